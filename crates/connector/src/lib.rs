@@ -1,0 +1,1 @@
+//! The Connector trait, shared HTTP behaviour, and the connectors to Salesforce and Customerp.

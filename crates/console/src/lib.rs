@@ -1,0 +1,1 @@
+//! Status page, HTTP API and metrics of a running Tandem.

@@ -1,0 +1,1 @@
+//! Observe, reconcile, write, settle, recover: the way of the data.

@@ -1,0 +1,1 @@
+//! A local Salesforce org and a local Customerp, independent of all other crates.
