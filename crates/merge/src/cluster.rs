@@ -1,0 +1,404 @@
+//! Clusters: all that Tandem holds about the records that links tie together, directly or not.
+//!
+//! A cluster is what the store loads and what a plan leaves behind: [`crate::reconcile`] takes one and
+//! answers with its next state. Nothing in here knows a database.
+
+use crate::dataflow::{CompanionKey, Side};
+use crate::record::{Observation, Presence, RecordKey, Values, Version};
+use crate::value::Value;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Everything known of records that links tie together, and of unlinked candidates for new links.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Cluster {
+    /// The records by key: linked ones and candidates.
+    pub records: BTreeMap<RecordKey, Record>,
+    /// The live links among them.
+    pub links: Vec<Link>,
+    /// The heads of their components, by the component's anchor.
+    pub heads: BTreeMap<Anchor, Head>,
+    /// Open creates whose source is one of the records, and open creates of companions they own.
+    pub creates: Vec<Intent>,
+    /// Conflicts under the policy *ask* that wait for a person.
+    pub questions: Vec<Question>,
+}
+
+/// The anchor of a component: the smallest of its members when the head came to be.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Anchor {
+    /// The record.
+    pub record: RecordKey,
+    /// The property.
+    pub property: String,
+}
+
+/// A live link.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Link {
+    /// The flow's name.
+    pub flow: String,
+    /// The first-side record.
+    pub first: RecordKey,
+    /// The second-side record.
+    pub second: RecordKey,
+    /// What a person decided about the deletion of one end, once asked.
+    pub verdict: Option<Verdict>,
+    /// When it came to be.
+    pub since: Timestamp,
+}
+
+impl Link {
+    /// The end on a side.
+    #[must_use]
+    pub fn end(&self, side: Side) -> &RecordKey {
+        match side {
+            Side::First => &self.first,
+            Side::Second => &self.second,
+        }
+    }
+}
+
+/// A person's answer to a deletion that waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Delete the counterpart too.
+    Propagate,
+    /// Put the counterpart out of use.
+    Deactivate,
+    /// End the link, keep the counterpart.
+    Unlink,
+    /// Create the deleted record again.
+    Recreate,
+}
+
+/// One record as Tandem knows it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// The last observation kept.
+    pub shadow: Shadow,
+    /// Per mapped property: what the record and the head last agreed on.
+    pub bases: BTreeMap<String, Base>,
+    /// Per property: when its present value came to be.
+    pub times: BTreeMap<String, Span>,
+    /// Per property: why it is not written.
+    pub parked: BTreeMap<String, Parked>,
+    /// Per flow: why the record is neither linked nor created in it.
+    pub held: BTreeMap<String, Parked>,
+    /// Flows in which the record was deleted or unlinked: neither linked nor created again.
+    pub suppressed: BTreeSet<String>,
+    /// The one open update or deletion of the record.
+    pub intent: Option<Intent>,
+    /// Created by us and not observed in full since: what the system filled in becomes base silently.
+    pub newborn: Option<Newborn>,
+    /// Companions it owns, by role.
+    pub companions: BTreeMap<String, Companion>,
+    /// When our last write of it was answered: a lower end for the time of later edits.
+    pub wrote_at: Option<Timestamp>,
+    /// Rounds in which the system answered our write with something else (E13).
+    pub rewrites: u32,
+}
+
+impl Record {
+    /// A record known by its first observation.
+    #[must_use]
+    pub fn new(shadow: Shadow) -> Self {
+        Self {
+            shadow,
+            bases: BTreeMap::new(),
+            times: BTreeMap::new(),
+            parked: BTreeMap::new(),
+            held: BTreeMap::new(),
+            suppressed: BTreeSet::new(),
+            intent: None,
+            newborn: None,
+            companions: BTreeMap::new(),
+            wrote_at: None,
+            rewrites: 0,
+        }
+    }
+
+    /// Whether the record is there to be read.
+    #[must_use]
+    pub fn alive(&self) -> bool {
+        self.shadow.presence == Presence::Alive
+    }
+
+    /// The shadow's value of a property.
+    #[must_use]
+    pub fn value(&self, property: &str) -> &Value {
+        self.shadow.values.get(property).unwrap_or(&Value::Blank)
+    }
+
+    /// Whether an update or deletion of it is under way.
+    #[must_use]
+    pub fn in_flight(&self) -> bool {
+        self.intent.as_ref().is_some_and(|intent| intent.sent.is_some())
+    }
+}
+
+/// The last observation kept of a record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Shadow {
+    /// Alive, deleted or out of sight.
+    pub presence: Presence,
+    /// Own-form values.
+    pub values: Values,
+    /// Which state it is. The token is no longer the record's own after a write whose answer named none:
+    /// then `firm` is false and the record is read before it is written again.
+    pub version: Option<Version>,
+    /// When the record was created, where shown.
+    pub created: Option<Timestamp>,
+    /// When the last observation was taken or the last write was answered: no read that began before
+    /// says anything about equal versions.
+    pub seen: Timestamp,
+    /// Who made the state, where shown.
+    pub author: Option<String>,
+    /// Must not be written.
+    pub protected: bool,
+}
+
+impl From<Observation> for Shadow {
+    fn from(seen: Observation) -> Self {
+        Self {
+            presence: seen.presence,
+            values: seen.values,
+            version: seen.version,
+            created: seen.created,
+            seen: seen.read_began,
+            author: seen.author,
+            protected: seen.protected,
+        }
+    }
+}
+
+/// Marks a record that we created and that has not been observed in full since.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Newborn {
+    /// Properties that the create left out though the head has a value for them: still owed.
+    pub left_out: BTreeSet<String>,
+}
+
+/// What a record's property and the head last agreed on, or what was seen and overruled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Base {
+    /// The value in the record's own form.
+    pub value: Value,
+    /// The head's epoch that it stands for.
+    pub epoch: u64,
+}
+
+/// The value Tandem holds to be current for a component.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// The canonical value.
+    pub value: Value,
+    /// Counts the head's changes, from 1.
+    pub epoch: u64,
+    /// When the edit was made.
+    pub span: Span,
+    /// The record it was made on; none for a value a person gave to Tandem.
+    pub origin: Option<RecordKey>,
+}
+
+/// The interval in which an edit was made: after the last observation of the old value, at or before the
+/// modification time of the first one of the new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Span {
+    /// Not before; none where the old value was never seen.
+    pub from: Option<Timestamp>,
+    /// Not after.
+    pub to: Timestamp,
+}
+
+/// Why something waits for a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parked {
+    /// The head's epoch at which it was refused; 0 for whole records.
+    pub epoch: u64,
+    /// What kind of trouble.
+    pub kind: ParkedKind,
+    /// The reason, for people, without the record's name.
+    pub reason: String,
+    /// What to do about it.
+    pub advice: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// The kinds of trouble that park something. `Deferred` and `Approval` need no mending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ParkedKind {
+    /// The value is longer than the other side holds.
+    TooLong,
+    /// The other side must have a value and there is none.
+    MissingMandatory,
+    /// A value outside the declared enum.
+    UnknownEnum,
+    /// A reference to a record that does not exist.
+    ReferenceToNothing,
+    /// The value is not of the declared type.
+    WrongType,
+    /// Another record has or is getting the same match key.
+    DuplicateKey,
+    /// Several candidates or several rivals for a link.
+    Tie,
+    /// The system refused the write.
+    Refused,
+    /// The system changes what it is given (E13).
+    Rewritten,
+    /// The record must not be written.
+    Protected,
+    /// A create of unknown outcome that cannot be decided.
+    Undecidable,
+    /// The flow creates nothing on the other side: listed, nothing is wrong.
+    NotCreated,
+    /// Waits for a reference that will come; needs nobody.
+    Deferred,
+    /// Waits for a person's approval.
+    Approval,
+    /// A deletion met an edit; a person decides.
+    DeleteConflict,
+}
+
+impl ParkedKind {
+    /// Whether it counts as *parked* (needs mending), as opposed to deferred, listed or awaiting approval.
+    #[must_use]
+    pub fn needs_mending(self) -> bool {
+        !matches!(
+            self,
+            Self::Deferred | Self::NotCreated | Self::Approval | Self::DeleteConflict
+        )
+    }
+}
+
+/// A companion of a record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Companion {
+    /// Its id once it is known.
+    pub id: Option<String>,
+    /// Whether it was created by us.
+    pub created: bool,
+    /// Why there is none.
+    pub parked: Option<Parked>,
+}
+
+/// Contenders of a component that wait for a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    /// The component.
+    pub anchor: Anchor,
+    /// The contenders: member, own-form value, version token when it was asked.
+    pub contenders: Vec<Contender>,
+    /// Since when.
+    pub since: Timestamp,
+    /// The answer, once given: the canonical value.
+    pub answer: Option<Value>,
+}
+
+/// One of several values that do not fit together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contender {
+    /// The record; none when the head itself contends.
+    pub record: Option<RecordKey>,
+    /// The property.
+    pub property: String,
+    /// The value in the record's own form (canonical for the head).
+    pub value: Value,
+    /// The value it was made on top of.
+    pub base: Option<Value>,
+    /// When it was made.
+    pub span: Span,
+}
+
+/// A write decided and not yet settled: a row of the outbox.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Intent {
+    /// The store's number of it; 0 until it is stored.
+    pub id: u64,
+    /// What is to be done.
+    pub action: Action,
+    /// Content, in the target's own form, with what each value stands for.
+    pub values: BTreeMap<String, Planned>,
+    /// The version it was computed from; a condition of the write.
+    pub version: Option<Version>,
+    /// The values it was computed from, of the properties it writes.
+    pub before: Values,
+    /// When its first byte may have left. A sent intent is never replaced.
+    pub sent: Option<Timestamp>,
+    /// How often it was sent.
+    pub attempts: u32,
+    /// What became of an attempt: unknown outcomes are settled by reading.
+    pub unknown: bool,
+    /// Creates and deletions of lower rank go first (children first on delete).
+    pub rank: usize,
+    /// Why, for people: `Order 100012 has no counterpart`, `description was edited in customerp`.
+    pub reason: String,
+    /// It follows from a create (an autonumber or identity on its way back).
+    pub follows: bool,
+}
+
+/// What an intent does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Action {
+    /// Creates the counterpart of `source` in a flow.
+    Create {
+        /// The flow.
+        flow: String,
+        /// The record whose counterpart it is.
+        source: RecordKey,
+        /// The type of the new record.
+        target: crate::record::RecordType,
+        /// The natural match key to look up just before: the rule's index and its parts in the target's own
+        /// properties and form. None where no rule has a value.
+        lookup: Option<Lookup>,
+        /// The match key it reserves, unique among open creates of the target type.
+        reservation: String,
+        /// Its external id: property and value.
+        identity: Option<(String, Value)>,
+        /// Properties that it leaves out though the head has a value for them.
+        left_out: BTreeSet<String>,
+    },
+    /// Creates a companion.
+    Companion {
+        /// Whose companion, in which role.
+        key: CompanionKey,
+        /// The type of the new record.
+        target: crate::record::RecordType,
+        /// Properties to find it by, in order, with their values.
+        find: Vec<Lookup>,
+        /// Its external id: property and value.
+        identity: Option<(String, Value)>,
+    },
+    /// Changes a record.
+    Update {
+        /// Which.
+        record: RecordKey,
+    },
+    /// Deletes a record.
+    Delete {
+        /// Which.
+        record: RecordKey,
+    },
+}
+
+/// Properties and values by which a record is looked up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lookup {
+    /// Property names on the system that is asked.
+    pub properties: Vec<String>,
+    /// Their values.
+    pub values: Vec<Value>,
+}
+
+/// A value on its way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Planned {
+    /// The value in the target's own form.
+    pub value: Value,
+    /// The head's epoch that it stands for; 0 for constants and identities, which belong to no component.
+    pub epoch: u64,
+}

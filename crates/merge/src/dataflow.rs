@@ -1,0 +1,487 @@
+//! The validated configuration: flows with their mappings, match rules and policies. Nothing here is checked
+//! again; [`crate::config`] builds it from text and reports every problem at once.
+
+use crate::record::{RecordKey, RecordType};
+use crate::value::Value;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One of the two sides of a flow. The first is where canonical names and ids come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// The flow's first system (`customerp`).
+    First,
+    /// The flow's second system (`salesforce`).
+    Second,
+}
+
+impl Side {
+    /// Both sides, the first one first.
+    pub const BOTH: [Self; 2] = [Self::First, Self::Second];
+
+    /// The opposite side.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::First => Self::Second,
+            Self::Second => Self::First,
+        }
+    }
+
+    /// 0 or 1, for arrays of one entry per side.
+    #[must_use]
+    pub fn index(self) -> usize {
+        match self {
+            Self::First => 0,
+            Self::Second => 1,
+        }
+    }
+}
+
+/// A whole dataflow between two systems.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Dataflow {
+    /// The two systems' names, the first one first.
+    pub systems: [String; 2],
+    /// The flows, parents before children: a flow references only flows before it, or itself.
+    pub flows: Vec<Flow>,
+    /// The display order of the flows' names in documents.
+    pub document_order: Vec<String>,
+    /// The introductory paragraph of the dataflow document.
+    pub introduction: String,
+    /// Clock error between the systems that intervals are compared with, in seconds.
+    pub clock_error_seconds: i64,
+}
+
+impl Dataflow {
+    /// The flow of that name.
+    #[must_use]
+    pub fn flow(&self, name: &str) -> Option<&Flow> {
+        self.flows.iter().find(|flow| flow.name == name)
+    }
+
+    /// Flows that a record type takes part in, with the side it is on, in flow order.
+    pub fn flows_of<'a>(
+        &'a self,
+        record_type: &'a RecordType,
+    ) -> impl Iterator<Item = (&'a Flow, Side)> + 'a {
+        self.flows.iter().flat_map(move |flow| {
+            Side::BOTH
+                .into_iter()
+                .filter(move |side| &flow.ends[side.index()].record_type == record_type)
+                .map(move |side| (flow, side))
+        })
+    }
+
+    /// All record types of a system, without repetition, in flow order.
+    #[must_use]
+    pub fn types_of(&self, system: &str) -> Vec<RecordType> {
+        let mut seen = BTreeSet::new();
+        let ends = self.flows.iter().flat_map(|flow| flow.ends.iter());
+        ends.filter(|end| end.record_type.system == system && seen.insert(end.record_type.clone()))
+            .map(|end| end.record_type.clone())
+            .collect()
+    }
+
+    /// The place of a record type in the order parents before children: the index of the last flow that it
+    /// is part of. Clusters of lower rank are reconciled and created first.
+    #[must_use]
+    pub fn rank(&self, record_type: &RecordType) -> usize {
+        let part = |flow: &Flow| flow.ends.iter().any(|end| &end.record_type == record_type);
+        self.flows.iter().rposition(part).unwrap_or(self.flows.len())
+    }
+}
+
+/// A pair of record types kept in step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Flow {
+    /// Its name, such as `order-invoice`.
+    pub name: String,
+    /// The flow group: a record has at most one live link in the flows of a group.
+    pub group: String,
+    /// The two record types with what belongs to their side, first and second.
+    pub ends: [End; 2],
+    /// Match rules in order. The identity rules (external id, stamp) come before them and are not listed.
+    pub match_rules: Vec<MatchRule>,
+    /// What decides when no one value fits all contenders.
+    pub conflict: ConflictPolicy,
+    /// What decides when one side was deleted and the other edited.
+    pub delete_against_edit: DeleteAgainstEdit,
+    /// The property mappings that the bindings in use serve.
+    pub mappings: Vec<Mapping>,
+    /// Rows of the configuration that the bindings in use do not serve, for display.
+    pub unserved: Vec<Unserved>,
+    /// Records that a create on a side needs and that no flow covers.
+    pub companions: Vec<CompanionRule>,
+    /// Mass-delete guard.
+    pub guard: Guard,
+}
+
+impl Flow {
+    /// The end on a side.
+    #[must_use]
+    pub fn end(&self, side: Side) -> &End {
+        &self.ends[side.index()]
+    }
+
+    /// The side a record type is on (the first, should it be on both).
+    #[must_use]
+    pub fn side_of(&self, record_type: &RecordType) -> Option<Side> {
+        Side::BOTH
+            .into_iter()
+            .find(|side| &self.end(*side).record_type == record_type)
+    }
+}
+
+/// What belongs to one side of a flow.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct End {
+    /// The record type on this side.
+    pub record_type: RecordType,
+    /// The object or table that serves it (the binding in use), for display.
+    pub object: String,
+    /// Whether a record without a counterpart on the *other* side is created *here*.
+    pub create: CreatePolicy,
+    /// Whether this side is written at all.
+    pub write: bool,
+    /// What happens to the other side when a linked record of this side is deleted.
+    pub on_delete: DeletePolicy,
+    /// Where this side's records hold the identity of their counterpart, if they can: the external id
+    /// `Customerp_Id__c` of Salesforce, the stamp `salesforceId` of Customerp.
+    pub identity: Option<Identity>,
+    /// Only records with these values belong to the flow (`Kind__c` = `Order`); given on create as constants.
+    pub only: BTreeMap<String, Value>,
+    /// Constants given on create besides the mappings' own.
+    pub constants: BTreeMap<String, Value>,
+    /// How a record of this side is put out of use where it cannot be deleted: property and own-form value.
+    pub deactivate: Option<(String, Value)>,
+    /// Whether a deactivation by us needs a person's approval.
+    pub deactivate_needs_approval: bool,
+}
+
+/// A property that holds the identity of the counterpart.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// The property's name.
+    pub property: String,
+    /// What stands before the counterpart's id (`Order:`), possibly nothing.
+    pub prefix: String,
+    /// The system refuses a second record with the same value: what makes a create safe to repeat.
+    pub unique: bool,
+}
+
+impl Identity {
+    /// The value that the property holds for a counterpart of that id.
+    #[must_use]
+    pub fn value(&self, counterpart: &str) -> Value {
+        Value::Text(format!("{}{counterpart}", self.prefix))
+    }
+}
+
+/// Whether records without a counterpart are created on a side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CreatePolicy {
+    /// Every one.
+    On,
+    /// None; they are listed.
+    Off,
+    /// Only records born after the first load of both systems.
+    OnlyNew,
+}
+
+/// What decides a conflict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum ConflictPolicy {
+    /// The latest edit wins.
+    Latest,
+    /// The contender of that side wins; several or none on it: the latest.
+    Wins(Side),
+    /// A person decides.
+    Ask,
+}
+
+/// What decides between a deletion and an edit that it had not seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeleteAgainstEdit {
+    /// A person decides.
+    Ask,
+    /// The deleted record is created again.
+    EditWins,
+    /// The deletion goes on.
+    DeleteWins,
+}
+
+/// What happens to the counterpart of a deleted record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeletePolicy {
+    /// It is deleted too.
+    Propagate,
+    /// It is put out of use.
+    Deactivate,
+    /// The link ends; it stays and is not linked or created again.
+    Unlink,
+    /// The deleted record is created again from it.
+    Recreate,
+    /// A person decides.
+    Ask,
+    /// A person is asked; the answer offered first is to put it out of use.
+    AskThenDeactivate,
+}
+
+/// Deletions beyond these wait for approval.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Guard {
+    /// At most this many deletions in the window.
+    pub count: u64,
+    /// At most this share of the flow's links, in percent ...
+    pub percent: u64,
+    /// ... but never fewer than this many.
+    pub at_least: u64,
+    /// The window, in hours.
+    pub hours: i64,
+}
+
+impl Default for Guard {
+    fn default() -> Self {
+        Self {
+            count: 10,
+            percent: 5,
+            at_least: 3,
+            hours: 24,
+        }
+    }
+}
+
+/// How one property of the first side answers to one of the second.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Mapping {
+    /// Property names on the first and the second side. `id` on the first side is the record's own id.
+    pub properties: [String; 2],
+    /// Declared data types for display, first and second side, such as `string`, `currency(18,2)`.
+    pub data_types: [String; 2],
+    /// The canonical type with its converter.
+    pub kind: Kind,
+    /// Which way values travel.
+    pub direction: Direction,
+    /// The only side that the property comes from: it flows from the start.
+    pub owned_by: Option<Side>,
+    /// The side whose system gives a value on create where none is given; that value flows back.
+    pub given_by: Option<Side>,
+    /// What a create gets instead of following the direction.
+    pub on_create: OnCreate,
+    /// Whether a side refuses blank, first and second.
+    pub never_blank: [bool; 2],
+    /// Longest text a side holds, in characters, where limited.
+    pub max_length: [Option<usize>; 2],
+    /// What a create on the *first* side does when this reference has no counterpart yet.
+    pub reverse: Reverse,
+    /// Whether clearing the property is an edit that travels. Otherwise it is drift.
+    pub blank_is_edit: bool,
+    /// The values are a person's own and are masked in lists and logs.
+    pub personal: bool,
+    /// A conflict policy of its own; else the flow's.
+    pub conflict: Option<ConflictPolicy>,
+    /// What to mind, from the configuration.
+    pub note: String,
+}
+
+impl Mapping {
+    /// The property's name on a side.
+    #[must_use]
+    pub fn property(&self, side: Side) -> &str {
+        &self.properties[side.index()]
+    }
+
+    /// Whether values travel towards a side after the link.
+    #[must_use]
+    pub fn travels_to(&self, side: Side) -> bool {
+        match self.direction {
+            Direction::Both => true,
+            Direction::To(to) => to == side,
+        }
+    }
+}
+
+/// A row of the configuration that the bindings in use do not serve.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unserved {
+    /// The first side's property.
+    pub first: String,
+    /// The second side's property where the row names one for another binding.
+    pub second: Option<String>,
+    /// Why: `Division has no such property`.
+    pub why: String,
+}
+
+/// The canonical type of a mapping, with its converter.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Kind {
+    /// Text as it is. Surrounding white space and the kind of newline are habits, freed in canonical form.
+    String,
+    /// A whole number.
+    Integer,
+    /// A decimal at this many digits behind the point, rounded half away from zero.
+    Decimal {
+        /// Digits behind the point.
+        scale: u32,
+    },
+    /// Yes or no.
+    Boolean,
+    /// A calendar day.
+    Date,
+    /// A moment, cut to whole seconds where `whole_seconds`.
+    DateTime {
+        /// Whether the coarser side keeps whole seconds only.
+        whole_seconds: bool,
+    },
+    /// One of a list.
+    Enum(EnumMap),
+    /// The id of another record, translated through a link or a companion.
+    Reference(Reference),
+}
+
+/// An enum's two vocabularies. Canonical names are the first side's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnumMap {
+    /// First side's name to the second side's: total on the first side's values, possibly many to one.
+    pub to_second: BTreeMap<String, String>,
+    /// Second side's name to the first side's: the declared way back, one for each.
+    pub to_first: BTreeMap<String, String>,
+}
+
+/// What a reference points to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Reference {
+    /// A record of the named flow: first-side id here, second-side id there.
+    Flow(String),
+    /// The companion with the role (`Account`) of a first-side record of the named type.
+    Companion {
+        /// The companion's role: the name of its rule.
+        role: String,
+        /// The record type of its owner on the first side.
+        of: RecordType,
+    },
+}
+
+/// Which way values travel after the link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Direction {
+    /// Both ways.
+    Both,
+    /// Towards one side only.
+    To(Side),
+}
+
+/// What a create gets for a property.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum OnCreate {
+    /// As the direction says.
+    Follow,
+    /// The source's value once, on creates on the second side; never written again.
+    Value,
+    /// This constant (own form of the second side), on creates on the second side.
+    Constant(Value),
+}
+
+/// What a create on the first side does with a reference that has no counterpart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reverse {
+    /// The property takes no part in creates on the first side unless it travels there.
+    Follow,
+    /// The create waits until there is one.
+    Required,
+    /// The create goes on without it.
+    Optional,
+}
+
+/// One way to recognise two records as counterparts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MatchRule {
+    /// All parts must have a value on both sides for the rule to decide.
+    pub parts: Vec<MatchPart>,
+}
+
+/// One property of a match rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MatchPart {
+    /// Property names on the first and the second side.
+    pub properties: [String; 2],
+    /// How values are compared.
+    pub normaliser: Normaliser,
+}
+
+/// How match values are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Normaliser {
+    /// Character by character.
+    Exact,
+    /// Without surrounding white space.
+    Trim,
+    /// Trimmed, white space runs as one blank, without regard to case, Unicode-normalised.
+    CaseFold,
+    /// Trimmed and case-folded e-mail address.
+    Email,
+    /// Digits of a telephone number; a leading `00` counts as `+`.
+    Phone,
+    /// Digits only.
+    Digits,
+}
+
+/// How a record is found or made that a create needs and no flow covers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CompanionRule {
+    /// Its role, unique in the dataflow: `Account`, `Opportunity`.
+    pub role: String,
+    /// The property of the created record (second side) that holds its id.
+    pub property: String,
+    /// The owner: the first-side record it belongs to, as a reference property of the flow's first end,
+    /// or `id` for the created record's own source.
+    pub of: String,
+    /// The owner's record type.
+    pub owner: RecordType,
+    /// The type of the companion itself (system and object name as the connector knows it).
+    pub record_type: RecordType,
+    /// Companion properties to find it by, in order; the first one is its external id where it has one.
+    pub find: Vec<String>,
+    /// Its external-id property with prefix, where it has one.
+    pub identity: Option<Identity>,
+    /// Whether it may be created.
+    pub create: bool,
+    /// The values of a new one.
+    pub values: BTreeMap<String, CompanionValue>,
+}
+
+/// Where a value of a new companion comes from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum CompanionValue {
+    /// A property of the owner, cut to no length: it must fit.
+    Property(String),
+    /// The first of these properties of the owner that has a value, else the constant.
+    FirstOf(Vec<String>, Value),
+    /// A constant in own form.
+    Constant(Value),
+    /// The companion of another role, whose owner the named reference property of this owner names.
+    Companion {
+        /// The other role.
+        role: String,
+        /// The reference property of this owner.
+        of: String,
+        /// The other owner's record type.
+        owner: RecordType,
+    },
+}
+
+/// Ties a companion to its owner: role and first-side record.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct CompanionKey {
+    /// The companion's role.
+    pub role: String,
+    /// The record it belongs to.
+    pub owner: RecordKey,
+}

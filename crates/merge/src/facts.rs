@@ -1,0 +1,102 @@
+//! Facts: what a decision about one cluster needs to know of others. The store looks them up by the
+//! [`Needs`] that [`crate::reconcile::needs`] derives, so that the core stays free of any database.
+
+use crate::dataflow::{CompanionKey, Reference, Side};
+use crate::record::RecordKey;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A reference as a record shows it: through what, on which side, to which id.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Referral {
+    /// The flow or companion it goes through.
+    pub through: Reference,
+    /// The side on which `id` is an id.
+    pub side: Side,
+    /// The id it names.
+    pub id: String,
+}
+
+/// What a referral leads to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Referent {
+    /// The id on the other side.
+    Linked(String),
+    /// A create of the counterpart is open, or the record is not reconciled yet: it will come by itself.
+    Pending,
+    /// The record is known, no counterpart is on its way (parked, policy off, no such companion yet).
+    Unlinked,
+    /// No such record was ever observed: it must be read.
+    Unknown,
+    /// A read by id said that it does not exist, or it was deleted.
+    Gone,
+}
+
+/// What must be looked up before a cluster can be decided.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// References to translate.
+    pub referrals: BTreeSet<Referral>,
+    /// Match keys to look for among records outside the cluster: flow, rule index (identity rules are
+    /// [`MatchKey::IDENTITY`]), side on which candidates are sought, normalised key.
+    pub keys: BTreeSet<MatchKey>,
+    /// Reservations that planned creates would take: record type of the target with key.
+    pub reservations: BTreeSet<(RecordKeyType, String)>,
+    /// Flows whose guard counts matter.
+    pub guards: BTreeSet<String>,
+}
+
+/// A record type, in the form that reservations are kept by.
+pub type RecordKeyType = crate::record::RecordType;
+
+/// A normalised match key of a flow, on a side.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct MatchKey {
+    /// The flow's name.
+    pub flow: String,
+    /// The rule's index, or [`MatchKey::IDENTITY`] / [`MatchKey::STAMP`].
+    pub rule: u32,
+    /// The side of the record that *has* the key.
+    pub side: Side,
+    /// The normalised key.
+    pub key: String,
+}
+
+impl MatchKey {
+    /// The rule "the second side's external id names the first side's record".
+    pub const IDENTITY: u32 = u32::MAX;
+    /// The rule "the first side's stamp names the second side's record".
+    pub const STAMP: u32 = u32::MAX - 1;
+}
+
+/// Answers to [`Needs`], and what holds for the whole dataflow.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Facts {
+    /// Translated references.
+    pub referrals: BTreeMap<Referral, Referent>,
+    /// Reservations held by others: who holds the key.
+    pub reserved: BTreeMap<(RecordKeyType, String), RecordKey>,
+    /// Per flow: deletions carried on or waiting within the guard's window, and live links.
+    pub deletions: BTreeMap<String, (u64, u64)>,
+    /// Flows whose deletions a person approved beyond the guard.
+    pub approved: BTreeSet<String>,
+    /// Both systems were listed in full once: only then are records created or linked (L6, R5).
+    pub listed: bool,
+    /// When that first full listing was complete, for the policy "only new".
+    pub listed_at: Option<Timestamp>,
+    /// Now, by our clock. For the `since` of what is decided; decides nothing itself.
+    pub now: Timestamp,
+}
+
+/// What a plan asks the store to remember beside the cluster itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Waits {
+    /// Referrals whose answer would change the plan: when one changes, the cluster is dirty again. The
+    /// key is the record that the referral names, or the owner of the companion.
+    pub on: BTreeSet<RecordKey>,
+    /// Companions that are needed and do not exist: their owners' clusters create them.
+    pub companions: BTreeSet<CompanionKey>,
+    /// Records to read by id because nothing is known of them.
+    pub read: BTreeSet<RecordKey>,
+}

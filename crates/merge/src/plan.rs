@@ -1,0 +1,94 @@
+//! Plans: what reconciling a cluster led to. A plan is data: it can be shown, refused, stored, carried out.
+
+use crate::cluster::{Anchor, Cluster, Contender};
+use crate::facts::Waits;
+use crate::record::RecordKey;
+use crate::value::Value;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// A cluster's next state with what led to it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plan {
+    /// The cluster as it is to be stored: shadows, bases, heads, links, intents, parked items.
+    pub cluster: Cluster,
+    /// What the plan waits for.
+    pub waits: Waits,
+    /// What happened, for the history.
+    pub history: Vec<Event>,
+}
+
+/// One line of the history.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// When, by our clock.
+    pub at: Timestamp,
+    /// The record.
+    pub record: RecordKey,
+    /// The property, where it concerns one.
+    pub property: Option<String>,
+    /// The flow, where it concerns one.
+    pub flow: Option<String>,
+    /// What happened.
+    pub what: EventKind,
+    /// For people: why.
+    pub why: String,
+}
+
+/// What happened to a record or property.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EventKind {
+    /// A person's (or program's) edit was seen and became the head.
+    Edited {
+        /// The value it was made on.
+        old: Value,
+        /// The new value, own form.
+        new: Value,
+        /// The user, where the system says.
+        author: Option<String>,
+    },
+    /// Values that no one value fits were settled.
+    Conflict {
+        /// All contenders.
+        contenders: Vec<Contender>,
+        /// The head afterwards, canonical; none when a person is asked.
+        winner: Option<Value>,
+        /// The intervals overlapped: the order is an estimate.
+        estimated: bool,
+        /// The component.
+        anchor: Anchor,
+    },
+    /// A read-only or target-only value had drifted and was overwritten.
+    Overwrote {
+        /// The value that stood there.
+        old: Value,
+        /// The value written.
+        new: Value,
+    },
+    /// Our write was applied.
+    Wrote {
+        /// The value that stood there.
+        old: Value,
+        /// The value written.
+        new: Value,
+    },
+    /// Our create was applied (or found applied).
+    Created,
+    /// Our deletion was applied.
+    Deleted,
+    /// Two records were linked.
+    Linked {
+        /// The counterpart.
+        with: RecordKey,
+    },
+    /// A link ended.
+    Unlinked {
+        /// The former counterpart.
+        from: RecordKey,
+    },
+    /// Something was parked, deferred or held.
+    Parked {
+        /// What kind of trouble, with the reason in the event's `why`.
+        kind: crate::cluster::ParkedKind,
+    },
+}

@@ -1,0 +1,111 @@
+//! Records as systems show them: keys, versions, observations.
+
+use crate::value::Value;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// The values of a record by property name, in the system's own form.
+pub type Values = BTreeMap<String, Value>;
+
+/// A record type of a system, such as `salesforce` / `Invoice`. The object or table that serves it is the
+/// connector's affair (the *binding*).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RecordType {
+    /// The system's name in the configuration.
+    pub system: String,
+    /// The record type's name.
+    pub name: String,
+}
+
+impl RecordType {
+    /// A record type by its two names.
+    pub fn new(system: impl Into<String>, name: impl Into<String>) -> Self {
+        Self {
+            system: system.into(),
+            name: name.into(),
+        }
+    }
+}
+
+impl fmt::Display for RecordType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.system, self.name)
+    }
+}
+
+/// What identifies a record for good.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RecordKey {
+    /// System and record type.
+    #[serde(rename = "of")]
+    pub record_type: RecordType,
+    /// The system's own id.
+    pub id: String,
+}
+
+impl RecordKey {
+    /// A record's key by system, type and id.
+    pub fn new(system: impl Into<String>, name: impl Into<String>, id: impl Into<String>) -> Self {
+        Self {
+            record_type: RecordType::new(system, name),
+            id: id.into(),
+        }
+    }
+}
+
+impl fmt::Display for RecordKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.record_type, self.id)
+    }
+}
+
+/// Which state of a record an observation shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Version {
+    /// What a conditional write is given back (an ETag, a modification time); opaque.
+    pub token: String,
+    /// The system's own counter of the record's changes, where it declares one.
+    pub order: Option<i64>,
+    /// The record's modification time by the system's clock.
+    pub modified: Timestamp,
+    /// Whether the read began so long after `modified` that a conditional write protects: later edits must
+    /// show another token. False within the condition's resolution (RULES.md section 8).
+    pub firm: bool,
+}
+
+/// Whether a record is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Presence {
+    /// Shown with its values.
+    Alive,
+    /// The system says that it was deleted: a tombstone.
+    Deleted,
+    /// A read by id found nothing and no proof of a deletion: out of sight, or it never was.
+    Missing,
+}
+
+/// The state of a record as a system showed it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observation {
+    /// Whose state.
+    pub key: RecordKey,
+    /// Alive, deleted, or not found.
+    pub presence: Presence,
+    /// Own-form values; all mapped properties unless `partial`. Empty for a tombstone.
+    pub values: Values,
+    /// Which state this is; none for a record that was not found.
+    pub version: Option<Version>,
+    /// When the record was created, by the system's clock, where shown.
+    pub created: Option<Timestamp>,
+    /// The user who made the state, where shown. Evidence only, never decisive.
+    pub author: Option<String>,
+    /// When the read that showed it began, by our clock.
+    pub read_began: Timestamp,
+    /// Only some properties are shown; they are laid over the shadow.
+    pub partial: bool,
+    /// The system or the configuration forbids us to write this record (an administrator's user, a person
+    /// account's contact): it may be read and linked, never written.
+    pub protected: bool,
+}
