@@ -1,1 +1,5 @@
 //! The Connector trait, shared HTTP behaviour, and the connectors to Salesforce and Customerp.
+
+mod contract;
+
+pub use contract::*;

@@ -5,5 +5,6 @@ pub mod cluster;
 pub mod dataflow;
 pub mod facts;
 pub mod plan;
+pub mod reconcile;
 pub mod record;
 pub mod value;

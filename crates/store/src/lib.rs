@@ -1,1 +1,46 @@
 //! The durable state of Tandem, as units of work over an embedded database.
+
+mod contract;
+
+pub use contract::*;
+
+/// Why a unit of work failed. Nothing of it is stored then.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The state belongs to other systems.
+    #[error(
+        "this state belongs to {system} {known}, but {system} now answers as {found}. Use another state folder, or rebind"
+    )]
+    OtherSystem {
+        /// The system's name.
+        system: String,
+        /// Its identification in the state.
+        known: String,
+        /// Its identification now.
+        found: String,
+    },
+    /// The database failed.
+    #[error(
+        "the state could not be {doing}: {source}. Check free space and permissions of its folder, then run again"
+    )]
+    Database {
+        /// What was being done.
+        doing: &'static str,
+        /// The database's own error.
+        source: rusqlite::Error,
+    },
+    /// A stored value cannot be read.
+    #[error("the state holds something unreadable: {0}. Restore a backup")]
+    Corrupt(String),
+    /// Another process holds the state.
+    #[error("another tandem process holds the state {0}. Stop it, or use another --state")]
+    Held(String),
+    /// The file could not be made or opened.
+    #[error("the state folder {path} cannot be used: {source}")]
+    Folder {
+        /// The folder.
+        path: String,
+        /// The system's own error.
+        source: std::io::Error,
+    },
+}

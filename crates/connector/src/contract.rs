@@ -1,0 +1,300 @@
+//! The contract between the engine and a system: the [`Connector`] trait with its few types.
+//!
+//! The engine orders, the connector packs: it turns a batch into the fewest calls that are safe. What a
+//! system can and cannot do is data ([`Capabilities`]), not further methods.
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use tandem_merge::record::{Observation, RecordKey, RecordType, Values, Version};
+use tandem_merge::value::Value;
+
+/// A system that holds records.
+#[async_trait]
+pub trait Connector: Send + Sync {
+    /// The system's name in the configuration.
+    fn system(&self) -> &str;
+
+    /// What the system can do. Constant while the process lives.
+    fn capabilities(&self) -> &Capabilities;
+
+    /// Signs in and asks who the system is: an id that never changes for the same system (the organisation
+    /// id, the company id). Used to refuse a state that belongs to another system (E15).
+    async fn identify(&self) -> Result<Identification, Error>;
+
+    /// The record types that are bound, with their properties as the system describes them now.
+    async fn describe(&self) -> Result<Schema, Error>;
+
+    /// The next page of changes of these types since `cursor` (`None`: everything there is). Pages carry
+    /// deletions too. The cursor is opaque; it re-reads an overlap at least as long as the longest commit
+    /// delay, starting from the moment the last *complete* round began.
+    async fn changes(&self, types: &[RecordType], cursor: Option<&[u8]>) -> Result<ChangePage, Error>;
+
+    /// The next page of a complete listing of one type (live records only).
+    async fn list(&self, record_type: &RecordType, resume: Option<&[u8]>) -> Result<ListPage, Error>;
+
+    /// Reads records by id. Every id asked is answered: alive, deleted, or missing.
+    async fn fetch(&self, record_type: &RecordType, ids: &[String]) -> Result<Vec<Observation>, Error>;
+
+    /// Live records whose `properties` equal one of the `values` (each as long as `properties`), compared
+    /// at least as loosely as the system itself does; the caller compares again.
+    async fn find(
+        &self,
+        record_type: &RecordType,
+        properties: &[String],
+        values: &[Vec<Value>],
+    ) -> Result<Vec<Observation>, Error>;
+
+    /// Carries out a batch and answers every write, in order. Never fails as a whole: what could not be
+    /// sent is [`Outcome::NotSent`], what got no answer is [`Outcome::Unknown`].
+    async fn write(&self, batch: &[Write]) -> Vec<Outcome>;
+
+    /// Outcomes of writes accepted under a handle, once there are any (bulk jobs).
+    async fn resume(&self, handle: &str) -> Result<Resumed, Error>;
+
+    /// API calls made so far by this connector, for people and budgets.
+    fn calls(&self) -> u64;
+}
+
+/// Who a system is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identification {
+    /// The id that never changes.
+    pub id: String,
+    /// A name for people.
+    pub name: String,
+    /// The user that we are there.
+    pub user: String,
+}
+
+/// What a system can do, as data.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Capabilities {
+    /// Updates and deletions can be made conditional on the version that the plan saw.
+    pub conditional_write: bool,
+    /// A create sent twice has one effect by the system's own means (idempotency keys).
+    pub idempotent_create: bool,
+    /// The longest time a request may still take effect after it was sent.
+    pub request_deadline: SignedDuration,
+    /// At most this many writes are worth handing over at once.
+    pub write_batch: usize,
+    /// At most this many values are worth looking up at once.
+    pub find_batch: usize,
+    /// At most this many ids are worth fetching at once.
+    pub fetch_batch: usize,
+    /// An answer to an update carries the record's new state.
+    pub answers_with_state: bool,
+}
+
+/// The bound record types of a system.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Schema {
+    /// By record type name. A type whose object the system lacks is absent.
+    pub types: BTreeMap<String, TypeSchema>,
+    /// Types that are bound to something the system lacks, with one clear sentence each.
+    pub missing: BTreeMap<String, String>,
+}
+
+/// One record type as its system describes it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TypeSchema {
+    /// The object or collection that serves it.
+    pub object: String,
+    /// Records can be created / updated / deleted.
+    pub createable: bool,
+    /// See `createable`.
+    pub updateable: bool,
+    /// See `createable`.
+    pub deletable: bool,
+    /// Its properties by name.
+    pub properties: BTreeMap<String, PropertySchema>,
+}
+
+/// One property as its system describes it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PropertySchema {
+    /// The system's own data type: `string`, `picklist`, `currency`, `reference`, `decimal`, ...
+    pub data_type: String,
+    /// Longest text, in characters.
+    pub max_length: Option<usize>,
+    /// Digits in all and behind the point.
+    pub precision: Option<u32>,
+    /// See `precision`.
+    pub scale: Option<u32>,
+    /// Blank is allowed.
+    pub nillable: bool,
+    /// A create may give it.
+    pub createable: bool,
+    /// An update may change it.
+    pub updateable: bool,
+    /// The system gives a value on create where none is given (defaults, autonumbers, derived booleans).
+    pub filled_on_create: bool,
+    /// The system refuses a second record with the same value.
+    pub unique: bool,
+    /// Entries of a restricted list; empty where anything goes.
+    pub values: Vec<String>,
+    /// Types that a reference may point to, by the system's own object names.
+    pub references: Vec<String>,
+}
+
+/// One page of changes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ChangePage {
+    /// What the system showed.
+    pub observations: Vec<Observation>,
+    /// Records to look at again: something changed, what is not said.
+    pub hints: Vec<RecordKey>,
+    /// Where to go on; stored in the transaction that stores the observations.
+    pub cursor: Vec<u8>,
+    /// More pages wait right now.
+    pub more: bool,
+}
+
+/// One page of a listing.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListPage {
+    /// What the system showed.
+    pub observations: Vec<Observation>,
+    /// Where to go on; none at the end of a listing that is *complete*.
+    pub resume: Option<Vec<u8>>,
+}
+
+/// A write as the connector gets it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Write {
+    /// The intent's number: the idempotency key, together with `key`.
+    pub intent: u64,
+    /// A key that stays the same for the same intent in every attempt, and differs between states of Tandem.
+    pub key: String,
+    /// What to do.
+    pub change: Change,
+}
+
+/// What a write does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Change {
+    /// Creates a record. The values include the external id where there is one.
+    Create {
+        /// Its type (a record type of the dataflow or a companion's object).
+        record_type: RecordType,
+        /// Own-form values.
+        values: Values,
+    },
+    /// Changes properties of a record.
+    Update {
+        /// Which record.
+        record: RecordKey,
+        /// Own-form values of the properties to change.
+        values: Values,
+        /// Only if the record is still in this state; `None`: unconditionally.
+        only_if: Option<Version>,
+    },
+    /// Deletes a record.
+    Delete {
+        /// Which record.
+        record: RecordKey,
+        /// Only if the record is still in this state.
+        only_if: Option<Version>,
+    },
+}
+
+/// What became of a write.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// It was carried out.
+    Applied {
+        /// The record's id.
+        id: String,
+        /// The record's state right after this very write, where the answer shows it.
+        state: Option<Box<Observation>>,
+    },
+    /// It was refused; nothing changed.
+    Refused(Refusal),
+    /// The condition failed: the record is no longer in the state the plan saw. Nothing changed.
+    Stale,
+    /// There is no such record (any more). Nothing changed.
+    Gone,
+    /// It may or may not have been carried out.
+    Unknown(String),
+    /// It was not sent; it may be sent again as it is.
+    NotSent(Error),
+    /// It will be carried out; [`Connector::resume`] tells.
+    Accepted {
+        /// What to ask by.
+        handle: String,
+    },
+}
+
+/// Why a system refused a write.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// What kind of trouble.
+    pub kind: RefusalKind,
+    /// The properties it is about; empty when it is about the record as a whole.
+    pub properties: Vec<String>,
+    /// The system's own words, with its code.
+    pub message: String,
+    /// What to do about it.
+    pub advice: String,
+}
+
+/// Kinds of refusals, with what the engine does about each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RefusalKind {
+    /// The values are at fault: park the named properties (or the write).
+    Invalid,
+    /// Another record has the same unique value: look up, else park.
+    Duplicate,
+    /// A reference leads nowhere: park.
+    BadReference,
+    /// We may not: park.
+    Forbidden,
+    /// The record is locked by its own state (activated, posted): park.
+    Locked,
+    /// A licence or storage limit: park.
+    Limit,
+    /// The row was busy: the same write may be sent again.
+    Busy,
+}
+
+/// Outcomes of accepted writes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Resumed {
+    /// Ask again later.
+    NotYet,
+    /// By intent number.
+    Done(Vec<(u64, Outcome)>),
+}
+
+/// Why a system could not be asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{system}: {message}. {advice}")]
+pub struct Error {
+    /// The system's name in the configuration.
+    pub system: String,
+    /// What kind of trouble.
+    pub kind: ErrorKind,
+    /// What happened, one sentence without the final stop.
+    pub message: String,
+    /// What to do about it.
+    pub advice: String,
+    /// Not before this moment is it worth trying again, where the system says so.
+    pub retry_at: Option<Timestamp>,
+}
+
+/// Kinds of trouble with a system as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// No connection, a time-out, a 5xx: try again later.
+    Down,
+    /// The system does not know us (credentials).
+    SignIn,
+    /// The system forbids it, or a limit is reached.
+    Refused,
+    /// It answered something we do not understand.
+    Protocol,
+    /// An object or property that the configuration names does not exist there.
+    Missing,
+}

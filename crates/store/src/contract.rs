@@ -1,0 +1,294 @@
+//! The contract of a store: units of work, not tables. Every method is one transaction.
+
+use crate::Error;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use tandem_merge::cluster::{Cluster, Intent, ParkedKind, Verdict};
+use tandem_merge::dataflow::Dataflow;
+use tandem_merge::facts::Facts;
+use tandem_merge::plan::{Event, Plan};
+use tandem_merge::record::{Observation, RecordKey, RecordType};
+use tandem_merge::value::Value;
+
+/// A number that fences off a holder that lost its lease; 0 in a single process.
+pub type Fence = u64;
+
+/// The durable state of one dataflow between two systems.
+///
+/// Invariants kept by every implementation: S1-S9 of INVARIANTS. Uniqueness (one live link per record and
+/// flow group, one open intent per record, one open create per type and reservation key, one open create per
+/// source and flow, one companion per role and owner) is a constraint of the database.
+pub trait Store: Send {
+    /// Binds the state to the two systems it belongs to, or refuses another pair
+    /// ([`Error::OtherSystem`]). `identities`: system name to its identification.
+    fn bind(&mut self, identities: &BTreeMap<String, String>) -> Result<(), Error>;
+
+    /// A random text made when the state was created; part of idempotency keys.
+    fn state_id(&mut self) -> Result<String, Error>;
+
+    /// The cursor of a system.
+    fn cursor(&mut self, system: &str) -> Result<Option<Vec<u8>>, Error>;
+
+    /// Stores observations and the cursor that covers them. Observations equal to what is known (same
+    /// version, same values, same presence: the shadow, or the newest in the inbox) are dropped, except that
+    /// a not-firm version becoming firm is kept. The rest marks their records dirty.
+    fn commit_page(&mut self, fence: Fence, page: &Page) -> Result<PageReport, Error>;
+
+    /// Notes that a system was listed in full (its first load is complete); keeps the first moment.
+    fn mark_listed(&mut self, system: &str, at: Timestamp) -> Result<(), Error>;
+
+    /// Up to `limit` dirty clusters of rank <= `rank`, each whole, with candidates for links joined in, with
+    /// their inbox rows and the facts they need. No record appears in two of them. Rows of records with a
+    /// sent intent stay where they are (the cluster is not returned for their sake alone).
+    /// The result is in (rank, age) order.
+    fn take_dirty(
+        &mut self,
+        flows: &Dataflow,
+        rank: usize,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Vec<Dirty>, Error>;
+
+    /// The clusters of the records that these intents are about (targets of updates and deletions, sources
+    /// of creates, owners of companions), as in `take_dirty`, for settling. One entry per cluster; a cluster
+    /// may carry several of the intents.
+    fn take_for_intents(
+        &mut self,
+        flows: &Dataflow,
+        intents: &[u64],
+        now: Timestamp,
+    ) -> Result<Vec<Dirty>, Error>;
+
+    /// The clusters of these records, for commands of people (resolve, approve, retry, unlink).
+    fn take_records(
+        &mut self,
+        flows: &Dataflow,
+        records: &[RecordKey],
+        now: Timestamp,
+    ) -> Result<Vec<Dirty>, Error>;
+
+    /// Stores plans, each as a whole or not at all: cluster states, links, heads, intents (new ones have
+    /// number 0 and get one; those that the cluster had and the plan has not are removed), reservations, waits, history; removes the inbox rows and dirty marks that were taken. A plan
+    /// that breaks a uniqueness constraint is put back (its cluster stays dirty with its inbox rows) and
+    /// reported; the others are stored (S6). Records that waited for something a plan changed become dirty.
+    fn commit_plans(
+        &mut self,
+        fence: Fence,
+        flows: &Dataflow,
+        plans: Vec<Decided>,
+    ) -> Result<CommitReport, Error>;
+
+    /// Unsent intents of a system in sending order (rank, then number): creates and companions of rank <=
+    /// `rank` when `creates`, else updates and deletions.
+    fn sendable(
+        &mut self,
+        system: &str,
+        creates: bool,
+        rank: usize,
+        limit: usize,
+    ) -> Result<Vec<Intent>, Error>;
+
+    /// Marks unsent intents as sent, durably, and returns those that it marked: an intent withdrawn or
+    /// replaced in the meantime is not among them (S5).
+    fn begin_write(&mut self, fence: Fence, intents: &[u64], now: Timestamp) -> Result<Vec<Intent>, Error>;
+
+    /// Sent intents without an outcome: after a crash, all of them. `limit` at a time, number > `after`.
+    fn unsettled(&mut self, after: u64, limit: usize) -> Result<Vec<Intent>, Error>;
+
+    /// Marks sent intents as of unknown outcome (or as not sent after all, when `unsend`).
+    fn mark_unknown(&mut self, fence: Fence, intents: &[u64], unsend: bool) -> Result<(), Error>;
+
+    /// Counts for people.
+    fn status(&mut self, flows: &Dataflow) -> Result<Status, Error>;
+
+    /// Links of a flow (or all), after a link number, at most `limit`: number and link ends.
+    fn links(&mut self, flow: Option<&str>, after: u64, limit: usize) -> Result<Vec<LinkRow>, Error>;
+
+    /// Parked, deferred, held and waiting items, after a number, at most `limit`.
+    fn items(&mut self, after: u64, limit: usize) -> Result<Vec<Item>, Error>;
+
+    /// History, newest last, after a number, at most `limit`, optionally of one record.
+    fn history(
+        &mut self,
+        record: Option<&RecordKey>,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, Event)>, Error>;
+
+    /// Records of a type whose property has the value (trimmed, case-folded), or with the id.
+    fn search(
+        &mut self,
+        record_type: &RecordType,
+        property: &str,
+        value: &str,
+    ) -> Result<Vec<RecordKey>, Error>;
+
+    /// One cluster as it is, without taking it.
+    fn cluster(&mut self, flows: &Dataflow, record: &RecordKey) -> Result<Option<Cluster>, Error>;
+
+    /// The companion's id -> owner, or owner -> id.
+    fn companions(
+        &mut self,
+        role: &str,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<(RecordKey, String)>, Error>;
+
+    /// Approves a flow's deletions beyond its guard, up to now.
+    fn approve_flow(&mut self, flow: &str, now: Timestamp) -> Result<(), Error>;
+
+    /// Marks clusters of these records dirty (retry, resumed flows, changed configuration).
+    fn touch(&mut self, records: &[RecordKey]) -> Result<(), Error>;
+
+    /// Marks everything dirty: the configuration changed.
+    fn touch_all(&mut self, flows: &Dataflow) -> Result<(), Error>;
+
+    /// A small named value, such as the fingerprint of the configuration in force.
+    fn note(&mut self, name: &str) -> Result<Option<String>, Error>;
+
+    /// Sets a small named value.
+    fn set_note(&mut self, name: &str, value: &str) -> Result<(), Error>;
+}
+
+/// A page of observations with the cursor that covers them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page {
+    /// The system.
+    pub system: String,
+    /// What it showed.
+    pub observations: Vec<Observation>,
+    /// The cursor to keep; none for observations out of turn (read by id).
+    pub cursor: Option<Vec<u8>>,
+}
+
+/// What became of a page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PageReport {
+    /// Observations put into the inbox.
+    pub new: u64,
+    /// Observations that showed nothing new.
+    pub known: u64,
+}
+
+/// A cluster taken for a decision.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dirty {
+    /// Its state. Records known only from inbox rows are not in it yet: admitting puts them there.
+    pub cluster: Cluster,
+    /// Its inbox rows in order of arrival; those of records with a sent intent are left out (held).
+    pub inbox: Vec<Observation>,
+    /// What it needs to know of others.
+    pub facts: Facts,
+    /// The store's token of what was taken; handed back with the plan.
+    pub token: Taken,
+}
+
+/// What a store remembers of a cluster it handed out. Opaque to everyone else.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// Inbox rows taken.
+    pub inbox: Vec<u64>,
+    /// Records (by the store's number) that were part of it, with their revision.
+    pub records: Vec<(u64, u64)>,
+}
+
+/// A plan with the token of the cluster it was made for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decided {
+    /// The plan.
+    pub plan: Plan,
+    /// The token.
+    pub token: Taken,
+}
+
+/// What became of plans.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CommitReport {
+    /// Plans stored.
+    pub stored: u64,
+    /// Plans put back because they broke a uniqueness constraint, with the constraint's name.
+    pub put_back: Vec<String>,
+}
+
+/// A link for lists.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LinkRow {
+    /// The link's number.
+    pub number: u64,
+    /// The flow.
+    pub flow: String,
+    /// First-side record.
+    pub first: RecordKey,
+    /// Second-side record.
+    pub second: RecordKey,
+    /// When it came to be.
+    pub since: Timestamp,
+    /// A person's verdict about a deletion of one end.
+    pub verdict: Option<Verdict>,
+}
+
+/// Something that waits: for mending, for a reference, for an answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Item {
+    /// Its number, for `approve`, `retry` and paging. Stable while the item stands.
+    pub number: u64,
+    /// The record.
+    pub record: RecordKey,
+    /// The flow, for whole records.
+    pub flow: Option<String>,
+    /// The property, for single properties.
+    pub property: Option<String>,
+    /// The companion's role, for companions.
+    pub role: Option<String>,
+    /// What kind of trouble; none for a conflict that waits for an answer.
+    pub kind: Option<ParkedKind>,
+    /// The reason.
+    pub reason: String,
+    /// The advice.
+    pub advice: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// For conflicts: the contenders, as text by record.
+    pub contenders: Vec<(String, Value)>,
+}
+
+/// Counts for people.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// Per flow.
+    pub flows: BTreeMap<String, FlowStatus>,
+    /// Records known, by `system type`.
+    pub records: BTreeMap<String, u64>,
+    /// Observations waiting.
+    pub inbox: u64,
+    /// Writes waiting, and writes sent without an outcome.
+    pub outbox: (u64, u64),
+    /// When each system was first listed in full.
+    pub listed: BTreeMap<String, Timestamp>,
+    /// Size of the state in bytes.
+    pub bytes: u64,
+}
+
+/// Counts of one flow.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlowStatus {
+    /// Live links.
+    pub linked: u64,
+    /// Creates applied on the first and the second side.
+    pub created: [u64; 2],
+    /// Updates applied.
+    pub updated: u64,
+    /// Conflicts met since the beginning.
+    pub conflicts: u64,
+    /// Conflicts that wait for a person.
+    pub questions: u64,
+    /// Items that need mending.
+    pub parked: u64,
+    /// Items that wait for a reference.
+    pub deferred: u64,
+    /// Items that wait for approval.
+    pub approvals: u64,
+    /// Records without a counterpart that are listed only.
+    pub not_created: u64,
+}
