@@ -1,1 +1,3 @@
 //! A local Salesforce org and a local Customerp, independent of all other crates.
+
+pub mod customerp;

@@ -1,0 +1,37 @@
+//! A local Customerp: an ERP with a REST API, held in memory, for trying and testing.
+//!
+//! It stands for whatever ERP a company runs. One table (`record-types.txt`) says which record types and properties
+//! there are; validation, self-description, OpenAPI document and the pages of the record browser all follow it.
+//!
+//! Invariants:
+//! - a request is carried out entirely within five seconds of its arrival, or not at all;
+//! - a refused write changes nothing and names every problem;
+//! - amounts never pass through floating point;
+//! - only loopback is served.
+
+mod admin;
+mod api;
+mod calls;
+mod clock;
+mod fault;
+mod form;
+mod gate;
+mod generate;
+mod idempotency;
+mod journal;
+mod listing;
+mod northwind;
+mod openapi;
+mod options;
+mod pages;
+mod problem;
+mod record;
+mod schema;
+mod server;
+mod store;
+mod value;
+mod write;
+
+pub use fault::FaultKind;
+pub use options::{Options, User};
+pub use server::{Server, StartError, serve};

@@ -1,0 +1,3 @@
+//! The local systems over real HTTP.
+
+mod customerp;
