@@ -68,6 +68,7 @@ async fn pages_follow_the_order_of_changes_and_lose_nothing_meanwhile() {
 async fn tombstones_are_shown_on_request() {
     let erp = Erp::empty().await;
     products(&erp, 3).await;
+    erp.advance(1).await;
     erp.delete("/products/2", "\"1\"").await;
     assert_eq!(ids(&erp.get("/products").await.body), ["1", "3"]);
     let all = erp.get("/products?includeDeleted=true&limit=2").await.body;
