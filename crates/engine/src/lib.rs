@@ -1,1 +1,33 @@
 //! Observe, reconcile, write, settle, recover: the way of the data.
+//!
+//! An [`Engine`] holds a store and two systems and moves data one way: observations into the inbox, plans
+//! out of the core, writes out of the outbox, outcomes back into the store. Every arrow is one transaction of
+//! the store, so the process may die at any await. Clock and randomness come from outside ([`Clock`]).
+
+mod clock;
+mod command;
+mod engine;
+mod error;
+mod identity;
+mod observe;
+mod pack;
+mod reconcile;
+mod recover;
+mod rehearse;
+mod schedule;
+mod settle;
+mod summary;
+mod sync;
+mod verify;
+mod watch;
+mod write;
+
+pub use clock::Clock;
+pub use command::Choice;
+pub use engine::{Engine, Parts};
+pub use error::Error;
+pub use rehearse::{PlanReport, PlannedAction, PlannedWrite, Rehearsal, plan};
+pub use schedule::{Request, Requests, Schedule};
+pub use summary::{FlowSummary, Round, Standing, Summary};
+pub use verify::{Difference, Verification};
+pub use watch::{Happening, Quiet, Watcher};

@@ -1,0 +1,154 @@
+//! The engine: a dataflow, its state, its two systems, a clock and a watcher.
+
+use crate::{Clock, Error, Happening, Watcher};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use tandem_connector::{Connector, Identification};
+use tandem_merge::dataflow::Dataflow;
+use tandem_merge::record::RecordType;
+use tandem_store::{Fence, Status, Store};
+
+/// What an engine is made of.
+pub struct Parts {
+    /// The validated dataflow.
+    pub flows: Dataflow,
+    /// Its durable state.
+    pub store: Box<dyn Store>,
+    /// The two systems, in the order of `flows.systems`.
+    pub systems: [Arc<dyn Connector>; 2],
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Who is told what happens.
+    pub watcher: Arc<dyn Watcher>,
+}
+
+/// Moves data between two systems, one round at a time.
+pub struct Engine {
+    pub(crate) flows: Dataflow,
+    pub(crate) store: Box<dyn Store>,
+    pub(crate) systems: [Arc<dyn Connector>; 2],
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) watcher: Arc<dyn Watcher>,
+    pub(crate) identities: BTreeMap<String, Identification>,
+    pub(crate) state_id: String,
+    /// Systems that were listed in full once.
+    pub(crate) listed: BTreeSet<String>,
+    pub(crate) tally: Tally,
+    /// Rounds begun since the engine was opened.
+    pub(crate) rounds: u64,
+    /// Nothing is waited for: what cannot be done now is left.
+    pub(crate) impatient: bool,
+}
+
+/// Running counts by system.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) rows_read: BTreeMap<String, u64>,
+    pub(crate) keys_looked_up: BTreeMap<String, u64>,
+    pub(crate) written: BTreeMap<String, u64>,
+}
+
+/// The fence of a single process.
+pub(crate) const FENCE: Fence = 0;
+
+impl Engine {
+    /// Identifies both systems, binds the state to them, and recovers: every write that was sent and has
+    /// no answer counts as of unknown outcome from here on, and is settled by the first round.
+    ///
+    /// # Errors
+    /// [`Error::System`] when a system is down or refuses us, [`Error::Store`] when the state belongs to
+    /// other systems or fails.
+    pub async fn open(parts: Parts) -> Result<Self, Error> {
+        let [first, second] = &parts.systems;
+        let (first, second) = futures::join!(first.identify(), second.identify());
+        let mut engine = Self::assemble(parts, [first?, second?]);
+        let ids = engine.identities.iter();
+        let ids = ids.map(|(system, found)| (system.clone(), found.id.clone()));
+        engine.store.bind(&ids.collect())?;
+        engine.state_id = engine.store.state_id()?;
+        engine.listed = engine.store.status(&engine.flows)?.listed.into_keys().collect();
+        engine.recover()?;
+        Ok(engine)
+    }
+
+    fn assemble(parts: Parts, [first, second]: [Identification; 2]) -> Self {
+        let [one, two] = parts.flows.systems.clone();
+        Self {
+            flows: parts.flows,
+            store: parts.store,
+            systems: parts.systems,
+            clock: parts.clock,
+            watcher: parts.watcher,
+            identities: BTreeMap::from([(one, first), (two, second)]),
+            state_id: String::new(),
+            listed: BTreeSet::new(),
+            tally: Tally::default(),
+            rounds: 0,
+            impatient: false,
+        }
+    }
+
+    /// The dataflow.
+    #[must_use]
+    pub fn flows(&self) -> &Dataflow {
+        &self.flows
+    }
+
+    /// The state, for looking and for commands between rounds.
+    pub fn store(&mut self) -> &mut dyn Store {
+        self.store.as_mut()
+    }
+
+    /// Who the two systems are, by name.
+    #[must_use]
+    pub fn identities(&self) -> &BTreeMap<String, Identification> {
+        &self.identities
+    }
+
+    /// The two systems, in the order of the dataflow.
+    #[must_use]
+    pub fn systems(&self) -> &[Arc<dyn Connector>; 2] {
+        &self.systems
+    }
+
+    /// Counts for people.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn status(&mut self) -> Result<Status, Error> {
+        Ok(self.store.status(&self.flows)?)
+    }
+
+    /// Gives the state back, for example to close it.
+    #[must_use]
+    pub fn into_store(self) -> Box<dyn Store> {
+        self.store
+    }
+
+    pub(crate) fn tell(&self, what: &Happening<'_>) {
+        self.watcher.happened(what);
+    }
+
+    /// The system that serves a record type.
+    pub(crate) fn system_of(&self, record_type: &RecordType) -> &Arc<dyn Connector> {
+        let [first, second] = &self.systems;
+        if record_type.system == self.flows.systems[0] {
+            first
+        } else {
+            second
+        }
+    }
+
+    /// Whether both systems were listed in full: only then is anything decided.
+    pub(crate) fn both_listed(&self) -> bool {
+        self.flows
+            .systems
+            .iter()
+            .all(|system| self.listed.contains(system))
+    }
+
+    /// The rank behind the last flow: everything.
+    pub(crate) fn last_rank(&self) -> usize {
+        self.flows.flows.len()
+    }
+}

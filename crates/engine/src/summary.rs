@@ -1,0 +1,147 @@
+//! What a run came to, in numbers.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use tandem_store::{FlowStatus, Status};
+
+/// What a sync did and how it left things.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Summary {
+    /// Per flow, by name.
+    pub flows: BTreeMap<String, FlowSummary>,
+    /// API calls of this sync by system.
+    pub api_calls: BTreeMap<String, u64>,
+    /// Rows that the systems showed in this sync, by system.
+    pub rows_read: BTreeMap<String, u64>,
+    /// Keys looked up before creates in this sync, by system.
+    pub keys_looked_up: BTreeMap<String, u64>,
+    /// Writes carried out in this sync, by system.
+    pub written: BTreeMap<String, u64>,
+    /// Rounds it took.
+    pub rounds: u64,
+    /// Systems that were down or refused us: what they concern is not done. Empty when all went well.
+    #[serde(skip)]
+    pub troubles: Vec<tandem_connector::Error>,
+}
+
+impl Summary {
+    /// How things stand, in one word: what an exit code says.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        let waits = |flow: &FlowSummary| flow.parked + flow.questions + flow.approvals + flow.failed > 0;
+        if !self.troubles.is_empty() {
+            Standing::Trouble
+        } else if self.flows.values().any(waits) {
+            Standing::Waits
+        } else {
+            Standing::Done
+        }
+    }
+}
+
+/// How a run left things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    /// Everything is in step.
+    Done,
+    /// In step, but conflicts, parked work or approvals wait for a person.
+    Waits,
+    /// A system is down or refuses us.
+    Trouble,
+}
+
+/// One flow in a summary.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlowSummary {
+    /// Live links now.
+    pub linked: u64,
+    /// Creates in this sync on the first side.
+    pub created_first: u64,
+    /// Creates in this sync on the second side.
+    pub created_second: u64,
+    /// Updates in this sync, on either side.
+    pub updated: u64,
+    /// Conflicts met in this sync.
+    pub conflicts: u64,
+    /// Conflicts that wait for a person now.
+    pub questions: u64,
+    /// Items that need mending now.
+    pub parked: u64,
+    /// Items that wait for a reference now.
+    pub deferred: u64,
+    /// Items that wait for approval now.
+    pub approvals: u64,
+    /// Writes that are not settled: not sent or of unknown outcome.
+    pub failed: u64,
+    /// Records without a counterpart that are listed only.
+    pub not_created: u64,
+}
+
+impl FlowSummary {
+    /// What changed between two looks at the store.
+    pub(crate) fn between(before: &FlowStatus, after: &FlowStatus) -> Self {
+        Self {
+            linked: after.linked,
+            created_first: after.created[0].saturating_sub(before.created[0]),
+            created_second: after.created[1].saturating_sub(before.created[1]),
+            updated: after.updated.saturating_sub(before.updated),
+            conflicts: after.conflicts.saturating_sub(before.conflicts),
+            questions: after.questions,
+            parked: after.parked,
+            deferred: after.deferred,
+            approvals: after.approvals,
+            failed: 0,
+            not_created: after.not_created,
+        }
+    }
+}
+
+/// The flows of two looks at the store, compared.
+pub(crate) fn flows_between(before: &Status, after: &Status) -> BTreeMap<String, FlowSummary> {
+    let none = FlowStatus::default();
+    let of = |(name, now): (&String, &FlowStatus)| {
+        let then = before.flows.get(name).unwrap_or(&none);
+        (name.clone(), FlowSummary::between(then, now))
+    };
+    after.flows.iter().map(of).collect()
+}
+
+/// What one round did.
+#[derive(Clone, Debug, Default)]
+pub struct Round {
+    /// Observations that were new.
+    pub observed: u64,
+    /// Clusters decided.
+    pub decided: u64,
+    /// Writes answered as carried out, refused or overtaken: everything that went out.
+    pub sent: u64,
+    /// Writes carried out.
+    pub written: u64,
+    /// Unknown outcomes settled.
+    pub recovered: u64,
+    /// Not before this moment can the rest be done.
+    pub wait_until: Option<jiff::Timestamp>,
+    /// Systems in trouble.
+    pub troubles: Vec<tandem_connector::Error>,
+}
+
+impl Round {
+    /// Whether another round right now would find nothing to do.
+    #[must_use]
+    pub fn quiet(&self) -> bool {
+        self.sent == 0 && self.recovered == 0
+    }
+
+    /// Adds what a part of the round did.
+    pub(crate) fn trouble(&mut self, error: tandem_connector::Error) {
+        if !self.troubles.contains(&error) {
+            self.troubles.push(error);
+        }
+    }
+
+    /// Notes that something has to wait; the earliest moment counts.
+    pub(crate) fn wait(&mut self, until: jiff::Timestamp) {
+        self.wait_until = Some(self.wait_until.map_or(until, |known| known.min(until)));
+    }
+}
