@@ -90,7 +90,8 @@ pub trait Store: Send {
     ) -> Result<Vec<Intent>, Error>;
 
     /// Marks unsent intents as sent, durably, and returns those that it marked: an intent withdrawn or
-    /// replaced in the meantime is not among them (S5).
+    /// replaced in the meantime is not among them (S5). One of unknown outcome is marked again, with the
+    /// same content, a later moment and one attempt more.
     fn begin_write(&mut self, fence: Fence, intents: &[u64], now: Timestamp) -> Result<Vec<Intent>, Error>;
 
     /// Sent intents without an outcome: after a crash, all of them. `limit` at a time, number > `after`.
@@ -191,6 +192,8 @@ pub struct Taken {
     pub inbox: Vec<u64>,
     /// Records (by the store's number) that were part of it, with their revision.
     pub records: Vec<(u64, u64)>,
+    /// The store's count of changes when it was taken: later marks of dirtiness stay.
+    pub marks: u64,
 }
 
 /// A plan with the token of the cluster it was made for.

@@ -32,6 +32,22 @@ pub enum Error {
     /// A stored value cannot be read.
     #[error("the state holds something unreadable: {0}. Restore a backup")]
     Corrupt(String),
+    /// The state was written by a newer program.
+    #[error("the state has form {found}, and this program knows forms up to {known}. Use the newer program")]
+    Newer {
+        /// The form's number in the state.
+        found: i64,
+        /// The newest number that is known here.
+        known: i64,
+    },
+    /// Another holder took the state over.
+    #[error("the lease on the state was lost: its fence is {found}, ours is {ours}. Nothing was stored")]
+    Fenced {
+        /// The highest fence that the state has seen.
+        found: u64,
+        /// The one we came with.
+        ours: u64,
+    },
     /// Another process holds the state.
     #[error("another tandem process holds the state {0}. Stop it, or use another --state")]
     Held(String),
