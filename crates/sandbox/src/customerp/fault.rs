@@ -108,7 +108,7 @@ fn plant_one(
             twin.map_or(Value::Blank, |twin| twin.value(property).clone())
         }
     };
-    store.spoil(type_index, id, property, value);
+    store.amend(type_index, id, property, value);
     spoilt.insert((type_index, id));
     spoilt.extend(other.map(|other| (type_index, other)));
     Ok(Planted {

@@ -27,11 +27,13 @@ mod pages;
 mod problem;
 mod record;
 mod schema;
+mod seeding;
 mod server;
 mod store;
 mod value;
 mod write;
 
 pub use fault::FaultKind;
+pub use generate::Counts;
 pub use options::{Options, User};
 pub use server::{Server, StartError, serve};

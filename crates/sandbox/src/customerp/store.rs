@@ -58,6 +58,10 @@ impl Store {
         &self.catalog
     }
 
+    pub(crate) fn shared_catalog(&self) -> Arc<Catalog> {
+        Arc::clone(&self.catalog)
+    }
+
     pub(crate) fn clock(&self) -> &Clock {
         &self.clock
     }
@@ -219,16 +223,16 @@ impl Store {
     }
 
     /// Changes a property of a seeded record beneath validation, stamps and journal.
-    pub(crate) fn spoil(&mut self, type_index: TypeIndex, id: u64, property: PropertyIndex, value: Value) {
+    pub(crate) fn amend(&mut self, type_index: TypeIndex, id: u64, property: PropertyIndex, value: Value) {
         let Some(record) = self.live(type_index, id).cloned() else {
             return;
         };
         self.unindex(type_index, &record);
-        let mut spoiled = Record::clone(&record);
-        spoiled.values[property] = value;
-        let spoiled = Arc::new(spoiled);
-        self.index(type_index, &spoiled);
-        self.tables[type_index].records.insert(id, spoiled);
+        let mut amended = Record::clone(&record);
+        amended.values[property] = value;
+        let amended = Arc::new(amended);
+        self.index(type_index, &amended);
+        self.tables[type_index].records.insert(id, amended);
     }
 
     /// Gives properties of a live record new values, as one change. Without any the record stays as it is.

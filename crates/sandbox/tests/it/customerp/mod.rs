@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod api;
+mod generated;
 mod listing;
+mod northwind;
 mod pages;
 mod repetition;
 
@@ -138,4 +140,20 @@ pub(crate) fn problems(reply: &Reply) -> Vec<(String, String)> {
         .iter()
         .map(|field| (text(&field["property"]), text(&field["code"])))
         .collect()
+}
+
+/// All live records of a collection, in the order of their ids.
+pub(crate) async fn all(erp: &Erp, collection: &str) -> Vec<Value> {
+    let mut records = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let page = erp.get(&format!("/{collection}?limit=1000{cursor}")).await.body;
+        records.extend(page["items"].as_array().unwrap().iter().cloned());
+        let Some(next) = page["nextCursor"].as_str() else {
+            break;
+        };
+        cursor = format!("&cursor={next}");
+    }
+    records.sort_by_key(|record| record["id"].as_str().unwrap().parse::<u64>().unwrap());
+    records
 }
