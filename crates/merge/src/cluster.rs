@@ -81,8 +81,10 @@ pub struct Record {
     pub shadow: Shadow,
     /// Per mapped property: what the record and the head last agreed on.
     pub bases: BTreeMap<String, Base>,
-    /// Per property: when its present value came to be.
+    /// Per property: when its present value came to be, where that was not before `since`.
     pub times: BTreeMap<String, Span>,
+    /// The modification time of the first observation of it.
+    pub since: Timestamp,
     /// Per property: why it is not written.
     pub parked: BTreeMap<String, Parked>,
     /// Per flow: why the record is neither linked nor created in it.
@@ -91,6 +93,9 @@ pub struct Record {
     pub suppressed: BTreeSet<String>,
     /// The one open update or deletion of the record.
     pub intent: Option<Intent>,
+    /// The intent carries a removal on; set while a cluster is decided, never stored.
+    #[serde(skip)]
+    pub removing: bool,
     /// Created by us and not observed in full since: what the system filled in becomes base silently.
     pub newborn: Option<Newborn>,
     /// Companions it owns, by role.
@@ -105,14 +110,20 @@ impl Record {
     /// A record known by its first observation.
     #[must_use]
     pub fn new(shadow: Shadow) -> Self {
+        let since = shadow
+            .version
+            .as_ref()
+            .map_or(shadow.seen, |version| version.modified);
         Self {
             shadow,
+            since,
             bases: BTreeMap::new(),
             times: BTreeMap::new(),
             parked: BTreeMap::new(),
             held: BTreeMap::new(),
             suppressed: BTreeSet::new(),
             intent: None,
+            removing: false,
             newborn: None,
             companions: BTreeMap::new(),
             wrote_at: None,
@@ -130,6 +141,15 @@ impl Record {
     #[must_use]
     pub fn value(&self, property: &str) -> &Value {
         self.shadow.values.get(property).unwrap_or(&Value::Blank)
+    }
+
+    /// When a property's present value came to be.
+    #[must_use]
+    pub fn span(&self, property: &str) -> Span {
+        self.times.get(property).copied().unwrap_or(Span {
+            from: None,
+            to: self.since,
+        })
     }
 
     /// Whether an update or deletion of it is under way.
@@ -177,6 +197,8 @@ impl From<Observation> for Shadow {
 /// Marks a record that we created and that has not been observed in full since.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Newborn {
+    /// It was observed in full: the next merge takes over what the system filled in.
+    pub observed: bool,
     /// Properties that the create left out though the head has a value for them: still owed.
     pub left_out: BTreeSet<String>,
 }

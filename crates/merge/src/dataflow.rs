@@ -275,6 +275,8 @@ pub struct Mapping {
     pub on_create: OnCreate,
     /// Whether a side refuses blank, first and second.
     pub never_blank: [bool; 2],
+    /// Whether a side's system gives a value of its own on create where none is given (an owner, a default).
+    pub filled_on_create: [bool; 2],
     /// Longest text a side holds, in characters, where limited.
     pub max_length: [Option<usize>; 2],
     /// What a create on the *first* side does when this reference has no counterpart yet.

@@ -79,6 +79,8 @@ pub struct Facts {
     pub reserved: BTreeMap<(RecordKeyType, String), RecordKey>,
     /// Per flow: deletions carried on or waiting within the guard's window, and live links.
     pub deletions: BTreeMap<String, (u64, u64)>,
+    /// The record type of a flow's side, for every flow: derived from the dataflow, filled by the core itself.
+    pub types: BTreeMap<(String, Side), crate::record::RecordType>,
     /// Flows whose deletions a person approved beyond the guard.
     pub approved: BTreeSet<String>,
     /// Both systems were listed in full once: only then are records created or linked (L6, R5).
@@ -99,4 +101,18 @@ pub struct Waits {
     pub companions: BTreeSet<CompanionKey>,
     /// Records to read by id because nothing is known of them.
     pub read: BTreeSet<RecordKey>,
+}
+
+impl Facts {
+    /// The same facts with the record types of all flows' sides.
+    #[must_use]
+    pub fn with_types(&self, flows: &crate::dataflow::Dataflow) -> Self {
+        let ends = flows.flows.iter().flat_map(|flow| {
+            Side::BOTH.map(|side| ((flow.name.clone(), side), flow.end(side).record_type.clone()))
+        });
+        Self {
+            types: ends.collect(),
+            ..self.clone()
+        }
+    }
 }

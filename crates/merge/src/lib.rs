@@ -1,10 +1,23 @@
 //! The pure core of Tandem: values, schema, mapping, policy, matching, component merge, plans, and the
 //! configuration's types with their validation. No I/O, no clock, no randomness, no environment.
 
+pub mod admit;
 pub mod cluster;
+mod companions;
+pub mod component;
+pub mod creates;
 pub mod dataflow;
 pub mod facts;
+pub mod form;
+mod links;
+pub mod matching;
+mod merging;
 pub mod plan;
 pub mod reconcile;
 pub mod record;
+mod removals;
+mod settle;
+pub mod topology;
+mod updates;
 pub mod value;
+mod work;

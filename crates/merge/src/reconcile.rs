@@ -1,32 +1,145 @@
 //! Reconcile: from heads, bases and shadows of one cluster, decide.
 
 use crate::cluster::{Cluster, ParkedKind};
-use crate::dataflow::Dataflow;
-use crate::facts::{Facts, MatchKey, Needs};
+use crate::dataflow::{CompanionValue, Dataflow, Flow, Kind, Reference, Side};
+use crate::facts::{Facts, MatchKey, Needs, Referral};
+use crate::matching;
 use crate::plan::Plan;
-use crate::record::{Observation, RecordKey, Values};
+use crate::record::{Observation, Presence, RecordKey, Values};
+use crate::value::Value;
+use crate::work::Work;
 use jiff::Timestamp;
+
+pub use crate::creates::recognises;
+pub use crate::matching::match_keys;
 
 /// What must be known of other clusters before [`reconcile`] can decide this one, its inbox admitted.
 #[must_use]
-pub fn needs(_flows: &Dataflow, _cluster: &Cluster, _inbox: &[Observation]) -> Needs {
-    Needs::default()
+pub fn needs(flows: &Dataflow, cluster: &Cluster, inbox: &[Observation]) -> Needs {
+    let mut records = cluster.records.clone();
+    for seen in inbox {
+        crate::admit::admit(&mut records, seen.clone());
+    }
+    let mut needs = Needs::default();
+    for (key, record) in records
+        .iter()
+        .filter(|(_, record)| record.shadow.presence != Presence::Missing)
+    {
+        let values = &record.shadow.values;
+        for (flow, side) in flows.flows_of(&key.record_type) {
+            need_referrals(flow, side, key, values, &mut needs);
+            let grouped = |link: &crate::cluster::Link| {
+                (&link.first == key || &link.second == key)
+                    && flows
+                        .flow(&link.flow)
+                        .is_some_and(|other| other.group == flow.group)
+            };
+            let linked = cluster.links.iter().any(grouped);
+            if record.shadow.presence == Presence::Deleted {
+                needs.guards.insert(flow.name.clone());
+            } else if !linked
+                && !record.suppressed.contains(&flow.name)
+                && matching::belongs(flow, side, values)
+            {
+                let keys = matching::flow_keys(flow, side, key, values);
+                needs.keys.extend(keys.into_iter().map(|own| MatchKey {
+                    side: side.other(),
+                    ..own
+                }));
+                needs
+                    .reservations
+                    .insert(crate::creates::reservation(flow, side, key, values));
+            }
+        }
+        need_nested_companions(flows, key, values, &mut needs);
+    }
+    for (anchor, head) in &cluster.heads {
+        need_head(flows, &anchor.record, &anchor.property, &head.value, &mut needs);
+    }
+    needs
 }
 
-/// The match keys by which a record can be found as a candidate: what the store indexes. Identity rules
-/// included; blank keys are absent.
-#[must_use]
-pub fn match_keys(_flows: &Dataflow, _record: &RecordKey, _values: &Values) -> Vec<MatchKey> {
-    Vec::new()
+fn need_referrals(flow: &Flow, side: Side, key: &RecordKey, values: &Values, needs: &mut Needs) {
+    for mapping in &flow.mappings {
+        let Kind::Reference(through) = &mapping.kind else {
+            continue;
+        };
+        let id = match mapping.property(side) {
+            "id" => Some(key.id.as_str()),
+            property => values.get(property).and_then(Value::as_text),
+        };
+        needs.referrals.extend(id.map(|id| Referral {
+            through: through.clone(),
+            side,
+            id: id.to_owned(),
+        }));
+    }
+    for rule in flow.companions.iter().filter(|_| side == Side::First) {
+        let id = if rule.of == "id" {
+            Some(key.id.as_str())
+        } else {
+            values.get(&rule.of).and_then(Value::as_text)
+        };
+        let through = Reference::Companion {
+            role: rule.role.clone(),
+            of: rule.owner.clone(),
+        };
+        needs.referrals.extend(id.map(|id| Referral {
+            through,
+            side,
+            id: id.to_owned(),
+        }));
+    }
+}
+
+/// Companions that the values of a companion of this record name.
+fn need_nested_companions(flows: &Dataflow, key: &RecordKey, values: &Values, needs: &mut Needs) {
+    let rules = flows
+        .flows
+        .iter()
+        .flat_map(|flow| &flow.companions)
+        .filter(|rule| rule.owner == key.record_type);
+    for value in rules.flat_map(|rule| rule.values.values()) {
+        if let CompanionValue::Companion { role, of, owner } = value
+            && let Some(id) = values.get(of).and_then(Value::as_text)
+        {
+            let through = Reference::Companion {
+                role: role.clone(),
+                of: owner.clone(),
+            };
+            needs.referrals.insert(Referral {
+                through,
+                side: Side::First,
+                id: id.to_owned(),
+            });
+        }
+    }
+}
+
+/// A head's reference is a first side's id, whatever its anchor.
+fn need_head(flows: &Dataflow, record: &RecordKey, property: &str, value: &Value, needs: &mut Needs) {
+    let Some(id) = value.as_text() else { return };
+    for (flow, side) in flows.flows_of(&record.record_type) {
+        for mapping in flow
+            .mappings
+            .iter()
+            .filter(|mapping| mapping.property(side) == property)
+        {
+            if let Kind::Reference(through) = &mapping.kind {
+                needs.referrals.insert(Referral {
+                    through: through.clone(),
+                    side: Side::First,
+                    id: id.to_owned(),
+                });
+            }
+        }
+    }
 }
 
 /// Decides a cluster: admits the inbox, forms links, merges components, plans writes.
 #[must_use]
-pub fn reconcile(_flows: &Dataflow, cluster: Cluster, _inbox: Vec<Observation>, _facts: &Facts) -> Plan {
-    Plan {
-        cluster,
-        ..Plan::default()
-    }
+pub fn reconcile(flows: &Dataflow, cluster: Cluster, inbox: Vec<Observation>, facts: &Facts) -> Plan {
+    settle(flows, cluster, inbox, Vec::new(), facts)
 }
 
 /// What an attempt to carry out an intent came to.
@@ -82,14 +195,44 @@ pub enum Settlement {
 /// Settles intents of a cluster (by number) and reconciles it again, as one plan.
 #[must_use]
 pub fn settle(
-    _flows: &Dataflow,
+    flows: &Dataflow,
     cluster: Cluster,
-    _inbox: Vec<Observation>,
-    _settlements: Vec<(u64, Settlement)>,
-    _facts: &Facts,
+    inbox: Vec<Observation>,
+    settlements: Vec<(u64, Settlement)>,
+    facts: &Facts,
 ) -> Plan {
-    Plan {
-        cluster,
-        ..Plan::default()
+    let facts = facts.with_types(flows);
+    let before = cluster.clone();
+    let mut work = Work::new(flows, cluster, &facts);
+    for (intent, settlement) in settlements {
+        work.settle(intent, settlement);
+    }
+    work.admit(inbox);
+    work.decide();
+    let mut plan = work.into_plan();
+    keep_since(&before, &mut plan.cluster);
+    plan
+}
+
+/// What was parked before for the same reason keeps the moment since when.
+fn keep_since(before: &Cluster, after: &mut Cluster) {
+    for (key, record) in &mut after.records {
+        let Some(known) = before.records.get(key) else {
+            continue;
+        };
+        let pairs = [
+            (&known.parked, &mut record.parked),
+            (&known.held, &mut record.held),
+        ];
+        for (old, new) in pairs {
+            for (name, parked) in new.iter_mut() {
+                if let Some(old) = old
+                    .get(name)
+                    .filter(|old| old.kind == parked.kind && old.reason == parked.reason)
+                {
+                    parked.since = old.since;
+                }
+            }
+        }
     }
 }

@@ -1,0 +1,94 @@
+//! Admit: lay an observation over what is known of its record, or drop it as older (S9, E6).
+
+use crate::cluster::{Record, Shadow, Span};
+use crate::record::{Observation, Presence, RecordKey, Version};
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+
+/// What admitting an observation did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admitted {
+    /// It is older than what is known.
+    Older,
+    /// It is the shadow now.
+    Taken,
+}
+
+/// Admits one observation into the records of a cluster.
+pub fn admit(records: &mut BTreeMap<RecordKey, Record>, seen: Observation) -> Admitted {
+    let Some(record) = records.get_mut(&seen.key) else {
+        records.insert(seen.key.clone(), Record::new(Shadow::from(seen)));
+        return Admitted::Taken;
+    };
+    if older(&record.shadow, &seen) {
+        return Admitted::Older;
+    }
+    take(record, seen);
+    Admitted::Taken
+}
+
+/// Whether an observation shows a state before the shadow's. The system's own order decides where it declares
+/// one, else the modification time, then the moment the read began.
+#[must_use]
+pub fn older(shadow: &Shadow, seen: &Observation) -> bool {
+    let later_read = seen.read_began >= shadow.seen;
+    match (&shadow.version, &seen.version) {
+        (Some(known), Some(new)) => match place(known, new) {
+            std::cmp::Ordering::Less => true,
+            std::cmp::Ordering::Greater => false,
+            std::cmp::Ordering::Equal => match (shadow.presence, seen.presence) {
+                (Presence::Deleted, Presence::Alive) => true,
+                (Presence::Alive, Presence::Deleted) => false,
+                _ => !later_read,
+            },
+        },
+        (None, Some(_)) => false,
+        (_, None) => !later_read,
+    }
+}
+
+fn place(known: &Version, new: &Version) -> std::cmp::Ordering {
+    match (known.order, new.order) {
+        (Some(known), Some(new)) => new.cmp(&known),
+        _ => new.modified.cmp(&known.modified),
+    }
+}
+
+fn take(record: &mut Record, seen: Observation) {
+    let lower = lower_end(record);
+    let to = seen
+        .version
+        .as_ref()
+        .map_or(seen.read_began, |version| version.modified);
+    if seen.presence == Presence::Alive {
+        for (property, value) in &seen.values {
+            if record.shadow.values.get(property) != Some(value) {
+                record.times.insert(property.clone(), Span { from: lower, to });
+            }
+        }
+    }
+    let mut values = std::mem::take(&mut record.shadow.values);
+    match seen.presence {
+        Presence::Alive if seen.partial => values.extend(seen.values.clone()),
+        Presence::Alive => values = seen.values.clone(),
+        Presence::Deleted | Presence::Missing => {}
+    }
+    let full = seen.presence == Presence::Alive && !seen.partial;
+    let known_version = record.shadow.version.take();
+    let created = seen.created.or(record.shadow.created);
+    record.shadow = Shadow {
+        values,
+        created,
+        ..Shadow::from(seen)
+    };
+    record.shadow.version = record.shadow.version.take().or(known_version);
+    if full && let Some(newborn) = &mut record.newborn {
+        newborn.observed = true;
+    }
+}
+
+/// No edit seen from now on was made before this.
+fn lower_end(record: &Record) -> Option<Timestamp> {
+    let modified = record.shadow.version.as_ref().map(|version| version.modified);
+    modified.max(record.wrote_at)
+}

@@ -1,0 +1,495 @@
+//! Creates: records without a counterpart get one where the policy allows. The content is computed from heads;
+//! what the target cannot hold is left out and parked alone, what it must have and has not holds the create.
+
+use crate::cluster::{Action, Anchor, Intent, Lookup, Parked, ParkedKind, Planned};
+use crate::dataflow::{CompanionRule, CreatePolicy, Flow, Mapping, OnCreate, Reference, Reverse, Side};
+use crate::facts::RecordKeyType;
+use crate::form::{Form, Trouble};
+use crate::matching;
+use crate::record::{RecordKey, Values};
+use crate::topology::{self, Component};
+use crate::value::Value;
+use crate::work::Work;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The content of a create as it is put together.
+#[derive(Default)]
+struct Draft {
+    values: BTreeMap<String, Planned>,
+    left_out: BTreeSet<String>,
+    /// Why it cannot be done now: the gravest kind with all reasons.
+    holds: Vec<Parked>,
+}
+
+/// The reservation that a create for a record takes: the flow group's marks with the first match key that has
+/// a value, else the source itself.
+#[must_use]
+pub fn reservation(flow: &Flow, side: Side, source: &RecordKey, values: &Values) -> (RecordKeyType, String) {
+    let target = flow.end(side.other());
+    let keys = flow.match_rules.iter().enumerate();
+    let key = keys
+        .filter_map(|(index, rule)| Some((index, matching::rule_key(rule, side, values)?)))
+        .next();
+    let marks: Vec<String> = target
+        .only
+        .iter()
+        .map(|(property, value)| format!("{property}={value};"))
+        .collect();
+    let text = match key {
+        Some((index, key)) => format!("{}{index}|{key}", marks.concat()),
+        None => format!("source|{source}"),
+    };
+    (target.record_type.clone(), text)
+}
+
+/// Whether a record found by an intent's look-up is really its counterpart: the decisive key agrees.
+#[must_use]
+pub fn recognises(
+    flows: &crate::dataflow::Dataflow,
+    intent: &Intent,
+    found: &crate::record::Observation,
+) -> bool {
+    match &intent.action {
+        Action::Companion { find, .. } => find.iter().any(|lookup| {
+            lookup
+                .properties
+                .iter()
+                .zip(&lookup.values)
+                .all(|(property, value)| {
+                    let fold =
+                        |value: &Value| matching::normalise(value, crate::dataflow::Normaliser::CaseFold);
+                    found
+                        .values
+                        .get(property)
+                        .is_some_and(|shown| fold(shown) == fold(value))
+                })
+        }),
+        Action::Create {
+            flow, source, target, ..
+        } => {
+            let Some(flow) = flows.flow(flow) else {
+                return false;
+            };
+            let Some(side) = flow.side_of(target) else {
+                return false;
+            };
+            let values: Values = intent
+                .values
+                .iter()
+                .map(|(name, planned)| (name.clone(), planned.value.clone()))
+                .collect();
+            let ours = matching::flow_keys(flow, side, source, &values);
+            let theirs = matching::flow_keys(flow, side, &found.key, &found.values);
+            let natural = |rule: u32| rule < crate::facts::MatchKey::STAMP;
+            let claimed = |keys: &[crate::facts::MatchKey]| {
+                keys.iter()
+                    .find(|key| key.rule == crate::facts::MatchKey::IDENTITY)
+                    .map(|key| key.key.clone())
+            };
+            let foreign =
+                side == Side::Second && claimed(&theirs).is_some() && claimed(&theirs) != claimed(&ours);
+            let decisive = ours
+                .iter()
+                .filter(|key| natural(key.rule))
+                .find_map(|a| theirs.iter().find(|b| b.rule == a.rule).map(|b| a.key == b.key));
+            !foreign && decisive == Some(true) && matching::belongs(flow, side, &found.values)
+        }
+        Action::Update { .. } | Action::Delete { .. } => false,
+    }
+}
+
+impl<'a> Work<'a> {
+    /// Plans every create anew; sent ones stay as they are.
+    pub(crate) fn plan_creates(&mut self) {
+        let unsent =
+            |intent: &Intent| intent.sent.is_none() && matches!(intent.action, Action::Create { .. });
+        let (before, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.cluster.creates)
+            .into_iter()
+            .partition(unsent);
+        self.cluster.creates = kept;
+        if !self.facts.listed {
+            self.cluster.creates.extend(before);
+            return;
+        }
+        let components = topology::components(self.flows, &self.cluster, false);
+        let keys: Vec<RecordKey> = self.cluster.records.keys().cloned().collect();
+        for key in &keys {
+            let flows = self.flows;
+            for (flow, side) in flows
+                .flows
+                .iter()
+                .filter_map(|flow| Some((flow, flow.side_of(&key.record_type)?)))
+            {
+                if self.may_create(key, flow, side) {
+                    self.plan_create(key, flow, side, &components, &before);
+                }
+            }
+        }
+    }
+
+    fn may_create(&mut self, key: &RecordKey, flow: &Flow, side: Side) -> bool {
+        let target = flow.end(side.other());
+        let record = &self.cluster.records[key];
+        let taken = !record.alive()
+            || record.suppressed.contains(&flow.name)
+            || !matching::belongs(flow, side, &record.shadow.values)
+            || self.linked_in_group(key, &flow.group)
+            || record.newborn.as_ref().is_some_and(|newborn| !newborn.observed);
+        if taken || self.create_is_open(key, flow) || self.is_held(key, flow) {
+            return false;
+        }
+        let old = |record: &crate::cluster::Record| {
+            record
+                .shadow
+                .created
+                .is_none_or(|at| Some(at) <= self.facts.listed_at)
+        };
+        let reason = match target.create {
+            _ if record.shadow.protected => "it may not be written, so it is left alone".to_owned(),
+            _ if !target.write => format!("{} is not written", target.record_type.system),
+            CreatePolicy::Off => format!("this flow creates nothing in {}", target.record_type.system),
+            CreatePolicy::OnlyNew if old(record) => "it is older than the first load".to_owned(),
+            CreatePolicy::On | CreatePolicy::OnlyNew => return true,
+        };
+        let reason = format!(
+            "has no {} in {}: {reason}",
+            target.record_type.name, target.record_type.system
+        );
+        let parked = self.parked(
+            ParkedKind::NotCreated,
+            0,
+            reason,
+            "link it by hand, or switch creation on".to_owned(),
+        );
+        self.hold(key, &flow.name, parked);
+        false
+    }
+
+    /// A hold that this decision has found already; a refusal by the system holds only the same content.
+    fn is_held(&self, key: &RecordKey, flow: &Flow) -> bool {
+        let held = self.cluster.records[key].held.get(&flow.name);
+        held.is_some_and(|parked| parked.kind != ParkedKind::Refused)
+    }
+
+    fn create_is_open(&self, key: &RecordKey, flow: &Flow) -> bool {
+        self.cluster.creates.iter().any(|intent| {
+            matches!(&intent.action, Action::Create { flow: of, source, .. } if *of == flow.name && source == key)
+        })
+    }
+
+    fn plan_create(
+        &mut self,
+        key: &RecordKey,
+        flow: &'a Flow,
+        side: Side,
+        components: &[Component<'a>],
+        before: &[Intent],
+    ) {
+        let mut draft = Draft::default();
+        for mapping in &flow.mappings {
+            self.draft_property(key, flow, mapping, side, components, &mut draft);
+        }
+        let target = flow.end(side.other());
+        for (property, value) in target.constants.iter().chain(&target.only) {
+            draft.values.insert(
+                property.clone(),
+                Planned {
+                    value: value.clone(),
+                    epoch: 0,
+                },
+            );
+        }
+        if side == Side::First {
+            for rule in &flow.companions {
+                self.draft_companion(key, flow, rule, &mut draft);
+            }
+        }
+        let identity = target
+            .identity
+            .as_ref()
+            .map(|identity| (identity.property.clone(), identity.value(&key.id)));
+        if let Some((property, value)) = &identity {
+            draft.values.insert(
+                property.clone(),
+                Planned {
+                    value: value.clone(),
+                    epoch: 0,
+                },
+            );
+        }
+        let values = self.cluster.records[key].shadow.values.clone();
+        let (of, reserved) = reservation(flow, side, key, &values);
+        if let Some(holder) = self
+            .facts
+            .reserved
+            .get(&(of.clone(), reserved.clone()))
+            .filter(|holder| *holder != key)
+        {
+            let reason = format!("has the same match key as {holder}, whose counterpart is being created");
+            let advice = "merge or delete the duplicate, or change its key".to_owned();
+            draft
+                .holds
+                .insert(0, self.parked(ParkedKind::DuplicateKey, 0, reason, advice));
+        }
+        if self.hold_if_needed(key, flow, &draft) {
+            return;
+        }
+        let intent = Intent {
+            id: 0,
+            action: Action::Create {
+                flow: flow.name.clone(),
+                source: key.clone(),
+                target: of,
+                lookup: lookup(flow, side, &draft.values, &values),
+                reservation: reserved,
+                identity,
+                left_out: draft.left_out,
+            },
+            values: draft.values,
+            version: None,
+            before: Values::new(),
+            sent: None,
+            attempts: 0,
+            unknown: false,
+            rank: self
+                .flows
+                .flows
+                .iter()
+                .position(|other| other.name == flow.name)
+                .unwrap_or_default(),
+            reason: format!(
+                "{key} has no {} in {}",
+                target.record_type.name, target.record_type.system
+            ),
+            follows: false,
+        };
+        self.cluster.creates.push(reuse(intent, before));
+    }
+
+    /// Puts one property into the draft, or says why not.
+    fn draft_property(
+        &mut self,
+        key: &RecordKey,
+        flow: &'a Flow,
+        mapping: &'a Mapping,
+        side: Side,
+        components: &[Component<'a>],
+        draft: &mut Draft,
+    ) {
+        let to = side.other();
+        let property = mapping.property(to).to_owned();
+        let follows = mapping.travels_to(to);
+        match (&mapping.on_create, to) {
+            (OnCreate::Constant(value), Side::Second) => {
+                draft.values.insert(
+                    property,
+                    Planned {
+                        value: value.clone(),
+                        epoch: 0,
+                    },
+                );
+                return;
+            }
+            (OnCreate::Value, Side::Second) => {}
+            _ if follows => {}
+            _ if to == Side::First && mapping.reverse != Reverse::Follow => {}
+            _ => return,
+        }
+        if property == "id" {
+            return;
+        }
+        let at = Anchor {
+            record: key.clone(),
+            property: mapping.property(side).to_owned(),
+        };
+        let linked = components
+            .iter()
+            .find(|component| component.nodes.iter().any(|node| node.at == at));
+        if follows && linked.is_none() {
+            self.merge_component(
+                &topology::single(flow, mapping, side, at.clone()),
+                &mut BTreeMap::new(),
+            );
+        }
+        let facts = self.facts;
+        let own = Form {
+            flow,
+            mapping,
+            side,
+            facts,
+        };
+        let form = Form {
+            flow,
+            mapping,
+            side: to,
+            facts,
+        };
+        let (value, epoch) = match self.canonical(&at, &own, linked) {
+            Ok(found) => found,
+            Err(trouble) => return self.leave_out(&at, flow, mapping, to, trouble, 0, draft),
+        };
+        let epoch = if follows { epoch } else { 0 };
+        let refused = self.cluster.records[key]
+            .parked
+            .get(&at.property)
+            .is_some_and(|parked| parked.epoch == epoch);
+        if value.is_blank() {
+            let gives = mapping.given_by == Some(to) || mapping.filled_on_create[to.index()];
+            if mapping.never_blank[to.index()] && !gives {
+                let trouble = form.encode(&Value::Blank).err().unwrap_or(Trouble::LeftAlone);
+                self.leave_out(&at, flow, mapping, to, trouble, epoch, draft);
+            }
+            return;
+        }
+        match form.encode(&value) {
+            Ok(_) if refused => drop(draft.left_out.insert(property)),
+            Ok(value) => drop(draft.values.insert(property, Planned { value, epoch })),
+            Err(trouble) => self.leave_out(&at, flow, mapping, to, trouble, epoch, draft),
+        }
+    }
+
+    /// A value that the create must do without, or that it must wait for.
+    #[allow(clippy::too_many_arguments)]
+    fn leave_out(
+        &mut self,
+        at: &Anchor,
+        flow: &Flow,
+        mapping: &Mapping,
+        to: Side,
+        trouble: Trouble,
+        epoch: u64,
+        draft: &mut Draft,
+    ) {
+        let fills = mapping.filled_on_create[to.index()];
+        let must = (mapping.never_blank[to.index()] && !fills)
+            || (to == Side::First && mapping.reverse == Reverse::Required);
+        let to_itself = matches!(&mapping.kind, crate::dataflow::Kind::Reference(Reference::Flow(name)) if *name == flow.name);
+        let pending = matches!(&trouble, Trouble::Waits(wait) if wait.pending && !to_itself);
+        let alone = matches!(trouble, Trouble::LeftAlone);
+        let optional = to == Side::First && mapping.reverse == Reverse::Optional;
+        if alone && must {
+            let reason = format!("{} leads to nothing that has a counterpart", at.property);
+            let advice = "nothing to do: it follows once there is one".to_owned();
+            draft
+                .holds
+                .push(self.parked(ParkedKind::Deferred, 0, reason, advice));
+            return;
+        }
+        let Some(parked) = self.trouble(trouble, epoch) else {
+            return;
+        };
+        if must || pending {
+            draft.holds.push(parked);
+        } else if !optional {
+            draft.left_out.insert(mapping.property(to).to_owned());
+            if let Some(record) = self.cluster.records.get_mut(&at.record) {
+                record.parked.insert(at.property.clone(), parked);
+            }
+        }
+    }
+
+    /// The companion that the new record needs.
+    fn draft_companion(&mut self, key: &RecordKey, flow: &Flow, rule: &CompanionRule, draft: &mut Draft) {
+        if draft.values.contains_key(&rule.property) {
+            return;
+        }
+        let owner = match rule.of.as_str() {
+            "id" => Some(key.id.clone()),
+            property => self.cluster.records[key]
+                .value(property)
+                .as_text()
+                .map(str::to_owned),
+        };
+        let Some(owner) = owner else { return };
+        match self.companion_id(flow, rule, owner) {
+            Ok(id) => {
+                draft.values.insert(
+                    rule.property.clone(),
+                    Planned {
+                        value: Value::Text(id),
+                        epoch: 0,
+                    },
+                );
+            }
+            Err(parked) => draft.holds.push(parked),
+        }
+    }
+
+    /// One entry per flow says why the create waits: what must be mended before what merely waits.
+    fn hold_if_needed(&mut self, key: &RecordKey, flow: &Flow, draft: &Draft) -> bool {
+        let mending: Vec<&Parked> = draft
+            .holds
+            .iter()
+            .filter(|parked| parked.kind.needs_mending())
+            .collect();
+        let shown = if mending.is_empty() {
+            draft.holds.iter().collect()
+        } else {
+            mending
+        };
+        let refused = self.cluster.records[key].held.get(&flow.name);
+        let Some(first) = shown.first() else {
+            let same = refused.is_some_and(|parked| parked.epoch == fingerprint(&draft.values));
+            if !same && let Some(record) = self.cluster.records.get_mut(key) {
+                record.held.remove(&flow.name);
+            }
+            return same;
+        };
+        let join = |part: fn(&Parked) -> &str| {
+            let mut parts: Vec<&str> = shown.iter().map(|parked| part(parked)).collect();
+            parts.dedup();
+            parts.join("; ")
+        };
+        let (reason, advice) = (join(|parked| &parked.reason), join(|parked| &parked.advice));
+        let parked = self.parked(first.kind, 0, reason, advice);
+        self.hold(key, &flow.name, parked);
+        true
+    }
+}
+
+/// What identifies a create's content, so that a refusal holds only the same content. Stable across runs: FNV-1a.
+#[must_use]
+pub(crate) fn fingerprint(values: &BTreeMap<String, Planned>) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    for (property, planned) in values {
+        let text = format!("{property}={:?};", planned.value);
+        for byte in text.bytes() {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+    hash | 1
+}
+
+/// The look-up that precedes the create: the first rule whose parts the new record will have.
+fn lookup(flow: &Flow, side: Side, planned: &BTreeMap<String, Planned>, source: &Values) -> Option<Lookup> {
+    let to = side.other().index();
+    let rule = flow
+        .match_rules
+        .iter()
+        .find(|rule| matching::rule_key(rule, side, source).is_some())?;
+    let part = |part: &crate::dataflow::MatchPart| {
+        let there = planned
+            .get(&part.properties[to])
+            .map(|planned| planned.value.clone());
+        (
+            part.properties[to].clone(),
+            there
+                .or_else(|| source.get(&part.properties[side.index()]).cloned())
+                .unwrap_or_default(),
+        )
+    };
+    let (properties, values) = rule.parts.iter().map(part).unzip();
+    Some(Lookup { properties, values })
+}
+
+/// An unsent intent of the same content keeps its number.
+pub(crate) fn reuse(mut intent: Intent, before: &[Intent]) -> Intent {
+    let same = before.iter().find(|old| {
+        Intent {
+            id: 0,
+            ..(*old).clone()
+        } == intent
+    });
+    intent.id = same.map_or(0, |old| old.id);
+    intent
+}

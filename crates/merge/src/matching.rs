@@ -1,0 +1,117 @@
+//! Matching: by which keys two records are recognised as counterparts.
+
+use crate::dataflow::{Dataflow, Flow, MatchRule, Normaliser, Side};
+use crate::facts::MatchKey;
+use crate::record::{RecordKey, Values};
+use crate::value::Value;
+use unicode_normalization::UnicodeNormalization;
+
+/// Separates the parts of a key; it cannot stand in a trimmed value of any system we know.
+const BETWEEN: char = '\u{1f}';
+
+/// A value as it is compared; none when it is blank.
+#[must_use]
+pub fn normalise(value: &Value, how: Normaliser) -> Option<String> {
+    let text = value.to_string();
+    let normal = match how {
+        Normaliser::Exact => text,
+        Normaliser::Trim => text.trim().to_owned(),
+        Normaliser::CaseFold | Normaliser::Email => {
+            let folded: String = text.nfkc().collect::<String>().to_lowercase();
+            folded.split_whitespace().collect::<Vec<_>>().join(" ")
+        }
+        Normaliser::Phone => {
+            let international = text.trim_start().starts_with('+');
+            let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+            match digits.strip_prefix("00") {
+                Some(rest) => format!("+{rest}"),
+                None if international => format!("+{digits}"),
+                None => digits,
+            }
+        }
+        Normaliser::Digits => text.chars().filter(char::is_ascii_digit).collect(),
+    };
+    (!normal.is_empty() && normal != "+").then_some(normal)
+}
+
+/// The key of a rule on a side; none when a part is blank.
+#[must_use]
+pub fn rule_key(rule: &MatchRule, side: Side, values: &Values) -> Option<String> {
+    let mut key = String::new();
+    for part in &rule.parts {
+        let value = values.get(&part.properties[side.index()])?;
+        if !key.is_empty() {
+            key.push(BETWEEN);
+        }
+        key.push_str(&normalise(value, part.normaliser)?);
+    }
+    (!key.is_empty()).then_some(key)
+}
+
+/// All keys of a record in one flow, identity rules first.
+#[must_use]
+pub fn flow_keys(flow: &Flow, side: Side, record: &RecordKey, values: &Values) -> Vec<MatchKey> {
+    let mut keys = Vec::new();
+    let mut push = |rule: u32, key: String| {
+        keys.push(MatchKey {
+            flow: flow.name.clone(),
+            rule,
+            side,
+            key,
+        })
+    };
+    let shown = |end: Side| {
+        let identity = flow.end(end).identity.as_ref()?;
+        values
+            .get(&identity.property)
+            .and_then(Value::as_text)
+            .map(str::to_owned)
+    };
+    let expected = |end: Side| {
+        let identity = flow.end(end).identity.as_ref()?;
+        Some(format!("{}{}", identity.prefix, record.id))
+    };
+    let (identity, stamp) = match side {
+        Side::First => (expected(Side::Second), shown(Side::First)),
+        Side::Second => (shown(Side::Second), expected(Side::First)),
+    };
+    identity.into_iter().for_each(|key| push(MatchKey::IDENTITY, key));
+    stamp.into_iter().for_each(|key| push(MatchKey::STAMP, key));
+    for (index, rule) in flow.match_rules.iter().enumerate() {
+        if let Some(key) = rule_key(rule, side, values) {
+            push(u32::try_from(index).unwrap_or(MatchKey::STAMP - 1), key);
+        }
+    }
+    keys
+}
+
+/// All keys of a record in all flows: what the store indexes.
+#[must_use]
+pub fn match_keys(flows: &Dataflow, record: &RecordKey, values: &Values) -> Vec<MatchKey> {
+    let parts = flows
+        .flows_of(&record.record_type)
+        .filter(|(flow, side)| belongs(flow, *side, values));
+    parts
+        .flat_map(|(flow, side)| flow_keys(flow, side, record, values))
+        .collect()
+}
+
+/// Whether a record belongs to a flow by the values that mark its records (`Kind__c` = `Order`).
+#[must_use]
+pub fn belongs(flow: &Flow, side: Side, values: &Values) -> bool {
+    flow.end(side)
+        .only
+        .iter()
+        .all(|(property, value)| values.get(property) == Some(value))
+}
+
+/// Whether two records are counterparts: the first key with a value on both sides decides.
+#[must_use]
+pub fn matches(flow: &Flow, first: (&RecordKey, &Values), second: (&RecordKey, &Values)) -> bool {
+    let ours = flow_keys(flow, Side::First, first.0, first.1);
+    let theirs = flow_keys(flow, Side::Second, second.0, second.1);
+    let decisive = ours
+        .iter()
+        .find_map(|a| theirs.iter().find(|b| b.rule == a.rule).map(|b| a.key == b.key));
+    decisive == Some(true)
+}

@@ -1,0 +1,308 @@
+//! Merging the components of a cluster: members out of records, results back into records.
+
+use crate::cluster::{Anchor, Contender, Head, Question};
+use crate::component::{self, Codec, Member, Merged, Rule};
+use crate::form::{Form, Trouble};
+use crate::plan::EventKind;
+use crate::record::RecordKey;
+use crate::topology::{self, Component, Node};
+use crate::value::Value;
+use crate::work::Work;
+use std::collections::BTreeMap;
+
+/// Values that records are owed: own form with the head's epoch, by record and property.
+pub(crate) type Owed = BTreeMap<RecordKey, BTreeMap<String, (Value, u64)>>;
+
+impl Codec for Form<'_> {
+    fn decode(&self, own: &Value) -> Result<Value, Trouble> {
+        Form::decode(self, own)
+    }
+    fn encode(&self, canonical: &Value) -> Result<Value, Trouble> {
+        Form::encode(self, canonical)
+    }
+    fn fits(&self, canonical: &Value, own: &Value) -> bool {
+        Form::fits(self, canonical, own)
+    }
+}
+
+impl<'a> Work<'a> {
+    /// Merges every component of the linked records.
+    pub(crate) fn merge_components(&mut self) -> Owed {
+        let components = topology::components(self.flows, &self.cluster, false);
+        let mut owed = Owed::new();
+        for component in &components {
+            self.merge_component(component, &mut owed);
+        }
+        owed
+    }
+
+    /// Merges one component and stores what came of it.
+    pub(crate) fn merge_component(&mut self, component: &Component<'a>, owed: &mut Owed) {
+        let nodes: Vec<&Node<'a>> = component
+            .nodes
+            .iter()
+            .filter(|node| self.takes_part(node))
+            .collect();
+        if nodes.is_empty() {
+            return;
+        }
+        let (anchor, head) = self.head_of(component);
+        let forms: Vec<Form<'_>> = nodes.iter().map(|node| self.form(node)).collect();
+        let members: Vec<Member<'_>> = nodes
+            .iter()
+            .zip(&forms)
+            .map(|(node, form)| self.member(node, form, head.is_some()))
+            .collect();
+        let question = self
+            .cluster
+            .questions
+            .iter()
+            .find(|question| question.anchor == anchor);
+        let answer = question
+            .filter(|question| self.still_asked(question))
+            .and_then(|question| question.answer.clone());
+        let rule = Rule {
+            policy: component.policy(),
+            clock_error: self.flows.clock_error_seconds,
+            answer: answer.as_ref(),
+            one_way: component.one_way(),
+        };
+        let merged = component::merge(head.as_ref(), &members, &rule);
+        drop(members);
+        self.store(&nodes, anchor, head, merged, owed);
+    }
+
+    /// A record that we created and have not seen since takes part only with what the create gave it.
+    fn takes_part(&self, node: &Node<'_>) -> bool {
+        let Some(record) = self.record(&node.at.record) else {
+            return false;
+        };
+        let unseen = record.newborn.as_ref().is_some_and(|newborn| !newborn.observed);
+        record.alive() && (!unseen || record.bases.contains_key(&node.at.property))
+    }
+
+    fn form(&self, node: &Node<'a>) -> Form<'a> {
+        let part = &node.parts[0];
+        Form {
+            flow: part.flow,
+            mapping: part.mapping,
+            side: part.side,
+            facts: self.facts,
+        }
+    }
+
+    fn member<'m>(&self, node: &Node<'a>, form: &'m Form<'a>, has_head: bool) -> Member<'m> {
+        let record = &self.cluster.records[&node.at.record];
+        let property = node.at.property.as_str();
+        let newborn = record.newborn.as_ref().filter(|newborn| newborn.observed);
+        let part = &node.parts[0];
+        // What the system gave by itself counts from the start only where the record is new to the component.
+        let from_start = node
+            .parts
+            .iter()
+            .any(|part| part.mapping.owned_by == Some(part.side))
+            || (node.from_start() && newborn.is_some() && has_head);
+        Member {
+            record: node.at.record.clone(),
+            side: part.side,
+            shadow: topology::own_value(&self.cluster, &node.at),
+            base: record.bases.get(property).cloned(),
+            span: record.span(property),
+            source: node.source(),
+            target: node.target() && !record.shadow.protected,
+            from_start,
+            blank_is_edit: node.parts.iter().all(|part| part.mapping.blank_is_edit),
+            newborn: newborn.map(|newborn| newborn.left_out.contains(property)),
+            in_flight: record.in_flight(),
+            parked: record.parked.get(property).map(|parked| parked.epoch),
+            codec: form,
+        }
+    }
+
+    /// The component's head with its anchor. Two running components that a link joins start anew: all their
+    /// values contend.
+    fn head_of(&mut self, component: &Component<'_>) -> (Anchor, Option<Head>) {
+        let found: Vec<Anchor> = component
+            .nodes
+            .iter()
+            .map(|node| &node.at)
+            .filter(|at| self.cluster.heads.contains_key(at))
+            .cloned()
+            .collect();
+        match found.as_slice() {
+            [] => (component.nodes[0].at.clone(), None),
+            [anchor] => (anchor.clone(), self.cluster.heads.get(anchor).cloned()),
+            several => {
+                several
+                    .iter()
+                    .for_each(|anchor| drop(self.cluster.heads.remove(anchor)));
+                for node in &component.nodes {
+                    if let Some(record) = self.cluster.records.get_mut(&node.at.record) {
+                        record.bases.remove(&node.at.property);
+                    }
+                }
+                (component.nodes[0].at.clone(), None)
+            }
+        }
+    }
+
+    fn store(
+        &mut self,
+        nodes: &[&Node<'a>],
+        anchor: Anchor,
+        before: Option<Head>,
+        merged: Merged,
+        owed: &mut Owed,
+    ) {
+        self.tell_edits(nodes, &merged);
+        self.tell_conflict(nodes, &anchor, before.as_ref(), &merged);
+        let epoch = merged.head.as_ref().map_or(0, |head| head.epoch);
+        if let Some(head) = merged.head {
+            self.cluster.heads.insert(anchor, head);
+        }
+        for (node, base) in nodes.iter().zip(merged.bases) {
+            if let (Some(record), Some(base)) = (self.cluster.records.get_mut(&node.at.record), base) {
+                record.bases.insert(node.at.property.clone(), base);
+            }
+        }
+        for (index, value) in merged.owed {
+            let at = &nodes[index].at;
+            owed.entry(at.record.clone())
+                .or_default()
+                .insert(at.property.clone(), (value, epoch));
+        }
+        for (index, trouble) in merged.troubles {
+            let Some(parked) = self.trouble(trouble, epoch) else {
+                continue;
+            };
+            let at = &nodes[index].at;
+            if let Some(record) = self.cluster.records.get_mut(&at.record) {
+                record.parked.insert(at.property.clone(), parked);
+            }
+        }
+    }
+
+    fn tell_edits(&mut self, nodes: &[&Node<'a>], merged: &Merged) {
+        for index in &merged.edits {
+            let at = &nodes[*index].at;
+            let Some(record) = self.record(&at.record) else {
+                continue;
+            };
+            let old = record
+                .bases
+                .get(&at.property)
+                .map(|base| base.value.clone())
+                .unwrap_or_default();
+            let (new, author) = (record.value(&at.property).clone(), record.shadow.author.clone());
+            let flow = nodes[*index].parts[0].flow.name.clone();
+            let what = EventKind::Edited { old, new, author };
+            self.note(
+                &at.record.clone(),
+                Some(&at.property),
+                Some(&flow),
+                what,
+                String::new(),
+            );
+        }
+    }
+
+    fn tell_conflict(&mut self, nodes: &[&Node<'a>], anchor: &Anchor, head: Option<&Head>, merged: &Merged) {
+        let Some(clash) = &merged.conflict else {
+            self.cluster
+                .questions
+                .retain(|question| &question.anchor != anchor);
+            return;
+        };
+        let mut contenders: Vec<Contender> = clash
+            .members
+            .iter()
+            .map(|index| self.contender(&nodes[*index].at))
+            .collect();
+        if let (true, Some(head)) = (clash.head, head) {
+            let property = anchor.property.clone();
+            contenders.push(Contender {
+                record: None,
+                property,
+                value: head.value.clone(),
+                base: None,
+                span: head.span,
+            });
+        }
+        let flow = nodes[0].parts[0].flow.name.clone();
+        let asked = self.cluster.questions.iter().any(|question| {
+            &question.anchor == anchor && question.answer.is_none() && question.contenders == contenders
+        });
+        let what = EventKind::Conflict {
+            contenders: contenders.clone(),
+            winner: clash.winner.clone(),
+            estimated: clash.estimated,
+            anchor: anchor.clone(),
+        };
+        if !asked {
+            let why = if clash.winner.is_some() {
+                "settled by the policy"
+            } else {
+                "a person is asked"
+            };
+            let (record, property) = (anchor.record.clone(), anchor.property.clone());
+            self.note(&record, Some(&property), Some(&flow), what, why.to_owned());
+            self.cluster
+                .questions
+                .retain(|question| &question.anchor != anchor);
+        }
+        if clash.winner.is_none() && !asked {
+            let since = self.facts.now;
+            self.cluster.questions.push(Question {
+                anchor: anchor.clone(),
+                contenders,
+                since,
+                answer: None,
+            });
+        }
+    }
+
+    fn contender(&self, at: &Anchor) -> Contender {
+        let record = &self.cluster.records[&at.record];
+        Contender {
+            record: Some(at.record.clone()),
+            property: at.property.clone(),
+            value: topology::own_value(&self.cluster, at),
+            base: record.bases.get(&at.property).map(|base| base.value.clone()),
+            span: record.span(&at.property),
+        }
+    }
+
+    /// An answer counts only for the contenders that were shown.
+    fn still_asked(&self, question: &Question) -> bool {
+        question.contenders.iter().all(|contender| {
+            contender.record.as_ref().is_none_or(|record| {
+                let at = Anchor {
+                    record: record.clone(),
+                    property: contender.property.clone(),
+                };
+                topology::own_value(&self.cluster, &at) == contender.value
+            })
+        })
+    }
+
+    /// The canonical value a record's property has in its component: the head, else its own.
+    pub(crate) fn canonical(
+        &self,
+        at: &Anchor,
+        form: &Form<'_>,
+        component: Option<&Component<'_>>,
+    ) -> Result<(Value, u64), Trouble> {
+        let head = component.and_then(|component| {
+            component
+                .nodes
+                .iter()
+                .find_map(|node| self.cluster.heads.get(&node.at))
+        });
+        match head.or_else(|| self.cluster.heads.get(at)) {
+            Some(head) => Ok((head.value.clone(), head.epoch)),
+            None => form
+                .decode(&topology::own_value(&self.cluster, at))
+                .map(|value| (value, 0)),
+        }
+    }
+}

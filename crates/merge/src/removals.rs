@@ -1,0 +1,288 @@
+//! Removals: what becomes of the counterpart when a linked record is deleted (RULES.md section 4, R6, R7).
+
+use crate::cluster::{Action, Intent, Link, ParkedKind, Verdict};
+use crate::dataflow::{DeleteAgainstEdit, DeletePolicy, Flow, Side};
+use crate::plan::EventKind;
+use crate::record::{Presence, RecordKey};
+use crate::topology;
+use crate::value::Value;
+use crate::work::Work;
+
+/// What to do with the counterpart now.
+enum Step {
+    Delete,
+    Deactivate,
+    Unlink,
+    Recreate,
+    Hold(ParkedKind, String),
+    Wait,
+}
+
+impl Work<'_> {
+    /// Decides every link of which one end is deleted. Runs before components are merged.
+    pub(crate) fn settle_removals(&mut self) {
+        self.withdraw_creates_of_the_deleted();
+        let links = self.cluster.links.clone();
+        for link in links {
+            let deleted = |side| {
+                let record = self.record(link.end(side));
+                record.is_some_and(|record| record.shadow.presence == Presence::Deleted)
+            };
+            match (deleted(Side::First), deleted(Side::Second)) {
+                (false, false) => {}
+                (true, true) => self.unlink(&link, Side::First, "both were deleted"),
+                (first, _) => self.settle_removal(&link, if first { Side::First } else { Side::Second }),
+            }
+        }
+    }
+
+    fn withdraw_creates_of_the_deleted(&mut self) {
+        let records = &self.cluster.records;
+        let alive = |key: &RecordKey| records.get(key).is_some_and(crate::cluster::Record::alive);
+        self.cluster.creates.retain(|intent| {
+            intent.sent.is_some()
+                || match &intent.action {
+                    Action::Create { source, .. } => alive(source),
+                    Action::Companion { key, .. } => alive(&key.owner),
+                    Action::Update { .. } | Action::Delete { .. } => true,
+                }
+        });
+    }
+
+    fn settle_removal(&mut self, link: &Link, gone: Side) {
+        let flows = self.flows;
+        let Some(flow) = flows.flow(&link.flow) else {
+            return;
+        };
+        let (deleted, other) = (link.end(gone).clone(), link.end(gone.other()).clone());
+        match self.next_step(flow, link, gone) {
+            Step::Wait => {}
+            Step::Hold(kind, reason) => {
+                let advice = format!("tandem approve, with what shall become of {other}");
+                let parked = self.parked(kind, 0, reason, advice);
+                self.hold(&other, &flow.name, parked);
+            }
+            Step::Unlink => self.unlink(link, gone, "its counterpart was deleted"),
+            Step::Recreate => {
+                self.unlink(link, gone, "its counterpart was deleted and is created again");
+                if let Some(record) = self.cluster.records.get_mut(&other) {
+                    record.suppressed.remove(&flow.name);
+                }
+            }
+            Step::Delete => {
+                let reason = format!("{deleted} was deleted");
+                self.intend(
+                    &other,
+                    |rank| removal(&other, rank, reason),
+                    Action::Delete {
+                        record: other.clone(),
+                    },
+                );
+            }
+            Step::Deactivate => self.deactivate(flow, link, gone),
+        }
+    }
+
+    fn next_step(&self, flow: &Flow, link: &Link, gone: Side) -> Step {
+        let (deleted, other) = (link.end(gone), link.end(gone.other()));
+        let Some(record) = self.record(other) else {
+            return Step::Wait;
+        };
+        if record.in_flight() || record.shadow.presence == Presence::Missing {
+            return Step::Wait;
+        }
+        match link.verdict {
+            Some(Verdict::Propagate) => return Step::Delete,
+            Some(Verdict::Deactivate) => return Step::Deactivate,
+            Some(Verdict::Unlink) => return Step::Unlink,
+            Some(Verdict::Recreate) => return Step::Recreate,
+            None => {}
+        }
+        if !self.unedited_since(deleted, other) {
+            match flow.delete_against_edit {
+                DeleteAgainstEdit::Ask => {
+                    let reason = format!("{deleted} was deleted, {other} was edited");
+                    return Step::Hold(ParkedKind::DeleteConflict, reason);
+                }
+                DeleteAgainstEdit::EditWins => return Step::Recreate,
+                DeleteAgainstEdit::DeleteWins => {}
+            }
+        }
+        let asks = |what: &str| {
+            Step::Hold(
+                ParkedKind::Approval,
+                format!("{deleted} was deleted: {what} {other}?"),
+            )
+        };
+        let approval = flow.end(gone.other()).deactivate_needs_approval;
+        match flow.end(gone).on_delete {
+            DeletePolicy::Unlink => Step::Unlink,
+            DeletePolicy::Recreate => Step::Recreate,
+            DeletePolicy::Ask => asks("delete"),
+            DeletePolicy::AskThenDeactivate => asks("deactivate"),
+            DeletePolicy::Deactivate if approval => asks("deactivate"),
+            DeletePolicy::Propagate | DeletePolicy::Deactivate if self.guarded(flow) => Step::Hold(
+                ParkedKind::Approval,
+                format!(
+                    "{deleted} was deleted; so many of {} were that a person must approve",
+                    flow.name
+                ),
+            ),
+            DeletePolicy::Propagate => Step::Delete,
+            DeletePolicy::Deactivate => Step::Deactivate,
+        }
+    }
+
+    /// More deletions within the guard's window than pass without approval.
+    fn guarded(&self, flow: &Flow) -> bool {
+        if self.facts.approved.contains(&flow.name) {
+            return false;
+        }
+        let (deletions, links) = self.facts.deletions.get(&flow.name).copied().unwrap_or_default();
+        let share = (links * flow.guard.percent / 100).max(flow.guard.at_least);
+        deletions > flow.guard.count.min(share)
+    }
+
+    /// D1: the target is clean in every shared component, and the deleted record was not behind in any.
+    fn unedited_since(&self, deleted: &RecordKey, other: &RecordKey) -> bool {
+        topology::components(self.flows, &self.cluster, true)
+            .iter()
+            .all(|component| {
+                let member = |key: &RecordKey| component.nodes.iter().find(|node| &node.at.record == key);
+                let (Some(a), Some(b)) = (member(deleted), member(other)) else {
+                    return true;
+                };
+                let epoch = component
+                    .nodes
+                    .iter()
+                    .find_map(|node| self.cluster.heads.get(&node.at))
+                    .map_or(0, |head| head.epoch);
+                let base = |node: &topology::Node<'_>| {
+                    self.record(&node.at.record)
+                        .and_then(|record| record.bases.get(&node.at.property).cloned())
+                };
+                let behind = base(a).is_some_and(|base| base.epoch < epoch) && a.target();
+                let edited = b.source()
+                    && base(b).is_some_and(|base| base.value != topology::own_value(&self.cluster, &b.at));
+                !behind && !edited
+            })
+    }
+
+    /// Puts the counterpart out of use; once it is, the link ends.
+    fn deactivate(&mut self, flow: &Flow, link: &Link, gone: Side) {
+        let other = link.end(gone.other()).clone();
+        let Some((property, value)) = flow.end(gone.other()).deactivate.clone() else {
+            return self.unlink(
+                link,
+                gone,
+                "its counterpart was deleted; it cannot be put out of use",
+            );
+        };
+        if self.cluster.records[&other].value(&property) == &value {
+            return self.unlink(link, gone, "its counterpart was deleted; it is out of use");
+        }
+        let deleted = link.end(gone).clone();
+        let reason = format!("{deleted} was deleted");
+        let build = |rank| {
+            let mut intent = removal(&other, rank, reason);
+            intent
+                .values
+                .insert(property, crate::cluster::Planned { value, epoch: 0 });
+            intent
+        };
+        self.intend(
+            &other,
+            build,
+            Action::Update {
+                record: other.clone(),
+            },
+        );
+    }
+
+    fn intend(&mut self, key: &RecordKey, build: impl FnOnce(usize) -> Intent, action: Action) {
+        let rank = self.flows.rank(&key.record_type);
+        let Some(record) = self.cluster.records.get_mut(key) else {
+            return;
+        };
+        let mut intent = build(rank);
+        intent.action = action;
+        intent.version = record.shadow.version.clone();
+        intent.before = intent
+            .values
+            .keys()
+            .map(|name| (name.clone(), record.value(name).clone()))
+            .collect();
+        let before: Vec<Intent> = record.intent.take().into_iter().collect();
+        record.intent = Some(crate::creates::reuse(intent, &before));
+        record.removing = true;
+    }
+
+    /// Ends a link: neither end is linked or created again in the flow, unless a person says so. Heads stay
+    /// with what remains together; what the ends agreed on is forgotten where nothing ties them any more.
+    pub(crate) fn unlink(&mut self, link: &Link, gone: Side, why: &str) {
+        let (leaving, staying) = (link.end(gone).clone(), link.end(gone.other()).clone());
+        self.move_anchors(&leaving);
+        self.cluster.links.retain(|other| other != link);
+        for key in [&leaving, &staying] {
+            let linked = self
+                .cluster
+                .links
+                .iter()
+                .any(|link| &link.first == key || &link.second == key);
+            let Some(record) = self.cluster.records.get_mut(key) else {
+                continue;
+            };
+            record.suppressed.insert(link.flow.clone());
+            if !linked {
+                record.bases.clear();
+                record.parked.clear();
+                self.cluster.heads.retain(|anchor, _| &anchor.record != key);
+                self.cluster
+                    .questions
+                    .retain(|question| &question.anchor.record != key);
+            }
+        }
+        self.note(
+            &staying,
+            None,
+            Some(&link.flow),
+            EventKind::Unlinked { from: leaving },
+            why.to_owned(),
+        );
+    }
+
+    /// Heads anchored at a leaving record move to the smallest member that stays in the component.
+    fn move_anchors(&mut self, leaving: &RecordKey) {
+        for component in topology::components(self.flows, &self.cluster, true) {
+            let anchored = component
+                .nodes
+                .iter()
+                .find(|node| self.cluster.heads.contains_key(&node.at));
+            let stays = component.nodes.iter().find(|node| &node.at.record != leaving);
+            let (Some(from), Some(to)) = (anchored, stays) else {
+                continue;
+            };
+            if &from.at.record == leaving
+                && let Some(head) = self.cluster.heads.remove(&from.at)
+            {
+                self.cluster.heads.insert(to.at.clone(), head);
+            }
+        }
+    }
+}
+
+fn removal(key: &RecordKey, rank: usize, reason: String) -> Intent {
+    Intent {
+        id: 0,
+        action: Action::Delete { record: key.clone() },
+        values: std::collections::BTreeMap::new(),
+        version: None,
+        before: std::collections::BTreeMap::<String, Value>::new(),
+        sent: None,
+        attempts: 0,
+        unknown: false,
+        rank,
+        reason,
+        follows: false,
+    }
+}

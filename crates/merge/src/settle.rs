@@ -1,0 +1,425 @@
+//! Settle: take over what became of writes, before the cluster is merged again in the same plan.
+
+use crate::cluster::{Action, Base, Companion, Intent, Newborn, ParkedKind, Planned, Record, Shadow};
+use crate::creates::fingerprint;
+use crate::plan::EventKind;
+use crate::reconcile::Settlement;
+use crate::record::{Observation, Presence, RecordKey, Values};
+use crate::work::Work;
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+
+impl Work<'_> {
+    /// Takes one settlement over. An intent that the cluster does not hold (any more) changes nothing.
+    pub(crate) fn settle(&mut self, intent: u64, settlement: Settlement) {
+        let Some(intent) = self.take_intent(intent) else {
+            return;
+        };
+        match (intent.action.clone(), settlement) {
+            (Action::Update { record }, settlement) => self.settle_update(&record, intent, settlement),
+            (Action::Delete { record }, settlement) => self.settle_delete(&record, settlement),
+            (Action::Create { .. }, settlement) => self.settle_create(intent, settlement),
+            (Action::Companion { .. }, settlement) => self.settle_companion(intent, settlement),
+        }
+    }
+
+    fn take_intent(&mut self, id: u64) -> Option<Intent> {
+        if let Some(index) = self.cluster.creates.iter().position(|intent| intent.id == id) {
+            return Some(self.cluster.creates.remove(index));
+        }
+        let mut records = self.cluster.records.values_mut();
+        records.find_map(|record| record.intent.take_if(|intent| intent.id == id))
+    }
+
+    fn settle_update(&mut self, key: &RecordKey, intent: Intent, settlement: Settlement) {
+        match settlement {
+            Settlement::Applied { state, at, .. } => self.apply_update(key, &intent, state, at),
+            Settlement::Refused {
+                kind,
+                properties,
+                reason,
+                advice,
+                ..
+            } => {
+                let all =
+                    properties.is_empty() || !properties.iter().any(|name| intent.values.contains_key(name));
+                for (property, planned) in &intent.values {
+                    if all || properties.contains(property) {
+                        let parked = self.parked(kind, planned.epoch, reason.clone(), advice.clone());
+                        self.note(
+                            key,
+                            Some(property),
+                            None,
+                            EventKind::Parked { kind },
+                            reason.clone(),
+                        );
+                        let record = self.cluster.records.get_mut(key);
+                        record
+                            .into_iter()
+                            .for_each(|record| drop(record.parked.insert(property.clone(), parked.clone())));
+                    }
+                }
+            }
+            Settlement::Read { state, unknown } => {
+                let arrived = unknown && state.presence == Presence::Alive;
+                let shown = state.values.clone();
+                self.admit(vec![state]);
+                if arrived {
+                    self.recognise_arrived(key, &intent.values, &shown);
+                }
+            }
+            Settlement::FoundOwn { state } | Settlement::FoundOther { state } => self.admit(vec![state]),
+            Settlement::Withdrawn => {}
+        }
+    }
+
+    /// An update of unknown outcome was read: what equals the sent value is what we wrote.
+    fn recognise_arrived(&mut self, key: &RecordKey, sent: &BTreeMap<String, Planned>, shown: &Values) {
+        let Some(record) = self.cluster.records.get_mut(key) else {
+            return;
+        };
+        for (property, planned) in sent {
+            if planned.epoch > 0 && shown.get(property) == Some(&planned.value) {
+                let base = Base {
+                    value: planned.value.clone(),
+                    epoch: planned.epoch,
+                };
+                record.bases.insert(property.clone(), base);
+            }
+        }
+    }
+
+    /// The target's base is the state in the answer, else the declared form; never a later read (C8).
+    fn apply_update(&mut self, key: &RecordKey, intent: &Intent, state: Option<Observation>, at: Timestamp) {
+        let mut written = Vec::new();
+        let Some(record) = self.cluster.records.get_mut(key) else {
+            return;
+        };
+        for (property, planned) in &intent.values {
+            let shown = state.as_ref().and_then(|state| state.values.get(property));
+            let value = shown.unwrap_or(&planned.value).clone();
+            let old = record.value(property).clone();
+            record.shadow.values.insert(property.clone(), value.clone());
+            record.parked.remove(property);
+            if planned.epoch > 0 {
+                record.bases.insert(
+                    property.clone(),
+                    Base {
+                        value: value.clone(),
+                        epoch: planned.epoch,
+                    },
+                );
+            }
+            written.push((property.clone(), old, value));
+        }
+        record.wrote_at = Some(at);
+        match state {
+            // The answer shows the record right after this write: edits by others that it had missed included.
+            Some(state) => {
+                let seen = Observation {
+                    read_began: at,
+                    ..state
+                };
+                self.admit(vec![seen]);
+            }
+            None => {
+                if let Some(version) = &mut record.shadow.version {
+                    version.firm = false;
+                }
+            }
+        }
+        if let Some(record) = self.cluster.records.get_mut(key) {
+            record.shadow.seen = record.shadow.seen.max(at);
+        }
+        for (property, old, new) in written {
+            self.note(
+                key,
+                Some(&property),
+                None,
+                EventKind::Wrote { old, new },
+                intent.reason.clone(),
+            );
+        }
+    }
+
+    fn settle_delete(&mut self, key: &RecordKey, settlement: Settlement) {
+        match settlement {
+            Settlement::Applied { at, .. } => {
+                if let Some(record) = self.cluster.records.get_mut(key) {
+                    record.shadow.presence = Presence::Deleted;
+                    record.shadow.seen = at;
+                }
+                self.note(key, None, None, EventKind::Deleted, String::new());
+            }
+            Settlement::Refused {
+                kind, reason, advice, ..
+            } => {
+                let flows: Vec<String> = self
+                    .cluster
+                    .links
+                    .iter()
+                    .filter(|link| &link.first == key || &link.second == key)
+                    .map(|link| link.flow.clone())
+                    .collect();
+                for flow in flows {
+                    let parked = self.parked(kind, 0, reason.clone(), advice.clone());
+                    self.hold(key, &flow, parked);
+                    // The verdict was tried and refused: a person decides again.
+                    self.cluster
+                        .links
+                        .iter_mut()
+                        .filter(|link| link.flow == flow)
+                        .for_each(|link| link.verdict = None);
+                }
+                self.note(key, None, None, EventKind::Parked { kind }, reason);
+            }
+            Settlement::Read { state, .. }
+            | Settlement::FoundOwn { state }
+            | Settlement::FoundOther { state } => {
+                self.admit(vec![state]);
+            }
+            Settlement::Withdrawn => {}
+        }
+    }
+
+    fn settle_create(&mut self, intent: Intent, settlement: Settlement) {
+        let Action::Create { source, target, .. } = &intent.action else {
+            return;
+        };
+        match settlement {
+            Settlement::Applied { id, state, at } => {
+                let key = RecordKey {
+                    record_type: target.clone(),
+                    id,
+                };
+                let state = state.map(|state| Observation {
+                    read_began: at,
+                    ..state
+                });
+                self.born(&intent, key, state, at, true);
+            }
+            Settlement::FoundOwn { state } => {
+                let (key, at) = (state.key.clone(), state.read_began);
+                self.born(&intent, key, Some(state), at, false);
+            }
+            Settlement::FoundOther { state } | Settlement::Read { state, .. } => self.admit(vec![state]),
+            Settlement::Refused {
+                kind,
+                properties,
+                reason,
+                advice,
+                ..
+            } => {
+                let source = source.clone();
+                self.refuse_create(&source, &intent, kind, &properties, &reason, &advice);
+            }
+            Settlement::Withdrawn => {}
+        }
+    }
+
+    /// A refusal parks the properties it names where the record can be without them, else the create.
+    fn refuse_create(
+        &mut self,
+        source: &RecordKey,
+        intent: &Intent,
+        kind: ParkedKind,
+        named: &[String],
+        reason: &str,
+        advice: &str,
+    ) {
+        let Action::Create {
+            flow: name, identity, ..
+        } = &intent.action
+        else {
+            return;
+        };
+        let Some(flow) = self.flows.flow(name) else { return };
+        let Some(side) = flow.side_of(&source.record_type) else {
+            return;
+        };
+        let to = side.other();
+        let dispensable = |property: &String| {
+            identity.as_ref().is_none_or(|(own, _)| own != property)
+                && flow
+                    .mappings
+                    .iter()
+                    .any(|mapping| mapping.property(to) == property && !mapping.never_blank[to.index()])
+        };
+        self.note(
+            source,
+            None,
+            Some(name),
+            EventKind::Parked { kind },
+            reason.to_owned(),
+        );
+        if !named.is_empty() && named.iter().all(dispensable) {
+            for mapping in flow
+                .mappings
+                .iter()
+                .filter(|mapping| named.iter().any(|name| name == mapping.property(to)))
+            {
+                let epoch = intent
+                    .values
+                    .get(mapping.property(to))
+                    .map_or(0, |planned| planned.epoch);
+                let parked = self.parked(ParkedKind::Refused, epoch, reason.to_owned(), advice.to_owned());
+                if let Some(record) = self.cluster.records.get_mut(source) {
+                    record.parked.insert(mapping.property(side).to_owned(), parked);
+                }
+            }
+            return;
+        }
+        // Kept as refused whatever its kind: it holds this content, and a changed one is tried again.
+        let epoch = fingerprint(&intent.values);
+        let parked = self.parked(ParkedKind::Refused, epoch, reason.to_owned(), advice.to_owned());
+        self.hold(source, name, parked);
+    }
+
+    /// A record that a create made: linked, its base what was sent, what differs an edit on top.
+    fn born(
+        &mut self,
+        intent: &Intent,
+        key: RecordKey,
+        state: Option<Observation>,
+        at: Timestamp,
+        answered: bool,
+    ) {
+        let Action::Create {
+            flow,
+            source,
+            left_out,
+            ..
+        } = &intent.action
+        else {
+            return;
+        };
+        let sent: Values = intent
+            .values
+            .iter()
+            .map(|(name, planned)| (name.clone(), planned.value.clone()))
+            .collect();
+        let known = self.cluster.records.contains_key(&key);
+        if !known {
+            let shadow = Shadow {
+                presence: Presence::Alive,
+                values: sent,
+                version: None,
+                created: None,
+                seen: at,
+                author: None,
+                protected: false,
+            };
+            self.cluster.records.insert(
+                key.clone(),
+                Record {
+                    since: at,
+                    ..Record::new(shadow)
+                },
+            );
+        }
+        let observed = state.is_some() || known;
+        let shown = state.as_ref().map(|state| state.values.clone());
+        if let Some(state) = state {
+            self.admit(vec![state]);
+        }
+        let own_properties = self.mapped_properties(flow, &key);
+        if let Some(record) = self.cluster.records.get_mut(&key) {
+            for (property, planned) in intent
+                .values
+                .iter()
+                .filter(|(name, _)| own_properties.contains(name))
+            {
+                let told = shown
+                    .as_ref()
+                    .filter(|_| answered && !known)
+                    .and_then(|shown| shown.get(property));
+                let value = told.unwrap_or(&planned.value).clone();
+                record.bases.insert(
+                    property.clone(),
+                    Base {
+                        value,
+                        epoch: planned.epoch,
+                    },
+                );
+            }
+            record.newborn = Some(Newborn {
+                observed,
+                left_out: left_out.clone(),
+            });
+            record.wrote_at = Some(at);
+        }
+        self.note(&key, None, Some(flow), EventKind::Created, intent.reason.clone());
+        let flow = flow.clone();
+        self.link_born(&flow, source, &key);
+    }
+
+    fn mapped_properties(&self, flow: &str, key: &RecordKey) -> Vec<String> {
+        let Some(flow) = self.flows.flow(flow) else {
+            return Vec::new();
+        };
+        let Some(side) = flow.side_of(&key.record_type) else {
+            return Vec::new();
+        };
+        flow.mappings
+            .iter()
+            .map(|mapping| mapping.property(side).to_owned())
+            .collect()
+    }
+
+    /// D3: a create whose source was deleted in the meantime is reported and suppressed.
+    fn link_born(&mut self, name: &str, source: &RecordKey, key: &RecordKey) {
+        let flows = self.flows;
+        let Some(flow) = flows.flow(name) else { return };
+        let alive = self.record(source).is_some_and(Record::alive);
+        let taken = self.linked_in_group(source, &flow.group) || self.linked_in_group(key, &flow.group);
+        if !alive || taken {
+            if let Some(record) = self.cluster.records.get_mut(key) {
+                record.suppressed.insert(name.to_owned());
+                record.newborn = None;
+                record.bases.clear();
+            }
+            let why = format!("created for {source}, which was deleted or linked in the meantime");
+            let parked = self.parked(
+                ParkedKind::Undecidable,
+                0,
+                why,
+                "delete it, or link it by hand".to_owned(),
+            );
+            return self.hold(key, name, parked);
+        }
+        let (first, second) = if flow.end(crate::dataflow::Side::First).record_type == source.record_type {
+            (source, key)
+        } else {
+            (key, source)
+        };
+        let (first, second) = (first.clone(), second.clone());
+        self.link(flow, &first, &second);
+    }
+
+    fn settle_companion(&mut self, intent: Intent, settlement: Settlement) {
+        let Action::Companion { key, .. } = &intent.action else {
+            return;
+        };
+        let (id, created, parked) = match settlement {
+            Settlement::Applied { id, .. } => (Some(id), true, None),
+            Settlement::FoundOwn { state } => (Some(state.key.id), true, None),
+            Settlement::FoundOther { state } | Settlement::Read { state, .. } => {
+                (Some(state.key.id), false, None)
+            }
+            Settlement::Refused { reason, advice, .. } => {
+                let epoch = fingerprint(&intent.values);
+                (
+                    None,
+                    false,
+                    Some(self.parked(ParkedKind::Refused, epoch, reason, advice)),
+                )
+            }
+            Settlement::Withdrawn => (None, false, None),
+        };
+        if let Some(record) = self.cluster.records.get_mut(&key.owner) {
+            record
+                .companions
+                .insert(key.role.clone(), Companion { id, created, parked });
+        }
+    }
+}

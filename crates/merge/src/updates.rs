@@ -1,0 +1,132 @@
+//! Updates: the outbox row of a record, recomputed from scratch out of head, base and shadow. At most one
+//! write per record (R4); sent rows are never touched.
+
+use crate::cluster::{Action, Intent, ParkedKind, Planned};
+use crate::creates::reuse;
+use crate::dataflow::Side;
+use crate::merging::Owed;
+use crate::record::RecordKey;
+use crate::work::Work;
+use std::collections::BTreeMap;
+
+impl Work<'_> {
+    /// Plans the update of every record that is owed something.
+    pub(crate) fn plan_updates(&mut self, mut owed: Owed) {
+        let keys: Vec<RecordKey> = self.cluster.records.keys().cloned().collect();
+        let mut identities = self.identities();
+        for key in keys {
+            let mut values: BTreeMap<String, Planned> = owed
+                .remove(&key)
+                .unwrap_or_default()
+                .into_iter()
+                .map(|(property, (value, epoch))| (property, Planned { value, epoch }))
+                .collect();
+            values.extend(identities.remove(&key).unwrap_or_default());
+            self.plan_update(&key, values);
+        }
+    }
+
+    fn plan_update(&mut self, key: &RecordKey, values: BTreeMap<String, Planned>) {
+        let record = &self.cluster.records[key];
+        if record.in_flight() {
+            return;
+        }
+        let removing = record.removing;
+        let protected = record.shadow.protected;
+        let mut before: Vec<Intent> = Vec::new();
+        if let Some(record) = self.cluster.records.get_mut(key) {
+            record.removing = false;
+            if removing {
+                return;
+            }
+            before.extend(record.intent.take());
+        }
+        if values.is_empty() || !self.cluster.records[key].alive() {
+            return;
+        }
+        if protected {
+            let reason = "the record may not be written".to_owned();
+            let parked = self.parked(ParkedKind::Protected, 0, reason, "edit it by hand".to_owned());
+            if let Some(record) = self.cluster.records.get_mut(key) {
+                record
+                    .parked
+                    .extend(values.into_keys().map(|property| (property, parked.clone())));
+            }
+            return;
+        }
+        let record = &self.cluster.records[key];
+        let intent = Intent {
+            id: 0,
+            action: Action::Update { record: key.clone() },
+            version: record.shadow.version.clone(),
+            before: values
+                .keys()
+                .map(|name| (name.clone(), record.value(name).clone()))
+                .collect(),
+            sent: None,
+            attempts: 0,
+            unknown: false,
+            rank: self.flows.rank(&key.record_type),
+            reason: self.reason(key, &values),
+            follows: values.keys().all(|property| self.follows(key, property)),
+            values,
+        };
+        if let Some(record) = self.cluster.records.get_mut(key) {
+            record.intent = Some(reuse(intent, &before));
+        }
+    }
+
+    /// What the ends of live links hold of each other's identity: written where it is not there yet.
+    fn identities(&self) -> BTreeMap<RecordKey, BTreeMap<String, Planned>> {
+        let mut found: BTreeMap<RecordKey, BTreeMap<String, Planned>> = BTreeMap::new();
+        for link in &self.cluster.links {
+            let Some(flow) = self.flows.flow(&link.flow) else {
+                continue;
+            };
+            for side in Side::BOTH {
+                let end = flow.end(side);
+                let (Some(identity), Some(record)) = (&end.identity, self.record(link.end(side))) else {
+                    continue;
+                };
+                let counterpart = link.end(side.other());
+                let both = record.alive()
+                    && self
+                        .record(counterpart)
+                        .is_some_and(crate::cluster::Record::alive);
+                let value = identity.value(&counterpart.id);
+                let refused = record.parked.contains_key(&identity.property);
+                let unseen = record.newborn.as_ref().is_some_and(|newborn| !newborn.observed);
+                let there = record.value(&identity.property) == &value;
+                if both && end.write && !there && !refused && !unseen && !record.shadow.protected {
+                    let planned = Planned { value, epoch: 0 };
+                    found
+                        .entry(link.end(side).clone())
+                        .or_default()
+                        .insert(identity.property.clone(), planned);
+                }
+            }
+        }
+        found
+    }
+
+    /// The property holds an identity, or something that the other system gave by itself.
+    fn follows(&self, key: &RecordKey, property: &str) -> bool {
+        self.flows.flows_of(&key.record_type).any(|(flow, side)| {
+            let identity = flow
+                .end(side)
+                .identity
+                .as_ref()
+                .is_some_and(|identity| identity.property == property);
+            let given = flow.mappings.iter().any(|mapping| {
+                mapping.property(side) == property
+                    && (mapping.owned_by == Some(side.other()) || mapping.given_by == Some(side.other()))
+            });
+            identity || given
+        })
+    }
+
+    fn reason(&self, key: &RecordKey, values: &BTreeMap<String, Planned>) -> String {
+        let properties: Vec<&str> = values.keys().map(String::as_str).collect();
+        format!("{} of {key} is behind", properties.join(", "))
+    }
+}

@@ -1,0 +1,148 @@
+//! The bench on which a cluster is decided: the cluster as it changes, with what it waits for and what happened.
+
+use crate::cluster::{Cluster, Parked, ParkedKind, Record};
+use crate::dataflow::Dataflow;
+use crate::facts::{Facts, Waits};
+use crate::form::Trouble;
+use crate::plan::{Event, EventKind, Plan};
+use crate::record::{Observation, RecordKey};
+
+/// A cluster being decided.
+pub(crate) struct Work<'a> {
+    pub(crate) flows: &'a Dataflow,
+    pub(crate) facts: &'a Facts,
+    pub(crate) cluster: Cluster,
+    pub(crate) waits: Waits,
+    pub(crate) history: Vec<Event>,
+}
+
+impl<'a> Work<'a> {
+    pub(crate) fn new(flows: &'a Dataflow, cluster: Cluster, facts: &'a Facts) -> Self {
+        Self {
+            flows,
+            facts,
+            cluster,
+            waits: Waits::default(),
+            history: Vec::new(),
+        }
+    }
+
+    pub(crate) fn admit(&mut self, inbox: Vec<Observation>) {
+        for seen in inbox {
+            crate::admit::admit(&mut self.cluster.records, seen);
+        }
+    }
+
+    /// Decides everything from scratch out of heads, bases and shadows.
+    pub(crate) fn decide(&mut self) {
+        self.forget_computed_troubles();
+        self.settle_removals();
+        self.form_links();
+        let owed = self.merge_components();
+        self.plan_creates();
+        self.plan_companions();
+        self.plan_updates(owed);
+        for record in self.cluster.records.values_mut() {
+            if record.newborn.as_ref().is_some_and(|newborn| newborn.observed) {
+                record.newborn = None;
+            }
+        }
+    }
+
+    pub(crate) fn into_plan(self) -> Plan {
+        Plan {
+            cluster: self.cluster,
+            waits: self.waits,
+            history: self.history,
+        }
+    }
+
+    /// What is computed anew at every decision is forgotten first; what a system or a person said stays.
+    fn forget_computed_troubles(&mut self) {
+        let stays = |parked: &mut Parked| {
+            matches!(
+                parked.kind,
+                ParkedKind::Refused | ParkedKind::Rewritten | ParkedKind::Undecidable
+            )
+        };
+        for record in self.cluster.records.values_mut() {
+            record.parked.retain(|_, parked| stays(parked));
+            record.held.retain(|_, parked| stays(parked));
+        }
+    }
+
+    pub(crate) fn note(
+        &mut self,
+        record: &RecordKey,
+        property: Option<&str>,
+        flow: Option<&str>,
+        what: EventKind,
+        why: String,
+    ) {
+        self.history.push(Event {
+            at: self.facts.now,
+            record: record.clone(),
+            property: property.map(str::to_owned),
+            flow: flow.map(str::to_owned),
+            what,
+            why,
+        });
+    }
+
+    pub(crate) fn parked(&self, kind: ParkedKind, epoch: u64, reason: String, advice: String) -> Parked {
+        Parked {
+            epoch,
+            kind,
+            reason,
+            advice,
+            since: self.facts.now,
+        }
+    }
+
+    /// Turns a trouble with a value into what is parked, noting what it waits for. Nothing for values that
+    /// are left alone.
+    pub(crate) fn trouble(&mut self, trouble: Trouble, epoch: u64) -> Option<Parked> {
+        match trouble {
+            Trouble::Mend { kind, reason, advice } => Some(self.parked(kind, epoch, reason, advice)),
+            Trouble::LeftAlone => None,
+            Trouble::Waits(wait) => {
+                let reason = match &wait.companion {
+                    Some(key) => format!("waits for the {} of {}", key.role, wait.on),
+                    None => format!("waits for the counterpart of {}", wait.on),
+                };
+                if wait.read {
+                    self.waits.read.insert(wait.on.clone());
+                }
+                self.waits.companions.extend(wait.companion);
+                self.waits.on.insert(wait.on);
+                Some(self.parked(
+                    ParkedKind::Deferred,
+                    epoch,
+                    reason,
+                    "nothing to do: it follows by itself".to_owned(),
+                ))
+            }
+        }
+    }
+
+    pub(crate) fn hold(&mut self, key: &RecordKey, flow: &str, parked: Parked) {
+        if let Some(record) = self.cluster.records.get_mut(key) {
+            record.held.insert(flow.to_owned(), parked);
+        }
+    }
+
+    /// The record's live link in a flow group.
+    pub(crate) fn linked_in_group(&self, key: &RecordKey, group: &str) -> bool {
+        self.cluster.links.iter().any(|link| {
+            (&link.first == key || &link.second == key)
+                && self
+                    .flows
+                    .flow(&link.flow)
+                    .is_some_and(|flow| flow.group == group)
+        })
+    }
+
+    pub(crate) fn record(&self, key: &RecordKey) -> Option<&Record> {
+        self.cluster.records.get(key)
+    }
+}
