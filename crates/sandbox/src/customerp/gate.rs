@@ -131,3 +131,20 @@ fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_request_that_waited_too_long_is_not_carried_out() {
+        assert!(Arrival::now().in_time().is_ok());
+        let long_ago = Arrival(Instant::now().checked_sub(DEADLINE).unwrap());
+        let refusal = long_ago.in_time().unwrap_err();
+        assert_eq!(
+            (refusal.status, refusal.code),
+            (StatusCode::SERVICE_UNAVAILABLE, "deadline")
+        );
+    }
+}

@@ -11,6 +11,8 @@ use crate::customerp::value::Value;
 /// The longest part of an e-mail address before, and of a domain after, the at sign.
 const NAME_MAX: usize = 18;
 const DOMAIN_MAX: usize = 26;
+/// So often a name of two families is tried before one with a city.
+const DOUBLED: u32 = 4;
 /// How many employees report to one manager.
 const SPAN_OF_CONTROL: usize = 6;
 
@@ -187,19 +189,19 @@ impl Company<'_> {
         self.seeding.put("Customer", fields)
     }
 
-    /// A name that no customer has yet: where names run out, with the city and at last a number.
+    /// A name that no customer has yet: where names run out, of two families, then with the city, at last with a number.
     fn customer_name(&mut self, country: usize, address: &Address, random: &mut Random) -> String {
         let country = &self.countries[country];
-        let mut name = country.company(address, random);
-        let mut number = 1_u32;
+        let mut name = country.company(address, false, random);
+        let mut attempt = 0_u32;
         while !self.taken.insert(name.to_lowercase()) {
-            let plainer = country.company(address, random);
-            name = if number == 1 {
-                format!("{plainer} ({})", address.city)
-            } else {
-                format!("{plainer} ({} {number})", address.city)
+            attempt += 1;
+            let of_two = country.company(address, true, random);
+            name = match attempt {
+                1..=DOUBLED => of_two,
+                _ if attempt == DOUBLED + 1 => format!("{of_two} ({})", address.city),
+                _ => format!("{of_two} ({} {attempt})", address.city),
             };
-            number += 1;
         }
         name
     }

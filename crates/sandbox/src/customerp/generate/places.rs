@@ -159,11 +159,19 @@ impl Country {
         }
     }
 
-    pub(super) fn company(&self, address: &Address, random: &mut Random) -> String {
-        let pattern = random.word(self.list("company"));
-        let last = random.word(self.list("last"));
+    /// The name of a company there; with two family names where one has been tried.
+    pub(super) fn company(&self, address: &Address, doubled: bool, random: &mut Random) -> String {
+        let patterns = self.list("company");
+        let mut pattern = random.word(patterns);
+        while doubled && !pattern.contains("{last}") {
+            pattern = random.word(patterns);
+        }
+        let mut last = random.word(self.list("last")).to_owned();
+        if doubled {
+            last = format!("{last}-{}", random.word(self.list("last")));
+        }
         let name = pattern
-            .replace("{last}", last)
+            .replace("{last}", &last)
             .replace("{trade}", random.word(self.list("trade")));
         name.replace("{city}", address.city)
     }
@@ -223,6 +231,8 @@ mod tests {
                 assert!(!country.list(key).is_empty(), "{} of {}", key, country.name);
             }
             assert!(country.cities.len() >= 5, "{}", country.name);
+            let family = |pattern: &&str| pattern.contains("{last}");
+            assert!(country.list("company").iter().any(family), "{}", country.name);
             assert!(country.number("weight") > 0);
         }
         let words = Words::built_in();

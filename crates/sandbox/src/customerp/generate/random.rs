@@ -52,12 +52,13 @@ impl Random {
         word
     }
 
-    /// The pattern with a digit for each `#` and a capital letter for each `@`.
+    /// The pattern with a digit for each `#`, one that is not 0 for each `%`, and a capital letter for each `@`.
     pub(super) fn filled(&mut self, pattern: &str) -> String {
         // Letters that postal codes use after the first position.
         const LETTERS: &[u8] = b"ABDEFGHJLNPQRSTUWXYZ";
         let fill = |character| match character {
             '#' => char::from(b'0' + u8::try_from(self.below(10)).unwrap_or(0)),
+            '%' => char::from(b'1' + u8::try_from(self.below(9)).unwrap_or(0)),
             '@' => char::from(*self.pick(LETTERS)),
             other => other,
         };

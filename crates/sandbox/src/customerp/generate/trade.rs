@@ -54,9 +54,9 @@ impl Company<'_> {
             let mut random = self.random(Stream::Product, index);
             let category = self.words.any("category", &mut random);
             let thing = self.words.any(&format!("thing_{category}"), &mut random);
-            let adjective = self.words.any("adjective", &mut random);
+            let line = self.words.any("line", &mut random);
             let size = 10 * (1 + random.below(60));
-            let name = format!("{adjective} {thing} {size}");
+            let name = format!("{thing} {line} {size}");
             let number = self.seeding.number("Product", "productNumber");
             let initials: String = category
                 .split(' ')

@@ -288,6 +288,10 @@ async fn every_reference_leads_somewhere_sensible() {
         );
         assert_ne!(contact["reportsToId"], contact["id"]);
     }
+    managers_form_a_tree(&employees);
+}
+
+fn managers_form_a_tree(employees: &HashMap<String, Value>) {
     // Following managers ends at the one who has none.
     for employee in employees.values() {
         let mut current = employee;

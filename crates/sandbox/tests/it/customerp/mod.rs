@@ -7,6 +7,7 @@ mod generated;
 mod listing;
 mod northwind;
 mod pages;
+mod refusals;
 mod repetition;
 
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
