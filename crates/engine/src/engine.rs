@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tandem_connector::{Connector, Identification};
 use tandem_merge::dataflow::Dataflow;
-use tandem_merge::record::RecordType;
+use tandem_merge::record::{RecordKey, RecordType};
 use tandem_store::{Fence, Status, Store};
 
 /// What an engine is made of.
@@ -34,6 +34,8 @@ pub struct Engine {
     /// Systems that were listed in full once.
     pub(crate) listed: BTreeSet<String>,
     pub(crate) tally: Tally,
+    /// Links that look-ups before creates have offered: flow, source, record found.
+    pub(crate) offered: BTreeSet<(String, RecordKey, RecordKey)>,
     /// Rounds begun since the engine was opened.
     pub(crate) rounds: u64,
     /// Nothing is waited for: what cannot be done now is left.
@@ -83,6 +85,7 @@ impl Engine {
             state_id: String::new(),
             listed: BTreeSet::new(),
             tally: Tally::default(),
+            offered: BTreeSet::new(),
             rounds: 0,
             impatient: false,
         }

@@ -1,1 +1,274 @@
-//! Soon.
+//! Who is there already: look-ups before creates, and what a create of unknown outcome has left behind.
+
+use crate::pack::{Found, Search, find_all, loose, target};
+use crate::{Engine, Error, Round};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use tandem_merge::cluster::{Action, Intent, Lookup, ParkedKind};
+use tandem_merge::dataflow::{CompanionRule, Flow, Side};
+use tandem_merge::facts::MatchKey;
+use tandem_merge::reconcile::{Settlement, match_keys};
+use tandem_merge::record::{Observation, RecordKey, RecordType, Values};
+
+impl Engine {
+    /// Looks for the records that creates would make (L3). Creates whose record is there are settled as
+    /// found; the others are returned. When the system cannot be asked, none is.
+    pub(crate) async fn look_up(
+        &mut self,
+        index: usize,
+        intents: Vec<Intent>,
+        round: &mut Round,
+    ) -> Result<Vec<Intent>, Error> {
+        let Some(found) = self.find_counterparts(index, &intents, round).await else {
+            return Ok(Vec::new());
+        };
+        let mut settlements = BTreeMap::new();
+        let mut free = Vec::new();
+        for intent in intents {
+            match found.get(&intent.id).map(Vec::as_slice) {
+                None | Some([]) => free.push(intent),
+                Some(rows) => {
+                    settlements.insert(intent.id, self.found_other(&intent, rows)?);
+                }
+            }
+        }
+        round.found += settlements.len() as u64;
+        self.settle(settlements, round)?;
+        Ok(free)
+    }
+
+    /// The records that answer to creates by a natural key, in one pass per step of their searches.
+    pub(crate) async fn find_counterparts(
+        &mut self,
+        index: usize,
+        intents: &[Intent],
+        round: &mut Round,
+    ) -> Option<Found> {
+        let mut found = Found::new();
+        let mut step = 0;
+        loop {
+            let open = intents.iter().filter(|intent| !found.contains_key(&intent.id));
+            let searches: Vec<Search<'_>> = open.filter_map(|intent| search(intent, step)).collect();
+            if searches.is_empty() {
+                return Some(found);
+            }
+            let rows = self.find(index, &searches, round).await?;
+            for intent in intents {
+                let rows = rows.get(&intent.id).into_iter().flatten();
+                let fits: Vec<_> = rows.filter(|row| self.answers(intent, row)).cloned().collect();
+                if !fits.is_empty() {
+                    found.insert(intent.id, fits);
+                }
+            }
+            step += 1;
+        }
+    }
+
+    /// The records that carry the identities of creates.
+    pub(crate) async fn find_identities(
+        &mut self,
+        index: usize,
+        intents: &[&Intent],
+        round: &mut Round,
+    ) -> Option<Found> {
+        let by_identity = |intent: &&Intent| {
+            let (property, value) = identity(intent)?;
+            Some((intent.id, property.clone(), value.clone()))
+        };
+        let wanted: Vec<_> = intents.iter().map(by_identity).collect();
+        let searches = intents.iter().zip(wanted).filter_map(|(intent, wanted)| {
+            let (id, property, value) = wanted?;
+            Some(Search {
+                intent: id,
+                record_type: target(intent),
+                lookup: Lookup {
+                    properties: vec![property],
+                    values: vec![value],
+                },
+            })
+        });
+        let searches: Vec<Search<'_>> = searches.collect();
+        self.find(index, &searches, round).await
+    }
+
+    async fn find(&mut self, index: usize, searches: &[Search<'_>], round: &mut Round) -> Option<Found> {
+        let system = Arc::clone(&self.systems[index]);
+        let name = self.flows.systems[index].clone();
+        *self.tally.keys_looked_up.entry(name).or_default() += searches.len() as u64;
+        match find_all(system.as_ref(), searches).await {
+            Ok(found) => Some(found),
+            Err(error) => {
+                self.trouble(round, error);
+                None
+            }
+        }
+    }
+
+    /// Whether a record that a search showed answers to a create, by the match rules' own comparison.
+    fn answers(&self, intent: &Intent, row: &Observation) -> bool {
+        match &intent.action {
+            Action::Create {
+                flow, target, lookup, ..
+            } => {
+                let Some(lookup) = lookup else { return false };
+                let parts = lookup
+                    .properties
+                    .iter()
+                    .cloned()
+                    .zip(lookup.values.iter().cloned());
+                let mine = self.natural_keys(
+                    flow,
+                    &RecordKey {
+                        record_type: target.clone(),
+                        id: String::new(),
+                    },
+                    &parts.collect(),
+                );
+                let theirs = self.natural_keys(flow, &row.key, &row.values);
+                // The search was by the very properties; without a rule's opinion it stands.
+                mine.is_empty() || mine.iter().any(|key| theirs.contains(key))
+            }
+            // An account that names another customer is that customer's, whatever its name.
+            Action::Companion {
+                identity: Some((property, value)),
+                ..
+            } => {
+                let shown = row.values.get(property);
+                shown.is_none_or(|shown| shown.is_blank() || loose(shown) == loose(value))
+            }
+            Action::Companion { identity: None, .. } => true,
+            Action::Update { .. } | Action::Delete { .. } => false,
+        }
+    }
+
+    fn natural_keys(&self, flow: &str, key: &RecordKey, values: &Values) -> BTreeSet<(u32, String)> {
+        let keys = match_keys(&self.flows, key, values).into_iter();
+        let keys = keys.filter(|key| key.flow == flow && key.rule < MatchKey::STAMP);
+        keys.map(|key| (key.rule, key.key)).collect()
+    }
+
+    /// What a create comes to whose record is somebody's: a candidate for the link, unless it is spoken for.
+    pub(crate) fn found_other(&mut self, intent: &Intent, rows: &[Observation]) -> Result<Settlement, Error> {
+        let first = &rows[0];
+        let refused = match &intent.action {
+            Action::Companion { key, .. } if rows.len() > 1 => Some((
+                ParkedKind::Tie,
+                format!(
+                    "{} records of {} could be its {}",
+                    rows.len(),
+                    first.key.record_type,
+                    key.role
+                ),
+            )),
+            Action::Create { flow, source, .. } => self.spoken_for(flow, source, rows)?,
+            _ => None,
+        };
+        Ok(match refused {
+            None => Settlement::FoundOther { state: first.clone() },
+            Some((kind, reason)) => Settlement::Refused {
+                kind,
+                properties: Vec::new(),
+                reason,
+                advice: "Tell the records apart in their systems, or link them by hand, then retry"
+                    .to_owned(),
+                at: self.clock.now(),
+            },
+        })
+    }
+
+    /// Why a record found by its key cannot be linked: its flow group has a link for it, or the link was
+    /// offered before and did not come about.
+    fn spoken_for(
+        &mut self,
+        flow: &str,
+        source: &RecordKey,
+        rows: &[Observation],
+    ) -> Result<Option<(ParkedKind, String)>, Error> {
+        for row in rows {
+            if self.linked_in_group(flow, &row.key)? {
+                let reason = format!("{} has the same key and is linked to another record", row.key);
+                return Ok(Some((ParkedKind::DuplicateKey, reason)));
+            }
+            let offer = (flow.to_owned(), source.clone(), row.key.clone());
+            if !self.offered.insert(offer) {
+                let reason = format!("{} has the same key and cannot be linked", row.key);
+                return Ok(Some((ParkedKind::DuplicateKey, reason)));
+            }
+        }
+        Ok(None)
+    }
+
+    fn linked_in_group(&mut self, flow: &str, record: &RecordKey) -> Result<bool, Error> {
+        let Some(cluster) = self.store.cluster(&self.flows, record)? else {
+            return Ok(false);
+        };
+        let group = |name: &str| self.flows.flow(name).map(|flow| flow.group.clone());
+        let mine = group(flow);
+        let ends = |link: &tandem_merge::cluster::Link| &link.first == record || &link.second == record;
+        Ok(cluster
+            .links
+            .iter()
+            .any(|link| ends(link) && group(&link.flow) == mine))
+    }
+
+    /// Whether the system refuses a second record with the identity that a create carries.
+    pub(crate) fn unique_identity(&self, intent: &Intent) -> bool {
+        match &intent.action {
+            Action::Create {
+                flow,
+                target,
+                identity: Some(_),
+                ..
+            } => {
+                let flow = self.flows.flow(flow);
+                flow.is_some_and(|flow| end_is_unique(flow, target))
+            }
+            Action::Companion {
+                key,
+                identity: Some(_),
+                ..
+            } => {
+                let rules = self.flows.flows.iter().flat_map(|flow| flow.companions.iter());
+                let mut rules = rules.filter(|rule| rule.role == key.role);
+                rules.any(|rule: &CompanionRule| rule.identity.as_ref().is_some_and(|id| id.unique))
+            }
+            _ => false,
+        }
+    }
+}
+
+fn end_is_unique(flow: &Flow, target: &RecordType) -> bool {
+    Side::BOTH.into_iter().any(|side| {
+        let end = flow.end(side);
+        &end.record_type == target && end.identity.as_ref().is_some_and(|identity| identity.unique)
+    })
+}
+
+/// The external id of a create: property and value.
+pub(crate) fn identity(intent: &Intent) -> Option<&(String, tandem_merge::value::Value)> {
+    match &intent.action {
+        Action::Create { identity, .. } | Action::Companion { identity, .. } => identity.as_ref(),
+        Action::Update { .. } | Action::Delete { .. } => None,
+    }
+}
+
+/// The n-th search of a create; a record's own create has one, a companion's several.
+fn search(intent: &Intent, step: usize) -> Option<Search<'_>> {
+    let lookup = match &intent.action {
+        Action::Create { lookup, .. } if step == 0 => lookup.as_ref(),
+        Action::Companion { find, .. } => find.get(step),
+        _ => None,
+    }?;
+    Some(Search {
+        intent: intent.id,
+        record_type: target(intent),
+        lookup: lookup.clone(),
+    })
+}
+
+/// Whether a record is exactly what a create sent.
+pub(crate) fn as_sent(intent: &Intent, state: &Observation) -> bool {
+    let shown = |property: &String| state.values.get(property).map(loose).unwrap_or_default();
+    let mut sent = intent.values.iter();
+    sent.all(|(property, planned)| loose(&planned.value) == shown(property))
+}

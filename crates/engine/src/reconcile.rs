@@ -1,1 +1,139 @@
-//! Soon.
+//! Reconcile: dirty clusters through the core, plans into the store.
+
+use crate::engine::FENCE;
+use crate::{Engine, Error, Happening, Round};
+use std::collections::{BTreeMap, BTreeSet};
+use tandem_merge::plan::Event;
+use tandem_merge::reconcile::reconcile;
+use tandem_merge::record::RecordKey;
+use tandem_store::{CommitReport, Decided, Dirty};
+
+/// Clusters handled in one transaction.
+const BATCH: usize = 1_000;
+
+/// How often one cluster may be decided in a row without a new observation. More would be two clusters that
+/// keep each other awake.
+const VISITS: u32 = 50;
+
+/// What one call of [`Engine::reconcile`] remembers.
+#[derive(Default)]
+struct Watchfulness {
+    /// Records that were read by id because nothing was known of them.
+    read: BTreeSet<RecordKey>,
+    /// Decisions of a cluster without a new observation, by its first record.
+    visits: BTreeMap<RecordKey, u32>,
+}
+
+impl Engine {
+    /// Decides every dirty cluster up to a rank, until none is left. Nothing is decided before both systems
+    /// were listed in full.
+    pub(crate) async fn reconcile(&mut self, rank: usize, round: &mut Round) -> Result<(), Error> {
+        if !self.both_listed() {
+            return Ok(());
+        }
+        let mut watch = Watchfulness::default();
+        loop {
+            let now = self.clock.now();
+            let taken = self.store.take_dirty(&self.flows, rank, BATCH, now)?;
+            let taken: Vec<Dirty> = taken.into_iter().filter(|dirty| watch.admits(dirty)).collect();
+            if taken.is_empty() {
+                return Ok(());
+            }
+            let decided = taken.into_iter().map(|dirty| self.decide(dirty)).collect();
+            if !self.commit_or_read(decided, &mut watch, round).await? {
+                return Ok(());
+            }
+        }
+    }
+
+    fn decide(&self, dirty: Dirty) -> Decided {
+        let plan = reconcile(&self.flows, dirty.cluster, dirty.inbox, &dirty.facts);
+        Decided {
+            plan,
+            token: dirty.token,
+        }
+    }
+
+    /// Stores plans. A plan that names records nobody ever read is not stored: they are read first, and its
+    /// cluster, still dirty, is decided again. Returns whether anything moved.
+    async fn commit_or_read(
+        &mut self,
+        decided: Vec<Decided>,
+        watch: &mut Watchfulness,
+        round: &mut Round,
+    ) -> Result<bool, Error> {
+        let unread = watch.unread(&decided);
+        let seen = if unread.is_empty() {
+            BTreeMap::new()
+        } else {
+            self.read(&unread, round).await?
+        };
+        let answered = |plan: &Decided| plan.plan.waits.read.iter().any(|key| seen.contains_key(key));
+        let (again, ready): (Vec<_>, Vec<_>) = decided.into_iter().partition(answered);
+        for plan in &ready {
+            // Their system did not answer: looked at again in the next round.
+            let silent = plan.plan.waits.read.iter().any(|key| unread.contains(key));
+            if silent {
+                round.look_again.extend(plan.plan.cluster.records.keys().cloned());
+            }
+        }
+        let report = self.commit(ready, round)?;
+        Ok(report.stored > 0 || !again.is_empty())
+    }
+
+    /// Stores plans and tells the watcher what happened.
+    pub(crate) fn commit(&mut self, decided: Vec<Decided>, round: &mut Round) -> Result<CommitReport, Error> {
+        if decided.is_empty() {
+            return Ok(CommitReport::default());
+        }
+        let plans = decided.iter();
+        let history: Vec<Event> = plans.flat_map(|plan| plan.plan.history.clone()).collect();
+        let report = self.store.commit_plans(FENCE, &self.flows, decided)?;
+        round.decided += report.stored;
+        round.put_back += report.put_back.len() as u64;
+        for constraint in &report.put_back {
+            tracing::debug!(constraint, "a plan was put back by {constraint}");
+        }
+        self.tell(&Happening::Reconciled {
+            clusters: report.stored,
+        });
+        for event in &history {
+            self.tell(&Happening::Decided { event });
+        }
+        Ok(report)
+    }
+
+    /// Marks what could not be read in this round as dirty again.
+    pub(crate) fn keep_looking(&mut self, round: &mut Round) -> Result<(), Error> {
+        let records: Vec<RecordKey> = std::mem::take(&mut round.look_again).into_iter().collect();
+        if !records.is_empty() {
+            self.store.touch(&records)?;
+        }
+        Ok(())
+    }
+}
+
+impl Watchfulness {
+    /// Whether a cluster may be decided once more.
+    fn admits(&mut self, dirty: &Dirty) -> bool {
+        if !dirty.inbox.is_empty() {
+            return true;
+        }
+        let Some(key) = dirty.cluster.records.keys().next() else {
+            return true;
+        };
+        let visits = self.visits.entry(key.clone()).or_default();
+        *visits += 1;
+        if *visits == VISITS {
+            tracing::error!(record = %key, "the cluster of {key} does not come to rest");
+        }
+        *visits < VISITS
+    }
+
+    /// Records that plans ask to read and that were not read in this call.
+    fn unread(&mut self, decided: &[Decided]) -> BTreeSet<RecordKey> {
+        let asked = decided.iter().flat_map(|plan| plan.plan.waits.read.iter());
+        let unread = asked.filter(|key| self.read.insert((*key).clone()));
+        unread.cloned().collect()
+    }
+}

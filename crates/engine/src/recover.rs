@@ -1,14 +1,22 @@
-//! After a crash: what was sent and has no answer.
+//! Writes of unknown outcome: after a crash everything that was sent and has no answer. Settled by reading,
+//! never by sending another create (E3, E4).
 
 use crate::engine::FENCE;
-use crate::{Engine, Error};
+use crate::identity::as_sent;
+use crate::pack::{creates, target};
+use crate::write::written_record;
+use crate::{Engine, Error, Round};
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+use tandem_merge::cluster::{Action, Intent, ParkedKind};
+use tandem_merge::reconcile::Settlement;
+use tandem_merge::record::RecordKey;
 
 /// Intents handled in one transaction.
 const BATCH: usize = 1_000;
 
 impl Engine {
-    /// Marks every write that was sent without an answer as of unknown outcome; [`Engine::round`] settles
-    /// them by reading. Returns how many.
+    /// Marks every write that was sent without an answer as of unknown outcome. Returns how many.
     pub(crate) fn recover(&mut self) -> Result<u64, Error> {
         let (mut after, mut count) = (0, 0);
         loop {
@@ -24,5 +32,193 @@ impl Engine {
                 self.store.mark_unknown(FENCE, &open, false)?;
             }
         }
+    }
+
+    /// Settles writes of unknown outcome, as far as it can be done now.
+    pub(crate) async fn settle_unknown(&mut self, round: &mut Round) -> Result<(), Error> {
+        let mut after = 0;
+        loop {
+            let sent = self.store.unsettled(after, BATCH)?;
+            let Some(last) = sent.last() else {
+                return Ok(());
+            };
+            after = last.id;
+            for index in 0..2 {
+                let name = &self.flows.systems[index];
+                if round.is_down(name) {
+                    continue;
+                }
+                let mine = sent
+                    .iter()
+                    .filter(|intent| &target(intent).system == name && intent.unknown);
+                let (create, change): (Vec<_>, Vec<_>) = mine.cloned().partition(creates);
+                self.settle_changes(index, change, round).await?;
+                self.settle_creates(index, create, round).await?;
+            }
+        }
+    }
+
+    /// Updates and deletions: read, at once where a condition makes a late arrival harmless, else when the
+    /// request can no longer take effect.
+    async fn settle_changes(
+        &mut self,
+        index: usize,
+        intents: Vec<Intent>,
+        round: &mut Round,
+    ) -> Result<(), Error> {
+        let conditional = self.systems[index].capabilities().conditional_write;
+        let harmless = |intent: &Intent| conditional && intent.version.is_some();
+        let due = intents
+            .into_iter()
+            .filter(|intent| harmless(intent) || self.is_over(index, intent, round));
+        let due: Vec<Intent> = due.collect();
+        let keys: BTreeSet<RecordKey> = due.iter().filter_map(written_record).cloned().collect();
+        let seen = self.fetch(&keys, round).await;
+        let read = due.iter().filter_map(|intent| {
+            let state = seen.get(written_record(intent)?)?.clone();
+            Some((intent.id, Settlement::Read { state, unknown: true }))
+        });
+        self.recovered(read.collect(), round)
+    }
+
+    async fn settle_creates(
+        &mut self,
+        index: usize,
+        intents: Vec<Intent>,
+        round: &mut Round,
+    ) -> Result<(), Error> {
+        let idempotent = self.systems[index].capabilities().idempotent_create;
+        let safe = |intent: &Intent| idempotent || self.unique_identity(intent);
+        let (safe, unsafe_): (Vec<_>, Vec<_>) = intents.into_iter().partition(safe);
+        self.settle_repeatable(index, safe, round).await?;
+        let due = unsafe_
+            .into_iter()
+            .filter(|intent| self.is_over(index, intent, round));
+        let due = due.collect();
+        self.settle_unrepeatable(index, due, round).await
+    }
+
+    /// Creates that may be sent twice: found by identity, else the same bytes again.
+    async fn settle_repeatable(
+        &mut self,
+        index: usize,
+        intents: Vec<Intent>,
+        round: &mut Round,
+    ) -> Result<(), Error> {
+        let known: Vec<&Intent> = intents
+            .iter()
+            .filter(|intent| self.unique_identity(intent))
+            .collect();
+        let Some(found) = self.find_identities(index, &known, round).await else {
+            return Ok(());
+        };
+        let mut own = BTreeMap::new();
+        let mut again = Vec::new();
+        for intent in intents {
+            match found.get(&intent.id).and_then(|rows| rows.first()) {
+                Some(state) => {
+                    let state = state.clone();
+                    own.insert(intent.id, Settlement::FoundOwn { state });
+                }
+                None => again.push(intent),
+            }
+        }
+        self.recovered(own, round)?;
+        let size = self.systems[index].capabilities().write_batch.max(1);
+        while !again.is_empty() && !round.is_down(&self.flows.systems[index]) {
+            let rest = again.split_off(again.len().min(size));
+            let answers = self.carry(index, again).await;
+            self.settle_answers_again(index, answers, round).await?;
+            again = rest;
+        }
+        Ok(())
+    }
+
+    /// Answers to writes sent a second time: what could not be sent this time stays of unknown outcome.
+    async fn settle_answers_again(
+        &mut self,
+        index: usize,
+        mut answers: Vec<crate::write::Answer>,
+        round: &mut Round,
+    ) -> Result<(), Error> {
+        for answer in &mut answers {
+            if let tandem_connector::Outcome::NotSent(error) = &answer.outcome {
+                self.trouble(round, error.clone());
+                answer.outcome = tandem_connector::Outcome::Unknown(error.message.clone());
+            }
+        }
+        self.settle_answers(index, answers, round).await
+    }
+
+    /// Creates that must not be sent twice, their deadline over: found by their match key, else they never
+    /// arrived and are planned again. Without a match key nobody can tell.
+    async fn settle_unrepeatable(
+        &mut self,
+        index: usize,
+        intents: Vec<Intent>,
+        round: &mut Round,
+    ) -> Result<(), Error> {
+        let Some(found) = self.find_counterparts(index, &intents, round).await else {
+            return Ok(());
+        };
+        let mut settled = BTreeMap::new();
+        let mut absent = Vec::new();
+        for intent in intents {
+            match found.get(&intent.id).map(Vec::as_slice) {
+                Some([state]) if as_sent(&intent, state) => {
+                    let state = state.clone();
+                    settled.insert(intent.id, Settlement::FoundOwn { state });
+                }
+                Some(rows @ [_, ..]) => {
+                    settled.insert(intent.id, self.found_other(&intent, rows)?);
+                }
+                _ if searchable(&intent) => absent.push(intent.id),
+                _ => {
+                    settled.insert(intent.id, self.undecidable());
+                }
+            }
+        }
+        if !absent.is_empty() {
+            self.store.mark_unknown(FENCE, &absent, true)?;
+            round.recovered += absent.len() as u64;
+        }
+        self.recovered(settled, round)
+    }
+
+    fn undecidable(&self) -> Settlement {
+        Settlement::Refused {
+            kind: ParkedKind::Undecidable,
+            properties: Vec::new(),
+            reason: "a create got no answer, and nothing tells whether it was carried out".to_owned(),
+            advice: "Look for the record in the target system; delete or complete it by hand, then retry"
+                .to_owned(),
+            at: self.clock.now(),
+        }
+    }
+
+    /// Whether a write can no longer take effect. If it still can, the round is told when it cannot.
+    fn is_over(&self, index: usize, intent: &Intent, round: &mut Round) -> bool {
+        let deadline = self.systems[index].capabilities().request_deadline;
+        let sent = intent.sent.unwrap_or(Timestamp::MIN);
+        let end = sent.saturating_add(deadline).unwrap_or(Timestamp::MAX);
+        let over = self.clock.now() > end;
+        if !over {
+            let later = end.saturating_add(jiff::SignedDuration::from_millis(1));
+            round.wait(later.unwrap_or(end));
+        }
+        over
+    }
+
+    fn recovered(&mut self, settled: BTreeMap<u64, Settlement>, round: &mut Round) -> Result<(), Error> {
+        round.recovered += settled.len() as u64;
+        self.settle(settled, round)
+    }
+}
+
+fn searchable(intent: &Intent) -> bool {
+    match &intent.action {
+        Action::Create { lookup, .. } => lookup.is_some(),
+        Action::Companion { find, .. } => !find.is_empty(),
+        Action::Update { .. } | Action::Delete { .. } => false,
     }
 }

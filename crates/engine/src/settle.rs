@@ -1,1 +1,255 @@
-//! Soon.
+//! Settle: what became of a write moves bases and links, in one transaction with the next decision.
+
+use crate::engine::FENCE;
+use crate::identity::as_sent;
+use crate::write::{Answer, written_record};
+use crate::{Engine, Error, Happening, Round};
+use jiff::SignedDuration;
+use std::collections::{BTreeMap, BTreeSet};
+use tandem_connector::{Outcome, Refusal, RefusalKind};
+use tandem_merge::cluster::{Cluster, Intent, ParkedKind};
+use tandem_merge::reconcile::{Settlement, settle};
+use tandem_merge::record::RecordKey;
+use tandem_store::{Decided, Dirty};
+
+/// How often settlements that the store put back are decided again.
+const ATTEMPTS: u32 = 5;
+
+/// The pause before a write of unknown outcome is looked after again.
+const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(2);
+
+/// Answers sorted by what they ask for.
+#[derive(Default)]
+struct Sorted {
+    settled: BTreeMap<u64, Settlement>,
+    unknown: Vec<u64>,
+    unsent: Vec<u64>,
+    overtaken: Vec<Intent>,
+    duplicates: Vec<(Intent, Refusal)>,
+}
+
+impl Engine {
+    /// Settles the answers of a batch.
+    pub(crate) async fn settle_answers(
+        &mut self,
+        index: usize,
+        answers: Vec<Answer>,
+        round: &mut Round,
+    ) -> Result<(), Error> {
+        if answers.is_empty() {
+            return Ok(());
+        }
+        let mut sorted = self.sort(index, answers, round);
+        if !sorted.unsent.is_empty() {
+            self.store.mark_unknown(FENCE, &sorted.unsent, true)?;
+        }
+        self.read_overtaken(&mut sorted, round).await;
+        self.look_for_duplicates(index, &mut sorted, round).await?;
+        if !sorted.unknown.is_empty() {
+            self.store.mark_unknown(FENCE, &sorted.unknown, false)?;
+            self.look_later(round);
+        }
+        self.settle(sorted.settled, round)
+    }
+
+    /// Something of unknown outcome is left: worth another look soon.
+    pub(crate) fn look_later(&self, round: &mut Round) {
+        if let Ok(soon) = self.clock.now().checked_add(LOOK_AGAIN) {
+            round.wait(soon);
+        }
+    }
+
+    fn sort(&mut self, index: usize, answers: Vec<Answer>, round: &mut Round) -> Sorted {
+        let system = self.flows.systems[index].clone();
+        let now = self.clock.now();
+        let mut sorted = Sorted::default();
+        for Answer { intent, outcome } in answers {
+            self.tell(&Happening::Answered {
+                system: &system,
+                intent: &intent,
+                outcome: &outcome,
+            });
+            round.sent += u64::from(!matches!(outcome, Outcome::NotSent(_)));
+            match outcome {
+                Outcome::Applied { id, state } => {
+                    round.written += 1;
+                    *self.tally.written.entry(system.clone()).or_default() += 1;
+                    let state = state.map(|state| *state);
+                    let applied = Settlement::Applied { id, state, at: now };
+                    sorted.settled.insert(intent.id, applied);
+                }
+                Outcome::Refused(refusal) if refusal.kind == RefusalKind::Duplicate => {
+                    sorted.duplicates.push((intent, refusal));
+                }
+                Outcome::Refused(refusal) => {
+                    sorted.settled.insert(intent.id, refused(refusal, now));
+                }
+                Outcome::Stale | Outcome::Gone => sorted.overtaken.push(intent),
+                Outcome::Unknown(why) => {
+                    tracing::warn!(
+                        system,
+                        intent = intent.id,
+                        "write {} got no answer: {why}",
+                        intent.id
+                    );
+                    sorted.unknown.push(intent.id);
+                }
+                Outcome::Accepted { .. } => sorted.unknown.push(intent.id),
+                Outcome::NotSent(error) => {
+                    sorted.unsent.push(intent.id);
+                    self.trouble(round, error);
+                }
+            }
+        }
+        sorted
+    }
+
+    /// Reads the records of writes that came too late. What cannot be read now counts as unknown.
+    async fn read_overtaken(&mut self, sorted: &mut Sorted, round: &mut Round) {
+        let overtaken = std::mem::take(&mut sorted.overtaken);
+        let keys: BTreeSet<RecordKey> = overtaken.iter().filter_map(written_record).cloned().collect();
+        let seen = self.fetch(&keys, round).await;
+        for intent in overtaken {
+            let settlement = match written_record(&intent) {
+                None => Some(Settlement::Withdrawn),
+                Some(record) => seen.get(record).map(|state| Settlement::Read {
+                    state: state.clone(),
+                    unknown: false,
+                }),
+            };
+            match settlement {
+                Some(settlement) => drop(sorted.settled.insert(intent.id, settlement)),
+                None => sorted.unknown.push(intent.id),
+            }
+        }
+    }
+
+    /// A duplicate refused: an earlier attempt of ours had landed, or somebody was faster.
+    async fn look_for_duplicates(
+        &mut self,
+        index: usize,
+        sorted: &mut Sorted,
+        round: &mut Round,
+    ) -> Result<(), Error> {
+        let duplicates = std::mem::take(&mut sorted.duplicates);
+        if duplicates.is_empty() {
+            return Ok(());
+        }
+        let intents: Vec<&Intent> = duplicates.iter().map(|(intent, _)| intent).collect();
+        let ours = self.find_identities(index, &intents, round).await;
+        let owned: Vec<Intent> = intents.into_iter().cloned().collect();
+        let theirs = self.find_counterparts(index, &owned, round).await;
+        let (Some(ours), Some(theirs)) = (ours, theirs) else {
+            sorted
+                .unknown
+                .extend(duplicates.iter().map(|(intent, _)| intent.id));
+            return Ok(());
+        };
+        for (intent, refusal) in duplicates {
+            let own = ours.get(&intent.id).and_then(|rows| rows.first());
+            let again = intent.unknown || intent.attempts > 1;
+            let settlement = match (own, theirs.get(&intent.id)) {
+                (Some(own), _) if again || as_sent(&intent, own) => {
+                    Settlement::FoundOwn { state: own.clone() }
+                }
+                (Some(own), _) => self.found_other(&intent, std::slice::from_ref(own))?,
+                (None, Some(rows)) => self.found_other(&intent, rows)?,
+                (None, None) if intent.unknown && self.names_identity(&intent, &refusal) => {
+                    // It has landed and does not show yet.
+                    sorted.unknown.push(intent.id);
+                    continue;
+                }
+                (None, None) => refused(refusal, self.clock.now()),
+            };
+            sorted.settled.insert(intent.id, settlement);
+        }
+        Ok(())
+    }
+
+    fn names_identity(&self, intent: &Intent, refusal: &Refusal) -> bool {
+        let named =
+            |property: &String| refusal.properties.is_empty() || refusal.properties.contains(property);
+        crate::identity::identity(intent).is_some_and(|(property, _)| named(property))
+    }
+
+    /// Settles intents by number, each in the transaction that decides its cluster again. What the store
+    /// puts back is decided again on fresh facts.
+    pub(crate) fn settle(
+        &mut self,
+        mut settlements: BTreeMap<u64, Settlement>,
+        round: &mut Round,
+    ) -> Result<(), Error> {
+        for _ in 0..ATTEMPTS {
+            if settlements.is_empty() {
+                return Ok(());
+            }
+            let ids: Vec<u64> = settlements.keys().copied().collect();
+            let taken = self.store.take_for_intents(&self.flows, &ids, self.clock.now())?;
+            let decided: Vec<Decided> = taken
+                .into_iter()
+                .map(|dirty| self.settle_cluster(dirty, &settlements))
+                .collect();
+            let report = self.commit(decided, round)?;
+            if report.put_back.is_empty() {
+                return Ok(());
+            }
+            let open = self.still_open(&ids)?;
+            settlements.retain(|id, _| open.contains(id));
+        }
+        let left: Vec<u64> = settlements.into_keys().collect();
+        tracing::error!(count = left.len(), "{} answers could not be stored", left.len());
+        self.store.mark_unknown(FENCE, &left, false)?;
+        self.look_later(round);
+        Ok(())
+    }
+
+    /// The intents among these that are still there.
+    fn still_open(&mut self, ids: &[u64]) -> Result<BTreeSet<u64>, Error> {
+        let taken = self.store.take_for_intents(&self.flows, ids, self.clock.now())?;
+        Ok(taken
+            .iter()
+            .flat_map(|dirty| open_intents(&dirty.cluster))
+            .collect())
+    }
+
+    fn settle_cluster(&self, dirty: Dirty, settlements: &BTreeMap<u64, Settlement>) -> Decided {
+        let own = open_intents(&dirty.cluster).into_iter();
+        let own = own.filter_map(|id| Some((id, settlements.get(&id)?.clone())));
+        let own: Vec<(u64, Settlement)> = own.collect();
+        let plan = settle(&self.flows, dirty.cluster, dirty.inbox, own, &dirty.facts);
+        Decided {
+            plan,
+            token: dirty.token,
+        }
+    }
+}
+
+/// The numbers of a cluster's intents, in order.
+fn open_intents(cluster: &Cluster) -> BTreeSet<u64> {
+    let writes = cluster
+        .records
+        .values()
+        .filter_map(|record| record.intent.as_ref());
+    let all = writes.chain(&cluster.creates);
+    all.map(|intent| intent.id).filter(|id| *id != 0).collect()
+}
+
+/// A refusal parks what it names.
+fn refused(refusal: Refusal, at: jiff::Timestamp) -> Settlement {
+    let kind = match refusal.kind {
+        RefusalKind::Duplicate => ParkedKind::DuplicateKey,
+        RefusalKind::BadReference => ParkedKind::ReferenceToNothing,
+        RefusalKind::Invalid
+        | RefusalKind::Forbidden
+        | RefusalKind::Locked
+        | RefusalKind::Limit
+        | RefusalKind::Busy => ParkedKind::Refused,
+    };
+    Settlement::Refused {
+        kind,
+        properties: refusal.properties,
+        reason: refusal.message,
+        advice: refusal.advice,
+        at,
+    }
+}

@@ -124,16 +124,29 @@ pub struct Round {
     pub wait_until: Option<jiff::Timestamp>,
     /// Systems in trouble.
     pub troubles: Vec<tandem_connector::Error>,
+    /// Something to send is left although its system is up.
+    pub left: bool,
+    /// Plans that the store put back.
+    pub(crate) put_back: u64,
+    /// Creates of the pass at hand whose record was found.
+    pub(crate) found: u64,
+    /// Records whose clusters asked for something that could not be read.
+    pub(crate) look_again: std::collections::BTreeSet<tandem_merge::record::RecordKey>,
 }
 
 impl Round {
     /// Whether another round right now would find nothing to do.
     #[must_use]
     pub fn quiet(&self) -> bool {
-        self.sent == 0 && self.recovered == 0
+        self.sent == 0 && self.recovered == 0 && self.put_back == 0
     }
 
-    /// Adds what a part of the round did.
+    /// Whether a system was found in trouble in this round.
+    pub(crate) fn is_down(&self, system: &str) -> bool {
+        self.troubles.iter().any(|error| error.system == system)
+    }
+
+    /// Notes a system in trouble.
     pub(crate) fn trouble(&mut self, error: tandem_connector::Error) {
         if !self.troubles.contains(&error) {
             self.troubles.push(error);

@@ -1,14 +1,52 @@
 //! Rounds until nothing is left to do.
 
-use crate::{Engine, Error, Round, Summary};
+use crate::summary::flows_between;
+use crate::{Engine, Error, Happening, Round, Summary};
+use std::collections::BTreeMap;
+use tandem_merge::cluster::{Action, Intent};
+
+/// Rounds after which a sync gives up and says what is left.
+const MOST_ROUNDS: u64 = 200;
+
+/// Rounds in a row that send and settle nothing although something is left.
+const MOST_IDLE: u32 = 4;
 
 impl Engine {
-    /// Works until nothing is left to do: rounds until one sent nothing.
+    /// Works until nothing is left to do: rounds until one sent nothing and left nothing to send.
     ///
     /// # Errors
     /// [`Error::Store`] alone; a system in trouble ends the sync and is named in [`Summary::troubles`].
     pub async fn sync(&mut self) -> Result<Summary, Error> {
-        Ok(Summary::default())
+        let before = self.store.status(&self.flows)?;
+        let (tally, calls) = (self.tally.clone(), self.calls());
+        let mut summary = Summary::default();
+        let mut idle = 0;
+        for _ in 0..MOST_ROUNDS {
+            let round = self.round().await?;
+            summary.rounds += 1;
+            if !round.troubles.is_empty() {
+                summary.troubles = round.troubles;
+                break;
+            }
+            idle = if round.quiet() { idle + 1 } else { 0 };
+            let left = round.left || round.wait_until.is_some();
+            if round.quiet() && (!left || self.impatient || idle > MOST_IDLE) {
+                break;
+            }
+            if let Some(until) = round.wait_until.filter(|_| round.quiet() && !round.left) {
+                let why = "a write has no answer yet";
+                self.tell(&Happening::Waiting { until, why });
+                self.clock.sleep_until(until).await;
+            }
+        }
+        let after = self.store.status(&self.flows)?;
+        summary.flows = flows_between(&before, &after);
+        self.count_failed(&mut summary)?;
+        summary.api_calls = less(&self.calls(), &calls);
+        summary.rows_read = less(&self.tally.rows_read, &tally.rows_read);
+        summary.keys_looked_up = less(&self.tally.keys_looked_up, &tally.keys_looked_up);
+        summary.written = less(&self.tally.written, &tally.written);
+        Ok(summary)
     }
 
     /// One round over both systems: observe, reconcile, write, settle.
@@ -16,6 +54,97 @@ impl Engine {
     /// # Errors
     /// [`Error::Store`] alone; systems in trouble are named in [`Round::troubles`].
     pub async fn round(&mut self) -> Result<Round, Error> {
-        Ok(Round::default())
+        self.round_of(&[0, 1]).await
     }
+
+    /// One round that asks only these systems (0, 1) for changes.
+    pub(crate) async fn round_of(&mut self, which: &[usize]) -> Result<Round, Error> {
+        self.rounds += 1;
+        let number = self.rounds;
+        self.tell(&Happening::RoundBegan { round: number });
+        let mut round = Round::default();
+        self.observe(which, &mut round).await?;
+        self.settle_unknown(&mut round).await?;
+        let created = self.create_by_rank(&mut round).await?;
+        if !created.is_empty() {
+            // What the systems filled in is wanted before anything else is written.
+            self.observe(&created, &mut round).await?;
+            self.reconcile(self.last_rank(), &mut round).await?;
+        }
+        self.send_changes(&mut round).await?;
+        self.reconcile(self.last_rank(), &mut round).await?;
+        self.keep_looking(&mut round)?;
+        round.left = self.anything_sendable(&round)?;
+        self.tell(&Happening::RoundEnded {
+            round: number,
+            observed: round.observed,
+            written: round.written,
+        });
+        Ok(round)
+    }
+
+    /// Parents before children: each rank is decided and created before the next, so that references are
+    /// mostly linked when they are needed. Returns the systems that got creates.
+    async fn create_by_rank(&mut self, round: &mut Round) -> Result<Vec<usize>, Error> {
+        let mut created = std::collections::BTreeSet::new();
+        for rank in 0..=self.last_rank() {
+            self.reconcile(rank, round).await?;
+            created.extend(self.send_creates(rank, round).await?);
+        }
+        Ok(created.into_iter().collect())
+    }
+
+    /// API calls so far, by system.
+    fn calls(&self) -> BTreeMap<String, u64> {
+        let systems = self.flows.systems.iter().zip(&self.systems);
+        systems
+            .map(|(name, system)| (name.clone(), system.calls()))
+            .collect()
+    }
+
+    /// Counts, per flow, the writes that are left: not sent, or of unknown outcome.
+    fn count_failed(&mut self, summary: &mut Summary) -> Result<(), Error> {
+        let mut left = Vec::new();
+        for system in self.flows.systems.clone() {
+            for creates in [true, false] {
+                left.extend(
+                    self.store
+                        .sendable(&system, creates, self.last_rank(), usize::MAX >> 1)?,
+                );
+            }
+        }
+        let mut after = 0;
+        loop {
+            let sent = self.store.unsettled(after, 1_000)?;
+            let Some(last) = sent.last() else { break };
+            after = last.id;
+            left.extend(sent);
+        }
+        for intent in &left {
+            if let Some(flow) = self.flow_of(intent).and_then(|flow| summary.flows.get_mut(&flow)) {
+                flow.failed += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// The flow that an intent counts for.
+    pub(crate) fn flow_of(&self, intent: &Intent) -> Option<String> {
+        let record = match &intent.action {
+            Action::Create { flow, .. } => return Some(flow.clone()),
+            Action::Companion { key, .. } => &key.owner,
+            Action::Update { record } | Action::Delete { record } => record,
+        };
+        let mut flows = self.flows.flows_of(&record.record_type);
+        flows.next().map(|(flow, _)| flow.name.clone())
+    }
+}
+
+/// What was counted since.
+fn less(now: &BTreeMap<String, u64>, then: &BTreeMap<String, u64>) -> BTreeMap<String, u64> {
+    let since = |(name, count): (&String, &u64)| {
+        let before = then.get(name).copied().unwrap_or(0);
+        (name.clone(), count.saturating_sub(before))
+    };
+    now.iter().map(since).collect()
 }
