@@ -1,9 +1,13 @@
-//! What people decide: approvals, answers to conflicts, another try.
+//! What people decide: approvals, answers to conflicts, another try. Each takes a cluster, changes it by a
+//! pure function, and lets the core decide it again in the same transaction.
 
-use crate::{Engine, Error};
-use tandem_merge::cluster::Verdict;
+use crate::{Engine, Error, Round};
+use tandem_merge::cluster::{Cluster, ParkedKind, Question, Record, Verdict};
+use tandem_merge::dataflow::{Dataflow, DeletePolicy, Side};
+use tandem_merge::reconcile::reconcile;
 use tandem_merge::record::RecordKey;
 use tandem_merge::value::Value;
+use tandem_store::{Decided, Item};
 
 /// A person's answer to a conflict.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,13 +22,43 @@ pub enum Choice {
 
 impl Engine {
     /// Approves what waits under an item's number (see `Store::items`): a deletion gets the verdict
-    /// (`None`: what the policy offers first), a deactivation goes ahead, a flow's guard lets go.
+    /// (`None`: what the flow's policy offers first).
     ///
     /// # Errors
     /// [`Error::Command`] when no such item waits for approval.
     pub fn approve(&mut self, item: u64, verdict: Option<Verdict>) -> Result<(), Error> {
-        let _ = (item, verdict);
-        Ok(())
+        let item = self.item(item)?;
+        if !matches!(item.kind, Some(ParkedKind::Approval | ParkedKind::DeleteConflict)) {
+            return Err(Error::command(
+                format!("item {} does not wait for approval", item.number),
+                "`tandem failures` says what it waits for",
+            ));
+        }
+        let flow = item.flow.clone();
+        self.change(&item.record, |flows, cluster| {
+            let count = judge(flows, cluster, &item.record, flow.as_deref(), verdict);
+            if count == 0 {
+                return Err(Error::command(
+                    format!("{} has no link that waits for approval", item.record),
+                    "It may have been decided meanwhile; look again",
+                ));
+            }
+            Ok(())
+        })
+    }
+
+    /// Approves a flow's deletions beyond its guard, up to now.
+    ///
+    /// # Errors
+    /// [`Error::Command`] when there is no such flow.
+    pub fn approve_flow(&mut self, flow: &str) -> Result<(), Error> {
+        if self.flows.flow(flow).is_none() {
+            return Err(Error::command(
+                format!("there is no flow {flow}"),
+                "`tandem status` lists them",
+            ));
+        }
+        Ok(self.store.approve_flow(flow, self.clock.now())?)
     }
 
     /// Answers a conflict (an item's number) with a choice. Refused when a contender has changed since it
@@ -33,25 +67,198 @@ impl Engine {
     /// # Errors
     /// [`Error::Command`] when no such conflict waits or a contender has changed.
     pub fn resolve(&mut self, item: u64, choice: &Choice) -> Result<(), Error> {
-        let _ = (item, choice);
-        Ok(())
+        let item = self.item(item)?;
+        let property = item.property.clone().filter(|_| item.kind.is_none());
+        let Some(property) = property else {
+            return Err(Error::command(
+                format!("item {} is no conflict", item.number),
+                "`tandem conflicts` lists them",
+            ));
+        };
+        self.change(&item.record, |flows, cluster| {
+            answer(flows, cluster, &item.record, &property, choice)
+        })
     }
 
-    /// Tries again what is parked on a record.
+    /// Tries again what is parked on a record and on its companions.
     ///
     /// # Errors
     /// [`Error::Command`] when the record is not known.
     pub fn retry(&mut self, record: &RecordKey) -> Result<(), Error> {
-        let _ = record;
-        Ok(())
+        self.offered
+            .retain(|(_, source, found)| source != record && found != record);
+        self.change(record, |_, cluster| {
+            let known = cluster.records.get_mut(record);
+            let known = known.ok_or_else(|| unknown_record(record))?;
+            free(known);
+            Ok(())
+        })
     }
 
-    /// Ends the link of a record in a flow; both records stay and are not linked again.
-    ///
-    /// # Errors
-    /// [`Error::Command`] when the record has no link in the flow.
-    pub fn unlink(&mut self, flow: &str, record: &RecordKey) -> Result<(), Error> {
-        let _ = (flow, record);
-        Ok(())
+    fn item(&mut self, number: u64) -> Result<Item, Error> {
+        let found = self.store.items(number.saturating_sub(1), 1)?;
+        let found = found.into_iter().find(|item| item.number == number);
+        found.ok_or_else(|| {
+            Error::command(
+                format!("nothing waits under the number {number}"),
+                "`tandem failures` and `tandem conflicts` list what waits",
+            )
+        })
+    }
+
+    /// Changes the cluster of a record and decides it again, as one unit of work.
+    fn change(
+        &mut self,
+        record: &RecordKey,
+        change: impl FnOnce(&Dataflow, &mut Cluster) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let records = std::slice::from_ref(record);
+        let taken = self.store.take_records(&self.flows, records, self.clock.now())?;
+        let Some(mut dirty) = taken.into_iter().next() else {
+            return Err(unknown_record(record));
+        };
+        change(&self.flows, &mut dirty.cluster)?;
+        let plan = reconcile(&self.flows, dirty.cluster, dirty.inbox, &dirty.facts);
+        let decided = Decided {
+            plan,
+            token: dirty.token,
+        };
+        let report = self.commit(vec![decided], &mut Round::default())?;
+        if report.put_back.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::command(
+                format!("the decision about {record} could not be stored, another record stands in its way"),
+                "Look at `tandem failures`, then try again",
+            ))
+        }
+    }
+}
+
+fn unknown_record(record: &RecordKey) -> Error {
+    Error::command(
+        format!("{record} is not known"),
+        "Give system, record type and id as `tandem links` shows them",
+    )
+}
+
+/// Gives the links of a record whose one end is gone a person's verdict. Returns how many.
+fn judge(
+    flows: &Dataflow,
+    cluster: &mut Cluster,
+    record: &RecordKey,
+    flow: Option<&str>,
+    verdict: Option<Verdict>,
+) -> usize {
+    let mut count = 0;
+    for link in &mut cluster.links {
+        let about = &link.first == record || &link.second == record;
+        if !about || flow.is_some_and(|flow| flow != link.flow) {
+            continue;
+        }
+        let gone = |side: &Side| {
+            cluster
+                .records
+                .get(link.end(*side))
+                .is_some_and(|end| !end.alive())
+        };
+        let Some(gone) = Side::BOTH.into_iter().find(gone) else {
+            continue;
+        };
+        let policy = flows.flow(&link.flow).map(|flow| flow.end(gone).on_delete);
+        link.verdict = verdict.or_else(|| policy.map(offered));
+        count += 1;
+    }
+    count
+}
+
+/// What approving without a further word means.
+fn offered(policy: DeletePolicy) -> Verdict {
+    match policy {
+        DeletePolicy::Propagate | DeletePolicy::Ask => Verdict::Propagate,
+        DeletePolicy::Deactivate | DeletePolicy::AskThenDeactivate => Verdict::Deactivate,
+        DeletePolicy::Unlink => Verdict::Unlink,
+        DeletePolicy::Recreate => Verdict::Recreate,
+    }
+}
+
+/// Puts a person's answer into the question of a component.
+fn answer(
+    flows: &Dataflow,
+    cluster: &mut Cluster,
+    record: &RecordKey,
+    property: &str,
+    choice: &Choice,
+) -> Result<(), Error> {
+    let about = |question: &&Question| {
+        let anchor = &question.anchor;
+        (&anchor.record == record && anchor.property == property)
+            || question
+                .contenders
+                .iter()
+                .any(|one| one.record.as_ref() == Some(record) && one.property == property)
+    };
+    let Some(question) = cluster.questions.iter().find(about).cloned() else {
+        return Err(Error::command(
+            format!("no conflict about {property} of {record} waits"),
+            "It may have been settled meanwhile; look again",
+        ));
+    };
+    let changed = question.contenders.iter().find(|one| {
+        let known = one.record.as_ref().and_then(|record| cluster.records.get(record));
+        known.is_some_and(|known| known.value(&one.property) != &one.value)
+    });
+    if let Some(changed) = changed {
+        let who = changed
+            .record
+            .as_ref()
+            .map_or_else(String::new, ToString::to_string);
+        return Err(Error::command(
+            format!("{property} of {who} has changed since the conflict was shown"),
+            "Run `tandem sync`, look at the conflict again, then answer it",
+        ));
+    }
+    let value = chosen(flows, cluster, &question, choice)?;
+    for known in &mut cluster.questions {
+        if known.anchor == question.anchor {
+            known.answer = Some(value.clone());
+        }
+    }
+    Ok(())
+}
+
+/// The canonical value that a choice stands for.
+fn chosen(
+    _flows: &Dataflow,
+    cluster: &Cluster,
+    question: &Question,
+    choice: &Choice,
+) -> Result<Value, Error> {
+    let _ = cluster;
+    let wanted = match choice {
+        Choice::Value(value) => return Ok(value.clone()),
+        Choice::Head => None,
+        Choice::Record(record) => Some(record),
+    };
+    let contender = question
+        .contenders
+        .iter()
+        .find(|one| one.record.as_ref() == wanted);
+    let contender = contender.ok_or_else(|| {
+        Error::command(
+            "the chosen record takes no part in the conflict",
+            "`tandem conflicts` lists the records that do",
+        )
+    })?;
+    Ok(contender.value.clone())
+}
+
+/// Forgets why a record waits, so that it is decided anew.
+fn free(record: &mut Record) {
+    record.parked.clear();
+    record.held.clear();
+    record.rewrites = 0;
+    for companion in record.companions.values_mut() {
+        companion.parked = None;
     }
 }

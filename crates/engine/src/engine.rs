@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tandem_connector::{Connector, Identification};
 use tandem_merge::dataflow::Dataflow;
-use tandem_merge::record::{RecordKey, RecordType};
+use tandem_merge::record::RecordKey;
 use tandem_store::{Fence, Status, Store};
 
 /// What an engine is made of.
@@ -130,16 +130,6 @@ impl Engine {
 
     pub(crate) fn tell(&self, what: &Happening<'_>) {
         self.watcher.happened(what);
-    }
-
-    /// The system that serves a record type.
-    pub(crate) fn system_of(&self, record_type: &RecordType) -> &Arc<dyn Connector> {
-        let [first, second] = &self.systems;
-        if record_type.system == self.flows.systems[0] {
-            first
-        } else {
-            second
-        }
     }
 
     /// Whether both systems were listed in full: only then is anything decided.

@@ -1,5 +1,6 @@
 //! Who is there already: look-ups before creates, and what a create of unknown outcome has left behind.
 
+use crate::engine::FENCE;
 use crate::pack::{Found, Search, find_all, loose, target};
 use crate::{Engine, Error, Round};
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,6 +10,7 @@ use tandem_merge::dataflow::{CompanionRule, Flow, Side};
 use tandem_merge::facts::MatchKey;
 use tandem_merge::reconcile::{Settlement, match_keys};
 use tandem_merge::record::{Observation, RecordKey, RecordType, Values};
+use tandem_store::Page;
 
 impl Engine {
     /// Looks for the records that creates would make (L3). Creates whose record is there are settled as
@@ -163,6 +165,10 @@ impl Engine {
             Action::Create { flow, source, .. } => self.spoken_for(flow, source, rows)?,
             _ => None,
         };
+        if refused.is_none() && matches!(intent.action, Action::Create { .. }) {
+            // So that the cluster is taken together with the candidate's.
+            self.keep_found(rows)?;
+        }
         Ok(match refused {
             None => Settlement::FoundOther { state: first.clone() },
             Some((kind, reason)) => Settlement::Refused {
@@ -174,6 +180,16 @@ impl Engine {
                 at: self.clock.now(),
             },
         })
+    }
+
+    fn keep_found(&mut self, rows: &[Observation]) -> Result<(), Error> {
+        let page = Page {
+            system: rows[0].key.record_type.system.clone(),
+            observations: rows.to_vec(),
+            cursor: None,
+        };
+        self.store.commit_page(FENCE, &page)?;
+        Ok(())
     }
 
     /// Why a record found by its key cannot be linked: its flow group has a link for it, or the link was

@@ -127,7 +127,9 @@ impl Engine {
         let size = self.systems[index].capabilities().write_batch.max(1);
         while !again.is_empty() && !round.is_down(&self.flows.systems[index]) {
             let rest = again.split_off(again.len().min(size));
-            let answers = self.carry(index, again).await;
+            let numbers: Vec<u64> = again.iter().map(|intent| intent.id).collect();
+            let marked = self.mark(index, &numbers)?;
+            let answers = self.carry(index, marked).await;
             self.settle_answers_again(index, answers, round).await?;
             again = rest;
         }

@@ -1,9 +1,11 @@
 //! Rounds for ever.
 
-use crate::{Engine, Error};
-use jiff::SignedDuration;
+use crate::{Engine, Error, Round};
+use futures::FutureExt;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::pin::pin;
 use tokio::sync::mpsc;
 
 /// How often each system is asked for changes.
@@ -34,6 +36,14 @@ pub type Request = Box<dyn FnOnce(&mut Engine) + Send>;
 /// Where requests come from. A closed channel is no reason to stop.
 pub type Requests = mpsc::Receiver<Request>;
 
+/// When a system is asked next.
+#[derive(Clone, Copy, Debug)]
+struct Turn {
+    due: Timestamp,
+    /// Failures in a row.
+    failures: u32,
+}
+
 impl Engine {
     /// Rounds for ever, each system at its own interval, until `stop` completes; the round at hand is
     /// finished first. A system in trouble is reported to the watcher and asked again after a pause; the
@@ -47,8 +57,90 @@ impl Engine {
         requests: &mut Requests,
         stop: impl Future<Output = ()> + Send,
     ) -> Result<(), Error> {
-        let _ = (schedule, requests);
-        stop.await;
+        let mut stop = pin!(stop.fuse());
+        let first = Turn {
+            due: self.clock.now(),
+            failures: 0,
+        };
+        let mut turns = [first; 2];
+        let mut open = true;
+        loop {
+            if (&mut stop).now_or_never().is_some() {
+                return Ok(());
+            }
+            self.take_turns(schedule, &mut turns).await?;
+            let next = turns[0].due.min(turns[1].due);
+            let request = tokio::select! {
+                biased;
+                () = &mut stop => return Ok(()),
+                request = requests.recv(), if open => Some(request),
+                () = self.clock.sleep_until(next) => None,
+            };
+            match request {
+                None => {}
+                Some(None) => open = false,
+                Some(Some(request)) => self.serve(request, requests, &mut turns),
+            }
+        }
+    }
+
+    /// Does what people asked for; what follows from it is done at once.
+    fn serve(&mut self, request: Request, requests: &mut Requests, turns: &mut [Turn; 2]) {
+        request(self);
+        while let Ok(request) = requests.try_recv() {
+            request(self);
+        }
+        let now = self.clock.now();
+        for turn in turns.iter_mut().filter(|turn| turn.failures == 0) {
+            turn.due = turn.due.min(now);
+        }
+    }
+
+    /// A round over the systems whose turn it is. Those that pause after a failure are left alone.
+    async fn take_turns(&mut self, schedule: &Schedule, turns: &mut [Turn; 2]) -> Result<(), Error> {
+        let now = self.clock.now();
+        let due: Vec<usize> = (0..2).filter(|index| turns[*index].due <= now).collect();
+        if due.is_empty() {
+            return Ok(());
+        }
+        let rests = |index: &usize| !due.contains(index) && turns[*index].failures > 0;
+        let resting: Vec<usize> = (0..2).filter(rests).collect();
+        let round = self.round_of(&due, &resting).await?;
+        let now = self.clock.now();
+        for (index, turn) in turns.iter_mut().enumerate() {
+            let system = &self.flows.systems[index];
+            let trouble = round.troubles.iter().find(|error| &error.system == system);
+            if let Some(error) = trouble {
+                turn.failures += 1;
+                let pause = now.saturating_add(schedule.pause(system, turn.failures));
+                let pause = pause.unwrap_or(Timestamp::MAX);
+                turn.due = error.retry_at.map_or(pause, |at| at.max(pause));
+            } else if due.contains(&index) {
+                turn.failures = 0;
+                turn.due = schedule.next(system, now, &round);
+            }
+        }
         Ok(())
+    }
+}
+
+impl Schedule {
+    fn interval(&self, system: &str) -> SignedDuration {
+        self.intervals.get(system).copied().unwrap_or(self.every)
+    }
+
+    /// When a system is asked next: after its interval, or when something of unknown outcome can be decided.
+    fn next(&self, system: &str, now: Timestamp, round: &Round) -> Timestamp {
+        let next = now
+            .saturating_add(self.interval(system))
+            .unwrap_or(Timestamp::MAX);
+        round.wait_until.map_or(next, |wait| next.min(wait.max(now)))
+    }
+
+    /// The pause after so many failures in a row.
+    fn pause(&self, system: &str, failures: u32) -> SignedDuration {
+        let doubled = 1_i32 << failures.min(16);
+        let pause = self.interval(system).saturating_mul(doubled);
+        pause.clamp(SignedDuration::from_secs(1), self.longest_pause)
     }
 }

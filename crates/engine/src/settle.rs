@@ -69,7 +69,7 @@ impl Engine {
                 intent: &intent,
                 outcome: &outcome,
             });
-            round.sent += u64::from(!matches!(outcome, Outcome::NotSent(_)));
+            round.sent += u64::from(is_answer(&outcome));
             match outcome {
                 Outcome::Applied { id, state } => {
                     round.written += 1;
@@ -222,6 +222,14 @@ impl Engine {
             token: dirty.token,
         }
     }
+}
+
+/// Whether an outcome says what became of the write.
+fn is_answer(outcome: &Outcome) -> bool {
+    !matches!(
+        outcome,
+        Outcome::NotSent(_) | Outcome::Unknown(_) | Outcome::Accepted { .. }
+    )
 }
 
 /// The numbers of a cluster's intents, in order.

@@ -114,7 +114,7 @@ pub struct Round {
     pub observed: u64,
     /// Clusters decided.
     pub decided: u64,
-    /// Writes answered as carried out, refused or overtaken: everything that went out.
+    /// Writes answered as carried out, refused or overtaken.
     pub sent: u64,
     /// Writes carried out.
     pub written: u64,
@@ -126,6 +126,8 @@ pub struct Round {
     pub troubles: Vec<tandem_connector::Error>,
     /// Something to send is left although its system is up.
     pub left: bool,
+    /// Systems that pause after a failure.
+    pub(crate) resting: std::collections::BTreeSet<String>,
     /// Plans that the store put back.
     pub(crate) put_back: u64,
     /// Creates of the pass at hand whose record was found.
@@ -138,12 +140,13 @@ impl Round {
     /// Whether another round right now would find nothing to do.
     #[must_use]
     pub fn quiet(&self) -> bool {
-        self.sent == 0 && self.recovered == 0 && self.put_back == 0
+        self.sent == 0 && self.recovered == 0
     }
 
-    /// Whether a system was found in trouble in this round.
+    /// Whether a system was found in trouble in this round or rests after one.
     pub(crate) fn is_down(&self, system: &str) -> bool {
-        self.troubles.iter().any(|error| error.system == system)
+        let failed = self.troubles.iter().any(|error| error.system == system);
+        failed || self.resting.contains(system)
     }
 
     /// Notes a system in trouble.

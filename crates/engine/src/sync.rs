@@ -8,6 +8,9 @@ use tandem_merge::cluster::{Action, Intent};
 /// Rounds after which a sync gives up and says what is left.
 const MOST_ROUNDS: u64 = 200;
 
+/// At most this many unsent writes are counted per system and kind.
+const MOST_COUNTED: usize = 5_000;
+
 /// Rounds in a row that send and settle nothing although something is left.
 const MOST_IDLE: u32 = 4;
 
@@ -54,15 +57,17 @@ impl Engine {
     /// # Errors
     /// [`Error::Store`] alone; systems in trouble are named in [`Round::troubles`].
     pub async fn round(&mut self) -> Result<Round, Error> {
-        self.round_of(&[0, 1]).await
+        self.round_of(&[0, 1], &[]).await
     }
 
-    /// One round that asks only these systems (0, 1) for changes.
-    pub(crate) async fn round_of(&mut self, which: &[usize]) -> Result<Round, Error> {
+    /// One round that asks only these systems (0, 1) for changes, and leaves the resting ones alone.
+    pub(crate) async fn round_of(&mut self, which: &[usize], resting: &[usize]) -> Result<Round, Error> {
         self.rounds += 1;
         let number = self.rounds;
         self.tell(&Happening::RoundBegan { round: number });
         let mut round = Round::default();
+        let names = resting.iter().map(|index| self.flows.systems[*index].clone());
+        round.resting = names.collect();
         self.observe(which, &mut round).await?;
         self.settle_unknown(&mut round).await?;
         let created = self.create_by_rank(&mut round).await?;
@@ -74,7 +79,7 @@ impl Engine {
         self.send_changes(&mut round).await?;
         self.reconcile(self.last_rank(), &mut round).await?;
         self.keep_looking(&mut round)?;
-        round.left = self.anything_sendable(&round)?;
+        round.left = round.put_back > 0 || self.anything_sendable(&round)?;
         self.tell(&Happening::RoundEnded {
             round: number,
             observed: round.observed,
@@ -109,7 +114,7 @@ impl Engine {
             for creates in [true, false] {
                 left.extend(
                     self.store
-                        .sendable(&system, creates, self.last_rank(), usize::MAX >> 1)?,
+                        .sendable(&system, creates, self.last_rank(), MOST_COUNTED)?,
                 );
             }
         }

@@ -36,12 +36,12 @@ impl Engine {
         let mut written = BTreeSet::new();
         loop {
             let mut queues = Queues::default();
-            for index in 0..2 {
+            for (index, queue) in queues.iter_mut().enumerate() {
                 let size = pack::creates_at_once(self.systems[index].as_ref());
                 let intents = self.sendable(index, true, rank, size, round)?;
                 let free = self.look_up(index, intents, round).await?;
                 let size = self.systems[index].capabilities().write_batch;
-                queues[index] = batches(&free, size).into();
+                *queue = batches(&free, size).into();
             }
             let sent = self.send(queues, round).await?;
             if sent.is_empty() && round.found == 0 {
@@ -79,7 +79,8 @@ impl Engine {
             } else if queues.iter().any(|queue| !queue.is_empty()) {
                 self.send(queues, round).await?;
                 self.reconcile(self.last_rank(), round).await?;
-                fresh.clear();
+                // Where no condition protects, a record is read before each of its writes.
+                fresh.retain(|record| stale.contains(record));
             } else if stale.is_empty() || waits == FIRM_WAITS {
                 return Ok(());
             } else {
@@ -147,7 +148,7 @@ impl Engine {
     }
 
     /// Marks a batch as sent, durably. What was withdrawn in the meantime falls out.
-    fn mark(&mut self, index: usize, batch: &[u64]) -> Result<Vec<Intent>, Error> {
+    pub(crate) fn mark(&mut self, index: usize, batch: &[u64]) -> Result<Vec<Intent>, Error> {
         let intents = self.store.begin_write(FENCE, batch, self.clock.now())?;
         let system = &self.flows.systems[index];
         if !intents.is_empty() {
