@@ -1,5 +1,11 @@
 //! The Connector trait, shared HTTP behaviour, and the connectors to Salesforce and Customerp.
+//!
+//! A connector packs what the engine hands over into the fewest calls that are safe, and translates between a
+//! system's own words and the few of the contract. It decides nothing about records.
 
 mod contract;
+pub mod customerp;
+mod http;
+pub mod salesforce;
 
 pub use contract::*;

@@ -1,0 +1,163 @@
+//! What a Customerp says of itself.
+
+use super::{CustomerpConfig, form};
+use crate::http::json::{count, flag, text, texts};
+use crate::{Identification, PropertySchema, Schema, TypeSchema};
+use jiff::Timestamp;
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tandem_merge::record::{Observation, Presence, RecordKey, Values, Version};
+
+/// Digits of a decimal in all: 16 before the point and 2 behind it.
+const DECIMAL_DIGITS: u32 = 18;
+
+/// The ERP and its bound record types.
+pub(super) struct Described {
+    pub(super) identification: Identification,
+    types: BTreeMap<String, Arc<Served>>,
+    missing: BTreeMap<String, String>,
+}
+
+/// One bound record type.
+pub(super) struct Served {
+    pub(super) name: String,
+    pub(super) schema: TypeSchema,
+    /// The properties that observations show, with their data types.
+    shown: Vec<(String, String)>,
+}
+
+impl Described {
+    /// Reads the description; none if it is not one.
+    pub(super) fn read(config: &CustomerpConfig, body: &Json) -> Option<Self> {
+        let identification = Identification {
+            id: text(body, "company")?.to_owned(),
+            name: text(body, "name")?.to_owned(),
+            user: text(body, "user").unwrap_or_default().to_owned(),
+        };
+        let offered = body.get("types")?.as_object()?;
+        let mut described = Self {
+            identification,
+            types: BTreeMap::new(),
+            missing: BTreeMap::new(),
+        };
+        for (name, collection) in &config.bindings {
+            let kind = offered
+                .values()
+                .find(|kind| text(kind, "collection") == Some(collection));
+            match kind {
+                Some(kind) => {
+                    let served = Served::read(config, name, collection, kind);
+                    described.types.insert(name.clone(), Arc::new(served));
+                }
+                None => {
+                    let known: Vec<_> = offered
+                        .values()
+                        .filter_map(|kind| text(kind, "collection"))
+                        .collect();
+                    let sentence = format!(
+                        "{} has no collection `{collection}` for {name}; it has {}",
+                        config.name,
+                        known.join(", ")
+                    );
+                    described.missing.insert(name.clone(), sentence);
+                }
+            }
+        }
+        Some(described)
+    }
+
+    pub(super) fn schema(&self) -> Schema {
+        let types = self.types.iter();
+        Schema {
+            types: types
+                .map(|(name, served)| (name.clone(), served.schema.clone()))
+                .collect(),
+            missing: self.missing.clone(),
+        }
+    }
+
+    /// The type of that name, or a sentence why there is none.
+    pub(super) fn served(&self, name: &str) -> Result<Arc<Served>, String> {
+        self.types.get(name).cloned().ok_or_else(|| {
+            let unbound = || format!("the record type {name} is bound to no collection");
+            self.missing.get(name).cloned().unwrap_or_else(unbound)
+        })
+    }
+}
+
+impl Served {
+    fn read(config: &CustomerpConfig, name: &str, collection: &str, kind: &Json) -> Self {
+        let offered = kind.get("properties").and_then(Json::as_array);
+        let properties: BTreeMap<String, PropertySchema> = offered
+            .into_iter()
+            .flatten()
+            .filter_map(|json| Some((text(json, "name")?.to_owned(), property(json))))
+            .collect();
+        let used = config.fields.get(name);
+        let shown = properties
+            .iter()
+            .filter(|(name, _)| used.is_none_or(|used| used.contains(name)))
+            .map(|(name, property)| (name.clone(), property.data_type.clone()))
+            .collect();
+        Self {
+            name: name.to_owned(),
+            schema: TypeSchema {
+                object: collection.to_owned(),
+                createable: true,
+                updateable: true,
+                deletable: true,
+                properties,
+            },
+            shown,
+        }
+    }
+
+    /// The state that an item shows; none if it is no record.
+    pub(super) fn observation(&self, system: &str, item: &Json, began: Timestamp) -> Option<Observation> {
+        let number = item.get("version")?.as_i64()?;
+        let deleted = flag(item, "deleted");
+        let mut values = Values::new();
+        if !deleted {
+            for (name, data_type) in &self.shown {
+                let value = form::decode(data_type, item.get(name).unwrap_or(&Json::Null))?;
+                values.insert(name.clone(), value);
+            }
+        }
+        Some(Observation {
+            key: RecordKey::new(system, &self.name, text(item, "id")?),
+            presence: if deleted { Presence::Deleted } else { Presence::Alive },
+            values,
+            version: Some(Version {
+                token: format!("\"{number}\""),
+                order: Some(number),
+                modified: text(item, "updatedAt")?.parse().ok()?,
+                firm: true,
+            }),
+            created: text(item, "createdAt").and_then(|created| created.parse().ok()),
+            author: text(item, "updatedBy").map(str::to_owned),
+            read_began: began,
+            partial: false,
+            protected: false,
+        })
+    }
+}
+
+fn property(json: &Json) -> PropertySchema {
+    let data_type = text(json, "type").unwrap_or("string").to_owned();
+    let writable = !flag(json, "readOnly");
+    let filled = flag(json, "assigned") || json.get("default").is_some_and(|value| !value.is_null());
+    PropertySchema {
+        max_length: count(json, "maxLength").and_then(|length| usize::try_from(length).ok()),
+        precision: (data_type == "decimal").then_some(DECIMAL_DIGITS),
+        scale: count(json, "scale"),
+        nillable: !flag(json, "required"),
+        createable: writable,
+        updateable: writable,
+        filled_on_create: filled || !writable,
+        unique: flag(json, "unique"),
+        values: texts(json, "values"),
+        references: text(json, "references").map(str::to_owned).into_iter().collect(),
+        data_type,
+    }
+}

@@ -1,0 +1,237 @@
+//! HTTP behaviour that all connectors share: time-outs, careful repetition, a limit on requests in flight,
+//! hosts that cannot be left, bodies that cannot grow without bound, and errors that say what to do.
+//!
+//! Invariant: a request is repeated only where nothing of it can have been carried out, or where carrying it
+//! out twice has one effect. A reply to a repetition says so ([`Reply::repeated`]).
+
+pub(crate) mod address;
+pub(crate) mod clock;
+pub(crate) mod json;
+mod request;
+
+pub(crate) use request::{Failure, Reply, Request};
+
+use crate::{Error, ErrorKind};
+use jiff::{SignedDuration, Timestamp};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, Once, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
+use url::Url;
+
+/// The longest wait for a connection.
+const CONNECT: Duration = Duration::from_secs(10);
+/// Waits between attempts where the system names none.
+const BACKOFF: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(800)];
+/// A longer `Retry-After` is the caller's to wait for.
+const LONGEST_WAIT: Duration = Duration::from_secs(20);
+/// The largest reply, in bytes.
+const BODY_MAX: usize = 64 * 1024 * 1024;
+
+/// How to reach a system.
+pub(crate) struct Address {
+    /// The system's name in the configuration.
+    pub(crate) system: String,
+    /// Where it is.
+    pub(crate) url: Url,
+    /// The longest time a request may take effect, and so the longest wait for its reply.
+    pub(crate) deadline: SignedDuration,
+    /// Requests in flight at once.
+    pub(crate) concurrency: usize,
+}
+
+/// A client of one system.
+pub(crate) struct Http {
+    client: reqwest::Client,
+    system: String,
+    base: Url,
+    gate: Semaphore,
+    calls: AtomicU64,
+    clock: Mutex<clock::ServerClock>,
+}
+
+impl Http {
+    /// A client; no connection is made.
+    ///
+    /// # Errors
+    /// The address would carry secrets in clear, or the machine has no TLS.
+    pub(crate) fn new(address: Address) -> Result<Self, Error> {
+        static PROVIDER: Once = Once::new();
+        PROVIDER.call_once(|| {
+            // An error means that the process has one already, which serves as well.
+            let _ = rustls::crypto::ring::default_provider().install_default();
+        });
+        address::check(&address.system, &address.url)?;
+        let whole = Duration::try_from(address.deadline).unwrap_or(CONNECT);
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("tandem/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT.min(whole))
+            .timeout(whole)
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .tcp_nodelay(true);
+        if address::is_loopback(&address.url) {
+            builder = builder.no_proxy();
+        }
+        let client = builder.build().map_err(|error| Error {
+            system: address.system.clone(),
+            kind: ErrorKind::Protocol,
+            message: format!("no HTTP client could be set up ({})", error.without_url()),
+            advice: "Check the certificates of this machine".to_owned(),
+            retry_at: None,
+        })?;
+        Ok(Self {
+            client,
+            system: address.system,
+            base: address.url,
+            gate: Semaphore::new(address.concurrency.max(1)),
+            calls: AtomicU64::new(0),
+            clock: Mutex::new(clock::ServerClock::default()),
+        })
+    }
+
+    /// The system's name in the configuration.
+    pub(crate) fn system(&self) -> &str {
+        &self.system
+    }
+
+    /// Where the system is.
+    pub(crate) fn base(&self) -> &Url {
+        &self.base
+    }
+
+    /// Requests that reached the system.
+    pub(crate) fn calls(&self) -> u64 {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// A moment that the system's clock has surely reached by now; none before the first reply.
+    pub(crate) fn reached(&self) -> Option<Timestamp> {
+        self.lock_clock().reached(Instant::now())
+    }
+
+    /// Sends a request, repeating it as far as that is safe. Any reply with a status is a success here.
+    pub(crate) async fn send(&self, request: Request) -> Result<Reply, Failure> {
+        let _turn = self.gate.acquire().await;
+        let mut repeated = false;
+        for pause in BACKOFF.into_iter().map(Some).chain([None]) {
+            let tried = self.attempt(&request).await;
+            let (again, wait) = match &tried {
+                Ok(reply) => (request.repeatable && reply.may_pass(), reply.retry_after()),
+                Err(Failure::NotSent(_)) => (true, None),
+                Err(Failure::Lost(_)) => (request.repeatable, None),
+            };
+            let wait = pause.map(|pause| wait.unwrap_or(pause));
+            match (tried, wait) {
+                (tried, Some(wait)) if again && wait <= LONGEST_WAIT => {
+                    repeated |= !matches!(tried, Err(Failure::NotSent(_)));
+                    tracing::debug!(system = self.system, "{}: repeating a request", self.system);
+                    tokio::time::sleep(wait).await;
+                }
+                (Ok(reply), _) => return Ok(Reply { repeated, ..reply }),
+                // An earlier attempt may have been carried out, whatever became of this one.
+                (Err(Failure::NotSent(error)), _) if repeated => return Err(Failure::Lost(error)),
+                (Err(failure), _) => return Err(failure),
+            }
+        }
+        Err(Failure::NotSent(self.down("no attempt was left")))
+    }
+
+    async fn attempt(&self, request: &Request) -> Result<Reply, Failure> {
+        let url = address::pin(&self.system, &self.base, &request.target).map_err(Failure::NotSent)?;
+        let mut builder = self
+            .client
+            .request(request.method.clone(), url)
+            .headers(request.headers.clone());
+        if let Some(body) = &request.body {
+            builder = builder.body(body.clone());
+        }
+        let (began, sent) = (Timestamp::now(), Instant::now());
+        let reached = self.reached();
+        let response = builder.send().await.map_err(|error| self.failure(error))?;
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        if let Some(date) = headers.get("date").and_then(|date| date.to_str().ok()).and_then(clock::parse) {
+            self.lock_clock().learn(date, sent, Instant::now());
+        }
+        let body = self.body(response).await?;
+        Ok(Reply {
+            status,
+            headers,
+            body,
+            began,
+            reached,
+            repeated: false,
+        })
+    }
+
+    async fn body(&self, mut response: reqwest::Response) -> Result<Vec<u8>, Failure> {
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.failure(error))? {
+            if body.len() + chunk.len() > BODY_MAX {
+                let what = format!("a reply was larger than {} MiB", BODY_MAX >> 20);
+                return Err(Failure::Lost(self.protocol(what)));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+
+    fn failure(&self, error: reqwest::Error) -> Failure {
+        let unsent = error.is_connect() || error.is_builder();
+        let what = if error.is_timeout() && !unsent {
+            "it did not answer in time".to_owned()
+        } else {
+            format!("{} ({})", if unsent { "no connection" } else { "the connection broke" }, root(&error))
+        };
+        let error = self.down(what);
+        if unsent {
+            Failure::NotSent(error)
+        } else {
+            // A request that got no reply may have been carried out: it counts as a call.
+            self.calls.fetch_add(1, Ordering::Relaxed);
+            Failure::Lost(error)
+        }
+    }
+
+    /// The system is not to be reached right now.
+    pub(crate) fn down(&self, what: impl Into<String>) -> Error {
+        let advice = format!("Check that it runs at {} and try again", address::shown(&self.base));
+        self.error(ErrorKind::Down, what, advice)
+    }
+
+    /// The system answered something that its documentation does not say.
+    pub(crate) fn protocol(&self, what: impl Into<String>) -> Error {
+        let advice = format!("Check that {} is the address of this kind of system", address::shown(&self.base));
+        self.error(ErrorKind::Protocol, what, advice)
+    }
+
+    /// Any error about this system.
+    pub(crate) fn error(
+        &self,
+        kind: ErrorKind,
+        message: impl Into<String>,
+        advice: impl Into<String>,
+    ) -> Error {
+        Error {
+            system: self.system.clone(),
+            kind,
+            message: message.into(),
+            advice: advice.into(),
+            retry_at: None,
+        }
+    }
+
+    fn lock_clock(&self) -> std::sync::MutexGuard<'_, clock::ServerClock> {
+        self.clock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The innermost cause: "connection refused" rather than "error sending request". It names no address.
+fn root(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
+}

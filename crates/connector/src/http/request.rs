@@ -1,0 +1,117 @@
+//! What is sent, what comes back, and what it means when nothing does.
+
+use super::{clock, json};
+use crate::Error;
+use jiff::Timestamp;
+use reqwest::Method;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use serde::Serialize;
+use serde_json::Value as Json;
+use std::time::Duration;
+
+/// A request to be sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) method: Method,
+    /// A path with its query below the system's address, or an absolute address on the same host.
+    pub(crate) target: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Option<Vec<u8>>,
+    /// Carrying it out twice has the effect of once: a read, an idempotency key, a precondition.
+    pub(crate) repeatable: bool,
+}
+
+impl Request {
+    pub(crate) fn get(target: impl Into<String>) -> Self {
+        Self {
+            repeatable: true,
+            ..Self::new(Method::GET, target)
+        }
+    }
+
+    pub(crate) fn new(method: Method, target: impl Into<String>) -> Self {
+        Self {
+            method,
+            target: target.into(),
+            headers: HeaderMap::new(),
+            body: None,
+            repeatable: false,
+        }
+    }
+
+    /// Adds a header; a value that cannot stand in one is left out.
+    pub(crate) fn header(mut self, name: &'static str, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.insert(HeaderName::from_static(name), value);
+        }
+        self
+    }
+
+    pub(crate) fn json(mut self, body: &impl Serialize) -> Self {
+        // Only maps with non-text keys cannot be written as JSON; we have none.
+        self.body = serde_json::to_vec(body).ok();
+        self.header("content-type", "application/json")
+    }
+
+    pub(crate) fn repeatable(mut self) -> Self {
+        self.repeatable = true;
+        self
+    }
+}
+
+/// What a system answered.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+    /// When the request was sent, by our clock.
+    pub(crate) began: Timestamp,
+    /// A moment that the system's clock had surely reached when the request was sent.
+    pub(crate) reached: Option<Timestamp>,
+    /// An earlier attempt got no clear answer: it, rather than this one, may have been carried out.
+    pub(crate) repeated: bool,
+}
+
+impl Reply {
+    pub(crate) fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// Whether the system is in trouble that may pass.
+    pub(crate) fn may_pass(&self) -> bool {
+        matches!(self.status, 420 | 429 | 500 | 502 | 503 | 504)
+    }
+
+    /// How long the system asks to be left alone, in seconds or until a date.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        let text = self.headers.get("retry-after")?.to_str().ok()?.trim();
+        if let Ok(seconds) = text.parse() {
+            return Some(Duration::from_secs(seconds));
+        }
+        let wait = clock::parse(text)?.duration_since(self.began);
+        Some(Duration::try_from(wait).unwrap_or_default())
+    }
+
+    /// The body as JSON with exact numbers; null when it is none.
+    pub(crate) fn json(&self) -> Json {
+        json::parse(&self.body).unwrap_or_default()
+    }
+}
+
+/// Why there is no reply.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Nothing was sent.
+    NotSent(Error),
+    /// It may have been carried out.
+    Lost(Error),
+}
+
+impl Failure {
+    pub(crate) fn into_error(self) -> Error {
+        match self {
+            Self::NotSent(error) | Self::Lost(error) => error,
+        }
+    }
+}
