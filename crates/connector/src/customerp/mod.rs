@@ -11,8 +11,8 @@ mod write;
 
 use crate::http::{Address, Failure, Http, Reply, Request};
 use crate::{
-    Capabilities, ChangePage, Connector, Error, ErrorKind, Identification, ListPage, Outcome, Resumed, Schema,
-    Write,
+    Capabilities, ChangePage, Connector, Error, ErrorKind, Identification, ListPage, Outcome, Resumed,
+    Schema, Write,
 };
 use async_trait::async_trait;
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -122,7 +122,10 @@ impl Customerp {
 
     /// A read that must succeed; its body.
     async fn read(&self, request: Request) -> Result<(Json, Reply), Error> {
-        let reply = self.send(request.repeatable()).await.map_err(Failure::into_error)?;
+        let reply = self
+            .send(request.repeatable())
+            .await
+            .map_err(Failure::into_error)?;
         if !reply.is_success() {
             return Err(refusal::error(&self.http, &reply));
         }
@@ -148,8 +151,10 @@ impl Customerp {
 
     async fn ask(&self) -> Result<Arc<Described>, Error> {
         let (body, _) = self.read(Request::get("")).await?;
-        let described = Described::read(&self.config, &body)
-            .ok_or_else(|| self.http.protocol("it does not describe itself as a Customerp does"))?;
+        let described = Described::read(&self.config, &body).ok_or_else(|| {
+            self.http
+                .protocol("it does not describe itself as a Customerp does")
+        })?;
         Ok(Arc::new(described))
     }
 
@@ -167,10 +172,7 @@ impl Customerp {
     fn items(&self, served: &Served, body: &Json, reply: &Reply) -> Result<Vec<Observation>, Error> {
         let items = body.get("items").and_then(Json::as_array);
         let items = items.ok_or_else(|| self.http.protocol("a listing has no items"))?;
-        items
-            .iter()
-            .map(|item| self.item(served, item, reply))
-            .collect()
+        items.iter().map(|item| self.item(served, item, reply)).collect()
     }
 
     fn item(&self, served: &Served, item: &Json, reply: &Reply) -> Result<Observation, Error> {
@@ -219,7 +221,8 @@ impl Customerp {
         values: &[Json],
     ) -> Result<Vec<Observation>, Error> {
         let target = format!("/{}/lookup", served.schema.object);
-        let request = Request::new(Method::POST, target).json(&json!({"property": property, "values": values}));
+        let request =
+            Request::new(Method::POST, target).json(&json!({"property": property, "values": values}));
         let (body, reply) = self.read(request).await?;
         self.items(served, &body, &reply)
     }

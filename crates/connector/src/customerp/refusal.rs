@@ -19,7 +19,11 @@ const PROPERTIES: [(&str, RefusalKind, &str); 8] = [
         RefusalKind::Invalid,
         "The ERP keeps this property itself: map it in the other direction only",
     ),
-    ("wrong_type", RefusalKind::Invalid, "Correct the type in the mapping"),
+    (
+        "wrong_type",
+        RefusalKind::Invalid,
+        "Correct the type in the mapping",
+    ),
     (
         "unknown_value",
         RefusalKind::Invalid,
@@ -54,8 +58,7 @@ fn problem(reply: &Reply) -> Problem {
     });
     Problem {
         code: text(error, "code").unwrap_or("unknown").to_owned(),
-        message: text(error, "message")
-            .map_or_else(|| format!("status {}", reply.status), str::to_owned),
+        message: text(error, "message").map_or_else(|| format!("status {}", reply.status), str::to_owned),
         fields: fields.collect(),
     }
 }
@@ -109,14 +112,22 @@ fn refusal(status: u16, problem: Problem) -> Refusal {
 /// Why the ERP as a whole could not be asked.
 pub(super) fn error(http: &Http, reply: &Reply) -> Error {
     let problem = problem(reply);
-    let said = format!("it answered {} ({})", reply.status, problem.message.trim_end_matches('.'));
+    let said = format!(
+        "it answered {} ({})",
+        reply.status,
+        problem.message.trim_end_matches('.')
+    );
     let mut error = match reply.status {
         401 => http.error(
             ErrorKind::SignIn,
             "it does not accept the token",
             "Check the token in the configuration",
         ),
-        403 | 429 => http.error(ErrorKind::Refused, said, "Let an ERP administrator allow it, or wait"),
+        403 | 429 => http.error(
+            ErrorKind::Refused,
+            said,
+            "Let an ERP administrator allow it, or wait",
+        ),
         500.. => http.down(said),
         _ => http.protocol(said),
     };
@@ -146,7 +157,10 @@ mod tests {
     #[test]
     fn kinds_follow_the_properties() {
         let one = refused(&[("email", "too_long")], "validation");
-        assert_eq!((one.kind, one.properties), (RefusalKind::Invalid, vec!["email".to_owned()]));
+        assert_eq!(
+            (one.kind, one.properties),
+            (RefusalKind::Invalid, vec!["email".to_owned()])
+        );
         assert_eq!(one.message, "validation: said");
         let reference = refused(&[("contactId", "no_such_record")], "validation");
         assert_eq!(reference.kind, RefusalKind::BadReference);
@@ -154,6 +168,9 @@ mod tests {
         assert_eq!(mixed.kind, RefusalKind::Invalid);
         assert_eq!(mixed.properties.len(), 2);
         assert_eq!(refused(&[], "in_use").kind, RefusalKind::Locked);
-        assert_eq!(refused(&[("sku", "duplicate")], "duplicate").kind, RefusalKind::Duplicate);
+        assert_eq!(
+            refused(&[("sku", "duplicate")], "duplicate").kind,
+            RefusalKind::Duplicate
+        );
     }
 }

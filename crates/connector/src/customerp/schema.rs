@@ -126,7 +126,11 @@ impl Served {
         }
         Some(Observation {
             key: RecordKey::new(system, &self.name, text(item, "id")?),
-            presence: if deleted { Presence::Deleted } else { Presence::Alive },
+            presence: if deleted {
+                Presence::Deleted
+            } else {
+                Presence::Alive
+            },
             values,
             version: Some(Version {
                 token: format!("\"{number}\""),

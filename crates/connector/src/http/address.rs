@@ -47,7 +47,10 @@ pub(crate) fn pin(system: &str, base: &Url, target: &str) -> Result<Url, Error> 
         system: system.to_owned(),
         kind: ErrorKind::Protocol,
         message: what,
-        advice: format!("Only {} is asked; check the address in the configuration", shown(base)),
+        advice: format!(
+            "Only {} is asked; check the address in the configuration",
+            shown(base)
+        ),
         retry_at: None,
     };
     let url = base
@@ -94,7 +97,11 @@ mod tests {
             "//evil.example/x",
             "https://127.0.0.1/x",
         ] {
-            assert_eq!(pin("s", &base, stranger).unwrap_err().kind, ErrorKind::Protocol, "{stranger}");
+            assert_eq!(
+                pin("s", &base, stranger).unwrap_err().kind,
+                ErrorKind::Protocol,
+                "{stranger}"
+            );
         }
         assert!(pin("s", &url("http://localhost:1"), "http://127.0.0.1:2/x").is_ok());
     }

@@ -35,7 +35,9 @@ impl ServerClock {
 
 /// A moment as HTTP headers write it.
 pub(crate) fn parse(text: &str) -> Option<Timestamp> {
-    jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()
+    jiff::fmt::rfc2822::DateTimeParser::new()
+        .parse_timestamp(text)
+        .ok()
 }
 
 /// A moment as HTTP headers write it, in whole seconds.

@@ -69,7 +69,10 @@ mod tests {
         };
         let decimal = decimal(amount).unwrap();
         assert_eq!(decimal.to_string(), "1234567890123456.78");
-        assert_eq!(encode(&Value::Decimal(decimal)).to_string(), "1234567890123456.78");
+        assert_eq!(
+            encode(&Value::Decimal(decimal)).to_string(),
+            "1234567890123456.78"
+        );
         let Json::Number(power) = &parsed["b"] else {
             panic!("a number")
         };

@@ -151,7 +151,11 @@ impl Http {
         let response = builder.send().await.map_err(|error| self.failure(error))?;
         self.calls.fetch_add(1, Ordering::Relaxed);
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        if let Some(date) = headers.get("date").and_then(|date| date.to_str().ok()).and_then(clock::parse) {
+        if let Some(date) = headers
+            .get("date")
+            .and_then(|date| date.to_str().ok())
+            .and_then(clock::parse)
+        {
             self.lock_clock().learn(date, sent, Instant::now());
         }
         let body = self.body(response).await?;
@@ -182,7 +186,15 @@ impl Http {
         let what = if error.is_timeout() && !unsent {
             "it did not answer in time".to_owned()
         } else {
-            format!("{} ({})", if unsent { "no connection" } else { "the connection broke" }, root(&error))
+            format!(
+                "{} ({})",
+                if unsent {
+                    "no connection"
+                } else {
+                    "the connection broke"
+                },
+                root(&error)
+            )
         };
         let error = self.down(what);
         if unsent {
@@ -196,13 +208,19 @@ impl Http {
 
     /// The system is not to be reached right now.
     pub(crate) fn down(&self, what: impl Into<String>) -> Error {
-        let advice = format!("Check that it runs at {} and try again", address::shown(&self.base));
+        let advice = format!(
+            "Check that it runs at {} and try again",
+            address::shown(&self.base)
+        );
         self.error(ErrorKind::Down, what, advice)
     }
 
     /// The system answered something that its documentation does not say.
     pub(crate) fn protocol(&self, what: impl Into<String>) -> Error {
-        let advice = format!("Check that {} is the address of this kind of system", address::shown(&self.base));
+        let advice = format!(
+            "Check that {} is the address of this kind of system",
+            address::shown(&self.base)
+        );
         self.error(ErrorKind::Protocol, what, advice)
     }
 

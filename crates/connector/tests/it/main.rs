@@ -1,0 +1,8 @@
+//! The connectors against the real local systems.
+
+#![allow(clippy::unwrap_used)]
+
+mod conformance;
+mod customerp;
+mod proxy;
+mod scene;
