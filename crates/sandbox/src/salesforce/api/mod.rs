@@ -1,0 +1,225 @@
+//! The REST API: from a call to a reply, without HTTP.
+
+mod changes;
+mod collections;
+mod composite;
+mod login;
+mod query;
+mod resources;
+mod rows;
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value as Json, json};
+
+use super::fault::{Code, Fault, Outcome};
+use super::org::{Actor, Org, Origin};
+use super::schema::ObjectIndex;
+
+pub(crate) use login::oauth;
+
+/// The oldest and the newest version of the API that is answered.
+pub(crate) const VERSIONS: std::ops::RangeInclusive<u32> = 31..=68;
+
+/// A call: one HTTP request, or a subrequest of a composite.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Call {
+    pub(crate) method: String,
+    /// The decoded parts of the path.
+    pub(crate) path: Vec<String>,
+    pub(crate) parameters: Vec<(String, String)>,
+    /// Names in lower case.
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Call {
+    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
+        self.parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Splits an address of the form `/path?parameters`.
+    pub(crate) fn locate(&mut self, address: &str) {
+        let (path, parameters) = address.split_once('?').unwrap_or((address, ""));
+        self.path = path.split('/').filter(|part| !part.is_empty()).map(percent_decode).collect();
+        self.parameters = url::form_urlencoded::parse(parameters.as_bytes()).into_owned().collect();
+    }
+
+    /// The body as a JSON object.
+    pub(crate) fn object(&self) -> Outcome<Map<String, Json>> {
+        let media = self.header("content-type").unwrap_or("application/json");
+        if !media.to_ascii_lowercase().contains("json") {
+            return Err(Fault::new(Code::UnsupportedMediaType, format!("Content-Type header specified in HTTP request is not supported: {media}")));
+        }
+        serde_json::from_slice(&self.body).map_err(|error| Fault::new(Code::JsonParser, error.to_string()))
+    }
+}
+
+fn percent_decode(part: &str) -> String {
+    // A plus is a plus in a path; only parameters read it as a space.
+    let kept = part.replace('+', "%2B");
+    url::form_urlencoded::parse(kept.as_bytes()).next().map_or_else(String::new, |(name, _)| match name {
+        Cow::Borrowed(text) => text.to_owned(),
+        Cow::Owned(text) => text,
+    })
+}
+
+/// What a call is answered with.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Option<Json>,
+}
+
+impl Reply {
+    pub(crate) fn ok(body: Json) -> Reply {
+        Reply { status: 200, headers: Vec::new(), body: Some(body) }
+    }
+
+    pub(crate) fn created(body: Json) -> Reply {
+        Reply { status: 201, ..Reply::ok(body) }
+    }
+
+    pub(crate) fn empty(status: u16) -> Reply {
+        Reply { status, headers: Vec::new(), body: None }
+    }
+
+    pub(crate) fn with(mut self, name: &str, value: String) -> Reply {
+        self.headers.push((name.to_owned(), value));
+        self
+    }
+}
+
+impl From<Fault> for Reply {
+    fn from(fault: Fault) -> Reply {
+        Reply { status: fault.code.status(), ..Reply::ok(json!([fault.rest()])) }
+    }
+}
+
+/// Who calls, and under which version.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    pub(crate) actor: Actor,
+    /// `/services/data/vNN.0`.
+    pub(crate) base: String,
+}
+
+/// Answers a call below `/services/data`: one API call, whatever it carries.
+pub(crate) fn data(org: &mut Org, call: &Call) -> Reply {
+    let reply = answer(org, call).unwrap_or_else(Reply::from);
+    org.commit();
+    reply.with("Sforce-Limit-Info", org.calls.header())
+}
+
+fn answer(org: &mut Org, call: &Call) -> Outcome<Reply> {
+    let below: Vec<&str> = call.path.iter().skip(2).map(String::as_str).collect();
+    let Some((version, resource)) = below.split_first() else {
+        return Ok(Reply::ok(resources::versions()));
+    };
+    let base = base_of(version)?;
+    let token = call.header("authorization").and_then(|header| {
+        let (scheme, token) = header.split_once(' ')?;
+        (scheme.eq_ignore_ascii_case("Bearer") || scheme.eq_ignore_ascii_case("OAuth")).then_some(token.trim())
+    });
+    let user = token.and_then(|token| org.sessions.user(token, org.now())).filter(|user| org.is_active(*user));
+    let Some(user) = user else {
+        return Err(Fault::new(Code::InvalidSession, "Session expired or invalid"));
+    };
+    let (kind, object) = kind_of(&call.method, resource);
+    org.calls.count(kind, object)?;
+    let caller = Caller { actor: org.actor(user, Origin::Api), base };
+    if resource == ["composite"] {
+        return composite::run(org, &caller, call);
+    }
+    dispatch(org, &caller, call, resource)
+}
+
+fn base_of(version: &str) -> Outcome<String> {
+    let number = version.strip_prefix('v').and_then(|text| text.strip_suffix(".0")).and_then(|text| text.parse().ok());
+    match number.filter(|number| VERSIONS.contains(number)) {
+        Some(number) => Ok(format!("/services/data/v{number}.0")),
+        None => Err(Fault::not_found()),
+    }
+}
+
+/// Answers one resource: of a call, or of a subrequest.
+fn dispatch(org: &mut Org, caller: &Caller, call: &Call, resource: &[&str]) -> Outcome<Reply> {
+    match resource {
+        [] => only(call, "GET", || Ok(Reply::ok(resources::list(&caller.base)))),
+        ["limits"] => only(call, "GET", || Ok(Reply::ok(org.calls.limits()))),
+        ["sobjects"] => only(call, "GET", || Ok(Reply::ok(resources::global(org, &caller.base)))),
+        ["recent"] => only(call, "GET", || Ok(Reply::ok(json!([])))),
+        ["query" | "queryAll", rest @ ..] => query::query(org, caller, call, resource[0] == "queryAll", rest),
+        ["composite", "sobjects", rest @ ..] => collections::run(org, caller, call, rest),
+        ["sobjects", object, rest @ ..] => {
+            let object = org.object_named(object)?;
+            sobject(org, caller, call, object, rest)
+        }
+        ["jobs" | "tooling" | "search" | "parameterizedSearch" | "analytics" | "actions" | "process" | "chatter" | "metadata" | "wave" | "ui-api" | "graphql", ..]
+        | ["composite", ..] => Err(Fault::new(
+            Code::NotImplemented,
+            format!("the local org does not answer /{}: see docs/local-org.md for what it does", resource.join("/")),
+        )),
+        _ => Err(Fault::not_found()),
+    }
+}
+
+fn sobject(org: &mut Org, caller: &Caller, call: &Call, object: ObjectIndex, rest: &[&str]) -> Outcome<Reply> {
+    match rest {
+        [] => rows::collection(org, caller, call, object),
+        ["describe"] => only(call, "GET", || Ok(Reply::ok(resources::describe(org, object, &caller.base)))),
+        ["updated"] => only(call, "GET", || changes::updated(org, caller, call, object)),
+        ["deleted"] => only(call, "GET", || changes::deleted(org, caller, call, object)),
+        [id] => rows::row(org, caller, call, object, id),
+        [field, value] => rows::by_key(org, caller, call, object, field, value),
+        _ => Err(Fault::not_found()),
+    }
+}
+
+fn only(call: &Call, method: &str, work: impl FnOnce() -> Outcome<Reply>) -> Outcome<Reply> {
+    if call.method == method || (call.method == "HEAD" && method == "GET") {
+        work()
+    } else {
+        Err(Fault::method_not_allowed(&call.method, method))
+    }
+}
+
+/// How the book of calls names a call, and the object in its address.
+fn kind_of<'c>(method: &str, resource: &[&'c str]) -> (&'static str, Option<&'c str>) {
+    match resource {
+        ["composite"] => ("composite", None),
+        ["composite", "sobjects", object @ ..] => {
+            let kind = match (method, object.len()) {
+                ("POST", 0) => "collection_create",
+                ("PATCH", 0) => "collection_update",
+                ("PATCH", _) => "collection_upsert",
+                ("DELETE", _) => "collection_delete",
+                _ => "collection_read",
+            };
+            (kind, object.first().copied())
+        }
+        ["query" | "queryAll"] => ("query", None),
+        ["query" | "queryAll", ..] => ("query_more", None),
+        ["sobjects"] => ("describe_global", None),
+        ["sobjects", object, "describe"] => ("describe", Some(object)),
+        ["sobjects", object, "updated"] => ("updated", Some(object)),
+        ["sobjects", object, "deleted"] => ("deleted", Some(object)),
+        ["sobjects", object, rest @ ..] => {
+            let kind = match (method, rest.len()) {
+                ("POST", _) => "create",
+                ("PATCH", 2) => "upsert",
+                ("PATCH", _) => "update",
+                ("DELETE", _) => "delete",
+                _ => "read",
+            };
+            (kind, Some(object))
+        }
+        ["limits"] => ("limits", None),
+        _ => ("other", None),
+    }
+}

@@ -1,0 +1,36 @@
+//! A local Salesforce org: the REST API of the objects that the nine flows need, as Salesforce documents it, in memory,
+//! on a loopback address, with a record browser at `/`.
+//!
+//! ```no_run
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! use tandem_sandbox::salesforce::{Options, serve};
+//! let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+//! let server = serve(Options::default(), listener).await?;
+//! println!("{}", server.url());
+//! server.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod admin;
+mod api;
+mod audit;
+mod browser;
+mod calls;
+mod cursor;
+mod fault;
+mod id;
+mod options;
+mod org;
+mod schema;
+mod seed;
+mod server;
+mod session;
+mod soql;
+mod table;
+mod value;
+mod write;
+
+pub use id::{MalformedId, RecordId};
+pub use options::{InvoiceSeed, Options, OptionsError, UserOptions};
+pub use server::{ServeError, Server, serve};

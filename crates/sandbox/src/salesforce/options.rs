@@ -1,0 +1,238 @@
+//! What kind of org to be: a JSON file, or a preset by name.
+
+use serde::Deserialize;
+use serde_json::Value as Json;
+
+/// The options of a local org. Every part of the file may be left out; it then is as in the preset `default`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Options {
+    /// The company's name.
+    pub name: String,
+    /// Makes ids and tokens repeatable. Without it every start is another org.
+    pub seed: Option<u64>,
+    /// Records carry `CurrencyIsoCode`.
+    pub multi_currency: bool,
+    /// The currencies of the org, the corporate one first.
+    pub currencies: Vec<String>,
+    /// The standard object Division exists. Without it our metadata brings `Division__c`.
+    pub divisions: bool,
+    /// Quote and QuoteLineItem exist.
+    pub quotes: bool,
+    /// Our metadata is deployed: `Customerp_Id__c`, `Invoice__c`, `Division__c`.
+    pub metadata: bool,
+    /// The standard Invoice exists (and our `Invoice__c` does not).
+    pub billing: bool,
+    /// The time zone that the day of a date literal such as `TODAY` begins in.
+    pub time_zone: String,
+    /// How many active users the licence allows.
+    pub licenses: u32,
+    /// How many API calls a day allows.
+    pub daily_api_requests: u64,
+    /// How long an access token lives.
+    pub token_lifetime_seconds: u32,
+    /// How many changes `/_local/log` keeps; older ones are dropped.
+    pub audit_entries: usize,
+    /// Names of the profiles.
+    pub profiles: Vec<String>,
+    /// The users, each with a token of its own.
+    pub users: Vec<UserOptions>,
+    /// Rows of the standard Invoice, which the API cannot create.
+    pub invoices: Vec<InvoiceSeed>,
+}
+
+/// A user of the org and the client that logs in as that user.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserOptions {
+    /// In the form of an e-mail address.
+    pub username: String,
+    /// Blank for users such as an integration's.
+    #[serde(default)]
+    pub first_name: Option<String>,
+    /// Family name.
+    pub last_name: String,
+    /// Defaults to the user name.
+    #[serde(default)]
+    pub email: Option<String>,
+    /// One of the profiles.
+    pub profile: String,
+    /// `client_id` of the client credentials grant; none: nobody logs in as this user through the API.
+    #[serde(default)]
+    pub client_id: Option<String>,
+    /// `client_secret` of the client credentials grant.
+    #[serde(default)]
+    pub client_secret: Option<String>,
+    /// An inactive user owns nothing new and cannot log in.
+    #[serde(default = "yes")]
+    pub active: bool,
+}
+
+/// A row of the standard Invoice that is there from the start.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InvoiceSeed {
+    /// `InvoiceNumber`.
+    pub number: String,
+    /// `Description`, at most 255 characters.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// `InvoiceDate` and, 30 days later, `DueDate`; the day of the start where none is given.
+    #[serde(default)]
+    pub date: Option<String>,
+    /// Name of the Account in `BillingAccountId`, created where there is none of that name; "Billing" where none is given.
+    #[serde(default)]
+    pub account: Option<String>,
+    /// `TotalAmount` and `Balance`, as decimal text.
+    #[serde(default)]
+    pub total: Option<String>,
+    /// `Status`; Draft where none is given. A Posted invoice is locked.
+    #[serde(default)]
+    pub status: Option<String>,
+}
+
+/// The options cannot be used; the sentence says which part, and what to write instead.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("options of the local org: {0}")]
+pub struct OptionsError(String);
+
+fn yes() -> bool {
+    true
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            name: "Tandem Local Org".to_owned(),
+            seed: None,
+            multi_currency: true,
+            currencies: ["USD", "EUR", "GBP", "CHF", "SEK", "NOK", "DKK", "PLN", "CZK", "JPY", "CAD", "AUD", "BRL", "MXN"]
+                .map(str::to_owned)
+                .into(),
+            divisions: true,
+            quotes: true,
+            metadata: true,
+            billing: false,
+            time_zone: "Europe/Berlin".to_owned(),
+            licenses: 10_000,
+            daily_api_requests: 1_000_000,
+            token_lifetime_seconds: 7_200,
+            audit_entries: 200_000,
+            profiles: ["System Administrator", "Standard User", "Read Only"].map(str::to_owned).into(),
+            users: default_users(),
+            invoices: Vec::new(),
+        }
+    }
+}
+
+fn default_users() -> Vec<UserOptions> {
+    let user = |name: &str, first: Option<&str>, last: &str, profile: &str, client: &str| UserOptions {
+        username: format!("{name}@tandem.example"),
+        first_name: first.map(str::to_owned),
+        last_name: last.to_owned(),
+        email: None,
+        profile: profile.to_owned(),
+        client_id: Some(client.to_owned()),
+        client_secret: Some(format!("{client}-secret")),
+        active: true,
+    };
+    vec![
+        user("integration", None, "Integration User", "System Administrator", "tandem"),
+        user("alice", Some("Alice"), "Archer", "System Administrator", "alice"),
+        user("bob", Some("Bob"), "Baker", "Standard User", "bob"),
+    ]
+}
+
+impl Options {
+    /// The names [`Options::preset`] knows.
+    pub const PRESETS: [&'static str; 3] = ["default", "no-divisions", "billing"];
+
+    /// `default`: Divisions, Quotes, several currencies and our metadata. `no-divisions`: the same without Divisions.
+    /// `billing`: with the standard Invoice, whose rows [`Options::invoices`] gives.
+    #[must_use]
+    pub fn preset(name: &str) -> Option<Options> {
+        let default = Options::default();
+        match name {
+            "default" => Some(default),
+            "no-divisions" => Some(Options { divisions: false, ..default }),
+            "billing" => Some(Options { billing: true, ..default }),
+            _ => None,
+        }
+    }
+
+    /// Reads an options file. `{"preset": "billing", ...}` starts from a preset; every other part replaces the preset's.
+    ///
+    /// # Errors
+    /// Where the text is not JSON, a name is unknown, or the parts contradict each other.
+    pub fn from_json(text: &str) -> Result<Options, OptionsError> {
+        let mut given: serde_json::Map<String, Json> =
+            serde_json::from_str(text).map_err(|error| OptionsError(error.to_string()))?;
+        let preset = given.remove("preset").unwrap_or_else(|| Json::from("default"));
+        let base = preset.as_str().and_then(Options::preset).ok_or_else(|| {
+            OptionsError(format!("no preset is called {preset}; write one of {}", Options::PRESETS.join(", ")))
+        })?;
+        for (name, value) in [("divisions", base.divisions), ("billing", base.billing)] {
+            given.entry(name).or_insert(Json::Bool(value));
+        }
+        let options: Options =
+            serde_json::from_value(Json::Object(given)).map_err(|error| OptionsError(error.to_string()))?;
+        options.check()?;
+        Ok(options)
+    }
+
+    /// Whether the parts fit together.
+    ///
+    /// # Errors
+    /// A sentence on the first part that does not.
+    pub fn check(&self) -> Result<(), OptionsError> {
+        let refuse = |text: String| Err(OptionsError(text));
+        if self.users.is_empty() {
+            return refuse("`users` is empty; name at least one user with client_id and client_secret".to_owned());
+        }
+        for (place, user) in self.users.iter().enumerate() {
+            if !self.profiles.contains(&user.profile) {
+                return refuse(format!(
+                    "user {} has the profile \"{}\"; write one of {}",
+                    user.username,
+                    user.profile,
+                    self.profiles.join(", ")
+                ));
+            }
+            let twice = |other: &UserOptions| {
+                other.username.eq_ignore_ascii_case(&user.username)
+                    || (user.client_id.is_some() && other.client_id == user.client_id)
+            };
+            if self.users[..place].iter().any(twice) {
+                return refuse(format!("user {} repeats the user name or client_id of another", user.username));
+            }
+            if user.client_id.is_some() != user.client_secret.is_some() {
+                return refuse(format!("user {} needs both client_id and client_secret, or neither", user.username));
+            }
+        }
+        if self.currencies.is_empty() {
+            return refuse("`currencies` is empty; name the corporate currency first".to_owned());
+        }
+        if jiff::tz::TimeZone::get(&self.time_zone).is_err() {
+            return refuse(format!("no time zone is called \"{}\"; write one like Europe/Berlin", self.time_zone));
+        }
+        if !self.billing && !self.invoices.is_empty() {
+            return refuse("`invoices` needs `\"billing\": true`: only then the standard Invoice exists".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Whether a field or object of the metadata exists under these options.
+    pub(crate) fn has(&self, feature: &str) -> bool {
+        match feature {
+            "" => true,
+            "multi-currency" => self.multi_currency,
+            "divisions" => self.divisions,
+            "quotes" => self.quotes,
+            "metadata" => self.metadata,
+            "billing" => self.billing,
+            "own-invoices" => self.metadata && !self.billing,
+            "own-divisions" => self.metadata && !self.divisions,
+            _ => false,
+        }
+    }
+}

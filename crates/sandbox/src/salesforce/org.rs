@@ -1,0 +1,351 @@
+//! The state of the org: its tables, clock, users and books, behind one lock of the server.
+
+use std::borrow::Cow;
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use jiff::tz::TimeZone;
+
+use super::audit::{Audit, Change};
+use super::calls::Calls;
+use super::cursor::Cursors;
+use super::fault::{Code, Fault, Outcome};
+use super::id::RecordId;
+use super::options::Options;
+use super::schema::{Field, FieldIndex, Object, ObjectIndex, Schema, Source};
+use super::session::Sessions;
+use super::table::{Row, Table};
+use super::value::Value;
+
+/// Who acts, and through what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Actor {
+    pub(crate) user: RecordId,
+    /// Whether the user may do everything (the profile System Administrator).
+    pub(crate) admin: bool,
+    pub(crate) origin: Origin,
+}
+
+/// What a change came through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Api,
+    Browser,
+    /// The org itself: its seed, a cascade.
+    System,
+}
+
+impl Origin {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Origin::Api => "api",
+            Origin::Browser => "browser",
+            Origin::System => "system",
+        }
+    }
+}
+
+/// What one row was before a change of the running transaction.
+struct Undo {
+    object: ObjectIndex,
+    id: RecordId,
+    before: Option<Row>,
+}
+
+/// A point of the running transaction to fall back to.
+#[derive(Clone, Copy)]
+pub(crate) struct Mark {
+    undo: usize,
+    changes: usize,
+}
+
+/// Whether the running transaction created users, or wrote anything else: it may not do both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Touched {
+    Setup,
+    Records,
+}
+
+/// The org.
+pub(crate) struct Org {
+    pub(crate) options: Options,
+    pub(crate) schema: Arc<Schema>,
+    pub(crate) sessions: Sessions,
+    pub(crate) cursors: Cursors,
+    pub(crate) calls: Calls,
+    pub(crate) audit: Audit,
+    pub(crate) time_zone: TimeZone,
+    pub(crate) licenses: u32,
+    /// E-mail addresses of users that wait for their owner's confirmation.
+    pub(crate) pending_emails: Vec<(RecordId, String)>,
+    pub(crate) touched: Option<Touched>,
+    tables: Vec<Table>,
+    /// Every reference but those to users: (target, object, field, record that refers).
+    referrers: BTreeSet<(RecordId, ObjectIndex, FieldIndex, RecordId)>,
+    pod: [u8; 3],
+    clock_offset: i64,
+    undo: Vec<Undo>,
+    changes: Vec<Change>,
+}
+
+impl Org {
+    /// An org without a record; `seed.rs` fills in what every org has.
+    pub(crate) fn empty(options: Options) -> Org {
+        let schema = Arc::new(Schema::new(&options));
+        let seed = options.seed.unwrap_or_else(nanos);
+        Org {
+            tables: schema.objects.iter().map(Table::new).collect(),
+            sessions: Sessions::new(seed, i64::from(options.token_lifetime_seconds)),
+            cursors: Cursors::new(seed),
+            calls: Calls::new(options.daily_api_requests),
+            audit: Audit::new(options.audit_entries),
+            time_zone: TimeZone::get(&options.time_zone).unwrap_or(TimeZone::UTC),
+            licenses: options.licenses,
+            pending_emails: Vec::new(),
+            touched: None,
+            referrers: BTreeSet::new(),
+            pod: pod(seed),
+            clock_offset: 0,
+            undo: Vec::new(),
+            changes: Vec::new(),
+            schema,
+            options,
+        }
+    }
+
+    /// The org's clock in whole seconds since 1970 UTC.
+    pub(crate) fn now(&self) -> i64 {
+        let system = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs());
+        i64::try_from(system).unwrap_or(i64::MAX) + self.clock_offset
+    }
+
+    /// Moves the clock forward, never back.
+    pub(crate) fn advance(&mut self, seconds: u32) {
+        self.clock_offset += i64::from(seconds);
+    }
+
+    /// The object called so.
+    pub(crate) fn object_named(&self, name: &str) -> Outcome<ObjectIndex> {
+        self.schema.find(name).ok_or_else(Fault::not_found)
+    }
+
+    /// The object of this name in an org that is known to have it, or none.
+    pub(crate) fn optional(&self, name: &str) -> Option<ObjectIndex> {
+        self.schema.find(name)
+    }
+
+    pub(crate) fn table(&self, object: ObjectIndex) -> &Table {
+        &self.tables[object]
+    }
+
+    pub(crate) fn table_mut(&mut self, object: ObjectIndex) -> &mut Table {
+        &mut self.tables[object]
+    }
+
+    /// The row behind an id of any object, deleted or not.
+    pub(crate) fn row(&self, id: RecordId) -> Option<(ObjectIndex, &Row)> {
+        let object = self.schema.by_prefix(id.prefix())?;
+        Some((object, self.tables[object].get(id)?))
+    }
+
+    /// A value of a record by field name; blank where anything on the way is missing.
+    pub(crate) fn value_of(&self, id: RecordId, field: &str) -> Option<Value> {
+        let (object, row) = self.row(id)?;
+        let field = self.schema.object(object).named(field)?;
+        self.cell(self.schema.object(object), field, row).map(Cow::into_owned)
+    }
+
+    /// The text of a field of a record.
+    pub(crate) fn text_of(&self, id: RecordId, field: &str) -> Option<String> {
+        self.value_of(id, field).and_then(|value| value.as_text().map(str::to_owned))
+    }
+
+    /// The value of one field of a row. A checkbox is never blank.
+    pub(crate) fn cell<'r>(&self, object: &Object, field: &Field, row: &'r Row) -> Option<Cow<'r, Value>> {
+        let value = match field.source {
+            Source::Stored => {
+                let stored = object.find(&field.name).and_then(|at| row.values.get(at));
+                return cell_or_false(field, stored);
+            }
+            Source::Id => Value::Reference(row.id),
+            Source::CreatedDate => Value::Moment(row.created),
+            Source::CreatedBy => Value::Reference(row.created_by),
+            Source::ModifiedDate => Value::Moment(row.modified),
+            Source::ModifiedBy => Value::Reference(row.modified_by),
+            Source::Stamp => Value::Moment(row.stamp),
+            Source::Deleted => Value::Bool(row.deleted),
+            Source::Compound => return None,
+        };
+        Some(Cow::Owned(value))
+    }
+
+    /// Like [`Org::cell`], where the place of the field is known: no look-up by name.
+    pub(crate) fn cell_at<'r>(&self, object: &Object, at: FieldIndex, row: &'r Row) -> Option<Cow<'r, Value>> {
+        let field = object.field(at);
+        match field.source {
+            Source::Stored => cell_or_false(field, row.values.get(at)),
+            _ => self.cell(object, field, row),
+        }
+    }
+
+    /// Whether this actor sees the row: a Contact without an Account is seen by its owner and administrators only.
+    pub(crate) fn sees(&self, actor: Actor, object: &Object, row: &Row) -> bool {
+        if actor.admin || object.name != "Contact" {
+            return true;
+        }
+        let reference = |name: &str| object.find(name).and_then(|at| row.values.get(at)).and_then(Value::as_reference);
+        reference("AccountId").is_some() || reference("OwnerId") == Some(actor.user)
+    }
+
+    /// A fresh id for the object.
+    pub(crate) fn draw_id(&mut self, object: ObjectIndex) -> RecordId {
+        let number = self.tables[object].draw_id();
+        RecordId::numbered(&self.schema.object(object).prefix, self.pod, number)
+    }
+
+    /// Writes a row, to be undone with the transaction it belongs to.
+    pub(crate) fn put(&mut self, object: ObjectIndex, row: Row) {
+        let id = row.id;
+        self.refer(object, &row, true);
+        let before = self.tables[object].replace(id, Some(row));
+        if let Some(old) = &before {
+            self.unrefer_gone(object, old);
+        }
+        self.undo.push(Undo { object, id, before });
+    }
+
+    /// Notes a change for the log, to be forgotten with the transaction it belongs to.
+    pub(crate) fn note(&mut self, change: Change) {
+        self.changes.push(change);
+    }
+
+    /// A point to fall back to.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark { undo: self.undo.len(), changes: self.changes.len() }
+    }
+
+    /// Takes back everything since the mark.
+    pub(crate) fn roll_back(&mut self, mark: Mark) {
+        while self.undo.len() > mark.undo {
+            let Some(Undo { object, id, before }) = self.undo.pop() else { break };
+            if let Some(old) = &before {
+                self.refer(object, old, true);
+            }
+            if let Some(now) = self.tables[object].replace(id, before) {
+                self.unrefer_gone(object, &now);
+            }
+        }
+        self.changes.truncate(mark.changes);
+    }
+
+    /// Ends the transaction: nothing before this can be taken back.
+    pub(crate) fn commit(&mut self) {
+        self.undo.clear();
+        self.audit.extend(self.changes.drain(..));
+        self.touched = None;
+    }
+
+    /// The records that refer to this one: object, field and id of each.
+    pub(crate) fn referrers(&self, id: RecordId) -> Vec<(ObjectIndex, FieldIndex, RecordId)> {
+        self.referrers
+            .range((id, 0, 0, RecordId::MIN)..)
+            .take_while(|(target, ..)| *target == id)
+            .map(|(_, object, field, source)| (*object, *field, *source))
+            .collect()
+    }
+
+    /// The live records of one object that refer to this one through one field.
+    pub(crate) fn children(&self, id: RecordId, object: &str, field: &str) -> Vec<RecordId> {
+        let Some(child) = self.schema.find(object) else { return Vec::new() };
+        let Some(field) = self.schema.object(child).find(field) else { return Vec::new() };
+        self.referrers
+            .range((id, child, field, RecordId::MIN)..)
+            .take_while(|(target, o, f, _)| (*target, *o, *f) == (id, child, field))
+            .map(|(.., source)| *source)
+            .filter(|source| self.tables[child].get_live(*source).is_some())
+            .collect()
+    }
+
+    fn refer(&mut self, object: ObjectIndex, row: &Row, enter: bool) {
+        for (field, value) in row.values.iter() {
+            if let Some(target) = value.as_reference().filter(|target| target.prefix() != "005") {
+                let entry = (target, object, field, row.id);
+                if enter {
+                    self.referrers.insert(entry);
+                } else {
+                    self.referrers.remove(&entry);
+                }
+            }
+        }
+    }
+
+    /// Forgets the references of a former row that the present one no longer has.
+    fn unrefer_gone(&mut self, object: ObjectIndex, former: &Row) {
+        self.refer(object, former, false);
+        if let Some(present) = self.tables[object].get(former.id).cloned() {
+            self.refer(object, &present, true);
+        }
+    }
+
+    /// Whether the user may log in and own records.
+    pub(crate) fn is_active(&self, user: RecordId) -> bool {
+        self.value_of(user, "IsActive") == Some(Value::Bool(true))
+    }
+
+    /// Whether the user's profile is System Administrator.
+    pub(crate) fn is_admin(&self, user: RecordId) -> bool {
+        let profile = self.value_of(user, "ProfileId").and_then(|value| value.as_reference());
+        profile.and_then(|id| self.text_of(id, "Name")).as_deref() == Some("System Administrator")
+    }
+
+    /// The actor behind a user.
+    pub(crate) fn actor(&self, user: RecordId, origin: Origin) -> Actor {
+        Actor { user, admin: self.is_admin(user), origin }
+    }
+
+    /// Refuses a transaction that creates users and writes other records.
+    pub(crate) fn touch(&mut self, kind: Touched, object: &str) -> Outcome<()> {
+        if self.touched.is_some_and(|before| before != kind) {
+            return Err(Fault::new(
+                Code::MixedDml,
+                format!(
+                    "DML operation on setup object is not permitted after you have updated a non-setup object \
+                     (or vice versa): {object}"
+                ),
+            ));
+        }
+        self.touched = Some(kind);
+        Ok(())
+    }
+}
+
+fn cell_or_false<'r>(field: &Field, stored: Option<&'r Value>) -> Option<Cow<'r, Value>> {
+    match stored {
+        Some(value) => Some(Cow::Borrowed(value)),
+        None if field.kind == super::schema::Kind::Boolean => Some(Cow::Owned(Value::Bool(false))),
+        None => None,
+    }
+}
+
+fn nanos() -> u64 {
+    let age = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(age.as_nanos() & u128::from(u64::MAX)).unwrap_or_default() ^ u64::from(std::process::id())
+}
+
+/// Three characters that set the ids of one org apart from those of the next.
+fn pod(seed: u64) -> [u8; 3] {
+    const LETTERS: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZabcdefgh";
+    let mixed = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    [59, 54, 49].map(|shift| LETTERS[((mixed >> shift) & 31) as usize])
+}
+
+/// Entries that are kept up to a number, the oldest dropped first.
+pub(crate) fn keep_latest<T>(queue: &mut VecDeque<T>, limit: usize) -> u64 {
+    let mut dropped = 0;
+    while queue.len() > limit {
+        queue.pop_front();
+        dropped += 1;
+    }
+    dropped
+}

@@ -1,0 +1,127 @@
+//! The org's objects and fields, as its options make them.
+
+mod describe;
+mod field;
+mod load;
+
+use std::collections::HashMap;
+
+pub(crate) use describe::{describe, describe_global_entry};
+pub(crate) use field::{Field, Kind, Source};
+
+use super::options::Options;
+
+/// The place of an object in its [`Schema`].
+pub(crate) type ObjectIndex = usize;
+/// The place of a field in its [`Object`].
+pub(crate) type FieldIndex = u16;
+
+/// One object.
+#[derive(Debug)]
+pub(crate) struct Object {
+    pub(crate) name: String,
+    pub(crate) prefix: String,
+    pub(crate) label: String,
+    pub(crate) plural: String,
+    pub(crate) createable: bool,
+    pub(crate) updateable: bool,
+    pub(crate) deletable: bool,
+    pub(crate) replicateable: bool,
+    /// Whether every write needs an administrator.
+    pub(crate) guarded: bool,
+    pub(crate) fields: Vec<Field>,
+    by_name: HashMap<String, FieldIndex>,
+    by_relationship: HashMap<String, FieldIndex>,
+}
+
+impl Object {
+    fn new(head: &load::Head, fields: Vec<Field>) -> Object {
+        let index = |text: &str| text.to_ascii_lowercase();
+        let numbered = || (0_u16..).zip(&fields);
+        Object {
+            name: head.name.clone(),
+            prefix: head.prefix.clone(),
+            label: head.label.clone(),
+            plural: head.plural.clone(),
+            createable: head.calls.contains('c'),
+            updateable: head.calls.contains('u'),
+            deletable: head.calls.contains('d'),
+            replicateable: head.calls.contains('t'),
+            guarded: head.calls.contains('m'),
+            by_name: numbered().map(|(at, field)| (index(&field.name), at)).collect(),
+            by_relationship: numbered()
+                .filter_map(|(at, field)| Some((index(field.relationship.as_deref()?), at)))
+                .collect(),
+            fields,
+        }
+    }
+
+    /// Whether the object is one of our metadata's.
+    pub(crate) fn custom(&self) -> bool {
+        self.name.ends_with("__c")
+    }
+
+    /// The place of the field called so, in any case of letters.
+    pub(crate) fn find(&self, name: &str) -> Option<FieldIndex> {
+        self.by_name.get(&name.to_ascii_lowercase()).copied()
+    }
+
+    /// The field at this place.
+    pub(crate) fn field(&self, at: FieldIndex) -> &Field {
+        &self.fields[usize::from(at)]
+    }
+
+    /// The field called so.
+    pub(crate) fn named(&self, name: &str) -> Option<&Field> {
+        self.find(name).map(|at| self.field(at))
+    }
+
+    /// The reference field behind a relationship name such as `Owner`.
+    pub(crate) fn relationship(&self, name: &str) -> Option<FieldIndex> {
+        self.by_relationship.get(&name.to_ascii_lowercase()).copied()
+    }
+
+    /// Every field with its place.
+    pub(crate) fn numbered(&self) -> impl Iterator<Item = (FieldIndex, &Field)> {
+        (0_u16..).zip(&self.fields)
+    }
+}
+
+/// All objects of the org.
+#[derive(Debug)]
+pub(crate) struct Schema {
+    pub(crate) objects: Vec<Object>,
+    by_name: HashMap<String, ObjectIndex>,
+    by_prefix: HashMap<String, ObjectIndex>,
+}
+
+impl Schema {
+    pub(crate) fn new(options: &Options) -> Schema {
+        let objects = load::objects(options);
+        Schema {
+            by_name: objects.iter().enumerate().map(|(at, o)| (o.name.to_ascii_lowercase(), at)).collect(),
+            by_prefix: objects.iter().enumerate().map(|(at, o)| (o.prefix.clone(), at)).collect(),
+            objects,
+        }
+    }
+
+    /// The place of the object called so, in any case of letters.
+    pub(crate) fn find(&self, name: &str) -> Option<ObjectIndex> {
+        self.by_name.get(&name.to_ascii_lowercase()).copied()
+    }
+
+    /// The object whose ids begin so.
+    pub(crate) fn by_prefix(&self, prefix: &str) -> Option<ObjectIndex> {
+        self.by_prefix.get(prefix).copied()
+    }
+
+    /// The object at this place.
+    pub(crate) fn object(&self, at: ObjectIndex) -> &Object {
+        &self.objects[at]
+    }
+
+    /// The objects of this org that a reference field may point to.
+    pub(crate) fn targets<'a>(&'a self, field: &'a Field) -> impl Iterator<Item = ObjectIndex> + 'a {
+        field.references.iter().filter_map(|name| self.find(name))
+    }
+}

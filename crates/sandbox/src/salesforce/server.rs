@@ -1,0 +1,195 @@
+//! The HTTP server: loopback only, head and body together, a deadline for every request.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, Response, StatusCode, header};
+use axum::serve::ListenerExt;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::api::{self, Call, Reply};
+use super::fault::{Code, Fault};
+use super::options::{Options, OptionsError};
+use super::org::Org;
+use super::{admin, browser};
+
+/// A request is carried out whole within this time of its arrival, or not at all.
+const DEADLINE: Duration = Duration::from_secs(5);
+/// The longest address.
+const MAX_URI: usize = 16_384;
+/// The largest body.
+const MAX_BODY: usize = 50 * 1024 * 1024;
+
+/// The server could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address is not this machine's own.
+    #[error("the local org listens on loopback addresses only, not on {0}: bind 127.0.0.1 or [::1]")]
+    NotLoopback(SocketAddr),
+    /// The options do not fit together.
+    #[error(transparent)]
+    Options(#[from] OptionsError),
+    /// A record that the options ask for was refused.
+    #[error("the options ask for a record that the org refuses: {0}")]
+    Seed(String),
+    /// The listener failed.
+    #[error("the local org cannot listen: {0}")]
+    Listen(#[from] io::Error),
+}
+
+/// A running org. Dropping it stops the server too, without waiting for requests in flight.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<()>,
+}
+
+impl Server {
+    /// The address to log in at and to open in a browser, such as `http://127.0.0.1:8001`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The socket that the server listens on.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Takes no more requests, ends those in flight, and stops.
+    pub async fn shutdown(mut self) {
+        if let Some(stop) = self.stop.take() {
+            // The receiver is gone only where the server stopped by itself.
+            let _ = stop.send(());
+        }
+        let _ = (&mut self.task).await;
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+struct Shared {
+    org: Mutex<Org>,
+    url: String,
+}
+
+impl Shared {
+    fn org(&self) -> MutexGuard<'_, Org> {
+        // A panic while writing leaves a whole row at worst; the org goes on.
+        self.org.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Starts an org behind a listener on a loopback address; port 0 takes a free one.
+///
+/// # Errors
+/// Where the address is not loopback, the options do not fit together, or the listener fails.
+pub async fn serve(options: Options, listener: std::net::TcpListener) -> Result<Server, ServeError> {
+    let address = listener.local_addr()?;
+    if !address.ip().is_loopback() {
+        return Err(ServeError::NotLoopback(address));
+    }
+    options.check()?;
+    let org = Org::first_day(options).map_err(|fault| ServeError::Seed(fault.message))?;
+    listener.set_nonblocking(true)?;
+    let listener = tokio::net::TcpListener::from_std(listener)?.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY could not be set");
+        }
+    });
+    let shared = Arc::new(Shared { org: Mutex::new(org), url: format!("http://{address}") });
+    let router = Router::new().fallback(handle).with_state(shared);
+    let (stop, stopped) = oneshot::channel::<()>();
+    let task = tokio::spawn(async move {
+        let ended = axum::serve(listener, router).with_graceful_shutdown(async move {
+            let _ = stopped.await;
+        });
+        if let Err(error) = ended.await {
+            tracing::error!(%error, "the local org stopped");
+        }
+    });
+    Ok(Server { address, stop: Some(stop), task })
+}
+
+async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response<Body> {
+    let arrival = Instant::now();
+    let (head, body) = request.into_parts();
+    let address = head.uri.path_and_query().map_or("/", |whole| whole.as_str());
+    if address.len() > MAX_URI {
+        return respond(Fault::new(Code::UriTooLong, "the address is longer than 16,384 bytes").into());
+    }
+    if !names_loopback(&head.headers) {
+        return respond(Fault::new(Code::InsufficientAccess, "the local org answers to loopback names only").into());
+    }
+    let body = tokio::time::timeout(DEADLINE, axum::body::to_bytes(body, MAX_BODY)).await;
+    let Ok(body) = body else { return respond(late()) };
+    let Ok(body) = body else {
+        return respond(Fault::new(Code::JsonParser, "the body was cut off or is larger than 50 MB").into());
+    };
+    let mut call = Call { method: head.method.as_str().to_owned(), body: body.to_vec(), ..Call::default() };
+    call.locate(address);
+    call.headers = headers(&head.headers);
+    if let Some(method) = call.parameter("_HttpMethod").filter(|_| call.method == "POST") {
+        call.method = method.to_ascii_uppercase();
+    }
+    let mut org = shared.org();
+    if arrival.elapsed() >= DEADLINE {
+        return respond(late());
+    }
+    match call.path.first().map(String::as_str) {
+        Some("services") if call.path.get(1).is_some_and(|part| part == "data") => respond(api::data(&mut org, &call)),
+        Some("services" | "id") => respond(api::oauth(&mut org, &shared.url, &call)),
+        Some("_local") => respond(admin::answer(&mut org, &call)),
+        _ => browser::answer(&mut org, &call),
+    }
+}
+
+fn late() -> Reply {
+    Fault::new(Code::ServerUnavailable, "the request could not be begun within 5 seconds; nothing was done").into()
+}
+
+/// A page of another site may not reach the org under a name that points here.
+fn names_loopback(headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let name = name.trim_start_matches('[').trim_end_matches(']');
+    name.eq_ignore_ascii_case("localhost") || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+fn headers(headers: &HeaderMap) -> Vec<(String, String)> {
+    let text = |(name, value): (&header::HeaderName, &header::HeaderValue)| {
+        Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
+    };
+    headers.iter().filter_map(text).collect()
+}
+
+fn respond(reply: Reply) -> Response<Body> {
+    let mut response = Response::builder().status(reply.status);
+    for (name, value) in reply.headers {
+        response = response.header(name, value);
+    }
+    let built = match reply.body {
+        Some(json) => response.header(header::CONTENT_TYPE, "application/json;charset=UTF-8").body(Body::from(json.to_string())),
+        None => response.body(Body::empty()),
+    };
+    built.unwrap_or_else(|_| {
+        let mut plain = Response::new(Body::empty());
+        *plain.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        plain
+    })
+}

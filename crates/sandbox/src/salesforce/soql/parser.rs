@@ -1,0 +1,390 @@
+//! Tokens to a statement.
+
+use jiff::civil::Date;
+
+use super::SoqlError;
+use super::lexer::{Placed, Token, tokens};
+
+/// How deep conditions may be nested.
+const MAX_DEPTH: usize = 50;
+
+/// A name such as `Account.Owner.Name`, and where it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Name {
+    pub(super) parts: Vec<String>,
+    pub(super) at: usize,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Select {
+    Count,
+    /// Names and `FIELDS(...)`, in order.
+    Columns(Vec<ColumnAsked>),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum ColumnAsked {
+    Named(Name),
+    /// `FIELDS(ALL)`, `FIELDS(STANDARD)` or `FIELDS(CUSTOM)`.
+    Fields(FieldSet, usize),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FieldSet {
+    All,
+    Standard,
+    Custom,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Comparison {
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+    Like,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Literal {
+    Null,
+    Bool(bool),
+    Number(String),
+    Text(String),
+    Date(Date),
+    Moment(i64),
+    /// A date literal such as `TODAY` or `LAST_N_DAYS:7`, in capitals.
+    Period(String, Option<i64>),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Condition {
+    And(Vec<Condition>),
+    Or(Vec<Condition>),
+    Not(Box<Condition>),
+    Compare(Name, Comparison, Literal, usize),
+    /// Whether `NOT IN`.
+    In(Name, bool, Vec<(Literal, usize)>),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Sort {
+    pub(super) name: Name,
+    pub(super) descending: bool,
+    pub(super) nulls_last: bool,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Query {
+    pub(super) select: Select,
+    pub(super) from: Name,
+    pub(super) alias: Option<String>,
+    pub(super) condition: Option<Condition>,
+    pub(super) order: Vec<Sort>,
+    pub(super) limit: Option<usize>,
+    pub(super) offset: usize,
+    pub(super) all_rows: bool,
+}
+
+/// Reads a statement.
+pub(super) fn parse(text: &str) -> Result<Query, SoqlError> {
+    Parser { tokens: tokens(text)?, at: 0 }.query()
+}
+
+struct Parser {
+    tokens: Vec<Placed>,
+    at: usize,
+}
+
+type Parsed<T> = Result<T, SoqlError>;
+
+impl Parser {
+    fn peek(&self) -> &Placed {
+        &self.tokens[self.at.min(self.tokens.len() - 1)]
+    }
+
+    fn place(&self) -> usize {
+        self.peek().1
+    }
+
+    fn next(&mut self) -> Placed {
+        let token = self.peek().clone();
+        self.at += 1;
+        token
+    }
+
+    fn unexpected<T>(&self) -> Parsed<T> {
+        let (token, at) = self.peek();
+        Err(SoqlError::malformed(*at, format!("unexpected token: {}", token.shown())))
+    }
+
+    fn is_word(&self, keyword: &str) -> bool {
+        matches!(&self.peek().0, Token::Word(word) if word.eq_ignore_ascii_case(keyword))
+    }
+
+    fn take_word(&mut self, keyword: &str) -> bool {
+        let found = self.is_word(keyword);
+        self.at += usize::from(found);
+        found
+    }
+
+    fn take_sign(&mut self, sign: &str) -> bool {
+        let found = matches!(self.peek().0, Token::Sign(known) if known == sign);
+        self.at += usize::from(found);
+        found
+    }
+
+    fn need_word(&mut self, keyword: &str) -> Parsed<()> {
+        if self.take_word(keyword) { Ok(()) } else { self.unexpected() }
+    }
+
+    fn need_sign(&mut self, sign: &str) -> Parsed<()> {
+        if self.take_sign(sign) { Ok(()) } else { self.unexpected() }
+    }
+
+    fn word(&mut self) -> Parsed<String> {
+        match self.peek().0.clone() {
+            Token::Word(word) => {
+                self.at += 1;
+                Ok(word)
+            }
+            _ => self.unexpected(),
+        }
+    }
+
+    fn name(&mut self) -> Parsed<Name> {
+        let at = self.place();
+        let mut parts = vec![self.word()?];
+        while self.take_sign(".") {
+            parts.push(self.word()?);
+        }
+        if matches!(self.peek().0, Token::Sign("(")) {
+            return Err(SoqlError::malformed(at, format!("the local org does not know the function {}", parts.join("."))));
+        }
+        Ok(Name { parts, at })
+    }
+
+    fn count(&mut self) -> Parsed<usize> {
+        match &self.peek().0 {
+            Token::Number(number) => match number.parse() {
+                Ok(count) => {
+                    self.at += 1;
+                    Ok(count)
+                }
+                Err(_) => self.unexpected(),
+            },
+            _ => self.unexpected(),
+        }
+    }
+
+    fn query(&mut self) -> Parsed<Query> {
+        self.need_word("SELECT")?;
+        let select = self.select()?;
+        self.need_word("FROM")?;
+        let from = self.name()?;
+        let alias = self.alias()?;
+        let condition = if self.take_word("WHERE") { Some(self.condition(0)?) } else { None };
+        let mut query = Query { select, from, alias, condition, order: Vec::new(), limit: None, offset: 0, all_rows: false };
+        if self.take_word("ORDER") {
+            self.need_word("BY")?;
+            query.order = self.order()?;
+        }
+        if self.take_word("LIMIT") {
+            query.limit = Some(self.count()?);
+        }
+        if self.take_word("OFFSET") {
+            query.offset = self.count()?;
+        }
+        if self.take_word("ALL") {
+            self.need_word("ROWS")?;
+            query.all_rows = true;
+        }
+        match self.next() {
+            (Token::End, _) => Ok(query),
+            (token, at) => Err(SoqlError::malformed(at, format!("unexpected token: {}", token.shown()))),
+        }
+    }
+
+    fn alias(&mut self) -> Parsed<Option<String>> {
+        const CLAUSES: [&str; 11] =
+            ["WHERE", "ORDER", "LIMIT", "OFFSET", "ALL", "GROUP", "HAVING", "WITH", "USING", "FOR", "UPDATE"];
+        if self.take_word("AS") {
+            return self.word().map(Some);
+        }
+        let free = matches!(self.peek().0, Token::Word(_)) && !CLAUSES.iter().any(|clause| self.is_word(clause));
+        if free { self.word().map(Some) } else { Ok(None) }
+    }
+
+    fn select(&mut self) -> Parsed<Select> {
+        if self.is_word("COUNT") && matches!(self.tokens.get(self.at + 1), Some((Token::Sign("("), _))) {
+            self.at += 2;
+            if !self.take_sign(")") {
+                return Err(SoqlError::malformed(self.place(), "of the aggregates the local org knows only COUNT()"));
+            }
+            return Ok(Select::Count);
+        }
+        let mut columns = vec![self.column()?];
+        while self.take_sign(",") {
+            columns.push(self.column()?);
+        }
+        Ok(Select::Columns(columns))
+    }
+
+    fn column(&mut self) -> Parsed<ColumnAsked> {
+        let at = self.place();
+        if matches!(self.peek().0, Token::Sign("(")) {
+            return Err(SoqlError::malformed(at, "the local org does not know subqueries"));
+        }
+        if self.is_word("FIELDS") && matches!(self.tokens.get(self.at + 1), Some((Token::Sign("("), _))) {
+            self.at += 2;
+            let set = match self.word()?.to_ascii_uppercase().as_str() {
+                "ALL" => FieldSet::All,
+                "STANDARD" => FieldSet::Standard,
+                "CUSTOM" => FieldSet::Custom,
+                _ => return Err(SoqlError::malformed(at, "FIELDS takes ALL, STANDARD or CUSTOM")),
+            };
+            self.need_sign(")")?;
+            return Ok(ColumnAsked::Fields(set, at));
+        }
+        self.name().map(ColumnAsked::Named)
+    }
+
+    fn condition(&mut self, depth: usize) -> Parsed<Condition> {
+        if depth > MAX_DEPTH {
+            return Err(SoqlError::malformed(self.place(), "conditions are nested too deeply"));
+        }
+        let first = self.unary(depth)?;
+        // AND and OR beside each other need parentheses: whichever comes second is unexpected.
+        for (keyword, join) in [("AND", Condition::And as fn(Vec<Condition>) -> Condition), ("OR", Condition::Or)] {
+            if self.is_word(keyword) {
+                let mut all = vec![first];
+                while self.take_word(keyword) {
+                    all.push(self.unary(depth)?);
+                }
+                if self.is_word("AND") || self.is_word("OR") {
+                    return self.unexpected();
+                }
+                return Ok(join(all));
+            }
+        }
+        Ok(first)
+    }
+
+    fn unary(&mut self, depth: usize) -> Parsed<Condition> {
+        if depth > MAX_DEPTH {
+            return Err(SoqlError::malformed(self.place(), "conditions are nested too deeply"));
+        }
+        if self.take_word("NOT") {
+            return Ok(Condition::Not(Box::new(self.unary(depth + 1)?)));
+        }
+        if self.take_sign("(") {
+            let inner = self.condition(depth + 1)?;
+            self.need_sign(")")?;
+            return Ok(inner);
+        }
+        let name = self.name()?;
+        if self.take_word("IN") {
+            return self.list(name, false);
+        }
+        if self.take_word("NOT") {
+            self.need_word("IN")?;
+            return self.list(name, true);
+        }
+        let comparison = self.comparison()?;
+        let at = self.place();
+        Ok(Condition::Compare(name, comparison, self.literal()?, at))
+    }
+
+    fn comparison(&mut self) -> Parsed<Comparison> {
+        if self.take_word("LIKE") {
+            return Ok(Comparison::Like);
+        }
+        let comparison = match self.peek().0 {
+            Token::Sign("=") => Comparison::Equal,
+            Token::Sign("!=") => Comparison::NotEqual,
+            Token::Sign("<") => Comparison::Less,
+            Token::Sign("<=") => Comparison::LessOrEqual,
+            Token::Sign(">") => Comparison::Greater,
+            Token::Sign(">=") => Comparison::GreaterOrEqual,
+            _ => return self.unexpected(),
+        };
+        self.at += 1;
+        Ok(comparison)
+    }
+
+    fn list(&mut self, name: Name, negated: bool) -> Parsed<Condition> {
+        self.need_sign("(")?;
+        if self.is_word("SELECT") {
+            return Err(SoqlError::malformed(self.place(), "the local org does not know subqueries"));
+        }
+        let mut literals = Vec::new();
+        loop {
+            let at = self.place();
+            literals.push((self.literal()?, at));
+            if !self.take_sign(",") {
+                break;
+            }
+        }
+        self.need_sign(")")?;
+        Ok(Condition::In(name, negated, literals))
+    }
+
+    fn literal(&mut self) -> Parsed<Literal> {
+        let literal = match self.peek().0.clone() {
+            Token::Text(text) => Literal::Text(text),
+            Token::Number(number) => Literal::Number(number),
+            Token::Date(date) => Literal::Date(date),
+            Token::Moment(moment) => Literal::Moment(moment),
+            Token::Word(word) => return self.word_literal(&word),
+            _ => return self.unexpected(),
+        };
+        self.at += 1;
+        Ok(literal)
+    }
+
+    fn word_literal(&mut self, word: &str) -> Parsed<Literal> {
+        let word = word.to_ascii_uppercase();
+        let literal = match word.as_str() {
+            "NULL" => Literal::Null,
+            "TRUE" => Literal::Bool(true),
+            "FALSE" => Literal::Bool(false),
+            _ if super::calendar::is_period(&word) => {
+                self.at += 1;
+                let count = if self.take_sign(":") { Some(i64::try_from(self.count()?).unwrap_or(i64::MAX)) } else { None };
+                if super::calendar::is_counted(&word) != count.is_some() {
+                    return self.unexpected();
+                }
+                return Ok(Literal::Period(word, count));
+            }
+            _ => return self.unexpected(),
+        };
+        self.at += 1;
+        Ok(literal)
+    }
+
+    fn order(&mut self) -> Parsed<Vec<Sort>> {
+        let mut order = Vec::new();
+        loop {
+            let name = self.name()?;
+            let descending = self.take_word("DESC");
+            if !descending {
+                self.take_word("ASC");
+            }
+            // Nulls come first in both directions unless the statement says otherwise.
+            let mut nulls_last = false;
+            if self.take_word("NULLS") {
+                nulls_last = self.take_word("LAST");
+                if !nulls_last {
+                    self.need_word("FIRST")?;
+                }
+            }
+            order.push(Sort { name, descending, nulls_last });
+            if !self.take_sign(",") {
+                return Ok(order);
+            }
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Deleting: into the recycle bin, with what hangs on the record.
+
+use super::{Draft, UnmodifiedSince, check_precondition, rules, unsupported};
+use crate::salesforce::audit::{Action, Change};
+use crate::salesforce::fault::{Code, Fault, Outcome};
+use crate::salesforce::id::RecordId;
+use crate::salesforce::org::{Actor, Org, Origin, Touched};
+use crate::salesforce::schema::ObjectIndex;
+
+/// What is deleted with its parent: (child, its reference). Every other reference to a deleted record is blanked.
+const CASCADES: [(&str, &str); 11] = [
+    ("Contact", "AccountId"),
+    ("Opportunity", "AccountId"),
+    ("Order", "AccountId"),
+    ("Task", "WhatId"),
+    ("Task", "WhoId"),
+    ("Quote", "OpportunityId"),
+    ("QuoteLineItem", "QuoteId"),
+    ("OrderItem", "OrderId"),
+    ("PricebookEntry", "Product2Id"),
+    ("PricebookEntry", "Pricebook2Id"),
+    ("InvoiceLine", "InvoiceId"),
+];
+
+impl Org {
+    /// Deletes a record and what hangs on it.
+    pub(crate) fn delete(
+        &mut self,
+        actor: Actor,
+        object: ObjectIndex,
+        id: RecordId,
+        unmodified_since: UnmodifiedSince,
+    ) -> Outcome<()> {
+        let kind = self.schema.object(object);
+        if !kind.deletable {
+            return Err(unsupported(&kind.name, "delete"));
+        }
+        let name = kind.name.clone();
+        check_precondition(self.live_row(actor, object, id)?, unmodified_since)?;
+        self.touch(Touched::Records, &name)?;
+        self.bury(actor, object, id)
+    }
+
+    fn bury(&mut self, actor: Actor, object: ObjectIndex, id: RecordId) -> Outcome<()> {
+        let Some(row) = self.table(object).get_live(id).cloned() else { return Ok(()) };
+        rules::before_delete(self, object, &row)?;
+        let now = self.now();
+        let mut dead = row.clone();
+        dead.deleted = true;
+        dead.modified = now;
+        dead.modified_by = actor.user;
+        dead.stamp = now;
+        self.put(object, dead);
+        self.note(Change {
+            at: now,
+            user: actor.user,
+            origin: actor.origin.as_str(),
+            action: Action::Delete,
+            object,
+            id,
+            fields: Vec::new(),
+        });
+        for (child, field, source) in self.referrers(id) {
+            if self.table(child).get_live(source).is_some() {
+                self.orphan(actor, child, field, source)?;
+            }
+        }
+        let draft = Draft::new(&self.schema, object, row.clone(), Some(row));
+        rules::follow_up(self, &draft);
+        Ok(())
+    }
+
+    fn orphan(&mut self, actor: Actor, child: ObjectIndex, field: u16, source: RecordId) -> Outcome<()> {
+        let kind = self.schema.object(child);
+        let name = kind.field(field).name.clone();
+        let system = Actor { origin: Origin::System, ..actor };
+        if CASCADES.contains(&(kind.name.as_str(), name.as_str())) {
+            return self.bury(system, child, source);
+        }
+        if matches!(kind.name.as_str(), "OrderItem" | "QuoteLineItem") && name != "QuoteLineItemId" {
+            return Err(Fault::new(
+                Code::DeleteFailed,
+                format!("Your attempt to delete this record could not be completed because a {} uses it.", kind.label),
+            ));
+        }
+        let now = self.now();
+        let Some(mut row) = self.table(child).get(source).cloned() else { return Ok(()) };
+        let old = row.values.get(field).cloned();
+        row.values.set(field, None);
+        // Not a person's change: only the system's stamp moves.
+        row.stamp = now;
+        self.put(child, row);
+        self.note(Change {
+            at: now,
+            user: actor.user,
+            origin: system.origin.as_str(),
+            action: Action::Update,
+            object: child,
+            id: source,
+            fields: vec![(field, old, None)],
+        });
+        Ok(())
+    }
+}
