@@ -66,26 +66,41 @@ fn bad(text: &str) -> Fault {
 }
 
 fn number(body: &Map<String, Json>, name: &str) -> Outcome<u64> {
-    body.get(name).and_then(Json::as_u64).ok_or_else(|| bad(&format!("{name} has to be a whole number")))
+    body.get(name)
+        .and_then(Json::as_u64)
+        .ok_or_else(|| bad(&format!("{name} has to be a whole number")))
 }
 
 fn log(org: &Org, call: &Call) -> Outcome<Json> {
-    let since = call.parameter("since").map_or(Ok(0), str::parse).map_err(|_| bad("since has to be a whole number"))?;
-    let object = call.parameter("object").map(|name| org.object_named(name)).transpose()?;
-    let id = call.parameter("id").map(RecordId::parse).transpose().map_err(|_| bad("id is malformed"))?;
+    let since = call
+        .parameter("since")
+        .map_or(Ok(0), str::parse)
+        .map_err(|_| bad("since has to be a whole number"))?;
+    let object = call
+        .parameter("object")
+        .map(|name| org.object_named(name))
+        .transpose()?;
+    let id = call
+        .parameter("id")
+        .map(RecordId::parse)
+        .transpose()
+        .map_err(|_| bad("id is malformed"))?;
     Ok(org.audit.read(&org.schema, since, object, id))
 }
 
 fn pending(org: &Org) -> Json {
-    let one = |(user, email): &(RecordId, String)| {
-        json!({ "user": user.to_string(), "username": org.text_of(*user, "Username"), "email": email })
-    };
+    let one = |(user, email): &(RecordId, String)| json!({ "user": user.to_string(), "username": org.text_of(*user, "Username"), "email": email });
     json!({ "pending": org.pending_emails.iter().map(one).collect::<Vec<Json>>() })
 }
 
 fn confirm(org: &mut Org, body: &Map<String, Json>) -> Outcome<Json> {
-    let user = body.get("user").and_then(Json::as_str).ok_or_else(|| bad("user has to be an id or a user name"))?;
-    let id = RecordId::parse(user).ok().or_else(|| org.find_by_text("User", "Username", user));
+    let user = body
+        .get("user")
+        .and_then(Json::as_str)
+        .ok_or_else(|| bad("user has to be an id or a user name"))?;
+    let id = RecordId::parse(user)
+        .ok()
+        .or_else(|| org.find_by_text("User", "Username", user));
     let id = id.ok_or_else(Fault::not_found)?;
     Ok(json!({ "user": id.to_string(), "email": org.confirm_email(id)? }))
 }

@@ -51,7 +51,11 @@ pub(crate) struct Audit {
 
 impl Audit {
     pub(crate) fn new(limit: usize) -> Audit {
-        Audit { entries: VecDeque::new(), dropped: 0, limit }
+        Audit {
+            entries: VecDeque::new(),
+            dropped: 0,
+            limit,
+        }
     }
 
     pub(crate) fn extend(&mut self, changes: impl Iterator<Item = Change>) {
@@ -60,13 +64,21 @@ impl Audit {
     }
 
     /// The entries from the number `since` on, of one object or record if asked; `next` continues there.
-    pub(crate) fn read(&self, schema: &Schema, since: u64, object: Option<ObjectIndex>, id: Option<RecordId>) -> Json {
+    pub(crate) fn read(
+        &self,
+        schema: &Schema,
+        since: u64,
+        object: Option<ObjectIndex>,
+        id: Option<RecordId>,
+    ) -> Json {
         let skip = usize::try_from(since.saturating_sub(self.dropped)).unwrap_or(usize::MAX);
         let numbered = (self.dropped..).zip(&self.entries).skip(skip);
         let wanted = numbered.filter(|(_, change)| {
             object.is_none_or(|object| object == change.object) && id.is_none_or(|id| id == change.id)
         });
-        let entries: Vec<Json> = wanted.map(|(number, change)| entry(schema, number, change)).collect();
+        let entries: Vec<Json> = wanted
+            .map(|(number, change)| entry(schema, number, change))
+            .collect();
         json!({
             "dropped": self.dropped,
             "next": self.dropped + self.entries.len() as u64,
@@ -80,7 +92,9 @@ fn entry(schema: &Schema, number: u64, change: &Change) -> Json {
     let fields = change.fields.iter().map(|(at, old, new)| {
         let field = object.field(*at);
         let shown = |value: &Option<Value>| {
-            value.as_ref().map_or(Json::Null, |value| value.to_json(field.kind == super::schema::Kind::Int))
+            value.as_ref().map_or(Json::Null, |value| {
+                value.to_json(field.kind == super::schema::Kind::Int)
+            })
         };
         json!({ "field": field.name, "old": shown(old), "new": shown(new) })
     });

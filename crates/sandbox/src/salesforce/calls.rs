@@ -16,7 +16,12 @@ pub(crate) struct Calls {
 
 impl Calls {
     pub(crate) fn new(allowed: u64) -> Calls {
-        Calls { allowed, used: 0, by_kind: BTreeMap::new(), by_object: BTreeMap::new() }
+        Calls {
+            allowed,
+            used: 0,
+            by_kind: BTreeMap::new(),
+            by_object: BTreeMap::new(),
+        }
     }
 
     /// Counts a call of a kind; `object` where the address names one.
@@ -30,7 +35,12 @@ impl Calls {
         self.used += 1;
         *self.by_kind.entry(kind).or_default() += 1;
         if let Some(object) = object {
-            *self.by_object.entry(object.to_owned()).or_default().entry(kind).or_default() += 1;
+            *self
+                .by_object
+                .entry(object.to_owned())
+                .or_default()
+                .entry(kind)
+                .or_default() += 1;
         }
         Ok(())
     }

@@ -30,7 +30,11 @@ pub(crate) struct Cursors {
 
 impl Cursors {
     pub(crate) fn new(seed: u64) -> Cursors {
-        Cursors { seed, given: 0, open: VecDeque::new() }
+        Cursors {
+            seed,
+            given: 0,
+            open: VecDeque::new(),
+        }
     }
 
     /// Keeps a result and answers with its name.

@@ -131,11 +131,19 @@ pub(crate) type Outcome<T> = Result<T, Fault>;
 
 impl Fault {
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Fault {
-        Fault { code, message: message.into(), fields: Vec::new() }
+        Fault {
+            code,
+            message: message.into(),
+            fields: Vec::new(),
+        }
     }
 
     pub(crate) fn of_field(code: Code, field: &str, message: impl Into<String>) -> Fault {
-        Fault { code, message: message.into(), fields: vec![field.to_owned()] }
+        Fault {
+            code,
+            message: message.into(),
+            fields: vec![field.to_owned()],
+        }
     }
 
     pub(crate) fn not_found() -> Fault {

@@ -104,25 +104,44 @@ mod tests {
 
     #[test]
     fn check_characters_follow_the_documented_examples() {
-        assert_eq!(RecordId::parse("0019000000B98de").unwrap().to_string(), "0019000000B98deAAB");
-        assert_eq!(RecordId::parse("a0D30000001n7Pi").unwrap().to_string(), "a0D30000001n7PiEAI");
+        assert_eq!(
+            RecordId::parse("0019000000B98de").unwrap().to_string(),
+            "0019000000B98deAAB"
+        );
+        assert_eq!(
+            RecordId::parse("a0D30000001n7Pi").unwrap().to_string(),
+            "a0D30000001n7PiEAI"
+        );
     }
 
     #[test]
     fn both_lengths_name_the_same_record() {
-        assert_eq!(RecordId::parse("0019000000B98deAAB"), RecordId::parse("0019000000B98de"));
+        assert_eq!(
+            RecordId::parse("0019000000B98deAAB"),
+            RecordId::parse("0019000000B98de")
+        );
     }
 
     #[test]
     fn anything_else_is_malformed() {
-        for text in ["", "001", "0019000000B98d!", "0019000000B98deAAC", "0019000000B98deAA", "0019000000B98deAABX", "é019000000B98de"] {
+        for text in [
+            "",
+            "001",
+            "0019000000B98d!",
+            "0019000000B98deAAC",
+            "0019000000B98deAA",
+            "0019000000B98deAABX",
+            "é019000000B98de",
+        ] {
             assert_eq!(RecordId::parse(text), Err(MalformedId), "{text}");
         }
     }
 
     #[test]
     fn numbers_sort_as_given_out() {
-        let ids: Vec<RecordId> = [1, 9, 10, 35, 36, 61, 62, 4000].map(|n| RecordId::numbered("003", *b"TD0", n)).into();
+        let ids: Vec<RecordId> = [1, 9, 10, 35, 36, 61, 62, 4000]
+            .map(|n| RecordId::numbered("003", *b"TD0", n))
+            .into();
         let mut sorted = ids.clone();
         sorted.sort();
         assert_eq!(ids, sorted);

@@ -106,9 +106,12 @@ impl Default for Options {
             name: "Tandem Local Org".to_owned(),
             seed: None,
             multi_currency: true,
-            currencies: ["USD", "EUR", "GBP", "CHF", "SEK", "NOK", "DKK", "PLN", "CZK", "JPY", "CAD", "AUD", "BRL", "MXN"]
-                .map(str::to_owned)
-                .into(),
+            currencies: [
+                "USD", "EUR", "GBP", "CHF", "SEK", "NOK", "DKK", "PLN", "CZK", "JPY", "CAD", "AUD", "BRL",
+                "MXN",
+            ]
+            .map(str::to_owned)
+            .into(),
             divisions: true,
             quotes: true,
             metadata: true,
@@ -118,7 +121,9 @@ impl Default for Options {
             daily_api_requests: 1_000_000,
             token_lifetime_seconds: 7_200,
             audit_entries: 200_000,
-            profiles: ["System Administrator", "Standard User", "Read Only"].map(str::to_owned).into(),
+            profiles: ["System Administrator", "Standard User", "Read Only"]
+                .map(str::to_owned)
+                .into(),
             users: default_users(),
             invoices: Vec::new(),
         }
@@ -137,7 +142,13 @@ fn default_users() -> Vec<UserOptions> {
         active: true,
     };
     vec![
-        user("integration", None, "Integration User", "System Administrator", "tandem"),
+        user(
+            "integration",
+            None,
+            "Integration User",
+            "System Administrator",
+            "tandem",
+        ),
         user("alice", Some("Alice"), "Archer", "System Administrator", "alice"),
         user("bob", Some("Bob"), "Baker", "Standard User", "bob"),
     ]
@@ -154,8 +165,14 @@ impl Options {
         let default = Options::default();
         match name {
             "default" => Some(default),
-            "no-divisions" => Some(Options { divisions: false, ..default }),
-            "billing" => Some(Options { billing: true, ..default }),
+            "no-divisions" => Some(Options {
+                divisions: false,
+                ..default
+            }),
+            "billing" => Some(Options {
+                billing: true,
+                ..default
+            }),
             _ => None,
         }
     }
@@ -169,7 +186,10 @@ impl Options {
             serde_json::from_str(text).map_err(|error| OptionsError(error.to_string()))?;
         let preset = given.remove("preset").unwrap_or_else(|| Json::from("default"));
         let base = preset.as_str().and_then(Options::preset).ok_or_else(|| {
-            OptionsError(format!("no preset is called {preset}; write one of {}", Options::PRESETS.join(", ")))
+            OptionsError(format!(
+                "no preset is called {preset}; write one of {}",
+                Options::PRESETS.join(", ")
+            ))
         })?;
         for (name, value) in [("divisions", base.divisions), ("billing", base.billing)] {
             given.entry(name).or_insert(Json::Bool(value));
@@ -187,7 +207,9 @@ impl Options {
     pub fn check(&self) -> Result<(), OptionsError> {
         let refuse = |text: String| Err(OptionsError(text));
         if self.users.is_empty() {
-            return refuse("`users` is empty; name at least one user with client_id and client_secret".to_owned());
+            return refuse(
+                "`users` is empty; name at least one user with client_id and client_secret".to_owned(),
+            );
         }
         for (place, user) in self.users.iter().enumerate() {
             if !self.profiles.contains(&user.profile) {
@@ -203,20 +225,31 @@ impl Options {
                     || (user.client_id.is_some() && other.client_id == user.client_id)
             };
             if self.users[..place].iter().any(twice) {
-                return refuse(format!("user {} repeats the user name or client_id of another", user.username));
+                return refuse(format!(
+                    "user {} repeats the user name or client_id of another",
+                    user.username
+                ));
             }
             if user.client_id.is_some() != user.client_secret.is_some() {
-                return refuse(format!("user {} needs both client_id and client_secret, or neither", user.username));
+                return refuse(format!(
+                    "user {} needs both client_id and client_secret, or neither",
+                    user.username
+                ));
             }
         }
         if self.currencies.is_empty() {
             return refuse("`currencies` is empty; name the corporate currency first".to_owned());
         }
         if jiff::tz::TimeZone::get(&self.time_zone).is_err() {
-            return refuse(format!("no time zone is called \"{}\"; write one like Europe/Berlin", self.time_zone));
+            return refuse(format!(
+                "no time zone is called \"{}\"; write one like Europe/Berlin",
+                self.time_zone
+            ));
         }
         if !self.billing && !self.invoices.is_empty() {
-            return refuse("`invoices` needs `\"billing\": true`: only then the standard Invoice exists".to_owned());
+            return refuse(
+                "`invoices` needs `\"billing\": true`: only then the standard Invoice exists".to_owned(),
+            );
         }
         Ok(())
     }

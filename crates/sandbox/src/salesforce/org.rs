@@ -116,7 +116,9 @@ impl Org {
 
     /// The org's clock in whole seconds since 1970 UTC.
     pub(crate) fn now(&self) -> i64 {
-        let system = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs());
+        let system = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |age| age.as_secs());
         i64::try_from(system).unwrap_or(i64::MAX) + self.clock_offset
     }
 
@@ -153,12 +155,14 @@ impl Org {
     pub(crate) fn value_of(&self, id: RecordId, field: &str) -> Option<Value> {
         let (object, row) = self.row(id)?;
         let field = self.schema.object(object).named(field)?;
-        self.cell(self.schema.object(object), field, row).map(Cow::into_owned)
+        self.cell(self.schema.object(object), field, row)
+            .map(Cow::into_owned)
     }
 
     /// The text of a field of a record.
     pub(crate) fn text_of(&self, id: RecordId, field: &str) -> Option<String> {
-        self.value_of(id, field).and_then(|value| value.as_text().map(str::to_owned))
+        self.value_of(id, field)
+            .and_then(|value| value.as_text().map(str::to_owned))
     }
 
     /// The value of one field of a row. A checkbox is never blank.
@@ -181,7 +185,12 @@ impl Org {
     }
 
     /// Like [`Org::cell`], where the place of the field is known: no look-up by name.
-    pub(crate) fn cell_at<'r>(&self, object: &Object, at: FieldIndex, row: &'r Row) -> Option<Cow<'r, Value>> {
+    pub(crate) fn cell_at<'r>(
+        &self,
+        object: &Object,
+        at: FieldIndex,
+        row: &'r Row,
+    ) -> Option<Cow<'r, Value>> {
         let field = object.field(at);
         match field.source {
             Source::Stored => cell_or_false(field, row.values.get(at)),
@@ -194,7 +203,12 @@ impl Org {
         if actor.admin || object.name != "Contact" {
             return true;
         }
-        let reference = |name: &str| object.find(name).and_then(|at| row.values.get(at)).and_then(Value::as_reference);
+        let reference = |name: &str| {
+            object
+                .find(name)
+                .and_then(|at| row.values.get(at))
+                .and_then(Value::as_reference)
+        };
         reference("AccountId").is_some() || reference("OwnerId") == Some(actor.user)
     }
 
@@ -222,13 +236,18 @@ impl Org {
 
     /// A point to fall back to.
     pub(crate) fn mark(&self) -> Mark {
-        Mark { undo: self.undo.len(), changes: self.changes.len() }
+        Mark {
+            undo: self.undo.len(),
+            changes: self.changes.len(),
+        }
     }
 
     /// Takes back everything since the mark.
     pub(crate) fn roll_back(&mut self, mark: Mark) {
         while self.undo.len() > mark.undo {
-            let Some(Undo { object, id, before }) = self.undo.pop() else { break };
+            let Some(Undo { object, id, before }) = self.undo.pop() else {
+                break;
+            };
             if let Some(old) = &before {
                 self.refer(object, old, true);
             }
@@ -257,8 +276,12 @@ impl Org {
 
     /// The live records of one object that refer to this one through one field.
     pub(crate) fn children(&self, id: RecordId, object: &str, field: &str) -> Vec<RecordId> {
-        let Some(child) = self.schema.find(object) else { return Vec::new() };
-        let Some(field) = self.schema.object(child).find(field) else { return Vec::new() };
+        let Some(child) = self.schema.find(object) else {
+            return Vec::new();
+        };
+        let Some(field) = self.schema.object(child).find(field) else {
+            return Vec::new();
+        };
         self.referrers
             .range((id, child, field, RecordId::MIN)..)
             .take_while(|(target, o, f, _)| (*target, *o, *f) == (id, child, field))
@@ -295,13 +318,19 @@ impl Org {
 
     /// Whether the user's profile is System Administrator.
     pub(crate) fn is_admin(&self, user: RecordId) -> bool {
-        let profile = self.value_of(user, "ProfileId").and_then(|value| value.as_reference());
+        let profile = self
+            .value_of(user, "ProfileId")
+            .and_then(|value| value.as_reference());
         profile.and_then(|id| self.text_of(id, "Name")).as_deref() == Some("System Administrator")
     }
 
     /// The actor behind a user.
     pub(crate) fn actor(&self, user: RecordId, origin: Origin) -> Actor {
-        Actor { user, admin: self.is_admin(user), origin }
+        Actor {
+            user,
+            admin: self.is_admin(user),
+            origin,
+        }
     }
 
     /// Refuses a transaction that creates users and writes other records.

@@ -18,9 +18,26 @@ impl Org {
         let mut org = Org::empty(options);
         let first_user = org.seed_users();
         org.seed_organization(first_user);
-        org.seed_row("Pricebook2", first_user, &[("Name", text("Standard Price Book")), flag("IsActive"), flag("IsStandard")]);
+        org.seed_row(
+            "Pricebook2",
+            first_user,
+            &[
+                ("Name", text("Standard Price Book")),
+                flag("IsActive"),
+                flag("IsStandard"),
+            ],
+        );
         let order = ("SortOrder", Some(Value::Number(0.into())));
-        org.seed_row("Division", first_user, &[("Name", text("Global")), flag("IsActive"), flag("IsGlobalDivision"), order]);
+        org.seed_row(
+            "Division",
+            first_user,
+            &[
+                ("Name", text("Global")),
+                flag("IsActive"),
+                flag("IsGlobalDivision"),
+                order,
+            ],
+        );
         for invoice in org.options.invoices.clone() {
             org.seed_invoice(first_user, &invoice)?;
         }
@@ -29,20 +46,28 @@ impl Org {
     }
 
     fn seed_users(&mut self) -> RecordId {
-        let license = self.seed_row("UserLicense", RecordId::MIN, &[
-            ("Name", text("Salesforce")),
-            ("MasterLabel", text("Salesforce")),
-            ("LicenseDefinitionKey", text("SFDC")),
-            ("Status", text("Active")),
-        ]);
+        let license = self.seed_row(
+            "UserLicense",
+            RecordId::MIN,
+            &[
+                ("Name", text("Salesforce")),
+                ("MasterLabel", text("Salesforce")),
+                ("LicenseDefinitionKey", text("SFDC")),
+                ("Status", text("Active")),
+            ],
+        );
         let license = license.map(Value::Reference);
         let mut first = None;
         for name in self.options.profiles.clone() {
-            self.seed_row("Profile", RecordId::MIN, &[
-                ("Name", text(&name)),
-                ("UserLicenseId", license.clone()),
-                ("UserType", text("Standard")),
-            ]);
+            self.seed_row(
+                "Profile",
+                RecordId::MIN,
+                &[
+                    ("Name", text(&name)),
+                    ("UserLicenseId", license.clone()),
+                    ("UserType", text("Standard")),
+                ],
+            );
         }
         for user in self.options.users.clone() {
             let profile = self.find_by_text("Profile", "Name", &user.profile);
@@ -66,7 +91,10 @@ impl Org {
                 ("EmailEncodingKey", text("UTF-8")),
                 ("DigestFrequency", text("D")),
                 ("DefaultGroupNotificationFrequency", text("N")),
-                ("DefaultCurrencyIsoCode", self.options.currencies.first().and_then(|code| text(code))),
+                (
+                    "DefaultCurrencyIsoCode",
+                    self.options.currencies.first().and_then(|code| text(code)),
+                ),
             ];
             let id = self.seed_row("User", first.unwrap_or(RecordId::MIN), &values);
             first = first.or(id);
@@ -91,26 +119,43 @@ impl Org {
     fn seed_invoice(&mut self, user: RecordId, seed: &InvoiceSeed) -> Outcome<()> {
         let name = seed.account.as_deref().unwrap_or("Billing");
         let account = self.find_by_text("Account", "Name", name).or_else(|| {
-            self.seed_row("Account", user, &[("Name", text(name)), ("OwnerId", Some(Value::Reference(user)))])
+            self.seed_row(
+                "Account",
+                user,
+                &[("Name", text(name)), ("OwnerId", Some(Value::Reference(user)))],
+            )
         });
-        let today = jiff::Timestamp::from_second(self.now()).unwrap_or_default().to_zoned(self.time_zone.clone()).date();
+        let today = jiff::Timestamp::from_second(self.now())
+            .unwrap_or_default()
+            .to_zoned(self.time_zone.clone())
+            .date();
         let date = seed.date.as_deref().and_then(parse_date).unwrap_or(today);
         let due = date.checked_add(jiff::Span::new().days(30)).unwrap_or(date);
-        let total = seed.total.as_deref().and_then(parse_number).unwrap_or(Decimal::ZERO);
-        let Some(object) = self.optional("Invoice") else { return Ok(()) };
+        let total = seed
+            .total
+            .as_deref()
+            .and_then(parse_number)
+            .unwrap_or(Decimal::ZERO);
+        let Some(object) = self.optional("Invoice") else {
+            return Ok(());
+        };
         let number = self.table_mut(object).draw_number();
-        self.seed_row("Invoice", user, &[
-            ("DocumentNumber", text(&format!("INV-{number:010}"))),
-            ("InvoiceNumber", text(&seed.number)),
-            ("Description", seed.description.as_deref().and_then(text)),
-            ("InvoiceDate", Some(Value::Date(date))),
-            ("DueDate", Some(Value::Date(due))),
-            ("BillingAccountId", account.map(Value::Reference)),
-            ("TotalAmount", Some(Value::Number(total))),
-            ("Balance", Some(Value::Number(total))),
-            ("Status", text(seed.status.as_deref().unwrap_or("Draft"))),
-            ("OwnerId", Some(Value::Reference(user))),
-        ]);
+        self.seed_row(
+            "Invoice",
+            user,
+            &[
+                ("DocumentNumber", text(&format!("INV-{number:010}"))),
+                ("InvoiceNumber", text(&seed.number)),
+                ("Description", seed.description.as_deref().and_then(text)),
+                ("InvoiceDate", Some(Value::Date(date))),
+                ("DueDate", Some(Value::Date(due))),
+                ("BillingAccountId", account.map(Value::Reference)),
+                ("TotalAmount", Some(Value::Number(total))),
+                ("Balance", Some(Value::Number(total))),
+                ("Status", text(seed.status.as_deref().unwrap_or("Draft"))),
+                ("OwnerId", Some(Value::Reference(user))),
+            ],
+        );
         Ok(())
     }
 
@@ -129,8 +174,16 @@ impl Org {
                 values.set(at, value);
             }
         }
-        let row =
-            Row { id, created: now, created_by: by, modified: now, modified_by: by, stamp: now, deleted: false, values };
+        let row = Row {
+            id,
+            created: now,
+            created_by: by,
+            modified: now,
+            modified_by: by,
+            stamp: now,
+            deleted: false,
+            values,
+        };
         self.put(object, row);
         Some(id)
     }
@@ -140,19 +193,26 @@ impl Org {
         let object = self.optional(object)?;
         let at = self.schema.object(object).find(field)?;
         let mut rows = self.table(object).since(i64::MIN).filter(|row| !row.deleted);
-        rows.find(|row| row.values.get(at).and_then(Value::as_text) == Some(wanted)).map(|row| row.id)
+        rows.find(|row| row.values.get(at).and_then(Value::as_text) == Some(wanted))
+            .map(|row| row.id)
     }
 
     /// The id of the org itself.
     pub(crate) fn organization(&self) -> RecordId {
-        let row = self.optional("Organization").and_then(|object| self.table(object).since(i64::MIN).next());
+        let row = self
+            .optional("Organization")
+            .and_then(|object| self.table(object).since(i64::MIN).next());
         row.map_or(RecordId::MIN, |row| row.id)
     }
 
     /// Brings the licence's counts up to date.
     pub(crate) fn count_licenses(&mut self) {
-        let Some(object) = self.optional("UserLicense") else { return };
-        let Some(id) = self.table(object).since(i64::MIN).next().map(|row| row.id) else { return };
+        let Some(object) = self.optional("UserLicense") else {
+            return;
+        };
+        let Some(id) = self.table(object).since(i64::MIN).next().map(|row| row.id) else {
+            return;
+        };
         let (total, used) = (self.licenses, self.active_users());
         self.recompute(object, id, |draft| {
             draft.set("TotalLicenses", Some(Value::Number(total.into())));
@@ -162,7 +222,11 @@ impl Org {
 
     /// The user who logs in with this client id and secret.
     pub(crate) fn client(&self, client_id: &str, secret: &str) -> Option<RecordId> {
-        let user = self.options.users.iter().find(|user| user.client_id.as_deref() == Some(client_id))?;
+        let user = self
+            .options
+            .users
+            .iter()
+            .find(|user| user.client_id.as_deref() == Some(client_id))?;
         if user.client_secret.as_deref() != Some(secret) {
             return None;
         }
@@ -171,7 +235,9 @@ impl Org {
 
     /// The users of the options with their ids, for the record browser's choice.
     pub(crate) fn people(&self) -> Vec<(RecordId, String)> {
-        let Some(object) = self.optional("User") else { return Vec::new() };
+        let Some(object) = self.optional("User") else {
+            return Vec::new();
+        };
         let mut people: Vec<(RecordId, String)> = self
             .table(object)
             .since(i64::MIN)
@@ -181,11 +247,14 @@ impl Org {
         people.sort();
         people
     }
-
 }
 
 fn text(text: &str) -> Option<Value> {
-    if text.is_empty() { None } else { Some(Value::text(text)) }
+    if text.is_empty() {
+        None
+    } else {
+        Some(Value::text(text))
+    }
 }
 
 fn flag(name: &str) -> (&str, Option<Value>) {

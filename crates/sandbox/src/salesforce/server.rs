@@ -109,7 +109,10 @@ pub async fn serve(options: Options, listener: std::net::TcpListener) -> Result<
             tracing::debug!(%error, "TCP_NODELAY could not be set");
         }
     });
-    let shared = Arc::new(Shared { org: Mutex::new(org), url: format!("http://{address}") });
+    let shared = Arc::new(Shared {
+        org: Mutex::new(org),
+        url: format!("http://{address}"),
+    });
     let router = Router::new().fallback(handle).with_state(shared);
     let (stop, stopped) = oneshot::channel::<()>();
     let task = tokio::spawn(async move {
@@ -120,7 +123,11 @@ pub async fn serve(options: Options, listener: std::net::TcpListener) -> Result<
             tracing::error!(%error, "the local org stopped");
         }
     });
-    Ok(Server { address, stop: Some(stop), task })
+    Ok(Server {
+        address,
+        stop: Some(stop),
+        task,
+    })
 }
 
 async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response<Body> {
@@ -131,14 +138,24 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
         return respond(Fault::new(Code::UriTooLong, "the address is longer than 16,384 bytes").into());
     }
     if !names_loopback(&head.headers) {
-        return respond(Fault::new(Code::InsufficientAccess, "the local org answers to loopback names only").into());
+        return respond(
+            Fault::new(
+                Code::InsufficientAccess,
+                "the local org answers to loopback names only",
+            )
+            .into(),
+        );
     }
     let body = tokio::time::timeout(DEADLINE, axum::body::to_bytes(body, MAX_BODY)).await;
     let Ok(body) = body else { return respond(late()) };
     let Ok(body) = body else {
         return respond(Fault::new(Code::JsonParser, "the body was cut off or is larger than 50 MB").into());
     };
-    let mut call = Call { method: head.method.as_str().to_owned(), body: body.to_vec(), ..Call::default() };
+    let mut call = Call {
+        method: head.method.as_str().to_owned(),
+        body: body.to_vec(),
+        ..Call::default()
+    };
     call.locate(address);
     call.headers = headers(&head.headers);
     if let Some(method) = call.parameter("_HttpMethod").filter(|_| call.method == "POST") {
@@ -149,7 +166,9 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
         return respond(late());
     }
     match call.path.first().map(String::as_str) {
-        Some("services") if call.path.get(1).is_some_and(|part| part == "data") => respond(api::data(&mut org, &call)),
+        Some("services") if call.path.get(1).is_some_and(|part| part == "data") => {
+            respond(api::data(&mut org, &call))
+        }
         Some("services" | "id") => respond(api::oauth(&mut org, &shared.url, &call)),
         Some("_local") => respond(admin::answer(&mut org, &call)),
         _ => browser::answer(&mut org, &call),
@@ -157,18 +176,26 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
 }
 
 fn late() -> Reply {
-    Fault::new(Code::ServerUnavailable, "the request could not be begun within 5 seconds; nothing was done").into()
+    Fault::new(
+        Code::ServerUnavailable,
+        "the request could not be begun within 5 seconds; nothing was done",
+    )
+    .into()
 }
 
 /// A page of another site may not reach the org under a name that points here.
 fn names_loopback(headers: &HeaderMap) -> bool {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
+    let host = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok())
+        .unwrap_or("localhost");
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,
     };
     let name = name.trim_start_matches('[').trim_end_matches(']');
-    name.eq_ignore_ascii_case("localhost") || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    name.eq_ignore_ascii_case("localhost")
+        || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 fn headers(headers: &HeaderMap) -> Vec<(String, String)> {
@@ -184,7 +211,9 @@ fn respond(reply: Reply) -> Response<Body> {
         response = response.header(name, value);
     }
     let built = match reply.body {
-        Some(json) => response.header(header::CONTENT_TYPE, "application/json;charset=UTF-8").body(Body::from(json.to_string())),
+        Some(json) => response
+            .header(header::CONTENT_TYPE, "application/json;charset=UTF-8")
+            .body(Body::from(json.to_string())),
         None => response.body(Body::empty()),
     };
     built.unwrap_or_else(|_| {

@@ -26,7 +26,12 @@ impl Sessions {
     /// `lifetime` in seconds.
     pub(crate) fn new(seed: u64, lifetime: i64) -> Sessions {
         let secret = Sha256::digest([&b"local org "[..], &seed.to_be_bytes()].concat()).into();
-        Sessions { secret, given: 0, lifetime, tokens: HashMap::new() }
+        Sessions {
+            secret,
+            given: 0,
+            lifetime,
+            tokens: HashMap::new(),
+        }
     }
 
     /// A new token for the user.
@@ -35,13 +40,22 @@ impl Sessions {
         self.given += 1;
         let noise = Sha256::digest([&self.secret[..], &self.given.to_be_bytes()].concat());
         let token = format!("{}!{}", organization.short(), URL_SAFE_NO_PAD.encode(noise));
-        self.tokens.insert(token.clone(), Session { user, expires: now + self.lifetime });
+        self.tokens.insert(
+            token.clone(),
+            Session {
+                user,
+                expires: now + self.lifetime,
+            },
+        );
         token
     }
 
     /// The user a token speaks for, while it is valid.
     pub(crate) fn user(&self, token: &str, now: i64) -> Option<RecordId> {
-        self.tokens.get(token).filter(|session| session.expires > now).map(|session| session.user)
+        self.tokens
+            .get(token)
+            .filter(|session| session.expires > now)
+            .map(|session| session.user)
     }
 
     pub(crate) fn revoke(&mut self, token: &str) {
@@ -58,7 +72,11 @@ impl Sessions {
 pub(crate) fn signature(secret: &str, text: &str) -> String {
     let mut key = [0_u8; 64];
     let digest = Sha256::digest(secret.as_bytes());
-    let bytes = if secret.len() > key.len() { &digest[..] } else { secret.as_bytes() };
+    let bytes = if secret.len() > key.len() {
+        &digest[..]
+    } else {
+        secret.as_bytes()
+    };
     key[..bytes.len()].copy_from_slice(bytes);
     let pad = |with: u8| key.map(|byte| byte ^ with);
     let inner = Sha256::digest([&pad(0x36)[..], text.as_bytes()].concat());
@@ -84,6 +102,9 @@ mod tests {
     #[test]
     fn the_signature_is_an_hmac() {
         // Test case 2 of RFC 4231.
-        assert_eq!(signature("Jefe", "what do ya want for nothing?"), "W9zBRr9gdU5qBCQmCJV1x1oAPwidJzmDnsecOWTsOEM=");
+        assert_eq!(
+            signature("Jefe", "what do ya want for nothing?"),
+            "W9zBRr9gdU5qBCQmCJV1x1oAPwidJzmDnsecOWTsOEM="
+        );
     }
 }

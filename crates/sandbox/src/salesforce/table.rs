@@ -94,7 +94,9 @@ impl Table {
 
     /// All rows, deleted ones included, in the order of (SystemModstamp, Id) from this moment on.
     pub(crate) fn since(&self, stamp: i64) -> impl DoubleEndedIterator<Item = &Row> {
-        self.by_stamp.range((stamp, RecordId::MIN)..).filter_map(|(_, id)| self.rows.get(id))
+        self.by_stamp
+            .range((stamp, RecordId::MIN)..)
+            .filter_map(|(_, id)| self.rows.get(id))
     }
 
     /// The live record that holds this value in a unique field; `None` also where the field has no index.
@@ -139,9 +141,15 @@ impl Table {
         if row.deleted {
             return;
         }
-        self.live = if enter { self.live + 1 } else { self.live.saturating_sub(1) };
+        self.live = if enter {
+            self.live + 1
+        } else {
+            self.live.saturating_sub(1)
+        };
         for (field, sensitive, index) in &mut self.unique {
-            let Some(text) = row.values.get(*field).and_then(Value::as_text) else { continue };
+            let Some(text) = row.values.get(*field).and_then(Value::as_text) else {
+                continue;
+            };
             let key = unique_key(text, *sensitive);
             if enter {
                 index.insert(key, row.id);
@@ -153,5 +161,9 @@ impl Table {
 }
 
 fn unique_key(text: &str, sensitive: bool) -> String {
-    if sensitive { text.to_owned() } else { text.to_lowercase() }
+    if sensitive {
+        text.to_owned()
+    } else {
+        text.to_lowercase()
+    }
 }

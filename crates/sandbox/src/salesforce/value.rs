@@ -108,7 +108,11 @@ pub(crate) fn parse_moment(text: &str) -> Option<i64> {
     let at = civil.to_zoned(TimeZone::fixed(offset)).ok()?.timestamp();
     let seconds = at.as_second();
     // as_second cuts towards zero; before 1970 a fraction belongs to the second before.
-    Some(if at.subsec_nanosecond() < 0 { seconds - 1 } else { seconds })
+    Some(if at.subsec_nanosecond() < 0 {
+        seconds - 1
+    } else {
+        seconds
+    })
 }
 
 fn split_zone(text: &str) -> Option<(&str, Offset)> {
@@ -125,7 +129,10 @@ fn split_zone(text: &str) -> Option<(&str, Offset)> {
     let minutes: i64 = digits[2..].parse().ok()?;
     let size = SignedDuration::from_mins(hours * 60 + minutes);
     let signed = if zone.starts_with('-') { -size } else { size };
-    Some((clock, Offset::from_seconds(i32::try_from(signed.as_secs()).ok()?).ok()?))
+    Some((
+        clock,
+        Offset::from_seconds(i32::try_from(signed.as_secs()).ok()?).ok()?,
+    ))
 }
 
 /// Reads a `yyyy-mm-dd` day, and nothing more liberal.
@@ -156,10 +163,20 @@ mod tests {
     #[test]
     fn moments_are_whole_seconds_in_utc() {
         assert_eq!(moment_text(1_704_067_200), "2024-01-01T00:00:00.000+0000");
-        for text in ["2024-01-01T00:00:00Z", "2024-01-01T01:00:00.999+01:00", "2023-12-31T19:30:00.000-0430"] {
+        for text in [
+            "2024-01-01T00:00:00Z",
+            "2024-01-01T01:00:00.999+01:00",
+            "2023-12-31T19:30:00.000-0430",
+        ] {
             assert_eq!(parse_moment(text), Some(1_704_067_200), "{text}");
         }
-        for text in ["2024-01-01", "2024-01-01T00:00:00", "yesterday", "2024-13-01T00:00:00Z", "2024-01-01T00:00:00+1"] {
+        for text in [
+            "2024-01-01",
+            "2024-01-01T00:00:00",
+            "yesterday",
+            "2024-13-01T00:00:00Z",
+            "2024-01-01T00:00:00+1",
+        ] {
             assert_eq!(parse_moment(text), None, "{text}");
         }
     }
@@ -167,7 +184,13 @@ mod tests {
     #[test]
     fn days_have_one_form() {
         assert!(parse_date("2024-02-29").is_some());
-        for text in ["2023-02-29", "2024-2-9", "20240229", "2024-02-29T00:00:00Z", "29.02.2024"] {
+        for text in [
+            "2023-02-29",
+            "2024-2-9",
+            "20240229",
+            "2024-02-29T00:00:00Z",
+            "29.02.2024",
+        ] {
             assert_eq!(parse_date(text), None, "{text}");
         }
     }
@@ -175,9 +198,27 @@ mod tests {
     #[test]
     fn numbers_keep_every_digit() {
         let number = parse_number("9007199254740993.01").unwrap();
-        assert_eq!(Value::Number(number).to_json(false).to_string(), "9007199254740993.01");
-        assert_eq!(Value::Number(parse_number("12.50").unwrap()).to_json(false).to_string(), "12.5");
-        assert_eq!(Value::Number(parse_number("1e3").unwrap()).to_json(false).to_string(), "1000.0");
-        assert_eq!(Value::Number(parse_number("7").unwrap()).to_json(true).to_string(), "7");
+        assert_eq!(
+            Value::Number(number).to_json(false).to_string(),
+            "9007199254740993.01"
+        );
+        assert_eq!(
+            Value::Number(parse_number("12.50").unwrap())
+                .to_json(false)
+                .to_string(),
+            "12.5"
+        );
+        assert_eq!(
+            Value::Number(parse_number("1e3").unwrap())
+                .to_json(false)
+                .to_string(),
+            "1000.0"
+        );
+        assert_eq!(
+            Value::Number(parse_number("7").unwrap())
+                .to_json(true)
+                .to_string(),
+            "7"
+        );
     }
 }

@@ -1,3 +1,4 @@
 //! The local systems over real HTTP.
 
 mod customerp;
+mod salesforce;

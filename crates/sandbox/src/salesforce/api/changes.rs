@@ -18,8 +18,12 @@ const DELETED_DAYS: i64 = 15;
 /// `/updated?start=&end=`.
 pub(super) fn updated(org: &Org, caller: &Caller, call: &Call, object: ObjectIndex) -> Outcome<Reply> {
     let (from, to) = span(org, call, object, UPDATED_DAYS)?;
-    let ids = rows(org, caller, object, from, to).filter(|row| !row.deleted).map(|row| Json::String(row.id.to_string()));
-    Ok(Reply::ok(json!({ "ids": ids.collect::<Vec<Json>>(), "latestDateCovered": covered(org, to) })))
+    let ids = rows(org, caller, object, from, to)
+        .filter(|row| !row.deleted)
+        .map(|row| Json::String(row.id.to_string()));
+    Ok(Reply::ok(
+        json!({ "ids": ids.collect::<Vec<Json>>(), "latestDateCovered": covered(org, to) }),
+    ))
 }
 
 /// `/deleted?start=&end=`.
@@ -40,27 +44,44 @@ fn covered(org: &Org, to: i64) -> String {
     moment_text(to.min(org.now()))
 }
 
-fn rows<'o>(org: &'o Org, caller: &Caller, object: ObjectIndex, from: i64, to: i64) -> impl Iterator<Item = &'o Row> {
+fn rows<'o>(
+    org: &'o Org,
+    caller: &Caller,
+    object: ObjectIndex,
+    from: i64,
+    to: i64,
+) -> impl Iterator<Item = &'o Row> {
     let kind = org.schema.object(object);
     let actor = caller.actor;
-    org.table(object).since(from).take_while(move |row| row.stamp <= to).filter(move |row| org.sees(actor, kind, row))
+    org.table(object)
+        .since(from)
+        .take_while(move |row| row.stamp <= to)
+        .filter(move |row| org.sees(actor, kind, row))
 }
 
 /// The asked span; seconds are ignored.
 fn span(org: &Org, call: &Call, object: ObjectIndex, days: i64) -> Outcome<(i64, i64)> {
     let kind = org.schema.object(object);
     if !kind.replicateable {
-        return Err(Fault::new(Code::InvalidTypeForOperation, format!("entity type {} is not replicateable", kind.name)));
+        return Err(Fault::new(
+            Code::InvalidTypeForOperation,
+            format!("entity type {} is not replicateable", kind.name),
+        ));
     }
     let moment = |name: &str| -> Outcome<i64> {
-        let text = call.parameter(name).ok_or_else(|| refuse(format!("the parameter {name} is missing")))?;
+        let text = call
+            .parameter(name)
+            .ok_or_else(|| refuse(format!("the parameter {name} is missing")))?;
         // A plus that was not escaped arrives as a space.
-        let at = parse_moment(&text.replace(' ', "+")).ok_or_else(|| refuse(format!("{name} is not a datetime: {text}")))?;
+        let at = parse_moment(&text.replace(' ', "+"))
+            .ok_or_else(|| refuse(format!("{name} is not a datetime: {text}")))?;
         Ok(at - at.rem_euclid(60))
     };
     let (from, to) = (moment("start")?, moment("end")?);
     if to <= from {
-        return Err(refuse("endDate must be at least one minute greater than startDate".to_owned()));
+        return Err(refuse(
+            "endDate must be at least one minute greater than startDate".to_owned(),
+        ));
     }
     if from < org.now() - days * DAY - 60 {
         return Err(refuse(format!("startDate cannot be more than {days} days ago")));

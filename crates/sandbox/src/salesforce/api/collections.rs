@@ -43,13 +43,17 @@ fn update(org: &mut Org, caller: &Caller, (object, body): Record<'_>) -> Outcome
     let mut body = body.clone();
     let given = ["id", "Id", "ID"].iter().find_map(|name| body.remove(*name));
     let Some(given) = given else {
-        return Err(Fault::new(Code::MissingArgument, "Id not specified in an update call"));
+        return Err(Fault::new(
+            Code::MissingArgument,
+            "Id not specified in an update call",
+        ));
     };
     let id = parse_id(given.as_str().unwrap_or_default())?;
     if org.schema.by_prefix(id.prefix()) != Some(object) {
         return Err(Fault::new(Code::MalformedId, format!("malformed id {id}")));
     }
-    org.update(caller.actor, object, id, &body, None).map_err(in_collection)?;
+    org.update(caller.actor, object, id, &body, None)
+        .map_err(in_collection)?;
     Ok(success(id))
 }
 
@@ -73,7 +77,9 @@ fn write(org: &mut Org, caller: &Caller, call: &Call, work: Work<'_>) -> Outcome
     let all_or_none = all_or_none(body.get("allOrNone"))?;
     let each = records.iter().zip(objects).map(|(record, object)| {
         move |org: &mut Org| {
-            let object = object.and_then(|name| org.schema.find(name)).ok_or_else(|| unknown_type(object))?;
+            let object = object
+                .and_then(|name| org.schema.find(name))
+                .ok_or_else(|| unknown_type(object))?;
             work(org, caller, (object, record))
         }
     });
@@ -82,7 +88,10 @@ fn write(org: &mut Org, caller: &Caller, call: &Call, work: Work<'_>) -> Outcome
 
 fn unknown_type(name: Option<&str>) -> Fault {
     match name {
-        Some(name) => Fault::new(Code::InvalidType, format!("sObject type '{name}' is not supported.")),
+        Some(name) => Fault::new(
+            Code::InvalidType,
+            format!("sObject type '{name}' is not supported."),
+        ),
         None => Fault::new(Code::InvalidType, "attributes.type is not specified"),
     }
 }
@@ -93,11 +102,15 @@ fn type_of(record: &Map<String, Json>) -> Option<&str> {
 
 fn records_of(body: &Map<String, Json>) -> Outcome<Vec<&Map<String, Json>>> {
     let given = body.get("records").and_then(Json::as_array);
-    let records = given.ok_or_else(|| Fault::new(Code::MissingArgument, "the body has no list called records"))?;
+    let records =
+        given.ok_or_else(|| Fault::new(Code::MissingArgument, "the body has no list called records"))?;
     check_count(records.len(), MAX_RECORDS)?;
     let as_object = |record| match record {
         &Json::Object(ref members) => Ok(members),
-        _ => Err(Fault::new(Code::JsonParser, "each of records has to be an object")),
+        _ => Err(Fault::new(
+            Code::JsonParser,
+            "each of records has to be an object",
+        )),
     };
     records.iter().map(as_object).collect()
 }
@@ -165,7 +178,12 @@ fn rolled_back() -> Fault {
 }
 
 fn delete(org: &mut Org, caller: &Caller, call: &Call) -> Outcome<Reply> {
-    let ids: Vec<&str> = call.parameter("ids").unwrap_or_default().split(',').filter(|id| !id.is_empty()).collect();
+    let ids: Vec<&str> = call
+        .parameter("ids")
+        .unwrap_or_default()
+        .split(',')
+        .filter(|id| !id.is_empty())
+        .collect();
     if ids.is_empty() {
         return Err(Fault::new(Code::MissingArgument, "the parameter ids is missing"));
     }
@@ -174,8 +192,12 @@ fn delete(org: &mut Org, caller: &Caller, call: &Call) -> Outcome<Reply> {
     let each = ids.into_iter().map(|text| {
         move |org: &mut Org| {
             let id = parse_id(text)?;
-            let object = org.schema.by_prefix(id.prefix()).ok_or_else(|| in_collection(Fault::not_found()))?;
-            org.delete(caller.actor, object, id, None).map_err(in_collection)?;
+            let object = org
+                .schema
+                .by_prefix(id.prefix())
+                .ok_or_else(|| in_collection(Fault::not_found()))?;
+            org.delete(caller.actor, object, id, None)
+                .map_err(in_collection)?;
             Ok(success(id))
         }
     });
@@ -189,16 +211,20 @@ fn upsert_all(org: &mut Org, caller: &Caller, call: &Call, object: &str, field: 
     let all_or_none = all_or_none(body.get("allOrNone"))?;
     let each = records.into_iter().map(|record| {
         move |org: &mut Org| {
-            let key = record.iter().find(|(name, _)| name.eq_ignore_ascii_case(field)).and_then(|(_, key)| key.as_str());
+            let key = record
+                .iter()
+                .find(|(name, _)| name.eq_ignore_ascii_case(field))
+                .and_then(|(_, key)| key.as_str());
             let key = key.filter(|key| !key.is_empty()).ok_or_else(|| {
                 Fault::of_field(Code::MissingArgument, field, format!("{field} not specified"))
             })?;
             match upsert(org, caller, object, field, key, record)? {
                 Upserted::Created(id) => Ok(upsert_result(id, true)),
                 Upserted::Updated(id) => Ok(upsert_result(id, false)),
-                Upserted::Several(_) => {
-                    Err(Fault::new(Code::DuplicateValue, format!("{field}: more than one record found for {key}")))
-                }
+                Upserted::Several(_) => Err(Fault::new(
+                    Code::DuplicateValue,
+                    format!("{field}: more than one record found for {key}"),
+                )),
             }
         }
     });
@@ -211,9 +237,16 @@ fn read(org: &Org, caller: &Caller, call: &Call, object: &str) -> Outcome<Reply>
         let body = call.object()?;
         (list_of(&body, "ids")?, list_of(&body, "fields")?)
     } else {
-        let list = |name: &str| call.parameter(name).map(|text| text.split(',').map(str::to_owned).collect());
-        let missing = |name: &str| Fault::new(Code::MissingArgument, format!("the parameter {name} is missing"));
-        (list("ids").ok_or_else(|| missing("ids"))?, list("fields").ok_or_else(|| missing("fields"))?)
+        let list = |name: &str| {
+            call.parameter(name)
+                .map(|text| text.split(',').map(str::to_owned).collect())
+        };
+        let missing =
+            |name: &str| Fault::new(Code::MissingArgument, format!("the parameter {name} is missing"));
+        (
+            list("ids").ok_or_else(|| missing("ids"))?,
+            list("fields").ok_or_else(|| missing("fields"))?,
+        )
     };
     check_count(ids.len(), MAX_READ)?;
     let fields = fields_named(org, object, Some(&fields))?;
@@ -226,7 +259,14 @@ fn read(org: &Org, caller: &Caller, call: &Call, object: &str) -> Outcome<Reply>
 
 fn list_of(body: &Map<String, Json>, name: &str) -> Outcome<Vec<String>> {
     let texts = body.get(name).and_then(Json::as_array).and_then(|list| {
-        list.iter().map(|text| text.as_str().map(str::to_owned)).collect::<Option<Vec<String>>>()
+        list.iter()
+            .map(|text| text.as_str().map(str::to_owned))
+            .collect::<Option<Vec<String>>>()
     });
-    texts.ok_or_else(|| Fault::new(Code::MissingArgument, format!("the body has no list of texts called {name}")))
+    texts.ok_or_else(|| {
+        Fault::new(
+            Code::MissingArgument,
+            format!("the body has no list of texts called {name}"),
+        )
+    })
 }

@@ -30,7 +30,12 @@ pub(super) fn run(org: &mut Org, caller: &Caller, call: &Call) -> Outcome<Reply>
     let body = call.object()?;
     let all_or_none = body.get("allOrNone").and_then(Json::as_bool).unwrap_or(false);
     let given = body.get("compositeRequest").and_then(Json::as_array);
-    let given = given.ok_or_else(|| Fault::new(Code::MissingArgument, "the body has no list called compositeRequest"))?;
+    let given = given.ok_or_else(|| {
+        Fault::new(
+            Code::MissingArgument,
+            "the body has no list called compositeRequest",
+        )
+    })?;
     let subrequests = given.iter().map(read).collect::<Outcome<Vec<Subrequest<'_>>>>()?;
     check_limits(&subrequests)?;
     let mark = org.mark();
@@ -62,7 +67,9 @@ pub(super) fn run(org: &mut Org, caller: &Caller, call: &Call) -> Outcome<Reply>
             "body": reply.body,
         })
     });
-    Ok(Reply::ok(json!({ "compositeResponse": results.collect::<Vec<Json>>() })))
+    Ok(Reply::ok(
+        json!({ "compositeResponse": results.collect::<Vec<Json>>() }),
+    ))
 }
 
 fn read(given: &Json) -> Outcome<Subrequest<'_>> {
@@ -71,9 +78,10 @@ fn read(given: &Json) -> Outcome<Subrequest<'_>> {
         given.get(name).and_then(Json::as_str).ok_or_else(missing)
     };
     let headers = given.get("httpHeaders").and_then(Json::as_object);
-    let headers = headers.into_iter().flatten().filter_map(|(name, value)| {
-        Some((name.to_ascii_lowercase(), value.as_str()?.to_owned()))
-    });
+    let headers = headers
+        .into_iter()
+        .flatten()
+        .filter_map(|(name, value)| Some((name.to_ascii_lowercase(), value.as_str()?.to_owned())));
     Ok(Subrequest {
         reference: text("referenceId")?,
         method: text("method")?,
@@ -86,22 +94,42 @@ fn read(given: &Json) -> Outcome<Subrequest<'_>> {
 fn check_limits(subrequests: &[Subrequest<'_>]) -> Outcome<()> {
     let refuse = |text: String| Err(Fault::new(Code::LimitExceeded, text));
     if subrequests.len() > MAX_SUBREQUESTS {
-        return refuse(format!("Limit of {MAX_SUBREQUESTS} reached for number of operations in a composite request"));
+        return refuse(format!(
+            "Limit of {MAX_SUBREQUESTS} reached for number of operations in a composite request"
+        ));
     }
-    let is_large = |one: &&Subrequest<'_>| ["/query", "/composite/sobjects"].iter().any(|part| one.url.contains(part));
+    let is_large = |one: &&Subrequest<'_>| {
+        ["/query", "/composite/sobjects"]
+            .iter()
+            .any(|part| one.url.contains(part))
+    };
     if subrequests.iter().filter(is_large).count() > MAX_LARGE {
-        return refuse(format!("Limit of {MAX_LARGE} reached for number of query and sObject Collections operations"));
+        return refuse(format!(
+            "Limit of {MAX_LARGE} reached for number of query and sObject Collections operations"
+        ));
     }
     for (place, one) in subrequests.iter().enumerate() {
-        let name_fits = one.reference.chars().all(|letter| letter.is_alphanumeric() || letter == '_');
+        let name_fits = one
+            .reference
+            .chars()
+            .all(|letter| letter.is_alphanumeric() || letter == '_');
         if one.reference.is_empty() || !name_fits {
             return Err(Fault::new(
                 Code::MissingArgument,
-                format!("referenceId must be letters, digits and underscores: {}", one.reference),
+                format!(
+                    "referenceId must be letters, digits and underscores: {}",
+                    one.reference
+                ),
             ));
         }
-        if subrequests[..place].iter().any(|other| other.reference == one.reference) {
-            return Err(Fault::new(Code::DuplicateValue, format!("Duplicate referenceId: {}", one.reference)));
+        if subrequests[..place]
+            .iter()
+            .any(|other| other.reference == one.reference)
+        {
+            return Err(Fault::new(
+                Code::DuplicateValue,
+                format!("Duplicate referenceId: {}", one.reference),
+            ));
         }
     }
     Ok(())
@@ -114,17 +142,28 @@ fn carry_out(
     known: &HashMap<&str, Json>,
 ) -> Outcome<Reply> {
     let url = fill_text(subrequest.url, known)?;
-    let mut call = Call { method: subrequest.method.to_ascii_uppercase(), ..Call::default() };
+    let mut call = Call {
+        method: subrequest.method.to_ascii_uppercase(),
+        ..Call::default()
+    };
     call.locate(&url);
     call.headers.clone_from(&subrequest.headers);
     if let Some(body) = subrequest.body {
         call.body = fill(body, known)?.to_string().into_bytes();
     }
     let parts: Vec<&str> = call.path.iter().map(String::as_str).collect();
-    let ["services", "data", version, resource @ ..] = parts.as_slice() else { return Err(Fault::not_found()) };
-    let caller = Caller { base: base_of(version)?, ..caller.clone() };
+    let ["services", "data", version, resource @ ..] = parts.as_slice() else {
+        return Err(Fault::not_found());
+    };
+    let caller = Caller {
+        base: base_of(version)?,
+        ..caller.clone()
+    };
     if *resource == ["composite"] {
-        return Err(Fault::new(Code::NotFound, "a composite request cannot hold another"));
+        return Err(Fault::new(
+            Code::NotFound,
+            "a composite request cannot hold another",
+        ));
     }
     dispatch(org, &caller, &call, resource)
 }
@@ -147,7 +186,9 @@ fn fill(body: &Json, known: &HashMap<&str, Json>) -> Outcome<Json> {
         Json::String(text) => Json::String(fill_text(text, known)?),
         Json::Array(list) => Json::Array(list.iter().map(|one| fill(one, known)).collect::<Outcome<_>>()?),
         Json::Object(members) => {
-            let filled = members.iter().map(|(name, one)| Ok((name.clone(), fill(one, known)?)));
+            let filled = members
+                .iter()
+                .map(|(name, one)| Ok((name.clone(), fill(one, known)?)));
             Json::Object(filled.collect::<Outcome<_>>()?)
         }
         other => other.clone(),
@@ -158,7 +199,9 @@ fn fill_text(text: &str, known: &HashMap<&str, Json>) -> Outcome<String> {
     let mut filled = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("@{") {
-        let Some((path, remainder)) = after.split_once('}') else { break };
+        let Some((path, remainder)) = after.split_once('}') else {
+            break;
+        };
         filled.push_str(before);
         filled.push_str(&look_up(path, known)?);
         rest = remainder;

@@ -15,29 +15,43 @@ pub(crate) fn oauth(org: &mut Org, url: &str, call: &Call) -> Reply {
     let parts: Vec<&str> = call.path.iter().map(String::as_str).collect();
     match (call.method.as_str(), parts.as_slice()) {
         ("POST", ["services", "oauth2", "token"]) => token(org, url, call),
-        ("POST" | "GET", ["services", "oauth2", "userinfo"]) | ("GET", ["id", _, _]) => user_info(org, url, call),
+        ("POST" | "GET", ["services", "oauth2", "userinfo"]) | ("GET", ["id", _, _]) => {
+            user_info(org, url, call)
+        }
         ("POST", ["services", "oauth2", "revoke"]) => {
             if let Some(token) = form(call).iter().find(|(name, _)| name == "token") {
                 org.sessions.revoke(&token.1);
             }
             Reply::empty(200)
         }
-        (method, ["services", "oauth2", "token" | "revoke"]) => Fault::method_not_allowed(method, "POST").into(),
+        (method, ["services", "oauth2", "token" | "revoke"]) => {
+            Fault::method_not_allowed(method, "POST").into()
+        }
         _ => Fault::not_found().into(),
     }
 }
 
 fn form(call: &Call) -> Vec<(String, String)> {
-    url::form_urlencoded::parse(&call.body).into_owned().chain(call.parameters.iter().cloned()).collect()
+    url::form_urlencoded::parse(&call.body)
+        .into_owned()
+        .chain(call.parameters.iter().cloned())
+        .collect()
 }
 
 fn refuse(error: &str, description: &str) -> Reply {
-    Reply { status: 400, ..Reply::ok(json!({ "error": error, "error_description": description })) }
+    Reply {
+        status: 400,
+        ..Reply::ok(json!({ "error": error, "error_description": description }))
+    }
 }
 
 fn token(org: &mut Org, url: &str, call: &Call) -> Reply {
     let form = form(call);
-    let field = |name: &str| form.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+    let field = |name: &str| {
+        form.iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.clone())
+    };
     match field("grant_type").as_deref() {
         Some("client_credentials") => {}
         Some(_) => return refuse("unsupported_grant_type", "grant type not supported"),
@@ -45,9 +59,16 @@ fn token(org: &mut Org, url: &str, call: &Call) -> Reply {
     }
     let basic = call.header("authorization").and_then(basic);
     let (id, secret) = basic.unwrap_or_else(|| {
-        (field("client_id").unwrap_or_default(), field("client_secret").unwrap_or_default())
+        (
+            field("client_id").unwrap_or_default(),
+            field("client_secret").unwrap_or_default(),
+        )
     });
-    let known = org.options.users.iter().any(|user| user.client_id.as_deref() == Some(id.as_str()));
+    let known = org
+        .options
+        .users
+        .iter()
+        .any(|user| user.client_id.as_deref() == Some(id.as_str()));
     if !known {
         return refuse("invalid_client_id", "client identifier invalid");
     }
@@ -77,7 +98,8 @@ fn token(org: &mut Org, url: &str, call: &Call) -> Reply {
 fn basic(header: &str) -> Option<(String, String)> {
     let text = STANDARD.decode(header.strip_prefix("Basic ")?.trim()).ok()?;
     let text = String::from_utf8(text).ok()?;
-    text.split_once(':').map(|(id, secret)| (id.to_owned(), secret.to_owned()))
+    text.split_once(':')
+        .map(|(id, secret)| (id.to_owned(), secret.to_owned()))
 }
 
 fn identity(url: &str, organization: RecordId, user: RecordId) -> String {
@@ -85,9 +107,15 @@ fn identity(url: &str, organization: RecordId, user: RecordId) -> String {
 }
 
 fn user_info(org: &Org, url: &str, call: &Call) -> Reply {
-    let token = call.header("authorization").and_then(|header| header.split_once(' ')).map(|(_, token)| token.trim());
+    let token = call
+        .header("authorization")
+        .and_then(|header| header.split_once(' '))
+        .map(|(_, token)| token.trim());
     let Some(user) = token.and_then(|token| org.sessions.user(token, org.now())) else {
-        return Reply { status: 403, ..Fault::new(Code::InvalidSession, "Bad_OAuth_Token").into() };
+        return Reply {
+            status: 403,
+            ..Fault::new(Code::InvalidSession, "Bad_OAuth_Token").into()
+        };
     };
     let text = |field: &str| org.text_of(user, field).map_or(Json::Null, Json::String);
     let organization = org.organization();

@@ -35,25 +35,40 @@ pub(crate) struct Call {
 
 impl Call {
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
-        self.parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.parameters
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// Splits an address of the form `/path?parameters`.
     pub(crate) fn locate(&mut self, address: &str) {
         let (path, parameters) = address.split_once('?').unwrap_or((address, ""));
-        self.path = path.split('/').filter(|part| !part.is_empty()).map(percent_decode).collect();
-        self.parameters = url::form_urlencoded::parse(parameters.as_bytes()).into_owned().collect();
+        self.path = path
+            .split('/')
+            .filter(|part| !part.is_empty())
+            .map(percent_decode)
+            .collect();
+        self.parameters = url::form_urlencoded::parse(parameters.as_bytes())
+            .into_owned()
+            .collect();
     }
 
     /// The body as a JSON object.
     pub(crate) fn object(&self) -> Outcome<Map<String, Json>> {
         let media = self.header("content-type").unwrap_or("application/json");
         if !media.to_ascii_lowercase().contains("json") {
-            return Err(Fault::new(Code::UnsupportedMediaType, format!("Content-Type header specified in HTTP request is not supported: {media}")));
+            return Err(Fault::new(
+                Code::UnsupportedMediaType,
+                format!("Content-Type header specified in HTTP request is not supported: {media}"),
+            ));
         }
         serde_json::from_slice(&self.body).map_err(|error| Fault::new(Code::JsonParser, error.to_string()))
     }
@@ -62,10 +77,12 @@ impl Call {
 fn percent_decode(part: &str) -> String {
     // A plus is a plus in a path; only parameters read it as a space.
     let kept = part.replace('+', "%2B");
-    url::form_urlencoded::parse(kept.as_bytes()).next().map_or_else(String::new, |(name, _)| match name {
-        Cow::Borrowed(text) => text.to_owned(),
-        Cow::Owned(text) => text,
-    })
+    url::form_urlencoded::parse(kept.as_bytes())
+        .next()
+        .map_or_else(String::new, |(name, _)| match name {
+            Cow::Borrowed(text) => text.to_owned(),
+            Cow::Owned(text) => text,
+        })
 }
 
 /// What a call is answered with.
@@ -78,15 +95,26 @@ pub(crate) struct Reply {
 
 impl Reply {
     pub(crate) fn ok(body: Json) -> Reply {
-        Reply { status: 200, headers: Vec::new(), body: Some(body) }
+        Reply {
+            status: 200,
+            headers: Vec::new(),
+            body: Some(body),
+        }
     }
 
     pub(crate) fn created(body: Json) -> Reply {
-        Reply { status: 201, ..Reply::ok(body) }
+        Reply {
+            status: 201,
+            ..Reply::ok(body)
+        }
     }
 
     pub(crate) fn empty(status: u16) -> Reply {
-        Reply { status, headers: Vec::new(), body: None }
+        Reply {
+            status,
+            headers: Vec::new(),
+            body: None,
+        }
     }
 
     pub(crate) fn with(mut self, name: &str, value: String) -> Reply {
@@ -97,7 +125,10 @@ impl Reply {
 
 impl From<Fault> for Reply {
     fn from(fault: Fault) -> Reply {
-        Reply { status: fault.code.status(), ..Reply::ok(json!([fault.rest()])) }
+        Reply {
+            status: fault.code.status(),
+            ..Reply::ok(json!([fault.rest()]))
+        }
     }
 }
 
@@ -124,15 +155,21 @@ fn answer(org: &mut Org, call: &Call) -> Outcome<Reply> {
     let base = base_of(version)?;
     let token = call.header("authorization").and_then(|header| {
         let (scheme, token) = header.split_once(' ')?;
-        (scheme.eq_ignore_ascii_case("Bearer") || scheme.eq_ignore_ascii_case("OAuth")).then_some(token.trim())
+        (scheme.eq_ignore_ascii_case("Bearer") || scheme.eq_ignore_ascii_case("OAuth"))
+            .then_some(token.trim())
     });
-    let user = token.and_then(|token| org.sessions.user(token, org.now())).filter(|user| org.is_active(*user));
+    let user = token
+        .and_then(|token| org.sessions.user(token, org.now()))
+        .filter(|user| org.is_active(*user));
     let Some(user) = user else {
         return Err(Fault::new(Code::InvalidSession, "Session expired or invalid"));
     };
     let (kind, object) = kind_of(&call.method, resource);
     org.calls.count(kind, object)?;
-    let caller = Caller { actor: org.actor(user, Origin::Api), base };
+    let caller = Caller {
+        actor: org.actor(user, Origin::Api),
+        base,
+    };
     if resource == ["composite"] {
         return composite::run(org, &caller, call);
     }
@@ -140,7 +177,10 @@ fn answer(org: &mut Org, call: &Call) -> Outcome<Reply> {
 }
 
 fn base_of(version: &str) -> Outcome<String> {
-    let number = version.strip_prefix('v').and_then(|text| text.strip_suffix(".0")).and_then(|text| text.parse().ok());
+    let number = version
+        .strip_prefix('v')
+        .and_then(|text| text.strip_suffix(".0"))
+        .and_then(|text| text.parse().ok());
     match number.filter(|number| VERSIONS.contains(number)) {
         Some(number) => Ok(format!("/services/data/v{number}.0")),
         None => Err(Fault::not_found()),
@@ -152,7 +192,9 @@ fn dispatch(org: &mut Org, caller: &Caller, call: &Call, resource: &[&str]) -> O
     match resource {
         [] => only(call, "GET", || Ok(Reply::ok(resources::list(&caller.base)))),
         ["limits"] => only(call, "GET", || Ok(Reply::ok(org.calls.limits()))),
-        ["sobjects"] => only(call, "GET", || Ok(Reply::ok(resources::global(org, &caller.base)))),
+        ["sobjects"] => only(call, "GET", || {
+            Ok(Reply::ok(resources::global(org, &caller.base)))
+        }),
         ["recent"] => only(call, "GET", || Ok(Reply::ok(json!([])))),
         ["query" | "queryAll", rest @ ..] => query::query(org, caller, call, resource[0] == "queryAll", rest),
         ["composite", "sobjects", rest @ ..] => collections::run(org, caller, call, rest),
@@ -160,19 +202,44 @@ fn dispatch(org: &mut Org, caller: &Caller, call: &Call, resource: &[&str]) -> O
             let object = org.object_named(object)?;
             sobject(org, caller, call, object, rest)
         }
-        ["jobs" | "tooling" | "search" | "parameterizedSearch" | "analytics" | "actions" | "process" | "chatter" | "metadata" | "wave" | "ui-api" | "graphql", ..]
+        [
+            "jobs"
+            | "tooling"
+            | "search"
+            | "parameterizedSearch"
+            | "analytics"
+            | "actions"
+            | "process"
+            | "chatter"
+            | "metadata"
+            | "wave"
+            | "ui-api"
+            | "graphql",
+            ..,
+        ]
         | ["composite", ..] => Err(Fault::new(
             Code::NotImplemented,
-            format!("the local org does not answer /{}: see docs/local-org.md for what it does", resource.join("/")),
+            format!(
+                "the local org does not answer /{}: see docs/local-org.md for what it does",
+                resource.join("/")
+            ),
         )),
         _ => Err(Fault::not_found()),
     }
 }
 
-fn sobject(org: &mut Org, caller: &Caller, call: &Call, object: ObjectIndex, rest: &[&str]) -> Outcome<Reply> {
+fn sobject(
+    org: &mut Org,
+    caller: &Caller,
+    call: &Call,
+    object: ObjectIndex,
+    rest: &[&str],
+) -> Outcome<Reply> {
     match rest {
         [] => rows::collection(org, caller, call, object),
-        ["describe"] => only(call, "GET", || Ok(Reply::ok(resources::describe(org, object, &caller.base)))),
+        ["describe"] => only(call, "GET", || {
+            Ok(Reply::ok(resources::describe(org, object, &caller.base)))
+        }),
         ["updated"] => only(call, "GET", || changes::updated(org, caller, call, object)),
         ["deleted"] => only(call, "GET", || changes::deleted(org, caller, call, object)),
         [id] => rows::row(org, caller, call, object, id),

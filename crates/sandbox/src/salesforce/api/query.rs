@@ -32,10 +32,17 @@ pub(super) fn query(org: &mut Org, caller: &Caller, call: &Call, all: bool, rest
     }
     let rows = org.select(caller.actor, &query, all);
     if query.selection == Selection::Count {
-        return Ok(Reply::ok(json!({ "totalSize": rows.len(), "done": true, "records": [] })));
+        return Ok(Reply::ok(
+            json!({ "totalSize": rows.len(), "done": true, "records": [] }),
+        ));
     }
     let page = page_size(call.header("sforce-query-options"), query.long_texts);
-    let cursor = Cursor { user: caller.actor.user, query, rows: rows.into(), page };
+    let cursor = Cursor {
+        user: caller.actor.user,
+        query,
+        rows: rows.into(),
+        page,
+    };
     let name = if cursor.rows.len() > page {
         let now = org.now();
         org.cursors.keep(cursor.clone(), now)
@@ -63,12 +70,23 @@ fn more(org: &Org, caller: &Caller, resource: &str, locator: &str) -> Outcome<Re
     if offset >= cursor.rows.len() {
         return Err(invalid());
     }
-    Ok(Reply::ok(render_page(org, caller, resource, &cursor, name, offset)))
+    Ok(Reply::ok(render_page(
+        org, caller, resource, &cursor, name, offset,
+    )))
 }
 
-fn render_page(org: &Org, caller: &Caller, resource: &str, cursor: &Cursor, name: &str, offset: usize) -> Json {
+fn render_page(
+    org: &Org,
+    caller: &Caller,
+    resource: &str,
+    cursor: &Cursor,
+    name: &str,
+    offset: usize,
+) -> Json {
     let end = cursor.rows.len().min(offset + cursor.page);
-    let records = cursor.rows[offset..end].iter().filter_map(|id| org.render(&caller.base, &cursor.query, *id));
+    let records = cursor.rows[offset..end]
+        .iter()
+        .filter_map(|id| org.render(&caller.base, &cursor.query, *id));
     let mut page = json!({
         "totalSize": cursor.rows.len(),
         "done": end == cursor.rows.len(),

@@ -45,7 +45,11 @@ pub(super) fn list(base: &str) -> Json {
 
 /// The global describe.
 pub(super) fn global(org: &Org, base: &str) -> Json {
-    let objects = org.schema.objects.iter().map(|object| schema::describe_global_entry(object, base));
+    let objects = org
+        .schema
+        .objects
+        .iter()
+        .map(|object| schema::describe_global_entry(object, base));
     json!({ "encoding": "UTF-8", "maxBatchSize": 200, "sobjects": objects.collect::<Vec<Json>>() })
 }
 
@@ -60,7 +64,13 @@ mod tests {
 
     #[test]
     fn releases_have_their_names() {
-        for (version, name) in [(31, "Summer '14"), (60, "Spring '24"), (61, "Summer '24"), (62, "Winter '25"), (66, "Spring '26")] {
+        for (version, name) in [
+            (31, "Summer '14"),
+            (60, "Spring '24"),
+            (61, "Summer '24"),
+            (62, "Winter '25"),
+            (66, "Spring '26"),
+        ] {
             assert_eq!(release(version), name);
         }
     }

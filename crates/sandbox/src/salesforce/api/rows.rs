@@ -20,7 +20,9 @@ pub(super) fn collection(org: &mut Org, caller: &Caller, call: &Call, object: Ob
     match call.method.as_str() {
         "GET" | "HEAD" => {
             let described = schema::describe_global_entry(kind, &caller.base);
-            Ok(Reply::ok(json!({ "objectDescribe": described, "recentItems": [] })))
+            Ok(Reply::ok(
+                json!({ "objectDescribe": described, "recentItems": [] }),
+            ))
         }
         "POST" if kind.createable => {
             let body = call.object()?;
@@ -30,7 +32,14 @@ pub(super) fn collection(org: &mut Org, caller: &Caller, call: &Call, object: Ob
                 format!("{}/sobjects/{}/{id}", caller.base, org.schema.object(object).name),
             ))
         }
-        method => Err(Fault::method_not_allowed(method, if kind.createable { "HEAD,GET,POST" } else { "HEAD,GET" })),
+        method => Err(Fault::method_not_allowed(
+            method,
+            if kind.createable {
+                "HEAD,GET,POST"
+            } else {
+                "HEAD,GET"
+            },
+        )),
     }
 }
 
@@ -40,15 +49,24 @@ pub(super) fn success(id: RecordId) -> Json {
 }
 
 /// `/sobjects/{Object}/{id}`.
-pub(super) fn row(org: &mut Org, caller: &Caller, call: &Call, object: ObjectIndex, id: &str) -> Outcome<Reply> {
+pub(super) fn row(
+    org: &mut Org,
+    caller: &Caller,
+    call: &Call,
+    object: ObjectIndex,
+    id: &str,
+) -> Outcome<Reply> {
     check_method(org, call, object)?;
     let prefix = &org.schema.object(object).prefix;
-    let id = RecordId::parse(id).ok().filter(|id| id.prefix() == prefix).ok_or_else(|| {
-        Fault::new(
-            Code::NotFound,
-            format!("Provided external ID field does not exist or is not accessible: {id}"),
-        )
-    })?;
+    let id = RecordId::parse(id)
+        .ok()
+        .filter(|id| id.prefix() == prefix)
+        .ok_or_else(|| {
+            Fault::new(
+                Code::NotFound,
+                format!("Provided external ID field does not exist or is not accessible: {id}"),
+            )
+        })?;
     one(org, caller, call, object, id)
 }
 
@@ -65,9 +83,7 @@ pub(super) fn by_key(
     let found = matches(org, object, field, value)?;
     match (found.as_slice(), call.method.as_str()) {
         (_, "PATCH") => match upsert(org, caller, object, field, value, &call.object()?)? {
-            Upserted::Created(id) => {
-                Ok(Reply::created(upsert_result(id, true)))
-            }
+            Upserted::Created(id) => Ok(Reply::created(upsert_result(id, true))),
             Upserted::Updated(id) => Ok(Reply::ok(upsert_result(id, false))),
             Upserted::Several(ids) => Ok(several(org, caller, object, &ids)),
         },
@@ -84,8 +100,13 @@ pub(super) fn upsert_result(id: RecordId, created: bool) -> Json {
 
 fn several(org: &Org, caller: &Caller, object: ObjectIndex, ids: &[RecordId]) -> Reply {
     let name = &org.schema.object(object).name;
-    let urls = ids.iter().map(|id| format!("{}/sobjects/{name}/{id}", caller.base));
-    Reply { status: 300, ..Reply::ok(urls.collect()) }
+    let urls = ids
+        .iter()
+        .map(|id| format!("{}/sobjects/{name}/{id}", caller.base));
+    Reply {
+        status: 300,
+        ..Reply::ok(urls.collect())
+    }
 }
 
 /// What an upsert came to.
@@ -110,7 +131,8 @@ pub(super) fn upsert(
     match found.as_slice() {
         [] => {
             body.insert(field.to_owned(), Json::String(value.to_owned()));
-            org.attempt(|org| org.create(caller.actor, object, &body)).map(Upserted::Created)
+            org.attempt(|org| org.create(caller.actor, object, &body))
+                .map(Upserted::Created)
         }
         [id] => {
             org.attempt(|org| org.update(caller.actor, object, *id, &body, None))?;
@@ -133,7 +155,12 @@ fn matches(org: &Org, object: ObjectIndex, field: &str, value: &str) -> Outcome<
     let found = kind.field(at);
     if found.source == Source::Id {
         let id = RecordId::parse(value).map_err(|_| unusable())?;
-        return Ok(org.table(object).get_live(id).map(|row| row.id).into_iter().collect());
+        return Ok(org
+            .table(object)
+            .get_live(id)
+            .map(|row| row.id)
+            .into_iter()
+            .collect());
     }
     if !found.external_id && !found.lookup {
         return Err(unusable());
@@ -141,17 +168,37 @@ fn matches(org: &Org, object: ObjectIndex, field: &str, value: &str) -> Outcome<
     if org.table(object).indexed(at) {
         return Ok(org.table(object).holder(at, value).into_iter().collect());
     }
-    let same = |row: &&Row| row.values.get(at).and_then(Value::as_text).is_some_and(|text| text.eq_ignore_ascii_case(value));
-    Ok(org.table(object).since(i64::MIN).filter(|row| !row.deleted).filter(same).map(|row| row.id).collect())
+    let same = |row: &&Row| {
+        row.values
+            .get(at)
+            .and_then(Value::as_text)
+            .is_some_and(|text| text.eq_ignore_ascii_case(value))
+    };
+    Ok(org
+        .table(object)
+        .since(i64::MIN)
+        .filter(|row| !row.deleted)
+        .filter(same)
+        .map(|row| row.id)
+        .collect())
 }
 
 fn check_method(org: &Org, call: &Call, object: ObjectIndex) -> Outcome<()> {
     let kind = org.schema.object(object);
-    let allowed = [("HEAD", true), ("GET", true), ("PATCH", kind.updateable), ("DELETE", kind.deletable)];
+    let allowed = [
+        ("HEAD", true),
+        ("GET", true),
+        ("PATCH", kind.updateable),
+        ("DELETE", kind.deletable),
+    ];
     if allowed.contains(&(call.method.as_str(), true)) {
         return Ok(());
     }
-    let names: Vec<&str> = allowed.iter().filter(|(_, open)| *open).map(|(name, _)| *name).collect();
+    let names: Vec<&str> = allowed
+        .iter()
+        .filter(|(_, open)| *open)
+        .map(|(name, _)| *name)
+        .collect();
     Err(Fault::method_not_allowed(&call.method, &names.join(",")))
 }
 
@@ -177,19 +224,34 @@ fn read(org: &Org, caller: &Caller, call: &Call, object: ObjectIndex, id: Record
     if http_date(call, "if-modified-since")?.is_some_and(|since| row.stamp <= since) {
         return Ok(Reply::empty(304));
     }
-    let names = call.parameter("fields").map(|list| list.split(',').map(str::to_owned).collect::<Vec<String>>());
+    let names = call
+        .parameter("fields")
+        .map(|list| list.split(',').map(str::to_owned).collect::<Vec<String>>());
     let fields = fields_named(org, object, names.as_deref())?;
     let reply = Reply::ok(record(org, &caller.base, object, row, &fields));
     Ok(reply.with("Last-Modified", http_date_text(row.stamp)))
 }
 
 /// The fields of these names; all of them where none are given.
-pub(super) fn fields_named(org: &Org, object: ObjectIndex, names: Option<&[String]>) -> Outcome<Vec<FieldIndex>> {
+pub(super) fn fields_named(
+    org: &Org,
+    object: ObjectIndex,
+    names: Option<&[String]>,
+) -> Outcome<Vec<FieldIndex>> {
     let kind = org.schema.object(object);
-    let Some(names) = names else { return Ok(kind.numbered().map(|(at, _)| at).collect()) };
+    let Some(names) = names else {
+        return Ok(kind.numbered().map(|(at, _)| at).collect());
+    };
     let find = |name: &String| {
         kind.find(name.trim()).ok_or_else(|| {
-            Fault::new(Code::InvalidField, format!("No such column '{}' on sobject of type {}", name.trim(), kind.name))
+            Fault::new(
+                Code::InvalidField,
+                format!(
+                    "No such column '{}' on sobject of type {}",
+                    name.trim(),
+                    kind.name
+                ),
+            )
         })
     };
     names.iter().map(find).collect()
@@ -209,11 +271,16 @@ pub(super) fn record(org: &Org, base: &str, object: ObjectIndex, row: &Row, fiel
 
 /// The second that an HTTP date names.
 fn http_date(call: &Call, header: &str) -> Outcome<Option<i64>> {
-    let Some(text) = call.header(header) else { return Ok(None) };
+    let Some(text) = call.header(header) else {
+        return Ok(None);
+    };
     // Ignoring a guard that cannot be read would write past it.
     let parsed: Result<Timestamp, jiff::Error> = rfc2822::DateTimeParser::new().parse_timestamp(text);
     parsed.map(|at| Some(at.as_second())).map_err(|_| {
-        Fault::new(Code::MissingArgument, format!("the header {header} is not an HTTP date: {text}"))
+        Fault::new(
+            Code::MissingArgument,
+            format!("the header {header} is not an HTTP date: {text}"),
+        )
     })
 }
 

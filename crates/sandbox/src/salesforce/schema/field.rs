@@ -50,12 +50,18 @@ impl Kind {
 
     /// The type called so.
     pub(crate) fn named(name: &str) -> Option<Kind> {
-        Kind::ALL.iter().find(|(known, _)| *known == name).map(|(_, kind)| *kind)
+        Kind::ALL
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, kind)| *kind)
     }
 
     /// What the type is called.
     pub(crate) fn name(self) -> &'static str {
-        Kind::ALL.iter().find(|(_, kind)| *kind == self).map_or("string", |(name, _)| name)
+        Kind::ALL
+            .iter()
+            .find(|(_, kind)| *kind == self)
+            .map_or("string", |(name, _)| name)
     }
 
     /// Whether values are numbers.
@@ -129,7 +135,10 @@ impl Source {
 
 /// One field.
 #[derive(Debug, Clone)]
-#[expect(clippy::struct_excessive_bools, reason = "a describe is a list of independent yes and no")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "a describe is a list of independent yes and no"
+)]
 pub(crate) struct Field {
     pub(crate) name: String,
     pub(crate) label: String,

@@ -49,7 +49,16 @@ fn object(text: &str, options: &Options) -> Option<Object> {
     }
     let [name, prefix, label, plural, calls] = [name, prefix, label, plural, calls].map(str::to_owned);
     let fields = lines.filter_map(|line| field(line, options)).collect();
-    Some(Object::new(&Head { name, prefix, label, plural, calls }, fields))
+    Some(Object::new(
+        &Head {
+            name,
+            prefix,
+            label,
+            plural,
+            calls,
+        },
+        fields,
+    ))
 }
 
 fn cells(line: &str) -> [&str; 8] {
@@ -103,14 +112,19 @@ fn field(line: [&str; 8], options: &Options) -> Option<Field> {
 }
 
 fn list(text: &str, separator: char) -> Vec<String> {
-    text.split(separator).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+    text.split(separator)
+        .filter(|part| !part.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 fn relationship(name: &str) -> Option<String> {
     if let Some(stem) = name.strip_suffix("__c") {
         return Some(format!("{stem}__r"));
     }
-    name.strip_suffix("Id").filter(|stem| !stem.is_empty()).map(str::to_owned)
+    name.strip_suffix("Id")
+        .filter(|stem| !stem.is_empty())
+        .map(str::to_owned)
 }
 
 /// `LastModifiedDate` reads "Last Modified Date", `OwnerId` "Owner ID", `Customerp_Id__c` "Customerp Id".
@@ -146,16 +160,30 @@ mod tests {
 
     #[test]
     fn every_line_of_every_file_is_understood() {
-        let all = Options { divisions: false, ..Options::default() };
-        let most = objects(&Options { billing: true, ..Options::default() });
+        let all = Options {
+            divisions: false,
+            ..Options::default()
+        };
+        let most = objects(&Options {
+            billing: true,
+            ..Options::default()
+        });
         for text in FILES {
             let mut lines = text.lines().filter(|line| !line.starts_with('#')).map(cells);
             let head = lines.next().unwrap();
             for line in lines {
                 let size = line[3];
                 assert!(Kind::named(line[2]).is_some(), "{}.{}", head[1], line[1]);
-                assert!(all.has(line[7]) || line[7] == "divisions", "{}.{}", head[1], line[1]);
-                assert!(size.is_empty() || size.split(',').all(|n| n.parse::<u32>().is_ok()), "{line:?}");
+                assert!(
+                    all.has(line[7]) || line[7] == "divisions",
+                    "{}.{}",
+                    head[1],
+                    line[1]
+                );
+                assert!(
+                    size.is_empty() || size.split(',').all(|n| n.parse::<u32>().is_ok()),
+                    "{line:?}"
+                );
             }
         }
         assert_eq!(most.len(), 18);

@@ -99,8 +99,16 @@ impl Schema {
     pub(crate) fn new(options: &Options) -> Schema {
         let objects = load::objects(options);
         Schema {
-            by_name: objects.iter().enumerate().map(|(at, o)| (o.name.to_ascii_lowercase(), at)).collect(),
-            by_prefix: objects.iter().enumerate().map(|(at, o)| (o.prefix.clone(), at)).collect(),
+            by_name: objects
+                .iter()
+                .enumerate()
+                .map(|(at, o)| (o.name.to_ascii_lowercase(), at))
+                .collect(),
+            by_prefix: objects
+                .iter()
+                .enumerate()
+                .map(|(at, o)| (o.prefix.clone(), at))
+                .collect(),
             objects,
         }
     }

@@ -61,7 +61,11 @@ pub(crate) struct Prepared {
 /// Binds a statement.
 pub(super) fn bind(org: &Org, query: &Query) -> Result<Prepared, SoqlError> {
     let object = bind_object(org, &query.from)?;
-    let scope = Scope { org, object, alias: query.alias.as_deref() };
+    let scope = Scope {
+        org,
+        object,
+        alias: query.alias.as_deref(),
+    };
     let selection = match &query.select {
         Select::Count => Selection::Count,
         Select::Columns(asked) => Selection::Columns(bind_columns(&scope, asked, query.limit)?),
@@ -82,12 +86,20 @@ pub(super) fn bind(org: &Org, query: &Query) -> Result<Prepared, SoqlError> {
         if scope.is_long(&path) || path.kind == Kind::Address {
             return Err(not_usable(&sort.name, "sorted"));
         }
-        Ok(SortKey { path, descending: sort.descending, nulls_last: sort.nulls_last })
+        Ok(SortKey {
+            path,
+            descending: sort.descending,
+            nulls_last: sort.nulls_last,
+        })
     });
     Ok(Prepared {
         object,
         selection,
-        filter: query.condition.as_ref().map(|condition| bind_condition(&scope, condition)).transpose()?,
+        filter: query
+            .condition
+            .as_ref()
+            .map(|condition| bind_condition(&scope, condition))
+            .transpose()?,
         order: order.collect::<Result<_, _>>()?,
         limit: query.limit,
         offset: query.offset,
@@ -115,7 +127,11 @@ fn bind_object(org: &Org, from: &Name) -> Result<ObjectIndex, SoqlError> {
     })
 }
 
-fn bind_columns(scope: &Scope<'_>, asked: &[ColumnAsked], limit: Option<usize>) -> Result<Vec<Path>, SoqlError> {
+fn bind_columns(
+    scope: &Scope<'_>,
+    asked: &[ColumnAsked],
+    limit: Option<usize>,
+) -> Result<Vec<Path>, SoqlError> {
     let mut columns = Vec::new();
     for column in asked {
         let (paths, at) = match column {
@@ -124,7 +140,10 @@ fn bind_columns(scope: &Scope<'_>, asked: &[ColumnAsked], limit: Option<usize>) 
         };
         for path in paths {
             if columns.contains(&path) {
-                return Err(SoqlError::malformed(at, format!("duplicate field selected: {}", scope.shown(&path))));
+                return Err(SoqlError::malformed(
+                    at,
+                    format!("duplicate field selected: {}", scope.shown(&path)),
+                ));
             }
             columns.push(path);
         }
@@ -132,7 +151,12 @@ fn bind_columns(scope: &Scope<'_>, asked: &[ColumnAsked], limit: Option<usize>) 
     Ok(columns)
 }
 
-fn field_set(scope: &Scope<'_>, set: FieldSet, at: usize, limit: Option<usize>) -> Result<Vec<Path>, SoqlError> {
+fn field_set(
+    scope: &Scope<'_>,
+    set: FieldSet,
+    at: usize,
+    limit: Option<usize>,
+) -> Result<Vec<Path>, SoqlError> {
     if set != FieldSet::Standard && limit.is_none_or(|limit| limit > FIELDS_LIMIT) {
         return Err(SoqlError::malformed(
             at,
@@ -144,9 +168,19 @@ fn field_set(scope: &Scope<'_>, set: FieldSet, at: usize, limit: Option<usize>) 
         FieldSet::Standard => !custom,
         FieldSet::Custom => custom,
     };
-    let fields = scope.org.schema.object(scope.object).numbered().filter(|(_, field)| wanted(field.custom()));
+    let fields = scope
+        .org
+        .schema
+        .object(scope.object)
+        .numbered()
+        .filter(|(_, field)| wanted(field.custom()));
     Ok(fields
-        .map(|(field, of)| Path { hops: Vec::new(), leaf: Leaf::Field(field), object: Some(scope.object), kind: of.kind })
+        .map(|(field, of)| Path {
+            hops: Vec::new(),
+            leaf: Leaf::Field(field),
+            object: Some(scope.object),
+            kind: of.kind,
+        })
         .collect())
 }
 
@@ -161,9 +195,14 @@ impl Scope<'_> {
     /// The field behind a name.
     pub(super) fn path(&self, name: &Name) -> Result<Path, SoqlError> {
         let parts = self.without_alias(&name.parts);
-        let Some((last, steps)) = parts.split_last() else { return Err(no_column(name, "", "")) };
+        let Some((last, steps)) = parts.split_last() else {
+            return Err(no_column(name, "", ""));
+        };
         if steps.len() > MAX_HOPS {
-            return Err(SoqlError::malformed(name.at, "a name follows at most five references"));
+            return Err(SoqlError::malformed(
+                name.at,
+                "a name follows at most five references",
+            ));
         }
         let mut hops = Vec::new();
         let mut object = Some(self.object);
@@ -179,7 +218,8 @@ impl Scope<'_> {
                     ),
                 )
             })?;
-            several = object.is_some_and(|at| self.org.schema.object(at).field(hop.field).references.len() > 1);
+            several =
+                object.is_some_and(|at| self.org.schema.object(at).field(hop.field).references.len() > 1);
             object = hop.target;
             hops.push(hop);
         }
@@ -187,12 +227,19 @@ impl Scope<'_> {
             let entity = object.map_or("Name", |at| self.org.schema.object(at).name.as_str());
             no_column(name, last, entity)
         })?;
-        Ok(Path { hops, leaf, object, kind })
+        Ok(Path {
+            hops,
+            leaf,
+            object,
+            kind,
+        })
     }
 
     fn without_alias<'p>(&self, parts: &'p [String]) -> &'p [String] {
         let object = self.org.schema.object(self.object);
-        let Some(first) = parts.first().filter(|_| parts.len() > 1) else { return parts };
+        let Some(first) = parts.first().filter(|_| parts.len() > 1) else {
+            return parts;
+        };
         let is_alias = self.alias.is_some_and(|alias| alias.eq_ignore_ascii_case(first));
         let is_object = first.eq_ignore_ascii_case(&object.name) && object.relationship(first).is_none();
         if is_alias || is_object { &parts[1..] } else { parts }
@@ -222,18 +269,24 @@ impl Scope<'_> {
         if several && name.eq_ignore_ascii_case("Type") {
             return Some((Leaf::Type, Kind::Text));
         }
-        let known = NAME_FIELDS.iter().find(|(known, _)| object.is_none() && known.eq_ignore_ascii_case(name))?;
+        let known = NAME_FIELDS
+            .iter()
+            .find(|(known, _)| object.is_none() && known.eq_ignore_ascii_case(name))?;
         Some((Leaf::Named(known.0.to_owned()), known.1))
     }
 
     pub(super) fn is_long(&self, path: &Path) -> bool {
-        let (Some(object), Leaf::Field(at)) = (path.object, &path.leaf) else { return false };
+        let (Some(object), Leaf::Field(at)) = (path.object, &path.leaf) else {
+            return false;
+        };
         self.org.schema.object(object).field(*at).long_text()
     }
 
     /// Whether the path's values are compared with their case.
     pub(super) fn is_case_sensitive(&self, path: &Path) -> bool {
-        let (Some(object), Leaf::Field(at)) = (path.object, &path.leaf) else { return false };
+        let (Some(object), Leaf::Field(at)) = (path.object, &path.leaf) else {
+            return false;
+        };
         self.org.schema.object(object).field(*at).case_sensitive()
     }
 
@@ -263,21 +316,30 @@ pub(super) fn not_usable(name: &Name, done: &str) -> SoqlError {
     SoqlError::new(
         Code::InvalidField,
         name.at,
-        format!("field '{}' can not be {done} in a query call", name.parts.join(".")),
+        format!(
+            "field '{}' can not be {done} in a query call",
+            name.parts.join(".")
+        ),
     )
 }
 
 impl Prepared {
     /// The columns as `columns=true` lists them.
     pub(crate) fn column_metadata(&self, org: &Org) -> serde_json::Value {
-        let Selection::Columns(columns) = &self.selection else { return serde_json::json!([]) };
+        let Selection::Columns(columns) = &self.selection else {
+            return serde_json::json!([]);
+        };
         let column = |path: &Path| {
             let name = match (&path.leaf, path.object) {
                 (Leaf::Field(at), Some(object)) => org.schema.object(object).field(*at).name.clone(),
                 (Leaf::Named(name), _) => name.clone(),
                 _ => "Type".to_owned(),
             };
-            let steps = path.hops.iter().map(|hop| hop.name.as_str()).chain([name.as_str()]);
+            let steps = path
+                .hops
+                .iter()
+                .map(|hop| hop.name.as_str())
+                .chain([name.as_str()]);
             serde_json::json!({
                 "aggregate": false,
                 "apexType": path.kind.name(),
@@ -300,9 +362,9 @@ impl Prepared {
     pub(crate) fn selects_id(&self, org: &Org) -> bool {
         match &self.selection {
             Selection::Count => false,
-            Selection::Columns(columns) => {
-                columns.iter().any(|path| path.is_own(crate::salesforce::schema::Source::Id, org))
-            }
+            Selection::Columns(columns) => columns
+                .iter()
+                .any(|path| path.is_own(crate::salesforce::schema::Source::Id, org)),
         }
     }
 }

@@ -50,7 +50,12 @@ enum Direction {
 }
 
 fn counted(name: &str) -> Option<(Direction, Unit)> {
-    let unit = |text: &str| UNITS.iter().find(|(known, _)| *known == text).map(|(_, unit)| *unit);
+    let unit = |text: &str| {
+        UNITS
+            .iter()
+            .find(|(known, _)| *known == text)
+            .map(|(_, unit)| *unit)
+    };
     if let Some(rest) = name.strip_prefix("LAST_N_") {
         return Some((Direction::Last, unit(rest)?));
     }
@@ -78,7 +83,10 @@ pub(super) fn period(name: &str, count: Option<i64>, today: Date) -> Option<(Dat
         (Some((Direction::Last, unit)), Some(n)) => (unit, -n, n),
         (Some((Direction::Next, unit)), Some(n)) => (unit, 1, n),
         (Some((Direction::Ago, unit)), Some(n)) => (unit, -n, 1),
-        _ => PLAIN.iter().find(|(known, ..)| *known == name).map(|(_, unit, first, length)| (*unit, *first, *length))?,
+        _ => PLAIN
+            .iter()
+            .find(|(known, ..)| *known == name)
+            .map(|(_, unit, first, length)| (*unit, *first, *length))?,
     };
     let start = step(start_of(unit, today)?, unit, first)?;
     Some((start, step(start, unit, length)?))
@@ -117,7 +125,8 @@ mod tests {
     #[test]
     fn periods_begin_and_end_where_the_calendar_says() {
         let today = date(2024, 5, 15);
-        let check = |name: &str, count, from, to| assert_eq!(period(name, count, today), Some((from, to)), "{name}");
+        let check =
+            |name: &str, count, from, to| assert_eq!(period(name, count, today), Some((from, to)), "{name}");
         check("TODAY", None, today, date(2024, 5, 16));
         check("LAST_WEEK", None, date(2024, 5, 5), date(2024, 5, 12));
         check("THIS_QUARTER", None, date(2024, 4, 1), date(2024, 7, 1));

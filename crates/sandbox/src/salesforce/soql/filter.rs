@@ -22,11 +22,30 @@ pub(crate) enum Filter {
     Or(Vec<Filter>),
     Not(Box<Filter>),
     /// Compares with one value; none is null.
-    Compare { path: Path, how: Comparison, with: Option<Value>, fold: bool },
+    Compare {
+        path: Path,
+        how: Comparison,
+        with: Option<Value>,
+        fold: bool,
+    },
     /// Compares with a period: its first value, and the first after it.
-    During { path: Path, how: Comparison, from: Value, to: Value },
-    Like { path: Path, pattern: Vec<Piece> },
-    In { path: Path, negated: bool, values: HashSet<Value>, null: bool, fold: bool },
+    During {
+        path: Path,
+        how: Comparison,
+        from: Value,
+        to: Value,
+    },
+    Like {
+        path: Path,
+        pattern: Vec<Piece>,
+    },
+    In {
+        path: Path,
+        negated: bool,
+        values: HashSet<Value>,
+        null: bool,
+        fold: bool,
+    },
 }
 
 /// A piece of a LIKE pattern.
@@ -39,7 +58,12 @@ pub(crate) enum Piece {
 
 /// Binds a condition.
 pub(super) fn bind_condition(scope: &Scope<'_>, condition: &Condition) -> Result<Filter, SoqlError> {
-    let all = |conditions: &[Condition]| conditions.iter().map(|one| bind_condition(scope, one)).collect::<Result<Vec<Filter>, SoqlError>>();
+    let all = |conditions: &[Condition]| {
+        conditions
+            .iter()
+            .map(|one| bind_condition(scope, one))
+            .collect::<Result<Vec<Filter>, SoqlError>>()
+    };
     match condition {
         Condition::And(conditions) => all(conditions).map(Filter::And),
         Condition::Or(conditions) => all(conditions).map(Filter::Or),
@@ -68,7 +92,10 @@ fn bind_compare(
     let (path, fold) = filterable(scope, name)?;
     if how == Comparison::Like {
         return match literal {
-            Literal::Text(text) if path.kind.is_text() => Ok(Filter::Like { path, pattern: pattern(text) }),
+            Literal::Text(text) if path.kind.is_text() => Ok(Filter::Like {
+                path,
+                pattern: pattern(text),
+            }),
             _ => Err(bad_operator(name, at)),
         };
     }
@@ -77,11 +104,17 @@ fn bind_compare(
         return Err(bad_operator(name, at));
     }
     if let Literal::Period(period, count) = literal {
-        let (from, to) = bind_period(scope, &path, period, *count).ok_or_else(|| wrong_type(name, &path, at))?;
+        let (from, to) =
+            bind_period(scope, &path, period, *count).ok_or_else(|| wrong_type(name, &path, at))?;
         return Ok(Filter::During { path, how, from, to });
     }
     let with = bind_literal(name, &path, literal, fold, at)?;
-    Ok(Filter::Compare { path, how, with, fold })
+    Ok(Filter::Compare {
+        path,
+        how,
+        with,
+        fold,
+    })
 }
 
 fn bind_in(
@@ -101,7 +134,13 @@ fn bind_in(
             None => null = true,
         }
     }
-    Ok(Filter::In { path, negated, values, null, fold })
+    Ok(Filter::In {
+        path,
+        negated,
+        values,
+        null,
+        fold,
+    })
 }
 
 fn bind_literal(
@@ -118,7 +157,11 @@ fn bind_literal(
                 return Ok(None);
             }
             let id = RecordId::parse(text).map_err(|_| {
-                SoqlError::new(Code::InvalidQueryFilterOperator, at, format!("invalid ID field: {text}"))
+                SoqlError::new(
+                    Code::InvalidQueryFilterOperator,
+                    at,
+                    format!("invalid ID field: {text}"),
+                )
             })?;
             Value::Reference(id)
         }
@@ -147,7 +190,11 @@ fn bind_period(scope: &Scope<'_>, path: &Path, name: &str, count: Option<i64>) -
     match path.kind {
         Kind::Date => Some((Value::Date(from), Value::Date(to))),
         Kind::DateTime => {
-            let begin = |day: jiff::civil::Date| Some(Value::Moment(day.to_zoned(zone.clone()).ok()?.timestamp().as_second()));
+            let begin = |day: jiff::civil::Date| {
+                Some(Value::Moment(
+                    day.to_zoned(zone.clone()).ok()?.timestamp().as_second(),
+                ))
+            };
             Some((begin(from)?, begin(to)?))
         }
         _ => None,
@@ -227,18 +274,36 @@ impl Filter {
             Filter::And(all) => all.iter().all(|one| one.holds(org, object, row)),
             Filter::Or(any) => any.iter().any(|one| one.holds(org, object, row)),
             Filter::Not(inner) => !inner.holds(org, object, row),
-            Filter::Compare { path, how, with, fold } => {
+            Filter::Compare {
+                path,
+                how,
+                with,
+                fold,
+            } => {
                 let value = path.value(org, object, row);
                 compare(value.as_deref(), *how, with.as_ref(), *fold)
             }
-            Filter::During { path, how, from, to } => {
-                path.value(org, object, row).map_or(*how == Comparison::NotEqual, |value| during(&value, *how, from, to))
-            }
+            Filter::During { path, how, from, to } => path
+                .value(org, object, row)
+                .map_or(*how == Comparison::NotEqual, |value| {
+                    during(&value, *how, from, to)
+                }),
             Filter::Like { path, pattern } => path.value(org, object, row).is_some_and(|value| {
-                let text: Vec<char> = value.as_text().unwrap_or_default().to_lowercase().chars().collect();
+                let text: Vec<char> = value
+                    .as_text()
+                    .unwrap_or_default()
+                    .to_lowercase()
+                    .chars()
+                    .collect();
                 fits(&text, pattern)
             }),
-            Filter::In { path, negated, values, null, fold } => {
+            Filter::In {
+                path,
+                negated,
+                values,
+                null,
+                fold,
+            } => {
                 let found = match path.value(org, object, row) {
                     None => *null,
                     Some(value) if *fold => values.contains(&folded(&value)),
@@ -253,40 +318,71 @@ impl Filter {
     pub(super) fn earliest(&self, org: &Org) -> Option<i64> {
         match self {
             Filter::And(all) => all.iter().filter_map(|one| one.earliest(org)).max(),
-            Filter::Or(any) => any.iter().map(|one| one.earliest(org)).collect::<Option<Vec<_>>>()?.into_iter().min(),
-            Filter::Compare { path, how, with: Some(Value::Moment(moment)), .. } if path.is_own(Source::Stamp, org) => {
-                match how {
-                    Comparison::Equal | Comparison::GreaterOrEqual => Some(*moment),
-                    Comparison::Greater => moment.checked_add(1),
-                    _ => None,
-                }
-            }
+            Filter::Or(any) => any
+                .iter()
+                .map(|one| one.earliest(org))
+                .collect::<Option<Vec<_>>>()?
+                .into_iter()
+                .min(),
+            Filter::Compare {
+                path,
+                how,
+                with: Some(Value::Moment(moment)),
+                ..
+            } if path.is_own(Source::Stamp, org) => match how {
+                Comparison::Equal | Comparison::GreaterOrEqual => Some(*moment),
+                Comparison::Greater => moment.checked_add(1),
+                _ => None,
+            },
             _ => None,
         }
     }
 
     /// The only records that can fit, where an id or a unique field says so. `with_deleted`: unique fields do not, as
     /// their index holds no deleted rows.
-    pub(super) fn candidates(&self, org: &Org, object: ObjectIndex, with_deleted: bool) -> Option<HashSet<RecordId>> {
+    pub(super) fn candidates(
+        &self,
+        org: &Org,
+        object: ObjectIndex,
+        with_deleted: bool,
+    ) -> Option<HashSet<RecordId>> {
         let known = |path: &Path, values: &mut dyn Iterator<Item = &Value>| -> Option<HashSet<RecordId>> {
             if path.is_own(Source::Id, org) {
                 return Some(values.filter_map(Value::as_reference).collect());
             }
-            let field = path.own_field().filter(|at| !with_deleted && org.table(object).indexed(*at))?;
-            Some(values.filter_map(|value| org.table(object).holder(field, value.as_text()?)).collect())
+            let field = path
+                .own_field()
+                .filter(|at| !with_deleted && org.table(object).indexed(*at))?;
+            Some(
+                values
+                    .filter_map(|value| org.table(object).holder(field, value.as_text()?))
+                    .collect(),
+            )
         };
         match self {
-            Filter::And(all) => all.iter().find_map(|one| one.candidates(org, object, with_deleted)),
-            Filter::Or(any) => {
-                any.iter().map(|one| one.candidates(org, object, with_deleted)).try_fold(HashSet::new(), |mut all, some| {
+            Filter::And(all) => all
+                .iter()
+                .find_map(|one| one.candidates(org, object, with_deleted)),
+            Filter::Or(any) => any
+                .iter()
+                .map(|one| one.candidates(org, object, with_deleted))
+                .try_fold(HashSet::new(), |mut all, some| {
                     all.extend(some?);
                     Some(all)
-                })
-            }
-            Filter::Compare { path, how: Comparison::Equal, with: Some(value), .. } => {
-                known(path, &mut std::iter::once(value))
-            }
-            Filter::In { path, negated: false, values, null: false, .. } => known(path, &mut values.iter()),
+                }),
+            Filter::Compare {
+                path,
+                how: Comparison::Equal,
+                with: Some(value),
+                ..
+            } => known(path, &mut std::iter::once(value)),
+            Filter::In {
+                path,
+                negated: false,
+                values,
+                null: false,
+                ..
+            } => known(path, &mut values.iter()),
             _ => None,
         }
     }
@@ -309,7 +405,11 @@ fn compare(value: Option<&Value>, how: Comparison, with: Option<&Value>, fold: b
             _ => false,
         };
     };
-    let order = if fold { order(&folded(value), with) } else { order(value, with) };
+    let order = if fold {
+        order(&folded(value), with)
+    } else {
+        order(value, with)
+    };
     match how {
         Comparison::Equal => order == Ordering::Equal,
         Comparison::NotEqual => order != Ordering::Equal,
@@ -322,7 +422,10 @@ fn compare(value: Option<&Value>, how: Comparison, with: Option<&Value>, fold: b
 }
 
 fn during(value: &Value, how: Comparison, from: &Value, to: &Value) -> bool {
-    let (begun, over) = (order(value, from) != Ordering::Less, order(value, to) != Ordering::Less);
+    let (begun, over) = (
+        order(value, from) != Ordering::Less,
+        order(value, to) != Ordering::Less,
+    );
     match how {
         Comparison::Equal => begun && !over,
         Comparison::NotEqual => !begun || over,

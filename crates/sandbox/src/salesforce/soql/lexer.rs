@@ -39,7 +39,9 @@ impl Token {
 /// A token and where it begins.
 pub(super) type Placed = (Token, usize);
 
-const SIGNS: [&str; 13] = ["!=", "<>", "<=", ">=", "=", "<", ">", "(", ")", ",", ".", ":", "*"];
+const SIGNS: [&str; 13] = [
+    "!=", "<>", "<=", ">=", "=", "<", ">", "(", ")", ",", ".", ":", "*",
+];
 
 /// Splits a statement; the last token is always [`Token::End`].
 pub(super) fn tokens(text: &str) -> Result<Vec<Placed>, SoqlError> {
@@ -75,7 +77,10 @@ fn one(letters: &[char], at: usize, letter: char) -> Result<(Token, usize), Soql
     match SIGNS.iter().find(|sign| rest.starts_with(**sign)) {
         Some(&"<>") => Ok((Token::Sign("!="), at + 2)),
         Some(sign) => Ok((Token::Sign(sign), at + sign.len())),
-        None => Err(SoqlError::malformed(at, format!("unexpected character '{letter}'"))),
+        None => Err(SoqlError::malformed(
+            at,
+            format!("unexpected character '{letter}'"),
+        )),
     }
 }
 
@@ -102,7 +107,12 @@ fn quoted(letters: &[char], start: usize) -> Result<(Token, usize), SoqlError> {
                     // LIKE tells an escaped wildcard from a wildcard.
                     Some(wildcard @ ('%' | '_')) => text.extend(['\\', *wildcard]),
                     Some('u') => at = unicode(letters, at, &mut text)?,
-                    _ => return Err(SoqlError::malformed(at - 2, "invalid escape sequence in a string literal")),
+                    _ => {
+                        return Err(SoqlError::malformed(
+                            at - 2,
+                            "invalid escape sequence in a string literal",
+                        ));
+                    }
                 }
             }
             Some(letter) => {
@@ -115,21 +125,30 @@ fn quoted(letters: &[char], start: usize) -> Result<(Token, usize), SoqlError> {
 
 fn unicode(letters: &[char], at: usize, text: &mut String) -> Result<usize, SoqlError> {
     let digits: String = letters.iter().skip(at).take(4).collect();
-    let letter = u32::from_str_radix(&digits, 16).ok().filter(|_| digits.len() == 4).and_then(char::from_u32);
+    let letter = u32::from_str_radix(&digits, 16)
+        .ok()
+        .filter(|_| digits.len() == 4)
+        .and_then(char::from_u32);
     text.push(letter.ok_or_else(|| SoqlError::malformed(at, "invalid \\u escape in a string literal"))?);
     Ok(at + 4)
 }
 
 /// A number, a day or a moment.
 fn literal(letters: &[char], at: usize) -> Result<(Token, usize), SoqlError> {
-    let end = scan(letters, at + 1, |c| c.is_ascii_alphanumeric() || ":.+-".contains(c));
+    let end = scan(letters, at + 1, |c| {
+        c.is_ascii_alphanumeric() || ":.+-".contains(c)
+    });
     let text: String = letters[at..end].iter().collect();
     let token = if text.contains(['T', 't']) || text.matches('-').count() >= 2 {
-        parse_date(&text).map(Token::Date).or_else(|| parse_moment(&text.to_ascii_uppercase()).map(Token::Moment))
+        parse_date(&text)
+            .map(Token::Date)
+            .or_else(|| parse_moment(&text.to_ascii_uppercase()).map(Token::Moment))
     } else {
         is_number(&text).then(|| Token::Number(text.trim_start_matches('+').to_owned()))
     };
-    token.map(|token| (token, end)).ok_or_else(|| SoqlError::malformed(at, format!("unexpected token: '{text}'")))
+    token
+        .map(|token| (token, end))
+        .ok_or_else(|| SoqlError::malformed(at, format!("unexpected token: '{text}'")))
 }
 
 fn is_number(text: &str) -> bool {

@@ -43,11 +43,19 @@ pub(crate) struct SoqlError {
 
 impl SoqlError {
     fn malformed(at: usize, message: impl Into<String>) -> SoqlError {
-        SoqlError { code: Code::MalformedQuery, at, message: message.into() }
+        SoqlError {
+            code: Code::MalformedQuery,
+            at,
+            message: message.into(),
+        }
     }
 
     fn new(code: Code, at: usize, message: impl Into<String>) -> SoqlError {
-        SoqlError { code, at, message: message.into() }
+        SoqlError {
+            code,
+            at,
+            message: message.into(),
+        }
     }
 
     /// The message of the API: a piece of the statement, a caret, row and column, and what is wrong.
@@ -56,15 +64,24 @@ impl SoqlError {
         let at = self.at.min(letters.len());
         let before = &letters[..at];
         let row = before.iter().filter(|letter| **letter == '\n').count() + 1;
-        let line_start = before.iter().rposition(|letter| *letter == '\n').map_or(0, |place| place + 1);
+        let line_start = before
+            .iter()
+            .rposition(|letter| *letter == '\n')
+            .map_or(0, |place| place + 1);
         let column = at - line_start + 1;
         let from = line_start.max(at.saturating_sub(40));
         let to = letters.len().min(at + 40);
-        let piece: String = letters[from..to].iter().map(|c| if *c == '\n' { ' ' } else { *c }).collect();
+        let piece: String = letters[from..to]
+            .iter()
+            .map(|c| if *c == '\n' { ' ' } else { *c })
+            .collect();
         let caret = " ".repeat(at - from);
         Fault::new(
             self.code,
-            format!("\n{piece}\n{caret}^\nERROR at Row:{row}:Column:{column}\n{}", self.message),
+            format!(
+                "\n{piece}\n{caret}^\nERROR at Row:{row}:Column:{column}\n{}",
+                self.message
+            ),
         )
     }
 }

@@ -91,7 +91,11 @@ pub(super) struct Query {
 
 /// Reads a statement.
 pub(super) fn parse(text: &str) -> Result<Query, SoqlError> {
-    Parser { tokens: tokens(text)?, at: 0 }.query()
+    Parser {
+        tokens: tokens(text)?,
+        at: 0,
+    }
+    .query()
 }
 
 struct Parser {
@@ -118,7 +122,10 @@ impl Parser {
 
     fn unexpected<T>(&self) -> Parsed<T> {
         let (token, at) = self.peek();
-        Err(SoqlError::malformed(*at, format!("unexpected token: {}", token.shown())))
+        Err(SoqlError::malformed(
+            *at,
+            format!("unexpected token: {}", token.shown()),
+        ))
     }
 
     fn is_word(&self, keyword: &str) -> bool {
@@ -138,11 +145,19 @@ impl Parser {
     }
 
     fn need_word(&mut self, keyword: &str) -> Parsed<()> {
-        if self.take_word(keyword) { Ok(()) } else { self.unexpected() }
+        if self.take_word(keyword) {
+            Ok(())
+        } else {
+            self.unexpected()
+        }
     }
 
     fn need_sign(&mut self, sign: &str) -> Parsed<()> {
-        if self.take_sign(sign) { Ok(()) } else { self.unexpected() }
+        if self.take_sign(sign) {
+            Ok(())
+        } else {
+            self.unexpected()
+        }
     }
 
     fn word(&mut self) -> Parsed<String> {
@@ -162,7 +177,10 @@ impl Parser {
             parts.push(self.word()?);
         }
         if matches!(self.peek().0, Token::Sign("(")) {
-            return Err(SoqlError::malformed(at, format!("the local org does not know the function {}", parts.join("."))));
+            return Err(SoqlError::malformed(
+                at,
+                format!("the local org does not know the function {}", parts.join(".")),
+            ));
         }
         Ok(Name { parts, at })
     }
@@ -186,8 +204,21 @@ impl Parser {
         self.need_word("FROM")?;
         let from = self.name()?;
         let alias = self.alias()?;
-        let condition = if self.take_word("WHERE") { Some(self.condition(0)?) } else { None };
-        let mut query = Query { select, from, alias, condition, order: Vec::new(), limit: None, offset: 0, all_rows: false };
+        let condition = if self.take_word("WHERE") {
+            Some(self.condition(0)?)
+        } else {
+            None
+        };
+        let mut query = Query {
+            select,
+            from,
+            alias,
+            condition,
+            order: Vec::new(),
+            limit: None,
+            offset: 0,
+            all_rows: false,
+        };
         if self.take_word("ORDER") {
             self.need_word("BY")?;
             query.order = self.order()?;
@@ -204,17 +235,22 @@ impl Parser {
         }
         match self.next() {
             (Token::End, _) => Ok(query),
-            (token, at) => Err(SoqlError::malformed(at, format!("unexpected token: {}", token.shown()))),
+            (token, at) => Err(SoqlError::malformed(
+                at,
+                format!("unexpected token: {}", token.shown()),
+            )),
         }
     }
 
     fn alias(&mut self) -> Parsed<Option<String>> {
-        const CLAUSES: [&str; 11] =
-            ["WHERE", "ORDER", "LIMIT", "OFFSET", "ALL", "GROUP", "HAVING", "WITH", "USING", "FOR", "UPDATE"];
+        const CLAUSES: [&str; 11] = [
+            "WHERE", "ORDER", "LIMIT", "OFFSET", "ALL", "GROUP", "HAVING", "WITH", "USING", "FOR", "UPDATE",
+        ];
         if self.take_word("AS") {
             return self.word().map(Some);
         }
-        let free = matches!(self.peek().0, Token::Word(_)) && !CLAUSES.iter().any(|clause| self.is_word(clause));
+        let free =
+            matches!(self.peek().0, Token::Word(_)) && !CLAUSES.iter().any(|clause| self.is_word(clause));
         if free { self.word().map(Some) } else { Ok(None) }
     }
 
@@ -222,7 +258,10 @@ impl Parser {
         if self.is_word("COUNT") && matches!(self.tokens.get(self.at + 1), Some((Token::Sign("("), _))) {
             self.at += 2;
             if !self.take_sign(")") {
-                return Err(SoqlError::malformed(self.place(), "of the aggregates the local org knows only COUNT()"));
+                return Err(SoqlError::malformed(
+                    self.place(),
+                    "of the aggregates the local org knows only COUNT()",
+                ));
             }
             return Ok(Select::Count);
         }
@@ -254,11 +293,17 @@ impl Parser {
 
     fn condition(&mut self, depth: usize) -> Parsed<Condition> {
         if depth > MAX_DEPTH {
-            return Err(SoqlError::malformed(self.place(), "conditions are nested too deeply"));
+            return Err(SoqlError::malformed(
+                self.place(),
+                "conditions are nested too deeply",
+            ));
         }
         let first = self.unary(depth)?;
         // AND and OR beside each other need parentheses: whichever comes second is unexpected.
-        for (keyword, join) in [("AND", Condition::And as fn(Vec<Condition>) -> Condition), ("OR", Condition::Or)] {
+        for (keyword, join) in [
+            ("AND", Condition::And as fn(Vec<Condition>) -> Condition),
+            ("OR", Condition::Or),
+        ] {
             if self.is_word(keyword) {
                 let mut all = vec![first];
                 while self.take_word(keyword) {
@@ -275,7 +320,10 @@ impl Parser {
 
     fn unary(&mut self, depth: usize) -> Parsed<Condition> {
         if depth > MAX_DEPTH {
-            return Err(SoqlError::malformed(self.place(), "conditions are nested too deeply"));
+            return Err(SoqlError::malformed(
+                self.place(),
+                "conditions are nested too deeply",
+            ));
         }
         if self.take_word("NOT") {
             return Ok(Condition::Not(Box::new(self.unary(depth + 1)?)));
@@ -318,7 +366,10 @@ impl Parser {
     fn list(&mut self, name: Name, negated: bool) -> Parsed<Condition> {
         self.need_sign("(")?;
         if self.is_word("SELECT") {
-            return Err(SoqlError::malformed(self.place(), "the local org does not know subqueries"));
+            return Err(SoqlError::malformed(
+                self.place(),
+                "the local org does not know subqueries",
+            ));
         }
         let mut literals = Vec::new();
         loop {
@@ -353,7 +404,11 @@ impl Parser {
             "FALSE" => Literal::Bool(false),
             _ if super::calendar::is_period(&word) => {
                 self.at += 1;
-                let count = if self.take_sign(":") { Some(i64::try_from(self.count()?).unwrap_or(i64::MAX)) } else { None };
+                let count = if self.take_sign(":") {
+                    Some(i64::try_from(self.count()?).unwrap_or(i64::MAX))
+                } else {
+                    None
+                };
                 if super::calendar::is_counted(&word) != count.is_some() {
                     return self.unexpected();
                 }
@@ -381,7 +436,11 @@ impl Parser {
                     self.need_word("FIRST")?;
                 }
             }
-            order.push(Sort { name, descending, nulls_last });
+            order.push(Sort {
+                name,
+                descending,
+                nulls_last,
+            });
             if !self.take_sign(",") {
                 return Ok(order);
             }

@@ -44,7 +44,9 @@ pub(crate) struct Path {
 impl Path {
     /// Whether the path is this field of the queried object itself.
     pub(super) fn is_own(&self, source: Source, org: &Org) -> bool {
-        let (true, Some(object), Leaf::Field(at)) = (self.hops.is_empty(), self.object, &self.leaf) else { return false };
+        let (true, Some(object), Leaf::Field(at)) = (self.hops.is_empty(), self.object, &self.leaf) else {
+            return false;
+        };
         org.schema.object(object).field(*at).source == source
     }
 
@@ -57,10 +59,17 @@ impl Path {
     }
 
     /// The value for a row of the queried object.
-    pub(crate) fn value<'o>(&self, org: &'o Org, object: ObjectIndex, row: &'o Row) -> Option<Cow<'o, Value>> {
+    pub(crate) fn value<'o>(
+        &self,
+        org: &'o Org,
+        object: ObjectIndex,
+        row: &'o Row,
+    ) -> Option<Cow<'o, Value>> {
         let (mut object, mut row) = (object, row);
         for hop in &self.hops {
-            let id = org.cell_at(org.schema.object(object), hop.field, row)?.as_reference()?;
+            let id = org
+                .cell_at(org.schema.object(object), hop.field, row)?
+                .as_reference()?;
             (object, row) = org.row(id)?;
         }
         let kind = org.schema.object(object);
@@ -72,7 +81,14 @@ impl Path {
     }
 
     /// Puts the value where it belongs in the reply's record.
-    pub(super) fn place(&self, org: &Org, base: &str, object: ObjectIndex, row: &Row, record: &mut Map<String, Json>) {
+    pub(super) fn place(
+        &self,
+        org: &Org,
+        base: &str,
+        object: ObjectIndex,
+        row: &Row,
+        record: &mut Map<String, Json>,
+    ) {
         let (mut object, mut row, mut record) = (object, row, record);
         for hop in &self.hops {
             let parent = org
@@ -96,7 +112,9 @@ impl Path {
                 record.insert(kind.field(*at).name.clone(), org.json_of(kind, *at, row));
             }
             Leaf::Named(name) => {
-                let json = kind.find(name).map_or(Json::Null, |at| org.json_of(kind, at, row));
+                let json = kind
+                    .find(name)
+                    .map_or(Json::Null, |at| org.json_of(kind, at, row));
                 record.insert(name.clone(), json);
             }
             Leaf::Type => {
@@ -118,13 +136,16 @@ impl Org {
         if field.source == Source::Compound {
             return self.address(object, &field.name, row);
         }
-        self.cell_at(object, at, row).map_or(Json::Null, |value| value.to_json(field.kind == Kind::Int))
+        self.cell_at(object, at, row)
+            .map_or(Json::Null, |value| value.to_json(field.kind == Kind::Int))
     }
 
     fn address(&self, object: &Object, name: &str, row: &Row) -> Json {
         let stem = name.strip_suffix("Address").unwrap_or_default();
         let part = |suffix: &str| {
-            object.find(&format!("{stem}{suffix}")).map_or(Json::Null, |at| self.json_of(object, at, row))
+            object
+                .find(&format!("{stem}{suffix}"))
+                .map_or(Json::Null, |at| self.json_of(object, at, row))
         };
         let parts = json!({
             "street": part("Street"),
@@ -136,7 +157,9 @@ impl Org {
             "longitude": part("Longitude"),
             "geocodeAccuracy": part("GeocodeAccuracy"),
         });
-        let blank = parts.as_object().is_some_and(|parts| parts.values().all(Json::is_null));
+        let blank = parts
+            .as_object()
+            .is_some_and(|parts| parts.values().all(Json::is_null));
         if blank { Json::Null } else { parts }
     }
 }

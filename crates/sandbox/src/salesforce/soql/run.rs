@@ -21,15 +21,26 @@ impl Org {
         let wanted = |row: &&Row| {
             (with_deleted || !row.deleted)
                 && self.sees(actor, object, row)
-                && query.filter.as_ref().is_none_or(|filter| filter.holds(self, query.object, row))
+                && query
+                    .filter
+                    .as_ref()
+                    .is_none_or(|filter| filter.holds(self, query.object, row))
         };
         let mut rows: Vec<&Row> = self.candidate_rows(query, with_deleted).filter(wanted).collect();
         self.sort(query, &mut rows);
         let limit = query.limit.unwrap_or(usize::MAX);
-        rows.into_iter().skip(query.offset).take(limit).map(|row| row.id).collect()
+        rows.into_iter()
+            .skip(query.offset)
+            .take(limit)
+            .map(|row| row.id)
+            .collect()
     }
 
-    fn candidate_rows<'o>(&'o self, query: &Prepared, with_deleted: bool) -> Box<dyn Iterator<Item = &'o Row> + 'o> {
+    fn candidate_rows<'o>(
+        &'o self,
+        query: &Prepared,
+        with_deleted: bool,
+    ) -> Box<dyn Iterator<Item = &'o Row> + 'o> {
         let table = self.table(query.object);
         if let Some(filter) = &query.filter {
             if let Some(known) = filter.candidates(self, query.object, with_deleted) {
@@ -51,7 +62,8 @@ impl Org {
             rows.sort_unstable_by_key(|row| (row.stamp, row.id));
             return;
         }
-        let mut keyed: Vec<(Vec<Option<Value>>, &Row)> = rows.iter().map(|row| (self.keys(query, row), *row)).collect();
+        let mut keyed: Vec<(Vec<Option<Value>>, &Row)> =
+            rows.iter().map(|row| (self.keys(query, row), *row)).collect();
         keyed.sort_by(|(left, first), (right, second)| {
             let keys = query.order.iter().zip(left.iter().zip(right));
             keys.map(|(key, (left, right))| by_key(key, left.as_ref(), right.as_ref()))
@@ -78,7 +90,10 @@ impl Org {
     pub(crate) fn render(&self, base: &str, query: &Prepared, id: RecordId) -> Option<Json> {
         let row = self.table(query.object).get(id)?;
         let mut record = Map::new();
-        record.insert("attributes".to_owned(), attributes(base, self.schema.object(query.object), id));
+        record.insert(
+            "attributes".to_owned(),
+            attributes(base, self.schema.object(query.object), id),
+        );
         if let Selection::Columns(columns) = &query.selection {
             for path in columns {
                 path.place(self, base, query.object, row, &mut record);

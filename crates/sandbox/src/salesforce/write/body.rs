@@ -60,7 +60,11 @@ impl Org {
             }
             values.push((at, value));
         }
-        if closed.is_empty() { Ok(values) } else { Err(read_only(closed)) }
+        if closed.is_empty() {
+            Ok(values)
+        } else {
+            Err(read_only(closed))
+        }
     }
 
     /// The field of this name, or the reference field behind a relationship whose target is named by an external id.
@@ -78,7 +82,10 @@ impl Org {
             Fault::of_field(
                 Code::InvalidField,
                 &kind.field(at).name,
-                format!("Foreign key external ID not found for field {name} in entity {}", kind.name),
+                format!(
+                    "Foreign key external ID not found for field {name} in entity {}",
+                    kind.name
+                ),
             )
         })?;
         Ok((at, target))
@@ -96,7 +103,9 @@ impl Org {
     }
 
     fn check_reference(&self, field: &Field, value: &Value) -> Outcome<()> {
-        let (Kind::Reference, Some(id)) = (field.kind, value.as_reference()) else { return Ok(()) };
+        let (Kind::Reference, Some(id)) = (field.kind, value.as_reference()) else {
+            return Ok(());
+        };
         let object = self.schema.by_prefix(id.prefix());
         let fits = object.is_some_and(|object| field.references.contains(&self.schema.object(object).name));
         if !fits && object.is_some() {
@@ -106,7 +115,10 @@ impl Org {
                 format!("{}: id value of incorrect type: {id}", field.label),
             ));
         }
-        if object.and_then(|object| self.table(object).get_live(id)).is_none() {
+        if object
+            .and_then(|object| self.table(object).get_live(id))
+            .is_none()
+        {
             return Err(Fault::of_field(
                 Code::InvalidCrossReferenceKey,
                 &field.name,

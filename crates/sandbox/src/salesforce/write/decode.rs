@@ -14,7 +14,9 @@ pub(super) fn decode(field: &Field, json: &Json) -> Outcome<Option<Value>> {
         Json::Null if field.kind == Kind::Boolean => Ok(Some(Value::Bool(false))),
         Json::Null => Ok(None),
         Json::Bool(flag) if field.kind == Kind::Boolean => Ok(Some(Value::Bool(*flag))),
-        Json::Number(number) if field.kind.is_number() => decode_number(field, json, &number.to_string()).map(Some),
+        Json::Number(number) if field.kind.is_number() => {
+            decode_number(field, json, &number.to_string()).map(Some)
+        }
         Json::String(text) => decode_text(field, json, text),
         _ => Err(wrong_type(field, json)),
     }
@@ -92,7 +94,10 @@ fn check_text(field: &Field, text: &str) -> Outcome<()> {
         return Err(Fault::of_field(
             Code::StringTooLong,
             &field.name,
-            format!("{}: data value too large: {text} (max length={})", field.label, field.length),
+            format!(
+                "{}: data value too large: {text} (max length={})",
+                field.label, field.length
+            ),
         ));
     }
     if field.kind == Kind::Email && !is_email(text) {
@@ -107,12 +112,22 @@ fn check_text(field: &Field, text: &str) -> Outcome<()> {
 
 /// One `@`, a local part, and a domain of at least two labels, without spaces.
 pub(super) fn is_email(text: &str) -> bool {
-    let Some((local, domain)) = text.split_once('@') else { return false };
-    let clean = |part: &str| {
-        !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || c.is_control() || "@<>(),;:\"[]\\".contains(c))
+    let Some((local, domain)) = text.split_once('@') else {
+        return false;
     };
-    let labels = domain.split('.').all(|label| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-'));
-    clean(local) && clean(domain) && domain.contains('.') && labels && !local.starts_with('.') && !local.ends_with('.')
+    let clean = |part: &str| {
+        !part.is_empty()
+            && !part.contains(|c: char| c.is_whitespace() || c.is_control() || "@<>(),;:\"[]\\".contains(c))
+    };
+    let labels = domain
+        .split('.')
+        .all(|label| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-'));
+    clean(local)
+        && clean(domain)
+        && domain.contains('.')
+        && labels
+        && !local.starts_with('.')
+        && !local.ends_with('.')
 }
 
 fn wrong_type(field: &Field, json: &Json) -> Fault {
@@ -150,10 +165,17 @@ mod tests {
 
     #[test]
     fn addresses_look_like_addresses() {
-        for good in ["a@b.co", "first.last@northwind.example", "x+y@sub.example.org", "o'neil@example.com"] {
+        for good in [
+            "a@b.co",
+            "first.last@northwind.example",
+            "x+y@sub.example.org",
+            "o'neil@example.com",
+        ] {
             assert!(is_email(good), "{good}");
         }
-        for bad in ["", "a", "a@b", "@b.co", "a@.co", "a b@c.de", "a@b@c.de", "a@b..de", ".a@b.de", "a@-b.de"] {
+        for bad in [
+            "", "a", "a@b", "@b.co", "a@.co", "a b@c.de", "a@b@c.de", "a@b..de", ".a@b.de", "a@-b.de",
+        ] {
             assert!(!is_email(bad), "{bad}");
         }
     }

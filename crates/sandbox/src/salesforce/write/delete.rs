@@ -42,7 +42,9 @@ impl Org {
     }
 
     fn bury(&mut self, actor: Actor, object: ObjectIndex, id: RecordId) -> Outcome<()> {
-        let Some(row) = self.table(object).get_live(id).cloned() else { return Ok(()) };
+        let Some(row) = self.table(object).get_live(id).cloned() else {
+            return Ok(());
+        };
         rules::before_delete(self, object, &row)?;
         let now = self.now();
         let mut dead = row.clone();
@@ -73,18 +75,26 @@ impl Org {
     fn orphan(&mut self, actor: Actor, child: ObjectIndex, field: u16, source: RecordId) -> Outcome<()> {
         let kind = self.schema.object(child);
         let name = kind.field(field).name.clone();
-        let system = Actor { origin: Origin::System, ..actor };
+        let system = Actor {
+            origin: Origin::System,
+            ..actor
+        };
         if CASCADES.contains(&(kind.name.as_str(), name.as_str())) {
             return self.bury(system, child, source);
         }
         if matches!(kind.name.as_str(), "OrderItem" | "QuoteLineItem") && name != "QuoteLineItemId" {
             return Err(Fault::new(
                 Code::DeleteFailed,
-                format!("Your attempt to delete this record could not be completed because a {} uses it.", kind.label),
+                format!(
+                    "Your attempt to delete this record could not be completed because a {} uses it.",
+                    kind.label
+                ),
             ));
         }
         let now = self.now();
-        let Some(mut row) = self.table(child).get(source).cloned() else { return Ok(()) };
+        let Some(mut row) = self.table(child).get(source).cloned() else {
+            return Ok(());
+        };
         let old = row.values.get(field).cloned();
         row.values.set(field, None);
         // Not a person's change: only the system's stamp moves.

@@ -23,7 +23,13 @@ pub(crate) struct Draft {
 
 impl Draft {
     pub(crate) fn new(schema: &Arc<Schema>, object: ObjectIndex, row: Row, before: Option<Row>) -> Draft {
-        Draft { schema: Arc::clone(schema), object, row, before, given: Vec::new() }
+        Draft {
+            schema: Arc::clone(schema),
+            object,
+            row,
+            before,
+            given: Vec::new(),
+        }
     }
 
     pub(crate) fn assign(&mut self, values: Vec<Assignment>) {

@@ -45,7 +45,11 @@ impl Org {
         }
         self.guard(actor, object, None)?;
         let values = self.read_body(object, body, Purpose::Create)?;
-        let touched = if kind.name == "User" { Touched::Setup } else { Touched::Records };
+        let touched = if kind.name == "User" {
+            Touched::Setup
+        } else {
+            Touched::Records
+        };
         self.touch(touched, &kind.name)?;
         self.insert(actor, object, values)
     }
@@ -123,7 +127,9 @@ impl Org {
 
     /// Writes a row whose derived values an unrelated change moved, without a trace in its modification times.
     pub(crate) fn recompute(&mut self, object: ObjectIndex, id: RecordId, change: impl FnOnce(&mut Draft)) {
-        let Some(row) = self.table(object).get(id).cloned() else { return };
+        let Some(row) = self.table(object).get(id).cloned() else {
+            return;
+        };
         let mut draft = Draft::new(&self.schema, object, row.clone(), Some(row));
         change(&mut draft);
         if draft.before.as_ref() != Some(&draft.row) {
@@ -154,7 +160,10 @@ impl Org {
     /// Refuses writes to Users and Divisions by anyone but an administrator; a user may change itself.
     fn guard(&self, actor: Actor, object: ObjectIndex, id: Option<RecordId>) -> Outcome<()> {
         if self.schema.object(object).guarded && !actor.admin && id != Some(actor.user) {
-            return Err(Fault::new(Code::InsufficientAccess, "insufficient access rights on object id"));
+            return Err(Fault::new(
+                Code::InsufficientAccess,
+                "insufficient access rights on object id",
+            ));
         }
         Ok(())
     }
@@ -162,7 +171,10 @@ impl Org {
 
 /// The refusal of a call that an object does not support.
 pub(crate) fn unsupported(object: &str, call: &str) -> Fault {
-    Fault::new(Code::InvalidTypeForOperation, format!("entity type {object} does not support {call}"))
+    Fault::new(
+        Code::InvalidTypeForOperation,
+        format!("entity type {object} does not support {call}"),
+    )
 }
 
 /// Refuses where the record changed after the second that the caller names.

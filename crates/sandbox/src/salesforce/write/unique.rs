@@ -9,7 +9,9 @@ use crate::salesforce::schema::Field;
 impl Org {
     pub(super) fn check_unique(&self, draft: &Draft) -> Outcome<()> {
         for (at, field) in draft.kind().numbered().filter(|(_, field)| field.unique()) {
-            let Some(text) = draft.text(&field.name) else { continue };
+            let Some(text) = draft.text(&field.name) else {
+                continue;
+            };
             let holder = self.table(draft.object).holder(at, text);
             if let Some(other) = holder.filter(|other| *other != draft.row.id) {
                 return Err(duplicate(field, other));
@@ -38,6 +40,14 @@ fn duplicate(field: &Field, other: RecordId) -> Fault {
         ),
     };
     // The API names no field for a unique external id.
-    let fields = if code == Code::DuplicateValue { Vec::new() } else { vec![field.name.clone()] };
-    Fault { code, message, fields }
+    let fields = if code == Code::DuplicateValue {
+        Vec::new()
+    } else {
+        vec![field.name.clone()]
+    };
+    Fault {
+        code,
+        message,
+        fields,
+    }
 }

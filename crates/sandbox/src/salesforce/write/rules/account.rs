@@ -6,7 +6,8 @@ use crate::salesforce::value::Value;
 
 /// `Name` of a person: first and last name.
 pub(super) fn derive_person_name(draft: &mut Draft) {
-    let parts = ["FirstName", "MiddleName", "LastName", "Suffix"].map(|part| draft.text(part).unwrap_or_default());
+    let parts =
+        ["FirstName", "MiddleName", "LastName", "Suffix"].map(|part| draft.text(part).unwrap_or_default());
     let words: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     let name = words.join(" ");
     draft.set("Name", Some(Value::text(name)));
@@ -15,7 +16,11 @@ pub(super) fn derive_person_name(draft: &mut Draft) {
 /// An Account is not its own parent.
 pub(super) fn check(draft: &Draft) -> Outcome<()> {
     if draft.reference("ParentId") == Some(draft.row.id) {
-        return Err(Fault::of_field(Code::FieldIntegrity, "ParentId", "An account cannot be its own parent."));
+        return Err(Fault::of_field(
+            Code::FieldIntegrity,
+            "ParentId",
+            "An account cannot be its own parent.",
+        ));
     }
     Ok(())
 }

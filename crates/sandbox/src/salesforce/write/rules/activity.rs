@@ -14,7 +14,10 @@ pub(super) fn fill_in(draft: &mut Draft) {
 /// What derives from Status, Priority, WhoId and WhatId; a recurring task refuses Status and ActivityDate.
 pub(super) fn check(org: &Org, draft: &mut Draft) -> Outcome<()> {
     if draft.flag("IsRecurrence") {
-        let refused = draft.given_changes().into_iter().find(|name| matches!(*name, "Status" | "ActivityDate"));
+        let refused = draft
+            .given_changes()
+            .into_iter()
+            .find(|name| matches!(*name, "Status" | "ActivityDate"));
         if let Some(field) = refused {
             return Err(Fault::of_field(
                 Code::FieldIntegrity,

@@ -10,7 +10,11 @@ use crate::salesforce::value::Value;
 
 /// The reference from a line to what it is a line of.
 fn parent_field(draft: &Draft) -> &'static str {
-    if draft.kind().name == "OrderItem" { "OrderId" } else { "QuoteId" }
+    if draft.kind().name == "OrderItem" {
+        "OrderId"
+    } else {
+        "QuoteId"
+    }
 }
 
 pub(super) fn fill_in(org: &Org, draft: &mut Draft) {
@@ -51,18 +55,26 @@ pub(super) fn check(org: &Org, draft: &mut Draft) -> Outcome<()> {
             ));
         }
     }
-    if draft.kind().name == "OrderItem" && (draft.is_new() || draft.changed("Quantity") || draft.changed("UnitPrice")) {
+    if draft.kind().name == "OrderItem"
+        && (draft.is_new() || draft.changed("Quantity") || draft.changed("UnitPrice"))
+    {
         order::check_unlocked(org, parent.map(Value::Reference))?;
     }
     let total = product(draft.number("Quantity"), draft.number("UnitPrice"));
     let off = draft.number("Discount").unwrap_or_default() / Decimal::ONE_HUNDRED;
     draft.set("Subtotal", Some(Value::Number(total)));
-    draft.set("TotalPrice", Some(Value::Number((total * (Decimal::ONE - off)).round_dp(2))));
+    draft.set(
+        "TotalPrice",
+        Some(Value::Number((total * (Decimal::ONE - off)).round_dp(2))),
+    );
     Ok(())
 }
 
 fn product(quantity: Option<Decimal>, price: Option<Decimal>) -> Decimal {
-    quantity.unwrap_or_default().checked_mul(price.unwrap_or_default()).unwrap_or_default()
+    quantity
+        .unwrap_or_default()
+        .checked_mul(price.unwrap_or_default())
+        .unwrap_or_default()
 }
 
 /// One price per product and book; a custom price needs a standard one.
@@ -77,7 +89,10 @@ pub(super) fn check_entry(org: &Org, draft: &mut Draft) -> Outcome<()> {
         .filter_map(|entry| org.value_of(entry, "Pricebook2Id")?.as_reference())
         .collect();
     if draft.is_new() && books.contains(&book) {
-        return Err(Fault::new(Code::DuplicateValue, "This price definition already exists in this price book"));
+        return Err(Fault::new(
+            Code::DuplicateValue,
+            "This price definition already exists in this price book",
+        ));
     }
     let is_standard = |book: &RecordId| org.value_of(*book, "IsStandard") == Some(Value::Bool(true));
     if draft.is_new() && !is_standard(&book) && !books.iter().any(is_standard) {
@@ -97,7 +112,9 @@ fn same_currency(org: &Org, entry: RecordId, draft: &Draft) -> bool {
 
 /// Prices bear the name and code of their product.
 pub(super) fn follow_product(org: &mut Org, product: &Draft) {
-    let Some(entries) = org.optional("PricebookEntry") else { return };
+    let Some(entries) = org.optional("PricebookEntry") else {
+        return;
+    };
     let (name, code) = (product.get("Name").cloned(), product.get("ProductCode").cloned());
     for entry in org.children(product.row.id, "PricebookEntry", "Product2Id") {
         org.recompute(entries, entry, |draft| {
@@ -109,14 +126,20 @@ pub(super) fn follow_product(org: &mut Org, product: &Draft) {
 
 /// `TotalAmount` of the order.
 pub(super) fn roll_up_order(org: &mut Org, line: &Draft) {
-    let (Some(orders), Some(id)) = (org.optional("Order"), line.reference("OrderId")) else { return };
+    let (Some(orders), Some(id)) = (org.optional("Order"), line.reference("OrderId")) else {
+        return;
+    };
     let (sum, _) = sum_of(org, &org.children(id, "OrderItem", "OrderId"));
-    org.recompute(orders, id, |draft| draft.set("TotalAmount", Some(Value::Number(sum))));
+    org.recompute(orders, id, |draft| {
+        draft.set("TotalAmount", Some(Value::Number(sum)))
+    });
 }
 
 /// The totals of the quote.
 pub(super) fn roll_up_quote(org: &mut Org, line: &Draft) {
-    let (Some(quotes), Some(id)) = (org.optional("Quote"), line.reference("QuoteId")) else { return };
+    let (Some(quotes), Some(id)) = (org.optional("Quote"), line.reference("QuoteId")) else {
+        return;
+    };
     let (sum, count) = sum_of(org, &org.children(id, "QuoteLineItem", "QuoteId"));
     org.recompute(quotes, id, |draft| {
         draft.set("LineItemCount", Some(Value::Number(count.into())));
@@ -125,6 +148,9 @@ pub(super) fn roll_up_quote(org: &mut Org, line: &Draft) {
 }
 
 fn sum_of(org: &Org, lines: &[RecordId]) -> (Decimal, u64) {
-    let total = |id: &RecordId| org.value_of(*id, "TotalPrice").and_then(|value| value.as_number());
+    let total = |id: &RecordId| {
+        org.value_of(*id, "TotalPrice")
+            .and_then(|value| value.as_number())
+    };
     (lines.iter().filter_map(total).sum(), lines.len() as u64)
 }

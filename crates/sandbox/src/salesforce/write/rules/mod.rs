@@ -42,7 +42,11 @@ pub(super) fn require(draft: &Draft) -> Outcome<()> {
     let kind = draft.kind();
     let missing: Vec<String> = if draft.is_new() {
         let blank = |name: &str| draft.get(name).is_none();
-        kind.fields.iter().filter(|f| f.required && blank(&f.name)).map(|f| f.name.clone()).collect()
+        kind.fields
+            .iter()
+            .filter(|f| f.required && blank(&f.name))
+            .map(|f| f.name.clone())
+            .collect()
     } else {
         draft
             .given()
@@ -114,21 +118,27 @@ pub(super) fn before_delete(org: &Org, object: ObjectIndex, row: &Row) -> Outcom
     match org.schema.object(object).name.as_str() {
         "Order" => order::before_delete(org, row),
         "OrderItem" => order::check_unlocked(org, org.value_of(row.id, "OrderId")),
-        "Pricebook2" if org.value_of(row.id, "IsStandard") == Some(Value::Bool(true)) => {
-            Err(Fault::new(Code::DeleteFailed, "The standard price book cannot be deleted."))
-        }
+        "Pricebook2" if org.value_of(row.id, "IsStandard") == Some(Value::Bool(true)) => Err(Fault::new(
+            Code::DeleteFailed,
+            "The standard price book cannot be deleted.",
+        )),
         _ => Ok(()),
     }
 }
 
 fn check_owner(org: &Org, draft: &Draft) -> Outcome<()> {
-    let Some(owner) = draft.reference("OwnerId").filter(|_| draft.changed("OwnerId")) else { return Ok(()) };
+    let Some(owner) = draft.reference("OwnerId").filter(|_| draft.changed("OwnerId")) else {
+        return Ok(());
+    };
     if org.is_active(owner) {
         return Ok(());
     }
     Err(Fault::of_field(
         Code::InactiveOwner,
         "OwnerId",
-        format!("operation performed with inactive user [{owner}] as owner of {}", draft.kind().name.to_lowercase()),
+        format!(
+            "operation performed with inactive user [{owner}] as owner of {}",
+            draft.kind().name.to_lowercase()
+        ),
     ))
 }

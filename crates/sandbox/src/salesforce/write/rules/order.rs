@@ -17,7 +17,9 @@ pub(super) fn check(org: &Org, actor: Actor, draft: &mut Draft) -> Outcome<()> {
     let activated = |value: Option<&Value>| value.and_then(Value::as_text) == Some("Activated");
     let (was, is) = (activated(draft.former("Status")), activated(draft.get("Status")));
     if draft.is_new() && is {
-        return Err(failed_activation("An order is created in a draft status, and activated by an update."));
+        return Err(failed_activation(
+            "An order is created in a draft status, and activated by an update.",
+        ));
     }
     if !was && is {
         check_activation(org, draft)?;
@@ -45,7 +47,9 @@ pub(super) fn check(org: &Org, actor: Actor, draft: &mut Draft) -> Outcome<()> {
 
 fn check_activation(org: &Org, draft: &Draft) -> Outcome<()> {
     if draft.given_changes().iter().any(|field| *field != "Status") {
-        return Err(failed_activation("When an order is activated, Status is the only field that can be changed."));
+        return Err(failed_activation(
+            "When an order is activated, Status is the only field that can be changed.",
+        ));
     }
     if lines(org, draft.row.id).is_empty() {
         return Err(failed_activation("An order must have at least one product."));
@@ -54,7 +58,11 @@ fn check_activation(org: &Org, draft: &Draft) -> Outcome<()> {
 }
 
 fn check_locked(draft: &Draft) -> Outcome<()> {
-    match draft.given_changes().into_iter().find(|field| LOCKED.contains(field)) {
+    match draft
+        .given_changes()
+        .into_iter()
+        .find(|field| LOCKED.contains(field))
+    {
         Some(field) => Err(Fault::of_field(
             Code::EntityIsLocked,
             field,
@@ -66,17 +74,25 @@ fn check_locked(draft: &Draft) -> Outcome<()> {
 
 /// Refuses a change to the lines of an activated order.
 pub(super) fn check_unlocked(org: &Org, order: Option<Value>) -> Outcome<()> {
-    let order = order.and_then(|value| value.as_reference()).filter(|id| org.row(*id).is_some_and(|(_, row)| !row.deleted));
+    let order = order
+        .and_then(|value| value.as_reference())
+        .filter(|id| org.row(*id).is_some_and(|(_, row)| !row.deleted));
     let status = order.and_then(|id| org.text_of(id, "Status"));
     if status.as_deref() == Some("Activated") {
-        return Err(Fault::new(Code::EntityIsLocked, "the products of an activated order are locked"));
+        return Err(Fault::new(
+            Code::EntityIsLocked,
+            "the products of an activated order are locked",
+        ));
     }
     Ok(())
 }
 
 pub(super) fn before_delete(org: &Org, row: &Row) -> Outcome<()> {
     if org.text_of(row.id, "Status").as_deref() == Some("Activated") {
-        return Err(Fault::new(Code::EntityIsLocked, "an activated order cannot be deleted; only a draft can"));
+        return Err(Fault::new(
+            Code::EntityIsLocked,
+            "an activated order cannot be deleted; only a draft can",
+        ));
     }
     Ok(())
 }

@@ -31,7 +31,9 @@ pub(super) fn fill_in(org: &Org, draft: &mut Draft) {
 
 /// A quote is for the Account of its Opportunity.
 pub(super) fn check(org: &Org, draft: &mut Draft) {
-    let account = draft.reference("OpportunityId").and_then(|id| org.value_of(id, "AccountId"));
+    let account = draft
+        .reference("OpportunityId")
+        .and_then(|id| org.value_of(id, "AccountId"));
     draft.set("AccountId", account);
     let sum = draft.number("TotalPrice").unwrap_or_default();
     total(draft, sum);
@@ -39,7 +41,10 @@ pub(super) fn check(org: &Org, draft: &mut Draft) {
 
 /// `TotalPrice` and `Subtotal` from the lines, `GrandTotal` with tax and shipping.
 pub(super) fn total(draft: &mut Draft, sum: Decimal) {
-    let extra = ["Tax", "ShippingHandling"].iter().filter_map(|field| draft.number(field)).sum::<Decimal>();
+    let extra = ["Tax", "ShippingHandling"]
+        .iter()
+        .filter_map(|field| draft.number(field))
+        .sum::<Decimal>();
     draft.set("Subtotal", Some(Value::Number(sum)));
     draft.set("TotalPrice", Some(Value::Number(sum)));
     draft.set("GrandTotal", Some(Value::Number(sum + extra)));
@@ -84,7 +89,9 @@ fn fiscal(draft: &mut Draft, day: Date) {
 
 /// The quotes of an Opportunity follow it to another Account.
 pub(super) fn follow_account(org: &mut Org, opportunity: &Draft) {
-    let Some(quotes) = org.optional("Quote") else { return };
+    let Some(quotes) = org.optional("Quote") else {
+        return;
+    };
     let account = opportunity.get("AccountId").cloned();
     for quote in org.children(opportunity.row.id, "Quote", "OpportunityId") {
         org.recompute(quotes, quote, |draft| draft.set("AccountId", account.clone()));

@@ -15,7 +15,10 @@ pub(super) fn fill_in(org: &Org, draft: &mut Draft) {
     if let Some(currency) = org.options.currencies.first() {
         draft.set_default("DefaultCurrencyIsoCode", Value::text(currency.as_str()));
     }
-    let local = draft.text("Username").and_then(|name| name.split('@').next()).unwrap_or("user");
+    let local = draft
+        .text("Username")
+        .and_then(|name| name.split('@').next())
+        .unwrap_or("user");
     let nickname: String = local.chars().take(20).collect();
     let nickname = format!("{nickname}.{}", &draft.row.id.short()[9..]);
     draft.set_default("CommunityNickname", Value::text(nickname));
@@ -27,7 +30,9 @@ pub(super) fn check(org: &mut Org, actor: Actor, draft: &mut Draft) -> Outcome<(
         return Err(Fault::of_field(
             Code::InvalidEmail,
             "Username",
-            format!("Username: The username must be in the form of an email address (for example, john@acme.com): {username}"),
+            format!(
+                "Username: The username must be in the form of an email address (for example, john@acme.com): {username}"
+            ),
         ));
     }
     account::derive_person_name(draft);
@@ -51,7 +56,9 @@ fn hold_email(org: &mut Org, draft: &mut Draft) {
     if draft.is_new() || !draft.changed("Email") {
         return;
     }
-    let Some(wanted) = draft.text("Email").map(str::to_owned) else { return };
+    let Some(wanted) = draft.text("Email").map(str::to_owned) else {
+        return;
+    };
     let old = draft.former("Email").cloned();
     draft.set("Email", old);
     org.pending_emails.retain(|(user, _)| *user != draft.row.id);
@@ -61,11 +68,17 @@ fn hold_email(org: &mut Org, draft: &mut Draft) {
 impl Org {
     /// How many users are active: each takes a licence.
     pub(crate) fn active_users(&self) -> u32 {
-        let Some(users) = self.optional("User") else { return 0 };
+        let Some(users) = self.optional("User") else {
+            return 0;
+        };
         let object = self.schema.object(users);
-        let Some(active) = object.find("IsActive") else { return 0 };
+        let Some(active) = object.find("IsActive") else {
+            return 0;
+        };
         let rows = self.table(users).since(i64::MIN);
-        let count = rows.filter(|row| row.values.get(active) == Some(&Value::Bool(true))).count();
+        let count = rows
+            .filter(|row| row.values.get(active) == Some(&Value::Bool(true)))
+            .count();
         u32::try_from(count).unwrap_or(u32::MAX)
     }
 
@@ -73,7 +86,10 @@ impl Org {
     pub(crate) fn confirm_email(&mut self, user: RecordId) -> Outcome<String> {
         let place = self.pending_emails.iter().position(|(id, _)| *id == user);
         let Some((_, email)) = place.map(|place| self.pending_emails.remove(place)) else {
-            return Err(Fault::new(Code::NotFound, "no e-mail address of this user waits for confirmation"));
+            return Err(Fault::new(
+                Code::NotFound,
+                "no e-mail address of this user waits for confirmation",
+            ));
         };
         let Some((object, row)) = self.row(user).map(|(object, row)| (object, row.clone())) else {
             return Err(Fault::not_found());
