@@ -32,8 +32,9 @@ pub trait Store: Send {
 
     /// Stores observations and the cursor that covers them. Observations equal to what is known (same
     /// version, same values, same presence: the shadow, or the newest in the inbox) are dropped, except that
-    /// a not-firm version becoming firm is kept. The rest marks their records dirty.
-    fn commit_page(&mut self, fence: Fence, page: &Page) -> Result<PageReport, Error>;
+    /// a not-firm version becoming firm is kept. The rest marks their records dirty and is indexed by match
+    /// keys at once.
+    fn commit_page(&mut self, fence: Fence, flows: &Dataflow, page: &Page) -> Result<PageReport, Error>;
 
     /// Notes that a system was listed in full (its first load is complete); keeps the first moment.
     fn mark_listed(&mut self, system: &str, at: Timestamp) -> Result<(), Error>;
@@ -135,6 +136,10 @@ pub trait Store: Send {
         after: &str,
         limit: usize,
     ) -> Result<Vec<(RecordKey, String)>, Error>;
+
+    /// Records that plans wait for and that were never observed, to be read by id: what `Waits::read` asked
+    /// for and a crash may have cut off. At most `limit`.
+    fn unread(&mut self, limit: usize) -> Result<Vec<RecordKey>, Error>;
 
     /// Approves a flow's deletions beyond its guard, up to now.
     fn approve_flow(&mut self, flow: &str, now: Timestamp) -> Result<(), Error>;

@@ -1,8 +1,28 @@
 //! The durable state of Tandem, as units of work over an embedded database.
 
+mod commit;
+mod companion;
+mod constraint;
 mod contract;
+mod db;
+mod facts;
+#[cfg(feature = "faults")]
+mod faults;
+mod folder;
+mod hash;
+mod item;
+mod known;
+mod lists;
+mod load;
+mod outbox;
+mod page;
+mod schema;
+mod sqlite;
+mod take;
+mod tally;
 
 pub use contract::*;
+pub use sqlite::SqliteStore;
 
 /// Why a unit of work failed. Nothing of it is stored then.
 #[derive(Debug, thiserror::Error)]
@@ -59,4 +79,15 @@ pub enum Error {
         /// The system's own error.
         source: std::io::Error,
     },
+}
+
+impl Error {
+    /// Names a failure of the database: `doing` ends "the state could not be".
+    pub(crate) fn database(doing: &'static str, source: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        match source.sqlite_error_code() {
+            Some(DatabaseCorrupt | NotADatabase) => Self::Corrupt(format!("{} ({source})", folder::DATABASE)),
+            _ => Self::Database { doing, source },
+        }
+    }
 }

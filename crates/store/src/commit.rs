@@ -1,0 +1,156 @@
+//! Storing plans, each as a whole or not at all.
+
+mod intents;
+mod items;
+mod links;
+mod records;
+mod waits;
+
+use crate::constraint;
+use crate::contract::{CommitReport, Decided, Taken};
+use crate::db::{Db, Rid, Trouble};
+use crate::load::{self, Row};
+use crate::tally;
+use std::collections::{BTreeMap, BTreeSet};
+use tandem_merge::cluster::Intent;
+use tandem_merge::dataflow::Dataflow;
+use tandem_merge::plan::{EventKind, Plan};
+use tandem_merge::record::RecordKey;
+
+/// Stores plans; one that breaks a uniqueness constraint is undone and reported, the others stay (S6).
+pub(crate) fn plans(db: &Db, flows: &Dataflow, plans: &[Decided]) -> Result<CommitReport, Trouble> {
+    let mut report = CommitReport::default();
+    for decided in plans {
+        let stored = db.part(|| Commit::begin(db, flows, decided)?.store());
+        match stored {
+            Ok(()) => report.stored += 1,
+            Err(trouble) => match trouble.put_back() {
+                Some(why) => report.put_back.push(why.to_owned()),
+                None => return Err(trouble),
+            },
+        }
+    }
+    Ok(report)
+}
+
+/// One plan on its way into the tables.
+struct Commit<'a> {
+    db: &'a Db,
+    flows: &'a Dataflow,
+    plan: &'a Plan,
+    token: &'a Taken,
+    /// The records of the plan and those taken, as they were, by number.
+    rows: BTreeMap<Rid, (RecordKey, Row)>,
+    /// Their numbers.
+    rids: BTreeMap<RecordKey, Rid>,
+    /// Records whose links, open creates, companions, presence or standing changed: whoever waits for one
+    /// is woken.
+    changed: BTreeSet<Rid>,
+    /// Records to mark dirty when all is stored.
+    again: BTreeSet<Rid>,
+    /// Intents that the plan has no more.
+    removed: Vec<Intent>,
+}
+
+impl<'a> Commit<'a> {
+    fn begin(db: &'a Db, flows: &'a Dataflow, decided: &'a Decided) -> Result<Self, Trouble> {
+        let mut commit = Self {
+            db,
+            flows,
+            plan: &decided.plan,
+            token: &decided.token,
+            rows: BTreeMap::new(),
+            rids: BTreeMap::new(),
+            changed: BTreeSet::new(),
+            again: BTreeSet::new(),
+            removed: Vec::new(),
+        };
+        for (rid, revision) in &commit.token.records {
+            let row = load::row(db, rid.cast_signed())?;
+            if row.revision.cast_unsigned() != *revision {
+                return Err(Trouble::PutBack(constraint::CHANGED));
+            }
+            commit.add_row(row)?;
+        }
+        let plan = commit.plan;
+        for key in plan.cluster.records.keys() {
+            if !commit.rids.contains_key(key) {
+                commit.add_newcomer(key)?;
+            }
+        }
+        for anchor in plan.cluster.heads.keys() {
+            commit.rid(&anchor.record)?;
+        }
+        for question in &plan.cluster.questions {
+            commit.rid(&question.anchor.record)?;
+        }
+        Ok(commit)
+    }
+
+    fn add_row(&mut self, row: Row) -> Result<Rid, Trouble> {
+        let key = row.key(self.db)?;
+        let rid = row.rid;
+        self.rids.insert(key.clone(), rid);
+        self.rows.insert(rid, (key, row));
+        Ok(rid)
+    }
+
+    /// A record that was not taken: the answer to a create. Where it was admitted on its own in the
+    /// meantime, that state is put into the inbox, to be weighed like any other observation; where it has
+    /// ties of its own already, the plan is put back.
+    fn add_newcomer(&mut self, key: &RecordKey) -> Result<(), Trouble> {
+        let rid = self.db.make_rid(key)?;
+        let row = load::row(self.db, rid)?;
+        if let Some(shadow) = row.shadow()? {
+            let tied =
+                !load::links_of(self.db, rid)?.is_empty() || !load::intent_rows(self.db, rid)?.is_empty();
+            if tied {
+                return Err(Trouble::PutBack(constraint::CHANGED));
+            }
+            records::requeue(self.db, rid, key, shadow)?;
+        }
+        self.add_row(row).map(drop)
+    }
+
+    /// The number of a record that the plan names.
+    fn rid(&mut self, key: &RecordKey) -> Result<Rid, Trouble> {
+        if let Some(rid) = self.rids.get(key) {
+            return Ok(*rid);
+        }
+        let rid = self.db.make_rid(key)?;
+        self.add_row(load::row(self.db, rid)?)
+    }
+
+    fn store(mut self) -> Result<(), Trouble> {
+        self.store_companions()?;
+        self.store_intents()?;
+        self.store_links()?;
+        self.clear_inbox()?;
+        self.store_records()?;
+        self.store_items()?;
+        self.store_waits()?;
+        self.store_history()?;
+        self.wake()
+    }
+
+    fn store_history(&mut self) -> Result<(), Trouble> {
+        for event in &self.plan.history {
+            let rid = self.db.make_rid(&event.record)?;
+            let body = serde_json::to_vec(event)?;
+            self.db
+                .run("INSERT INTO history (rid, body) VALUES (?1, ?2)", (rid, body))?;
+            if event.what == EventKind::Deleted {
+                for flow in tally::deletion_flows(self.flows, event) {
+                    let sql = "INSERT INTO deletion (flow, at) VALUES (?1, ?2)";
+                    self.db.run(sql, (flow, event.at.as_microsecond()))?;
+                }
+            }
+        }
+        for ((flow, what), n) in tally::counts(self.flows, &self.plan.history, &self.removed) {
+            let sql = "INSERT INTO tally (flow, what, n) VALUES (?1, ?2, ?3)
+                       ON CONFLICT (flow, what) DO UPDATE SET n = n + excluded.n";
+            self.db.run(sql, (flow, what, n.cast_signed()))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,55 @@
+//! Items that stand on the records of a plan; one keeps its number as long as it stands.
+
+use super::Commit;
+use crate::db::{Rid, Trouble};
+use crate::item::{self, Standing, kind_text};
+use std::collections::BTreeMap;
+use tandem_merge::cluster::Question;
+use tandem_merge::record::RecordKey;
+
+impl Commit<'_> {
+    pub(super) fn store_items(&mut self) -> Result<(), Trouble> {
+        for (rid, (key, _)) in &self.rows {
+            let record = self.plan.cluster.records.get(key);
+            let questions = self.questions(key);
+            let links = &self.plan.cluster.links;
+            let standing = item::of_record(self.flows, key, record, &questions, links);
+            self.store_standing(*rid, standing)?;
+        }
+        Ok(())
+    }
+
+    fn questions(&self, key: &RecordKey) -> Vec<Question> {
+        let all = self.plan.cluster.questions.iter();
+        all.filter(|question| &question.anchor.record == key)
+            .cloned()
+            .collect()
+    }
+
+    fn store_standing(&self, rid: Rid, standing: Vec<Standing>) -> Result<(), Trouble> {
+        let sql = "SELECT slot, number, area, body FROM item WHERE rid = ?1";
+        let rows = self.db.all(sql, [rid], |row| {
+            Ok((row.get(0)?, (row.get(1)?, row.get(2)?, row.get(3)?)))
+        })?;
+        let mut before: BTreeMap<String, (i64, String, Vec<u8>)> = rows.into_iter().collect();
+        for Standing { slot, area, item } in standing {
+            let body = serde_json::to_vec(&item)?;
+            let kind = kind_text(item.kind);
+            match before.remove(&slot) {
+                Some((_, known_area, known)) if known == body && known_area == area => {}
+                Some((number, ..)) => {
+                    let sql = "UPDATE item SET area = ?2, kind = ?3, body = ?4 WHERE number = ?1";
+                    self.db.run(sql, (number, area, kind, body))?;
+                }
+                None => {
+                    let sql = "INSERT INTO item (rid, slot, area, kind, body) VALUES (?1, ?2, ?3, ?4, ?5)";
+                    self.db.run(sql, (rid, slot, area, kind, body))?;
+                }
+            }
+        }
+        for (number, ..) in before.into_values() {
+            self.db.run("DELETE FROM item WHERE number = ?1", [number])?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,143 @@
+//! Records of a plan: states, heads, questions, match keys; what was taken of them is done.
+
+use super::Commit;
+use crate::db::{Db, Rid, Trouble};
+use crate::load::{self, Row, presence_number};
+use crate::page;
+use std::collections::{BTreeMap, BTreeSet};
+use tandem_merge::cluster::{Head, Question, Record, Shadow};
+use tandem_merge::record::{Observation, Presence, RecordKey};
+
+impl Commit<'_> {
+    /// Removes the inbox rows and dirty marks that were taken. A record with rows left, or marked since it
+    /// was taken, stays dirty.
+    pub(super) fn clear_inbox(&mut self) -> Result<(), Trouble> {
+        for seq in &self.token.inbox {
+            self.db
+                .run("DELETE FROM inbox WHERE seq = ?1", [seq.cast_signed()])?;
+        }
+        for (rid, _) in &self.token.records {
+            let rid = rid.cast_signed();
+            let sql = "DELETE FROM dirty WHERE rid = ?1 AND mark <= ?2
+                       AND NOT EXISTS (SELECT 1 FROM inbox WHERE rid = ?1) RETURNING own";
+            let marks = self.token.marks.cast_signed();
+            let own: Option<bool> = self.db.one(sql, (rid, marks), |row| row.get(0))?;
+            if own == Some(true) {
+                self.changed.insert(rid);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn store_records(&mut self) -> Result<(), Trouble> {
+        let mut heads: BTreeMap<&RecordKey, BTreeMap<&str, &Head>> = BTreeMap::new();
+        for (anchor, head) in &self.plan.cluster.heads {
+            let of = heads.entry(&anchor.record).or_default();
+            of.insert(&anchor.property, head);
+        }
+        let mut questions: BTreeMap<&RecordKey, Vec<&Question>> = BTreeMap::new();
+        for question in &self.plan.cluster.questions {
+            questions
+                .entry(&question.anchor.record)
+                .or_default()
+                .push(question);
+        }
+        let rids: Vec<Rid> = self.rows.keys().copied().collect();
+        for rid in rids {
+            let Some((key, row)) = self.rows.get(&rid) else {
+                continue;
+            };
+            let mut next = Row {
+                heads: heads.get(key).map(serde_json::to_vec).transpose()?,
+                questions: questions.get(key).map(serde_json::to_vec).transpose()?,
+                ..row.clone()
+            };
+            if let Some(record) = self.plan.cluster.records.get(key) {
+                next.state = Some(bare(record)?);
+                next.presence = Some(presence_number(record.shadow.presence));
+                next.sent = record.in_flight();
+                next.keys = self.keys(row, key, record)?;
+            }
+            if next.presence != row.presence {
+                self.changed.insert(rid);
+            }
+            self.store_row(rid, &next)?;
+        }
+        Ok(())
+    }
+
+    fn store_row(&self, rid: Rid, next: &Row) -> Result<(), Trouble> {
+        let woken = self.changed.contains(&rid);
+        let same = self.rows.get(&rid).is_some_and(|(_, row)| {
+            row.state == next.state
+                && row.heads == next.heads
+                && row.questions == next.questions
+                && row.keys == next.keys
+                && row.sent == next.sent
+                && row.presence == next.presence
+        });
+        if same && !woken {
+            return Ok(());
+        }
+        let woke = if woken { self.db.tick() } else { next.woke };
+        let sql = "UPDATE record SET revision = revision + 1, woke = ?2, presence = ?3, sent = ?4, keys = ?5,
+                   questions = ?6, heads = ?7, state = ?8 WHERE rid = ?1";
+        let columns = (
+            rid,
+            woke,
+            next.presence,
+            next.sent,
+            &next.keys,
+            &next.questions,
+            &next.heads,
+            &next.state,
+        );
+        self.db.run(sql, columns).map(drop)
+    }
+
+    /// Indexes a record by what its shadow and its inbox rows show now.
+    fn keys(&self, row: &Row, key: &RecordKey, record: &Record) -> Result<Option<Vec<u8>>, Trouble> {
+        let mut keys = BTreeSet::new();
+        let values = &record.shadow.values;
+        if record.shadow.presence == Presence::Alive {
+            keys.extend(page::keys_of(self.flows, key, values));
+        }
+        for (_, seen) in load::inbox_of(self.db, row.rid)? {
+            page::add_keys(&mut keys, self.flows, &seen, Some(values));
+        }
+        let news = page::reindex(self.db, row, &keys)?;
+        Ok(news.or_else(|| row.keys.clone()))
+    }
+}
+
+/// A record as its row keeps it: the intent and the companions have tables of their own.
+fn bare(record: &Record) -> Result<Vec<u8>, Trouble> {
+    if record.intent.is_none() && record.companions.is_empty() {
+        return Ok(serde_json::to_vec(record)?);
+    }
+    let bare = Record {
+        intent: None,
+        companions: BTreeMap::new(),
+        ..record.clone()
+    };
+    Ok(serde_json::to_vec(&bare)?)
+}
+
+/// Puts a state back into the inbox as the observation that it came from.
+pub(super) fn requeue(db: &Db, rid: Rid, key: &RecordKey, shadow: Shadow) -> Result<(), Trouble> {
+    let gone = shadow.presence == Presence::Deleted;
+    let seen = Observation {
+        key: key.clone(),
+        presence: shadow.presence,
+        values: shadow.values,
+        version: shadow.version,
+        created: shadow.created,
+        author: shadow.author,
+        read_began: shadow.seen,
+        partial: false,
+        protected: shadow.protected,
+    };
+    let sql = "INSERT INTO inbox (seq, rid, gone, body) VALUES (?1, ?2, ?3, ?4)";
+    db.run(sql, (db.tick(), rid, gone, serde_json::to_vec(&seen)?))?;
+    db.mark_dirty(rid, true)
+}

@@ -1,0 +1,359 @@
+//! The connection: statements, transactions, record types by number, and the count of changes.
+
+use crate::Error;
+use rusqlite::{Connection, OptionalExtension, Params, Row};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use tandem_merge::record::{RecordKey, RecordType};
+
+/// The database's number of a record.
+pub(crate) type Rid = i64;
+
+/// Why a statement or a unit failed, before the unit is named.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    /// The database said no.
+    Sql(rusqlite::Error),
+    /// A stored value cannot be read.
+    Unreadable(String),
+    /// A plan cannot be stored as it is, for this reason.
+    PutBack(&'static str),
+    /// Anything that is told as it is.
+    Told(Error),
+}
+
+impl From<rusqlite::Error> for Trouble {
+    fn from(source: rusqlite::Error) -> Self {
+        Self::Sql(source)
+    }
+}
+
+impl From<serde_json::Error> for Trouble {
+    fn from(source: serde_json::Error) -> Self {
+        Self::Unreadable(source.to_string())
+    }
+}
+
+impl From<jiff::Error> for Trouble {
+    fn from(source: jiff::Error) -> Self {
+        Self::Unreadable(source.to_string())
+    }
+}
+
+impl Trouble {
+    /// Names the unit that failed: `doing` ends "the state could not be".
+    pub(crate) fn told(self, doing: &'static str) -> Error {
+        match self {
+            Self::Sql(source) => Error::database(doing, source),
+            Self::Unreadable(what) => Error::Corrupt(what),
+            Self::PutBack(why) => Error::Corrupt(format!("a plan breaks: {why}")),
+            Self::Told(error) => error,
+        }
+    }
+
+    /// Why a plan is put back: the uniqueness constraint that was broken, in words.
+    pub(crate) fn put_back(&self) -> Option<&'static str> {
+        if let Self::PutBack(why) = self {
+            return Some(why);
+        }
+        let Self::Sql(rusqlite::Error::SqliteFailure(code, Some(message))) = self else {
+            return None;
+        };
+        (code.code == rusqlite::ErrorCode::ConstraintViolation).then(|| constraint(message))
+    }
+}
+
+fn constraint(message: &str) -> &'static str {
+    use crate::constraint as words;
+    if message.contains("link.") {
+        words::LINK
+    } else if message.contains("intent.reservation") {
+        words::RESERVATION
+    } else if message.contains("intent.record") {
+        words::INTENT
+    } else if message.contains("companion.") {
+        words::COMPANION
+    } else {
+        words::OTHER
+    }
+}
+
+/// One connection with what it remembers between statements.
+pub(crate) struct Db {
+    pub(crate) connection: Connection,
+    kinds: RefCell<HashMap<RecordType, i64>>,
+    types: RefCell<HashMap<i64, RecordType>>,
+    clock: Cell<i64>,
+    stored_clock: Cell<i64>,
+    #[cfg(feature = "faults")]
+    pub(crate) fault: RefCell<Option<crate::faults::Fault>>,
+}
+
+impl Db {
+    pub(crate) fn new(connection: Connection) -> Result<Self, Trouble> {
+        let db = Self {
+            connection,
+            kinds: RefCell::default(),
+            types: RefCell::default(),
+            clock: Cell::new(0),
+            stored_clock: Cell::new(0),
+            #[cfg(feature = "faults")]
+            fault: RefCell::default(),
+        };
+        db.forget()?;
+        Ok(db)
+    }
+
+    /// Runs a statement; answers how many rows it changed.
+    pub(crate) fn run(&self, sql: &str, params: impl Params) -> Result<usize, Trouble> {
+        self.step()?;
+        Ok(self.connection.prepare_cached(sql)?.execute(params)?)
+    }
+
+    /// The first row, if any.
+    pub(crate) fn one<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, Trouble> {
+        self.step()?;
+        Ok(self
+            .connection
+            .prepare_cached(sql)?
+            .query_row(params, read)
+            .optional()?)
+    }
+
+    /// All rows: only for queries whose result is small by nature or limited.
+    pub(crate) fn all<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, Trouble> {
+        self.step()?;
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let rows = statement.query_map(params, read)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Visits rows one at a time, for queries of any size.
+    pub(crate) fn each(
+        &self,
+        sql: &str,
+        params: impl Params,
+        mut visit: impl FnMut(&Row<'_>) -> Result<(), Trouble>,
+    ) -> Result<(), Trouble> {
+        self.step()?;
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query(params)?;
+        while let Some(row) = rows.next()? {
+            visit(row)?;
+        }
+        Ok(())
+    }
+
+    /// The number of the row inserted last.
+    pub(crate) fn inserted(&self) -> i64 {
+        self.connection.last_insert_rowid()
+    }
+
+    /// One transaction: all of it or nothing.
+    pub(crate) fn unit<T>(
+        &self,
+        doing: &'static str,
+        work: impl FnOnce(&Self) -> Result<T, Trouble>,
+    ) -> Result<T, Error> {
+        let done = self
+            .run("BEGIN IMMEDIATE", [])
+            .and_then(|_| work(self))
+            .and_then(|value| self.commit().map(|()| value));
+        done.map_err(|trouble| {
+            self.roll_back();
+            trouble.told(doing)
+        })
+    }
+
+    fn commit(&self) -> Result<(), Trouble> {
+        let clock = self.clock.get();
+        if clock != self.stored_clock.get() {
+            self.set_note("clock", &clock.to_string())?;
+        }
+        self.run("COMMIT", [])?;
+        self.stored_clock.set(clock);
+        Ok(())
+    }
+
+    fn roll_back(&self) {
+        if !self.connection.is_autocommit() {
+            // The database rolls back by itself when this fails: the connection is gone then.
+            let _gone = self.connection.execute_batch("ROLLBACK");
+        }
+        let _gone = self.forget();
+    }
+
+    /// A part of a transaction that may be undone on its own.
+    pub(crate) fn part<T>(&self, work: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Trouble> {
+        self.run("SAVEPOINT part", [])?;
+        let done = work();
+        if done.is_err() {
+            self.run("ROLLBACK TO part", [])?;
+            self.kinds.borrow_mut().clear();
+            self.types.borrow_mut().clear();
+        }
+        self.run("RELEASE part", [])?;
+        done
+    }
+
+    /// Drops what is remembered; reads it anew from what is stored.
+    fn forget(&self) -> Result<(), Trouble> {
+        self.kinds.borrow_mut().clear();
+        self.types.borrow_mut().clear();
+        let sql = "SELECT value FROM note WHERE name = 'clock'";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let text: Option<String> = statement.query_row([], |row| row.get(0)).optional()?;
+        let clock = text.map_or(Ok(0), |text| text.parse());
+        let clock = clock.map_err(|_| Trouble::Unreadable("the count of changes".to_owned()))?;
+        self.clock.set(clock);
+        self.stored_clock.set(clock);
+        Ok(())
+    }
+
+    /// The next number of the count of changes: ages, marks and inbox rows are numbered by it.
+    pub(crate) fn tick(&self) -> i64 {
+        self.clock.set(self.clock.get() + 1);
+        self.clock.get()
+    }
+
+    /// The count of changes so far.
+    pub(crate) fn now(&self) -> i64 {
+        self.clock.get()
+    }
+
+    /// A small named value.
+    pub(crate) fn note(&self, name: &str) -> Result<Option<String>, Trouble> {
+        self.one("SELECT value FROM note WHERE name = ?1", [name], |row| row.get(0))
+    }
+
+    /// Sets a small named value.
+    pub(crate) fn set_note(&self, name: &str, value: &str) -> Result<(), Trouble> {
+        let sql = "INSERT INTO note (name, value) VALUES (?1, ?2)
+                   ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+        self.run(sql, [name, value]).map(drop)
+    }
+
+    /// The number of a record type, if any record of it was ever named.
+    pub(crate) fn kind(&self, of: &RecordType) -> Result<Option<i64>, Trouble> {
+        if let Some(number) = self.kinds.borrow().get(of) {
+            return Ok(Some(*number));
+        }
+        let sql = "SELECT number FROM kind WHERE system = ?1 AND name = ?2";
+        let number = self.one(sql, [&of.system, &of.name], |row| row.get(0))?;
+        if let Some(number) = number {
+            self.remember(of, number);
+        }
+        Ok(number)
+    }
+
+    /// The number of a record type; it gets one where it has none.
+    pub(crate) fn make_kind(&self, of: &RecordType) -> Result<i64, Trouble> {
+        if let Some(number) = self.kind(of)? {
+            return Ok(number);
+        }
+        self.run(
+            "INSERT INTO kind (system, name) VALUES (?1, ?2)",
+            [&of.system, &of.name],
+        )?;
+        let number = self.inserted();
+        self.remember(of, number);
+        Ok(number)
+    }
+
+    fn remember(&self, of: &RecordType, number: i64) {
+        self.kinds.borrow_mut().insert(of.clone(), number);
+        self.types.borrow_mut().insert(number, of.clone());
+    }
+
+    /// The record type of a number.
+    pub(crate) fn record_type(&self, number: i64) -> Result<RecordType, Trouble> {
+        if let Some(known) = self.types.borrow().get(&number) {
+            return Ok(known.clone());
+        }
+        let sql = "SELECT system, name FROM kind WHERE number = ?1";
+        let found = self.one(sql, [number], |row| {
+            Ok(RecordType::new(
+                row.get::<_, String>(0)?,
+                row.get::<_, String>(1)?,
+            ))
+        })?;
+        let of = found.ok_or_else(|| Trouble::Unreadable(format!("record type {number} has no name")))?;
+        self.remember(&of, number);
+        Ok(of)
+    }
+
+    /// All record types ever named, with their numbers.
+    pub(crate) fn record_types(&self) -> Result<Vec<(i64, RecordType)>, Trouble> {
+        self.all(
+            "SELECT number, system, name FROM kind ORDER BY number",
+            [],
+            |row| {
+                let of = RecordType::new(row.get::<_, String>(1)?, row.get::<_, String>(2)?);
+                Ok((row.get(0)?, of))
+            },
+        )
+    }
+
+    /// The number of a record, if it was ever named.
+    pub(crate) fn rid(&self, key: &RecordKey) -> Result<Option<Rid>, Trouble> {
+        let Some(kind) = self.kind(&key.record_type)? else {
+            return Ok(None);
+        };
+        let sql = "SELECT rid FROM record WHERE kind = ?1 AND id = ?2";
+        self.one(sql, (kind, &key.id), |row| row.get(0))
+    }
+
+    /// The number of a record; it gets one where it has none.
+    pub(crate) fn make_rid(&self, key: &RecordKey) -> Result<Rid, Trouble> {
+        if let Some(rid) = self.rid(key)? {
+            return Ok(rid);
+        }
+        let kind = self.make_kind(&key.record_type)?;
+        self.run("INSERT INTO record (kind, id) VALUES (?1, ?2)", (kind, &key.id))?;
+        Ok(self.inserted())
+    }
+
+    /// The key of a record.
+    pub(crate) fn key(&self, rid: Rid) -> Result<RecordKey, Trouble> {
+        let found: Option<(i64, String)> =
+            self.one("SELECT kind, id FROM record WHERE rid = ?1", [rid], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?;
+        let (kind, id) = found.ok_or_else(|| Trouble::Unreadable(format!("record {rid} is not there")))?;
+        Ok(RecordKey {
+            record_type: self.record_type(kind)?,
+            id,
+        })
+    }
+
+    /// Marks a record dirty; its age stays. `own`: by itself, not woken by a change of another.
+    pub(crate) fn mark_dirty(&self, rid: Rid, own: bool) -> Result<(), Trouble> {
+        let mark = self.tick();
+        let sql = "INSERT INTO dirty (rid, kind, seq, mark, own)
+                   SELECT rid, kind, ?2, ?2, ?3 FROM record WHERE rid = ?1
+                   ON CONFLICT (rid) DO UPDATE SET mark = excluded.mark, own = max(own, excluded.own)";
+        self.run(sql, (rid, mark, own)).map(drop)
+    }
+
+    #[cfg(feature = "faults")]
+    fn step(&self) -> Result<(), Trouble> {
+        let mut fault = self.fault.borrow_mut();
+        fault.as_mut().map_or(Ok(()), crate::faults::Fault::step)
+    }
+
+    #[cfg(not(feature = "faults"))]
+    #[allow(clippy::unnecessary_wraps, reason = "the same shape as with faults")]
+    fn step(&self) -> Result<(), Trouble> {
+        Ok(())
+    }
+}

@@ -1,0 +1,243 @@
+//! What a decision needs to know of other clusters.
+
+use crate::companion;
+use crate::db::{Db, Rid, Trouble};
+use crate::load::{Row, links_of};
+use crate::take::Net;
+use jiff::{SignedDuration, Timestamp};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use tandem_merge::dataflow::{Dataflow, Reference, Side};
+use tandem_merge::facts::{Facts, Needs, Referent, Referral};
+use tandem_merge::record::{RecordKey, RecordType};
+
+/// What holds for all clusters of one taking.
+pub(crate) struct Overall {
+    now: Timestamp,
+    listed_at: Option<Timestamp>,
+    approvals: BTreeMap<String, Timestamp>,
+    deletions: RefCell<BTreeMap<String, (u64, u64)>>,
+}
+
+impl Overall {
+    /// Reads it.
+    pub(crate) fn read(db: &Db, flows: &Dataflow, now: Timestamp) -> Result<Self, Trouble> {
+        let mut listed = Vec::new();
+        for system in &flows.systems {
+            let sql = "SELECT listed FROM system WHERE name = ?1";
+            let at: Option<Option<String>> = db.one(sql, [system], |row| row.get(0))?;
+            let at = at.flatten().map(|at| at.parse::<Timestamp>()).transpose()?;
+            listed.push(at);
+        }
+        let all = listed.iter().all(Option::is_some);
+        let sql = "SELECT flow, at FROM approval";
+        let approvals: Vec<(String, String)> = db.all(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let parse = |(flow, at): (String, String)| Ok((flow, at.parse()?));
+        Ok(Self {
+            now,
+            listed_at: if all {
+                listed.into_iter().max().flatten()
+            } else {
+                None
+            },
+            approvals: approvals.into_iter().map(parse).collect::<Result<_, Trouble>>()?,
+            deletions: RefCell::default(),
+        })
+    }
+
+    fn deletions(&self, db: &Db, flows: &Dataflow, flow: &str) -> Result<(u64, u64), Trouble> {
+        if let Some(known) = self.deletions.borrow().get(flow) {
+            return Ok(*known);
+        }
+        let hours = flows.flow(flow).map_or(0, |flow| flow.guard.hours);
+        let from = self.now.saturating_sub(SignedDuration::from_hours(hours));
+        let from = from.unwrap_or(Timestamp::MIN).as_microsecond();
+        let sql = "WITH gone AS (SELECT rid FROM record WHERE presence = 1
+                                 UNION SELECT rid FROM inbox WHERE gone = 1)
+                   SELECT count(*) FROM (
+                       SELECT number FROM gone JOIN link ON first = rid WHERE flow = ?1
+                       UNION SELECT number FROM gone JOIN link ON second = rid WHERE flow = ?1)";
+        let waiting = count(db, sql, [flow])?;
+        let sql = "SELECT count(*) FROM deletion WHERE flow = ?1 AND at > ?2";
+        let carried_on = count(db, sql, (flow, from))?;
+        let links = count(db, "SELECT count(*) FROM link WHERE flow = ?1", [flow])?;
+        let answer = (waiting + carried_on, links);
+        self.deletions.borrow_mut().insert(flow.to_owned(), answer);
+        Ok(answer)
+    }
+}
+
+/// A count.
+pub(crate) fn count(db: &Db, sql: &str, params: impl rusqlite::Params) -> Result<u64, Trouble> {
+    let n: Option<i64> = db.one(sql, params, |row| row.get(0))?;
+    Ok(n.unwrap_or_default().cast_unsigned())
+}
+
+/// Answers what a cluster needs to know.
+pub(crate) fn answer(
+    db: &Db,
+    flows: &Dataflow,
+    net: &Net,
+    needs: Needs,
+    overall: &Overall,
+) -> Result<Facts, Trouble> {
+    let mut facts = Facts {
+        listed: overall.listed_at.is_some(),
+        listed_at: overall.listed_at,
+        now: overall.now,
+        ..Facts::default()
+    };
+    for referral in needs.referrals {
+        let referent = match &referral.through {
+            Reference::Flow(flow) => counterpart(db, flows, net, flow, &referral)?,
+            Reference::Companion { role, of } => match referral.side {
+                Side::First => companion_of(db, net, role, of, &referral.id)?,
+                Side::Second => owner_of(db, role, of, &referral.id)?,
+            },
+        };
+        facts.referrals.insert(referral, referent);
+    }
+    for (target, key) in needs.reservations {
+        if let Some(holder) = holder(db, net, &target, &key)? {
+            facts.reserved.insert((target, key), holder);
+        }
+    }
+    for flow in needs.guards {
+        let approved = overall.approvals.get(&flow);
+        if approved.is_some_and(|at| net.last_gone(&flow).is_none_or(|gone| gone <= *at)) {
+            facts.approved.insert(flow.clone());
+        }
+        let counts = overall.deletions(db, flows, &flow)?;
+        facts.deletions.insert(flow, counts);
+    }
+    Ok(facts)
+}
+
+/// What a reference through a flow leads to.
+fn counterpart(
+    db: &Db,
+    flows: &Dataflow,
+    net: &Net,
+    flow: &str,
+    referral: &Referral,
+) -> Result<Referent, Trouble> {
+    let Some(end) = flows.flow(flow).map(|flow| flow.end(referral.side)) else {
+        return Ok(Referent::Unlinked);
+    };
+    let standing = standing(db, net, &end.record_type, &referral.id)?;
+    let (rid, undecided) = match standing {
+        Standing::Known { rid, undecided } => (rid, undecided),
+        Standing::Told(referent) => return Ok(referent),
+    };
+    for line in links_of(db, rid)? {
+        let (own, other) = match referral.side {
+            Side::First => (line.first, line.second),
+            Side::Second => (line.second, line.first),
+        };
+        if line.flow == flow && own == rid {
+            return Ok(Referent::Linked(db.key(other)?.id));
+        }
+    }
+    let pending = undecided || open_intent(db, rid, &crate::outbox::create_slot(flow))?;
+    Ok(if pending {
+        Referent::Pending
+    } else {
+        Referent::Unlinked
+    })
+}
+
+/// What a reference from an owner to its companion leads to.
+fn companion_of(db: &Db, net: &Net, role: &str, of: &RecordType, id: &str) -> Result<Referent, Trouble> {
+    let (rid, undecided) = match standing(db, net, of, id)? {
+        Standing::Known { rid, undecided } => (rid, undecided),
+        Standing::Told(referent) => return Ok(referent),
+    };
+    let companion = companion::one(db, rid, role)?;
+    if let Some(id) = companion.as_ref().and_then(|companion| companion.id.clone()) {
+        return Ok(Referent::Linked(id));
+    }
+    let wanted = companion.is_some_and(|companion| companion.parked.is_none());
+    let pending = undecided || wanted || open_intent(db, rid, &crate::outbox::companion_slot(role))?;
+    Ok(if pending {
+        Referent::Pending
+    } else {
+        Referent::Unlinked
+    })
+}
+
+/// Whose companion an id is.
+fn owner_of(db: &Db, role: &str, of: &RecordType, id: &str) -> Result<Referent, Trouble> {
+    let sql = "SELECT owner FROM companion WHERE role = ?1 AND id = ?2";
+    let owners: Vec<Rid> = db.all(sql, [role, id], |row| row.get(0))?;
+    let mut keys: Vec<RecordKey> = owners
+        .into_iter()
+        .map(|owner| db.key(owner))
+        .collect::<Result<_, _>>()?;
+    keys.retain(|key| &key.record_type == of);
+    let first = keys.into_iter().min();
+    Ok(first.map_or(Referent::Unlinked, |key| Referent::Linked(key.id)))
+}
+
+/// What is known of a record that is referred to.
+enum Standing {
+    /// It is there; `undecided`: it has not been decided since it was last seen.
+    Known { rid: Rid, undecided: bool },
+    /// Unknown or gone.
+    Told(Referent),
+}
+
+fn standing(db: &Db, net: &Net, of: &RecordType, id: &str) -> Result<Standing, Trouble> {
+    let key = RecordKey {
+        record_type: of.clone(),
+        id: id.to_owned(),
+    };
+    let Some(rid) = db.rid(&key)? else {
+        return Ok(Standing::Told(Referent::Unknown));
+    };
+    let own = net.rows.get(&rid);
+    let presence = presence(db, rid, own.map(|(row, _)| row))?;
+    let undecided = undecided(db, rid)?;
+    match presence {
+        Some(1 | 2) => Ok(Standing::Told(Referent::Gone)),
+        None if !undecided => Ok(Standing::Told(Referent::Unknown)),
+        // The cluster's own records are decided right now: it would wait for itself.
+        _ => Ok(Standing::Known {
+            rid,
+            undecided: undecided && own.is_none(),
+        }),
+    }
+}
+
+fn presence(db: &Db, rid: Rid, row: Option<&Row>) -> Result<Option<i64>, Trouble> {
+    match row {
+        Some(row) => Ok(row.presence),
+        None => {
+            let sql = "SELECT presence FROM record WHERE rid = ?1";
+            Ok(db.one(sql, [rid], |row| row.get(0))?.flatten())
+        }
+    }
+}
+
+fn undecided(db: &Db, rid: Rid) -> Result<bool, Trouble> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM inbox WHERE rid = ?1)
+                   OR EXISTS (SELECT 1 FROM dirty WHERE rid = ?1 AND own = 1)";
+    Ok(db.one(sql, [rid], |row| row.get(0))?.unwrap_or(false))
+}
+
+fn open_intent(db: &Db, rid: Rid, slot: &str) -> Result<bool, Trouble> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM intent WHERE record = ?1 AND slot = ?2)";
+    Ok(db.one(sql, (rid, slot), |row| row.get(0))?.unwrap_or(false))
+}
+
+/// Who holds a reservation, unless it is one of the cluster's own.
+fn holder(db: &Db, net: &Net, target: &RecordType, key: &str) -> Result<Option<RecordKey>, Trouble> {
+    let Some(kind) = db.kind(target)? else {
+        return Ok(None);
+    };
+    let sql = "SELECT record FROM intent WHERE target = ?1 AND reservation = ?2";
+    let holder: Option<Rid> = db.one(sql, (kind, key), |row| row.get(0))?;
+    match holder {
+        Some(rid) if !net.rows.contains_key(&rid) => Ok(Some(db.key(rid)?)),
+        _ => Ok(None),
+    }
+}

@@ -1,0 +1,89 @@
+//! The state folder: who may read it, and who holds it.
+
+use crate::Error;
+use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+#[cfg(unix)]
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+
+/// The database's file name in the folder.
+pub(crate) const DATABASE: &str = "tandem.db";
+const LOCK: &str = "tandem.lock";
+
+/// The hold of this process on a state folder; ends when dropped.
+#[derive(Debug)]
+pub(crate) struct Hold {
+    _lock: File,
+}
+
+/// Makes the folder where it is missing, closes it to others, and takes hold of it.
+pub(crate) fn take_hold(folder: &Path) -> Result<Hold, Error> {
+    let refused = |source| Error::Folder {
+        path: folder.display().to_string(),
+        source,
+    };
+    make_folder(folder).map_err(refused)?;
+    let mut lock = private_file(&folder.join(LOCK)).map_err(refused)?;
+    match lock.try_lock() {
+        Ok(()) => {
+            name_holder(&mut lock).map_err(refused)?;
+            Ok(Hold { _lock: lock })
+        }
+        Err(TryLockError::WouldBlock) => Err(Error::Held(describe(folder, &mut lock))),
+        Err(TryLockError::Error(source)) => Err(refused(source)),
+    }
+}
+
+/// Makes the database's file, readable by its owner alone; the files that SQLite puts beside it get the
+/// same mode.
+pub(crate) fn make_database(folder: &Path) -> Result<PathBuf, Error> {
+    let path = folder.join(DATABASE);
+    match private_file(&path) {
+        Ok(_) => Ok(path),
+        Err(source) => Err(Error::Folder {
+            path: path.display().to_string(),
+            source,
+        }),
+    }
+}
+
+fn make_folder(folder: &Path) -> std::io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    builder.mode(0o700);
+    builder.create(folder)?;
+    #[cfg(unix)]
+    std::fs::set_permissions(folder, Permissions::from_mode(0o700))?;
+    Ok(())
+}
+
+fn private_file(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    options.mode(0o600);
+    let file = options.open(path)?;
+    #[cfg(unix)]
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    Ok(file)
+}
+
+fn name_holder(lock: &mut File) -> std::io::Result<()> {
+    lock.set_len(0)?;
+    lock.rewind()?;
+    writeln!(lock, "{}", std::process::id())
+}
+
+/// What is known of the holder, as the end of a sentence.
+fn describe(folder: &Path, lock: &mut File) -> String {
+    let mut text = String::new();
+    let known = lock.read_to_string(&mut text).is_ok() && text.trim().parse::<u32>().is_ok();
+    if known {
+        format!("in {} (process {})", folder.display(), text.trim())
+    } else {
+        format!("in {}", folder.display())
+    }
+}

@@ -1,0 +1,151 @@
+//! What waits for people, read off a record: the rows behind lists and counts.
+
+use crate::contract::Item;
+use std::collections::BTreeMap;
+use tandem_merge::cluster::{Link, Parked, ParkedKind, Question, Record};
+use tandem_merge::dataflow::{Dataflow, Side};
+use tandem_merge::record::{RecordKey, RecordType};
+use tandem_merge::value::Value;
+
+/// An item without its number, with the place that makes it the same item later.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Standing {
+    /// Where on the record: flow, property, role or question. One item at a place.
+    pub(crate) slot: String,
+    /// The flow that counts it.
+    pub(crate) area: String,
+    /// The item; number 0.
+    pub(crate) item: Item,
+}
+
+/// The text by which items of a kind are counted; questions have one of their own.
+pub(crate) fn kind_text(kind: Option<ParkedKind>) -> &'static str {
+    match kind {
+        None => "question",
+        Some(ParkedKind::Approval) => "approval",
+        Some(ParkedKind::DeleteConflict) => "delete-conflict",
+        Some(ParkedKind::Deferred) => "deferred",
+        Some(ParkedKind::NotCreated) => "not-created",
+        Some(_) => "parked",
+    }
+}
+
+/// Everything on a record that waits, in the order of its places.
+pub(crate) fn of_record(
+    flows: &Dataflow,
+    key: &RecordKey,
+    record: Option<&Record>,
+    questions: &[Question],
+    links: &[Link],
+) -> Vec<Standing> {
+    let mut all = BTreeMap::new();
+    let mut stand = |slot: String, area: String, item: Item| {
+        all.insert(slot.clone(), Standing { slot, area, item });
+    };
+    let area = |property: &str| area_of(flows, key, property, links);
+    if let Some(record) = record {
+        for (flow, parked) in &record.held {
+            let item = Item {
+                flow: Some(flow.clone()),
+                ..parked_item(key, parked)
+            };
+            stand(format!("f:{flow}"), flow.clone(), item);
+        }
+        for (property, parked) in &record.parked {
+            let item = Item {
+                property: Some(property.clone()),
+                ..parked_item(key, parked)
+            };
+            stand(format!("p:{property}"), area(property), item);
+        }
+        for (role, companion) in &record.companions {
+            if let Some(parked) = &companion.parked {
+                let item = Item {
+                    role: Some(role.clone()),
+                    ..parked_item(key, parked)
+                };
+                stand(
+                    format!("c:{role}"),
+                    companion_area(flows, role, &key.record_type),
+                    item,
+                );
+            }
+        }
+    }
+    for question in questions.iter().filter(|question| question.answer.is_none()) {
+        let property = &question.anchor.property;
+        stand(
+            format!("q:{property}"),
+            area(property),
+            question_item(key, question),
+        );
+    }
+    all.into_values().collect()
+}
+
+fn parked_item(key: &RecordKey, parked: &Parked) -> Item {
+    Item {
+        number: 0,
+        record: key.clone(),
+        flow: None,
+        property: None,
+        role: None,
+        kind: Some(parked.kind),
+        reason: parked.reason.clone(),
+        advice: parked.advice.clone(),
+        since: parked.since,
+        contenders: Vec::new(),
+    }
+}
+
+fn question_item(key: &RecordKey, question: &Question) -> Item {
+    let contenders = question.contenders.iter().map(|contender| {
+        let name = contender.record.as_ref().map_or_else(
+            || "the value known so far".to_owned(),
+            |record| format!("{record} {}", contender.property),
+        );
+        (name, contender.value.clone())
+    });
+    Item {
+        number: 0,
+        record: key.clone(),
+        flow: None,
+        property: Some(question.anchor.property.clone()),
+        role: None,
+        kind: None,
+        reason: "the systems hold different values".to_owned(),
+        advice: "say which one holds, or give another".to_owned(),
+        since: question.since,
+        contenders: contenders.collect::<Vec<(String, Value)>>(),
+    }
+}
+
+/// The flow that counts trouble of a property: one of the record's links that maps it, else the first flow
+/// of its type that does.
+fn area_of(flows: &Dataflow, key: &RecordKey, property: &str, links: &[Link]) -> String {
+    let linked = |flow: &str, side: Side| {
+        let mut of = links.iter();
+        of.any(|link| link.flow == flow && link.end(side) == key)
+    };
+    let mut found = None;
+    for (flow, side) in flows.flows_of(&key.record_type) {
+        let maps = flow
+            .mappings
+            .iter()
+            .any(|mapping| mapping.property(side) == property);
+        let rating = (linked(&flow.name, side), maps);
+        if found.is_none_or(|(best, _)| rating > best) {
+            found = Some((rating, &flow.name));
+        }
+    }
+    found.map(|(_, name)| name.clone()).unwrap_or_default()
+}
+
+fn companion_area(flows: &Dataflow, role: &str, owner: &RecordType) -> String {
+    let mut all = flows.flows.iter();
+    let found = all.find(|flow| {
+        let mut rules = flow.companions.iter();
+        rules.any(|rule| rule.role == role && &rule.owner == owner)
+    });
+    found.map(|flow| flow.name.clone()).unwrap_or_default()
+}

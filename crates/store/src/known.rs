@@ -1,0 +1,82 @@
+//! Whether an observation shows anything new.
+
+use tandem_merge::cluster::Shadow;
+use tandem_merge::record::{Observation, Presence, Values, Version};
+
+/// The state last known of a record: the newest inbox row, or the shadow.
+pub(crate) struct Known<'a> {
+    presence: Presence,
+    values: &'a Values,
+    version: Option<&'a Version>,
+    protected: bool,
+    partial: bool,
+}
+
+impl<'a> From<&'a Observation> for Known<'a> {
+    fn from(seen: &'a Observation) -> Self {
+        Self {
+            presence: seen.presence,
+            values: &seen.values,
+            version: seen.version.as_ref(),
+            protected: seen.protected,
+            partial: seen.partial,
+        }
+    }
+}
+
+impl<'a> From<&'a Shadow> for Known<'a> {
+    fn from(shadow: &'a Shadow) -> Self {
+        Self {
+            presence: shadow.presence,
+            values: &shadow.values,
+            version: shadow.version.as_ref(),
+            protected: shadow.protected,
+            partial: false,
+        }
+    }
+}
+
+impl Known<'_> {
+    /// Whether the observation shows nothing that is not known: the same version, values and presence. Who
+    /// read it when is no news; that a version became firm is.
+    pub(crate) fn covers(&self, seen: &Observation) -> bool {
+        self.presence == seen.presence
+            && self.protected == seen.protected
+            && self.covers_version(seen.version.as_ref())
+            && (seen.presence != Presence::Alive || self.covers_values(seen))
+    }
+
+    fn covers_version(&self, seen: Option<&Version>) -> bool {
+        match (self.version, seen) {
+            (None, None) => true,
+            (Some(known), Some(seen)) => {
+                let same =
+                    known.token == seen.token && known.order == seen.order && known.modified == seen.modified;
+                same && (known.firm || !seen.firm)
+            }
+            _ => false,
+        }
+    }
+
+    fn covers_values(&self, seen: &Observation) -> bool {
+        match (self.partial, seen.partial) {
+            (false, true) => {
+                let mut shown = seen.values.iter();
+                shown.all(|(property, value)| self.values.get(property) == Some(value))
+            }
+            (known, shown) => known == shown && self.values == &seen.values,
+        }
+    }
+}
+
+/// The values that a record has once an observation is laid over what is known.
+pub(crate) fn laid_over(known: Option<&Values>, seen: &Observation) -> Values {
+    match known {
+        Some(known) if seen.partial => {
+            let mut values = known.clone();
+            values.extend(seen.values.clone());
+            values
+        }
+        _ => seen.values.clone(),
+    }
+}

@@ -1,0 +1,285 @@
+//! Lists and counts for people.
+
+use crate::contract::{FlowStatus, Item, LinkRow, Status};
+use crate::db::{Db, Rid, Trouble};
+use crate::facts::count;
+use crate::load::{self, Row, link_line};
+use crate::outbox::number;
+use crate::tally;
+use tandem_merge::dataflow::Dataflow;
+use tandem_merge::plan::Event;
+use tandem_merge::record::{RecordKey, RecordType};
+
+/// Counts of everything.
+pub(crate) fn status(db: &Db, flows: &Dataflow) -> Result<Status, Trouble> {
+    let mut status = Status::default();
+    for flow in &flows.flows {
+        status.flows.insert(flow.name.clone(), FlowStatus::default());
+    }
+    count_links(db, &mut status)?;
+    count_items(db, &mut status)?;
+    add_tallies(db, &mut status)?;
+    let sql = "SELECT kind, count(*) FROM record WHERE presence IS NOT NULL GROUP BY kind";
+    for (kind, n) in db.all(sql, [], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))? {
+        let of = db.record_type(kind)?;
+        status.records.insert(of.to_string(), n.cast_unsigned());
+    }
+    status.inbox = count(db, "SELECT count(*) FROM inbox", [])?;
+    let sent = count(db, "SELECT count(*) FROM intent WHERE sent = 1", [])?;
+    status.outbox = (count(db, "SELECT count(*) FROM intent WHERE sent = 0", [])?, sent);
+    let sql = "SELECT name, listed FROM system WHERE listed IS NOT NULL";
+    let listed: Vec<(String, String)> = db.all(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    for (system, at) in listed {
+        status.listed.insert(system, at.parse()?);
+    }
+    let sql = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()";
+    status.bytes = count(db, sql, [])?;
+    Ok(status)
+}
+
+fn count_links(db: &Db, status: &mut Status) -> Result<(), Trouble> {
+    let sql = "SELECT flow, count(*) FROM link GROUP BY flow";
+    let counts: Vec<(String, i64)> = db.all(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    for (flow, n) in counts {
+        status.flows.entry(flow).or_default().linked = n.cast_unsigned();
+    }
+    Ok(())
+}
+
+fn count_items(db: &Db, status: &mut Status) -> Result<(), Trouble> {
+    let sql = "SELECT area, kind, count(*) FROM item GROUP BY kind, area";
+    let counts: Vec<(String, String, i64)> =
+        db.all(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    for (flow, kind, n) in counts {
+        add_items(status.flows.entry(flow).or_default(), &kind, n.cast_unsigned());
+    }
+    Ok(())
+}
+
+/// Adds items of a kind to a flow's counts.
+pub(crate) fn add_items(flow: &mut FlowStatus, kind: &str, n: u64) {
+    let counted = match kind {
+        "question" | "delete-conflict" => &mut flow.questions,
+        "approval" => &mut flow.approvals,
+        "deferred" => &mut flow.deferred,
+        "not-created" => &mut flow.not_created,
+        _ => &mut flow.parked,
+    };
+    *counted += n;
+}
+
+fn add_tallies(db: &Db, status: &mut Status) -> Result<(), Trouble> {
+    let sql = "SELECT flow, what, n FROM tally";
+    let all: Vec<(String, String, i64)> =
+        db.all(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    for (flow, what, n) in all {
+        add_tally(status.flows.entry(flow).or_default(), &what, n.cast_unsigned());
+    }
+    Ok(())
+}
+
+/// Adds a tally to a flow's counts.
+pub(crate) fn add_tally(flow: &mut FlowStatus, what: &str, n: u64) {
+    let counted = match what {
+        tally::CREATED_FIRST => &mut flow.created[0],
+        tally::CREATED_SECOND => &mut flow.created[1],
+        tally::UPDATED => &mut flow.updated,
+        _ => &mut flow.conflicts,
+    };
+    *counted += n;
+}
+
+/// Links after a number.
+pub(crate) fn links(db: &Db, flow: Option<&str>, after: u64, limit: usize) -> Result<Vec<LinkRow>, Trouble> {
+    let columns = "SELECT number, flow, first, second, verdict, since FROM link";
+    let (after, limit) = (page_start(after), number(limit));
+    let lines = match flow {
+        Some(flow) => {
+            let sql = format!("{columns} WHERE flow = ?1 AND number > ?2 ORDER BY number LIMIT ?3");
+            db.all(&sql, (flow, after, limit), link_line)?
+        }
+        None => {
+            let sql = format!("{columns} WHERE number > ?1 ORDER BY number LIMIT ?2");
+            db.all(&sql, (after, limit), link_line)?
+        }
+    };
+    let row = |line: load::LinkLine| {
+        let link = line.link(db.key(line.first)?, db.key(line.second)?)?;
+        Ok(LinkRow {
+            number: line.number.cast_unsigned(),
+            flow: link.flow,
+            first: link.first,
+            second: link.second,
+            since: link.since,
+            verdict: link.verdict,
+        })
+    };
+    lines.into_iter().map(row).collect()
+}
+
+/// Items after a number.
+pub(crate) fn items(db: &Db, after: u64, limit: usize) -> Result<Vec<Item>, Trouble> {
+    let sql = "SELECT number, body FROM item WHERE number > ?1 ORDER BY number LIMIT ?2";
+    let rows: Vec<(i64, Vec<u8>)> = db.all(sql, (page_start(after), number(limit)), |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    })?;
+    let parse = |(number, body): (i64, Vec<u8>)| {
+        let item: Item = serde_json::from_slice(&body)?;
+        Ok(Item {
+            number: number.cast_unsigned(),
+            ..item
+        })
+    };
+    rows.into_iter().map(parse).collect()
+}
+
+/// History after a number, of one record or of all.
+pub(crate) fn history(
+    db: &Db,
+    record: Option<&RecordKey>,
+    after: u64,
+    limit: usize,
+) -> Result<Vec<(u64, Event)>, Trouble> {
+    let (after, limit) = (page_start(after), number(limit));
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    let rows: Vec<(i64, Vec<u8>)> = match record {
+        Some(key) => {
+            let Some(rid) = db.rid(key)? else {
+                return Ok(Vec::new());
+            };
+            let sql =
+                "SELECT number, body FROM history WHERE rid = ?1 AND number > ?2 ORDER BY number LIMIT ?3";
+            db.all(sql, (rid, after, limit), read)?
+        }
+        None => {
+            let sql = "SELECT number, body FROM history WHERE number > ?1 ORDER BY number LIMIT ?2";
+            db.all(sql, (after, limit), read)?
+        }
+    };
+    let parse = |(number, body): (i64, Vec<u8>)| Ok((number.cast_unsigned(), serde_json::from_slice(&body)?));
+    rows.into_iter().map(parse).collect()
+}
+
+/// Records of a type by a property's value, or by id where the property is `id`. Reads one record at a
+/// time; the values are not indexed, as any property may be asked for.
+pub(crate) fn search(
+    db: &Db,
+    of: &RecordType,
+    property: &str,
+    value: &str,
+) -> Result<Vec<RecordKey>, Trouble> {
+    let wanted = folded(value);
+    let mut found = Vec::new();
+    let Some(kind) = db.kind(of)? else {
+        return Ok(found);
+    };
+    let key = |id: String| RecordKey {
+        record_type: of.clone(),
+        id,
+    };
+    let sql = "SELECT id, state FROM record WHERE kind = ?1 AND state IS NOT NULL ORDER BY id";
+    db.each(sql, [kind], |row| {
+        let id: String = row.get(0)?;
+        let hit = property == "id" && folded(&id) == wanted;
+        if hit || shows(&row.get::<_, Vec<u8>>(1)?, property, &wanted)? {
+            found.push(key(id));
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+fn shows(state: &[u8], property: &str, wanted: &str) -> Result<bool, Trouble> {
+    let record: tandem_merge::cluster::Record = serde_json::from_slice(state)?;
+    Ok(holds(&record, property, wanted))
+}
+
+/// Whether a record's property holds a value, trimmed and without regard to case.
+pub(crate) fn holds(record: &tandem_merge::cluster::Record, property: &str, wanted: &str) -> bool {
+    let value = record.shadow.values.get(property);
+    value.is_some_and(|value| folded(&value.to_string()) == wanted)
+}
+
+/// Trimmed and without regard to case.
+pub(crate) fn folded(text: &str) -> String {
+    text.trim().to_lowercase()
+}
+
+/// Owners and the ids of their companions, by id.
+pub(crate) fn companions(
+    db: &Db,
+    role: &str,
+    after: &str,
+    limit: usize,
+) -> Result<Vec<(RecordKey, String)>, Trouble> {
+    // All owners of the last id belong to the page, or paging by id would pass some over.
+    let sql = "SELECT owner, id FROM companion WHERE role = ?1 AND id > ?2 AND id <= (
+                   SELECT max(id) FROM (SELECT id FROM companion WHERE role = ?1 AND id > ?2 ORDER BY id LIMIT ?3))
+               ORDER BY id, owner";
+    let rows: Vec<(Rid, String)> = db.all(sql, (role, after, number(limit)), |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    })?;
+    let owner = |(rid, id): (Rid, String)| Ok((db.key(rid)?, id));
+    rows.into_iter().map(owner).collect()
+}
+
+/// Records that were never observed and that others wait for.
+pub(crate) fn unread(db: &Db, limit: usize) -> Result<Vec<RecordKey>, Trouble> {
+    let sql = "SELECT DISTINCT target FROM wait JOIN record ON rid = target
+               WHERE presence IS NULL AND NOT EXISTS (SELECT 1 FROM inbox WHERE inbox.rid = target)
+               ORDER BY target LIMIT ?1";
+    let rids: Vec<Rid> = db.all(sql, [number(limit)], |row| row.get(0))?;
+    rids.into_iter().map(|rid| db.key(rid)).collect()
+}
+
+/// Marks dirty the records on which an approval of the flow waits.
+pub(crate) fn touch_approvals(db: &Db, flow: &str) -> Result<(), Trouble> {
+    let sql = "SELECT DISTINCT rid FROM item WHERE kind = 'approval' AND area = ?1 ORDER BY rid";
+    let rids: Vec<Rid> = db.all(sql, [flow], |row| row.get(0))?;
+    rids.into_iter().try_for_each(|rid| db.mark_dirty(rid, true))
+}
+
+/// Marks every admitted record dirty and indexes it anew, one at a time: the match rules may have changed.
+pub(crate) fn touch_all(db: &Db, flows: &Dataflow) -> Result<(), Trouble> {
+    let mut after = 0;
+    let sql = "SELECT rid FROM record WHERE rid > ?1 ORDER BY rid LIMIT 500";
+    loop {
+        let rids: Vec<Rid> = db.all(sql, [after], |row| row.get(0))?;
+        let Some(last) = rids.last() else {
+            return Ok(());
+        };
+        after = *last;
+        for rid in rids {
+            touch_anew(db, flows, &load::row(db, rid)?)?;
+        }
+    }
+}
+
+fn touch_anew(db: &Db, flows: &Dataflow, row: &Row) -> Result<(), Trouble> {
+    let inbox = load::inbox_of(db, row.rid)?;
+    if row.state.is_none() && inbox.is_empty() {
+        return Ok(());
+    }
+    let shadow = row.shadow()?;
+    let shadow = shadow.filter(|shadow| shadow.presence == tandem_merge::record::Presence::Alive);
+    let mut keys = std::collections::BTreeSet::new();
+    if let Some(shadow) = &shadow {
+        keys.extend(crate::page::keys_of(flows, &row.key(db)?, &shadow.values));
+    }
+    for (_, seen) in inbox {
+        crate::page::add_keys(
+            &mut keys,
+            flows,
+            &seen,
+            shadow.as_ref().map(|shadow| &shadow.values),
+        );
+    }
+    if let Some(body) = crate::page::reindex(db, row, &keys)? {
+        db.run("UPDATE record SET keys = ?2 WHERE rid = ?1", (row.rid, body))?;
+    }
+    db.mark_dirty(row.rid, true)
+}
+
+fn page_start(after: u64) -> i64 {
+    i64::try_from(after).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,207 @@
+//! Rows of records, links and intents as the core's words.
+
+use crate::companion;
+use crate::db::{Db, Rid, Trouble};
+use std::collections::BTreeMap;
+use tandem_merge::cluster::{Head, Intent, Link, Question, Record, Shadow};
+use tandem_merge::record::{Observation, Presence, RecordKey};
+
+/// A record's row.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    pub(crate) rid: Rid,
+    pub(crate) kind: i64,
+    pub(crate) id: String,
+    pub(crate) revision: i64,
+    pub(crate) woke: i64,
+    pub(crate) presence: Option<i64>,
+    /// Its update or deletion is sent.
+    pub(crate) sent: bool,
+    pub(crate) keys: Option<Vec<u8>>,
+    pub(crate) questions: Option<Vec<u8>>,
+    pub(crate) heads: Option<Vec<u8>>,
+    pub(crate) state: Option<Vec<u8>>,
+}
+
+/// Presence as a number.
+pub(crate) fn presence_number(presence: Presence) -> i64 {
+    match presence {
+        Presence::Alive => 0,
+        Presence::Deleted => 1,
+        Presence::Missing => 2,
+    }
+}
+
+/// A record's row by number.
+pub(crate) fn row(db: &Db, rid: Rid) -> Result<Row, Trouble> {
+    let sql = "SELECT kind, id, revision, woke, presence, sent, keys, questions, heads, state
+               FROM record WHERE rid = ?1";
+    let found = db.one(sql, [rid], |row| {
+        Ok(Row {
+            rid,
+            kind: row.get(0)?,
+            id: row.get(1)?,
+            revision: row.get(2)?,
+            woke: row.get(3)?,
+            presence: row.get(4)?,
+            sent: row.get(5)?,
+            keys: row.get(6)?,
+            questions: row.get(7)?,
+            heads: row.get(8)?,
+            state: row.get(9)?,
+        })
+    })?;
+    found.ok_or_else(|| Trouble::Unreadable(format!("record {rid} is not there")))
+}
+
+impl Row {
+    /// The record's key.
+    pub(crate) fn key(&self, db: &Db) -> Result<RecordKey, Trouble> {
+        Ok(RecordKey {
+            record_type: db.record_type(self.kind)?,
+            id: self.id.clone(),
+        })
+    }
+
+    /// The record without its intent and companions, if it was admitted.
+    pub(crate) fn bare(&self) -> Result<Option<Record>, Trouble> {
+        let parse = |state: &Vec<u8>| -> Result<Record, Trouble> {
+            serde_json::from_slice(state)
+                .map_err(|error| Trouble::Unreadable(format!("record {}: {error}", self.rid)))
+        };
+        self.state.as_ref().map(parse).transpose()
+    }
+
+    /// The shadow, if the record was admitted.
+    pub(crate) fn shadow(&self) -> Result<Option<Shadow>, Trouble> {
+        Ok(self.bare()?.map(|record| record.shadow))
+    }
+
+    /// The record with its companions and the intent among these.
+    pub(crate) fn record(&self, db: &Db, intents: &mut Vec<Intent>) -> Result<Option<Record>, Trouble> {
+        let Some(mut record) = self.bare()? else {
+            return Ok(None);
+        };
+        record.companions = companion::of_owner(db, self.rid)?;
+        let own = intents.iter().position(writes_record);
+        record.intent = own.map(|at| intents.remove(at));
+        Ok(Some(record))
+    }
+
+    /// The heads anchored at the record, by property.
+    pub(crate) fn heads(&self) -> Result<BTreeMap<String, Head>, Trouble> {
+        parse_or_default(self.heads.as_deref())
+    }
+
+    /// The questions anchored at the record.
+    pub(crate) fn questions(&self) -> Result<Vec<Question>, Trouble> {
+        parse_or_default(self.questions.as_deref())
+    }
+}
+
+fn parse_or_default<T: Default + serde::de::DeserializeOwned>(body: Option<&[u8]>) -> Result<T, Trouble> {
+    match body {
+        Some(body) => Ok(serde_json::from_slice(body)?),
+        None => Ok(T::default()),
+    }
+}
+
+/// Whether an intent is an update or a deletion.
+pub(crate) fn writes_record(intent: &Intent) -> bool {
+    use tandem_merge::cluster::Action;
+    matches!(intent.action, Action::Update { .. } | Action::Delete { .. })
+}
+
+/// An intent's row.
+pub(crate) struct IntentRow {
+    pub(crate) id: i64,
+    pub(crate) record: Rid,
+    pub(crate) slot: String,
+    pub(crate) sent: bool,
+    pub(crate) body: Vec<u8>,
+}
+
+impl IntentRow {
+    /// The intent with its number.
+    pub(crate) fn intent(&self) -> Result<Intent, Trouble> {
+        let mut intent: Intent = serde_json::from_slice(&self.body)
+            .map_err(|error| Trouble::Unreadable(format!("intent {}: {error}", self.id)))?;
+        intent.id = self.id.cast_unsigned();
+        Ok(intent)
+    }
+}
+
+/// Reads an intent's row: id, record, slot, sent, body.
+pub(crate) fn intent_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<IntentRow> {
+    Ok(IntentRow {
+        id: row.get(0)?,
+        record: row.get(1)?,
+        slot: row.get(2)?,
+        sent: row.get(3)?,
+        body: row.get(4)?,
+    })
+}
+
+/// The rows of all open intents of a record: its own write, creates with it as source, its companions.
+pub(crate) fn intent_rows(db: &Db, rid: Rid) -> Result<Vec<IntentRow>, Trouble> {
+    let sql = "SELECT id, record, slot, sent, body FROM intent WHERE record = ?1 ORDER BY id";
+    db.all(sql, [rid], intent_row)
+}
+
+/// An intent's row by number.
+pub(crate) fn intent_by_id(db: &Db, id: u64) -> Result<Option<IntentRow>, Trouble> {
+    let sql = "SELECT id, record, slot, sent, body FROM intent WHERE id = ?1";
+    db.one(sql, [id.cast_signed()], intent_row)
+}
+
+/// A link's row.
+#[derive(Clone, Debug)]
+pub(crate) struct LinkLine {
+    pub(crate) number: i64,
+    pub(crate) flow: String,
+    pub(crate) first: Rid,
+    pub(crate) second: Rid,
+    pub(crate) verdict: Option<String>,
+    pub(crate) since: String,
+}
+
+/// Reads a link's row: number, flow, first, second, verdict, since.
+pub(crate) fn link_line(row: &rusqlite::Row<'_>) -> rusqlite::Result<LinkLine> {
+    Ok(LinkLine {
+        number: row.get(0)?,
+        flow: row.get(1)?,
+        first: row.get(2)?,
+        second: row.get(3)?,
+        verdict: row.get(4)?,
+        since: row.get(5)?,
+    })
+}
+
+impl LinkLine {
+    /// The link in the core's words.
+    pub(crate) fn link(&self, first: RecordKey, second: RecordKey) -> Result<Link, Trouble> {
+        Ok(Link {
+            flow: self.flow.clone(),
+            first,
+            second,
+            verdict: self.verdict.as_deref().map(serde_json::from_str).transpose()?,
+            since: self.since.parse()?,
+        })
+    }
+}
+
+/// The live links of a record, in the order of their numbers.
+pub(crate) fn links_of(db: &Db, rid: Rid) -> Result<Vec<LinkLine>, Trouble> {
+    let sql = "SELECT number, flow, first, second, verdict, since FROM link WHERE first = ?1
+               UNION SELECT number, flow, first, second, verdict, since FROM link WHERE second = ?1
+               ORDER BY 1";
+    db.all(sql, [rid], link_line)
+}
+
+/// The inbox rows of a record in order of arrival.
+pub(crate) fn inbox_of(db: &Db, rid: Rid) -> Result<Vec<(i64, Observation)>, Trouble> {
+    let sql = "SELECT seq, body FROM inbox WHERE rid = ?1 ORDER BY seq";
+    let rows: Vec<(i64, Vec<u8>)> = db.all(sql, [rid], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let parse = |(seq, body): (i64, Vec<u8>)| Ok((seq, serde_json::from_slice(&body)?));
+    rows.into_iter().map(parse).collect()
+}

@@ -1,0 +1,142 @@
+//! The outbox: intents in sending order, their sent marks, their outcomes.
+
+use crate::db::{Db, Rid, Trouble};
+use crate::load::{IntentRow, intent_by_id, intent_row};
+use jiff::Timestamp;
+use tandem_merge::cluster::{Action, Intent};
+use tandem_merge::record::RecordKey;
+
+/// The record that an intent is about: target of updates and deletions, source of creates, owner of
+/// companions.
+pub(crate) fn subject(action: &Action) -> &RecordKey {
+    match action {
+        Action::Create { source, .. } => source,
+        Action::Companion { key, .. } => &key.owner,
+        Action::Update { record } | Action::Delete { record } => record,
+    }
+}
+
+/// Where on its record an intent stands: one at a place.
+pub(crate) fn slot(action: &Action) -> String {
+    match action {
+        Action::Create { flow, .. } => create_slot(flow),
+        Action::Companion { key, .. } => companion_slot(&key.role),
+        Action::Update { .. } | Action::Delete { .. } => String::new(),
+    }
+}
+
+/// The place of a create.
+pub(crate) fn create_slot(flow: &str) -> String {
+    format!("f:{flow}")
+}
+
+/// The place of a companion's create.
+pub(crate) fn companion_slot(role: &str) -> String {
+    format!("c:{role}")
+}
+
+/// The system that an intent is sent to, and whether it creates.
+pub(crate) fn destination(action: &Action) -> (&str, bool) {
+    match action {
+        Action::Create { target, .. } | Action::Companion { target, .. } => (&target.system, true),
+        Action::Update { record } | Action::Delete { record } => (&record.record_type.system, false),
+    }
+}
+
+/// Unsent intents of a system in sending order.
+pub(crate) fn sendable(
+    db: &Db,
+    system: &str,
+    creates: bool,
+    rank: usize,
+    limit: usize,
+) -> Result<Vec<Intent>, Trouble> {
+    let rank = if creates { rank } else { usize::MAX };
+    let sql = "SELECT id, record, slot, sent, body FROM intent
+               WHERE system = ?1 AND creates = ?2 AND rank <= ?3 AND sent = 0 ORDER BY rank, id LIMIT ?4";
+    let rows = db.all(sql, (system, creates, number(rank), number(limit)), intent_row)?;
+    rows.iter().map(IntentRow::intent).collect()
+}
+
+/// Sent intents after a number.
+pub(crate) fn unsettled(db: &Db, after: u64, limit: usize) -> Result<Vec<Intent>, Trouble> {
+    let sql = "SELECT id, record, slot, sent, body FROM intent
+               WHERE sent = 1 AND id > ?1 ORDER BY id LIMIT ?2";
+    let after = i64::try_from(after).unwrap_or(i64::MAX);
+    let rows = db.all(sql, (after, number(limit)), intent_row)?;
+    rows.iter().map(IntentRow::intent).collect()
+}
+
+/// Marks intents as sent; those gone or sent with an outcome still open are left out (S5).
+pub(crate) fn begin_write(db: &Db, intents: &[u64], now: Timestamp) -> Result<Vec<Intent>, Trouble> {
+    let mut marked = Vec::new();
+    for id in intents {
+        let Some(row) = intent_by_id(db, *id)? else {
+            continue;
+        };
+        let mut intent = row.intent()?;
+        if intent.sent.is_some() && !intent.unknown {
+            continue;
+        }
+        intent.sent = Some(now);
+        intent.attempts += 1;
+        store_mark(db, &row, &intent)?;
+        marked.push(intent);
+    }
+    Ok(marked)
+}
+
+/// Marks sent intents as of unknown outcome, or as not sent after all.
+pub(crate) fn mark_unknown(db: &Db, intents: &[u64], unsend: bool) -> Result<(), Trouble> {
+    for id in intents {
+        let Some(row) = intent_by_id(db, *id)? else {
+            continue;
+        };
+        let mut intent = row.intent()?;
+        if intent.sent.is_none() {
+            continue;
+        }
+        // Of one sent before with an unknown outcome that stays true, even if this attempt never left.
+        if unsend && !intent.unknown {
+            intent.sent = None;
+        } else {
+            intent.unknown = true;
+        }
+        store_mark(db, &row, &intent)?;
+    }
+    Ok(())
+}
+
+/// Stores an intent's marks. The record's revision moves, so that a plan made before is put back.
+fn store_mark(db: &Db, row: &IntentRow, intent: &Intent) -> Result<(), Trouble> {
+    let sent = intent.sent.is_some();
+    let sql = "UPDATE intent SET sent = ?2, body = ?3 WHERE id = ?1";
+    db.run(sql, (row.id, sent, body(intent)?))?;
+    let own = row.slot.is_empty() && sent;
+    let sql = "UPDATE record SET revision = revision + 1, sent = max(?2, sent * ?3) WHERE rid = ?1";
+    db.run(sql, (row.record, own, !row.slot.is_empty())).map(drop)
+}
+
+/// An intent as it is stored: its number is the row's.
+pub(crate) fn body(intent: &Intent) -> Result<Vec<u8>, Trouble> {
+    let unnumbered = Intent {
+        id: 0,
+        ..intent.clone()
+    };
+    Ok(serde_json::to_vec(&unnumbered)?)
+}
+
+/// The records that these intents are about, in the order given.
+pub(crate) fn subjects(db: &Db, intents: &[u64]) -> Result<Vec<Rid>, Trouble> {
+    let mut rids = Vec::new();
+    for id in intents {
+        let sql = "SELECT record FROM intent WHERE id = ?1";
+        rids.extend(db.one(sql, [id.cast_signed()], |row| row.get::<_, Rid>(0))?);
+    }
+    Ok(rids)
+}
+
+/// A number for the database.
+pub(crate) fn number(n: usize) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}

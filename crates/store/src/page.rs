@@ -1,0 +1,139 @@
+//! Storing what a system showed.
+
+use crate::contract::{Page, PageReport};
+use crate::db::{Db, Rid, Trouble};
+use crate::hash;
+use crate::known::{Known, laid_over};
+use crate::load::{self, Row};
+use rusqlite::OptionalExtension;
+use std::collections::BTreeSet;
+use tandem_merge::dataflow::Dataflow;
+use tandem_merge::record::{Observation, Presence, RecordKey, Values};
+
+/// Stores a page's observations, and the cursor with them (S4).
+pub(crate) fn commit(db: &Db, flows: &Dataflow, page: &Page) -> Result<PageReport, Trouble> {
+    let mut report = PageReport::default();
+    for seen in &page.observations {
+        if admit(db, flows, seen)? {
+            report.new += 1;
+        } else {
+            report.known += 1;
+        }
+    }
+    if let Some(cursor) = &page.cursor {
+        let sql = "INSERT INTO system (name, cursor) VALUES (?1, ?2)
+                   ON CONFLICT (name) DO UPDATE SET cursor = excluded.cursor";
+        db.run(sql, (&page.system, cursor))?;
+    }
+    Ok(report)
+}
+
+/// Puts one observation into the inbox, unless it shows nothing new.
+fn admit(db: &Db, flows: &Dataflow, seen: &Observation) -> Result<bool, Trouble> {
+    let rid = db.make_rid(&seen.key)?;
+    let row = load::row(db, rid)?;
+    let newest = newest(db, rid)?;
+    let shadow = row.shadow()?;
+    let known = match (&newest, &shadow) {
+        (Some(newest), _) => Some(Known::from(newest)),
+        (None, Some(shadow)) => Some(Known::from(shadow)),
+        (None, None) => None,
+    };
+    if known.is_some_and(|known| known.covers(seen)) {
+        return Ok(false);
+    }
+    let gone = seen.presence == Presence::Deleted;
+    let sql = "INSERT INTO inbox (seq, rid, gone, body) VALUES (?1, ?2, ?3, ?4)";
+    db.run(sql, (db.tick(), rid, gone, serde_json::to_vec(seen)?))?;
+    db.mark_dirty(rid, true)?;
+    let mut keys = indexed(&row);
+    if add_keys(
+        &mut keys,
+        flows,
+        seen,
+        shadow.as_ref().map(|shadow| &shadow.values),
+    ) && let Some(body) = reindex(db, &row, &keys)?
+    {
+        db.run("UPDATE record SET keys = ?2 WHERE rid = ?1", (rid, body))?;
+    }
+    Ok(true)
+}
+
+fn newest(db: &Db, rid: Rid) -> Result<Option<Observation>, Trouble> {
+    let sql = "SELECT body FROM inbox WHERE rid = ?1 ORDER BY seq DESC LIMIT 1";
+    let body: Option<Vec<u8>> = db.one(sql, [rid], |row| row.get(0))?;
+    Ok(body.map(|body| serde_json::from_slice(&body)).transpose()?)
+}
+
+/// Adds the keys that an observation can be found by. Answers whether there are any.
+pub(crate) fn add_keys(
+    keys: &mut BTreeSet<i64>,
+    flows: &Dataflow,
+    seen: &Observation,
+    shadow: Option<&Values>,
+) -> bool {
+    if seen.presence != Presence::Alive {
+        return false;
+    }
+    let values = laid_over(shadow, seen);
+    let more = keys_of(flows, &seen.key, &values);
+    let any = !more.is_empty();
+    keys.extend(more);
+    any
+}
+
+/// The match keys of a record with these values, as numbers.
+pub(crate) fn keys_of(flows: &Dataflow, key: &RecordKey, values: &Values) -> Vec<i64> {
+    let keys = tandem_merge::reconcile::match_keys(flows, key, values);
+    keys.iter().map(hash::match_key).collect()
+}
+
+/// The keys that a record is indexed by.
+pub(crate) fn indexed(row: &Row) -> BTreeSet<i64> {
+    let body = row.keys.as_deref().unwrap_or_default();
+    let number = |part: &[u8]| part.try_into().map(i64::from_le_bytes).unwrap_or_default();
+    body.chunks(8).map(number).collect()
+}
+
+/// Indexes a record by exactly these keys. Answers what its row must say, if that is news.
+pub(crate) fn reindex(db: &Db, row: &Row, keys: &BTreeSet<i64>) -> Result<Option<Vec<u8>>, Trouble> {
+    let before = indexed(row);
+    if &before == keys {
+        return Ok(None);
+    }
+    for gone in before.difference(keys) {
+        db.run(
+            "DELETE FROM match_key WHERE key = ?1 AND rid = ?2",
+            (gone, row.rid),
+        )?;
+    }
+    for new in keys.difference(&before) {
+        db.run(
+            "INSERT INTO match_key (key, rid) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+            (new, row.rid),
+        )?;
+    }
+    Ok(Some(keys.iter().flat_map(|key| key.to_le_bytes()).collect()))
+}
+
+/// Binds a system's name to its identification, or refuses another one.
+pub(crate) fn bind(db: &Db, system: &str, identity: &str) -> Result<(), Trouble> {
+    let sql = "SELECT identity FROM system WHERE name = ?1";
+    let known: Option<Option<String>> = db
+        .connection
+        .query_row(sql, [system], |row| row.get(0))
+        .optional()?;
+    match known.flatten() {
+        Some(known) if known == identity => Ok(()),
+        Some(known) => Err(Trouble::Told(crate::Error::OtherSystem {
+            system: system.to_owned(),
+            known,
+            found: identity.to_owned(),
+        })),
+        None => {
+            let sql = "INSERT INTO system (name, identity) VALUES (?1, ?2)
+                       ON CONFLICT (name) DO UPDATE SET identity = excluded.identity";
+            db.run(sql, [system, identity]).map(drop)
+        }
+    }
+}

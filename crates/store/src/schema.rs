@@ -1,0 +1,119 @@
+//! The tables, and how a database gets them.
+
+use crate::Error;
+use rusqlite::Connection;
+
+/// The form of the state that this program reads and writes.
+const FORM: i64 = 1;
+
+const TABLES: &str = "
+CREATE TABLE note (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE system (name TEXT PRIMARY KEY, identity TEXT, cursor BLOB, listed TEXT);
+CREATE TABLE kind (number INTEGER PRIMARY KEY, system TEXT NOT NULL, name TEXT NOT NULL, UNIQUE (system, name));
+-- Every record ever named. state is NULL until it was admitted; presence mirrors it (0 alive, 1 deleted,
+-- 2 missing). heads and questions are those anchored here. keys are the indexed match keys, as hashes.
+CREATE TABLE record (
+    rid INTEGER PRIMARY KEY,
+    kind INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    revision INTEGER NOT NULL DEFAULT 0,
+    woke INTEGER NOT NULL DEFAULT 0,
+    presence INTEGER,
+    sent INTEGER NOT NULL DEFAULT 0,
+    keys BLOB,
+    questions BLOB,
+    heads BLOB,
+    state BLOB,
+    UNIQUE (kind, id)
+);
+CREATE INDEX record_gone ON record (rid) WHERE presence = 1;
+CREATE TABLE inbox (seq INTEGER PRIMARY KEY, rid INTEGER NOT NULL, gone INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE INDEX inbox_record ON inbox (rid, seq);
+CREATE INDEX inbox_gone ON inbox (rid) WHERE gone = 1;
+-- seq is the age, mark the last time it was marked; own: by itself, not woken by another record.
+CREATE TABLE dirty (
+    rid INTEGER PRIMARY KEY, kind INTEGER NOT NULL, seq INTEGER NOT NULL, mark INTEGER NOT NULL, own INTEGER NOT NULL
+);
+CREATE INDEX dirty_age ON dirty (kind, seq);
+CREATE TABLE link (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    flow TEXT NOT NULL,
+    grp TEXT NOT NULL,
+    first INTEGER NOT NULL,
+    second INTEGER NOT NULL,
+    verdict TEXT,
+    since TEXT NOT NULL
+);
+CREATE UNIQUE INDEX link_first ON link (first, grp);
+CREATE UNIQUE INDEX link_second ON link (second, grp);
+CREATE INDEX link_flow ON link (flow, number);
+CREATE TABLE match_key (key INTEGER NOT NULL, rid INTEGER NOT NULL, PRIMARY KEY (key, rid)) WITHOUT ROWID;
+-- record: target of updates and deletions, source of creates, owner of companions; slot keeps these apart.
+CREATE TABLE intent (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    record INTEGER NOT NULL,
+    slot TEXT NOT NULL,
+    system TEXT NOT NULL,
+    creates INTEGER NOT NULL,
+    rank INTEGER NOT NULL,
+    sent INTEGER NOT NULL,
+    target INTEGER,
+    reservation TEXT,
+    body BLOB NOT NULL
+);
+CREATE UNIQUE INDEX intent_record ON intent (record, slot);
+CREATE UNIQUE INDEX intent_reservation ON intent (target, reservation) WHERE reservation IS NOT NULL;
+CREATE INDEX intent_unsent ON intent (system, creates, rank, id) WHERE sent = 0;
+CREATE INDEX intent_sent ON intent (id) WHERE sent = 1;
+CREATE TABLE companion (owner INTEGER NOT NULL, role TEXT NOT NULL, id TEXT, body BLOB NOT NULL);
+CREATE UNIQUE INDEX companion_owner ON companion (owner, role);
+CREATE INDEX companion_id ON companion (role, id) WHERE id IS NOT NULL;
+CREATE TABLE wait (target INTEGER NOT NULL, waiting INTEGER NOT NULL, PRIMARY KEY (target, waiting)) WITHOUT ROWID;
+CREATE INDEX wait_waiting ON wait (waiting);
+CREATE TABLE item (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    rid INTEGER NOT NULL,
+    slot TEXT NOT NULL,
+    area TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    body BLOB NOT NULL
+);
+CREATE UNIQUE INDEX item_record ON item (rid, slot);
+CREATE INDEX item_kind ON item (kind, area);
+CREATE TABLE history (number INTEGER PRIMARY KEY AUTOINCREMENT, rid INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE INDEX history_record ON history (rid, number);
+CREATE TABLE deletion (flow TEXT NOT NULL, at INTEGER NOT NULL);
+CREATE INDEX deletion_flow ON deletion (flow, at);
+CREATE TABLE approval (flow TEXT PRIMARY KEY, at TEXT NOT NULL);
+CREATE TABLE tally (flow TEXT NOT NULL, what TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (flow, what)) WITHOUT ROWID;
+";
+
+/// Sets how the database is kept and makes its tables where they are missing.
+pub(crate) fn prepare(connection: &Connection) -> Result<(), Error> {
+    settle_pragmas(connection).map_err(|source| Error::database("opened", source))?;
+    let form = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let found = form("user_version").map_err(|source| Error::database("opened", source))?;
+    if found > FORM {
+        return Err(Error::Newer { found, known: FORM });
+    }
+    if found == 0 {
+        let all = format!("BEGIN IMMEDIATE;{TABLES}PRAGMA user_version = {FORM};COMMIT;");
+        connection
+            .execute_batch(&all)
+            .map_err(|source| Error::database("made", source))?;
+    }
+    Ok(())
+}
+
+fn settle_pragmas(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(std::time::Duration::from_secs(10))?;
+    connection.set_prepared_statement_cache_capacity(160);
+    connection.pragma_update(None, "page_size", 8192)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "wal_autocheckpoint", 8000)?;
+    connection.pragma_update(None, "cache_size", -32_000)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    // A word that a person removed from a system does not linger in free pages of the file.
+    connection.pragma_update(None, "secure_delete", "FAST")
+}

@@ -1,0 +1,299 @@
+//! The store in one SQLite file.
+
+use crate::contract::{CommitReport, Decided, Dirty, Fence, Item, LinkRow, Page, PageReport, Status, Store};
+use crate::db::{Db, Trouble};
+use crate::facts::Overall;
+use crate::folder::{self, Hold};
+use crate::{Error, commit, lists, outbox, page, schema, take};
+use jiff::Timestamp;
+use rusqlite::{Connection, OpenFlags};
+use std::collections::BTreeMap;
+use std::path::Path;
+use tandem_merge::cluster::{Cluster, Intent};
+use tandem_merge::dataflow::Dataflow;
+use tandem_merge::plan::Event;
+use tandem_merge::record::{RecordKey, RecordType};
+
+/// The durable state in a folder of its own, held by one process at a time.
+pub struct SqliteStore {
+    db: Db,
+    _hold: Hold,
+}
+
+impl std::fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let path = self.db.connection.path().unwrap_or_default();
+        f.debug_struct("SqliteStore").field("path", &path).finish()
+    }
+}
+
+impl SqliteStore {
+    /// Opens the state in a folder, which is made where it is missing. Only its owner may read it.
+    ///
+    /// Fails with [`Error::Held`] while another process has it open, [`Error::Corrupt`] where the file is
+    /// no state, [`Error::Newer`] where a newer program wrote it.
+    pub fn open(folder: &Path) -> Result<Self, Error> {
+        let hold = folder::take_hold(folder)?;
+        let path = folder::make_database(folder)?;
+        let connection = connect(&path)?;
+        schema::prepare(&connection)?;
+        let db = Db::new(connection).map_err(|trouble| trouble.told("opened"))?;
+        let store = Self { db, _hold: hold };
+        store.name_state()?;
+        Ok(store)
+    }
+
+    /// Opens a consistent copy of the state in `from`, made in the folder `to`, which must not hold a state
+    /// yet. The original is only read, and may be held by another process. Without a state in `from` the
+    /// copy is a new one.
+    pub fn open_copy(from: &Path, to: &Path) -> Result<Self, Error> {
+        let source = from.join(folder::DATABASE);
+        if source.exists() {
+            drop(folder::take_hold(to)?);
+            let target = folder::make_database(to)?;
+            let copied = connect(&source)?.execute("VACUUM INTO ?1", [target.to_string_lossy().into_owned()]);
+            copied.map_err(|source| Error::database("copied", source))?;
+        }
+        Self::open(to)
+    }
+
+    /// The random text that names the state, made once.
+    fn name_state(&self) -> Result<(), Error> {
+        self.db.unit("named", |db| {
+            if db.note("state")?.is_none() {
+                let sql = "SELECT lower(hex(randomblob(8)))";
+                let name: Option<String> = db.one(sql, [], |row| row.get(0))?;
+                db.set_note("state", &name.unwrap_or_default())?;
+            }
+            Ok(())
+        })
+    }
+
+    /// A unit that writes, refused to a holder whose fence is lower than one seen.
+    fn write<T>(
+        &self,
+        fence: Fence,
+        doing: &'static str,
+        work: impl FnOnce(&Db) -> Result<T, Trouble>,
+    ) -> Result<T, Error> {
+        self.db.unit(doing, |db| {
+            let found = db.note("fence")?.and_then(|text| text.parse().ok());
+            let found: Fence = found.unwrap_or_default();
+            if fence < found {
+                return Err(Trouble::Told(Error::Fenced { found, ours: fence }));
+            }
+            if fence > found {
+                db.set_note("fence", &fence.to_string())?;
+            }
+            work(db)
+        })
+    }
+
+    /// Cuts the store off at a statement from now on: `after` more statements pass, every later one fails.
+    /// `copy`: the state's folder, and where the files are copied as they are at that moment, as a process
+    /// that died there would leave them.
+    #[cfg(feature = "faults")]
+    pub fn cut_off(&mut self, after: u64, copy: Option<(std::path::PathBuf, std::path::PathBuf)>) {
+        let fault = crate::faults::Fault { left: after, copy };
+        *self.db.fault.borrow_mut() = Some(fault);
+    }
+
+    /// Lets every statement pass again.
+    #[cfg(feature = "faults")]
+    pub fn mend(&mut self) {
+        *self.db.fault.borrow_mut() = None;
+    }
+}
+
+fn connect(path: &Path) -> Result<Connection, Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(path, flags).map_err(|source| Error::database("opened", source))
+}
+
+impl Store for SqliteStore {
+    fn bind(&mut self, identities: &BTreeMap<String, String>) -> Result<(), Error> {
+        self.db.unit("bound to its systems", |db| {
+            let mut all = identities.iter();
+            all.try_for_each(|(system, identity)| page::bind(db, system, identity))
+        })
+    }
+
+    fn state_id(&mut self) -> Result<String, Error> {
+        Ok(self.note("state")?.unwrap_or_default())
+    }
+
+    fn cursor(&mut self, system: &str) -> Result<Option<Vec<u8>>, Error> {
+        self.db.unit("read", |db| {
+            let sql = "SELECT cursor FROM system WHERE name = ?1";
+            Ok(db.one(sql, [system], |row| row.get(0))?.flatten())
+        })
+    }
+
+    fn commit_page(&mut self, fence: Fence, flows: &Dataflow, page: &Page) -> Result<PageReport, Error> {
+        self.write(fence, "given a page", |db| page::commit(db, flows, page))
+    }
+
+    fn mark_listed(&mut self, system: &str, at: Timestamp) -> Result<(), Error> {
+        self.db.unit("marked as listed", |db| {
+            let sql = "INSERT INTO system (name, listed) VALUES (?1, ?2)
+                       ON CONFLICT (name) DO UPDATE SET listed = coalesce(listed, excluded.listed)";
+            db.run(sql, (system, at.to_string())).map(drop)
+        })
+    }
+
+    fn take_dirty(
+        &mut self,
+        flows: &Dataflow,
+        rank: usize,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Vec<Dirty>, Error> {
+        self.db.unit("read", |db| {
+            let overall = Overall::read(db, flows, now)?;
+            take::dirty(db, flows, rank, limit, &overall)
+        })
+    }
+
+    fn take_for_intents(
+        &mut self,
+        flows: &Dataflow,
+        intents: &[u64],
+        now: Timestamp,
+    ) -> Result<Vec<Dirty>, Error> {
+        self.db.unit("read", |db| {
+            let overall = Overall::read(db, flows, now)?;
+            take::of_records(db, flows, &outbox::subjects(db, intents)?, &overall)
+        })
+    }
+
+    fn take_records(
+        &mut self,
+        flows: &Dataflow,
+        records: &[RecordKey],
+        now: Timestamp,
+    ) -> Result<Vec<Dirty>, Error> {
+        self.db.unit("read", |db| {
+            let overall = Overall::read(db, flows, now)?;
+            let rids: Vec<Option<_>> = records.iter().map(|key| db.rid(key)).collect::<Result<_, _>>()?;
+            let rids: Vec<_> = rids.into_iter().flatten().collect();
+            take::of_records(db, flows, &rids, &overall)
+        })
+    }
+
+    fn commit_plans(
+        &mut self,
+        fence: Fence,
+        flows: &Dataflow,
+        plans: Vec<Decided>,
+    ) -> Result<CommitReport, Error> {
+        self.write(fence, "given plans", |db| commit::plans(db, flows, &plans))
+    }
+
+    fn sendable(
+        &mut self,
+        system: &str,
+        creates: bool,
+        rank: usize,
+        limit: usize,
+    ) -> Result<Vec<Intent>, Error> {
+        self.db
+            .unit("read", |db| outbox::sendable(db, system, creates, rank, limit))
+    }
+
+    fn begin_write(&mut self, fence: Fence, intents: &[u64], now: Timestamp) -> Result<Vec<Intent>, Error> {
+        self.write(fence, "marked", |db| outbox::begin_write(db, intents, now))
+    }
+
+    fn unsettled(&mut self, after: u64, limit: usize) -> Result<Vec<Intent>, Error> {
+        self.db.unit("read", |db| outbox::unsettled(db, after, limit))
+    }
+
+    fn mark_unknown(&mut self, fence: Fence, intents: &[u64], unsend: bool) -> Result<(), Error> {
+        self.write(fence, "marked", |db| outbox::mark_unknown(db, intents, unsend))
+    }
+
+    fn status(&mut self, flows: &Dataflow) -> Result<Status, Error> {
+        self.db.unit("read", |db| lists::status(db, flows))
+    }
+
+    fn links(&mut self, flow: Option<&str>, after: u64, limit: usize) -> Result<Vec<LinkRow>, Error> {
+        self.db.unit("read", |db| lists::links(db, flow, after, limit))
+    }
+
+    fn items(&mut self, after: u64, limit: usize) -> Result<Vec<Item>, Error> {
+        self.db.unit("read", |db| lists::items(db, after, limit))
+    }
+
+    fn history(
+        &mut self,
+        record: Option<&RecordKey>,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, Event)>, Error> {
+        self.db
+            .unit("read", |db| lists::history(db, record, after, limit))
+    }
+
+    fn search(
+        &mut self,
+        record_type: &RecordType,
+        property: &str,
+        value: &str,
+    ) -> Result<Vec<RecordKey>, Error> {
+        self.db
+            .unit("read", |db| lists::search(db, record_type, property, value))
+    }
+
+    fn cluster(&mut self, _flows: &Dataflow, record: &RecordKey) -> Result<Option<Cluster>, Error> {
+        self.db.unit("read", |db| {
+            let rid = db.rid(record)?;
+            rid.map(|rid| take::as_it_is(db, rid)).transpose()
+        })
+    }
+
+    fn companions(
+        &mut self,
+        role: &str,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<(RecordKey, String)>, Error> {
+        self.db
+            .unit("read", |db| lists::companions(db, role, after, limit))
+    }
+
+    fn unread(&mut self, limit: usize) -> Result<Vec<RecordKey>, Error> {
+        self.db.unit("read", |db| lists::unread(db, limit))
+    }
+
+    fn approve_flow(&mut self, flow: &str, now: Timestamp) -> Result<(), Error> {
+        self.db.unit("given an approval", |db| {
+            let sql = "INSERT INTO approval (flow, at) VALUES (?1, ?2)
+                       ON CONFLICT (flow) DO UPDATE SET at = excluded.at";
+            db.run(sql, (flow, now.to_string()))?;
+            lists::touch_approvals(db, flow)
+        })
+    }
+
+    fn touch(&mut self, records: &[RecordKey]) -> Result<(), Error> {
+        self.db.unit("marked", |db| {
+            for key in records {
+                if let Some(rid) = db.rid(key)? {
+                    db.mark_dirty(rid, true)?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn touch_all(&mut self, flows: &Dataflow) -> Result<(), Error> {
+        self.db.unit("marked", |db| lists::touch_all(db, flows))
+    }
+
+    fn note(&mut self, name: &str) -> Result<Option<String>, Error> {
+        self.db.unit("read", |db| db.note(name))
+    }
+
+    fn set_note(&mut self, name: &str, value: &str) -> Result<(), Error> {
+        self.db.unit("written", |db| db.set_note(name, value))
+    }
+}

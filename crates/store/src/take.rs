@@ -1,0 +1,263 @@
+//! Taking whole clusters for decisions: from a record along links, then over match keys to candidates.
+
+use crate::contract::{Dirty, Taken};
+use crate::db::{Db, Rid, Trouble};
+use crate::facts::{self, Overall};
+use crate::load::{self, LinkLine, Row};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use tandem_merge::cluster::{Anchor, Cluster, Link};
+use tandem_merge::dataflow::Dataflow;
+use tandem_merge::facts::Needs;
+use tandem_merge::record::{Observation, RecordKey};
+
+/// A cluster grows no further over match keys beyond this many records.
+pub(crate) const CANDIDATE_LIMIT: usize = 200;
+
+/// What is gathered of one cluster.
+#[derive(Default)]
+pub(crate) struct Net {
+    /// The records by number, admitted or not.
+    pub(crate) rows: BTreeMap<Rid, (Row, RecordKey)>,
+    /// The state, links apart.
+    pub(crate) cluster: Cluster,
+    links: BTreeMap<i64, LinkLine>,
+    inbox: BTreeMap<i64, Observation>,
+}
+
+/// Dirty clusters of rank <= `rank` in (rank, age) order.
+pub(crate) fn dirty(
+    db: &Db,
+    flows: &Dataflow,
+    rank: usize,
+    limit: usize,
+    overall: &Overall,
+) -> Result<Vec<Dirty>, Trouble> {
+    let mut ranks: BTreeMap<usize, Vec<i64>> = BTreeMap::new();
+    for (kind, of) in db.record_types()? {
+        ranks.entry(flows.rank(&of)).or_default().push(kind);
+    }
+    let mut taken = Batch::new(db, flows, overall);
+    for (_, kinds) in ranks.range(..=rank) {
+        let mut after = 0;
+        while taken.done.len() < limit {
+            let Some(seeds) = seeds(db, kinds, after, limit)? else {
+                break;
+            };
+            for (seq, seed) in seeds {
+                after = seq;
+                if taken.done.len() < limit {
+                    taken.take(seed)?;
+                }
+            }
+        }
+    }
+    Ok(taken.done)
+}
+
+/// The next dirty records of these types by age, none of whose own write is under way.
+fn seeds(db: &Db, kinds: &[i64], after: i64, limit: usize) -> Result<Option<Vec<(i64, Rid)>>, Trouble> {
+    let sql = "SELECT dirty.seq, dirty.rid FROM dirty JOIN record USING (rid)
+               WHERE dirty.kind = ?1 AND dirty.seq > ?2 AND record.sent = 0 ORDER BY dirty.seq LIMIT ?3";
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut seeds = Vec::new();
+    for kind in kinds {
+        seeds.extend(db.all(sql, (kind, after, limit), |row| Ok((row.get(0)?, row.get(1)?)))?);
+    }
+    seeds.sort_unstable();
+    // Of several types each list ends somewhere else: only what is older than all ends is in order.
+    seeds.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok((!seeds.is_empty()).then_some(seeds))
+}
+
+/// The clusters of these records; one entry each.
+pub(crate) fn of_records(
+    db: &Db,
+    flows: &Dataflow,
+    seeds: &[Rid],
+    overall: &Overall,
+) -> Result<Vec<Dirty>, Trouble> {
+    let mut taken = Batch::new(db, flows, overall);
+    for seed in seeds {
+        taken.take_without_used(*seed)?;
+    }
+    Ok(taken.done)
+}
+
+/// One cluster as it is stored, without candidates.
+pub(crate) fn as_it_is(db: &Db, seed: Rid) -> Result<Cluster, Trouble> {
+    let mut net = Net::default();
+    net.join(db, seed, &HashSet::new())?;
+    net.finish()?;
+    Ok(net.cluster)
+}
+
+/// Clusters taken so far; no record is part of two.
+struct Batch<'a> {
+    db: &'a Db,
+    flows: &'a Dataflow,
+    overall: &'a Overall,
+    used: HashSet<Rid>,
+    done: Vec<Dirty>,
+}
+
+impl<'a> Batch<'a> {
+    fn new(db: &'a Db, flows: &'a Dataflow, overall: &'a Overall) -> Self {
+        Self {
+            db,
+            flows,
+            overall,
+            used: HashSet::new(),
+            done: Vec::new(),
+        }
+    }
+
+    /// Takes a record's cluster, unless a part of it was taken with another: then it waits for that one.
+    fn take(&mut self, seed: Rid) -> Result<(), Trouble> {
+        if self.used.contains(&seed) {
+            return Ok(());
+        }
+        let (net, needs) = gather(self.db, self.flows, seed, &HashSet::new())?;
+        if net.rows.keys().any(|rid| self.used.contains(rid)) {
+            return Ok(());
+        }
+        self.keep(net, needs)
+    }
+
+    /// Takes a record's cluster without the candidates that were taken with another.
+    fn take_without_used(&mut self, seed: Rid) -> Result<(), Trouble> {
+        if self.used.contains(&seed) {
+            return Ok(());
+        }
+        let (net, needs) = gather(self.db, self.flows, seed, &self.used)?;
+        self.keep(net, needs)
+    }
+
+    fn keep(&mut self, net: Net, needs: Needs) -> Result<(), Trouble> {
+        self.used.extend(net.rows.keys());
+        let facts = facts::answer(self.db, self.flows, &net, needs, self.overall)?;
+        let revision =
+            |(rid, (row, _)): (&Rid, &(Row, RecordKey))| (rid.cast_unsigned(), row.revision.cast_unsigned());
+        let token = Taken {
+            inbox: net.inbox.keys().map(|seq| seq.cast_unsigned()).collect(),
+            records: net.rows.iter().map(revision).collect(),
+            marks: self.db.now().cast_unsigned(),
+        };
+        self.done.push(Dirty {
+            cluster: net.cluster,
+            inbox: net.inbox.into_values().collect(),
+            facts,
+            token,
+        });
+        Ok(())
+    }
+}
+
+/// Gathers a record's cluster with its candidates, whole clusters each, and says what it needs to know.
+fn gather(db: &Db, flows: &Dataflow, seed: Rid, without: &HashSet<Rid>) -> Result<(Net, Needs), Trouble> {
+    let mut net = Net::default();
+    net.join(db, seed, without)?;
+    loop {
+        net.finish()?;
+        let inbox: Vec<Observation> = net.inbox.values().cloned().collect();
+        let needs = tandem_merge::reconcile::needs(flows, &net.cluster, &inbox);
+        let before = net.rows.len();
+        for candidate in candidates(db, &needs)? {
+            let full = net.rows.len() >= CANDIDATE_LIMIT;
+            if !full && !net.rows.contains_key(&candidate) && !without.contains(&candidate) {
+                net.join(db, candidate, without)?;
+            }
+        }
+        if net.rows.len() == before {
+            return Ok((net, needs));
+        }
+    }
+}
+
+fn candidates(db: &Db, needs: &Needs) -> Result<BTreeSet<Rid>, Trouble> {
+    let sql = "SELECT rid FROM match_key WHERE key = ?1 ORDER BY rid LIMIT 201";
+    let mut all = BTreeSet::new();
+    for key in &needs.keys {
+        let found: Vec<Rid> = db.all(sql, [crate::hash::match_key(key)], |row| row.get(0))?;
+        all.extend(found);
+    }
+    Ok(all)
+}
+
+impl Net {
+    /// Adds a record and all that links tie to it.
+    fn join(&mut self, db: &Db, seed: Rid, without: &HashSet<Rid>) -> Result<(), Trouble> {
+        let mut open = vec![seed];
+        while let Some(rid) = open.pop() {
+            if self.rows.contains_key(&rid) || without.contains(&rid) {
+                continue;
+            }
+            for line in load::links_of(db, rid)? {
+                open.extend([line.first, line.second]);
+                self.links.insert(line.number, line);
+            }
+            self.add(db, rid)?;
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, db: &Db, rid: Rid) -> Result<(), Trouble> {
+        let row = load::row(db, rid)?;
+        let key = row.key(db)?;
+        let rows = load::intent_rows(db, rid)?;
+        let mut intents = rows
+            .iter()
+            .map(load::IntentRow::intent)
+            .collect::<Result<Vec<_>, _>>()?;
+        if let Some(record) = row.record(db, &mut intents)? {
+            self.cluster.records.insert(key.clone(), record);
+        }
+        self.cluster.creates.extend(intents);
+        self.cluster.questions.extend(row.questions()?);
+        for (property, head) in row.heads()? {
+            let anchor = Anchor {
+                record: key.clone(),
+                property,
+            };
+            self.cluster.heads.insert(anchor, head);
+        }
+        if !row.sent {
+            self.inbox.extend(load::inbox_of(db, rid)?);
+        }
+        self.rows.insert(rid, (row, key));
+        Ok(())
+    }
+
+    /// Puts links, creates and questions in their order.
+    fn finish(&mut self) -> Result<(), Trouble> {
+        let mut links = Vec::new();
+        for line in self.links.values() {
+            if let (Some((_, first)), Some((_, second))) =
+                (self.rows.get(&line.first), self.rows.get(&line.second))
+            {
+                links.push(line.link(first.clone(), second.clone())?);
+            }
+        }
+        self.cluster.links = links;
+        self.cluster.creates.sort_by_key(|intent| intent.id);
+        self.cluster.questions.sort_by(|a, b| a.anchor.cmp(&b.anchor));
+        Ok(())
+    }
+
+    /// When the last deletion was seen on a live link of the flow, in shadows and inbox.
+    pub(crate) fn last_gone(&self, flow: &str) -> Option<jiff::Timestamp> {
+        use tandem_merge::record::Presence::Deleted;
+        let linked = |key: &RecordKey| {
+            let ties = |link: &Link| link.flow == flow && (&link.first == key || &link.second == key);
+            self.cluster.links.iter().any(ties)
+        };
+        let records = self.cluster.records.iter();
+        let shadows = records
+            .filter(|(key, record)| record.shadow.presence == Deleted && linked(key))
+            .map(|(_, record)| record.shadow.seen);
+        let inbox = self.inbox.values();
+        let rows = inbox
+            .filter(|seen| seen.presence == Deleted && linked(&seen.key))
+            .map(|seen| seen.read_began);
+        shadows.chain(rows).max()
+    }
+}
