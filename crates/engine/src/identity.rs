@@ -188,7 +188,7 @@ impl Engine {
             observations: rows.to_vec(),
             cursor: None,
         };
-        self.store.commit_page(FENCE, &page)?;
+        self.store.commit_page(FENCE, &self.flows, &page)?;
         Ok(())
     }
 

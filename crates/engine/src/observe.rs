@@ -62,7 +62,7 @@ impl Engine {
             observations: page.observations,
             cursor: Some(page.cursor),
         };
-        let report = self.store.commit_page(FENCE, &page)?;
+        let report = self.store.commit_page(FENCE, &self.flows, &page)?;
         round.observed += report.new;
         Ok(())
     }
@@ -112,7 +112,7 @@ impl Engine {
                 cursor: None,
             };
             if !page.observations.is_empty() {
-                let report = self.store.commit_page(FENCE, &page)?;
+                let report = self.store.commit_page(FENCE, &self.flows, &page)?;
                 round.observed += report.new;
             }
         }
