@@ -5,6 +5,7 @@ pub mod admit;
 pub mod cluster;
 mod companions;
 pub mod component;
+pub mod config;
 pub mod creates;
 pub mod dataflow;
 pub mod facts;

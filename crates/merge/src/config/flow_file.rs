@@ -1,0 +1,285 @@
+//! What a flow file says, as written.
+
+use super::node::{At, Content, Node};
+use super::written::{PerObject, Reader, Scalar, Sided, Table, Written, written};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use std::borrow::Cow;
+
+written! {
+    /// One flow: two record types kept in step.
+    struct FlowText {
+        /// The flow's name, unique, such as `order-invoice`.
+        flow: At<String>,
+        /// Its place in the dataflow document.
+        section: Option<At<u32>>,
+        /// Its place in the order of work among flows that do not refer to one another. A flow comes after the
+        /// flows that it refers to whatever its place.
+        place: Option<At<u32>>,
+        /// The flow group: a record has at most one link in the flows of a group. The flow's own name if absent.
+        group: Option<At<String>>,
+        /// The first system's record type.
+        first: At<String>,
+        /// The second system's record type.
+        second: At<String>,
+        /// The match keys, in order; after the identity, which always comes first. `[]` for the identity alone.
+        r#match: At<Vec<MatchText>>,
+        /// What decides a conflict: `latest`, `ask`, `owner`, or a system's name.
+        conflict: Option<At<String>>,
+        /// The system that wins under `conflict: owner`.
+        owner: Option<At<String>>,
+        /// What decides between a deletion and an edit: `ask`, `edit-wins`, `delete-wins`.
+        delete_against_edit: Option<At<String>>,
+        /// What happens to the counterpart of a deleted record, per side of the deleted one: `propagate`,
+        /// `deactivate`, `unlink`, `recreate`, `ask`, `ask-then-deactivate`. A plain value is the first side's.
+        on_delete: Option<DeletesText>,
+        /// Whether a record without a counterpart is created on a side: `on`, `off`, `only-new`.
+        create: Option<Sided<PerObject<SwitchText>>>,
+        /// Whether a side is written at all.
+        write: Option<Sided<bool>>,
+        /// Where a side's records hold the id of their counterpart.
+        identity: Option<Sided<IdentityText>>,
+        /// Only records with these values belong to the flow, by object.
+        only: Option<Sided<Table<Table<Scalar>>>>,
+        /// Values given on every create. `${users.profile}` takes a setting of the connection.
+        constants: Option<Sided<Table<Scalar>>>,
+        /// How a record is put out of use.
+        deactivate: Option<DeactivateText>,
+        /// Deletions beyond these wait for approval.
+        guard: Option<GuardText>,
+        /// The property mappings.
+        properties: At<Vec<RowText>>,
+        /// What a create needs and no flow covers.
+        companions: Option<Vec<CompanionText>>,
+    }
+}
+
+written! {
+    /// One property mapping.
+    struct RowText {
+        /// The first system's property; `id` is the record's own id.
+        first: PerObject<String>,
+        /// The second system's property, or one per object. Absent: the row is not served, and `note` says why.
+        second: Option<PerObject<String>>,
+        /// The canonical type: `string` (if absent), `integer`, `decimal(18,2)`, `boolean`, `date`, `datetime`,
+        /// `enum` (with `values`), `reference` (with `references` or `companion`).
+        r#type: Option<At<String>>,
+        /// The first system's data type where it is not `type`.
+        first_type: Option<PerObject<String>>,
+        /// The second system's data type where it is not `type`.
+        second_type: Option<PerObject<String>>,
+        /// The longest text that the first system holds, in characters.
+        first_length: Option<PerObject<u32>>,
+        /// The longest text that the second system holds, in characters.
+        second_length: Option<PerObject<u32>>,
+        /// Which way values travel: `both` (if absent), or `to-` and a system's name.
+        direction: Option<At<String>>,
+        /// What a create on the second side gets where values do not travel there: `value` (the source's, once),
+        /// or a constant.
+        on_create: Option<At<Scalar>>,
+        /// The system that the property comes from alone: it flows from the start.
+        owned_by: Option<At<String>>,
+        /// The system that gives a value on create where there is none; it flows back.
+        given_by: Option<At<String>>,
+        /// The systems that refuse blank.
+        never_blank: Option<Vec<At<String>>>,
+        /// The systems that give a value of their own on create where none is given: an owner, a default.
+        filled_on_create: Option<Vec<At<String>>>,
+        /// An enum's values: the first system's name and the second's.
+        values: Option<Table<At<String>>>,
+        /// The way back of the second system's names that several of the first share.
+        back: Option<Table<At<String>>>,
+        /// The flow that a reference follows.
+        references: Option<At<String>>,
+        /// The role of the companion that a reference follows.
+        companion: Option<At<String>>,
+        /// What a create on the first side does with a reference that has no counterpart: `required`, `optional`.
+        reverse: Option<At<String>>,
+        /// The coarser side of a `datetime` keeps whole seconds only.
+        whole_seconds: Option<bool>,
+        /// Clearing the property is an edit that travels (`true` if absent).
+        blank_is_edit: Option<bool>,
+        /// The values are a person's own: masked in lists and logs.
+        personal: Option<bool>,
+        /// Where an org lacks the second system's property the row is passed over, not refused.
+        if_present: Option<bool>,
+        /// A conflict policy of its own.
+        conflict: Option<At<String>>,
+        /// What to mind.
+        note: Option<String>,
+    }
+}
+
+written! {
+    /// Where records hold the id of their counterpart.
+    struct IdentityText {
+        /// The property, or one per object that has one.
+        property: PerObject<String>,
+        /// What stands before the id.
+        prefix: Option<String>,
+        /// The system refuses a second record with the same value (`true` if absent).
+        unique: Option<bool>,
+    }
+}
+
+written! {
+    /// How a record is put out of use.
+    struct DeactivateText {
+        /// The mapped property, by the first system's name.
+        property: At<String>,
+        /// The value that puts out of use.
+        value: Scalar,
+        /// Sides where a person approves first.
+        approval: Option<Vec<At<String>>>,
+    }
+}
+
+written! {
+    /// Deletions beyond these wait for approval.
+    struct GuardText {
+        /// At most this many in the window.
+        count: Option<u32>,
+        /// At most this share of the flow's links, in percent ...
+        percent: Option<u32>,
+        /// ... but never fewer than this many.
+        at_least: Option<u32>,
+        /// The window, in hours.
+        hours: Option<u32>,
+    }
+}
+
+written! {
+    /// A record that a create on the second side needs and that no flow covers.
+    struct CompanionText {
+        /// Its role; the object's name if absent. One flow describes a role, others only name it.
+        role: Option<At<String>>,
+        /// The created record's property that holds its id, or one per object.
+        second: PerObject<String>,
+        /// The owner: a reference property of the flow's first type, or `id` for the created record's source.
+        of: At<String>,
+        /// The object it is.
+        object: Option<At<String>>,
+        /// The properties to find it by, in order.
+        find: Option<Vec<At<String>>>,
+        /// The property that holds the owner's id.
+        identity: Option<CompanionIdentityText>,
+        /// Whether it may be created.
+        create: Option<bool>,
+        /// The values of a new one.
+        values: Option<Table<CompanionValueText>>,
+    }
+}
+
+written! {
+    /// The property of a companion that holds its owner's id.
+    struct CompanionIdentityText {
+        /// The property.
+        property: At<String>,
+        /// What stands before the id.
+        prefix: Option<String>,
+        /// The system refuses a second record with the same value (`true` if absent).
+        unique: Option<bool>,
+    }
+}
+
+written! {
+    /// Where a value of a new companion comes from, when not simply from a property of the owner.
+    struct CompanionSourceText {
+        /// The first of these properties of the owner that has a value ...
+        any_of: Option<Vec<At<String>>>,
+        /// ... else this.
+        otherwise: Option<At<Scalar>>,
+        /// Always this.
+        constant: Option<At<Scalar>>,
+        /// The companion with this role ...
+        companion: Option<At<String>>,
+        /// ... of the record that this reference property of the owner names.
+        of: Option<At<String>>,
+    }
+}
+
+/// A value of a companion: the name of a property of its owner, or a table.
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(untagged)]
+pub(crate) enum CompanionValueText {
+    /// A property of the owner.
+    Property(At<String>),
+    /// Another source.
+    Source(Box<At<CompanionSourceText>>),
+}
+
+impl Written for CompanionValueText {
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        match node.value {
+            Content::Table(_) => At::read(node, reader).map(|source| Self::Source(Box::new(source))),
+            _ => At::read(node, reader).map(Self::Property),
+        }
+    }
+}
+
+/// One match key: a property, several together, or several with how each is compared.
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(untagged)]
+pub(crate) enum MatchText {
+    /// One property, compared trimmed.
+    One(At<String>),
+    /// Several that must all be equal, compared trimmed.
+    All(Vec<At<String>>),
+    /// Properties with how they are compared: `exact`, `trim`, `case-fold`, `email`, `phone`, `digits`.
+    Compared(Table<At<String>>),
+}
+
+impl Written for MatchText {
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        match node.value {
+            Content::List(_) => Vec::read(node, reader).map(Self::All),
+            Content::Table(_) => Table::read(node, reader).map(Self::Compared),
+            _ => At::read(node, reader).map(Self::One),
+        }
+    }
+}
+
+/// `on_delete`: a plain value for the first side, or one per side.
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(untagged)]
+pub(crate) enum DeletesText {
+    /// When a record of the first side is deleted.
+    First(At<String>),
+    /// One per side.
+    Sided(Sided<At<String>>),
+}
+
+impl Written for DeletesText {
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        match node.value {
+            Content::Table(_) => Sided::read(node, reader).map(Self::Sided),
+            _ => At::read(node, reader).map(Self::First),
+        }
+    }
+}
+
+/// A switch of creation: `on`, `off` (or `true`, `false`), `only-new`.
+#[derive(Clone, Debug)]
+pub(crate) struct SwitchText(pub(crate) String);
+
+impl Written for SwitchText {
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        match &node.value {
+            Content::Boolean(yes) => Some(Self(if *yes { "on" } else { "off" }.to_owned())),
+            _ => String::read(node, reader).map(Self),
+        }
+    }
+}
+
+impl JsonSchema for SwitchText {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Switch".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        schemars::json_schema!({ "enum": ["on", "off", "only-new", true, false] })
+    }
+}

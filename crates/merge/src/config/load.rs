@@ -1,0 +1,553 @@
+//! The way from texts to a configuration.
+
+use super::check;
+use super::companion::{RoleHead, owner_type};
+use super::flow::{self, FlowHead, Scope};
+use super::flow_file::FlowText;
+use super::known::{self, Known};
+use super::main_file::{ConnectionText, MainText, SecretText, system_names};
+use super::node::{At, Content, Node, parse};
+use super::problem::{Problem, Problems, suggestion};
+use super::type_text::milliseconds;
+use super::written::{Reader, Written};
+use super::{Configuration, Connection, SecretReference, Sources, Users};
+use crate::dataflow::{CreatePolicy, Dataflow, Flow, Side};
+use crate::record::RecordType;
+use std::collections::{BTreeMap, BTreeSet};
+
+const INTRODUCTION: &str = "This document describes which records are kept in step and how their properties answer to \
+     one another. It is printed from the configuration that the synchronization runs on.";
+
+/// A flow file as read.
+pub(crate) struct FlowSource {
+    /// Its path.
+    pub(crate) file: String,
+    /// What it says.
+    pub(crate) text: FlowText,
+}
+
+/// Validates the texts of a configuration.
+///
+/// # Errors
+/// All problems, sorted by file and place.
+pub fn load(sources: &Sources) -> Result<Configuration, Vec<Problem>> {
+    let mut problems = Problems::default();
+    let loaded = Loading::new(sources, &mut problems).and_then(|loading| loading.finish(&mut problems));
+    let problems = problems.into_sorted();
+    match loaded {
+        Some(configuration) if problems.is_empty() => Ok(configuration),
+        _ => Err(problems),
+    }
+}
+
+/// The folder of the flow files that the text of `tandem.yaml` names, from that file's own folder. None where the
+/// text cannot be read or names none: [`load`] says why.
+#[must_use]
+pub fn flows_folder(main: &str) -> Option<String> {
+    let root = parse(main).ok()?;
+    let Content::Table(entries) = &root.value else {
+        return None;
+    };
+    let (_, folder) = entries.iter().find(|(key, _)| key.value == "flows")?;
+    match &folder.value {
+        Content::Text(folder) => Some(folder.clone()),
+        _ => None,
+    }
+}
+
+/// What was read before flows are built.
+struct Loading {
+    file: String,
+    systems: [String; 2],
+    main: MainText,
+    connections: [Connection; 2],
+    known: [Known; 2],
+    bindings: [BTreeMap<String, String>; 2],
+    flows: Vec<FlowSource>,
+}
+
+impl Loading {
+    fn new(sources: &Sources, problems: &mut Problems) -> Option<Self> {
+        let (file, text) = &sources.main;
+        let root = root(file, text, problems);
+        let systems = root.as_ref().and_then(|root| systems(file, root, problems));
+        let flow_names = systems.clone().or_else(|| guessed(sources));
+        let flows = flow_names
+            .map(|systems| flows(sources, &systems, problems))
+            .unwrap_or_default();
+        let (root, systems) = (root?, systems?);
+        let main = MainText::read(
+            &root,
+            &mut Reader {
+                systems: &systems,
+                file,
+                problems,
+            },
+        )?;
+        let written: Vec<_> = main.connections.0.iter().collect();
+        let [first, second] = written.as_slice() else {
+            return None;
+        };
+        let known = [first, second].map(|(_, connection)| Known::of(&connection.value.kind.value));
+        let connections = [0, 1].map(|at: usize| {
+            let (name, connection) = written[at];
+            connected(file, name, connection, &known[at], problems)
+        });
+        let bindings = [0, 1].map(|at: usize| {
+            bindings(
+                file,
+                &root,
+                &main,
+                at,
+                &known[at],
+                used_types(&flows, at),
+                problems,
+            )
+        });
+        Some(Self {
+            file: file.clone(),
+            systems,
+            main,
+            connections,
+            known,
+            bindings,
+            flows,
+        })
+    }
+
+    fn finish(self, problems: &mut Problems) -> Option<Configuration> {
+        let heads = self.heads(problems);
+        let nobody = BTreeMap::new();
+        let roles = self.roles(&heads, &nobody, problems);
+        let mut flows: Vec<Flow> = Vec::new();
+        for source in &self.flows {
+            let mut scope = self.scope(source, &heads, &roles, problems);
+            flows.push(flow::build(&mut scope, &source.text));
+        }
+        check::groups(&self.flows, &flows, problems);
+        check::policies(&self.flows, &flows, problems);
+        self.switches(&mut flows, problems);
+        let order = check::order(&self.flows, &flows, problems);
+        let remarks = remarks(&flows, &self.connections);
+        let clock = self.main.clock_error.as_ref();
+        let clock = clock.map_or(Some(2_000), |text| duration(&self.file, text, problems))?;
+        Some(Configuration {
+            dataflow: Dataflow {
+                systems: self.systems.clone(),
+                document_order: self.document_order(),
+                flows: order.into_iter().map(|at| flows[at].clone()).collect(),
+                introduction: self.introduction(),
+                clock_error_seconds: clock.div_euclid(1_000) + i64::from(clock.rem_euclid(1_000) > 0),
+            },
+            if_present: self.if_present(),
+            flows_folder: self.main.flows.value.clone(),
+            connections: self.connections,
+            bindings: self.bindings,
+            remarks,
+        })
+    }
+
+    fn introduction(&self) -> String {
+        let text = self.main.introduction.as_deref().unwrap_or(INTRODUCTION);
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    fn document_order(&self) -> Vec<String> {
+        let mut flows: Vec<_> = self.flows.iter().map(|source| &source.text).collect();
+        let section = |flow: &FlowText| flow.section.as_ref().map_or(u32::MAX, |section| section.value);
+        flows.sort_by(|a, b| (section(a), &a.flow.value).cmp(&(section(b), &b.flow.value)));
+        flows.into_iter().map(|flow| flow.flow.value.clone()).collect()
+    }
+
+    fn if_present(&self) -> BTreeSet<(String, String)> {
+        let mut rows = BTreeSet::new();
+        for FlowSource { text, .. } in &self.flows {
+            let object = self.object(0, &text.first.value);
+            let optional = text
+                .properties
+                .value
+                .iter()
+                .filter(|row| row.if_present == Some(true));
+            let names = optional.filter_map(|row| row.first.of(&object));
+            rows.extend(names.map(|name| (text.flow.value.clone(), name.value.clone())));
+        }
+        rows
+    }
+
+    /// The object that serves a record type.
+    fn object(&self, side: usize, record_type: &str) -> String {
+        let bound = self.bindings[side].get(record_type);
+        bound.map_or(record_type, String::as_str).to_owned()
+    }
+
+    fn heads(&self, problems: &mut Problems) -> BTreeMap<String, FlowHead> {
+        let mut heads: BTreeMap<String, FlowHead> = BTreeMap::new();
+        for FlowSource { file, text } in &self.flows {
+            let types = [text.first.value.clone(), text.second.value.clone()];
+            let objects = [0, 1].map(|side: usize| self.object(side, &types[side]));
+            let head = FlowHead { types, objects };
+            if heads.insert(text.flow.value.clone(), head).is_some() {
+                let message = format!("two flows have the name `{}`", text.flow.value);
+                problems.add(file, &text.flow, message, "Give each flow a name of its own.");
+            }
+            for (side, written) in [&text.first, &text.second].into_iter().enumerate() {
+                self.check_type(file, side, written, problems);
+            }
+        }
+        heads
+    }
+
+    fn check_type(&self, file: &str, side: usize, written: &At<String>, problems: &mut Problems) {
+        let known = &self.known[side];
+        let object = self.object(side, &written.value);
+        if known.has_object(&object) || known.is_custom(&object) || known.objects().next().is_none() {
+            return;
+        }
+        let message = format!("{} has no record type `{}`", self.systems[side], written.value);
+        let types = known.objects().chain(known.types_with_choices());
+        problems.add(file, written, message, suggestion(&written.value, types));
+    }
+
+    fn scope<'a>(
+        &'a self,
+        source: &'a FlowSource,
+        heads: &'a BTreeMap<String, FlowHead>,
+        roles: &'a BTreeMap<String, RoleHead>,
+        problems: &'a mut Problems,
+    ) -> Scope<'a> {
+        let types = [&source.text.first.value, &source.text.second.value];
+        let [first, second] = &self.connections;
+        Scope {
+            file: &source.file,
+            systems: &self.systems,
+            types: [0, 1].map(|side: usize| RecordType::new(&self.systems[side], types[side])),
+            objects: [0, 1].map(|side: usize| self.object(side, types[side])),
+            known: &self.known,
+            heads,
+            roles,
+            users: [first.users.as_ref(), second.users.as_ref()],
+            problems,
+        }
+    }
+
+    fn roles(
+        &self,
+        heads: &BTreeMap<String, FlowHead>,
+        nobody: &BTreeMap<String, RoleHead>,
+        problems: &mut Problems,
+    ) -> BTreeMap<String, RoleHead> {
+        let mut roles: BTreeMap<String, RoleHead> = BTreeMap::new();
+        for source in &self.flows {
+            let described = source
+                .text
+                .companions
+                .iter()
+                .flatten()
+                .filter(|text| text.describes());
+            for text in described {
+                let scope = self.scope(source, heads, nobody, problems);
+                let (Some(owner), Some(object)) = (owner_type(&scope, &source.text, text), &text.object)
+                else {
+                    continue;
+                };
+                let role = RoleHead {
+                    file: source.file.clone(),
+                    object: object.value.clone(),
+                    owner,
+                    text: text.clone(),
+                };
+                let name = text.role_name();
+                if let Some(other) = roles.insert(name.value.clone(), role) {
+                    let message = format!("the companion {} is described twice", name.value);
+                    let help = format!(
+                        "Keep `object`, `find` and `values` in {} and only name the role here.",
+                        other.file
+                    );
+                    problems.add(&source.file, name, message, help);
+                }
+            }
+        }
+        roles
+    }
+
+    /// The overrides of `tandem.yaml`: exactly the listed flows create in that system.
+    fn switches(&self, flows: &mut [Flow], problems: &mut Problems) {
+        let lists = [&self.main.create_in_first, &self.main.create_in_second];
+        for (side, list) in Side::BOTH.into_iter().zip(lists) {
+            let Some(list) = list else { continue };
+            for name in list {
+                if !flows.iter().any(|flow| flow.name == name.value) {
+                    let help = suggestion(&name.value, flows.iter().map(|flow| flow.name.as_str()));
+                    problems.add(
+                        &self.file,
+                        name,
+                        format!("there is no flow `{}`", name.value),
+                        help,
+                    );
+                }
+            }
+            for flow in flows.iter_mut() {
+                let listed = list.iter().any(|name| name.value == flow.name);
+                let end = &mut flow.ends[side.index()];
+                end.create = match (listed, end.create) {
+                    (true, CreatePolicy::OnlyNew) => CreatePolicy::OnlyNew,
+                    (true, _) => CreatePolicy::On,
+                    (false, _) => CreatePolicy::Off,
+                };
+            }
+        }
+    }
+}
+
+fn root(file: &str, text: &str, problems: &mut Problems) -> Option<Node> {
+    match parse(text) {
+        Ok(root) => Some(root),
+        Err(at) => {
+            let message = format!("cannot be read: {}", at.value);
+            problems.add(
+                file,
+                &at,
+                message,
+                "Mend the YAML here; the rest of the file is checked after that.",
+            );
+            None
+        }
+    }
+}
+
+fn systems(file: &str, root: &Node, problems: &mut Problems) -> Option<[String; 2]> {
+    let names = system_names(root);
+    if let [first, second] = names.as_slice() {
+        return Some([first.value.clone(), second.value.clone()]);
+    }
+    let at = names.last().map_or(root.with(()), |name| name.with(()));
+    let message = format!("{} connections stand here, not two", names.len());
+    problems.add(
+        file,
+        &at,
+        message,
+        "Write `connections:` with the two systems by name, the first one first.",
+    );
+    None
+}
+
+/// The systems that flow files seem to speak of, to check them even where `tandem.yaml` cannot be read.
+fn guessed(sources: &Sources) -> Option<[String; 2]> {
+    let kinds = known::kinds();
+    let names: Vec<String> = kinds.into_iter().map(str::to_owned).collect();
+    let [first, second] = <[String; 2]>::try_from(names).ok()?;
+    let speaks = |name: &str| {
+        sources
+            .flows
+            .iter()
+            .any(|(_, text)| text.contains(&format!("\n{name}:")))
+    };
+    (speaks(&first) && speaks(&second)).then_some([first, second])
+}
+
+fn flows(sources: &Sources, systems: &[String; 2], problems: &mut Problems) -> Vec<FlowSource> {
+    let (main, _) = &sources.main;
+    if sources.flows.is_empty() {
+        let at = At {
+            line: 1,
+            column: 1,
+            value: (),
+        };
+        problems.add(
+            main,
+            &at,
+            "there is no flow",
+            "Put flow files into the folder that `flows:` names.",
+        );
+    }
+    let mut flows = Vec::new();
+    for (file, text) in &sources.flows {
+        let Some(root) = root(file, text, problems) else {
+            continue;
+        };
+        if let Some(text) = FlowText::read(
+            &root,
+            &mut Reader {
+                systems,
+                file,
+                problems,
+            },
+        ) {
+            flows.push(FlowSource {
+                file: file.clone(),
+                text,
+            });
+        }
+    }
+    flows
+}
+
+fn used_types(flows: &[FlowSource], side: usize) -> BTreeSet<String> {
+    let types = flows
+        .iter()
+        .map(|source| [&source.text.first, &source.text.second][side]);
+    types.map(|written| written.value.clone()).collect()
+}
+
+fn duration(file: &str, text: &At<String>, problems: &mut Problems) -> Option<i64> {
+    let parsed = milliseconds(&text.value);
+    if parsed.is_none() {
+        let message = format!("`{}` is no length of time", text.value);
+        problems.add(
+            file,
+            text,
+            message,
+            "Write a number with `ms`, `s`, `m` or `h`, such as `5s` or `10m`.",
+        );
+    }
+    parsed
+}
+
+fn connected(
+    file: &str,
+    name: &At<String>,
+    text: &At<ConnectionText>,
+    known: &Known,
+    problems: &mut Problems,
+) -> Connection {
+    let written = &text.value;
+    let kinds = known::kinds();
+    let kind = &written.kind;
+    if !kinds.contains(&kind.value.as_str()) {
+        let message = format!("unknown kind of system `{}`", kind.value);
+        problems.add(file, kind, message, suggestion(&kind.value, kinds));
+    }
+    if !written.url.value.starts_with("http://") && !written.url.value.starts_with("https://") {
+        let message = format!("`{}` is no address", written.url.value);
+        problems.add(
+            file,
+            &written.url,
+            message,
+            "Write an address that begins with https:// or http://.",
+        );
+    }
+    let mut secrets = BTreeMap::new();
+    for (secret, place) in written.secrets.iter().flat_map(|secrets| &secrets.0) {
+        if known.secrets().next().is_some() && !known.secrets().any(|needed| needed == secret.value) {
+            let message = format!("{} needs no secret `{}`", kind.value, secret.value);
+            problems.add(file, secret, message, suggestion(&secret.value, known.secrets()));
+        }
+        let reference = match &place.value {
+            SecretText::Env(name) => SecretReference::Env(name.clone()),
+            SecretText::File(path) => SecretReference::File(path.clone()),
+        };
+        secrets.insert(secret.value.clone(), reference);
+    }
+    let mut time = |text: &Option<At<String>>| text.as_ref().and_then(|text| duration(file, text, problems));
+    let request_deadline_ms = time(&written.request_deadline);
+    let overlap_ms = time(&written.overlap).unwrap_or(300_000);
+    let poll_ms = time(&written.poll).unwrap_or(30_000);
+    let listed = |secret: &str| {
+        written
+            .secrets
+            .as_ref()
+            .is_some_and(|all| all.keys().any(|name| name == secret))
+    };
+    for secret in known
+        .secrets()
+        .filter(|secret| !secrets.contains_key(*secret) && !listed(secret))
+    {
+        let message = format!("{} lacks the secret `{secret}`", name.value);
+        let help =
+            format!("Add `secrets: {{ {secret}: {{ env: NAME }} }}`, with the variable that holds it.");
+        problems.add(file, name, message, help);
+    }
+    Connection {
+        name: name.value.clone(),
+        kind: kind.value.clone(),
+        url: written.url.value.clone(),
+        secrets,
+        request_deadline_ms,
+        overlap_ms,
+        poll_ms,
+        users: written.users.as_ref().map(|users| Users {
+            profile: users.profile.clone(),
+            free_licences: u64::from(users.free_licences),
+            time_zone: users.time_zone.clone(),
+            locale: users.locale.clone(),
+            encoding: users.encoding.clone(),
+            language: users.language.clone(),
+        }),
+    }
+}
+
+/// The objects in use: as written where there is a choice, else of the record type's own name.
+fn bindings(
+    file: &str,
+    root: &Node,
+    main: &MainText,
+    side: usize,
+    known: &Known,
+    used: BTreeSet<String>,
+    problems: &mut Problems,
+) -> BTreeMap<String, String> {
+    let mut bound = BTreeMap::new();
+    let written = main.bindings.as_ref().and_then(|bindings| bindings.both()[side]);
+    for (record_type, object) in written.iter().flat_map(|table| &table.0) {
+        match known.choices(&record_type.value) {
+            None if !used.contains(&record_type.value) => {
+                let message = format!("no flow keeps a record type `{}`", record_type.value);
+                let help = suggestion(&record_type.value, used.iter().map(String::as_str));
+                problems.add(file, record_type, message, help);
+            }
+            Some(choices) if !choices.contains(&object.value.as_str()) => {
+                let message = format!("no object `{}` serves {}", object.value, record_type.value);
+                problems.add(
+                    file,
+                    object,
+                    message,
+                    suggestion(&object.value, choices.iter().copied()),
+                );
+            }
+            _ => {}
+        }
+        bound.insert(record_type.value.clone(), object.value.clone());
+    }
+    for record_type in used
+        .iter()
+        .filter(|used| !bound.contains_key(*used))
+        .cloned()
+        .collect::<Vec<_>>()
+    {
+        let Some(choices) = known.choices(&record_type) else {
+            continue;
+        };
+        let system = main
+            .connections
+            .0
+            .get(side)
+            .map_or("", |(name, _)| name.value.as_str());
+        let message = format!("nothing says which object serves {record_type} of {system}");
+        let help = format!(
+            "Add `bindings: {{ {system}: {{ {record_type}: {} }} }}`; the choice is between {}.",
+            choices.last().copied().unwrap_or_default(),
+            choices.join(" and ")
+        );
+        problems.add(file, root, message, help);
+        bound.insert(
+            record_type,
+            choices.last().copied().unwrap_or_default().to_owned(),
+        );
+    }
+    bound
+}
+
+fn remarks(flows: &[Flow], connections: &[Connection; 2]) -> Vec<String> {
+    let mut remarks = Vec::new();
+    for flow in flows {
+        let end = flow.end(Side::Second);
+        let templates = end.constants.is_empty() || connections[1].users.is_some();
+        if end.create == CreatePolicy::Off && !templates {
+            remarks.push(format!(
+                "flow {}: no {} is created, because the connection {} says nothing under `users`",
+                flow.name, end.record_type.name, connections[1].name
+            ));
+        }
+    }
+    remarks
+}

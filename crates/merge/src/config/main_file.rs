@@ -1,0 +1,130 @@
+//! What `tandem.yaml` says, as written.
+
+use super::node::{At, Content, Node};
+use super::written::{Reader, Sided, Table, Written, written};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use std::borrow::Cow;
+
+written! {
+    /// The configuration: two systems, and where their flows are.
+    struct MainText {
+        /// The two systems by name, the first one first. Flow files speak of them by these names.
+        connections: Table<At<ConnectionText>>,
+        /// Which object serves a record type, per system.
+        bindings: Option<Sided<Table<At<String>>>>,
+        /// The folder of the flow files, from this file's own folder.
+        flows: At<String>,
+        /// The introductory paragraph of the dataflow document.
+        introduction: Option<String>,
+        /// How far the two systems' clocks may be apart unnoticed (`2s` if absent).
+        clock_error: Option<At<String>>,
+        /// The flows that create records in the first system, and no others. Absent: as the flow files say.
+        create_in_first: Option<Vec<At<String>>>,
+        /// The flows that create records in the second system, and no others. Absent: as the flow files say.
+        create_in_second: Option<Vec<At<String>>>,
+    }
+}
+
+written! {
+    /// How to reach a system.
+    struct ConnectionText {
+        /// The connector: which kind of system it is.
+        kind: At<String>,
+        /// The address to begin at.
+        url: At<String>,
+        /// Secrets by name: each a reference to where it is kept, never the secret itself.
+        secrets: Option<Table<At<SecretText>>>,
+        /// The longest time that a request may still take effect, such as `5s`, `10m`.
+        request_deadline: Option<At<String>>,
+        /// How far back changes are read again (`5m` if absent).
+        overlap: Option<At<String>>,
+        /// How often changes are asked for (`30s` if absent).
+        poll: Option<At<String>>,
+        /// How people's accounts are created. Absent: none are.
+        users: Option<UsersText>,
+    }
+}
+
+written! {
+    /// How people's accounts are created.
+    struct UsersText {
+        /// The profile, by name.
+        profile: String,
+        /// Licences that are left free.
+        free_licences: u32,
+        /// The time zone, such as `Europe/Berlin`.
+        time_zone: String,
+        /// The locale, such as `de_DE`.
+        locale: String,
+        /// The encoding of e-mail, such as `UTF-8`.
+        encoding: String,
+        /// The language, such as `en_US`.
+        language: String,
+    }
+}
+
+/// Where a secret is kept.
+#[derive(Clone, Debug)]
+pub(crate) enum SecretText {
+    /// In this environment variable.
+    Env(String),
+    /// In this file.
+    File(String),
+}
+
+impl Written for SecretText {
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        const HELP: &str =
+            "Write `{ env: NAME }` or `{ file: PATH }`: where the secret is kept, not the secret.";
+        let Content::Table(entries) = &node.value else {
+            reader.problem(
+                node,
+                "here stands a secret itself, or nothing that leads to one",
+                HELP,
+            );
+            return None;
+        };
+        let [(key, value)] = entries.as_slice() else {
+            reader.problem(node, "a secret is kept in exactly one place", HELP);
+            return None;
+        };
+        let text = String::read(value, reader)?;
+        match key.value.as_str() {
+            "env" => Some(Self::Env(text)),
+            "file" => Some(Self::File(text)),
+            other => {
+                reader.problem(key, format!("unknown key `{other}`"), HELP);
+                None
+            }
+        }
+    }
+}
+
+impl JsonSchema for SecretText {
+    fn schema_name() -> Cow<'static, str> {
+        "Secret".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        schemars::json_schema!({
+            "description": "Where a secret is kept.",
+            "type": "object",
+            "properties": { "env": { "type": "string" }, "file": { "type": "string" } },
+            "additionalProperties": false,
+            "minProperties": 1,
+            "maxProperties": 1
+        })
+    }
+}
+
+/// The names of the connections in the order of the file, read before anything else.
+pub(crate) fn system_names(root: &Node) -> Vec<At<String>> {
+    let Content::Table(entries) = &root.value else {
+        return Vec::new();
+    };
+    let connections = entries.iter().find(|(key, _)| key.value == "connections");
+    match connections.map(|(_, node)| &node.value) {
+        Some(Content::Table(systems)) => systems.iter().map(|(name, _)| name.clone()).collect(),
+        _ => Vec::new(),
+    }
+}

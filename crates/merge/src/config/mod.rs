@@ -1,0 +1,135 @@
+//! The configuration: from the text of its files to validated types, or to all problems at once.
+//!
+//! Nothing here reads files or the environment: the caller brings the texts. [`load`] goes on after a problem, so
+//! that one run names everything there is to mend, each with file, line and what to write instead.
+
+mod check;
+mod companion;
+mod flow;
+mod flow_file;
+mod known;
+mod load;
+mod main_file;
+mod mapping;
+mod node;
+mod problem;
+mod schema;
+mod type_text;
+mod written;
+
+pub use load::{flows_folder, load};
+pub use problem::Problem;
+pub use schema::{flow_schema, main_schema};
+
+use crate::dataflow::{Dataflow, Flow, Side, Unserved};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The texts of a configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sources {
+    /// Path and text of `tandem.yaml`. The path is only shown.
+    pub main: (String, String),
+    /// Path and text of every flow file.
+    pub flows: Vec<(String, String)>,
+}
+
+/// A valid configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Configuration {
+    /// How to reach the two systems, the first one first.
+    pub connections: [Connection; 2],
+    /// What is kept in step.
+    pub dataflow: Dataflow,
+    /// The folder of the flow files, as written, from the main file's own folder.
+    pub flows_folder: String,
+    /// Which object serves a record type, per system, where there is a choice.
+    pub bindings: [BTreeMap<String, String>; 2],
+    /// Rows (flow, first side's property) that are passed over where a system lacks the property: see
+    /// [`pass_over`].
+    pub if_present: BTreeSet<(String, String)>,
+    /// What the configuration leads to and its author may not expect; for people.
+    pub remarks: Vec<String>,
+}
+
+/// How to reach a system.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connection {
+    /// The system's name.
+    pub name: String,
+    /// The connector: `customerp`, `salesforce`.
+    pub kind: String,
+    /// The address to begin at.
+    pub url: String,
+    /// Where secrets are kept, by name.
+    pub secrets: BTreeMap<String, SecretReference>,
+    /// The longest time that a request may still take effect, in milliseconds; none: as the system declares.
+    pub request_deadline_ms: Option<i64>,
+    /// How far back changes are read again, in milliseconds.
+    pub overlap_ms: i64,
+    /// How often changes are asked for, in milliseconds.
+    pub poll_ms: i64,
+    /// How people's accounts are created; none: they are not.
+    pub users: Option<Users>,
+}
+
+/// Where a secret is kept. The secret itself never stands in the configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SecretReference {
+    /// In this environment variable.
+    Env(String),
+    /// In this file.
+    File(String),
+}
+
+/// How people's accounts are created in a system.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Users {
+    /// The profile, by name.
+    pub profile: String,
+    /// Licences that are left free.
+    pub free_licences: u64,
+    /// The time zone.
+    pub time_zone: String,
+    /// The locale.
+    pub locale: String,
+    /// The encoding of e-mail.
+    pub encoding: String,
+    /// The language.
+    pub language: String,
+}
+
+impl Users {
+    /// The settings that constants of a flow can take as `${users.NAME}`.
+    pub(crate) const SETTINGS: [&'static str; 5] = ["profile", "time_zone", "locale", "encoding", "language"];
+
+    /// A setting by its name.
+    pub(crate) fn setting(&self, name: &str) -> Option<&str> {
+        match name {
+            "profile" => Some(&self.profile),
+            "time_zone" => Some(&self.time_zone),
+            "locale" => Some(&self.locale),
+            "encoding" => Some(&self.encoding),
+            "language" => Some(&self.language),
+            _ => None,
+        }
+    }
+}
+
+/// Moves the row of a first-side property among the unserved ones, with the reason: what becomes of a row marked
+/// `if_present` when a system lacks the property. Match rules that need it go too. Does nothing without such a row.
+pub fn pass_over(flow: &mut Flow, first: &str, why: &str) {
+    let named = |mapping: &crate::dataflow::Mapping| mapping.property(Side::First) == first;
+    let Some(at) = flow.mappings.iter().position(named) else {
+        return;
+    };
+    let mapping = flow.mappings.remove(at);
+    let uses = |rule: &crate::dataflow::MatchRule| rule.parts.iter().any(|part| part.properties[0] == first);
+    flow.match_rules.retain(|rule| !uses(rule));
+    flow.unserved.push(Unserved {
+        first: first.to_owned(),
+        second: Some(mapping.property(Side::Second).to_owned()),
+        why: why.to_owned(),
+    });
+}

@@ -1,0 +1,110 @@
+//! Types as configuration files name them, and values of them.
+
+use super::node::Content;
+use super::written::Scalar;
+use crate::value::Value;
+use jiff::{Timestamp, civil::Date};
+use rust_decimal::Decimal;
+
+/// What kinds of values a data type holds; types of one family answer to one another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    Text,
+    Integer,
+    Decimal,
+    Boolean,
+    Date,
+    DateTime,
+    Reference,
+}
+
+impl Family {
+    /// The family of a data type of either system; none for a word that is no type.
+    pub(crate) fn of(type_text: &str) -> Option<Self> {
+        let word = type_text.split('(').next().unwrap_or_default().trim();
+        Some(match word {
+            "string" | "textarea" | "email" | "phone" | "url" | "combobox" | "picklist" | "autonumber"
+            | "enum" => Self::Text,
+            "integer" | "int" => Self::Integer,
+            "decimal" | "currency" | "double" | "percent" => Self::Decimal,
+            "boolean" => Self::Boolean,
+            "date" => Self::Date,
+            "datetime" => Self::DateTime,
+            "reference" | "id" => Self::Reference,
+            _ => return None,
+        })
+    }
+
+    /// The type to write for it.
+    pub(crate) fn noun(self) -> &'static str {
+        match self {
+            Self::Text => "string",
+            Self::Integer => "integer",
+            Self::Decimal => "decimal(18,2)",
+            Self::Boolean => "boolean",
+            Self::Date => "date",
+            Self::DateTime => "datetime",
+            Self::Reference => "reference",
+        }
+    }
+
+    /// A written value in the family's own form.
+    pub(crate) fn value(self, scalar: &Scalar) -> Option<Value> {
+        let text = scalar.text();
+        match self {
+            Self::Text | Self::Reference => Some(Value::text(text)),
+            Self::Integer => text.parse().ok().map(Value::Integer),
+            Self::Decimal => text.parse::<Decimal>().ok().map(Value::Decimal),
+            Self::Boolean => text.parse().ok().map(Value::Boolean),
+            Self::Date => text.parse::<Date>().ok().map(Value::Date),
+            Self::DateTime => text.parse::<Timestamp>().ok().map(Value::DateTime),
+        }
+    }
+}
+
+/// The names of types that rows may declare.
+pub(crate) const ROW_TYPES: [&str; 8] = [
+    "string",
+    "integer",
+    "decimal(18,2)",
+    "boolean",
+    "date",
+    "datetime",
+    "enum",
+    "reference",
+];
+
+/// A written value of a property whose type is not known: as it looks.
+pub(crate) fn as_it_looks(scalar: &Scalar) -> Value {
+    match &scalar.0 {
+        Content::Boolean(yes) => Value::Boolean(*yes),
+        Content::Integer(number) => Value::Integer(*number),
+        _ => Value::text(scalar.text()),
+    }
+}
+
+/// The digits behind the point of `decimal(18,2)`: 2.
+pub(crate) fn scale(type_text: &str) -> Option<u32> {
+    let inside = inside(type_text)?;
+    inside.split_once(',')?.1.trim().parse().ok()
+}
+
+/// What stands in parentheses: `Contact` of `reference(Contact)`.
+pub(crate) fn inside(type_text: &str) -> Option<&str> {
+    let (_, rest) = type_text.split_once('(')?;
+    rest.strip_suffix(')')
+}
+
+/// A length of time such as `500ms`, `5s`, `10m`, `2h`, in milliseconds.
+pub(crate) fn milliseconds(text: &str) -> Option<i64> {
+    let digits = text.find(|sign: char| !sign.is_ascii_digit())?;
+    let (number, unit) = text.split_at(digits);
+    let factor = match unit.trim() {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" | "min" => 60_000,
+        "h" => 3_600_000,
+        _ => return None,
+    };
+    number.parse::<i64>().ok()?.checked_mul(factor)
+}
