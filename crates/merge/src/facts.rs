@@ -115,4 +115,39 @@ impl Facts {
             ..self.clone()
         }
     }
+
+    /// The same facts with what a cluster itself has settled since they were looked up: links and companions.
+    #[must_use]
+    pub fn with_cluster(&self, cluster: &crate::cluster::Cluster) -> Self {
+        let mut facts = self.clone();
+        for link in &cluster.links {
+            for side in [Side::First, Side::Second] {
+                let through = Reference::Flow(link.flow.clone());
+                let referral = Referral {
+                    through,
+                    side,
+                    id: link.end(side).id.clone(),
+                };
+                facts
+                    .referrals
+                    .insert(referral, Referent::Linked(link.end(side.other()).id.clone()));
+            }
+        }
+        for (owner, record) in &cluster.records {
+            for (role, companion) in &record.companions {
+                let Some(id) = &companion.id else { continue };
+                let through = Reference::Companion {
+                    role: role.clone(),
+                    of: owner.record_type.clone(),
+                };
+                let referral = Referral {
+                    through,
+                    side: Side::First,
+                    id: owner.id.clone(),
+                };
+                facts.referrals.insert(referral, Referent::Linked(id.clone()));
+            }
+        }
+        facts
+    }
 }

@@ -208,6 +208,9 @@ pub fn settle(
         work.settle(intent, settlement);
     }
     work.admit(inbox);
+    work.tie();
+    let facts = facts.with_cluster(&work.cluster);
+    let mut work = work.with_facts(&facts);
     work.decide();
     let mut plan = work.into_plan();
     keep_since(&before, &mut plan.cluster);

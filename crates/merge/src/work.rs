@@ -33,11 +33,16 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Decides everything from scratch out of heads, bases and shadows.
-    pub(crate) fn decide(&mut self) {
+    /// The first half of a decision: which records are tied.
+    pub(crate) fn tie(&mut self) {
         self.forget_computed_troubles();
         self.settle_removals();
         self.form_links();
+    }
+
+    /// The second half: which values they hold, and what is written. Everything from scratch, out of heads,
+    /// bases and shadows.
+    pub(crate) fn decide(&mut self) {
         let owed = self.merge_components();
         self.plan_creates();
         self.plan_companions();
@@ -46,6 +51,20 @@ impl<'a> Work<'a> {
             if record.newborn.as_ref().is_some_and(|newborn| newborn.observed) {
                 record.newborn = None;
             }
+        }
+    }
+
+    /// The same bench with other facts.
+    pub(crate) fn with_facts<'b>(self, facts: &'b Facts) -> Work<'b>
+    where
+        'a: 'b,
+    {
+        Work {
+            flows: self.flows,
+            facts,
+            cluster: self.cluster,
+            waits: self.waits,
+            history: self.history,
         }
     }
 
