@@ -4,6 +4,8 @@
 use crate::{Engine, Error, Round};
 use tandem_merge::cluster::{Cluster, ParkedKind, Question, Record, Verdict};
 use tandem_merge::dataflow::{Dataflow, DeletePolicy, Side};
+use tandem_merge::facts::Facts;
+use tandem_merge::form::Form;
 use tandem_merge::reconcile::reconcile;
 use tandem_merge::record::RecordKey;
 use tandem_merge::value::Value;
@@ -18,6 +20,12 @@ pub enum Choice {
     Head,
     /// A value given by the person, in canonical form.
     Value(Value),
+}
+
+/// What a change of a cluster may look at.
+struct Work<'a> {
+    flows: &'a Dataflow,
+    facts: &'a Facts,
 }
 
 impl Engine {
@@ -35,8 +43,8 @@ impl Engine {
             ));
         }
         let flow = item.flow.clone();
-        self.change(&item.record, |flows, cluster| {
-            let count = judge(flows, cluster, &item.record, flow.as_deref(), verdict);
+        self.change(&item.record, |work, cluster| {
+            let count = judge(work.flows, cluster, &item.record, flow.as_deref(), verdict);
             if count == 0 {
                 return Err(Error::command(
                     format!("{} has no link that waits for approval", item.record),
@@ -75,8 +83,8 @@ impl Engine {
                 "`tandem conflicts` lists them",
             ));
         };
-        self.change(&item.record, |flows, cluster| {
-            answer(flows, cluster, &item.record, &property, choice)
+        self.change(&item.record, |work, cluster| {
+            answer(work, cluster, &item.record, &property, choice)
         })
     }
 
@@ -110,14 +118,19 @@ impl Engine {
     fn change(
         &mut self,
         record: &RecordKey,
-        change: impl FnOnce(&Dataflow, &mut Cluster) -> Result<(), Error>,
+        change: impl FnOnce(&Work<'_>, &mut Cluster) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let records = std::slice::from_ref(record);
         let taken = self.store.take_records(&self.flows, records, self.clock.now())?;
         let Some(mut dirty) = taken.into_iter().next() else {
             return Err(unknown_record(record));
         };
-        change(&self.flows, &mut dirty.cluster)?;
+        let facts = dirty.facts.with_types(&self.flows);
+        let work = Work {
+            flows: &self.flows,
+            facts: &facts,
+        };
+        change(&work, &mut dirty.cluster)?;
         let plan = reconcile(&self.flows, dirty.cluster, dirty.inbox, &dirty.facts);
         let decided = Decided {
             plan,
@@ -184,7 +197,7 @@ fn offered(policy: DeletePolicy) -> Verdict {
 
 /// Puts a person's answer into the question of a component.
 fn answer(
-    flows: &Dataflow,
+    work: &Work<'_>,
     cluster: &mut Cluster,
     record: &RecordKey,
     property: &str,
@@ -218,7 +231,7 @@ fn answer(
             "Run `tandem sync`, look at the conflict again, then answer it",
         ));
     }
-    let value = chosen(flows, cluster, &question, choice)?;
+    let value = chosen(work, &question, choice)?;
     for known in &mut cluster.questions {
         if known.anchor == question.anchor {
             known.answer = Some(value.clone());
@@ -228,13 +241,7 @@ fn answer(
 }
 
 /// The canonical value that a choice stands for.
-fn chosen(
-    _flows: &Dataflow,
-    cluster: &Cluster,
-    question: &Question,
-    choice: &Choice,
-) -> Result<Value, Error> {
-    let _ = cluster;
+fn chosen(work: &Work<'_>, question: &Question, choice: &Choice) -> Result<Value, Error> {
     let wanted = match choice {
         Choice::Value(value) => return Ok(value.clone()),
         Choice::Head => None,
@@ -244,13 +251,36 @@ fn chosen(
         .contenders
         .iter()
         .find(|one| one.record.as_ref() == wanted);
-    let contender = contender.ok_or_else(|| {
-        Error::command(
+    let Some(contender) = contender else {
+        return Err(Error::command(
             "the chosen record takes no part in the conflict",
             "`tandem conflicts` lists the records that do",
+        ));
+    };
+    let Some(record) = &contender.record else {
+        return Ok(contender.value.clone());
+    };
+    let parts = work.flows.flows_of(&record.record_type);
+    let mut forms = parts.flat_map(|(flow, side)| {
+        let mappings = flow.mappings.iter();
+        let mappings = mappings.filter(move |mapping| mapping.property(side) == contender.property);
+        mappings.map(move |mapping| Form {
+            flow,
+            mapping,
+            side,
+            facts: work.facts,
+        })
+    });
+    let canonical = forms.find_map(|form| form.decode(&contender.value).ok());
+    canonical.ok_or_else(|| {
+        Error::command(
+            format!(
+                "the value of {} on {record} cannot be carried to the other side",
+                contender.property
+            ),
+            "Correct it in its system first, or choose another",
         )
-    })?;
-    Ok(contender.value.clone())
+    })
 }
 
 /// Forgets why a record waits, so that it is decided anew.

@@ -3,13 +3,12 @@
 use crate::engine::FENCE;
 use crate::pack::{Found, Search, find_all, loose, target};
 use crate::{Engine, Error, Round};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tandem_merge::cluster::{Action, Intent, Lookup, ParkedKind};
 use tandem_merge::dataflow::{CompanionRule, Flow, Side};
-use tandem_merge::facts::MatchKey;
-use tandem_merge::reconcile::{Settlement, match_keys};
-use tandem_merge::record::{Observation, RecordKey, RecordType, Values};
+use tandem_merge::reconcile::{Settlement, recognises};
+use tandem_merge::record::{Observation, RecordKey, RecordType};
 use tandem_store::Page;
 
 impl Engine {
@@ -108,45 +107,18 @@ impl Engine {
 
     /// Whether a record that a search showed answers to a create, by the match rules' own comparison.
     fn answers(&self, intent: &Intent, row: &Observation) -> bool {
-        match &intent.action {
-            Action::Create {
-                flow, target, lookup, ..
-            } => {
-                let Some(lookup) = lookup else { return false };
-                let parts = lookup
-                    .properties
-                    .iter()
-                    .cloned()
-                    .zip(lookup.values.iter().cloned());
-                let mine = self.natural_keys(
-                    flow,
-                    &RecordKey {
-                        record_type: target.clone(),
-                        id: String::new(),
-                    },
-                    &parts.collect(),
-                );
-                let theirs = self.natural_keys(flow, &row.key, &row.values);
-                // The search was by the very properties; without a rule's opinion it stands.
-                mine.is_empty() || mine.iter().any(|key| theirs.contains(key))
-            }
-            // An account that names another customer is that customer's, whatever its name.
+        // An account that names another customer is that customer's, whatever its name.
+        let foreign = match &intent.action {
             Action::Companion {
                 identity: Some((property, value)),
                 ..
             } => {
                 let shown = row.values.get(property);
-                shown.is_none_or(|shown| shown.is_blank() || loose(shown) == loose(value))
+                shown.is_some_and(|shown| !shown.is_blank() && loose(shown) != loose(value))
             }
-            Action::Companion { identity: None, .. } => true,
-            Action::Update { .. } | Action::Delete { .. } => false,
-        }
-    }
-
-    fn natural_keys(&self, flow: &str, key: &RecordKey, values: &Values) -> BTreeSet<(u32, String)> {
-        let keys = match_keys(&self.flows, key, values).into_iter();
-        let keys = keys.filter(|key| key.flow == flow && key.rule < MatchKey::STAMP);
-        keys.map(|key| (key.rule, key.key)).collect()
+            _ => false,
+        };
+        !foreign && recognises(&self.flows, intent, row)
     }
 
     /// What a create comes to whose record is somebody's: a candidate for the link, unless it is spoken for.

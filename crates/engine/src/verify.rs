@@ -1,9 +1,23 @@
 //! Compares every linked record of both systems in full.
 
-use crate::{Engine, Error};
+mod listing;
+mod pair;
+
+use crate::{Engine, Error, Round};
+use pair::Pair;
 use serde::Serialize;
-use tandem_merge::record::RecordKey;
+use std::collections::{BTreeMap, BTreeSet};
+use tandem_merge::cluster::Cluster;
+use tandem_merge::facts::Facts;
+use tandem_merge::record::{Observation, Presence, RecordKey};
 use tandem_merge::value::Value;
+use tandem_store::{Dirty, LinkRow};
+
+/// Links compared at once.
+const BATCH: usize = 1_000;
+
+/// Differences that are shown; the others are counted.
+const SHOWN: usize = 100;
 
 /// What a comparison of both systems found.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -12,7 +26,8 @@ pub struct Verification {
     pub pairs: u64,
     /// Property values compared.
     pub compared: u64,
-    /// Properties that differ and should not.
+    /// Properties that differ and should not, links with an end that is gone unnoticed, duplicates, and
+    /// records that should be linked and are not.
     pub different: u64,
     /// One-way properties whose target has drifted since the link, or differed at the link.
     pub one_way_differs: u64,
@@ -35,8 +50,8 @@ pub struct Verification {
 pub struct Difference {
     /// The flow.
     pub flow: String,
-    /// The two records.
-    pub records: [RecordKey; 2],
+    /// The two records; one where a record has no counterpart.
+    pub records: Vec<RecordKey>,
     /// The property's two names; empty when a record as a whole is the trouble.
     pub properties: [String; 2],
     /// The two values in their own form.
@@ -45,13 +60,133 @@ pub struct Difference {
     pub what: String,
 }
 
+impl Verification {
+    fn differ(&mut self, difference: Difference) {
+        self.different += 1;
+        if self.differences.len() < SHOWN {
+            self.differences.push(difference);
+        }
+    }
+
+    fn record_differs(&mut self, flow: &str, records: Vec<RecordKey>, what: impl Into<String>) {
+        self.differ(Difference {
+            flow: flow.to_owned(),
+            records,
+            properties: [String::new(), String::new()],
+            values: [Value::Blank, Value::Blank],
+            what: what.into(),
+        });
+    }
+}
+
 impl Engine {
-    /// Reads both systems and compares every linked pair, property by property, by the forms of its flow.
-    /// Memory stays flat.
+    /// Reads both systems and compares every linked pair, property by property, by the forms of its flow;
+    /// then lists both in full, for records that should be linked and are not. Nothing is stored. Memory
+    /// stays flat but for one number per linked record.
     ///
     /// # Errors
     /// [`Error::System`] when a system cannot be read, [`Error::Store`].
     pub async fn verify(&mut self) -> Result<Verification, Error> {
-        Ok(Verification::default())
+        let mut found = Verification::default();
+        let names: Vec<String> = self.flows.flows.iter().map(|flow| flow.name.clone()).collect();
+        let mut linked = listing::Linked::default();
+        for flow in &names {
+            let mut after = 0;
+            loop {
+                let links = self.store.links(Some(flow), after, BATCH)?;
+                let Some(last) = links.last() else { break };
+                after = last.number;
+                linked.add(&self.flows, &links);
+                self.compare(&links, &mut found).await?;
+            }
+        }
+        linked.close();
+        self.look_for_strays(&linked, &mut found).await?;
+        Ok(found)
+    }
+
+    /// Compares a batch of links of one flow.
+    async fn compare(&mut self, links: &[LinkRow], found: &mut Verification) -> Result<(), Error> {
+        let ends = links
+            .iter()
+            .flat_map(|link| [link.first.clone(), link.second.clone()]);
+        let shown = self.read_all(&ends.collect()).await?;
+        let firsts: Vec<RecordKey> = links.iter().map(|link| link.first.clone()).collect();
+        let known = self.store.take_records(&self.flows, &firsts, self.clock.now())?;
+        let known = Known::new(known, &self.flows);
+        for link in links {
+            let Some((cluster, facts)) = known.of(&link.first) else {
+                continue;
+            };
+            let alive = |key: &RecordKey| shown.get(key).filter(|row| row.presence == Presence::Alive);
+            let Some(flow) = self.flows.flow(&link.flow) else {
+                continue;
+            };
+            let (Some(first), Some(second)) = (alive(&link.first), alive(&link.second)) else {
+                note_gone(link, cluster, found);
+                continue;
+            };
+            found.pairs += 1;
+            let pair = Pair {
+                flows: &self.flows,
+                flow,
+                shown: [first, second],
+                cluster,
+                facts,
+            };
+            pair.compare(found);
+        }
+        Ok(())
+    }
+
+    /// Reads records by id from both systems; every one is answered.
+    async fn read_all(
+        &mut self,
+        keys: &BTreeSet<RecordKey>,
+    ) -> Result<BTreeMap<RecordKey, Observation>, Error> {
+        let mut round = Round::default();
+        let shown = self.fetch(keys, &mut round).await;
+        match round.troubles.into_iter().next() {
+            Some(error) => Err(error.into()),
+            None => Ok(shown),
+        }
+    }
+}
+
+/// A link with an end that is not there: fine where the state knows and a person is asked.
+fn note_gone(link: &LinkRow, cluster: &Cluster, found: &mut Verification) {
+    found.gone += 1;
+    let known = [&link.first, &link.second].into_iter().any(|key| {
+        let record = cluster.records.get(key);
+        record.is_some_and(|record| !record.alive() || record.held.contains_key(&link.flow))
+    });
+    if !known {
+        let records = vec![link.first.clone(), link.second.clone()];
+        found.record_differs(&link.flow, records, "one of the two is not there any more");
+    }
+}
+
+/// Clusters by their records, with what their references lead to.
+struct Known {
+    clusters: Vec<(Cluster, Facts)>,
+    places: BTreeMap<RecordKey, usize>,
+}
+
+impl Known {
+    fn new(taken: Vec<Dirty>, flows: &tandem_merge::dataflow::Dataflow) -> Self {
+        let mut places = BTreeMap::new();
+        let mut clusters = Vec::new();
+        for dirty in taken {
+            for key in dirty.cluster.records.keys() {
+                places.insert(key.clone(), clusters.len());
+            }
+            clusters.push((dirty.cluster, dirty.facts.with_types(flows)));
+        }
+        Self { clusters, places }
+    }
+
+    fn of(&self, key: &RecordKey) -> Option<(&Cluster, &Facts)> {
+        let (cluster, facts) = &self.clusters[*self.places.get(key)?];
+        Some((cluster, facts))
     }
 }
