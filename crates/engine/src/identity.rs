@@ -105,20 +105,19 @@ impl Engine {
         }
     }
 
-    /// Whether a record that a search showed answers to a create, by the match rules' own comparison.
+    /// Whether a record that a search showed answers to a create, by the match rules' own comparison. Whom
+    /// the record names as its counterpart is left out of this.
     fn answers(&self, intent: &Intent, row: &Observation) -> bool {
-        // An account that names another customer is that customer's, whatever its name.
-        let foreign = match &intent.action {
-            Action::Companion {
-                identity: Some((property, value)),
-                ..
-            } => {
-                let shown = row.values.get(property);
-                shown.is_some_and(|shown| !shown.is_blank() && loose(shown) != loose(value))
+        match (&intent.action, identity(intent)) {
+            // An account that names another customer is that customer's, whatever its name.
+            (Action::Companion { .. }, Some(_)) if names_another(intent, row) => false,
+            (Action::Create { .. }, Some((property, _))) => {
+                let mut nameless = row.clone();
+                nameless.values.remove(property);
+                recognises(&self.flows, intent, &nameless)
             }
-            _ => false,
-        };
-        !foreign && recognises(&self.flows, intent, row)
+            _ => recognises(&self.flows, intent, row),
+        }
     }
 
     /// What a create comes to whose record is somebody's: a candidate for the link, unless it is spoken for.
@@ -134,7 +133,7 @@ impl Engine {
                     key.role
                 ),
             )),
-            Action::Create { flow, source, .. } => self.spoken_for(flow, source, rows)?,
+            Action::Create { flow, source, .. } => self.spoken_for(intent, flow, source, rows)?,
             _ => None,
         };
         if refused.is_none() && matches!(intent.action, Action::Create { .. }) {
@@ -168,13 +167,14 @@ impl Engine {
     /// offered before and did not come about.
     fn spoken_for(
         &mut self,
+        intent: &Intent,
         flow: &str,
         source: &RecordKey,
         rows: &[Observation],
     ) -> Result<Option<(ParkedKind, String)>, Error> {
         for row in rows {
-            if self.linked_in_group(flow, &row.key)? {
-                let reason = format!("{} has the same key and is linked to another record", row.key);
+            if names_another(intent, row) || self.linked_in_group(flow, &row.key)? {
+                let reason = format!("{} has the same key and belongs to another record", row.key);
                 return Ok(Some((ParkedKind::DuplicateKey, reason)));
             }
             let offer = (flow.to_owned(), source.clone(), row.key.clone());
@@ -238,6 +238,14 @@ pub(crate) fn identity(intent: &Intent) -> Option<&(String, tandem_merge::value:
         Action::Create { identity, .. } | Action::Companion { identity, .. } => identity.as_ref(),
         Action::Update { .. } | Action::Delete { .. } => None,
     }
+}
+
+/// Whether a record carries the identity of another counterpart.
+fn names_another(intent: &Intent, row: &Observation) -> bool {
+    identity(intent).is_some_and(|(property, value)| {
+        let shown = row.values.get(property);
+        shown.is_some_and(|shown| !shown.is_blank() && loose(shown) != loose(value))
+    })
 }
 
 /// The n-th search of a create; a record's own create has one, a companion's several.

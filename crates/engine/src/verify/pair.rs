@@ -2,7 +2,7 @@
 
 use super::{Difference, Verification};
 use tandem_merge::cluster::Cluster;
-use tandem_merge::dataflow::{Dataflow, Direction, Flow, Mapping, OnCreate, Side};
+use tandem_merge::dataflow::{Dataflow, Direction, Flow, Mapping, Side};
 use tandem_merge::facts::Facts;
 use tandem_merge::form::{Form, Trouble};
 use tandem_merge::record::{Observation, RecordKey};
@@ -105,8 +105,8 @@ impl Pair<'_> {
             Direction::Both => return Side::BOTH.into_iter().all(|side| self.is_written(mapping, side)),
             Direction::To(to) => to,
         };
-        let owned = mapping.owned_by == Some(to.other())
-            || mapping.on_create == OnCreate::Follow && mapping.property(Side::First) == "id";
+        let source = Some(to.other());
+        let owned = mapping.owned_by == source || mapping.given_by == source;
         owned && self.is_written(mapping, to)
     }
 

@@ -1,0 +1,138 @@
+//! The process dies at any await, and the next one goes on.
+
+use crate::fake::Fault;
+use crate::world::World;
+use std::pin::pin;
+use std::task::Poll;
+use tandem_engine::Engine;
+
+/// Opens and syncs, but dies at the n-th time it waits. Returns whether it came to its end.
+async fn sync_until(world: &World, dies_at: u64) -> bool {
+    let mut left = dies_at;
+    let whole = async {
+        let mut engine = Engine::open(world.parts()).await.unwrap();
+        engine.sync().await.unwrap();
+    };
+    let mut whole = pin!(whole);
+    std::future::poll_fn(|context| match whole.as_mut().poll(context) {
+        Poll::Ready(()) => Poll::Ready(true),
+        Poll::Pending if left == 0 => Poll::Ready(false),
+        Poll::Pending => {
+            left -= 1;
+            Poll::Pending
+        }
+    })
+    .await
+}
+
+fn filled() -> World {
+    let world = World::new();
+    for number in 0..3 {
+        let name = format!("Customer {number}");
+        let customer = world
+            .erp
+            .add("Customer", &[("number", &format!("C{number}")), ("name", &name)]);
+        world.order(&customer, &format!("O{number}"));
+    }
+    world
+}
+
+#[tokio::test]
+async fn e3_killed_at_every_await_of_the_first_sync_there_is_one_of_each() {
+    // GIVEN how many awaits an undisturbed first sync has
+    for dies_at in 0..400 {
+        let world = filled();
+        // WHEN it dies at the n-th and another one goes on
+        let ended = sync_until(&world, dies_at).await;
+        world.sync().await;
+        // THEN nothing is doubled and nothing is missing
+        for kind in ["Division", "Account", "Invoice", "Order"] {
+            assert_eq!(world.crm.live(kind).len(), 3, "{kind}, died at {dies_at}");
+        }
+        world.assert_clean().await;
+        if ended {
+            assert!(
+                dies_at > 20,
+                "an undisturbed sync waits more often than {dies_at} times"
+            );
+            return;
+        }
+    }
+    panic!("a first sync of nine records has more than 400 awaits");
+}
+
+#[tokio::test]
+async fn e1_e8_random_edits_faults_and_crashes_converge() {
+    let seed = std::env::var("TANDEM_SEED")
+        .ok()
+        .and_then(|text| text.parse().ok());
+    let schedules = std::env::var("TANDEM_SCHEDULES")
+        .ok()
+        .and_then(|text| text.parse().ok());
+    let (first, count) = seed.map_or((1, schedules.unwrap_or(60)), |seed| (seed, 1));
+    for seed in first..first + count {
+        one_schedule(seed).await;
+    }
+}
+
+/// A small generator: the same numbers for the same seed on every machine.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % sides
+    }
+
+    fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+        &from[usize::try_from(self.roll(from.len() as u64)).unwrap()]
+    }
+}
+
+async fn one_schedule(seed: u64) {
+    let world = filled();
+    let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    for step in 0..12 {
+        match dice.roll(6) {
+            0 | 1 => edit(&world, &mut dice, step),
+            2 => {
+                let kind = *dice.pick(&["Division", "Invoice", "Order", "Account"]);
+                let late = i64::try_from(dice.roll(20)).unwrap();
+                let fault = dice
+                    .pick(&[Fault::LostAnswer, Fault::LostRequest, Fault::Late(late)])
+                    .clone();
+                world.crm.fault(kind, fault);
+            }
+            3 => world.clock.pass_millis(i64::try_from(dice.roll(3_000)).unwrap()),
+            _ => drop(sync_until(&world, dice.roll(60)).await),
+        }
+    }
+    world.crm.state.lock().unwrap().faults.clear();
+    world.clock.pass(60);
+    world.sync().await;
+    world.clock.pass(60);
+    let last = world.sync().await;
+    assert_eq!(last.written.values().sum::<u64>(), 0, "seed {seed}: no rest");
+    for kind in ["Division", "Account", "Invoice", "Order"] {
+        assert_eq!(world.crm.live(kind).len(), 3, "seed {seed}: {kind}");
+    }
+    let found = world.verify().await;
+    assert_eq!(found.different, 0, "seed {seed}: {:#?}", found.differences);
+}
+
+fn edit(world: &World, dice: &mut Dice, step: u64) {
+    let value = format!("edit {step}");
+    let (system, kind, property) = *dice.pick(&[
+        (&world.erp, "Customer", "name"),
+        (&world.erp, "Order", "description"),
+        (&world.crm, "Division", "Name"),
+        (&world.crm, "Invoice", "Description"),
+        (&world.crm, "Order", "Description"),
+    ]);
+    let live = system.live(kind);
+    if !live.is_empty() {
+        system.edit(dice.pick(&live), property, &value);
+    }
+}

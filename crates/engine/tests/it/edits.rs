@@ -1,0 +1,165 @@
+//! Edits after the link: one pass, both sides, conflicts, late and old observations, deletes.
+
+use crate::world::World;
+use tandem_engine::Standing;
+
+#[tokio::test]
+async fn an_edit_of_the_invoice_reaches_both_orders_in_one_pass_with_one_write_each() {
+    let world = World::new();
+    let (_, order) = world.customer_with_order();
+    world.at_rest().await;
+    let (invoice, copy) = (world.only(&world.crm, "Invoice"), world.only(&world.crm, "Order"));
+    let before = (world.erp.applied(), world.crm.applied());
+    world.crm.edit(&invoice, "Description", "second");
+    world.clock.pass(2);
+    let mut engine = world.engine().await;
+    engine.round().await.unwrap();
+    assert_eq!(world.erp.value(&order, "description"), "second");
+    assert_eq!(world.crm.value(&copy, "Description"), "second");
+    let after = (world.erp.applied(), world.crm.applied());
+    assert_eq!((after.0 - before.0, after.1 - before.1), (1, 1));
+}
+
+#[tokio::test]
+async fn both_sides_edited_the_owner_wins_and_history_has_both() {
+    let world = World::new();
+    let (_, order) = world.customer_with_order();
+    world.at_rest().await;
+    let invoice = world.only(&world.crm, "Invoice");
+    world.erp.edit(&order, "description", "of the erp");
+    world.crm.edit(&invoice, "Description", "of the crm");
+    world.clock.pass(2);
+    world.sync().await;
+    assert_eq!(world.erp.value(&order, "description"), "of the erp");
+    assert_eq!(world.crm.value(&invoice, "Description"), "of the erp");
+    let mut engine = world.engine().await;
+    let history = engine.store().history(None, 0, 1_000).unwrap();
+    let told = format!("{history:?}");
+    assert!(told.contains("of the crm") && told.contains("Conflict"), "{told}");
+}
+
+#[tokio::test]
+async fn two_edits_within_one_second_are_carried() {
+    // GIVEN versions of whole seconds
+    let world = World::new();
+    let (customer, _) = world.customer_with_order();
+    world.at_rest().await;
+    let division = world.only(&world.crm, "Division");
+    // WHEN a second edit falls into the second of the first, after it was read
+    world.crm.edit(&division, "Email", "one@example.org");
+    let mut engine = world.engine().await;
+    engine.round().await.unwrap();
+    world.clock.pass_millis(100);
+    world.crm.edit(&division, "Email", "two@example.org");
+    engine.sync().await.unwrap();
+    // THEN the second one stands on both sides
+    assert_eq!(world.crm.value(&division, "Email"), "two@example.org");
+    assert_eq!(world.erp.value(&customer, "email"), "two@example.org");
+}
+
+#[tokio::test]
+async fn e2_an_edit_between_plan_and_write_is_not_overwritten_unseen() {
+    let world = World::new();
+    let (customer, _) = world.customer_with_order();
+    world.at_rest().await;
+    let division = world.only(&world.crm, "Division");
+    world.erp.edit(&customer, "email", "erp@example.org");
+    let values = crate::fake::texts(&[("Name", "Renamed meanwhile")]);
+    world
+        .crm
+        .state
+        .lock()
+        .unwrap()
+        .meddling
+        .push_back((division.clone(), values));
+    world.sync().await;
+    assert_eq!(world.crm.value(&division, "Email"), "erp@example.org");
+    assert_eq!(world.crm.value(&division, "Name"), "Renamed meanwhile");
+    assert_eq!(world.erp.value(&customer, "name"), "Renamed meanwhile");
+    world.assert_clean().await;
+}
+
+#[tokio::test]
+async fn e6_c7_an_observation_older_than_the_last_settled_write_leads_to_nothing() {
+    // GIVEN an old observation of a value that was overwritten since
+    let world = World::new();
+    let (customer, _) = world.customer_with_order();
+    world.at_rest().await;
+    let division = world.only(&world.crm, "Division");
+    let old = world.crm.observe(&division);
+    world.erp.edit(&customer, "name", "Weiter See");
+    world.clock.pass(2);
+    world.sync().await;
+    assert_eq!(world.crm.value(&division, "Name"), "Weiter See");
+    // WHEN it turns up late
+    world.crm.state.lock().unwrap().replays.push(old);
+    let written = world.erp.applied() + world.crm.applied();
+    world.sync().await;
+    // THEN nothing moves
+    assert_eq!(world.erp.applied() + world.crm.applied(), written);
+    assert_eq!(world.erp.value(&customer, "name"), "Weiter See");
+}
+
+#[tokio::test]
+async fn two_quick_edits_seen_late_and_out_of_order_end_at_the_newer() {
+    let world = World::new();
+    let (customer, _) = world.customer_with_order();
+    world.at_rest().await;
+    let division = world.only(&world.crm, "Division");
+    world.crm.edit(&division, "Name", "One");
+    let first = world.crm.observe(&division);
+    world.clock.pass(2);
+    world.crm.edit(&division, "Name", "Two");
+    world.clock.pass(2);
+    world.sync().await;
+    world.crm.state.lock().unwrap().replays.push(first);
+    world.sync().await;
+    assert_eq!(world.crm.value(&division, "Name"), "Two");
+    assert_eq!(world.erp.value(&customer, "name"), "Two");
+}
+
+#[tokio::test]
+async fn c8_a_persons_edit_right_after_our_write_is_no_base() {
+    // GIVEN our write of 1 and a person's 3 on top of it before anything is read again
+    let world = World::new();
+    let (_, order) = world.customer_with_order();
+    world.at_rest().await;
+    let invoice = world.only(&world.crm, "Invoice");
+    let mut engine = world.engine().await;
+    world.erp.edit(&order, "description", "1");
+    engine.round().await.unwrap();
+    assert_eq!(world.crm.value(&invoice, "Description"), "1");
+    world.clock.pass(2);
+    world.crm.edit(&invoice, "Description", "3");
+    // WHEN the engine goes on
+    engine.sync().await.unwrap();
+    // THEN the 3 travels: it was no read-back of ours
+    assert_eq!(world.erp.value(&order, "description"), "3");
+    world.erp.edit(&order, "description", "4");
+    engine.sync().await.unwrap();
+    assert_eq!(world.crm.value(&invoice, "Description"), "4");
+}
+
+#[tokio::test]
+async fn a_delete_is_carried_on_where_the_policy_says_so() {
+    let world = World::new();
+    let (customer, _) = world.customer_with_order();
+    world.at_rest().await;
+    world.erp.delete(&customer);
+    world.sync().await;
+    assert!(world.crm.live("Division").is_empty());
+}
+
+#[tokio::test]
+async fn c9_e5_an_edit_that_the_deleter_had_not_seen_is_not_lost() {
+    let world = World::new();
+    let (customer, _) = world.customer_with_order();
+    world.at_rest().await;
+    let division = world.only(&world.crm, "Division");
+    world.crm.edit(&division, "Email", "new@example.org");
+    world.erp.delete(&customer);
+    world.clock.pass(2);
+    let summary = world.sync().await;
+    assert_eq!(world.crm.live("Division"), vec![division]);
+    assert_eq!(summary.standing(), Standing::Waits);
+}

@@ -1,0 +1,591 @@
+//! A system in memory: versions, unique properties, conditional writes, change feed, and faults on demand.
+
+use crate::clock::Simulated;
+use crate::flows::{given_properties, unique_properties};
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex};
+use tandem_connector::{
+    Capabilities, Change, ChangePage, Connector, Error, ErrorKind, Identification, ListPage, Outcome,
+    Refusal, RefusalKind, Resumed, Schema, TypeSchema, Write,
+};
+use tandem_engine::Clock;
+use tandem_merge::record::{Observation, Presence, RecordKey, RecordType, Values, Version};
+use tandem_merge::value::Value;
+
+/// What goes wrong with a write.
+#[derive(Clone, Debug)]
+pub enum Fault {
+    /// Carried out, but the answer is lost.
+    LostAnswer,
+    /// Lost on its way: never carried out.
+    LostRequest,
+    /// The answer is lost, and it is carried out so many seconds later.
+    Late(i64),
+    /// Refused.
+    Refused(Refusal),
+}
+
+/// How the system tells versions apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Versions {
+    /// A counter per record.
+    Counted,
+    /// Modification times of whole seconds, with a condition as coarse.
+    Seconds,
+}
+
+#[derive(Clone, Debug)]
+pub struct Row {
+    pub values: Values,
+    pub counter: i64,
+    /// The place in the change feed.
+    pub place: u64,
+    pub created: Timestamp,
+    pub modified: Timestamp,
+    pub deleted: bool,
+}
+
+/// A rule that meets a write: on which type, which fault.
+pub type FaultRule = (String, Fault);
+
+#[derive(Default)]
+pub struct State {
+    pub rows: BTreeMap<RecordKey, Row>,
+    pub faults: VecDeque<FaultRule>,
+    /// Requests that take effect later.
+    pub late: Vec<(Timestamp, Write)>,
+    /// Old observations that turn up with the next changes.
+    pub replays: Vec<Observation>,
+    /// Edits by people right before the next write is carried out.
+    pub meddling: VecDeque<(RecordKey, Values)>,
+    pub down: bool,
+    /// Every write that was carried out.
+    pub applied: Vec<Change>,
+    /// How often each idempotency key was used.
+    pub keys: BTreeMap<String, String>,
+    pub rows_read: u64,
+    pub calls: u64,
+    place: u64,
+    next: u64,
+}
+
+pub struct Fake {
+    name: String,
+    versions: Versions,
+    limits: Capabilities,
+    clock: Arc<Simulated>,
+    unique: BTreeMap<String, BTreeSet<String>>,
+    given: BTreeMap<String, (String, String)>,
+    /// How long changes are shown again.
+    overlap: SignedDuration,
+    pub state: Mutex<State>,
+}
+
+impl Fake {
+    pub fn new(name: &str, versions: Versions, clock: Arc<Simulated>) -> Self {
+        Self {
+            name: name.to_owned(),
+            versions,
+            limits: Capabilities {
+                conditional_write: true,
+                idempotent_create: false,
+                request_deadline: SignedDuration::from_secs(30),
+                write_batch: 3,
+                find_batch: 5,
+                fetch_batch: 4,
+                answers_with_state: false,
+            },
+            clock,
+            unique: unique_properties(name),
+            given: given_properties(name),
+            overlap: SignedDuration::from_secs(60),
+            state: Mutex::default(),
+        }
+    }
+
+    pub fn limits(mut self, change: impl FnOnce(&mut Capabilities)) -> Self {
+        change(&mut self.limits);
+        self
+    }
+
+    pub fn without_unique(mut self) -> Self {
+        self.unique.clear();
+        self
+    }
+
+    pub fn key(&self, kind: &str, id: &str) -> RecordKey {
+        RecordKey::new(self.name.clone(), kind, id)
+    }
+
+    /// A person makes a record.
+    pub fn add(&self, kind: &str, values: &[(&str, &str)]) -> RecordKey {
+        let values = texts(values);
+        let mut state = self.state.lock().unwrap();
+        let record_type = RecordType::new(self.name.clone(), kind);
+        self.insert(&mut state, &record_type, values)
+    }
+
+    /// A person edits a record.
+    pub fn edit(&self, key: &RecordKey, property: &str, value: &str) {
+        let mut state = self.state.lock().unwrap();
+        self.change(&mut state, key, &texts(&[(property, value)]));
+    }
+
+    /// A person deletes a record.
+    pub fn delete(&self, key: &RecordKey) {
+        let mut state = self.state.lock().unwrap();
+        self.remove(&mut state, key);
+    }
+
+    pub fn fault(&self, kind: &str, fault: Fault) {
+        self.state
+            .lock()
+            .unwrap()
+            .faults
+            .push_back((kind.to_owned(), fault));
+    }
+
+    pub fn value(&self, key: &RecordKey, property: &str) -> String {
+        let state = self.state.lock().unwrap();
+        let row = state.rows.get(key).unwrap_or_else(|| panic!("no {key}"));
+        row.values
+            .get(property)
+            .map(ToString::to_string)
+            .unwrap_or_default()
+    }
+
+    pub fn live(&self, kind: &str) -> Vec<RecordKey> {
+        let state = self.state.lock().unwrap();
+        let rows = state
+            .rows
+            .iter()
+            .filter(|(key, row)| key.record_type.name == kind && !row.deleted);
+        rows.map(|(key, _)| key.clone()).collect()
+    }
+
+    pub fn applied(&self) -> usize {
+        self.state.lock().unwrap().applied.len()
+    }
+
+    pub fn observe(&self, key: &RecordKey) -> Observation {
+        let state = self.state.lock().unwrap();
+        self.show(&state, key, self.clock.now())
+    }
+
+    fn insert(&self, state: &mut State, record_type: &RecordType, mut values: Values) -> RecordKey {
+        state.next += 1;
+        state.place += 1;
+        if let Some((property, prefix)) = self.given.get(&record_type.name) {
+            let shown = values.entry(property.clone()).or_default();
+            if shown.is_blank() {
+                *shown = Value::Text(format!("{prefix}{}", state.next));
+            }
+        }
+        let now = self.clock.now();
+        let key = RecordKey {
+            record_type: record_type.clone(),
+            id: format!("{}{}", record_type.name.to_lowercase(), state.next),
+        };
+        let row = Row {
+            values,
+            counter: 1,
+            place: state.place,
+            created: now,
+            modified: now,
+            deleted: false,
+        };
+        state.rows.insert(key.clone(), row);
+        key
+    }
+
+    fn change(&self, state: &mut State, key: &RecordKey, values: &Values) {
+        state.place += 1;
+        let place = state.place;
+        let row = state.rows.get_mut(key).unwrap();
+        row.values.extend(values.clone());
+        row.counter += 1;
+        row.place = place;
+        row.modified = self.clock.now();
+    }
+
+    fn remove(&self, state: &mut State, key: &RecordKey) {
+        state.place += 1;
+        let place = state.place;
+        let row = state.rows.get_mut(key).unwrap();
+        row.deleted = true;
+        row.counter += 1;
+        row.place = place;
+        row.modified = self.clock.now();
+    }
+
+    fn version(&self, row: &Row, now: Timestamp) -> Version {
+        match self.versions {
+            Versions::Counted => Version {
+                token: row.counter.to_string(),
+                order: Some(row.counter),
+                modified: row.modified,
+                firm: true,
+            },
+            Versions::Seconds => {
+                let modified = Timestamp::from_second(row.modified.as_second()).unwrap();
+                Version {
+                    token: modified.to_string(),
+                    order: None,
+                    modified,
+                    firm: now.duration_since(modified) >= SignedDuration::from_secs(1),
+                }
+            }
+        }
+    }
+
+    fn show(&self, state: &State, key: &RecordKey, now: Timestamp) -> Observation {
+        let row = state.rows.get(key);
+        let alive = row.is_some_and(|row| !row.deleted);
+        Observation {
+            key: key.clone(),
+            presence: match row {
+                None => Presence::Missing,
+                Some(row) if row.deleted => Presence::Deleted,
+                Some(_) => Presence::Alive,
+            },
+            values: row
+                .filter(|_| alive)
+                .map(|row| row.values.clone())
+                .unwrap_or_default(),
+            version: row.map(|row| self.version(row, now)),
+            created: row.map(|row| row.created),
+            author: None,
+            read_began: now,
+            partial: false,
+            protected: false,
+        }
+    }
+
+    fn enter(&self) -> Result<std::sync::MutexGuard<'_, State>, Error> {
+        let mut state = self.state.lock().unwrap();
+        state.calls += 1;
+        if state.down {
+            return Err(Error {
+                system: self.name.clone(),
+                kind: ErrorKind::Down,
+                message: "it does not answer".to_owned(),
+                advice: "Start it".to_owned(),
+                retry_at: None,
+            });
+        }
+        self.late_ones(&mut state);
+        Ok(state)
+    }
+
+    /// Carries out what was on its way for so long.
+    fn late_ones(&self, state: &mut State) {
+        let now = self.clock.now();
+        let (due, rest) = std::mem::take(&mut state.late)
+            .into_iter()
+            .partition(|(at, _)| *at <= now);
+        state.late = rest;
+        let due: Vec<(Timestamp, Write)> = due;
+        for (_, write) in due {
+            self.carry_out(state, &write);
+        }
+    }
+
+    fn carry_out(&self, state: &mut State, write: &Write) -> Outcome {
+        if let Some((key, values)) = state.meddling.pop_front() {
+            self.change(state, &key, &values);
+        }
+        if let Change::Create { .. } = &write.change
+            && self.limits.idempotent_create
+            && let Some(id) = state.keys.get(&write.key)
+        {
+            return Outcome::Applied {
+                id: id.clone(),
+                state: None,
+            };
+        }
+        let outcome = self.perform(state, &write.change);
+        if let Outcome::Applied { id, .. } = &outcome {
+            state.applied.push(write.change.clone());
+            state.keys.insert(write.key.clone(), id.clone());
+        }
+        outcome
+    }
+
+    fn perform(&self, state: &mut State, change: &Change) -> Outcome {
+        let own = match change {
+            Change::Create { .. } => None,
+            Change::Update { record, only_if, .. } | Change::Delete { record, only_if } => {
+                let Some(row) = state.rows.get(record).filter(|row| !row.deleted) else {
+                    return Outcome::Gone;
+                };
+                let now = self.version(row, self.clock.now());
+                if only_if.as_ref().is_some_and(|version| version.token != now.token) {
+                    return Outcome::Stale;
+                }
+                Some(record)
+            }
+        };
+        if let Change::Create { values, .. } | Change::Update { values, .. } = change
+            && let Some(refusal) = self.duplicate(state, change, own, values)
+        {
+            return Outcome::Refused(refusal);
+        }
+        let id = match change {
+            Change::Create { record_type, values } => self.insert(state, record_type, values.clone()).id,
+            Change::Update { record, values, .. } => {
+                self.change(state, record, values);
+                record.id.clone()
+            }
+            Change::Delete { record, .. } => {
+                self.remove(state, record);
+                record.id.clone()
+            }
+        };
+        Outcome::Applied { id, state: None }
+    }
+
+    fn duplicate(
+        &self,
+        state: &State,
+        change: &Change,
+        own: Option<&RecordKey>,
+        values: &Values,
+    ) -> Option<Refusal> {
+        let kind = match change {
+            Change::Create { record_type, .. } => record_type,
+            Change::Update { record, .. } | Change::Delete { record, .. } => &record.record_type,
+        };
+        let unique = self.unique.get(&kind.name)?;
+        let taken = unique.iter().find(|property| {
+            let mut rows = state
+                .rows
+                .iter()
+                .filter(|(key, row)| &key.record_type == kind && !row.deleted);
+            let value = values.get(*property).filter(|value| !value.is_blank());
+            value.is_some() && rows.any(|(key, row)| Some(key) != own && row.values.get(*property) == value)
+        })?;
+        Some(refusal(RefusalKind::Duplicate, &[taken.as_str()]))
+    }
+}
+
+pub fn refusal(kind: RefusalKind, properties: &[&str]) -> Refusal {
+    Refusal {
+        kind,
+        properties: properties.iter().map(|name| (*name).to_owned()).collect(),
+        message: format!("refused: {kind:?}"),
+        advice: "mend it".to_owned(),
+    }
+}
+
+pub fn texts(values: &[(&str, &str)]) -> Values {
+    let pairs = values.iter();
+    pairs
+        .map(|(name, value)| ((*name).to_owned(), Value::text(*value)))
+        .collect()
+}
+
+/// Page length of changes and listings.
+const PAGE: usize = 7;
+
+#[async_trait]
+impl Connector for Fake {
+    fn system(&self) -> &str {
+        &self.name
+    }
+
+    fn capabilities(&self) -> &Capabilities {
+        &self.limits
+    }
+
+    async fn identify(&self) -> Result<Identification, Error> {
+        drop(self.enter()?);
+        Ok(Identification {
+            id: format!("id of {}", self.name),
+            name: self.name.clone(),
+            user: "tandem".to_owned(),
+        })
+    }
+
+    async fn describe(&self) -> Result<Schema, Error> {
+        drop(self.enter()?);
+        let mut schema = Schema::default();
+        for (kind, (property, _)) in &self.given {
+            let mut described = TypeSchema::default();
+            let filled = tandem_connector::PropertySchema {
+                data_type: "string".to_owned(),
+                filled_on_create: true,
+                ..tandem_connector::PropertySchema::default()
+            };
+            described.properties.insert(property.clone(), filled);
+            schema.types.insert(kind.clone(), described);
+        }
+        Ok(schema)
+    }
+
+    async fn changes(&self, types: &[RecordType], cursor: Option<&[u8]>) -> Result<ChangePage, Error> {
+        tokio::task::yield_now().await;
+        let mut state = self.enter()?;
+        let now = self.clock.now();
+        let text = cursor.map(|cursor| String::from_utf8(cursor.to_vec()).unwrap());
+        let (place, until) = match text.as_deref().and_then(|text| text.split_once(' ')) {
+            None => (0, state.place),
+            Some((place, until)) => (place.parse::<u64>().unwrap(), until.parse::<u64>().unwrap()),
+        };
+        // A round that is over starts again inside the overlap.
+        let (place, until) = if place >= until && cursor.is_some() {
+            let recent = state
+                .rows
+                .values()
+                .filter(|row| row.place > 0 && now.duration_since(row.modified) <= self.overlap);
+            let earliest = recent.map(|row| row.place.saturating_sub(1)).min();
+            (
+                earliest.map_or(place, |earliest| earliest.min(place)),
+                state.place,
+            )
+        } else {
+            (place, until)
+        };
+        let mut shown: Vec<(u64, RecordKey)> = state
+            .rows
+            .iter()
+            .filter(|(key, row)| types.contains(&key.record_type) && row.place > place && row.place <= until)
+            .map(|(key, row)| (row.place, key.clone()))
+            .collect();
+        shown.sort();
+        let more = shown.len() > PAGE;
+        shown.truncate(PAGE);
+        let last = if more {
+            shown.last().map_or(until, |(place, _)| *place)
+        } else {
+            until
+        };
+        let mut observations = std::mem::take(&mut state.replays);
+        let rows = shown.iter().map(|(_, key)| self.show(&state, key, now));
+        observations.extend(rows.collect::<Vec<_>>());
+        state.rows_read += observations.len() as u64;
+        Ok(ChangePage {
+            observations,
+            hints: Vec::new(),
+            cursor: format!("{last} {until}").into_bytes(),
+            more,
+        })
+    }
+
+    async fn list(&self, record_type: &RecordType, resume: Option<&[u8]>) -> Result<ListPage, Error> {
+        let state = self.enter()?;
+        let now = self.clock.now();
+        let after = resume.map(|resume| String::from_utf8(resume.to_vec()).unwrap());
+        let rows = state
+            .rows
+            .iter()
+            .filter(|(key, row)| &key.record_type == record_type && !row.deleted);
+        let rows = rows.filter(|(key, _)| after.as_ref().is_none_or(|after| &key.id > after));
+        let keys: Vec<RecordKey> = rows.map(|(key, _)| key.clone()).take(PAGE).collect();
+        Ok(ListPage {
+            observations: keys.iter().map(|key| self.show(&state, key, now)).collect(),
+            resume: keys
+                .last()
+                .filter(|_| keys.len() == PAGE)
+                .map(|key| key.id.clone().into_bytes()),
+        })
+    }
+
+    async fn fetch(&self, record_type: &RecordType, ids: &[String]) -> Result<Vec<Observation>, Error> {
+        tokio::task::yield_now().await;
+        let mut state = self.enter()?;
+        state.rows_read += ids.len() as u64;
+        let now = self.clock.now();
+        let key = |id: &String| RecordKey {
+            record_type: record_type.clone(),
+            id: id.clone(),
+        };
+        Ok(ids.iter().map(|id| self.show(&state, &key(id), now)).collect())
+    }
+
+    async fn find(
+        &self,
+        record_type: &RecordType,
+        properties: &[String],
+        values: &[Vec<Value>],
+    ) -> Result<Vec<Observation>, Error> {
+        tokio::task::yield_now().await;
+        let state = self.enter()?;
+        let now = self.clock.now();
+        let rows = state
+            .rows
+            .iter()
+            .filter(|(key, row)| &key.record_type == record_type && !row.deleted);
+        let fits = rows.filter(|(_, row)| {
+            let shown: Vec<Value> = properties
+                .iter()
+                .map(|name| row.values.get(name).cloned().unwrap_or_default())
+                .collect();
+            let fold = |values: &[Value]| -> Vec<String> {
+                values
+                    .iter()
+                    .map(|value| value.to_string().trim().to_lowercase())
+                    .collect()
+            };
+            values.iter().any(|wanted| fold(wanted) == fold(&shown))
+        });
+        Ok(fits.map(|(key, _)| self.show(&state, key, now)).collect())
+    }
+
+    async fn write(&self, batch: &[Write]) -> Vec<Outcome> {
+        assert!(
+            batch.len() <= self.limits.write_batch,
+            "a batch of {}",
+            batch.len()
+        );
+        // The request is on its way: a crash here leaves it unsent, one after leaves it done.
+        tokio::task::yield_now().await;
+        let outcomes = {
+            match self.enter() {
+                Err(error) => batch.iter().map(|_| Outcome::NotSent(error.clone())).collect(),
+                Ok(mut state) => batch.iter().map(|write| self.meet(&mut state, write)).collect(),
+            }
+        };
+        tokio::task::yield_now().await;
+        outcomes
+    }
+
+    async fn resume(&self, _handle: &str) -> Result<Resumed, Error> {
+        Ok(Resumed::NotYet)
+    }
+
+    fn calls(&self) -> u64 {
+        self.state.lock().unwrap().calls
+    }
+}
+
+impl Fake {
+    /// A write meets its fault, if one waits for its type.
+    fn meet(&self, state: &mut State, write: &Write) -> Outcome {
+        let kind = match &write.change {
+            Change::Create { record_type, .. } => record_type.name.clone(),
+            Change::Update { record, .. } | Change::Delete { record, .. } => record.record_type.name.clone(),
+        };
+        let place = state.faults.iter().position(|(of, _)| *of == kind);
+        let fault = place.and_then(|place| state.faults.remove(place));
+        match fault.map(|(_, fault)| fault) {
+            None => self.carry_out(state, write),
+            Some(Fault::LostAnswer) => {
+                self.carry_out(state, write);
+                Outcome::Unknown("time-out".to_owned())
+            }
+            Some(Fault::LostRequest) => Outcome::Unknown("time-out".to_owned()),
+            Some(Fault::Late(seconds)) => {
+                let at = self
+                    .clock
+                    .now()
+                    .checked_add(SignedDuration::from_secs(seconds))
+                    .unwrap();
+                state.late.push((at, write.clone()));
+                Outcome::Unknown("time-out".to_owned())
+            }
+            Some(Fault::Refused(refusal)) => Outcome::Refused(refusal),
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Lost answers, late requests, refusals, systems that are down.
+
+use crate::fake::{Fault, refusal};
+use crate::world::World;
+use tandem_connector::RefusalKind;
+use tandem_engine::{Engine, Standing};
+
+#[tokio::test]
+async fn e3_a_create_whose_answer_was_lost_is_found_by_its_identity() {
+    let world = World::new();
+    world.crm.fault("Division", Fault::LostAnswer);
+    world.customer_with_order();
+    let summary = world.sync().await;
+    assert_eq!(summary.standing(), Standing::Done, "{summary:#?}");
+    world.only(&world.crm, "Division");
+    world.assert_clean().await;
+}
+
+#[tokio::test]
+async fn e3_a_create_that_never_arrived_is_sent_again() {
+    let world = World::new();
+    world.crm.fault("Invoice", Fault::LostRequest);
+    world.customer_with_order();
+    world.sync().await;
+    world.only(&world.crm, "Invoice");
+    world.assert_clean().await;
+}
+
+#[tokio::test]
+async fn c10_a_create_that_lands_late_has_the_bytes_of_the_first_attempt_and_the_edit_follows() {
+    // GIVEN a create that is on its way for ten seconds
+    let world = World::new();
+    world.crm.fault("Division", Fault::Late(10));
+    world.crm.fault("Division", Fault::LostRequest);
+    let (customer, _) = world.customer_with_order();
+    let mut engine = world.engine().await;
+    engine.round().await.unwrap();
+    // WHEN the source is edited meanwhile
+    world.erp.edit(&customer, "name", "Weiter See");
+    engine.round().await.unwrap();
+    world.clock.pass(11);
+    engine.sync().await.unwrap();
+    drop(engine);
+    // THEN there is one record and the edit is on it
+    let division = world.only(&world.crm, "Division");
+    assert_eq!(world.crm.value(&division, "Name"), "Weiter See");
+    world.assert_clean().await;
+}
+
+#[tokio::test]
+async fn e4_without_a_unique_identity_absence_counts_only_after_the_deadline() {
+    // GIVEN a system that refuses no duplicate, and a create that lands twenty seconds late
+    let mut world = World::with(|erp| erp, |crm| crm.without_unique());
+    for flow in &mut world.flows.flows {
+        flow.ends[1].identity = None;
+        for rule in &mut flow.companions {
+            rule.identity = None;
+            rule.find = vec!["Name".to_owned()];
+        }
+    }
+    world.crm.fault("Division", Fault::Late(20));
+    world.customer_with_order();
+    // WHEN the sync runs to its end, waiting by the simulated clock
+    let summary = world.sync().await;
+    // THEN it was not sent a second time
+    world.only(&world.crm, "Division");
+    assert_eq!(summary.flows["customer-division"].failed, 0, "{summary:#?}");
+}
+
+#[tokio::test]
+async fn e4_c5_an_update_whose_answer_was_lost_is_settled_by_reading() {
+    let world = World::new();
+    let (customer, _) = world.customer_with_order();
+    world.at_rest().await;
+    let division = world.only(&world.crm, "Division");
+    world.crm.fault("Division", Fault::LostAnswer);
+    world.erp.edit(&customer, "name", "One");
+    let mut engine = world.engine().await;
+    engine.round().await.unwrap();
+    // The value arrived; the source is edited again before anybody looked.
+    world.erp.edit(&customer, "name", "Two");
+    let summary = engine.sync().await.unwrap();
+    assert_eq!(summary.flows["customer-division"].conflicts, 0);
+    assert_eq!(world.crm.value(&division, "Name"), "Two");
+    assert_eq!(world.erp.value(&customer, "name"), "Two");
+}
+
+#[tokio::test]
+async fn c6_what_is_seen_while_a_write_is_in_flight_waits_for_its_outcome() {
+    // GIVEN a write of unknown outcome that has arrived, and a change feed that shows it
+    let world = World::new();
+    let (customer, _) = world.customer_with_order();
+    world.at_rest().await;
+    let division = world.only(&world.crm, "Division");
+    world.crm.fault("Division", Fault::LostAnswer);
+    world.erp.edit(&customer, "name", "Ours");
+    let mut engine = world.engine().await;
+    engine.round().await.unwrap();
+    world.clock.pass(2);
+    // WHEN it is observed and settled
+    let summary = engine.sync().await.unwrap();
+    // THEN our own value is neither an edit nor a conflict
+    assert_eq!(summary.flows["customer-division"].conflicts, 0, "{summary:#?}");
+    assert_eq!(summary.written.values().sum::<u64>(), 0);
+    assert_eq!(world.crm.value(&division, "Name"), "Ours");
+}
+
+#[tokio::test]
+async fn e5_an_edit_on_top_of_a_write_of_unknown_outcome_is_carried_or_filed() {
+    let world = World::new();
+    let (customer, _) = world.customer_with_order();
+    world.at_rest().await;
+    let division = world.only(&world.crm, "Division");
+    world.crm.fault("Division", Fault::LostAnswer);
+    world.erp.edit(&customer, "name", "Ours");
+    let mut engine = world.engine().await;
+    engine.round().await.unwrap();
+    world.clock.pass(2);
+    world.crm.edit(&division, "Name", "On top");
+    engine.sync().await.unwrap();
+    assert_eq!(
+        world.erp.value(&customer, "name"),
+        world.crm.value(&division, "Name")
+    );
+    let history = format!("{:?}", engine.store().history(None, 0, 1_000).unwrap());
+    assert!(history.contains("On top"), "{history}");
+}
+
+#[tokio::test]
+async fn e14_a_refusal_parks_its_property_and_nothing_else() {
+    let world = World::new();
+    let (customer, _) = world.customer_with_order();
+    world.at_rest().await;
+    let division = world.only(&world.crm, "Division");
+    let refused = refusal(RefusalKind::Invalid, &["Email"]);
+    world.crm.fault("Division", Fault::Refused(refused));
+    world.erp.edit(&customer, "email", "not an address");
+    world.erp.edit(&customer, "name", "Weiter See");
+    let summary = world.sync().await;
+    assert_eq!(world.crm.value(&division, "Name"), "Weiter See");
+    assert_eq!(world.crm.value(&division, "Email"), "");
+    assert_eq!(summary.flows["customer-division"].parked, 1, "{summary:#?}");
+    let mut engine = world.engine().await;
+    let items = engine.store().items(0, 10).unwrap();
+    assert_eq!(items[0].advice, "mend it");
+    // A corrected value frees it.
+    drop(engine);
+    world.erp.edit(&customer, "email", "right@example.org");
+    world.sync().await;
+    assert_eq!(world.crm.value(&division, "Email"), "right@example.org");
+}
+
+#[tokio::test]
+async fn a_busy_row_is_written_again() {
+    let world = World::new();
+    world
+        .crm
+        .fault("Division", Fault::Refused(refusal(RefusalKind::Busy, &[])));
+    world.customer_with_order();
+    let summary = world.sync().await;
+    assert_eq!(summary.standing(), Standing::Done, "{summary:#?}");
+    world.only(&world.crm, "Division");
+}
+
+#[tokio::test]
+async fn a_system_that_is_down_is_named_and_nothing_is_lost() {
+    let world = World::new();
+    let (customer, _) = world.customer_with_order();
+    world.at_rest().await;
+    world.erp.edit(&customer, "name", "Weiter See");
+    let mut engine = world.engine().await;
+    world.crm.state.lock().unwrap().down = true;
+    let summary = engine.sync().await.unwrap();
+    assert_eq!(summary.standing(), Standing::Trouble);
+    assert_eq!(summary.troubles[0].system, "crm");
+    world.crm.state.lock().unwrap().down = false;
+    engine.sync().await.unwrap();
+    let division = world.only(&world.crm, "Division");
+    assert_eq!(world.crm.value(&division, "Name"), "Weiter See");
+}
+
+#[tokio::test]
+async fn e15_a_state_refuses_other_systems() {
+    let world = World::new();
+    world.sync().await;
+    let other = World::new();
+    let mut parts = world.parts();
+    parts.systems[1] = std::sync::Arc::new(crate::fake::Fake::new(
+        "another crm",
+        crate::fake::Versions::Counted,
+        std::sync::Arc::clone(&other.clock),
+    ));
+    let refused = Engine::open(parts).await.err().map(|error| error.to_string());
+    assert!(refused.is_some_and(|text| text.contains("belongs to crm")));
+}

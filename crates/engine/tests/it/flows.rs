@@ -1,0 +1,215 @@
+//! A small dataflow with all that the nine flows need: two counterparts of one record, references, a
+//! companion, values given by the other side, a one-way property.
+
+use std::collections::{BTreeMap, BTreeSet};
+use tandem_merge::dataflow::{
+    CompanionRule, CompanionValue, ConflictPolicy, CreatePolicy, Dataflow, DeleteAgainstEdit, DeletePolicy,
+    Direction, End, Flow, Guard, Identity, Kind, Mapping, MatchPart, MatchRule, Normaliser, OnCreate,
+    Reference, Reverse, Side,
+};
+use tandem_merge::record::RecordType;
+use tandem_merge::value::Value;
+
+pub const ERP: &str = "erp";
+pub const CRM: &str = "crm";
+
+/// One end: type, whether it creates, whether it carries its counterpart's identity.
+pub fn end(system: &str, name: &str, create: CreatePolicy, identity: Option<Identity>) -> End {
+    End {
+        record_type: RecordType::new(system, name),
+        object: name.to_owned(),
+        create,
+        write: true,
+        on_delete: DeletePolicy::Propagate,
+        identity,
+        only: BTreeMap::new(),
+        constants: BTreeMap::new(),
+        deactivate: None,
+        deactivate_needs_approval: false,
+    }
+}
+
+pub fn unique(property: &str, prefix: &str) -> Option<Identity> {
+    Some(Identity {
+        property: property.to_owned(),
+        prefix: prefix.to_owned(),
+        unique: true,
+    })
+}
+
+pub fn mapping(first: &str, second: &str, kind: Kind) -> Mapping {
+    Mapping {
+        properties: [first.to_owned(), second.to_owned()],
+        data_types: ["string".to_owned(), "string".to_owned()],
+        kind,
+        direction: Direction::Both,
+        owned_by: None,
+        given_by: None,
+        on_create: OnCreate::Follow,
+        never_blank: [false, false],
+        filled_on_create: [false, false],
+        max_length: [None, None],
+        reverse: Reverse::Follow,
+        blank_is_edit: true,
+        personal: false,
+        conflict: None,
+        note: String::new(),
+    }
+}
+
+pub fn text(first: &str, second: &str) -> Mapping {
+    mapping(first, second, Kind::String)
+}
+
+fn by(first: &str, second: &str) -> MatchRule {
+    MatchRule {
+        parts: vec![MatchPart {
+            properties: [first.to_owned(), second.to_owned()],
+            normaliser: Normaliser::CaseFold,
+        }],
+    }
+}
+
+pub fn flow(name: &str, ends: [End; 2], match_rules: Vec<MatchRule>, mappings: Vec<Mapping>) -> Flow {
+    Flow {
+        name: name.to_owned(),
+        group: name.to_owned(),
+        ends,
+        match_rules,
+        conflict: ConflictPolicy::Wins(Side::First),
+        delete_against_edit: DeleteAgainstEdit::Ask,
+        mappings,
+        unserved: Vec::new(),
+        companions: Vec::new(),
+        guard: Guard::default(),
+    }
+}
+
+/// Customer to Division with an Account as companion; Order to Invoice and Order to Order.
+pub fn dataflow() -> Dataflow {
+    let customer = flow(
+        "customer-division",
+        [
+            end(ERP, "Customer", CreatePolicy::On, unique("stamp", "")),
+            end(CRM, "Division", CreatePolicy::On, unique("Ext", "Customer:")),
+        ],
+        vec![by("number", "Number"), by("name", "Name")],
+        vec![
+            text("number", "Number"),
+            text("name", "Name"),
+            text("email", "Email"),
+        ],
+    );
+    let mut invoice = flow(
+        "order-invoice",
+        [
+            end(ERP, "Order", CreatePolicy::Off, unique("invoiceStamp", "")),
+            end(CRM, "Invoice", CreatePolicy::On, unique("Ext", "Order:")),
+        ],
+        vec![by("number", "Number")],
+        vec![
+            text("number", "Number"),
+            text("description", "Description"),
+            account("customer", "Account"),
+            given("invoiceNumber", "Name"),
+        ],
+    );
+    invoice.companions = vec![companion()];
+    let mut order = flow(
+        "order-order",
+        [
+            end(ERP, "Order", CreatePolicy::On, unique("stamp", "")),
+            end(CRM, "Order", CreatePolicy::On, unique("Ext", "Order:")),
+        ],
+        vec![by("number", "Number")],
+        vec![
+            Mapping {
+                given_by: Some(Side::First),
+                filled_on_create: [true, false],
+                ..text("number", "Number")
+            },
+            text("description", "Description"),
+            text("title", "Name"),
+            account("customer", "Account"),
+        ],
+    );
+    order.companions = vec![companion()];
+    Dataflow {
+        systems: [ERP.to_owned(), CRM.to_owned()],
+        document_order: Vec::new(),
+        flows: vec![customer, invoice, order],
+        introduction: String::new(),
+        clock_error_seconds: 0,
+    }
+}
+
+/// A reference to a customer that is its account over there.
+fn account(first: &str, second: &str) -> Mapping {
+    let through = Reference::Companion {
+        role: "Account".to_owned(),
+        of: RecordType::new(ERP, "Customer"),
+    };
+    Mapping {
+        never_blank: [false, true],
+        reverse: Reverse::Required,
+        ..mapping(first, second, Kind::Reference(through))
+    }
+}
+
+/// A number that the second side gives and that flows back.
+fn given(first: &str, second: &str) -> Mapping {
+    Mapping {
+        direction: Direction::To(Side::First),
+        owned_by: Some(Side::Second),
+        filled_on_create: [false, true],
+        ..text(first, second)
+    }
+}
+
+fn companion() -> CompanionRule {
+    let property = |name: &str| CompanionValue::Property(name.to_owned());
+    CompanionRule {
+        role: "Account".to_owned(),
+        property: "Account".to_owned(),
+        of: "customer".to_owned(),
+        owner: RecordType::new(ERP, "Customer"),
+        record_type: RecordType::new(CRM, "Account"),
+        find: vec!["Ext".to_owned(), "Name".to_owned()],
+        identity: unique("Ext", "Customer:"),
+        create: true,
+        values: BTreeMap::from([("Name".to_owned(), property("name"))]),
+    }
+}
+
+/// What each side's systems refuse twice, and what they give on a create.
+pub fn unique_properties(system: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let of = |names: &[&str], properties: &[&str]| -> BTreeMap<String, BTreeSet<String>> {
+        let properties: BTreeSet<String> = properties.iter().map(|name| (*name).to_owned()).collect();
+        names
+            .iter()
+            .map(|name| ((*name).to_owned(), properties.clone()))
+            .collect()
+    };
+    if system == ERP {
+        of(&["Customer", "Order"], &["stamp", "invoiceStamp"])
+    } else {
+        of(&["Division", "Invoice", "Order", "Account"], &["Ext"])
+    }
+}
+
+/// Counters that systems fill in: type and property with a prefix.
+pub fn given_properties(system: &str) -> BTreeMap<String, (String, String)> {
+    let one = |name: &str, property: &str, prefix: &str| {
+        (name.to_owned(), (property.to_owned(), prefix.to_owned()))
+    };
+    if system == ERP {
+        BTreeMap::from([one("Order", "number", "E-")])
+    } else {
+        BTreeMap::from([one("Invoice", "Name", "INV-")])
+    }
+}
+
+/// A text value.
+pub fn t(text: &str) -> Value {
+    Value::text(text)
+}

@@ -1,0 +1,14 @@
+//! The engine against systems in memory: invariants E1-E16 by name, and the counterexamples that need an
+//! engine.
+#![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
+
+mod clock;
+mod crash;
+mod edits;
+mod fake;
+mod faults;
+mod first_sync;
+mod flows;
+mod people;
+mod rehearsal;
+mod world;
