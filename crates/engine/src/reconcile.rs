@@ -55,7 +55,8 @@ impl Engine {
     }
 
     /// Stores plans. A plan that names records nobody ever read is not stored: they are read first, and its
-    /// cluster, still dirty, is decided again. Returns whether anything moved.
+    /// cluster, still dirty, is decided again; if they cannot be read, it is stored as it is and waits.
+    /// Returns whether anything moved.
     async fn commit_or_read(
         &mut self,
         decided: Vec<Decided>,
@@ -70,13 +71,6 @@ impl Engine {
         };
         let answered = |plan: &Decided| plan.plan.waits.read.iter().any(|key| seen.contains_key(key));
         let (again, ready): (Vec<_>, Vec<_>) = decided.into_iter().partition(answered);
-        for plan in &ready {
-            // Their system did not answer: looked at again in the next round.
-            let silent = plan.plan.waits.read.iter().any(|key| unread.contains(key));
-            if silent {
-                round.look_again.extend(plan.plan.cluster.records.keys().cloned());
-            }
-        }
         let report = self.commit(ready, round)?;
         Ok(report.stored > 0 || !again.is_empty())
     }
@@ -103,13 +97,18 @@ impl Engine {
         Ok(report)
     }
 
-    /// Marks what could not be read in this round as dirty again.
-    pub(crate) fn keep_looking(&mut self, round: &mut Round) -> Result<(), Error> {
-        let records: Vec<RecordKey> = std::mem::take(&mut round.look_again).into_iter().collect();
-        if !records.is_empty() {
-            self.store.touch(&records)?;
+    /// Reads what plans wait for and nobody ever read: their system was down, or the process died.
+    pub(crate) async fn catch_up(&mut self, round: &mut Round) -> Result<(), Error> {
+        let mut asked = BTreeSet::new();
+        loop {
+            let unread: BTreeSet<RecordKey> = self.store.unread(BATCH)?.into_iter().collect();
+            let unread: BTreeSet<RecordKey> = unread.difference(&asked).cloned().collect();
+            if unread.is_empty() {
+                return Ok(());
+            }
+            self.read(&unread, round).await?;
+            asked.extend(unread);
         }
-        Ok(())
     }
 }
 

@@ -132,8 +132,6 @@ pub struct Round {
     pub(crate) put_back: u64,
     /// Creates of the pass at hand whose record was found.
     pub(crate) found: u64,
-    /// Records whose clusters asked for something that could not be read.
-    pub(crate) look_again: std::collections::BTreeSet<tandem_merge::record::RecordKey>,
 }
 
 impl Round {

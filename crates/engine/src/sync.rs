@@ -69,6 +69,7 @@ impl Engine {
         let names = resting.iter().map(|index| self.flows.systems[*index].clone());
         round.resting = names.collect();
         self.observe(which, &mut round).await?;
+        self.catch_up(&mut round).await?;
         self.settle_unknown(&mut round).await?;
         let created = self.create_by_rank(&mut round).await?;
         if !created.is_empty() {
@@ -78,7 +79,6 @@ impl Engine {
         }
         self.send_changes(&mut round).await?;
         self.reconcile(self.last_rank(), &mut round).await?;
-        self.keep_looking(&mut round)?;
         round.left = round.put_back > 0 || self.anything_sendable(&round)?;
         self.tell(&Happening::RoundEnded {
             round: number,

@@ -105,18 +105,9 @@ impl Fake {
         }
     }
 
-    pub fn limits(mut self, change: impl FnOnce(&mut Capabilities)) -> Self {
-        change(&mut self.limits);
-        self
-    }
-
     pub fn without_unique(mut self) -> Self {
         self.unique.clear();
         self
-    }
-
-    pub fn key(&self, kind: &str, id: &str) -> RecordKey {
-        RecordKey::new(self.name.clone(), kind, id)
     }
 
     /// A person makes a record.
