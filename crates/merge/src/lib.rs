@@ -8,6 +8,7 @@ pub mod component;
 pub mod config;
 pub mod creates;
 pub mod dataflow;
+pub mod document;
 pub mod facts;
 pub mod form;
 mod links;

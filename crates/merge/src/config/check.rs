@@ -41,7 +41,7 @@ pub(crate) fn groups(sources: &[FlowSource], flows: &[Flow], problems: &mut Prob
 /// Flows that map the same property of the same record type share a component, and must decide its conflicts alike.
 pub(crate) fn policies(sources: &[FlowSource], flows: &[Flow], problems: &mut Problems) {
     let mut first_use: BTreeMap<(&RecordType, &str), (usize, ConflictPolicy)> = BTreeMap::new();
-    let mut differing: BTreeMap<(usize, usize), Vec<String>> = BTreeMap::new();
+    let mut differing: BTreeMap<(usize, usize), BTreeSet<String>> = BTreeMap::new();
     for (at, flow) in flows.iter().enumerate() {
         for mapping in &flow.mappings {
             let policy = mapping.conflict.unwrap_or(flow.conflict);
@@ -51,7 +51,7 @@ pub(crate) fn policies(sources: &[FlowSource], flows: &[Flow], problems: &mut Pr
                 let (other, expected) = *first_use.entry((record_type, property)).or_insert((at, policy));
                 if other != at && expected != policy {
                     let shared = differing.entry((other, at)).or_default();
-                    shared.push(format!("{}.{property}", record_type.name));
+                    shared.insert(format!("{}.{property}", record_type.name));
                 }
             }
         }
@@ -63,7 +63,7 @@ pub(crate) fn policies(sources: &[FlowSource], flows: &[Flow], problems: &mut Pr
             "flows {} and {} share {} but decide conflicts differently",
             flows[other].name,
             flows[at].name,
-            shared.join(", ")
+            shared.into_iter().collect::<Vec<_>>().join(", ")
         );
         problems.add(
             &sources[at].file,

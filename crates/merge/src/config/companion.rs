@@ -18,8 +18,8 @@ pub(crate) struct RoleHead {
     pub(crate) file: String,
     /// The object it is.
     pub(crate) object: String,
-    /// The first-side record type that it belongs to.
-    pub(crate) owner: String,
+    /// The first-side record type that it belongs to; none where that cannot be told.
+    pub(crate) owner: Option<String>,
     /// The description.
     pub(crate) text: CompanionText,
 }
@@ -81,6 +81,9 @@ fn rule(scope: &mut Scope<'_>, flow: &FlowText, text: &CompanionText) -> Option<
         );
     }
     let Some(role) = scope.roles.get(&role_name.value).cloned() else {
+        if !scope.half_read.is_empty() {
+            return None;
+        }
         let help = suggestion(&role_name.value, scope.roles.keys().map(String::as_str));
         scope.problem(
             &role_name,
@@ -92,13 +95,11 @@ fn rule(scope: &mut Scope<'_>, flow: &FlowText, text: &CompanionText) -> Option<
     if text.describes() && role.file == scope.file {
         check_description(scope, &role);
     }
-    if owner.as_ref().is_some_and(|owner| *owner != role.owner) {
-        let message = format!("{} is the companion of {}", role_name.value, role.owner);
-        scope.problem(
-            &text.of,
-            message,
-            format!("Name a property that refers to {}.", role.owner),
-        );
+    if let (Some(owner), Some(of)) = (&owner, &role.owner)
+        && owner != of
+    {
+        let message = format!("{} is the companion of {of}", role_name.value);
+        scope.problem(&text.of, message, format!("Name a property that refers to {of}."));
     }
     let property = text.second.of(&scope.objects[1])?.clone();
     scope.check_property(Side::Second, &property);
@@ -106,7 +107,7 @@ fn rule(scope: &mut Scope<'_>, flow: &FlowText, text: &CompanionText) -> Option<
         role: role_name.value,
         property: property.value,
         of: text.of.value.clone(),
-        owner: RecordType::new(&scope.systems[0], &role.owner),
+        owner: RecordType::new(&scope.systems[0], role.owner.as_ref()?),
         record_type: RecordType::new(&scope.systems[1], &role.object),
         find: role
             .text
@@ -154,6 +155,12 @@ fn check(scope: &mut Scope<'_>, known: &Known, object: &str, name: &At<String>) 
     }
 }
 
+fn check_owner(scope: &mut Scope<'_>, role: &RoleHead, name: &At<String>) {
+    if let Some(owner) = &role.owner {
+        check(scope, &scope.known[0].clone(), owner, name);
+    }
+}
+
 fn values(scope: &mut Scope<'_>, role: &RoleHead) -> BTreeMap<String, CompanionValue> {
     let described_here = role.file == scope.file;
     let mut values = BTreeMap::new();
@@ -163,7 +170,7 @@ fn values(scope: &mut Scope<'_>, role: &RoleHead) -> BTreeMap<String, CompanionV
         let value = match text {
             CompanionValueText::Property(property) => {
                 if described_here {
-                    check(scope, &scope.known[0].clone(), &role.owner, property);
+                    check_owner(scope, role, property);
                 }
                 Some(CompanionValue::Property(property.value.clone()))
             }
@@ -200,7 +207,7 @@ fn companion_value(
     ) {
         (Some(names), Some(otherwise), None, None, None) => {
             for name in names.iter().filter(|_| described_here) {
-                check(scope, &scope.known[0].clone(), &role.owner, name);
+                check_owner(scope, role, name);
             }
             let names = names.iter().map(|name| name.value.clone()).collect();
             fitting(scope, otherwise, constant(otherwise)).map(|value| CompanionValue::FirstOf(names, value))
@@ -218,9 +225,9 @@ fn companion_value(
                 );
                 return None;
             };
-            let owner = RecordType::new(&scope.systems[0], &target.owner);
+            let owner = RecordType::new(&scope.systems[0], target.owner.as_ref()?);
             if described_here {
-                check(scope, &scope.known[0].clone(), &role.owner, of);
+                check_owner(scope, role, of);
             }
             Some(CompanionValue::Companion {
                 role: other.value.clone(),

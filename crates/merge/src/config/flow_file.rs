@@ -22,7 +22,8 @@ written! {
         /// The second system's record type.
         second: At<String>,
         /// The match keys, in order; after the identity, which always comes first. `[]` for the identity alone.
-        r#match: At<Vec<MatchText>>,
+        #[schemars(required)]
+        r#match: Option<At<Vec<MatchText>>>,
         /// What decides a conflict: `latest`, `ask`, `owner`, or a system's name.
         conflict: Option<At<String>>,
         /// The system that wins under `conflict: owner`.
@@ -226,6 +227,17 @@ pub(crate) enum MatchText {
     All(Vec<At<String>>),
     /// Properties with how they are compared: `exact`, `trim`, `case-fold`, `email`, `phone`, `digits`.
     Compared(Table<At<String>>),
+}
+
+impl MatchText {
+    /// The first-side properties it names.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        match self {
+            Self::One(name) => vec![name.value.as_str()],
+            Self::All(names) => names.iter().map(|name| name.value.as_str()).collect(),
+            Self::Compared(table) => table.keys().collect(),
+        }
+    }
 }
 
 impl Written for MatchText {

@@ -2,15 +2,15 @@
 
 use super::check;
 use super::companion::{RoleHead, owner_type};
+use super::connection::{bindings, connected, duration, remarks, used_types};
 use super::flow::{self, FlowHead, Scope};
 use super::flow_file::FlowText;
 use super::known::{self, Known};
-use super::main_file::{ConnectionText, MainText, SecretText, system_names};
+use super::main_file::{MainText, system_names};
 use super::node::{At, Content, Node, parse};
 use super::problem::{Problem, Problems, suggestion};
-use super::type_text::milliseconds;
 use super::written::{Reader, Written};
-use super::{Configuration, Connection, SecretReference, Sources, Users};
+use super::{Configuration, Connection, Sources};
 use crate::dataflow::{CreatePolicy, Dataflow, Flow, Side};
 use crate::record::RecordType;
 use std::collections::{BTreeMap, BTreeSet};
@@ -64,6 +64,8 @@ struct Loading {
     known: [Known; 2],
     bindings: [BTreeMap<String, String>; 2],
     flows: Vec<FlowSource>,
+    /// The names of flows whose files cannot be read in full.
+    half_read: BTreeSet<String>,
 }
 
 impl Loading {
@@ -111,6 +113,7 @@ impl Loading {
             connections,
             known,
             bindings,
+            half_read: half_read(sources, &flows),
             flows,
         })
     }
@@ -224,6 +227,7 @@ impl Loading {
             objects: [0, 1].map(|side: usize| self.object(side, types[side])),
             known: &self.known,
             heads,
+            half_read: &self.half_read,
             roles,
             users: [first.users.as_ref(), second.users.as_ref()],
             problems,
@@ -246,10 +250,8 @@ impl Loading {
                 .filter(|text| text.describes());
             for text in described {
                 let scope = self.scope(source, heads, nobody, problems);
-                let (Some(owner), Some(object)) = (owner_type(&scope, &source.text, text), &text.object)
-                else {
-                    continue;
-                };
+                let owner = owner_type(&scope, &source.text, text);
+                let Some(object) = &text.object else { continue };
                 let role = RoleHead {
                     file: source.file.clone(),
                     object: object.value.clone(),
@@ -276,7 +278,8 @@ impl Loading {
         for (side, list) in Side::BOTH.into_iter().zip(lists) {
             let Some(list) = list else { continue };
             for name in list {
-                if !flows.iter().any(|flow| flow.name == name.value) {
+                if !flows.iter().any(|flow| flow.name == name.value) && !self.half_read.contains(&name.value)
+                {
                     let help = suggestion(&name.value, flows.iter().map(|flow| flow.name.as_str()));
                     problems.add(
                         &self.file,
@@ -297,6 +300,17 @@ impl Loading {
             }
         }
     }
+}
+
+/// The names of the flows that sources speak of and that could not be read.
+fn half_read(sources: &Sources, read: &[FlowSource]) -> BTreeSet<String> {
+    let unread = sources
+        .flows
+        .iter()
+        .filter(|(file, _)| read.iter().all(|source| source.file != *file));
+    let lines = unread.flat_map(|(_, text)| text.lines());
+    let names = lines.filter_map(|line| line.strip_prefix("flow:"));
+    names.map(|name| name.trim().to_owned()).collect()
 }
 
 fn root(file: &str, text: &str, problems: &mut Problems) -> Option<Node> {
@@ -380,174 +394,4 @@ fn flows(sources: &Sources, systems: &[String; 2], problems: &mut Problems) -> V
         }
     }
     flows
-}
-
-fn used_types(flows: &[FlowSource], side: usize) -> BTreeSet<String> {
-    let types = flows
-        .iter()
-        .map(|source| [&source.text.first, &source.text.second][side]);
-    types.map(|written| written.value.clone()).collect()
-}
-
-fn duration(file: &str, text: &At<String>, problems: &mut Problems) -> Option<i64> {
-    let parsed = milliseconds(&text.value);
-    if parsed.is_none() {
-        let message = format!("`{}` is no length of time", text.value);
-        problems.add(
-            file,
-            text,
-            message,
-            "Write a number with `ms`, `s`, `m` or `h`, such as `5s` or `10m`.",
-        );
-    }
-    parsed
-}
-
-fn connected(
-    file: &str,
-    name: &At<String>,
-    text: &At<ConnectionText>,
-    known: &Known,
-    problems: &mut Problems,
-) -> Connection {
-    let written = &text.value;
-    let kinds = known::kinds();
-    let kind = &written.kind;
-    if !kinds.contains(&kind.value.as_str()) {
-        let message = format!("unknown kind of system `{}`", kind.value);
-        problems.add(file, kind, message, suggestion(&kind.value, kinds));
-    }
-    if !written.url.value.starts_with("http://") && !written.url.value.starts_with("https://") {
-        let message = format!("`{}` is no address", written.url.value);
-        problems.add(
-            file,
-            &written.url,
-            message,
-            "Write an address that begins with https:// or http://.",
-        );
-    }
-    let mut secrets = BTreeMap::new();
-    for (secret, place) in written.secrets.iter().flat_map(|secrets| &secrets.0) {
-        if known.secrets().next().is_some() && !known.secrets().any(|needed| needed == secret.value) {
-            let message = format!("{} needs no secret `{}`", kind.value, secret.value);
-            problems.add(file, secret, message, suggestion(&secret.value, known.secrets()));
-        }
-        let reference = match &place.value {
-            SecretText::Env(name) => SecretReference::Env(name.clone()),
-            SecretText::File(path) => SecretReference::File(path.clone()),
-        };
-        secrets.insert(secret.value.clone(), reference);
-    }
-    let mut time = |text: &Option<At<String>>| text.as_ref().and_then(|text| duration(file, text, problems));
-    let request_deadline_ms = time(&written.request_deadline);
-    let overlap_ms = time(&written.overlap).unwrap_or(300_000);
-    let poll_ms = time(&written.poll).unwrap_or(30_000);
-    let listed = |secret: &str| {
-        written
-            .secrets
-            .as_ref()
-            .is_some_and(|all| all.keys().any(|name| name == secret))
-    };
-    for secret in known
-        .secrets()
-        .filter(|secret| !secrets.contains_key(*secret) && !listed(secret))
-    {
-        let message = format!("{} lacks the secret `{secret}`", name.value);
-        let help =
-            format!("Add `secrets: {{ {secret}: {{ env: NAME }} }}`, with the variable that holds it.");
-        problems.add(file, name, message, help);
-    }
-    Connection {
-        name: name.value.clone(),
-        kind: kind.value.clone(),
-        url: written.url.value.clone(),
-        secrets,
-        request_deadline_ms,
-        overlap_ms,
-        poll_ms,
-        users: written.users.as_ref().map(|users| Users {
-            profile: users.profile.clone(),
-            free_licences: u64::from(users.free_licences),
-            time_zone: users.time_zone.clone(),
-            locale: users.locale.clone(),
-            encoding: users.encoding.clone(),
-            language: users.language.clone(),
-        }),
-    }
-}
-
-/// The objects in use: as written where there is a choice, else of the record type's own name.
-fn bindings(
-    file: &str,
-    root: &Node,
-    main: &MainText,
-    side: usize,
-    known: &Known,
-    used: BTreeSet<String>,
-    problems: &mut Problems,
-) -> BTreeMap<String, String> {
-    let mut bound = BTreeMap::new();
-    let written = main.bindings.as_ref().and_then(|bindings| bindings.both()[side]);
-    for (record_type, object) in written.iter().flat_map(|table| &table.0) {
-        match known.choices(&record_type.value) {
-            None if !used.contains(&record_type.value) => {
-                let message = format!("no flow keeps a record type `{}`", record_type.value);
-                let help = suggestion(&record_type.value, used.iter().map(String::as_str));
-                problems.add(file, record_type, message, help);
-            }
-            Some(choices) if !choices.contains(&object.value.as_str()) => {
-                let message = format!("no object `{}` serves {}", object.value, record_type.value);
-                problems.add(
-                    file,
-                    object,
-                    message,
-                    suggestion(&object.value, choices.iter().copied()),
-                );
-            }
-            _ => {}
-        }
-        bound.insert(record_type.value.clone(), object.value.clone());
-    }
-    for record_type in used
-        .iter()
-        .filter(|used| !bound.contains_key(*used))
-        .cloned()
-        .collect::<Vec<_>>()
-    {
-        let Some(choices) = known.choices(&record_type) else {
-            continue;
-        };
-        let system = main
-            .connections
-            .0
-            .get(side)
-            .map_or("", |(name, _)| name.value.as_str());
-        let message = format!("nothing says which object serves {record_type} of {system}");
-        let help = format!(
-            "Add `bindings: {{ {system}: {{ {record_type}: {} }} }}`; the choice is between {}.",
-            choices.last().copied().unwrap_or_default(),
-            choices.join(" and ")
-        );
-        problems.add(file, root, message, help);
-        bound.insert(
-            record_type,
-            choices.last().copied().unwrap_or_default().to_owned(),
-        );
-    }
-    bound
-}
-
-fn remarks(flows: &[Flow], connections: &[Connection; 2]) -> Vec<String> {
-    let mut remarks = Vec::new();
-    for flow in flows {
-        let end = flow.end(Side::Second);
-        let templates = end.constants.is_empty() || connections[1].users.is_some();
-        if end.create == CreatePolicy::Off && !templates {
-            remarks.push(format!(
-                "flow {}: no {} is created, because the connection {} says nothing under `users`",
-                flow.name, end.record_type.name, connections[1].name
-            ));
-        }
-    }
-    remarks
 }

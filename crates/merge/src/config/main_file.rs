@@ -33,7 +33,7 @@ written! {
         /// The address to begin at.
         url: At<String>,
         /// Secrets by name: each a reference to where it is kept, never the secret itself.
-        secrets: Option<Table<At<SecretText>>>,
+        secrets: Option<Table<At<Option<SecretText>>>>,
         /// The longest time that a request may still take effect, such as `5s`, `10m`.
         request_deadline: Option<At<String>>,
         /// How far back changes are read again (`5m` if absent).

@@ -5,8 +5,11 @@
 
 mod check;
 mod companion;
+mod connection;
+mod end;
 mod flow;
 mod flow_file;
+mod kind;
 mod known;
 mod load;
 mod main_file;

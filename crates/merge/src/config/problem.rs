@@ -70,7 +70,7 @@ pub(crate) fn suggestion<'a>(name: &str, candidates: impl IntoIterator<Item = &'
     }
     match known.len() {
         0 => "There is none to choose from.".to_owned(),
-        1..=12 => format!("Write one of: {}.", known.join(", ")),
+        1..=30 => format!("Write one of: {}.", known.join(", ")),
         many => format!("None of the {many} known names is near it."),
     }
 }

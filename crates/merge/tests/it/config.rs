@@ -30,7 +30,12 @@ pub(crate) fn sources(edit: impl Fn(&str) -> String) -> Sources {
 
 /// The demo's configuration.
 pub(crate) fn demo() -> Configuration {
-    load(&sources(str::to_owned)).unwrap_or_else(|problems| {
+    configuration(str::to_owned)
+}
+
+/// The demo's configuration with a changed main file.
+pub(crate) fn configuration(edit: impl Fn(&str) -> String) -> Configuration {
+    load(&sources(edit)).unwrap_or_else(|problems| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         panic!("{}", lines.join("\n"))
     })
@@ -42,4 +47,98 @@ fn the_nine_flows_are_valid_and_parents_come_first() {
     let expected = "employee-user customer-division contact-contact product-product2 quote-quote order-order \
          quote-invoice order-invoice project-task";
     assert_eq!(names.join(" "), expected);
+}
+
+#[test]
+fn the_bindings_decide_identities_and_creates() {
+    use tandem_merge::dataflow::{CreatePolicy, Side};
+    let demo = demo().dataflow;
+    let invoice = demo.flow("order-invoice").unwrap().end(Side::Second);
+    assert_eq!(invoice.object, "Invoice__c");
+    assert_eq!(invoice.create, CreatePolicy::On);
+    assert_eq!(invoice.only["Kind__c"], "Order".into());
+    let identity = invoice.identity.as_ref().unwrap();
+    assert_eq!(identity.value("7"), "Order:7".into());
+    assert!(
+        demo.flow("customer-division")
+            .unwrap()
+            .end(Side::Second)
+            .identity
+            .is_none()
+    );
+
+    let billing = configuration(|main| main.replace("Invoice: Invoice__c", "Invoice: Invoice")).dataflow;
+    let invoice = billing.flow("order-invoice").unwrap().end(Side::Second);
+    assert_eq!(invoice.create, CreatePolicy::Off);
+    assert!(invoice.identity.is_none() && invoice.only.is_empty());
+    assert_eq!(
+        billing.flow("order-invoice").unwrap().group,
+        billing.flow("quote-invoice").unwrap().group
+    );
+}
+
+#[test]
+fn users_are_created_only_where_the_connection_says_how() {
+    use tandem_merge::dataflow::{CreatePolicy, Side};
+    let with = demo();
+    let user = with.dataflow.flow("employee-user").unwrap().end(Side::Second);
+    assert_eq!(user.create, CreatePolicy::On);
+    assert_eq!(user.constants["ProfileId"], "profile:Standard User".into());
+    assert_eq!(user.constants["Alias"], "derive:alias".into());
+    assert_eq!(user.constants["TimeZoneSidKey"], "Europe/Berlin".into());
+    assert!(user.deactivate_needs_approval);
+    assert!(with.remarks.is_empty());
+
+    let without = configuration(|main| {
+        let (before, rest) = main.split_once("    users:").unwrap();
+        format!("{before}\nbindings:{}", rest.split_once("bindings:").unwrap().1)
+    });
+    let user = without.dataflow.flow("employee-user").unwrap().end(Side::Second);
+    assert_eq!(user.create, CreatePolicy::Off);
+    assert_eq!(without.remarks.len(), 1);
+}
+
+#[test]
+fn the_main_file_switches_creation_in_the_first_system() {
+    use tandem_merge::dataflow::{CreatePolicy, Side};
+    let on = |configuration: &Configuration| -> Vec<String> {
+        let flows = configuration.dataflow.flows.iter();
+        let on = flows.filter(|flow| flow.end(Side::First).create == CreatePolicy::On);
+        on.map(|flow| flow.name.clone()).collect()
+    };
+    let expected = [
+        "contact-contact",
+        "product-product2",
+        "order-order",
+        "order-invoice",
+        "project-task",
+    ];
+    assert_eq!(on(&demo()), expected);
+    let silent = configuration(|main| main.split_once("create_in_customerp").unwrap().0.to_owned());
+    assert!(on(&silent).is_empty());
+}
+
+#[test]
+fn companions_know_their_owners() {
+    use tandem_merge::dataflow::CompanionValue;
+    let dataflow = demo().dataflow;
+    let opportunity = &dataflow.flow("quote-quote").unwrap().companions[0];
+    assert_eq!(
+        (opportunity.role.as_str(), opportunity.owner.name.as_str()),
+        ("Opportunity", "Quote")
+    );
+    let CompanionValue::Companion { role, of, owner } = &opportunity.values["AccountId"] else {
+        panic!("{:?}", opportunity.values["AccountId"]);
+    };
+    assert_eq!(
+        (role.as_str(), of.as_str(), owner.name.as_str()),
+        ("Account", "customerId", "Customer")
+    );
+    let account = &dataflow.flow("order-invoice").unwrap().companions[0];
+    assert_eq!(account.property, "BillingAccount__c");
+    assert_eq!(account.find, ["Customerp_Id__c", "Name"]);
+    assert_eq!(
+        account.values,
+        dataflow.flow("contact-contact").unwrap().companions[0].values
+    );
 }

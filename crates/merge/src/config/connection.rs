@@ -1,0 +1,186 @@
+//! Connections and bindings.
+
+use super::known::{self, Known};
+use super::load::FlowSource;
+use super::main_file::{ConnectionText, MainText, SecretText};
+use super::node::{At, Node};
+use super::problem::{Problems, suggestion};
+use super::type_text::milliseconds;
+use super::{Connection, SecretReference, Users};
+use crate::dataflow::{CreatePolicy, Flow, Side};
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(crate) fn used_types(flows: &[FlowSource], side: usize) -> BTreeSet<String> {
+    let types = flows
+        .iter()
+        .map(|source| [&source.text.first, &source.text.second][side]);
+    types.map(|written| written.value.clone()).collect()
+}
+
+pub(crate) fn duration(file: &str, text: &At<String>, problems: &mut Problems) -> Option<i64> {
+    let parsed = milliseconds(&text.value);
+    if parsed.is_none() {
+        let message = format!("`{}` is no length of time", text.value);
+        problems.add(
+            file,
+            text,
+            message,
+            "Write a number with `ms`, `s`, `m` or `h`, such as `5s` or `10m`.",
+        );
+    }
+    parsed
+}
+
+pub(crate) fn connected(
+    file: &str,
+    name: &At<String>,
+    text: &At<ConnectionText>,
+    known: &Known,
+    problems: &mut Problems,
+) -> Connection {
+    let written = &text.value;
+    let kinds = known::kinds();
+    let kind = &written.kind;
+    if !kinds.contains(&kind.value.as_str()) {
+        let message = format!("unknown kind of system `{}`", kind.value);
+        problems.add(file, kind, message, suggestion(&kind.value, kinds));
+    }
+    if !written.url.value.starts_with("http://") && !written.url.value.starts_with("https://") {
+        let message = format!("`{}` is no address", written.url.value);
+        problems.add(
+            file,
+            &written.url,
+            message,
+            "Write an address that begins with https:// or http://.",
+        );
+    }
+    let mut secrets = BTreeMap::new();
+    for (secret, place) in written.secrets.iter().flat_map(|secrets| &secrets.0) {
+        if known.secrets().next().is_some() && !known.secrets().any(|needed| needed == secret.value) {
+            let message = format!("{} needs no secret `{}`", kind.value, secret.value);
+            problems.add(file, secret, message, suggestion(&secret.value, known.secrets()));
+        }
+        let reference = match &place.value {
+            Some(SecretText::Env(name)) => SecretReference::Env(name.clone()),
+            Some(SecretText::File(path)) => SecretReference::File(path.clone()),
+            None => continue,
+        };
+        secrets.insert(secret.value.clone(), reference);
+    }
+    let mut time = |text: &Option<At<String>>| text.as_ref().and_then(|text| duration(file, text, problems));
+    let request_deadline_ms = time(&written.request_deadline);
+    let overlap_ms = time(&written.overlap).unwrap_or(300_000);
+    let poll_ms = time(&written.poll).unwrap_or(30_000);
+    let listed = |secret: &str| {
+        written
+            .secrets
+            .as_ref()
+            .is_some_and(|all| all.keys().any(|name| name == secret))
+    };
+    for secret in known
+        .secrets()
+        .filter(|secret| !secrets.contains_key(*secret) && !listed(secret))
+    {
+        let message = format!("{} lacks the secret `{secret}`", name.value);
+        let help =
+            format!("Add `secrets: {{ {secret}: {{ env: NAME }} }}`, with the variable that holds it.");
+        problems.add(file, name, message, help);
+    }
+    Connection {
+        name: name.value.clone(),
+        kind: kind.value.clone(),
+        url: written.url.value.clone(),
+        secrets,
+        request_deadline_ms,
+        overlap_ms,
+        poll_ms,
+        users: written.users.as_ref().map(|users| Users {
+            profile: users.profile.clone(),
+            free_licences: u64::from(users.free_licences),
+            time_zone: users.time_zone.clone(),
+            locale: users.locale.clone(),
+            encoding: users.encoding.clone(),
+            language: users.language.clone(),
+        }),
+    }
+}
+
+/// The objects in use: as written where there is a choice, else of the record type's own name.
+pub(crate) fn bindings(
+    file: &str,
+    root: &Node,
+    main: &MainText,
+    side: usize,
+    known: &Known,
+    used: BTreeSet<String>,
+    problems: &mut Problems,
+) -> BTreeMap<String, String> {
+    let mut bound = BTreeMap::new();
+    let written = main.bindings.as_ref().and_then(|bindings| bindings.both()[side]);
+    for (record_type, object) in written.iter().flat_map(|table| &table.0) {
+        match known.choices(&record_type.value) {
+            None if !used.contains(&record_type.value) => {
+                let message = format!("no flow keeps a record type `{}`", record_type.value);
+                let help = suggestion(&record_type.value, used.iter().map(String::as_str));
+                problems.add(file, record_type, message, help);
+            }
+            Some(choices) if !choices.contains(&object.value.as_str()) => {
+                let message = format!("no object `{}` serves {}", object.value, record_type.value);
+                problems.add(
+                    file,
+                    object,
+                    message,
+                    suggestion(&object.value, choices.iter().copied()),
+                );
+                // Any of the choices will do to go on looking for problems.
+                bound.insert(record_type.value.clone(), last(choices));
+                continue;
+            }
+            _ => {}
+        }
+        bound.insert(record_type.value.clone(), object.value.clone());
+    }
+    for record_type in used
+        .iter()
+        .filter(|used| !bound.contains_key(*used))
+        .cloned()
+        .collect::<Vec<_>>()
+    {
+        let Some(choices) = known.choices(&record_type) else {
+            continue;
+        };
+        let system = main
+            .connections
+            .0
+            .get(side)
+            .map_or("", |(name, _)| name.value.as_str());
+        let message = format!("nothing says which object serves {record_type} of {system}");
+        let help = format!(
+            "Add `bindings: {{ {system}: {{ {record_type}: {} }} }}`; the choice is between {}.",
+            last(choices),
+            choices.join(" and ")
+        );
+        problems.add(file, root, message, help);
+        bound.insert(record_type, last(choices));
+    }
+    bound
+}
+
+pub(crate) fn remarks(flows: &[Flow], connections: &[Connection; 2]) -> Vec<String> {
+    let mut remarks = Vec::new();
+    for flow in flows {
+        let end = flow.end(Side::Second);
+        let templates = end.constants.is_empty() || connections[1].users.is_some();
+        if end.create == CreatePolicy::Off && !templates {
+            remarks.push(format!(
+                "flow {}: no {} is created, because the connection {} says nothing under `users`",
+                flow.name, end.record_type.name, connections[1].name
+            ));
+        }
+    }
+    remarks
+}
+
+fn last(choices: &[&str]) -> String {
+    choices.last().copied().unwrap_or_default().to_owned()
+}

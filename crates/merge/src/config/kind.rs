@@ -1,0 +1,279 @@
+//! The canonical type of a row, and whether the properties' own types answer to it.
+
+use super::flow::Scope;
+use super::flow_file::RowText;
+use super::known::PropertyKnown;
+use super::node::At;
+use super::problem::suggestion;
+use super::type_text::{Family, ROW_TYPES, scale};
+use crate::dataflow::{EnumMap, Kind, Reference, Side};
+use crate::record::RecordType;
+use std::collections::BTreeMap;
+
+pub(crate) fn kind(scope: &mut Scope<'_>, text: &RowText, first: &At<String>) -> Option<Kind> {
+    let implied = match (&text.values, &text.references, &text.companion) {
+        (Some(_), None, None) => "enum",
+        (None, Some(_), None) | (None, None, Some(_)) => "reference",
+        (None, None, None) => "string",
+        _ => {
+            scope.problem(
+                first,
+                format!(
+                    "`{}` has more than one of values, references and companion",
+                    first.value
+                ),
+                "Keep one of them.",
+            );
+            return None;
+        }
+    };
+    let written = text
+        .r#type
+        .clone()
+        .unwrap_or_else(|| first.with(implied.to_owned()));
+    match (written.value.as_str(), implied) {
+        ("enum", "enum") => return enum_map(scope, text).map(Kind::Enum),
+        ("reference", "reference") => return reference(scope, text, first).map(Kind::Reference),
+        (other, "enum" | "reference") => {
+            let message = format!("`{}` is of type {other} but is written as {implied}", first.value);
+            scope.problem(
+                &written,
+                message,
+                format!("Write `type: {implied}`, or leave it out."),
+            );
+            return None;
+        }
+        ("string", _) => return Some(Kind::String),
+        ("integer", _) => return Some(Kind::Integer),
+        ("boolean", _) => return Some(Kind::Boolean),
+        ("date", _) => return Some(Kind::Date),
+        ("datetime", _) => {
+            return Some(Kind::DateTime {
+                whole_seconds: text.whole_seconds.unwrap_or(false),
+            });
+        }
+        ("enum", _) => {
+            scope.problem(
+                &written,
+                "an enum without values",
+                "Add `values: { name: Name, ... }`.",
+            );
+            return None;
+        }
+        ("reference", _) => {
+            scope.problem(
+                &written,
+                "a reference to no flow",
+                "Add `references:` with a flow's name, or `companion:` with a role.",
+            );
+            return None;
+        }
+        _ => {}
+    }
+    if let Some(scale) = scale(&written.value).filter(|_| written.value.starts_with("decimal(")) {
+        return Some(Kind::Decimal { scale });
+    }
+    let help = suggestion(&written.value, ROW_TYPES);
+    scope.problem(&written, format!("unknown type `{}`", written.value), help);
+    None
+}
+
+pub(crate) fn enum_map(scope: &mut Scope<'_>, text: &RowText) -> Option<EnumMap> {
+    let values = text.values.as_ref()?;
+    let back = text.back.clone().unwrap_or_default();
+    let mut to_second = BTreeMap::new();
+    let mut sources: BTreeMap<&str, Vec<&At<String>>> = BTreeMap::new();
+    for (name, target) in &values.0 {
+        to_second.insert(name.value.clone(), target.value.clone());
+        sources.entry(target.value.as_str()).or_default().push(name);
+    }
+    let mut to_first = BTreeMap::new();
+    for (target, names) in &sources {
+        match (names.as_slice(), back.get(target)) {
+            ([name], None) => {
+                to_first.insert((*target).to_owned(), name.value.clone());
+            }
+            (names, Some(way)) if names.iter().any(|name| name.value == way.value) => {
+                to_first.insert((*target).to_owned(), way.value.clone());
+            }
+            (names, Some(way)) => {
+                let help = suggestion(&way.value, names.iter().map(|name| name.value.as_str()));
+                scope.problem(way, format!("`{}` does not become `{target}`", way.value), help);
+            }
+            (names, None) => {
+                let list: Vec<_> = names.iter().map(|name| name.value.as_str()).collect();
+                scope.problem(
+                    names[0],
+                    format!(
+                        "{} all become `{target}`, and nothing says the way back",
+                        list.join(", ")
+                    ),
+                    format!("Add `back: {{ {target}: {} }}` or another of them.", list[0]),
+                );
+            }
+        }
+    }
+    for (target, _) in &back.0 {
+        if !sources.contains_key(target.value.as_str()) {
+            let help = suggestion(&target.value, sources.keys().copied());
+            scope.problem(target, format!("no value becomes `{}`", target.value), help);
+        }
+    }
+    Some(EnumMap { to_second, to_first })
+}
+
+pub(crate) fn reference(scope: &mut Scope<'_>, text: &RowText, first: &At<String>) -> Option<Reference> {
+    if let Some(flow) = &text.references {
+        let Some(head) = scope.heads.get(&flow.value) else {
+            if scope.half_read.contains(&flow.value) {
+                return None;
+            }
+            let help = suggestion(&flow.value, scope.heads.keys().map(String::as_str));
+            scope.problem(flow, format!("`{}` refers to no flow", flow.value), help);
+            return None;
+        };
+        let expected = head.types[0].clone();
+        let target = scope.reference_target(text);
+        if let Some(target) = target.filter(|target| *target != expected) {
+            let message = format!(
+                "`{}` refers to {target}, but flow {} keeps {expected}",
+                first.value, flow.value
+            );
+            let fitting = scope.heads.iter().filter(|(_, head)| head.types[0] == target);
+            let names: Vec<&str> = fitting.map(|(name, _)| name.as_str()).collect();
+            let help = match names.as_slice() {
+                [] => format!("Add a flow that keeps {target}."),
+                names => format!("Write one of: {}.", names.join(", ")),
+            };
+            scope.problem(flow, message, help);
+        }
+        return Some(Reference::Flow(flow.value.clone()));
+    }
+    let role = text.companion.as_ref()?;
+    let Some(known) = scope.roles.get(&role.value) else {
+        if !scope.half_read.is_empty() {
+            return None;
+        }
+        let help = suggestion(&role.value, scope.roles.keys().map(String::as_str));
+        scope.problem(role, format!("no companion has the role `{}`", role.value), help);
+        return None;
+    };
+    let of = known.owner.clone()?;
+    if let Some(target) = scope.reference_target(text).filter(|target| *target != of) {
+        let message = format!(
+            "`{}` refers to {target}, but {} is the companion of {of}",
+            first.value, role.value
+        );
+        scope.problem(
+            role,
+            message,
+            "Name the companion of the type that the property refers to.",
+        );
+    }
+    Some(Reference::Companion {
+        role: role.value.clone(),
+        of: RecordType::new(&scope.systems[0], of),
+    })
+}
+
+pub(crate) fn family(kind: &Kind) -> Family {
+    match kind {
+        Kind::String | Kind::Enum(_) => Family::Text,
+        Kind::Integer => Family::Integer,
+        Kind::Decimal { .. } => Family::Decimal,
+        Kind::Boolean => Family::Boolean,
+        Kind::Date => Family::Date,
+        Kind::DateTime { .. } => Family::DateTime,
+        Kind::Reference(_) => Family::Reference,
+    }
+}
+
+pub(crate) fn check_known_types(
+    scope: &mut Scope<'_>,
+    text: &RowText,
+    kind: &Kind,
+    first: &At<String>,
+    second: &At<String>,
+) {
+    let family = family(kind);
+    for (side, name, declared) in [
+        (Side::First, first, &text.first_type),
+        (Side::Second, second, &text.second_type),
+    ] {
+        let object = scope.objects[side.index()].clone();
+        let known = scope.known[side.index()].property(&object, &name.value);
+        if let PropertyKnown::There(there) = known
+            && Family::of(there).is_some_and(|there| there != family)
+        {
+            let at = text
+                .r#type
+                .as_ref()
+                .map_or(name.with(()), |written| written.with(()));
+            let help = Family::of(there).map_or("string", Family::noun);
+            scope.problem(
+                &at,
+                format!(
+                    "{object}.{} is of type {there}, not {}",
+                    name.value,
+                    family.noun()
+                ),
+                format!("Write `type: {help}`."),
+            );
+        }
+        if let Some(declared) = declared
+            .as_ref()
+            .and_then(|declared| declared.of(&object))
+            .cloned()
+        {
+            check_declared(scope, &declared, family, name);
+        }
+    }
+}
+
+pub(crate) fn check_declared(
+    scope: &mut Scope<'_>,
+    declared: &At<String>,
+    family: Family,
+    name: &At<String>,
+) {
+    const WORDS: [&str; 18] = [
+        "string",
+        "textarea",
+        "email",
+        "phone",
+        "url",
+        "combobox",
+        "picklist",
+        "autonumber",
+        "enum",
+        "integer",
+        "int",
+        "decimal",
+        "currency",
+        "double",
+        "percent",
+        "boolean",
+        "date",
+        "datetime",
+    ];
+    match Family::of(&declared.value) {
+        None => {
+            let help = suggestion(&declared.value, WORDS);
+            scope.problem(declared, format!("unknown type `{}`", declared.value), help);
+        }
+        Some(other) if other != family => scope.problem(
+            declared,
+            format!(
+                "{} is declared {}, but the row is of type {}",
+                name.value,
+                declared.value,
+                family.noun()
+            ),
+            format!(
+                "Write a type that holds {} values, or change the row's `type`.",
+                family.noun()
+            ),
+        ),
+        Some(_) => {}
+    }
+}

@@ -1,0 +1,355 @@
+//! Wrong configurations: all problems at once, each with its place and what to write instead.
+
+use crate::config::{root, sources};
+use std::fmt::Write;
+use tandem_merge::config::{Problem, Sources, load};
+
+/// The demo's sources with one text of one flow file replaced.
+fn changed(file: &str, from: &str, to: &str) -> Vec<Problem> {
+    let mut sources = sources(str::to_owned);
+    let (_, text) = sources.flows.iter_mut().find(|(name, _)| name == file).unwrap();
+    assert!(text.contains(from), "{file} has no `{from}`");
+    *text = text.replacen(from, to, 1);
+    load(&sources).unwrap_err()
+}
+
+fn main_changed(from: &str, to: &str) -> Vec<Problem> {
+    load(&sources(|main| {
+        assert!(main.contains(from), "no `{from}`");
+        main.replacen(from, to, 1)
+    }))
+    .unwrap_err()
+}
+
+/// The one problem, which must say all of the parts.
+#[track_caller]
+fn only(problems: &[Problem], parts: &[&str]) {
+    let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    assert_eq!(problems.len(), 1, "{shown:#?}");
+    for part in parts {
+        assert!(shown[0].contains(part), "{} lacks {part}", shown[0]);
+    }
+}
+
+#[test]
+fn a_badly_broken_configuration_shows_all_its_problems() {
+    let folder = root().join("crates/merge/tests/it/broken");
+    let read = |name: &str| {
+        (
+            name.to_owned(),
+            std::fs::read_to_string(folder.join(name)).unwrap(),
+        )
+    };
+    let flows = [
+        "employee.yaml",
+        "order-invoice.yaml",
+        "order-order.yaml",
+        "product.yaml",
+        "torn.yaml",
+    ];
+    let sources = Sources {
+        main: read("tandem.yaml"),
+        flows: flows.map(read).into(),
+    };
+    let mut text = String::new();
+    for problem in load(&sources).unwrap_err() {
+        let Problem {
+            file,
+            line,
+            column,
+            message,
+            help,
+        } = problem;
+        writeln!(text, "{file}:{line}:{column}\n  {message}\n  {help}").unwrap();
+    }
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn a_misspelled_key_is_named_with_its_place() {
+    let problems = changed("contact-contact.yaml", "conflict: latest", "conflct: latest");
+    only(
+        &problems,
+        &[
+            "contact-contact.yaml:9:1",
+            "unknown key `conflct`",
+            "Did you mean `conflict`?",
+        ],
+    );
+}
+
+#[test]
+fn an_unknown_property_is_named_on_either_side() {
+    let problems = changed(
+        "contact-contact.yaml",
+        "customerp: firstName",
+        "customerp: fristName",
+    );
+    assert_eq!(problems.len(), 2, "the match key misses it too: {problems:?}");
+    assert!(
+        problems
+            .iter()
+            .any(|problem| problem.help == "Did you mean `firstName`?")
+    );
+    let problems = changed(
+        "contact-contact.yaml",
+        "salesforce: Department",
+        "salesforce: Departement",
+    );
+    only(
+        &problems,
+        &[
+            "Contact has no property `Departement`",
+            "Did you mean `Department`?",
+        ],
+    );
+}
+
+#[test]
+fn a_customers_own_property_is_allowed() {
+    let mut sources = sources(str::to_owned);
+    let (_, text) = sources
+        .flows
+        .iter_mut()
+        .find(|(name, _)| name == "contact-contact.yaml")
+        .unwrap();
+    *text = text.replacen("salesforce: Department", "salesforce: Our_Department__c", 1);
+    load(&sources).unwrap();
+}
+
+#[test]
+fn a_wrong_type_is_refused() {
+    let problems = changed("contact-contact.yaml", "type: date", "type: boolean");
+    assert_eq!(problems.len(), 2, "either side knows better: {problems:?}");
+    assert!(
+        problems
+            .iter()
+            .all(|problem| problem.help == "Write `type: date`.")
+    );
+    let problems = changed("contact-contact.yaml", "type: date", "type: dat");
+    only(&problems, &["unknown type `dat`", "Did you mean `date`?"]);
+}
+
+#[test]
+fn a_reference_to_no_flow_is_refused() {
+    let problems = changed(
+        "project-task.yaml",
+        "references: employee-user",
+        "references: employee-users",
+    );
+    only(&problems, &["refers to no flow", "Did you mean `employee-user`?"]);
+}
+
+#[test]
+fn a_reference_to_the_wrong_flow_is_refused() {
+    let problems = changed(
+        "project-task.yaml",
+        "references: employee-user",
+        "references: product-product2",
+    );
+    only(
+        &problems,
+        &[
+            "refers to Employee, but flow product-product2 keeps Product",
+            "employee-user",
+        ],
+    );
+}
+
+#[test]
+fn a_property_is_mapped_once() {
+    let problems = changed(
+        "contact-contact.yaml",
+        "customerp: department",
+        "customerp: title",
+    );
+    only(&problems, &["`title` is mapped twice in flow contact-contact"]);
+}
+
+#[test]
+fn flows_that_share_a_component_share_a_policy() {
+    let problems = changed("order-order.yaml", "owner: customerp", "owner: salesforce");
+    assert!(!problems.is_empty());
+    for problem in &problems {
+        assert!(
+            problem.message.contains("decide conflicts differently"),
+            "{problem}"
+        );
+        assert!(
+            problem.message.contains("order-order") && problem.message.contains("order-invoice"),
+            "{problem}"
+        );
+    }
+}
+
+#[test]
+fn unknown_policy_values_are_refused() {
+    let problems = changed("contact-contact.yaml", "conflict: latest", "conflict: lastest");
+    only(
+        &problems,
+        &["unknown conflict policy `lastest`", "Did you mean `latest`?"],
+    );
+    let problems = changed(
+        "contact-contact.yaml",
+        "customerp: ask, salesforce: ask",
+        "customerp: aks",
+    );
+    only(&problems, &["unknown delete policy `aks`", "Did you mean `ask`?"]);
+    let problems = changed("contact-contact.yaml", "salesforce: on", "salesforce: sometimes");
+    only(&problems, &["unknown create policy `sometimes`", "only-new"]);
+}
+
+#[test]
+fn an_owner_must_be_named() {
+    let problems = changed("order-order.yaml", "owner: customerp\n", "");
+    assert!(
+        problems
+            .iter()
+            .any(|problem| problem.message == "`conflict: owner` without an owner")
+    );
+}
+
+#[test]
+fn match_keys_must_be_stated_and_mapped() {
+    let problems = changed("product-product2.yaml", "match: [productNumber, sku]\n", "");
+    only(&problems, &["`match` is missing"]);
+    let problems = changed(
+        "product-product2.yaml",
+        "[productNumber, sku]",
+        "[productNumber, skew]",
+    );
+    only(&problems, &["match key `skew` is mapped by no row"]);
+}
+
+#[test]
+fn an_enum_needs_a_way_back() {
+    let from = "low: Low }";
+    let problems = changed("project-task.yaml", from, "low: Low, none: Low }");
+    only(&problems, &["low, none all become `Low`", "back: { Low: low }"]);
+}
+
+#[test]
+fn on_create_is_for_values_that_do_not_travel_there() {
+    let from = "customerp: department, salesforce: Department";
+    let problems = changed("contact-contact.yaml", from, &format!("{from}, on_create: value"));
+    only(&problems, &["on the wrong side", "direction: to-customerp"]);
+}
+
+#[test]
+fn companions_name_a_role_and_a_reference() {
+    let problems = changed("project-task.yaml", "role: Account", "role: Acount");
+    only(
+        &problems,
+        &["no companion has the role `Acount`", "Did you mean `Account`?"],
+    );
+    let problems = changed("project-task.yaml", "of: customerId", "of: custmerId");
+    only(
+        &problems,
+        &[
+            "`custmerId` is no reference of this flow",
+            "Did you mean `customerId`?",
+        ],
+    );
+    let problems = changed("contact-contact.yaml", "Website: website", "Websit: website");
+    only(
+        &problems,
+        &["Account has no property `Websit`", "Did you mean `Website`?"],
+    );
+}
+
+#[test]
+fn references_do_not_go_in_a_circle() {
+    let row = "  - { customerp: title, salesforce: Title, salesforce_length: 128 }";
+    let circle = "  - { customerp: title, customerp_type: reference(Order), salesforce: Our_Order__c, references: order-order }";
+    let problems = changed("contact-contact.yaml", row, circle);
+    let circles: Vec<_> = problems
+        .iter()
+        .filter(|problem| problem.message.contains("circle"))
+        .collect();
+    assert_eq!(circles.len(), 1, "{problems:?}");
+    assert!(
+        circles[0].message.contains("contact-contact -> "),
+        "{}",
+        circles[0]
+    );
+}
+
+#[test]
+fn names_of_flows_are_unique() {
+    let problems = changed("quote-invoice.yaml", "flow: quote-invoice", "flow: order-invoice");
+    assert!(
+        problems
+            .iter()
+            .any(|problem| problem.message == "two flows have the name `order-invoice`")
+    );
+}
+
+#[test]
+fn flows_of_a_group_share_a_record_type() {
+    let problems = changed(
+        "quote-quote.yaml",
+        "section: 9",
+        "group: contact-contact\nsection: 9",
+    );
+    only(&problems, &["has no record type in common with flow"]);
+}
+
+#[test]
+fn files_must_have_content() {
+    let mut empty = sources(str::to_owned);
+    empty.flows.push(("empty.yaml".to_owned(), "\n".to_owned()));
+    only(
+        &load(&empty).unwrap_err(),
+        &["empty.yaml:1:1", "the file is empty"],
+    );
+    let none = Sources {
+        flows: Vec::new(),
+        ..sources(str::to_owned)
+    };
+    assert!(
+        load(&none)
+            .unwrap_err()
+            .iter()
+            .any(|problem| problem.message == "there is no flow")
+    );
+}
+
+#[test]
+fn secrets_are_never_values() {
+    let problems = main_changed("token: { env: TANDEM_CUSTOMERP_TOKEN }", "token: very-secret");
+    only(&problems, &["here stands a secret itself", "{ env: NAME }"]);
+    assert!(!problems[0].to_string().contains("very-secret"));
+    let problems = main_changed("      client_id: { env: TANDEM_SALESFORCE_CLIENT_ID }\n", "");
+    only(&problems, &["salesforce lacks the secret `client_id`"]);
+}
+
+#[test]
+fn the_binding_is_written() {
+    let problems = main_changed("    Invoice: Invoice__c\n", "");
+    only(
+        &problems,
+        &["nothing says which object serves Invoice", "Invoice__c"],
+    );
+    let problems = main_changed("Invoice: Invoice__c", "Invoice: Invoice_c");
+    assert!(
+        problems
+            .iter()
+            .any(|problem| problem.message == "no object `Invoice_c` serves Invoice")
+    );
+}
+
+#[test]
+fn settings_and_switches_are_spelled_right() {
+    let problems = changed("employee-user.yaml", "${users.locale}", "${users.local}");
+    only(
+        &problems,
+        &["unknown setting `users.local`", "Did you mean `users.locale`?"],
+    );
+    let problems = main_changed(
+        "create_in_customerp: [contact-contact",
+        "create_in_customerp: [contact",
+    );
+    only(&problems, &["there is no flow `contact`"]);
+    let problems = main_changed("poll: 1s", "poll: often");
+    only(&problems, &["`often` is no length of time"]);
+}
