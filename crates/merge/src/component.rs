@@ -9,7 +9,7 @@ use crate::dataflow::{ConflictPolicy, Side};
 use crate::form::Trouble;
 use crate::record::RecordKey;
 use crate::value::Value;
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 
 /// How a member's own form answers to canonical values.
 pub trait Codec {
@@ -69,6 +69,9 @@ pub struct Rule<'a> {
     pub answer: Option<&'a Value>,
     /// Values flow one way only: without an owned member there is no head before the source's first edit.
     pub one_way: bool,
+    /// A head without predecessor starts above this epoch: running components were joined, and writes that are
+    /// under way carry epochs of theirs.
+    pub floor: u64,
 }
 
 /// The result of merging a component.
@@ -120,6 +123,8 @@ struct Work<'a, 'b> {
     out: Merged,
     /// Members that must stay as they are: unreadable, or asked about.
     frozen: Vec<bool>,
+    /// Members whose own edit was weighed now, which frees what was parked.
+    weighed: Vec<bool>,
 }
 
 /// Merges one component.
@@ -132,6 +137,7 @@ pub fn merge(head: Option<&Head>, members: &[Member<'_>], rule: &Rule<'_>) -> Me
         bases: members.iter().map(|member| member.base.clone()).collect(),
         out: Merged::default(),
         frozen: vec![false; members.len()],
+        weighed: vec![false; members.len()],
     };
     work.adopt_silently();
     let contenders = work.contenders();
@@ -219,6 +225,9 @@ impl Work<'_, '_> {
     }
 
     fn contend(&mut self, contenders: Vec<(usize, Value)>) {
+        for (index, _) in &contenders {
+            self.weighed[*index] = self.bases[*index].is_some();
+        }
         let edited = contenders
             .iter()
             .any(|(index, _)| self.state(*index) == State::Edited);
@@ -269,10 +278,12 @@ impl Work<'_, '_> {
 
     fn later(&self, a: usize, b: usize) -> Ordering {
         let key = |index: usize| {
+            let member = &self.members[index];
             (
-                self.members[index].span.to,
-                &self.members[index].shadow,
-                &self.members[index].record,
+                member.span.to,
+                Reverse(member.side),
+                &member.shadow,
+                &member.record,
             )
         };
         key(a).cmp(&key(b))
@@ -283,7 +294,7 @@ impl Work<'_, '_> {
         if self.head.as_ref().is_some_and(|head| head.value == value) {
             return false;
         }
-        let epoch = self.epoch() + 1;
+        let epoch = self.epoch().max(self.rule.floor) + 1;
         let origin = from.map(|index| self.members[index].record.clone());
         let span = from
             .map(|index| self.members[index].span)
@@ -323,7 +334,8 @@ impl Work<'_, '_> {
         let head_wins = with_head && from.is_none() && self.rule.answer.is_none();
         let moved = !head_wins && self.move_anyway(value.clone(), from);
         for (index, old_epoch) in members.iter().zip(before) {
-            let won = from == Some(*index);
+            let held = &self.members[*index];
+            let won = from == Some(*index) || held.codec.fits(&value, &held.shadow);
             self.set_base(
                 *index,
                 if won {
@@ -377,10 +389,10 @@ impl Work<'_, '_> {
                     .cloned()
                     .collect();
                 let own_head = head.filter(|head| origin_side(head) == Some(side));
-                match (own.as_slice(), own_head) {
-                    ([(index, value)], None) => Some((Some(*index), value.clone())),
-                    ([], Some(head)) => Some((None, head.value.clone())),
-                    _ => self.latest(contenders, head),
+                if own.is_empty() && own_head.is_none() {
+                    self.latest(contenders, head)
+                } else {
+                    self.latest(&own, own_head)
                 }
             }
         }
@@ -439,7 +451,8 @@ impl Work<'_, '_> {
                 self.set_base(index, head.epoch);
                 continue;
             }
-            if !member.target || member.parked == Some(head.epoch) {
+            let parked = member.parked == Some(head.epoch) && !self.weighed[index];
+            if !member.target || parked {
                 continue;
             }
             match member.codec.encode(&head.value) {

@@ -1,7 +1,7 @@
 //! Merging the components of a cluster: members out of records, results back into records.
 
 use crate::cluster::{Anchor, Contender, Head, Question};
-use crate::component::{self, Codec, Member, Merged, Rule};
+use crate::component::{self, Clash, Codec, Member, Merged, Rule};
 use crate::form::{Form, Trouble};
 use crate::plan::EventKind;
 use crate::record::RecordKey;
@@ -46,28 +46,25 @@ impl<'a> Work<'a> {
         if nodes.is_empty() {
             return;
         }
-        let (anchor, head) = self.head_of(component);
+        let (anchor, head, floor) = self.head_of(component);
         let forms: Vec<Form<'_>> = nodes.iter().map(|node| self.form(node)).collect();
         let members: Vec<Member<'_>> = nodes
             .iter()
             .zip(&forms)
             .map(|(node, form)| self.member(node, form, head.is_some()))
             .collect();
-        let question = self
-            .cluster
-            .questions
-            .iter()
-            .find(|question| question.anchor == anchor);
-        let answer = question
-            .filter(|question| self.still_asked(question))
-            .and_then(|question| question.answer.clone());
         let rule = Rule {
             policy: component.policy(),
             clock_error: self.flows.clock_error_seconds,
-            answer: answer.as_ref(),
+            answer: None,
             one_way: component.one_way(),
+            floor,
         };
-        let merged = component::merge(head.as_ref(), &members, &rule);
+        let mut merged = component::merge(head.as_ref(), &members, &rule);
+        if let Some(answer) = self.answer(&nodes, &anchor, head.as_ref(), &merged) {
+            let answer = Some(&answer);
+            merged = component::merge(head.as_ref(), &members, &Rule { answer, ..rule });
+        }
         drop(members);
         self.store(&nodes, anchor, head, merged, owed);
     }
@@ -121,7 +118,7 @@ impl<'a> Work<'a> {
 
     /// The component's head with its anchor. Two running components that a link joins start anew: all their
     /// values contend.
-    fn head_of(&mut self, component: &Component<'_>) -> (Anchor, Option<Head>) {
+    fn head_of(&mut self, component: &Component<'_>) -> (Anchor, Option<Head>, u64) {
         let found: Vec<Anchor> = component
             .nodes
             .iter()
@@ -130,18 +127,19 @@ impl<'a> Work<'a> {
             .cloned()
             .collect();
         match found.as_slice() {
-            [] => (component.nodes[0].at.clone(), None),
-            [anchor] => (anchor.clone(), self.cluster.heads.get(anchor).cloned()),
+            [] => (component.nodes[0].at.clone(), None, 0),
+            [anchor] => (anchor.clone(), self.cluster.heads.get(anchor).cloned(), 0),
             several => {
-                several
+                let dropped = several
                     .iter()
-                    .for_each(|anchor| drop(self.cluster.heads.remove(anchor)));
+                    .filter_map(|anchor| self.cluster.heads.remove(anchor));
+                let floor = dropped.map(|head| head.epoch).max().unwrap_or_default();
                 for node in &component.nodes {
                     if let Some(record) = self.cluster.records.get_mut(&node.at.record) {
                         record.bases.remove(&node.at.property);
                     }
                 }
-                (component.nodes[0].at.clone(), None)
+                (component.nodes[0].at.clone(), None, floor)
             }
         }
     }
@@ -160,8 +158,19 @@ impl<'a> Work<'a> {
         if let Some(head) = merged.head {
             self.cluster.heads.insert(anchor, head);
         }
-        for (node, base) in nodes.iter().zip(merged.bases) {
-            if let (Some(record), Some(base)) = (self.cluster.records.get_mut(&node.at.record), base) {
+        for (index, (node, base)) in nodes.iter().zip(merged.bases).enumerate() {
+            let Some(record) = self.cluster.records.get_mut(&node.at.record) else {
+                continue;
+            };
+            let property = &node.at.property;
+            let caught_up = base.as_ref().is_some_and(|base| base.epoch == epoch)
+                && record.bases.get(property).is_none_or(|old| old.epoch < epoch);
+            let tried_again = merged.owed.iter().any(|(owed, _)| *owed == index);
+            let superseded = |epochs: u64| 0 < epochs && epochs < epoch;
+            record.parked.retain(|name, parked| {
+                name != property || !(caught_up || tried_again || superseded(parked.epoch))
+            });
+            if let Some(base) = base {
                 record.bases.insert(node.at.property.clone(), base);
             }
         }
@@ -213,21 +222,7 @@ impl<'a> Work<'a> {
                 .retain(|question| &question.anchor != anchor);
             return;
         };
-        let mut contenders: Vec<Contender> = clash
-            .members
-            .iter()
-            .map(|index| self.contender(&nodes[*index].at))
-            .collect();
-        if let (true, Some(head)) = (clash.head, head) {
-            let property = anchor.property.clone();
-            contenders.push(Contender {
-                record: None,
-                property,
-                value: head.value.clone(),
-                base: None,
-                span: head.span,
-            });
-        }
+        let contenders = self.contenders(nodes, anchor, head, clash);
         let flow = nodes[0].parts[0].flow.name.clone();
         let asked = self.cluster.questions.iter().any(|question| {
             &question.anchor == anchor && question.answer.is_none() && question.contenders == contenders
@@ -272,17 +267,53 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// An answer counts only for the contenders that were shown.
-    fn still_asked(&self, question: &Question) -> bool {
-        question.contenders.iter().all(|contender| {
-            contender.record.as_ref().is_none_or(|record| {
-                let at = Anchor {
-                    record: record.clone(),
-                    property: contender.property.clone(),
-                };
-                topology::own_value(&self.cluster, &at) == contender.value
-            })
-        })
+    fn contenders(
+        &self,
+        nodes: &[&Node<'a>],
+        anchor: &Anchor,
+        head: Option<&Head>,
+        clash: &Clash,
+    ) -> Vec<Contender> {
+        let members = clash
+            .members
+            .iter()
+            .map(|index| self.contender(&nodes[*index].at));
+        let head = head.filter(|_| clash.head).map(|head| Contender {
+            record: None,
+            property: anchor.property.clone(),
+            value: head.value.clone(),
+            base: None,
+            span: head.span,
+        });
+        members.chain(head).collect()
+    }
+
+    /// A person's answer counts only for exactly the contenders that were shown.
+    fn answer(
+        &self,
+        nodes: &[&Node<'a>],
+        anchor: &Anchor,
+        head: Option<&Head>,
+        merged: &Merged,
+    ) -> Option<Value> {
+        let clash = merged.conflict.as_ref().filter(|clash| clash.winner.is_none())?;
+        let question = self
+            .cluster
+            .questions
+            .iter()
+            .find(|question| &question.anchor == anchor)?;
+        let shown = |contender: &Contender| {
+            let Contender {
+                record,
+                property,
+                value,
+                ..
+            } = contender;
+            (record.clone(), property.clone(), value.clone())
+        };
+        let now = self.contenders(nodes, anchor, head, clash);
+        let same = now.iter().map(shown).eq(question.contenders.iter().map(shown));
+        question.answer.clone().filter(|_| same)
     }
 
     /// The canonical value a record's property has in its component: the head, else its own.

@@ -2,6 +2,7 @@
 
 use crate::cluster::{Action, Base, Companion, Intent, Newborn, ParkedKind, Planned, Record, Shadow};
 use crate::creates::fingerprint;
+use crate::dataflow::OnCreate;
 use crate::plan::EventKind;
 use crate::reconcile::Settlement;
 use crate::record::{Observation, Presence, RecordKey, Values};
@@ -45,7 +46,9 @@ impl Work<'_> {
                     properties.is_empty() || !properties.iter().any(|name| intent.values.contains_key(name));
                 for (property, planned) in &intent.values {
                     if all || properties.contains(property) {
-                        let parked = self.parked(kind, planned.epoch, reason.clone(), advice.clone());
+                        // Refused whatever its kind: what is computed anew is forgotten at every decision.
+                        let parked =
+                            self.parked(ParkedKind::Refused, planned.epoch, reason.clone(), advice.clone());
                         self.note(
                             key,
                             Some(property),
@@ -240,10 +243,11 @@ impl Work<'_> {
         let to = side.other();
         let dispensable = |property: &String| {
             identity.as_ref().is_none_or(|(own, _)| own != property)
-                && flow
-                    .mappings
-                    .iter()
-                    .any(|mapping| mapping.property(to) == property && !mapping.never_blank[to.index()])
+                && flow.mappings.iter().any(|mapping| {
+                    mapping.property(to) == property
+                        && !mapping.never_blank[to.index()]
+                        && !matches!(mapping.on_create, OnCreate::Constant(_))
+                })
         };
         self.note(
             source,

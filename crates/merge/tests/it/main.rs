@@ -1,7 +1,12 @@
-//! Integration tests of the core.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
+//! Integration tests of the core: its laws, held against random, enumerated and hand-made cases; its
+//! configuration; its document.
+#![allow(clippy::unwrap_used)]
 
 mod config;
+mod counterexamples;
 mod document;
+mod members;
+mod merge_laws;
 mod problems;
+mod small_scope;
 mod table;
