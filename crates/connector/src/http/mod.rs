@@ -148,8 +148,11 @@ impl Http {
         }
         let (began, sent) = (Timestamp::now(), Instant::now());
         let reached = self.reached();
-        let response = builder.send().await.map_err(|error| self.failure(error))?;
-        self.calls.fetch_add(1, Ordering::Relaxed);
+        let response = builder
+            .send()
+            .await
+            .map_err(|error| self.failure(error, Some(request)))?;
+        self.count(request);
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         if let Some(date) = headers
             .get("date")
@@ -171,7 +174,11 @@ impl Http {
 
     async fn body(&self, mut response: reqwest::Response) -> Result<Vec<u8>, Failure> {
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| self.failure(error))? {
+        while let Some(chunk) = response
+            .chunk()
+            .await
+            .map_err(|error| self.failure(error, None))?
+        {
             if body.len() + chunk.len() > BODY_MAX {
                 let what = format!("a reply was larger than {} MiB", BODY_MAX >> 20);
                 return Err(Failure::Lost(self.protocol(what)));
@@ -181,7 +188,8 @@ impl Http {
         Ok(body)
     }
 
-    fn failure(&self, error: reqwest::Error) -> Failure {
+    /// The failure of a request; one that was counted already is not given.
+    fn failure(&self, error: reqwest::Error, uncounted: Option<&Request>) -> Failure {
         let unsent = error.is_connect() || error.is_builder();
         let what = if error.is_timeout() && !unsent {
             "it did not answer in time".to_owned()
@@ -201,7 +209,7 @@ impl Http {
             Failure::NotSent(error)
         } else {
             // A request that got no reply may have been carried out: it counts as a call.
-            self.calls.fetch_add(1, Ordering::Relaxed);
+            uncounted.into_iter().for_each(|request| self.count(request));
             Failure::Lost(error)
         }
     }
@@ -238,6 +246,11 @@ impl Http {
             advice: advice.into(),
             retry_at: None,
         }
+    }
+
+    fn count(&self, request: &Request) {
+        self.calls
+            .fetch_add(u64::from(request.counted), Ordering::Relaxed);
     }
 
     fn lock_clock(&self) -> std::sync::MutexGuard<'_, clock::ServerClock> {

@@ -19,6 +19,8 @@ pub(crate) struct Request {
     pub(crate) body: Option<Vec<u8>>,
     /// Carrying it out twice has the effect of once: a read, an idempotency key, a precondition.
     pub(crate) repeatable: bool,
+    /// The system counts it as an API call.
+    pub(crate) counted: bool,
 }
 
 impl Request {
@@ -36,6 +38,7 @@ impl Request {
             headers: HeaderMap::new(),
             body: None,
             repeatable: false,
+            counted: true,
         }
     }
 
@@ -51,6 +54,12 @@ impl Request {
         // Only maps with non-text keys cannot be written as JSON; we have none.
         self.body = serde_json::to_vec(body).ok();
         self.header("content-type", "application/json")
+    }
+
+    /// A request that the system does not count as an API call.
+    pub(crate) fn uncounted(mut self) -> Self {
+        self.counted = false;
+        self
     }
 
     pub(crate) fn repeatable(mut self) -> Self {

@@ -1,1 +1,235 @@
-//! The connector to a Salesforce org.
+//! The connector to a Salesforce org: OAuth client credentials, SOQL for reading, collections for creates,
+//! conditional writes 25 to a call.
+//!
+//! What it relies on, and where that ends: modification times and preconditions have whole seconds, so a version
+//! is firm only if it was read in a later second; rows become visible late, so changes are read with an overlap.
+//! An update is answered without the record's state.
+
+mod changes;
+mod composite;
+mod form;
+mod read;
+mod record;
+mod refusal;
+mod schema;
+mod session;
+mod soql;
+mod write;
+
+use crate::http::Address;
+use crate::http::json::text;
+use crate::{
+    Capabilities, ChangePage, Connector, Error, ErrorKind, Identification, ListPage, Outcome, Resumed,
+    Schema, Write,
+};
+use async_trait::async_trait;
+use composite::Subrequest;
+use jiff::SignedDuration;
+use record::Protection;
+use schema::{Described, Object};
+use secrecy::SecretString;
+use session::Session;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tandem_merge::record::{Observation, RecordType};
+use tandem_merge::value::Value;
+use tokio::sync::{OnceCell, RwLock};
+use url::Url;
+
+/// Requests in flight at once.
+const CONCURRENCY: usize = 4;
+
+/// How to reach an org, and what of it is used.
+#[derive(Clone, Debug)]
+pub struct SalesforceConfig {
+    /// The system's name in the configuration.
+    pub name: String,
+    /// The org's My Domain address.
+    pub url: Url,
+    /// The connected app's consumer key.
+    pub client_id: String,
+    /// The connected app's consumer secret.
+    pub client_secret: SecretString,
+    /// The version of the API, such as `v62.0`.
+    pub api_version: String,
+    /// The longest time a request may still take effect.
+    pub request_deadline: SignedDuration,
+    /// How much of the past every round of changes reads again; never less than the deadline.
+    pub overlap: SignedDuration,
+    /// The object of each record type that is bound.
+    pub bindings: BTreeMap<String, String>,
+    /// The properties that are used, by record type or by a companion's object; a type that is not named shows
+    /// all it has, a companion's object that is not named is not known.
+    pub fields: BTreeMap<String, Vec<String>>,
+    /// Updates travel 200 to a call without a condition, for initial loads where nobody edits.
+    pub throughput: bool,
+}
+
+impl SalesforceConfig {
+    /// The version of the API that is asked for unless the configuration says otherwise.
+    pub const API_VERSION: &'static str = "v62.0";
+}
+
+/// A connection to an org.
+pub struct Salesforce {
+    config: SalesforceConfig,
+    session: Session,
+    capabilities: Capabilities,
+    described: RwLock<Option<Arc<Described>>>,
+    protection: OnceCell<Arc<Protection>>,
+}
+
+impl std::fmt::Debug for Salesforce {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Salesforce")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Salesforce {
+    /// Makes the connector ready; nothing is sent yet.
+    ///
+    /// # Errors
+    /// The address would carry the secret in clear, or the machine has no TLS.
+    pub fn connect(config: SalesforceConfig) -> Result<Self, Error> {
+        let address = Address {
+            system: config.name.clone(),
+            url: config.url.clone(),
+            deadline: config.request_deadline,
+            concurrency: CONCURRENCY,
+        };
+        let (id, secret) = (config.client_id.clone(), config.client_secret.clone());
+        let session = Session::new(address, &config.api_version, id, secret)?;
+        let capabilities = Capabilities {
+            conditional_write: !config.throughput,
+            idempotent_create: false,
+            request_deadline: config.request_deadline,
+            write_batch: 1_000,
+            find_batch: 1_500,
+            fetch_batch: 2_000,
+            answers_with_state: false,
+        };
+        Ok(Self {
+            config,
+            session,
+            capabilities,
+            described: RwLock::new(None),
+            protection: OnceCell::new(),
+        })
+    }
+
+    async fn described(&self) -> Result<Arc<Described>, Error> {
+        if let Some(described) = self.described.read().await.as_ref() {
+            return Ok(Arc::clone(described));
+        }
+        let mut slot = self.described.write().await;
+        if let Some(described) = slot.as_ref() {
+            return Ok(Arc::clone(described));
+        }
+        let described = Arc::new(Described::ask(&self.session, &self.config).await?);
+        *slot = Some(Arc::clone(&described));
+        Ok(described)
+    }
+
+    /// The object of a record type or companion.
+    async fn object(&self, name: &str) -> Result<Arc<Object>, Error> {
+        self.described().await?.object(name).map_err(|sentence| {
+            let advice = "Correct the bindings in the configuration, or the org";
+            self.session.http.error(ErrorKind::Missing, sentence, advice)
+        })
+    }
+
+    /// Which rows may not be written; asked once, where users are read.
+    async fn protection(&self, object: &Object) -> Result<Arc<Protection>, Error> {
+        if object.schema.object != "User" {
+            return Ok(Arc::default());
+        }
+        let ask = || async {
+            let described = self.described().await?;
+            Protection::ask(&self.session, &described).await.map(Arc::new)
+        };
+        self.protection.get_or_try_init(ask).await.map(Arc::clone)
+    }
+}
+
+#[async_trait]
+impl Connector for Salesforce {
+    fn system(&self) -> &str {
+        self.session.http.system()
+    }
+
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    async fn identify(&self) -> Result<Identification, Error> {
+        let user = self.session.token(None).await?.user.clone();
+        let statements = [
+            "SELECT Id, Name FROM Organization".to_owned(),
+            format!("SELECT Id, Username FROM User WHERE Id = {}", soql::quoted(&user)),
+        ];
+        let reads = statements
+            .iter()
+            .map(|statement| Subrequest::new("GET", soql::address(&self.session, statement, false)));
+        let (parts, _) = composite::read(&self.session, reads.collect()).await?;
+        if let Some(failed) = parts.iter().find(|part| !part.is_success()) {
+            return Err(refusal::of_said(&self.session.http, &failed.said()));
+        }
+        let row = |place: usize| parts.get(place).and_then(|part| part.body["records"].get(0));
+        let organization = row(0).and_then(|row| Some((text(row, "Id")?, text(row, "Name")?)));
+        let (id, name) =
+            organization.ok_or_else(|| self.session.http.protocol("the org does not say who it is"))?;
+        Ok(Identification {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            user: row(1)
+                .and_then(|row| text(row, "Username"))
+                .unwrap_or(&user)
+                .to_owned(),
+        })
+    }
+
+    async fn describe(&self) -> Result<Schema, Error> {
+        let described = Arc::new(Described::ask(&self.session, &self.config).await?);
+        *self.described.write().await = Some(Arc::clone(&described));
+        Ok(described.schema())
+    }
+
+    async fn changes(&self, types: &[RecordType], cursor: Option<&[u8]>) -> Result<ChangePage, Error> {
+        changes::page(self, types, cursor).await
+    }
+
+    async fn list(&self, record_type: &RecordType, resume: Option<&[u8]>) -> Result<ListPage, Error> {
+        let object = self.object(&record_type.name).await?;
+        read::page(self, &object, resume).await
+    }
+
+    async fn fetch(&self, record_type: &RecordType, ids: &[String]) -> Result<Vec<Observation>, Error> {
+        let object = self.object(&record_type.name).await?;
+        read::by_ids(self, &object, ids).await
+    }
+
+    async fn find(
+        &self,
+        record_type: &RecordType,
+        properties: &[String],
+        values: &[Vec<Value>],
+    ) -> Result<Vec<Observation>, Error> {
+        let object = self.object(&record_type.name).await?;
+        read::by_values(self, &object, properties, values).await
+    }
+
+    async fn write(&self, batch: &[Write]) -> Vec<Outcome> {
+        write::carry_out(self, batch).await
+    }
+
+    async fn resume(&self, _handle: &str) -> Result<Resumed, Error> {
+        // Nothing is ever accepted for later.
+        Ok(Resumed::Done(Vec::new()))
+    }
+
+    fn calls(&self) -> u64 {
+        self.session.http.calls()
+    }
+}

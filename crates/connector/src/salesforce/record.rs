@@ -1,0 +1,151 @@
+//! Rows of replies as observations, and which of them may not be written.
+
+use super::form;
+use super::refusal::Said;
+use super::schema::{Described, Object};
+use super::session::Session;
+use super::soql;
+use crate::http::json::{flag, text};
+use crate::http::{Reply, Request};
+use crate::{Error, ErrorKind};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value as Json;
+use std::collections::BTreeSet;
+use tandem_merge::record::{Observation, Presence, RecordKey, Values, Version};
+
+/// `If-Unmodified-Since` and `SystemModstamp` have whole seconds.
+const RESOLUTION: SignedDuration = SignedDuration::from_secs(1);
+
+/// The users that are never written: ourselves, administrators, and all but standard users.
+#[derive(Default)]
+pub(super) struct Protection {
+    ourselves: String,
+    /// Profiles that may manage users or modify all data.
+    powerful: BTreeSet<String>,
+}
+
+impl Protection {
+    /// Asks the org which profiles are powerful.
+    pub(super) async fn ask(session: &Session, described: &Described) -> Result<Self, Error> {
+        // An org that does not show the permissions has the standard administrators at least.
+        let condition = match described.powers.as_slice() {
+            [] => "Name = 'System Administrator'".to_owned(),
+            powers => powers
+                .iter()
+                .map(|power| format!("{power} = true"))
+                .collect::<Vec<_>>()
+                .join(" OR "),
+        };
+        let statement = format!("SELECT Id FROM Profile WHERE {condition}");
+        let ourselves = session.token(None).await?.user.clone();
+        let reply = session
+            .send(Request::get(soql::address(session, &statement, false)))
+            .await;
+        let reply = reply.map_err(crate::http::Failure::into_error)?;
+        let body = reply.json();
+        if !reply.is_success() {
+            let said = Said::read(u64::from(reply.status), &body);
+            let mut error = super::refusal::of_said(&session.http, &said);
+            if error.kind == ErrorKind::Missing {
+                error.advice =
+                    "Let Tandem's user see profiles: users with great powers are never written".to_owned();
+            }
+            return Err(error);
+        }
+        let rows = body.get("records").and_then(Json::as_array);
+        let powerful = rows.into_iter().flatten().filter_map(|row| text(row, "Id"));
+        Ok(Self {
+            ourselves,
+            powerful: powerful.map(str::to_owned).collect(),
+        })
+    }
+
+    fn covers(&self, object: &Object, row: &Json) -> bool {
+        match object.schema.object.as_str() {
+            "User" => {
+                let powerful = text(row, "ProfileId").is_none_or(|id| self.powerful.contains(id));
+                let standard = text(row, "UserType") == Some("Standard");
+                powerful || !standard || text(row, "Id") == Some(&self.ourselves)
+            }
+            // Written through the Account that it is a part of.
+            "Contact" => flag(row, "IsPersonAccount"),
+            _ => false,
+        }
+    }
+}
+
+/// What all rows of one reply share.
+pub(super) struct Reading<'a> {
+    pub(super) system: &'a str,
+    pub(super) object: &'a Object,
+    pub(super) protection: &'a Protection,
+    pub(super) reply: &'a Reply,
+}
+
+impl Reading<'_> {
+    /// The state that a row shows; none if it is not the row that was asked for.
+    pub(super) fn observation(&self, row: &Json) -> Option<Observation> {
+        let deleted = flag(row, "IsDeleted");
+        let mut values = Values::new();
+        if !deleted {
+            for (name, data_type) in &self.object.shown {
+                let value = form::decode(data_type, row.get(name).unwrap_or(&Json::Null))?;
+                values.insert(name.clone(), value);
+            }
+        }
+        let author = row.get("LastModifiedBy").and_then(|user| text(user, "Name"));
+        Some(Observation {
+            presence: if deleted {
+                Presence::Deleted
+            } else {
+                Presence::Alive
+            },
+            values,
+            version: Some(self.version(text(row, "SystemModstamp")?)?),
+            created: text(row, "CreatedDate").and_then(form::moment),
+            author: author.map(str::to_owned),
+            protected: self.protection.covers(self.object, row),
+            ..self.bare(text(row, "Id")?, Presence::Alive)
+        })
+    }
+
+    /// A tombstone known by the moment of the deletion alone.
+    pub(super) fn tombstone(&self, record: &Json) -> Option<Observation> {
+        Some(Observation {
+            version: Some(self.version(text(record, "deletedDate")?)?),
+            ..self.bare(text(record, "id")?, Presence::Deleted)
+        })
+    }
+
+    /// A record of which nothing more is known.
+    pub(super) fn bare(&self, id: &str, presence: Presence) -> Observation {
+        bare(self.system, &self.object.name, id, presence, self.reply.began)
+    }
+
+    fn version(&self, stamp: &str) -> Option<Version> {
+        let modified = form::moment(stamp)?;
+        let next = modified.checked_add(RESOLUTION).ok()?;
+        Some(Version {
+            token: stamp.to_owned(),
+            order: None,
+            modified,
+            // Read in a later second than the version's: whatever comes after shows another second.
+            firm: self.reply.reached.is_some_and(|reached| reached >= next),
+        })
+    }
+}
+
+/// A record of which nothing more is known.
+pub(super) fn bare(system: &str, name: &str, id: &str, presence: Presence, began: Timestamp) -> Observation {
+    Observation {
+        key: RecordKey::new(system, name, id),
+        presence,
+        values: Values::new(),
+        version: None,
+        created: None,
+        author: None,
+        read_began: began,
+        partial: false,
+        protected: false,
+    }
+}
