@@ -15,6 +15,12 @@ macro_rules! conformance {
                 super::$law(&crate::customerp::scene().await).await;
             })*
         }
+        mod of_salesforce {
+            $(#[tokio::test]
+            async fn $law() {
+                super::$law(&crate::salesforce::scene().await).await;
+            })*
+        }
     };
 }
 

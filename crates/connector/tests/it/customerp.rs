@@ -54,6 +54,7 @@ pub(crate) async fn scene() -> Scene {
             external: "salesforceId",
             reports_to: "reportsToId",
             nobody: "999999",
+            clock: "advanceSeconds",
             secret: "customerp-tandem-token",
         },
         ours: connect(&url, "tandem"),

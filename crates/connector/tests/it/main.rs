@@ -5,4 +5,5 @@
 mod conformance;
 mod customerp;
 mod proxy;
+mod salesforce;
 mod scene;

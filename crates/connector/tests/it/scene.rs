@@ -20,6 +20,8 @@ pub(crate) struct Words {
     pub(crate) reports_to: &'static str,
     /// An id of the right form that no contact has.
     pub(crate) nobody: &'static str,
+    /// How a request to move the system's clock names the seconds.
+    pub(crate) clock: &'static str,
     /// A secret that must show nowhere.
     pub(crate) secret: &'static str,
 }
@@ -140,7 +142,7 @@ impl Scene {
     /// Moves the system's clock.
     pub(crate) async fn advance(&self, seconds: u32) {
         let request = self.http.post(self.url.join("/_local/clock").unwrap());
-        let body = format!("{{\"advanceSeconds\":{seconds}}}");
+        let body = format!("{{\"{}\":{seconds}}}", self.words.clock);
         let request = request.header("content-type", "application/json").body(body);
         assert!(request.send().await.unwrap().status().is_success());
     }
