@@ -46,11 +46,14 @@ impl Origin {
     }
 }
 
-/// What one row was before a change of the running transaction.
-struct Undo {
-    object: ObjectIndex,
-    id: RecordId,
-    before: Option<Row>,
+/// What something was before a change of the running transaction.
+enum Undo {
+    Row {
+        object: ObjectIndex,
+        id: RecordId,
+        before: Option<Row>,
+    },
+    PendingEmails(Vec<(RecordId, String)>),
 }
 
 /// A point of the running transaction to fall back to.
@@ -226,7 +229,7 @@ impl Org {
         if let Some(old) = &before {
             self.unrefer_gone(object, old);
         }
-        self.undo.push(Undo { object, id, before });
+        self.undo.push(Undo::Row { object, id, before });
     }
 
     /// Notes a change for the log, to be forgotten with the transaction it belongs to.
@@ -245,17 +248,30 @@ impl Org {
     /// Takes back everything since the mark.
     pub(crate) fn roll_back(&mut self, mark: Mark) {
         while self.undo.len() > mark.undo {
-            let Some(Undo { object, id, before }) = self.undo.pop() else {
-                break;
-            };
-            if let Some(old) = &before {
-                self.refer(object, old, true);
-            }
-            if let Some(now) = self.tables[object].replace(id, before) {
-                self.unrefer_gone(object, &now);
+            match self.undo.pop() {
+                Some(Undo::Row { object, id, before }) => self.take_back(object, id, before),
+                Some(Undo::PendingEmails(before)) => self.pending_emails = before,
+                None => break,
             }
         }
         self.changes.truncate(mark.changes);
+    }
+
+    fn take_back(&mut self, object: ObjectIndex, id: RecordId, before: Option<Row>) {
+        if let Some(old) = &before {
+            self.refer(object, old, true);
+        }
+        if let Some(now) = self.tables[object].replace(id, before) {
+            self.unrefer_gone(object, &now);
+        }
+    }
+
+    /// Keeps a user's new e-mail address until its owner confirms it.
+    pub(crate) fn hold_email(&mut self, user: RecordId, email: String) {
+        let before = self.pending_emails.clone();
+        self.pending_emails.retain(|(known, _)| *known != user);
+        self.pending_emails.push((user, email));
+        self.undo.push(Undo::PendingEmails(before));
     }
 
     /// Ends the transaction: nothing before this can be taken back.

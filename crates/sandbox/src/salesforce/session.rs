@@ -104,7 +104,7 @@ mod tests {
         // Test case 2 of RFC 4231.
         assert_eq!(
             signature("Jefe", "what do ya want for nothing?"),
-            "W9zBRr9gdU5qBCQmCJV1x1oAPwidJzmDnsecOWTsOEM="
+            "W9zBRr9gdU5qBCQmCJV1x1oAPwidJzmDnexYuWTsOEM="
         );
     }
 }

@@ -105,14 +105,11 @@ fn records_of(body: &Map<String, Json>) -> Outcome<Vec<&Map<String, Json>>> {
     let records =
         given.ok_or_else(|| Fault::new(Code::MissingArgument, "the body has no list called records"))?;
     check_count(records.len(), MAX_RECORDS)?;
-    let as_object = |record| match record {
-        &Json::Object(ref members) => Ok(members),
-        _ => Err(Fault::new(
-            Code::JsonParser,
-            "each of records has to be an object",
-        )),
-    };
-    records.iter().map(as_object).collect()
+    let not_an_object = || Fault::new(Code::JsonParser, "each of records has to be an object");
+    records
+        .iter()
+        .map(|record| record.as_object().ok_or_else(not_an_object))
+        .collect()
 }
 
 fn check_count(count: usize, most: usize) -> Outcome<()> {

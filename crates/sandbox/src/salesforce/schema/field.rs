@@ -158,6 +158,8 @@ pub(crate) struct Field {
     pub(crate) lookup: bool,
     pub(crate) restricted: bool,
     pub(crate) external_id: bool,
+    /// Shown first in the record browser.
+    pub(crate) key: bool,
     pub(crate) references: Vec<String>,
     pub(crate) relationship: Option<String>,
     pub(crate) picklist: Vec<String>,

@@ -102,6 +102,7 @@ fn field(line: [&str; 8], options: &Options) -> Option<Field> {
         lookup: has('i'),
         restricted: has('p'),
         external_id: has('x'),
+        key: has('k'),
         references: list(references, ','),
         relationship: (kind == Kind::Reference).then(|| relationship(name)).flatten(),
         picklist: match picklist {

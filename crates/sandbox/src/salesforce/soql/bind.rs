@@ -1,9 +1,10 @@
 //! Names to fields, literals to the fields' types.
 
 use super::SoqlError;
-use super::filter::{Filter, bind_condition};
-use super::parser::{ColumnAsked, FieldSet, Name, Query, Select};
+use super::condition::bind_condition;
+use super::filter::Filter;
 use super::path::{Hop, Leaf, Path};
+use super::statement::{ColumnAsked, FieldSet, Name, Query, Select};
 use crate::salesforce::fault::Code;
 use crate::salesforce::org::Org;
 use crate::salesforce::schema::{Kind, ObjectIndex};

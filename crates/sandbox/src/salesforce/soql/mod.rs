@@ -2,11 +2,14 @@
 
 mod bind;
 mod calendar;
+mod condition;
 mod filter;
 mod lexer;
+mod like;
 mod parser;
 mod path;
 mod run;
+mod statement;
 #[cfg(test)]
 mod tests;
 

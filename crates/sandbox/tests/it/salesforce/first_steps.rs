@@ -2,23 +2,39 @@
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use tandem_sandbox::salesforce::RecordId;
+use tandem_sandbox::salesforce::{Options, RecordId, ServeError, serve};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{BASE, Org};
+
+/// Sends bytes as they are and answers with all that comes back until the server closes.
+async fn raw(org: &Org, request: &str) -> String {
+    let mut stream = tokio::net::TcpStream::connect(org.server.address())
+        .await
+        .unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).await.unwrap();
+    reply
+}
 
 #[tokio::test]
 async fn a_login_answers_as_documented() {
     let org = Org::new().await;
-    let url = format!("{}/services/oauth2/token", org.server.url());
-    let form = "grant_type=client_credentials&client_id=tandem&client_secret=tandem-secret";
     // Some clients send the form in chunks, without a length.
-    let chunks = futures_of(form);
-    let request = org
-        .http
-        .post(&url)
-        .header("content-type", "application/x-www-form-urlencoded")
-        .body(chunks);
-    let reply: Value = request.send().await.unwrap().json().await.unwrap();
+    let reply = raw(
+        &org,
+        "POST /services/oauth2/token HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\n\r\n\
+         29\r\ngrant_type=client_credentials&client_id=t\r\n\
+         22\r\nandem&client_secret=tandem-secret&\r\n0\r\n\r\n",
+    )
+    .await;
+    let body = reply
+        .split("\r\n\r\n")
+        .nth(1)
+        .unwrap_or_else(|| panic!("{reply}"));
+    let reply: Value = serde_json::from_str(body).unwrap();
     assert_eq!(reply["token_type"], "Bearer");
     assert_eq!(reply["instance_url"], org.server.url());
     for field in ["access_token", "id", "issued_at", "signature", "scope"] {
@@ -31,9 +47,75 @@ async fn a_login_answers_as_documented() {
     assert_eq!(me.body["preferred_username"], "integration@tandem.example");
 }
 
-/// A body of unknown length.
-fn futures_of(form: &'static str) -> reqwest::Body {
-    reqwest::Body::from(form)
+#[tokio::test]
+async fn what_does_not_arrive_in_time_is_not_carried_out() {
+    let org = Org::new().await;
+    let token = org.login("tandem").await;
+    let head = format!(
+        "POST {BASE}/sobjects/Account HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{{\"Name\":"
+    );
+    let reply = raw(&org, &head).await;
+    assert!(
+        reply.starts_with("HTTP/1.1 503") && reply.contains("SERVER_UNAVAILABLE"),
+        "{reply}"
+    );
+    assert!(org.query("SELECT Id FROM Account").await.is_empty());
+}
+
+#[tokio::test]
+async fn only_loopback_addresses_are_served() {
+    let listener = std::net::TcpListener::bind("0.0.0.0:0").unwrap();
+    let refused = serve(Options::default(), listener).await.unwrap_err();
+    assert!(matches!(refused, ServeError::NotLoopback(_)), "{refused}");
+}
+
+#[tokio::test]
+async fn a_stopped_server_is_gone() {
+    let org = Org::new().await;
+    let address = org.server.address();
+    org.server.shutdown().await;
+    assert!(tokio::net::TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test]
+async fn a_seed_makes_ids_repeatable_and_other_orgs_differ() {
+    let id = async |seed: Option<u64>| {
+        let org = Org::start(Options {
+            seed,
+            ..Options::default()
+        })
+        .await;
+        org.query("SELECT Id FROM Organization").await[0]["Id"].clone()
+    };
+    assert_eq!(id(Some(1)).await, id(Some(1)).await);
+    assert_ne!(id(Some(1)).await, id(Some(2)).await);
+}
+
+#[test]
+fn an_options_file_starts_from_a_preset() {
+    let text = r#"{ "preset": "billing", "licenses": 3, "invoices": [{ "number": "10248" }] }"#;
+    let options = Options::from_json(text).unwrap();
+    assert!(options.billing && options.divisions);
+    assert_eq!(
+        (options.licenses, options.invoices.len(), options.users.len()),
+        (3, 1, 3)
+    );
+    for (text, words) in [
+        (r#"{ "preset": "huge" }"#, "no-divisions"),
+        (r#"{ "quote": true }"#, "quote"),
+        (r#"{ "users": [] }"#, "at least one user"),
+        (r#"{ "time_zone": "Mars/Olympus" }"#, "Mars/Olympus"),
+        (r#"{ "invoices": [{ "number": "1" }] }"#, "billing"),
+        (
+            r#"{ "users": [{ "username": "a@b.example", "last_name": "A", "profile": "Boss" }] }"#,
+            "System Administrator",
+        ),
+        ("nonsense", "options of the local org"),
+    ] {
+        let refused = Options::from_json(text).unwrap_err().to_string();
+        assert!(refused.contains(words), "{text}: {refused}");
+    }
 }
 
 #[tokio::test]

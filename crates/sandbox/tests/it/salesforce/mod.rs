@@ -2,8 +2,15 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod browser;
+mod changes;
 mod collections;
 mod first_steps;
+mod orders;
+mod people;
+mod queries;
+mod refusals;
+mod values;
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};

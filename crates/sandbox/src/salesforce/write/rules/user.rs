@@ -61,8 +61,7 @@ fn hold_email(org: &mut Org, draft: &mut Draft) {
     };
     let old = draft.former("Email").cloned();
     draft.set("Email", old);
-    org.pending_emails.retain(|(user, _)| *user != draft.row.id);
-    org.pending_emails.push((draft.row.id, wanted));
+    org.hold_email(draft.row.id, wanted);
 }
 
 impl Org {
