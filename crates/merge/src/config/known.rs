@@ -7,10 +7,7 @@ use super::problem::suggestion;
 use std::collections::{BTreeMap, BTreeSet};
 
 const KINDS: &str = include_str!("known/kinds.csv");
-const OBJECTS: [(&str, &str); 2] = [
-    ("customerp", include_str!("known/customerp.csv")),
-    ("salesforce", include_str!("known/salesforce.csv")),
-];
+const PROPERTIES: &str = include_str!("known/properties.csv");
 
 /// What is known of one kind of system. Nothing at all of a kind that is not listed.
 #[derive(Clone, Debug, Default)]
@@ -59,14 +56,12 @@ impl Known {
                 _ => known.choices.entry(*name).or_default().push(*value),
             }
         }
-        let tables = OBJECTS.iter().filter(|(of, _)| *of == kind);
-        for row in tables.flat_map(|(_, table)| rows(table)) {
-            if let [object, property, type_text] = row.collect::<Vec<_>>().as_slice() {
-                known
-                    .objects
-                    .entry(*object)
-                    .or_default()
-                    .insert(*property, *type_text);
+        for row in rows(PROPERTIES).map(Iterator::collect::<Vec<_>>) {
+            if let [of, object, property, type_text] = row.as_slice()
+                && *of == kind
+            {
+                let properties = known.objects.entry(*object).or_default();
+                properties.insert(*property, *type_text);
             }
         }
         known

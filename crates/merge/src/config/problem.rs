@@ -86,3 +86,23 @@ pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a s
         .min()
         .map(|(_, candidate)| candidate)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_near_name_is_suggested_and_a_far_one_is_not() {
+        assert_eq!(
+            nearest("Departement", ["Department", "Division"]),
+            Some("Department")
+        );
+        assert_eq!(nearest("EMAIL", ["email", "phone"]), Some("email"));
+        assert_eq!(nearest("colour", ["email", "phone"]), None);
+        assert_eq!(
+            suggestion("colour", ["phone", "email"]),
+            "Write one of: email, phone."
+        );
+        assert_eq!(suggestion("colour", []), "There is none to choose from.");
+    }
+}

@@ -108,3 +108,49 @@ pub(crate) fn milliseconds(text: &str) -> Option<i64> {
     };
     number.parse::<i64>().ok()?.checked_mul(factor)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn lengths_of_time_have_a_unit() {
+        assert_eq!(milliseconds("500ms"), Some(500));
+        assert_eq!(milliseconds("5s"), Some(5_000));
+        assert_eq!(milliseconds("10m"), Some(600_000));
+        assert_eq!(milliseconds("2 h"), Some(7_200_000));
+        for wrong in ["", "5", "s", "5 days", "-5s", "99999999999999999h"] {
+            assert_eq!(milliseconds(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn types_of_either_system_fall_into_families() {
+        assert_eq!(Family::of("currency(18,2)"), Some(Family::Decimal));
+        assert_eq!(Family::of("reference(Contact)"), Some(Family::Reference));
+        assert_eq!(Family::of("picklist"), Family::of("enum"));
+        assert_eq!(Family::of("text"), None);
+        assert_eq!(scale("decimal(18,2)"), Some(2));
+        assert_eq!(inside("reference(Contact)"), Some("Contact"));
+    }
+
+    #[test]
+    fn values_are_read_by_family() {
+        let text = |text: &str| Scalar(Content::Text(text.to_owned()));
+        assert_eq!(
+            Family::Date.value(&text("2030-12-31")),
+            Some(Value::Date("2030-12-31".parse().unwrap()))
+        );
+        assert_eq!(Family::Date.value(&text("31.12.2030")), None);
+        assert_eq!(
+            Family::Boolean.value(&Scalar(Content::Boolean(false))),
+            Some(Value::Boolean(false))
+        );
+        assert_eq!(
+            Family::Decimal.value(&text("1.10")),
+            Some(Value::Decimal("1.1".parse().unwrap()))
+        );
+    }
+}

@@ -1,4 +1,8 @@
 //! The flow files of this repository and the configuration's problems.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the tests read the files that the core is given as text"
+)]
 
 use std::path::{Path, PathBuf};
 use tandem_merge::config::{Configuration, Sources, load};

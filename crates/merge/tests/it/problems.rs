@@ -1,4 +1,8 @@
 //! Wrong configurations: all problems at once, each with its place and what to write instead.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the tests read the files that the core is given as text"
+)]
 
 use crate::config::{root, sources};
 use std::fmt::Write;
@@ -71,7 +75,7 @@ fn a_misspelled_key_is_named_with_its_place() {
     only(
         &problems,
         &[
-            "contact-contact.yaml:9:1",
+            "contact-contact.yaml:10:1",
             "unknown key `conflct`",
             "Did you mean `conflict`?",
         ],

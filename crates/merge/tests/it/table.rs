@@ -1,4 +1,8 @@
 //! The flow files against the committed copy of the property table, row by row and column by column.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the tests read the files that the core is given as text"
+)]
 
 use crate::config::{configuration, root};
 use std::collections::BTreeMap;
