@@ -81,6 +81,9 @@ pub(super) fn by_key(
 ) -> Outcome<Reply> {
     check_method(org, call, object)?;
     let found = matches(org, object, field, value)?;
+    if let Some(row) = found.first().and_then(|id| org.table(object).get(*id)) {
+        check_precondition(row, http_date(call, "if-unmodified-since")?)?;
+    }
     match (found.as_slice(), call.method.as_str()) {
         (_, "PATCH") => match upsert(org, caller, object, field, value, &call.object()?)? {
             Upserted::Created(id) => Ok(Reply::created(upsert_result(id, true))),

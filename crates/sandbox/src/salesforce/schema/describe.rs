@@ -46,7 +46,11 @@ pub(crate) fn describe_global_entry(object: &Object, base: &str) -> Json {
 /// The describe of one object.
 pub(crate) fn describe(schema: &Schema, object: &Object, base: &str) -> Json {
     let mut reply = describe_global_entry(object, base);
-    reply["fields"] = object.fields.iter().map(field_json).collect();
+    reply["fields"] = object
+        .fields
+        .iter()
+        .map(|field| field_json(object, field))
+        .collect();
     reply["childRelationships"] = child_relationships(schema, object);
     reply["recordTypeInfos"] = json!([]);
     reply["supportedScopes"] = json!([{ "label": "All records", "name": "everything" }]);
@@ -85,7 +89,7 @@ fn child_relationships(schema: &Schema, parent: &Object) -> Json {
 }
 
 /// One field, as describe and the record browser's metadata show it.
-fn field_json(field: &Field) -> Json {
+fn field_json(object: &Object, field: &Field) -> Json {
     let kind = field.kind;
     let plain = kind != Kind::Address && !field.long_text();
     let values = field.picklist.iter().map(|value| {
@@ -137,7 +141,7 @@ fn field_json(field: &Field) -> Json {
         "calculatedFormula": null,
         "formulaTreatNullNumberAsZero": false,
         "custom": field.custom(),
-        "nameField": is_name(field),
+        "nameField": is_name(object, field),
         "filterable": plain,
         "sortable": plain,
         "groupable": plain && !matches!(kind, Kind::DateTime | Kind::Double | Kind::Currency | Kind::Percent),
@@ -164,9 +168,19 @@ fn field_json(field: &Field) -> Json {
     described
 }
 
-fn is_name(field: &Field) -> bool {
-    matches!(
-        field.name.as_str(),
-        "Name" | "Subject" | "OrderNumber" | "OrderItemNumber" | "LineNumber" | "DocumentNumber"
-    )
+/// Whether the field is what a record of the object is called by: its number where it has one, else its name.
+fn is_name(object: &Object, field: &Field) -> bool {
+    const NAMES: [&str; 7] = [
+        "OrderNumber",
+        "OrderItemNumber",
+        "LineNumber",
+        "DocumentNumber",
+        "Name",
+        "Subject",
+        "MasterLabel",
+    ];
+    NAMES
+        .iter()
+        .find(|name| object.named(name).is_some())
+        .is_some_and(|name| *name == field.name)
 }

@@ -163,6 +163,11 @@ async fn upsert_creates_once_and_updates_afterwards() {
         (StatusCode::OK, &json!(false))
     );
     assert_eq!(org.get(path).await.body["LastName"], "Berg");
+    let guard = [("If-Unmodified-Since", "Mon, 01 Jan 2024 00:00:00 GMT")];
+    let late = org
+        .call_with(Method::PATCH, path, &guard, json!({ "LastName": "Late" }))
+        .await;
+    assert_eq!(late.status, StatusCode::PRECONDITION_FAILED);
     let records = json!([
         { "attributes": { "type": "Contact" }, "Customerp_Id__c": "Contact:1", "LastName": "Carl" },
         { "attributes": { "type": "Contact" }, "Customerp_Id__c": "Contact:2", "LastName": "Dahl" },
