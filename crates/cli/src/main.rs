@@ -1,2 +1,61 @@
-//! The `tandem` command.
-fn main() {}
+//! The `tandem` binary: the only reader of arguments, environment and files.
+
+mod arguments;
+mod clock;
+mod commands;
+mod demo;
+mod failure;
+mod loading;
+mod mask;
+mod progress;
+mod screen;
+
+use arguments::Arguments;
+use clap::Parser;
+use failure::Exit;
+use screen::Screen;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let screen = Screen::new(&arguments.common);
+    log_to_stderr(arguments.common.verbose, arguments.common.quiet);
+    // Whoever was first wins, and serves as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            screen.complain(&failure::Failure::trouble(
+                format!("no threads could be started ({error})"),
+                "Free memory or raise the limit of processes, then run again",
+            ));
+            return Exit::Trouble.into();
+        }
+    };
+    let done = runtime.block_on(commands::carry_out(arguments, &screen));
+    // Reading standard input cannot be interrupted: do not wait for it.
+    runtime.shutdown_background();
+    match done {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            screen.complain(&failure);
+            failure.exit().into()
+        }
+    }
+}
+
+/// Logs go to standard error: warnings, with `-v` what is done, with `-vv` every call. `TANDEM_LOG` overrides.
+fn log_to_stderr(verbose: u8, quiet: bool) {
+    let level = match (quiet, verbose) {
+        (true, _) => "error",
+        (_, 0) => "warn",
+        (_, 1) => "tandem=info,tandem_engine=info,tandem_connector=info,warn",
+        _ => "tandem=debug,tandem_engine=debug,tandem_connector=debug,tandem_store=debug,info",
+    };
+    let filter = EnvFilter::try_from_env("TANDEM_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    log.with_target(false).init();
+}

@@ -1,0 +1,101 @@
+//! The command line as people type it.
+
+use crate::commands::{
+    approve, check, conflicts, document, failures, history, init, links, plan, resolve, retry, run, sandbox,
+    status, sync, verify,
+};
+use crate::demo;
+use clap::{ArgAction, Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Keeps the records of your own ERP and of your Salesforce org in step, whichever side is edited.
+#[derive(Debug, Parser)]
+#[command(name = "tandem", version, after_help = EXAMPLES, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    /// Options of every command.
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  tandem demo                 two local systems with sample data, kept in step before your eyes
+  tandem init                 write a configuration for two systems
+  tandem check                what can and what cannot be kept in step, and why
+  tandem plan                 everything a sync would do, writing nothing
+  tandem sync                 work until nothing is left to do
+
+Exit codes:
+  0  done
+  1  a system is down or refuses us
+  2  usage or configuration
+  3  done, but conflicts, parked work or approvals wait";
+
+/// Options of every command.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Common {
+    /// The configuration
+    #[arg(long, global = true, value_name = "FILE", default_value = "tandem.yaml")]
+    pub(crate) config: PathBuf,
+    /// The folder of the state [default: ./state; demo: a temporary one]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+    /// Print JSON instead of text
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Print results and failures only
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    /// Log what is done; twice: every step
+    #[arg(long, short, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+impl Common {
+    /// The state folder of the commands that keep one.
+    pub(crate) fn state_folder(&self) -> PathBuf {
+        self.state.clone().unwrap_or_else(|| PathBuf::from("state"))
+    }
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run both systems locally with sample data, keep all flows in step, and prove it
+    Demo(demo::Demo),
+    /// Run one local system alone
+    Sandbox(sandbox::Sandbox),
+    /// Write a configuration for two systems
+    Init(init::Init),
+    /// Compare configuration and systems: what can be kept in step, what cannot, and why
+    Check(check::Check),
+    /// Show everything a sync would do, record by record, writing nothing
+    Plan(plan::Plan),
+    /// Work until nothing is left to do
+    Sync(sync::Sync),
+    /// Keep in step for ever
+    Run(run::Run),
+    /// Show how things stand, flow by flow
+    Status(status::Status),
+    /// List linked records
+    Links(links::Links),
+    /// List conflicts that wait for an answer
+    Conflicts(conflicts::Conflicts),
+    /// List what is parked, deferred or held, with reason and advice
+    Failures(failures::Failures),
+    /// Tell what happened, to all records or to one
+    History(history::History),
+    /// Compare every linked record of both systems in full
+    Verify(verify::Verify),
+    /// Let a waiting deletion or deactivation go ahead
+    Approve(approve::Approve),
+    /// Answer a conflict
+    Resolve(resolve::Resolve),
+    /// Try again what is parked on a record
+    Retry(retry::Retry),
+    /// Print the dataflow document
+    Document(document::Document),
+}

@@ -1,0 +1,134 @@
+//! `tandem check`: what can be kept in step, what cannot, and why.
+
+mod compare;
+
+use crate::arguments::Common;
+use crate::failure::{Exit, Failure};
+use crate::loading;
+use crate::screen::{Screen, count_of, table};
+use clap::Args;
+use compare::{Finding, Weight};
+use serde_json::json;
+use std::sync::Arc;
+use tandem_connector::Connector;
+use tandem_merge::dataflow::{Dataflow, Side};
+
+/// Pages read to count records; beyond, the count is "at least".
+const PAGES: usize = 50;
+
+/// Compare configuration and systems: what can be kept in step, what cannot, and why.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  tandem check
+  tandem check --json | jq 'select(.weight == \"wrong\")'")]
+pub(crate) struct Check {}
+
+impl Check {
+    /// Compares and tells; exit code 2 where the configuration does not fit the systems.
+    pub(crate) async fn compare(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
+        let configuration = loading::configuration(common)?;
+        let systems = loading::connect(&configuration)?;
+        for system in &systems {
+            let who = system.identify().await?;
+            screen.json(
+                &json!({ "system": system.system(), "id": who.id, "name": who.name, "user": who.user }),
+            );
+            screen.say(format!(
+                "{}: {} ({}), as {}",
+                system.system(),
+                who.name,
+                who.id,
+                who.user
+            ));
+        }
+        let schemas = loading::describe(&systems).await?;
+        let (flows, passed_over) = loading::served(&configuration, &schemas);
+        let mut findings = compare::remarks(&configuration.remarks, &passed_over);
+        for flow in &flows.flows {
+            findings.extend(compare::flow(flow, &schemas));
+        }
+        for system in &systems {
+            findings.extend(compare::capabilities(system.as_ref()));
+        }
+        findings.extend(counts(&flows, &systems).await?);
+        tell(screen, &findings);
+        Ok(
+            match findings.iter().any(|finding| finding.weight == Weight::Wrong) {
+                true => Exit::Usage,
+                false => Exit::Done,
+            },
+        )
+    }
+}
+
+/// Compares counts where a side holds no identity of the other: every such record is known by its match keys alone.
+async fn counts(flows: &Dataflow, systems: &[Arc<dyn Connector>; 2]) -> Result<Vec<Finding>, Failure> {
+    let mut found = Vec::new();
+    for flow in flows
+        .flows
+        .iter()
+        .filter(|flow| flow.end(Side::Second).identity.is_none())
+    {
+        let mut numbers = Vec::new();
+        for side in Side::BOTH {
+            let record_type = &flow.end(side).record_type;
+            let (count, more) = count(systems[side.index()].as_ref(), record_type).await?;
+            let least = if more { "at least " } else { "" };
+            numbers.push(format!(
+                "{least}{} of {record_type}",
+                count_of(count, "record", "records")
+            ));
+        }
+        found.push(Finding {
+            weight: Weight::Limit,
+            flow: Some(flow.name.clone()),
+            property: None,
+            what: numbers.join(", "),
+            why: format!(
+                "an org holds few {}s: a side with many records needs another binding",
+                flow.end(Side::Second).object
+            ),
+        });
+    }
+    Ok(found)
+}
+
+async fn count(
+    system: &dyn Connector,
+    record_type: &tandem_merge::record::RecordType,
+) -> Result<(u64, bool), Failure> {
+    let (mut all, mut resume) = (0, None);
+    for _ in 0..PAGES {
+        let page = system.list(record_type, resume.as_deref()).await?;
+        all += page.observations.len() as u64;
+        match page.resume {
+            Some(next) => resume = Some(next),
+            None => return Ok((all, false)),
+        }
+    }
+    Ok((all, true))
+}
+
+fn tell(screen: &Screen, findings: &[Finding]) {
+    let mut shown = table(["", "flow", "property", "what", "why"]);
+    for finding in findings {
+        screen.json(finding);
+        shown.add_row([
+            finding.weight.word(),
+            finding.flow.as_deref().unwrap_or_default(),
+            finding.property.as_deref().unwrap_or_default(),
+            &finding.what,
+            &finding.why,
+        ]);
+    }
+    screen.result(shown);
+    let wrong = findings
+        .iter()
+        .filter(|finding| finding.weight == Weight::Wrong)
+        .count() as u64;
+    screen.say(match wrong {
+        0 => "Everything that is configured can be kept in step, within the limits above.".to_owned(),
+        wrong => format!("{} to correct before a sync.", count_of(wrong, "thing", "things")),
+    });
+}

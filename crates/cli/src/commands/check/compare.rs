@@ -1,0 +1,258 @@
+//! Compares a flow with what its two systems describe.
+
+use serde::Serialize;
+use tandem_connector::{Connector, PropertySchema, Schema, TypeSchema};
+use tandem_merge::dataflow::{CreatePolicy, Flow, Mapping, OnCreate, Side};
+
+/// How much a finding weighs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Weight {
+    /// Works as configured.
+    Fine,
+    /// Works within a limit that a person should know.
+    Limit,
+    /// Is not kept in step, by the configuration's own word.
+    NotServed,
+    /// The configuration does not fit the system.
+    Wrong,
+}
+
+impl Weight {
+    /// For people.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Fine => "fine",
+            Self::Limit => "limit",
+            Self::NotServed => "not served",
+            Self::Wrong => "WRONG",
+        }
+    }
+}
+
+/// Something to know about a flow or system.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Finding {
+    /// How much it weighs.
+    pub(crate) weight: Weight,
+    /// The flow.
+    pub(crate) flow: Option<String>,
+    /// The property.
+    pub(crate) property: Option<String>,
+    /// What was found.
+    pub(crate) what: String,
+    /// Why it matters.
+    pub(crate) why: String,
+}
+
+impl Finding {
+    fn new(weight: Weight, flow: &Flow, what: impl Into<String>, why: impl Into<String>) -> Self {
+        Self {
+            weight,
+            flow: Some(flow.name.clone()),
+            property: None,
+            what: what.into(),
+            why: why.into(),
+        }
+    }
+
+    fn about(self, property: impl Into<String>) -> Self {
+        Self {
+            property: Some(property.into()),
+            ..self
+        }
+    }
+}
+
+/// What the configuration itself remarks, and the rows passed over for want of a property.
+pub(crate) fn remarks(remarks: &[String], passed_over: &[String]) -> Vec<Finding> {
+    let of = |weight: Weight| {
+        move |text: &String| Finding {
+            weight,
+            flow: None,
+            property: None,
+            what: text.clone(),
+            why: String::new(),
+        }
+    };
+    let limits = remarks.iter().map(of(Weight::Limit));
+    limits
+        .chain(passed_over.iter().map(of(Weight::NotServed)))
+        .collect()
+}
+
+/// Everything to know about one flow.
+pub(crate) fn flow(flow: &Flow, schemas: &[Schema; 2]) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for side in Side::BOTH {
+        let end = flow.end(side);
+        let schema = &schemas[side.index()];
+        match schema.types.get(&end.record_type.name) {
+            Some(described) => found.extend(of_end(flow, side, described)),
+            None => {
+                let sentence = schema.missing.get(&end.record_type.name).cloned();
+                let sentence = sentence.unwrap_or_else(|| format!("{} is not there", end.object));
+                found.push(Finding::new(
+                    Weight::Wrong,
+                    flow,
+                    sentence,
+                    "nothing of this flow can be kept in step",
+                ));
+            }
+        }
+    }
+    for row in &flow.unserved {
+        let what = match &row.second {
+            Some(second) => format!("not served, {second} neither"),
+            None => "not served".to_owned(),
+        };
+        found.push(Finding::new(Weight::NotServed, flow, what, row.why.clone()).about(row.first.clone()));
+    }
+    if found.iter().all(|finding| finding.weight != Weight::Wrong) {
+        let kept = format!("{} properties are kept in step", flow.mappings.len());
+        let ends = flow.ends.each_ref().map(|end| end.object.as_str());
+        found.insert(
+            0,
+            Finding::new(Weight::Fine, flow, kept, format!("{} with {}", ends[0], ends[1])),
+        );
+    }
+    found
+}
+
+fn of_end(flow: &Flow, side: Side, described: &TypeSchema) -> Vec<Finding> {
+    let end = flow.end(side);
+    let object = &end.object;
+    let mut found = Vec::new();
+    if end.create != CreatePolicy::Off && !described.createable {
+        let why = "its records are linked and kept in step; those without a counterpart are listed";
+        found.push(Finding::new(
+            Weight::Limit,
+            flow,
+            format!("{object} cannot be created"),
+            why,
+        ));
+    }
+    if end.create == CreatePolicy::Off {
+        let what = format!("nothing is created in {}", end.record_type.system);
+        found.push(Finding::new(
+            Weight::Limit,
+            flow,
+            what,
+            "by policy; records without a counterpart are listed",
+        ));
+    }
+    match &end.identity {
+        None => {
+            let why = "its records are known by their match keys alone, and a create whose answer is lost is looked up first";
+            found.push(Finding::new(
+                Weight::Limit,
+                flow,
+                format!("{object} holds no identity"),
+                why,
+            ));
+        }
+        Some(identity) => match described.properties.get(&identity.property) {
+            None => found.push(absent(flow, object, &identity.property)),
+            Some(property) if identity.unique && !property.unique => {
+                let what = format!("{object}.{} is not unique", identity.property);
+                found.push(Finding::new(
+                    Weight::Wrong,
+                    flow,
+                    what,
+                    "a create cannot be repeated safely without it",
+                ));
+            }
+            Some(_) => {}
+        },
+    }
+    for mapping in &flow.mappings {
+        let name = mapping.property(side);
+        // The record's own id needs no describing.
+        if name == "id" && side == Side::First {
+            continue;
+        }
+        match described.properties.get(name) {
+            None => found.push(absent(flow, object, name)),
+            Some(property) => found.extend(of_property(flow, side, mapping, property)),
+        }
+    }
+    found
+}
+
+fn absent(flow: &Flow, object: &str, property: &str) -> Finding {
+    let why = "correct its name, or show it to our user (field-level security hides what we may not see)";
+    Finding::new(
+        Weight::Wrong,
+        flow,
+        format!("{object} has no property {property}"),
+        why,
+    )
+    .about(property)
+}
+
+fn of_property(flow: &Flow, side: Side, mapping: &Mapping, described: &PropertySchema) -> Vec<Finding> {
+    let end = flow.end(side);
+    let name = mapping.property(side);
+    let place = format!("{}.{name}", end.object);
+    let mut found = Vec::new();
+    if mapping.travels_to(side) && !described.updateable {
+        let (weight, why) = match described.createable {
+            true => (
+                Weight::Limit,
+                "it is given on create and never changed afterwards",
+            ),
+            false => (
+                Weight::Wrong,
+                "values cannot travel there: turn the row's direction round",
+            ),
+        };
+        found.push(Finding::new(weight, flow, format!("{place} is read-only"), why).about(name));
+    }
+    let given = side == Side::Second && mapping.on_create != OnCreate::Follow;
+    if given && !described.createable && end.create != CreatePolicy::Off {
+        let why = "the row gives it on create";
+        found.push(
+            Finding::new(
+                Weight::Wrong,
+                flow,
+                format!("{place} cannot be given on create"),
+                why,
+            )
+            .about(name),
+        );
+    }
+    let other = mapping.max_length[side.other().index()];
+    if let (true, Some(here)) = (mapping.travels_to(side), described.max_length)
+        && other.is_none_or(|there| there > here)
+        && described.data_type != "reference"
+    {
+        let what = format!("{place} holds {here} characters");
+        found
+            .push(Finding::new(Weight::Limit, flow, what, "longer values are parked, never cut").about(name));
+    }
+    found
+}
+
+/// What a system's abilities mean.
+pub(crate) fn capabilities(system: &dyn Connector) -> Option<Finding> {
+    let can = system.capabilities();
+    let finding = |weight, what: String, why: &str| Finding {
+        weight,
+        flow: None,
+        property: None,
+        what,
+        why: why.to_owned(),
+    };
+    Some(match can.conditional_write {
+        true => finding(
+            Weight::Fine,
+            format!("{} writes only over what the plan saw", system.system()),
+            "an edit made in between is never overwritten, within the condition's resolution",
+        ),
+        false => finding(
+            Weight::Limit,
+            format!("{} has no conditional write", system.system()),
+            "records are read just before they are written; an edit within that moment can be overwritten",
+        ),
+    })
+}

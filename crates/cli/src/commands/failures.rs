@@ -1,0 +1,78 @@
+//! `tandem failures`: what is parked, deferred or held, with reason and advice.
+
+use super::items;
+use crate::arguments::Common;
+use crate::failure::{Exit, Failure};
+use crate::loading;
+use crate::mask::Masks;
+use crate::screen::{Screen, count_of, table};
+use clap::Args;
+use tandem_store::Item;
+
+/// List what is parked, deferred or held, with reason and advice.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  tandem failures
+  tandem failures --kind too-long
+  tandem failures --standing parked --json")]
+pub(crate) struct Failures {
+    /// Only this kind of trouble, such as too-long, unknown-enum, duplicate-key, tie
+    #[arg(long, value_name = "KIND")]
+    kind: Option<String>,
+    /// Only what stands so: parked (needs mending), approval, deferred (waits for a link), listed (nothing is wrong)
+    #[arg(long, value_name = "HOW", value_parser = ["parked", "approval", "deferred", "listed"])]
+    standing: Option<String>,
+    /// Only this flow
+    #[arg(long, value_name = "FLOW")]
+    flow: Option<String>,
+    /// At most this many
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    limit: usize,
+}
+
+impl Failures {
+    /// Lists the items; as JSON one object per line.
+    pub(crate) fn list(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
+        let configuration = loading::configuration(common)?;
+        if let Some(flow) = &self.flow {
+            loading::known_flow(&configuration.dataflow, flow)?;
+        }
+        let masks = Masks::of(&configuration.dataflow);
+        let mut store = loading::existing_state(common)?;
+        let found = items::all(&mut store, self.limit, |item| self.wants(item))?;
+        let mut shown = table(["item", "stands", "kind", "record", "why", "what to do"]);
+        for item in &found {
+            screen.json(&items::as_json(item, &masks));
+            shown.add_row([
+                item.number.to_string(),
+                items::standing(item).to_owned(),
+                items::kind(item),
+                items::about(item),
+                item.reason.clone(),
+                item.advice.clone(),
+            ]);
+        }
+        if found.is_empty() {
+            screen.result("Nothing is parked, deferred or held.");
+            return Ok(Exit::Done);
+        }
+        screen.result(shown);
+        screen.say(count_of(found.len() as u64, "item", "items"));
+        let mending = |item: &Item| matches!(items::standing(item), "parked" | "approval");
+        Ok(if found.iter().any(mending) {
+            Exit::Waits
+        } else {
+            Exit::Done
+        })
+    }
+
+    fn wants(&self, item: &Item) -> bool {
+        let fits =
+            |wanted: &Option<String>, found: &str| wanted.as_ref().is_none_or(|wanted| wanted == found);
+        item.kind.is_some()
+            && fits(&self.kind, &items::kind(item))
+            && fits(&self.standing, items::standing(item))
+            && fits(&self.flow, item.flow.as_deref().unwrap_or_default())
+    }
+}

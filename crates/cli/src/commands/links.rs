@@ -1,0 +1,74 @@
+//! `tandem links`: linked records.
+
+use crate::arguments::Common;
+use crate::failure::{Exit, Failure};
+use crate::loading;
+use crate::screen::{Screen, count_of, table};
+use clap::Args;
+use serde_json::json;
+use tandem_store::Store;
+
+/// Links read at a time.
+const PAGE: usize = 1_000;
+
+/// List linked records.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  tandem links
+  tandem links --flow order-invoice --limit 20
+  tandem links --json | jq -r .salesforce")]
+pub(crate) struct Links {
+    /// Only this flow
+    #[arg(long, value_name = "FLOW")]
+    flow: Option<String>,
+    /// At most this many; 0 for all [default: 100, with --json all]
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+}
+
+impl Links {
+    /// Lists links; as JSON one object per line.
+    pub(crate) fn list(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
+        let configuration = loading::configuration(common)?;
+        if let Some(flow) = &self.flow {
+            loading::known_flow(&configuration.dataflow, flow)?;
+        }
+        let mut store = loading::existing_state(common)?;
+        let limit = match self.limit.unwrap_or(if screen.json { 0 } else { 100 }) {
+            0 => usize::MAX,
+            limit => limit,
+        };
+        let [first, second] = configuration.dataflow.systems.clone();
+        let mut shown = table(["flow", first.as_str(), second.as_str(), "since"]);
+        let (mut after, mut listed, mut more) = (0, 0, true);
+        while more && listed < limit {
+            let rows = store.links(self.flow.as_deref(), after, PAGE.min(limit - listed))?;
+            more = rows.len() == PAGE.min(limit - listed);
+            for row in rows {
+                after = row.number;
+                listed += 1;
+                let mut object = json!({ "flow": row.flow, "since": row.since });
+                object[&first] = format!("{}:{}", row.first.record_type.name, row.first.id).into();
+                object[&second] = format!("{}:{}", row.second.record_type.name, row.second.id).into();
+                screen.json(&object);
+                if !screen.json {
+                    shown.add_row([
+                        row.flow.clone(),
+                        format!("{} {}", row.first.record_type.name, row.first.id),
+                        format!("{} {}", row.second.record_type.name, row.second.id),
+                        format!("{:.0}", row.since),
+                    ]);
+                }
+            }
+        }
+        screen.result(shown);
+        let rest = if more {
+            "; there may be more: raise --limit"
+        } else {
+            ""
+        };
+        screen.say(format!("{}{rest}", count_of(listed as u64, "link", "links")));
+        Ok(Exit::Done)
+    }
+}

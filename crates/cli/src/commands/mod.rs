@@ -1,0 +1,48 @@
+//! The commands, one module each.
+
+pub(crate) mod approve;
+pub(crate) mod check;
+pub(crate) mod conflicts;
+pub(crate) mod document;
+pub(crate) mod failures;
+pub(crate) mod history;
+pub(crate) mod init;
+mod items;
+pub(crate) mod links;
+pub(crate) mod plan;
+pub(crate) mod resolve;
+pub(crate) mod retry;
+pub(crate) mod run;
+pub(crate) mod sandbox;
+pub(crate) mod status;
+pub(crate) mod sync;
+pub(crate) mod verify;
+
+use crate::arguments::{Arguments, Command};
+use crate::demo;
+use crate::failure::{Exit, Failure};
+use crate::screen::Screen;
+
+/// Carries out what the arguments ask for.
+pub(crate) async fn carry_out(arguments: Arguments, screen: &Screen) -> Result<Exit, Failure> {
+    let common = &arguments.common;
+    match arguments.command {
+        Command::Demo(demo) => demo::show(&demo, common, screen).await,
+        Command::Sandbox(sandbox) => sandbox.serve(screen).await,
+        Command::Init(init) => init.write(common, screen).await,
+        Command::Check(check) => check.compare(common, screen).await,
+        Command::Plan(plan) => plan.rehearse(common, screen).await,
+        Command::Sync(sync) => sync.work(common, screen).await,
+        Command::Run(run) => run.keep_in_step(common, screen).await,
+        Command::Status(status) => status.show(common, screen),
+        Command::Links(links) => links.list(common, screen),
+        Command::Conflicts(conflicts) => conflicts.list(common, screen),
+        Command::Failures(failures) => failures.list(common, screen),
+        Command::History(history) => history.tell(common, screen),
+        Command::Verify(verify) => verify.compare(common, screen).await,
+        Command::Approve(approve) => approve.carry_out(common, screen).await,
+        Command::Resolve(resolve) => resolve.carry_out(common, screen).await,
+        Command::Retry(retry) => retry.carry_out(common, screen).await,
+        Command::Document(document) => document.print(common, screen),
+    }
+}

@@ -1,0 +1,233 @@
+//! `tandem run`: keeps in step for ever.
+
+use crate::arguments::Common;
+use crate::failure::{Exit, Failure};
+use crate::loading;
+use crate::mask::Masks;
+use crate::screen::Screen;
+use clap::Args;
+use jiff::SignedDuration;
+use serde_json::json;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tandem_console::{Board, Snapshot};
+use tandem_engine::{Engine, Happening, Request, Schedule, Watcher};
+use tandem_merge::config::Configuration;
+use tandem_merge::dataflow::Dataflow;
+use tandem_merge::plan::{Event, EventKind};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+/// How often the status page is refreshed.
+const REFRESH: Duration = Duration::from_secs(2);
+/// Items and lines of history on the status page.
+const SHOWN: usize = 50;
+
+/// Keep in step for ever.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  tandem run
+  tandem run --console 127.0.0.1:8080
+  tandem run --json >> changes.jsonl")]
+pub(crate) struct Run {
+    /// Serve a status page and metrics at this address
+    #[arg(long, value_name = "ADDR")]
+    console: Option<SocketAddr>,
+}
+
+impl Run {
+    /// Runs until interrupted; the round at hand is finished first.
+    pub(crate) async fn keep_in_step(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
+        let configuration = loading::configuration(common)?;
+        let watcher = Arc::new(Live::new(*screen, &configuration.dataflow));
+        let mut engine = loading::engine(common, &configuration, watcher.clone()).await?;
+        screen.note("Keeping in step; Ctrl-C stops after the round at hand.");
+        live(&mut engine, &configuration, &watcher, self.console, screen).await?;
+        screen.note("Stopped.");
+        Ok(Exit::Done)
+    }
+}
+
+/// Rounds until interrupted, with the status page where asked for.
+pub(crate) async fn live(
+    engine: &mut Engine,
+    configuration: &Configuration,
+    watcher: &Arc<Live>,
+    console: Option<SocketAddr>,
+    screen: &Screen,
+) -> Result<(), Failure> {
+    let (ask, mut requests) = mpsc::channel::<Request>(4);
+    let page = match console {
+        None => None,
+        Some(address) => {
+            let board = Board::default();
+            let server = tandem_console::serve(address, board.clone())
+                .await
+                .map_err(|error| {
+                    Failure::usage(
+                        format!("the console cannot listen on {address} ({error})"),
+                        "Choose another port with --console",
+                    )
+                })?;
+            screen.note(format!("Console: {}", server.url()));
+            let refresher = tokio::spawn(refresh(ask.clone(), board, watcher.clone()));
+            Some((server, refresher))
+        }
+    };
+    let done = engine
+        .run(&schedule(configuration), &mut requests, interrupted())
+        .await;
+    if let Some((server, refresher)) = page {
+        refresher.abort();
+        server.shutdown().await;
+    }
+    Ok(done?)
+}
+
+/// How often each system is asked.
+fn schedule(configuration: &Configuration) -> Schedule {
+    let each = configuration.connections.iter();
+    let intervals = each.map(|it| (it.name.clone(), SignedDuration::from_millis(it.poll_ms)));
+    Schedule {
+        intervals: intervals.collect(),
+        ..Schedule::default()
+    }
+}
+
+/// Asks the engine for a snapshot between two rounds, again and again.
+async fn refresh(ask: mpsc::Sender<Request>, board: Board, watcher: Arc<Live>) {
+    loop {
+        let (board, watcher) = (board.clone(), watcher.clone());
+        let look: Request = Box::new(move |engine| match snapshot(engine, &watcher) {
+            Ok(snapshot) => board.show(snapshot),
+            Err(failure) => tracing::warn!(?failure, "the status page could not be refreshed"),
+        });
+        if ask.send(look).await.is_err() {
+            return;
+        }
+        tokio::time::sleep(REFRESH).await;
+    }
+}
+
+fn snapshot(engine: &mut Engine, watcher: &Live) -> Result<Snapshot, Failure> {
+    let flows = engine.flows().clone();
+    let status = engine.status()?;
+    let items = super::items::all(engine.store(), SHOWN, |item| {
+        matches!(super::items::standing(item), "parked" | "approval" | "conflict")
+    })?;
+    let items = items
+        .iter()
+        .map(|item| super::items::as_json(item, &watcher.masks));
+    Ok(Snapshot {
+        taken: jiff::Timestamp::now(),
+        systems: flows.systems.clone(),
+        status: super::status::as_json(&flows, &status),
+        items: items.collect(),
+        history: watcher.latest(),
+        troubles: watcher.troubles(),
+        calls: engine
+            .systems()
+            .iter()
+            .map(|system| (system.system().to_owned(), system.calls()))
+            .collect(),
+    })
+}
+
+/// Waits for Ctrl-C or a request to terminate.
+pub(crate) async fn interrupted() {
+    let Ok(mut terminated) = signal(SignalKind::terminate()) else {
+        // Without that signal there is still Ctrl-C; an error means there is neither, and nothing stops us.
+        let _ = tokio::signal::ctrl_c().await;
+        return;
+    };
+    tokio::select! {
+        biased;
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminated.recv() => {}
+    }
+}
+
+/// Shows each change as it travels, and keeps the latest for the status page.
+pub(crate) struct Live {
+    screen: Screen,
+    masks: Masks,
+    latest: Mutex<Vec<serde_json::Value>>,
+    troubles: Mutex<Vec<String>>,
+}
+
+impl Live {
+    /// A live view on a dataflow.
+    pub(crate) fn new(screen: Screen, flows: &Dataflow) -> Self {
+        Self {
+            screen,
+            masks: Masks::of(flows),
+            latest: Mutex::default(),
+            troubles: Mutex::default(),
+        }
+    }
+
+    fn latest(&self) -> Vec<serde_json::Value> {
+        self.latest.lock().map(|lines| lines.clone()).unwrap_or_default()
+    }
+
+    fn troubles(&self) -> Vec<String> {
+        self.troubles
+            .lock()
+            .map(|lines| lines.clone())
+            .unwrap_or_default()
+    }
+
+    fn decided(&self, event: &Event) {
+        let line = json!({
+            "at": event.at,
+            "record": event.record.to_string(),
+            "flow": event.flow,
+            "what": super::history::what(event, &self.masks),
+            "why": event.why,
+        });
+        self.screen.json(&line);
+        self.screen.say(format!(
+            "{:.0}  {:<34} {}",
+            event.at,
+            event.record.to_string(),
+            super::history::what(event, &self.masks)
+        ));
+        if let Ok(mut latest) = self.latest.lock() {
+            latest.push(line);
+            let surplus = latest.len().saturating_sub(SHOWN);
+            latest.drain(..surplus);
+        }
+    }
+}
+
+impl Watcher for Live {
+    fn happened(&self, what: &Happening<'_>) {
+        match what {
+            Happening::Decided { event } if shown(event) => self.decided(event),
+            Happening::Trouble { error } => {
+                self.screen.note(error);
+                if let Ok(mut troubles) = self.troubles.lock() {
+                    *troubles = vec![error.to_string()];
+                }
+            }
+            Happening::RoundBegan { .. } => {
+                if let Ok(mut troubles) = self.troubles.lock() {
+                    troubles.clear();
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Deferred items resolve themselves: not worth a line.
+fn shown(event: &Event) -> bool {
+    !matches!(
+        event.what,
+        EventKind::Parked {
+            kind: tandem_merge::cluster::ParkedKind::Deferred
+        }
+    )
+}

@@ -1,0 +1,241 @@
+//! `tandem sandbox`: one local system alone.
+
+use crate::failure::{Exit, Failure};
+use crate::screen::Screen;
+use clap::{Args, Subcommand};
+use serde_json::json;
+use std::io::Read;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use tandem_sandbox::{customerp, salesforce};
+
+/// Which system to run.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  tandem sandbox salesforce --port 8081
+  tandem sandbox salesforce --preset no-divisions
+  tandem sandbox customerp --port 8082 --records 100
+  tandem sandbox customerp --northwind northwind.sql")]
+pub(crate) struct Sandbox {
+    #[command(subcommand)]
+    system: System,
+}
+
+#[derive(Debug, Subcommand)]
+enum System {
+    /// A local Salesforce org
+    Salesforce(SalesforceArguments),
+    /// A local Customerp: an ERP with a REST API
+    Customerp(CustomerpArguments),
+}
+
+/// What both local systems take.
+#[derive(Clone, Debug, Args)]
+struct Serving {
+    /// The port to listen on; 0 takes a free one
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    port: u16,
+    /// End when standard input is closed, as it is when the starting process ends
+    #[arg(long)]
+    until_stdin_closes: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  tandem sandbox salesforce --port 8081
+  tandem sandbox salesforce --preset billing --json
+  tandem sandbox salesforce --options org.json")]
+struct SalesforceArguments {
+    #[command(flatten)]
+    serving: Serving,
+    /// What kind of org: default, no-divisions or billing
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    preset: String,
+    /// A JSON file of options, which may name a preset of its own
+    #[arg(long, value_name = "FILE", conflicts_with = "preset")]
+    options: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  tandem sandbox customerp --port 8082 --records 100 --seed 7
+  tandem sandbox customerp --northwind northwind.sql
+  tandem sandbox customerp --records 50 --ties 2 --faults too-long,unknown-enum")]
+struct CustomerpArguments {
+    #[command(flatten)]
+    serving: Serving,
+    #[command(flatten)]
+    filling: Filling,
+    /// A JSON file of options; what is given beside it replaces its parts
+    #[arg(long, value_name = "FILE")]
+    options: Option<PathBuf>,
+}
+
+/// What a local Customerp is filled with.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Filling {
+    /// How many customers to generate; the other types follow in a fixed ratio
+    #[arg(long, value_name = "N")]
+    pub(crate) records: Option<u32>,
+    /// The seed of the generator: the same seed gives the same records
+    #[arg(long, value_name = "S")]
+    pub(crate) seed: Option<u64>,
+    /// Import the Northwind SQL file instead
+    #[arg(long, value_name = "FILE", conflicts_with = "records")]
+    pub(crate) northwind: Option<PathBuf>,
+    /// How many pairs of generated customers share a name
+    #[arg(long, value_name = "K")]
+    pub(crate) ties: Option<u32>,
+    /// Faults to plant, separated by commas: too-long, missing-mandatory, unknown-enum, reference-to-nothing,
+    /// duplicate-key
+    #[arg(long, value_name = "KINDS", value_delimiter = ',')]
+    pub(crate) faults: Vec<String>,
+}
+
+impl Sandbox {
+    /// Serves the system until it is told to stop.
+    pub(crate) async fn serve(&self, screen: &Screen) -> Result<Exit, Failure> {
+        match &self.system {
+            System::Salesforce(arguments) => arguments.serve(screen).await,
+            System::Customerp(arguments) => arguments.serve(screen).await,
+        }
+    }
+}
+
+impl SalesforceArguments {
+    async fn serve(&self, screen: &Screen) -> Result<Exit, Failure> {
+        let options = match &self.options {
+            Some(file) => salesforce::Options::from_json(&read(file)?).map_err(unfit)?,
+            None => salesforce::Options::preset(&self.preset).ok_or_else(|| {
+                let known = salesforce::Options::PRESETS.join(", ");
+                Failure::usage(
+                    format!("no kind of org is called `{}`", self.preset),
+                    format!("Write one of {known}"),
+                )
+            })?,
+        };
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, self.serving.port));
+        let listener = listener.map_err(|error| {
+            let port = self.serving.port;
+            Failure::usage(
+                format!("port {port} cannot be listened on ({error})"),
+                "Choose another with --port; 0 takes a free one",
+            )
+        })?;
+        let server = salesforce::serve(options, listener).await.map_err(unfit)?;
+        announce(screen, "salesforce", &server.url(), json!({}));
+        until_told_to_stop(self.serving.until_stdin_closes).await;
+        server.shutdown().await;
+        Ok(Exit::Done)
+    }
+}
+
+impl CustomerpArguments {
+    async fn serve(&self, screen: &Screen) -> Result<Exit, Failure> {
+        let mut options = match &self.options {
+            Some(file) => customerp::Options::from_json(&read(file)?).map_err(unfit)?,
+            None => customerp::Options::default(),
+        };
+        self.filling.lay_over(&mut options)?;
+        options.port = self.serving.port;
+        let server = customerp::serve(options).await.map_err(unfit)?;
+        let counts = server.counts();
+        let records: serde_json::Map<_, _> = counts
+            .iter()
+            .map(|(name, count)| (name.clone(), (*count).into()))
+            .collect();
+        announce(screen, "customerp", &server.url(), json!(records));
+        for (name, count) in counts.iter().filter(|(_, count)| *count > 0) {
+            screen.say(format!("  {count:>8} {name}"));
+        }
+        until_told_to_stop(self.serving.until_stdin_closes).await;
+        server.shutdown().await;
+        Ok(Exit::Done)
+    }
+}
+
+impl Filling {
+    /// Replaces what was given in the options.
+    fn lay_over(&self, options: &mut customerp::Options) -> Result<(), Failure> {
+        options.records = self.records.unwrap_or(options.records);
+        options.seed = self.seed.unwrap_or(options.seed);
+        options.ties = self.ties.unwrap_or(options.ties);
+        if self.northwind.is_some() {
+            options.northwind.clone_from(&self.northwind);
+        }
+        for name in &self.faults {
+            let kind = serde_json::from_value(json!(name)).map_err(|_| {
+                Failure::usage(
+                    format!("no fault is called `{name}`"),
+                    "Write too-long, missing-mandatory, unknown-enum, reference-to-nothing or duplicate-key",
+                )
+            })?;
+            options.faults.push(kind);
+        }
+        Ok(())
+    }
+
+    /// The same as arguments, for a process of its own.
+    pub(crate) fn arguments(&self) -> Vec<String> {
+        let mut arguments = Vec::new();
+        let mut give = |name: &str, value: Option<String>| {
+            arguments.extend(value.map(|value| [name.to_owned(), value]).into_iter().flatten());
+        };
+        give("--records", self.records.map(|count| count.to_string()));
+        give("--seed", self.seed.map(|seed| seed.to_string()));
+        give("--ties", self.ties.map(|ties| ties.to_string()));
+        give(
+            "--northwind",
+            self.northwind.as_ref().map(|file| file.display().to_string()),
+        );
+        give(
+            "--faults",
+            (!self.faults.is_empty()).then(|| self.faults.join(",")),
+        );
+        arguments
+    }
+}
+
+fn read(file: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(file).map_err(|error| {
+        Failure::usage(
+            format!("{} cannot be read ({error})", file.display()),
+            "Name a file that is there",
+        )
+    })
+}
+
+fn unfit(error: impl std::error::Error) -> Failure {
+    Failure::usage(error.to_string(), "")
+}
+
+fn announce(screen: &Screen, system: &str, url: &str, records: serde_json::Value) {
+    screen.json(&json!({ "system": system, "url": url, "records": records }));
+    screen.result(format!("{system} is serving at {url} (Ctrl-C ends it)"));
+}
+
+/// Returns on Ctrl-C, on a request to terminate, and where asked when standard input ends.
+pub(crate) async fn until_told_to_stop(stdin_too: bool) {
+    tokio::select! {
+        biased;
+        () = crate::commands::run::interrupted() => {}
+        () = stdin_closed(), if stdin_too => {}
+    }
+}
+
+/// Waits for the end of standard input on a thread of its own: such a read cannot be given up.
+async fn stdin_closed() {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let mut rest = [0_u8; 256];
+        let mut stdin = std::io::stdin().lock();
+        while matches!(stdin.read(&mut rest), Ok(count) if count > 0) {}
+        // Nobody waits any more: the system was told to stop another way.
+        let _ = tell.send(());
+    });
+    // An error means that the thread is gone: the same as a closed input.
+    let _ = told.await;
+}

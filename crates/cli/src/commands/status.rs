@@ -1,0 +1,143 @@
+//! `tandem status`: how things stand, flow by flow.
+
+use crate::arguments::Common;
+use crate::failure::{Exit, Failure};
+use crate::loading;
+use crate::screen::{Screen, count_of, number, table, thousands};
+use clap::Args;
+use comfy_table::Cell;
+use serde_json::{Value as Json, json};
+use tandem_merge::dataflow::Dataflow;
+use tandem_store::{FlowStatus, Status as Standing, Store};
+
+/// Show how things stand, flow by flow.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  tandem status
+  tandem status --json
+  tandem status --state /var/lib/tandem")]
+pub(crate) struct Status {}
+
+impl Status {
+    /// Shows the counts.
+    pub(crate) fn show(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
+        let configuration = loading::configuration(common)?;
+        let mut store = loading::existing_state(common)?;
+        let status = store.status(&configuration.dataflow)?;
+        screen.json(&as_json(&configuration.dataflow, &status));
+        screen.result(flow_table(&configuration.dataflow, &status));
+        screen.result(summary(&status));
+        Ok(exit(&status))
+    }
+}
+
+/// What the exit code says of a state.
+pub(crate) fn exit(status: &Standing) -> Exit {
+    let waits = |flow: &FlowStatus| flow.parked + flow.questions + flow.approvals > 0;
+    if status.flows.values().any(waits) {
+        Exit::Waits
+    } else {
+        Exit::Done
+    }
+}
+
+/// One line per flow, in the order of the dataflow document.
+pub(crate) fn flow_table(flows: &Dataflow, status: &Standing) -> comfy_table::Table {
+    let [first, second] = &flows.systems;
+    let mut shown = table([
+        "flow",
+        "linked",
+        &format!("created in {first}"),
+        &format!("created in {second}"),
+        "updated",
+        "conflicts",
+        "to answer",
+        "parked",
+        "deferred",
+        "to approve",
+        "listed only",
+    ]);
+    for name in order(flows) {
+        let flow = status.flows.get(name).cloned().unwrap_or_default();
+        let counts = [
+            flow.linked,
+            flow.created[0],
+            flow.created[1],
+            flow.updated,
+            flow.conflicts,
+            flow.questions,
+            flow.parked,
+            flow.deferred,
+            flow.approvals,
+            flow.not_created,
+        ];
+        let mut row = vec![Cell::new(name)];
+        row.extend(counts.map(number));
+        shown.add_row(row);
+    }
+    shown
+}
+
+/// The flows' names in the order of the dataflow document.
+pub(crate) fn order(flows: &Dataflow) -> Vec<&str> {
+    let known: Vec<&str> = flows.document_order.iter().map(String::as_str).collect();
+    let rest = flows.flows.iter().map(|flow| flow.name.as_str());
+    let rest: Vec<&str> = rest.filter(|name| !known.contains(name)).collect();
+    [known, rest].concat()
+}
+
+fn summary(status: &Standing) -> String {
+    let records: u64 = status.records.values().sum();
+    let (waiting, sent) = status.outbox;
+    let mut parts = vec![count_of(records, "record known", "records known")];
+    if status.inbox > 0 {
+        parts.push(count_of(
+            status.inbox,
+            "observation to decide",
+            "observations to decide",
+        ));
+    }
+    if waiting + sent > 0 {
+        parts.push(format!(
+            "{} and {} without an answer",
+            count_of(waiting, "write to send", "writes to send"),
+            thousands(sent)
+        ));
+    }
+    for (system, at) in &status.listed {
+        parts.push(format!("{system} listed in full at {at:.0}"));
+    }
+    parts.push(format!("state {} KiB", thousands(status.bytes / 1024)));
+    parts.join("; ")
+}
+
+/// The counts as JSON.
+pub(crate) fn as_json(flows: &Dataflow, status: &Standing) -> Json {
+    let [first, second] = &flows.systems;
+    let flow = |name: &&str| {
+        let flow = status.flows.get(*name).cloned().unwrap_or_default();
+        let mut shown = json!({
+            "flow": name,
+            "linked": flow.linked,
+            "updated": flow.updated,
+            "conflicts": flow.conflicts,
+            "questions": flow.questions,
+            "parked": flow.parked,
+            "deferred": flow.deferred,
+            "approvals": flow.approvals,
+            "not_created": flow.not_created,
+        });
+        shown[format!("created_{first}")] = flow.created[0].into();
+        shown[format!("created_{second}")] = flow.created[1].into();
+        shown
+    };
+    json!({
+        "flows": order(flows).iter().map(flow).collect::<Vec<_>>(),
+        "records": status.records,
+        "inbox": status.inbox,
+        "outbox": { "waiting": status.outbox.0, "sent": status.outbox.1 },
+        "listed": status.listed,
+        "bytes": status.bytes,
+    })
+}

@@ -1,0 +1,137 @@
+//! `tandem sync`: works until nothing is left to do.
+
+use crate::arguments::Common;
+use crate::failure::{Exit, Failure};
+use crate::loading;
+use crate::screen::{Screen, number, table, thousands};
+use clap::Args;
+use comfy_table::{Cell, Table};
+use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
+use std::time::Instant;
+use tandem_engine::{FlowSummary, Summary};
+use tandem_merge::dataflow::Dataflow;
+
+/// Work until nothing is left to do.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  tandem sync
+  tandem sync --json
+  tandem sync --config /etc/tandem/tandem.yaml --state /var/lib/tandem --quiet")]
+pub(crate) struct Sync {}
+
+impl Sync {
+    /// Syncs and tells what was done.
+    pub(crate) async fn work(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
+        let configuration = loading::configuration(common)?;
+        let began = Instant::now();
+        let watcher = crate::progress::watcher(screen, false);
+        let mut engine = loading::engine(common, &configuration, watcher.clone()).await?;
+        let summary = engine.sync().await?;
+        drop(engine);
+        drop(watcher);
+        let mut shown = as_json(&configuration.dataflow, &summary);
+        shown["seconds"] = seconds(began).into();
+        screen.json(&shown);
+        screen.result(flow_table(&configuration.dataflow, &summary.flows));
+        screen.say(calls(&summary));
+        for trouble in &summary.troubles {
+            screen.complain(&Failure::from(trouble.clone()));
+        }
+        let exit = Exit::from(summary.standing());
+        if exit == Exit::Waits {
+            screen.say("Some things wait: `tandem failures` and `tandem conflicts` list them.");
+        }
+        Ok(exit)
+    }
+}
+
+/// Seconds since a moment, to milliseconds.
+pub(crate) fn seconds(since: Instant) -> f64 {
+    (since.elapsed().as_secs_f64() * 1000.0).round() / 1000.0
+}
+
+/// What was done as JSON.
+pub(crate) fn as_json(flows: &Dataflow, summary: &Summary) -> Json {
+    let each = super::status::order(flows);
+    let each = each.iter().map(|name| {
+        let mut flow = counts(flows, summary.flows.get(*name).copied().unwrap_or_default());
+        flow["flow"] = (*name).into();
+        flow
+    });
+    json!({
+        "flows": each.collect::<Vec<_>>(),
+        "api_calls": summary.api_calls,
+        "rows_read": summary.rows_read,
+        "keys_looked_up": summary.keys_looked_up,
+        "written": summary.written,
+        "rounds": summary.rounds,
+        "troubles": summary.troubles.iter().map(ToString::to_string).collect::<Vec<_>>(),
+    })
+}
+
+/// The counts of one flow as JSON.
+pub(crate) fn counts(flows: &Dataflow, flow: FlowSummary) -> Json {
+    let [first, second] = &flows.systems;
+    let mut shown = json!({
+        "linked": flow.linked,
+        "updated": flow.updated,
+        "conflicts": flow.conflicts,
+        "questions": flow.questions,
+        "parked": flow.parked,
+        "deferred": flow.deferred,
+        "approvals": flow.approvals,
+        "failed": flow.failed,
+        "not_created": flow.not_created,
+    });
+    shown[format!("created_{first}")] = flow.created_first.into();
+    shown[format!("created_{second}")] = flow.created_second.into();
+    shown
+}
+
+/// What was done, one line per flow.
+pub(crate) fn flow_table(flows: &Dataflow, done: &BTreeMap<String, FlowSummary>) -> Table {
+    let [first, second] = &flows.systems;
+    let mut shown = table([
+        "flow",
+        "linked",
+        &format!("created in {first}"),
+        &format!("created in {second}"),
+        "updated",
+        "conflicts",
+        "parked",
+        "deferred",
+        "to approve",
+        "listed only",
+        "failed",
+    ]);
+    for name in super::status::order(flows) {
+        let flow = done.get(name).copied().unwrap_or_default();
+        let counts = [
+            flow.linked,
+            flow.created_first,
+            flow.created_second,
+            flow.updated,
+            flow.conflicts,
+            flow.parked,
+            flow.deferred,
+            flow.approvals,
+            flow.not_created,
+            flow.failed,
+        ];
+        let mut row = vec![Cell::new(name)];
+        row.extend(counts.map(number));
+        shown.add_row(row);
+    }
+    shown
+}
+
+/// `12 API calls to customerp, 34 to salesforce, in 3 rounds`.
+pub(crate) fn calls(summary: &Summary) -> String {
+    let each = summary.api_calls.iter();
+    let each: Vec<String> = each
+        .map(|(system, calls)| format!("{} to {system}", thousands(*calls)))
+        .collect();
+    format!("API calls: {}; rounds: {}.", each.join(", "), summary.rounds)
+}

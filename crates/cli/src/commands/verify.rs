@@ -1,0 +1,113 @@
+//! `tandem verify`: compares every linked record of both systems in full.
+
+use crate::arguments::Common;
+use crate::failure::{Exit, Failure};
+use crate::loading;
+use crate::mask::Masks;
+use crate::screen::{Screen, count_of, table, thousands};
+use clap::Args;
+use serde_json::{Value as Json, json};
+use tandem_engine::{Difference, Verification};
+
+/// Compare every linked record of both systems in full.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  tandem verify
+  tandem verify --json")]
+pub(crate) struct Verify {}
+
+impl Verify {
+    /// Compares and tells.
+    pub(crate) async fn compare(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
+        let configuration = loading::configuration(common)?;
+        let masks = Masks::of(&configuration.dataflow);
+        // A state that does not exist yet has nothing to compare: say so rather than make one.
+        drop(loading::existing_state(common)?);
+        let mut engine =
+            loading::engine(common, &configuration, crate::progress::watcher(screen, true)).await?;
+        let found = engine.verify().await?;
+        screen.json(&as_json(&found, &masks));
+        show(screen, &found, &masks);
+        Ok(match clean(&found) {
+            true => Exit::Done,
+            false => Exit::Waits,
+        })
+    }
+}
+
+/// Whether nothing is wrong.
+pub(crate) fn clean(found: &Verification) -> bool {
+    found.different == 0 && found.duplicates == 0 && found.unlinked == 0
+}
+
+/// The comparison as JSON, with personal values masked.
+pub(crate) fn as_json(found: &Verification, masks: &Masks) -> Json {
+    let mut shown = serde_json::to_value(found).unwrap_or_default();
+    let differences = found.differences.iter().map(|difference| {
+        json!({
+            "flow": difference.flow,
+            "records": names(difference),
+            "properties": difference.properties,
+            "values": values(difference, masks),
+            "what": difference.what,
+        })
+    });
+    shown["differences"] = differences.collect::<Vec<_>>().into();
+    shown
+}
+
+/// The comparison for people.
+pub(crate) fn show(screen: &Screen, found: &Verification, masks: &Masks) {
+    if !found.differences.is_empty() {
+        let mut differences = table(["flow", "records", "properties", "values", "what"]);
+        for difference in &found.differences {
+            differences.add_row([
+                difference.flow.clone(),
+                names(difference).join("\n"),
+                difference.properties.join("\n"),
+                values(difference, masks).join("\n"),
+                difference.what.clone(),
+            ]);
+        }
+        screen.result(differences);
+    }
+    screen.result(format!(
+        "{} compared in {}: {} different.",
+        count_of(found.compared, "value", "values"),
+        count_of(found.pairs, "linked pair", "linked pairs"),
+        thousands(found.different),
+    ));
+    let asides = [
+        (found.one_way_differs, "one-way properties differ since the link"),
+        (
+            found.filled_in,
+            "properties were filled in by the system at the create",
+        ),
+        (found.waiting, "properties differ and wait"),
+        (found.gone, "links have an end that is gone or out of sight"),
+        (
+            found.duplicates,
+            "records carry the identity of a counterpart that they are not linked to",
+        ),
+        (found.unlinked, "records without a link should have one"),
+    ];
+    for (count, what) in asides.into_iter().filter(|(count, _)| *count > 0) {
+        screen.result(format!("  {} {what}", thousands(count)));
+    }
+}
+
+fn names(difference: &Difference) -> Vec<String> {
+    difference.records.iter().map(ToString::to_string).collect()
+}
+
+fn values(difference: &Difference, masks: &Masks) -> [String; 2] {
+    [0, 1].map(|side| match difference.records.get(side) {
+        None => String::new(),
+        Some(record) => masks.show(
+            &record.record_type,
+            &difference.properties[side],
+            &difference.values[side],
+        ),
+    })
+}

@@ -1,0 +1,147 @@
+//! One record born in Salesforce for every flow that creates in Customerp.
+
+use super::edits::seconds;
+use super::people::{People, as_json};
+use crate::failure::Failure;
+use crate::screen::Screen;
+use serde::Serialize;
+use serde_json::{Map, Value as Json};
+use std::collections::BTreeSet;
+use std::time::Instant;
+use tandem_connector::Schema;
+use tandem_engine::Engine;
+use tandem_merge::dataflow::{CreatePolicy, Flow, Kind, Mapping, OnCreate, Reference, Side};
+
+/// Syncs after which a record counts as lost.
+const SYNCS: usize = 5;
+
+/// A record that a person made in Salesforce.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Birth {
+    /// The flow.
+    pub(crate) flow: String,
+    /// The record's id in Salesforce.
+    pub(crate) id: String,
+    /// Seconds until Customerp had its counterpart; none: it never did.
+    pub(crate) seconds: Option<f64>,
+}
+
+/// Makes the records, and syncs until all have a counterpart.
+pub(crate) async fn make(
+    engine: &mut Engine,
+    people: &People,
+    screen: &Screen,
+) -> Result<Vec<Birth>, Failure> {
+    let flows = engine.flows().clone();
+    let [_, schema] = crate::loading::describe(&engine.systems().clone()).await?;
+    let mut born: Vec<(&Flow, Birth, Instant)> = Vec::new();
+    for flow in flows
+        .flows
+        .iter()
+        .filter(|flow| flow.end(Side::First).create == CreatePolicy::On)
+    {
+        let model = engine.store().links(Some(&flow.name), 0, 1)?.into_iter().next();
+        let createable = schema.types.get(&flow.end(Side::Second).record_type.name);
+        let (Some(model), true) = (model, createable.is_some_and(|it| it.createable)) else {
+            screen.say(format!(
+                "  {}: no record can be born in Salesforce here",
+                flow.name
+            ));
+            continue;
+        };
+        let like = people
+            .record(Side::Second, flow.end(Side::Second), &model.second.id)
+            .await?;
+        let id = people
+            .create(flow.end(Side::Second), &values(flow, &like, &schema))
+            .await?;
+        let birth = Birth {
+            flow: flow.name.clone(),
+            id,
+            seconds: None,
+        };
+        born.push((flow, birth, Instant::now()));
+    }
+    for _ in 0..SYNCS {
+        let summary = engine.sync().await?;
+        if let Some(trouble) = summary.troubles.first() {
+            return Err(trouble.clone().into());
+        }
+        for (flow, birth, made) in born.iter_mut().filter(|(_, birth, _)| birth.seconds.is_none()) {
+            let end = flow.end(Side::First);
+            let Some(stamp) = &end.identity else { continue };
+            if people.has(end, &stamp.property, &birth.id).await? {
+                birth.seconds = Some(seconds(made.elapsed()));
+            }
+        }
+        if born.iter().all(|(_, birth, _)| birth.seconds.is_some()) {
+            break;
+        }
+    }
+    Ok(born.into_iter().map(|(_, birth, _)| birth).collect())
+}
+
+/// The values of a new record much like another: the same references, other names, no keys.
+fn values(flow: &Flow, like: &Map<String, Json>, schema: &Schema) -> Map<String, Json> {
+    let end = flow.end(Side::Second);
+    let described = schema.types.get(&end.record_type.name);
+    let createable = |name: &str| {
+        let property = described.and_then(|it| it.properties.get(name));
+        property.is_some_and(|property| property.createable)
+    };
+    let parts = flow.match_rules.iter().flat_map(|rule| &rule.parts);
+    let keys: BTreeSet<&str> = parts.map(|part| part.properties[1].as_str()).collect();
+    let mut values = Map::new();
+    for mapping in flow
+        .mappings
+        .iter()
+        .filter(|mapping| createable(mapping.property(Side::Second)))
+    {
+        let name = mapping.property(Side::Second);
+        let shown = like.get(name).filter(|value| !value.is_null());
+        if let Some(value) = born_with(mapping, shown, keys.contains(name)) {
+            values.insert(name.to_owned(), value);
+        }
+    }
+    for (name, value) in end.only.iter().chain(&end.constants) {
+        values.insert(name.clone(), as_json(value));
+    }
+    values
+}
+
+fn born_with(mapping: &Mapping, shown: Option<&Json>, key: bool) -> Option<Json> {
+    if let OnCreate::Constant(value) = &mapping.on_create {
+        return Some(as_json(value));
+    }
+    let companion = matches!(mapping.kind, Kind::Reference(Reference::Companion { .. }));
+    if !mapping.travels_to(Side::First) && !companion {
+        return None;
+    }
+    let mandatory = mapping.never_blank[Side::Second.index()];
+    match (&mapping.kind, shown) {
+        // Numbers are given by Customerp; names must not be mistaken for the model's.
+        (Kind::String, shown) if key && !mandatory => {
+            let text = shown.and_then(Json::as_str)?;
+            mapping.given_by.is_none().then(|| renamed(mapping, text).into())
+        }
+        (Kind::String, Some(Json::String(text))) if mandatory => Some(renamed(mapping, text).into()),
+        (Kind::Reference(_) | Kind::Enum(_), shown) => shown.cloned(),
+        (Kind::String, _) if !mandatory => None,
+        (_, shown) => shown.cloned(),
+    }
+}
+
+/// Another text of the same shape: an e-mail address stays one.
+fn renamed(mapping: &Mapping, text: &str) -> String {
+    if text.contains('@') {
+        return format!("born.{text}");
+    }
+    let room = mapping
+        .max_length
+        .iter()
+        .flatten()
+        .min()
+        .copied()
+        .unwrap_or(usize::MAX);
+    format!("Born {text}").chars().take(room).collect()
+}

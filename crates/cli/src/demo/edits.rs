@@ -1,0 +1,245 @@
+//! One edit per flow and direction, made by a person, timed until the other side shows it.
+
+use super::people::People;
+use crate::failure::Failure;
+use crate::screen::Screen;
+use serde::Serialize;
+use serde_json::Value as Json;
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+use tandem_connector::PropertySchema;
+use tandem_engine::Engine;
+use tandem_merge::dataflow::{Direction, Flow, Kind, Mapping, Side};
+use tandem_merge::record::RecordKey;
+use tandem_merge::value::Value;
+
+/// Between two looks at the other side.
+const LOOK: Duration = Duration::from_millis(50);
+/// Syncs after which an edit counts as lost.
+const SYNCS: usize = 5;
+/// Links looked through for a record that was not edited yet.
+const LINKS: usize = 200;
+
+/// An edit that a person made.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Edit {
+    /// The flow.
+    pub(crate) flow: String,
+    /// The side it was made on.
+    pub(crate) side: String,
+    /// The property, by the name on that side.
+    pub(crate) property: String,
+    /// Seconds until the other side showed it; none: it never did.
+    pub(crate) seconds: Option<f64>,
+}
+
+/// An edit on its way.
+struct Travelling<'a> {
+    flow: &'a Flow,
+    to: Side,
+    from_property: &'a str,
+    to_property: &'a str,
+    target: String,
+    before: Json,
+    made: Instant,
+    arrived: Option<Duration>,
+}
+
+/// Makes one edit per flow in each direction, and syncs until all have arrived.
+pub(crate) async fn make(
+    engine: &mut Engine,
+    people: &People,
+    screen: &Screen,
+) -> Result<Vec<Edit>, Failure> {
+    let flows = engine.flows().clone();
+    let schemas = crate::loading::describe(&engine.systems().clone()).await?;
+    let mut used: BTreeSet<RecordKey> = BTreeSet::new();
+    let mut done = Vec::new();
+    for from in Side::BOTH {
+        let mut travelling = Vec::new();
+        for flow in &flows.flows {
+            let end = flow.end(from);
+            let described = schemas[from.index()].types.get(&end.record_type.name);
+            let editable = |name: &str| {
+                described
+                    .and_then(|it| it.properties.get(name))
+                    .filter(|property| property.updateable)
+            };
+            let mapping = choose(flow, from, editable);
+            let pair = unused(engine, flow, &mut used)?;
+            match (mapping, pair) {
+                (Some(mapping), Some(pair)) => {
+                    travelling.push(edit(people, flow, mapping, from, &pair).await?);
+                }
+                _ => screen.say(format!(
+                    "  {}: nothing there for a person to edit in {}",
+                    flow.name, end.record_type.system
+                )),
+            }
+        }
+        arrive(engine, people, &mut travelling).await?;
+        done.extend(travelling.iter().map(|it| Edit {
+            flow: it.flow.name.clone(),
+            side: it.flow.end(from).record_type.system.clone(),
+            property: it.from_property.to_owned(),
+            seconds: it.arrived.map(seconds),
+        }));
+    }
+    Ok(done)
+}
+
+/// Seconds to milliseconds.
+pub(crate) fn seconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1000.0).round() / 1000.0
+}
+
+/// The property that a person would most likely edit: free text that travels both ways, else what there is.
+fn choose<'a, 'd>(
+    flow: &'a Flow,
+    from: Side,
+    editable: impl Fn(&str) -> Option<&'d PropertySchema>,
+) -> Option<&'a Mapping> {
+    let parts = flow.match_rules.iter().flat_map(|rule| &rule.parts);
+    let keys: BTreeSet<&str> = parts.map(|part| part.properties[from.index()].as_str()).collect();
+    let rank = |mapping: &&Mapping| {
+        let name = mapping.property(from);
+        let kind = match mapping.kind {
+            Kind::String => 0,
+            Kind::Date | Kind::Decimal { .. } => 1,
+            Kind::Boolean => 2,
+            _ => 3,
+        };
+        let free = editable(name).is_some_and(|it| it.values.is_empty());
+        (
+            keys.contains(name),
+            mapping.direction != Direction::Both,
+            !free,
+            kind,
+            name != "description",
+            mapping.personal,
+        )
+    };
+    let to = from.other();
+    let fits = |mapping: &&Mapping| {
+        mapping.travels_to(to)
+            && editable(mapping.property(from)).is_some()
+            && !matches!(
+                mapping.kind,
+                Kind::Reference(_) | Kind::Enum(_) | Kind::DateTime { .. } | Kind::Integer
+            )
+    };
+    flow.mappings.iter().filter(fits).min_by_key(rank)
+}
+
+/// A linked pair whose records no edit has touched yet.
+fn unused(
+    engine: &mut Engine,
+    flow: &Flow,
+    used: &mut BTreeSet<RecordKey>,
+) -> Result<Option<[RecordKey; 2]>, Failure> {
+    let rows = engine.store().links(Some(&flow.name), 0, LINKS)?;
+    let pair = rows.into_iter().map(|row| [row.first, row.second]);
+    let mut pair = pair.filter(|pair| pair.iter().all(|record| !used.contains(record)));
+    let found = pair.next();
+    used.extend(found.iter().flatten().cloned());
+    Ok(found)
+}
+
+async fn edit<'a>(
+    people: &People,
+    flow: &'a Flow,
+    mapping: &'a Mapping,
+    from: Side,
+    pair: &[RecordKey; 2],
+) -> Result<Travelling<'a>, Failure> {
+    let to = from.other();
+    let (source, target) = (&pair[from.index()].id, &pair[to.index()].id);
+    let (from_property, to_property) = (mapping.property(from), mapping.property(to));
+    let shown = people.record(from, flow.end(from), source).await?;
+    let there = people.record(to, flow.end(to), target).await?;
+    let value = edited(mapping, shown.get(from_property).unwrap_or(&Json::Null));
+    people
+        .change(from, flow.end(from), source, from_property, &value)
+        .await?;
+    Ok(Travelling {
+        flow,
+        to,
+        from_property,
+        to_property,
+        target: target.clone(),
+        before: there.get(to_property).cloned().unwrap_or_default(),
+        made: Instant::now(),
+        arrived: None,
+    })
+}
+
+/// Another value of the same kind.
+fn edited(mapping: &Mapping, shown: &Json) -> Value {
+    match mapping.kind {
+        Kind::Boolean => Value::Boolean(!shown.as_bool().unwrap_or_default()),
+        Kind::Date => {
+            let date: Option<jiff::civil::Date> = shown.as_str().and_then(|text| text.parse().ok());
+            let date = date.unwrap_or(jiff::civil::date(2026, 1, 1));
+            Value::Date(date.tomorrow().unwrap_or(date))
+        }
+        Kind::Decimal { .. } => {
+            let number: rust_decimal::Decimal = shown.to_string().parse().unwrap_or_default();
+            Value::Decimal(number + rust_decimal::Decimal::ONE)
+        }
+        _ => Value::text(reworded(mapping, shown.as_str().unwrap_or_default())),
+    }
+}
+
+/// The text with a mark behind it, where that fits on both sides; else the mark alone.
+fn reworded(mapping: &Mapping, text: &str) -> String {
+    const MARK: &str = "(seen by Alice)";
+    let longer = format!("{text} {MARK}").trim().to_owned();
+    let room = mapping
+        .max_length
+        .iter()
+        .flatten()
+        .min()
+        .copied()
+        .unwrap_or(usize::MAX);
+    match longer.chars().count() <= room {
+        true => longer,
+        false => MARK.chars().take(room).collect(),
+    }
+}
+
+/// Syncs while looking at the other side, until every edit has arrived.
+async fn arrive(
+    engine: &mut Engine,
+    people: &People,
+    travelling: &mut [Travelling<'_>],
+) -> Result<(), Failure> {
+    for _ in 0..SYNCS {
+        let syncing = async { engine.sync().await.map_err(Failure::from) };
+        let mut syncing = std::pin::pin!(syncing);
+        let summary = loop {
+            tokio::select! {
+                biased;
+                done = &mut syncing => break done?,
+                () = tokio::time::sleep(LOOK) => look(people, travelling).await?,
+            }
+        };
+        if let Some(trouble) = summary.troubles.first() {
+            return Err(trouble.clone().into());
+        }
+        look(people, travelling).await?;
+        if travelling.iter().all(|it| it.arrived.is_some()) {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+async fn look(people: &People, travelling: &mut [Travelling<'_>]) -> Result<(), Failure> {
+    for it in travelling.iter_mut().filter(|it| it.arrived.is_none()) {
+        let shown = people.record(it.to, it.flow.end(it.to), &it.target).await?;
+        if shown.get(it.to_property).unwrap_or(&Json::Null) != &it.before {
+            it.arrived = Some(it.made.elapsed());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,120 @@
+//! From arguments, files and environment to what commands work with: configuration, state, systems, engine.
+
+mod fields;
+mod files;
+mod secret;
+mod state;
+mod systems;
+mod written;
+
+pub(crate) use files::configuration;
+pub(crate) use state::{existing_state, parts_on_a_copy, records_named, state};
+pub(crate) use systems::{collection, connect};
+pub(crate) use written::{Bindings, CREATED_IN_CUSTOMERP, Draft, Users};
+
+use crate::arguments::Common;
+use crate::clock::SystemClock;
+use crate::failure::Failure;
+use std::sync::Arc;
+use tandem_connector::{Connector, Schema};
+use tandem_engine::{Engine, Parts, Watcher};
+use tandem_merge::config::{Configuration, pass_over};
+use tandem_merge::dataflow::{Dataflow, Side};
+use tandem_store::Store;
+
+/// The dataflow as both systems can serve it: rows marked `if_present` whose property a system lacks are passed
+/// over. Returns it with a remark for each.
+pub(crate) fn served(configuration: &Configuration, schemas: &[Schema; 2]) -> (Dataflow, Vec<String>) {
+    let mut flows = configuration.dataflow.clone();
+    let mut remarks = Vec::new();
+    for flow in &mut flows.flows {
+        let absent: Vec<(String, String)> = flow
+            .mappings
+            .iter()
+            .filter(|mapping| {
+                let row = (flow.name.clone(), mapping.property(Side::First).to_owned());
+                configuration.if_present.contains(&row)
+            })
+            .filter_map(|mapping| {
+                let lacking = Side::BOTH.into_iter().find(|side| {
+                    let schema = &schemas[side.index()];
+                    let described = schema.types.get(&flow.end(*side).record_type.name);
+                    described.is_some_and(|it| !it.properties.contains_key(mapping.property(*side)))
+                })?;
+                let object = &flow.end(lacking).object;
+                let why = format!("{object} has no {} in this system", mapping.property(lacking));
+                Some((mapping.property(Side::First).to_owned(), why))
+            })
+            .collect();
+        for (property, why) in absent {
+            remarks.push(format!("{}: {property} is passed over, {why}", flow.name));
+            pass_over(flow, &property, &why);
+        }
+    }
+    (flows, remarks)
+}
+
+/// Describes both systems at once.
+pub(crate) async fn describe(systems: &[Arc<dyn Connector>; 2]) -> Result<[Schema; 2], Failure> {
+    let [first, second] = systems;
+    let (first, second) = futures::join!(first.describe(), second.describe());
+    Ok([first?, second?])
+}
+
+/// What an engine is made of, over a store.
+pub(crate) async fn parts(
+    configuration: &Configuration,
+    mut store: Box<dyn Store>,
+    watcher: Arc<dyn Watcher>,
+) -> Result<Parts, Failure> {
+    let systems = connect(configuration)?;
+    let schemas = describe(&systems).await?;
+    let missing = schemas.iter().flat_map(|schema| schema.missing.values());
+    if let Some(sentence) = missing.into_iter().next() {
+        return Err(Failure::usage(
+            sentence.trim_end_matches('.').to_owned(),
+            "Run `tandem check` to see what the systems can serve, and correct the bindings",
+        ));
+    }
+    let (flows, remarks) = served(configuration, &schemas);
+    for remark in remarks {
+        tracing::info!("{remark}");
+    }
+    state::note_configuration(store.as_mut(), &flows)?;
+    Ok(Parts {
+        flows,
+        store,
+        systems,
+        clock: Arc::new(SystemClock),
+        watcher,
+    })
+}
+
+/// An engine over the state, ready to work.
+pub(crate) async fn engine(
+    common: &Common,
+    configuration: &Configuration,
+    watcher: Arc<dyn Watcher>,
+) -> Result<Engine, Failure> {
+    let store = state(&common.state_folder())?;
+    Ok(Engine::open(parts(configuration, Box::new(store), watcher).await?).await?)
+}
+
+/// An engine over a state that is there already, for commands of people.
+pub(crate) async fn engine_of_existing_state(common: &Common) -> Result<Engine, Failure> {
+    let configuration = configuration(common)?;
+    drop(existing_state(common)?);
+    engine(common, &configuration, Arc::new(tandem_engine::Quiet)).await
+}
+
+/// Refuses a flow that the configuration does not have.
+pub(crate) fn known_flow(flows: &Dataflow, name: &str) -> Result<(), Failure> {
+    if flows.flow(name).is_some() {
+        return Ok(());
+    }
+    let known: Vec<&str> = flows.flows.iter().map(|flow| flow.name.as_str()).collect();
+    Err(Failure::usage(
+        format!("no flow is called `{name}`"),
+        format!("Write one of {}", known.join(", ")),
+    ))
+}

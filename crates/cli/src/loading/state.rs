@@ -1,0 +1,127 @@
+//! The state folder.
+
+use crate::arguments::Common;
+use crate::failure::Failure;
+use std::path::Path;
+use std::sync::Arc;
+use tandem_engine::{Parts, Watcher};
+use tandem_merge::config::Configuration;
+use tandem_merge::dataflow::{Dataflow, Side};
+use tandem_merge::record::{RecordKey, RecordType};
+use tandem_store::{SqliteStore, Store};
+
+/// The database's file name in the folder.
+const DATABASE: &str = "tandem.db";
+/// Under which name the store notes the fingerprint of the configuration.
+const FINGERPRINT: &str = "configuration";
+
+/// Opens the state, new where there is none.
+pub(crate) fn state(folder: &Path) -> Result<SqliteStore, Failure> {
+    Ok(SqliteStore::open(folder)?)
+}
+
+/// Opens a state that is there already.
+pub(crate) fn existing_state(common: &Common) -> Result<SqliteStore, Failure> {
+    let folder = common.state_folder();
+    if !folder.join(DATABASE).is_file() {
+        return Err(Failure::usage(
+            format!("there is no state in {}", folder.display()),
+            "Run `tandem sync` first, or name its folder with --state",
+        ));
+    }
+    state(&folder)
+}
+
+/// What an engine is made of, over a copy of the state in a temporary folder, which lives as long as the folder
+/// that is returned. Without a state the copy is empty.
+pub(crate) async fn parts_on_a_copy(
+    common: &Common,
+    configuration: &Configuration,
+    watcher: Arc<dyn Watcher>,
+) -> Result<(Parts, tempfile::TempDir), Failure> {
+    let folder = tempfile::Builder::new()
+        .prefix("tandem-plan-")
+        .tempdir()
+        .map_err(|error| {
+            Failure::trouble(
+                format!("no temporary folder could be made ({error})"),
+                "Free space, or set TMPDIR",
+            )
+        })?;
+    let store = SqliteStore::open_copy(&common.state_folder(), folder.path())?;
+    let parts = super::parts(configuration, Box::new(store), watcher).await?;
+    Ok((parts, folder))
+}
+
+/// Notes which configuration is in force; where it changed, everything is decided anew.
+pub(super) fn note_configuration(store: &mut dyn Store, flows: &Dataflow) -> Result<(), Failure> {
+    let now = fingerprint(flows);
+    match store.note(FINGERPRINT)? {
+        Some(known) if known == now => return Ok(()),
+        Some(_) => store.touch_all(flows)?,
+        None => {}
+    }
+    Ok(store.set_note(FINGERPRINT, &now)?)
+}
+
+/// FNV-1a over the dataflow's text: enough to notice a change.
+fn fingerprint(flows: &Dataflow) -> String {
+    let text = serde_json::to_string(flows).unwrap_or_default();
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("{hash:016x}")
+}
+
+/// The records that a text names: `TYPE:ID`, `TYPE:KEY`, or either with `SYSTEM/` before it.
+pub(crate) fn records_named(
+    store: &mut dyn Store,
+    flows: &Dataflow,
+    text: &str,
+) -> Result<Vec<RecordKey>, Failure> {
+    let shape = || {
+        Failure::usage(
+            format!("`{text}` names no record"),
+            "Write TYPE:ID or TYPE:KEY, such as Order:10248 or salesforce/Contact:003...",
+        )
+    };
+    let (place, value) = text.split_once(':').ok_or_else(shape)?;
+    let (system, name) = match place.split_once('/') {
+        Some((system, name)) => (Some(system), name),
+        None => (None, place),
+    };
+    let types = flows.systems.iter().flat_map(|system| flows.types_of(system));
+    let types: Vec<RecordType> = types
+        .filter(|it| it.name == name && system.is_none_or(|system| system == it.system))
+        .collect();
+    if types.is_empty() {
+        return Err(shape());
+    }
+    let mut found: Vec<RecordKey> = Vec::new();
+    for record_type in &types {
+        for property in keys(flows, record_type) {
+            found.extend(store.search(record_type, &property, value)?);
+        }
+    }
+    found.sort();
+    found.dedup();
+    if found.is_empty() {
+        return Err(Failure::usage(
+            format!("no record is known as `{text}`"),
+            "Look for it with `tandem links`, or give its id",
+        ));
+    }
+    Ok(found)
+}
+
+/// Properties that people know records of a type by: those of single match keys.
+fn keys(flows: &Dataflow, record_type: &RecordType) -> Vec<String> {
+    let mut names = vec!["id".to_owned()];
+    for (flow, side) in flows.flows_of(record_type) {
+        let rules = flow.match_rules.iter().filter(|rule| rule.parts.len() == 1);
+        names.extend(rules.map(|rule| rule.parts[0].properties[Side::index(side)].clone()));
+    }
+    names.sort();
+    names.dedup();
+    names
+}

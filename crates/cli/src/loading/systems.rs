@@ -1,0 +1,120 @@
+//! The connectors to the two systems.
+
+use super::fields::Fields;
+use super::secret::secret;
+use crate::failure::Failure;
+use jiff::SignedDuration;
+use secrecy::ExposeSecret;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tandem_connector::Connector;
+use tandem_connector::customerp::{Customerp, CustomerpConfig};
+use tandem_connector::salesforce::{Salesforce, SalesforceConfig};
+use tandem_merge::config::{Configuration, Connection};
+use tandem_merge::dataflow::Dataflow;
+use tandem_merge::record::RecordType;
+use url::Url;
+
+/// Makes both connectors ready; nothing is sent yet.
+pub(crate) fn connect(configuration: &Configuration) -> Result<[Arc<dyn Connector>; 2], Failure> {
+    let fields = Fields::of(&configuration.dataflow);
+    let [first, second] = &configuration.connections;
+    Ok([
+        one(configuration, first, &fields)?,
+        one(configuration, second, &fields)?,
+    ])
+}
+
+fn one(
+    configuration: &Configuration,
+    connection: &Connection,
+    fields: &Fields,
+) -> Result<Arc<dyn Connector>, Failure> {
+    match connection.kind.as_str() {
+        "customerp" => customerp(configuration, connection, fields),
+        "salesforce" => salesforce(configuration, connection, fields),
+        other => Err(Failure::usage(
+            format!("no connector is called `{other}`"),
+            "Write `kind: customerp` or `kind: salesforce`",
+        )),
+    }
+}
+
+fn customerp(
+    configuration: &Configuration,
+    connection: &Connection,
+    fields: &Fields,
+) -> Result<Arc<dyn Connector>, Failure> {
+    /// What the ERP declares where the configuration says nothing.
+    const DEADLINE: SignedDuration = SignedDuration::from_secs(5);
+    let types = configuration.dataflow.types_of(&connection.name);
+    let collections = types.into_iter().map(|it| {
+        let collection = collection(configuration, &it);
+        (it.name, collection)
+    });
+    let connector = Customerp::connect(CustomerpConfig {
+        name: connection.name.clone(),
+        url: address(connection)?,
+        token: secret(connection, "token")?,
+        request_deadline: deadline(connection, DEADLINE),
+        overlap: SignedDuration::from_millis(connection.overlap_ms),
+        bindings: collections.collect(),
+        fields: fields.of_system(&connection.name),
+    })?;
+    Ok(Arc::new(connector))
+}
+
+fn salesforce(
+    configuration: &Configuration,
+    connection: &Connection,
+    fields: &Fields,
+) -> Result<Arc<dyn Connector>, Failure> {
+    /// A transaction of Salesforce ends after ten minutes at the latest.
+    const DEADLINE: SignedDuration = SignedDuration::from_mins(10);
+    let connector = Salesforce::connect(SalesforceConfig {
+        name: connection.name.clone(),
+        url: address(connection)?,
+        client_id: secret(connection, "client_id")?.expose_secret().to_owned(),
+        client_secret: secret(connection, "client_secret")?,
+        api_version: SalesforceConfig::API_VERSION.to_owned(),
+        request_deadline: deadline(connection, DEADLINE),
+        overlap: SignedDuration::from_millis(connection.overlap_ms),
+        bindings: objects(&configuration.dataflow, &connection.name),
+        fields: fields.of_system(&connection.name),
+        throughput: false,
+    })?;
+    Ok(Arc::new(connector))
+}
+
+/// The objects that serve the record types of a system.
+fn objects(flows: &Dataflow, system: &str) -> BTreeMap<String, String> {
+    let ends = flows.flows.iter().flat_map(|flow| flow.ends.iter());
+    let ends = ends.filter(|end| end.record_type.system == system);
+    ends.map(|end| (end.record_type.name.clone(), end.object.clone()))
+        .collect()
+}
+
+/// The collection that serves a record type of a Customerp: as bound, else the type's plural.
+pub(crate) fn collection(configuration: &Configuration, record_type: &RecordType) -> String {
+    let systems = &configuration.dataflow.systems;
+    let at = systems.iter().position(|name| *name == record_type.system);
+    let bound = configuration.bindings[at.unwrap_or_default()].get(&record_type.name);
+    bound
+        .cloned()
+        .unwrap_or_else(|| format!("{}s", record_type.name.to_lowercase()))
+}
+
+fn deadline(connection: &Connection, usual: SignedDuration) -> SignedDuration {
+    connection
+        .request_deadline_ms
+        .map_or(usual, SignedDuration::from_millis)
+}
+
+fn address(connection: &Connection) -> Result<Url, Failure> {
+    Url::parse(&connection.url).map_err(|error| {
+        Failure::usage(
+            format!("`{}` is no address ({error})", connection.url),
+            format!("Write `url: https://...` for {}", connection.name),
+        )
+    })
+}

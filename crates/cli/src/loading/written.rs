@@ -1,0 +1,215 @@
+//! Configurations as `init` and `demo` write them.
+
+use super::files::SHIPPED_FLOWS;
+use super::{connect, describe};
+use crate::failure::Failure;
+use std::fmt::Write;
+use std::path::Path;
+use tandem_connector::Schema;
+use tandem_merge::config::{Configuration, Sources, load};
+
+/// Flows that create records in Customerp in a fresh configuration of the demo.
+pub(crate) const CREATED_IN_CUSTOMERP: [&str; 5] = [
+    "contact-contact",
+    "product-product2",
+    "order-order",
+    "project-task",
+    "order-invoice",
+];
+
+/// What a configuration is written from.
+#[derive(Clone, Debug)]
+pub(crate) struct Draft {
+    /// Address of Customerp.
+    pub(crate) customerp_url: String,
+    /// Address of Salesforce.
+    pub(crate) salesforce_url: String,
+    /// Where the secrets are, as the configuration says it: token, client id, client secret.
+    pub(crate) secrets: [String; 3],
+    /// How accounts of people are created; none: they are not.
+    pub(crate) users: Option<Users>,
+    /// Settings of both connections, such as `poll: 1s`.
+    pub(crate) pace: Vec<&'static str>,
+    /// Flows that create records in Customerp.
+    pub(crate) create_in_customerp: Vec<&'static str>,
+    /// Which objects serve Division and Invoice.
+    pub(crate) bindings: Bindings,
+}
+
+/// How accounts of people are created.
+#[derive(Clone, Debug)]
+pub(crate) struct Users {
+    /// The profile, by name.
+    pub(crate) profile: String,
+    /// Licences that stay free.
+    pub(crate) free_licences: u32,
+}
+
+/// Which objects serve the two record types that leave a choice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Bindings {
+    /// `Division` or `Division__c`.
+    pub(crate) division: &'static str,
+    /// `Invoice` or `Invoice__c`.
+    pub(crate) invoice: &'static str,
+    /// Why, one sentence per choice.
+    pub(crate) why: [&'static str; 2],
+}
+
+const STANDARD: Bindings = Bindings {
+    division: "Division",
+    invoice: "Invoice",
+    why: ["", ""],
+};
+const CUSTOM: Bindings = Bindings {
+    division: "Division__c",
+    invoice: "Invoice__c",
+    why: ["", ""],
+};
+
+impl Draft {
+    /// The text of `tandem.yaml`.
+    pub(crate) fn text(&self) -> String {
+        let [token, id, secret] = &self.secrets;
+        let mut text = String::from("# What is kept in step, and where. The flow files say how.\n");
+        let mut pace = String::new();
+        for setting in &self.pace {
+            let _ = writeln!(pace, "    {setting}");
+        }
+        let _ = write!(
+            text,
+            "connections:\n  customerp:\n    kind: customerp\n    url: {}\n    secrets: {{ token: {token} }}\n{pace}  \
+             salesforce:\n    kind: salesforce\n    url: {}\n    secrets: {{ client_id: {id}, client_secret: {secret} }}\n{pace}",
+            self.customerp_url, self.salesforce_url,
+        );
+        if let Some(users) = &self.users {
+            let _ = writeln!(
+                text,
+                "    users: {{ profile: {}, free_licences: {}, time_zone: Europe/Berlin, locale: de_DE, encoding: UTF-8, language: en_US }}",
+                users.profile, users.free_licences,
+            );
+        }
+        let Bindings {
+            division,
+            invoice,
+            why,
+        } = &self.bindings;
+        for sentence in why.iter().filter(|sentence| !sentence.is_empty()) {
+            let _ = writeln!(text, "# {sentence}");
+        }
+        let _ = writeln!(
+            text,
+            "bindings:\n  salesforce: {{ Division: {division}, Invoice: {invoice} }}\nflows: flows\n\
+             # The flows that create records in Customerp for records born in Salesforce.\n\
+             create_in_customerp: [{}]",
+            self.create_in_customerp.join(", "),
+        );
+        text
+    }
+
+    /// The configuration it stands for.
+    pub(crate) fn configuration(&self) -> Result<Configuration, Failure> {
+        let flows = SHIPPED_FLOWS.iter();
+        let flows = flows.map(|(name, text)| (format!("flows/{name}"), (*text).to_owned()));
+        let sources = Sources {
+            main: ("tandem.yaml".to_owned(), self.text()),
+            flows: flows.collect(),
+        };
+        load(&sources).map_err(Failure::Configuration)
+    }
+
+    /// Asks both systems, and binds Division and Invoice to what the org has: the standard Division where there is
+    /// one; the standard Invoice where it can be created or holds rows, else ours, else the standard one for
+    /// updates only.
+    pub(crate) async fn bind(&mut self) -> Result<(), Failure> {
+        let standard = self.described(STANDARD).await?;
+        let custom = self.described(CUSTOM).await?;
+        let has = |schema: &Schema, name: &str| schema.types.contains_key(name);
+        let createable = standard.types.get("Invoice").is_some_and(|it| it.createable);
+        let rows = has(&standard, "Invoice") && !createable && self.has_invoices().await?;
+        let (division, why_division) = match (has(&standard, "Division"), has(&custom, "Division")) {
+            (true, _) => (
+                "Division",
+                "The org has Divisions: the standard object serves them.",
+            ),
+            (false, true) => (
+                "Division__c",
+                "The org has no Divisions: our custom object serves them.",
+            ),
+            (false, false) => return Err(lacks("Division")),
+        };
+        let (invoice, why_invoice) = match (has(&standard, "Invoice"), has(&custom, "Invoice")) {
+            (true, _) if createable => ("Invoice", "Standard Invoices can be created here."),
+            (true, _) if rows => (
+                "Invoice",
+                "The org holds standard Invoices, which cannot be created: they are linked and kept in step only.",
+            ),
+            (_, true) => (
+                "Invoice__c",
+                "Standard Invoices cannot be created through the object API: our custom object serves them.",
+            ),
+            (true, false) => (
+                "Invoice",
+                "Standard Invoices cannot be created, and ours are not deployed: they are kept in step only.",
+            ),
+            (false, false) => return Err(lacks("Invoice")),
+        };
+        self.bindings = Bindings {
+            division,
+            invoice,
+            why: [why_division, why_invoice],
+        };
+        Ok(())
+    }
+
+    /// What the org describes under these bindings.
+    async fn described(&self, bindings: Bindings) -> Result<Schema, Failure> {
+        let draft = Self {
+            bindings,
+            ..self.clone()
+        };
+        let [_, salesforce] = describe(&connect(&draft.configuration()?)?).await?;
+        Ok(salesforce)
+    }
+
+    async fn has_invoices(&self) -> Result<bool, Failure> {
+        let draft = Self {
+            bindings: STANDARD,
+            ..self.clone()
+        };
+        let [_, salesforce] = connect(&draft.configuration()?)?;
+        let invoice = tandem_merge::record::RecordType::new("salesforce", "Invoice");
+        Ok(!salesforce.list(&invoice, None).await?.observations.is_empty())
+    }
+
+    /// Writes the configuration and its flow files into a folder.
+    pub(crate) fn write(&self, config: &Path) -> Result<(), Failure> {
+        let folder = config.parent().unwrap_or(Path::new(""));
+        let flows = folder.join("flows");
+        let unwritable = |path: &Path, error: std::io::Error| {
+            Failure::usage(
+                format!("{} cannot be written ({error})", path.display()),
+                "Choose another place with --config",
+            )
+        };
+        std::fs::create_dir_all(&flows).map_err(|error| unwritable(&flows, error))?;
+        for (name, text) in SHIPPED_FLOWS {
+            let path = flows.join(name);
+            std::fs::write(&path, text).map_err(|error| unwritable(&path, error))?;
+        }
+        std::fs::write(config, self.text()).map_err(|error| unwritable(config, error))
+    }
+}
+
+fn lacks(record_type: &str) -> Failure {
+    Failure::usage(
+        format!("the org has neither {record_type} nor {record_type}__c"),
+        "Deploy our metadata there, or enable the standard object",
+    )
+}
+
+impl Default for Bindings {
+    fn default() -> Self {
+        CUSTOM
+    }
+}

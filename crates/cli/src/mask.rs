@@ -1,0 +1,72 @@
+//! Personal values are masked in lists and logs.
+
+use std::collections::BTreeSet;
+use tandem_merge::dataflow::{Dataflow, Side};
+use tandem_merge::record::RecordType;
+use tandem_merge::value::Value;
+
+/// What stands for a personal value.
+const MASK: &str = "•••";
+/// Longer values are cut in lists, in characters.
+const SHOWN: usize = 60;
+
+/// Which properties hold a person's own values.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Masks(BTreeSet<(RecordType, String)>);
+
+impl Masks {
+    /// The personal properties of a dataflow.
+    pub(crate) fn of(flows: &Dataflow) -> Self {
+        let mut personal = BTreeSet::new();
+        for flow in &flows.flows {
+            for mapping in flow.mappings.iter().filter(|mapping| mapping.personal) {
+                for side in Side::BOTH {
+                    let record_type = flow.end(side).record_type.clone();
+                    personal.insert((record_type, mapping.property(side).to_owned()));
+                }
+            }
+        }
+        Self(personal)
+    }
+
+    /// Whether a property is masked.
+    pub(crate) fn hides(&self, record_type: &RecordType, property: &str) -> bool {
+        self.0.contains(&(record_type.clone(), property.to_owned()))
+    }
+
+    /// A value as a list shows it: on one line, cut where long, masked where personal.
+    pub(crate) fn show(&self, record_type: &RecordType, property: &str, value: &Value) -> String {
+        match value {
+            Value::Blank => "blank".to_owned(),
+            _ if self.hides(record_type, property) => MASK.to_owned(),
+            value => shorten(&value.to_string()),
+        }
+    }
+}
+
+/// A text on one line, cut where long.
+pub(crate) fn shorten(text: &str) -> String {
+    let line = text.replace(['\n', '\r'], " ");
+    if line.chars().count() <= SHOWN {
+        return line;
+    }
+    let cut: String = line.chars().take(SHOWN - 1).collect();
+    format!("{cut}…")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn personal_values_are_masked_and_blank_is_told() {
+        let contact = RecordType::new("customerp", "Contact");
+        let masks = Masks(BTreeSet::from([(contact.clone(), "email".to_owned())]));
+        assert_eq!(masks.show(&contact, "email", &"a@b.example".into()), MASK);
+        assert_eq!(masks.show(&contact, "email", &Value::Blank), "blank");
+        assert_eq!(
+            masks.show(&contact, "title", &"Head\nof sales".into()),
+            "Head of sales"
+        );
+    }
+}

@@ -1,0 +1,191 @@
+//! What people and programs see: lines, tables and JSON on standard output, complaints on standard error.
+
+use crate::arguments::Common;
+use crate::failure::Failure;
+use comfy_table::presets::UTF8_FULL_CONDENSED;
+use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Table};
+use serde::Serialize;
+use serde_json::json;
+use std::fmt::Display;
+use std::io::{IsTerminal, Write};
+
+/// Where a command's results go, and in which form.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Screen {
+    /// Results are JSON.
+    pub(crate) json: bool,
+    quiet: bool,
+    /// Standard error is a terminal: progress bars may be drawn there.
+    pub(crate) lively: bool,
+}
+
+impl Screen {
+    /// The screen that the arguments ask for.
+    pub(crate) fn new(common: &Common) -> Self {
+        Self {
+            json: common.json,
+            quiet: common.quiet,
+            lively: std::io::stderr().is_terminal() && !common.quiet && !common.json,
+        }
+    }
+
+    /// A line for people: not shown as JSON or when quiet.
+    pub(crate) fn say(&self, line: impl Display) {
+        if !self.json && !self.quiet {
+            print(format_args!("{line}"));
+        }
+    }
+
+    /// A result for people: shown even when quiet.
+    pub(crate) fn result(&self, line: impl Display) {
+        if !self.json {
+            print(format_args!("{line}"));
+        }
+    }
+
+    /// A text as it is, for people.
+    pub(crate) fn raw(&self, text: &str) {
+        if !self.json {
+            let mut out = std::io::stdout().lock();
+            // A reader that went away (`| head`) is no failure.
+            let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        }
+    }
+
+    /// A line on what goes on, on standard error, unless quiet or JSON.
+    pub(crate) fn note(&self, line: impl Display) {
+        if !self.json && !self.quiet {
+            // Nobody reads it any more: no reason to stop the work.
+            let _ = writeln!(std::io::stderr(), "{line}");
+        }
+    }
+
+    /// One JSON value on a line of its own, where JSON is asked for.
+    pub(crate) fn json(&self, value: &impl Serialize) {
+        if self.json {
+            let text =
+                serde_json::to_string(value).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"));
+            print(format_args!("{text}"));
+        }
+    }
+
+    /// A failure, on standard error.
+    pub(crate) fn complain(&self, failure: &Failure) {
+        let mut out = std::io::stderr().lock();
+        let written = if self.json {
+            writeln!(out, "{}", as_json(failure))
+        } else {
+            writeln!(out, "{}", as_text(failure))
+        };
+        // There is no other place left to complain at.
+        let _ = written;
+    }
+}
+
+/// Writes a line to standard output. A reader that went away (`| head`) is no failure.
+fn print(line: std::fmt::Arguments<'_>) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}
+
+fn as_json(failure: &Failure) -> serde_json::Value {
+    let exit = failure.exit().code();
+    match failure {
+        Failure::One { what, advice, .. } => json!({ "error": what, "advice": advice, "exit": exit }),
+        Failure::Configuration(problems) => {
+            json!({ "error": "the configuration cannot be used", "problems": problems, "exit": exit })
+        }
+    }
+}
+
+fn as_text(failure: &Failure) -> String {
+    match failure {
+        Failure::One { what, advice, .. } => {
+            let end = if what.ends_with('.') || what.ends_with('\n') {
+                ""
+            } else {
+                "."
+            };
+            let advice = match advice.trim_end_matches('.') {
+                "" => String::new(),
+                advice => format!(" {advice}."),
+            };
+            format!("tandem: {what}{end}{advice}")
+        }
+        Failure::Configuration(problems) => {
+            let mut lines: Vec<String> = Vec::new();
+            for problem in problems {
+                let (file, line, column) = (&problem.file, problem.line, problem.column);
+                lines.push(format!("{file}:{line}:{column}: {}", problem.message));
+                if !problem.help.is_empty() {
+                    lines.push(format!("    {}", problem.help));
+                }
+            }
+            let many = if problems.len() == 1 {
+                "problem"
+            } else {
+                "problems"
+            };
+            lines.push(format!(
+                "tandem: the configuration has {} {many}; nothing was done.",
+                problems.len()
+            ));
+            lines.join("\n")
+        }
+    }
+}
+
+/// A table with a heading line; it fits the terminal's width.
+pub(crate) fn table<const N: usize>(headings: [&str; N]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(UTF8_FULL_CONDENSED);
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    if !std::io::stdout().is_terminal() {
+        table.set_content_arrangement(ContentArrangement::Disabled);
+    }
+    table.set_header(headings.map(|text| Cell::new(text).add_attribute(Attribute::Bold)));
+    table
+}
+
+/// A number in a table, with thousands separated.
+pub(crate) fn number(count: u64) -> Cell {
+    Cell::new(thousands(count)).set_alignment(CellAlignment::Right)
+}
+
+/// A number with its thousands separated: `1,234`.
+pub(crate) fn thousands(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.char_indices() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `1 record`, `2 records`.
+pub(crate) fn count_of(count: u64, one: &str, many: &str) -> String {
+    format!("{} {}", thousands(count), if count == 1 { one } else { many })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_separated() {
+        let shown = [0, 12, 123, 1_234, 123_456, 1_234_567].map(thousands);
+        assert_eq!(shown, ["0", "12", "123", "1,234", "123,456", "1,234,567"]);
+    }
+
+    #[test]
+    fn a_failure_is_one_sentence_with_advice() {
+        let failure = Failure::usage("there is no tandem.yaml here", "Run `tandem init`");
+        assert_eq!(
+            as_text(&failure),
+            "tandem: there is no tandem.yaml here. Run `tandem init`."
+        );
+    }
+}
