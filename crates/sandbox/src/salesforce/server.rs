@@ -17,6 +17,7 @@ use super::api::{self, Call, Reply};
 use super::fault::{Code, Fault};
 use super::options::{Options, OptionsError};
 use super::org::Org;
+use super::value::http_date_text;
 use super::{admin, browser};
 
 /// A request is carried out whole within this time of its arrival, or not at all.
@@ -174,17 +175,10 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
         _ => browser::answer(&mut org, &call),
     };
     // The org's own time, which a test may have moved: clients measure their clock against it.
-    if let Some(date) = http_date(org.now()) {
+    if let Ok(date) = header::HeaderValue::from_str(&http_date_text(org.now())) {
         response.headers_mut().insert(header::DATE, date);
     }
     response
-}
-
-/// A second as an HTTP date.
-fn http_date(seconds: i64) -> Option<header::HeaderValue> {
-    let at = jiff::Timestamp::from_second(seconds).ok()?;
-    let text = at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
-    header::HeaderValue::from_str(&text).ok()
 }
 
 fn late() -> Reply {

@@ -98,6 +98,13 @@ pub(crate) fn moment_text(seconds: i64) -> String {
         .unwrap_or_default()
 }
 
+/// A moment as HTTP headers write it: `Mon, 01 Jan 2024 00:00:00 GMT`.
+pub(crate) fn http_date_text(seconds: i64) -> String {
+    Timestamp::from_second(seconds)
+        .map(|at| at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string())
+        .unwrap_or_default()
+}
+
 /// Reads an ISO 8601 moment with a zone (`Z`, `+01:00` or `+0100`); fractions of a second are cut off.
 pub(crate) fn parse_moment(text: &str) -> Option<i64> {
     let (clock, offset) = split_zone(text)?;

@@ -11,7 +11,7 @@ use crate::salesforce::org::Org;
 use crate::salesforce::schema::{self, FieldIndex, ObjectIndex, Source};
 use crate::salesforce::soql;
 use crate::salesforce::table::Row;
-use crate::salesforce::value::Value;
+use crate::salesforce::value::{Value, http_date_text};
 use crate::salesforce::write::check_precondition;
 
 /// `/sobjects/{Object}`.
@@ -285,11 +285,4 @@ fn http_date(call: &Call, header: &str) -> Outcome<Option<i64>> {
             format!("the header {header} is not an HTTP date: {text}"),
         )
     })
-}
-
-/// A second as an HTTP date.
-fn http_date_text(seconds: i64) -> String {
-    Timestamp::from_second(seconds)
-        .map(|at| at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string())
-        .unwrap_or_default()
 }

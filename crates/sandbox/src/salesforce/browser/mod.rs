@@ -36,6 +36,7 @@ pub(crate) fn answer(org: &mut Org, call: &Call) -> Response<Body> {
         let body = html::refusal(&fault.message);
         Answer::Page(fault.code.status(), html::page(org, actor, title, &body))
     });
+    org.commit();
     let mut response = Response::builder();
     let text = match answer {
         Answer::Page(status, text) => {
@@ -171,6 +172,5 @@ fn post(org: &mut Org, actor: Actor, call: &Call, parts: &[&str]) -> Outcome<Ans
         }
         _ => return Err(Fault::not_found()),
     };
-    org.commit();
     Ok(answer)
 }

@@ -155,6 +155,25 @@ async fn records_are_created_and_deleted_as_a_chosen_user() {
 }
 
 #[tokio::test]
+async fn a_refused_page_leaves_nothing_behind() {
+    let org = Org::new().await;
+    let book = org.query("SELECT Id FROM Pricebook2").await[0]["Id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let (status, _, text) = page(
+        org.http
+            .post(url(&org, &format!("/browse/Pricebook2/{book}/delete"))),
+    )
+    .await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert!(text.contains("The standard price book cannot be deleted."));
+    // Had the refused deletion stayed open, a user could not be created now.
+    let refused = org.create("User", json!({ "LastName": "A" })).await;
+    assert_eq!(refused.code(), "REQUIRED_FIELD_MISSING");
+}
+
+#[tokio::test]
 async fn forms_of_other_sites_are_refused() {
     let org = Org::new().await;
     for (name, value) in [
