@@ -82,7 +82,7 @@ fn token(org: &mut Org, url: &str, call: &Call) -> Reply {
     let organization = org.organization();
     let token = org.sessions.open(organization, user, now);
     let identity = identity(url, organization, user);
-    let issued_at = format!("{}000", now);
+    let issued_at = format!("{now}000");
     Reply::ok(json!({
         "access_token": token,
         "instance_url": url,

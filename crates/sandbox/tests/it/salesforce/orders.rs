@@ -165,6 +165,26 @@ async fn a_line_needs_the_price_book_of_its_order() {
 }
 
 #[tokio::test]
+async fn a_product_on_a_line_is_not_deleted() {
+    let org = Org::new().await;
+    let (_, line) = order_with_line(&org).await;
+    let product = org.read("OrderItem", &line).await["Product2Id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert_eq!(org.delete("Product2", &product).await.code(), "DELETE_FAILED");
+    // The price that would have gone first is there as before.
+    assert_eq!(org.query("SELECT Id FROM PricebookEntry").await.len(), 1);
+    assert_eq!(org.read("Product2", &product).await["IsDeleted"], false);
+    org.delete("OrderItem", &line).await;
+    assert_eq!(
+        org.delete("Product2", &product).await.status,
+        StatusCode::NO_CONTENT
+    );
+    assert!(org.query("SELECT Id FROM PricebookEntry").await.is_empty());
+}
+
+#[tokio::test]
 async fn a_quote_belongs_to_the_account_of_its_opportunity() {
     let org = Org::new().await;
     let account = org.add("Account", json!({ "Name": "Acme" })).await;

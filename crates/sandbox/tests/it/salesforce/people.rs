@@ -43,6 +43,9 @@ async fn a_user_needs_what_the_reference_names() {
     let mut loud = person(&org, "nora").await;
     loud["Username"] = json!("NORA@people.example");
     assert_eq!(org.create("User", loud).await.code(), "DUPLICATE_USERNAME");
+    let mut nick = person(&org, "olaf").await;
+    nick["CommunityNickname"] = json!("Alice");
+    assert_eq!(org.create("User", nick).await.code(), "DUPLICATE_COMM_NICKNAME");
     let mut wrong = person(&org, "olaf").await;
     wrong["Username"] = json!("olaf");
     assert_eq!(org.create("User", wrong).await.code(), "INVALID_EMAIL_ADDRESS");
