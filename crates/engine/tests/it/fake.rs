@@ -460,7 +460,8 @@ impl Connector for Fake {
             observations,
             hints: Vec::new(),
             cursor: format!("{last} {until}").into_bytes(),
-            more,
+            // A round that an earlier process began may end before the latest changes.
+            more: more || state.place > until,
         })
     }
 
