@@ -5,6 +5,7 @@ use crate::world::World;
 use std::pin::pin;
 use std::task::Poll;
 use tandem_engine::Engine;
+use tandem_merge::record::RecordKey;
 
 /// Opens and syncs, but dies at the n-th time it waits. Returns whether it came to its end.
 async fn sync_until(world: &World, dies_at: u64) -> bool {
@@ -95,22 +96,30 @@ impl Dice {
 async fn one_schedule(seed: u64) {
     let world = filled();
     let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let mut edits = Vec::new();
     for step in 0..12 {
         match dice.roll(6) {
-            0 | 1 => edit(&world, &mut dice, step),
+            0 | 1 => edits.extend(edit(&world, &mut dice, step)),
             2 => {
-                let kind = *dice.pick(&["Division", "Invoice", "Order", "Account"]);
+                let kind = *dice.pick(&["Division", "Invoice", "Order", "Account", "Customer"]);
                 let late = i64::try_from(dice.roll(20)).unwrap();
                 let fault = dice
                     .pick(&[Fault::LostAnswer, Fault::LostRequest, Fault::Late(late)])
                     .clone();
-                world.crm.fault(kind, fault);
+                let system = if kind == "Customer" || dice.roll(3) == 0 {
+                    &world.erp
+                } else {
+                    &world.crm
+                };
+                system.fault(kind, fault);
             }
             3 => world.clock.pass_millis(i64::try_from(dice.roll(3_000)).unwrap()),
             _ => drop(sync_until(&world, dice.roll(60)).await),
         }
     }
-    world.crm.state.lock().unwrap().faults.clear();
+    for system in [&world.erp, &world.crm] {
+        system.state.lock().unwrap().faults.clear();
+    }
     world.clock.pass(60);
     world.sync().await;
     world.clock.pass(60);
@@ -121,9 +130,32 @@ async fn one_schedule(seed: u64) {
     }
     let found = world.verify().await;
     assert_eq!(found.different, 0, "seed {seed}: {:#?}", found.differences);
+    nothing_is_lost(&world, &edits, seed).await;
 }
 
-fn edit(world: &World, dice: &mut Dice, step: u64) {
+/// A person's edit: record, property, value.
+type Edit = (RecordKey, &'static str, String);
+
+/// E5: each edit stands, or the same person's hand went over it, or history has it.
+async fn nothing_is_lost(world: &World, edits: &[Edit], seed: u64) {
+    let mut engine = world.engine().await;
+    let history = format!("{:?}", engine.store().history(None, 0, 10_000).unwrap());
+    for (place, (key, property, value)) in edits.iter().enumerate() {
+        let over = edits[place + 1..]
+            .iter()
+            .any(|(other, name, _)| other == key && name == property);
+        let system = if key.record_type.system == "erp" {
+            &world.erp
+        } else {
+            &world.crm
+        };
+        let stands = system.value(key, property) == *value;
+        let kept = history.contains(&format!("{value:?}"));
+        assert!(over || stands || kept, "seed {seed}: {value} on {key} is lost");
+    }
+}
+
+fn edit(world: &World, dice: &mut Dice, step: u64) -> Option<Edit> {
     let value = format!("edit {step}");
     let (system, kind, property) = *dice.pick(&[
         (&world.erp, "Customer", "name"),
@@ -133,7 +165,10 @@ fn edit(world: &World, dice: &mut Dice, step: u64) {
         (&world.crm, "Order", "Description"),
     ]);
     let live = system.live(kind);
-    if !live.is_empty() {
-        system.edit(dice.pick(&live), property, &value);
+    if live.is_empty() {
+        return None;
     }
+    let key = dice.pick(&live).clone();
+    system.edit(&key, property, &value);
+    Some((key, property, value))
 }

@@ -78,6 +78,8 @@ pub struct Fake {
     clock: Arc<Simulated>,
     unique: BTreeMap<String, BTreeSet<String>>,
     given: BTreeMap<String, (String, String)>,
+    /// A property that the system rewrites.
+    shouts: Option<String>,
     /// How long changes are shown again.
     overlap: SignedDuration,
     pub state: Mutex<State>,
@@ -100,9 +102,16 @@ impl Fake {
             clock,
             unique: unique_properties(name),
             given: given_properties(name),
+            shouts: None,
             overlap: SignedDuration::from_secs(60),
             state: Mutex::default(),
         }
+    }
+
+    /// Writes what it is given in capitals.
+    pub fn shouting(mut self, property: &str) -> Self {
+        self.shouts = Some(property.to_owned());
+        self
     }
 
     pub fn without_unique(mut self) -> Self {
@@ -165,7 +174,8 @@ impl Fake {
         self.show(&state, key, self.clock.now())
     }
 
-    fn insert(&self, state: &mut State, record_type: &RecordType, mut values: Values) -> RecordKey {
+    fn insert(&self, state: &mut State, record_type: &RecordType, values: Values) -> RecordKey {
+        let mut values = self.rewritten(values);
         state.next += 1;
         state.place += 1;
         if let Some((property, prefix)) = self.given.get(&record_type.name) {
@@ -191,11 +201,18 @@ impl Fake {
         key
     }
 
+    fn rewritten(&self, mut values: Values) -> Values {
+        if let Some(Value::Text(text)) = self.shouts.as_ref().and_then(|name| values.get_mut(name)) {
+            *text = text.to_uppercase();
+        }
+        values
+    }
+
     fn change(&self, state: &mut State, key: &RecordKey, values: &Values) {
         state.place += 1;
         let place = state.place;
         let row = state.rows.get_mut(key).unwrap();
-        row.values.extend(values.clone());
+        row.values.extend(self.rewritten(values.clone()));
         row.counter += 1;
         row.place = place;
         row.modified = self.clock.now();

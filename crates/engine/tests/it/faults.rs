@@ -193,3 +193,94 @@ async fn e15_a_state_refuses_other_systems() {
     let refused = Engine::open(parts).await.err().map(|error| error.to_string());
     assert!(refused.is_some_and(|text| text.contains("belongs to crm")));
 }
+
+#[tokio::test]
+async fn e9_a_side_that_is_not_written_is_never_written() {
+    let mut world = World::new();
+    world.flows.flows[0].ends[1].write = false;
+    let division = world
+        .crm
+        .add("Division", &[("Number", "C1"), ("Name", "Blauer See")]);
+    let (customer, _) = world.customer_with_order();
+    world.sync().await;
+    world.erp.edit(&customer, "email", "erp@example.org");
+    world.clock.pass(2);
+    world.sync().await;
+    assert_eq!(world.crm.value(&division, "Email"), "");
+    assert_eq!(world.crm.value(&division, "Ext"), "");
+    world.crm.edit(&division, "Name", "Renamed");
+    world.clock.pass(2);
+    world.sync().await;
+    assert_eq!(world.erp.value(&customer, "name"), "Renamed");
+}
+
+#[tokio::test]
+async fn e13_a_system_that_rewrites_what_it_is_given_comes_to_rest() {
+    // GIVEN a CRM that writes every name in capitals
+    let world = World::with(|erp| erp, |crm| crm.shouting("Name"));
+    let (customer, _) = world.customer_with_order();
+    world.sync().await;
+    world.clock.pass(2);
+    world.erp.edit(&customer, "name", "Weiter See");
+    let summary = world.sync().await;
+    // THEN the writes are few and end
+    assert!(summary.written.values().sum::<u64>() <= 6, "{summary:#?}");
+    world.clock.pass(2);
+    let last = world.sync().await;
+    assert_eq!(last.written.values().sum::<u64>(), 0, "{last:#?}");
+}
+
+#[tokio::test]
+async fn e16_a_record_that_a_person_deleted_is_not_created_again() {
+    // GIVEN a create that landed, its answer lost, and a person who deletes the record after it was seen
+    let world = World::new();
+    let (_, order) = world.customer_with_order();
+    world.crm.fault("Invoice", Fault::LostAnswer);
+    world.sync().await;
+    let invoice = world.only(&world.crm, "Invoice");
+    world.clock.pass(2);
+    world.crm.delete(&invoice);
+    world.sync().await;
+    // WHEN the source is edited afterwards
+    world.erp.edit(&order, "title", "Once more");
+    world.clock.pass(2);
+    world.sync().await;
+    // THEN there is still none
+    assert!(world.crm.live("Invoice").is_empty());
+}
+
+#[tokio::test]
+async fn c11_c13_two_records_with_one_key_never_create_in_turns() {
+    // GIVEN two orders with one number, and a first create that lands late
+    let world = World::new();
+    let (customer, _) = world.customer_with_order();
+    world.order(&customer, "O1");
+    world.crm.fault("Invoice", Fault::Late(10));
+    let first = world.sync().await;
+    world.clock.pass(60);
+    let second = world.sync().await;
+    // THEN one has its invoice, the other is reported, and nothing moves any more
+    assert_eq!(world.crm.live("Invoice").len(), 1, "{first:#?}");
+    assert_eq!(second.flows["order-invoice"].parked, 1, "{second:#?}");
+    assert_eq!(second.written.values().sum::<u64>(), 0, "{second:#?}");
+}
+
+#[tokio::test]
+async fn c12_an_invoice_deleted_while_its_create_waits_is_not_brought_back() {
+    // GIVEN a customer born in the CRM whose counterpart in the ERP is on its way
+    let world = World::new();
+    world.sync().await;
+    let division = world.crm.add("Division", &[("Number", "C9"), ("Name", "Neu")]);
+    world.erp.fault("Customer", Fault::Late(5));
+    world.erp.fault("Customer", Fault::LostRequest);
+    let mut engine = world.engine().await;
+    engine.round().await.unwrap();
+    // WHEN it is deleted meanwhile, and the create lands
+    world.crm.delete(&division);
+    world.clock.pass(10);
+    engine.sync().await.unwrap();
+    world.clock.pass(60);
+    engine.sync().await.unwrap();
+    // THEN it does not come back
+    assert!(world.crm.live("Division").is_empty());
+}
