@@ -7,6 +7,7 @@
 
 mod changes;
 mod composite;
+mod derived;
 mod form;
 mod read;
 mod record;

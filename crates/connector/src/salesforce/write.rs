@@ -2,7 +2,7 @@
 
 use super::composite::{self, SUBREQUESTS, Subrequest};
 use super::refusal::{self, Said};
-use super::{Salesforce, form};
+use super::{Salesforce, derived, form};
 use crate::http::{Failure, Reply, Request, clock, json};
 use crate::{Change, Error, Outcome, Write};
 use futures::stream::{self, StreamExt};
@@ -43,7 +43,12 @@ type Pack<'p, 'a> = &'p [Prepared<'a>];
 pub(super) async fn carry_out(org: &Salesforce, batch: &[Write]) -> Vec<Outcome> {
     let mut outcomes: Vec<Option<Outcome>> = batch.iter().map(|_| None).collect();
     let mut ways: BTreeMap<(Way, String), Vec<Prepared<'_>>> = BTreeMap::new();
+    let (batch, unresolved) = derived::resolve(org, batch).await;
     for (place, write) in batch.iter().enumerate() {
+        if let Some(outcome) = unresolved.get(&place) {
+            outcomes[place] = Some(outcome.clone());
+            continue;
+        }
         match prepare(org, place, write).await {
             Ok(prepared) => {
                 let apart = prepared.way != Way::Conditional;
