@@ -75,7 +75,8 @@ pub struct Capabilities {
     pub conditional_write: bool,
     /// A create sent twice has one effect by the system's own means (idempotency keys).
     pub idempotent_create: bool,
-    /// The longest time a request may still take effect after it was sent.
+    /// The longest time a request may still take effect after it was sent. Writes of a batch wait for their
+    /// turn, so whoever waits for it counts from the moment the outcome came back.
     pub request_deadline: SignedDuration,
     /// At most this many writes are worth handing over at once.
     pub write_batch: usize,

@@ -297,7 +297,11 @@ impl Connector for Customerp {
             .chunks(VALUES_MAX)
             .map(|pack| self.find_pack(&served, property, pack))
             .collect();
-        stream::iter(packs).buffered(CONCURRENCY).try_concat().await
+        let mut found = stream::iter(packs).buffered(CONCURRENCY).try_concat().await?;
+        // Texts that differ in case alone are the same to the ERP, and may stand in two lookups.
+        found.sort_by(|one, other| one.key.id.cmp(&other.key.id));
+        found.dedup_by(|one, other| one.key.id == other.key.id);
+        Ok(found)
     }
 
     async fn write(&self, batch: &[Write]) -> Vec<Outcome> {

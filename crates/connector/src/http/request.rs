@@ -9,8 +9,8 @@ use serde::Serialize;
 use serde_json::Value as Json;
 use std::time::Duration;
 
-/// A request to be sent.
-#[derive(Clone, Debug)]
+/// A request to be sent. Not `Debug`: its body may hold a secret.
+#[derive(Clone)]
 pub(crate) struct Request {
     pub(crate) method: Method,
     /// A path with its query below the system's address, or an absolute address on the same host.
@@ -68,8 +68,7 @@ impl Request {
     }
 }
 
-/// What a system answered.
-#[derive(Debug)]
+/// What a system answered. Not `Debug`: its body may hold a token.
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,

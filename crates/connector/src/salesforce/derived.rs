@@ -18,6 +18,12 @@ const NICKNAME: &str = "derive:nickname";
 const ALIAS_LENGTH: usize = 8;
 const NICKNAME_LENGTH: usize = 40;
 
+enum Rule {
+    Profile(String),
+    Alias,
+    Nickname,
+}
+
 /// The batch with its rules carried out, and the outcomes of writes whose rules lead nowhere.
 pub(super) async fn resolve<'a>(
     org: &Salesforce,
@@ -29,29 +35,29 @@ pub(super) async fn resolve<'a>(
     }
     let mut profiles: BTreeMap<String, Result<Option<String>, Error>> = BTreeMap::new();
     let mut resolved = batch.to_vec();
-    for (place, write) in resolved.iter_mut().enumerate() {
+    for (place, write) in resolved
+        .iter_mut()
+        .enumerate()
+        .filter(|(_, write)| has_rules(write))
+    {
         let Change::Create { values, .. } = &mut write.change else {
             continue;
         };
         let names = values.clone();
-        for value in values.values_mut() {
-            let Some(rule) = value.as_text().map(str::to_owned) else {
-                continue;
-            };
-            match rule.as_str() {
-                ALIAS => *value = Value::text(alias(&names)),
-                NICKNAME => *value = Value::text(nickname(&names)),
-                other => {
-                    let Some(name) = other.strip_prefix(PROFILE) else {
-                        continue;
-                    };
-                    if !profiles.contains_key(name) {
-                        profiles.insert(name.to_owned(), profile(org, name).await);
+        for (property, value) in values.iter_mut() {
+            match rule(property, value) {
+                None => {}
+                Some(Rule::Alias) => *value = Value::text(alias(&names)),
+                Some(Rule::Nickname) => *value = Value::text(nickname(&names)),
+                Some(Rule::Profile(name)) => {
+                    if !profiles.contains_key(&name) {
+                        let id = profile(org, &name).await;
+                        profiles.insert(name.clone(), id);
                     }
-                    match profiles.get(name) {
+                    match profiles.get(&name) {
                         Some(Ok(Some(id))) => *value = Value::text(id.clone()),
                         Some(Err(error)) => drop(outcomes.insert(place, Outcome::NotSent(error.clone()))),
-                        _ => drop(outcomes.insert(place, Outcome::Refused(no_profile(name)))),
+                        _ => drop(outcomes.insert(place, Outcome::Refused(no_profile(&name)))),
                     }
                 }
             }
@@ -64,12 +70,23 @@ fn has_rules(write: &Write) -> bool {
     let Change::Create { values, record_type } = &write.change else {
         return false;
     };
-    let rule = |value: &Value| {
-        value
-            .as_text()
-            .is_some_and(|text| text.starts_with(PROFILE) || text == ALIAS || text == NICKNAME)
-    };
-    record_type.name == "User" && values.values().any(rule)
+    record_type.name == "User"
+        && values
+            .iter()
+            .any(|(property, value)| rule(property, value).is_some())
+}
+
+/// The rule that stands in a property made for it; the same words anywhere else are a person's.
+fn rule(property: &str, value: &Value) -> Option<Rule> {
+    let text = value.as_text()?;
+    match property {
+        "ProfileId" => text
+            .strip_prefix(PROFILE)
+            .map(|name| Rule::Profile(name.to_owned())),
+        "Alias" => (text == ALIAS).then_some(Rule::Alias),
+        "CommunityNickname" => (text == NICKNAME).then_some(Rule::Nickname),
+        _ => None,
+    }
 }
 
 async fn profile(org: &Salesforce, name: &str) -> Result<Option<String>, Error> {
@@ -104,4 +121,20 @@ fn nickname(names: &Values) -> String {
     let username = names.get("Username").and_then(Value::as_text).unwrap_or_default();
     let name = username.split('@').next().unwrap_or_default();
     name.chars().take(NICKNAME_LENGTH).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_counts_only_where_it_is_meant() {
+        assert!(
+            matches!(rule("ProfileId", &"profile:Standard User".into()), Some(Rule::Profile(name)) if name == "Standard User")
+        );
+        assert!(matches!(rule("Alias", &ALIAS.into()), Some(Rule::Alias)));
+        assert!(rule("Alias", &"anna".into()).is_none());
+        assert!(rule("Title", &"profile:Standard User".into()).is_none());
+        assert!(rule("Department", &NICKNAME.into()).is_none());
+    }
 }

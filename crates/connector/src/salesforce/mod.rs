@@ -9,6 +9,7 @@ mod changes;
 mod composite;
 mod derived;
 mod form;
+mod licence;
 mod read;
 mod record;
 mod refusal;
@@ -78,6 +79,8 @@ pub struct Salesforce {
     capabilities: Capabilities,
     described: RwLock<Option<Arc<Described>>>,
     protection: OnceCell<Arc<Protection>>,
+    /// User licences that stay free whatever is created.
+    user_reserve: Option<u32>,
 }
 
 impl std::fmt::Debug for Salesforce {
@@ -117,7 +120,17 @@ impl Salesforce {
             capabilities,
             described: RwLock::new(None),
             protection: OnceCell::new(),
+            user_reserve: None,
         })
+    }
+
+    /// The same connection, which leaves so many user licences free: creates of users beyond are refused.
+    #[must_use]
+    pub fn with_user_reserve(self, licences: u32) -> Self {
+        Self {
+            user_reserve: Some(licences),
+            ..self
+        }
     }
 
     async fn described(&self) -> Result<Arc<Described>, Error> {

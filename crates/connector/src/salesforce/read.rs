@@ -62,11 +62,23 @@ pub(super) async fn by_values(
     }
     let literals: BTreeSet<String> = values
         .iter()
-        .filter_map(|key| soql::literal(key.get(place)?))
+        .filter_map(|key| soql::literal(&trimmed(key.get(place)?)))
         .collect();
     let literals: Vec<String> = literals.into_iter().collect();
     let head = format!("{} WHERE {property}", object.select());
-    all(org, object, soql::packed(&head, &literals), false).await
+    let mut found = all(org, object, soql::packed(&head, &literals), false).await?;
+    // Texts that differ in case alone are the same to SOQL, and may stand in two statements.
+    found.sort_by(|one, other| one.key.id.cmp(&other.key.id));
+    found.dedup_by(|one, other| one.key.id == other.key.id);
+    Ok(found)
+}
+
+/// A value as the org would keep it.
+fn trimmed(value: &Value) -> Value {
+    match value {
+        Value::Text(text) => Value::text(text.trim_matches(|letter| letter <= ' ')),
+        other => other.clone(),
+    }
 }
 
 /// The next page of all live rows, in the order of their ids.

@@ -2,7 +2,7 @@
 
 use super::composite::{self, SUBREQUESTS, Subrequest};
 use super::refusal::{self, Said};
-use super::{Salesforce, derived, form};
+use super::{Salesforce, derived, form, licence};
 use crate::http::{Failure, Reply, Request, clock, json};
 use crate::{Change, Error, Outcome, Write};
 use futures::stream::{self, StreamExt};
@@ -28,12 +28,12 @@ enum Way {
 }
 
 /// One write, ready to travel.
-struct Prepared<'a> {
+pub(super) struct Prepared<'a> {
     /// Its place in the batch.
-    place: usize,
+    pub(super) place: usize,
     way: Way,
     object: String,
-    write: &'a Write,
+    pub(super) write: &'a Write,
     condition: Option<&'a Version>,
 }
 
@@ -60,6 +60,11 @@ pub(super) async fn carry_out(org: &Salesforce, batch: &[Write]) -> Vec<Outcome>
                 ways.entry((prepared.way, object)).or_default().push(prepared);
             }
             Err(error) => outcomes[place] = Some(Outcome::NotSent(error)),
+        }
+    }
+    if let Some(users) = ways.get_mut(&(Way::Create, "User".to_owned())) {
+        for (place, outcome) in licence::hold_back(org, users).await {
+            outcomes[place] = Some(outcome);
         }
     }
     let packs: Vec<_> = ways

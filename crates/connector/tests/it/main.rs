@@ -4,6 +4,7 @@
 
 mod conformance;
 mod customerp;
+mod http;
 mod proxy;
 mod salesforce;
 mod scene;

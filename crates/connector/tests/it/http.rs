@@ -1,0 +1,180 @@
+//! What is repeated and what is not, against a server that answers by a script.
+
+use jiff::SignedDuration;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tandem_connector::customerp::{Customerp, CustomerpConfig};
+use tandem_connector::salesforce::{Salesforce, SalesforceConfig};
+use tandem_connector::{Change, Connector, ErrorKind, Outcome, Write};
+use tandem_merge::record::RecordType;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use url::Url;
+
+const COMPANY: &str = r#"{"name":"Customerp","company":"c-1","user":"u","types":{}}"#;
+const OK: &str = "200 OK";
+const BUSY: &str = "503 Service Unavailable\r\nretry-after: 0";
+
+/// A server that gives one answer (status line with headers, body) to each request, then hangs up.
+struct Script {
+    url: Url,
+    served: Arc<AtomicUsize>,
+}
+
+impl Script {
+    async fn of(answers: Vec<(&'static str, String)>) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let served = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&served);
+        tokio::spawn(async move {
+            for (status, body) in answers {
+                let (stream, _) = listener.accept().await.unwrap();
+                answer(stream, status, &body).await;
+                count.fetch_add(1, Ordering::SeqCst);
+            }
+        });
+        Self {
+            url: url.parse().unwrap(),
+            served,
+        }
+    }
+
+    fn served(&self) -> usize {
+        self.served.load(Ordering::SeqCst)
+    }
+
+    fn customerp(&self) -> Customerp {
+        Customerp::connect(customerp(&self.url)).unwrap()
+    }
+
+    fn salesforce(&self) -> Salesforce {
+        let config = SalesforceConfig {
+            name: "salesforce".to_owned(),
+            url: self.url.clone(),
+            client_id: "tandem".to_owned(),
+            client_secret: "secret".into(),
+            api_version: SalesforceConfig::API_VERSION.to_owned(),
+            request_deadline: SignedDuration::from_secs(5),
+            overlap: SignedDuration::ZERO,
+            bindings: BTreeMap::from([("Contact".to_owned(), "Contact".to_owned())]),
+            fields: BTreeMap::new(),
+            throughput: false,
+        };
+        Salesforce::connect(config).unwrap()
+    }
+}
+
+fn customerp(url: &Url) -> CustomerpConfig {
+    CustomerpConfig {
+        name: "customerp".to_owned(),
+        url: url.clone(),
+        token: "secret".into(),
+        request_deadline: SignedDuration::from_secs(5),
+        overlap: SignedDuration::ZERO,
+        bindings: BTreeMap::new(),
+        fields: BTreeMap::new(),
+    }
+}
+
+async fn answer(mut stream: TcpStream, status: &str, body: &str) {
+    let (mut request, mut part) = (Vec::new(), [0; 4_096]);
+    // The whole request: a server that hangs up on the rest of one resets the connection.
+    while !whole(&request) {
+        let read = stream.read(&mut part).await.unwrap();
+        request.extend_from_slice(&part[..read]);
+    }
+    let length = body.len();
+    let reply = format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}");
+    stream.write_all(reply.as_bytes()).await.unwrap();
+    stream.shutdown().await.unwrap();
+}
+
+fn whole(request: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(request).to_lowercase();
+    let Some((head, body)) = text.split_once("\r\n\r\n") else {
+        return false;
+    };
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "));
+    body.len() >= length.map_or(0, |length| length.parse().unwrap())
+}
+
+#[tokio::test]
+async fn a_read_is_repeated_while_a_system_is_busy() {
+    let script = Script::of(vec![
+        (BUSY, String::new()),
+        (BUSY, String::new()),
+        (OK, COMPANY.to_owned()),
+    ])
+    .await;
+    let erp = script.customerp();
+    assert_eq!(erp.identify().await.unwrap().id, "c-1");
+    assert_eq!((erp.calls(), script.served()), (3, 3));
+}
+
+#[tokio::test]
+async fn a_system_that_stays_busy_is_down_and_says_until_when() {
+    let busy = || ("503 Service Unavailable\r\nretry-after: 3600", String::new());
+    let script = Script::of(vec![busy()]).await;
+    let error = script.customerp().identify().await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Down, "{error}");
+    let wait = error.retry_at.unwrap().duration_since(jiff::Timestamp::now());
+    assert!(wait > SignedDuration::from_mins(50), "{wait}");
+    // Longer than anyone should wait within a call: it was not tried again.
+    assert_eq!(script.served(), 1);
+}
+
+#[tokio::test]
+async fn redirects_are_not_followed() {
+    let elsewhere = "302 Found\r\nlocation: https://stranger.example/";
+    let script = Script::of(vec![(elsewhere, String::new())]).await;
+    let error = script.customerp().identify().await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Protocol, "{error}");
+}
+
+#[tokio::test]
+async fn a_create_that_could_be_doubled_is_sent_once() {
+    let described = r#"{"compositeResponse":[{"referenceId":"r0","httpStatusCode":200,"httpHeaders":{},
+        "body":{"createable":true,"fields":[{"name":"LastName","type":"string"}]}}]}"#;
+    let script = async |last: (&'static str, String)| {
+        let token = r#"{"access_token":"t","instance_url":"http://127.0.0.1","id":"o/u"}"#;
+        Script::of(vec![
+            (OK, token.to_owned()),
+            (OK, described.to_owned()),
+            last,
+            (OK, "[]".to_owned()),
+        ])
+        .await
+    };
+    let write = Write {
+        intent: 1,
+        key: "k".to_owned(),
+        change: Change::Create {
+            record_type: RecordType::new("salesforce", "Contact"),
+            values: BTreeMap::from([("LastName".to_owned(), "Once".into())]),
+        },
+    };
+    let busy = script((BUSY, String::new())).await;
+    let outcome = busy
+        .salesforce()
+        .write(std::slice::from_ref(&write))
+        .await
+        .remove(0);
+    assert!(matches!(outcome, Outcome::Unknown(_)), "{outcome:?}");
+    assert_eq!(busy.served(), 3);
+    // An answer of a shape that is not understood leaves open what was done.
+    let strange = script((OK, "{}".to_owned())).await;
+    let outcome = strange.salesforce().write(&[write]).await.remove(0);
+    assert!(matches!(outcome, Outcome::Unknown(_)), "{outcome:?}");
+}
+
+#[test]
+fn an_address_that_would_carry_secrets_in_clear_is_refused() {
+    let url = "http://erp.example".parse().unwrap();
+    let error = Customerp::connect(customerp(&url)).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::SignIn);
+    assert!(error.to_string().contains("https://"), "{error}");
+}
