@@ -1,6 +1,6 @@
 //! What only Customerp has, and how the conformance suite reaches one.
 
-use crate::scene::{Scene, Words, applied, one};
+use crate::scene::{Scene, Words, applied, one, plain_client};
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
 use tandem_connector::customerp::{Customerp, CustomerpConfig};
@@ -60,7 +60,7 @@ pub(crate) async fn scene() -> Scene {
         ours: connect(&url, "tandem"),
         person: connect(&url, "alice"),
         connect,
-        http: reqwest::Client::builder().no_proxy().build().unwrap(),
+        http: plain_client(),
         url,
         _server: Box::new(server),
     }

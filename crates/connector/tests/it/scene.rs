@@ -168,3 +168,13 @@ pub(crate) fn applied(outcome: &Outcome) -> String {
         other => panic!("not applied: {other:?}"),
     }
 }
+
+/// A client that speaks to this machine, which needs neither proxy nor certificates.
+pub(crate) fn plain_client() -> reqwest::Client {
+    let none = Vec::<reqwest::Certificate>::new();
+    reqwest::Client::builder()
+        .no_proxy()
+        .tls_certs_only(none)
+        .build()
+        .unwrap()
+}

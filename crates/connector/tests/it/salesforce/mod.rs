@@ -3,7 +3,7 @@
 mod calls;
 mod objects;
 
-use crate::scene::{Scene, Words};
+use crate::scene::{Scene, Words, plain_client};
 use jiff::SignedDuration;
 use tandem_connector::salesforce::{Salesforce, SalesforceConfig};
 use tandem_connector::{Change, Connector, ErrorKind, Write};
@@ -101,7 +101,7 @@ pub(crate) async fn scene() -> Scene {
         ours: connect(&url, "tandem"),
         person: connect(&url, "alice"),
         connect,
-        http: reqwest::Client::builder().no_proxy().build().unwrap(),
+        http: plain_client(),
         url,
         _server: Box::new(server),
     }
@@ -152,9 +152,16 @@ async fn the_secret_is_redacted_in_debug() {
 #[tokio::test]
 async fn a_version_is_firm_once_its_second_has_passed() {
     let scene = scene().await;
-    let id = scene.made("Quick").await;
-    // The read may still see edits of the same second, which the condition would let pass.
-    assert!(!scene.read(&id).await.version.unwrap().firm);
+    // A read of the same second may still miss edits that the condition would let pass. Only a quick read is one.
+    let (mut id, mut same_second) = (String::new(), false);
+    for _ in 0..30 {
+        id = scene.made("Quick").await;
+        same_second = !scene.read(&id).await.version.unwrap().firm;
+        if same_second {
+            break;
+        }
+    }
+    assert!(same_second);
     let firm = scene.firm(&id).await;
     assert_eq!(firm.order, None);
     assert!(firm.token.ends_with(".000+0000"), "{}", firm.token);
