@@ -226,3 +226,49 @@ async fn the_reserve_of_licences_is_never_touched() {
         refusal.message
     );
 }
+
+#[tokio::test]
+async fn rules_for_new_users_are_carried_out() {
+    let scene = scene().await;
+    let by_rules = |username: &str, profile: &str| {
+        let mut write = user(username);
+        if let Change::Create { values, .. } = &mut write.change {
+            values.insert("ProfileId".to_owned(), Value::text(profile));
+            values.insert("Alias".to_owned(), "derive:alias".into());
+            values.insert("CommunityNickname".to_owned(), "derive:nickname".into());
+            // The same words in a person's property are a person's.
+            values.insert("Title".to_owned(), "profile:Standard User".into());
+        }
+        write
+    };
+    let mut contact = scene.named("derive:alias");
+    contact.insert(scene.words.description.to_owned(), "profile:Nobody".into());
+    let batch = [
+        by_rules("ann.archer@tandem.example", "profile:Standard User"),
+        by_rules("bea.beck@tandem.example", "profile:Nobody"),
+        scene.create(3, contact),
+    ];
+    let outcomes = scene.ours.write(&batch).await;
+    let Outcome::Refused(refusal) = &outcomes[1] else {
+        panic!("{:?}", outcomes[1])
+    };
+    assert!(refusal.message.contains("Nobody"), "{refusal:?}");
+    let contact = scene.read(&applied(&outcomes[2])).await;
+    assert_eq!(contact.values["LastName"], "derive:alias".into());
+    assert_eq!(contact.values["Description"], "profile:Nobody".into());
+    let mut all = config(&scene.url, "tandem");
+    all.fields.remove("User");
+    let org = Salesforce::connect(all).unwrap();
+    let made = org
+        .fetch(&of("User"), &[applied(&outcomes[0])])
+        .await
+        .unwrap()
+        .remove(0);
+    assert_eq!(
+        made.values["ProfileId"],
+        profile_of(&scene, "bob@tandem.example").await
+    );
+    assert_eq!(made.values["Alias"], "new".into());
+    assert_eq!(made.values["CommunityNickname"], "ann.archer".into());
+    assert_eq!(made.values["Title"], "profile:Standard User".into());
+}
