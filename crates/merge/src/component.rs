@@ -184,12 +184,17 @@ impl Work<'_, '_> {
                 continue;
             }
             match member.newborn {
-                Some(true) => self.set_base(index, 0),
-                Some(false) => self.set_base(index, self.epoch()),
+                Some(left_out) if left_out || self.came_after_create() => self.set_base(index, 0),
+                Some(_) => self.set_base(index, self.epoch()),
                 None if self.rule.one_way && !self.any_from_start() => self.set_base(index, self.epoch()),
                 None => {}
             }
         }
+    }
+
+    /// The create gave nothing for it, so the head was blank then.
+    fn came_after_create(&self) -> bool {
+        self.head.as_ref().is_some_and(|head| !head.value.is_blank())
     }
 
     fn any_from_start(&self) -> bool {
@@ -294,7 +299,8 @@ impl Work<'_, '_> {
         if self.head.as_ref().is_some_and(|head| head.value == value) {
             return false;
         }
-        let epoch = self.epoch().max(self.rule.floor) + 1;
+        let bases = self.bases.iter().flatten().map(|base| base.epoch).max();
+        let epoch = self.epoch().max(self.rule.floor).max(bases.unwrap_or_default()) + 1;
         let origin = from.map(|index| self.members[index].record.clone());
         let span = from
             .map(|index| self.members[index].span)

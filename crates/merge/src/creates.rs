@@ -81,13 +81,15 @@ pub fn recognises(
             let ours = matching::flow_keys(flow, side, source, &values);
             let theirs = matching::flow_keys(flow, side, &found.key, &found.values);
             let natural = |rule: u32| rule < crate::facts::MatchKey::STAMP;
-            let claimed = |keys: &[crate::facts::MatchKey]| {
-                keys.iter()
-                    .find(|key| key.rule == crate::facts::MatchKey::IDENTITY)
-                    .map(|key| key.key.clone())
+            let marks = match side {
+                Side::First => crate::facts::MatchKey::STAMP,
+                Side::Second => crate::facts::MatchKey::IDENTITY,
             };
-            let foreign =
-                side == Side::Second && claimed(&theirs).is_some() && claimed(&theirs) != claimed(&ours);
+            let claimed = |keys: &[crate::facts::MatchKey]| {
+                let mark = keys.iter().find(|key| key.rule == marks);
+                mark.map(|key| key.key.clone())
+            };
+            let foreign = claimed(&theirs).is_some() && claimed(&theirs) != claimed(&ours);
             let decisive = ours
                 .iter()
                 .filter(|key| natural(key.rule))
@@ -219,14 +221,16 @@ impl<'a> Work<'a> {
         }
         let values = self.cluster.records[key].shadow.values.clone();
         let (of, reserved) = reservation(flow, side, key, &values);
-        if let Some(holder) = self
-            .facts
-            .reserved
-            .get(&(of.clone(), reserved.clone()))
-            .filter(|holder| *holder != key)
-        {
+        if let Some(holder) = self.reserved_by_another(key, flow, &of, &reserved) {
             let reason = format!("has the same match key as {holder}, whose counterpart is being created");
             let advice = "merge or delete the duplicate, or change its key".to_owned();
+            draft
+                .holds
+                .insert(0, self.parked(ParkedKind::DuplicateKey, 0, reason, advice));
+        }
+        if let Some(twin) = self.twin(key, flow, side) {
+            let reason = format!("{twin} has the same match key and is not its counterpart");
+            let advice = "link the two by hand, or change one of the keys".to_owned();
             draft
                 .holds
                 .insert(0, self.parked(ParkedKind::DuplicateKey, 0, reason, advice));
@@ -264,6 +268,54 @@ impl<'a> Work<'a> {
             follows: false,
         };
         self.cluster.creates.push(reuse(intent, before));
+    }
+
+    /// A record with the natural key that the new one would have: it was passed over as a counterpart because it
+    /// carries another's identity, or was unlinked.
+    fn twin(&self, key: &RecordKey, flow: &Flow, side: Side) -> Option<RecordKey> {
+        let (target, own) = (flow.end(side.other()), &self.cluster.records[key].shadow.values);
+        let same = |values: &Values| match side {
+            Side::First => matching::same_natural_key(flow, own, values),
+            Side::Second => matching::same_natural_key(flow, values, own),
+        };
+        let mut others = self.cluster.records.iter();
+        let found = others.find(|(other, record)| {
+            let values = &record.shadow.values;
+            other.record_type == target.record_type
+                && record.alive()
+                && matching::belongs(flow, side.other(), values)
+                && same(values)
+        });
+        found.map(|(other, _)| other.clone())
+    }
+
+    /// Who else is about to create a record of the type with the same match key (L2).
+    fn reserved_by_another(
+        &self,
+        key: &RecordKey,
+        flow: &Flow,
+        of: &RecordKeyType,
+        reserved: &str,
+    ) -> Option<RecordKey> {
+        let elsewhere = self.facts.reserved.get(&(of.clone(), reserved.to_owned()));
+        let here = self
+            .cluster
+            .creates
+            .iter()
+            .find_map(|intent| match &intent.action {
+                Action::Create {
+                    flow: other,
+                    source,
+                    target,
+                    reservation,
+                    ..
+                } => {
+                    let same = target == of && reservation == reserved;
+                    (same && (source != key || *other != flow.name)).then_some(source)
+                }
+                _ => None,
+            });
+        elsewhere.filter(|holder| *holder != key).or(here).cloned()
     }
 
     /// Puts one property into the draft, or says why not.

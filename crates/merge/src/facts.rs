@@ -120,7 +120,17 @@ impl Facts {
     #[must_use]
     pub fn with_cluster(&self, cluster: &crate::cluster::Cluster) -> Self {
         let mut facts = self.clone();
-        for link in &cluster.links {
+        let alive = |key| {
+            cluster
+                .records
+                .get(key)
+                .is_some_and(crate::cluster::Record::alive)
+        };
+        for link in cluster
+            .links
+            .iter()
+            .filter(|link| alive(&link.first) && alive(&link.second))
+        {
             for side in [Side::First, Side::Second] {
                 let through = Reference::Flow(link.flow.clone());
                 let referral = Referral {

@@ -2,6 +2,7 @@
 //! configuration's types with their validation. No I/O, no clock, no randomness, no environment.
 
 pub mod admit;
+mod anchors;
 pub mod cluster;
 mod companions;
 pub mod component;

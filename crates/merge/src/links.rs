@@ -92,7 +92,11 @@ impl<'a> Work<'a> {
                     if linked(first) && linked(second) {
                         continue;
                     }
-                    if matching::matches(flow, (first, a), (second, b)) {
+                    // Beside a linked record the natural key alone makes a duplicate (L5).
+                    let beside = linked(first) || linked(second);
+                    if matching::matches(flow, (first, a), (second, b))
+                        || (beside && matching::same_natural_key(flow, a, b))
+                    {
                         pairs.push(Pair {
                             flow,
                             first: first.clone(),

@@ -115,3 +115,16 @@ pub fn matches(flow: &Flow, first: (&RecordKey, &Values), second: (&RecordKey, &
         .find_map(|a| theirs.iter().find(|b| b.rule == a.rule).map(|b| a.key == b.key));
     decisive == Some(true)
 }
+
+/// Whether two records have the same natural key, whatever identity they carry.
+#[must_use]
+pub fn same_natural_key(flow: &Flow, first: &Values, second: &Values) -> bool {
+    let decisive = flow.match_rules.iter().find_map(|rule| {
+        let keys = (
+            rule_key(rule, Side::First, first)?,
+            rule_key(rule, Side::Second, second)?,
+        );
+        Some(keys.0 == keys.1)
+    });
+    decisive == Some(true)
+}

@@ -1,6 +1,6 @@
 //! Merging the components of a cluster: members out of records, results back into records.
 
-use crate::cluster::{Anchor, Contender, Head, Question};
+use crate::cluster::{Anchor, Base, Contender, Head, Question, Record};
 use crate::component::{self, Clash, Codec, Member, Merged, Rule};
 use crate::form::{Form, Trouble};
 use crate::plan::EventKind;
@@ -51,7 +51,7 @@ impl<'a> Work<'a> {
         let members: Vec<Member<'_>> = nodes
             .iter()
             .zip(&forms)
-            .map(|(node, form)| self.member(node, form, head.is_some()))
+            .map(|(node, form)| self.member(node, form, head.as_ref(), component.one_way()))
             .collect();
         let rule = Rule {
             policy: component.policy(),
@@ -88,7 +88,13 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn member<'m>(&self, node: &Node<'a>, form: &'m Form<'a>, has_head: bool) -> Member<'m> {
+    fn member<'m>(
+        &self,
+        node: &Node<'a>,
+        form: &'m Form<'a>,
+        head: Option<&Head>,
+        one_way: bool,
+    ) -> Member<'m> {
         let record = &self.cluster.records[&node.at.record];
         let property = node.at.property.as_str();
         let newborn = record.newborn.as_ref().filter(|newborn| newborn.observed);
@@ -98,12 +104,16 @@ impl<'a> Work<'a> {
             .parts
             .iter()
             .any(|part| part.mapping.owned_by == Some(part.side))
-            || (node.from_start() && newborn.is_some() && has_head);
+            || (node.from_start() && newborn.is_some() && head.is_some());
         Member {
             record: node.at.record.clone(),
             side: part.side,
             shadow: topology::own_value(&self.cluster, &node.at),
-            base: record.bases.get(property).cloned(),
+            base: record
+                .bases
+                .get(property)
+                .cloned()
+                .or_else(|| base_of_newborn(record, node, head).filter(|_| !one_way && !from_start)),
             span: record.span(property),
             source: node.source(),
             target: node.target() && !record.shadow.protected,
@@ -336,4 +346,20 @@ impl<'a> Work<'a> {
                 .map(|value| (value, 0)),
         }
     }
+}
+
+/// A record that we created and that somebody changed before we saw it first: what it got since is an edit on
+/// top of the blank that the create left, unless its system is known to fill the property in.
+fn base_of_newborn(record: &Record, node: &Node<'_>, head: Option<&Head>) -> Option<Base> {
+    record.newborn.as_ref().filter(|newborn| newborn.observed)?;
+    let changed = record.shadow.version.as_ref()?.modified > record.shadow.created?;
+    let filled = node
+        .parts
+        .iter()
+        .any(|part| part.mapping.filled_on_create[part.side.index()]);
+    let epoch = head
+        .filter(|head| head.value.is_blank())
+        .map_or(0, |head| head.epoch);
+    let value = Value::Blank;
+    (changed && !filled).then_some(Base { value, epoch })
 }

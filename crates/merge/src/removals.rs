@@ -161,9 +161,17 @@ impl Work<'_> {
                     self.record(&node.at.record)
                         .and_then(|record| record.bases.get(&node.at.property).cloned())
                 };
-                let behind = base(a).is_some_and(|base| base.epoch < epoch) && a.target();
-                let edited = b.source()
-                    && base(b).is_some_and(|base| base.value != topology::own_value(&self.cluster, &b.at));
+                // Without a base it has not seen the head (a one-way component has none before its first edit).
+                let behind = epoch > 0 && a.target() && base(a).is_none_or(|base| base.epoch < epoch);
+                let asked = self
+                    .cluster
+                    .questions
+                    .iter()
+                    .any(|question| component.nodes.iter().any(|node| node.at == question.anchor));
+                let edited = asked
+                    || b.source()
+                        && base(b)
+                            .is_some_and(|base| base.value != topology::own_value(&self.cluster, &b.at));
                 !behind && !edited
             })
     }
@@ -221,25 +229,10 @@ impl Work<'_> {
     /// with what remains together; what the ends agreed on is forgotten where nothing ties them any more.
     pub(crate) fn unlink(&mut self, link: &Link, gone: Side, why: &str) {
         let (leaving, staying) = (link.end(gone).clone(), link.end(gone.other()).clone());
-        self.move_anchors(&leaving);
-        self.cluster.links.retain(|other| other != link);
+        self.part(link);
         for key in [&leaving, &staying] {
-            let linked = self
-                .cluster
-                .links
-                .iter()
-                .any(|link| &link.first == key || &link.second == key);
-            let Some(record) = self.cluster.records.get_mut(key) else {
-                continue;
-            };
-            record.suppressed.insert(link.flow.clone());
-            if !linked {
-                record.bases.clear();
-                record.parked.clear();
-                self.cluster.heads.retain(|anchor, _| &anchor.record != key);
-                self.cluster
-                    .questions
-                    .retain(|question| &question.anchor.record != key);
+            if let Some(record) = self.cluster.records.get_mut(key) {
+                record.suppressed.insert(link.flow.clone());
             }
         }
         self.note(
@@ -249,25 +242,6 @@ impl Work<'_> {
             EventKind::Unlinked { from: leaving },
             why.to_owned(),
         );
-    }
-
-    /// Heads anchored at a leaving record move to the smallest member that stays in the component.
-    fn move_anchors(&mut self, leaving: &RecordKey) {
-        for component in topology::components(self.flows, &self.cluster, true) {
-            let anchored = component
-                .nodes
-                .iter()
-                .find(|node| self.cluster.heads.contains_key(&node.at));
-            let stays = component.nodes.iter().find(|node| &node.at.record != leaving);
-            let (Some(from), Some(to)) = (anchored, stays) else {
-                continue;
-            };
-            if &from.at.record == leaving
-                && let Some(head) = self.cluster.heads.remove(&from.at)
-            {
-                self.cluster.heads.insert(to.at.clone(), head);
-            }
-        }
     }
 }
 

@@ -38,6 +38,7 @@ impl<'a> Work<'a> {
         self.forget_computed_troubles();
         self.settle_removals();
         self.form_links();
+        self.anchor_to_the_living();
     }
 
     /// The second half: which values they hold, and what is written. Everything from scratch, out of heads,

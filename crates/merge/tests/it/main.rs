@@ -1,6 +1,6 @@
 //! Integration tests of the core: its laws, held against random, enumerated and hand-made cases; its
 //! configuration; its document.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 mod config;
 mod counterexamples;
@@ -8,5 +8,7 @@ mod document;
 mod members;
 mod merge_laws;
 mod problems;
+mod simulation;
 mod small_scope;
+mod star;
 mod table;
