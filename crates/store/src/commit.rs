@@ -6,6 +6,8 @@ mod links;
 mod records;
 mod waits;
 
+pub(crate) use waits::smallest_linked;
+
 use crate::constraint;
 use crate::contract::{CommitReport, Decided, Taken};
 use crate::db::{Db, Rid, Trouble};

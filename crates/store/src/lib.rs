@@ -14,6 +14,7 @@ mod item;
 mod known;
 mod lists;
 mod load;
+mod memory;
 mod outbox;
 mod page;
 mod schema;
@@ -22,6 +23,7 @@ mod take;
 mod tally;
 
 pub use contract::*;
+pub use memory::MemoryStore;
 pub use sqlite::SqliteStore;
 
 /// Why a unit of work failed. Nothing of it is stored then.

@@ -1,0 +1,238 @@
+//! The store as a model: plain maps in memory, the whole state copied for each unit of work. It says what a
+//! store does; the tests hold the database to it, and simulations run on it.
+
+mod books;
+mod commit;
+mod facts;
+mod lists;
+mod take;
+
+use crate::Error;
+use crate::contract::{CommitReport, Decided, Dirty, Fence, Item, LinkRow, Page, PageReport, Status, Store};
+use books::Books;
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use tandem_merge::cluster::{Cluster, Intent};
+use tandem_merge::dataflow::Dataflow;
+use tandem_merge::plan::Event;
+use tandem_merge::record::{RecordKey, RecordType};
+
+/// A store that keeps its state in memory. A clone is a copy of the state.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryStore {
+    books: Books,
+    state_id: String,
+}
+
+impl MemoryStore {
+    /// An empty state of that name.
+    #[must_use]
+    pub fn new(state_id: &str) -> Self {
+        Self {
+            books: Books::default(),
+            state_id: state_id.to_owned(),
+        }
+    }
+
+    /// One unit: all of it or nothing.
+    fn unit<T>(&mut self, work: impl FnOnce(&mut Books) -> Result<T, Error>) -> Result<T, Error> {
+        let mut next = self.books.clone();
+        let value = work(&mut next)?;
+        self.books = next;
+        Ok(value)
+    }
+
+    fn fenced<T>(
+        &mut self,
+        fence: Fence,
+        work: impl FnOnce(&mut Books) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.unit(|books| {
+            if fence < books.fence {
+                return Err(Error::Fenced {
+                    found: books.fence,
+                    ours: fence,
+                });
+            }
+            books.fence = fence;
+            work(books)
+        })
+    }
+}
+
+impl Store for MemoryStore {
+    fn bind(&mut self, identities: &BTreeMap<String, String>) -> Result<(), Error> {
+        self.unit(|books| {
+            let mut all = identities.iter();
+            all.try_for_each(|(system, identity)| books.bind(system, identity))
+        })
+    }
+
+    fn state_id(&mut self) -> Result<String, Error> {
+        Ok(self.state_id.clone())
+    }
+
+    fn cursor(&mut self, system: &str) -> Result<Option<Vec<u8>>, Error> {
+        let system = self.books.systems.get(system);
+        Ok(system.and_then(|system| system.cursor.clone()))
+    }
+
+    fn commit_page(&mut self, fence: Fence, flows: &Dataflow, page: &Page) -> Result<PageReport, Error> {
+        self.fenced(fence, |books| Ok(books.commit_page(flows, page)))
+    }
+
+    fn mark_listed(&mut self, system: &str, at: Timestamp) -> Result<(), Error> {
+        let system = self.books.systems.entry(system.to_owned()).or_default();
+        system.listed.get_or_insert(at);
+        Ok(())
+    }
+
+    fn take_dirty(
+        &mut self,
+        flows: &Dataflow,
+        rank: usize,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Vec<Dirty>, Error> {
+        Ok(take::dirty(&self.books, flows, rank, limit, now))
+    }
+
+    fn take_for_intents(
+        &mut self,
+        flows: &Dataflow,
+        intents: &[u64],
+        now: Timestamp,
+    ) -> Result<Vec<Dirty>, Error> {
+        let subjects = intents.iter().filter_map(|id| self.books.intents.get(id));
+        let seeds: Vec<RecordKey> = subjects
+            .map(|intent| crate::outbox::subject(&intent.action).clone())
+            .collect();
+        Ok(take::of_records(&self.books, flows, &seeds, now))
+    }
+
+    fn take_records(
+        &mut self,
+        flows: &Dataflow,
+        records: &[RecordKey],
+        now: Timestamp,
+    ) -> Result<Vec<Dirty>, Error> {
+        let known = records.iter().filter(|key| self.books.records.contains_key(key));
+        let seeds: Vec<RecordKey> = known.cloned().collect();
+        Ok(take::of_records(&self.books, flows, &seeds, now))
+    }
+
+    fn commit_plans(
+        &mut self,
+        fence: Fence,
+        flows: &Dataflow,
+        plans: Vec<Decided>,
+    ) -> Result<CommitReport, Error> {
+        self.fenced(fence, |books| Ok(commit::plans(books, flows, &plans)))
+    }
+
+    fn sendable(
+        &mut self,
+        system: &str,
+        creates: bool,
+        rank: usize,
+        limit: usize,
+    ) -> Result<Vec<Intent>, Error> {
+        Ok(self.books.sendable(system, creates, rank, limit))
+    }
+
+    fn begin_write(&mut self, fence: Fence, intents: &[u64], now: Timestamp) -> Result<Vec<Intent>, Error> {
+        self.fenced(fence, |books| Ok(books.begin_write(intents, now)))
+    }
+
+    fn unsettled(&mut self, after: u64, limit: usize) -> Result<Vec<Intent>, Error> {
+        let after = self.books.intents.range(after.saturating_add(1)..);
+        let sent = after.filter(|(_, intent)| intent.sent.is_some());
+        Ok(sent.take(limit).map(|(_, intent)| intent.clone()).collect())
+    }
+
+    fn mark_unknown(&mut self, fence: Fence, intents: &[u64], unsend: bool) -> Result<(), Error> {
+        self.fenced(fence, |books| {
+            books.mark_unknown(intents, unsend);
+            Ok(())
+        })
+    }
+
+    fn status(&mut self, flows: &Dataflow) -> Result<Status, Error> {
+        Ok(self.books.status(flows))
+    }
+
+    fn links(&mut self, flow: Option<&str>, after: u64, limit: usize) -> Result<Vec<LinkRow>, Error> {
+        Ok(self.books.link_rows(flow, after, limit))
+    }
+
+    fn items(&mut self, after: u64, limit: usize) -> Result<Vec<Item>, Error> {
+        Ok(self.books.item_rows(after, limit))
+    }
+
+    fn history(
+        &mut self,
+        record: Option<&RecordKey>,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, Event)>, Error> {
+        let all = self.books.history.range(after.saturating_add(1)..);
+        let of = all.filter(|(_, event)| record.is_none_or(|key| key == &event.record));
+        Ok(of
+            .take(limit)
+            .map(|(number, event)| (*number, event.clone()))
+            .collect())
+    }
+
+    fn search(
+        &mut self,
+        record_type: &RecordType,
+        property: &str,
+        value: &str,
+    ) -> Result<Vec<RecordKey>, Error> {
+        Ok(self.books.search(record_type, property, value))
+    }
+
+    fn cluster(&mut self, _flows: &Dataflow, record: &RecordKey) -> Result<Option<Cluster>, Error> {
+        let known = self.books.records.contains_key(record);
+        Ok(known.then(|| take::as_it_is(&self.books, record)))
+    }
+
+    fn companions(
+        &mut self,
+        role: &str,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<(RecordKey, String)>, Error> {
+        Ok(self.books.companion_rows(role, after, limit))
+    }
+
+    fn unread(&mut self, limit: usize) -> Result<Vec<RecordKey>, Error> {
+        Ok(self.books.unread(limit))
+    }
+
+    fn approve_flow(&mut self, flow: &str, now: Timestamp) -> Result<(), Error> {
+        self.books.approve(flow, now);
+        Ok(())
+    }
+
+    fn touch(&mut self, records: &[RecordKey]) -> Result<(), Error> {
+        for key in records {
+            self.books.mark_dirty(key, true);
+        }
+        Ok(())
+    }
+
+    fn touch_all(&mut self, flows: &Dataflow) -> Result<(), Error> {
+        self.books.touch_all(flows);
+        Ok(())
+    }
+
+    fn note(&mut self, name: &str) -> Result<Option<String>, Error> {
+        Ok(self.books.notes.get(name).cloned())
+    }
+
+    fn set_note(&mut self, name: &str, value: &str) -> Result<(), Error> {
+        self.books.notes.insert(name.to_owned(), value.to_owned());
+        Ok(())
+    }
+}

@@ -1,0 +1,261 @@
+//! The model's state, and the units that observe and send.
+
+use crate::Error;
+use crate::contract::{Page, PageReport};
+use crate::item::Standing;
+use crate::known::{Known, laid_over};
+use crate::outbox::{destination, subject};
+use crate::tally;
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+use tandem_merge::cluster::{Companion, Head, Intent, Link, Question, Record};
+use tandem_merge::dataflow::Dataflow;
+use tandem_merge::facts::MatchKey;
+use tandem_merge::plan::Event;
+use tandem_merge::record::{Observation, Presence, RecordKey};
+
+/// Everything the model knows.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Books {
+    pub(super) clock: u64,
+    pub(super) fence: u64,
+    pub(super) notes: BTreeMap<String, String>,
+    pub(super) systems: BTreeMap<String, System>,
+    pub(super) records: BTreeMap<RecordKey, Entry>,
+    pub(super) inbox: BTreeMap<u64, Observation>,
+    pub(super) dirty: BTreeMap<RecordKey, Mark>,
+    /// Links by number, each with its flow group.
+    pub(super) links: BTreeMap<u64, (String, Link)>,
+    pub(super) intents: BTreeMap<u64, Intent>,
+    /// Target and who waits for it.
+    pub(super) waits: BTreeSet<(RecordKey, RecordKey)>,
+    pub(super) items: BTreeMap<u64, (RecordKey, Standing)>,
+    pub(super) history: BTreeMap<u64, Event>,
+    pub(super) deletions: Vec<(String, Timestamp)>,
+    pub(super) approvals: BTreeMap<String, Timestamp>,
+    pub(super) tallies: tally::Counts,
+    /// The last numbers given to links, intents and items: none is given twice.
+    pub(super) numbers: [u64; 3],
+}
+
+/// What is known of a system.
+#[derive(Clone, Debug, Default)]
+pub(super) struct System {
+    pub(super) identity: Option<String>,
+    pub(super) cursor: Option<Vec<u8>>,
+    pub(super) listed: Option<Timestamp>,
+}
+
+/// A record that was ever named.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Entry {
+    /// Its place in the order of first naming.
+    pub(super) number: u64,
+    pub(super) revision: u64,
+    pub(super) woke: u64,
+    /// Once admitted: without intent and companions.
+    pub(super) state: Option<Record>,
+    pub(super) companions: BTreeMap<String, Companion>,
+    pub(super) heads: BTreeMap<String, Head>,
+    pub(super) questions: Vec<Question>,
+    pub(super) keys: BTreeSet<MatchKey>,
+}
+
+/// A mark of dirtiness.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mark {
+    pub(super) age: u64,
+    pub(super) last: u64,
+    /// By itself, not woken by a change of another.
+    pub(super) own: bool,
+}
+
+impl Books {
+    pub(super) fn tick(&mut self) -> u64 {
+        self.clock += 1;
+        self.clock
+    }
+
+    /// The next number of links (0), intents (1) or items (2).
+    pub(super) fn number(&mut self, of: usize) -> u64 {
+        self.numbers[of] += 1;
+        self.numbers[of]
+    }
+
+    pub(super) fn bind(&mut self, system: &str, identity: &str) -> Result<(), Error> {
+        let entry = self.systems.entry(system.to_owned()).or_default();
+        let known = entry.identity.get_or_insert_with(|| identity.to_owned());
+        if known == identity {
+            return Ok(());
+        }
+        Err(Error::OtherSystem {
+            system: system.to_owned(),
+            known: known.clone(),
+            found: identity.to_owned(),
+        })
+    }
+
+    /// The record's entry; it gets one where it has none.
+    pub(super) fn entry(&mut self, key: &RecordKey) -> &mut Entry {
+        let number = self.records.len() as u64 + 1;
+        let entry = self.records.entry(key.clone()).or_default();
+        if entry.number == 0 {
+            entry.number = number;
+        }
+        entry
+    }
+
+    pub(super) fn mark_dirty(&mut self, key: &RecordKey, own: bool) {
+        if !self.records.contains_key(key) {
+            return;
+        }
+        let now = self.tick();
+        let mark = self.dirty.entry(key.clone()).or_insert(Mark {
+            age: now,
+            last: now,
+            own,
+        });
+        mark.last = now;
+        mark.own |= own;
+    }
+
+    pub(super) fn commit_page(&mut self, flows: &Dataflow, page: &Page) -> PageReport {
+        let mut report = PageReport::default();
+        for seen in &page.observations {
+            self.entry(&seen.key);
+            if self.is_known(seen) {
+                report.known += 1;
+                continue;
+            }
+            report.new += 1;
+            self.receive(flows, seen.clone());
+        }
+        if let Some(cursor) = &page.cursor {
+            let system = self.systems.entry(page.system.clone()).or_default();
+            system.cursor = Some(cursor.clone());
+        }
+        report
+    }
+
+    fn is_known(&self, seen: &Observation) -> bool {
+        let newest = self.inbox.values().rev().find(|row| row.key == seen.key);
+        let shadow = self.records[&seen.key]
+            .state
+            .as_ref()
+            .map(|record| &record.shadow);
+        match (newest, shadow) {
+            (Some(newest), _) => Known::from(newest).covers(seen),
+            (None, Some(shadow)) => Known::from(shadow).covers(seen),
+            (None, None) => false,
+        }
+    }
+
+    /// Puts an observation into the inbox and finds its record by its match keys at once.
+    pub(super) fn receive(&mut self, flows: &Dataflow, seen: Observation) {
+        let key = seen.key.clone();
+        let more = self.keys_shown(flows, &seen);
+        self.entry(&key).keys.extend(more);
+        let seq = self.tick();
+        self.inbox.insert(seq, seen);
+        self.mark_dirty(&key, true);
+    }
+
+    fn keys_shown(&self, flows: &Dataflow, seen: &Observation) -> Vec<MatchKey> {
+        if seen.presence != Presence::Alive {
+            return Vec::new();
+        }
+        let record = self.records.get(&seen.key).and_then(|entry| entry.state.as_ref());
+        let values = laid_over(record.map(|record| &record.shadow.values), seen);
+        tandem_merge::reconcile::match_keys(flows, &seen.key, &values)
+    }
+
+    /// Indexes a record by what its shadow and its inbox rows show.
+    pub(super) fn reindex(&mut self, flows: &Dataflow, key: &RecordKey) {
+        let mut keys = BTreeSet::new();
+        for seen in self.inbox.values().filter(|seen| &seen.key == key) {
+            keys.extend(self.keys_shown(flows, seen));
+        }
+        let entry = self.entry(key);
+        if let Some(record) = entry.state.as_ref().filter(|record| record.alive()) {
+            keys.extend(tandem_merge::reconcile::match_keys(
+                flows,
+                key,
+                &record.shadow.values,
+            ));
+        }
+        entry.keys = keys;
+    }
+
+    pub(super) fn touch_all(&mut self, flows: &Dataflow) {
+        let mut all: Vec<(u64, RecordKey)> = Vec::new();
+        for (key, entry) in &self.records {
+            if entry.state.is_some() || self.has_inbox(key) {
+                all.push((entry.number, key.clone()));
+            }
+        }
+        all.sort();
+        for (_, key) in all {
+            self.reindex(flows, &key);
+            self.mark_dirty(&key, true);
+        }
+    }
+
+    pub(super) fn has_inbox(&self, key: &RecordKey) -> bool {
+        self.inbox.values().any(|seen| &seen.key == key)
+    }
+
+    /// The open update or deletion of a record.
+    pub(super) fn own_write(&self, key: &RecordKey) -> Option<&Intent> {
+        let mut all = self.intents.values();
+        all.find(|intent| crate::load::writes_record(intent) && subject(&intent.action) == key)
+    }
+
+    pub(super) fn in_flight(&self, key: &RecordKey) -> bool {
+        self.own_write(key).is_some_and(|intent| intent.sent.is_some())
+    }
+
+    pub(super) fn sendable(&self, system: &str, creates: bool, rank: usize, limit: usize) -> Vec<Intent> {
+        let fits = |intent: &&Intent| {
+            let within = !creates || intent.rank <= rank;
+            intent.sent.is_none() && within && destination(&intent.action) == (system, creates)
+        };
+        let mut all: Vec<Intent> = self.intents.values().filter(fits).cloned().collect();
+        all.sort_by_key(|intent| (intent.rank, intent.id));
+        all.truncate(limit);
+        all
+    }
+
+    pub(super) fn begin_write(&mut self, intents: &[u64], now: Timestamp) -> Vec<Intent> {
+        let mut marked = Vec::new();
+        for id in intents {
+            let Some(intent) = self.intents.get_mut(id) else {
+                continue;
+            };
+            if intent.sent.is_some() && !intent.unknown {
+                continue;
+            }
+            intent.sent = Some(now);
+            intent.attempts += 1;
+            marked.push(intent.clone());
+            let subject = subject(&intent.action).clone();
+            self.entry(&subject).revision += 1;
+        }
+        marked
+    }
+
+    pub(super) fn mark_unknown(&mut self, intents: &[u64], unsend: bool) {
+        for id in intents {
+            let sent = self.intents.get_mut(id).filter(|intent| intent.sent.is_some());
+            let Some(intent) = sent else {
+                continue;
+            };
+            if unsend && !intent.unknown {
+                intent.sent = None;
+            } else {
+                intent.unknown = true;
+            }
+            let subject = subject(&intent.action).clone();
+            self.entry(&subject).revision += 1;
+        }
+    }
+}

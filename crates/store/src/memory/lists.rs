@@ -1,0 +1,120 @@
+//! Lists and counts of the model.
+
+use super::books::Books;
+use crate::contract::{FlowStatus, Item, LinkRow, Status};
+use crate::item::kind_text;
+use crate::lists::{add_items, add_tally, folded, holds};
+use jiff::Timestamp;
+use std::collections::BTreeSet;
+use tandem_merge::cluster::ParkedKind;
+use tandem_merge::dataflow::Dataflow;
+use tandem_merge::record::{RecordKey, RecordType};
+
+impl Books {
+    pub(super) fn status(&self, flows: &Dataflow) -> Status {
+        let mut status = Status::default();
+        for flow in &flows.flows {
+            status.flows.insert(flow.name.clone(), FlowStatus::default());
+        }
+        for (_, link) in self.links.values() {
+            status.flows.entry(link.flow.clone()).or_default().linked += 1;
+        }
+        for (_, standing) in self.items.values() {
+            let flow = status.flows.entry(standing.area.clone()).or_default();
+            add_items(flow, kind_text(standing.item.kind), 1);
+        }
+        for ((flow, what), n) in &self.tallies {
+            add_tally(status.flows.entry(flow.clone()).or_default(), what, *n);
+        }
+        for (key, _) in self.records.iter().filter(|(_, entry)| entry.state.is_some()) {
+            *status.records.entry(key.record_type.to_string()).or_default() += 1;
+        }
+        status.inbox = self.inbox.len() as u64;
+        let sent = self.intents.values().filter(|intent| intent.sent.is_some());
+        let sent = sent.count();
+        status.outbox = ((self.intents.len() - sent) as u64, sent as u64);
+        for (name, system) in &self.systems {
+            status
+                .listed
+                .extend(system.listed.map(|listed| (name.clone(), listed)));
+        }
+        status
+    }
+
+    pub(super) fn link_rows(&self, flow: Option<&str>, after: u64, limit: usize) -> Vec<LinkRow> {
+        let all = self.links.range(after.saturating_add(1)..);
+        let of = all.filter(|(_, (_, link))| flow.is_none_or(|flow| flow == link.flow));
+        let row = |(number, (_, link)): (&u64, &(String, tandem_merge::cluster::Link))| LinkRow {
+            number: *number,
+            flow: link.flow.clone(),
+            first: link.first.clone(),
+            second: link.second.clone(),
+            since: link.since,
+            verdict: link.verdict,
+        };
+        of.take(limit).map(row).collect()
+    }
+
+    pub(super) fn item_rows(&self, after: u64, limit: usize) -> Vec<Item> {
+        let all = self.items.range(after.saturating_add(1)..).take(limit);
+        all.map(|(number, (_, standing))| Item {
+            number: *number,
+            ..standing.item.clone()
+        })
+        .collect()
+    }
+
+    pub(super) fn search(&self, of: &RecordType, property: &str, value: &str) -> Vec<RecordKey> {
+        let wanted = folded(value);
+        let records = self.records.iter().filter(|(key, _)| &key.record_type == of);
+        let hits = records.filter(|(key, entry)| {
+            let by_id = property == "id" && folded(&key.id) == wanted;
+            let state = entry.state.as_ref();
+            state.is_some_and(|record| by_id || holds(record, property, &wanted))
+        });
+        hits.map(|(key, _)| key.clone()).collect()
+    }
+
+    pub(super) fn companion_rows(&self, role: &str, after: &str, limit: usize) -> Vec<(RecordKey, String)> {
+        let mut all = Vec::new();
+        for (key, entry) in &self.records {
+            let companion = entry.companions.get(role);
+            if let Some(id) = companion.and_then(|companion| companion.id.clone())
+                && id.as_str() > after
+            {
+                all.push((id, entry.number, key.clone()));
+            }
+        }
+        all.sort();
+        let last = limit
+            .checked_sub(1)
+            .and_then(|at| all.get(at.min(all.len().saturating_sub(1))));
+        let last = last.map(|(id, ..)| id.clone()).unwrap_or_default();
+        all.retain(|(id, ..)| id <= &last);
+        all.into_iter().map(|(id, _, key)| (key, id)).collect()
+    }
+
+    pub(super) fn unread(&self, limit: usize) -> Vec<RecordKey> {
+        let targets: BTreeSet<&RecordKey> = self.waits.iter().map(|(target, _)| target).collect();
+        let unread = targets
+            .into_iter()
+            .filter(|key| self.records[*key].state.is_none() && !self.has_inbox(key));
+        let mut all: Vec<(u64, &RecordKey)> = unread.map(|key| (self.records[key].number, key)).collect();
+        all.sort();
+        all.into_iter().take(limit).map(|(_, key)| key.clone()).collect()
+    }
+
+    pub(super) fn approve(&mut self, flow: &str, now: Timestamp) {
+        self.approvals.insert(flow.to_owned(), now);
+        let waits = |standing: &crate::item::Standing| {
+            standing.item.kind == Some(ParkedKind::Approval) && standing.area == flow
+        };
+        let held = self.items.values().filter(|(_, standing)| waits(standing));
+        let all: BTreeSet<(u64, RecordKey)> = held
+            .map(|(key, _)| (self.records[key].number, key.clone()))
+            .collect();
+        for (_, key) in all {
+            self.mark_dirty(&key, true);
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Both stores under the same suite, and what only a file can do: crash, be held, be corrupt.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod crash;
+mod folder;
+mod same;
+mod setup;
+mod suite;
+mod suite_facts;

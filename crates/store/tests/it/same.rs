@@ -1,0 +1,259 @@
+//! S8: every store behaves the same under any sequence of units.
+
+use crate::setup::*;
+use proptest::prelude::*;
+use std::fmt::Debug;
+use tandem_merge::cluster::{Action, Intent, ParkedKind};
+use tandem_merge::reconcile::{Settlement, settle};
+use tandem_merge::record::{Observation, Presence, RecordKey};
+use tandem_store::{Decided, MemoryStore, SqliteStore, Store};
+
+/// One thing that happens to a store.
+#[derive(Clone, Debug)]
+enum Unit {
+    Page {
+        rows: Vec<Row>,
+        cursor: bool,
+    },
+    Decide {
+        rank: usize,
+        limit: usize,
+    },
+    /// Something happens between taking and storing.
+    DecideLate {
+        between: Box<Unit>,
+        twice: bool,
+    },
+    Send {
+        system: &'static str,
+        creates: bool,
+        outcome: Outcome,
+    },
+    Listed(bool),
+    Touch(Row),
+    TouchAll,
+    Approve(bool),
+}
+
+/// A row of one of few records, so that they meet.
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    kind: usize,
+    id: u8,
+    value: u8,
+    modified: i64,
+    presence: u8,
+    firm: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Outcome {
+    Applied,
+    Refused,
+    Withdrawn,
+    Unknown,
+    Unsend,
+    Nothing,
+}
+
+impl Row {
+    fn key(self) -> RecordKey {
+        let id = format!("{}", self.id);
+        [customer, contact, order, invoice][self.kind](&id)
+    }
+
+    fn observation(self) -> Observation {
+        let value = format!("{}", self.value);
+        let other = format!("{}", self.value % 2);
+        let values: &[(&str, &str)] = match self.kind {
+            0 => &[("email", &other), ("name", &value)],
+            1 => &[("Email", &other), ("LastName", &value)],
+            2 => &[("number", &other), ("note", &value), ("customer", &other)],
+            _ => &[("Number", &other), ("Description", &value), ("ContactId", &other)],
+        };
+        let mut row = seen(&self.key(), self.modified, values);
+        row.version.as_mut().unwrap().firm = self.firm;
+        match self.presence {
+            0 => deleted(&self.key(), self.modified),
+            1 => {
+                row.presence = Presence::Missing;
+                row.version = None;
+                row.values.clear();
+                row
+            }
+            2 => {
+                row.partial = true;
+                row.values.pop_last();
+                row
+            }
+            _ => row,
+        }
+    }
+}
+
+fn row() -> impl Strategy<Value = Row> {
+    (0..4_usize, 0..3_u8, 0..4_u8, 1..6_i64, 0..12_u8, any::<bool>()).prop_map(
+        |(kind, id, value, modified, presence, firm)| Row {
+            kind,
+            id,
+            value,
+            modified: modified * 100,
+            presence,
+            firm,
+        },
+    )
+}
+
+fn page_unit() -> impl Strategy<Value = Unit> {
+    (prop::collection::vec(row(), 1..6), any::<bool>()).prop_map(|(rows, cursor)| Unit::Page { rows, cursor })
+}
+
+fn send_unit() -> impl Strategy<Value = Unit> {
+    let outcome = prop_oneof![
+        4 => Just(Outcome::Applied),
+        1 => Just(Outcome::Refused),
+        1 => Just(Outcome::Withdrawn),
+        1 => Just(Outcome::Unknown),
+        1 => Just(Outcome::Unsend),
+        1 => Just(Outcome::Nothing),
+    ];
+    (any::<bool>(), any::<bool>(), outcome).prop_map(|(first, creates, outcome)| Unit::Send {
+        system: if first { ERP } else { CRM },
+        creates,
+        outcome,
+    })
+}
+
+fn plain_unit() -> impl Strategy<Value = Unit> {
+    prop_oneof![
+        5 => page_unit(),
+        5 => send_unit(),
+        6 => (0..3_usize, 1..6_usize).prop_map(|(rank, limit)| Unit::Decide { rank, limit }),
+        1 => any::<bool>().prop_map(Unit::Listed),
+        1 => row().prop_map(Unit::Touch),
+        1 => Just(Unit::TouchAll),
+        1 => any::<bool>().prop_map(Unit::Approve),
+    ]
+}
+
+fn unit() -> impl Strategy<Value = Unit> {
+    let late = (plain_unit(), any::<bool>());
+    prop_oneof![
+        6 => plain_unit(),
+        1 => late.prop_map(|(between, twice)| Unit::DecideLate { between: Box::new(between), twice }),
+    ]
+}
+
+/// Does it, and tells what came of it.
+fn carry_out(store: &mut dyn Store, unit: &Unit) -> String {
+    match unit {
+        Unit::Page { rows, cursor } => {
+            let rows = rows.iter().map(|row| row.observation()).collect();
+            let page = page(ERP, rows, cursor.then_some("c"));
+            told(&store.commit_page(FENCE, &flows(), &page).unwrap())
+        }
+        Unit::Decide { rank, limit } => {
+            let taken = store.take_dirty(&flows(), *rank, *limit, at(5_000)).unwrap();
+            let plans = taken.into_iter().map(decided).collect();
+            counted(&commit(store, plans))
+        }
+        Unit::DecideLate { between, twice } => {
+            let plans: Vec<Decided> = take(store).into_iter().map(decided).collect();
+            let mut text = carry_out(store, between);
+            text += &counted(&commit(store, plans.clone()));
+            if *twice {
+                text += &counted(&commit(store, plans));
+            }
+            text
+        }
+        Unit::Send {
+            system,
+            creates,
+            outcome,
+        } => send(store, system, *creates, *outcome),
+        Unit::Listed(first) => told(&store.mark_listed(if *first { ERP } else { CRM }, at(30)).unwrap()),
+        Unit::Touch(row) => told(&store.touch(&[row.key()]).unwrap()),
+        Unit::TouchAll => told(&store.touch_all(&flows()).unwrap()),
+        Unit::Approve(first) => {
+            let flow = if *first { "customer" } else { "order" };
+            told(&store.approve_flow(flow, at(1_000)).unwrap())
+        }
+    }
+}
+
+fn send(store: &mut dyn Store, system: &str, creates: bool, outcome: Outcome) -> String {
+    let mut ids: Vec<u64> = Vec::new();
+    ids.extend(store.unsettled(0, 2).unwrap().iter().map(|intent| intent.id));
+    let sendable = store.sendable(system, creates, 9, 3).unwrap();
+    ids.extend(sendable.iter().map(|intent| intent.id));
+    let marked = store.begin_write(FENCE, &ids, at(5_100)).unwrap();
+    let mut text = told(&marked);
+    match outcome {
+        Outcome::Nothing => {}
+        Outcome::Unknown => store.mark_unknown(FENCE, &ids, false).unwrap(),
+        Outcome::Unsend => store.mark_unknown(FENCE, &ids, true).unwrap(),
+        Outcome::Applied | Outcome::Refused | Outcome::Withdrawn => {
+            for dirty in store.take_for_intents(&flows(), &ids, at(5_200)).unwrap() {
+                let own = dirty.cluster.records.values();
+                let own = own.filter_map(|record| record.intent.as_ref());
+                let all = own.chain(&dirty.cluster.creates);
+                let outcomes: Vec<(u64, Settlement)> = all
+                    .filter(|intent| intent.sent.is_some() && ids.contains(&intent.id))
+                    .map(|intent| (intent.id, settlement(intent, outcome)))
+                    .collect();
+                let plan = settle(&flows(), dirty.cluster, dirty.inbox, outcomes, &dirty.facts);
+                let decided = Decided {
+                    plan,
+                    token: dirty.token,
+                };
+                text += &counted(&commit(store, vec![decided]));
+            }
+        }
+    }
+    text
+}
+
+fn settlement(intent: &Intent, outcome: Outcome) -> Settlement {
+    match outcome {
+        Outcome::Applied => applied(&match &intent.action {
+            // Now and then the new record is one that was seen already.
+            Action::Create { .. } if intent.id % 3 == 0 => "2".to_owned(),
+            Action::Create { .. } | Action::Companion { .. } => format!("new-{}", intent.id),
+            Action::Update { record } | Action::Delete { record } => record.id.clone(),
+        }),
+        Outcome::Refused => Settlement::Refused {
+            kind: ParkedKind::Refused,
+            properties: intent.values.keys().take(1).cloned().collect(),
+            reason: "no".into(),
+            advice: "ask".into(),
+            at: at(5_150),
+        },
+        _ => Settlement::Withdrawn,
+    }
+}
+
+fn told(what: &impl Debug) -> String {
+    format!("{what:?}\n")
+}
+
+/// Which of two broken constraints is named first is the database's affair.
+fn counted(report: &tandem_store::CommitReport) -> String {
+    format!("stored {}, put back {}\n", report.stored, report.put_back.len())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn s8_the_database_does_what_the_model_does(units in prop::collection::vec(unit(), 1..40)) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut database = SqliteStore::open(folder.path()).unwrap();
+        let mut model = MemoryStore::new("model");
+        for unit in &units {
+            let (theirs, ours) = (carry_out(&mut model, unit), carry_out(&mut database, unit));
+            prop_assert_eq!(ours, theirs, "{:?}", unit);
+            let (theirs, ours) = (dump(&mut model), dump(&mut database));
+            prop_assert_eq!(ours, theirs, "after {:?}", unit);
+        }
+    }
+}

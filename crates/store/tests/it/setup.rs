@@ -1,0 +1,299 @@
+//! A small dataflow of two systems, and words to drive a store with.
+
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use tandem_merge::cluster::Intent;
+use tandem_merge::dataflow::{
+    CompanionRule, CompanionValue, ConflictPolicy, CreatePolicy, Dataflow, DeleteAgainstEdit, DeletePolicy,
+    Direction, End, Flow, Guard, Identity, Kind, Mapping, MatchPart, MatchRule, Normaliser, OnCreate,
+    Reference, Reverse,
+};
+use tandem_merge::reconcile::{Settlement, reconcile, settle};
+use tandem_merge::record::{Observation, Presence, RecordKey, RecordType, Version};
+use tandem_merge::value::Value;
+use tandem_store::{CommitReport, Decided, Dirty, MemoryStore, Page, PageReport, SqliteStore, Store};
+
+/// Holds no lease.
+pub const FENCE: u64 = 0;
+pub const ERP: &str = "erp";
+pub const CRM: &str = "crm";
+
+/// Customers with contacts, matched by e-mail, with an account as companion; orders with invoices, matched
+/// by number, that refer to customers.
+pub fn flows() -> Dataflow {
+    let customer = RecordType::new(ERP, "Customer");
+    let mut customers = flow(
+        "customer",
+        [customer.clone(), RecordType::new(CRM, "Contact")],
+        "email",
+        "Email",
+    );
+    customers.mappings.push(mapping("name", "LastName", Kind::String));
+    customers.companions.push(CompanionRule {
+        role: "Account".into(),
+        property: "AccountId".into(),
+        of: "id".into(),
+        owner: customer,
+        record_type: RecordType::new(CRM, "Account"),
+        find: vec!["Name".into()],
+        identity: None,
+        create: true,
+        values: BTreeMap::from([("Name".to_owned(), CompanionValue::Property("name".into()))]),
+    });
+    let ends = [RecordType::new(ERP, "Order"), RecordType::new(CRM, "Invoice")];
+    let mut orders = flow("order", ends, "number", "Number");
+    let through = Kind::Reference(Reference::Flow("customer".into()));
+    orders.mappings.push(mapping("customer", "ContactId", through));
+    orders.mappings.push(mapping("note", "Description", Kind::String));
+    orders.ends[1].identity = Some(Identity {
+        property: "External".into(),
+        prefix: String::new(),
+        unique: true,
+    });
+    Dataflow {
+        systems: [ERP.into(), CRM.into()],
+        flows: vec![customers, orders],
+        document_order: Vec::new(),
+        introduction: String::new(),
+        clock_error_seconds: 5,
+    }
+}
+
+fn flow(name: &str, [first, second]: [RecordType; 2], key: &str, their_key: &str) -> Flow {
+    Flow {
+        name: name.into(),
+        group: name.into(),
+        ends: [end(first), end(second)],
+        match_rules: vec![MatchRule {
+            parts: vec![MatchPart {
+                properties: [key.into(), their_key.into()],
+                normaliser: Normaliser::CaseFold,
+            }],
+        }],
+        conflict: ConflictPolicy::Ask,
+        delete_against_edit: DeleteAgainstEdit::Ask,
+        mappings: vec![mapping(key, their_key, Kind::String)],
+        unserved: Vec::new(),
+        companions: Vec::new(),
+        guard: Guard {
+            count: 1,
+            percent: 5,
+            at_least: 1,
+            hours: 24,
+        },
+    }
+}
+
+fn end(record_type: RecordType) -> End {
+    End {
+        object: record_type.name.clone(),
+        record_type,
+        create: CreatePolicy::On,
+        write: true,
+        on_delete: DeletePolicy::Propagate,
+        identity: None,
+        only: BTreeMap::new(),
+        constants: BTreeMap::new(),
+        deactivate: None,
+        deactivate_needs_approval: false,
+    }
+}
+
+fn mapping(first: &str, second: &str, kind: Kind) -> Mapping {
+    Mapping {
+        properties: [first.into(), second.into()],
+        data_types: ["string".into(), "string".into()],
+        kind,
+        direction: Direction::Both,
+        owned_by: None,
+        given_by: None,
+        filled_on_create: [false, false],
+        on_create: OnCreate::Follow,
+        never_blank: [false, false],
+        max_length: [None, None],
+        reverse: Reverse::Optional,
+        blank_is_edit: true,
+        personal: false,
+        conflict: None,
+        note: String::new(),
+    }
+}
+
+/// A moment, in seconds after the beginning of the test.
+pub fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + seconds).unwrap()
+}
+
+pub fn customer(id: &str) -> RecordKey {
+    RecordKey::new(ERP, "Customer", id)
+}
+
+pub fn contact(id: &str) -> RecordKey {
+    RecordKey::new(CRM, "Contact", id)
+}
+
+pub fn order(id: &str) -> RecordKey {
+    RecordKey::new(ERP, "Order", id)
+}
+
+pub fn invoice(id: &str) -> RecordKey {
+    RecordKey::new(CRM, "Invoice", id)
+}
+
+/// A record as its system shows it, modified at a moment and read well after it.
+pub fn seen(key: &RecordKey, modified: i64, values: &[(&str, &str)]) -> Observation {
+    let own = |(name, value): &(&str, &str)| ((*name).to_owned(), Value::from(*value));
+    Observation {
+        key: key.clone(),
+        presence: Presence::Alive,
+        values: values.iter().map(own).collect(),
+        version: Some(Version {
+            token: format!("v{modified}"),
+            order: None,
+            modified: at(modified),
+            firm: true,
+        }),
+        created: Some(at(0)),
+        author: None,
+        read_began: at(modified + 60),
+        partial: false,
+        protected: false,
+    }
+}
+
+/// A tombstone.
+pub fn deleted(key: &RecordKey, modified: i64) -> Observation {
+    Observation {
+        presence: Presence::Deleted,
+        ..seen(key, modified, &[])
+    }
+}
+
+pub fn page(system: &str, observations: Vec<Observation>, cursor: Option<&str>) -> Page {
+    Page {
+        system: system.to_owned(),
+        observations,
+        cursor: cursor.map(|text| text.as_bytes().to_vec()),
+    }
+}
+
+/// Stores observations without a cursor, each with its own system.
+pub fn observe(store: &mut dyn Store, observations: Vec<Observation>) -> PageReport {
+    let system = observations[0].key.record_type.system.clone();
+    store
+        .commit_page(FENCE, &flows(), &page(&system, observations, None))
+        .unwrap()
+}
+
+/// Both systems were listed in full.
+pub fn listed(store: &mut dyn Store) {
+    store.mark_listed(ERP, at(10)).unwrap();
+    store.mark_listed(CRM, at(20)).unwrap();
+}
+
+pub fn take(store: &mut dyn Store) -> Vec<Dirty> {
+    store.take_dirty(&flows(), 9, 100, at(5_000)).unwrap()
+}
+
+pub fn decided(dirty: Dirty) -> Decided {
+    Decided {
+        plan: reconcile(&flows(), dirty.cluster, dirty.inbox, &dirty.facts),
+        token: dirty.token,
+    }
+}
+
+pub fn commit(store: &mut dyn Store, plans: Vec<Decided>) -> CommitReport {
+    store.commit_plans(FENCE, &flows(), plans).unwrap()
+}
+
+/// Decides what is dirty, once.
+pub fn decide(store: &mut dyn Store) -> CommitReport {
+    let plans = take(store).into_iter().map(decided).collect();
+    commit(store, plans)
+}
+
+/// Decides until nothing is dirty.
+pub fn rest(store: &mut dyn Store) {
+    for _ in 0..20 {
+        let taken = take(store);
+        if taken.is_empty() {
+            return;
+        }
+        commit(store, taken.into_iter().map(decided).collect());
+    }
+    panic!("it never came to rest: {:#?}", take(store));
+}
+
+/// Settles an intent.
+pub fn settled(store: &mut dyn Store, intent: &Intent, outcome: Settlement) -> CommitReport {
+    let taken = store.take_for_intents(&flows(), &[intent.id], at(6_000)).unwrap();
+    let mut plans = Vec::new();
+    for dirty in taken {
+        let outcomes = vec![(intent.id, outcome.clone())];
+        let plan = settle(&flows(), dirty.cluster, dirty.inbox, outcomes, &dirty.facts);
+        plans.push(Decided {
+            plan,
+            token: dirty.token,
+        });
+    }
+    commit(store, plans)
+}
+
+/// A create or update that went well, without showing the state.
+pub fn applied(id: &str) -> Settlement {
+    Settlement::Applied {
+        id: id.to_owned(),
+        state: None,
+        at: at(5_900),
+    }
+}
+
+/// Sends everything that can be sent to a system, and answers that it went well.
+pub fn send_all(store: &mut dyn Store, system: &str, creates: bool) -> usize {
+    let intents = store.sendable(system, creates, 9, 100).unwrap();
+    let ids: Vec<u64> = intents.iter().map(|intent| intent.id).collect();
+    for intent in store.begin_write(FENCE, &ids, at(5_800)).unwrap() {
+        let id = match &intent.action {
+            tandem_merge::cluster::Action::Update { record }
+            | tandem_merge::cluster::Action::Delete { record } => record.id.clone(),
+            _ => format!("new-{}", intent.id),
+        };
+        settled(store, &intent, applied(&id));
+    }
+    ids.len()
+}
+
+/// Runs a test against both stores.
+pub fn on_both(test: impl Fn(&mut dyn Store)) {
+    let folder = tempfile::tempdir().unwrap();
+    test(&mut SqliteStore::open(folder.path()).unwrap());
+    test(&mut MemoryStore::new("model"));
+}
+
+/// Everything that a store shows, tokens and sizes apart.
+pub fn dump(store: &mut dyn Store) -> String {
+    let flows = flows();
+    let mut text = String::new();
+    for system in [ERP, CRM] {
+        writeln!(text, "cursor {system} {:?}", store.cursor(system).unwrap()).unwrap();
+        for creates in [true, false] {
+            let all = store.sendable(system, creates, 9, 1_000).unwrap();
+            writeln!(text, "sendable {system} {creates} {all:#?}").unwrap();
+        }
+    }
+    let mut status = store.status(&flows).unwrap();
+    status.bytes = 0;
+    writeln!(text, "{status:#?}").unwrap();
+    writeln!(text, "{:#?}", store.unsettled(0, 1_000).unwrap()).unwrap();
+    writeln!(text, "{:#?}", store.links(None, 0, 1_000).unwrap()).unwrap();
+    writeln!(text, "{:#?}", store.items(0, 1_000).unwrap()).unwrap();
+    writeln!(text, "{:#?}", store.history(None, 0, 1_000).unwrap()).unwrap();
+    writeln!(text, "{:#?}", store.companions("Account", "", 1_000).unwrap()).unwrap();
+    writeln!(text, "{:#?}", store.unread(1_000).unwrap()).unwrap();
+    for dirty in take(store) {
+        let shown = (&dirty.cluster, &dirty.inbox, &dirty.facts);
+        writeln!(text, "{shown:#?}").unwrap();
+    }
+    text
+}

@@ -1,0 +1,495 @@
+//! The store's invariants, each by name, against both stores.
+
+use crate::setup::*;
+use tandem_merge::cluster::{Action, Companion, Link};
+use tandem_merge::plan::Plan;
+use tandem_merge::reconcile::Settlement;
+use tandem_merge::record::Presence;
+use tandem_store::{Decided, Error, Store};
+
+const ANN: &[(&str, &str)] = &[("name", "Ann"), ("email", "ann@example.org")];
+const ANN_THERE: &[(&str, &str)] = &[("LastName", "Ann"), ("Email", "Ann@Example.org")];
+
+/// Ann on both sides, linked.
+fn linked(store: &mut dyn Store) {
+    observe(store, vec![seen(&customer("1"), 1, ANN)]);
+    observe(store, vec![seen(&contact("a"), 1, ANN_THERE)]);
+    listed(store);
+    rest(store);
+    assert_eq!(store.links(None, 0, 10).unwrap().len(), 1);
+}
+
+#[test]
+fn s1_a_create_under_way_is_an_intent_and_no_link() {
+    on_both(|store| {
+        observe(store, vec![seen(&customer("1"), 1, ANN)]);
+        listed(store);
+        rest(store);
+        send_all(store, CRM, true);
+        rest(store);
+        let intents = store.sendable(CRM, true, 9, 10).unwrap();
+        assert_eq!(intents.len(), 1, "the contact follows its account: {intents:#?}");
+        assert!(store.links(None, 0, 10).unwrap().is_empty());
+        send_all(store, CRM, true);
+        let links = store.links(Some("customer"), 0, 10).unwrap();
+        assert_eq!(links[0].first, customer("1"));
+        assert!(store.sendable(CRM, true, 9, 10).unwrap().is_empty());
+    });
+}
+
+#[test]
+fn s2_and_s3_heads_and_bases_come_back_as_the_plan_left_them() {
+    on_both(|store| {
+        observe(store, vec![seen(&customer("1"), 1, ANN)]);
+        observe(store, vec![seen(&contact("a"), 1, ANN_THERE)]);
+        listed(store);
+        let taken = take(store);
+        assert_eq!(taken.len(), 1, "the candidate is joined in");
+        let decided = decided(taken.into_iter().next().unwrap());
+        let planned = decided.plan.cluster.clone();
+        assert!(!planned.heads.is_empty());
+        commit(store, vec![decided]);
+        let stored = store.cluster(&flows(), &contact("a")).unwrap().unwrap();
+        assert_eq!(
+            stored.records[&customer("1")].bases,
+            planned.records[&customer("1")].bases
+        );
+        assert_eq!(stored.heads, planned.heads);
+        assert_eq!(stored.links, planned.links);
+    });
+}
+
+#[test]
+fn s4_a_cursor_moves_with_its_page_only() {
+    on_both(|store| {
+        let flows = flows();
+        let rows = vec![seen(&customer("1"), 1, ANN)];
+        store
+            .commit_page(FENCE, &flows, &page(ERP, rows.clone(), Some("one")))
+            .unwrap();
+        store
+            .commit_page(FENCE, &flows, &page(ERP, rows.clone(), None))
+            .unwrap();
+        assert_eq!(store.cursor(ERP).unwrap().as_deref(), Some(b"one".as_slice()));
+        assert_eq!(store.cursor(CRM).unwrap(), None);
+        // A holder that lost its lease moves nothing.
+        store
+            .commit_page(7, &flows, &page(ERP, rows.clone(), Some("two")))
+            .unwrap();
+        let late = store.commit_page(3, &flows, &page(ERP, rows, Some("three")));
+        assert!(matches!(late, Err(Error::Fenced { found: 7, ours: 3 })));
+        assert_eq!(store.cursor(ERP).unwrap().as_deref(), Some(b"two".as_slice()));
+    });
+}
+
+#[test]
+fn s5_a_withdrawn_intent_is_not_marked_and_a_sent_one_is_never_replaced() {
+    on_both(|store| {
+        linked(store);
+        observe(
+            store,
+            vec![seen(
+                &customer("1"),
+                100,
+                &[("name", "Anna"), ("email", "ann@example.org")],
+            )],
+        );
+        rest(store);
+        let first = store.sendable(CRM, false, 0, 10).unwrap().remove(0);
+        // GIVEN a plan made while it was unsent
+        observe(
+            store,
+            vec![seen(
+                &customer("1"),
+                200,
+                &[("name", "Anne"), ("email", "ann@example.org")],
+            )],
+        );
+        let plans: Vec<Decided> = take(store).into_iter().map(decided).collect();
+        // WHEN it is sent before the plan is stored
+        let sent = store.begin_write(FENCE, &[first.id], at(300)).unwrap();
+        assert_eq!(sent[0].sent, Some(at(300)));
+        assert_eq!(sent[0].attempts, 1);
+        assert!(store.begin_write(FENCE, &[first.id], at(301)).unwrap().is_empty());
+        // THEN the plan is put back and the sent content stands
+        let report = commit(store, plans);
+        assert_eq!((report.stored, report.put_back.len()), (0, 1));
+        assert_eq!(store.unsettled(0, 10).unwrap(), sent);
+        rest(store);
+        assert_eq!(store.unsettled(0, 10).unwrap(), sent);
+        // and what is planned after it is settled has another number
+        settled(store, &sent[0], applied("a"));
+        rest(store);
+        let next = store.sendable(CRM, false, 0, 10).unwrap().remove(0);
+        assert!(next.id > first.id);
+        assert!(store.begin_write(FENCE, &[first.id], at(400)).unwrap().is_empty());
+    });
+}
+
+#[test]
+fn s5_an_unknown_outcome_stays_sent_and_may_be_sent_again() {
+    on_both(|store| {
+        linked(store);
+        observe(
+            store,
+            vec![seen(
+                &customer("1"),
+                100,
+                &[("name", "Anna"), ("email", "ann@example.org")],
+            )],
+        );
+        rest(store);
+        let id = store.sendable(CRM, false, 0, 10).unwrap()[0].id;
+        store.begin_write(FENCE, &[id], at(300)).unwrap();
+        store.mark_unknown(FENCE, &[id], false).unwrap();
+        let unsettled = store.unsettled(0, 10).unwrap();
+        assert!(unsettled[0].unknown && unsettled[0].sent == Some(at(300)));
+        assert!(store.unsettled(id, 10).unwrap().is_empty());
+        let again = store.begin_write(FENCE, &[id], at(500)).unwrap();
+        assert_eq!((again[0].attempts, again[0].sent), (2, Some(at(500))));
+        // An attempt that never left does not make an earlier one certain.
+        store.mark_unknown(FENCE, &[id], true).unwrap();
+        assert!(store.unsettled(0, 10).unwrap()[0].unknown);
+    });
+}
+
+#[test]
+fn s5_what_never_left_is_unsent_again() {
+    on_both(|store| {
+        linked(store);
+        observe(
+            store,
+            vec![seen(
+                &customer("1"),
+                100,
+                &[("name", "Anna"), ("email", "ann@example.org")],
+            )],
+        );
+        rest(store);
+        let id = store.sendable(CRM, false, 0, 10).unwrap()[0].id;
+        store.begin_write(FENCE, &[id], at(300)).unwrap();
+        store.mark_unknown(FENCE, &[id], true).unwrap();
+        assert!(store.unsettled(0, 10).unwrap().is_empty());
+        assert_eq!(store.sendable(CRM, false, 0, 10).unwrap()[0].id, id);
+    });
+}
+
+#[test]
+fn s6_a_plan_that_breaks_a_constraint_is_put_back_and_the_others_are_stored() {
+    on_both(|store| {
+        observe(
+            store,
+            vec![
+                seen(&customer("1"), 1, ANN),
+                seen(&customer("2"), 1, &[("name", "Bob")]),
+            ],
+        );
+        observe(store, vec![seen(&contact("a"), 1, &[("LastName", "x")])]);
+        observe(store, vec![seen(&contact("b"), 1, &[("LastName", "y")])]);
+        // Nothing is created yet: both systems were not listed.
+        rest(store);
+        store.touch(&[customer("1"), customer("2")]).unwrap();
+        let link = |first: &str| Link {
+            flow: "customer".into(),
+            first: customer(first),
+            second: contact("a"),
+            verdict: None,
+            since: at(50),
+        };
+        let mut plans: Vec<Decided> = take(store).into_iter().map(decided).collect();
+        assert_eq!(plans.len(), 2);
+        plans[0].plan.cluster.links.push(link("1"));
+        plans[1].plan.cluster.links.push(link("2"));
+        let broken = plans[1].clone();
+        let report = commit(store, plans);
+        assert_eq!(report.stored, 1);
+        assert_eq!(report.put_back, ["one live link per record and flow group"]);
+        assert_eq!(store.links(None, 0, 10).unwrap().len(), 1);
+        let left = take(store);
+        assert_eq!(left.len(), 1);
+        assert_eq!(left[0].token.records, broken.token.records);
+    });
+}
+
+#[test]
+fn s9_an_older_observation_never_replaces_a_younger_one() {
+    on_both(|store| {
+        observe(store, vec![seen(&customer("1"), 100, &[("name", "New")])]);
+        observe(store, vec![seen(&customer("1"), 50, &[("name", "Old")])]);
+        rest(store);
+        let cluster = store.cluster(&flows(), &customer("1")).unwrap().unwrap();
+        assert_eq!(cluster.records[&customer("1")].value("name").to_string(), "New");
+    });
+}
+
+#[test]
+fn what_is_known_is_dropped_and_a_version_that_became_firm_is_not() {
+    on_both(|store| {
+        let mut loose = seen(&customer("1"), 1, ANN);
+        loose.version.as_mut().unwrap().firm = false;
+        let firm = seen(&customer("1"), 1, ANN);
+        let read_later = |mut row: tandem_merge::record::Observation| {
+            row.read_began = at(900);
+            row
+        };
+        assert_eq!(
+            observe(store, vec![loose.clone(), read_later(loose.clone())]).known,
+            1
+        );
+        assert_eq!(observe(store, vec![firm.clone(), loose.clone()]).new, 1);
+        rest(store);
+        assert_eq!(observe(store, vec![read_later(firm.clone()), loose]).known, 2);
+        let mut part = firm.clone();
+        part.partial = true;
+        part.values.remove("name");
+        assert_eq!(observe(store, vec![part]).known, 1);
+        let mut other = firm;
+        other.values.insert("name".into(), "Other".into());
+        assert_eq!(observe(store, vec![other]).new, 1);
+        assert_eq!(take(store).len(), 1);
+    });
+}
+
+#[test]
+fn rows_of_a_record_under_way_are_held_until_it_settles() {
+    on_both(|store| {
+        linked(store);
+        observe(
+            store,
+            vec![seen(
+                &customer("1"),
+                100,
+                &[("name", "Anna"), ("email", "ann@example.org")],
+            )],
+        );
+        rest(store);
+        let id = store.sendable(CRM, false, 0, 10).unwrap()[0].id;
+        let sent = store.begin_write(FENCE, &[id], at(300)).unwrap();
+        observe(
+            store,
+            vec![seen(
+                &contact("a"),
+                305,
+                &[("LastName", "Anna"), ("Email", "ann@example.org")],
+            )],
+        );
+        assert!(take(store).is_empty());
+        // Another part of the cluster is decided meanwhile, without them.
+        observe(
+            store,
+            vec![seen(
+                &customer("1"),
+                310,
+                &[("name", "Anna"), ("email", "anna@example.org")],
+            )],
+        );
+        let taken = take(store);
+        assert_eq!(taken[0].inbox.len(), 1);
+        commit(store, taken.into_iter().map(decided).collect());
+        assert!(take(store).is_empty());
+        assert_eq!(store.status(&flows()).unwrap().inbox, 1);
+        settled(store, &sent[0], applied("a"));
+        rest(store);
+        assert_eq!(store.status(&flows()).unwrap().inbox, 0);
+    });
+}
+
+#[test]
+fn a_plan_without_an_intent_withdraws_it_unless_it_is_another_clusters() {
+    on_both(|store| {
+        linked(store);
+        observe(
+            store,
+            vec![seen(
+                &customer("1"),
+                100,
+                &[("name", "Anna"), ("email", "ann@example.org")],
+            )],
+        );
+        rest(store);
+        assert_eq!(store.status(&flows()).unwrap().outbox, (1, 0));
+        // The edit is taken back.
+        observe(store, vec![seen(&customer("1"), 200, ANN)]);
+        rest(store);
+        assert_eq!(store.status(&flows()).unwrap().outbox, (0, 0));
+    });
+}
+
+#[test]
+fn dirtiness_that_came_after_the_taking_stays() {
+    on_both(|store| {
+        observe(store, vec![seen(&customer("1"), 1, ANN)]);
+        let plans: Vec<Decided> = take(store).into_iter().map(decided).collect();
+        store.touch(&[customer("1")]).unwrap();
+        commit(store, plans);
+        assert_eq!(take(store).len(), 1);
+        assert!(take(store)[0].inbox.is_empty());
+        // A record known by nothing but its name is not taken up.
+        store.touch(&[customer("unheard-of")]).unwrap();
+        assert_eq!(take(store).len(), 1);
+    });
+}
+
+#[test]
+fn the_answer_to_a_create_meets_what_was_observed_meanwhile() {
+    on_both(|store| {
+        observe(
+            store,
+            vec![seen(&order("7"), 1, &[("number", "7"), ("note", "hello")])],
+        );
+        listed(store);
+        rest(store);
+        let create = store.sendable(CRM, true, 9, 10).unwrap().remove(0);
+        assert!(matches!(create.action, Action::Create { .. }));
+        store.begin_write(FENCE, &[create.id], at(300)).unwrap();
+        // GIVEN the new record was observed without its keys and decided on its own
+        observe(store, vec![seen(&invoice("x"), 290, &[("Description", "odd")])]);
+        rest(store);
+        settled(store, &create, applied("x"));
+        rest(store);
+        let links = store.links(Some("order"), 0, 10).unwrap();
+        assert_eq!(links.len(), 1, "{:#?}", store.items(0, 10));
+        assert_eq!(links[0].second, invoice("x"));
+    });
+}
+
+#[test]
+fn companions_are_wanted_once_and_known_by_owner_and_by_id() {
+    on_both(|store| {
+        observe(store, vec![seen(&customer("1"), 1, ANN)]);
+        listed(store);
+        rest(store);
+        let intents = store.sendable(CRM, true, 9, 10).unwrap();
+        assert_eq!(intents.len(), 1);
+        assert!(matches!(intents[0].action, Action::Companion { .. }));
+        send_all(store, CRM, true);
+        let account = format!("new-{}", intents[0].id);
+        assert_eq!(
+            store.companions("Account", "", 10).unwrap(),
+            [(customer("1"), account.clone())]
+        );
+        assert!(store.companions("Account", &account, 10).unwrap().is_empty());
+        rest(store);
+        let cluster = store.cluster(&flows(), &customer("1")).unwrap().unwrap();
+        let companion: &Companion = &cluster.records[&customer("1")].companions["Account"];
+        assert_eq!(companion.id.as_deref(), Some(account.as_str()));
+    });
+}
+
+#[test]
+fn a_refusal_is_an_item_with_a_number_that_stays() {
+    on_both(|store| {
+        linked(store);
+        observe(
+            store,
+            vec![seen(
+                &customer("1"),
+                100,
+                &[("name", "Anna"), ("email", "ann@example.org")],
+            )],
+        );
+        rest(store);
+        let id = store.sendable(CRM, false, 0, 10).unwrap()[0].id;
+        let sent = store.begin_write(FENCE, &[id], at(300)).unwrap();
+        let refused = Settlement::Refused {
+            kind: tandem_merge::cluster::ParkedKind::Refused,
+            properties: vec!["LastName".into()],
+            reason: "no".into(),
+            advice: "ask".into(),
+            at: at(301),
+        };
+        settled(store, &sent[0], refused);
+        rest(store);
+        let items = store.items(0, 10).unwrap();
+        assert_eq!(items.len(), 1);
+        assert_eq!(items[0].record, contact("a"));
+        assert_eq!(items[0].property.as_deref(), Some("LastName"));
+        assert_eq!(store.status(&flows()).unwrap().flows["customer"].parked, 1);
+        store.touch(&[contact("a")]).unwrap();
+        rest(store);
+        assert_eq!(store.items(0, 10).unwrap(), items);
+        assert!(store.items(items[0].number, 10).unwrap().is_empty());
+    });
+}
+
+#[test]
+fn a_missing_record_is_known_not_to_be_there() {
+    on_both(|store| {
+        let mut row = seen(&customer("404"), 1, &[]);
+        row.presence = Presence::Missing;
+        row.version = None;
+        assert_eq!(observe(store, vec![row.clone()]).new, 1);
+        rest(store);
+        assert_eq!(observe(store, vec![row]).known, 1);
+    });
+}
+
+#[test]
+fn lists_are_paged_and_records_are_found_by_value() {
+    on_both(|store| {
+        linked(store);
+        observe(
+            store,
+            vec![seen(
+                &customer("2"),
+                1,
+                &[("name", " BOB "), ("email", "b@example.org")],
+            )],
+        );
+        rest(store);
+        let customers = customer("1").record_type;
+        assert_eq!(store.search(&customers, "name", "bob").unwrap(), [customer("2")]);
+        assert_eq!(store.search(&customers, "id", "2").unwrap(), [customer("2")]);
+        assert!(store.search(&customers, "name", "nobody").unwrap().is_empty());
+        let history = store.history(Some(&customer("1")), 0, 10).unwrap();
+        assert!(!history.is_empty());
+        assert!(history.iter().all(|(_, event)| event.record == customer("1")));
+        let all = store.history(None, 0, 100).unwrap();
+        assert_eq!(store.history(None, all[0].0, 100).unwrap(), all[1..]);
+        let links = store.links(None, 0, 10).unwrap();
+        assert!(store.links(None, links[0].number, 10).unwrap().is_empty());
+    });
+}
+
+#[test]
+fn plans_of_one_taking_are_stored_once() {
+    on_both(|store| {
+        observe(store, vec![seen(&customer("1"), 1, ANN)]);
+        listed(store);
+        let plans: Vec<Decided> = take(store).into_iter().map(decided).collect();
+        assert_eq!(commit(store, plans.clone()).stored, 1);
+        let again = commit(store, plans);
+        assert_eq!((again.stored, again.put_back.len()), (0, 1));
+        let empty = Decided {
+            plan: Plan::default(),
+            token: tandem_store::Taken::default(),
+        };
+        assert_eq!(commit(store, vec![empty]).stored, 1);
+    });
+}
+
+#[test]
+fn the_state_belongs_to_the_two_systems_it_was_bound_to() {
+    on_both(|store| {
+        let pair = |crm: &str| {
+            [
+                (ERP.to_owned(), "e1".to_owned()),
+                (CRM.to_owned(), crm.to_owned()),
+            ]
+            .into()
+        };
+        store.bind(&pair("c1")).unwrap();
+        store.bind(&pair("c1")).unwrap();
+        let refused = store.bind(&pair("c2")).unwrap_err();
+        assert!(
+            matches!(&refused, Error::OtherSystem { system, .. } if system == CRM),
+            "{refused}"
+        );
+        store.bind(&pair("c1")).unwrap();
+        assert!(!store.state_id().unwrap().is_empty());
+        store.set_note("configuration", "1").unwrap();
+        store.set_note("configuration", "2").unwrap();
+        assert_eq!(store.note("configuration").unwrap().as_deref(), Some("2"));
+        assert_eq!(store.note("other").unwrap(), None);
+    });
+}
