@@ -98,14 +98,14 @@ impl<'a> Commit<'a> {
     }
 
     /// A record that was not taken: the answer to a create. Where it was admitted on its own in the
-    /// meantime, that state is put into the inbox, to be weighed like any other observation; where it has
-    /// ties of its own already, the plan is put back.
+    /// meantime, that state is put into the inbox, to be weighed like any other observation, and what it was
+    /// about to write is withdrawn; where it is linked or something was sent for it, the plan is put back.
     fn add_newcomer(&mut self, key: &RecordKey) -> Result<(), Trouble> {
         let rid = self.db.make_rid(key)?;
         let row = load::row(self.db, rid)?;
         if let Some(shadow) = row.shadow()? {
-            let tied =
-                !load::links_of(self.db, rid)?.is_empty() || !load::intent_rows(self.db, rid)?.is_empty();
+            let intents = load::intent_rows(self.db, rid)?;
+            let tied = !load::links_of(self.db, rid)?.is_empty() || intents.iter().any(|row| row.sent);
             if tied {
                 return Err(Trouble::PutBack(constraint::CHANGED));
             }
@@ -148,7 +148,7 @@ impl<'a> Commit<'a> {
                 }
             }
         }
-        for ((flow, what), n) in tally::counts(self.flows, &self.plan.history, &self.removed) {
+        for ((flow, what), n) in tally::counts(self.flows, self.plan, &self.removed) {
             let sql = "INSERT INTO tally (flow, what, n) VALUES (?1, ?2, ?3)
                        ON CONFLICT (flow, what) DO UPDATE SET n = n + excluded.n";
             self.db.run(sql, (flow, what, n.cast_signed()))?;

@@ -86,9 +86,15 @@ pub enum Error {
 impl Error {
     /// Names a failure of the database: `doing` ends "the state could not be".
     pub(crate) fn database(doing: &'static str, source: rusqlite::Error) -> Self {
+        use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType};
         use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        let damaged = matches!(
+            source,
+            FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..)
+        );
         match source.sqlite_error_code() {
             Some(DatabaseCorrupt | NotADatabase) => Self::Corrupt(format!("{} ({source})", folder::DATABASE)),
+            _ if damaged => Self::Corrupt(source.to_string()),
             _ => Self::Database { doing, source },
         }
     }

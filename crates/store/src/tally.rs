@@ -1,9 +1,9 @@
 //! What a plan's history adds to the counts of flows.
 
 use std::collections::{BTreeMap, BTreeSet};
-use tandem_merge::cluster::{Action, Intent};
+use tandem_merge::cluster::{Action, Intent, Link};
 use tandem_merge::dataflow::{Dataflow, Side};
-use tandem_merge::plan::{Event, EventKind};
+use tandem_merge::plan::{Event, EventKind, Plan};
 use tandem_merge::record::RecordType;
 
 /// Creates applied on the first side.
@@ -20,7 +20,8 @@ pub(crate) type Counts = BTreeMap<(String, &'static str), u64>;
 
 /// What a plan adds, given the intents that it removed. An update counts once for each flow it was for,
 /// however many properties it carried.
-pub(crate) fn counts(flows: &Dataflow, history: &[Event], removed: &[Intent]) -> Counts {
+pub(crate) fn counts(flows: &Dataflow, plan: &Plan, removed: &[Intent]) -> Counts {
+    let (history, links) = (&plan.history, &plan.cluster.links);
     let mut counts = Counts::new();
     for event in history {
         let what = match &event.what {
@@ -28,7 +29,7 @@ pub(crate) fn counts(flows: &Dataflow, history: &[Event], removed: &[Intent]) ->
             EventKind::Conflict { .. } => CONFLICTS,
             _ => continue,
         };
-        if let Some(flow) = flow_of(flows, event) {
+        if let Some(flow) = flow_of(flows, links, event) {
             *counts.entry((flow, what)).or_default() += 1;
         }
     }
@@ -39,7 +40,7 @@ pub(crate) fn counts(flows: &Dataflow, history: &[Event], removed: &[Intent]) ->
         let wrote = history
             .iter()
             .filter(|event| matches!(event.what, EventKind::Wrote { .. }) && &event.record == record);
-        let of: BTreeSet<String> = wrote.filter_map(|event| flow_of(flows, event)).collect();
+        let of: BTreeSet<String> = wrote.filter_map(|event| flow_of(flows, links, event)).collect();
         for flow in of {
             *counts.entry((flow, UPDATED)).or_default() += 1;
         }
@@ -68,9 +69,15 @@ fn created_on(flows: &Dataflow, event: &Event) -> &'static str {
     }
 }
 
-fn flow_of(flows: &Dataflow, event: &Event) -> Option<String> {
+/// The flow that an event is about: named, else one in which its record is linked, else the first of its
+/// type.
+fn flow_of(flows: &Dataflow, links: &[Link], event: &Event) -> Option<String> {
+    let ties = |link: &&Link| link.first == event.record || link.second == event.record;
+    let linked = || links.iter().find(ties).map(|link| link.flow.clone());
     let named = event.flow.clone();
-    named.or_else(|| names(flows, &event.record.record_type).next())
+    named
+        .or_else(linked)
+        .or_else(|| names(flows, &event.record.record_type).next())
 }
 
 fn names<'a>(flows: &'a Dataflow, of: &'a RecordType) -> impl Iterator<Item = String> + 'a {

@@ -101,7 +101,7 @@ impl Books {
         let mut links = self.links.values().map(|(_, link)| link);
         let mut intents = self.intents.values();
         if links.any(|link| &link.first == key || &link.second == key)
-            || intents.any(|intent| subject(&intent.action) == key)
+            || intents.any(|intent| subject(&intent.action) == key && intent.sent.is_some())
         {
             return Err(constraint::CHANGED);
         }
@@ -370,7 +370,7 @@ impl Work {
                 books.deletions.extend(of.map(|flow| (flow, event.at)));
             }
         }
-        for (of, n) in tally::counts(flows, &plan.history, &self.removed) {
+        for (of, n) in tally::counts(flows, plan, &self.removed) {
             *books.tallies.entry(of).or_default() += n;
         }
     }

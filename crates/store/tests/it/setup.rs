@@ -15,13 +15,13 @@ use tandem_merge::value::Value;
 use tandem_store::{CommitReport, Decided, Dirty, MemoryStore, Page, PageReport, SqliteStore, Store};
 
 /// Holds no lease.
-pub const FENCE: u64 = 0;
-pub const ERP: &str = "erp";
-pub const CRM: &str = "crm";
+pub(crate) const FENCE: u64 = 0;
+pub(crate) const ERP: &str = "erp";
+pub(crate) const CRM: &str = "crm";
 
 /// Customers with contacts, matched by e-mail, with an account as companion; orders with invoices, matched
 /// by number, that refer to customers.
-pub fn flows() -> Dataflow {
+pub(crate) fn flows() -> Dataflow {
     let customer = RecordType::new(ERP, "Customer");
     let mut customers = flow(
         "customer",
@@ -121,28 +121,28 @@ fn mapping(first: &str, second: &str, kind: Kind) -> Mapping {
 }
 
 /// A moment, in seconds after the beginning of the test.
-pub fn at(seconds: i64) -> Timestamp {
+pub(crate) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + seconds).unwrap()
 }
 
-pub fn customer(id: &str) -> RecordKey {
+pub(crate) fn customer(id: &str) -> RecordKey {
     RecordKey::new(ERP, "Customer", id)
 }
 
-pub fn contact(id: &str) -> RecordKey {
+pub(crate) fn contact(id: &str) -> RecordKey {
     RecordKey::new(CRM, "Contact", id)
 }
 
-pub fn order(id: &str) -> RecordKey {
+pub(crate) fn order(id: &str) -> RecordKey {
     RecordKey::new(ERP, "Order", id)
 }
 
-pub fn invoice(id: &str) -> RecordKey {
+pub(crate) fn invoice(id: &str) -> RecordKey {
     RecordKey::new(CRM, "Invoice", id)
 }
 
 /// A record as its system shows it, modified at a moment and read well after it.
-pub fn seen(key: &RecordKey, modified: i64, values: &[(&str, &str)]) -> Observation {
+pub(crate) fn seen(key: &RecordKey, modified: i64, values: &[(&str, &str)]) -> Observation {
     let own = |(name, value): &(&str, &str)| ((*name).to_owned(), Value::from(*value));
     Observation {
         key: key.clone(),
@@ -163,14 +163,14 @@ pub fn seen(key: &RecordKey, modified: i64, values: &[(&str, &str)]) -> Observat
 }
 
 /// A tombstone.
-pub fn deleted(key: &RecordKey, modified: i64) -> Observation {
+pub(crate) fn deleted(key: &RecordKey, modified: i64) -> Observation {
     Observation {
         presence: Presence::Deleted,
         ..seen(key, modified, &[])
     }
 }
 
-pub fn page(system: &str, observations: Vec<Observation>, cursor: Option<&str>) -> Page {
+pub(crate) fn page(system: &str, observations: Vec<Observation>, cursor: Option<&str>) -> Page {
     Page {
         system: system.to_owned(),
         observations,
@@ -179,7 +179,7 @@ pub fn page(system: &str, observations: Vec<Observation>, cursor: Option<&str>) 
 }
 
 /// Stores observations without a cursor, each with its own system.
-pub fn observe(store: &mut dyn Store, observations: Vec<Observation>) -> PageReport {
+pub(crate) fn observe(store: &mut dyn Store, observations: Vec<Observation>) -> PageReport {
     let system = observations[0].key.record_type.system.clone();
     store
         .commit_page(FENCE, &flows(), &page(&system, observations, None))
@@ -187,34 +187,28 @@ pub fn observe(store: &mut dyn Store, observations: Vec<Observation>) -> PageRep
 }
 
 /// Both systems were listed in full.
-pub fn listed(store: &mut dyn Store) {
+pub(crate) fn listed(store: &mut dyn Store) {
     store.mark_listed(ERP, at(10)).unwrap();
     store.mark_listed(CRM, at(20)).unwrap();
 }
 
-pub fn take(store: &mut dyn Store) -> Vec<Dirty> {
+pub(crate) fn take(store: &mut dyn Store) -> Vec<Dirty> {
     store.take_dirty(&flows(), 9, 100, at(5_000)).unwrap()
 }
 
-pub fn decided(dirty: Dirty) -> Decided {
+pub(crate) fn decided(dirty: Dirty) -> Decided {
     Decided {
         plan: reconcile(&flows(), dirty.cluster, dirty.inbox, &dirty.facts),
         token: dirty.token,
     }
 }
 
-pub fn commit(store: &mut dyn Store, plans: Vec<Decided>) -> CommitReport {
+pub(crate) fn commit(store: &mut dyn Store, plans: Vec<Decided>) -> CommitReport {
     store.commit_plans(FENCE, &flows(), plans).unwrap()
 }
 
-/// Decides what is dirty, once.
-pub fn decide(store: &mut dyn Store) -> CommitReport {
-    let plans = take(store).into_iter().map(decided).collect();
-    commit(store, plans)
-}
-
 /// Decides until nothing is dirty.
-pub fn rest(store: &mut dyn Store) {
+pub(crate) fn rest(store: &mut dyn Store) {
     for _ in 0..20 {
         let taken = take(store);
         if taken.is_empty() {
@@ -226,7 +220,7 @@ pub fn rest(store: &mut dyn Store) {
 }
 
 /// Settles an intent.
-pub fn settled(store: &mut dyn Store, intent: &Intent, outcome: Settlement) -> CommitReport {
+pub(crate) fn settled(store: &mut dyn Store, intent: &Intent, outcome: Settlement) -> CommitReport {
     let taken = store.take_for_intents(&flows(), &[intent.id], at(6_000)).unwrap();
     let mut plans = Vec::new();
     for dirty in taken {
@@ -241,7 +235,7 @@ pub fn settled(store: &mut dyn Store, intent: &Intent, outcome: Settlement) -> C
 }
 
 /// A create or update that went well, without showing the state.
-pub fn applied(id: &str) -> Settlement {
+pub(crate) fn applied(id: &str) -> Settlement {
     Settlement::Applied {
         id: id.to_owned(),
         state: None,
@@ -250,7 +244,7 @@ pub fn applied(id: &str) -> Settlement {
 }
 
 /// Sends everything that can be sent to a system, and answers that it went well.
-pub fn send_all(store: &mut dyn Store, system: &str, creates: bool) -> usize {
+pub(crate) fn send_all(store: &mut dyn Store, system: &str, creates: bool) -> usize {
     let intents = store.sendable(system, creates, 9, 100).unwrap();
     let ids: Vec<u64> = intents.iter().map(|intent| intent.id).collect();
     for intent in store.begin_write(FENCE, &ids, at(5_800)).unwrap() {
@@ -265,14 +259,14 @@ pub fn send_all(store: &mut dyn Store, system: &str, creates: bool) -> usize {
 }
 
 /// Runs a test against both stores.
-pub fn on_both(test: impl Fn(&mut dyn Store)) {
+pub(crate) fn on_both(test: impl Fn(&mut dyn Store)) {
     let folder = tempfile::tempdir().unwrap();
     test(&mut SqliteStore::open(folder.path()).unwrap());
     test(&mut MemoryStore::new("model"));
 }
 
 /// Everything that a store shows, tokens and sizes apart.
-pub fn dump(store: &mut dyn Store) -> String {
+pub(crate) fn dump(store: &mut dyn Store) -> String {
     let flows = flows();
     let mut text = String::new();
     for system in [ERP, CRM] {

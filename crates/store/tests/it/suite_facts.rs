@@ -49,10 +49,16 @@ fn a_reference_is_unknown_then_pending_then_linked() {
         );
         assert!(store.unread(10).unwrap().is_empty());
         assert_eq!(referent(store, &order("7"), &to_customer("1")), Referent::Pending);
-        // THEN deciding it wakes the order, which waits for the create
+        // THEN it waits for its account, and once that is there its create is open
+        rest(store);
+        assert_eq!(
+            referent(store, &order("7"), &to_customer("1")),
+            Referent::Unlinked
+        );
+        send_all(store, CRM, true);
         rest(store);
         assert_eq!(referent(store, &order("7"), &to_customer("1")), Referent::Pending);
-        // and linking it wakes the order again
+        // and linking it wakes the order
         while send_all(store, CRM, true) > 0 {
             rest(store);
         }
@@ -199,13 +205,16 @@ fn counts_are_of_links_creates_updates_and_records() {
         listed(store);
         rest(store);
         send_all(store, CRM, true);
+        // Nothing is written to a new record before it was seen in full.
+        let new = store.links(None, 0, 1).unwrap()[0].second.clone();
+        observe(store, vec![seen(&new, 50, &[("Number", "7"), ("External", "7")])]);
         rest(store);
         observe(
             store,
             vec![seen(&order("7"), 100, &[("number", "7"), ("note", "n")])],
         );
         rest(store);
-        send_all(store, CRM, false);
+        assert_eq!(send_all(store, CRM, false), 1, "{}", dump(store));
         rest(store);
         let status = store.status(&flows()).unwrap();
         let flow = &status.flows["order"];
