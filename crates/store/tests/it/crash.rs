@@ -146,7 +146,7 @@ fn cut_everywhere(
             return n;
         }
         // The process goes on: nothing of the unit is there.
-        if n % 7 == 0 {
+        if n.is_multiple_of(7) {
             assert_eq!(dump(&mut store), before, "{name}, rolled back at statement {n}");
         }
         // The process died there: the same holds for whoever opens what it left.

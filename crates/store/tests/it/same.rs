@@ -217,7 +217,7 @@ fn settlement(intent: &Intent, outcome: Outcome) -> Settlement {
     match outcome {
         Outcome::Applied => applied(&match &intent.action {
             // Now and then the new record is one that was seen already.
-            Action::Create { .. } if intent.id % 3 == 0 => "2".to_owned(),
+            Action::Create { .. } if intent.id.is_multiple_of(3) => "2".to_owned(),
             Action::Create { .. } | Action::Companion { .. } => format!("new-{}", intent.id),
             Action::Update { record } | Action::Delete { record } => record.id.clone(),
         }),
