@@ -11,6 +11,8 @@ struct Held {
     anchor: Anchor,
     head: Head,
     members: BTreeSet<Anchor>,
+    /// Those among them that values travel from.
+    sources: BTreeSet<Anchor>,
 }
 
 impl Work<'_> {
@@ -52,7 +54,7 @@ impl Work<'_> {
                 .iter()
                 .filter(|component| held.members.contains(&component.nodes[0].at));
             let mut anchors: Vec<Anchor> = parts.map(|component| component.nodes[0].at.clone()).collect();
-            let alone = held.members.iter().filter(|at| !tied.contains(at));
+            let alone = held.sources.iter().filter(|at| !tied.contains(at));
             anchors.extend(alone.filter(|at| self.is_being_copied(&at.record)).cloned());
             tied.extend(anchors.iter().cloned());
             for at in anchors {
@@ -100,9 +102,11 @@ impl Work<'_> {
                 .collect();
             if let [(anchor, head)] = heads.as_slice() {
                 let (anchor, head) = ((*anchor).clone(), (*head).clone());
+                let sources = component.nodes.iter().filter(|node| node.source());
                 found.push(Held {
                     anchor,
                     head,
+                    sources: sources.map(|node| node.at.clone()).collect(),
                     members,
                 });
             }

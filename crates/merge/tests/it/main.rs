@@ -7,6 +7,7 @@ mod counterexamples;
 mod document;
 mod members;
 mod merge_laws;
+mod plan_laws;
 mod problems;
 mod simulation;
 mod small_scope;
