@@ -104,6 +104,7 @@ impl Work<'_> {
             let old = record.value(property).clone();
             record.shadow.values.insert(property.clone(), value.clone());
             record.parked.remove(property);
+            let drifted = record.bases.get(property).is_some_and(|base| base.value != old);
             if planned.epoch > 0 {
                 record.bases.insert(
                     property.clone(),
@@ -113,7 +114,7 @@ impl Work<'_> {
                     },
                 );
             }
-            written.push((property.clone(), old, value));
+            written.push((property.clone(), drifted, old, value));
         }
         record.wrote_at = Some(at);
         match state {
@@ -134,13 +135,24 @@ impl Work<'_> {
         if let Some(record) = self.cluster.records.get_mut(key) {
             record.shadow.seen = record.shadow.seen.max(at);
         }
-        for (property, old, new) in written {
+        for (property, drifted, old, new) in written {
+            let why = &intent.reason;
+            if drifted {
+                let (old, new) = (old.clone(), new.clone());
+                self.note(
+                    key,
+                    Some(&property),
+                    None,
+                    EventKind::Overwrote { old, new },
+                    why.clone(),
+                );
+            }
             self.note(
                 key,
                 Some(&property),
                 None,
                 EventKind::Wrote { old, new },
-                intent.reason.clone(),
+                why.clone(),
             );
         }
     }

@@ -1,11 +1,12 @@
 //! The bench on which a cluster is decided: the cluster as it changes, with what it waits for and what happened.
 
-use crate::cluster::{Cluster, Parked, ParkedKind, Record};
-use crate::dataflow::Dataflow;
+use crate::cluster::{Cluster, Link, Parked, ParkedKind, Record};
+use crate::dataflow::{Dataflow, Side};
 use crate::facts::{Facts, Waits};
 use crate::form::Trouble;
 use crate::plan::{Event, EventKind, Plan};
-use crate::record::{Observation, RecordKey};
+use crate::record::{Observation, RecordKey, Values};
+use crate::value::Value;
 
 /// A cluster being decided.
 pub(crate) struct Work<'a> {
@@ -29,7 +30,38 @@ impl<'a> Work<'a> {
 
     pub(crate) fn admit(&mut self, inbox: Vec<Observation>) {
         for seen in inbox {
+            let key = seen.key.clone();
+            let known = self.record(&key).map(|record| record.shadow.values.clone());
             crate::admit::admit(&mut self.cluster.records, seen);
+            if let Some(known) = known {
+                self.recall_verdicts(&key, &known);
+            }
+        }
+    }
+
+    /// What a person decided about a deletion held for the records as they were shown (D2): an edit seen since is
+    /// asked about again.
+    fn recall_verdicts(&mut self, key: &RecordKey, known: &Values) {
+        let (flows, records) = (self.flows, &self.cluster.records);
+        let Some(record) = records.get(key).filter(|record| record.alive()) else {
+            return;
+        };
+        let ends = |link: &&mut Link| link.verdict.is_some() && (&link.first == key || &link.second == key);
+        for link in self.cluster.links.iter_mut().filter(ends) {
+            let side = if &link.first == key {
+                Side::First
+            } else {
+                Side::Second
+            };
+            let mappings = flows.flow(&link.flow).into_iter().flat_map(|flow| &flow.mappings);
+            let edited = mappings.into_iter().any(|mapping| {
+                let property = mapping.property(side);
+                let before = known.get(property).unwrap_or(&Value::Blank);
+                mapping.travels_to(side.other()) && before != record.value(property)
+            });
+            if edited {
+                link.verdict = None;
+            }
         }
     }
 

@@ -783,6 +783,51 @@ fn a_persons_verdict_ends_the_question_of_a_deletion() {
     ));
 }
 
+#[test]
+fn d2_an_edit_after_a_verdict_is_asked_about_again() {
+    let flows = star(Policies::default());
+    let mut cluster = reconcile(&flows, at_rest(&flows), vec![gone(&order(), 11)], &facts()).cluster;
+    let link = cluster.links.iter_mut().find(|link| link.flow == "order-order");
+    link.unwrap().verdict = Some(Verdict::Propagate);
+    let edit = vec![seen(&sales_order(), 12, of_sales_order("wait"))];
+    let plan = reconcile(&flows, cluster, edit, &facts());
+    let record = &plan.cluster.records[&sales_order()];
+    assert!(record.intent.is_none());
+    assert_eq!(record.held["order-order"].kind, ParkedKind::DeleteConflict);
+}
+
+#[test]
+fn drift_that_is_overwritten_is_kept_in_history() {
+    let flows = star(Policies::default());
+    let noted = |note: &str| {
+        let mut values = of_order("0");
+        values.insert("note".to_owned(), Value::from(note));
+        values
+    };
+    let mut drifted = of_sales_order("0");
+    drifted.insert("Note".to_owned(), Value::from("by hand"));
+    let cluster = reconcile(
+        &flows,
+        at_rest(&flows),
+        vec![seen(&sales_order(), 5, drifted)],
+        &facts(),
+    )
+    .cluster;
+    let cluster = sent(reconcile(
+        &flows,
+        cluster,
+        vec![seen(&order(), 6, noted("d"))],
+        &facts(),
+    ));
+    let id = cluster.records[&sales_order()].intent.as_ref().unwrap().id;
+    let plan = settle(&flows, cluster, Vec::new(), vec![(id, applied("s"))], &facts());
+    let old = plan.history.iter().find_map(|event| match &event.what {
+        EventKind::Overwrote { old, .. } => Some(old.clone()),
+        _ => None,
+    });
+    assert_eq!(old, Some(Value::from("by hand")));
+}
+
 /// Orders that name another order before them, and a customer whose account they need.
 fn with_references() -> Dataflow {
     let customer = flow(
