@@ -99,7 +99,8 @@ fn values(flow: &Flow, like: &Map<String, Json>, schema: &Schema) -> Map<String,
     {
         let name = mapping.property(Side::Second);
         let shown = like.get(name).filter(|value| !value.is_null());
-        if let Some(value) = born_with(mapping, shown, keys.contains(name)) {
+        let listed = described.is_some_and(|it| !it.properties[name].values.is_empty());
+        if let Some(value) = born_with(mapping, shown, keys.contains(name), listed) {
             values.insert(name.to_owned(), value);
         }
     }
@@ -109,7 +110,7 @@ fn values(flow: &Flow, like: &Map<String, Json>, schema: &Schema) -> Map<String,
     values
 }
 
-fn born_with(mapping: &Mapping, shown: Option<&Json>, key: bool) -> Option<Json> {
+fn born_with(mapping: &Mapping, shown: Option<&Json>, key: bool, listed: bool) -> Option<Json> {
     if let OnCreate::Constant(value) = &mapping.on_create {
         return Some(as_json(value));
     }
@@ -119,13 +120,14 @@ fn born_with(mapping: &Mapping, shown: Option<&Json>, key: bool) -> Option<Json>
     }
     let mandatory = mapping.never_blank[Side::Second.index()];
     match (&mapping.kind, shown) {
+        // One of a list: as it is.
+        (_, shown) if listed => shown.cloned(),
         // Numbers are given by Customerp; names must not be mistaken for the model's.
         (Kind::String, shown) if key && !mandatory => {
             let text = shown.and_then(Json::as_str)?;
             mapping.given_by.is_none().then(|| renamed(mapping, text).into())
         }
         (Kind::String, Some(Json::String(text))) if mandatory => Some(renamed(mapping, text).into()),
-        (Kind::Reference(_) | Kind::Enum(_), shown) => shown.cloned(),
         (Kind::String, _) if !mandatory => None,
         (_, shown) => shown.cloned(),
     }
