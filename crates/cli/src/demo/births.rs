@@ -128,7 +128,8 @@ fn born_with(mapping: &Mapping, shown: Option<&Json>, key: bool, listed: bool) -
             mapping.given_by.is_none().then(|| renamed(mapping, text).into())
         }
         (Kind::String, Some(Json::String(text))) if mandatory => Some(renamed(mapping, text).into()),
-        (Kind::String, _) if !mandatory => None,
+        // A person's own data would be taken for the model's.
+        (Kind::String, _) if !mandatory && mapping.personal => None,
         (_, shown) => shown.cloned(),
     }
 }

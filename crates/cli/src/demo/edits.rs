@@ -105,19 +105,20 @@ fn choose<'a, 'd>(
         let name = mapping.property(from);
         let kind = match mapping.kind {
             Kind::String => 0,
-            Kind::Date | Kind::Decimal { .. } => 1,
-            Kind::Boolean => 2,
-            _ => 3,
+            Kind::Date | Kind::Decimal { .. } => 2,
+            _ => 4,
         };
         let free = editable(name).is_some_and(|it| it.values.is_empty());
-        (
-            keys.contains(name),
-            mapping.direction != Direction::Both,
-            !free,
-            kind,
-            name != "description",
-            mapping.personal,
-        )
+        let described = mapping.property(Side::First) == "description";
+        let penalties = [
+            (!described, 1),
+            (mapping.personal, 1),
+            (keys.contains(name), 3),
+            (!free, 6),
+            (mapping.direction != Direction::Both, 12),
+        ];
+        let penalties = penalties.iter().filter(|(counts, _)| *counts);
+        kind + penalties.map(|(_, weight)| weight).sum::<u32>()
     };
     let to = from.other();
     let fits = |mapping: &&Mapping| {
