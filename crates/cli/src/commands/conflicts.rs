@@ -32,15 +32,16 @@ impl Conflicts {
         for item in &found {
             screen.json(&items::as_json(item, &masks));
             let property = item.property.as_deref().unwrap_or_default();
-            for (place, (record, value)) in item.contenders.iter().enumerate() {
-                let first = place == 0;
-                shown.add_row([
-                    first.then(|| item.number.to_string()).unwrap_or_default(),
-                    first.then(|| items::about(item)).unwrap_or_default(),
-                    record.clone(),
-                    masks.show(&item.record.record_type, property, value),
-                    first.then(|| format!("{:.0}", item.since)).unwrap_or_default(),
-                ]);
+            let heads = [
+                item.number.to_string(),
+                items::about(item),
+                format!("{:.0}", item.since),
+            ];
+            let mut heads = Some(heads);
+            for (record, value) in &item.contenders {
+                let [number, about, since] = heads.take().unwrap_or_default();
+                let value = masks.show(&item.record.record_type, property, value);
+                shown.add_row([number, about, record.clone(), value, since]);
             }
         }
         if found.is_empty() {

@@ -7,7 +7,7 @@ pub(crate) mod document;
 pub(crate) mod failures;
 pub(crate) mod history;
 pub(crate) mod init;
-mod items;
+pub(crate) mod items;
 pub(crate) mod links;
 pub(crate) mod plan;
 pub(crate) mod resolve;

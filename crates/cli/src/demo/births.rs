@@ -2,6 +2,7 @@
 
 use super::edits::seconds;
 use super::people::{People, as_json};
+use crate::commands::items;
 use crate::failure::Failure;
 use crate::screen::Screen;
 use serde::Serialize;
@@ -10,8 +11,14 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 use tandem_connector::Schema;
 use tandem_engine::Engine;
-use tandem_merge::dataflow::{CreatePolicy, Flow, Kind, Mapping, OnCreate, Reference, Side};
+use tandem_merge::cluster::ParkedKind;
+use tandem_merge::dataflow::{CreatePolicy, Dataflow, Flow, Kind, Mapping, OnCreate, Reference, Side};
+use tandem_merge::value::Value;
 
+/// Items looked through for a date to give.
+const MISSING: usize = 20;
+/// The user that Tandem is in the local Customerp: records that it made last are newborn.
+const OURS: &str = "tandem";
 /// Syncs after which a record counts as lost.
 const SYNCS: usize = 5;
 
@@ -64,6 +71,7 @@ pub(crate) async fn make(
     }
     for _ in 0..SYNCS {
         let summary = engine.sync().await?;
+        complete(engine, &flows, people, screen).await?;
         if let Some(trouble) = summary.troubles.first() {
             return Err(trouble.clone().into());
         }
@@ -79,6 +87,49 @@ pub(crate) async fn make(
         }
     }
     Ok(born.into_iter().map(|(_, birth, _)| birth).collect())
+}
+
+/// Gives the dates that Salesforce's record has no place for and that the next flow needs: what the person in
+/// charge of such an order does in the ERP.
+async fn complete(
+    engine: &mut Engine,
+    flows: &Dataflow,
+    people: &People,
+    screen: &Screen,
+) -> Result<(), Failure> {
+    let missing = items::all(engine.store(), MISSING, |item| {
+        item.kind == Some(ParkedKind::MissingMandatory) && item.record.record_type.system == flows.systems[0]
+    })?;
+    let mut given = false;
+    for item in missing {
+        let Some(flow) = item.flow.as_deref().and_then(|name| flows.flow(name)) else {
+            continue;
+        };
+        let end = flow.end(Side::First);
+        let shown = people.record(Side::First, end, &item.record.id).await?;
+        let born = shown
+            .get("createdBy")
+            .or(shown.get("updatedBy"))
+            .and_then(Json::as_str)
+            == Some(OURS);
+        let blank = |mapping: &&Mapping| {
+            let value = shown.get(mapping.property(Side::First));
+            mapping.never_blank[1] && mapping.kind == Kind::Date && value.is_none_or(Json::is_null)
+        };
+        for mapping in flow.mappings.iter().filter(blank).filter(|_| born) {
+            let name = mapping.property(Side::First);
+            screen.say(format!("  {}: {}; Alice gives it one.", item.record, item.reason));
+            let date = Value::Date(jiff::Zoned::now().date());
+            people
+                .change(Side::First, end, &item.record.id, name, &date)
+                .await?;
+            given = true;
+        }
+    }
+    if given {
+        engine.sync().await?;
+    }
+    Ok(())
 }
 
 /// The values of a new record much like another: the same references, other names, no keys.

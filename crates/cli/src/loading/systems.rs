@@ -83,7 +83,10 @@ fn salesforce(
         fields: fields.of_system(&connection.name),
         throughput: false,
     })?;
-    Ok(Arc::new(connector))
+    Ok(Arc::new(match &connection.users {
+        Some(users) => connector.with_user_reserve(u32::try_from(users.free_licences).unwrap_or(u32::MAX)),
+        None => connector,
+    }))
 }
 
 /// The objects that serve the record types of a system.

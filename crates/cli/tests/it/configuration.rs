@@ -1,0 +1,100 @@
+//! A wrong configuration is refused with all its problems before any call is made.
+
+use crate::local::{Pair, run_in};
+use serde_json::Value as Json;
+
+#[test]
+fn without_a_configuration_it_says_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = run_in(folder.path(), &["sync"]);
+    assert_eq!(run.code, Some(2));
+    assert!(
+        run.err.contains("tandem.yaml") && run.err.contains("tandem init"),
+        "{}",
+        run.err
+    );
+}
+
+#[test]
+fn all_problems_are_told_at_once_before_any_call() {
+    // GIVEN a configuration with three mistakes in three files
+    let pair = Pair::start(&["--records", "2"], &[]);
+    let break_file = |name: &str, from: &str, to: &str| {
+        let path = pair.path(name);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{name} has no {from}");
+        std::fs::write(&path, text.replacen(from, to, 1)).unwrap();
+    };
+    break_file("flows/contact-contact.yaml", "LastName", "LatsName");
+    break_file(
+        "flows/order-order.yaml",
+        "references: employee-user",
+        "references: employee-usr",
+    );
+    break_file("flows/product-product2.yaml", "type: boolean", "type: bolean");
+    let before = calls(&pair);
+    // WHEN a sync is asked for
+    let run = pair.run(&["sync", "--json"]);
+    // THEN all three are told with their place, and nobody was called
+    assert_eq!(run.code, Some(2), "{}", run.err);
+    let said: Json = serde_json::from_str(run.err.lines().last().unwrap()).unwrap();
+    let problems = said["problems"].as_array().unwrap();
+    for (file, word) in [
+        ("contact-contact.yaml", "LatsName"),
+        ("order-order.yaml", "employee-usr"),
+        ("product-product2.yaml", "bolean"),
+    ] {
+        let told = problems.iter().any(|problem| {
+            problem["file"].as_str().unwrap().ends_with(file)
+                && problem["message"].as_str().unwrap().contains(word)
+                && problem["line"].as_u64().unwrap() > 1
+                && !problem["help"].as_str().unwrap().is_empty()
+        });
+        assert!(told, "{file}: {}", run.err);
+    }
+    let text = pair.run(&["status"]);
+    assert!(text.err.contains("Did you mean `LastName`?"), "{}", text.err);
+    assert_eq!(calls(&pair), before);
+}
+
+fn calls(pair: &Pair) -> u64 {
+    let shown = crate::rest::get(&format!("{}/_local/calls", pair.customerp.url));
+    shown["total"].as_u64().unwrap()
+}
+
+#[test]
+fn init_overwrites_nothing() {
+    let pair = Pair::start(&["--records", "2"], &[]);
+    let again = pair.run(&[
+        "init",
+        "--customerp-url",
+        &pair.customerp.url,
+        "--salesforce-url",
+        &pair.salesforce.url,
+    ]);
+    assert_eq!(again.code, Some(2));
+    assert!(again.err.contains("there already"), "{}", again.err);
+}
+
+#[test]
+fn check_tells_what_is_not_served_and_that_all_is_well() {
+    let pair = Pair::start(&["--records", "2"], &[]);
+    let run = pair.run(&["check", "--json"]);
+    assert_eq!(run.code, Some(0), "{}{}", run.out, run.err);
+    let findings = run.lines();
+    let not_served = |flow: &str, property: &str| {
+        findings.iter().any(|finding| {
+            finding["weight"] == "not-served" && finding["flow"] == flow && finding["property"] == property
+        })
+    };
+    // The standard Division has a name and a switch, no more.
+    assert!(not_served("customer-division", "email"), "{}", run.out);
+    let identity = findings.iter().any(|finding| {
+        finding["flow"] == "customer-division"
+            && finding["what"]
+                .as_str()
+                .unwrap_or_default()
+                .contains("no identity")
+    });
+    assert!(identity, "{}", run.out);
+}

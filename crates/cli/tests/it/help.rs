@@ -1,0 +1,69 @@
+//! Help is for people: every command shows examples.
+
+use crate::local::tandem;
+
+const COMMANDS: [&[&str]; 20] = [
+    &[],
+    &["demo"],
+    &["sandbox"],
+    &["sandbox", "salesforce"],
+    &["sandbox", "customerp"],
+    &["init"],
+    &["check"],
+    &["plan"],
+    &["sync"],
+    &["run"],
+    &["status"],
+    &["links"],
+    &["conflicts"],
+    &["failures"],
+    &["history"],
+    &["verify"],
+    &["approve"],
+    &["resolve"],
+    &["retry"],
+    &["document"],
+];
+
+#[test]
+fn every_command_has_examples() {
+    for command in COMMANDS {
+        let run = tandem().args(command).arg("--help").output().unwrap();
+        let text = String::from_utf8(run.stdout).unwrap();
+        assert!(run.status.success(), "{command:?}");
+        assert!(text.contains("Examples:\n  tandem "), "{command:?}:\n{text}");
+    }
+}
+
+#[test]
+fn every_command_that_help_lists_is_tested() {
+    let run = tandem().arg("--help").output().unwrap();
+    let text = String::from_utf8(run.stdout).unwrap();
+    let listed = text
+        .split("Commands:")
+        .nth(1)
+        .unwrap()
+        .split("Options:")
+        .next()
+        .unwrap();
+    let names = listed
+        .lines()
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    for name in names.filter_map(|line| line.split_whitespace().next()) {
+        let known = COMMANDS.iter().any(|command| command.first() == Some(&name));
+        assert!(known || ["help", "qa"].contains(&name), "{name}");
+    }
+}
+
+#[test]
+fn wrong_usage_ends_with_2() {
+    for wrong in [
+        &["snyc"][..],
+        &["sync", "--frobnicate"],
+        &["sandbox"],
+        &["resolve", "1"],
+    ] {
+        let run = tandem().args(wrong).output().unwrap();
+        assert_eq!(run.status.code(), Some(2), "{wrong:?}");
+    }
+}

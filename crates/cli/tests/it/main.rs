@@ -1,0 +1,12 @@
+//! The real binary, run as people and scripts run it.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod configuration;
+mod crash;
+mod demo;
+mod document;
+mod faults;
+mod help;
+mod local;
+mod rest;
+mod trouble;
