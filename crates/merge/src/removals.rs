@@ -128,6 +128,10 @@ impl Work<'_> {
                     flow.name
                 ),
             ),
+            DeletePolicy::Propagate if self.owes_others(other) => Step::Hold(
+                ParkedKind::Deferred,
+                format!("{deleted} was deleted; first others get what was edited in {other}"),
+            ),
             DeletePolicy::Propagate => Step::Delete,
             DeletePolicy::Deactivate => Step::Deactivate,
         }
@@ -174,6 +178,32 @@ impl Work<'_> {
                             .is_some_and(|base| base.value != topology::own_value(&self.cluster, &b.at));
                 !behind && !edited
             })
+    }
+
+    /// What was edited in a record has not reached all its other counterparts: with it the edit would go.
+    fn owes_others(&self, key: &RecordKey) -> bool {
+        let components = topology::components(self.flows, &self.cluster, false);
+        components.iter().any(|component| {
+            let heads = &self.cluster.heads;
+            let Some(head) = component.nodes.iter().find_map(|node| heads.get(&node.at)) else {
+                return false;
+            };
+            let base = |node: &topology::Node<'_>| {
+                let record = self.record(&node.at.record)?;
+                record.bases.get(&node.at.property)
+            };
+            let unmerged = |node: &topology::Node<'_>| {
+                let own = topology::own_value(&self.cluster, &node.at);
+                node.source() && base(node).is_none_or(|base| base.value != own)
+            };
+            let behind = |node: &topology::Node<'_>| {
+                node.target() && base(node).is_none_or(|base| base.epoch < head.epoch)
+            };
+            let (own, others): (Vec<_>, Vec<_>) =
+                component.nodes.iter().partition(|node| &node.at.record == key);
+            own.iter().any(|node| unmerged(node))
+                || (!own.is_empty() && others.iter().any(|node| behind(node)))
+        })
     }
 
     /// Puts the counterpart out of use; once it is, the link ends.

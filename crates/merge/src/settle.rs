@@ -76,9 +76,16 @@ impl Work<'_> {
         }
     }
 
+    /// A write may settle after its record was unlinked: then it agrees with nothing any more.
+    fn is_tied(&self, key: &RecordKey) -> bool {
+        let mut links = self.cluster.links.iter();
+        links.any(|link| &link.first == key || &link.second == key)
+    }
+
     /// An update of unknown outcome was read: what equals the sent value is what we wrote.
     fn recognise_arrived(&mut self, key: &RecordKey, sent: &BTreeMap<String, Planned>, shown: &Values) {
-        let Some(record) = self.cluster.records.get_mut(key) else {
+        let tied = self.is_tied(key);
+        let Some(record) = self.cluster.records.get_mut(key).filter(|_| tied) else {
             return;
         };
         for (property, planned) in sent {
@@ -95,6 +102,7 @@ impl Work<'_> {
     /// The target's base is the state in the answer, else the declared form; never a later read (C8).
     fn apply_update(&mut self, key: &RecordKey, intent: &Intent, state: Option<Observation>, at: Timestamp) {
         let mut written = Vec::new();
+        let tied = self.is_tied(key);
         let Some(record) = self.cluster.records.get_mut(key) else {
             return;
         };
@@ -105,7 +113,7 @@ impl Work<'_> {
             record.shadow.values.insert(property.clone(), value.clone());
             record.parked.remove(property);
             let drifted = record.bases.get(property).is_some_and(|base| base.value != old);
-            if planned.epoch > 0 {
+            if planned.epoch > 0 && tied {
                 record.bases.insert(
                     property.clone(),
                     Base {

@@ -784,6 +784,61 @@ fn a_persons_verdict_ends_the_question_of_a_deletion() {
 }
 
 #[test]
+fn d1_a_record_is_deleted_only_after_its_other_counterparts_have_its_edits() {
+    let flows = star(Policies {
+        on_delete: [DeletePolicy::Propagate; 2],
+        ..Policies::default()
+    });
+    let mut edit = of_order("0");
+    edit.insert("due".to_owned(), Value::from("soon"));
+    let inbox = vec![gone(&sales_order(), 20), seen(&order(), 19, edit)];
+    let plan = reconcile(&flows, at_rest(&flows), inbox, &facts());
+    assert_eq!(
+        plan.cluster.records[&order()].held["order-order"].kind,
+        ParkedKind::Deferred
+    );
+    let cluster = sent(plan);
+    let id = cluster.records[&invoice()].intent.as_ref().unwrap().id;
+    let plan = settle(&flows, cluster, Vec::new(), vec![(id, applied("i"))], &facts());
+    let intent = plan.cluster.records[&order()].intent.as_ref().unwrap();
+    assert!(matches!(intent.action, Action::Delete { .. }));
+}
+
+#[test]
+fn s5_a_sent_update_is_not_touched() {
+    let flows = star(Policies::default());
+    let cluster = sent(reconcile(
+        &flows,
+        at_rest(&flows),
+        vec![seen(&order(), 10, of_order("1"))],
+        &facts(),
+    ));
+    let plan = reconcile(
+        &flows,
+        cluster.clone(),
+        vec![seen(&order(), 20, of_order("2"))],
+        &facts(),
+    );
+    assert_eq!(
+        plan.cluster.records[&invoice()].intent,
+        cluster.records[&invoice()].intent
+    );
+    let id = cluster.records[&invoice()].intent.as_ref().unwrap().id;
+    let plan = settle(
+        &flows,
+        plan.cluster,
+        Vec::new(),
+        vec![(id, applied("i"))],
+        &facts(),
+    );
+    assert_eq!(
+        updates(&plan.cluster)[&invoice()]["Description"],
+        "2",
+        "owed again"
+    );
+}
+
+#[test]
 fn d2_an_edit_after_a_verdict_is_asked_about_again() {
     let flows = star(Policies::default());
     let mut cluster = reconcile(&flows, at_rest(&flows), vec![gone(&order(), 11)], &facts()).cluster;
