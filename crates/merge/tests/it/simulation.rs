@@ -1,5 +1,24 @@
 //! Random schedules of edits, late and duplicated observations, lost and late requests, refusals, crashes,
 //! creates and deletions around the pure core; then rest, and what must hold there.
+//!
+//! Each rule of the core was removed once, to see that a test falls. *Simulation* is the test of this module,
+//! in brackets the first seed that showed it.
+//!
+//! | rule removed | caught by |
+//! | --- | --- |
+//! | a loser's base keeps its old epoch | simulation (2), `c01`, `c03`, small scope |
+//! | the version fence | simulation (53), `c06_c07` |
+//! | the parked epoch | simulation (21), `c04` |
+//! | a deleter must not be behind | simulation (114), `c09` |
+//! | the target of a deletion must be unedited | simulation (521), `d1_d2` |
+//! | behind and changed is concurrent | simulation, `c03`, `m06`, small scope |
+//! | a link is exclusive | simulation (7), `r8` |
+//! | a write settles at its own epoch | simulation (2) |
+//! | an unknown update is compared by value | simulation (25), `an_unknown_update_is_settled_by_reading` |
+//! | edits reach the others before their record is deleted | simulation (2265), `d1_a_record_is_deleted_only` |
+//!
+//! Two rules are kept in two places, and each place alone suffices: unsent creates of a deleted record are
+//! withdrawn and not planned again; the base of an agreeing contender moves with the head.
 
 use crate::star::drive::World;
 use crate::star::oracle;
