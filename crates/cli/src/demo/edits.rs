@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
-use tandem_connector::PropertySchema;
+use tandem_connector::TypeSchema;
 use tandem_engine::Engine;
 use tandem_merge::dataflow::{Direction, Flow, Kind, Mapping, Side};
 use tandem_merge::record::RecordKey;
@@ -56,36 +56,60 @@ pub(crate) async fn make(
     let mut used: BTreeSet<RecordKey> = BTreeSet::new();
     let mut done = Vec::new();
     for from in Side::BOTH {
-        let mut travelling = Vec::new();
+        let mut open: Vec<(&Flow, &Mapping)> = Vec::new();
         for flow in &flows.flows {
             let end = flow.end(from);
             let described = schemas[from.index()].types.get(&end.record_type.name);
-            let editable = |name: &str| {
-                described
-                    .and_then(|it| it.properties.get(name))
-                    .filter(|property| property.updateable)
-            };
-            let mapping = choose(flow, from, editable);
-            let pair = unused(engine, flow, &mut used)?;
-            match (mapping, pair) {
-                (Some(mapping), Some(pair)) => {
-                    travelling.push(edit(people, flow, mapping, from, &pair).await?);
-                }
-                _ => screen.say(format!(
-                    "  {}: nothing there for a person to edit in {}",
-                    flow.name, end.record_type.system
-                )),
+            match choose(flow, from, described) {
+                Some(mapping) => open.push((flow, mapping)),
+                None => nothing(screen, flow, from),
             }
         }
-        arrive(engine, people, &mut travelling).await?;
-        done.extend(travelling.iter().map(|it| Edit {
-            flow: it.flow.name.clone(),
-            side: it.flow.end(from).record_type.system.clone(),
-            property: it.from_property.to_owned(),
-            seconds: it.arrived.map(seconds),
-        }));
+        while !open.is_empty() {
+            // Records that no edit touched come first; no record is edited twice at a time.
+            let mut batch = BTreeSet::new();
+            let (mut travelling, mut later) = (Vec::new(), Vec::new());
+            for (flow, mapping) in open {
+                let fresh = unused(engine, flow, &[&used, &batch])?;
+                let pair = fresh.map_or_else(|| unused(engine, flow, &[&batch]), |pair| Ok(Some(pair)))?;
+                match pair {
+                    Some(pair) => {
+                        travelling.push(edit(people, flow, mapping, from, &pair).await?);
+                        batch.extend(pair);
+                    }
+                    None => later.push((flow, mapping)),
+                }
+            }
+            if travelling.is_empty() {
+                later.iter().for_each(|(flow, _)| nothing(screen, flow, from));
+                break;
+            }
+            arrive(engine, people, &mut travelling).await?;
+            used.extend(batch);
+            done.extend(travelling.iter().map(|it| Edit::of(it, from)));
+            open = later;
+        }
     }
     Ok(done)
+}
+
+fn nothing(screen: &Screen, flow: &Flow, from: Side) {
+    let system = &flow.end(from).record_type.system;
+    screen.say(format!(
+        "  {}: nothing there for a person to edit in {system}",
+        flow.name
+    ));
+}
+
+impl Edit {
+    fn of(travelling: &Travelling<'_>, from: Side) -> Self {
+        Self {
+            flow: travelling.flow.name.clone(),
+            side: travelling.flow.end(from).record_type.system.clone(),
+            property: travelling.from_property.to_owned(),
+            seconds: travelling.arrived.map(seconds),
+        }
+    }
 }
 
 /// Seconds to milliseconds.
@@ -94,11 +118,12 @@ pub(crate) fn seconds(duration: Duration) -> f64 {
 }
 
 /// The property that a person would most likely edit: free text that travels both ways, else what there is.
-fn choose<'a, 'd>(
-    flow: &'a Flow,
-    from: Side,
-    editable: impl Fn(&str) -> Option<&'d PropertySchema>,
-) -> Option<&'a Mapping> {
+fn choose<'a>(flow: &'a Flow, from: Side, described: Option<&TypeSchema>) -> Option<&'a Mapping> {
+    let editable = |name: &str| {
+        described
+            .and_then(|it| it.properties.get(name))
+            .filter(|property| property.updateable)
+    };
     let parts = flow.match_rules.iter().flat_map(|rule| &rule.parts);
     let keys: BTreeSet<&str> = parts.map(|part| part.properties[from.index()].as_str()).collect();
     let rank = |mapping: &&Mapping| {
@@ -132,18 +157,16 @@ fn choose<'a, 'd>(
     flow.mappings.iter().filter(fits).min_by_key(rank)
 }
 
-/// A linked pair whose records no edit has touched yet.
+/// A linked pair of which none of these has a record.
 fn unused(
     engine: &mut Engine,
     flow: &Flow,
-    used: &mut BTreeSet<RecordKey>,
+    used: &[&BTreeSet<RecordKey>],
 ) -> Result<Option<[RecordKey; 2]>, Failure> {
     let rows = engine.store().links(Some(&flow.name), 0, LINKS)?;
-    let pair = rows.into_iter().map(|row| [row.first, row.second]);
-    let mut pair = pair.filter(|pair| pair.iter().all(|record| !used.contains(record)));
-    let found = pair.next();
-    used.extend(found.iter().flatten().cloned());
-    Ok(found)
+    let mut pairs = rows.into_iter().map(|row| [row.first, row.second]);
+    let free = |record: &RecordKey| !used.iter().any(|used| used.contains(record));
+    Ok(pairs.find(|pair| pair.iter().all(free)))
 }
 
 async fn edit<'a>(
