@@ -74,7 +74,17 @@ impl Row {
 
     /// The shadow, if the record was admitted.
     pub(crate) fn shadow(&self) -> Result<Option<Shadow>, Trouble> {
-        Ok(self.bare()?.map(|record| record.shadow))
+        // The rest of the record is passed over, which is most of it.
+        #[derive(serde::Deserialize)]
+        struct Shadowed {
+            shadow: Shadow,
+        }
+        let parse = |state: &Vec<u8>| -> Result<Shadow, Trouble> {
+            let shadowed: Shadowed = serde_json::from_slice(state)
+                .map_err(|error| Trouble::Unreadable(format!("record {}: {error}", self.rid)))?;
+            Ok(shadowed.shadow)
+        };
+        self.state.as_ref().map(parse).transpose()
     }
 
     /// The record with its companions and the intent among these.
@@ -193,9 +203,10 @@ impl LinkLine {
 /// The live links of a record, in the order of their numbers.
 pub(crate) fn links_of(db: &Db, rid: Rid) -> Result<Vec<LinkLine>, Trouble> {
     let sql = "SELECT number, flow, first, second, verdict, since FROM link WHERE first = ?1
-               UNION SELECT number, flow, first, second, verdict, since FROM link WHERE second = ?1
-               ORDER BY 1";
-    db.all(sql, [rid], link_line)
+               UNION ALL SELECT number, flow, first, second, verdict, since FROM link WHERE second = ?1";
+    let mut lines = db.all(sql, [rid], link_line)?;
+    lines.sort_by_key(|line| line.number);
+    Ok(lines)
 }
 
 /// The inbox rows of a record in order of arrival.

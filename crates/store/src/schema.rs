@@ -2,6 +2,7 @@
 
 use crate::Error;
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 
 /// The form of the state that this program reads and writes.
 const FORM: i64 = 1;
@@ -108,6 +109,8 @@ pub(crate) fn prepare(connection: &Connection) -> Result<(), Error> {
 fn settle_pragmas(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(std::time::Duration::from_secs(10))?;
     connection.set_prepared_statement_cache_capacity(160);
+    // Else a statement on a table with a partial index is planned anew each time that a value is bound.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "page_size", 8192)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
