@@ -7,3 +7,4 @@ mod same;
 mod setup;
 mod suite;
 mod suite_facts;
+mod suite_lists;

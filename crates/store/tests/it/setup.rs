@@ -258,6 +258,19 @@ pub(crate) fn send_all(store: &mut dyn Store, system: &str, creates: bool) -> us
     ids.len()
 }
 
+/// A customer and her contact.
+pub(crate) const ANN: &[(&str, &str)] = &[("name", "Ann"), ("email", "ann@example.org")];
+pub(crate) const ANN_THERE: &[(&str, &str)] = &[("LastName", "Ann"), ("Email", "ann@example.org")];
+
+/// Ann on both sides, linked.
+pub(crate) fn linked(store: &mut dyn Store) {
+    observe(store, vec![seen(&customer("1"), 1, ANN)]);
+    observe(store, vec![seen(&contact("a"), 1, ANN_THERE)]);
+    listed(store);
+    rest(store);
+    assert_eq!(store.links(None, 0, 10).unwrap().len(), 1);
+}
+
 /// Runs a test against both stores.
 pub(crate) fn on_both(test: impl Fn(&mut dyn Store)) {
     let folder = tempfile::tempdir().unwrap();

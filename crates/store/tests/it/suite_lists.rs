@@ -1,0 +1,131 @@
+//! What is listed and looked up, against both stores.
+
+use crate::setup::*;
+use tandem_merge::cluster::{Action, Companion};
+use tandem_merge::reconcile::Settlement;
+use tandem_merge::record::Presence;
+use tandem_store::Error;
+
+#[test]
+fn companions_are_wanted_once_and_known_by_owner_and_by_id() {
+    on_both(|store| {
+        observe(store, vec![seen(&customer("1"), 1, ANN)]);
+        listed(store);
+        rest(store);
+        let intents = store.sendable(CRM, true, 9, 10).unwrap();
+        assert_eq!(intents.len(), 1);
+        assert!(matches!(intents[0].action, Action::Companion { .. }));
+        send_all(store, CRM, true);
+        let account = format!("new-{}", intents[0].id);
+        assert_eq!(
+            store.companions("Account", "", 10).unwrap(),
+            [(customer("1"), account.clone())]
+        );
+        assert!(store.companions("Account", &account, 10).unwrap().is_empty());
+        rest(store);
+        let cluster = store.cluster(&flows(), &customer("1")).unwrap().unwrap();
+        let companion: &Companion = &cluster.records[&customer("1")].companions["Account"];
+        assert_eq!(companion.id.as_deref(), Some(account.as_str()));
+    });
+}
+
+#[test]
+fn a_refusal_is_an_item_with_a_number_that_stays() {
+    on_both(|store| {
+        linked(store);
+        observe(
+            store,
+            vec![seen(
+                &customer("1"),
+                100,
+                &[("name", "Anna"), ("email", "ann@example.org")],
+            )],
+        );
+        rest(store);
+        let id = store.sendable(CRM, false, 0, 10).unwrap()[0].id;
+        let sent = store.begin_write(FENCE, &[id], at(300)).unwrap();
+        let refused = Settlement::Refused {
+            kind: tandem_merge::cluster::ParkedKind::Refused,
+            properties: vec!["LastName".into()],
+            reason: "no".into(),
+            advice: "ask".into(),
+            at: at(301),
+        };
+        settled(store, &sent[0], refused);
+        rest(store);
+        let items = store.items(0, 10).unwrap();
+        assert_eq!(items.len(), 1, "{items:#?}");
+        assert_eq!(items[0].record, contact("a"));
+        assert_eq!(items[0].property.as_deref(), Some("LastName"));
+        assert_eq!(store.status(&flows()).unwrap().flows["customer"].parked, 1);
+        store.touch(&[contact("a")]).unwrap();
+        rest(store);
+        assert_eq!(store.items(0, 10).unwrap(), items);
+        assert!(store.items(items[0].number, 10).unwrap().is_empty());
+    });
+}
+
+#[test]
+fn a_missing_record_is_known_not_to_be_there() {
+    on_both(|store| {
+        let mut row = seen(&customer("404"), 1, &[]);
+        row.presence = Presence::Missing;
+        row.version = None;
+        assert_eq!(observe(store, vec![row.clone()]).new, 1);
+        rest(store);
+        assert_eq!(observe(store, vec![row]).known, 1);
+    });
+}
+
+#[test]
+fn lists_are_paged_and_records_are_found_by_value() {
+    on_both(|store| {
+        linked(store);
+        observe(
+            store,
+            vec![seen(
+                &customer("2"),
+                1,
+                &[("name", " BOB "), ("email", "b@example.org")],
+            )],
+        );
+        rest(store);
+        let customers = customer("1").record_type;
+        assert_eq!(store.search(&customers, "name", "bob").unwrap(), [customer("2")]);
+        assert_eq!(store.search(&customers, "id", "2").unwrap(), [customer("2")]);
+        assert!(store.search(&customers, "name", "nobody").unwrap().is_empty());
+        let history = store.history(Some(&customer("1")), 0, 10).unwrap();
+        assert!(!history.is_empty());
+        assert!(history.iter().all(|(_, event)| event.record == customer("1")));
+        let all = store.history(None, 0, 100).unwrap();
+        assert_eq!(store.history(None, all[0].0, 100).unwrap(), all[1..]);
+        let links = store.links(None, 0, 10).unwrap();
+        assert!(store.links(None, links[0].number, 10).unwrap().is_empty());
+    });
+}
+
+#[test]
+fn the_state_belongs_to_the_two_systems_it_was_bound_to() {
+    on_both(|store| {
+        let pair = |crm: &str| {
+            [
+                (ERP.to_owned(), "e1".to_owned()),
+                (CRM.to_owned(), crm.to_owned()),
+            ]
+            .into()
+        };
+        store.bind(&pair("c1")).unwrap();
+        store.bind(&pair("c1")).unwrap();
+        let refused = store.bind(&pair("c2")).unwrap_err();
+        assert!(
+            matches!(&refused, Error::OtherSystem { system, .. } if system == CRM),
+            "{refused}"
+        );
+        store.bind(&pair("c1")).unwrap();
+        assert!(!store.state_id().unwrap().is_empty());
+        store.set_note("configuration", "1").unwrap();
+        store.set_note("configuration", "2").unwrap();
+        assert_eq!(store.note("configuration").unwrap().as_deref(), Some("2"));
+        assert_eq!(store.note("other").unwrap(), None);
+    });
+}
