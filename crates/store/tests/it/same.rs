@@ -241,8 +241,19 @@ fn counted(report: &tandem_store::CommitReport) -> String {
     format!("stored {}, put back {}\n", report.stored, report.put_back.len())
 }
 
+/// As many cases as `PROPTEST_CASES` asks for, else few: each is a life of a database on disk.
+fn config() -> ProptestConfig {
+    let asked = std::env::var_os("PROPTEST_CASES").is_some();
+    let usual = ProptestConfig::default();
+    ProptestConfig {
+        cases: if asked { usual.cases } else { 40 },
+        failure_persistence: None,
+        ..usual
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn s8_the_database_does_what_the_model_does(units in prop::collection::vec(unit(), 1..40)) {
