@@ -6,6 +6,7 @@ use crate::dataflow::OnCreate;
 use crate::plan::EventKind;
 use crate::reconcile::Settlement;
 use crate::record::{Observation, Presence, RecordKey, Values};
+use crate::value::Value;
 use crate::work::Work;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -173,6 +174,7 @@ impl Work<'_> {
                     record.shadow.seen = at;
                 }
                 self.note(key, None, None, EventKind::Deleted, String::new());
+                self.keep_deleted_values(key);
             }
             Settlement::Refused {
                 kind, reason, advice, ..
@@ -199,9 +201,30 @@ impl Work<'_> {
             Settlement::Read { state, .. }
             | Settlement::FoundOwn { state }
             | Settlement::FoundOther { state } => {
+                let deleted = state.presence == Presence::Deleted;
                 self.admit(vec![state]);
+                if deleted {
+                    self.keep_deleted_values(key);
+                }
             }
             Settlement::Withdrawn => {}
+        }
+    }
+
+    /// What stood in a record that we deleted stays in history: some of it no other record may hold.
+    fn keep_deleted_values(&mut self, key: &RecordKey) {
+        let Some(record) = self.record(key) else { return };
+        let held = record
+            .bases
+            .keys()
+            .map(|name| (name.clone(), record.value(name).clone()));
+        let kept: Vec<_> = held.filter(|(_, value)| !value.is_blank()).collect();
+        for (name, old) in kept {
+            let what = EventKind::Overwrote {
+                old,
+                new: Value::Blank,
+            };
+            self.note(key, Some(&name), None, what, "deleted with its record".to_owned());
         }
     }
 

@@ -15,6 +15,12 @@
 //! | a link is exclusive | simulation (7), `r8` |
 //! | a write settles at its own epoch | simulation (2) |
 //! | an unknown update is compared by value | simulation (25), `an_unknown_update_is_settled_by_reading` |
+//! | what was found after a lost answer is not the base | simulation (48) |
+//! | a sent update is not touched | `s5`, `c06_c07` |
+//! | a refusal stays until the head moves | simulation (21), `a_refusal_parks` |
+//! | a late create is not linked to its dead source | `d3` |
+//! | a match key is reserved | `c13` |
+//! | an unlinked twin holds a create | simulation (133) |
 //! | edits reach the others before their record is deleted | simulation (2265), `d1_a_record_is_deleted_only` |
 //!
 //! Two rules are kept in two places, and each place alone suffices: unsent creates of a deleted record are

@@ -50,10 +50,14 @@ impl Oracle {
                     (&link.first == record || &link.second == record)
                         && link.verdict == Some(Verdict::Propagate)
                 });
-                let lost = systems.rows[record]
+                // What the deleter shares with it; a due date it does not know is kept in history.
+                let shared = ["description", "Description"];
+                let values = systems.rows[record]
                     .values
-                    .values()
-                    .map(plain)
+                    .iter()
+                    .filter(|(name, _)| shared.contains(&name.as_str()));
+                let lost = values
+                    .map(|(_, value)| plain(value))
                     .filter(|value| self.edits.contains(value));
                 let fresh = systems.observe(record).version.map(|version| version.token)
                     == intent.version.as_ref().map(|version| version.token.clone());
@@ -75,7 +79,7 @@ impl Oracle {
                             .push(format!("D1: deleting {record} would lose {lost:?}"));
                     }
                 } else {
-                    let gone: Vec<String> = lost.collect();
+                    let gone = systems.rows[record].values.values().map(plain);
                     self.superseded.extend(gone);
                 }
             }
