@@ -214,10 +214,7 @@ impl Work<'_> {
     /// What stood in a record that we deleted stays in history: some of it no other record may hold.
     fn keep_deleted_values(&mut self, key: &RecordKey) {
         let Some(record) = self.record(key) else { return };
-        let held = record
-            .bases
-            .keys()
-            .map(|name| (name.clone(), record.value(name).clone()));
+        let held = record.shadow.values.clone().into_iter();
         let kept: Vec<_> = held.filter(|(_, value)| !value.is_blank()).collect();
         for (name, old) in kept {
             let what = EventKind::Overwrote {
