@@ -48,7 +48,8 @@ async fn one(
         people.page(Side::First, first, &pair.first.id),
         people.page(Side::Second, second, &pair.second.id),
     ]);
-    let filled = flow.mappings.iter().filter(|mapping| {
+    let told = flow.mappings.iter().filter(|mapping| !mapping.personal);
+    let filled = told.filter(|mapping| {
         let value = right.get(mapping.property(Side::Second));
         value.is_some_and(|value| !value.is_null())
     });

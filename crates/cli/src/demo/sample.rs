@@ -62,15 +62,17 @@ pub(crate) async fn configuration(
     })
 }
 
-/// An options file for an org with standard Invoices, which cannot be created: some of the orders' are there.
+/// An options file for an org with standard Invoices, which cannot be created: some of the orders' and quotes' are
+/// there.
 pub(crate) fn billing_org(folder: &Path, filling: &Filling) -> Result<String, Failure> {
-    let numbers: Vec<u32> = match filling.northwind {
-        Some(_) => (10_248..10_268).collect(),
-        None => (100_001..100_021).collect(),
+    // The numbers that the sample data begins with.
+    let (orders, quotes): (_, Vec<u32>) = match filling.northwind {
+        Some(_) => (10_248..10_268, vec![10_250, 10_260]),
+        None => (100_001..100_021, (100_001..100_006).collect()),
     };
-    let invoices = numbers
-        .iter()
-        .map(|number| json!({ "number": number.to_string() }));
+    let orders = orders.map(|number| number.to_string());
+    let numbers = orders.chain(quotes.iter().map(|number| format!("Q-{number}")));
+    let invoices = numbers.map(|number| json!({ "number": number }));
     let options = json!({ "preset": "billing", "invoices": invoices.collect::<Vec<_>>() });
     let path = folder.join("org.json");
     std::fs::write(&path, options.to_string()).map_err(|error| unwritable(&path, &error))?;
