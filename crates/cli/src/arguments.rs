@@ -1,8 +1,8 @@
 //! The command line as people type it.
 
 use crate::commands::{
-    approve, check, conflicts, document, failures, history, init, links, plan, resolve, retry, run, sandbox,
-    status, sync, verify,
+    approve, check, conflicts, document, failures, history, init, links, plan, qa, resolve, retry, run,
+    sandbox, status, sync, verify,
 };
 use crate::demo;
 use clap::{ArgAction, Args, Parser, Subcommand};
@@ -98,4 +98,6 @@ pub(crate) enum Command {
     Retry(retry::Retry),
     /// Print the dataflow document
     Document(document::Document),
+    /// Tick off every sentence of the dataflow document against the two systems
+    Qa(qa::Qa),
 }

@@ -8,6 +8,7 @@ mod failure;
 mod loading;
 mod mask;
 mod progress;
+mod qa;
 mod screen;
 
 use arguments::Arguments;
