@@ -4,7 +4,7 @@ use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
 use crate::loading;
 use crate::screen::Screen;
-use clap::Args;
+use clap::{ArgGroup, Args};
 use serde_json::json;
 use tandem_engine::Choice;
 use tandem_merge::value::Value;
@@ -16,7 +16,7 @@ Examples:
   tandem resolve 12 --record customerp/Order:42     the value of this record wins
   tandem resolve 12 --value 'Second delivery'       neither: this value
   tandem resolve 12 --head                          nothing changes: the value before wins")]
-#[group(id = "answer", required = true, multiple = false, args = ["record", "value", "head"])]
+#[command(group(ArgGroup::new("answer").required(true).args(["record", "value", "head"])))]
 pub(crate) struct Resolve {
     /// The item, as `tandem conflicts` numbers it
     #[arg(value_name = "ITEM")]

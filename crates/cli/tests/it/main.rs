@@ -3,10 +3,12 @@
 
 mod configuration;
 mod crash;
+mod decide;
 mod demo;
 mod document;
 mod faults;
 mod help;
+mod live;
 mod local;
 mod rest;
 mod trouble;

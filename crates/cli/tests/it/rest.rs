@@ -24,27 +24,72 @@ pub(crate) fn get_customerp(url: &str, path: &str) -> Json {
     call(reqwest::Method::GET, &format!("{url}/api/v1/{path}"), token, None)
 }
 
-fn call(method: reqwest::Method, url: &str, token: Option<String>, body: Option<&Json>) -> Json {
+/// Changes a record of Salesforce as Alice.
+pub(crate) fn patch_salesforce(url: &str, object: &str, id: &str, body: &Json) {
+    let token = call_form(&format!("{url}/services/oauth2/token"));
+    let address = format!("{url}/services/data/v62.0/sobjects/{object}/{id}");
+    call(reqwest::Method::PATCH, &address, Some(token), Some(body));
+}
+
+fn call_form(url: &str) -> String {
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("client_id", "alice"),
+        ("client_secret", "alice-secret"),
+    ];
+    let reply = answer(|client| client.post(url).form(&form));
+    reply["access_token"].as_str().unwrap().to_owned()
+}
+
+/// The text that an address answers.
+pub(crate) fn text(url: &str) -> Option<String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
     runtime.block_on(async {
-        // Another test of this process may have been first.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .tls_certs_only(Vec::<reqwest::Certificate>::new())
-            .build()
-            .unwrap();
+        let reply = client().get(url).send().await.ok()?;
+        reply.error_for_status().ok()?.text().await.ok()
+    })
+}
+
+fn call(method: reqwest::Method, url: &str, token: Option<String>, body: Option<&Json>) -> Json {
+    answer(|client| {
         let mut request = client.request(method, url).header("if-match", "*");
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }
-        if let Some(body) = body {
-            request = request.json(body);
+        match body {
+            Some(body) => request.json(body),
+            None => request,
         }
-        let reply = request.send().await.unwrap().error_for_status().unwrap();
-        reply.json().await.unwrap()
+    })
+}
+
+fn client() -> reqwest::Client {
+    // Another test of this process may have been first.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let certificates = Vec::<reqwest::Certificate>::new();
+    reqwest::Client::builder()
+        .no_proxy()
+        .tls_certs_only(certificates)
+        .build()
+        .unwrap()
+}
+
+fn answer(request: impl FnOnce(reqwest::Client) -> reqwest::RequestBuilder) -> Json {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let reply = request(client())
+            .send()
+            .await
+            .unwrap()
+            .error_for_status()
+            .unwrap();
+        // A change in Salesforce is answered with nothing.
+        serde_json::from_slice(&reply.bytes().await.unwrap()).unwrap_or_default()
     })
 }
