@@ -7,6 +7,11 @@ pub(crate) fn get(url: &str) -> Json {
     call(reqwest::Method::GET, url, None, None)
 }
 
+/// What an address answers to a body.
+pub(crate) fn post(url: &str, body: &Json) -> Json {
+    call(reqwest::Method::POST, url, None, Some(body))
+}
+
 /// Changes a record of Customerp as Alice.
 pub(crate) fn patch_customerp(url: &str, path: &str, body: &Json) -> Json {
     let token = Some("customerp-alice-token".to_owned());
