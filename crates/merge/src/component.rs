@@ -178,8 +178,15 @@ impl Work<'_, '_> {
     /// Members that join without a say: what a system filled in at our create, and the ends of a one-way
     /// component that is not owned (nothing flows at the link).
     fn adopt_silently(&mut self) {
+        // A create follows the direction: what it had to leave out is still owed, so its source has a say.
+        let owed_by_create =
+            self.head.is_none() && self.members.iter().any(|member| member.newborn == Some(true));
         for index in 0..self.members.len() {
             let member = &self.members[index];
+            if owed_by_create && member.source && member.newborn.is_none() {
+                self.bases[index] = None;
+                continue;
+            }
             if self.bases[index].is_some() || member.from_start {
                 continue;
             }

@@ -284,3 +284,24 @@ async fn c12_an_invoice_deleted_while_its_create_waits_is_not_brought_back() {
     // THEN it does not come back
     assert!(world.crm.live("Division").is_empty());
 }
+
+#[tokio::test]
+async fn a_reference_that_a_create_had_to_leave_out_follows_once_it_leads_somewhere() {
+    // GIVEN an order whose counterpart is refused, so that its invoice is created without naming it
+    let world = World::new();
+    let refused = refusal(RefusalKind::Limit, &[]);
+    world.crm.fault("Order", Fault::Refused(refused));
+    let (_, order) = world.customer_with_order();
+    world.sync().await;
+    let invoice = world.only(&world.crm, "Invoice");
+    assert_eq!(world.crm.value(&invoice, "OrderId"), "");
+    // WHEN the counterpart comes after all
+    let mut engine = world.engine().await;
+    engine.retry(&order).unwrap();
+    engine.sync().await.unwrap();
+    // THEN the invoice names it
+    assert_eq!(
+        world.crm.value(&invoice, "OrderId"),
+        world.only(&world.crm, "Order").id
+    );
+}

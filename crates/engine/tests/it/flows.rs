@@ -112,6 +112,14 @@ pub fn dataflow() -> Dataflow {
             text("description", "Description"),
             account("customer", "Account"),
             given("invoiceNumber", "Name"),
+            Mapping {
+                direction: Direction::To(Side::Second),
+                ..mapping(
+                    "id",
+                    "OrderId",
+                    Kind::Reference(Reference::Flow("order-order".to_owned())),
+                )
+            },
         ],
     );
     invoice.companions = vec![companion()];
