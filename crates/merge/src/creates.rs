@@ -2,7 +2,7 @@
 //! what the target cannot hold is left out and parked alone, what it must have and has not holds the create.
 
 use crate::cluster::{Action, Anchor, Intent, Lookup, Parked, ParkedKind, Planned};
-use crate::dataflow::{CompanionRule, CreatePolicy, Flow, Mapping, OnCreate, Reference, Reverse, Side};
+use crate::dataflow::{CompanionRule, CreatePolicy, Flow, Kind, Mapping, OnCreate, Reference, Reverse, Side};
 use crate::facts::RecordKeyType;
 use crate::form::{Form, Trouble};
 use crate::matching;
@@ -177,6 +177,16 @@ impl<'a> Work<'a> {
         self.cluster.creates.iter().any(|intent| {
             matches!(&intent.action, Action::Create { flow: of, source, .. } if *of == flow.name && source == key)
         })
+    }
+
+    /// This very decision plans the counterpart that a reference leads to: it is there in a moment.
+    fn counterpart_is_planned(&self, key: &RecordKey, mapping: &Mapping) -> bool {
+        let Kind::Reference(Reference::Flow(name)) = &mapping.kind else {
+            return false;
+        };
+        self.flows
+            .flow(name)
+            .is_some_and(|flow| self.create_is_open(key, flow))
     }
 
     fn plan_create(
@@ -415,8 +425,9 @@ impl<'a> Work<'a> {
         let fills = mapping.filled_on_create[to.index()];
         let must = (mapping.never_blank[to.index()] && !fills)
             || (to == Side::First && mapping.reverse == Reverse::Required);
-        let to_itself = matches!(&mapping.kind, crate::dataflow::Kind::Reference(Reference::Flow(name)) if *name == flow.name);
-        let pending = matches!(&trouble, Trouble::Waits(wait) if wait.pending && !to_itself);
+        let to_itself = matches!(&mapping.kind, Kind::Reference(Reference::Flow(name)) if *name == flow.name);
+        let pending = matches!(&trouble, Trouble::Waits(wait)
+            if !to_itself && (wait.pending || self.counterpart_is_planned(&wait.on, mapping)));
         let alone = matches!(trouble, Trouble::LeftAlone);
         let optional = to == Side::First && mapping.reverse == Reverse::Optional;
         if alone && must {
