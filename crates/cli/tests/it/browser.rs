@@ -73,6 +73,13 @@ struct Browser {
     _profile: tempfile::TempDir,
 }
 
+impl Drop for Browser {
+    /// Ends the session, and the browser with it.
+    fn drop(&mut self) {
+        rest::delete(&self.session);
+    }
+}
+
 impl Browser {
     fn start() -> Self {
         let profile = tempfile::tempdir().unwrap();

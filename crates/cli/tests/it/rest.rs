@@ -12,6 +12,11 @@ pub(crate) fn post(url: &str, body: &Json) -> Json {
     call(reqwest::Method::POST, url, None, Some(body))
 }
 
+/// What an address answers to its end.
+pub(crate) fn delete(url: &str) -> Json {
+    call(reqwest::Method::DELETE, url, None, None)
+}
+
 /// Changes a record of Customerp as Alice.
 pub(crate) fn patch_customerp(url: &str, path: &str, body: &Json) -> Json {
     let token = Some("customerp-alice-token".to_owned());
