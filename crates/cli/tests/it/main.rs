@@ -11,5 +11,6 @@ mod faults;
 mod help;
 mod live;
 mod local;
+mod qa;
 mod rest;
 mod trouble;

@@ -1,0 +1,278 @@
+//! `tandem qa` in its three settings, and with flows that are broken on purpose.
+
+use crate::local::Pair;
+use crate::rest::get_customerp;
+use serde_json::{Value as Json, json};
+use std::collections::BTreeSet;
+
+/// Both systems as other people use them.
+const AS_ALICE: [&str; 6] = [
+    "--as-user",
+    "customerp.token=QA_TOKEN",
+    "--as-user",
+    "salesforce.client_id=QA_ID",
+    "--as-user",
+    "salesforce.client_secret=QA_SECRET",
+];
+
+/// Runs `tandem qa` and returns its exit code with its JSON.
+fn tick_off(pair: &Pair) -> (Option<i32>, Json) {
+    let mut command = pair.command(&["qa", "--json"]);
+    command
+        .args(AS_ALICE)
+        .env("QA_TOKEN", "customerp-alice-token")
+        .env("QA_ID", "alice")
+        .env("QA_SECRET", "alice-secret");
+    let run = crate::local::Ran::from(command.output().unwrap());
+    assert!(run.code != Some(1) && run.code != Some(2), "{}", run.err);
+    (run.code, run.last())
+}
+
+/// The invoices of an org that has standard ones: nobody can create them through the API.
+fn billing_options(pair_folder: &std::path::Path) -> String {
+    let names = ["ORDER-A", "ORDER-B", "ORDER-C", "QUOTE-A", "QUOTE-B", "QUOTE-C"];
+    let invoices = names.iter().enumerate().map(|(place, name)| {
+        json!({ "number": format!("QA-{name}"), "total": format!("{}.50", place + 1), "account": "QA Billing" })
+    });
+    let options = json!({ "preset": "billing", "invoices": invoices.collect::<Vec<_>>() });
+    let path = pair_folder.join("billing.json");
+    std::fs::write(&path, options.to_string()).unwrap();
+    path.display().to_string()
+}
+
+/// All lines with their flow's title.
+fn lines(found: &Json) -> Vec<(String, Json)> {
+    let sections = found["flows"].as_array().unwrap();
+    let lines = sections.iter().flat_map(|section| {
+        let title = section["title"].as_str().unwrap().to_owned();
+        let lines = section["lines"].as_array().unwrap().clone();
+        lines.into_iter().map(move |line| (title.clone(), line))
+    });
+    lines.collect()
+}
+
+/// The lines that came out in a way: the flow's title with the line's text.
+fn of_result(found: &Json, result: &str) -> BTreeSet<(String, String)> {
+    lines(found)
+        .into_iter()
+        .filter(|(_, line)| line["result"] == result)
+        .map(|(title, line)| (title, line["text"].as_str().unwrap().to_owned()))
+        .collect()
+}
+
+fn failures(found: &Json) -> String {
+    let failed = lines(found)
+        .into_iter()
+        .filter(|(_, line)| line["result"] == "fail");
+    let each = failed.map(|(title, line)| format!("{title}: {} {}\n", line["text"], line["failure"]));
+    each.collect()
+}
+
+/// The rows that passed, by flow and the first side's property.
+fn passed_rows(found: &Json) -> BTreeSet<(String, String)> {
+    let passed = lines(found)
+        .into_iter()
+        .filter(|(_, line)| line["result"] == "pass");
+    let rows = passed.filter_map(|(title, line)| Some((title, line["properties"][0].as_str()?.to_owned())));
+    rows.collect()
+}
+
+/// Every row of the table, by flow and the first side's property.
+fn promised_rows() -> BTreeSet<(String, String)> {
+    let table = include_str!("../../../../flows/customerp-salesforce/properties.csv");
+    let row = |line: &str| {
+        let fields: Vec<&str> = line.splitn(8, ',').collect();
+        // `decimal(18,2)` stands in quotes and moves what follows by one.
+        let second = if fields[3].starts_with('"') {
+            fields[7].split(',').next()?
+        } else {
+            fields[6]
+        };
+        Some((
+            format!("Customerp {} to Salesforce {second}", fields[1]),
+            fields[2].to_owned(),
+        ))
+    };
+    table.lines().skip(1).filter_map(row).collect()
+}
+
+#[test]
+fn every_row_passes_in_one_of_three_settings_and_none_fails() {
+    let found: Vec<(Pair, Option<i32>, Json)> = std::thread::scope(|scope| {
+        let runs = ["default", "no-divisions", "billing"].map(|setting| {
+            scope.spawn(move || {
+                let options = tempfile::tempdir().unwrap();
+                let billing = billing_options(options.path());
+                let org: [&str; 2] = match setting {
+                    "billing" => ["--options", &billing],
+                    preset => ["--preset", preset],
+                };
+                let pair = Pair::start(&["--records", "3"], &org);
+                let (code, found) = tick_off(&pair);
+                (pair, code, found)
+            })
+        });
+        runs.into_iter().map(|run| run.join().unwrap()).collect()
+    });
+    let mut passed = BTreeSet::new();
+    for (_, code, found) in &found {
+        assert_eq!(failures(found), "");
+        assert_eq!(*code, Some(0));
+        assert_eq!(found["stuck"], json!([]));
+        let not_served = of_result(found, "not-served");
+        assert_eq!(
+            found["counts"]["not_served"].as_u64().unwrap(),
+            not_served.len() as u64,
+            "what is not served is counted apart"
+        );
+        passed.extend(passed_rows(found));
+    }
+    let missing: Vec<_> = promised_rows().difference(&passed).cloned().collect();
+    assert_eq!(missing, [], "rows that passed nowhere");
+    nothing_of_it_is_left(&found[1].0);
+    a_second_run_uses_the_kept_records(&found[0].0, &found[0].2);
+}
+
+/// Without Divisions everything but the users can be deleted.
+fn nothing_of_it_is_left(pair: &Pair) {
+    for (collection, property) in [
+        ("customers", "name"),
+        ("contacts", "lastName"),
+        ("products", "name"),
+        ("quotes", "title"),
+        ("orders", "title"),
+        ("projects", "name"),
+    ] {
+        let shown = list(pair, collection);
+        let own = shown
+            .iter()
+            .filter(|row| row[property].as_str().is_some_and(|name| name.starts_with("QA-")));
+        assert_eq!(own.count(), 0, "{collection}");
+    }
+    assert_eq!(list(pair, "customers").len(), 3, "the others are there");
+    let inactive = list(pair, "employees")
+        .into_iter()
+        .filter(|row| row["active"] == false)
+        .count();
+    assert_eq!(inactive, 3, "the users of the run are out of use");
+}
+
+/// However often it runs, there is one set of users and Divisions.
+fn a_second_run_uses_the_kept_records(pair: &Pair, first: &Json) {
+    let counted = |pair: &Pair| ["customers", "employees"].map(|name| list(pair, name).len());
+    let before = counted(pair);
+    let (code, second) = tick_off(pair);
+    assert_eq!(failures(&second), "");
+    assert_eq!(code, Some(0));
+    assert_eq!(second["kept"], first["kept"]);
+    assert_eq!(counted(pair), before);
+}
+
+fn list(pair: &Pair, collection: &str) -> Vec<Json> {
+    let shown = get_customerp(&pair.customerp.url, &format!("{collection}?limit=1000"));
+    shown["items"].as_array().unwrap().clone()
+}
+
+#[test]
+fn what_is_broken_fails_on_its_own_line() {
+    // GIVEN flows with a wrong converter, two wrong directions, two properties swapped, and a flow switched off
+    let pair = Pair::start(&[], &[]);
+    let breaks = [
+        (
+            "project-task",
+            "high: High, normal: Normal, low: Low",
+            "high: Low, normal: Normal, low: High",
+        ),
+        (
+            "contact-contact",
+            "{ customerp: title, salesforce: Title, salesforce_length: 128 }",
+            "{ customerp: title, salesforce: Title, salesforce_length: 128, direction: to-salesforce }",
+        ),
+        (
+            "order-order",
+            "{ customerp: customerReference, salesforce: PoNumber, salesforce_length: 80 }",
+            "{ customerp: customerReference, salesforce: PoNumber, salesforce_length: 80, direction: to-customerp }",
+        ),
+        (
+            "quote-quote",
+            "customerp: tax, salesforce: Tax,",
+            "customerp: tax, salesforce: ShippingHandling,",
+        ),
+        (
+            "quote-quote",
+            "customerp: shippingCost, salesforce: ShippingHandling,",
+            "customerp: shippingCost, salesforce: Tax,",
+        ),
+        (
+            "product-product2",
+            "create: { salesforce: on,",
+            "create: { salesforce: off,",
+        ),
+    ];
+    for (flow, from, to) in breaks {
+        let path = pair.path(&format!("flows/{flow}.yaml"));
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text.matches(from).count(), 1, "{flow} has no {from}");
+        std::fs::write(&path, text.replacen(from, to, 1)).unwrap();
+    }
+    // WHEN everything is ticked off
+    let (code, found) = tick_off(&pair);
+    // THEN exactly these lines fail, each with what was expected and what was seen
+    assert_eq!(code, Some(3));
+    let wanted = [
+        ("Customerp Contact to Salesforce Contact", "title <-> Title"),
+        (
+            "Customerp Order to Salesforce Order",
+            "customerReference <-> PoNumber",
+        ),
+        (
+            "Customerp Product to Salesforce Product2",
+            "Every Customerp Product will be synchronized with a Salesforce Product2.",
+        ),
+        ("Customerp Project to Salesforce Task", "priority <-> Priority"),
+        (
+            "Customerp Quote to Salesforce Quote",
+            "shippingCost <-> ShippingHandling",
+        ),
+        ("Customerp Quote to Salesforce Quote", "tax <-> Tax"),
+    ];
+    let wanted: BTreeSet<_> = wanted.map(|(a, b)| (a.to_owned(), b.to_owned())).into();
+    assert_eq!(of_result(&found, "fail"), wanted, "{}", failures(&found));
+    let failure_of = |row: &str| {
+        let failed = lines(&found)
+            .into_iter()
+            .filter(|(_, line)| line["result"] == "fail");
+        let mut failed = failed.filter(|(_, line)| line["text"] == row);
+        failed.next().unwrap().1["failure"].clone()
+    };
+    let priority = failure_of("priority <-> Priority");
+    assert_eq!(priority["expected"], "\"High\" in salesforce");
+    assert_eq!(priority["seen"], "\"Low\"");
+    let title = failure_of("title <-> Title");
+    assert!(
+        title["done"]
+            .as_str()
+            .unwrap()
+            .starts_with("edited in salesforce"),
+        "{title}"
+    );
+    let cannot = of_result(&found, "cannot-be-tried");
+    let product = (
+        "Customerp Product to Salesforce Product2".to_owned(),
+        "name <-> Name".to_owned(),
+    );
+    assert!(
+        cannot.contains(&product),
+        "what hangs on a broken flow is not blamed on its rows"
+    );
+}
+
+#[test]
+fn what_a_user_calls_wrongly_is_refused_before_any_call() {
+    let pair = Pair::start(&[], &[]);
+    let run = pair.run(&["qa", "--as-user", "customerp.password=X"]);
+    assert_eq!(run.code, Some(2), "{}", run.err);
+    assert!(run.err.contains("customerp.password"), "{}", run.err);
+    let run = pair.run(&["qa", "--promise", "no-such.csv"]);
+    assert_eq!(run.code, Some(2), "{}", run.err);
+}
