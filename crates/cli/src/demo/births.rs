@@ -17,8 +17,6 @@ use tandem_merge::value::Value;
 
 /// Items looked through for a date to give.
 const MISSING: usize = 20;
-/// The user that Tandem is in the local Customerp: records that it made last are newborn.
-const OURS: &str = "tandem";
 /// Syncs after which a record counts as lost.
 const SYNCS: usize = 5;
 
@@ -71,7 +69,8 @@ pub(crate) async fn make(
     }
     for _ in 0..SYNCS {
         let summary = engine.sync().await?;
-        complete(engine, &flows, people, screen).await?;
+        let ids: Vec<&str> = born.iter().map(|(_, birth, _)| birth.id.as_str()).collect();
+        complete(engine, &flows, &ids, people, screen).await?;
         if let Some(trouble) = summary.troubles.first() {
             return Err(trouble.clone().into());
         }
@@ -94,6 +93,7 @@ pub(crate) async fn make(
 async fn complete(
     engine: &mut Engine,
     flows: &Dataflow,
+    born: &[&str],
     people: &People,
     screen: &Screen,
 ) -> Result<(), Failure> {
@@ -107,16 +107,14 @@ async fn complete(
         };
         let end = flow.end(Side::First);
         let shown = people.record(Side::First, end, &item.record.id).await?;
-        let born = shown
-            .get("createdBy")
-            .or(shown.get("updatedBy"))
-            .and_then(Json::as_str)
-            == Some(OURS);
+        let newborn = shown
+            .values()
+            .any(|value| value.as_str().is_some_and(|id| born.contains(&id)));
         let blank = |mapping: &&Mapping| {
             let value = shown.get(mapping.property(Side::First));
             mapping.never_blank[1] && mapping.kind == Kind::Date && value.is_none_or(Json::is_null)
         };
-        for mapping in flow.mappings.iter().filter(blank).filter(|_| born) {
+        for mapping in flow.mappings.iter().filter(blank).filter(|_| newborn) {
             let name = mapping.property(Side::First);
             screen.say(format!("  {}: {}; Alice gives it one.", item.record, item.reason));
             let date = Value::Date(jiff::Zoned::now().date());

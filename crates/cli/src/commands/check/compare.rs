@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use tandem_connector::{Connector, PropertySchema, Schema, TypeSchema};
-use tandem_merge::dataflow::{CreatePolicy, Flow, Mapping, OnCreate, Side};
+use tandem_merge::dataflow::{CreatePolicy, Flow, Kind, Mapping, OnCreate, Side};
 
 /// How much a finding weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -103,7 +103,7 @@ pub(crate) fn flow(flow: &Flow, schemas: &[Schema; 2]) -> Vec<Finding> {
     }
     for row in &flow.unserved {
         let what = match &row.second {
-            Some(second) => format!("not served, {second} neither"),
+            Some(second) => format!("not served: {second} is not in the binding in use"),
             None => "not served".to_owned(),
         };
         found.push(Finding::new(Weight::NotServed, flow, what, row.why.clone()).about(row.first.clone()));
@@ -176,6 +176,7 @@ fn of_end(flow: &Flow, side: Side, described: &TypeSchema) -> Vec<Finding> {
             Some(property) => found.extend(of_property(flow, side, mapping, property)),
         }
     }
+    found.extend(lengths(flow, side, described));
     found
 }
 
@@ -221,16 +222,22 @@ fn of_property(flow: &Flow, side: Side, mapping: &Mapping, described: &PropertyS
             .about(name),
         );
     }
-    let other = mapping.max_length[side.other().index()];
-    if let (true, Some(here)) = (mapping.travels_to(side), described.max_length)
-        && other.is_none_or(|there| there > here)
-        && described.data_type != "reference"
-    {
-        let what = format!("{place} holds {here} characters");
-        found
-            .push(Finding::new(Weight::Limit, flow, what, "longer values are parked, never cut").about(name));
-    }
     found
+}
+
+/// Texts that this side holds less of than the other may give: one finding for all of them.
+fn lengths(flow: &Flow, side: Side, described: &TypeSchema) -> Option<Finding> {
+    let shorter = flow.mappings.iter().filter_map(|mapping| {
+        let name = mapping.property(side);
+        let here = described.properties.get(name)?.max_length?;
+        let there = mapping.max_length[side.other().index()];
+        let narrower = mapping.kind == Kind::String && there.is_none_or(|there| there > here);
+        (narrower && mapping.travels_to(side)).then(|| format!("{name} {here}"))
+    });
+    let shorter: Vec<String> = shorter.collect();
+    let object = &flow.end(side).object;
+    let what = format!("{object} holds texts up to a length; longer ones are parked, never cut");
+    (!shorter.is_empty()).then(|| Finding::new(Weight::Limit, flow, what, shorter.join(", ")))
 }
 
 /// What a system's abilities mean.
