@@ -326,6 +326,14 @@ impl<'a> Work<'a> {
         question.answer.clone().filter(|_| same)
     }
 
+    /// The member and the head agree at this epoch on the value that stands there.
+    fn settled_at(&self, at: &Anchor, own: &Value, epoch: u64) -> bool {
+        let base = self
+            .record(&at.record)
+            .and_then(|record| record.bases.get(&at.property));
+        base.is_some_and(|base| base.epoch == epoch && base.value == *own)
+    }
+
     /// The canonical value a record's property has in its component: the head, else its own.
     pub(crate) fn canonical(
         &self,
@@ -339,11 +347,14 @@ impl<'a> Work<'a> {
                 .iter()
                 .find_map(|node| self.cluster.heads.get(&node.at))
         });
+        let own = topology::own_value(&self.cluster, at);
         match head.or_else(|| self.cluster.heads.get(at)) {
+            // What the record's own system filled in where nothing was given is what stands there now.
+            Some(head) if head.value.is_blank() && self.settled_at(at, &own, head.epoch) => {
+                form.decode(&own).map(|value| (value, head.epoch))
+            }
             Some(head) => Ok((head.value.clone(), head.epoch)),
-            None => form
-                .decode(&topology::own_value(&self.cluster, at))
-                .map(|value| (value, 0)),
+            None => form.decode(&own).map(|value| (value, 0)),
         }
     }
 }

@@ -713,6 +713,34 @@ fn what_the_target_fills_in_is_base_silently_and_what_it_gives_flows_back() {
 }
 
 #[test]
+fn what_a_system_filled_in_goes_into_later_creates() {
+    // GIVEN an order whose blank description its own system filled in: the head is blank, the base is not
+    let flows = star(Policies::default());
+    let mut cluster = reconcile(
+        &flows,
+        Cluster::default(),
+        vec![seen(&order(), 1, values(&[("number", "7")]))],
+        &facts(),
+    )
+    .cluster;
+    let record = cluster.records.get_mut(&order()).unwrap();
+    let filled = Value::from("by default");
+    record
+        .shadow
+        .values
+        .insert("description".to_owned(), filled.clone());
+    record.bases.get_mut("description").unwrap().value = filled.clone();
+    // WHEN counterparts are planned
+    let plan = reconcile(&flows, cluster, Vec::new(), &facts());
+    // THEN they get what stands there
+    for intent in creates(&plan.cluster) {
+        let given: Vec<&Value> = intent.values.values().map(|planned| &planned.value).collect();
+        assert!(given.contains(&&filled), "{intent:?}");
+    }
+    assert_eq!(creates(&plan.cluster).len(), 2);
+}
+
+#[test]
 fn a_narrower_counterpart_is_parked_alone_and_freed_by_its_own_edit() {
     let flows = star(Policies {
         short: Some(3),
