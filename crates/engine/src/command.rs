@@ -287,7 +287,6 @@ fn chosen(work: &Work<'_>, question: &Question, choice: &Choice) -> Result<Value
 fn free(record: &mut Record) {
     record.parked.clear();
     record.held.clear();
-    record.rewrites = 0;
     for companion in record.companions.values_mut() {
         companion.parked = None;
     }

@@ -102,8 +102,6 @@ pub struct Record {
     pub companions: BTreeMap<String, Companion>,
     /// When our last write of it was answered: a lower end for the time of later edits.
     pub wrote_at: Option<Timestamp>,
-    /// Rounds in which the system answered our write with something else (E13).
-    pub rewrites: u32,
 }
 
 impl Record {
@@ -127,7 +125,6 @@ impl Record {
             newborn: None,
             companions: BTreeMap::new(),
             wrote_at: None,
-            rewrites: 0,
         }
     }
 
