@@ -89,7 +89,9 @@ impl Refusal {
     }
 
     /// All that is wrong with the properties of a write at once. Duplicates alone are a conflict, anything else is invalid.
-    pub(crate) fn of_fields(fields: Vec<FieldProblem>) -> Self {
+    /// In the order of the properties' names, however the body was ordered.
+    pub(crate) fn of_fields(mut fields: Vec<FieldProblem>) -> Self {
+        fields.sort_by(|a, b| a.property.cmp(&b.property));
         let duplicates = fields.iter().all(|field| field.code == FieldCode::Duplicate);
         let (status, code) = if duplicates {
             (StatusCode::CONFLICT, "duplicate")
