@@ -7,11 +7,13 @@ use crate::failure::Failure;
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 use tandem_merge::dataflow::{CompanionValue, Kind, Reference, Side};
-use tandem_merge::record::{Observation, RecordKey, Values};
+use tandem_merge::record::{RecordKey, Values};
 use tandem_merge::value::Value;
 
 /// Under which name the state notes what a run made.
 const NOTE: &str = "qa";
+/// How often what is left is deleted before it counts as stuck: references are at most this deep.
+const ATTEMPTS: usize = 4;
 
 /// What a run left.
 #[derive(Clone, Debug, Default)]
@@ -196,7 +198,9 @@ impl Stage {
             match alive.contains_key(&key) {
                 false => left.deleted += 1,
                 true if self.is_kept_record(&key) => {}
-                true => left.stuck.push(format!("{key}: it could not be deleted")),
+                true => left
+                    .stuck
+                    .push(format!("{key}: it could not be deleted: {}", alive[&key])),
             }
         }
         for (part, player) in &self.cast.players {
@@ -209,21 +213,38 @@ impl Stage {
         Ok(left)
     }
 
-    /// Tries once more what was refused while something else referred to it. Returns what is still there.
-    async fn delete_the_rest(&mut self) -> Result<BTreeMap<RecordKey, Observation>, Failure> {
-        let alive = self.people.read(self.own.iter().cloned()).await?;
-        let rest: Vec<RecordKey> = alive
-            .keys()
-            .filter(|key| !self.is_kept_record(key))
-            .cloned()
-            .collect();
-        if rest.is_empty() {
-            return Ok(alive);
+    /// Tries again what was refused while something else referred to it: packs of one batch travel side by side,
+    /// so that a record may be reached before what refers to it. Returns what is still there, and what was said
+    /// of it last.
+    async fn delete_the_rest(&mut self) -> Result<BTreeMap<RecordKey, String>, Failure> {
+        let mut said: BTreeMap<RecordKey, String> = BTreeMap::new();
+        for _ in 0..ATTEMPTS {
+            let alive = self.people.read(self.own.iter().cloned()).await?;
+            let still = |key: &RecordKey| said.get(key).cloned().unwrap_or_default();
+            let rest: BTreeMap<RecordKey, String> =
+                alive.keys().map(|key| (key.clone(), still(key))).collect();
+            let keys: Vec<RecordKey> = rest
+                .keys()
+                .filter(|key| !self.is_kept_record(key))
+                .cloned()
+                .collect();
+            if keys.is_empty() {
+                return Ok(rest);
+            }
+            let answers = self.people.delete(keys.clone()).await?;
+            let refused = keys
+                .into_iter()
+                .zip(answers)
+                .filter_map(|(key, answer)| Some((key, answer.err()?)));
+            said.extend(refused);
+            self.sync_and_approve().await?;
         }
-        // What is refused again is listed.
-        let _ = self.people.delete(rest).await?;
-        self.sync_and_approve().await?;
-        self.people.read(self.own.iter().cloned()).await
+        let alive = self.people.read(self.own.iter().cloned()).await?;
+        let still = |key: RecordKey| {
+            let why = said.remove(&key).unwrap_or_default();
+            (key, why)
+        };
+        Ok(alive.into_keys().map(still).collect())
     }
 
     fn kept_line(&self, part: &Part, player: &super::cast::Player) -> String {
