@@ -1,0 +1,11 @@
+//! Compiles the Pub/Sub API's contract: the client's half.
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../proto");
+    println!("cargo::rerun-if-changed={folder}/pubsub_api.proto");
+    let files = protox::compile(["pubsub_api.proto"], [folder])?;
+    tonic_prost_build::configure()
+        .build_server(false)
+        .compile_fds(files)?;
+    Ok(())
+}
