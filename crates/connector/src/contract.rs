@@ -55,6 +55,14 @@ pub trait Connector: Send + Sync {
 
     /// API calls made so far by this connector, for people and budgets.
     fn calls(&self) -> u64;
+
+    /// How the day's budget of calls stands; none where the system limits none.
+    fn budget(&self) -> Option<Budget> {
+        None
+    }
+
+    /// Goes on with the budget of an earlier process of the same day, before the first call.
+    fn restore_budget(&self, _earlier: &Budget) {}
 }
 
 /// Who a system is.
@@ -66,6 +74,46 @@ pub struct Identification {
     pub name: String,
     /// The user that we are there.
     pub user: String,
+    /// It is a sandbox, where the system tells production and sandboxes apart.
+    #[serde(default)]
+    pub sandbox: Option<bool>,
+    /// The instance that it runs on, such as `EU42`, where the system has such.
+    #[serde(default)]
+    pub instance: Option<String>,
+}
+
+/// How the calls of a day stand: those of all who use the system, and ours among them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Budget {
+    /// The day in UTC.
+    pub day: jiff::civil::Date,
+    /// Calls that we made on that day.
+    pub spent: u64,
+    /// Calls that we may make on a day; none before the system told its limit.
+    pub share: Option<u64>,
+    /// Where first loads, complete comparisons and bulk loads stop: the rest of the share is for live changes.
+    pub backfill: Option<u64>,
+    /// Calls of everybody, and how many the system allows.
+    pub calls: Option<Allowance>,
+    /// Bulk jobs.
+    pub bulk: Option<Allowance>,
+    /// Deliveries of change events.
+    pub events: Option<Allowance>,
+    /// First loads, comparisons and bulk loads wait until then.
+    pub backfill_waits: Option<Timestamp>,
+    /// Live changes, too, wait until then.
+    pub live_waits: Option<Timestamp>,
+    /// Work is under way: calls may have been made since that are not counted here.
+    pub open: bool,
+}
+
+/// How much of a limit of the day is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Allowance {
+    /// Used by everybody.
+    pub used: u64,
+    /// Allowed.
+    pub allowed: u64,
 }
 
 /// What a system can do, as data.

@@ -34,6 +34,8 @@ impl Described {
             id: text(body, "company")?.to_owned(),
             name: text(body, "name")?.to_owned(),
             user: text(body, "user").unwrap_or_default().to_owned(),
+            sandbox: None,
+            instance: None,
         };
         let offered = body.get("types")?.as_object()?;
         let mut described = Self {

@@ -180,7 +180,7 @@ impl Connector for Salesforce {
     async fn identify(&self) -> Result<Identification, Error> {
         let user = self.session.token(None).await?.user.clone();
         let statements = [
-            "SELECT Id, Name FROM Organization".to_owned(),
+            "SELECT Id, Name, IsSandbox, InstanceName FROM Organization".to_owned(),
             format!("SELECT Id, Username FROM User WHERE Id = {}", soql::quoted(&user)),
         ];
         let reads = statements
@@ -201,6 +201,10 @@ impl Connector for Salesforce {
                 .and_then(|row| text(row, "Username"))
                 .unwrap_or(&user)
                 .to_owned(),
+            sandbox: row(0).and_then(|row| row["IsSandbox"].as_bool()),
+            instance: row(0)
+                .and_then(|row| text(row, "InstanceName"))
+                .map(str::to_owned),
         })
     }
 

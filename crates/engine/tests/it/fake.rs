@@ -413,6 +413,8 @@ impl Connector for Fake {
             id: format!("id of {}", self.name),
             name: self.name.clone(),
             user: "tandem".to_owned(),
+            sandbox: None,
+            instance: None,
         })
     }
 

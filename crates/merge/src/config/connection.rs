@@ -2,13 +2,14 @@
 
 use super::known::{self, Known};
 use super::load::FlowSource;
-use super::main_file::{ConnectionText, MainText, SecretText};
+use super::main_file::{ConnectionText, MainText};
 use super::node::{At, Node};
 use super::problem::{Problems, suggestion};
 use super::type_text::milliseconds;
-use super::{Connection, SecretReference, Users};
+use super::{BudgetShare, Connection, Users, sign_in};
 use crate::dataflow::{CreatePolicy, Flow, Side};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 pub(crate) fn used_types(flows: &[FlowSource], side: usize) -> BTreeSet<String> {
     let types = flows
@@ -54,43 +55,22 @@ pub(crate) fn connected(
             "Write an address that begins with https:// or http://.",
         );
     }
-    let mut secrets = BTreeMap::new();
-    for (secret, place) in written.secrets.iter().flat_map(|secrets| &secrets.0) {
-        if known.secrets().next().is_some() && !known.secrets().any(|needed| needed == secret.value) {
-            let message = format!("{} needs no secret `{}`", kind.value, secret.value);
-            problems.add(file, secret, message, suggestion(&secret.value, known.secrets()));
-        }
-        let reference = match &place.value {
-            Some(SecretText::Env(name)) => SecretReference::Env(name.clone()),
-            Some(SecretText::File(path)) => SecretReference::File(path.clone()),
-            None => continue,
-        };
-        secrets.insert(secret.value.clone(), reference);
-    }
+    let sign_in = sign_in::chosen(file, name, written, known, problems);
+    let secrets = sign_in::secrets(file, name, written, sign_in.as_ref(), problems);
+    let budget = budget(file, written, known, problems);
     let mut time = |text: &Option<At<String>>| text.as_ref().and_then(|text| duration(file, text, problems));
     let request_deadline_ms = time(&written.request_deadline);
     let overlap_ms = time(&written.overlap).unwrap_or(300_000);
     let poll_ms = time(&written.poll).unwrap_or(30_000);
-    let listed = |secret: &str| {
-        written
-            .secrets
-            .as_ref()
-            .is_some_and(|all| all.keys().any(|name| name == secret))
-    };
-    for secret in known
-        .secrets()
-        .filter(|secret| !secrets.contains_key(*secret) && !listed(secret))
-    {
-        let message = format!("{} lacks the secret `{secret}`", name.value);
-        let help =
-            format!("Add `secrets: {{ {secret}: {{ env: NAME }} }}`, with the variable that holds it.");
-        problems.add(file, name, message, help);
-    }
     Connection {
         name: name.value.clone(),
         kind: kind.value.clone(),
         url: written.url.value.clone(),
+        sign_in: sign_in.map_or_else(String::new, |it| it.name.to_owned()),
+        user: written.user.as_ref().map(|user| user.value.clone()),
         secrets,
+        certificate_authority: written.certificate_authority.as_ref().map(|it| it.value.clone()),
+        budget,
         request_deadline_ms,
         overlap_ms,
         poll_ms,
@@ -103,6 +83,45 @@ pub(crate) fn connected(
             language: users.language.clone(),
         }),
     }
+}
+
+/// The share of the day: as written, else the kind's usual one.
+fn budget(
+    file: &str,
+    written: &ConnectionText,
+    known: &Known,
+    problems: &mut Problems,
+) -> Option<BudgetShare> {
+    let (share, live_reserve) = match (known.budget(), &written.budget) {
+        (None, Some(text)) if !known.sign_ins().is_empty() => {
+            let message = format!("{} limits no calls of a day", written.kind.value);
+            problems.add(file, text, message, "Leave `budget` out here.");
+            return None;
+        }
+        (usual, _) => usual?,
+    };
+    let mut percent = |text: Option<&At<u32>>, usual: u32, range: RangeInclusive<u32>| {
+        let Some(text) = text else { return usual };
+        if !range.contains(&text.value) {
+            let message = format!("`{}` is no such part of the day", text.value);
+            let help = format!(
+                "Write a whole number of percent from {} to {}.",
+                range.start(),
+                range.end()
+            );
+            problems.add(file, text, message, help);
+        }
+        text.value
+    };
+    let text = written.budget.as_ref().map(|text| &text.value);
+    Some(BudgetShare {
+        share: percent(text.and_then(|text| text.share.as_ref()), share, 1..=100),
+        live_reserve: percent(
+            text.and_then(|text| text.live_reserve.as_ref()),
+            live_reserve,
+            0..=90,
+        ),
+    })
 }
 
 /// The objects in use: as written where there is a choice, else of the record type's own name.

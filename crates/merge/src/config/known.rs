@@ -16,10 +16,52 @@ pub(crate) struct Known {
     objects: BTreeMap<&'static str, BTreeMap<&'static str, &'static str>>,
     /// The objects that may serve a record type, where there is a choice.
     choices: BTreeMap<&'static str, Vec<&'static str>>,
-    /// The secrets that a connection needs.
-    secrets: BTreeSet<&'static str>,
+    /// The ways of signing in, the usual one first.
+    sign_ins: Vec<SignInKnown>,
+    /// The share of the system's day and, of that, what is kept for live changes, in percent; none where the
+    /// system limits no calls.
+    budget: Option<(u32, u32)>,
     /// How the names of objects and properties end that a customer adds.
     custom: Option<&'static str>,
+}
+
+/// A way of signing in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SignInKnown {
+    /// Its name; empty where the kind has one way alone.
+    pub(crate) name: &'static str,
+    /// The secrets it takes.
+    pub(crate) secrets: Vec<SecretKnown>,
+    /// It signs in as a user, who is named.
+    pub(crate) user: bool,
+}
+
+/// A secret that a way of signing in takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SecretKnown {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// It may be left out.
+    pub(crate) optional: bool,
+    /// It is replaced now and then, so it is kept in a file.
+    pub(crate) replaced: bool,
+}
+
+impl SignInKnown {
+    /// Reads `client_id client_secret? refresh_token! user=`.
+    fn read(name: &'static str, takes: &'static str) -> Self {
+        let words = takes.split_whitespace().filter(|word| !word.ends_with('='));
+        let secrets = words.map(|word| SecretKnown {
+            name: word.trim_end_matches(['?', '!']),
+            optional: word.ends_with('?'),
+            replaced: word.ends_with('!'),
+        });
+        Self {
+            name,
+            secrets: secrets.collect(),
+            user: takes.split_whitespace().any(|word| word == "user="),
+        }
+    }
 }
 
 /// What is known of a property.
@@ -49,9 +91,9 @@ impl Known {
             };
             match *what {
                 _ if *of != kind => {}
-                "secret" => {
-                    known.secrets.insert(*name);
-                }
+                "secret" => known.sign_ins.push(SignInKnown::read("", name)),
+                "sign-in" => known.sign_ins.push(SignInKnown::read(name, value)),
+                "budget" => known.budget = name.parse().ok().zip(value.parse().ok()),
                 "custom" => known.custom = Some(*name),
                 _ => known.choices.entry(*name).or_default().push(*value),
             }
@@ -67,9 +109,14 @@ impl Known {
         known
     }
 
-    /// The secrets that a connection needs.
-    pub(crate) fn secrets(&self) -> impl Iterator<Item = &'static str> {
-        self.secrets.iter().copied()
+    /// The ways of signing in, the usual one first; none of a kind that is not listed.
+    pub(crate) fn sign_ins(&self) -> &[SignInKnown] {
+        &self.sign_ins
+    }
+
+    /// The usual budget: share and live reserve, in percent.
+    pub(crate) fn budget(&self) -> Option<(u32, u32)> {
+        self.budget
     }
 
     /// The objects that may serve a record type, where there is a choice.

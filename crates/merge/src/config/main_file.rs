@@ -32,8 +32,16 @@ written! {
         kind: At<String>,
         /// The address to begin at.
         url: At<String>,
+        /// How to sign in, where the system knows several ways: `client-credentials`, `jwt-bearer`, `refresh-token`.
+        sign_in: Option<At<String>>,
+        /// The user to sign in as, where the way of signing in asks for one.
+        user: Option<At<String>>,
         /// Secrets by name: each a reference to where it is kept, never the secret itself.
         secrets: Option<Table<At<Option<SecretText>>>>,
+        /// A file with the certificates (PEM) of the authority that vouches for the system. Absent: the machine's own.
+        certificate_authority: Option<At<String>>,
+        /// How much of the system's calls of a day may be used.
+        budget: Option<At<BudgetText>>,
         /// The longest time that a request may still take effect, such as `5s`, `10m`.
         request_deadline: Option<At<String>>,
         /// How far back changes are read again (`5m` if absent).
@@ -42,6 +50,16 @@ written! {
         poll: Option<At<String>>,
         /// How people's accounts are created. Absent: none are.
         users: Option<UsersText>,
+    }
+}
+
+written! {
+    /// How much of the system's calls of a day may be used, in percent.
+    struct BudgetText {
+        /// Of the calls that the system allows in a day (50 if absent).
+        share: Option<At<u32>>,
+        /// Of that share, what first loads, complete comparisons and bulk loads leave for live changes (20 if absent).
+        live_reserve: Option<At<u32>>,
     }
 }
 

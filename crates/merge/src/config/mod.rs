@@ -17,6 +17,7 @@ mod mapping;
 mod node;
 mod problem;
 mod schema;
+mod sign_in;
 mod type_text;
 mod written;
 
@@ -64,8 +65,20 @@ pub struct Connection {
     pub kind: String,
     /// The address to begin at.
     pub url: String,
+    /// How to sign in, by the name the kind has for it; empty where there is one way alone.
+    #[serde(default)]
+    pub sign_in: String,
+    /// The user to sign in as, where the way of signing in asks for one.
+    #[serde(default)]
+    pub user: Option<String>,
     /// Where secrets are kept, by name.
     pub secrets: BTreeMap<String, SecretReference>,
+    /// The file with the certificates of the system's authority; none: the machine's own.
+    #[serde(default)]
+    pub certificate_authority: Option<String>,
+    /// How much of the system's calls of a day may be used; none where it limits none.
+    #[serde(default)]
+    pub budget: Option<BudgetShare>,
     /// The longest time that a request may still take effect, in milliseconds; none: as the system declares.
     pub request_deadline_ms: Option<i64>,
     /// How far back changes are read again, in milliseconds.
@@ -74,6 +87,15 @@ pub struct Connection {
     pub poll_ms: i64,
     /// How people's accounts are created; none: they are not.
     pub users: Option<Users>,
+}
+
+/// How much of a system's calls of a day may be used, in percent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BudgetShare {
+    /// Of the calls that the system allows in a day.
+    pub share: u32,
+    /// Of that share, what long work leaves for live changes.
+    pub live_reserve: u32,
 }
 
 /// Where a secret is kept. The secret itself never stands in the configuration.

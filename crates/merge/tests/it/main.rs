@@ -9,6 +9,7 @@ mod members;
 mod merge_laws;
 mod plan_laws;
 mod problems;
+mod sign_in;
 mod simulation;
 mod small_scope;
 mod star;
