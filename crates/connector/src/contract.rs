@@ -31,6 +31,13 @@ pub trait Connector: Send + Sync {
     /// delay, starting from the moment the last *complete* round began.
     async fn changes(&self, types: &[RecordType], cursor: Option<&[u8]>) -> Result<ChangePage, Error>;
 
+    /// Resolves when changes wait that nobody asked for yet: the next [`Connector::changes`] shows them. A
+    /// system that tells nothing by itself never does. Whoever waits here makes the connector listen: until
+    /// then `changes` asks the system itself, and so shows everything that was committed before it was called.
+    async fn changed(&self) {
+        std::future::pending().await
+    }
+
     /// The next page of a complete listing of one type (live records only).
     async fn list(&self, record_type: &RecordType, resume: Option<&[u8]>) -> Result<ListPage, Error>;
 
@@ -158,6 +165,20 @@ pub struct TypeSchema {
     pub deletable: bool,
     /// Its properties by name.
     pub properties: BTreeMap<String, PropertySchema>,
+    /// How changes of it are seen, where the connector has a choice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watched: Option<Watched>,
+}
+
+/// How changes of a record type are seen; for people.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Watched {
+    /// The system tells of them by itself; else it is asked.
+    pub by_events: bool,
+    /// Why so.
+    pub why: String,
+    /// How deletions are seen.
+    pub deletions: String,
 }
 
 /// One property as its system describes it.
@@ -198,6 +219,19 @@ pub struct ChangePage {
     pub cursor: Vec<u8>,
     /// More pages wait right now.
     pub more: bool,
+    /// The page is part of a complete comparison: it shows every live record of a type within a range of ids.
+    pub complete: Option<Complete>,
+}
+
+/// A range of ids, in the order of their bytes, of which a page shows every live record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Complete {
+    /// The type.
+    pub record_type: RecordType,
+    /// Behind this id; none: from the first on.
+    pub after: Option<String>,
+    /// Up to this id, itself included; none: to the last.
+    pub to: Option<String>,
 }
 
 /// One page of a listing.

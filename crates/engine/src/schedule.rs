@@ -6,6 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::pin;
+use std::sync::Arc;
+use tandem_connector::Connector;
 use tokio::sync::mpsc;
 
 /// How often each system is asked for changes.
@@ -44,6 +46,16 @@ struct Turn {
     failures: u32,
 }
 
+/// Why the next round begins.
+enum Woken {
+    /// A system's interval has passed.
+    Due,
+    /// A system has changes to tell.
+    Told(usize),
+    /// A person asked for something, or nobody is left to ask.
+    Asked(Option<Request>),
+}
+
 impl Engine {
     /// Rounds for ever, each system at its own interval, until `stop` completes; the round at hand is
     /// finished first. A system in trouble is reported to the watcher and asked again after a pause; the
@@ -70,16 +82,32 @@ impl Engine {
             }
             self.take_turns(schedule, &mut turns).await?;
             let next = turns[0].due.min(turns[1].due);
-            let request = tokio::select! {
+            let waiting = [0, 1].map(|index| Self::waiting(&turns[index], &self.systems[index]));
+            let [first, second] = waiting;
+            let woken = tokio::select! {
                 biased;
                 () = &mut stop => return Ok(()),
-                request = requests.recv(), if open => Some(request),
-                () = self.clock.sleep_until(next) => None,
+                request = requests.recv(), if open => Woken::Asked(request),
+                () = first => Woken::Told(0),
+                () = second => Woken::Told(1),
+                () = self.clock.sleep_until(next) => Woken::Due,
             };
-            match request {
-                None => {}
-                Some(None) => open = false,
-                Some(Some(request)) => self.serve(request, requests, &mut turns),
+            match woken {
+                Woken::Due => {}
+                Woken::Told(index) => turns[index].due = self.clock.now(),
+                Woken::Asked(None) => open = false,
+                Woken::Asked(Some(request)) => self.serve(request, requests, &mut turns),
+            }
+        }
+    }
+
+    /// Waits until a system has changes to tell. One that pauses after a failure is left alone.
+    fn waiting(turn: &Turn, system: &Arc<dyn Connector>) -> impl Future<Output = ()> + Send + use<> {
+        let system = (turn.failures == 0).then(|| Arc::clone(system));
+        async move {
+            match system {
+                Some(system) => system.changed().await,
+                None => std::future::pending().await,
             }
         }
     }

@@ -136,6 +136,7 @@ fn observation(key: RecordKey, at: i64, edit: Option<&str>) -> Observation {
         read_began: moment(at),
         partial: false,
         protected: false,
+        merged_into: None,
     }
 }
 

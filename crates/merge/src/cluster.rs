@@ -175,6 +175,9 @@ pub struct Shadow {
     pub author: Option<String>,
     /// Must not be written.
     pub protected: bool,
+    /// Deleted because it was merged into this record of the same type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merged_into: Option<String>,
 }
 
 impl From<Observation> for Shadow {
@@ -187,6 +190,7 @@ impl From<Observation> for Shadow {
             seen: seen.read_began,
             author: seen.author,
             protected: seen.protected,
+            merged_into: seen.merged_into,
         }
     }
 }

@@ -108,4 +108,7 @@ pub struct Observation {
     /// The system or the configuration forbids us to write this record (an administrator's user, a person
     /// account's contact): it may be read and linked, never written.
     pub protected: bool,
+    /// Of a deleted record: the record of the same type that it was merged into, where the system says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merged_into: Option<String>,
 }

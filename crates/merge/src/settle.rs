@@ -352,6 +352,7 @@ impl Work<'_> {
                 seen: at,
                 author: None,
                 protected: false,
+                merged_into: None,
             };
             self.cluster.records.insert(
                 key.clone(),

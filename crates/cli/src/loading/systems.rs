@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tandem_connector::Connector;
 use tandem_connector::customerp::{Customerp, CustomerpConfig};
-use tandem_connector::salesforce::{Salesforce, SalesforceConfig};
+use tandem_connector::salesforce::{Salesforce, SalesforceConfig, Watch};
 use tandem_merge::config::{Configuration, Connection};
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::record::RecordType;
@@ -82,11 +82,33 @@ fn salesforce(
         bindings: objects(&configuration.dataflow, &connection.name),
         fields: fields.of_system(&connection.name),
         throughput: false,
+        watch: watch(connection)?,
     })?;
     Ok(Arc::new(match &connection.users {
         Some(users) => connector.with_user_reserve(u32::try_from(users.free_licences).unwrap_or(u32::MAX)),
         None => connector,
     }))
+}
+
+/// How changes of an org are seen.
+fn watch(connection: &Connection) -> Result<Watch, Failure> {
+    let changes = &connection.changes;
+    let pubsub = Url::parse(&changes.pubsub).map_err(|error| {
+        Failure::usage(
+            format!("`{}` is no address ({error})", changes.pubsub),
+            format!(
+                "Write `changes: {{ pubsub: https://... }}` for {}",
+                connection.name
+            ),
+        )
+    })?;
+    Ok(Watch {
+        events: changes.events.clone(),
+        pubsub: Some(pubsub),
+        authorities: None,
+        poll: SignedDuration::from_millis(changes.poll_ms),
+        compare_every: SignedDuration::from_millis(changes.compare_every_ms),
+    })
 }
 
 /// The objects that serve the record types of a system.

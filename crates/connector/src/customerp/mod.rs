@@ -210,6 +210,7 @@ impl Customerp {
             read_began: began,
             partial: false,
             protected: false,
+            merged_into: None,
         }));
         Ok(found)
     }

@@ -106,6 +106,7 @@ impl Served {
             name: name.to_owned(),
             schema: TypeSchema {
                 object: collection.to_owned(),
+                watched: None,
                 createable: true,
                 updateable: true,
                 deletable: true,
@@ -145,6 +146,7 @@ impl Served {
             read_began: began,
             partial: false,
             protected: false,
+            merged_into: None,
         })
     }
 }

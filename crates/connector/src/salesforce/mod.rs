@@ -65,6 +65,37 @@ pub struct SalesforceConfig {
     pub fields: BTreeMap<String, Vec<String>>,
     /// Updates travel 200 to a call without a condition, for initial loads where nobody edits.
     pub throughput: bool,
+    /// How changes are seen.
+    pub watch: Watch,
+}
+
+/// How changes of an org are seen.
+#[derive(Clone, Debug)]
+pub struct Watch {
+    /// Record types whose changes come as events, the most important first.
+    pub events: Vec<String>,
+    /// The address of the Pub/Sub API; none: everything is polled.
+    pub pubsub: Option<Url>,
+    /// PEM certificates of the authorities that the address is trusted by, instead of the machine's.
+    pub authorities: Option<Vec<u8>>,
+    /// How often types without events are asked for while others have them.
+    pub poll: SignedDuration,
+    /// How often each type is compared in full; zero: never.
+    pub compare_every: SignedDuration,
+}
+
+impl Watch {
+    /// Everything is polled, nothing is ever compared in full.
+    #[must_use]
+    pub fn polling() -> Self {
+        Self {
+            events: Vec::new(),
+            pubsub: None,
+            authorities: None,
+            poll: SignedDuration::from_secs(30),
+            compare_every: SignedDuration::ZERO,
+        }
+    }
 }
 
 impl SalesforceConfig {

@@ -147,5 +147,6 @@ pub(super) fn bare(system: &str, name: &str, id: &str, presence: Presence, began
         read_began: began,
         partial: false,
         protected: false,
+        merged_into: None,
     }
 }

@@ -157,6 +157,7 @@ impl Object {
             shown,
             schema: TypeSchema {
                 object: object.to_owned(),
+                watched: None,
                 createable: flag(answer, "createable"),
                 updateable: flag(answer, "updateable"),
                 deletable: flag(answer, "deletable"),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tandem_connector::customerp::{Customerp, CustomerpConfig};
-use tandem_connector::salesforce::{Salesforce, SalesforceConfig};
+use tandem_connector::salesforce::{Salesforce, SalesforceConfig, Watch};
 use tandem_connector::{Change, Connector, ErrorKind, Outcome, Write};
 use tandem_merge::record::RecordType;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -61,6 +61,7 @@ impl Script {
             bindings: BTreeMap::from([("Contact".to_owned(), "Contact".to_owned())]),
             fields: BTreeMap::new(),
             throughput: false,
+            watch: Watch::polling(),
         };
         Salesforce::connect(config).unwrap()
     }

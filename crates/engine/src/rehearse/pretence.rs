@@ -102,6 +102,7 @@ impl Rehearsal {
             read_began: now,
             partial: false,
             protected: false,
+            merged_into: None,
         };
         pretended.news.insert(key.clone());
         pretended.born.insert(key.clone(), born);

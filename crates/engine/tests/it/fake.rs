@@ -268,6 +268,7 @@ impl Fake {
             read_began: now,
             partial: false,
             protected: false,
+            merged_into: None,
         }
     }
 
@@ -481,6 +482,7 @@ impl Connector for Fake {
             cursor: format!("{last} {until}").into_bytes(),
             // A round that an earlier process began may end before the latest changes.
             more: more || state.place > until,
+            complete: None,
         })
     }
 

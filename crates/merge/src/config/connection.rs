@@ -6,7 +6,7 @@ use super::main_file::{ConnectionText, MainText};
 use super::node::{At, Node};
 use super::problem::{Problems, suggestion};
 use super::type_text::milliseconds;
-use super::{BudgetShare, Connection, Users, sign_in};
+use super::{BudgetShare, Changes, Connection, Users, sign_in};
 use crate::dataflow::{CreatePolicy, Flow, Side};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -62,6 +62,7 @@ pub(crate) fn connected(
     let request_deadline_ms = time(&written.request_deadline);
     let overlap_ms = time(&written.overlap).unwrap_or(300_000);
     let poll_ms = time(&written.poll).unwrap_or(30_000);
+    let changes = changes(file, written, poll_ms, known, problems);
     Connection {
         name: name.value.clone(),
         kind: kind.value.clone(),
@@ -82,6 +83,56 @@ pub(crate) fn connected(
             encoding: users.encoding.clone(),
             language: users.language.clone(),
         }),
+        changes,
+    }
+}
+
+/// How changes are seen: as written, else by the events that an org has without any add-on.
+fn changes(
+    file: &str,
+    written: &ConnectionText,
+    poll_ms: i64,
+    known: &Known,
+    problems: &mut Problems,
+) -> Changes {
+    let text = written.changes.as_ref();
+    if let Some(text) = text.filter(|_| written.kind.value != "salesforce") {
+        let message = format!("{} tells of no changes by itself", written.kind.value);
+        problems.add(
+            file,
+            text,
+            message,
+            "Remove `changes`; `poll` says how often it is asked.",
+        );
+    }
+    let text = text.map(|text| &text.value);
+    let events = text.and_then(|text| text.events.as_ref());
+    for event in events.into_iter().flatten() {
+        let names = || known.objects().chain(known.types_with_choices());
+        if !names().any(|name| name == event.value) && !known.is_custom(&event.value) {
+            let message = format!("{} has no record type `{}`", written.kind.value, event.value);
+            problems.add(file, event, message, suggestion(&event.value, names()));
+        }
+    }
+    let pubsub = text.and_then(|text| text.pubsub.as_ref());
+    if let Some(pubsub) = pubsub.filter(|url| !url.value.starts_with("https://")) {
+        let message = format!("`{}` is no address of events", pubsub.value);
+        problems.add(
+            file,
+            pubsub,
+            message,
+            "Write an address that begins with https://.",
+        );
+    }
+    let mut time = |text: Option<&At<String>>| text.and_then(|text| duration(file, text, problems));
+    Changes {
+        events: events.map_or_else(
+            || Changes::EVENTS.map(str::to_owned).to_vec(),
+            |events| events.iter().map(|event| event.value.clone()).collect(),
+        ),
+        pubsub: pubsub.map_or_else(|| Changes::PUBSUB.to_owned(), |url| url.value.clone()),
+        poll_ms: time(text.and_then(|text| text.poll.as_ref())).unwrap_or(poll_ms),
+        compare_every_ms: time(text.and_then(|text| text.compare_every.as_ref())).unwrap_or(86_400_000),
     }
 }
 

@@ -50,6 +50,23 @@ written! {
         poll: Option<At<String>>,
         /// How people's accounts are created. Absent: none are.
         users: Option<UsersText>,
+        /// How changes are seen (a Salesforce org only).
+        changes: Option<At<ChangesText>>,
+    }
+}
+
+written! {
+    /// How changes of a Salesforce org are seen.
+    struct ChangesText {
+        /// The record types whose changes come as events, the most important first; an org without the add-on
+        /// allows five. `[]`: all are polled. Absent: Contact, Order, Quote, Task and Invoice.
+        events: Option<Vec<At<String>>>,
+        /// The address of the Pub/Sub API (`https://api.pubsub.salesforce.com:7443` if absent).
+        pubsub: Option<At<String>>,
+        /// How often types without events are asked for while others have them (as `poll` if absent).
+        poll: Option<At<String>>,
+        /// How often each type is compared in full, for what no time stamp shows (`24h` if absent, `0s`: never).
+        compare_every: Option<At<String>>,
     }
 }
 

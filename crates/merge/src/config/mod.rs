@@ -87,6 +87,28 @@ pub struct Connection {
     pub poll_ms: i64,
     /// How people's accounts are created; none: they are not.
     pub users: Option<Users>,
+    /// How changes are seen.
+    pub changes: Changes,
+}
+
+/// How changes of a system are seen, where its connector has a choice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Changes {
+    /// Record types whose changes come as events, the most important first.
+    pub events: Vec<String>,
+    /// The address that events come from.
+    pub pubsub: String,
+    /// How often types without events are asked for while others have them, in milliseconds.
+    pub poll_ms: i64,
+    /// How often each type is compared in full, in milliseconds; 0: never.
+    pub compare_every_ms: i64,
+}
+
+impl Changes {
+    /// The record types whose changes come as events where the configuration does not say.
+    pub const EVENTS: [&'static str; 5] = ["Contact", "Order", "Quote", "Task", "Invoice"];
+    /// Salesforce's own address of events.
+    pub const PUBSUB: &'static str = "https://api.pubsub.salesforce.com:7443";
 }
 
 /// How much of a system's calls of a day may be used, in percent.

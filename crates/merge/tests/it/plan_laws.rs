@@ -46,6 +46,7 @@ fn seen(key: &RecordKey, order: i64, values: Values) -> Observation {
         read_began: moment(order),
         partial: false,
         protected: false,
+        merged_into: None,
     }
 }
 

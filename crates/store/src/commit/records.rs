@@ -136,6 +136,7 @@ pub(super) fn requeue(db: &Db, rid: Rid, key: &RecordKey, shadow: Shadow) -> Res
         read_began: shadow.seen,
         partial: false,
         protected: shadow.protected,
+        merged_into: shadow.merged_into,
     };
     let sql = "INSERT INTO inbox (seq, rid, gone, body) VALUES (?1, ?2, ?3, ?4)";
     db.run(sql, (db.tick(), rid, gone, serde_json::to_vec(&seen)?))?;

@@ -116,6 +116,7 @@ impl Books {
             read_began: shadow.seen,
             partial: false,
             protected: shadow.protected,
+            merged_into: shadow.merged_into,
         };
         self.receive(flows, seen);
         Ok(())

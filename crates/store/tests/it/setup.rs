@@ -159,6 +159,7 @@ pub(crate) fn seen(key: &RecordKey, modified: i64, values: &[(&str, &str)]) -> O
         read_began: at(modified + 60),
         partial: false,
         protected: false,
+        merged_into: None,
     }
 }
 

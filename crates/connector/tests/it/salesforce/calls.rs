@@ -2,7 +2,7 @@
 
 use super::{NOBODY, config, of, scene};
 use crate::scene::{applied, one};
-use tandem_connector::salesforce::{Salesforce, SalesforceConfig};
+use tandem_connector::salesforce::{Salesforce, SalesforceConfig, Watch};
 use tandem_connector::{Connector, ErrorKind, Outcome, Write};
 use tandem_merge::record::{Observation, Presence, RecordType, Version};
 use tandem_merge::value::Value;
@@ -153,6 +153,7 @@ async fn unconditional_writes_travel_as_collections_and_answer_each_row() {
     // In throughput mode conditions are given up for updates.
     let throughput = SalesforceConfig {
         throughput: true,
+        watch: Watch::polling(),
         ..config(&scene.url, "tandem")
     };
     let throughput = Salesforce::connect(throughput).unwrap();

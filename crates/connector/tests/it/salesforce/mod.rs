@@ -5,7 +5,7 @@ mod objects;
 
 use crate::scene::{Scene, Words, plain_client};
 use jiff::SignedDuration;
-use tandem_connector::salesforce::{Salesforce, SalesforceConfig};
+use tandem_connector::salesforce::{Salesforce, SalesforceConfig, Watch};
 use tandem_connector::{Change, Connector, ErrorKind, Write};
 use tandem_merge::record::{RecordKey, RecordType, Values, Version};
 use tandem_merge::value::Value;
@@ -69,6 +69,7 @@ fn config(url: &Url, user: &str) -> SalesforceConfig {
             .collect(),
         fields: fields.into(),
         throughput: false,
+        watch: Watch::polling(),
     }
 }
 

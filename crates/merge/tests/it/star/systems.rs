@@ -134,6 +134,7 @@ impl Systems {
             read_began: moment(self.clock),
             partial: false,
             protected: false,
+            merged_into: None,
         }
     }
 
