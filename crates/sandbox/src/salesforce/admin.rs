@@ -22,6 +22,7 @@ fn run(org: &mut Org, call: &Call, parts: &[&str]) -> Outcome<Json> {
             "log": "GET every accepted change; ?since=NUMBER&object=NAME&id=ID",
             "license": "GET total and used; POST {\"total\": N}",
             "emails": "GET the e-mail addresses that wait for confirmation; POST {\"user\": ID or user name} confirms",
+            "rules": "GET the validation rules; POST {\"object\", \"condition\", \"message\", \"field\"} adds one; DELETE removes all",
             "tokens": "DELETE makes every access token invalid",
         })),
         ("GET", ["calls"]) => Ok(org.calls.report()),
@@ -50,11 +51,21 @@ fn run(org: &mut Org, call: &Call, parts: &[&str]) -> Outcome<Json> {
         }
         ("GET", ["emails"]) => Ok(pending(org)),
         ("POST", ["emails"]) => confirm(org, &call.object()?),
+        ("GET", ["rules"]) => Ok(org.rules_json()),
+        ("POST", ["rules"]) => {
+            let rule = serde_json::from_value(Json::Object(call.object()?));
+            org.add_rule(rule.map_err(|error| bad(&error.to_string()))?)?;
+            Ok(org.rules_json())
+        }
+        ("DELETE", ["rules"]) => {
+            org.rules.clear();
+            Ok(org.rules_json())
+        }
         ("DELETE", ["tokens"]) => {
             org.sessions.expire_all();
             Ok(json!({}))
         }
-        (method, ["calls" | "clock" | "log" | "license" | "emails" | "tokens"]) => {
+        (method, ["calls" | "clock" | "log" | "license" | "emails" | "rules" | "tokens"]) => {
             Err(Fault::method_not_allowed(method, "see GET /_local"))
         }
         _ => Err(Fault::not_found()),

@@ -29,6 +29,8 @@ codes! {
     AllOrNoneRolledBack = "ALL_OR_NONE_OPERATION_ROLLED_BACK", 400;
     /// The Global division, or one in use, cannot be deactivated.
     CannotDeactivateDivision = "CANNOT_DEACTIVATE_DIVISION", 400;
+    /// A validation rule refuses the record.
+    CustomValidation = "FIELD_CUSTOM_VALIDATION_EXCEPTION", 400;
     /// The record cannot be deleted in its state.
     DeleteFailed = "DELETE_FAILED", 400;
     /// Another user bears the nickname.

@@ -3,6 +3,9 @@
 use serde::Deserialize;
 use serde_json::Value as Json;
 
+use super::oauth::public_key;
+use super::validation::ValidationRule;
+
 /// The options of a local org. Every part of the file may be left out; it then is as in the preset `default`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -31,8 +34,12 @@ pub struct Options {
     pub daily_api_requests: u64,
     /// How long an access token lives.
     pub token_lifetime_seconds: u32,
+    /// Every use of a refresh token replaces it.
+    pub rotate_refresh_tokens: bool,
     /// How many changes `/_local/log` keeps; older ones are dropped.
     pub audit_entries: usize,
+    /// Conditions that no record may satisfy.
+    pub validation_rules: Vec<ValidationRule>,
     /// Names of the profiles.
     pub profiles: Vec<String>,
     /// The users, each with a token of its own.
@@ -57,12 +64,21 @@ pub struct UserOptions {
     pub email: Option<String>,
     /// One of the profiles.
     pub profile: String,
-    /// `client_id` of the client credentials grant; none: nobody logs in as this user through the API.
+    /// `client_id` of every grant; none: no client of its own logs in as this user.
     #[serde(default)]
     pub client_id: Option<String>,
     /// `client_secret` of the client credentials grant.
     #[serde(default)]
     pub client_secret: Option<String>,
+    /// The certificate or public key (PEM, RSA) that assertions of the JWT bearer grant are checked with.
+    #[serde(default)]
+    pub certificate: Option<String>,
+    /// A refresh token that the client has from the start.
+    #[serde(default)]
+    pub refresh_token: Option<String>,
+    /// Where a person who approved the client is sent back to; none: any address on this machine.
+    #[serde(default)]
+    pub redirect_uri: Option<String>,
     /// An inactive user owns nothing new and cannot log in.
     #[serde(default = "yes")]
     pub active: bool,
@@ -120,7 +136,9 @@ impl Default for Options {
             licenses: 10_000,
             daily_api_requests: 1_000_000,
             token_lifetime_seconds: 7_200,
+            rotate_refresh_tokens: false,
             audit_entries: 200_000,
+            validation_rules: Vec::new(),
             profiles: ["System Administrator", "Standard User", "Read Only"]
                 .map(str::to_owned)
                 .into(),
@@ -139,6 +157,9 @@ fn default_users() -> Vec<UserOptions> {
         profile: profile.to_owned(),
         client_id: Some(client.to_owned()),
         client_secret: Some(format!("{client}-secret")),
+        certificate: None,
+        refresh_token: None,
+        redirect_uri: None,
         active: true,
     };
     vec![
@@ -230,12 +251,7 @@ impl Options {
                     user.username
                 ));
             }
-            if user.client_id.is_some() != user.client_secret.is_some() {
-                return refuse(format!(
-                    "user {} needs both client_id and client_secret, or neither",
-                    user.username
-                ));
-            }
+            check_client(user)?;
         }
         if self.currencies.is_empty() {
             return refuse("`currencies` is empty; name the corporate currency first".to_owned());
@@ -268,4 +284,24 @@ impl Options {
             _ => false,
         }
     }
+}
+
+/// Whether a user's client can sign in by what it has.
+fn check_client(user: &UserOptions) -> Result<(), OptionsError> {
+    let refuse = |text: &str| Err(OptionsError(format!("user {} {text}", user.username)));
+    let proofs = [&user.client_secret, &user.certificate, &user.refresh_token];
+    let proven = proofs.iter().any(|proof| proof.is_some());
+    if user.client_id.is_some() != proven {
+        return refuse(
+            "needs client_id together with client_secret, certificate or refresh_token, or none of them",
+        );
+    }
+    if user
+        .certificate
+        .as_deref()
+        .is_some_and(|pem| public_key(pem).is_none())
+    {
+        return refuse("has a certificate that is no RSA certificate or public key in PEM");
+    }
+    Ok(())
 }

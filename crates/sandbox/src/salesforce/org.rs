@@ -12,10 +12,12 @@ use super::calls::Calls;
 use super::cursor::Cursors;
 use super::fault::{Code, Fault, Outcome};
 use super::id::RecordId;
+use super::oauth::Grants;
 use super::options::Options;
 use super::schema::{Field, FieldIndex, Object, ObjectIndex, Schema, Source};
 use super::session::Sessions;
 use super::table::{Row, Table};
+use super::validation;
 use super::value::Value;
 
 /// Who acts, and through what.
@@ -75,6 +77,7 @@ pub(crate) struct Org {
     pub(crate) options: Options,
     pub(crate) schema: Arc<Schema>,
     pub(crate) sessions: Sessions,
+    pub(crate) grants: Grants,
     pub(crate) cursors: Cursors,
     pub(crate) calls: Calls,
     pub(crate) audit: Audit,
@@ -83,6 +86,7 @@ pub(crate) struct Org {
     /// E-mail addresses of users that wait for their owner's confirmation.
     pub(crate) pending_emails: Vec<(RecordId, String)>,
     pub(crate) touched: Option<Touched>,
+    pub(crate) rules: Vec<validation::Bound>,
     tables: Vec<Table>,
     /// Every reference but those to users: (target, object, field, record that refers).
     referrers: BTreeSet<(RecordId, ObjectIndex, FieldIndex, RecordId)>,
@@ -100,6 +104,7 @@ impl Org {
         Org {
             tables: schema.objects.iter().map(Table::new).collect(),
             sessions: Sessions::new(seed, i64::from(options.token_lifetime_seconds)),
+            grants: Grants::new(seed, options.rotate_refresh_tokens),
             cursors: Cursors::new(seed),
             calls: Calls::new(options.daily_api_requests),
             audit: Audit::new(options.audit_entries),
@@ -107,6 +112,7 @@ impl Org {
             licenses: options.licenses,
             pending_emails: Vec::new(),
             touched: None,
+            rules: Vec::new(),
             referrers: BTreeSet::new(),
             pod: pod(seed),
             clock_offset: 0,

@@ -38,6 +38,10 @@ impl Org {
                 order,
             ],
         );
+        for rule in org.options.validation_rules.clone() {
+            org.add_rule(rule)?;
+        }
+        org.seed_refresh_tokens();
         for invoice in org.options.invoices.clone() {
             org.seed_invoice(first_user, &invoice)?;
         }
@@ -101,6 +105,16 @@ impl Org {
         }
         self.count_licenses();
         first.unwrap_or(RecordId::MIN)
+    }
+
+    /// The refresh tokens that the options give.
+    fn seed_refresh_tokens(&mut self) {
+        for user in self.options.users.clone() {
+            let id = self.find_by_text("User", "Username", &user.username);
+            if let (Some(client), Some(token), Some(id)) = (user.client_id, user.refresh_token, id) {
+                self.grants.keep(&client, id, "refresh_token api", &token);
+            }
+        }
     }
 
     fn seed_organization(&mut self, user: RecordId) {

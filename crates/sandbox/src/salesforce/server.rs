@@ -18,7 +18,7 @@ use super::fault::{Code, Fault};
 use super::options::{Options, OptionsError};
 use super::org::Org;
 use super::value::http_date_text;
-use super::{admin, browser};
+use super::{admin, browser, oauth};
 
 /// A request is carried out whole within this time of its arrival, or not at all.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -170,7 +170,7 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
         Some("services") if call.path.get(1).is_some_and(|part| part == "data") => {
             respond(api::data(&mut org, &call))
         }
-        Some("services" | "id") => respond(api::oauth(&mut org, &shared.url, &call)),
+        Some("services" | "id") => oauth::answer(&mut org, &shared.url, &call),
         Some("_local") => respond(admin::answer(&mut org, &call)),
         _ => browser::answer(&mut org, &call),
     };
@@ -211,7 +211,8 @@ fn headers(headers: &HeaderMap) -> Vec<(String, String)> {
     headers.iter().filter_map(text).collect()
 }
 
-fn respond(reply: Reply) -> Response<Body> {
+/// A reply as HTTP sends it.
+pub(crate) fn respond(reply: Reply) -> Response<Body> {
     let mut response = Response::builder().status(reply.status);
     for (name, value) in reply.headers {
         response = response.header(name, value);

@@ -58,6 +58,12 @@ impl Sessions {
             .map(|session| session.user)
     }
 
+    /// The user a valid token speaks for, and the second at which it expires.
+    pub(crate) fn session(&self, token: &str, now: i64) -> Option<(RecordId, i64)> {
+        let session = self.tokens.get(token).filter(|session| session.expires > now)?;
+        Some((session.user, session.expires))
+    }
+
     pub(crate) fn revoke(&mut self, token: &str) {
         self.tokens.remove(token);
     }

@@ -3,7 +3,6 @@
 mod changes;
 mod collections;
 mod composite;
-mod login;
 mod query;
 mod resources;
 mod rows;
@@ -15,8 +14,6 @@ use serde_json::{Map, Value as Json, json};
 use super::fault::{Code, Fault, Outcome};
 use super::org::{Actor, Org, Origin};
 use super::schema::ObjectIndex;
-
-pub(crate) use login::oauth;
 
 /// The oldest and the newest version of the API that is answered.
 pub(crate) const VERSIONS: std::ops::RangeInclusive<u32> = 31..=68;

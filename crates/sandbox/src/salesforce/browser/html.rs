@@ -8,7 +8,7 @@ use crate::salesforce::schema::ObjectIndex;
 use crate::salesforce::value::Value;
 
 /// Text as it stands in a page.
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {

@@ -5,6 +5,8 @@ mod form;
 mod html;
 mod pages;
 
+pub(crate) use html::escape;
+
 use axum::body::Body;
 use axum::http::{Response, header};
 
@@ -121,7 +123,7 @@ fn locate(org: &Org, object: &str, id: &str) -> Outcome<(ObjectIndex, RecordId)>
 }
 
 /// Forms of other sites are refused.
-fn check_same_site(call: &Call) -> Outcome<()> {
+pub(crate) fn check_same_site(call: &Call) -> Outcome<()> {
     let site = call
         .header("sec-fetch-site")
         .is_none_or(|site| site == "same-origin" || site == "none");

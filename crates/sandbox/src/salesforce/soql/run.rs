@@ -103,6 +103,15 @@ impl Org {
     }
 }
 
+impl Prepared {
+    /// Whether a row satisfies the condition, whatever order and limit say.
+    pub(crate) fn fits(&self, org: &Org, row: &Row) -> bool {
+        self.filter
+            .as_ref()
+            .is_none_or(|filter| filter.holds(org, self.object, row))
+    }
+}
+
 fn by_key(key: &SortKey, left: Option<&Value>, right: Option<&Value>) -> Ordering {
     match (left, right) {
         (Some(left), Some(right)) if key.descending => order(right, left),

@@ -79,6 +79,7 @@ impl Org {
         rules::require(&draft)?;
         rules::check(self, actor, &mut draft)?;
         rules::number(self, &mut draft);
+        self.check_rules(object, &draft.row)?;
         self.check_unique(&draft)?;
         self.settle_draft(actor, draft, Action::Create)?;
         Ok(id)
@@ -109,6 +110,7 @@ impl Org {
         draft.assign(values);
         rules::require(&draft)?;
         rules::check(self, actor, &mut draft)?;
+        self.check_rules(object, &draft.row)?;
         self.check_unique(&draft)?;
         self.settle_draft(actor, draft, Action::Update)
     }

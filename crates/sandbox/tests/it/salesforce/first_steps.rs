@@ -131,7 +131,7 @@ async fn a_wrong_login_is_an_oauth_error() {
             "grant_type=client_credentials&client_id=no&client_secret=no",
             "invalid_client_id",
         ),
-        ("grant_type=password", "unsupported_grant_type"),
+        ("grant_type=other", "unsupported_grant_type"),
         ("", "invalid_request"),
     ] {
         let request = org

@@ -10,6 +10,8 @@ mod orders;
 mod people;
 mod queries;
 mod refusals;
+mod signing_in;
+mod validation;
 mod values;
 
 use reqwest::{Method, StatusCode};
