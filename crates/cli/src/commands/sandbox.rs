@@ -89,6 +89,9 @@ pub(crate) struct Filling {
     /// How many pairs of generated customers share a name
     #[arg(long, value_name = "K")]
     pub(crate) ties: Option<u32>,
+    /// Leave out the lines of orders and quotes
+    #[arg(long)]
+    pub(crate) no_lines: bool,
     /// Faults to plant, separated by commas: too-long, missing-mandatory, unknown-enum, reference-to-nothing,
     /// duplicate-key
     #[arg(long, value_name = "KINDS", value_delimiter = ',')]
@@ -163,6 +166,7 @@ impl Filling {
         options.records = self.records.unwrap_or(options.records);
         options.seed = self.seed.unwrap_or(options.seed);
         options.ties = self.ties.unwrap_or(options.ties);
+        options.lines &= !self.no_lines;
         if self.northwind.is_some() {
             options.northwind.clone_from(&self.northwind);
         }
@@ -195,6 +199,9 @@ impl Filling {
             "--faults",
             (!self.faults.is_empty()).then(|| self.faults.join(",")),
         );
+        if self.no_lines {
+            arguments.push("--no-lines".to_owned());
+        }
         arguments
     }
 }

@@ -6,7 +6,7 @@ use crate::{Error, ErrorKind, Outcome, Refusal, RefusalKind};
 use serde_json::Value as Json;
 
 /// A property's code, the kind it stands for, and what to do about it.
-const PROPERTIES: [(&str, RefusalKind, &str); 8] = [
+const PROPERTIES: [(&str, RefusalKind, &str); 9] = [
     ("too_long", RefusalKind::Invalid, "Shorten the value"),
     ("required", RefusalKind::Invalid, "Give it a value"),
     (
@@ -28,6 +28,11 @@ const PROPERTIES: [(&str, RefusalKind, &str); 8] = [
         "unknown_value",
         RefusalKind::Invalid,
         "Choose a value that the ERP knows, or add it to the mapping's values",
+    ),
+    (
+        "out_of_range",
+        RefusalKind::Invalid,
+        "Correct the number to one that the ERP takes",
     ),
     (
         "no_such_record",
@@ -90,7 +95,7 @@ fn refusal(status: u16, problem: Problem) -> Refusal {
     let (kind, advice) = match (rows.split_first(), problem.code.as_str()) {
         (Some((first, rest)), _) if rest.iter().all(|row| row.1 == first.1) => (first.1, first.2),
         (Some((first, _)), _) => (RefusalKind::Invalid, first.2),
-        (None, "duplicate") => (RefusalKind::Duplicate, PROPERTIES[7].2),
+        (None, "duplicate") => (RefusalKind::Duplicate, PROPERTIES[8].2),
         (None, "in_use") => (
             RefusalKind::Locked,
             "Other records refer to it: delete or change those first",

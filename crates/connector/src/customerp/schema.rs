@@ -161,7 +161,7 @@ fn property(json: &Json) -> PropertySchema {
         scale: count(json, "scale"),
         nillable: !flag(json, "required"),
         createable: writable,
-        updateable: writable,
+        updateable: writable && !flag(json, "createOnly"),
         filled_on_create: filled || !writable,
         unique: flag(json, "unique"),
         values: texts(json, "values"),

@@ -83,7 +83,7 @@ fn json(kind: &Kind, text: &str) -> Json {
     match kind {
         Kind::Boolean if trimmed == "true" || trimmed == "false" => Json::Bool(trimmed == "true"),
         // What is no number stays a string, which validation refuses with a sentence.
-        Kind::Decimal => {
+        Kind::Decimal { .. } | Kind::Integer => {
             Number::from_str(trimmed).map_or_else(|_| Json::String(text.to_owned()), Json::Number)
         }
         Kind::Text { .. } => Json::String(text.to_owned()),
@@ -115,7 +115,10 @@ pub(crate) fn input(property: &Property, text: &str) -> String {
                 "<input id=\"{name}\" name=\"{name}\" value=\"{value}\" placeholder=\"2026-01-31T12:00:00Z\">"
             )
         }
-        Kind::Decimal => {
+        Kind::Integer => {
+            format!("<input id=\"{name}\" name=\"{name}\" value=\"{value}\" inputmode=\"numeric\">")
+        }
+        Kind::Decimal { .. } => {
             format!(
                 "<input id=\"{name}\" name=\"{name}\" value=\"{value}\" inputmode=\"decimal\" placeholder=\"0.00\">"
             )

@@ -42,13 +42,13 @@ impl Journal {
         self.changes.push_back(change);
     }
 
-    /// One change per property that the new record holds.
+    /// One change per property that the new record was given.
     pub(crate) fn created(&mut self, record_type: &RecordType, record: &Record) {
         let held = record_type
             .properties
             .iter()
             .zip(&record.values)
-            .filter(|(_, value)| !value.is_blank());
+            .filter(|(property, value)| property.derived.is_none() && !value.is_blank());
         for (property, value) in held {
             self.push(Change {
                 at: record.created_at,

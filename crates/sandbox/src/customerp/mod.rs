@@ -24,6 +24,7 @@ mod northwind;
 mod openapi;
 mod options;
 mod pages;
+mod parts;
 mod problem;
 mod record;
 mod schema;

@@ -1,10 +1,13 @@
 //! The API's description of itself, from the same table by which it validates.
 
-use serde_json::{Map, Value, json};
+use std::str::FromStr;
+
+use rust_decimal::Decimal;
+use serde_json::{Map, Number, Value, json};
 
 use super::api::BASE;
 use super::listing::{IDS_MAX, PAGE_MAX, VALUES_MAX};
-use super::schema::{Catalog, DECIMAL_SCALE, Filling, Kind, Property, RecordType};
+use super::schema::{Catalog, Filling, Kind, Property, RecordType};
 
 /// The record types with their properties, as `GET /api/v1` shows them.
 pub(crate) fn types(catalog: &Catalog, currency: &str) -> Value {
@@ -31,16 +34,24 @@ fn describe(catalog: &Catalog, property: &Property, currency: &str) -> Value {
         "name": property.name,
         "type": type_word(&property.kind),
         "required": property.required,
-        "readOnly": false,
+        "readOnly": property.derived.is_some(),
         "unique": property.unique,
         "assigned": property.assigned(),
     });
+    if property.once {
+        shown["createOnly"] = json!(true);
+    }
+    for (name, bound) in [("minimum", property.min), ("maximum", property.max)] {
+        if let Some(bound) = bound {
+            shown[name] = json!(bound);
+        }
+    }
     match &property.kind {
         Kind::Text { max, .. } => shown["maxLength"] = json!(max),
-        Kind::Decimal => shown["scale"] = json!(DECIMAL_SCALE),
+        Kind::Decimal { scale } => shown["scale"] = json!(scale),
         Kind::Enum(values) => shown["values"] = json!(values),
         Kind::Reference(target) => shown["references"] = json!(catalog.types[*target].name),
-        Kind::Boolean | Kind::Date | Kind::DateTime => {}
+        Kind::Integer | Kind::Boolean | Kind::Date | Kind::DateTime => {}
     }
     if let Some(default) = default_value(property, currency) {
         shown["default"] = default;
@@ -51,7 +62,8 @@ fn describe(catalog: &Catalog, property: &Property, currency: &str) -> Value {
 fn type_word(kind: &Kind) -> &'static str {
     match kind {
         Kind::Text { .. } => "string",
-        Kind::Decimal => "decimal",
+        Kind::Integer => "integer",
+        Kind::Decimal { .. } => "decimal",
         Kind::Boolean => "boolean",
         Kind::Date => "date",
         Kind::DateTime => "datetime",
@@ -65,7 +77,7 @@ fn default_value(property: &Property, currency: &str) -> Option<Value> {
         (Filling::Constant(text), Kind::Boolean) => Some(json!(text == "true")),
         (Filling::Constant(text), _) => Some(json!(text)),
         (Filling::Currency, _) => Some(json!(currency)),
-        (Filling::Nothing | Filling::Number { .. }, _) => None,
+        (Filling::Nothing | Filling::Number { .. } | Filling::Next, _) => None,
     }
 }
 
@@ -250,7 +262,8 @@ fn record_schema(catalog: &Catalog, record_type: &RecordType, currency: &str, wh
             properties.insert(name.to_owned(), schema);
         }
     }
-    for property in &record_type.properties {
+    let given = |property: &&Property| whole || property.derived.is_none();
+    for property in record_type.properties.iter().filter(given) {
         properties.insert(
             property.name.clone(),
             property_schema(catalog, property, currency),
@@ -282,7 +295,11 @@ fn kept_schemas() -> [(&'static str, Value); 5] {
 fn property_schema(catalog: &Catalog, property: &Property, currency: &str) -> Value {
     let mut schema = match &property.kind {
         Kind::Text { max, .. } => json!({ "type": ["string", "null"], "maxLength": max }),
-        Kind::Decimal => json!({ "type": ["number", "null"], "multipleOf": 0.01 }),
+        Kind::Integer => json!({ "type": ["integer", "null"] }),
+        Kind::Decimal { scale } => {
+            let step = Value::Number(decimal_step(*scale));
+            json!({ "type": ["number", "null"], "multipleOf": step })
+        }
         Kind::Boolean => json!({ "type": ["boolean", "null"] }),
         Kind::Date => json!({ "type": ["string", "null"], "format": "date" }),
         Kind::DateTime => json!({ "type": ["string", "null"], "format": "date-time" }),
@@ -299,6 +316,17 @@ fn property_schema(catalog: &Catalog, property: &Property, currency: &str) -> Va
             json!({ "type": ["string", "null"], "description": description })
         }
     };
+    for (name, bound) in [("minimum", property.min), ("maximum", property.max)] {
+        if let Some(bound) = bound {
+            schema[name] = json!(bound);
+        }
+    }
+    if property.derived.is_some() {
+        schema["readOnly"] = json!(true);
+    }
+    if property.once {
+        schema["x-create-only"] = json!(true);
+    }
     if property.required {
         schema["x-required"] = json!(true);
     }
@@ -309,6 +337,12 @@ fn property_schema(catalog: &Catalog, property: &Property, currency: &str) -> Va
         schema["default"] = default;
     }
     schema
+}
+
+/// The least difference of two decimals with so many places.
+fn decimal_step(scale: u32) -> Number {
+    // A decimal's text is a JSON number; without places the step is 1.
+    Number::from_str(&Decimal::new(1, scale).to_string()).unwrap_or_else(|_| Number::from(1))
 }
 
 fn page_schema(name: &str) -> Value {
@@ -331,6 +365,7 @@ fn shared_schemas() -> Map<String, Value> {
         "read_only",
         "wrong_type",
         "unknown_value",
+        "out_of_range",
         "no_such_record",
         "duplicate",
     ];

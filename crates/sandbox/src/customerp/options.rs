@@ -41,6 +41,8 @@ pub struct Options {
     pub seed: u64,
     /// How many pairs of generated customers share a name.
     pub ties: u32,
+    /// Whether orders and quotes that are generated or imported have lines.
+    pub lines: bool,
     /// A PostgreSQL dump of the Northwind data to import.
     pub northwind: Option<PathBuf>,
     /// The text of such a dump.
@@ -64,6 +66,7 @@ impl Default for Options {
             records: 0,
             seed: 1,
             ties: 0,
+            lines: true,
             northwind: None,
             northwind_sql: None,
             faults: Vec::new(),

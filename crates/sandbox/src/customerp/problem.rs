@@ -16,6 +16,7 @@ pub(crate) enum FieldCode {
     ReadOnly,
     WrongType,
     UnknownValue,
+    OutOfRange,
     NoSuchRecord,
     Duplicate,
 }

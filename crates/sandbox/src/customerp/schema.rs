@@ -13,8 +13,8 @@ pub(crate) type PropertyIndex = usize;
 pub(crate) const STRING_MAX: usize = 4_000;
 /// Longest `text`, in characters.
 pub(crate) const TEXT_MAX: usize = 100_000;
-/// Decimal places of every `decimal`.
-pub(crate) const DECIMAL_SCALE: u32 = 2;
+/// Decimal places of an amount of money, and of every `decimal` that names no other.
+pub(crate) const MONEY_SCALE: u32 = 2;
 
 const TABLE: &str = include_str!("record-types.txt");
 
@@ -23,8 +23,10 @@ const TABLE: &str = include_str!("record-types.txt");
 pub(crate) enum Kind {
     /// Text of at most so many characters.
     Text { max: usize, phone: bool },
-    /// A decimal number with [`DECIMAL_SCALE`] places.
-    Decimal,
+    /// A whole number.
+    Integer,
+    /// A decimal number with so many places.
+    Decimal { scale: u32 },
     /// True or false.
     Boolean,
     /// A calendar day.
@@ -44,10 +46,21 @@ pub(crate) enum Filling {
     Nothing,
     /// The next free number, written as prefix and counter.
     Number { prefix: String, first: u64 },
+    /// One more than the greatest number among the parts of the same whole.
+    Next,
     /// This text, read as a value of the property's kind.
     Constant(String),
     /// The company's currency.
     Currency,
+}
+
+/// How the ERP computes a property that nobody gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Derived {
+    /// Price x quantity x (1 - discount / 100), half up to the cent.
+    Amount,
+    /// The sum of the amounts of the record's parts of that type.
+    Sum(TypeIndex),
 }
 
 /// One property of a record type.
@@ -58,7 +71,16 @@ pub(crate) struct Property {
     pub(crate) required: bool,
     pub(crate) unique: bool,
     pub(crate) key: bool,
+    /// Given on a create, and never changed.
+    pub(crate) once: bool,
+    /// Refers to the record that this one is part of, and with which it is deleted.
+    pub(crate) whole: bool,
+    /// The least number that is taken.
+    pub(crate) min: Option<i64>,
+    /// The greatest number that is taken.
+    pub(crate) max: Option<i64>,
     pub(crate) filling: Filling,
+    pub(crate) derived: Option<Derived>,
 }
 
 impl Property {
@@ -69,7 +91,7 @@ impl Property {
 
     /// Whether the ERP numbers it by itself.
     pub(crate) fn assigned(&self) -> bool {
-        matches!(self.filling, Filling::Number { .. })
+        matches!(self.filling, Filling::Number { .. } | Filling::Next)
     }
 }
 
@@ -87,6 +109,15 @@ pub(crate) struct RecordType {
 }
 
 impl RecordType {
+    /// The reference to the record that records of this type are part of, and that record's type.
+    pub(crate) fn whole(&self) -> Option<(PropertyIndex, TypeIndex)> {
+        let mut properties = self.properties.iter().enumerate();
+        properties.find_map(|(position, property)| match property.kind {
+            Kind::Reference(target) if property.whole => Some((position, target)),
+            _ => None,
+        })
+    }
+
     /// The property of that name.
     pub(crate) fn property(&self, name: &str) -> Option<PropertyIndex> {
         self.by_name.get(name).copied()
@@ -160,6 +191,15 @@ impl Catalog {
         self.types.iter().position(|record_type| record_type.name == name)
     }
 
+    /// The types whose records are part of records of this one, each with the reference by which they are.
+    pub(crate) fn parts(&self, whole: TypeIndex) -> impl Iterator<Item = (TypeIndex, PropertyIndex)> {
+        let types = self.types.iter().enumerate();
+        types.filter_map(move |(index, record_type)| {
+            let (reference, target) = record_type.whole()?;
+            (target == whole).then_some((index, reference))
+        })
+    }
+
     /// The type whose records the collection holds.
     pub(crate) fn type_of_collection(&self, collection: &str) -> Option<TypeIndex> {
         self.types
@@ -224,13 +264,24 @@ fn property(name: &str, kind: &str, flags: &[&str], types: &[String]) -> Result<
         required: false,
         unique: false,
         key: false,
+        once: false,
+        whole: false,
+        min: None,
+        max: None,
         filling: Filling::Nothing,
+        derived: None,
     };
     for flag in flags {
         match flag.split_once('=') {
             None if *flag == "required" => property.required = true,
             None if *flag == "unique" => property.unique = true,
             None if *flag == "key" => property.key = true,
+            None if *flag == "once" => property.once = true,
+            None if *flag == "whole" => property.whole = true,
+            Some(("min", least)) => property.min = Some(bound(least)?),
+            Some(("max", greatest)) => property.max = Some(bound(greatest)?),
+            Some(("derived", rule)) => property.derived = Some(derivation(rule, types)?),
+            Some(("assigned", "next")) => property.filling = Filling::Next,
             Some(("assigned", first)) => property.filling = numbering(first)?,
             Some(("default", "$currency")) => property.filling = Filling::Currency,
             Some(("default", value)) => property.filling = Filling::Constant(value.to_owned()),
@@ -250,6 +301,12 @@ fn parse_kind(word: &str, types: &[String]) -> Result<Kind, String> {
             .map(Kind::Reference)
             .ok_or_else(|| format!("`{target}` is no record type"));
     }
+    if let Some(scale) = word.strip_prefix("decimal:") {
+        let scale = scale
+            .parse()
+            .map_err(|_| format!("`{scale}` is no number of places"))?;
+        return Ok(Kind::Decimal { scale });
+    }
     Ok(match word {
         "string" => Kind::Text {
             max: STRING_MAX,
@@ -266,9 +323,24 @@ fn parse_kind(word: &str, types: &[String]) -> Result<Kind, String> {
         "boolean" => Kind::Boolean,
         "date" => Kind::Date,
         "datetime" => Kind::DateTime,
-        "decimal" => Kind::Decimal,
+        "integer" => Kind::Integer,
+        "decimal" => Kind::Decimal { scale: MONEY_SCALE },
         other => return Err(format!("`{other}` is no kind")),
     })
+}
+
+fn bound(text: &str) -> Result<i64, String> {
+    text.parse().map_err(|_| format!("`{text}` is no whole number"))
+}
+
+fn derivation(rule: &str, types: &[String]) -> Result<Derived, String> {
+    let unknown = || format!("`{rule}` is no rule");
+    if rule == "amount" {
+        return Ok(Derived::Amount);
+    }
+    let summed = rule.strip_prefix("sum:");
+    let part = summed.and_then(|part| types.iter().position(|name| name == part));
+    part.map(Derived::Sum).ok_or_else(unknown)
 }
 
 fn numbering(first: &str) -> Result<Filling, String> {
@@ -294,7 +366,15 @@ mod tests {
         assert_eq!(
             names,
             [
-                "Customer", "Contact", "Employee", "Product", "Quote", "Order", "Project"
+                "Customer",
+                "Contact",
+                "Employee",
+                "Product",
+                "Quote",
+                "Order",
+                "Project",
+                "QuoteLine",
+                "OrderLine"
             ]
         );
         for record_type in &catalog.types {
@@ -335,6 +415,14 @@ mod tests {
                 "line 2: `often` is no flag",
             ),
             ("type A as name=x list=x\n x", "line 2: `x` has no kind"),
+            (
+                "type A as name=x list=x\n x decimal derived=sum:B",
+                "line 2: `sum:B` is no rule",
+            ),
+            (
+                "type A as name=x list=x\n x decimal min=low",
+                "line 2: `low` is no whole number",
+            ),
         ] {
             let error = Catalog::parse(table).unwrap_err().to_string();
             assert!(error.contains(message), "{error}");

@@ -97,9 +97,9 @@ impl Erp {
                 path: path.clone(),
                 source,
             })?;
-            northwind::import(&mut store, &dump, &options.currency)?;
+            northwind::import(&mut store, &dump, options)?;
         } else if let Some(dump) = &options.northwind_sql {
-            northwind::import(&mut store, dump, &options.currency)?;
+            northwind::import(&mut store, dump, options)?;
         } else if options.records > 0 {
             generate::fill(&mut store, options);
         }

@@ -168,12 +168,12 @@ impl Store {
         same.iter().filter(|id| Some(**id) != except).find(exact).copied()
     }
 
-    /// A live record that refers to this one, other than itself, and the property by which it does.
+    /// A live record that refers to this one, other than itself and its parts, and the property by which it does.
     pub(crate) fn referrer(&self, type_index: TypeIndex, id: u64) -> Option<(TypeIndex, u64, PropertyIndex)> {
         let key = id.to_string();
         for (other, record_type) in self.catalog.types.iter().enumerate() {
             for (position, property) in record_type.properties.iter().enumerate() {
-                if property.kind != Kind::Reference(type_index) {
+                if property.kind != Kind::Reference(type_index) || property.whole {
                     continue;
                 }
                 let index = self.tables[other].indexes.get(&position);
@@ -211,6 +211,7 @@ impl Store {
     pub(crate) fn insert(&mut self, type_index: TypeIndex, values: Vec<Value>, by: &str) -> Arc<Record> {
         let stamp = self.clock.writing(0);
         let record = self.place(type_index, values, stamp, by);
+        self.add_up(type_index, &record);
         let record_type = &self.catalog.types[type_index];
         self.journal.created(record_type, &record);
         record
@@ -219,7 +220,9 @@ impl Store {
     /// Stores a record that was there before the ERP was started, without validation or journal.
     pub(crate) fn seed(&mut self, type_index: TypeIndex, values: Vec<Value>, stamp: i64, by: &str) -> u64 {
         self.clock.seeded(stamp);
-        self.place(type_index, values, stamp, by).id
+        let record = self.place(type_index, values, stamp, by);
+        self.add_up(type_index, &record);
+        record.id
     }
 
     /// Changes a property of a seeded record beneath validation, stamps and journal.
@@ -261,7 +264,10 @@ impl Store {
             });
             next.values[property] = value;
         }
-        self.replace(type_index, record, next)
+        self.catalog.types[type_index].compute(&mut next.values);
+        let changed = self.replace(type_index, record, next);
+        self.add_up(type_index, &changed);
+        changed
     }
 
     /// Turns a live record into a tombstone.
@@ -280,7 +286,10 @@ impl Store {
             new: Value::Blank,
         });
         self.tables[type_index].live -= 1;
-        self.replace(type_index, record, tombstone)
+        let removed = self.replace(type_index, record, tombstone);
+        // The tombstone no longer says what it was part of.
+        self.add_up(type_index, record);
+        removed
     }
 
     fn successor(&self, record: &Record, by: &str) -> Record {
@@ -291,7 +300,8 @@ impl Store {
         next
     }
 
-    fn place(&mut self, type_index: TypeIndex, values: Vec<Value>, stamp: i64, by: &str) -> Arc<Record> {
+    fn place(&mut self, type_index: TypeIndex, mut values: Vec<Value>, stamp: i64, by: &str) -> Arc<Record> {
+        self.catalog.types[type_index].compute(&mut values);
         let id = self.tables[type_index]
             .records
             .last_key_value()

@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Number, Value as Json};
 
 use super::problem::FieldCode;
-use super::schema::{DECIMAL_SCALE, Kind};
+use super::schema::{Kind, MONEY_SCALE};
 
 /// The largest amount: decimal(18,2).
 const DECIMAL_LIMIT: i64 = 10_000_000_000_000_000;
@@ -20,6 +20,7 @@ pub(crate) enum Value {
     Blank,
     Text(String),
     Decimal(Decimal),
+    Integer(i64),
     Boolean(bool),
     Date(Date),
     /// Milliseconds since 1970, UTC.
@@ -44,10 +45,23 @@ impl Value {
 
     /// An amount, rounded half up to two places.
     pub(crate) fn amount(amount: Decimal) -> Self {
-        let mut rounded =
-            amount.round_dp_with_strategy(DECIMAL_SCALE, RoundingStrategy::MidpointAwayFromZero);
-        rounded.rescale(DECIMAL_SCALE);
+        Self::scaled(amount, MONEY_SCALE)
+    }
+
+    /// A number, rounded half up to so many places.
+    pub(crate) fn scaled(number: Decimal, scale: u32) -> Self {
+        let mut rounded = number.round_dp_with_strategy(scale, RoundingStrategy::MidpointAwayFromZero);
+        rounded.rescale(scale);
         Self::Decimal(rounded)
+    }
+
+    /// The number that it is; nothing when blank.
+    pub(crate) fn number(&self) -> Option<Decimal> {
+        match self {
+            Self::Decimal(number) => Some(*number),
+            Self::Integer(number) => Some(Decimal::from(*number)),
+            _ => None,
+        }
     }
 
     pub(crate) fn is_blank(&self) -> bool {
@@ -62,9 +76,14 @@ impl Value {
         match (kind, json) {
             (_, Json::Null) => Ok(Self::Blank),
             (Kind::Boolean, Json::Bool(value)) => Ok(Self::Boolean(*value)),
-            (Kind::Decimal, Json::Number(number)) => read_decimal(number),
+            (Kind::Decimal { scale }, Json::Number(number)) => read_decimal(number, *scale),
+            (Kind::Integer, Json::Number(number)) => number
+                .as_i64()
+                .map(Self::Integer)
+                .ok_or_else(|| wrong_type("a whole number")),
             (Kind::Boolean, _) => Err(wrong_type("true or false")),
-            (Kind::Decimal, _) => Err(wrong_type("a number")),
+            (Kind::Decimal { .. }, _) => Err(wrong_type("a number")),
+            (Kind::Integer, _) => Err(wrong_type("a whole number")),
             (_, Json::String(text)) if text.is_empty() => Ok(Self::Blank),
             (_, Json::String(text)) => read_text(kind, text),
             _ => Err(wrong_type("a string")),
@@ -77,6 +96,7 @@ impl Value {
             Self::Blank => String::new(),
             Self::Text(text) => text.clone(),
             Self::Decimal(decimal) => decimal.to_string(),
+            Self::Integer(number) => number.to_string(),
             Self::Boolean(value) => value.to_string(),
             Self::Date(date) => date.to_string(),
             Self::DateTime(millis) => moment(*millis),
@@ -117,14 +137,14 @@ fn wrong_type(expected: &str) -> Misfit {
     (FieldCode::WrongType, format!("must be {expected} or null"))
 }
 
-fn read_decimal(number: &Number) -> Result<Value, Misfit> {
+fn read_decimal(number: &Number, scale: u32) -> Result<Value, Misfit> {
     let text = number.to_string();
     let parsed = Decimal::from_str_exact(&text).or_else(|_| Decimal::from_scientific(&text));
     let decimal = parsed.map_err(|_| wrong_type("a decimal number"))?.normalize();
-    if decimal.scale() > DECIMAL_SCALE {
+    if decimal.scale() > scale {
         return Err((
             FieldCode::WrongType,
-            format!("must have at most {DECIMAL_SCALE} decimal places"),
+            format!("must have at most {scale} decimal places"),
         ));
     }
     if decimal.abs() >= Decimal::from(DECIMAL_LIMIT) {
@@ -133,7 +153,7 @@ fn read_decimal(number: &Number) -> Result<Value, Misfit> {
             "must have at most 16 digits before the decimal point".into(),
         ));
     }
-    Ok(Value::amount(decimal))
+    Ok(Value::scaled(decimal, scale))
 }
 
 fn read_text(kind: &Kind, text: &str) -> Result<Value, Misfit> {
@@ -169,7 +189,7 @@ fn read_text(kind: &Kind, text: &str) -> Result<Value, Misfit> {
                 .ok_or_else(|| (FieldCode::NoSuchRecord, "is the id of no record".into()))
         }
         Kind::Boolean => Err(wrong_type("true or false")),
-        Kind::Decimal => Err(wrong_type("a number")),
+        Kind::Decimal { .. } | Kind::Integer => Err(wrong_type("a number")),
     }
 }
 
@@ -178,6 +198,7 @@ impl Serialize for Value {
         match self {
             Self::Blank => serializer.serialize_none(),
             Self::Boolean(value) => serializer.serialize_bool(*value),
+            Self::Integer(number) => serializer.serialize_i64(*number),
             Self::Decimal(decimal) => {
                 // The digits as they stand: a JSON number that keeps both places.
                 let number = Number::from_str(&decimal.to_string()).map_err(serde::ser::Error::custom)?;
@@ -193,6 +214,8 @@ impl Serialize for Value {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    const MONEY: Kind = Kind::Decimal { scale: MONEY_SCALE };
 
     fn round_trip(kind: &Kind, json: &str) -> Result<String, FieldCode> {
         let json: Json = serde_json::from_str(json).unwrap();
@@ -210,15 +233,22 @@ mod tests {
             ("5.100", "5.10"),
             ("0", "0.00"),
         ] {
-            assert_eq!(round_trip(&Kind::Decimal, given), Ok(kept.to_owned()));
+            assert_eq!(round_trip(&MONEY, given), Ok(kept.to_owned()));
         }
-        assert_eq!(round_trip(&Kind::Decimal, "0.001"), Err(FieldCode::WrongType));
-        assert_eq!(round_trip(&Kind::Decimal, "\"1.00\""), Err(FieldCode::WrongType));
-        assert_eq!(
-            round_trip(&Kind::Decimal, "10000000000000000"),
-            Err(FieldCode::TooLong)
-        );
-        assert_eq!(round_trip(&Kind::Decimal, "1e99"), Err(FieldCode::WrongType));
+        assert_eq!(round_trip(&MONEY, "0.001"), Err(FieldCode::WrongType));
+        assert_eq!(round_trip(&MONEY, "\"1.00\""), Err(FieldCode::WrongType));
+        assert_eq!(round_trip(&MONEY, "10000000000000000"), Err(FieldCode::TooLong));
+        assert_eq!(round_trip(&MONEY, "1e99"), Err(FieldCode::WrongType));
+    }
+
+    #[test]
+    fn quantities_keep_four_places_and_whole_numbers_none() {
+        let quantity = Kind::Decimal { scale: 4 };
+        assert_eq!(round_trip(&quantity, "2.5"), Ok("2.5000".into()));
+        assert_eq!(round_trip(&quantity, "0.00001"), Err(FieldCode::WrongType));
+        assert_eq!(round_trip(&Kind::Integer, "7"), Ok("7".into()));
+        assert_eq!(round_trip(&Kind::Integer, "7.5"), Err(FieldCode::WrongType));
+        assert_eq!(round_trip(&Kind::Integer, "\"7\""), Err(FieldCode::WrongType));
     }
 
     #[test]

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
+use rust_decimal::Decimal;
 use serde_json::{Map, Value as Json};
 
 use super::problem::{FieldCode, FieldProblem, Refusal};
 use super::record::Record;
-use super::schema::{Filling, Kind, PropertyIndex, TypeIndex};
+use super::schema::{Filling, Kind, Property, PropertyIndex, TypeIndex};
 use super::store::Store;
-use super::value::Value;
+use super::value::{Misfit, Value};
 
 /// Properties that every record shows and nobody may give.
 pub(crate) const READ_ONLY: [&str; 6] = ["id", "version", "createdAt", "updatedAt", "updatedBy", "deleted"];
@@ -52,7 +53,7 @@ pub(crate) fn create(
         match &property.filling {
             Filling::Constant(text) => *value = constant(&property.kind, text),
             Filling::Currency => *value = Value::text(currency),
-            Filling::Nothing | Filling::Number { .. } => {}
+            Filling::Nothing | Filling::Number { .. } | Filling::Next => {}
         }
         if property.required && value.is_blank() {
             problems.push(blank(&property.name));
@@ -64,7 +65,10 @@ pub(crate) fn create(
     // Numbers are taken last, so that a refused create uses none up.
     for (position, property) in properties.iter().enumerate() {
         if property.assigned() && values[position].is_blank() {
-            values[position] = store.next_number(type_index, position);
+            values[position] = match property.filling {
+                Filling::Next => store.next_in_whole(type_index, position, &values),
+                _ => store.next_number(type_index, position),
+            };
         }
     }
     Ok(store.insert(type_index, values, by))
@@ -90,7 +94,7 @@ pub(crate) fn update(
     Ok(store.change(type_index, &record, changes, by))
 }
 
-/// Deletes a record, leaving a tombstone.
+/// Deletes a record and what is part of it, leaving tombstones.
 ///
 /// # Errors
 /// Not found, deleted, no or another version expected, or in use by a record that refers to it.
@@ -102,6 +106,7 @@ pub(crate) fn delete(
     by: &str,
 ) -> Result<Arc<Record>, Refusal> {
     let record = current(store, type_index, id, expected)?;
+    let parts = store.parts_of(type_index, id);
     if let Some((other, from, property)) = store.referrer(type_index, id) {
         let other = store.record_type(other);
         let message = format!(
@@ -111,6 +116,9 @@ pub(crate) fn delete(
             other.properties[property].name
         );
         return Err(Refusal::new(StatusCode::CONFLICT, "in_use", message));
+    }
+    for (part_type, part) in parts {
+        store.remove(part_type, &part, by);
     }
     Ok(store.remove(type_index, &record, by))
 }
@@ -217,7 +225,11 @@ fn read_property(
     {
         return Ok(None);
     }
+    if property.derived.is_some() || (property.once && record.is_some()) {
+        return Err(problem((FieldCode::ReadOnly, fixed(property))));
+    }
     let value = read.map_err(problem)?;
+    out_of_range(property, &value).map_err(problem)?;
     if value.is_blank() && property.required && record.is_some() {
         return Err(blank(&property.name));
     }
@@ -236,6 +248,29 @@ fn read_property(
         return Err(problem((FieldCode::Duplicate, message)));
     }
     Ok(Some(value))
+}
+
+fn fixed(property: &Property) -> String {
+    let why = if property.derived.is_some() {
+        "is computed by Customerp and cannot be given"
+    } else {
+        "is given when the record is created and cannot be changed"
+    };
+    why.to_owned()
+}
+
+fn out_of_range(property: &Property, value: &Value) -> Result<(), Misfit> {
+    let Some(number) = value.number() else {
+        return Ok(());
+    };
+    let low = property.min.filter(|least| number < Decimal::from(*least));
+    let high = property.max.filter(|greatest| number > Decimal::from(*greatest));
+    let sentence = match (low, high) {
+        (Some(least), _) => format!("must be at least {least}"),
+        (None, Some(greatest)) => format!("must be at most {greatest}"),
+        (None, None) => return Ok(()),
+    };
+    Err((FieldCode::OutOfRange, sentence))
 }
 
 fn blank(property: &str) -> FieldProblem {

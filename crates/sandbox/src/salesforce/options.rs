@@ -22,10 +22,12 @@ pub struct Options {
     pub divisions: bool,
     /// Quote and QuoteLineItem exist.
     pub quotes: bool,
-    /// Our metadata is deployed: `Customerp_Id__c`, `Invoice__c`, `Division__c`.
+    /// Our metadata is deployed: `Customerp_Id__c`, `Invoice__c` with `InvoiceLine__c`, `Division__c`.
     pub metadata: bool,
     /// The standard Invoice exists (and our `Invoice__c` does not).
     pub billing: bool,
+    /// `Discount` of OrderItem and QuoteLineItem exists and lowers `TotalPrice`.
+    pub line_discounts: bool,
     /// The time zone that the day of a date literal such as `TODAY` begins in.
     pub time_zone: String,
     /// How many active users the licence allows.
@@ -132,6 +134,7 @@ impl Default for Options {
             quotes: true,
             metadata: true,
             billing: false,
+            line_discounts: true,
             time_zone: "Europe/Berlin".to_owned(),
             licenses: 10_000,
             daily_api_requests: 1_000_000,
@@ -279,6 +282,7 @@ impl Options {
             "quotes" => self.quotes,
             "metadata" => self.metadata,
             "billing" => self.billing,
+            "line-discounts" => self.line_discounts,
             "own-invoices" => self.metadata && !self.billing,
             "own-divisions" => self.metadata && !self.divisions,
             _ => false,

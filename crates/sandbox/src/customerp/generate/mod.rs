@@ -1,5 +1,6 @@
 //! Sample records made up from a seed: the same seed, the same records, whatever the day.
 
+mod lines;
 mod parties;
 mod places;
 mod random;
@@ -11,11 +12,12 @@ use std::fmt;
 use super::options::Options;
 use super::seeding::Seeding;
 use super::store::Store;
+use lines::Article;
 use parties::{Customer, Employee};
 use places::{Country, Words, countries};
 use random::Random;
 
-/// How many records of each type the generator makes.
+/// How many records of each type the generator makes. Quotes and orders also have one to five lines each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Counts {
     /// As asked for.
@@ -82,6 +84,7 @@ enum Stream {
     Quote,
     Order,
     Project,
+    Lines,
 }
 
 /// A company in the making: what later records refer to.
@@ -89,6 +92,9 @@ struct Company<'a> {
     seeding: Seeding<'a>,
     seed: u64,
     currency: String,
+    /// Whether quotes and orders get lines.
+    lines: bool,
+    products: Vec<Article>,
     countries: Vec<Country>,
     words: Words,
     /// Names of customers and e-mail addresses given so far, case-folded.
@@ -110,6 +116,8 @@ pub(crate) fn fill(store: &mut Store, options: &Options) {
         seeding: Seeding::new(store),
         seed: options.seed,
         currency: options.currency.clone(),
+        lines: options.lines,
+        products: Vec::new(),
         countries: countries(),
         words: Words::built_in(),
         taken: HashSet::new(),

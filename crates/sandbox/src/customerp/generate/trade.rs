@@ -4,6 +4,7 @@ use jiff::Span;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
+use super::lines::{Line, Subject};
 use super::parties::{Contact, address_fields, day};
 use super::random::Random;
 use super::{Company, Stream};
@@ -22,6 +23,19 @@ pub(super) struct Accepted {
     salesperson: u64,
     day: u64,
     total: Decimal,
+    lines: Vec<Line>,
+}
+
+impl Accepted {
+    /// With the total that its lines come to, if it has any.
+    fn added_up(self) -> Self {
+        let total = if self.lines.is_empty() {
+            self.total
+        } else {
+            self.lines.iter().map(Line::amount).sum()
+        };
+        Self { total, ..self }
+    }
 }
 
 fn amount(random: &mut Random) -> Decimal {
@@ -83,7 +97,8 @@ impl Company<'_> {
                 ("active", Value::Boolean(random.percent(95))),
                 ("productNumber", Value::Text(number)),
             ];
-            self.seeding.put("Product", fields);
+            let id = self.seeding.put("Product", fields);
+            self.take_in(id, name, index);
         }
     }
 
@@ -102,7 +117,9 @@ impl Company<'_> {
                 salesperson: self.salesperson(&mut random),
                 day: random.below(DAYS),
                 total: amount(&mut random),
-            };
+                lines: self.draw_lines(Subject::Quote, index),
+            }
+            .added_up();
             let status = match random.below(100) {
                 0..15 => "draft",
                 15..20 => "needsReview",
@@ -157,7 +174,9 @@ impl Company<'_> {
         ];
         fields.extend(address_fields(BILLING, &customer.address));
         fields.extend(address_fields(SHIPPING, &customer.address));
-        self.seeding.put("Quote", fields)
+        let quote = self.seeding.put("Quote", fields);
+        self.put_lines(Subject::Quote, quote, &offer.lines);
+        quote
     }
 
     /// Takes orders: first those that accepted quotes became, then others.
@@ -178,7 +197,9 @@ impl Company<'_> {
                 salesperson: self.salesperson(&mut random),
                 day: random.below(DAYS),
                 total: amount(&mut random),
-            };
+                lines: self.draw_lines(Subject::Order, index),
+            }
+            .added_up();
             self.put_order(&order, &mut random);
         }
     }
@@ -231,7 +252,8 @@ impl Company<'_> {
         ];
         fields.extend(address_fields(BILLING, &customer.address));
         fields.extend(address_fields(SHIPPING, &customer.address));
-        self.seeding.put("Order", fields);
+        let id = self.seeding.put("Order", fields);
+        self.put_lines(Subject::Order, id, &order.lines);
     }
 
     pub(super) fn plan(&mut self, count: u32) {

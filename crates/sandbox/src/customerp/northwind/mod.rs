@@ -1,11 +1,13 @@
 //! Records from a PostgreSQL dump of the Northwind data, by the rule in `docs/local-customerp.md`.
 
 mod dump;
+mod lines;
 mod people;
 mod trade;
 
 use std::collections::BTreeMap;
 
+use super::options::Options;
 use super::seeding::Seeding;
 use super::server::StartError;
 use super::store::Store;
@@ -30,13 +32,15 @@ struct Import<'a> {
     dump: &'a Dump,
     colleagues: BTreeMap<i64, Colleague>,
     buyers: BTreeMap<String, Buyer>,
+    /// The ids of products, by their product_id.
+    products: BTreeMap<i64, u64>,
 }
 
 /// Puts the records of the dump into an empty store.
 ///
 /// # Errors
 /// [`StartError::Northwind`] with the line, when the dump cannot be read or lacks what a record needs.
-pub(crate) fn import(store: &mut Store, text: &str, currency: &str) -> Result<(), StartError> {
+pub(crate) fn import(store: &mut Store, text: &str, options: &Options) -> Result<(), StartError> {
     let dump = Dump::read(text, &TABLES)?;
     for (table, _) in TABLES {
         if dump.rows(table).is_empty() {
@@ -50,17 +54,23 @@ pub(crate) fn import(store: &mut Store, text: &str, currency: &str) -> Result<()
     let (colleagues, buyers) = (BTreeMap::new(), BTreeMap::new());
     let mut import = Import {
         seeding,
-        currency: currency.to_owned(),
+        currency: options.currency.clone(),
         dump: &dump,
         colleagues,
         buyers,
+        products: BTreeMap::new(),
     };
     import.employees()?;
     import.customers()?;
     import.products()?;
     let quotes = import.quotes()?;
-    import.orders(&quotes)?;
-    import.projects()
+    let orders = import.orders(&quotes)?;
+    import.projects()?;
+    if options.lines {
+        import.lines("QuoteLine", "quoteId", &quotes)?;
+        import.lines("OrderLine", "orderId", &orders)?;
+    }
+    Ok(())
 }
 
 /// The rows of a table in the order of a numeric key in their first column.

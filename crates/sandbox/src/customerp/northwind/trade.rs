@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use jiff::Span;
 use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
-use rust_decimal::{Decimal, RoundingStrategy};
+use rust_decimal::Decimal;
 
 use super::dump::Row;
 use super::people::{Buyer, address, text};
-use super::{Import, by_number};
+use super::{Import, by_number, lines};
 use crate::customerp::server::StartError;
 use crate::customerp::value::Value;
 
@@ -61,7 +61,8 @@ impl Import<'_> {
                 ("category", category),
                 ("active", Value::Boolean(row.number(9)? == 0)),
             ];
-            self.seeding.put("Product", fields);
+            let id = self.seeding.put("Product", fields);
+            self.products.insert(number, id);
         }
         Ok(())
     }
@@ -109,8 +110,10 @@ impl Import<'_> {
         Ok(quotes)
     }
 
-    pub(super) fn orders(&mut self, quotes: &BTreeMap<i64, u64>) -> Result<(), StartError> {
+    /// Makes the orders and returns their ids by order number.
+    pub(super) fn orders(&mut self, quotes: &BTreeMap<i64, u64>) -> Result<BTreeMap<i64, u64>, StartError> {
         let totals = self.totals()?;
+        let mut orders = BTreeMap::new();
         for (number, row) in by_number(self.dump, "orders")? {
             let buyer = self.buyer(row)?;
             let ordered_on = row.date(3)?;
@@ -151,9 +154,9 @@ impl Import<'_> {
             ];
             fields.extend(address_fields("billing", buyer.address.clone()));
             fields.extend(address_fields("shipping", address(row, 9)));
-            self.seeding.put("Order", fields);
+            orders.insert(number, self.seeding.put("Order", fields));
         }
-        Ok(())
+        Ok(orders)
     }
 
     /// One project per employee and year of their orders.
@@ -184,13 +187,11 @@ impl Import<'_> {
         Ok(())
     }
 
-    /// What each order comes to: its lines with the numbers as they stand in the dump, each rounded half up to the cent.
+    /// What each order comes to: the sum of its lines.
     fn totals(&self) -> Result<BTreeMap<i64, Decimal>, StartError> {
         let mut totals: BTreeMap<i64, Decimal> = BTreeMap::new();
         for row in self.dump.rows("order_details") {
-            let line = row.decimal(2)? * Decimal::from(row.number(3)?) * (Decimal::ONE - row.decimal(4)?);
-            let line = line.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero);
-            *totals.entry(row.number(0)?).or_default() += line;
+            *totals.entry(row.number(0)?).or_default() += lines::amount(row)?;
         }
         Ok(totals)
     }

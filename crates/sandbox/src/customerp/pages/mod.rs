@@ -22,7 +22,7 @@ use crate::customerp::store::Store;
 use crate::customerp::value::moment;
 use crate::customerp::write::{self, Expected};
 
-use view::{cell, edit_form, page, rows, user_choice};
+use view::{cell, edit_form, page, parts, rows, user_choice};
 
 /// Rows on a page of a list.
 const ROWS: usize = 50;
@@ -153,9 +153,11 @@ async fn show(State(erp): Shared, Path((collection, id)): Path<(String, String)>
             label(property)
         );
     }
+    body.push_str("</tbody></table>");
+    body.push_str(&parts(&store, type_index, record.id));
     let _ = write!(
         body,
-        "</tbody></table><form method=\"post\" action=\"{path}/delete\"><input type=\"hidden\" name=\"{VERSION}\" \
+        "<form method=\"post\" action=\"{path}/delete\"><input type=\"hidden\" name=\"{VERSION}\" \
          value=\"{}\">{} <button class=\"danger\">Delete</button></form>",
         record.version,
         user_choice(&erp, "")
@@ -163,9 +165,14 @@ async fn show(State(erp): Shared, Path((collection, id)): Path<(String, String)>
     Ok(page(&erp, &record.title(record_type), &body))
 }
 
-async fn new(State(erp): Shared, Path(collection): Path<String>) -> Answer {
+/// An empty form; the query may fill in properties, as the link from an order to a new line does.
+async fn new(
+    State(erp): Shared,
+    Path(collection): Path<String>,
+    Query(given): Query<Vec<(String, String)>>,
+) -> Answer {
     let (_, record_type) = type_of(&erp, &collection)?;
-    let body = edit_form(&erp, record_type, None, &[], None);
+    let body = edit_form(&erp, record_type, None, &given, None);
     Ok(page(&erp, &format!("New {}", record_type.name), &body))
 }
 

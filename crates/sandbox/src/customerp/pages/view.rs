@@ -8,7 +8,7 @@ use axum::response::{Html, IntoResponse, Response};
 use crate::customerp::form::{self, USER, VERSION, escape, label};
 use crate::customerp::problem::Refusal;
 use crate::customerp::record::Record;
-use crate::customerp::schema::{Kind, RecordType};
+use crate::customerp::schema::{Kind, RecordType, TypeIndex};
 use crate::customerp::server::Erp;
 use crate::customerp::store::Store;
 use crate::customerp::value::moment;
@@ -39,6 +39,35 @@ pub(super) fn rows(store: &Store, record_type: &RecordType, records: &[Arc<Recor
     }
     html.push_str("</tbody></table>");
     html
+}
+
+/// What is part of a record, each kind under a heading, with a way to add to it.
+pub(super) fn parts(store: &Store, type_index: TypeIndex, id: u64) -> String {
+    let mut html = String::new();
+    for (part, records) in store.parts_by_type(type_index, id) {
+        let part_type = store.record_type(part);
+        let reference = part_type
+            .whole()
+            .map_or("", |(reference, _)| part_type.properties[reference].name.as_str());
+        let _ = write!(
+            html,
+            "<h2>{}</h2>{}<p><a class=\"button\" href=\"/{}/new?{reference}={id}\">New {}</a></p>",
+            heading(&part_type.collection),
+            rows(store, part_type, &records),
+            part_type.collection,
+            part_type.name
+        );
+    }
+    html
+}
+
+/// A collection's name as a heading: `order-lines` becomes `Order lines`.
+fn heading(collection: &str) -> String {
+    let words = collection.replace('-', " ");
+    let mut characters = words.chars();
+    characters.next().map_or(String::new(), |first| {
+        first.to_uppercase().chain(characters).collect()
+    })
 }
 
 /// The value as HTML: a reference becomes a link to the record it means.
@@ -97,6 +126,10 @@ pub(super) fn edit_form(
         "<form method=\"post\" action=\"{path}\"><input type=\"hidden\" name=\"{VERSION}\" value=\"{version}\">"
     );
     for (position, property) in record_type.properties.iter().enumerate() {
+        // What is computed, and what is fixed once the record is there, is looked at and not typed.
+        if property.derived.is_some() || (property.once && record.is_some()) {
+            continue;
+        }
         let held = form::shown(record, position);
         let text = field(&property.name).unwrap_or(&held);
         let problems = refusal.map_or(&[][..], |refusal| &refusal.fields);

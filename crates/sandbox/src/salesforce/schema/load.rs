@@ -4,13 +4,14 @@ use super::{Field, Kind, Object, Source};
 use crate::salesforce::options::Options;
 
 /// One file per object; the first lines of each describe the format.
-const FILES: [&str; 20] = [
+const FILES: [&str; 21] = [
     include_str!("../metadata/Account.tsv"),
     include_str!("../metadata/Contact.tsv"),
     include_str!("../metadata/Division.tsv"),
     include_str!("../metadata/Division__c.tsv"),
     include_str!("../metadata/Invoice.tsv"),
     include_str!("../metadata/InvoiceLine.tsv"),
+    include_str!("../metadata/InvoiceLine__c.tsv"),
     include_str!("../metadata/Invoice__c.tsv"),
     include_str!("../metadata/Opportunity.tsv"),
     include_str!("../metadata/Order.tsv"),

@@ -8,7 +8,7 @@ use crate::salesforce::org::{Actor, Org, Origin, Touched};
 use crate::salesforce::schema::ObjectIndex;
 
 /// What is deleted with its parent: (child, its reference). Every other reference to a deleted record is blanked.
-const CASCADES: [(&str, &str); 11] = [
+const CASCADES: [(&str, &str); 12] = [
     ("Contact", "AccountId"),
     ("Opportunity", "AccountId"),
     ("Order", "AccountId"),
@@ -20,6 +20,7 @@ const CASCADES: [(&str, &str); 11] = [
     ("PricebookEntry", "Product2Id"),
     ("PricebookEntry", "Pricebook2Id"),
     ("InvoiceLine", "InvoiceId"),
+    ("InvoiceLine__c", "Invoice__c"),
 ];
 
 impl Org {

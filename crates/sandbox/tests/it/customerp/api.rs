@@ -12,7 +12,7 @@ async fn it_describes_itself() {
     assert_eq!(described["company"], "customerp-local");
     assert_eq!(described["requestDeadlineSeconds"], 5);
     assert_eq!(described["user"], "tandem");
-    assert_eq!(described["types"].as_object().unwrap().len(), 7);
+    assert_eq!(described["types"].as_object().unwrap().len(), 9);
     let order = &described["types"]["Order"];
     assert_eq!(order["collection"], "orders");
     let property = |name: &str| {

@@ -4,6 +4,7 @@
 
 mod api;
 mod generated;
+mod lines;
 mod listing;
 mod northwind;
 mod pages;

@@ -6,6 +6,7 @@ mod browser;
 mod changes;
 mod collections;
 mod first_steps;
+mod lines;
 mod orders;
 mod people;
 mod queries;

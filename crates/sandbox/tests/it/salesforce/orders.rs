@@ -7,7 +7,7 @@ use tandem_sandbox::salesforce::{InvoiceSeed, Options};
 use super::Org;
 
 /// A product with a price in the standard book: (product, entry, book).
-async fn priced_product(org: &Org) -> (String, String, String) {
+pub(super) async fn priced_product(org: &Org) -> (String, String, String) {
     let book = org
         .query("SELECT Id FROM Pricebook2 WHERE IsStandard = true")
         .await[0]["Id"]
@@ -25,7 +25,7 @@ async fn priced_product(org: &Org) -> (String, String, String) {
 }
 
 /// An order with one line.
-async fn order_with_line(org: &Org) -> (String, String) {
+pub(super) async fn order_with_line(org: &Org) -> (String, String) {
     let (order, _) = org.order().await;
     let (_, entry, book) = priced_product(org).await;
     assert_eq!(

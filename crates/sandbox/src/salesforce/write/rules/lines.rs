@@ -1,6 +1,6 @@
 //! Lines of orders and quotes, and the prices they come from.
 
-use rust_decimal::Decimal;
+use rust_decimal::{Decimal, RoundingStrategy};
 
 use super::{Draft, order, quote};
 use crate::salesforce::fault::{Code, Fault, Outcome};
@@ -56,18 +56,23 @@ pub(super) fn check(org: &Org, draft: &mut Draft) -> Outcome<()> {
         }
     }
     if draft.kind().name == "OrderItem"
-        && (draft.is_new() || draft.changed("Quantity") || draft.changed("UnitPrice"))
+        && ["Quantity", "UnitPrice", "Discount"]
+            .iter()
+            .any(|field| draft.is_new() || draft.changed(field))
     {
         order::check_unlocked(org, parent.map(Value::Reference))?;
     }
     let total = product(draft.number("Quantity"), draft.number("UnitPrice"));
     let off = draft.number("Discount").unwrap_or_default() / Decimal::ONE_HUNDRED;
-    draft.set("Subtotal", Some(Value::Number(total)));
-    draft.set(
-        "TotalPrice",
-        Some(Value::Number((total * (Decimal::ONE - off)).round_dp(2))),
-    );
+    draft.set("Subtotal", Some(Value::Number(cents(total))));
+    let discounted = total.checked_mul(Decimal::ONE - off).unwrap_or_default();
+    draft.set("TotalPrice", Some(Value::Number(cents(discounted))));
     Ok(())
+}
+
+/// Rounded half up to the cent.
+fn cents(amount: Decimal) -> Decimal {
+    amount.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero)
 }
 
 fn product(quantity: Option<Decimal>, price: Option<Decimal>) -> Decimal {

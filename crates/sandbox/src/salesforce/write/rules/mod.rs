@@ -94,6 +94,7 @@ pub(super) fn number(org: &mut Org, draft: &mut Draft) {
         "OrderItem" => |n| ("OrderItemNumber", format!("{n:010}")),
         "QuoteLineItem" => |n| ("LineNumber", format!("{n:08}")),
         "Invoice__c" => |n| ("Name", format!("INV-{n:06}")),
+        "InvoiceLine__c" => |n| ("Name", format!("IL-{n:06}")),
         "Invoice" => |n| ("DocumentNumber", format!("INV-{n:010}")),
         _ => return,
     };
