@@ -3,6 +3,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::api::{Call, Reply};
+use super::bulk;
 use super::fault::{Code, Fault, Outcome};
 use super::id::RecordId;
 use super::org::Org;
@@ -32,6 +33,7 @@ fn run(org: &mut Org, call: &Call, parts: &[&str]) -> Outcome<Json> {
         }
         ("DELETE", ["calls"]) => {
             org.calls.reset();
+            org.jobs.usage = bulk::Usage::default();
             Ok(org.calls.report())
         }
         ("GET", ["clock"]) => Ok(json!({ "now": moment_text(org.now()) })),

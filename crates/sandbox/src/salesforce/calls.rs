@@ -50,15 +50,9 @@ impl Calls {
         format!("api-usage={}/{}", self.used, self.allowed)
     }
 
-    pub(crate) fn limits(&self) -> Json {
-        let limit = |max: u64, remaining: u64| json!({ "Max": max, "Remaining": remaining });
-        json!({
-            "DailyApiRequests": limit(self.allowed, self.allowed.saturating_sub(self.used)),
-            "DailyBulkV2QueryJobs": limit(0, 0),
-            "DailyDeliveredPlatformEvents": limit(0, 0),
-            "DataStorageMB": limit(100_000, 100_000),
-            "FileStorageMB": limit(100_000, 100_000),
-        })
+    /// The day's calls: how many are allowed, how many are left.
+    pub(crate) fn left(&self) -> (u64, u64) {
+        (self.allowed, self.allowed.saturating_sub(self.used))
     }
 
     pub(crate) fn report(&self) -> Json {

@@ -25,14 +25,22 @@ macro_rules! codes {
 }
 
 codes! {
+    /// The Bulk API does not do this.
+    ApiError = "API_ERROR", 400;
     /// The rest of a request that is all or none was taken back.
     AllOrNoneRolledBack = "ALL_OR_NONE_OPERATION_ROLLED_BACK", 400;
+    /// A subrequest that was not carried out because one before it failed.
+    BatchHalted = "BATCH_PROCESSING_HALTED", 412;
+    /// The data of a bulk job is not as it has to be.
+    ClientInput = "CLIENTINPUTERROR", 400;
     /// The Global division, or one in use, cannot be deactivated.
     CannotDeactivateDivision = "CANNOT_DEACTIVATE_DIVISION", 400;
     /// A validation rule refuses the record.
     CustomValidation = "FIELD_CUSTOM_VALIDATION_EXCEPTION", 400;
     /// The record cannot be deleted in its state.
     DeleteFailed = "DELETE_FAILED", 400;
+    /// Several records bear the value that one is to be found by.
+    DuplicateExternalId = "DUPLICATE_EXTERNAL_ID", 400;
     /// Another user bears the nickname.
     DuplicateNickname = "DUPLICATE_COMM_NICKNAME", 400;
     /// Another user bears the user name.
@@ -57,6 +65,18 @@ codes! {
     InvalidCrossReferenceKey = "INVALID_CROSS_REFERENCE_KEY", 400;
     /// Not an e-mail address.
     InvalidEmail = "INVALID_EMAIL_ADDRESS", 400;
+    /// A request that contradicts itself.
+    InvalidInput = "INVALID_INPUT", 400;
+    /// The Bulk API does not do this with the object.
+    InvalidEntity = "INVALIDENTITY", 400;
+    /// A bulk job that cannot be.
+    InvalidJob = "INVALIDJOB", 400;
+    /// A bulk job is in the wrong state for this.
+    InvalidJobState = "INVALIDJOBSTATE", 400;
+    /// A bulk job belongs to another version of the API.
+    InvalidVersion = "INVALIDVERSION", 409;
+    /// A value that is not of its field's type, in a bulk job.
+    InvalidTypeOnField = "INVALID_TYPE_ON_FIELD_IN_RECORD", 400;
     /// No such field, or not usable here.
     InvalidField = "INVALID_FIELD", 400;
     /// A field that cannot be written.

@@ -16,6 +16,7 @@ mod admin;
 mod api;
 mod audit;
 mod browser;
+mod bulk;
 mod calls;
 mod cursor;
 mod fault;

@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use jiff::tz::TimeZone;
 
 use super::audit::{Audit, Change};
+use super::bulk::Jobs;
 use super::calls::Calls;
 use super::cursor::Cursors;
 use super::fault::{Code, Fault, Outcome};
@@ -81,6 +82,7 @@ pub(crate) struct Org {
     pub(crate) cursors: Cursors,
     pub(crate) calls: Calls,
     pub(crate) audit: Audit,
+    pub(crate) jobs: Jobs,
     pub(crate) time_zone: TimeZone,
     pub(crate) licenses: u32,
     /// E-mail addresses of users that wait for their owner's confirmation.
@@ -108,6 +110,7 @@ impl Org {
             cursors: Cursors::new(seed),
             calls: Calls::new(options.daily_api_requests),
             audit: Audit::new(options.audit_entries),
+            jobs: Jobs::new(seed),
             time_zone: TimeZone::get(&options.time_zone).unwrap_or(TimeZone::UTC),
             licenses: options.licenses,
             pending_emails: Vec::new(),
@@ -225,6 +228,11 @@ impl Org {
     pub(crate) fn draw_id(&mut self, object: ObjectIndex) -> RecordId {
         let number = self.tables[object].draw_id();
         RecordId::numbered(&self.schema.object(object).prefix, self.pod, number)
+    }
+
+    /// The `number`-th id with this prefix, of what is no record of a table.
+    pub(crate) fn numbered(&self, prefix: &str, number: u64) -> RecordId {
+        RecordId::numbered(prefix, self.pod, number)
     }
 
     /// Writes a row, to be undone with the transaction it belongs to.

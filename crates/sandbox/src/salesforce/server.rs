@@ -10,21 +10,25 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Response, StatusCode, header};
 use axum::serve::ListenerExt;
+use bytes::Bytes;
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_stream::StreamExt;
 
 use super::api::{self, Call, Reply};
 use super::fault::{Code, Fault};
 use super::options::{Options, OptionsError};
 use super::org::Org;
 use super::value::http_date_text;
-use super::{admin, browser, oauth};
+use super::{admin, browser, bulk, oauth};
 
 /// A request is carried out whole within this time of its arrival, or not at all.
 const DEADLINE: Duration = Duration::from_secs(5);
 /// The longest address.
 const MAX_URI: usize = 16_384;
-/// The largest body.
+/// How long the data of a bulk job may take to arrive.
+const UPLOAD_DEADLINE: Duration = Duration::from_secs(600);
+/// The largest body, but for the data of a bulk job.
 const MAX_BODY: usize = 50 * 1024 * 1024;
 
 /// The server could not start.
@@ -86,6 +90,12 @@ struct Shared {
     url: String,
 }
 
+impl bulk::Keeper for Shared {
+    fn org(&self) -> MutexGuard<'_, Org> {
+        Shared::org(self)
+    }
+}
+
 impl Shared {
     fn org(&self) -> MutexGuard<'_, Org> {
         // A panic while writing leaves a whole row at worst; the org goes on.
@@ -114,6 +124,8 @@ pub async fn serve(options: Options, listener: std::net::TcpListener) -> Result<
         org: Mutex::new(org),
         url: format!("http://{address}"),
     });
+    let mut background = JoinSet::new();
+    background.spawn(bulk::run(Arc::clone(&shared)));
     let router = Router::new().fallback(handle).with_state(shared);
     let (stop, stopped) = oneshot::channel::<()>();
     let task = tokio::spawn(async move {
@@ -123,6 +135,7 @@ pub async fn serve(options: Options, listener: std::net::TcpListener) -> Result<
         if let Err(error) = ended.await {
             tracing::error!(%error, "the local org stopped");
         }
+        drop(background);
     });
     Ok(Server {
         address,
@@ -147,14 +160,29 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
             .into(),
         );
     }
-    let body = tokio::time::timeout(DEADLINE, axum::body::to_bytes(body, MAX_BODY)).await;
-    let Ok(body) = body else { return respond(late()) };
-    let Ok(body) = body else {
-        return respond(Fault::new(Code::JsonParser, "the body was cut off or is larger than 50 MB").into());
+    let upload = bulk::is_upload(head.method.as_str(), head.uri.path());
+    let length = head.headers.get(header::CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
+    let (within, most) = if upload {
+        (UPLOAD_DEADLINE, bulk::MAX_UPLOAD)
+    } else {
+        (DEADLINE, MAX_BODY)
     };
+    let body = match tokio::time::timeout(within, collect(body, length, most)).await {
+        Ok(Some(body)) => body,
+        Ok(None) if upload => return respond(bulk::too_large().into()),
+        Ok(None) => {
+            return respond(
+                Fault::new(Code::JsonParser, "the body was cut off or is larger than 50 MB").into(),
+            );
+        }
+        Err(_) => return respond(late()),
+    };
+    // Data that takes long to arrive is no reason to refuse it.
+    let arrival = if upload { Instant::now() } else { arrival };
     let mut call = Call {
         method: head.method.as_str().to_owned(),
-        body: body.to_vec(),
+        body,
         ..Call::default()
     };
     call.locate(address);
@@ -179,6 +207,17 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
         response.headers_mut().insert(header::DATE, date);
     }
     response
+}
+
+/// The whole body in one piece, never held twice; none where it was cut off or is larger than `most` bytes.
+async fn collect(body: Body, length: Option<usize>, most: usize) -> Option<Bytes> {
+    let mut whole: Vec<u8> = Vec::with_capacity(length.unwrap_or_default().min(most));
+    let mut pieces = body.into_data_stream();
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.ok().filter(|piece| whole.len() + piece.len() <= most)?;
+        whole.extend_from_slice(&piece);
+    }
+    Some(Bytes::from(whole))
 }
 
 fn late() -> Reply {
@@ -217,15 +256,23 @@ pub(crate) fn respond(reply: Reply) -> Response<Body> {
     for (name, value) in reply.headers {
         response = response.header(name, value);
     }
+    if let Some((media, bytes)) = reply.raw {
+        let built = response
+            .header(header::CONTENT_TYPE, media)
+            .body(Body::from(bytes));
+        return built.unwrap_or_else(|_| failed());
+    }
     let built = match reply.body {
         Some(json) => response
             .header(header::CONTENT_TYPE, "application/json;charset=UTF-8")
             .body(Body::from(json.to_string())),
         None => response.body(Body::empty()),
     };
-    built.unwrap_or_else(|_| {
-        let mut plain = Response::new(Body::empty());
-        *plain.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-        plain
-    })
+    built.unwrap_or_else(|_| failed())
+}
+
+fn failed() -> Response<Body> {
+    let mut plain = Response::new(Body::empty());
+    *plain.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    plain
 }

@@ -215,7 +215,7 @@ fn upsert_all(org: &mut Org, caller: &Caller, call: &Call, object: &str, field: 
             let key = key.filter(|key| !key.is_empty()).ok_or_else(|| {
                 Fault::of_field(Code::MissingArgument, field, format!("{field} not specified"))
             })?;
-            match upsert(org, caller, object, field, key, record)? {
+            match upsert(org, caller.actor, object, field, key, record)? {
                 Upserted::Created(id) => Ok(upsert_result(id, true)),
                 Upserted::Updated(id) => Ok(upsert_result(id, false)),
                 Upserted::Several(_) => Err(Fault::new(

@@ -14,10 +14,10 @@ const MAX_SUBREQUESTS: usize = 25;
 const MAX_LARGE: usize = 5;
 
 /// One subrequest as given.
-struct Subrequest<'b> {
+pub(super) struct Subrequest<'b> {
     reference: &'b str,
     method: &'b str,
-    url: &'b str,
+    pub(super) url: &'b str,
     body: Option<&'b Json>,
     headers: Vec<(String, String)>,
 }
@@ -38,10 +38,21 @@ pub(super) fn run(org: &mut Org, caller: &Caller, call: &Call) -> Outcome<Reply>
     })?;
     let subrequests = given.iter().map(read).collect::<Outcome<Vec<Subrequest<'_>>>>()?;
     check_limits(&subrequests)?;
+    let (results, _) = carry_out_all(org, caller, &subrequests, all_or_none);
+    Ok(Reply::ok(json!({ "compositeResponse": results })))
+}
+
+/// Carries out subrequests in order: their results, and whether all succeeded.
+pub(super) fn carry_out_all(
+    org: &mut Org,
+    caller: &Caller,
+    subrequests: &[Subrequest<'_>],
+    all_or_none: bool,
+) -> (Vec<Json>, bool) {
     let mark = org.mark();
     let mut known: HashMap<&str, Json> = HashMap::new();
     let mut replies: Vec<Reply> = Vec::with_capacity(subrequests.len());
-    for subrequest in &subrequests {
+    for subrequest in subrequests {
         let reply = carry_out(org, caller, subrequest, &known).unwrap_or_else(Reply::from);
         let failed = reply.status >= 400;
         if !failed {
@@ -55,7 +66,8 @@ pub(super) fn run(org: &mut Org, caller: &Caller, call: &Call) -> Outcome<Reply>
             org.commit();
         }
     }
-    if all_or_none && replies.iter().any(|reply| reply.status >= 400) {
+    let whole = replies.iter().all(|reply| reply.status < 400);
+    if all_or_none && !whole {
         org.roll_back(mark);
         halt_all(&mut replies, subrequests.len());
     }
@@ -67,12 +79,11 @@ pub(super) fn run(org: &mut Org, caller: &Caller, call: &Call) -> Outcome<Reply>
             "body": reply.body,
         })
     });
-    Ok(Reply::ok(
-        json!({ "compositeResponse": results.collect::<Vec<Json>>() }),
-    ))
+    (results.collect(), whole)
 }
 
-fn read(given: &Json) -> Outcome<Subrequest<'_>> {
+/// Reads a subrequest.
+pub(super) fn read(given: &Json) -> Outcome<Subrequest<'_>> {
     let text = |name: &str| {
         let missing = || Fault::new(Code::MissingArgument, format!("a subrequest lacks {name}"));
         given.get(name).and_then(Json::as_str).ok_or_else(missing)
@@ -108,6 +119,11 @@ fn check_limits(subrequests: &[Subrequest<'_>]) -> Outcome<()> {
             "Limit of {MAX_LARGE} reached for number of query and sObject Collections operations"
         ));
     }
+    check_references(subrequests)
+}
+
+/// Refuses reference ids that are odd or come twice.
+pub(super) fn check_references(subrequests: &[Subrequest<'_>]) -> Outcome<()> {
     for (place, one) in subrequests.iter().enumerate() {
         let name_fits = one
             .reference
@@ -149,7 +165,7 @@ fn carry_out(
     call.locate(&url);
     call.headers.clone_from(&subrequest.headers);
     if let Some(body) = subrequest.body {
-        call.body = fill(body, known)?.to_string().into_bytes();
+        call.body = fill(body, known)?.to_string().into();
     }
     let parts: Vec<&str> = call.path.iter().map(String::as_str).collect();
     let ["services", "data", version, resource @ ..] = parts.as_slice() else {

@@ -1,19 +1,27 @@
 //! The REST API: from a call to a reply, without HTTP.
 
+mod batch;
 mod changes;
 mod collections;
 mod composite;
+mod graph;
+mod limits;
 mod query;
 mod resources;
 mod rows;
+mod tree;
 
 use std::borrow::Cow;
 
+use bytes::Bytes;
 use serde_json::{Map, Value as Json, json};
 
+use super::bulk;
 use super::fault::{Code, Fault, Outcome};
 use super::org::{Actor, Org, Origin};
 use super::schema::ObjectIndex;
+
+pub(crate) use rows::{Upserted, upsert};
 
 /// The oldest and the newest version of the API that is answered.
 pub(crate) const VERSIONS: std::ops::RangeInclusive<u32> = 31..=68;
@@ -27,7 +35,7 @@ pub(crate) struct Call {
     pub(crate) parameters: Vec<(String, String)>,
     /// Names in lower case.
     pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: Vec<u8>,
+    pub(crate) body: Bytes,
 }
 
 impl Call {
@@ -88,14 +96,25 @@ pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Option<Json>,
+    /// Another body than JSON, with its media type.
+    pub(crate) raw: Option<(&'static str, Bytes)>,
 }
 
 impl Reply {
     pub(crate) fn ok(body: Json) -> Reply {
         Reply {
             status: 200,
-            headers: Vec::new(),
             body: Some(body),
+            ..Reply::default()
+        }
+    }
+
+    /// Lines of comma-separated values.
+    pub(crate) fn csv(lines: Vec<u8>) -> Reply {
+        Reply {
+            status: 200,
+            raw: Some(("text/csv;charset=UTF-8", Bytes::from(lines))),
+            ..Reply::default()
         }
     }
 
@@ -109,8 +128,7 @@ impl Reply {
     pub(crate) fn empty(status: u16) -> Reply {
         Reply {
             status,
-            headers: Vec::new(),
-            body: None,
+            ..Reply::default()
         }
     }
 
@@ -135,6 +153,17 @@ pub(crate) struct Caller {
     pub(crate) actor: Actor,
     /// `/services/data/vNN.0`.
     pub(crate) base: String,
+}
+
+impl Caller {
+    /// The version of the API that is called, without its `.0`.
+    pub(crate) fn version(&self) -> u32 {
+        let number = self
+            .base
+            .rsplit_once('v')
+            .and_then(|(_, text)| text.strip_suffix(".0"));
+        number.and_then(|number| number.parse().ok()).unwrap_or_default()
+    }
 }
 
 /// Answers a call below `/services/data`: one API call, whatever it carries.
@@ -167,8 +196,14 @@ fn answer(org: &mut Org, call: &Call) -> Outcome<Reply> {
         actor: org.actor(user, Origin::Api),
         base,
     };
-    if resource == ["composite"] {
-        return composite::run(org, &caller, call);
+    match resource {
+        ["composite"] => return composite::run(org, &caller, call),
+        ["composite", "batch"] => return batch::run(org, &caller, call),
+        ["composite", "graph"] => return graph::run(org, &caller, call),
+        ["composite", "tree", object] => return tree::run(org, &caller, call, object),
+        ["jobs", "ingest", rest @ ..] => return bulk::ingest(org, &caller, call, rest),
+        ["jobs", "query", rest @ ..] => return bulk::query(org, &caller, call, rest),
+        _ => {}
     }
     dispatch(org, &caller, call, resource)
 }
@@ -188,7 +223,7 @@ fn base_of(version: &str) -> Outcome<String> {
 fn dispatch(org: &mut Org, caller: &Caller, call: &Call, resource: &[&str]) -> Outcome<Reply> {
     match resource {
         [] => only(call, "GET", || Ok(Reply::ok(resources::list(&caller.base)))),
-        ["limits"] => only(call, "GET", || Ok(Reply::ok(org.calls.limits()))),
+        ["limits"] => only(call, "GET", || Ok(Reply::ok(limits::limits(org)))),
         ["sobjects"] => only(call, "GET", || {
             Ok(Reply::ok(resources::global(org, &caller.base)))
         }),
@@ -257,6 +292,9 @@ fn only(call: &Call, method: &str, work: impl FnOnce() -> Outcome<Reply>) -> Out
 fn kind_of<'c>(method: &str, resource: &[&'c str]) -> (&'static str, Option<&'c str>) {
     match resource {
         ["composite"] => ("composite", None),
+        ["composite", "batch"] => ("composite_batch", None),
+        ["composite", "graph"] => ("composite_graph", None),
+        ["composite", "tree", object] => ("composite_tree", Some(object)),
         ["composite", "sobjects", object @ ..] => {
             let kind = match (method, object.len()) {
                 ("POST", 0) => "collection_create",
@@ -284,6 +322,14 @@ fn kind_of<'c>(method: &str, resource: &[&'c str]) -> (&'static str, Option<&'c 
             (kind, Some(object))
         }
         ["limits"] => ("limits", None),
+        ["jobs", kind, ..] => (
+            if *kind == "query" {
+                "bulk_query"
+            } else {
+                "bulk_ingest"
+            },
+            None,
+        ),
         _ => ("other", None),
     }
 }

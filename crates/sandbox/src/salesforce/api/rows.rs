@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json, json};
 use super::{Call, Caller, Reply};
 use crate::salesforce::fault::{Code, Fault, Outcome};
 use crate::salesforce::id::RecordId;
-use crate::salesforce::org::Org;
+use crate::salesforce::org::{Actor, Org};
 use crate::salesforce::schema::{self, FieldIndex, ObjectIndex, Source};
 use crate::salesforce::soql;
 use crate::salesforce::table::Row;
@@ -85,7 +85,7 @@ pub(super) fn by_key(
         check_precondition(row, http_date(call, "if-unmodified-since")?)?;
     }
     match (found.as_slice(), call.method.as_str()) {
-        (_, "PATCH") => match upsert(org, caller, object, field, value, &call.object()?)? {
+        (_, "PATCH") => match upsert(org, caller.actor, object, field, value, &call.object()?)? {
             Upserted::Created(id) => Ok(Reply::created(upsert_result(id, true))),
             Upserted::Updated(id) => Ok(Reply::ok(upsert_result(id, false))),
             Upserted::Several(ids) => Ok(several(org, caller, object, &ids)),
@@ -113,16 +113,16 @@ fn several(org: &Org, caller: &Caller, object: ObjectIndex, ids: &[RecordId]) ->
 }
 
 /// What an upsert came to.
-pub(super) enum Upserted {
+pub(crate) enum Upserted {
     Created(RecordId),
     Updated(RecordId),
     Several(Vec<RecordId>),
 }
 
 /// Updates the record with this value in this field, or creates one.
-pub(super) fn upsert(
+pub(crate) fn upsert(
     org: &mut Org,
-    caller: &Caller,
+    actor: Actor,
     object: ObjectIndex,
     field: &str,
     value: &str,
@@ -134,11 +134,11 @@ pub(super) fn upsert(
     match found.as_slice() {
         [] => {
             body.insert(field.to_owned(), Json::String(value.to_owned()));
-            org.attempt(|org| org.create(caller.actor, object, &body))
+            org.attempt(|org| org.create(actor, object, &body))
                 .map(Upserted::Created)
         }
         [id] => {
-            org.attempt(|org| org.update(caller.actor, object, *id, &body, None))?;
+            org.attempt(|org| org.update(actor, object, *id, &body, None))?;
             Ok(Upserted::Updated(*id))
         }
         ids => Ok(Upserted::Several(ids.to_vec())),

@@ -2,6 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
+use super::children::child_name;
 use super::{Field, Kind, Object, Schema};
 
 /// One object as the global describe lists it. `base` is `/services/data/vNN.0`.
@@ -81,7 +82,7 @@ fn child_relationships(schema: &Schema, parent: &Object) -> Json {
                 "deprecatedAndHidden": false,
                 "junctionIdListNames": [],
                 "junctionReferenceTo": [],
-                "relationshipName": null,
+                "relationshipName": child_name(child, &field.name),
             })
         })
     });

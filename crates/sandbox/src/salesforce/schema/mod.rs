@@ -1,5 +1,6 @@
 //! The org's objects and fields, as its options make them.
 
+mod children;
 mod describe;
 mod field;
 mod load;

@@ -57,6 +57,8 @@ pub(crate) struct Prepared {
     pub(super) all_rows: bool,
     /// How many long texts are selected: two or more make pages small.
     pub(crate) long_texts: usize,
+    /// Whether `FIELDS(...)` stands in the list of fields.
+    pub(super) field_sets: bool,
 }
 
 /// Binds a statement.
@@ -106,6 +108,8 @@ pub(super) fn bind(org: &Org, query: &Query) -> Result<Prepared, SoqlError> {
         offset: query.offset,
         all_rows: query.all_rows,
         long_texts,
+        field_sets: matches!(&query.select, Select::Columns(asked)
+            if asked.iter().any(|column| matches!(column, ColumnAsked::Fields(..)))),
     })
 }
 
@@ -143,7 +147,7 @@ fn bind_columns(
             if columns.contains(&path) {
                 return Err(SoqlError::malformed(
                     at,
-                    format!("duplicate field selected: {}", scope.shown(&path)),
+                    format!("duplicate field selected: {}", path.leaf_name(scope.org)),
                 ));
             }
             columns.push(path);
@@ -290,14 +294,6 @@ impl Scope<'_> {
         };
         self.org.schema.object(object).field(*at).case_sensitive()
     }
-
-    fn shown(&self, path: &Path) -> String {
-        match (&path.leaf, path.object) {
-            (Leaf::Field(at), Some(object)) => self.org.schema.object(object).field(*at).name.clone(),
-            (Leaf::Named(name), _) => name.clone(),
-            _ => "Type".to_owned(),
-        }
-    }
 }
 
 fn no_column(name: &Name, column: &str, entity: &str) -> SoqlError {
@@ -331,21 +327,12 @@ impl Prepared {
             return serde_json::json!([]);
         };
         let column = |path: &Path| {
-            let name = match (&path.leaf, path.object) {
-                (Leaf::Field(at), Some(object)) => org.schema.object(object).field(*at).name.clone(),
-                (Leaf::Named(name), _) => name.clone(),
-                _ => "Type".to_owned(),
-            };
-            let steps = path
-                .hops
-                .iter()
-                .map(|hop| hop.name.as_str())
-                .chain([name.as_str()]);
+            let name = path.leaf_name(org);
             serde_json::json!({
                 "aggregate": false,
                 "apexType": path.kind.name(),
                 "booleanType": path.kind == Kind::Boolean,
-                "columnName": steps.collect::<Vec<&str>>().join("."),
+                "columnName": path.name(org),
                 "custom": name.ends_with("__c"),
                 "displayName": name,
                 "foreignKeyName": null,

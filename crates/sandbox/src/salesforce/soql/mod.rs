@@ -1,6 +1,7 @@
 //! SOQL: lexer, parser, binding to the org's objects, and evaluation.
 
 mod bind;
+mod bulk;
 mod calendar;
 mod condition;
 mod filter;

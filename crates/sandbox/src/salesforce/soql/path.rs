@@ -58,6 +58,22 @@ impl Path {
         }
     }
 
+    /// The name of the field at the end.
+    pub(super) fn leaf_name(&self, org: &Org) -> String {
+        match (&self.leaf, self.object) {
+            (Leaf::Field(at), Some(object)) => org.schema.object(object).field(*at).name.clone(),
+            (Leaf::Named(name), _) => name.clone(),
+            _ => "Type".to_owned(),
+        }
+    }
+
+    /// The whole name, such as `Account.Owner.Name`.
+    pub(super) fn name(&self, org: &Org) -> String {
+        let leaf = self.leaf_name(org);
+        let steps = self.hops.iter().map(|hop| hop.name.as_str());
+        steps.chain([leaf.as_str()]).collect::<Vec<&str>>().join(".")
+    }
+
     /// The value for a row of the queried object.
     pub(crate) fn value<'o>(
         &self,

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod browser;
+mod bulk_loads;
+mod bulk_queries;
 mod changes;
 mod collections;
 mod first_steps;
@@ -133,6 +135,31 @@ impl Org {
             headers,
             body: serde_json::from_str(&text).unwrap_or(Value::Null),
         }
+    }
+
+    /// A request with a body of another kind than JSON, and the text that came back.
+    pub(crate) async fn send_text(
+        &self,
+        method: Method,
+        path: &str,
+        media: &str,
+        body: impl Into<reqwest::Body>,
+    ) -> (StatusCode, reqwest::header::HeaderMap, String) {
+        let url = format!("{}{BASE}/{path}", self.server.url());
+        let request = self.http.request(method, url).bearer_auth(&self.token);
+        let response = request
+            .header("Content-Type", media)
+            .body(body)
+            .send()
+            .await
+            .unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        (status, headers, response.text().await.unwrap())
+    }
+
+    /// The text at an address.
+    pub(crate) async fn text(&self, path: &str) -> (StatusCode, reqwest::header::HeaderMap, String) {
+        self.send_text(Method::GET, path, "application/json", "").await
     }
 
     pub(crate) async fn call(&self, method: Method, path: &str, body: Value) -> Reply {

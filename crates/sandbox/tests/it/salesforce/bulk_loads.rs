@@ -1,0 +1,535 @@
+//! Ingest jobs of the Bulk API 2.0.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use super::Org;
+use tandem_sandbox::salesforce::Options;
+
+/// The rows of a result by column.
+pub(super) fn rows(text: &str) -> Vec<BTreeMap<String, String>> {
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let header = reader.headers().unwrap().clone();
+    reader
+        .records()
+        .map(|row| {
+            let row = row.unwrap();
+            header
+                .iter()
+                .zip(row.iter())
+                .map(|(name, cell)| (name.to_owned(), cell.to_owned()))
+                .collect()
+        })
+        .collect()
+}
+
+pub(super) async fn open(org: &Org, body: Value) -> String {
+    let reply = org.call(Method::POST, "jobs/ingest", body).await;
+    assert_eq!(reply.status, StatusCode::OK, "{reply:?}");
+    reply.body["id"].as_str().unwrap().to_owned()
+}
+
+pub(super) async fn put(org: &Org, id: &str, data: impl Into<reqwest::Body>) -> StatusCode {
+    let (status, _, _) = org
+        .send_text(
+            Method::PUT,
+            &format!("jobs/ingest/{id}/batches"),
+            "text/csv",
+            data,
+        )
+        .await;
+    status
+}
+
+pub(super) async fn set_state(org: &Org, id: &str, state: &str) -> super::Reply {
+    org.call(
+        Method::PATCH,
+        &format!("jobs/ingest/{id}"),
+        json!({ "state": state }),
+    )
+    .await
+}
+
+/// Asks for the job until it is over.
+pub(super) async fn finish(org: &Org, path: &str) -> Value {
+    loop {
+        let job = org.get(path).await.body;
+        if ["JobComplete", "Failed", "Aborted"].contains(&job["state"].as_str().unwrap()) {
+            return job;
+        }
+    }
+}
+
+/// Opens, loads, closes and awaits a job: its id and what is told of it then.
+async fn run(org: &Org, job: Value, data: &str) -> (String, Value) {
+    let id = open(org, job).await;
+    assert_eq!(put(org, &id, data.to_owned()).await, StatusCode::CREATED);
+    let closed = set_state(org, &id, "UploadComplete").await;
+    assert_eq!(closed.body["state"], "UploadComplete");
+    let info = finish(org, &format!("jobs/ingest/{id}")).await;
+    (id, info)
+}
+
+async fn result(org: &Org, id: &str, file: &str) -> Vec<BTreeMap<String, String>> {
+    let (status, headers, text) = org.text(&format!("jobs/ingest/{id}/{file}")).await;
+    assert_eq!(status, StatusCode::OK, "{text}");
+    assert!(headers["content-type"].to_str().unwrap().starts_with("text/csv"));
+    rows(&text)
+}
+
+fn seeded(seed: u64) -> Options {
+    Options {
+        seed: Some(seed),
+        ..Options::default()
+    }
+}
+
+#[tokio::test]
+async fn a_job_of_25_000_rows_takes_the_good_and_refuses_the_bad() {
+    let org = Org::start(seeded(7)).await;
+    let mut data = "LastName,Customerp_Id__c,Email\n".to_owned();
+    for n in 0..25_000 {
+        let email = if n % 100 == 42 {
+            "nonsense".to_owned()
+        } else {
+            format!("p{n}@example.com")
+        };
+        data.push_str(&format!("Person {n},C-{n},{email}\n"));
+    }
+    let id = open(
+        &org,
+        json!({ "object": "Contact", "operation": "insert", "contentType": "CSV" }),
+    )
+    .await;
+    assert_eq!(put(&org, &id, data).await, StatusCode::CREATED);
+    set_state(&org, &id, "UploadComplete").await;
+    // Other requests go on meanwhile.
+    let account = org.add("Account", json!({ "Name": "Meanwhile" })).await;
+    let info = finish(&org, &format!("jobs/ingest/{id}")).await;
+    assert_eq!(info["state"], "JobComplete");
+    assert_eq!(
+        (&info["numberRecordsProcessed"], &info["numberRecordsFailed"]),
+        (&json!(25_000), &json!(250))
+    );
+    assert_eq!(info["jobType"], "V2Ingest");
+    let good = result(&org, &id, "successfulResults").await;
+    let bad = result(&org, &id, "failedResults/").await;
+    assert_eq!((good.len(), bad.len()), (24_750, 250));
+    assert!(good.iter().all(|row| row["sf__Created"] == "true"));
+    let ids: BTreeSet<&String> = good.iter().map(|row| &row["sf__Id"]).collect();
+    assert_eq!(ids.len(), 24_750);
+    // The order is not the order of the data.
+    assert_ne!(good[0]["LastName"], "Person 0");
+    assert!(bad.iter().all(|row| {
+        row["sf__Error"] == "INVALID_EMAIL_ADDRESS:Email: invalid email address: nonsense:Email --"
+            && row["sf__Id"].is_empty()
+            && row["Customerp_Id__c"].ends_with("42")
+    }));
+    assert!(result(&org, &id, "unprocessedrecords/").await.is_empty());
+    let count = org.query_reply("SELECT COUNT() FROM Contact").await.body["totalSize"].clone();
+    assert_eq!(count, 24_750);
+    let found = org
+        .query("SELECT Id FROM Contact WHERE Customerp_Id__c = 'C-24999'")
+        .await;
+    let row = good
+        .iter()
+        .find(|row| row["Customerp_Id__c"] == "C-24999")
+        .unwrap();
+    assert_eq!(found[0]["Id"], *row["sf__Id"]);
+    assert_eq!(org.read("Account", &account).await["Name"], "Meanwhile");
+    let limits = org.get("limits").await.body;
+    assert_eq!(
+        limits["DailyBulkApiBatches"],
+        json!({ "Max": 15_000, "Remaining": 14_997 })
+    );
+}
+
+#[tokio::test]
+async fn rows_are_updated_upserted_and_deleted() {
+    let org = Org::new().await;
+    let account = org
+        .add(
+            "Account",
+            json!({ "Name": "Acme", "Customerp_Id__c": "A-1", "Phone": "1", "Website": "w" }),
+        )
+        .await;
+    let (id, info) = run(
+        &org,
+        json!({ "object": "Account", "operation": "upsert", "externalIdFieldName": "Customerp_Id__c" }),
+        "Customerp_Id__c,Name,Phone,Website\nA-1,Acme 2,#N/A,\nA-2,New,,\n,Nameless,,\n",
+    )
+    .await;
+    assert_eq!(info["externalIdFieldName"], "Customerp_Id__c");
+    let good = result(&org, &id, "successfulResults").await;
+    let created: BTreeMap<&str, &str> = good
+        .iter()
+        .map(|row| (row["Customerp_Id__c"].as_str(), row["sf__Created"].as_str()))
+        .collect();
+    assert_eq!(created, BTreeMap::from([("A-1", "false"), ("A-2", "true")]));
+    let bad = result(&org, &id, "failedResults").await;
+    assert_eq!(
+        bad[0]["sf__Error"],
+        "MISSING_ARGUMENT:Customerp_Id__c not specified:Customerp_Id__c --"
+    );
+    let read = org.read("Account", &account).await;
+    assert_eq!(
+        (&read["Name"], &read["Phone"], &read["Website"]),
+        (&json!("Acme 2"), &Value::Null, &json!("w"))
+    );
+    let other = good.iter().find(|row| row["sf__Created"] == "true").unwrap()["sf__Id"].clone();
+    let (id, _) = run(
+        &org,
+        json!({ "object": "Account", "operation": "update", "columnDelimiter": "SEMICOLON", "lineEnding": "CRLF" }),
+        &format!("\u{feff}Id;Name;AnnualRevenue\r\n{account};\"Semi;colon\r\nand line\";12.5\r\n{other};;many\r\n;X;\r\n"),
+    )
+    .await;
+    let read = org.read("Account", &account).await;
+    assert_eq!(
+        (&read["Name"], &read["AnnualRevenue"].to_string()),
+        (&json!("Semi;colon\r\nand line"), &"12.5".to_owned())
+    );
+    let (_, _, text) = org.text(&format!("jobs/ingest/{id}/failedResults")).await;
+    assert!(
+        text.starts_with("\"sf__Id\";\"sf__Error\";\"Id\";\"Name\";\"AnnualRevenue\"\r\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("INVALID_TYPE_ON_FIELD_IN_RECORD:Annual Revenue: value not of required type: many:AnnualRevenue --"),
+        "{text}"
+    );
+    assert!(
+        text.contains("MISSING_ARGUMENT:Id not specified in an update call:--"),
+        "{text}"
+    );
+    let (id, _) = run(
+        &org,
+        json!({ "object": "Account", "operation": "delete" }),
+        &format!("Id\n{account}\n{account}\n"),
+    )
+    .await;
+    assert_eq!(result(&org, &id, "successfulResults").await.len(), 1);
+    let bad = result(&org, &id, "failedResults").await;
+    assert_eq!(bad[0]["sf__Error"], "ENTITY_IS_DELETED:entity is deleted:--");
+    assert_eq!(bad[0]["sf__Id"], account);
+}
+
+#[tokio::test]
+async fn parents_are_named_by_their_external_ids() {
+    let org = Org::new().await;
+    let account = org
+        .add("Account", json!({ "Name": "Acme", "Customerp_Id__c": "A-1" }))
+        .await;
+    let contact = json!({ "object": "Contact", "operation": "insert" });
+    let (id, _) = run(
+        &org,
+        contact.clone(),
+        "LastName,Account.Customerp_Id__c\nGood,A-1\nBad,A-9\nFree,\n",
+    )
+    .await;
+    let found = org.query("SELECT Id FROM Contact WHERE AccountId != null").await;
+    assert_eq!(found.len(), 1);
+    let read = org.read("Contact", found[0]["Id"].as_str().unwrap()).await;
+    assert_eq!(
+        (&read["AccountId"], &read["LastName"]),
+        (&json!(account), &json!("Good"))
+    );
+    let bad = result(&org, &id, "failedResults").await;
+    assert!(
+        bad[0]["sf__Error"].starts_with("INVALID_FIELD:Foreign key external ID"),
+        "{bad:?}"
+    );
+    for (header, message) in [
+        (
+            "LastName,Nonsense",
+            "InvalidBatch : Field name not found : Nonsense",
+        ),
+        (
+            "LastName,Account.Name",
+            "InvalidBatch : Field name not found : Account.Name",
+        ),
+        (
+            "LastName,Account:Account.Customerp_Id__c",
+            "InvalidBatch : type is not needed for non polymorphic foreign key : Account:Account.Customerp_Id__c",
+        ),
+    ] {
+        let (id, info) = run(&org, contact.clone(), &format!("{header}\nX,Y\n")).await;
+        assert_eq!(
+            (&info["state"], &info["errorMessage"]),
+            (&json!("Failed"), &json!(message))
+        );
+        let rest = result(&org, &id, "unprocessedrecords").await;
+        assert_eq!(rest[0]["LastName"], "X");
+        assert!(result(&org, &id, "successfulResults").await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn line_endings_have_to_be_those_of_the_job() {
+    let org = Org::new().await;
+    for (setting, data) in [("LF", "Name\r\nA\r\n"), ("CRLF", "Name\nA\n")] {
+        let job = json!({ "object": "Account", "operation": "insert", "lineEnding": setting });
+        let (_, info) = run(&org, job, data).await;
+        assert_eq!(info["state"], "Failed");
+        assert_eq!(
+            info["errorMessage"],
+            format!(
+                "ClientInputError : LineEnding is invalid on user data. Current LineEnding setting is {setting}"
+            )
+        );
+    }
+    assert_eq!(org.query("SELECT Id FROM Account").await.len(), 0);
+}
+
+#[tokio::test]
+async fn an_open_job_is_never_carried_out() {
+    let org = Org::new().await;
+    let id = open(&org, json!({ "object": "Account", "operation": "insert" })).await;
+    assert_eq!(put(&org, &id, "Name\nA\n").await, StatusCode::CREATED);
+    // Another job passes through meanwhile.
+    run(
+        &org,
+        json!({ "object": "Account", "operation": "insert" }),
+        "Name\nB\n",
+    )
+    .await;
+    let info = org.get(&format!("jobs/ingest/{id}")).await.body;
+    assert_eq!(
+        (&info["state"], &info["numberRecordsProcessed"]),
+        (&json!("Open"), &json!(0))
+    );
+    assert!(
+        info["contentUrl"]
+            .as_str()
+            .unwrap()
+            .ends_with(&format!("jobs/ingest/{id}/batches"))
+    );
+    assert_eq!(org.names("SELECT Name FROM Account").await, ["B"]);
+    let aborted = set_state(&org, &id, "Aborted").await.body;
+    assert_eq!(aborted["state"], "Aborted");
+    assert_eq!(result(&org, &id, "unprocessedrecords").await[0]["Name"], "A");
+}
+
+#[tokio::test]
+async fn an_aborted_job_accounts_for_every_row() {
+    let org = Org::new().await;
+    let mut data = "Name,Customerp_Id__c\n".to_owned();
+    for n in 0..20_000 {
+        data.push_str(&format!("Account {n},A-{n}\n"));
+    }
+    let id = open(&org, json!({ "object": "Account", "operation": "insert" })).await;
+    put(&org, &id, data).await;
+    set_state(&org, &id, "UploadComplete").await;
+    let path = format!("jobs/ingest/{id}");
+    while org.get(&path).await.body["numberRecordsProcessed"] == 0 {}
+    assert_eq!(set_state(&org, &id, "Aborted").await.status, StatusCode::OK);
+    let info = org.get(&path).await.body;
+    let done = usize::try_from(info["numberRecordsProcessed"].as_u64().unwrap()).unwrap();
+    assert_eq!(info["state"], "Aborted");
+    assert!(done > 0 && done < 20_000, "{done}");
+    let (good, rest) = (
+        result(&org, &id, "successfulResults").await,
+        result(&org, &id, "unprocessedrecords").await,
+    );
+    assert_eq!((good.len(), good.len() + rest.len()), (done, 20_000));
+    let keys: BTreeSet<&String> = good
+        .iter()
+        .chain(&rest)
+        .map(|row| &row["Customerp_Id__c"])
+        .collect();
+    assert_eq!(keys.len(), 20_000);
+    let count = org.query_reply("SELECT COUNT() FROM Account").await.body["totalSize"].clone();
+    assert_eq!(count, done);
+}
+
+#[tokio::test]
+async fn wrong_changes_of_state_are_refused() {
+    let org = Org::new().await;
+    let refused = |reply: super::Reply, message: &str| {
+        assert_eq!(reply.status, StatusCode::BAD_REQUEST, "{reply:?}");
+        assert_eq!(
+            (reply.code(), reply.body[0]["message"].as_str().unwrap()),
+            ("INVALIDJOBSTATE", message)
+        );
+    };
+    let job = json!({ "object": "Account", "operation": "insert" });
+    let (done, _) = run(&org, job.clone(), "Name\nA\n").await;
+    refused(
+        set_state(&org, &done, "Aborted").await,
+        "Aborting already Completed Job not allowed",
+    );
+    refused(
+        set_state(&org, &done, "UploadComplete").await,
+        "Closing already Completed Job not allowed",
+    );
+    let id = open(&org, job).await;
+    let path = format!("jobs/ingest/{id}");
+    refused(
+        org.call(Method::DELETE, &path, Value::Null).await,
+        "Deleting a job in state Open not allowed",
+    );
+    refused(
+        org.get(&format!("{path}/successfulResults")).await,
+        "Results are not available for a job in state Open",
+    );
+    assert_eq!(set_state(&org, &id, "Open").await.code(), "INVALIDJOB");
+    assert_eq!(put(&org, &id, "Name\nA\n").await, StatusCode::CREATED);
+    assert_eq!(put(&org, &id, "Name\nA\n").await, StatusCode::BAD_REQUEST);
+    set_state(&org, &id, "Aborted").await;
+    refused(
+        set_state(&org, &id, "Aborted").await,
+        "Aborting already Aborted Job not allowed",
+    );
+    assert_eq!(
+        org.call(Method::DELETE, &path, Value::Null).await.status,
+        StatusCode::NO_CONTENT
+    );
+    assert_eq!(org.get(&path).await.code(), "NOT_FOUND");
+    let other = org.get(&format!("/services/data/v58.0/jobs/ingest/{done}")).await;
+    assert_eq!(
+        (other.status, other.code()),
+        (StatusCode::CONFLICT, "INVALIDVERSION")
+    );
+}
+
+#[tokio::test]
+async fn jobs_that_cannot_be_are_refused_at_once() {
+    let org = Org::new().await;
+    for (job, code) in [
+        (
+            json!({ "object": "Nonsense", "operation": "insert" }),
+            "INVALIDENTITY",
+        ),
+        (
+            json!({ "object": "Division", "operation": "delete" }),
+            "INVALIDENTITY",
+        ),
+        (
+            json!({ "object": "Account", "operation": "explode" }),
+            "INVALIDJOB",
+        ),
+        (
+            json!({ "object": "Account", "operation": "upsert" }),
+            "INVALIDJOB",
+        ),
+        (
+            json!({ "object": "Account", "operation": "upsert", "externalIdFieldName": "Phone" }),
+            "INVALIDJOB",
+        ),
+        (
+            json!({ "object": "Account", "operation": "insert", "columnDelimiter": "DOT" }),
+            "INVALIDJOB",
+        ),
+        (
+            json!({ "object": "Account", "operation": "insert", "contentType": "XML" }),
+            "INVALIDJOB",
+        ),
+        (
+            json!({ "object": "Account", "operation": "insert", "colour": "red" }),
+            "JSON_PARSER_ERROR",
+        ),
+    ] {
+        let reply = org.call(Method::POST, "jobs/ingest", job.clone()).await;
+        assert_eq!(
+            (reply.status, reply.code()),
+            (StatusCode::BAD_REQUEST, code),
+            "{job}"
+        );
+    }
+    let id = open(&org, json!({ "object": "Account", "operation": "insert" })).await;
+    let path = format!("jobs/ingest/{id}/batches");
+    let (status, _, _) = org.send_text(Method::PUT, &path, "application/json", "{}").await;
+    assert_eq!(status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+}
+
+#[tokio::test]
+async fn a_job_and_its_data_may_come_in_one_request() {
+    let org = Org::new().await;
+    let body = "--BOUNDARY\r\nContent-Type: application/json\r\nContent-Disposition: form-data; name=\"job\"\r\n\r\n\
+        {\"object\": \"Account\", \"operation\": \"insert\"}\r\n\
+        --BOUNDARY\r\nContent-Type: text/csv\r\nContent-Disposition: form-data; name=\"content\"; filename=\"content\"\r\n\r\n\
+        Name\nA\nB\n\r\n--BOUNDARY--\r\n";
+    let (status, _, text) = org
+        .send_text(
+            Method::POST,
+            "jobs/ingest",
+            "multipart/form-data; boundary=BOUNDARY",
+            body,
+        )
+        .await;
+    assert_eq!(status, StatusCode::OK, "{text}");
+    let job: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(job["state"], "UploadComplete");
+    let info = finish(&org, &format!("jobs/ingest/{}", job["id"].as_str().unwrap())).await;
+    assert_eq!(info["numberRecordsProcessed"], 2);
+    assert_eq!(
+        org.names("SELECT Name FROM Account ORDER BY Name").await,
+        ["A", "B"]
+    );
+    let (status, _, _) = org
+        .send_text(
+            Method::POST,
+            "jobs/ingest",
+            "multipart/form-data; boundary=X",
+            "--X--",
+        )
+        .await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn all_jobs_are_listed() {
+    let org = Org::new().await;
+    let ids = [
+        open(&org, json!({ "object": "Account", "operation": "insert" })).await,
+        open(&org, json!({ "object": "Contact", "operation": "insert" })).await,
+    ];
+    let list = org.get("jobs/ingest").await.body;
+    assert_eq!(
+        (&list["done"], &list["nextRecordsUrl"]),
+        (&json!(true), &Value::Null)
+    );
+    let listed: Vec<&Value> = list["records"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|job| &job["id"])
+        .collect();
+    assert_eq!(listed, [&json!(ids[0]), &json!(ids[1])]);
+    assert_eq!(list["records"][0]["jobType"], "V2Ingest");
+    for none in [
+        "jobs/ingest?jobType=Classic",
+        "jobs/ingest?isPkChunkingEnabled=true",
+        "jobs/query",
+    ] {
+        assert_eq!(org.get(none).await.body["records"], json!([]), "{none}");
+    }
+    assert_eq!(org.get("jobs/ingest?jobType=Odd").await.code(), "INVALIDJOB");
+    assert_eq!(
+        org.get("jobs/ingest?queryLocator=x").await.code(),
+        "INVALID_QUERY_LOCATOR"
+    );
+    let calls = org.get("/_local/calls").await.body;
+    assert_eq!(calls["kinds"]["bulk_ingest"], 7);
+}
+
+#[tokio::test]
+async fn another_may_abort_a_job_but_not_close_it() {
+    let org = Org::new().await;
+    let id = open(&org, json!({ "object": "Account", "operation": "insert" })).await;
+    let path = format!("jobs/ingest/{id}");
+    let close = org
+        .call_as(
+            "alice",
+            Method::PATCH,
+            &path,
+            json!({ "state": "UploadComplete" }),
+        )
+        .await;
+    assert_eq!(close.status, StatusCode::FORBIDDEN);
+    let abort = org
+        .call_as("alice", Method::PATCH, &path, json!({ "state": "Aborted" }))
+        .await;
+    assert_eq!(abort.body["state"], "Aborted");
+}
