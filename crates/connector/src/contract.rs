@@ -55,9 +55,15 @@ pub trait Connector: Send + Sync {
 
     /// Carries out a batch and answers every write, in order. Never fails as a whole: what could not be
     /// sent is [`Outcome::NotSent`], what got no answer is [`Outcome::Unknown`].
-    async fn write(&self, batch: &[Write]) -> Vec<Outcome>;
+    ///
+    /// In the lane [`Lane::Load`] the batch holds writes of one kind and type, and may be answered with
+    /// [`Outcome::Accepted`]. Nothing of what was accepted takes effect before its handle is handed to
+    /// [`Connector::resume`]: who asks has stored the handle durably.
+    async fn write(&self, batch: &[Write], lane: Lane) -> Vec<Outcome>;
 
-    /// Outcomes of writes accepted under a handle, once there are any (bulk jobs).
+    /// Goes on with the writes accepted under a handle, in this process or an earlier one, and tells the
+    /// outcomes that there are. Never carries one out twice. A handle that nobody knows (any more) is
+    /// answered with nothing: its writes are of unknown outcome.
     async fn resume(&self, handle: &str) -> Result<Resumed, Error>;
 
     /// API calls made so far by this connector, for people and budgets.
@@ -141,6 +147,29 @@ pub struct Capabilities {
     pub fetch_batch: usize,
     /// An answer to an update carries the record's new state.
     pub answers_with_state: bool,
+    /// How many writes of one kind and type are worth a job of their own; none where there are no such jobs.
+    pub load: Option<Load>,
+}
+
+/// When writes travel as jobs that nobody waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Load {
+    /// More creates, or more updates, of one type than this.
+    pub above: usize,
+    /// At most this many are handed over at once; a job takes several batches.
+    pub batch: usize,
+    /// Updates travel so too: it gives up their conditions.
+    pub updates: bool,
+}
+
+/// How urgent a batch is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Lane {
+    /// Answered at once.
+    #[default]
+    Live,
+    /// Many writes of one kind and type, for which nobody waits: may be accepted for later.
+    Load,
 }
 
 /// The bound record types of a system.
@@ -345,9 +374,11 @@ pub enum RefusalKind {
 /// Outcomes of accepted writes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Resumed {
-    /// Ask again later.
-    NotYet,
-    /// By intent number.
+    /// Ask again later: in the meantime, not before this long.
+    NotYet(SignedDuration),
+    /// Some, by intent number. There are more, right now.
+    Some(Vec<(u64, Outcome)>),
+    /// The last ones. What was told of no write is unknown; the handle is forgotten.
     Done(Vec<(u64, Outcome)>),
 }
 

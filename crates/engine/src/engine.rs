@@ -1,5 +1,6 @@
 //! The engine: a dataflow, its state, its two systems, a clock and a watcher.
 
+use crate::load::Load;
 use crate::{Clock, Error, Happening, Watcher};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -40,6 +41,10 @@ pub struct Engine {
     pub(crate) rounds: u64,
     /// Nothing is waited for: what cannot be done now is left.
     pub(crate) impatient: bool,
+    /// Loads under way.
+    pub(crate) loads: Vec<Load>,
+    /// A round waits until its loads are done, so that every rank refers to the ones before.
+    pub(crate) waits_for_loads: bool,
 }
 
 /// Running counts by system.
@@ -70,6 +75,7 @@ impl Engine {
         engine.state_id = engine.store.state_id()?;
         engine.listed = engine.store.status(&engine.flows)?.listed.into_keys().collect();
         engine.recover()?;
+        engine.find_loads()?;
         Ok(engine)
     }
 
@@ -88,6 +94,8 @@ impl Engine {
             offered: BTreeSet::new(),
             rounds: 0,
             impatient: false,
+            loads: Vec::new(),
+            waits_for_loads: true,
         }
     }
 

@@ -9,6 +9,7 @@ mod command;
 mod engine;
 mod error;
 mod identity;
+mod load;
 mod observe;
 mod pack;
 mod reconcile;

@@ -1,7 +1,7 @@
 //! Packing: searches per type and property list, writes per kind and type.
 
 use std::collections::{BTreeMap, BTreeSet};
-use tandem_connector::{Connector, Error};
+use tandem_connector::{Capabilities, Connector, Error, Lane};
 use tandem_merge::cluster::{Action, Intent, Lookup};
 use tandem_merge::record::{Observation, RecordType};
 use tandem_merge::value::Value;
@@ -73,10 +73,21 @@ pub(crate) fn creates(intent: &Intent) -> bool {
     matches!(intent.action, Action::Create { .. } | Action::Companion { .. })
 }
 
-/// Intents in sending order, cut into batches of at most `size`, one kind and, among deletions, one rank
-/// each: companions, creates by rank, updates, deletions children first.
-pub(crate) fn batches(intents: &[Intent], size: usize) -> Vec<Vec<u64>> {
-    let mut kinds: BTreeMap<(u8, usize, &RecordType), Vec<u64>> = BTreeMap::new();
+/// Writes that are handed over together.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Batch {
+    pub(crate) lane: Lane,
+    /// Numbers of intents.
+    pub(crate) intents: Vec<u64>,
+}
+
+/// Attempts after which a write travels by itself, where its answer comes at once.
+const LOADS: u32 = 2;
+
+/// Intents in sending order, cut into batches of one kind and, among deletions, one rank each: companions,
+/// creates by rank, updates, deletions children first. Many of one kind and type make a load.
+pub(crate) fn batches(intents: &[Intent], limits: &Capabilities) -> Vec<Batch> {
+    let mut kinds: BTreeMap<(u8, usize, &RecordType, Lane), Vec<u64>> = BTreeMap::new();
     for intent in intents {
         let (kind, rank) = match &intent.action {
             Action::Companion { .. } => (0, intent.rank),
@@ -84,15 +95,57 @@ pub(crate) fn batches(intents: &[Intent], size: usize) -> Vec<Vec<u64>> {
             Action::Update { .. } => (2, 0),
             Action::Delete { .. } => (3, usize::MAX - intent.rank),
         };
-        let batch = kinds.entry((kind, rank, target(intent))).or_default();
+        let lane = if may_wait(intent, limits) {
+            Lane::Load
+        } else {
+            Lane::Live
+        };
+        let batch = kinds.entry((kind, rank, target(intent), lane)).or_default();
         batch.push(intent.id);
     }
-    let cut = |ids: Vec<u64>| ids.chunks(size.max(1)).map(<[u64]>::to_vec).collect::<Vec<_>>();
-    kinds.into_values().flat_map(cut).collect()
+    let mut batches = Vec::new();
+    for ((.., lane), intents) in kinds {
+        let load = limits
+            .load
+            .filter(|load| lane == Lane::Load && intents.len() > load.above);
+        let (lane, size) = load.map_or((Lane::Live, limits.write_batch), |load| (lane, load.batch));
+        batches.extend(intents.chunks(size.max(1)).map(|intents| Batch {
+            lane,
+            intents: intents.to_vec(),
+        }));
+    }
+    batches
 }
 
-/// How many creates to take at once, so that both searches and writes fill their calls.
+/// Whether a write may be part of a load.
+fn may_wait(intent: &Intent, limits: &Capabilities) -> bool {
+    let kind = match &intent.action {
+        Action::Create { .. } | Action::Companion { .. } => true,
+        Action::Update { .. } => limits.load.is_some_and(|load| load.updates),
+        Action::Delete { .. } => false,
+    };
+    kind && intent.attempts < LOADS && !intent.unknown
+}
+
+/// How many updates and deletions to take at once.
+pub(crate) fn changes_at_once(limits: &Capabilities) -> usize {
+    let load = limits.load.filter(|load| load.updates);
+    let least = if limits.conditional_write { UPDATES } else { 0 };
+    let many = load.map_or(0, |load| LOOK_AHEAD * load.batch.max(load.above + 1));
+    limits.write_batch.max(least).max(many)
+}
+
+/// Updates taken at once where a condition protects them.
+const UPDATES: usize = 1_000;
+
+/// Batches of a load that are looked at together.
+const LOOK_AHEAD: usize = 4;
+
+/// How many creates to take at once, so that both searches and writes fill their calls and a load shows.
 pub(crate) fn creates_at_once(system: &dyn Connector) -> usize {
+    if let Some(load) = system.capabilities().load {
+        return LOOK_AHEAD * load.batch.max(load.above + 1);
+    }
     let (find, write) = (
         system.capabilities().find_batch,
         system.capabilities().write_batch,

@@ -129,7 +129,7 @@ impl Engine {
             let rest = again.split_off(again.len().min(size));
             let numbers: Vec<u64> = again.iter().map(|intent| intent.id).collect();
             let marked = self.mark(index, &numbers)?;
-            let answers = self.carry(index, marked).await;
+            let answers = self.carry(index, marked, tandem_connector::Lane::Live).await;
             self.settle_answers_again(index, answers, round).await?;
             again = rest;
         }

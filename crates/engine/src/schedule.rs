@@ -76,12 +76,14 @@ impl Engine {
         };
         let mut turns = [first; 2];
         let mut open = true;
+        self.waits_for_loads = false;
         loop {
             if (&mut stop).now_or_never().is_some() {
                 return Ok(());
             }
             self.take_turns(schedule, &mut turns).await?;
             let next = turns[0].due.min(turns[1].due);
+            let next = self.loads_due().map_or(next, |load| next.min(load));
             let waiting = [0, 1].map(|index| Self::waiting(&turns[index], &self.systems[index]));
             let [first, second] = waiting;
             let woken = tokio::select! {
@@ -128,7 +130,8 @@ impl Engine {
     async fn take_turns(&mut self, schedule: &Schedule, turns: &mut [Turn; 2]) -> Result<(), Error> {
         let now = self.clock.now();
         let due: Vec<usize> = (0..2).filter(|index| turns[*index].due <= now).collect();
-        if due.is_empty() {
+        let load = self.loads_due().is_some_and(|load| load <= now);
+        if due.is_empty() && !load {
             return Ok(());
         }
         let rests = |index: &usize| !due.contains(index) && turns[*index].failures > 0;

@@ -24,6 +24,8 @@ struct Sorted {
     settled: BTreeMap<u64, Settlement>,
     unknown: Vec<u64>,
     unsent: Vec<u64>,
+    /// By handle.
+    accepted: BTreeMap<String, Vec<Intent>>,
     overtaken: Vec<Intent>,
     duplicates: Vec<(Intent, Refusal)>,
 }
@@ -42,6 +44,9 @@ impl Engine {
         let mut sorted = self.sort(index, answers, round);
         if !sorted.unsent.is_empty() {
             self.store.mark_unknown(FENCE, &sorted.unsent, true)?;
+        }
+        for (handle, intents) in std::mem::take(&mut sorted.accepted) {
+            self.accept(index, handle, &intents)?;
         }
         self.read_overtaken(&mut sorted, round).await;
         self.look_for_duplicates(index, &mut sorted, round).await?;
@@ -94,7 +99,7 @@ impl Engine {
                     );
                     sorted.unknown.push(intent.id);
                 }
-                Outcome::Accepted { .. } => sorted.unknown.push(intent.id),
+                Outcome::Accepted { handle } => sorted.accepted.entry(handle).or_default().push(intent),
                 Outcome::NotSent(error) => {
                     sorted.unsent.push(intent.id);
                     self.trouble(round, error);

@@ -24,6 +24,7 @@ impl Engine {
         let (tally, calls) = (self.tally.clone(), self.calls());
         let mut summary = Summary::default();
         let mut idle = 0;
+        self.waits_for_loads = true;
         for _ in 0..MOST_ROUNDS {
             let round = self.round().await?;
             summary.rounds += 1;
@@ -95,6 +96,10 @@ impl Engine {
         for rank in 0..=self.last_rank() {
             self.reconcile(rank, round).await?;
             created.extend(self.send_creates(rank, round).await?);
+            if self.creates_under_way(rank) {
+                // What refers to them is created in a later round, whole.
+                break;
+            }
         }
         Ok(created.into_iter().collect())
     }
@@ -124,6 +129,11 @@ impl Engine {
             let Some(last) = sent.last() else { break };
             after = last.id;
             left.extend(sent);
+        }
+        for system in self.flows.systems.clone() {
+            for handle in self.store.handles(&system)? {
+                left.extend(self.store.accepted(&handle, 0, MOST_COUNTED)?);
+            }
         }
         for intent in &left {
             if let Some(flow) = self.flow_of(intent).and_then(|flow| summary.flows.get_mut(&flow)) {

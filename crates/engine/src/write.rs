@@ -1,17 +1,18 @@
 //! Write: unsent intents go out, durably marked before the first byte, packed for the fewest calls.
 
 use crate::engine::FENCE;
-use crate::pack::{self, batches};
+use crate::pack::{self, Batch, batches};
 use crate::{Clock, Engine, Error, Happening, Round};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use tandem_connector::{Change, Connector, Outcome, RefusalKind, Resumed, Write};
+use tandem_connector::{Change, Connector, Lane, Outcome, RefusalKind, Write};
 use tandem_merge::cluster::{Action, Intent};
 use tandem_merge::record::{RecordKey, Values};
 
-/// Pauses before a busy row is written again.
-const BUSY_PAUSES: [i64; 3] = [1, 2, 4];
+/// Before busy rows are written again: a pause in seconds, and into how many packs they are cut then, one after
+/// the other. Smaller packs hold fewer locks at a time.
+const BUSY: [(i64, usize); 3] = [(1, 1), (2, 2), (4, 8)];
 
 /// How often records are waited for whose last change is too young for a condition to protect it.
 const FIRM_WAITS: u32 = 5;
@@ -19,11 +20,8 @@ const FIRM_WAITS: u32 = 5;
 /// How long such a wait is: the coarsest resolution of a condition that is known.
 const FIRM_WAIT: SignedDuration = SignedDuration::from_millis(1_100);
 
-/// Updates taken at once where a condition protects them.
-const UPDATES: usize = 1_000;
-
-/// Batches of intent numbers by system.
-type Queues = [VecDeque<Vec<u64>>; 2];
+/// Batches by system.
+type Queues = [VecDeque<Batch>; 2];
 
 impl Engine {
     /// Sends creates and companions up to a rank, each looked up before, until none is left. Returns the
@@ -40,12 +38,14 @@ impl Engine {
                 let size = pack::creates_at_once(self.systems[index].as_ref());
                 let intents = self.sendable(index, true, rank, size, round)?;
                 let free = self.look_up(index, intents, round).await?;
-                let size = self.systems[index].capabilities().write_batch;
-                *queue = batches(&free, size).into();
+                *queue = batches(&free, self.systems[index].capabilities()).into();
             }
-            let sent = self.send(queues, round).await?;
+            let mut sent = self.send(queues, round).await?;
             if sent.is_empty() && round.found == 0 {
-                return Ok(written);
+                sent = self.ask_for_loads(round).await?;
+                if sent.is_empty() {
+                    return Ok(written);
+                }
             }
             round.found = 0;
             written.extend(sent);
@@ -63,17 +63,16 @@ impl Engine {
             let mut stale = BTreeSet::new();
             for (index, queue) in queues.iter_mut().enumerate() {
                 let limits = self.systems[index].capabilities();
-                let (conditional, size) = (limits.conditional_write, limits.write_batch);
-                let limit = if conditional { UPDATES.max(size) } else { size };
+                let (conditional, limit) = (limits.conditional_write, pack::changes_at_once(limits));
                 let intents = self.sendable(index, false, self.last_rank(), limit, round)?;
                 let safe = |intent: &Intent| protected(intent, conditional, &fresh);
                 let (ready, rest): (Vec<_>, Vec<_>) = intents.into_iter().partition(safe);
                 stale.extend(rest.iter().filter_map(written_record).cloned());
-                *queue = batches(&ready, size).into();
+                *queue = batches(&ready, self.systems[index].capabilities()).into();
             }
             let unread: BTreeSet<RecordKey> = stale.difference(&fresh).cloned().collect();
             if !unread.is_empty() {
-                self.read(&unread, round).await?;
+                self.look_before_writing(&unread, round).await?;
                 fresh.extend(unread);
                 self.reconcile(self.last_rank(), round).await?;
             } else if queues.iter().any(|queue| !queue.is_empty()) {
@@ -82,7 +81,10 @@ impl Engine {
                 // Where no condition protects, a record is read before each of its writes.
                 fresh.retain(|record| stale.contains(record));
             } else if stale.is_empty() || waits == FIRM_WAITS {
-                return Ok(());
+                if self.ask_for_loads(round).await?.is_empty() {
+                    return Ok(());
+                }
+                self.reconcile(self.last_rank(), round).await?;
             } else {
                 waits += 1;
                 self.pause(FIRM_WAIT, "a record was changed within the last second")
@@ -90,6 +92,31 @@ impl Engine {
                 fresh.clear();
             }
         }
+    }
+
+    /// Reads records that no condition protects. So many of a system that its changes are the shorter answer
+    /// are known by these: a record that they do not show is as it was.
+    async fn look_before_writing(
+        &mut self,
+        records: &BTreeSet<RecordKey>,
+        round: &mut Round,
+    ) -> Result<(), Error> {
+        let mut read = BTreeSet::new();
+        for index in 0..2 {
+            let system = &self.flows.systems[index];
+            let of = records.iter().filter(|key| &key.record_type.system == system);
+            let mine: Vec<RecordKey> = of.cloned().collect();
+            let limits = self.systems[index].capabilities();
+            if limits.load.is_some_and(|load| load.updates) && mine.len() > limits.fetch_batch {
+                self.observe(&[index], round).await?;
+            } else {
+                read.extend(mine);
+            }
+        }
+        if !read.is_empty() {
+            self.read(&read, round).await?;
+        }
+        Ok(())
     }
 
     fn sendable(
@@ -126,12 +153,14 @@ impl Engine {
         let mut sent = BTreeSet::new();
         loop {
             let mut marked = [Vec::new(), Vec::new()];
+            let mut lanes = [Lane::Live; 2];
             for (index, queue) in queues.iter_mut().enumerate() {
                 if round.is_down(&self.flows.systems[index]) {
                     queue.clear();
                 }
                 if let Some(batch) = queue.pop_front() {
-                    marked[index] = self.mark(index, &batch)?;
+                    marked[index] = self.mark(index, &batch.intents)?;
+                    lanes[index] = batch.lane;
                 }
             }
             if marked.iter().all(Vec::is_empty) && queues.iter().all(VecDeque::is_empty) {
@@ -141,7 +170,8 @@ impl Engine {
                 sent.insert(index);
             }
             let [first, second] = marked;
-            let (first, second) = futures::join!(self.carry(0, first), self.carry(1, second));
+            let (first, second) =
+                futures::join!(self.carry(0, first, lanes[0]), self.carry(1, second, lanes[1]));
             self.settle_answers(0, first, round).await?;
             self.settle_answers(1, second, round).await?;
         }
@@ -165,11 +195,12 @@ impl Engine {
         &self,
         index: usize,
         intents: Vec<Intent>,
+        lane: Lane,
     ) -> impl Future<Output = Vec<Answer>> + Send + use<> {
         let system = Arc::clone(&self.systems[index]);
         let clock = Arc::clone(&self.clock);
         let state = self.state_id.clone();
-        async move { carry(system.as_ref(), clock.as_ref(), &state, intents).await }
+        async move { carry(system.as_ref(), clock.as_ref(), &state, intents, lane).await }
     }
 
     /// Sleeps by the injected clock, unless nothing is to be waited for.
@@ -206,7 +237,13 @@ pub(crate) fn written_record(intent: &Intent) -> Option<&RecordKey> {
     }
 }
 
-async fn carry(system: &dyn Connector, clock: &dyn Clock, state: &str, intents: Vec<Intent>) -> Vec<Answer> {
+async fn carry(
+    system: &dyn Connector,
+    clock: &dyn Clock,
+    state: &str,
+    intents: Vec<Intent>,
+    lane: Lane,
+) -> Vec<Answer> {
     if intents.is_empty() {
         return Vec::new();
     }
@@ -215,23 +252,23 @@ async fn carry(system: &dyn Connector, clock: &dyn Clock, state: &str, intents: 
         .iter()
         .map(|intent| write_of(intent, state, conditional))
         .collect();
-    let mut outcomes = answers(system, clock, &writes).await;
-    for pause in BUSY_PAUSES {
-        let is_busy = |(place, _): &(usize, &Write)| busy(&outcomes[*place]);
-        let (places, again): (Vec<usize>, Vec<Write>) = writes
-            .iter()
-            .enumerate()
-            .filter(is_busy)
-            .map(|(place, write)| (place, write.clone()))
-            .unzip();
-        if again.is_empty() {
+    let mut outcomes = answers(system, &writes, lane).await;
+    for (pause, packs) in BUSY {
+        let places: Vec<usize> = (0..writes.len())
+            .filter(|place| outcomes.get(*place).is_some_and(busy))
+            .collect();
+        if places.is_empty() {
             break;
         }
         let until = clock.now().saturating_add(SignedDuration::from_secs(pause));
         clock.sleep_until(until.unwrap_or(Timestamp::MAX)).await;
-        let second = answers(system, clock, &again).await;
-        for (place, outcome) in places.into_iter().zip(second) {
-            outcomes[place] = outcome;
+        for pack in places.chunks(places.len().div_ceil(packs)) {
+            let again = pack.iter().filter_map(|place| writes.get(*place).cloned());
+            let again: Vec<Write> = again.collect();
+            let second = answers(system, &again, Lane::Live).await;
+            for (place, outcome) in pack.iter().zip(second) {
+                outcomes[*place] = outcome;
+            }
         }
     }
     let pairs = intents.into_iter().zip(outcomes);
@@ -240,52 +277,18 @@ async fn carry(system: &dyn Connector, clock: &dyn Clock, state: &str, intents: 
         .collect()
 }
 
-fn busy(outcome: &Outcome) -> bool {
+/// Whether a row was locked by somebody else.
+pub(crate) fn busy(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Refused(refusal) if refusal.kind == RefusalKind::Busy)
 }
 
-/// One outcome per write, accepted ones waited for.
-async fn answers(system: &dyn Connector, clock: &dyn Clock, writes: &[Write]) -> Vec<Outcome> {
-    let mut outcomes = system.write(writes).await;
+/// One outcome per write.
+async fn answers(system: &dyn Connector, writes: &[Write], lane: Lane) -> Vec<Outcome> {
+    let mut outcomes = system.write(writes, lane).await;
     outcomes.resize_with(writes.len(), || {
         Outcome::Unknown("the connector gave no answer".to_owned())
     });
-    let handles: BTreeSet<String> = outcomes.iter().filter_map(handle).collect();
-    for handle in handles {
-        let done = wait_for(system, clock, &handle).await;
-        for (write, outcome) in writes.iter().zip(outcomes.iter_mut()) {
-            if self::handle(outcome).as_deref() == Some(handle.as_str()) {
-                let answer = done.get(&write.intent).cloned();
-                let silent = || Outcome::Unknown(format!("no answer under the handle {handle}"));
-                *outcome = answer.unwrap_or_else(silent);
-            }
-        }
-    }
     outcomes
-}
-
-fn handle(outcome: &Outcome) -> Option<String> {
-    match outcome {
-        Outcome::Accepted { handle } => Some(handle.clone()),
-        _ => None,
-    }
-}
-
-/// Asks for accepted writes until they are done or the deadline of requests has passed.
-async fn wait_for(system: &dyn Connector, clock: &dyn Clock, handle: &str) -> BTreeMap<u64, Outcome> {
-    let deadline = system.capabilities().request_deadline;
-    let end = clock.now().saturating_add(deadline).unwrap_or(Timestamp::MAX);
-    while clock.now() <= end {
-        match system.resume(handle).await {
-            Ok(Resumed::Done(outcomes)) => return outcomes.into_iter().collect(),
-            Ok(Resumed::NotYet) => {
-                let until = clock.now().saturating_add(SignedDuration::from_secs(1));
-                clock.sleep_until(until.unwrap_or(Timestamp::MAX)).await;
-            }
-            Err(_) => break,
-        }
-    }
-    BTreeMap::new()
 }
 
 /// The write that carries out an intent: the same bytes in every attempt.

@@ -95,11 +95,26 @@ pub trait Store: Send {
     /// same content, a later moment and one attempt more.
     fn begin_write(&mut self, fence: Fence, intents: &[u64], now: Timestamp) -> Result<Vec<Intent>, Error>;
 
-    /// Sent intents without an outcome: after a crash, all of them. `limit` at a time, number > `after`.
+    /// Sent intents without an outcome, except those accepted under a handle: after a crash, all of them.
+    /// `limit` at a time, number > `after`.
     fn unsettled(&mut self, after: u64, limit: usize) -> Result<Vec<Intent>, Error>;
 
-    /// Marks sent intents as of unknown outcome (or as not sent after all, when `unsend`).
+    /// Marks sent intents as of unknown outcome (or as not sent after all, when `unsend`). A handle is
+    /// forgotten.
     fn mark_unknown(&mut self, fence: Fence, intents: &[u64], unsend: bool) -> Result<(), Error>;
+
+    /// Notes under which handle the system accepted sent intents: their outcome is asked for by it, also
+    /// after a crash. Intents that are not sent are left out.
+    fn accept(&mut self, fence: Fence, intents: &[u64], handle: &str) -> Result<(), Error>;
+
+    /// The handles of a system whose intents have no outcome yet, those accepted first in front.
+    fn handles(&mut self, system: &str) -> Result<Vec<String>, Error>;
+
+    /// Intents accepted under a handle and without an outcome, number > `after`, at most `limit`.
+    fn accepted(&mut self, handle: &str, after: u64, limit: usize) -> Result<Vec<Intent>, Error>;
+
+    /// The open intents of these numbers, in their order; those that are gone are left out.
+    fn intents(&mut self, numbers: &[u64]) -> Result<Vec<Intent>, Error>;
 
     /// Counts for people.
     fn status(&mut self, flows: &Dataflow) -> Result<Status, Error>;

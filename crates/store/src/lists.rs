@@ -25,7 +25,10 @@ pub(crate) fn status(db: &Db, flows: &Dataflow) -> Result<Status, Trouble> {
         status.records.insert(of.to_string(), n.cast_unsigned());
     }
     status.inbox = count(db, "SELECT count(*) FROM inbox", [])?;
-    let sent = count(db, "SELECT count(*) FROM intent WHERE sent = 1", [])?;
+    // Each half has an index of its own.
+    let sql = "SELECT (SELECT count(*) FROM intent WHERE sent = 1 AND handle IS NULL)
+               + (SELECT count(*) FROM intent WHERE handle IS NOT NULL)";
+    let sent = count(db, sql, [])?;
     status.outbox = (count(db, "SELECT count(*) FROM intent WHERE sent = 0", [])?, sent);
     let sql = "SELECT name, listed FROM system WHERE listed IS NOT NULL";
     let listed: Vec<(String, String)> = db.all(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;

@@ -146,7 +146,8 @@ impl Store for MemoryStore {
 
     fn unsettled(&mut self, after: u64, limit: usize) -> Result<Vec<Intent>, Error> {
         let after = self.books.intents.range(after.saturating_add(1)..);
-        let sent = after.filter(|(_, intent)| intent.sent.is_some());
+        let open = |id: &u64| !self.books.handles.contains_key(id);
+        let sent = after.filter(|(id, intent)| intent.sent.is_some() && open(id));
         Ok(sent.take(limit).map(|(_, intent)| intent.clone()).collect())
     }
 
@@ -155,6 +156,26 @@ impl Store for MemoryStore {
             books.mark_unknown(intents, unsend);
             Ok(())
         })
+    }
+
+    fn accept(&mut self, fence: Fence, intents: &[u64], handle: &str) -> Result<(), Error> {
+        self.fenced(fence, |books| {
+            books.accept(intents, handle);
+            Ok(())
+        })
+    }
+
+    fn handles(&mut self, system: &str) -> Result<Vec<String>, Error> {
+        Ok(self.books.handles_of(system))
+    }
+
+    fn accepted(&mut self, handle: &str, after: u64, limit: usize) -> Result<Vec<Intent>, Error> {
+        Ok(self.books.accepted(handle, after, limit))
+    }
+
+    fn intents(&mut self, numbers: &[u64]) -> Result<Vec<Intent>, Error> {
+        let open = numbers.iter().filter_map(|id| self.books.intents.get(id));
+        Ok(open.cloned().collect())
     }
 
     fn status(&mut self, flows: &Dataflow) -> Result<Status, Error> {

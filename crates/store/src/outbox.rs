@@ -61,7 +61,7 @@ pub(crate) fn sendable(
 /// Sent intents after a number.
 pub(crate) fn unsettled(db: &Db, after: u64, limit: usize) -> Result<Vec<Intent>, Trouble> {
     let sql = "SELECT id, record, slot, sent, body FROM intent
-               WHERE sent = 1 AND id > ?1 ORDER BY id LIMIT ?2";
+               WHERE sent = 1 AND handle IS NULL AND id > ?1 ORDER BY id LIMIT ?2";
     let after = i64::try_from(after).unwrap_or(i64::MAX);
     let rows = db.all(sql, (after, number(limit)), intent_row)?;
     rows.iter().map(IntentRow::intent).collect()
@@ -107,10 +107,46 @@ pub(crate) fn mark_unknown(db: &Db, intents: &[u64], unsend: bool) -> Result<(),
     Ok(())
 }
 
-/// Stores an intent's marks. The record's revision moves, so that a plan made before is put back.
+/// Notes the handle of sent intents.
+pub(crate) fn accept(db: &Db, intents: &[u64], handle: &str) -> Result<(), Trouble> {
+    for id in intents {
+        let sql = "UPDATE intent SET handle = ?2 WHERE id = ?1 AND sent = 1";
+        db.run(sql, (id.cast_signed(), handle))?;
+    }
+    Ok(())
+}
+
+/// The handles of a system's open intents, by their first intent.
+pub(crate) fn handles(db: &Db, system: &str) -> Result<Vec<String>, Trouble> {
+    let sql = "SELECT handle FROM intent WHERE handle IS NOT NULL AND system = ?1
+               GROUP BY handle ORDER BY min(id)";
+    db.all(sql, [system], |row| row.get(0))
+}
+
+/// Open intents under a handle.
+pub(crate) fn accepted(db: &Db, handle: &str, after: u64, limit: usize) -> Result<Vec<Intent>, Trouble> {
+    let sql = "SELECT id, record, slot, sent, body FROM intent
+               WHERE handle = ?1 AND id > ?2 ORDER BY id LIMIT ?3";
+    let after = i64::try_from(after).unwrap_or(i64::MAX);
+    let rows = db.all(sql, (handle, after, number(limit)), intent_row)?;
+    rows.iter().map(IntentRow::intent).collect()
+}
+
+/// The open intents of these numbers.
+pub(crate) fn intents(db: &Db, numbers: &[u64]) -> Result<Vec<Intent>, Trouble> {
+    let mut open = Vec::new();
+    for id in numbers {
+        if let Some(row) = intent_by_id(db, *id)? {
+            open.push(row.intent()?);
+        }
+    }
+    Ok(open)
+}
+
+/// Stores an intent's marks; a handle is over. The record's revision moves, so that a plan made before is put back.
 fn store_mark(db: &Db, row: &IntentRow, intent: &Intent) -> Result<(), Trouble> {
     let sent = intent.sent.is_some();
-    let sql = "UPDATE intent SET sent = ?2, body = ?3 WHERE id = ?1";
+    let sql = "UPDATE intent SET sent = ?2, body = ?3, handle = NULL WHERE id = ?1";
     db.run(sql, (row.id, sent, body(intent)?))?;
     let own = row.slot.is_empty() && sent;
     let sql = "UPDATE record SET revision = revision + 1, sent = max(?2, sent * ?3) WHERE rid = ?1";

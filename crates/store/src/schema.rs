@@ -4,8 +4,17 @@ use crate::Error;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
-/// The form of the state that this program reads and writes.
-const FORM: i64 = 1;
+/// What makes each form of the state out of the one before; the first makes it out of nothing. A new form is a
+/// step at the end: none that was ever published is changed.
+const STEPS: &[&str] = &[TABLES, HANDLES];
+
+/// Intents that a system accepted for later keep the handle to ask by.
+const HANDLES: &str = "
+ALTER TABLE intent ADD COLUMN handle TEXT;
+CREATE INDEX intent_handle ON intent (handle, id) WHERE handle IS NOT NULL;
+DROP INDEX intent_sent;
+CREATE INDEX intent_sent ON intent (id) WHERE sent = 1 AND handle IS NULL;
+";
 
 const TABLES: &str = "
 CREATE TABLE note (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -89,16 +98,18 @@ CREATE TABLE approval (flow TEXT PRIMARY KEY, at TEXT NOT NULL);
 CREATE TABLE tally (flow TEXT NOT NULL, what TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (flow, what)) WITHOUT ROWID;
 ";
 
-/// Sets how the database is kept and makes its tables where they are missing.
+/// Sets how the database is kept, makes its tables where they are missing, and brings an older state up to date.
 pub(crate) fn prepare(connection: &Connection) -> Result<(), Error> {
     settle_pragmas(connection).map_err(|source| Error::database("opened", source))?;
     let form = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let found = form("user_version").map_err(|source| Error::database("opened", source))?;
-    if found > FORM {
-        return Err(Error::Newer { found, known: FORM });
+    let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
+    if found > known {
+        return Err(Error::Newer { found, known });
     }
-    if found == 0 {
-        let all = format!("BEGIN IMMEDIATE;{TABLES}PRAGMA user_version = {FORM};COMMIT;");
+    let done = usize::try_from(found).unwrap_or_default();
+    for (form, step) in STEPS.iter().enumerate().skip(done) {
+        let all = format!("BEGIN IMMEDIATE;{step}PRAGMA user_version = {};COMMIT;", form + 1);
         connection
             .execute_batch(&all)
             .map_err(|source| Error::database("made", source))?;

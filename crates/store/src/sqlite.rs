@@ -212,6 +212,23 @@ impl Store for SqliteStore {
         self.write(fence, "marked", |db| outbox::mark_unknown(db, intents, unsend))
     }
 
+    fn accept(&mut self, fence: Fence, intents: &[u64], handle: &str) -> Result<(), Error> {
+        self.write(fence, "marked", |db| outbox::accept(db, intents, handle))
+    }
+
+    fn handles(&mut self, system: &str) -> Result<Vec<String>, Error> {
+        self.db.unit("read", |db| outbox::handles(db, system))
+    }
+
+    fn accepted(&mut self, handle: &str, after: u64, limit: usize) -> Result<Vec<Intent>, Error> {
+        self.db
+            .unit("read", |db| outbox::accepted(db, handle, after, limit))
+    }
+
+    fn intents(&mut self, numbers: &[u64]) -> Result<Vec<Intent>, Error> {
+        self.db.unit("read", |db| outbox::intents(db, numbers))
+    }
+
     fn status(&mut self, flows: &Dataflow) -> Result<Status, Error> {
         self.db.unit("read", |db| lists::status(db, flows))
     }

@@ -28,7 +28,7 @@ impl Check {
     /// Compares and tells; exit code 2 where the configuration does not fit the systems.
     pub(crate) async fn compare(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
         let configuration = loading::configuration(common)?;
-        let systems = loading::connect(&configuration)?;
+        let systems = loading::connect(&configuration, None)?;
         for system in &systems {
             let who = system.identify().await?;
             screen.json(

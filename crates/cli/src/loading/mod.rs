@@ -15,6 +15,7 @@ pub(crate) use written::{Bindings, CREATED_IN_CUSTOMERP, Draft, Users};
 use crate::arguments::Common;
 use crate::clock::SystemClock;
 use crate::failure::Failure;
+use std::path::Path;
 use std::sync::Arc;
 use tandem_connector::{Connector, Schema};
 use tandem_engine::{Engine, Parts, Watcher};
@@ -61,13 +62,15 @@ pub(crate) async fn describe(systems: &[Arc<dyn Connector>; 2]) -> Result<[Schem
     Ok([first?, second?])
 }
 
-/// What an engine is made of, over a store.
+/// What an engine is made of, over a store and the folder that it is in; without a folder nothing is written
+/// in bulk.
 pub(crate) async fn parts(
     configuration: &Configuration,
     mut store: Box<dyn Store>,
     watcher: Arc<dyn Watcher>,
+    folder: Option<&Path>,
 ) -> Result<Parts, Failure> {
-    let systems = connect(configuration)?;
+    let systems = connect(configuration, folder)?;
     let schemas = describe(&systems).await?;
     let missing = schemas.iter().flat_map(|schema| schema.missing.values());
     if let Some(sentence) = missing.into_iter().next() {
@@ -96,8 +99,10 @@ pub(crate) async fn engine(
     configuration: &Configuration,
     watcher: Arc<dyn Watcher>,
 ) -> Result<Engine, Failure> {
-    let store = state(&common.state_folder())?;
-    Ok(Engine::open(parts(configuration, Box::new(store), watcher).await?).await?)
+    let folder = common.state_folder();
+    let store = state(&folder)?;
+    let parts = parts(configuration, Box::new(store), watcher, Some(&folder)).await?;
+    Ok(Engine::open(parts).await?)
 }
 
 /// An engine over a state that is there already, for commands of people.

@@ -49,7 +49,7 @@ pub(crate) async fn parts_on_a_copy(
             )
         })?;
     let store = SqliteStore::open_copy(&common.state_folder(), folder.path())?;
-    let parts = super::parts(configuration, Box::new(store), watcher).await?;
+    let parts = super::parts(configuration, Box::new(store), watcher, None).await?;
     Ok((parts, folder))
 }
 

@@ -6,22 +6,27 @@ use crate::failure::Failure;
 use jiff::SignedDuration;
 use secrecy::ExposeSecret;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use tandem_connector::Connector;
 use tandem_connector::customerp::{Customerp, CustomerpConfig};
-use tandem_connector::salesforce::{Salesforce, SalesforceConfig, Watch};
+use tandem_connector::salesforce::{Bulk, Salesforce, SalesforceConfig, Watch, Writes};
 use tandem_merge::config::{Configuration, Connection};
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::record::RecordType;
 use url::Url;
 
-/// Makes both connectors ready; nothing is sent yet.
-pub(crate) fn connect(configuration: &Configuration) -> Result<[Arc<dyn Connector>; 2], Failure> {
+/// Makes both connectors ready; nothing is sent yet. `folder`: the state's, for what is on its way in bulk;
+/// without one nothing travels so.
+pub(crate) fn connect(
+    configuration: &Configuration,
+    folder: Option<&Path>,
+) -> Result<[Arc<dyn Connector>; 2], Failure> {
     let fields = Fields::of(&configuration.dataflow);
     let [first, second] = &configuration.connections;
     Ok([
-        one(configuration, first, &fields)?,
-        one(configuration, second, &fields)?,
+        one(configuration, first, &fields, folder)?,
+        one(configuration, second, &fields, folder)?,
     ])
 }
 
@@ -29,10 +34,11 @@ fn one(
     configuration: &Configuration,
     connection: &Connection,
     fields: &Fields,
+    folder: Option<&Path>,
 ) -> Result<Arc<dyn Connector>, Failure> {
     match connection.kind.as_str() {
         "customerp" => customerp(configuration, connection, fields),
-        "salesforce" => salesforce(configuration, connection, fields),
+        "salesforce" => salesforce(configuration, connection, fields, folder),
         other => Err(Failure::usage(
             format!("no connector is called `{other}`"),
             "Write `kind: customerp` or `kind: salesforce`",
@@ -68,6 +74,7 @@ fn salesforce(
     configuration: &Configuration,
     connection: &Connection,
     fields: &Fields,
+    folder: Option<&Path>,
 ) -> Result<Arc<dyn Connector>, Failure> {
     /// A transaction of Salesforce ends after ten minutes at the latest.
     const DEADLINE: SignedDuration = SignedDuration::from_mins(10);
@@ -81,13 +88,27 @@ fn salesforce(
         overlap: SignedDuration::from_millis(connection.overlap_ms),
         bindings: objects(&configuration.dataflow, &connection.name),
         fields: fields.of_system(&connection.name),
-        throughput: false,
+        writes: writes(connection, folder),
         watch: watch(connection)?,
     })?;
     Ok(Arc::new(match &connection.users {
         Some(users) => connector.with_user_reserve(u32::try_from(users.free_licences).unwrap_or(u32::MAX)),
         None => connector,
     }))
+}
+
+/// How writes to an org travel.
+fn writes(connection: &Connection, folder: Option<&Path>) -> Writes {
+    let above = usize::try_from(connection.writes.bulk_above).ok();
+    let bulk = folder.map(|folder| Bulk {
+        above: above.filter(|above| *above > 0),
+        job_bytes: None,
+        folder: folder.join("bulk").join(&connection.name),
+    });
+    Writes {
+        throughput: connection.writes.throughput,
+        bulk,
+    }
 }
 
 /// How changes of an org are seen.

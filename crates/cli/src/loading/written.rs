@@ -168,7 +168,7 @@ impl Draft {
             bindings,
             ..self.clone()
         };
-        let [_, salesforce] = describe(&connect(&draft.configuration()?)?).await?;
+        let [_, salesforce] = describe(&connect(&draft.configuration()?, None)?).await?;
         Ok(salesforce)
     }
 
@@ -177,7 +177,7 @@ impl Draft {
             bindings: STANDARD,
             ..self.clone()
         };
-        let [_, salesforce] = connect(&draft.configuration()?)?;
+        let [_, salesforce] = connect(&draft.configuration()?, None)?;
         let invoice = tandem_merge::record::RecordType::new("salesforce", "Invoice");
         Ok(!salesforce.list(&invoice, None).await?.observations.is_empty())
     }

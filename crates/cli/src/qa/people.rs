@@ -8,7 +8,7 @@ use crate::loading;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tandem_connector::{Change, Connector, ErrorKind, Outcome, Schema, Write};
+use tandem_connector::{Change, Connector, ErrorKind, Lane, Outcome, Schema, Write};
 use tandem_merge::config::{Configuration, SecretReference};
 use tandem_merge::dataflow::{
     CompanionRule, Dataflow, Direction, Flow, Kind, Mapping, OnCreate, Reverse, Side,
@@ -63,7 +63,7 @@ impl People {
             };
             *secret = SecretReference::Env(variable.clone());
         }
-        let systems = loading::connect(&own)?;
+        let systems = loading::connect(&own, None)?;
         let schemas = loading::describe(&systems).await?;
         Ok(Self {
             systems,
@@ -221,7 +221,7 @@ impl People {
         let mut answers = Vec::new();
         for part in changes.chunks(most) {
             let batch: Vec<Write> = part.iter().map(|change| self.wish(change)).collect();
-            for outcome in system.write(&batch).await {
+            for outcome in system.write(&batch, Lane::Live).await {
                 answers.push(answer(outcome)?);
             }
         }

@@ -11,7 +11,7 @@ mod write;
 
 use crate::http::{Address, Failure, Http, Reply, Request};
 use crate::{
-    Capabilities, ChangePage, Connector, Error, ErrorKind, Identification, ListPage, Outcome, Resumed,
+    Capabilities, ChangePage, Connector, Error, ErrorKind, Identification, Lane, ListPage, Outcome, Resumed,
     Schema, Write,
 };
 use async_trait::async_trait;
@@ -100,6 +100,7 @@ impl Customerp {
             find_batch: VALUES_MAX,
             fetch_batch: IDS_MAX * 5,
             answers_with_state: true,
+            load: None,
         };
         let root = format!("{}/api/v1", config.url.path().trim_end_matches('/'));
         Ok(Self {
@@ -305,7 +306,7 @@ impl Connector for Customerp {
         Ok(found)
     }
 
-    async fn write(&self, batch: &[Write]) -> Vec<Outcome> {
+    async fn write(&self, batch: &[Write], _lane: Lane) -> Vec<Outcome> {
         let writes: Vec<_> = batch.iter().map(|write| write::carry_out(self, write)).collect();
         stream::iter(writes).buffered(CONCURRENCY).collect().await
     }

@@ -5,6 +5,7 @@
 //! is firm only if it was read in a later second; rows become visible late, so changes are read with an overlap.
 //! An update is answered without the record's state.
 
+mod bulk;
 mod changes;
 mod composite;
 mod derived;
@@ -21,8 +22,8 @@ mod write;
 use crate::http::Address;
 use crate::http::json::text;
 use crate::{
-    Capabilities, ChangePage, Connector, Error, ErrorKind, Identification, ListPage, Outcome, Resumed,
-    Schema, Write,
+    Capabilities, ChangePage, Connector, Error, ErrorKind, Identification, Lane, ListPage, Load, Outcome,
+    Resumed, Schema, Write,
 };
 use async_trait::async_trait;
 use composite::Subrequest;
@@ -32,6 +33,7 @@ use schema::{Described, Object};
 use secrecy::SecretString;
 use session::Session;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tandem_merge::record::{Observation, RecordType};
 use tandem_merge::value::Value;
@@ -63,10 +65,45 @@ pub struct SalesforceConfig {
     /// The properties that are used, by record type or by a companion's object; a type that is not named shows
     /// all it has, a companion's object that is not named is not known.
     pub fields: BTreeMap<String, Vec<String>>,
-    /// Updates travel 200 to a call without a condition, for initial loads where nobody edits.
-    pub throughput: bool,
+    /// How writes travel.
+    pub writes: Writes,
     /// How changes are seen.
     pub watch: Watch,
+}
+
+/// How writes to an org travel.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Writes {
+    /// Updates and deletions travel 1,000 to a call without a condition, for loads while nobody edits the org.
+    pub throughput: bool,
+    /// Many writes travel by Bulk API 2.0.
+    pub bulk: Option<Bulk>,
+}
+
+impl Writes {
+    /// Rows that are handed over at once: they are held in memory.
+    const LOAD_BATCH: usize = 5_000;
+
+    fn load(&self) -> Option<Load> {
+        let above = self.bulk.as_ref()?.above?;
+        Some(Load {
+            above,
+            batch: Self::LOAD_BATCH,
+            updates: self.throughput,
+        })
+    }
+}
+
+/// When and through which folder writes travel by Bulk API 2.0.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bulk {
+    /// More creates of one object than this, and in throughput mode more updates; none: no new ones, and those
+    /// under way are brought to their end.
+    pub above: Option<usize>,
+    /// Bytes of rows in one job; none: as many as the org takes.
+    pub job_bytes: Option<u64>,
+    /// A folder of its own for rows on their way and results; made where it is missing, closed to others.
+    pub folder: PathBuf,
 }
 
 /// How changes of an org are seen.
@@ -112,6 +149,7 @@ pub struct Salesforce {
     protection: OnceCell<Arc<Protection>>,
     /// User licences that stay free whatever is created.
     user_reserve: Option<u32>,
+    ingest: Option<bulk::Ingest>,
 }
 
 impl std::fmt::Debug for Salesforce {
@@ -137,15 +175,21 @@ impl Salesforce {
         let (id, secret) = (config.client_id.clone(), config.client_secret.clone());
         let session = Session::new(address, &config.api_version, id, secret)?;
         let capabilities = Capabilities {
-            conditional_write: !config.throughput,
+            conditional_write: !config.writes.throughput,
             idempotent_create: false,
             request_deadline: config.request_deadline,
             write_batch: 1_000,
-            find_batch: 1_500,
+            find_batch: 20_000,
             fetch_batch: 2_000,
             answers_with_state: false,
+            load: config.writes.load(),
         };
+        let ingest = config.writes.bulk.as_ref().map(|bulk| {
+            let bytes = bulk.job_bytes.unwrap_or(bulk::JOB_BYTES);
+            bulk::Ingest::new(bulk.folder.clone(), bytes)
+        });
         Ok(Self {
+            ingest,
             config,
             session,
             capabilities,
@@ -209,6 +253,9 @@ impl Connector for Salesforce {
     }
 
     async fn identify(&self) -> Result<Identification, Error> {
+        if let Some(ingest) = &self.ingest {
+            ingest.begin_anew().await;
+        }
         let user = self.session.token(None).await?.user.clone();
         let statements = [
             "SELECT Id, Name, IsSandbox, InstanceName FROM Organization".to_owned(),
@@ -251,7 +298,7 @@ impl Connector for Salesforce {
 
     async fn list(&self, record_type: &RecordType, resume: Option<&[u8]>) -> Result<ListPage, Error> {
         let object = self.object(&record_type.name).await?;
-        read::page(self, &object, resume).await
+        bulk::listing::page(self, &object, resume).await
     }
 
     async fn fetch(&self, record_type: &RecordType, ids: &[String]) -> Result<Vec<Observation>, Error> {
@@ -269,13 +316,18 @@ impl Connector for Salesforce {
         read::by_values(self, &object, properties, values).await
     }
 
-    async fn write(&self, batch: &[Write]) -> Vec<Outcome> {
-        write::carry_out(self, batch).await
+    async fn write(&self, batch: &[Write], lane: Lane) -> Vec<Outcome> {
+        match self.ingest.as_ref().filter(|_| lane == Lane::Load) {
+            Some(ingest) => ingest.accept(self, batch).await,
+            None => write::carry_out(self, batch).await,
+        }
     }
 
-    async fn resume(&self, _handle: &str) -> Result<Resumed, Error> {
-        // Nothing is ever accepted for later.
-        Ok(Resumed::Done(Vec::new()))
+    async fn resume(&self, handle: &str) -> Result<Resumed, Error> {
+        match &self.ingest {
+            Some(ingest) => ingest.resume(self, handle).await,
+            None => Ok(Resumed::Done(Vec::new())),
+        }
     }
 
     fn calls(&self) -> u64 {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tandem_connector::customerp::{Customerp, CustomerpConfig};
-use tandem_connector::salesforce::{Salesforce, SalesforceConfig, Watch};
-use tandem_connector::{Change, Connector, ErrorKind, Outcome, Write};
+use tandem_connector::salesforce::{Salesforce, SalesforceConfig, Watch, Writes};
+use tandem_connector::{Change, Connector, ErrorKind, Lane, Outcome, Write};
 use tandem_merge::record::RecordType;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -60,7 +60,7 @@ impl Script {
             overlap: SignedDuration::ZERO,
             bindings: BTreeMap::from([("Contact".to_owned(), "Contact".to_owned())]),
             fields: BTreeMap::new(),
-            throughput: false,
+            writes: Writes::default(),
             watch: Watch::polling(),
         };
         Salesforce::connect(config).unwrap()
@@ -161,14 +161,14 @@ async fn a_create_that_could_be_doubled_is_sent_once() {
     let busy = script((BUSY, String::new())).await;
     let outcome = busy
         .salesforce()
-        .write(std::slice::from_ref(&write))
+        .write(std::slice::from_ref(&write), Lane::Live)
         .await
         .remove(0);
     assert!(matches!(outcome, Outcome::Unknown(_)), "{outcome:?}");
     assert_eq!(busy.served(), 3);
     // An answer of a shape that is not understood leaves open what was done.
     let strange = script((OK, "{}".to_owned())).await;
-    let outcome = strange.salesforce().write(&[write]).await.remove(0);
+    let outcome = strange.salesforce().write(&[write], Lane::Live).await.remove(0);
     assert!(matches!(outcome, Outcome::Unknown(_)), "{outcome:?}");
 }
 

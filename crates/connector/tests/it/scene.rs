@@ -2,7 +2,7 @@
 //! e-mail address, a phone and a description, and a person next to us who edits them.
 
 use std::collections::BTreeMap;
-use tandem_connector::{Change, ChangePage, Connector, Outcome, Write};
+use tandem_connector::{Change, ChangePage, Connector, Lane, Outcome, Write};
 use tandem_merge::record::{Observation, RecordKey, RecordType, Values, Version};
 use tandem_merge::value::Value;
 use url::Url;
@@ -156,7 +156,7 @@ fn rand_intent(name: &str) -> u64 {
 
 /// The outcome of a single write.
 pub(crate) async fn one(connector: &dyn Connector, write: Write) -> Outcome {
-    let mut outcomes = connector.write(&[write]).await;
+    let mut outcomes = connector.write(&[write], Lane::Live).await;
     assert_eq!(outcomes.len(), 1);
     outcomes.remove(0)
 }

@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use tandem_connector::{
-    Capabilities, Change, ChangePage, Connector, Identification, ListPage, Outcome, Resumed, Schema, Write,
+    Capabilities, Change, ChangePage, Connector, Identification, Lane, ListPage, Outcome, Resumed, Schema,
+    Write,
 };
 use tandem_merge::dataflow::{Dataflow, Kind, Mapping, Side};
 use tandem_merge::record::{Observation, Presence, RecordKey, RecordType, Values, Version};
@@ -262,7 +263,7 @@ impl Connector for Rehearsal {
         Ok(rows)
     }
 
-    async fn write(&self, batch: &[Write]) -> Vec<Outcome> {
+    async fn write(&self, batch: &[Write], _lane: Lane) -> Vec<Outcome> {
         let pretend = |write: &Write| match &write.change {
             Change::Create { record_type, values } => self.create(record_type, values),
             Change::Update { record, values, .. } => self.alter(record, values, false),
@@ -272,7 +273,8 @@ impl Connector for Rehearsal {
     }
 
     async fn resume(&self, _handle: &str) -> Result<Resumed, tandem_connector::Error> {
-        Ok(Resumed::NotYet)
+        // Nothing is ever accepted for later.
+        Ok(Resumed::Done(Vec::new()))
     }
 
     fn calls(&self) -> u64 {

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use tandem_connector::{
-    Capabilities, Change, ChangePage, Connector, Error, ErrorKind, Identification, ListPage, Outcome,
+    Capabilities, Change, ChangePage, Connector, Error, ErrorKind, Identification, Lane, ListPage, Outcome,
     Refusal, RefusalKind, Resumed, Schema, TypeSchema, Write,
 };
 use tandem_engine::Clock;
@@ -98,6 +98,7 @@ impl Fake {
                 find_batch: 5,
                 fetch_batch: 4,
                 answers_with_state: false,
+                load: None,
             },
             clock,
             unique: unique_properties(name),
@@ -546,7 +547,7 @@ impl Connector for Fake {
         Ok(fits.map(|(key, _)| self.show(&state, key, now)).collect())
     }
 
-    async fn write(&self, batch: &[Write]) -> Vec<Outcome> {
+    async fn write(&self, batch: &[Write], _lane: Lane) -> Vec<Outcome> {
         assert!(
             batch.len() <= self.limits.write_batch,
             "a batch of {}",
@@ -565,7 +566,8 @@ impl Connector for Fake {
     }
 
     async fn resume(&self, _handle: &str) -> Result<Resumed, Error> {
-        Ok(Resumed::NotYet)
+        // Nothing is ever accepted for later.
+        Ok(Resumed::Done(Vec::new()))
     }
 
     fn calls(&self) -> u64 {

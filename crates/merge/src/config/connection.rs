@@ -6,7 +6,7 @@ use super::main_file::{ConnectionText, MainText};
 use super::node::{At, Node};
 use super::problem::{Problems, suggestion};
 use super::type_text::milliseconds;
-use super::{BudgetShare, Changes, Connection, Users, sign_in};
+use super::{BudgetShare, Changes, Connection, Users, Writes, sign_in};
 use crate::dataflow::{CreatePolicy, Flow, Side};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -63,6 +63,7 @@ pub(crate) fn connected(
     let overlap_ms = time(&written.overlap).unwrap_or(300_000);
     let poll_ms = time(&written.poll).unwrap_or(30_000);
     let changes = changes(file, written, poll_ms, known, problems);
+    let writes = writes(file, written, problems);
     Connection {
         name: name.value.clone(),
         kind: kind.value.clone(),
@@ -84,6 +85,29 @@ pub(crate) fn connected(
             language: users.language.clone(),
         }),
         changes,
+        writes,
+    }
+}
+
+/// How writes travel: as written, else one by one with conditions, and many creates by Bulk.
+fn writes(file: &str, written: &ConnectionText, problems: &mut Problems) -> Writes {
+    const MODES: [&str; 2] = ["conditional", "throughput"];
+    let Some(text) = &written.writes else {
+        return Writes::default();
+    };
+    if written.kind.value != "salesforce" {
+        let message = format!("{} takes writes in one way alone", written.kind.value);
+        problems.add(file, text, message, "Leave `writes` out here.");
+    }
+    let mode = text.value.mode.as_ref();
+    if let Some(mode) = mode.filter(|mode| !MODES.contains(&mode.value.as_str())) {
+        let message = format!("unknown mode of writes `{}`", mode.value);
+        problems.add(file, mode, message, suggestion(&mode.value, MODES));
+    }
+    let above = text.value.bulk_above.as_ref().map(|above| above.value);
+    Writes {
+        throughput: mode.is_some_and(|mode| mode.value == "throughput"),
+        bulk_above: above.unwrap_or(Writes::default().bulk_above),
     }
 }
 

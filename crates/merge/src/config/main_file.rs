@@ -52,6 +52,20 @@ written! {
         users: Option<UsersText>,
         /// How changes are seen (a Salesforce org only).
         changes: Option<At<ChangesText>>,
+        /// How writes travel (a Salesforce org only).
+        writes: Option<At<WritesText>>,
+    }
+}
+
+written! {
+    /// How writes to a Salesforce org travel.
+    struct WritesText {
+        /// `conditional`: an update happens only if the record still is what Tandem saw, 25 to a call.
+        /// `throughput`: without a condition, 1,000 to a call, and by Bulk; for loads while nobody edits the org.
+        mode: Option<At<String>>,
+        /// More creates of one object than this travel by Bulk API 2.0 (2000 if absent), in throughput mode
+        /// updates too; 0: none.
+        bulk_above: Option<At<u32>>,
     }
 }
 

@@ -89,6 +89,27 @@ pub struct Connection {
     pub users: Option<Users>,
     /// How changes are seen.
     pub changes: Changes,
+    /// How writes travel.
+    #[serde(default)]
+    pub writes: Writes,
+}
+
+/// How writes to a system travel, where its connector has a choice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Writes {
+    /// Updates give up their conditions for fewer calls.
+    pub throughput: bool,
+    /// More writes of one kind and object than this travel as a job; 0: none.
+    pub bulk_above: u32,
+}
+
+impl Default for Writes {
+    fn default() -> Self {
+        Self {
+            throughput: false,
+            bulk_above: 2_000,
+        }
+    }
 }
 
 /// How changes of a system are seen, where its connector has a choice.

@@ -27,6 +27,8 @@ pub(super) struct Books {
     /// Links by number, each with its flow group.
     pub(super) links: BTreeMap<u64, (String, Link)>,
     pub(super) intents: BTreeMap<u64, Intent>,
+    /// The handles of accepted intents.
+    pub(super) handles: BTreeMap<u64, String>,
     /// Target and who waits for it.
     pub(super) waits: BTreeSet<(RecordKey, RecordKey)>,
     pub(super) items: BTreeMap<u64, (RecordKey, Standing)>,
@@ -249,6 +251,7 @@ impl Books {
             let Some(intent) = sent else {
                 continue;
             };
+            self.handles.remove(id);
             if unsend && !intent.unknown {
                 intent.sent = None;
             } else {
@@ -257,5 +260,33 @@ impl Books {
             let subject = subject(&intent.action).clone();
             self.entry(&subject).revision += 1;
         }
+    }
+    pub(super) fn accept(&mut self, intents: &[u64], handle: &str) {
+        for id in intents {
+            if self.intents.get(id).is_some_and(|intent| intent.sent.is_some()) {
+                self.handles.insert(*id, handle.to_owned());
+            }
+        }
+    }
+
+    pub(super) fn handles_of(&self, system: &str) -> Vec<String> {
+        let mine = |id: &u64| {
+            let intent = self.intents.get(id);
+            intent.is_some_and(|intent| destination(&intent.action).0 == system)
+        };
+        let mut handles: Vec<String> = Vec::new();
+        for (_, handle) in self.handles.iter().filter(|(id, _)| mine(id)) {
+            if !handles.contains(handle) {
+                handles.push(handle.clone());
+            }
+        }
+        handles
+    }
+
+    pub(super) fn accepted(&self, handle: &str, after: u64, limit: usize) -> Vec<Intent> {
+        let later = self.handles.range(after.saturating_add(1)..);
+        let mine = later.filter(|(_, of)| *of == handle);
+        let open = mine.filter_map(|(id, _)| self.intents.get(id));
+        open.take(limit).cloned().collect()
     }
 }

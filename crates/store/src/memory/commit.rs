@@ -194,6 +194,7 @@ impl Work {
         }
         for (id, intent) in open {
             books.intents.remove(&id);
+            books.handles.remove(&id);
             self.note_create(&intent);
             self.removed.push(intent);
         }

@@ -53,6 +53,8 @@ enum Outcome {
     Withdrawn,
     Unknown,
     Unsend,
+    /// Accepted under a handle that says whether some are settled at once.
+    Accepted(bool),
     Nothing,
 }
 
@@ -115,6 +117,7 @@ fn send_unit() -> impl Strategy<Value = Unit> {
         1 => Just(Outcome::Withdrawn),
         1 => Just(Outcome::Unknown),
         1 => Just(Outcome::Unsend),
+        1 => any::<bool>().prop_map(Outcome::Accepted),
         1 => Just(Outcome::Nothing),
     ];
     (any::<bool>(), any::<bool>(), outcome).prop_map(|(first, creates, outcome)| Unit::Send {
@@ -184,12 +187,21 @@ fn carry_out(store: &mut dyn Store, unit: &Unit) -> String {
 fn send(store: &mut dyn Store, system: &str, creates: bool, outcome: Outcome) -> String {
     let mut ids: Vec<u64> = Vec::new();
     ids.extend(store.unsettled(0, 2).unwrap().iter().map(|intent| intent.id));
+    for handle in store.handles(system).unwrap() {
+        let accepted = store.accepted(&handle, 0, 2).unwrap();
+        ids.extend(accepted.iter().map(|intent| intent.id));
+    }
     let sendable = store.sendable(system, creates, 9, 3).unwrap();
     ids.extend(sendable.iter().map(|intent| intent.id));
     let marked = store.begin_write(FENCE, &ids, at(5_100)).unwrap();
     let mut text = told(&marked);
     match outcome {
         Outcome::Nothing => {}
+        Outcome::Accepted(first) => {
+            let handle = if first { "first" } else { "second" };
+            store.accept(FENCE, &ids, handle).unwrap();
+            text += &told(&store.intents(&ids).unwrap());
+        }
         Outcome::Unknown => store.mark_unknown(FENCE, &ids, false).unwrap(),
         Outcome::Unsend => store.mark_unknown(FENCE, &ids, true).unwrap(),
         Outcome::Applied | Outcome::Refused | Outcome::Withdrawn => {

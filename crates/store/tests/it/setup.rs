@@ -294,6 +294,12 @@ pub(crate) fn dump(store: &mut dyn Store) -> String {
     status.bytes = 0;
     writeln!(text, "{status:#?}").unwrap();
     writeln!(text, "{:#?}", store.unsettled(0, 1_000).unwrap()).unwrap();
+    for system in [ERP, CRM] {
+        for handle in store.handles(system).unwrap() {
+            let accepted = store.accepted(&handle, 0, 1_000).unwrap();
+            writeln!(text, "accepted {system} {handle} {accepted:#?}").unwrap();
+        }
+    }
     writeln!(text, "{:#?}", store.links(None, 0, 1_000).unwrap()).unwrap();
     writeln!(text, "{:#?}", store.items(0, 1_000).unwrap()).unwrap();
     writeln!(text, "{:#?}", store.history(None, 0, 1_000).unwrap()).unwrap();

@@ -355,3 +355,31 @@ fn plans_of_one_taking_are_stored_once() {
         assert_eq!(commit(store, vec![empty]).stored, 1);
     });
 }
+
+#[test]
+fn s5_an_accepted_intent_is_asked_for_by_its_handle_alone() {
+    on_both(|store| {
+        observe(store, vec![seen(&customer("1"), 1, ANN)]);
+        listed(store);
+        rest(store);
+        let create = store.sendable(CRM, true, 9, 10).unwrap()[0].id;
+        // Only what was sent can have been accepted.
+        store.accept(FENCE, &[create], "job-1").unwrap();
+        assert_eq!(store.handles(CRM).unwrap(), Vec::<String>::new());
+        let marked = store.begin_write(FENCE, &[create], at(60)).unwrap();
+        store.accept(FENCE, &[create, 999], "job-1").unwrap();
+        assert_eq!(store.handles(CRM).unwrap(), ["job-1"]);
+        assert_eq!(store.handles(ERP).unwrap(), Vec::<String>::new());
+        assert_eq!(store.unsettled(0, 10).unwrap(), []);
+        assert_eq!(store.accepted("job-1", 0, 10).unwrap(), marked);
+        assert_eq!(store.accepted("job-1", create, 10).unwrap(), []);
+        assert_eq!(store.intents(&[999, create]).unwrap(), marked);
+        assert_eq!(store.status(&flows()).unwrap().outbox, (0, 1));
+        // It is not sent a second time.
+        assert_eq!(store.begin_write(FENCE, &[create], at(70)).unwrap(), []);
+        // WHEN the job told nothing of it, its outcome is unknown.
+        store.mark_unknown(FENCE, &[create], false).unwrap();
+        assert_eq!(store.handles(CRM).unwrap(), Vec::<String>::new());
+        assert_eq!(store.unsettled(0, 10).unwrap().len(), 1);
+    });
+}

@@ -2,6 +2,7 @@
 
 use crate::scene::{Scene, applied, one};
 use std::collections::BTreeSet;
+use tandem_connector::Lane;
 use tandem_merge::record::{Observation, Presence};
 use tandem_merge::value::Value;
 
@@ -60,7 +61,13 @@ pub(super) async fn goes_on_from_any_page(scene: &Scene) {
     let many: Vec<_> = (0..2_300)
         .map(|n| scene.create(n, scene.named(&format!("Name {n}"))))
         .collect();
-    let made: BTreeSet<String> = scene.person.write(&many).await.iter().map(applied).collect();
+    let made: BTreeSet<String> = scene
+        .person
+        .write(&many, Lane::Live)
+        .await
+        .iter()
+        .map(applied)
+        .collect();
     assert_eq!(made.len(), 2_300);
     // WHEN every page is read twice from its cursor, THEN it shows the same records, and together all of them
     let (mut seen, mut at, mut pages) = (Vec::new(), None, 0);

@@ -2,7 +2,7 @@
 
 use crate::proxy::Proxy;
 use crate::scene::{Scene, applied, one};
-use tandem_connector::{ErrorKind, Outcome, RefusalKind};
+use tandem_connector::{ErrorKind, Lane, Outcome, RefusalKind};
 use tandem_merge::record::Presence;
 use tandem_merge::value::Value;
 
@@ -122,7 +122,7 @@ pub(super) async fn refusals_name_kind_property_and_advice(scene: &Scene) {
         .map(|(n, (values, ..))| scene.create(n, values.clone()))
         .collect();
     batch.push(scene.create(99, external("Contact:2")));
-    let outcomes = scene.ours.write(&batch).await;
+    let outcomes = scene.ours.write(&batch, Lane::Live).await;
     for ((_, kind, property), outcome) in cases.iter().zip(&outcomes) {
         let Outcome::Refused(refusal) = outcome else {
             panic!("{property}: {outcome:?}")

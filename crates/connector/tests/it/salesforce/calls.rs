@@ -2,8 +2,8 @@
 
 use super::{NOBODY, config, of, scene};
 use crate::scene::{applied, one};
-use tandem_connector::salesforce::{Salesforce, SalesforceConfig, Watch};
-use tandem_connector::{Connector, ErrorKind, Outcome, Write};
+use tandem_connector::salesforce::{Salesforce, SalesforceConfig, Watch, Writes};
+use tandem_connector::{Connector, ErrorKind, Lane, Outcome, Write};
 use tandem_merge::record::{Observation, Presence, RecordType, Version};
 use tandem_merge::value::Value;
 
@@ -20,7 +20,7 @@ struct Fetching(RecordType, Vec<String>, Vec<Observation>);
 #[async_trait::async_trait]
 impl AsyncWork for Writing {
     async fn run(&mut self, org: &dyn Connector) {
-        self.1 = org.write(&self.0).await;
+        self.1 = org.write(&self.0, Lane::Live).await;
     }
 }
 
@@ -128,7 +128,13 @@ async fn unconditional_writes_travel_as_collections_and_answer_each_row() {
     let many: Vec<_> = (0..30)
         .map(|n| scene.create(n, scene.named(&format!("Name {n}"))))
         .collect();
-    let ids: Vec<String> = scene.ours.write(&many).await.iter().map(applied).collect();
+    let ids: Vec<String> = scene
+        .ours
+        .write(&many, Lane::Live)
+        .await
+        .iter()
+        .map(applied)
+        .collect();
     let before = scene.ours.calls();
     let mut updates: Vec<_> = ids
         .iter()
@@ -136,7 +142,7 @@ async fn unconditional_writes_travel_as_collections_and_answer_each_row() {
         .collect();
     updates[7] = scene.update(NOBODY, scene.described("new"), None);
     updates[8] = scene.update(&ids[8], scene.named(&"x".repeat(100)), None);
-    let outcomes = scene.ours.write(&updates).await;
+    let outcomes = scene.ours.write(&updates, Lane::Live).await;
     assert_eq!(scene.ours.calls() - before, 1);
     assert_eq!(outcomes[7], Outcome::Gone);
     let Outcome::Refused(refusal) = &outcomes[8] else {
@@ -152,7 +158,10 @@ async fn unconditional_writes_travel_as_collections_and_answer_each_row() {
     );
     // In throughput mode conditions are given up for updates.
     let throughput = SalesforceConfig {
-        throughput: true,
+        writes: Writes {
+            throughput: true,
+            bulk: None,
+        },
         watch: Watch::polling(),
         ..config(&scene.url, "tandem")
     };

@@ -5,7 +5,7 @@ mod objects;
 
 use crate::scene::{Scene, Words, plain_client};
 use jiff::SignedDuration;
-use tandem_connector::salesforce::{Salesforce, SalesforceConfig, Watch};
+use tandem_connector::salesforce::{Salesforce, SalesforceConfig, Watch, Writes};
 use tandem_connector::{Change, Connector, ErrorKind, Write};
 use tandem_merge::record::{RecordKey, RecordType, Values, Version};
 use tandem_merge::value::Value;
@@ -68,7 +68,7 @@ fn config(url: &Url, user: &str) -> SalesforceConfig {
             .map(|(name, to)| (name.to_owned(), to.to_owned()))
             .collect(),
         fields: fields.into(),
-        throughput: false,
+        writes: Writes::default(),
         watch: Watch::polling(),
     }
 }

@@ -4,7 +4,7 @@ use super::{config, create, of, scene, start, update};
 use crate::scene::{Scene, applied, one};
 use std::collections::BTreeMap;
 use tandem_connector::salesforce::Salesforce;
-use tandem_connector::{Change, Connector, ErrorKind, Outcome, RefusalKind, Write};
+use tandem_connector::{Change, Connector, ErrorKind, Lane, Outcome, RefusalKind, Write};
 use tandem_merge::record::RecordKey;
 use tandem_merge::value::Value;
 use tandem_sandbox::salesforce::{InvoiceSeed, Options};
@@ -72,7 +72,7 @@ async fn users_with_powers_are_protected_and_created_apart() {
         new,
         scene.create(2, scene.named("Last")),
     ];
-    let outcomes = scene.ours.write(&batch).await;
+    let outcomes = scene.ours.write(&batch, Lane::Live).await;
     let ids: Vec<String> = outcomes.iter().map(applied).collect();
     assert_eq!([&ids[0][..3], &ids[1][..3], &ids[2][..3]], ["003", "005", "003"]);
     let twice = one(scene.ours.as_ref(), user("new@tandem.example")).await;
@@ -213,7 +213,7 @@ async fn the_reserve_of_licences_is_never_touched() {
         write
     });
     // WHEN two active users and one inactive are created, THEN the second active one is refused
-    let outcomes = org.write(&batch).await;
+    let outcomes = org.write(&batch, Lane::Live).await;
     applied(&outcomes[0]);
     applied(&outcomes[2]);
     let Outcome::Refused(refusal) = &outcomes[1] else {
@@ -248,7 +248,7 @@ async fn rules_for_new_users_are_carried_out() {
         by_rules("bea.beck@tandem.example", "profile:Nobody"),
         scene.create(3, contact),
     ];
-    let outcomes = scene.ours.write(&batch).await;
+    let outcomes = scene.ours.write(&batch, Lane::Live).await;
     let Outcome::Refused(refusal) = &outcomes[1] else {
         panic!("{:?}", outcomes[1])
     };
