@@ -6,6 +6,7 @@
 
 pub(crate) mod address;
 pub(crate) mod clock;
+mod file;
 pub(crate) mod json;
 mod request;
 
@@ -13,6 +14,8 @@ pub(crate) use request::{Failure, Reply, Request};
 
 use crate::{Error, ErrorKind};
 use jiff::{SignedDuration, Timestamp};
+use std::io::Write;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, Once, PoisonError};
 use std::time::{Duration, Instant};
@@ -150,6 +153,14 @@ impl Http {
         if let Some(body) = &request.body {
             builder = builder.body(body.clone());
         }
+        if let Some(path) = &request.from {
+            let file = file::Sent::open(path);
+            let file = file.map_err(|error| Failure::NotSent(self.unkept(path, &error)))?;
+            builder = builder.body(reqwest::Body::wrap(file));
+        }
+        if let Some(patience) = request.patience {
+            builder = builder.timeout(patience);
+        }
         let (began, sent) = (Timestamp::now(), Instant::now());
         let reached = self.reached();
         let response = builder
@@ -165,7 +176,10 @@ impl Http {
         {
             self.lock_clock().learn(date, sent, Instant::now());
         }
-        let body = self.body(response).await?;
+        let body = match &request.into {
+            Some(path) if (200..300).contains(&status) => self.keep(response, path).await?,
+            _ => self.body(response).await?,
+        };
         Ok(Reply {
             status,
             headers,
@@ -190,6 +204,28 @@ impl Http {
             body.extend_from_slice(&chunk);
         }
         Ok(body)
+    }
+
+    /// Writes a body into a file.
+    async fn keep(&self, mut response: reqwest::Response, path: &Path) -> Result<Vec<u8>, Failure> {
+        let failed = |error: std::io::Error| Failure::Lost(self.unkept(path, &error));
+        let mut file = std::fs::File::create(path).map_err(failed)?;
+        while let Some(chunk) = response
+            .chunk()
+            .await
+            .map_err(|error| self.failure(error, None))?
+        {
+            file.write_all(&chunk).map_err(failed)?;
+        }
+        file.sync_all().map_err(failed)?;
+        Ok(Vec::new())
+    }
+
+    /// A file of ours cannot be read or written.
+    pub(crate) fn unkept(&self, path: &Path, error: &std::io::Error) -> Error {
+        let what = format!("{} cannot be used ({error})", path.display());
+        let advice = "Check free space and permissions of the state folder, then try again";
+        self.error(ErrorKind::Down, what, advice)
     }
 
     /// The failure of a request; one that was counted already is not given.

@@ -7,6 +7,7 @@ use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 use serde_json::Value as Json;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// A request to be sent. Not `Debug`: its body may hold a secret.
@@ -17,6 +18,12 @@ pub(crate) struct Request {
     pub(crate) target: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Option<Vec<u8>>,
+    /// A file that is the body, instead.
+    pub(crate) from: Option<PathBuf>,
+    /// The file that a successful reply's body goes into, however large it is; the reply then has none.
+    pub(crate) into: Option<PathBuf>,
+    /// A time-out of its own: large bodies take longer than the system takes to act.
+    pub(crate) patience: Option<Duration>,
     /// Carrying it out twice has the effect of once: a read, an idempotency key, a precondition.
     pub(crate) repeatable: bool,
     /// The system counts it as an API call.
@@ -37,6 +44,9 @@ impl Request {
             target: target.into(),
             headers: HeaderMap::new(),
             body: None,
+            from: None,
+            into: None,
+            patience: None,
             repeatable: false,
             counted: true,
         }
@@ -56,6 +66,20 @@ impl Request {
         self.header("content-type", "application/json")
     }
 
+    /// Sends a file of that many bytes.
+    pub(crate) fn file(mut self, path: PathBuf, bytes: u64) -> Self {
+        self.from = Some(path);
+        self.patience = Some(patience(bytes));
+        self
+    }
+
+    /// Keeps the body of a successful reply, expected to have so many bytes at most, in a file.
+    pub(crate) fn into_file(mut self, path: PathBuf, bytes: u64) -> Self {
+        self.into = Some(path);
+        self.patience = Some(patience(bytes));
+        self
+    }
+
     /// A request that the system does not count as an API call.
     pub(crate) fn uncounted(mut self) -> Self {
         self.counted = false;
@@ -66,6 +90,13 @@ impl Request {
         self.repeatable = true;
         self
     }
+}
+
+/// How long so many bytes may take on a slow line.
+fn patience(bytes: u64) -> Duration {
+    const LEAST: Duration = Duration::from_secs(300);
+    const PER_SECOND: u64 = 200 * 1024;
+    LEAST + Duration::from_secs(bytes / PER_SECOND)
 }
 
 /// What a system answered. Not `Debug`: its body may hold a token.

@@ -16,7 +16,7 @@ pub(super) const QUERIES: usize = 5;
 pub(super) struct Subrequest {
     method: &'static str,
     url: String,
-    header: Option<(&'static str, String)>,
+    headers: Vec<(&'static str, String)>,
     body: Option<Json>,
 }
 
@@ -31,13 +31,13 @@ impl Subrequest {
         Self {
             method,
             url,
-            header: None,
+            headers: Vec::new(),
             body: None,
         }
     }
 
     pub(super) fn header(mut self, name: &'static str, value: String) -> Self {
-        self.header = Some((name, value));
+        self.headers.push((name, value));
         self
     }
 
@@ -51,8 +51,12 @@ impl Subrequest {
         json.insert("referenceId".to_owned(), Json::String(format!("r{place}")));
         json.insert("method".to_owned(), Json::from(self.method));
         json.insert("url".to_owned(), Json::String(self.url));
-        if let Some((name, value)) = self.header {
-            json.insert("httpHeaders".to_owned(), json!({ name: value }));
+        if !self.headers.is_empty() {
+            let headers = self.headers.into_iter();
+            let headers: Map<String, Json> = headers
+                .map(|(name, value)| (name.to_owned(), Json::String(value)))
+                .collect();
+            json.insert("httpHeaders".to_owned(), Json::Object(headers));
         }
         if let Some(body) = self.body {
             json.insert("body".to_owned(), body);

@@ -190,6 +190,35 @@ impl Said {
         }
     }
 
+    /// Reads what a Bulk job says of a row: `CODE:message:FIELD,FIELD --`.
+    pub(super) fn of_row(error: &str) -> Self {
+        let whole = error.trim().trim_end_matches("--").trim();
+        let (code, rest) = match whole.split_once(':') {
+            Some((code, rest)) if is_code(code) => (code, rest),
+            _ => ("", whole),
+        };
+        let is_name = |name: &&str| {
+            name.bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        };
+        let names = |list: &str| -> Option<Vec<String>> {
+            let names = list.split([',', ' ']).filter(|name| !name.is_empty());
+            let names: Vec<&str> = names.collect();
+            let all = names.iter().all(is_name);
+            all.then(|| names.into_iter().map(str::to_owned).collect())
+        };
+        let parted = rest
+            .rsplit_once(':')
+            .and_then(|(message, list)| Some((message, names(list)?)));
+        let (message, fields) = parted.unwrap_or((rest, Vec::new()));
+        Self {
+            status: 400,
+            code: code.to_owned(),
+            message: message.chars().take(WORDS_MAX).collect(),
+            fields,
+        }
+    }
+
     /// The row itself is not there (any more), as opposed to one that it refers to.
     pub(super) fn is_gone(&self) -> bool {
         let by_status = matches!(self.status, 404 | 410);
@@ -252,6 +281,10 @@ impl Said {
             })
             .collect()
     }
+}
+
+fn is_code(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
 }
 
 /// Why the org as a whole could not be asked.
@@ -355,6 +388,39 @@ mod tests {
         for (message, properties) in cases {
             assert_eq!(refusal("X", message, &[]).properties, properties, "{message}");
         }
+    }
+
+    #[test]
+    fn rows_of_a_job_are_refused_with_the_same_words() {
+        let cases = [
+            (
+                "FIELD_CUSTOM_VALIDATION_EXCEPTION:Fax: no such number:Fax --",
+                "FIELD_CUSTOM_VALIDATION_EXCEPTION: Fax: no such number",
+                vec!["Fax"],
+            ),
+            (
+                "REQUIRED_FIELD_MISSING:Required fields are missing: [LastName]:LastName --",
+                "REQUIRED_FIELD_MISSING: Required fields are missing: [LastName]",
+                vec!["LastName"],
+            ),
+            (
+                "UNABLE_TO_LOCK_ROW:unable to obtain exclusive access:--",
+                "UNABLE_TO_LOCK_ROW: unable to obtain exclusive access",
+                vec![],
+            ),
+            (
+                "Something: is wrong here!",
+                "status 400: Something: is wrong here!",
+                vec![],
+            ),
+        ];
+        for (error, message, properties) in cases {
+            let refusal = Said::of_row(error).refusal();
+            assert_eq!(refusal.message, message);
+            assert_eq!(refusal.properties, properties, "{error}");
+        }
+        assert_eq!(Said::of_row("UNABLE_TO_LOCK_ROW:x:--").refusal().kind, Busy);
+        assert!(Said::of_row("ENTITY_IS_DELETED:entity is deleted:--").is_gone());
     }
 
     #[test]

@@ -180,6 +180,18 @@ impl Object {
     }
 }
 
+#[cfg(test)]
+impl Object {
+    /// An object with properties of these types.
+    pub(super) fn for_tests(properties: &[(&str, &str)]) -> Self {
+        let fields: Vec<Json> = properties
+            .iter()
+            .map(|(name, data_type)| serde_json::json!({"name": name, "type": data_type}))
+            .collect();
+        Self::read("Test", "Test", None, &serde_json::json!({ "fields": fields }))
+    }
+}
+
 fn select(properties: &BTreeMap<String, PropertySchema>, shown: &[(String, String)], object: &str) -> String {
     let mut names: Vec<&str> = vec!["Id"];
     // Evidence around the values: version, age, presence, author, and whether the row may be written.

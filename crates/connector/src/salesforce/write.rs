@@ -1,8 +1,8 @@
-//! Writes to an org: creates 200 to a call, conditional updates and deletes 25 to a call.
+//! Writes to an org: creates five collections of 200 to a call, conditional updates and deletes 25 to a call.
 
-use super::composite::{self, SUBREQUESTS, Subrequest};
+use super::composite::{self, QUERIES, SUBREQUESTS, Subrequest};
 use super::refusal::{self, Said};
-use super::{Salesforce, derived, form, licence};
+use super::{Salesforce, bulk, derived, form, licence};
 use crate::http::{Failure, Reply, Request, clock, json};
 use crate::{Change, Error, Outcome, Write};
 use futures::stream::{self, StreamExt};
@@ -35,9 +35,54 @@ pub(super) struct Prepared<'a> {
     object: String,
     pub(super) write: &'a Write,
     condition: Option<&'a Version>,
+    /// Whose child the record is, as far as its values tell.
+    parent: String,
 }
 
 type Pack<'p, 'a> = &'p [Prepared<'a>];
+
+/// Packs that go one after the other, because records of one parent are in two of them: side by side they would
+/// lock their parent against each other. Other trains run at the same time.
+type Train<'p, 'a> = Vec<Pack<'p, 'a>>;
+
+impl Way {
+    /// Writes of a call.
+    fn size(self) -> usize {
+        match self {
+            Self::Conditional => SUBREQUESTS,
+            _ => COLLECTION * QUERIES,
+        }
+    }
+
+    /// Cuts writes, siblings next to each other, into full packs.
+    fn trains<'p, 'a>(self, writes: &'p [Prepared<'a>]) -> Vec<Train<'p, 'a>> {
+        let mut trains: Vec<Train<'p, 'a>> = Vec::new();
+        for pack in writes.chunks(self.size()) {
+            let before = trains.last_mut();
+            let last = before.as_ref().and_then(|train| train.last()?.last());
+            let siblings = |one: &Prepared<'_>, other: &Prepared<'_>| {
+                !one.parent.is_empty() && one.parent == other.parent
+            };
+            let tied = last
+                .zip(pack.first())
+                .is_some_and(|(last, first)| siblings(last, first));
+            match before {
+                Some(train) if tied => train.push(pack),
+                _ => trains.push(vec![pack]),
+            }
+        }
+        trains
+    }
+}
+
+/// Sends the packs of a train one after the other.
+async fn travel(org: &Salesforce, train: Train<'_, '_>) -> Vec<(usize, Outcome)> {
+    let mut outcomes = Vec::new();
+    for pack in train {
+        outcomes.extend(deliver(org, pack).await);
+    }
+    outcomes
+}
 
 /// Carries out a batch.
 pub(super) async fn carry_out(org: &Salesforce, batch: &[Write]) -> Vec<Outcome> {
@@ -62,26 +107,23 @@ pub(super) async fn carry_out(org: &Salesforce, batch: &[Write]) -> Vec<Outcome>
             Err(error) => outcomes[place] = Some(Outcome::NotSent(error)),
         }
     }
+    for writes in ways.values_mut() {
+        // Siblings next to each other, and otherwise in the order given.
+        writes.sort_by(|one, other| one.parent.cmp(&other.parent));
+    }
     if let Some(users) = ways.get_mut(&(Way::Create, "User".to_owned())) {
         for (place, outcome) in licence::hold_back(org, users).await {
             outcomes[place] = Some(outcome);
         }
     }
-    let packs: Vec<_> = ways
+    let trains: Vec<_> = ways
         .iter()
-        .flat_map(|((way, _), writes)| {
-            let size = if *way == Way::Conditional {
-                SUBREQUESTS
-            } else {
-                COLLECTION
-            };
-            writes.chunks(size)
-        })
-        .map(|pack| deliver(org, pack))
+        .flat_map(|((way, _), writes)| way.trains(writes))
+        .map(|train| travel(org, train))
         .collect();
-    let mut delivered = stream::iter(packs).buffer_unordered(super::CONCURRENCY);
-    while let Some(pack) = delivered.next().await {
-        for (place, outcome) in pack {
+    let mut delivered = stream::iter(trains).buffer_unordered(super::CONCURRENCY);
+    while let Some(train) = delivered.next().await {
+        for (place, outcome) in train {
             outcomes[place] = Some(outcome);
         }
     }
@@ -93,7 +135,7 @@ pub(super) async fn carry_out(org: &Salesforce, batch: &[Write]) -> Vec<Outcome>
 }
 
 async fn prepare<'a>(org: &Salesforce, place: usize, write: &'a Write) -> Result<Prepared<'a>, Error> {
-    let throughput = org.config.throughput;
+    let throughput = org.config.writes.throughput;
     let (way, condition) = match &write.change {
         Change::Create { .. } => (Way::Create, None),
         Change::Update {
@@ -111,6 +153,7 @@ async fn prepare<'a>(org: &Salesforce, place: usize, write: &'a Write) -> Result
     Ok(Prepared {
         place,
         way,
+        parent: bulk::parent(&object, write),
         object: object.schema.object.clone(),
         write,
         condition,
@@ -131,26 +174,44 @@ fn target(write: &Write) -> &str {
     }
 }
 
-/// Sends one pack. A request that is refused as a whole is halved, so that one write stops no other.
+/// Sends one pack. What is refused as a whole is halved, so that one write stops no other.
 async fn deliver(org: &Salesforce, pack: Pack<'_, '_>) -> Vec<(usize, Outcome)> {
     let mut waiting = vec![pack];
     let mut outcomes = Vec::with_capacity(pack.len());
     while let Some(pack) = waiting.pop() {
-        match attempt(org, pack).await {
-            Ok(answered) => outcomes.extend(answered),
-            Err(_) if pack.len() > 1 => {
+        let refused = match attempt(org, pack).await {
+            Ok(answered) => {
+                outcomes.extend(answered.outcomes);
+                answered.refused
+            }
+            Err(said) => vec![(pack, said)],
+        };
+        for (pack, said) in refused.into_iter().rev() {
+            if pack.len() > 1 {
                 let (left, right) = pack.split_at(pack.len() / 2);
                 waiting.extend([right, left]);
+            } else {
+                outcomes.extend(pack.iter().map(|one| (one.place, judge(one, &said, false, org))));
             }
-            Err(said) => outcomes.extend(pack.iter().map(|one| (one.place, judge(one, &said, false, org)))),
         }
     }
     outcomes
 }
 
-/// The outcome of each write of the pack, or what the org said of the request as a whole.
-async fn attempt(org: &Salesforce, pack: Pack<'_, '_>) -> Result<Vec<(usize, Outcome)>, Said> {
-    let every = |outcome: Outcome| pack.iter().map(|one| (one.place, outcome.clone())).collect();
+/// What a call came to.
+#[derive(Default)]
+struct Answered<'p, 'a> {
+    outcomes: Vec<(usize, Outcome)>,
+    /// Collections that were refused as a whole: nothing of them was carried out.
+    refused: Vec<(Pack<'p, 'a>, Said)>,
+}
+
+/// Sends one pack; `Err` is what the org said of the request as a whole.
+async fn attempt<'p, 'a>(org: &Salesforce, pack: Pack<'p, 'a>) -> Result<Answered<'p, 'a>, Said> {
+    let every = |outcome: Outcome| Answered {
+        outcomes: pack.iter().map(|one| (one.place, outcome.clone())).collect(),
+        refused: Vec::new(),
+    };
     let reply = match org.session.send(request(org, pack)).await {
         Ok(reply) => reply,
         Err(Failure::NotSent(error)) => return Ok(every(Outcome::NotSent(error))),
@@ -174,28 +235,68 @@ async fn attempt(org: &Salesforce, pack: Pack<'_, '_>) -> Result<Vec<(usize, Out
     Err(said)
 }
 
+/// The call for a pack: single rows with their conditions, one collection, or up to five of them.
 fn request(org: &Salesforce, pack: Pack<'_, '_>) -> Request {
     let way = pack.first().map_or(Way::Create, |one| one.way);
-    let collection = "/composite/sobjects";
-    let request = match way {
-        Way::Conditional => composite::request(pack.iter().map(|one| subrequest(org, one))).repeatable(),
-        Way::Create => Request::new(Method::POST, collection).json(&records(pack)),
-        Way::Update => Request::new(Method::PATCH, collection).json(&records(pack)),
+    if way == Way::Conditional {
+        let rows = pack.iter().map(|one| subrequest(org, one));
+        return manners(composite::request(rows).repeatable());
+    }
+    if pack.len() <= COLLECTION {
+        let (method, target, body) = collection(way, pack);
+        let request = Request::new(method, target);
+        return manners(match body {
+            Some(body) => request.json(&body),
+            None => request,
+        });
+    }
+    let collections = pack.chunks(COLLECTION).map(|pack| {
+        let (method, target, body) = collection(way, pack);
+        let method = match method {
+            Method::POST => "POST",
+            Method::PATCH => "PATCH",
+            _ => "DELETE",
+        };
+        let subrequest = Subrequest::new(method, org.session.path(&target));
+        let subrequest = MANNERS.into_iter().fold(subrequest, |subrequest, (name, value)| {
+            subrequest.header(name, value.to_owned())
+        });
+        match body {
+            Some(body) => subrequest.body(body),
+            None => subrequest,
+        }
+    });
+    manners(composite::request(collections))
+}
+
+/// Assignment rules are for people; and a duplicate rule that warns people refuses us: what it found is to be
+/// linked, not doubled.
+const MANNERS: [(&str, &str); 2] = [
+    ("sforce-auto-assign", "FALSE"),
+    (
+        "sforce-duplicate-rule-header",
+        "allowSave=false, includeRecordDetails=false",
+    ),
+];
+
+fn manners(request: Request) -> Request {
+    MANNERS
+        .into_iter()
+        .fold(request, |request, (name, value)| request.header(name, value))
+}
+
+/// Method, resource and body of a collection.
+fn collection(way: Way, pack: Pack<'_, '_>) -> (Method, String, Option<Json>) {
+    let resource = "/composite/sobjects".to_owned();
+    match way {
+        Way::Create | Way::Conditional => (Method::POST, resource, Some(records(pack))),
+        Way::Update => (Method::PATCH, resource, Some(records(pack))),
         Way::Delete => {
             let ids: Vec<&str> = pack.iter().map(|one| target(one.write)).collect();
-            Request::new(
-                Method::DELETE,
-                format!("{collection}?allOrNone=false&ids={}", ids.join(",")),
-            )
+            let resource = format!("{resource}?allOrNone=false&ids={}", ids.join(","));
+            (Method::DELETE, resource, None)
         }
-    };
-    request
-        .header("sforce-auto-assign", "FALSE")
-        // A duplicate rule that warns people refuses us: what it found is to be linked, not doubled.
-        .header(
-            "sforce-duplicate-rule-header",
-            "allowSave=false, includeRecordDetails=false",
-        )
+    }
 }
 
 fn subrequest(org: &Salesforce, one: &Prepared<'_>) -> Subrequest {
@@ -242,8 +343,9 @@ fn encoded(values: &Values) -> Map<String, Json> {
         .collect()
 }
 
-/// One outcome for each write; none if the reply is not of that shape.
-fn answers(org: &Salesforce, pack: Pack<'_, '_>, reply: &Reply) -> Option<Vec<(usize, Outcome)>> {
+/// What a reply says of every write; none if it is not of that shape.
+fn answers<'p, 'a>(org: &Salesforce, pack: Pack<'p, 'a>, reply: &Reply) -> Option<Answered<'p, 'a>> {
+    let mut answered = Answered::default();
     if pack.first()?.way == Way::Conditional {
         let parts = composite::parts(reply, pack.len())?;
         let outcome = |(one, part): (&Prepared<'_>, &composite::Part)| {
@@ -254,11 +356,44 @@ fn answers(org: &Salesforce, pack: Pack<'_, '_>, reply: &Reply) -> Option<Vec<(u
             };
             (one.place, outcome)
         };
-        return Some(pack.iter().zip(&parts).map(outcome).collect());
+        answered.outcomes = pack.iter().zip(&parts).map(outcome).collect();
+        return Some(answered);
     }
-    let Json::Array(results) = reply.json() else {
-        return None;
-    };
+    if pack.len() <= COLLECTION {
+        answered.outcomes = collected(org, pack, &reply.json(), reply)?;
+        return Some(answered);
+    }
+    let parts = composite::parts(reply, pack.len().div_ceil(COLLECTION))?;
+    for (pack, part) in pack.chunks(COLLECTION).zip(&parts) {
+        let told = part.is_success().then(|| collected(org, pack, &part.body, reply));
+        let said = part.said();
+        let every = |outcome: Outcome| pack.iter().map(move |one| (one.place, outcome.clone()));
+        match told {
+            Some(Some(told)) => answered.outcomes.extend(told),
+            None if said.is_quota() => {
+                let error = refusal::of_said(&org.session.http, &said);
+                answered.outcomes.extend(every(Outcome::NotSent(error)));
+            }
+            None if (400..500).contains(&part.status) && !matches!(part.status, 408 | 420) => {
+                answered.refused.push((pack, said));
+            }
+            _ => {
+                let unread = "the reply does not answer every write".to_owned();
+                answered.outcomes.extend(every(Outcome::Unknown(unread)));
+            }
+        }
+    }
+    Some(answered)
+}
+
+/// One outcome for each write of a collection; none if the answer is not of that shape.
+fn collected(
+    org: &Salesforce,
+    pack: Pack<'_, '_>,
+    body: &Json,
+    reply: &Reply,
+) -> Option<Vec<(usize, Outcome)>> {
+    let results = body.as_array()?;
     let outcome = |(one, result): (&Prepared<'_>, &Json)| {
         let outcome = match json::text(result, "id") {
             Some(id) if json::flag(result, "success") => applied(id),
@@ -274,7 +409,7 @@ fn answers(org: &Salesforce, pack: Pack<'_, '_>, reply: &Reply) -> Option<Vec<(u
         };
         (one.place, outcome)
     };
-    (results.len() == pack.len()).then(|| pack.iter().zip(&results).map(outcome).collect())
+    (results.len() == pack.len()).then(|| pack.iter().zip(results).map(outcome).collect())
 }
 
 fn applied(id: &str) -> Outcome {
