@@ -129,7 +129,10 @@ impl SalesforceArguments {
             )
         })?;
         let server = salesforce::serve(options, listener).await.map_err(unfit)?;
-        announce(screen, "salesforce", &server.url(), json!({}));
+        let (url, token) = (server.url(), server.admin_token());
+        screen.json(&json!({ "system": "salesforce", "url": url, "records": {}, "adminToken": token }));
+        screen.result(format!("salesforce is serving at {url} (Ctrl-C ends it)"));
+        screen.result(format!("its admin token, for faults on request: {token}"));
         until_told_to_stop(self.serving.until_stdin_closes).await;
         server.shutdown().await;
         Ok(Exit::Done)

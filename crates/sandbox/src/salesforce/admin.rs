@@ -5,6 +5,7 @@ use serde_json::{Map, Value as Json, json};
 use super::api::{Call, Reply};
 use super::bulk;
 use super::fault::{Code, Fault, Outcome};
+use super::faults;
 use super::id::RecordId;
 use super::org::Org;
 use super::value::moment_text;
@@ -12,6 +13,9 @@ use super::value::moment_text;
 /// Answers a call below `/_local`.
 pub(crate) fn answer(org: &mut Org, call: &Call) -> Reply {
     let parts: Vec<&str> = call.path.iter().skip(1).map(String::as_str).collect();
+    if parts == ["faults"] {
+        return faults::answer(org, call);
+    }
     run(org, call, &parts).map_or_else(Reply::from, Reply::ok)
 }
 
@@ -20,6 +24,7 @@ fn run(org: &mut Org, call: &Call, parts: &[&str]) -> Outcome<Json> {
         ("GET", []) => Ok(json!({
             "calls": "GET the API calls so far by kind and object; POST {\"allowed\": N} sets the day's limit; DELETE begins a new day",
             "clock": "GET the org's time; POST {\"advance\": SECONDS} moves it forward",
+            "faults": "with the admin token: GET the rules and what they did; POST a rule or {\"rules\": [...]}; DELETE clears both",
             "log": "GET every accepted change; ?since=NUMBER&object=NAME&id=ID",
             "license": "GET total and used; POST {\"total\": N}",
             "emails": "GET the e-mail addresses that wait for confirmation; POST {\"user\": ID or user name} confirms",

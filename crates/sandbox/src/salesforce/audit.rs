@@ -15,6 +15,7 @@ pub(crate) enum Action {
     Create,
     Update,
     Delete,
+    Undelete,
 }
 
 impl Action {
@@ -23,6 +24,7 @@ impl Action {
             Action::Create => "create",
             Action::Update => "update",
             Action::Delete => "delete",
+            Action::Undelete => "undelete",
         }
     }
 }

@@ -45,6 +45,11 @@ impl Calls {
         Ok(())
     }
 
+    /// The calls so far and how many the day allows.
+    pub(crate) fn usage(&self) -> (u64, u64) {
+        (self.used, self.allowed)
+    }
+
     /// The header of every reply.
     pub(crate) fn header(&self) -> String {
         format!("api-usage={}/{}", self.used, self.allowed)

@@ -61,6 +61,12 @@ codes! {
     InactiveOwner = "INACTIVE_OWNER_OR_USER", 400;
     /// The caller may not do this.
     InsufficientAccess = "INSUFFICIENT_ACCESS_OR_READONLY", 403;
+    /// An id that does not fit here.
+    InvalidIdField = "INVALID_ID_FIELD", 400;
+    /// An operation that this org does not allow.
+    InvalidOperation = "INVALID_OPERATION", 400;
+    /// Not a SOAP envelope.
+    InvalidSoap = "INVALID_SOAP_HEADER", 500;
     /// A reference to nothing.
     InvalidCrossReferenceKey = "INVALID_CROSS_REFERENCE_KEY", 400;
     /// Not an e-mail address.
@@ -131,6 +137,12 @@ codes! {
     StandardPriceNotDefined = "STANDARD_PRICE_NOT_DEFINED", 400;
     /// More characters than the field holds.
     StringTooLong = "STRING_TOO_LONG", 400;
+    /// The record does not lie in the recycle bin, or cannot leave it.
+    UndeleteFailed = "UNDELETE_FAILED", 400;
+    /// No such version of the API.
+    UnsupportedApiVersion = "UNSUPPORTED_API_VERSION", 400;
+    /// Another transaction holds the row.
+    UnableToLockRow = "UNABLE_TO_LOCK_ROW", 400;
     /// The body is not JSON by its content type.
     UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE", 415;
     /// The address is longer than 16,384 bytes.

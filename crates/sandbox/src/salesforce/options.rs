@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value as Json;
 
+use super::faults::FaultRule;
 use super::oauth::public_key;
 use super::validation::ValidationRule;
 
@@ -42,6 +43,10 @@ pub struct Options {
     pub audit_entries: usize,
     /// Conditions that no record may satisfy.
     pub validation_rules: Vec<ValidationRule>,
+    /// What goes wrong, and when.
+    pub faults: Vec<FaultRule>,
+    /// The token that `/_local/faults` asks for; another at every start where none is given.
+    pub admin_token: Option<String>,
     /// Names of the profiles.
     pub profiles: Vec<String>,
     /// The users, each with a token of its own.
@@ -142,6 +147,8 @@ impl Default for Options {
             rotate_refresh_tokens: false,
             audit_entries: 200_000,
             validation_rules: Vec::new(),
+            faults: Vec::new(),
+            admin_token: None,
             profiles: ["System Administrator", "Standard User", "Read Only"]
                 .map(str::to_owned)
                 .into(),
@@ -255,6 +262,9 @@ impl Options {
                 ));
             }
             check_client(user)?;
+        }
+        if let Some(problem) = self.faults.iter().find_map(FaultRule::problem) {
+            return refuse(format!("`faults`: {problem}"));
         }
         if self.currencies.is_empty() {
             return refuse("`currencies` is empty; name the corporate currency first".to_owned());

@@ -5,13 +5,17 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::tz::TimeZone;
+use ring::rand::{SecureRandom, SystemRandom};
 
 use super::audit::{Audit, Change};
 use super::bulk::Jobs;
 use super::calls::Calls;
 use super::cursor::Cursors;
 use super::fault::{Code, Fault, Outcome};
+use super::faults::{Faults, Veil};
 use super::id::RecordId;
 use super::oauth::Grants;
 use super::options::Options;
@@ -20,6 +24,7 @@ use super::session::Sessions;
 use super::table::{Row, Table};
 use super::validation;
 use super::value::Value;
+use super::write::RecycleBin;
 
 /// Who acts, and through what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +94,11 @@ pub(crate) struct Org {
     pub(crate) pending_emails: Vec<(RecordId, String)>,
     pub(crate) touched: Option<Touched>,
     pub(crate) rules: Vec<validation::Bound>,
+    pub(crate) faults: Faults,
+    pub(crate) veil: Veil,
+    pub(crate) bin: RecycleBin,
+    /// Who has it may ask for faults.
+    pub(crate) admin_token: String,
     tables: Vec<Table>,
     /// Every reference but those to users: (target, object, field, record that refers).
     referrers: BTreeSet<(RecordId, ObjectIndex, FieldIndex, RecordId)>,
@@ -116,6 +126,10 @@ impl Org {
             pending_emails: Vec::new(),
             touched: None,
             rules: Vec::new(),
+            faults: Faults::new(seed, Vec::new()),
+            veil: Veil::default(),
+            bin: RecycleBin::default(),
+            admin_token: options.admin_token.clone().unwrap_or_else(secret),
             referrers: BTreeSet::new(),
             pod: pod(seed),
             clock_offset: 0,
@@ -290,9 +304,24 @@ impl Org {
 
     /// Ends the transaction: nothing before this can be taken back.
     pub(crate) fn commit(&mut self) {
+        if self.veil_matters() {
+            let written = self.written();
+            self.draw_veil(written);
+        }
         self.undo.clear();
         self.audit.extend(self.changes.drain(..));
         self.touched = None;
+    }
+
+    /// The rows of the running transaction, as they were before it.
+    fn written(&self) -> Vec<(ObjectIndex, RecordId, Option<Row>)> {
+        let mut known = BTreeSet::new();
+        let rows = self.undo.iter().filter_map(|undo| match undo {
+            Undo::Row { object, id, before } => Some((*object, *id, before.clone())),
+            Undo::PendingEmails(_) => None,
+        });
+        rows.filter(|(object, id, _)| known.insert((*object, *id)))
+            .collect()
     }
 
     /// The records that refer to this one: object, field and id of each.
@@ -385,6 +414,16 @@ fn cell_or_false<'r>(field: &Field, stored: Option<&'r Value>) -> Option<Cow<'r,
         None if field.kind == super::schema::Kind::Boolean => Some(Cow::Owned(Value::Bool(false))),
         None => None,
     }
+}
+
+/// A token that nobody guesses.
+fn secret() -> String {
+    let mut bytes = [0_u8; 24];
+    // Without the system's randomness the start's nanosecond has to do: the org is on loopback alone.
+    if SystemRandom::new().fill(&mut bytes).is_err() {
+        bytes[..8].copy_from_slice(&nanos().to_be_bytes());
+    }
+    URL_SAFE_NO_PAD.encode(bytes)
 }
 
 fn nanos() -> u64 {

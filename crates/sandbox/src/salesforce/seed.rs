@@ -3,6 +3,7 @@
 use rust_decimal::Decimal;
 
 use super::fault::Outcome;
+use super::faults::Faults;
 use super::id::RecordId;
 use super::options::{InvoiceSeed, Options};
 use super::org::Org;
@@ -46,6 +47,8 @@ impl Org {
             org.seed_invoice(first_user, &invoice)?;
         }
         org.commit();
+        // Only now: what an org begins with is whole.
+        org.faults = Faults::new(org.options.seed.unwrap_or_default(), org.options.faults.clone());
         Ok(org)
     }
 

@@ -20,7 +20,7 @@ use super::fault::{Code, Fault};
 use super::options::{Options, OptionsError};
 use super::org::Org;
 use super::value::http_date_text;
-use super::{admin, browser, bulk, oauth};
+use super::{admin, browser, bulk, faults, oauth, soap};
 
 /// A request is carried out whole within this time of its arrival, or not at all.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -52,6 +52,7 @@ pub enum ServeError {
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
+    admin_token: String,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
 }
@@ -61,6 +62,12 @@ impl Server {
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// The token that `/_local/faults` asks for.
+    #[must_use]
+    pub fn admin_token(&self) -> &str {
+        &self.admin_token
     }
 
     /// The socket that the server listens on.
@@ -85,7 +92,8 @@ impl Drop for Server {
     }
 }
 
-struct Shared {
+/// What every request shares.
+pub(crate) struct Shared {
     org: Mutex<Org>,
     url: String,
 }
@@ -97,7 +105,7 @@ impl bulk::Keeper for Shared {
 }
 
 impl Shared {
-    fn org(&self) -> MutexGuard<'_, Org> {
+    pub(crate) fn org(&self) -> MutexGuard<'_, Org> {
         // A panic while writing leaves a whole row at worst; the org goes on.
         self.org.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -114,6 +122,7 @@ pub async fn serve(options: Options, listener: std::net::TcpListener) -> Result<
     }
     options.check()?;
     let org = Org::first_day(options).map_err(|fault| ServeError::Seed(fault.message))?;
+    let admin_token = org.admin_token.clone();
     listener.set_nonblocking(true)?;
     let listener = tokio::net::TcpListener::from_std(listener)?.tap_io(|stream| {
         if let Err(error) = stream.set_nodelay(true) {
@@ -139,6 +148,7 @@ pub async fn serve(options: Options, listener: std::net::TcpListener) -> Result<
     });
     Ok(Server {
         address,
+        admin_token,
         stop: Some(stop),
         task,
     })
@@ -190,17 +200,35 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
     if let Some(method) = call.parameter("_HttpMethod").filter(|_| call.method == "POST") {
         call.method = method.to_ascii_uppercase();
     }
-    let mut org = shared.org();
-    if arrival.elapsed() >= DEADLINE {
-        return respond(late());
+    let strike = {
+        let mut org = shared.org();
+        if arrival.elapsed() >= DEADLINE {
+            return respond(late());
+        }
+        let now = org.now();
+        org.faults.meet(now, &call)
+    };
+    let url = shared.url.clone();
+    match strike {
+        None => carry_out(&shared, &url, &call, None),
+        Some(strike) => faults::struck(shared, url, call, strike).await,
     }
+}
+
+/// Carries a request out; `page` is the most rows of a page where that is cut short.
+pub(crate) fn carry_out(shared: &Shared, url: &str, call: &Call, page: Option<usize>) -> Response<Body> {
+    let mut org = shared.org();
+    org.faults.begin(call, page);
     let mut response = match call.path.first().map(String::as_str) {
         Some("services") if call.path.get(1).is_some_and(|part| part == "data") => {
-            respond(api::data(&mut org, &call))
+            respond(api::data(&mut org, call))
         }
-        Some("services" | "id") => oauth::answer(&mut org, &shared.url, &call),
-        Some("_local") => respond(admin::answer(&mut org, &call)),
-        _ => browser::answer(&mut org, &call),
+        Some("services") if call.path.get(1).is_some_and(|part| part == "Soap") => {
+            soap::answer(&mut org, call)
+        }
+        Some("services" | "id") => oauth::answer(&mut org, url, call),
+        Some("_local") => respond(admin::answer(&mut org, call)),
+        _ => browser::answer(&mut org, call),
     };
     // The org's own time, which a test may have moved: clients measure their clock against it.
     if let Ok(date) = header::HeaderValue::from_str(&http_date_text(org.now())) {

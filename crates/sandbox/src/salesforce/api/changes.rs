@@ -19,6 +19,7 @@ const DELETED_DAYS: i64 = 15;
 pub(super) fn updated(org: &Org, caller: &Caller, call: &Call, object: ObjectIndex) -> Outcome<Reply> {
     let (from, to) = span(org, call, object, UPDATED_DAYS)?;
     let ids = rows(org, caller, object, from, to)
+        .into_iter()
         .filter(|row| !row.deleted)
         .map(|row| Json::String(row.id.to_string()));
     Ok(Reply::ok(
@@ -30,6 +31,7 @@ pub(super) fn updated(org: &Org, caller: &Caller, call: &Call, object: ObjectInd
 pub(super) fn deleted(org: &Org, caller: &Caller, call: &Call, object: ObjectIndex) -> Outcome<Reply> {
     let (from, to) = span(org, call, object, DELETED_DAYS)?;
     let records = rows(org, caller, object, from, to)
+        .into_iter()
         .filter(|row| row.deleted)
         .map(|row| json!({ "id": row.id.to_string(), "deletedDate": moment_text(row.stamp) }));
     Ok(Reply::ok(json!({
@@ -39,24 +41,16 @@ pub(super) fn deleted(org: &Org, caller: &Caller, call: &Call, object: ObjectInd
     })))
 }
 
-/// The start of the oldest open transaction: as writes are whole in one moment here, now, or the end if that is earlier.
+/// The start of the oldest open transaction: the oldest write that is not seen yet, else now; the end if that is earlier.
 fn covered(org: &Org, to: i64) -> String {
-    moment_text(to.min(org.now()))
+    moment_text(to.min(org.oldest_hidden().unwrap_or_else(|| org.now())))
 }
 
-fn rows<'o>(
-    org: &'o Org,
-    caller: &Caller,
-    object: ObjectIndex,
-    from: i64,
-    to: i64,
-) -> impl Iterator<Item = &'o Row> {
+fn rows<'o>(org: &'o Org, caller: &Caller, object: ObjectIndex, from: i64, to: i64) -> Vec<&'o Row> {
     let kind = org.schema.object(object);
-    let actor = caller.actor;
-    org.table(object)
-        .since(from)
-        .take_while(move |row| row.stamp <= to)
-        .filter(move |row| org.sees(actor, kind, row))
+    let mut rows = org.seen_within(object, from, to);
+    rows.retain(|row| org.sees(caller.actor, kind, row));
+    rows
 }
 
 /// The asked span; seconds are ignored.

@@ -248,7 +248,7 @@ fn read(org: &Org, caller: &Caller, call: &Call, object: &str) -> Outcome<Reply>
     check_count(ids.len(), MAX_READ)?;
     let fields = fields_named(org, object, Some(&fields))?;
     let one = |text: &String| -> Outcome<Json> {
-        let row = org.live_row(caller.actor, object, parse_id(text)?);
+        let row = org.visible_row(caller.actor, object, parse_id(text)?);
         Ok(row.map_or(Json::Null, |row| record(org, &caller.base, object, row, &fields)))
     };
     Ok(Reply::ok(ids.iter().map(one).collect::<Outcome<Json>>()?))

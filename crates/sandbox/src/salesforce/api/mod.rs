@@ -53,6 +53,13 @@ impl Call {
             .map(|(_, value)| value.as_str())
     }
 
+    /// The access token of the request.
+    pub(crate) fn bearer(&self) -> Option<&str> {
+        let (scheme, token) = self.header("authorization")?.split_once(' ')?;
+        let known = scheme.eq_ignore_ascii_case("Bearer") || scheme.eq_ignore_ascii_case("OAuth");
+        known.then_some(token.trim())
+    }
+
     /// Splits an address of the form `/path?parameters`.
     pub(crate) fn locate(&mut self, address: &str) {
         let (path, parameters) = address.split_once('?').unwrap_or((address, ""));
@@ -179,12 +186,8 @@ fn answer(org: &mut Org, call: &Call) -> Outcome<Reply> {
         return Ok(Reply::ok(resources::versions()));
     };
     let base = base_of(version)?;
-    let token = call.header("authorization").and_then(|header| {
-        let (scheme, token) = header.split_once(' ')?;
-        (scheme.eq_ignore_ascii_case("Bearer") || scheme.eq_ignore_ascii_case("OAuth"))
-            .then_some(token.trim())
-    });
-    let user = token
+    let user = call
+        .bearer()
         .and_then(|token| org.sessions.user(token, org.now()))
         .filter(|user| org.is_active(*user));
     let Some(user) = user else {

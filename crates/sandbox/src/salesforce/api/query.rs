@@ -37,6 +37,7 @@ pub(super) fn query(org: &mut Org, caller: &Caller, call: &Call, all: bool, rest
         ));
     }
     let page = page_size(call.header("sforce-query-options"), query.long_texts);
+    let page = org.faults.page().map_or(page, |most| page.min(most));
     let cursor = Cursor {
         user: caller.actor.user,
         query,
@@ -66,7 +67,11 @@ fn more(org: &Org, caller: &Caller, resource: &str, locator: &str) -> Outcome<Re
     let invalid = || Fault::new(Code::InvalidQueryLocator, "invalid query locator");
     let (name, offset) = locator.rsplit_once('-').ok_or_else(invalid)?;
     let offset: usize = offset.parse().map_err(|_| invalid())?;
-    let cursor = org.cursors.find(name, caller.actor.user, org.now())?;
+    let mut cursor = org.cursors.find(name, caller.actor.user, org.now())?;
+    cursor.page = org
+        .faults
+        .page()
+        .map_or(cursor.page, |most| cursor.page.min(most));
     if offset >= cursor.rows.len() {
         return Err(invalid());
     }

@@ -222,7 +222,7 @@ fn one(org: &mut Org, caller: &Caller, call: &Call, object: ObjectIndex, id: Rec
 }
 
 fn read(org: &Org, caller: &Caller, call: &Call, object: ObjectIndex, id: RecordId) -> Outcome<Reply> {
-    let row = org.live_row(caller.actor, object, id)?;
+    let row = org.visible_row(caller.actor, object, id)?;
     check_precondition(row, http_date(call, "if-unmodified-since")?)?;
     if http_date(call, "if-modified-since")?.is_some_and(|since| row.stamp <= since) {
         return Ok(Reply::empty(304));

@@ -215,7 +215,8 @@ pub(super) fn update(
     )
 }
 
-fn json_of(field: &Field, text: &str) -> Json {
+/// What a person typed as the JSON of a request.
+pub(super) fn json_of(field: &Field, text: &str) -> Json {
     if text.trim().is_empty() {
         return Json::Null;
     }

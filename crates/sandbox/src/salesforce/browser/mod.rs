@@ -1,6 +1,7 @@
 //! The record browser: plain pages on which a person looks at records and changes them, as one of the org's users.
 //! What it writes passes the same checks as the API's writes, and counts no API calls.
 
+mod bin;
 mod form;
 mod html;
 mod pages;
@@ -95,6 +96,11 @@ fn route(org: &mut Org, actor: Actor, call: &Call) -> Outcome<Answer> {
             let (object, id) = locate(org, object, id)?;
             page(pages::record(org, actor, object, id)?)
         }
+        ("GET", ["recycle-bin"]) => page(bin::list(org, actor, None)),
+        ("GET", ["browse", object, id, "merge"]) => {
+            let at = locate(org, object, id)?;
+            page(bin::merge_page(org, actor, at, call, None)?)
+        }
         ("GET", ["browse", object, id, "edit"]) => {
             let (object, id) = locate(org, object, id)?;
             page(form::edit(org, actor, object, id, &[], None)?)
@@ -161,6 +167,11 @@ fn post(org: &mut Org, actor: Actor, call: &Call, parts: &[&str]) -> Outcome<Ans
         ["browse", object, id, "edit"] => {
             let (object, id) = locate(org, object, id)?;
             form::update(org, actor, object, id, &fields)?
+        }
+        ["recycle-bin", id] => bin::restore(org, actor, id)?,
+        ["browse", object, id, "merge"] => {
+            let at = locate(org, object, id)?;
+            bin::merge(org, actor, at, call, &fields)?
         }
         ["browse", object, id, "delete"] => {
             let (object, id) = locate(org, object, id)?;

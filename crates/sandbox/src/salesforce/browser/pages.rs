@@ -10,6 +10,7 @@ use crate::salesforce::org::{Actor, Org};
 use crate::salesforce::schema::{FieldIndex, Kind, ObjectIndex, Source};
 use crate::salesforce::table::Row;
 use crate::salesforce::value::{Value, moment_text};
+use crate::salesforce::write::MERGEABLE;
 
 /// Records of one page of a list.
 const PAGE: usize = 50;
@@ -30,7 +31,8 @@ pub(super) fn home(org: &Org, actor: Actor) -> String {
         );
     }
     let body = format!(
-        "<h1>Objects</h1><table><tr><th>Object</th><th>API name</th><th>Records</th></tr>{rows}</table>"
+        "<h1>Objects</h1><table><tr><th>Object</th><th>API name</th><th>Records</th></tr>{rows}</table><p><a \
+         href=\"/recycle-bin\">Recycle bin</a></p>"
     );
     page(org, actor, "Objects", &body)
 }
@@ -186,6 +188,9 @@ fn actions(org: &Org, object: ObjectIndex, id: RecordId) -> String {
             bar,
             "<form method=\"post\" action=\"{here}/delete\"><button class=\"danger\">Delete</button></form>"
         );
+    }
+    if MERGEABLE.contains(&kind.name.as_str()) {
+        let _ = write!(bar, "<a class=\"button\" href=\"{here}/merge\">Merge</a>");
     }
     if let Some((_, email)) = org.pending_emails.iter().find(|(user, _)| *user == id) {
         let _ = write!(

@@ -121,8 +121,17 @@ impl Loading {
             self.give_back(org, outcomes);
             return false;
         }
-        let mut failed = 0;
+        let (mut failed, mut written) = (0, 0);
+        org.faults.begin_job();
+        let mut resume_at = self.position();
         for row in &self.rows {
+            if org.job_breaks(self.task.object) {
+                let before = row.position().map_or(0, csv::Position::byte);
+                resume_at = self.base + usize::try_from(before).unwrap_or(usize::MAX);
+                self.broken = Some("InternalServerError : the job broke off".to_owned());
+                break;
+            }
+            written += 1;
             match self.task.carry_out(org, row) {
                 Ok((id, created)) => outcomes.success(self.form, id, created, row),
                 Err(fault) => {
@@ -132,9 +141,8 @@ impl Loading {
             }
             org.commit();
         }
-        outcomes.resume_at = Some(self.position());
+        outcomes.resume_at = Some(resume_at);
         let over = self.rows.len() < SLICE;
-        let written = self.rows.len() as u64;
         self.done += written;
         let broken = self.broken.take();
         self.give_back(org, outcomes);

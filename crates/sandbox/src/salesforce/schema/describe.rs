@@ -4,6 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::children::child_name;
 use super::{Field, Kind, Object, Schema};
+use crate::salesforce::write::MERGEABLE;
 
 /// One object as the global describe lists it. `base` is `/services/data/vNN.0`.
 pub(crate) fn describe_global_entry(object: &Object, base: &str) -> Json {
@@ -19,8 +20,8 @@ pub(crate) fn describe_global_entry(object: &Object, base: &str) -> Json {
         "createable": object.createable,
         "updateable": object.updateable,
         "deletable": object.deletable,
-        "undeletable": false,
-        "mergeable": false,
+        "undeletable": object.deletable,
+        "mergeable": MERGEABLE.contains(&object.name.as_str()),
         "queryable": true,
         "retrieveable": true,
         "replicateable": object.replicateable,

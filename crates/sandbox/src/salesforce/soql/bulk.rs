@@ -37,7 +37,7 @@ impl Prepared {
 impl Org {
     /// The cells of one line of the result; blanks are empty.
     pub(crate) fn cells(&self, query: &Prepared, id: RecordId) -> Option<Vec<String>> {
-        let row = self.table(query.object).get(id)?;
+        let row = self.seen(query.object, id)?;
         let cell = |path: &Path| {
             path.value(self, query.object, row)
                 .map_or_else(String::new, |value| cell(&value, path.kind))

@@ -20,6 +20,7 @@ impl Org {
         let object = self.schema.object(query.object);
         let wanted = |row: &&Row| {
             (with_deleted || !row.deleted)
+                && !self.bin.is_purged(row.id)
                 && self.sees(actor, object, row)
                 && query
                     .filter
@@ -37,6 +38,15 @@ impl Org {
     }
 
     fn candidate_rows<'o>(
+        &'o self,
+        query: &Prepared,
+        with_deleted: bool,
+    ) -> Box<dyn Iterator<Item = &'o Row> + 'o> {
+        let rows = self.committed_rows(query, with_deleted);
+        self.veiled(query.object, rows)
+    }
+
+    fn committed_rows<'o>(
         &'o self,
         query: &Prepared,
         with_deleted: bool,
@@ -88,7 +98,7 @@ impl Org {
 
     /// One record of the reply; `base` is `/services/data/vNN.0`.
     pub(crate) fn render(&self, base: &str, query: &Prepared, id: RecordId) -> Option<Json> {
-        let row = self.table(query.object).get(id)?;
+        let row = self.seen(query.object, id)?;
         let mut record = Map::new();
         record.insert(
             "attributes".to_owned(),

@@ -1,14 +1,15 @@
 //! Deleting: into the recycle bin, with what hangs on the record.
 
+use super::undelete::Burial;
 use super::{Draft, UnmodifiedSince, check_precondition, rules, unsupported};
 use crate::salesforce::audit::{Action, Change};
 use crate::salesforce::fault::{Code, Fault, Outcome};
 use crate::salesforce::id::RecordId;
 use crate::salesforce::org::{Actor, Org, Origin, Touched};
-use crate::salesforce::schema::ObjectIndex;
+use crate::salesforce::schema::{FieldIndex, ObjectIndex};
 
 /// What is deleted with its parent: (child, its reference). Every other reference to a deleted record is blanked.
-const CASCADES: [(&str, &str); 12] = [
+pub(super) const CASCADES: [(&str, &str); 12] = [
     ("Contact", "AccountId"),
     ("Opportunity", "AccountId"),
     ("Order", "AccountId"),
@@ -38,6 +39,7 @@ impl Org {
         }
         let name = kind.name.clone();
         check_precondition(self.live_row(actor, object, id)?, unmodified_since)?;
+        self.check_lock(actor, "DELETE", object, Some(id))?;
         self.touch(Touched::Records, &name)?;
         self.bury(actor, object, id)
     }
@@ -47,6 +49,7 @@ impl Org {
             return Ok(());
         };
         rules::before_delete(self, object, &row)?;
+        self.bin.burials.insert(id, Burial::default());
         let now = self.now();
         let mut dead = row.clone();
         dead.deleted = true;
@@ -65,7 +68,7 @@ impl Org {
         });
         for (child, field, source) in self.referrers(id) {
             if self.table(child).get_live(source).is_some() {
-                self.orphan(actor, child, field, source)?;
+                self.orphan(actor, id, (child, field, source))?;
             }
         }
         let draft = Draft::new(&self.schema, object, row.clone(), Some(row));
@@ -73,7 +76,12 @@ impl Org {
         Ok(())
     }
 
-    fn orphan(&mut self, actor: Actor, child: ObjectIndex, field: u16, source: RecordId) -> Outcome<()> {
+    fn orphan(
+        &mut self,
+        actor: Actor,
+        parent: RecordId,
+        (child, field, source): (ObjectIndex, FieldIndex, RecordId),
+    ) -> Outcome<()> {
         let kind = self.schema.object(child);
         let name = kind.field(field).name.clone();
         let system = Actor {
@@ -81,6 +89,9 @@ impl Org {
             ..actor
         };
         if CASCADES.contains(&(kind.name.as_str(), name.as_str())) {
+            if let Some(burial) = self.bin.burials.get_mut(&parent) {
+                burial.children.push(source);
+            }
             return self.bury(system, child, source);
         }
         if matches!(kind.name.as_str(), "OrderItem" | "QuoteLineItem") && name != "QuoteLineItemId" {
@@ -92,24 +103,10 @@ impl Org {
                 ),
             ));
         }
-        let now = self.now();
-        let Some(mut row) = self.table(child).get(source).cloned() else {
-            return Ok(());
-        };
-        let old = row.values.get(field).cloned();
-        row.values.set(field, None);
-        // Not a person's change: only the system's stamp moves.
-        row.stamp = now;
-        self.put(child, row);
-        self.note(Change {
-            at: now,
-            user: actor.user,
-            origin: system.origin.as_str(),
-            action: Action::Update,
-            object: child,
-            id: source,
-            fields: vec![(field, old, None)],
-        });
+        if let Some(burial) = self.bin.burials.get_mut(&parent) {
+            burial.blanked.push((child, field, source));
+        }
+        self.point(system, (child, field, source), None, |_| true);
         Ok(())
     }
 }

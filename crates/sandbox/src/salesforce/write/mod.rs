@@ -4,13 +4,17 @@ mod body;
 mod decode;
 mod delete;
 mod draft;
+mod merge;
 mod rules;
+mod undelete;
 mod unique;
 
 use serde_json::{Map, Value as Json};
 
 pub(crate) use body::Purpose;
 pub(crate) use draft::Draft;
+pub(crate) use merge::MERGEABLE;
+pub(crate) use undelete::RecycleBin;
 
 use super::audit::{Action, Change, FieldChange};
 use super::fault::{Code, Fault, Outcome};
@@ -44,6 +48,7 @@ impl Org {
             return Err(unsupported(&kind.name, "create"));
         }
         self.guard(actor, object, None)?;
+        self.check_lock(actor, "POST", object, None)?;
         let values = self.read_body(object, body, Purpose::Create)?;
         let touched = if kind.name == "User" {
             Touched::Setup
@@ -102,6 +107,7 @@ impl Org {
         let before = self.live_row(actor, object, id)?.clone();
         check_precondition(&before, unmodified_since)?;
         self.guard(actor, object, Some(id))?;
+        self.check_lock(actor, "PATCH", object, Some(id))?;
         let values = self.read_body(object, body, Purpose::Update)?;
         if kind.name != "User" {
             self.touch(Touched::Records, &kind.name)?;
@@ -118,6 +124,18 @@ impl Org {
     /// The row, if this actor sees it and it is not deleted.
     pub(crate) fn live_row(&self, actor: Actor, object: ObjectIndex, id: RecordId) -> Outcome<&Row> {
         let row = self.table(object).get(id).ok_or_else(Fault::not_found)?;
+        if row.deleted {
+            return Err(Fault::new(Code::EntityIsDeleted, "entity is deleted"));
+        }
+        if !self.sees(actor, self.schema.object(object), row) {
+            return Err(Fault::not_found());
+        }
+        Ok(row)
+    }
+
+    /// The row as the API sees it, under the conditions of [`Org::live_row`].
+    pub(crate) fn visible_row(&self, actor: Actor, object: ObjectIndex, id: RecordId) -> Outcome<&Row> {
+        let row = self.seen(object, id).ok_or_else(Fault::not_found)?;
         if row.deleted {
             return Err(Fault::new(Code::EntityIsDeleted, "entity is deleted"));
         }

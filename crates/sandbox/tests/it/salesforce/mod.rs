@@ -7,6 +7,7 @@ mod bulk_loads;
 mod bulk_queries;
 mod changes;
 mod collections;
+mod faults;
 mod first_steps;
 mod lines;
 mod orders;
@@ -14,6 +15,7 @@ mod people;
 mod queries;
 mod refusals;
 mod signing_in;
+mod soap;
 mod validation;
 mod values;
 
