@@ -29,7 +29,11 @@ impl Engine {
         while let Some(Turn { index, page }) = turns.next().await {
             match page {
                 Err(error) => self.trouble(round, error),
-                Ok(page) => {
+                Ok(mut page) => {
+                    if let Err(error) = self.add_absent(index, &mut page).await? {
+                        self.trouble(round, error);
+                        continue;
+                    }
                     let (more, cursor) = (page.more, page.cursor.clone());
                     if more {
                         turns.push(self.turn(index, Some(cursor)));
@@ -52,6 +56,30 @@ impl Engine {
             let page = changes(system.as_ref(), &types, cursor.as_deref()).await;
             Turn { index, page }
         }
+    }
+
+    /// Reads the records that a page of a complete comparison should show and does not, and adds what is found:
+    /// only what the system says of each by its id counts (R6). Answers what stopped it.
+    async fn add_absent(
+        &mut self,
+        index: usize,
+        page: &mut ChangePage,
+    ) -> Result<Result<(), tandem_connector::Error>, Error> {
+        let Some(complete) = &page.complete else {
+            return Ok(Ok(()));
+        };
+        let (after, to) = (complete.after.as_deref(), complete.to.as_deref());
+        let known = self.store.alive_between(&complete.record_type, after, to)?;
+        let shown: BTreeSet<&RecordKey> = page.observations.iter().map(|row| &row.key).collect();
+        let absent = known.into_iter().filter(|key| !shown.contains(key));
+        let absent: Vec<String> = absent.map(|key| key.id).collect();
+        if absent.is_empty() {
+            return Ok(Ok(()));
+        }
+        let system = Arc::clone(&self.systems[index]);
+        let (rows, trouble) = fetch_types(system.as_ref(), &[(complete.record_type.clone(), absent)]).await;
+        page.observations.extend(rows);
+        Ok(trouble.map_or(Ok(()), Err))
     }
 
     fn keep_page(&mut self, index: usize, page: ChangePage, round: &mut Round) -> Result<(), Error> {

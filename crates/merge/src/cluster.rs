@@ -102,6 +102,9 @@ pub struct Record {
     pub companions: BTreeMap<String, Companion>,
     /// When our last write of it was answered: a lower end for the time of later edits.
     pub wrote_at: Option<Timestamp>,
+    /// Per flow: the counterpart that it lost when it was deleted, and gets back if it is undeleted.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub former: BTreeMap<String, RecordKey>,
 }
 
 impl Record {
@@ -125,6 +128,7 @@ impl Record {
             newborn: None,
             companions: BTreeMap::new(),
             wrote_at: None,
+            former: BTreeMap::new(),
         }
     }
 
@@ -285,6 +289,8 @@ pub enum ParkedKind {
     Approval,
     /// A deletion met an edit; a person decides.
     DeleteConflict,
+    /// Its counterpart was merged into a record that has another.
+    Merged,
 }
 
 impl ParkedKind {

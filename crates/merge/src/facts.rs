@@ -45,6 +45,9 @@ pub struct Needs {
     pub reservations: BTreeSet<(RecordKeyType, String)>,
     /// Flows whose guard counts matter.
     pub guards: BTreeSet<String>,
+    /// Records to decide with the cluster: what merged ones live on as, and the former counterparts of undeleted
+    /// ones.
+    pub records: BTreeSet<crate::record::RecordKey>,
 }
 
 /// A record type, in the form that reservations are kept by.

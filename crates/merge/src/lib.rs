@@ -14,6 +14,7 @@ pub mod facts;
 pub mod form;
 mod links;
 pub mod matching;
+mod merges;
 mod merging;
 pub mod plan;
 pub mod reconcile;

@@ -66,13 +66,8 @@ impl<'a> Work<'a> {
         };
         self.cluster.links.push(link);
         self.cluster.links.sort();
-        let withdrawn = |action: &Action| {
-            matches!(action, Action::Create { flow: of, source, .. }
-                if *of == flow.name && (source == first || source == second))
-        };
-        self.cluster
-            .creates
-            .retain(|intent| intent.sent.is_some() || !withdrawn(&intent.action));
+        self.withdraw_creates_of(first, &flow.name);
+        self.withdraw_creates_of(second, &flow.name);
         self.note(
             first,
             None,
@@ -80,6 +75,14 @@ impl<'a> Work<'a> {
             EventKind::Linked { with: second.clone() },
             String::new(),
         );
+    }
+
+    /// What has a counterpart needs none created.
+    pub(crate) fn withdraw_creates_of(&mut self, key: &RecordKey, flow: &str) {
+        let withdrawn = |action: &Action| matches!(action, Action::Create { flow: of, source, .. } if of == flow && source == key);
+        self.cluster
+            .creates
+            .retain(|intent| intent.sent.is_some() || !withdrawn(&intent.action));
     }
 
     /// Alive, unlinked in the flow's group on at least one side, matching.

@@ -81,6 +81,11 @@ pub enum EventKind {
         /// The counterpart.
         with: RecordKey,
     },
+    /// The counterpart was merged into another record, and the link follows it.
+    Merged {
+        /// The record that lives on.
+        into: RecordKey,
+    },
     /// A link ended.
     Unlinked {
         /// The former counterpart.

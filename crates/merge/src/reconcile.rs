@@ -20,7 +20,10 @@ pub fn needs(flows: &Dataflow, cluster: &Cluster, inbox: &[Observation]) -> Need
     for seen in inbox {
         crate::admit::admit(&mut records, seen.clone());
     }
-    let mut needs = Needs::default();
+    let mut needs = Needs {
+        records: crate::merges::led_to(&records, &cluster.links),
+        ..Needs::default()
+    };
     for (key, record) in records
         .iter()
         .filter(|(_, record)| record.shadow.presence != Presence::Missing)

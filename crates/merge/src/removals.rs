@@ -7,6 +7,7 @@ use crate::record::{Presence, RecordKey};
 use crate::topology;
 use crate::value::Value;
 use crate::work::Work;
+use std::collections::BTreeSet;
 
 /// What to do with the counterpart now.
 enum Step {
@@ -19,11 +20,11 @@ enum Step {
 }
 
 impl Work<'_> {
-    /// Decides every link of which one end is deleted. Runs before components are merged.
-    pub(crate) fn settle_removals(&mut self) {
+    /// Decides every link of which one end is deleted, but for those that wait. Runs before components are merged.
+    pub(crate) fn settle_removals(&mut self, waiting: &BTreeSet<Link>) {
         self.withdraw_creates_of_the_deleted();
         let links = self.cluster.links.clone();
-        for link in links {
+        for link in links.into_iter().filter(|link| !waiting.contains(link)) {
             let deleted = |side| {
                 let record = self.record(link.end(side));
                 record.is_some_and(|record| record.shadow.presence == Presence::Deleted)
@@ -259,6 +260,12 @@ impl Work<'_> {
     /// with what remains together; what the ends agreed on is forgotten where nothing ties them any more.
     pub(crate) fn unlink(&mut self, link: &Link, gone: Side, why: &str) {
         let (leaving, staying) = (link.end(gone).clone(), link.end(gone.other()).clone());
+        for side in Side::BOTH {
+            let deleted = |record: &crate::cluster::Record| record.shadow.presence == Presence::Deleted;
+            if self.record(link.end(side)).is_some_and(deleted) {
+                self.remember_former(link, side);
+            }
+        }
         self.part(link);
         for key in [&leaving, &staying] {
             if let Some(record) = self.cluster.records.get_mut(key) {

@@ -68,9 +68,11 @@ impl<'a> Work<'a> {
     /// The first half of a decision: which records are tied.
     pub(crate) fn tie(&mut self) {
         self.forget_computed_troubles();
-        self.settle_removals();
+        let waiting = self.follow_records();
+        self.settle_removals(&waiting);
         self.form_links();
         self.anchor_to_the_living();
+        self.forget_settled_mergers();
     }
 
     /// The second half: which values they hold, and what is written. Everything from scratch, out of heads,
@@ -114,7 +116,7 @@ impl<'a> Work<'a> {
         let stays = |parked: &mut Parked| {
             matches!(
                 parked.kind,
-                ParkedKind::Refused | ParkedKind::Rewritten | ParkedKind::Undecidable
+                ParkedKind::Refused | ParkedKind::Rewritten | ParkedKind::Undecidable | ParkedKind::Merged
             )
         };
         for record in self.cluster.records.values_mut() {

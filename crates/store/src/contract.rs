@@ -156,6 +156,15 @@ pub trait Store: Send {
     /// for and a crash may have cut off. At most `limit`.
     fn unread(&mut self, limit: usize) -> Result<Vec<RecordKey>, Error>;
 
+    /// Records of a type that are known to be alive, with ids behind `after` and up to `to` (none: no such end),
+    /// in the order of the ids' bytes.
+    fn alive_between(
+        &mut self,
+        record_type: &RecordType,
+        after: Option<&str>,
+        to: Option<&str>,
+    ) -> Result<Vec<RecordKey>, Error>;
+
     /// Approves a flow's deletions beyond its guard, up to now.
     fn approve_flow(&mut self, flow: &str, now: Timestamp) -> Result<(), Error>;
 

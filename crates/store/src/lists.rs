@@ -3,12 +3,12 @@
 use crate::contract::{FlowStatus, Item, LinkRow, Status};
 use crate::db::{Db, Rid, Trouble};
 use crate::facts::count;
-use crate::load::{self, Row, link_line};
+use crate::load::{self, Row, link_line, presence_number};
 use crate::outbox::number;
 use crate::tally;
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::plan::Event;
-use tandem_merge::record::{RecordKey, RecordType};
+use tandem_merge::record::{Presence, RecordKey, RecordType};
 
 /// Counts of everything.
 pub(crate) fn status(db: &Db, flows: &Dataflow) -> Result<Status, Trouble> {
@@ -285,4 +285,28 @@ fn touch_anew(db: &Db, flows: &Dataflow, row: &Row) -> Result<(), Trouble> {
 
 fn page_start(after: u64) -> i64 {
     i64::try_from(after).unwrap_or(i64::MAX)
+}
+
+/// Records of a type that are known to be alive, by a range of ids.
+pub(crate) fn alive_between(
+    db: &Db,
+    record_type: &RecordType,
+    after: Option<&str>,
+    to: Option<&str>,
+) -> Result<Vec<RecordKey>, Trouble> {
+    let Some(kind) = db.kind(record_type)? else {
+        return Ok(Vec::new());
+    };
+    let sql =
+        "SELECT id FROM record WHERE kind = ?1 AND id > ?2 AND (?3 IS NULL OR id <= ?3) AND presence = ?4
+               ORDER BY id";
+    let alive = presence_number(Presence::Alive);
+    let ids: Vec<String> = db.all(sql, (kind, after.unwrap_or_default(), to, alive), |row| {
+        row.get(0)
+    })?;
+    let key = |id| RecordKey {
+        record_type: record_type.clone(),
+        id,
+    };
+    Ok(ids.into_iter().map(key).collect())
 }

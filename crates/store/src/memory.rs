@@ -231,6 +231,15 @@ impl Store for MemoryStore {
         Ok(self.books.unread(limit))
     }
 
+    fn alive_between(
+        &mut self,
+        record_type: &RecordType,
+        after: Option<&str>,
+        to: Option<&str>,
+    ) -> Result<Vec<RecordKey>, Error> {
+        Ok(self.books.alive_between(record_type, after, to))
+    }
+
     fn approve_flow(&mut self, flow: &str, now: Timestamp) -> Result<(), Error> {
         self.books.approve(flow, now);
         Ok(())

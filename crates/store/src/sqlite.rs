@@ -282,6 +282,16 @@ impl Store for SqliteStore {
         self.db.unit("read", |db| lists::unread(db, limit))
     }
 
+    fn alive_between(
+        &mut self,
+        record_type: &RecordType,
+        after: Option<&str>,
+        to: Option<&str>,
+    ) -> Result<Vec<RecordKey>, Error> {
+        self.db
+            .unit("read", |db| lists::alive_between(db, record_type, after, to))
+    }
+
     fn approve_flow(&mut self, flow: &str, now: Timestamp) -> Result<(), Error> {
         self.db.unit("given an approval", |db| {
             let sql = "INSERT INTO approval (flow, at) VALUES (?1, ?2)

@@ -180,6 +180,9 @@ fn candidates(db: &Db, needs: &Needs) -> Result<BTreeSet<Rid>, Trouble> {
         let found: Vec<Rid> = db.all(sql, [crate::hash::match_key(key)], |row| row.get(0))?;
         all.extend(found);
     }
+    for key in &needs.records {
+        all.extend(db.rid(key)?);
+    }
     Ok(all)
 }
 

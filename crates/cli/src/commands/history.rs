@@ -127,6 +127,7 @@ pub(crate) fn what(event: &Event, masks: &Masks) -> String {
         EventKind::Created => "created".to_owned(),
         EventKind::Deleted => "deleted".to_owned(),
         EventKind::Linked { with } => format!("linked with {with}"),
+        EventKind::Merged { into } => format!("follows its counterpart into {into}"),
         EventKind::Unlinked { from } => format!("unlinked from {from}"),
         EventKind::Parked { kind } => {
             let kind = json!(kind);
@@ -169,6 +170,7 @@ fn parts(what: &EventKind) -> (&'static str, Option<&Value>, Option<&Value>) {
         EventKind::Created => ("created", None, None),
         EventKind::Deleted => ("deleted", None, None),
         EventKind::Linked { .. } => ("linked", None, None),
+        EventKind::Merged { .. } => ("merged", None, None),
         EventKind::Unlinked { .. } => ("unlinked", None, None),
         EventKind::Parked { .. } => ("parked", None, None),
     }

@@ -9,6 +9,7 @@ mod bulk;
 mod changes;
 mod composite;
 mod derived;
+mod events;
 mod form;
 mod licence;
 mod read;
@@ -22,7 +23,7 @@ mod write;
 use crate::http::Address;
 use crate::http::json::text;
 use crate::{
-    Capabilities, ChangePage, Connector, Error, ErrorKind, Identification, Lane, ListPage, Load, Outcome,
+    Capabilities, Change, ChangePage, Connector, Error, ErrorKind, Identification, Lane, ListPage, Load, Outcome,
     Resumed, Schema, Write,
 };
 use async_trait::async_trait;
@@ -143,7 +144,8 @@ impl SalesforceConfig {
 /// A connection to an org.
 pub struct Salesforce {
     config: SalesforceConfig,
-    session: Session,
+    session: Arc<Session>,
+    watching: changes::Watching,
     capabilities: Capabilities,
     described: RwLock<Option<Arc<Described>>>,
     protection: OnceCell<Arc<Protection>>,
@@ -173,7 +175,8 @@ impl Salesforce {
             concurrency: CONCURRENCY,
         };
         let (id, secret) = (config.client_id.clone(), config.client_secret.clone());
-        let session = Session::new(address, &config.api_version, id, secret)?;
+        let session = Arc::new(Session::new(address, &config.api_version, id, secret)?);
+        let watching = changes::Watching::new(&session, &config.watch)?;
         let capabilities = Capabilities {
             conditional_write: !config.writes.throughput,
             idempotent_create: false,
@@ -192,6 +195,7 @@ impl Salesforce {
             ingest,
             config,
             session,
+            watching,
             capabilities,
             described: RwLock::new(None),
             protection: OnceCell::new(),
@@ -296,6 +300,10 @@ impl Connector for Salesforce {
         changes::page(self, types, cursor).await
     }
 
+    async fn changed(&self) {
+        self.watching.changed().await;
+    }
+
     async fn list(&self, record_type: &RecordType, resume: Option<&[u8]>) -> Result<ListPage, Error> {
         let object = self.object(&record_type.name).await?;
         bulk::listing::page(self, &object, resume).await
@@ -317,6 +325,11 @@ impl Connector for Salesforce {
     }
 
     async fn write(&self, batch: &[Write], lane: Lane) -> Vec<Outcome> {
+        for one in batch {
+            if let Change::Create { record_type, .. } = &one.change {
+                self.watching.wrote(&record_type.name);
+            }
+        }
         match self.ingest.as_ref().filter(|_| lane == Lane::Load) {
             Some(ingest) => ingest.accept(self, batch).await,
             None => write::carry_out(self, batch).await,

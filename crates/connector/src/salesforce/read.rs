@@ -158,9 +158,20 @@ async fn together(
         if !part.is_success() {
             return Err(refusal::of_said(&org.session.http, &part.said()));
         }
-        found.extend(rows(org, object, &part.body, &reply).await?);
-        rest(org, object, &part.body, &mut found).await?;
+        found.extend(whole(org, object, &part.body, &reply).await?);
     }
+    Ok(found)
+}
+
+/// The rows of a reply to a query, and those that did not fit into it.
+pub(super) async fn whole(
+    org: &Salesforce,
+    object: &Object,
+    body: &Json,
+    reply: &Reply,
+) -> Result<Vec<Observation>, Error> {
+    let mut found = rows(org, object, body, reply).await?;
+    rest(org, object, body, &mut found).await?;
     Ok(found)
 }
 

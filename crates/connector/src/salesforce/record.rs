@@ -105,6 +105,7 @@ impl Reading<'_> {
             created: text(row, "CreatedDate").and_then(form::moment),
             author: author.map(str::to_owned),
             protected: self.protection.covers(self.object, row),
+            merged_into: text(row, "MasterRecordId").filter(|_| deleted).map(str::to_owned),
             ..self.bare(text(row, "Id")?, Presence::Alive)
         })
     }

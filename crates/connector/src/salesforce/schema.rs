@@ -199,6 +199,7 @@ fn select(properties: &BTreeMap<String, PropertySchema>, shown: &[(String, Strin
         "SystemModstamp",
         "CreatedDate",
         "IsDeleted",
+        "MasterRecordId",
         "UserType",
         "ProfileId",
         "IsPersonAccount",

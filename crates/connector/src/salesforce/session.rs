@@ -29,6 +29,21 @@ pub(super) struct Token {
     header: HeaderValue,
     /// The user's id.
     pub(super) user: String,
+    /// The organization's id.
+    pub(super) organization: String,
+}
+
+impl Token {
+    /// Which token it is, to say that it is stale.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// The bare token, for what is no HTTP call.
+    pub(super) fn access(&self) -> &str {
+        let header = self.header.to_str().unwrap_or_default();
+        header.strip_prefix("Bearer ").unwrap_or_default()
+    }
 }
 
 impl Session {
@@ -90,9 +105,16 @@ impl Session {
         let mut header = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| strange())?;
         header.set_sensitive(true);
         let identity = json::text(&body, "id").unwrap_or_default();
-        let user = identity.rsplit('/').next().unwrap_or_default().to_owned();
+        let mut identity = identity.rsplit('/').map(str::to_owned);
+        let user = identity.next().unwrap_or_default();
+        let organization = identity.next().unwrap_or_default();
         tracing::debug!(system = self.http.system(), "{}: signed in", self.http.system());
-        Ok(Token { number, header, user })
+        Ok(Token {
+            number,
+            header,
+            user,
+            organization,
+        })
     }
 
     fn refused(&self, reply: &Reply) -> Error {

@@ -7,6 +7,7 @@ mod counterexamples;
 mod document;
 mod members;
 mod merge_laws;
+mod merges;
 mod plan_laws;
 mod problems;
 mod sign_in;

@@ -15,7 +15,7 @@ use tandem_merge::reconcile::{Settlement, reconcile, settle};
 use tandem_merge::record::{Observation, Presence, RecordKey, RecordType, Values, Version};
 use tandem_merge::value::Value;
 
-fn facts() -> Facts {
+pub(crate) fn facts() -> Facts {
     Facts {
         listed: true,
         now: moment(1_000),
@@ -23,14 +23,14 @@ fn facts() -> Facts {
     }
 }
 
-fn values(pairs: &[(&str, &str)]) -> Values {
+pub(crate) fn values(pairs: &[(&str, &str)]) -> Values {
     pairs
         .iter()
         .map(|(name, value)| ((*name).to_owned(), Value::from(*value)))
         .collect()
 }
 
-fn seen(key: &RecordKey, order: i64, values: Values) -> Observation {
+pub(crate) fn seen(key: &RecordKey, order: i64, values: Values) -> Observation {
     Observation {
         key: key.clone(),
         presence: Presence::Alive,
@@ -50,26 +50,26 @@ fn seen(key: &RecordKey, order: i64, values: Values) -> Observation {
     }
 }
 
-fn gone(key: &RecordKey, order: i64) -> Observation {
+pub(crate) fn gone(key: &RecordKey, order: i64) -> Observation {
     Observation {
         presence: Presence::Deleted,
         ..seen(key, order, Values::new())
     }
 }
 
-fn order() -> RecordKey {
+pub(crate) fn order() -> RecordKey {
     RecordKey::new("erp", "Order", "1")
 }
 
-fn invoice() -> RecordKey {
+pub(crate) fn invoice() -> RecordKey {
     RecordKey::new("sf", "Invoice", "i")
 }
 
-fn sales_order() -> RecordKey {
+pub(crate) fn sales_order() -> RecordKey {
     RecordKey::new("sf", "Order", "s")
 }
 
-fn of_order(description: &str) -> Values {
+pub(crate) fn of_order(description: &str) -> Values {
     values(&[
         ("number", "7"),
         ("description", description),
@@ -79,11 +79,11 @@ fn of_order(description: &str) -> Values {
     ])
 }
 
-fn of_invoice(description: &str) -> Values {
+pub(crate) fn of_invoice(description: &str) -> Values {
     values(&[("Number", "7"), ("Description", description), ("Ext", "Order:1")])
 }
 
-fn of_sales_order(description: &str) -> Values {
+pub(crate) fn of_sales_order(description: &str) -> Values {
     values(&[
         ("Reference", "7"),
         ("Description", description),
@@ -101,13 +101,13 @@ fn first_load(description: [&str; 3]) -> Vec<Observation> {
 }
 
 /// The star, linked and equal.
-fn at_rest(flows: &Dataflow) -> Cluster {
+pub(crate) fn at_rest(flows: &Dataflow) -> Cluster {
     let plan = reconcile(flows, Cluster::default(), first_load(["0"; 3]), &facts());
     assert_eq!(plan.cluster.links.len(), 2);
     plan.cluster
 }
 
-fn updates(cluster: &Cluster) -> BTreeMap<RecordKey, BTreeMap<String, String>> {
+pub(crate) fn updates(cluster: &Cluster) -> BTreeMap<RecordKey, BTreeMap<String, String>> {
     let records = cluster.records.iter();
     records
         .filter_map(|(key, record)| {
@@ -123,7 +123,7 @@ fn updates(cluster: &Cluster) -> BTreeMap<RecordKey, BTreeMap<String, String>> {
         .collect()
 }
 
-fn creates(cluster: &Cluster) -> Vec<&Intent> {
+pub(crate) fn creates(cluster: &Cluster) -> Vec<&Intent> {
     cluster.creates.iter().collect()
 }
 

@@ -118,3 +118,28 @@ impl Books {
         }
     }
 }
+
+impl Books {
+    /// Records of a type that are known to be alive, by a range of ids.
+    pub(crate) fn alive_between(
+        &self,
+        record_type: &RecordType,
+        after: Option<&str>,
+        to: Option<&str>,
+    ) -> Vec<RecordKey> {
+        let inside = |key: &&RecordKey| {
+            let behind = after.is_none_or(|after| key.id.as_str() > after);
+            &key.record_type == record_type && behind && to.is_none_or(|to| key.id.as_str() <= to)
+        };
+        let alive = |key: &&RecordKey| {
+            let state = &self.records[*key].state;
+            state.as_ref().is_some_and(tandem_merge::cluster::Record::alive)
+        };
+        self.records
+            .keys()
+            .filter(inside)
+            .filter(alive)
+            .cloned()
+            .collect()
+    }
+}

@@ -92,7 +92,7 @@ fn candidates<'a>(books: &'a Books, needs: &Needs) -> BTreeSet<(u64, &'a RecordK
     let found = |entry: &Entry| !entry.keys.is_disjoint(&needs.keys);
     let records = books.records.iter();
     records
-        .filter(|(_, entry)| found(entry))
+        .filter(|(key, entry)| found(entry) || needs.records.contains(key))
         .map(|(key, entry)| (entry.number, key))
         .collect()
 }

@@ -1,0 +1,165 @@
+//! Asking for changes: rows by `(SystemModstamp, Id)` from where the last complete round began, less the
+//! overlap, because rows become visible late.
+//!
+//! Types that are expected to show little share a call, five of them; a type with more goes on alone. Deleted
+//! rows come with the others, out of the recycle bin; those that left it are told by getDeleted, in the same call.
+
+use super::super::Salesforce;
+use super::super::composite::{self, Part, QUERIES, Subrequest};
+use super::super::read::{self, PAGE};
+use super::super::record::{Protection, Reading};
+use super::super::schema::Object;
+use super::super::{form, refusal, soql};
+use super::cursor::{Cursor, Seen};
+use crate::http::Reply;
+use crate::http::json::{flag, text};
+use crate::{Error, ErrorKind};
+use jiff::Timestamp;
+use serde_json::Value as Json;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use tandem_merge::record::Observation;
+use url::form_urlencoded::byte_serialize;
+
+/// Rows of each type that shares a call.
+const SHARE: usize = PAGE / QUERIES;
+
+/// One type's part of a call.
+struct Asked {
+    object: Arc<Object>,
+    limit: usize,
+    deletions: bool,
+}
+
+/// Which types the next call asks: those not begun together, then the long ones one by one.
+fn choose<'a>(cursor: &Cursor, open: &[&'a str]) -> Vec<&'a str> {
+    let fresh = |name: &&&str| cursor.types[**name].after.is_none();
+    let together: Vec<&str> = open.iter().filter(fresh).take(QUERIES).copied().collect();
+    if together.is_empty() {
+        open.iter().take(1).copied().collect()
+    } else {
+        together
+    }
+}
+
+/// The next pages of the types that are not done.
+pub(super) async fn call(
+    org: &Salesforce,
+    cursor: &mut Cursor,
+    open: &[&str],
+) -> Result<Vec<Observation>, Error> {
+    // Signing in shows the org's clock, before the first query needs it.
+    org.session.token(None).await?;
+    let now = org.now();
+    let chosen = choose(cursor, open);
+    let limit = if chosen.len() == 1 { PAGE } else { SHARE };
+    let (mut asked, mut queries, mut deletions) = (Vec::new(), Vec::new(), Vec::new());
+    for name in &chosen {
+        let object = org.object(name).await?;
+        let seen = &cursor.types[*name];
+        let (statement, deleted) = seen.statement(&object, org.overlap(), limit);
+        queries.push(Subrequest::new(
+            "GET",
+            soql::address(&org.session, &statement, deleted),
+        ));
+        let span = seen.deletions(&object, now);
+        asked.push(Asked {
+            deletions: span.is_some(),
+            object: Arc::clone(&object),
+            limit,
+        });
+        deletions.extend(span.map(|span| deleted_between(org, &object, span)));
+    }
+    queries.extend(deletions);
+    let (parts, reply) = composite::read(&org.session, queries).await?;
+    let began = reply.reached.unwrap_or(now).min(now);
+    let (queried, deleted) = parts.split_at(asked.len());
+    let mut deleted = deleted.iter();
+    let mut observations = Vec::new();
+    for ((asked, name), part) in asked.iter().zip(&chosen).zip(queried) {
+        let seen = cursor.types.entry((*name).to_owned()).or_default();
+        let mut shown = take_rows(org, seen, asked, part, &reply, began).await?;
+        if asked.deletions
+            && let Some(part) = deleted.next()
+        {
+            let tombs = take_deletions(org, seen, asked, part, &reply, &shown)?;
+            shown.extend(tombs);
+        }
+        observations.append(&mut shown);
+    }
+    Ok(observations)
+}
+
+async fn take_rows(
+    org: &Salesforce,
+    seen: &mut Seen,
+    asked: &Asked,
+    part: &Part,
+    reply: &Reply,
+    began: Timestamp,
+) -> Result<Vec<Observation>, Error> {
+    if !part.is_success() {
+        return Err(refusal::of_said(&org.session.http, &part.said()));
+    }
+    let shown = read::rows(org, &asked.object, &part.body, reply).await?;
+    let last = shown.last().and_then(|last| {
+        let version = last.version.as_ref()?;
+        Some((version.modified, last.key.id.clone()))
+    });
+    // A page may be cut short by the org; only its own word ends the type.
+    let end = shown.is_empty() || (shown.len() < asked.limit && flag(&part.body, "done"));
+    seen.advance(began, last, end);
+    Ok(shown)
+}
+
+/// The tombstones that the rows of this page do not show already.
+fn take_deletions(
+    org: &Salesforce,
+    seen: &mut Seen,
+    asked: &Asked,
+    part: &Part,
+    reply: &Reply,
+    shown: &[Observation],
+) -> Result<Vec<Observation>, Error> {
+    if !part.is_success() {
+        let error = refusal::of_said(&org.session.http, &part.said());
+        if error.kind == ErrorKind::Down {
+            return Err(error);
+        }
+        // The recycle bin shows deletions still; what left it before we looked is found by a full comparison.
+        tracing::warn!(
+            system = error.system,
+            "{}: deletions of {} are not told",
+            error.system,
+            asked.object.name
+        );
+        seen.covered = seen.began.or(seen.since);
+        return Ok(Vec::new());
+    }
+    let reading = Reading {
+        system: &org.config.name,
+        object: &asked.object,
+        protection: &Protection::default(),
+        reply,
+    };
+    let known: BTreeSet<&str> = shown.iter().map(|shown| shown.key.id.as_str()).collect();
+    let records = part.body.get("deletedRecords").and_then(Json::as_array);
+    let tombs = records
+        .into_iter()
+        .flatten()
+        .filter_map(|record| reading.tombstone(record))
+        .filter(|tomb| !known.contains(tomb.key.id.as_str()));
+    if let Some(covered) = text(&part.body, "latestDateCovered").and_then(form::moment) {
+        seen.covered = Some(covered);
+    }
+    Ok(tombs.collect())
+}
+
+fn deleted_between(org: &Salesforce, object: &Object, (start, end): (Timestamp, Timestamp)) -> Subrequest {
+    let resource = format!("/sobjects/{}/deleted/?start=", object.schema.object);
+    let mut address = org.session.path(&resource);
+    address.extend(byte_serialize(format!("{start:.0}").as_bytes()));
+    address.push_str("&end=");
+    address.extend(byte_serialize(format!("{end:.0}").as_bytes()));
+    Subrequest::new("GET", address)
+}
