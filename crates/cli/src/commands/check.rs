@@ -1,6 +1,7 @@
 //! `tandem check`: what can be kept in step, what cannot, and why.
 
 mod compare;
+mod watching;
 
 use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
@@ -50,6 +51,9 @@ impl Check {
         }
         for system in &systems {
             findings.extend(compare::capabilities(system.as_ref()));
+        }
+        for (connection, schema) in configuration.connections.iter().zip(&schemas) {
+            findings.extend(watching::findings(connection, schema, &flows));
         }
         findings.extend(counts(&flows, &systems).await?);
         tell(screen, &findings);

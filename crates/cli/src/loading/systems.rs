@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tandem_connector::Connector;
 use tandem_connector::customerp::{Customerp, CustomerpConfig};
 use tandem_connector::salesforce::{Bulk, Salesforce, SalesforceConfig, Watch, Writes};
-use tandem_merge::config::{Configuration, Connection};
+use tandem_merge::config::{Changes, Configuration, Connection};
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::record::RecordType;
 use url::Url;
@@ -123,13 +123,32 @@ fn watch(connection: &Connection) -> Result<Watch, Failure> {
             ),
         )
     })?;
+    // A local org is on its own: nothing of it is known at Salesforce's address.
+    let local = is_local(&address(connection)?) && changes.pubsub == Changes::PUBSUB;
+    let authorities = connection.certificate_authority.as_ref().map(|path| {
+        std::fs::read(path).map_err(|error| {
+            Failure::usage(
+                format!("the file {path} with the certificate authority cannot be read ({error})"),
+                "Name a PEM file with `certificate_authority:`, or leave it out",
+            )
+        })
+    });
     Ok(Watch {
         events: changes.events.clone(),
-        pubsub: Some(pubsub),
-        authorities: None,
+        pubsub: (!local).then_some(pubsub),
+        authorities: authorities.transpose()?,
         poll: SignedDuration::from_millis(changes.poll_ms),
         compare_every: SignedDuration::from_millis(changes.compare_every_ms),
     })
+}
+
+fn is_local(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
 }
 
 /// The objects that serve the record types of a system.

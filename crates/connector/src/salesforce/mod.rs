@@ -23,8 +23,8 @@ mod write;
 use crate::http::Address;
 use crate::http::json::text;
 use crate::{
-    Capabilities, Change, ChangePage, Connector, Error, ErrorKind, Identification, Lane, ListPage, Load, Outcome,
-    Resumed, Schema, Write,
+    Capabilities, Change, ChangePage, Connector, Error, ErrorKind, Identification, Lane, ListPage, Load,
+    Outcome, Resumed, Schema, Write,
 };
 use async_trait::async_trait;
 use composite::Subrequest;
@@ -293,7 +293,9 @@ impl Connector for Salesforce {
     async fn describe(&self) -> Result<Schema, Error> {
         let described = Arc::new(Described::ask(&self.session, &self.config).await?);
         *self.described.write().await = Some(Arc::clone(&described));
-        Ok(described.schema())
+        let mut schema = described.schema();
+        changes::explain(&self.config.watch, &mut schema, &described);
+        Ok(schema)
     }
 
     async fn changes(&self, types: &[RecordType], cursor: Option<&[u8]>) -> Result<ChangePage, Error> {

@@ -3,9 +3,11 @@
 
 mod asking;
 mod cursor;
+mod explain;
 mod looks;
 mod watching;
 
+pub(super) use explain::explain;
 pub(super) use watching::Watching;
 
 use super::Salesforce;
