@@ -1,5 +1,6 @@
 //! `/_local/...`: what a tester may look at and turn, and no real org offers.
 
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json, json};
 
 use super::api::{Call, Reply};
@@ -8,6 +9,8 @@ use super::fault::{Code, Fault, Outcome};
 use super::faults;
 use super::id::RecordId;
 use super::org::Org;
+use super::schema::SchemaChange;
+use super::shape::FieldSecurity;
 use super::value::moment_text;
 
 /// Answers a call below `/_local`.
@@ -29,6 +32,8 @@ fn run(org: &mut Org, call: &Call, parts: &[&str]) -> Outcome<Json> {
             "license": "GET total and used; POST {\"total\": N}",
             "emails": "GET the e-mail addresses that wait for confirmation; POST {\"user\": ID or user name} confirms",
             "rules": "GET the validation rules; POST {\"object\", \"condition\", \"message\", \"field\"} adds one; DELETE removes all",
+            "schema": "POST a change of an object or field, or {\"changes\": [...]}",
+            "security": "GET field-level security; POST {\"profile\", \"object\", \"field\", \"access\"}",
             "tokens": "DELETE makes every access token invalid",
         })),
         ("GET", ["calls"]) => Ok(org.calls.report()),
@@ -68,15 +73,35 @@ fn run(org: &mut Org, call: &Call, parts: &[&str]) -> Outcome<Json> {
             org.rules.clear();
             Ok(org.rules_json())
         }
+        ("POST", ["schema"]) => {
+            org.change_schema(&listed::<SchemaChange>(call, "changes")?)?;
+            Ok(json!({}))
+        }
+        ("GET", ["security"]) => Ok(org.security_json()),
+        ("POST", ["security"]) => {
+            org.secure(listed::<FieldSecurity>(call, "security")?)?;
+            Ok(org.security_json())
+        }
         ("DELETE", ["tokens"]) => {
             org.sessions.expire_all();
             Ok(json!({}))
         }
-        (method, ["calls" | "clock" | "log" | "license" | "emails" | "rules" | "tokens"]) => {
-            Err(Fault::method_not_allowed(method, "see GET /_local"))
-        }
+        (
+            method,
+            ["calls" | "clock" | "log" | "license" | "emails" | "rules" | "schema" | "security" | "tokens"],
+        ) => Err(Fault::method_not_allowed(method, "see GET /_local")),
         _ => Err(Fault::not_found()),
     }
+}
+
+/// What the body holds: one, or a list under `name`.
+fn listed<T: DeserializeOwned>(call: &Call, name: &str) -> Outcome<Vec<T>> {
+    let body = Json::Object(call.object()?);
+    let read = match body.get(name) {
+        Some(list) => serde_json::from_value(list.clone()),
+        None => serde_json::from_value(body).map(|one| vec![one]),
+    };
+    read.map_err(|error| bad(&error.to_string()))
 }
 
 fn bad(text: &str) -> Fault {

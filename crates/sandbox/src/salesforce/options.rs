@@ -5,6 +5,7 @@ use serde_json::Value as Json;
 
 use super::faults::FaultRule;
 use super::oauth::public_key;
+use super::shape::FieldSecurity;
 use super::validation::ValidationRule;
 
 /// The options of a local org. Every part of the file may be left out; it then is as in the preset `default`.
@@ -43,6 +44,8 @@ pub struct Options {
     pub audit_entries: usize,
     /// Conditions that no record may satisfy.
     pub validation_rules: Vec<ValidationRule>,
+    /// What profiles may do with fields.
+    pub field_security: Vec<FieldSecurity>,
     /// What goes wrong, and when.
     pub faults: Vec<FaultRule>,
     /// The token that `/_local/faults` asks for; another at every start where none is given.
@@ -147,6 +150,7 @@ impl Default for Options {
             rotate_refresh_tokens: false,
             audit_entries: 200_000,
             validation_rules: Vec::new(),
+            field_security: Vec::new(),
             faults: Vec::new(),
             admin_token: None,
             profiles: ["System Administrator", "Standard User", "Read Only"]

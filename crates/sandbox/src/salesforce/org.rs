@@ -21,6 +21,7 @@ use super::oauth::Grants;
 use super::options::Options;
 use super::schema::{Field, FieldIndex, Object, ObjectIndex, Schema, Source};
 use super::session::Sessions;
+use super::shape::Views;
 use super::table::{Row, Table};
 use super::validation;
 use super::value::Value;
@@ -97,6 +98,7 @@ pub(crate) struct Org {
     pub(crate) faults: Faults,
     pub(crate) veil: Veil,
     pub(crate) bin: RecycleBin,
+    pub(crate) views: Views,
     /// Who has it may ask for faults.
     pub(crate) admin_token: String,
     tables: Vec<Table>,
@@ -129,6 +131,7 @@ impl Org {
             faults: Faults::new(seed, Vec::new()),
             veil: Veil::default(),
             bin: RecycleBin::default(),
+            views: Views::default(),
             admin_token: options.admin_token.clone().unwrap_or_else(secret),
             referrers: BTreeSet::new(),
             pod: pod(seed),
@@ -169,6 +172,16 @@ impl Org {
 
     pub(crate) fn table_mut(&mut self, object: ObjectIndex) -> &mut Table {
         &mut self.tables[object]
+    }
+
+    /// Gives every object a table, and every unique field an index.
+    pub(crate) fn fit_tables(&mut self) {
+        let known = self.tables.len();
+        let added = self.schema.objects.iter().skip(known).map(Table::new);
+        self.tables.extend(added);
+        for (table, object) in self.tables.iter_mut().zip(&self.schema.objects) {
+            table.fit(object);
+        }
     }
 
     /// The row behind an id of any object, deleted or not.

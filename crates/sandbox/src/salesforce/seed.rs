@@ -42,6 +42,7 @@ impl Org {
         for rule in org.options.validation_rules.clone() {
             org.add_rule(rule)?;
         }
+        org.secure(org.options.field_security.clone())?;
         org.seed_refresh_tokens();
         for invoice in org.options.invoices.clone() {
             org.seed_invoice(first_user, &invoice)?;

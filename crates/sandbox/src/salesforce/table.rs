@@ -77,6 +77,23 @@ impl Table {
         }
     }
 
+    /// Indexes the unique fields that have no index yet; of equal values one is found.
+    pub(crate) fn fit(&mut self, object: &Object) {
+        for (at, field) in object.numbered().filter(|(_, field)| field.unique()) {
+            if self.indexed(at) {
+                continue;
+            }
+            let sensitive = field.case_sensitive();
+            let live = self.rows.values().filter(|row| !row.deleted);
+            let held = live.filter_map(|row| {
+                let text = row.values.get(at)?.as_text()?;
+                Some((unique_key(text, sensitive), row.id))
+            });
+            let index = held.collect();
+            self.unique.push((at, sensitive, index));
+        }
+    }
+
     /// How many rows are not deleted.
     pub(crate) fn live(&self) -> usize {
         self.live

@@ -94,4 +94,14 @@ impl Org {
         };
         json!({ "rules": self.rules.iter().map(one).collect::<Vec<Json>>() })
     }
+
+    /// Binds the rules anew, after the objects changed.
+    ///
+    /// # Errors
+    /// Where a rule no longer fits, as when it names a field that is gone; the rules stay as they were then.
+    pub(crate) fn rebind_rules(&mut self) -> Outcome<()> {
+        let given = self.rules.iter().map(|rule| rule.given.clone());
+        self.rules = given.map(|rule| self.bind_rule(rule)).collect::<Outcome<_>>()?;
+        Ok(())
+    }
 }

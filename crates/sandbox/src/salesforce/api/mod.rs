@@ -222,8 +222,20 @@ fn base_of(version: &str) -> Outcome<String> {
     }
 }
 
-/// Answers one resource: of a call, or of a subrequest.
+/// Answers one resource: of a call, or of a subrequest. What reads, reads as the caller's profile may.
 fn dispatch(org: &mut Org, caller: &Caller, call: &Call, resource: &[&str]) -> Outcome<Reply> {
+    let reads = matches!(call.method.as_str(), "GET" | "HEAD")
+        || matches!(
+            (call.method.as_str(), resource),
+            ("POST", ["composite", "sobjects", _])
+        );
+    if reads {
+        return org.seen_as(caller.actor, |org| resource_of(org, caller, call, resource));
+    }
+    resource_of(org, caller, call, resource)
+}
+
+fn resource_of(org: &mut Org, caller: &Caller, call: &Call, resource: &[&str]) -> Outcome<Reply> {
     match resource {
         [] => only(call, "GET", || Ok(Reply::ok(resources::list(&caller.base)))),
         ["limits"] => only(call, "GET", || Ok(Reply::ok(limits::limits(org)))),

@@ -106,7 +106,7 @@ fn form(
 
 fn inputs(kind: &Object, open: &dyn Fn(&Field) -> bool, value: &dyn Fn(&Field) -> Option<String>) -> String {
     let (mut first, mut more) = (String::new(), String::new());
-    for field in kind.fields.iter().filter(|field| open(field)) {
+    for field in kind.fields().filter(|field| open(field)) {
         let text = value(field);
         let target = if field.key || field.required || (text.is_some() && field.kind != Kind::Boolean) {
             &mut first
@@ -153,14 +153,9 @@ fn choice(field: &Field, text: Option<&str>) -> String {
 
 /// Creates what a form asks for.
 pub(super) fn create(org: &mut Org, actor: Actor, object: ObjectIndex, fields: &Typed) -> Answer {
-    let schema = std::sync::Arc::clone(&org.schema);
+    let schema = org.view(actor);
     let mut body = Map::new();
-    for field in schema
-        .object(object)
-        .fields
-        .iter()
-        .filter(|field| field.createable)
-    {
+    for field in schema.object(object).fields().filter(|field| field.createable) {
         if let Some(text) = typed(fields, &field.name).filter(|text| !text.is_empty()) {
             body.insert(field.name.clone(), json_of(field, text));
         }
@@ -179,7 +174,7 @@ pub(super) fn update(
     id: RecordId,
     fields: &Typed,
 ) -> Outcome<Answer> {
-    let schema = std::sync::Arc::clone(&org.schema);
+    let schema = org.view(actor);
     let seen = typed(fields, SEEN).and_then(|text| text.parse().ok());
     let row = org.live_row(actor, object, id)?.clone();
     let mut body = Map::new();

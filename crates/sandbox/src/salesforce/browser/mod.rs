@@ -30,7 +30,12 @@ enum Answer {
 /// Answers a page request.
 pub(crate) fn answer(org: &mut Org, call: &Call) -> Response<Body> {
     let actor = acting_user(org, call);
-    let answer = route(org, actor, call).unwrap_or_else(|fault| {
+    let routed = if call.method == "GET" {
+        org.seen_as(actor, |org| route(org, actor, call))
+    } else {
+        route(org, actor, call)
+    };
+    let answer = routed.unwrap_or_else(|fault| {
         let title = if fault.code == Code::NotFound {
             "Not found"
         } else {

@@ -82,7 +82,7 @@ fn create(org: &mut Org, caller: &Caller, body: &Map<String, Json>) -> Outcome<R
     let query = text(body, "query")?
         .ok_or_else(|| Fault::new(Code::InvalidJob, "InvalidJob : query is missing"))?
         .to_owned();
-    let prepared = org.prepare(&query)?;
+    let prepared = org.seen_as(caller.actor, |org| org.prepare(&query))?;
     if let Some(obstacle) = prepared.bulk_obstacle() {
         return Err(Fault::new(Code::ApiError, obstacle));
     }
@@ -171,7 +171,7 @@ impl Extracting {
             return None;
         };
         let (text, all) = (extract.query.clone(), extract.all);
-        let prepared = match org.prepare(&text) {
+        let prepared = match org.seen_as(org.actor(user, Origin::Api), |org| org.prepare(&text)) {
             Ok(prepared) => prepared,
             Err(fault) => {
                 org.jobs.get_mut(id)?.fail(fault.message, now);

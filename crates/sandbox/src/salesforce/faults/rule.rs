@@ -47,7 +47,7 @@ pub struct FaultRule {
     /// The object that the request is about, or the row's.
     #[serde(default)]
     pub object: Option<String>,
-    /// Only from the so-manieth request (or row) on that fits otherwise, counted from 1.
+    /// Only from the fitting request (or row) of this number on, counted from 1.
     #[serde(default)]
     pub nth: Option<u64>,
     /// Between 0 and 1; 1 where it is left out.
@@ -76,6 +76,25 @@ pub struct FaultRule {
 }
 
 impl FaultRule {
+    /// A rule that strikes whatever it can.
+    #[must_use]
+    pub fn new(action: FaultAction) -> FaultRule {
+        FaultRule {
+            method: None,
+            path: None,
+            object: None,
+            nth: None,
+            probability: None,
+            times: None,
+            action,
+            milliseconds: None,
+            status: None,
+            seconds: None,
+            up_to_seconds: None,
+            rows: None,
+        }
+    }
+
     /// What is wrong with the rule, if anything.
     pub(crate) fn problem(&self) -> Option<&'static str> {
         if self

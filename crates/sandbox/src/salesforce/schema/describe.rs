@@ -48,11 +48,7 @@ pub(crate) fn describe_global_entry(object: &Object, base: &str) -> Json {
 /// The describe of one object.
 pub(crate) fn describe(schema: &Schema, object: &Object, base: &str) -> Json {
     let mut reply = describe_global_entry(object, base);
-    reply["fields"] = object
-        .fields
-        .iter()
-        .map(|field| field_json(object, field))
-        .collect();
+    reply["fields"] = object.fields().map(|field| field_json(object, field)).collect();
     reply["childRelationships"] = child_relationships(schema, object);
     reply["recordTypeInfos"] = json!([]);
     reply["supportedScopes"] = json!([{ "label": "All records", "name": "everything" }]);
@@ -74,7 +70,7 @@ pub(crate) fn describe(schema: &Schema, object: &Object, base: &str) -> Json {
 fn child_relationships(schema: &Schema, parent: &Object) -> Json {
     let points_here = |field: &&Field| field.references.contains(&parent.name);
     let children = schema.objects.iter().flat_map(|child| {
-        child.fields.iter().filter(points_here).map(|field| {
+        child.fields().filter(points_here).map(|field| {
             json!({
                 "childSObject": child.name,
                 "field": field.name,

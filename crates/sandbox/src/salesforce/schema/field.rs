@@ -163,6 +163,8 @@ pub(crate) struct Field {
     pub(crate) references: Vec<String>,
     pub(crate) relationship: Option<String>,
     pub(crate) picklist: Vec<String>,
+    /// The field vanished, or is out of sight.
+    pub(super) gone: bool,
 }
 
 impl Field {

@@ -110,7 +110,17 @@ fn field(line: [&str; 8], options: &Options) -> Option<Field> {
             "*currencies" => options.currencies.clone(),
             values => list(values, '|'),
         },
+        gone: false,
     })
+}
+
+/// What every custom object has.
+pub(super) fn system_fields() -> Vec<Field> {
+    const LINES: &str = include_str!("../metadata/system-fields.tsv");
+    let lines = LINES.lines().filter(|line| !line.starts_with('#')).map(cells);
+    lines
+        .filter_map(|line| field(line, &Options::default()))
+        .collect()
 }
 
 fn list(text: &str, separator: char) -> Vec<String> {
@@ -120,7 +130,7 @@ fn list(text: &str, separator: char) -> Vec<String> {
         .collect()
 }
 
-fn relationship(name: &str) -> Option<String> {
+pub(super) fn relationship(name: &str) -> Option<String> {
     if let Some(stem) = name.strip_suffix("__c") {
         return Some(format!("{stem}__r"));
     }
@@ -130,7 +140,7 @@ fn relationship(name: &str) -> Option<String> {
 }
 
 /// `LastModifiedDate` reads "Last Modified Date", `OwnerId` "Owner ID", `Customerp_Id__c` "Customerp Id".
-fn label(name: &str) -> String {
+pub(super) fn label(name: &str) -> String {
     if let Some(stem) = name.strip_suffix("__c") {
         return split_words(&stem.replace('_', " "));
     }

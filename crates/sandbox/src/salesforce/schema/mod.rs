@@ -1,5 +1,6 @@
 //! The org's objects and fields, as its options make them.
 
+mod change;
 mod children;
 mod describe;
 mod field;
@@ -7,6 +8,7 @@ mod load;
 
 use std::collections::HashMap;
 
+pub use change::{SchemaAction, SchemaChange};
 pub(crate) use describe::{describe, describe_global_entry};
 pub(crate) use field::{Field, Kind, Source};
 
@@ -18,7 +20,7 @@ pub(crate) type ObjectIndex = usize;
 pub(crate) type FieldIndex = u16;
 
 /// One object.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Object {
     pub(crate) name: String,
     pub(crate) prefix: String,
@@ -30,16 +32,15 @@ pub(crate) struct Object {
     pub(crate) replicateable: bool,
     /// Whether every write needs an administrator.
     pub(crate) guarded: bool,
-    pub(crate) fields: Vec<Field>,
+    /// By place; the ones that are gone too, which [`Object::numbered`] leaves out.
+    fields: Vec<Field>,
     by_name: HashMap<String, FieldIndex>,
     by_relationship: HashMap<String, FieldIndex>,
 }
 
 impl Object {
     fn new(head: &load::Head, fields: Vec<Field>) -> Object {
-        let index = |text: &str| text.to_ascii_lowercase();
-        let numbered = || (0_u16..).zip(&fields);
-        Object {
+        let object = Object {
             name: head.name.clone(),
             prefix: head.prefix.clone(),
             label: head.label.clone(),
@@ -49,12 +50,27 @@ impl Object {
             deletable: head.calls.contains('d'),
             replicateable: head.calls.contains('t'),
             guarded: head.calls.contains('m'),
-            by_name: numbered().map(|(at, field)| (index(&field.name), at)).collect(),
-            by_relationship: numbered()
-                .filter_map(|(at, field)| Some((index(field.relationship.as_deref()?), at)))
-                .collect(),
+            by_name: HashMap::new(),
+            by_relationship: HashMap::new(),
             fields,
-        }
+        };
+        object.indexed()
+    }
+
+    /// The object with its names found anew.
+    fn indexed(mut self) -> Object {
+        let index = |text: &str| text.to_ascii_lowercase();
+        let by_name = self
+            .numbered()
+            .map(|(at, field)| (index(&field.name), at))
+            .collect();
+        let by_relationship = self
+            .numbered()
+            .filter_map(|(at, field)| Some((index(field.relationship.as_deref()?), at)))
+            .collect();
+        self.by_name = by_name;
+        self.by_relationship = by_relationship;
+        self
     }
 
     /// Whether the object is one of our metadata's.
@@ -84,12 +100,17 @@ impl Object {
 
     /// Every field with its place.
     pub(crate) fn numbered(&self) -> impl Iterator<Item = (FieldIndex, &Field)> {
-        (0_u16..).zip(&self.fields)
+        (0_u16..).zip(&self.fields).filter(|(_, field)| !field.gone)
+    }
+
+    /// Every field.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = &Field> {
+        self.fields.iter().filter(|field| !field.gone)
     }
 }
 
 /// All objects of the org.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Schema {
     pub(crate) objects: Vec<Object>,
     by_name: HashMap<String, ObjectIndex>,
@@ -98,7 +119,10 @@ pub(crate) struct Schema {
 
 impl Schema {
     pub(crate) fn new(options: &Options) -> Schema {
-        let objects = load::objects(options);
+        Schema::of(load::objects(options))
+    }
+
+    fn of(objects: Vec<Object>) -> Schema {
         Schema {
             by_name: objects
                 .iter()

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::envelope::Element;
+use crate::salesforce::api::{Upserted, upsert};
 use crate::salesforce::fault::{Code, Fault, Outcome};
 use crate::salesforce::id::RecordId;
 use crate::salesforce::org::{Actor, Org};
@@ -39,6 +40,12 @@ pub(super) fn run(org: &mut Org, actor: Actor, session: &str, call: &Element) ->
                 id.ok_or_else(|| Fault::new(Code::MissingArgument, "Id not specified in an update call"))?;
             org.update(actor, object, id, &body, None).map(|()| saved(id))
         }),
+        "upsert" => {
+            let key = call.text_of("externalIDFieldName").to_owned();
+            each(org, call, "sObjects", MAX_RECORDS, |org, one| {
+                upsert_one(org, actor, &key, one)
+            })
+        }
         "delete" => each(org, call, "ids", MAX_RECORDS, |org, one| {
             let id = parse_id(&one.text)?;
             let object = org.schema.by_prefix(id.prefix()).ok_or_else(unknown)?;
@@ -168,6 +175,32 @@ fn value(org: &Org, object: ObjectIndex, element: &Element) -> Json {
             .map_or_else(|_| Json::String(text.to_owned()), Json::Number),
         _ => Json::String(text.to_owned()),
     }
+}
+
+fn upsert_one(org: &mut Org, actor: Actor, key: &str, element: &Element) -> Outcome<Json> {
+    let (object, id, body) = record(org, element)?;
+    let value = match id {
+        Some(id) if key.eq_ignore_ascii_case("Id") => id.to_string(),
+        _ => element.text_of(key).to_owned(),
+    };
+    if value.is_empty() {
+        return Err(Fault::of_field(
+            Code::MissingArgument,
+            key,
+            format!("{key} not specified"),
+        ));
+    }
+    let (id, created) = match upsert(org, actor, object, key, &value, &body)? {
+        Upserted::Created(id) => (id, true),
+        Upserted::Updated(id) => (id, false),
+        Upserted::Several(_) => {
+            return Err(Fault::new(
+                Code::DuplicateExternalId,
+                format!("{key}: more than one record found for external id field: {value}"),
+            ));
+        }
+    };
+    Ok(json!({ "created": created, "id": id.to_string(), "success": true }))
 }
 
 fn merge(org: &mut Org, actor: Actor, request: &Element) -> Outcome<Json> {

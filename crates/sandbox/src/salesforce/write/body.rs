@@ -1,13 +1,11 @@
 //! From a request's JSON object to checked values.
 
-use std::sync::Arc;
-
 use serde_json::Value as Json;
 
 use super::Body;
 use super::decode::decode;
 use crate::salesforce::fault::{Code, Fault, Outcome};
-use crate::salesforce::org::Org;
+use crate::salesforce::org::{Actor, Org};
 use crate::salesforce::schema::{Field, FieldIndex, Kind, Object, ObjectIndex};
 use crate::salesforce::value::Value;
 
@@ -25,11 +23,12 @@ impl Org {
     /// Reads and checks every member but `attributes`. The first refusal counts.
     pub(super) fn read_body(
         &self,
+        actor: Actor,
         object: ObjectIndex,
         body: &Body,
         purpose: Purpose,
     ) -> Outcome<Vec<Assignment>> {
-        let schema = Arc::clone(&self.schema);
+        let schema = self.view(actor);
         let kind = schema.object(object);
         let mut values: Vec<Assignment> = Vec::with_capacity(body.len());
         let mut closed = Vec::new();

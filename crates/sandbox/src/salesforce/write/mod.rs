@@ -49,7 +49,7 @@ impl Org {
         }
         self.guard(actor, object, None)?;
         self.check_lock(actor, "POST", object, None)?;
-        let values = self.read_body(object, body, Purpose::Create)?;
+        let values = self.read_body(actor, object, body, Purpose::Create)?;
         let touched = if kind.name == "User" {
             Touched::Setup
         } else {
@@ -108,7 +108,7 @@ impl Org {
         check_precondition(&before, unmodified_since)?;
         self.guard(actor, object, Some(id))?;
         self.check_lock(actor, "PATCH", object, Some(id))?;
-        let values = self.read_body(object, body, Purpose::Update)?;
+        let values = self.read_body(actor, object, body, Purpose::Update)?;
         if kind.name != "User" {
             self.touch(Touched::Records, &kind.name)?;
         }

@@ -405,20 +405,51 @@ async fn rows_of_a_bulk_job_are_locked_and_the_job_breaks_off() {
     let load = async |names: &str| {
         let job = json!({ "object": "Account", "operation": "insert" });
         let id = bulk_loads::open(&org, job).await;
-        assert_eq!(bulk_loads::put(&org, &id, names.to_owned()).await, StatusCode::CREATED);
+        assert_eq!(
+            bulk_loads::put(&org, &id, names.to_owned()).await,
+            StatusCode::CREATED
+        );
         bulk_loads::set_state(&org, &id, "UploadComplete").await;
         let info = bulk_loads::finish(&org, &format!("jobs/ingest/{id}")).await;
         (id, info)
     };
-    arm(&org, json!({ "action": "lock", "object": "Account", "path": "/jobs/ingest", "nth": 2, "times": 1 })).await;
+    arm(
+        &org,
+        json!({ "action": "lock", "object": "Account", "path": "/jobs/ingest", "nth": 2, "times": 1 }),
+    )
+    .await;
     let (_, info) = load("Name\nA\nB\nC\n").await;
-    assert_eq!((&info["state"], &info["numberRecordsFailed"]), (&json!("JobComplete"), &json!(1)));
+    assert_eq!(
+        (&info["state"], &info["numberRecordsFailed"]),
+        (&json!("JobComplete"), &json!(1))
+    );
     arm(&org, json!({ "action": "job-broken", "nth": 3, "times": 1 })).await;
     let (id, info) = load("Name\nD\nE\nF\nG\n").await;
-    assert_eq!((&info["state"], &info["numberRecordsProcessed"]), (&json!("Failed"), &json!(2)));
+    assert_eq!(
+        (&info["state"], &info["numberRecordsProcessed"]),
+        (&json!("Failed"), &json!(2))
+    );
     let url = format!("{}{BASE}/jobs/ingest/{id}/unprocessedrecords", org.server.url());
     let token = org.login("tandem").await;
-    let rest = org.http.get(url).bearer_auth(token).send().await.unwrap().text().await.unwrap();
-    assert_eq!(rest.lines().skip(1).map(|line| line.trim_matches('"')).collect::<Vec<_>>(), ["F", "G"]);
-    assert_eq!(org.names("SELECT Name FROM Account ORDER BY Name").await, ["A", "C", "D", "E"]);
+    let rest = org
+        .http
+        .get(url)
+        .bearer_auth(token)
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    assert_eq!(
+        rest.lines()
+            .skip(1)
+            .map(|line| line.trim_matches('"'))
+            .collect::<Vec<_>>(),
+        ["F", "G"]
+    );
+    assert_eq!(
+        org.names("SELECT Name FROM Account ORDER BY Name").await,
+        ["A", "C", "D", "E"]
+    );
 }

@@ -14,6 +14,7 @@ mod orders;
 mod people;
 mod queries;
 mod refusals;
+mod shape;
 mod signing_in;
 mod soap;
 mod validation;

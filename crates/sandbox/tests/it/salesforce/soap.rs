@@ -256,6 +256,18 @@ async fn records_are_written_through_soap_too() {
     );
     assert_eq!(between(&done(&org, &update).await, "success"), ["true"]);
     assert_eq!(org.read("Contact", &id).await["Title"], "T");
+    let upsert = |title: &str| {
+        format!(
+            "<upsert><externalIDFieldName>Customerp_Id__c</externalIDFieldName><sObjects><type>Contact</type>\
+             <Customerp_Id__c>U-1</Customerp_Id__c><LastName>U</LastName><Title>{title}</Title></sObjects></upsert>"
+        )
+    };
+    assert_eq!(between(&done(&org, &upsert("A")).await, "created"), ["true"]);
+    assert_eq!(between(&done(&org, &upsert("B")).await, "created"), ["false"]);
+    assert_eq!(
+        org.query("SELECT Title FROM Contact WHERE LastName = 'U'").await[0]["Title"],
+        "B"
+    );
     let delete = format!("<delete><ids>{id}</ids></delete>");
     assert_eq!(between(&done(&org, &delete).await, "success"), ["true"]);
     assert_eq!(

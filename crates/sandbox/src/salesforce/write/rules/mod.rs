@@ -42,8 +42,7 @@ pub(super) fn require(draft: &Draft) -> Outcome<()> {
     let kind = draft.kind();
     let missing: Vec<String> = if draft.is_new() {
         let blank = |name: &str| draft.get(name).is_none();
-        kind.fields
-            .iter()
+        kind.fields()
             .filter(|f| f.required && blank(&f.name))
             .map(|f| f.name.clone())
             .collect()
