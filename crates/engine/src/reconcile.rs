@@ -97,6 +97,22 @@ impl Engine {
         Ok(report)
     }
 
+    /// Reads records again whose parts moved: their system sums up in them and shows no new version. Whether
+    /// there were any.
+    pub(crate) async fn read_again(&mut self, round: &mut Round) -> Result<bool, Error> {
+        let mut asked = BTreeSet::new();
+        loop {
+            let noted: BTreeSet<RecordKey> = self.store.to_reread(BATCH)?.into_iter().collect();
+            let noted: BTreeSet<RecordKey> = noted.difference(&asked).cloned().collect();
+            if noted.is_empty() {
+                return Ok(!asked.is_empty());
+            }
+            self.read(&noted, round).await?;
+            asked.extend(noted);
+            self.reconcile(self.last_rank(), round).await?;
+        }
+    }
+
     /// Reads what plans wait for and nobody ever read: their system was down, or the process died.
     pub(crate) async fn catch_up(&mut self, round: &mut Round) -> Result<(), Error> {
         let mut asked = BTreeSet::new();

@@ -80,6 +80,10 @@ impl Engine {
         }
         self.send_changes(&mut round).await?;
         self.reconcile(self.last_rank(), &mut round).await?;
+        if self.read_again(&mut round).await? {
+            self.send_changes(&mut round).await?;
+            self.reconcile(self.last_rank(), &mut round).await?;
+        }
         round.left = round.put_back > 0 || self.anything_sendable(&round)?;
         self.tell(&Happening::RoundEnded {
             round: number,

@@ -48,6 +48,9 @@ fn mapping(index: usize) -> Mapping {
         blank_is_edit: true,
         personal: false,
         conflict: None,
+        alone: None,
+        locks: std::collections::BTreeSet::new(),
+        create_only: [false, false],
         note: String::new(),
     }
 }
@@ -68,6 +71,7 @@ fn end(system: &str, name: &str, identity: &str) -> End {
         constants: BTreeMap::new(),
         deactivate: None,
         deactivate_needs_approval: false,
+        computed: BTreeMap::new(),
     }
 }
 
@@ -88,6 +92,8 @@ fn flow(name: &str, second: &str, identity: &str) -> Flow {
         unserved: Vec::new(),
         companions: Vec::new(),
         guard: Guard::default(),
+        supports: None,
+        equal: Vec::new(),
     }
 }
 

@@ -138,6 +138,12 @@ impl Record {
         self.shadow.presence == Presence::Alive
     }
 
+    /// Whether its system said that it was deleted.
+    #[must_use]
+    pub fn is_deleted(&self) -> bool {
+        self.shadow.presence == Presence::Deleted
+    }
+
     /// The shadow's value of a property.
     #[must_use]
     pub fn value(&self, property: &str) -> &Value {

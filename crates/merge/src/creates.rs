@@ -245,6 +245,7 @@ impl<'a> Work<'a> {
                 .holds
                 .insert(0, self.parked(ParkedKind::DuplicateKey, 0, reason, advice));
         }
+        draft.holds.extend(self.locked_parent(key, flow, side));
         if self.hold_if_needed(key, flow, &draft) {
             return;
         }
@@ -278,6 +279,15 @@ impl<'a> Work<'a> {
             follows: false,
         };
         self.cluster.creates.push(reuse(intent, before));
+    }
+
+    /// The new record would be a part of a parent that is locked.
+    fn locked_parent(&mut self, key: &RecordKey, flow: &Flow, side: Side) -> Option<Parked> {
+        let (parent, fact) = self.parent_of(key, flow, side)?;
+        let (_, values) = fact.other.as_ref()?;
+        let (reason, advice) = self.locked(&parent, side.other(), values)?;
+        self.wait_for_parent(&parent);
+        Some(self.parked(ParkedKind::Protected, 0, reason, advice))
     }
 
     /// A record with the natural key that the new one would have: it was passed over as a counterpart because it

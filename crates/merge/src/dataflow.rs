@@ -1,6 +1,7 @@
 //! The validated configuration: flows with their mappings, match rules and policies. Nothing here is checked
 //! again; [`crate::config`] builds it from text and reports every problem at once.
 
+use crate::computed::Computation;
 use crate::record::{RecordKey, RecordType};
 use crate::value::Value;
 use serde::{Deserialize, Serialize};
@@ -116,6 +117,30 @@ pub struct Flow {
     pub companions: Vec<CompanionRule>,
     /// Mass-delete guard.
     pub guard: Guard,
+    /// Another flow that it supports, whose records its own are parts of: the lines of an order.
+    pub supports: Option<Support>,
+    /// Numbers that must be equal on linked records; compared, never written.
+    pub equal: Vec<Equal>,
+}
+
+/// What a supporting flow is to the flow that it supports. The parent of a record is the one that its reference to
+/// that flow names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Support {
+    /// The supported flow.
+    pub flow: String,
+    /// The second side sums parts up in their parent without touching its version: the parent is read again after
+    /// its parts moved.
+    pub rolls_up: bool,
+}
+
+/// Two numbers that must be equal on linked records.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Equal {
+    /// Property names on the first and the second side.
+    pub properties: [String; 2],
+    /// Digits behind the point at which they are compared.
+    pub scale: u32,
 }
 
 impl Flow {
@@ -158,6 +183,8 @@ pub struct End {
     pub deactivate: Option<(String, Value)>,
     /// Whether a deactivation by us needs a person's approval.
     pub deactivate_needs_approval: bool,
+    /// Properties of this side that no system has and that are computed out of others, by name.
+    pub computed: BTreeMap<String, Computation>,
 }
 
 /// A property that holds the identity of the counterpart.
@@ -287,6 +314,13 @@ pub struct Mapping {
     pub personal: bool,
     /// A conflict policy of its own; else the flow's.
     pub conflict: Option<ConflictPolicy>,
+    /// The side that takes the property in a write of its own, apart from all others of the record.
+    pub alone: Option<Side>,
+    /// Canonical values that lock the record on that side with its parts. They are written last, once all parts
+    /// are at rest; any other value is written first.
+    pub locks: BTreeSet<String>,
+    /// Whether a side takes the property on create only.
+    pub create_only: [bool; 2],
     /// What to mind, from the configuration.
     pub note: String,
 }

@@ -3,7 +3,7 @@
 
 mod print;
 
-use crate::dataflow::{CreatePolicy, Dataflow, Flow, Mapping, MatchRule, OnCreate, Side};
+use crate::dataflow::{CreatePolicy, Dataflow, Direction, Flow, Mapping, MatchRule, OnCreate, Side};
 
 /// How the document is printed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +54,8 @@ pub fn render(dataflow: &Dataflow, options: &Options) -> String {
 pub fn rows(flow: &Flow, to: Side) -> Vec<&Mapping> {
     let shown = |mapping: &&Mapping| match mapping.on_create {
         OnCreate::Value => true,
-        OnCreate::Constant(_) => false,
+        // What a create gets first of a property that travels both ways is no more than its beginning.
+        OnCreate::Constant(_) => mapping.direction == Direction::Both,
         OnCreate::Follow => mapping.travels_to(to),
     };
     let mut rows: Vec<&Mapping> = flow.mappings.iter().filter(shown).collect();

@@ -1,8 +1,9 @@
 //! Facts: what a decision about one cluster needs to know of others. The store looks them up by the
 //! [`Needs`] that [`crate::reconcile::needs`] derives, so that the core stays free of any database.
 
+use crate::cluster::Verdict;
 use crate::dataflow::{CompanionKey, Reference, Side};
-use crate::record::RecordKey;
+use crate::record::{Presence, RecordKey, Values};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,6 +49,56 @@ pub struct Needs {
     /// Records to decide with the cluster: what merged ones live on as, and the former counterparts of undeleted
     /// ones.
     pub records: BTreeSet<crate::record::RecordKey>,
+    /// Records whose parts matter.
+    pub parts: BTreeSet<PartsOf>,
+    /// Parents of parts, by the reference that names them.
+    pub parents: BTreeSet<Referral>,
+}
+
+/// Asks for the parts of a record: the records of a supporting flow that name it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PartsOf {
+    /// The supporting flow.
+    pub flow: String,
+    /// The side of the parts and of their parent.
+    pub side: Side,
+    /// The parent's id.
+    pub parent: String,
+}
+
+/// A part of a record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// The part.
+    pub record: RecordKey,
+    /// How it stands.
+    pub standing: Standing,
+}
+
+/// How a part of a record stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Standing {
+    /// Linked, and nothing is on its way.
+    AtRest,
+    /// It will come to rest by itself.
+    Moving,
+    /// It waits, for this reason.
+    Waits(String),
+}
+
+/// The parent of a part, with its counterpart in the supported flow.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parent {
+    /// Whether the parent is there, and its values; none where it was never observed.
+    pub own: Option<(Presence, Values)>,
+    /// The same of its counterpart, while they are linked.
+    pub other: Option<(Presence, Values)>,
+    /// What a person decided about a deletion of one of the two.
+    pub verdict: Option<Verdict>,
+    /// Something seen of it was not decided yet.
+    pub undecided: bool,
+    /// It is to be read again, which was not done yet.
+    pub unread: bool,
 }
 
 /// A record type, in the form that reservations are kept by.
@@ -71,6 +122,8 @@ impl MatchKey {
     pub const IDENTITY: u32 = u32::MAX;
     /// The rule "the first side's stamp names the second side's record".
     pub const STAMP: u32 = u32::MAX - 1;
+    /// No rule of matching: the record is a part of the one whose id is the key.
+    pub const PARENT: u32 = u32::MAX - 2;
 }
 
 /// Answers to [`Needs`], and what holds for the whole dataflow.
@@ -86,6 +139,10 @@ pub struct Facts {
     pub types: BTreeMap<(String, Side), crate::record::RecordType>,
     /// Flows whose deletions a person approved beyond the guard.
     pub approved: BTreeSet<String>,
+    /// The parts asked for; those that are not there any more left out.
+    pub parts: BTreeMap<PartsOf, Vec<Part>>,
+    /// The parents asked for.
+    pub parents: BTreeMap<Referral, Parent>,
     /// Both systems were listed in full once: only then are records created or linked (L6, R5).
     pub listed: bool,
     /// When that first full listing was complete, for the policy "only new".
@@ -104,6 +161,11 @@ pub struct Waits {
     pub companions: BTreeSet<CompanionKey>,
     /// Records to read by id because nothing is known of them.
     pub read: BTreeSet<RecordKey>,
+    /// Records to read again because parts of them moved: what is seen of a read that began at this moment or
+    /// later answers it.
+    pub reread: BTreeMap<RecordKey, Timestamp>,
+    /// Records whose decision the cluster bears on: their parts stand otherwise now.
+    pub wake: BTreeSet<RecordKey>,
 }
 
 impl Facts {

@@ -79,20 +79,23 @@ pub fn flow_keys(flow: &Flow, side: Side, record: &RecordKey, values: &Values) -
     stamp.into_iter().for_each(|key| push(MatchKey::STAMP, key));
     for (index, rule) in flow.match_rules.iter().enumerate() {
         if let Some(key) = rule_key(rule, side, values) {
-            push(u32::try_from(index).unwrap_or(MatchKey::STAMP - 1), key);
+            push(u32::try_from(index).unwrap_or(MatchKey::PARENT - 1), key);
         }
     }
     keys
 }
 
-/// All keys of a record in all flows: what the store indexes.
+/// All keys of a record in all flows, with what it is a part of: what the store indexes.
 #[must_use]
 pub fn match_keys(flows: &Dataflow, record: &RecordKey, values: &Values) -> Vec<MatchKey> {
     let parts = flows
         .flows_of(&record.record_type)
         .filter(|(flow, side)| belongs(flow, *side, values));
     parts
-        .flat_map(|(flow, side)| flow_keys(flow, side, record, values))
+        .flat_map(|(flow, side)| {
+            let parent = crate::support::parent_key(flow, side, values);
+            flow_keys(flow, side, record, values).into_iter().chain(parent)
+        })
         .collect()
 }
 

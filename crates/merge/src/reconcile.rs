@@ -56,6 +56,7 @@ pub fn needs(flows: &Dataflow, cluster: &Cluster, inbox: &[Observation]) -> Need
         }
         need_nested_companions(flows, key, values, &mut needs);
     }
+    crate::support::need(flows, cluster, &records, &mut needs);
     for (anchor, head) in &cluster.heads {
         need_head(flows, &anchor.record, &anchor.property, &head.value, &mut needs);
     }
@@ -206,6 +207,7 @@ pub fn settle(
 ) -> Plan {
     let facts = facts.with_types(flows);
     let before = cluster.clone();
+    let seen = crate::support::seen(&inbox);
     let mut work = Work::new(flows, cluster, &facts);
     for (intent, settlement) in settlements {
         work.settle(intent, settlement);
@@ -217,6 +219,7 @@ pub fn settle(
     work.decide();
     let mut plan = work.into_plan();
     keep_since(&before, &mut plan.cluster);
+    crate::support::consequences(flows, &before, &seen, &mut plan, facts.now);
     plan
 }
 

@@ -59,7 +59,11 @@ impl Work<'_> {
         match self.next_step(flow, link, gone) {
             Step::Wait => {}
             Step::Hold(kind, reason) => {
-                let advice = format!("tandem approve, with what shall become of {other}");
+                let advice = match kind {
+                    ParkedKind::Deferred => "nothing to do: it follows by itself".to_owned(),
+                    ParkedKind::Protected => "set its parent back to a draft, and it follows".to_owned(),
+                    _ => format!("tandem approve, with what shall become of {other}"),
+                };
                 let parked = self.parked(kind, 0, reason, advice);
                 self.hold(&other, &flow.name, parked);
             }
@@ -84,8 +88,8 @@ impl Work<'_> {
         }
     }
 
-    fn next_step(&self, flow: &Flow, link: &Link, gone: Side) -> Step {
-        let (deleted, other) = (link.end(gone), link.end(gone.other()));
+    fn next_step(&mut self, flow: &Flow, link: &Link, gone: Side) -> Step {
+        let (deleted, other) = (&link.end(gone).clone(), &link.end(gone.other()).clone());
         let Some(record) = self.record(other) else {
             return Step::Wait;
         };
@@ -98,6 +102,9 @@ impl Work<'_> {
             Some(Verdict::Unlink) => return Step::Unlink,
             Some(Verdict::Recreate) => return Step::Recreate,
             None => {}
+        }
+        if let Some(step) = self.step_with_parent(flow, link, gone) {
+            return step;
         }
         if !self.unedited_since(deleted, other) {
             match flow.delete_against_edit {
@@ -136,6 +143,38 @@ impl Work<'_> {
             DeletePolicy::Propagate => Step::Delete,
             DeletePolicy::Deactivate => Step::Deactivate,
         }
+    }
+
+    /// A part that went may have gone with its parent: the parent is read first, and what becomes of it decides.
+    fn step_with_parent(&mut self, flow: &Flow, link: &Link, gone: Side) -> Option<Step> {
+        let (deleted, other) = (link.end(gone), link.end(gone.other()));
+        let (parent, fact) = self.parent_of(deleted, flow, gone)?;
+        let record = crate::support::parent_record(self.flows, &parent)?;
+        let holds = |why: String| Some(Step::Hold(ParkedKind::Deferred, why));
+        self.wait_for_parent(&parent);
+        if fact.unread || self.just_deleted.contains(deleted) {
+            return holds(format!("{deleted} was deleted; {record} is read again first"));
+        }
+        if fact.undecided {
+            return holds(format!("{deleted} was deleted; {record} is decided first"));
+        }
+        if fact.is_deleted() {
+            return match (&fact.other, fact.verdict) {
+                (None, _) | (Some(_), Some(Verdict::Unlink | Verdict::Deactivate)) => Some(Step::Unlink),
+                (Some(_), Some(Verdict::Propagate)) => Some(Step::Delete),
+                (Some(_), Some(Verdict::Recreate)) => Some(Step::Recreate),
+                (Some(_), None) => holds(format!(
+                    "{deleted} was deleted with {record}: what becomes of that decides"
+                )),
+            };
+        }
+        let (there, at) = self.parent_of(other, flow, gone.other())?;
+        let values = at.own.as_ref().map(|(_, values)| values)?;
+        let (reason, _) = self.locked(&there, gone.other(), values)?;
+        Some(Step::Hold(
+            ParkedKind::Protected,
+            format!("{deleted} was deleted; {reason}"),
+        ))
     }
 
     /// More deletions within the guard's window than pass without approval.

@@ -54,6 +54,10 @@ impl Work<'_> {
             }
             return;
         }
+        let values = self.stage(key, values);
+        if values.is_empty() {
+            return;
+        }
         let record = &self.cluster.records[key];
         let intent = Intent {
             id: 0,

@@ -15,6 +15,8 @@ pub(crate) struct Work<'a> {
     pub(crate) cluster: Cluster,
     pub(crate) waits: Waits,
     pub(crate) history: Vec<Event>,
+    /// Records that this very decision learns to be deleted.
+    pub(crate) just_deleted: std::collections::BTreeSet<RecordKey>,
 }
 
 impl<'a> Work<'a> {
@@ -25,6 +27,7 @@ impl<'a> Work<'a> {
             cluster,
             waits: Waits::default(),
             history: Vec::new(),
+            just_deleted: std::collections::BTreeSet::new(),
         }
     }
 
@@ -32,7 +35,11 @@ impl<'a> Work<'a> {
         for seen in inbox {
             let key = seen.key.clone();
             let known = self.record(&key).map(|record| record.shadow.values.clone());
+            let alive = self.record(&key).is_none_or(Record::alive);
             crate::admit::admit(&mut self.cluster.records, seen);
+            if alive && self.record(&key).is_some_and(Record::is_deleted) {
+                self.just_deleted.insert(key.clone());
+            }
             if let Some(known) = known {
                 self.recall_verdicts(&key, &known);
             }
@@ -100,6 +107,7 @@ impl<'a> Work<'a> {
             cluster: self.cluster,
             waits: self.waits,
             history: self.history,
+            just_deleted: self.just_deleted,
         }
     }
 

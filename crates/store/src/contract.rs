@@ -164,6 +164,8 @@ pub trait Store: Send {
         after: Option<&str>,
         to: Option<&str>,
     ) -> Result<Vec<RecordKey>, Error>;
+    /// Records whose parts moved, to be read again (`Waits::reread`) until a page shows them. At most `limit`.
+    fn to_reread(&mut self, limit: usize) -> Result<Vec<RecordKey>, Error>;
 
     /// Approves a flow's deletions beyond its guard, up to now.
     fn approve_flow(&mut self, flow: &str, now: Timestamp) -> Result<(), Error>;

@@ -102,6 +102,15 @@ pub(crate) fn answer(
             facts.reserved.insert((target, key), holder);
         }
     }
+    for of in needs.parts {
+        let parts = crate::parts::of(db, flows, net, &of)?;
+        facts.parts.insert(of, parts);
+    }
+    for referral in needs.parents {
+        if let Some(parent) = crate::parts::parent(db, flows, &referral)? {
+            facts.parents.insert(referral, parent);
+        }
+    }
     for flow in needs.guards {
         let approved = overall.approvals.get(&flow);
         if approved.is_some_and(|at| net.last_gone(&flow).is_none_or(|gone| gone <= *at)) {
@@ -218,7 +227,7 @@ fn presence(db: &Db, rid: Rid, row: Option<&Row>) -> Result<Option<i64>, Trouble
     }
 }
 
-fn undecided(db: &Db, rid: Rid) -> Result<bool, Trouble> {
+pub(crate) fn undecided(db: &Db, rid: Rid) -> Result<bool, Trouble> {
     let sql = "SELECT EXISTS (SELECT 1 FROM inbox WHERE rid = ?1)
                    OR EXISTS (SELECT 1 FROM dirty WHERE rid = ?1 AND own = 1)";
     Ok(db.one(sql, [rid], |row| row.get(0))?.unwrap_or(false))

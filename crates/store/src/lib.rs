@@ -17,6 +17,7 @@ mod load;
 mod memory;
 mod outbox;
 mod page;
+mod parts;
 mod schema;
 mod sqlite;
 mod take;

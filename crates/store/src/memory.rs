@@ -5,6 +5,7 @@ mod books;
 mod commit;
 mod facts;
 mod lists;
+mod parts;
 mod take;
 
 use crate::Error;
@@ -238,6 +239,8 @@ impl Store for MemoryStore {
         to: Option<&str>,
     ) -> Result<Vec<RecordKey>, Error> {
         Ok(self.books.alive_between(record_type, after, to))
+    fn to_reread(&mut self, limit: usize) -> Result<Vec<RecordKey>, Error> {
+        Ok(self.books.to_reread(limit))
     }
 
     fn approve_flow(&mut self, flow: &str, now: Timestamp) -> Result<(), Error> {

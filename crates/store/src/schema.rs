@@ -16,6 +16,12 @@ DROP INDEX intent_sent;
 CREATE INDEX intent_sent ON intent (id) WHERE sent = 1 AND handle IS NULL;
 ";
 
+/// Tables that states of the same form may lack: made by programs that knew none of them.
+const ADDED: &str = "
+-- Records to read again, by a read that begins at this moment or later.
+CREATE TABLE IF NOT EXISTS reread (rid INTEGER PRIMARY KEY, at INTEGER NOT NULL);
+";
+
 const TABLES: &str = "
 CREATE TABLE note (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE system (name TEXT PRIMARY KEY, identity TEXT, cursor BLOB, listed TEXT);
@@ -114,7 +120,9 @@ pub(crate) fn prepare(connection: &Connection) -> Result<(), Error> {
             .execute_batch(&all)
             .map_err(|source| Error::database("made", source))?;
     }
-    Ok(())
+    connection
+        .execute_batch(ADDED)
+        .map_err(|source| Error::database("made", source))
 }
 
 fn settle_pragmas(connection: &Connection) -> rusqlite::Result<()> {

@@ -26,6 +26,7 @@ pub fn end(system: &str, name: &str, create: CreatePolicy, identity: Option<Iden
         constants: BTreeMap::new(),
         deactivate: None,
         deactivate_needs_approval: false,
+        computed: BTreeMap::new(),
     }
 }
 
@@ -53,6 +54,9 @@ pub fn mapping(first: &str, second: &str, kind: Kind) -> Mapping {
         blank_is_edit: true,
         personal: false,
         conflict: None,
+        alone: None,
+        locks: std::collections::BTreeSet::new(),
+        create_only: [false, false],
         note: String::new(),
     }
 }
@@ -82,6 +86,8 @@ pub fn flow(name: &str, ends: [End; 2], match_rules: Vec<MatchRule>, mappings: V
         unserved: Vec::new(),
         companions: Vec::new(),
         guard: Guard::default(),
+        supports: None,
+        equal: Vec::new(),
     }
 }
 

@@ -39,6 +39,7 @@ pub(crate) fn end(scope: &mut Scope<'_>, text: &FlowText, side: Side, mappings: 
         constants,
         deactivate,
         deactivate_needs_approval: needs_approval,
+        computed: BTreeMap::new(),
     }
 }
 

@@ -8,6 +8,7 @@ use super::known::{Known, PropertyKnown};
 use super::mapping::{self, Row};
 use super::node::At;
 use super::problem::{Problems, suggestion};
+use super::support;
 use super::written::PerObject;
 use crate::dataflow::{
     ConflictPolicy, DeleteAgainstEdit, Flow, Guard, Mapping, MatchPart, MatchRule, Normaliser, Side, Unserved,
@@ -36,6 +37,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) half_read: &'a BTreeSet<String>,
     pub(crate) roles: &'a BTreeMap<String, RoleHead>,
     pub(crate) users: [Option<&'a Users>; 2],
+    /// The variant in use, as the main file says.
+    pub(crate) variant: Option<&'a str>,
     pub(crate) problems: &'a mut Problems,
 }
 
@@ -122,7 +125,8 @@ pub(crate) fn build(scope: &mut Scope<'_>, text: &FlowText) -> Flow {
     let mut mappings: Vec<Mapping> = Vec::new();
     let mut unserved = Vec::new();
     let mut seen: [BTreeSet<String>; 2] = Default::default();
-    for row in &text.properties.value {
+    let rows = support::rows_in_use(scope, text);
+    for row in &rows {
         check_twice(
             scope,
             text,
@@ -140,7 +144,8 @@ pub(crate) fn build(scope: &mut Scope<'_>, text: &FlowText) -> Flow {
             None => {}
         }
     }
-    let ends = Side::BOTH.map(|side| end(scope, text, side, &mappings));
+    let mut ends = Side::BOTH.map(|side| end(scope, text, side, &mappings));
+    ends[0].computed = support::computed(scope, &rows);
     let has_identity = ends.iter().any(|end| end.identity.is_some());
     Flow {
         name: text.flow.value.clone(),
@@ -150,6 +155,8 @@ pub(crate) fn build(scope: &mut Scope<'_>, text: &FlowText) -> Flow {
         delete_against_edit: delete_against_edit(scope, text),
         companions: companion::rules(scope, text),
         guard: guard(text.guard.as_ref()),
+        supports: support::support(scope, text, &mappings),
+        equal: support::equal(scope, text),
         ends,
         mappings,
         unserved,

@@ -51,6 +51,45 @@ written! {
         properties: At<Vec<RowText>>,
         /// What a create needs and no flow covers.
         companions: Option<Vec<CompanionText>>,
+        /// The flow that this one supports: its records are parts of that flow's, such as the lines of an order. It
+        /// is no section of the dataflow document.
+        supports: Option<At<String>>,
+        /// The first system's reference to the record that the second system sums up in: that record is read again
+        /// after its parts moved.
+        rolls_up_to: Option<At<String>>,
+        /// Names of variants of the mapping, the usual one first; `variants` of the main file chooses another.
+        variants: Option<Vec<At<String>>>,
+        /// Numbers that must be equal on linked records: compared by `verify`, never written.
+        equal: Option<Vec<EqualText>>,
+    }
+}
+
+written! {
+    /// Two numbers that must be equal on linked records.
+    struct EqualText {
+        /// The first system's property.
+        first: At<String>,
+        /// The second system's property.
+        second: At<String>,
+        /// How exactly they are compared: `decimal(18,2)` if absent.
+        r#type: Option<At<String>>,
+    }
+}
+
+written! {
+    /// A value that no system has, computed out of the first system's properties.
+    struct ComputedText {
+        /// The formula: `line-amount` (quantity x price less the discount, to the cent), `line-summary` (the line in
+        /// words), `one`.
+        is: At<String>,
+        /// The property that holds the quantity.
+        quantity: Option<At<String>>,
+        /// The property that holds the price of one.
+        price: Option<At<String>>,
+        /// The property that holds the discount in percent.
+        discount: Option<At<String>>,
+        /// The property that holds the words.
+        text: Option<At<String>>,
     }
 }
 
@@ -105,6 +144,17 @@ written! {
         if_present: Option<bool>,
         /// A conflict policy of its own.
         conflict: Option<At<String>>,
+        /// The system that takes the property in a write of its own, apart from all others of the record.
+        alone: Option<At<String>>,
+        /// The first system's values that lock the record in that system with its parts: written last, once all
+        /// parts are in step. Every other value is written first.
+        locks: Option<Vec<At<String>>>,
+        /// The systems that take the property on create only.
+        create_only: Option<Vec<At<String>>>,
+        /// The first system's property is computed, by this rule.
+        computed: Option<At<ComputedText>>,
+        /// The row belongs to this variant of the flow alone.
+        variant: Option<At<String>>,
         /// What to mind.
         note: Option<String>,
     }

@@ -5,7 +5,9 @@ use super::flow_file::RowText;
 use super::known::PropertyKnown;
 use super::node::At;
 use super::problem::suggestion;
+use super::support::formula;
 use super::type_text::{Family, ROW_TYPES, scale};
+use crate::computed::Formula;
 use crate::dataflow::{EnumMap, Kind, Reference, Side};
 use crate::record::RecordType;
 use std::collections::BTreeMap;
@@ -14,7 +16,7 @@ pub(crate) fn kind(scope: &mut Scope<'_>, text: &RowText, first: &At<String>) ->
     let implied = match (&text.values, &text.references, &text.companion) {
         (Some(_), None, None) => "enum",
         (None, Some(_), None) | (None, None, Some(_)) => "reference",
-        (None, None, None) => "string",
+        (None, None, None) => formula(text).map_or("string", Formula::data_type),
         _ => {
             scope.problem(
                 first,

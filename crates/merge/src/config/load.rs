@@ -130,6 +130,7 @@ impl Loading {
         check::groups(&self.flows, &flows, problems);
         check::policies(&self.flows, &flows, problems);
         self.switches(&mut flows, problems);
+        self.check_variants(problems);
         let order = check::order(&self.flows, &flows, problems);
         let remarks = remarks(&flows, &self.connections);
         let clock = self.main.clock_error.as_ref();
@@ -156,7 +157,8 @@ impl Loading {
     }
 
     fn document_order(&self) -> Vec<String> {
-        let mut flows: Vec<_> = self.flows.iter().map(|source| &source.text).collect();
+        let texts = self.flows.iter().map(|source| &source.text);
+        let mut flows: Vec<_> = texts.filter(|flow| flow.supports.is_none()).collect();
         let section = |flow: &FlowText| flow.section.as_ref().map_or(u32::MAX, |section| section.value);
         flows.sort_by(|a, b| (section(a), &a.flow.value).cmp(&(section(b), &b.flow.value)));
         flows.into_iter().map(|flow| flow.flow.value.clone()).collect()
@@ -230,6 +232,7 @@ impl Loading {
             half_read: &self.half_read,
             roles,
             users: [first.users.as_ref(), second.users.as_ref()],
+            variant: self.variant(&source.text.flow.value).map(|at| at.value.as_str()),
             problems,
         }
     }
@@ -270,6 +273,38 @@ impl Loading {
             }
         }
         roles
+    }
+
+    /// The variant of a flow that is in use, where the main file says so.
+    fn variant(&self, flow: &str) -> Option<&At<String>> {
+        self.main.variants.as_ref()?.get(flow)
+    }
+
+    fn check_variants(&self, problems: &mut Problems) {
+        for (flow, variant) in self.main.variants.iter().flat_map(|table| &table.0) {
+            let source = self
+                .flows
+                .iter()
+                .find(|source| source.text.flow.value == flow.value);
+            let Some(source) = source else {
+                if !self.half_read.contains(&flow.value) {
+                    let names = self.flows.iter().map(|source| source.text.flow.value.as_str());
+                    let message = format!("there is no flow `{}`", flow.value);
+                    problems.add(&self.file, flow, message, suggestion(&flow.value, names));
+                }
+                continue;
+            };
+            let known = source
+                .text
+                .variants
+                .iter()
+                .flatten()
+                .map(|name| name.value.as_str());
+            if !known.clone().any(|name| name == variant.value) {
+                let message = format!("flow {} has no variant `{}`", flow.value, variant.value);
+                problems.add(&self.file, variant, message, suggestion(&variant.value, known));
+            }
+        }
     }
 
     /// The overrides of `tandem.yaml`: exactly the listed flows create in that system.

@@ -22,6 +22,8 @@ written! {
         create_in_first: Option<Vec<At<String>>>,
         /// The flows that create records in the second system, and no others. Absent: as the flow files say.
         create_in_second: Option<Vec<At<String>>>,
+        /// The variants of flows that are in use where it is not the usual one, by flow.
+        variants: Option<Table<At<String>>>,
     }
 }
 

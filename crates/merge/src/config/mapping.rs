@@ -5,6 +5,7 @@ use super::flow_file::RowText;
 use super::kind::{check_known_types, family, kind};
 use super::node::At;
 use super::problem::suggestion;
+use super::support;
 use super::type_text::inside;
 use super::written::{PerObject, Table};
 use crate::dataflow::{Direction, Kind, Mapping, OnCreate, Reference, Reverse, Side, Unserved};
@@ -21,7 +22,9 @@ pub(crate) enum Row {
 pub(crate) fn row(scope: &mut Scope<'_>, text: &RowText) -> Option<Row> {
     let first = text.first.of(&scope.objects[0])?.clone();
     scope.check_objects(Side::First, &text.first);
-    scope.check_property(Side::First, &first);
+    if text.computed.is_none() {
+        scope.check_property(Side::First, &first);
+    }
     let Some(second) = &text.second else {
         return unserved_everywhere(scope, text, &first);
     };
@@ -77,13 +80,16 @@ fn served(scope: &mut Scope<'_>, text: &RowText, first: &At<String>, second: &At
     let filled_on_create = sides(scope, text.filled_on_create.as_ref());
     let owned_by = owned_by(scope, text, direction, first);
     let kind = kind(scope, text, first)?;
-    check_known_types(scope, text, &kind, first, second);
+    if text.computed.is_none() {
+        check_known_types(scope, text, &kind, first, second);
+    }
+    support::check_computed(scope, text, direction, first);
     let data_types = data_types(scope, text, &kind);
     let on_create = on_create(scope, text, &kind, direction, first);
+    let alone = text.alone.as_ref().and_then(|name| scope.side(name));
     Some(Row::Served(Box::new(Mapping {
         properties: [first.value.clone(), second.value.clone()],
         data_types,
-        kind,
         direction,
         owned_by,
         given_by,
@@ -98,6 +104,10 @@ fn served(scope: &mut Scope<'_>, text: &RowText, first: &At<String>, second: &At
         blank_is_edit: text.blank_is_edit.unwrap_or(true),
         personal: text.personal.unwrap_or(false),
         conflict,
+        alone,
+        locks: support::locks(scope, text, &kind),
+        create_only: sides(scope, text.create_only.as_ref()),
+        kind,
         note: text.note.clone().unwrap_or_default(),
     })))
 }
@@ -169,7 +179,11 @@ fn data_types(scope: &Scope<'_>, text: &RowText, kind: &Kind) -> [String; 2] {
     let plain = match kind {
         Kind::Reference(_) => "reference".to_owned(),
         _ => {
-            let implied = if text.values.is_some() { "enum" } else { "string" };
+            let implied = match (&text.values, support::formula(text)) {
+                (Some(_), _) => "enum",
+                (None, Some(formula)) => formula.data_type(),
+                (None, None) => "string",
+            };
             text.r#type
                 .as_ref()
                 .map_or_else(|| implied.to_owned(), |written| written.value.clone())
@@ -214,7 +228,9 @@ fn on_create(
     let Some(written) = &text.on_create else {
         return OnCreate::Follow;
     };
-    if direction != Direction::To(Side::First) {
+    // What is written apart may be given as a constant first: an order is born as a draft.
+    let apart = text.alone.is_some() && direction == Direction::Both;
+    if direction != Direction::To(Side::First) && !apart {
         let [left, right] = [scope.name(Side::First), scope.name(Side::Second)];
         scope.problem(
             written,

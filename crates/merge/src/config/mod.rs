@@ -18,6 +18,7 @@ mod node;
 mod problem;
 mod schema;
 mod sign_in;
+mod support;
 mod type_text;
 mod written;
 

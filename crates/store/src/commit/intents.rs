@@ -70,7 +70,7 @@ impl Commit<'_> {
     fn remove(&mut self, row: &IntentRow) -> Result<(), Trouble> {
         self.db.run("DELETE FROM intent WHERE id = ?1", [row.id])?;
         self.removed.push(row.intent()?);
-        self.note_create(row.record, &row.slot);
+        self.changed.insert(row.record);
         Ok(())
     }
 

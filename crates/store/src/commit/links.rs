@@ -40,12 +40,13 @@ impl Commit<'_> {
         Ok(before)
     }
 
-    fn keep_link(&self, line: &LinkLine, link: &Link) -> Result<(), Trouble> {
+    fn keep_link(&mut self, line: &LinkLine, link: &Link) -> Result<(), Trouble> {
         let verdict = verdict(link)?;
         let since = link.since.to_string();
         if line.verdict == verdict && line.since == since {
             return Ok(());
         }
+        self.changed.extend([line.first, line.second]);
         let sql = "UPDATE link SET verdict = ?2, since = ?3 WHERE number = ?1";
         self.db.run(sql, (line.number, verdict, since)).map(drop)
     }

@@ -15,6 +15,10 @@ impl Commit<'_> {
         }
         let plan = self.plan;
         let waits = &plan.waits;
+        crate::parts::note(self.db, &waits.reread)?;
+        for key in &waits.wake {
+            self.again.extend(self.db.rid(key)?);
+        }
         if waits.on.is_empty() && waits.read.is_empty() && waits.companions.is_empty() {
             return Ok(());
         }

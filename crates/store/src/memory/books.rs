@@ -29,6 +29,8 @@ pub(super) struct Books {
     pub(super) intents: BTreeMap<u64, Intent>,
     /// The handles of accepted intents.
     pub(super) handles: BTreeMap<u64, String>,
+    /// Records to read again, by a read that begins at this moment or later.
+    pub(super) reread: BTreeMap<RecordKey, Timestamp>,
     /// Target and who waits for it.
     pub(super) waits: BTreeSet<(RecordKey, RecordKey)>,
     pub(super) items: BTreeMap<u64, (RecordKey, Standing)>,
@@ -125,6 +127,7 @@ impl Books {
         let mut report = PageReport::default();
         for seen in &page.observations {
             self.entry(&seen.key);
+            self.answered(&seen.key, seen.read_began);
             if self.is_known(seen) {
                 report.known += 1;
                 continue;

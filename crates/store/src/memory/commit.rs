@@ -195,7 +195,7 @@ impl Work {
         for (id, intent) in open {
             books.intents.remove(&id);
             books.handles.remove(&id);
-            self.note_create(&intent);
+            self.changed.insert(subject(&intent.action).clone());
             self.removed.push(intent);
         }
         for intent in planned.into_iter().filter(|intent| intent.id == 0) {
@@ -225,6 +225,9 @@ impl Work {
                 link.flow == known.flow && link.first == known.first && link.second == known.second
             });
             if let Some(at) = same {
+                if new[at].verdict != known.verdict || new[at].since != known.since {
+                    self.changed.extend([known.first, known.second]);
+                }
                 books.links.insert(number, (group, new.remove(at)));
             } else if self.taken.contains(&known.first) || self.taken.contains(&known.second) {
                 books.links.remove(&number);
@@ -335,6 +338,14 @@ impl Work {
 
     fn waits(&mut self, books: &mut Books, plan: &Plan, token: &Taken) {
         books.waits.retain(|(_, waiting)| !self.touched.contains(waiting));
+        for (key, at) in &plan.waits.reread {
+            books.entry(key);
+            let noted = books.reread.entry(key.clone()).or_insert(*at);
+            *noted = (*noted).max(*at);
+        }
+        let woken = plan.waits.wake.iter();
+        self.again
+            .extend(woken.filter(|key| books.records.contains_key(*key)).cloned());
         let records = plan.cluster.records.keys();
         let waiting = smallest_linked(records, &plan.cluster.links);
         for target in plan.waits.on.union(&plan.waits.read) {

@@ -33,6 +33,15 @@ pub(super) fn answer(
             facts.reserved.insert((target, key), holder);
         }
     }
+    for of in needs.parts {
+        let parts = books.parts(flows, members, &of);
+        facts.parts.insert(of, parts);
+    }
+    for referral in needs.parents {
+        if let Some(parent) = books.parent(flows, &referral) {
+            facts.parents.insert(referral, parent);
+        }
+    }
     for flow in needs.guards {
         let approved = books.approvals.get(&flow);
         let last = last_gone(books, members, &flow);

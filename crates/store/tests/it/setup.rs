@@ -97,6 +97,7 @@ fn end(record_type: RecordType) -> End {
         constants: BTreeMap::new(),
         deactivate: None,
         deactivate_needs_approval: false,
+        computed: BTreeMap::new(),
     }
 }
 
@@ -116,6 +117,9 @@ fn mapping(first: &str, second: &str, kind: Kind) -> Mapping {
         blank_is_edit: true,
         personal: false,
         conflict: None,
+        alone: None,
+        locks: std::collections::BTreeSet::new(),
+        create_only: [false, false],
         note: String::new(),
     }
 }

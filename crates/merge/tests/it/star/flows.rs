@@ -46,6 +46,9 @@ pub(crate) fn mapping(first: &str, second: &str) -> Mapping {
         blank_is_edit: true,
         personal: false,
         conflict: None,
+        alone: None,
+        locks: std::collections::BTreeSet::new(),
+        create_only: [false, false],
         note: String::new(),
     }
 }
@@ -66,6 +69,7 @@ pub(crate) fn end(system: &str, name: &str, identity: &str, prefix: &str) -> End
         constants: BTreeMap::new(),
         deactivate: None,
         deactivate_needs_approval: false,
+        computed: BTreeMap::new(),
     }
 }
 
@@ -86,6 +90,8 @@ pub(crate) fn flow(name: &str, ends: [End; 2], key: [&str; 2], mappings: Vec<Map
         unserved: Vec::new(),
         companions: Vec::new(),
         guard: Guard::default(),
+        supports: None,
+        equal: Vec::new(),
     }
 }
 

@@ -1,0 +1,89 @@
+//! Parts and parents in the model.
+
+use super::books::Books;
+use super::take::as_it_is;
+use jiff::Timestamp;
+use std::collections::BTreeSet;
+use tandem_merge::dataflow::{Dataflow, Reference};
+use tandem_merge::facts::{Parent, Part, PartsOf, Referral};
+use tandem_merge::record::{Presence, RecordKey, Values};
+use tandem_merge::support;
+
+impl Books {
+    /// How the parts of a record stand.
+    pub(super) fn parts(&self, flows: &Dataflow, members: &BTreeSet<RecordKey>, of: &PartsOf) -> Vec<Part> {
+        let key = support::key_of(of);
+        let mut found: Vec<(u64, &RecordKey)> = self
+            .records
+            .iter()
+            .filter(|(record, entry)| entry.keys.contains(&key) && !members.contains(record))
+            .map(|(record, entry)| (entry.number, record))
+            .collect();
+        found.sort();
+        let part = |(_, record): (u64, &RecordKey)| {
+            let standing =
+                support::standing(flows, of, &as_it_is(self, record), record, self.undecided(record))?;
+            Some(Part {
+                record: record.clone(),
+                standing,
+            })
+        };
+        found.into_iter().filter_map(part).collect()
+    }
+
+    /// What is known of a parent.
+    pub(super) fn parent(&self, flows: &Dataflow, referral: &Referral) -> Option<Parent> {
+        let Reference::Flow(flow) = &referral.through else {
+            return None;
+        };
+        let key = support::parent_record(flows, referral)?;
+        if !self.records.contains_key(&key) {
+            return Some(Parent::default());
+        }
+        let mut links = self.links.values().map(|(_, link)| link);
+        let link = links.find(|link| &link.flow == flow && link.end(referral.side) == &key);
+        Some(Parent {
+            own: self.shown(&key),
+            other: link.and_then(|link| self.shown(link.end(referral.side.other()))),
+            verdict: link.and_then(|link| link.verdict),
+            undecided: self.undecided(&key),
+            unread: self.reread.contains_key(&key),
+        })
+    }
+
+    fn undecided(&self, key: &RecordKey) -> bool {
+        self.has_inbox(key) || self.dirty.get(key).is_some_and(|mark| mark.own)
+    }
+
+    fn shown(&self, key: &RecordKey) -> Option<(Presence, Values)> {
+        let shadow = &self.records.get(key)?.state.as_ref()?.shadow;
+        Some((shadow.presence, shadow.values.clone()))
+    }
+
+    /// A read that began at that moment answers what was to be read again, and wakes who waits for it.
+    pub(super) fn answered(&mut self, key: &RecordKey, began: Timestamp) {
+        if self.reread.get(key).is_none_or(|at| *at > began) {
+            return;
+        }
+        self.reread.remove(key);
+        let waits = self.waits.iter().filter(|(target, _)| target == key);
+        let mut waiting: Vec<(u64, RecordKey)> = waits
+            .map(|(_, waiting)| (self.records[waiting].number, waiting.clone()))
+            .collect();
+        waiting.sort();
+        for (_, waiting) in waiting {
+            self.mark_dirty(&waiting, false);
+        }
+    }
+
+    /// Records to read again.
+    pub(super) fn to_reread(&self, limit: usize) -> Vec<RecordKey> {
+        let mut all: Vec<(u64, &RecordKey)> = self
+            .reread
+            .keys()
+            .map(|key| (self.records[key].number, key))
+            .collect();
+        all.sort();
+        all.into_iter().take(limit).map(|(_, key)| key.clone()).collect()
+    }
+}

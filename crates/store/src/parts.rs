@@ -1,0 +1,104 @@
+//! Parts and parents: how the records of supporting flows stand, what is known of the records they are parts of, and
+//! parents that are to be read again.
+
+use crate::db::{Db, Rid, Trouble};
+use crate::facts::undecided;
+use crate::hash;
+use crate::load::{self, links_of};
+use crate::take::{self, Net};
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use tandem_merge::dataflow::{Dataflow, Reference, Side};
+use tandem_merge::facts::{Parent, Part, PartsOf, Referral};
+use tandem_merge::record::{Presence, RecordKey, Values};
+use tandem_merge::support;
+
+/// How the parts of a record stand.
+pub(crate) fn of(db: &Db, flows: &Dataflow, net: &Net, of: &PartsOf) -> Result<Vec<Part>, Trouble> {
+    let key = hash::match_key(&support::key_of(of));
+    let sql = "SELECT rid FROM match_key WHERE key = ?1 ORDER BY rid";
+    let found: Vec<Rid> = db.all(sql, [key], |row| row.get(0))?;
+    let mut parts = Vec::new();
+    for rid in found {
+        let record = db.key(rid)?;
+        let is_part = flows
+            .flow(&of.flow)
+            .is_some_and(|flow| flow.end(of.side).record_type == record.record_type);
+        if !is_part || net.rows.contains_key(&rid) {
+            continue;
+        }
+        let cluster = take::as_it_is(db, rid)?;
+        let standing = support::standing(flows, of, &cluster, &record, undecided(db, rid)?);
+        parts.extend(standing.map(|standing| Part { record, standing }));
+    }
+    Ok(parts)
+}
+
+/// What is known of a parent; none of a reference that leads to no flow.
+pub(crate) fn parent(db: &Db, flows: &Dataflow, referral: &Referral) -> Result<Option<Parent>, Trouble> {
+    let (Reference::Flow(flow), Some(key)) = (&referral.through, support::parent_record(flows, referral))
+    else {
+        return Ok(None);
+    };
+    let Some(rid) = db.rid(&key)? else {
+        return Ok(Some(Parent::default()));
+    };
+    let mut parent = Parent {
+        own: shown(db, rid)?,
+        undecided: undecided(db, rid)?,
+        unread: db
+            .one("SELECT 1 FROM reread WHERE rid = ?1", [rid], |row| {
+                row.get::<_, i64>(0)
+            })?
+            .is_some(),
+        ..Parent::default()
+    };
+    for line in links_of(db, rid)? {
+        let (own, other) = match referral.side {
+            Side::First => (line.first, line.second),
+            Side::Second => (line.second, line.first),
+        };
+        if line.flow == *flow && own == rid {
+            parent.other = shown(db, other)?;
+            let verdict = line.verdict.as_deref().map(serde_json::from_str);
+            parent.verdict = verdict.transpose()?;
+        }
+    }
+    Ok(Some(parent))
+}
+
+fn shown(db: &Db, rid: Rid) -> Result<Option<(Presence, Values)>, Trouble> {
+    let shadow = load::row(db, rid)?.shadow()?;
+    Ok(shadow.map(|shadow| (shadow.presence, shadow.values)))
+}
+
+/// Notes that records are to be read again, by reads that begin at these moments or later.
+pub(crate) fn note(db: &Db, records: &BTreeMap<RecordKey, Timestamp>) -> Result<(), Trouble> {
+    for (key, at) in records {
+        let sql = "INSERT INTO reread (rid, at) VALUES (?1, ?2)
+                   ON CONFLICT (rid) DO UPDATE SET at = max(at, excluded.at)";
+        db.run(sql, (db.make_rid(key)?, at.as_microsecond()))?;
+    }
+    Ok(())
+}
+
+/// A read that began at that moment answers what was to be read again, and wakes who waits for it.
+pub(crate) fn answered(db: &Db, rid: Rid, began: Timestamp) -> Result<(), Trouble> {
+    let sql = "DELETE FROM reread WHERE rid = ?1 AND at <= ?2";
+    if db.run(sql, (rid, began.as_microsecond()))? > 0 {
+        let sql = "SELECT waiting FROM wait WHERE target = ?1 ORDER BY waiting";
+        let waiting: Vec<Rid> = db.all(sql, [rid], |row| row.get(0))?;
+        for waiting in waiting {
+            db.mark_dirty(waiting, false)?;
+        }
+    }
+    Ok(())
+}
+
+/// Records to read again, at most `limit`.
+pub(crate) fn to_read(db: &Db, limit: usize) -> Result<Vec<RecordKey>, Trouble> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let sql = "SELECT rid FROM reread ORDER BY rid LIMIT ?1";
+    let rids: Vec<Rid> = db.all(sql, [limit], |row| row.get(0))?;
+    rids.into_iter().map(|rid| db.key(rid)).collect()
+}
