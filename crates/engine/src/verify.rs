@@ -39,6 +39,10 @@ pub struct Verification {
     pub gone: u64,
     /// Records that carry the identity of a counterpart that they are not linked to.
     pub duplicates: u64,
+    /// Numbers that must be equal (`equal:` of a flow), compared.
+    pub totals: u64,
+    /// Those among them that are not; each is counted in `different` too, unless parts are still on their way.
+    pub unequal: u64,
     /// Records without a link that should have one (neither held nor suppressed).
     pub unlinked: u64,
     /// The first hundred differences.

@@ -78,6 +78,13 @@ pub(crate) fn show(screen: &Screen, found: &Verification, masks: &Masks) {
         count_of(found.pairs, "linked pair", "linked pairs"),
         thousands(found.different),
     ));
+    if found.totals > 0 {
+        screen.result(format!(
+            "{} compared: {} unequal.",
+            count_of(found.totals, "total", "totals"),
+            thousands(found.unequal)
+        ));
+    }
     let asides = [
         (found.one_way_differs, "one-way properties differ since the link"),
         (

@@ -38,11 +38,20 @@ impl Fields {
     fn add_flow(&mut self, flow: &Flow) {
         for side in Side::BOTH {
             let end = flow.end(side);
+            // What is computed is read as what it is made of.
             let mut names: Vec<&str> = flow
                 .mappings
                 .iter()
                 .map(|mapping| mapping.property(side))
+                .filter(|name| !end.computed.contains_key(*name))
                 .collect();
+            names.extend(
+                end.computed
+                    .values()
+                    .flat_map(tandem_merge::computed::Computation::inputs),
+            );
+            let equal = flow.equal.iter();
+            names.extend(equal.map(|equal| equal.properties[side.index()].as_str()));
             let parts = flow.match_rules.iter().flat_map(|rule| &rule.parts);
             names.extend(parts.map(|part| part.properties[side.index()].as_str()));
             names.extend(end.identity.as_ref().map(|identity| identity.property.as_str()));

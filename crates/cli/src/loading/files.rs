@@ -6,7 +6,7 @@ use std::path::Path;
 use tandem_merge::config::{Configuration, Sources, load};
 
 /// The flow files that come with the program, by name.
-pub(crate) const SHIPPED_FLOWS: [(&str, &str); 9] = shipped();
+pub(crate) const SHIPPED_FLOWS: [(&str, &str); 13] = shipped();
 
 macro_rules! flow_file {
     ($name:literal) => {
@@ -17,7 +17,7 @@ macro_rules! flow_file {
     };
 }
 
-const fn shipped() -> [(&'static str, &'static str); 9] {
+const fn shipped() -> [(&'static str, &'static str); 13] {
     [
         flow_file!("customer-division"),
         flow_file!("order-invoice"),
@@ -28,6 +28,10 @@ const fn shipped() -> [(&'static str, &'static str); 9] {
         flow_file!("order-order"),
         flow_file!("product-product2"),
         flow_file!("quote-quote"),
+        flow_file!("order-line"),
+        flow_file!("quote-line"),
+        flow_file!("invoice-line"),
+        flow_file!("quote-invoice-line"),
     ]
 }
 

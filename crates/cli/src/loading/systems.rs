@@ -58,6 +58,8 @@ fn customerp(
         let collection = collection(configuration, &it);
         (it.name, collection)
     });
+    let computed = tandem_merge::computed::of_types(&configuration.dataflow).into_iter();
+    let computed = computed.filter(|(of, _)| of.system == connection.name);
     let connector = Customerp::connect(CustomerpConfig {
         name: connection.name.clone(),
         url: address(connection)?,
@@ -65,6 +67,7 @@ fn customerp(
         request_deadline: deadline(connection, DEADLINE),
         overlap: SignedDuration::from_millis(connection.overlap_ms),
         bindings: collections.collect(),
+        computed: computed.map(|(of, rules)| (of.name, rules)).collect(),
         fields: fields.of_system(&connection.name),
     })?;
     Ok(Arc::new(connector))
@@ -164,9 +167,19 @@ pub(crate) fn collection(configuration: &Configuration, record_type: &RecordType
     let systems = &configuration.dataflow.systems;
     let at = systems.iter().position(|name| *name == record_type.system);
     let bound = configuration.bindings[at.unwrap_or_default()].get(&record_type.name);
-    bound
-        .cloned()
-        .unwrap_or_else(|| format!("{}s", record_type.name.to_lowercase()))
+    bound.cloned().unwrap_or_else(|| plural(&record_type.name))
+}
+
+/// `OrderLine` as `order-lines`.
+fn plural(name: &str) -> String {
+    let mut plural = String::new();
+    for letter in name.chars() {
+        if letter.is_uppercase() && !plural.is_empty() {
+            plural.push('-');
+        }
+        plural.extend(letter.to_lowercase());
+    }
+    plural + "s"
 }
 
 fn deadline(connection: &Connection, usual: SignedDuration) -> SignedDuration {

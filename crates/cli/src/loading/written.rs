@@ -9,12 +9,13 @@ use tandem_connector::Schema;
 use tandem_merge::config::{Configuration, Sources, load};
 
 /// Flows that create records in Customerp in a fresh configuration of the demo.
-pub(crate) const CREATED_IN_CUSTOMERP: [&str; 5] = [
+pub(crate) const CREATED_IN_CUSTOMERP: [&str; 6] = [
     "contact-contact",
     "product-product2",
     "order-order",
     "project-task",
     "order-invoice",
+    "order-line",
 ];
 
 /// What a configuration is written from.
@@ -52,19 +53,23 @@ pub(crate) struct Bindings {
     pub(crate) division: &'static str,
     /// `Invoice` or `Invoice__c`.
     pub(crate) invoice: &'static str,
+    /// Lines of orders and quotes have a discount in the org.
+    pub(crate) discounts: bool,
     /// Why, one sentence per choice.
-    pub(crate) why: [&'static str; 2],
+    pub(crate) why: [&'static str; 3],
 }
 
 const STANDARD: Bindings = Bindings {
     division: "Division",
     invoice: "Invoice",
-    why: ["", ""],
+    discounts: true,
+    why: ["", "", ""],
 };
 const CUSTOM: Bindings = Bindings {
     division: "Division__c",
     invoice: "Invoice__c",
-    why: ["", ""],
+    discounts: true,
+    why: ["", "", ""],
 };
 
 impl Draft {
@@ -92,14 +97,20 @@ impl Draft {
         let Bindings {
             division,
             invoice,
+            discounts,
             why,
         } = &self.bindings;
         for sentence in why.iter().filter(|sentence| !sentence.is_empty()) {
             let _ = writeln!(text, "# {sentence}");
         }
+        let invoice_line = invoice.replace("Invoice", "InvoiceLine");
+        let variants = match discounts {
+            true => "",
+            false => "variants: { order-line: amount, quote-line: amount }\n",
+        };
         let _ = writeln!(
             text,
-            "bindings:\n  salesforce: {{ Division: {division}, Invoice: {invoice} }}\nflows: flows\n\
+            "bindings:\n  salesforce: {{ Division: {division}, Invoice: {invoice}, InvoiceLine: {invoice_line} }}\nflows: flows\n{variants}\
              # The flows that create records in Customerp for records born in Salesforce.\n\
              create_in_customerp: [{}]",
             self.create_in_customerp.join(", "),
@@ -154,10 +165,25 @@ impl Draft {
             ),
             (false, false) => return Err(lacks("Invoice")),
         };
+        let takes = |schema: &Schema, name: &str| {
+            let discount = schema
+                .types
+                .get(name)
+                .and_then(|it| it.properties.get("Discount"));
+            discount.is_some_and(|discount| discount.createable && discount.updateable)
+        };
+        let discounts = ["OrderItem", "QuoteLineItem"]
+            .into_iter()
+            .all(|name| takes(&standard, name));
+        let why_lines = match discounts {
+            true => "",
+            false => "The org takes no discount on a line: lines have quantity 1 at their amount.",
+        };
         self.bindings = Bindings {
             division,
             invoice,
-            why: [why_division, why_invoice],
+            discounts,
+            why: [why_division, why_invoice, why_lines],
         };
         Ok(())
     }

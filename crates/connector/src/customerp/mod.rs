@@ -24,6 +24,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use tandem_merge::computed::Computation;
 use tandem_merge::record::{Observation, Presence, RecordKey, RecordType};
 use tandem_merge::value::Value;
 use tokio::sync::RwLock;
@@ -54,6 +55,8 @@ pub struct CustomerpConfig {
     pub bindings: BTreeMap<String, String>,
     /// The properties of each record type that are used; a type that is not named shows all it has.
     pub fields: BTreeMap<String, Vec<String>>,
+    /// Properties that are computed out of those it has, by record type and name.
+    pub computed: BTreeMap<String, BTreeMap<String, Computation>>,
 }
 
 /// A connection to a Customerp.

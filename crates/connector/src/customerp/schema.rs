@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use tandem_merge::computed::Computation;
 use tandem_merge::record::{Observation, Presence, RecordKey, Values, Version};
 
 /// Digits of a decimal in all: 16 before the point and 2 behind it.
@@ -25,6 +26,8 @@ pub(super) struct Served {
     pub(super) schema: TypeSchema,
     /// The properties that observations show, with their data types.
     shown: Vec<(String, String)>,
+    /// The properties that are computed out of them.
+    computed: BTreeMap<String, Computation>,
 }
 
 impl Described {
@@ -97,6 +100,7 @@ impl Served {
             .filter_map(|json| Some((text(json, "name")?.to_owned(), property(json))))
             .collect();
         let used = config.fields.get(name);
+        let computed = config.computed.get(name).cloned().unwrap_or_default();
         let shown = properties
             .iter()
             .filter(|(name, _)| used.is_none_or(|used| used.contains(name)))
@@ -110,9 +114,11 @@ impl Served {
                 createable: true,
                 updateable: true,
                 deletable: true,
-                properties,
+                properties: properties.into_iter().chain(described(&computed)).collect(),
+                ..TypeSchema::default()
             },
             shown,
+            computed,
         }
     }
 
@@ -124,6 +130,10 @@ impl Served {
         if !deleted {
             for (name, data_type) in &self.shown {
                 let value = form::decode(data_type, item.get(name).unwrap_or(&Json::Null))?;
+                values.insert(name.clone(), value);
+            }
+            for (name, rule) in &self.computed {
+                let value = rule.value(&values);
                 values.insert(name.clone(), value);
             }
         }
@@ -149,6 +159,20 @@ impl Served {
             merged_into: None,
         })
     }
+}
+
+/// Computed properties as if the ERP had described them.
+fn described(computed: &BTreeMap<String, Computation>) -> impl Iterator<Item = (String, PropertySchema)> {
+    computed.iter().map(|(name, rule)| {
+        let data_type = rule.formula.data_type();
+        let described = PropertySchema {
+            data_type: data_type.split('(').next().unwrap_or(data_type).to_owned(),
+            nillable: true,
+            filled_on_create: true,
+            ..PropertySchema::default()
+        };
+        (name.clone(), described)
+    })
 }
 
 fn property(json: &Json) -> PropertySchema {

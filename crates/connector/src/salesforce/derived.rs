@@ -1,8 +1,9 @@
-//! Values of a new User that the configuration states as a rule: `profile:Standard User` (the id of the profile of
-//! that name), `derive:alias`, `derive:nickname` (made from the user's own names). Made from the content alone, so
-//! that the same intent sends the same bytes in every attempt.
+//! Values of a new record that the configuration states as a rule. Of a User: `profile:Standard User` (the id of the
+//! profile of that name), `derive:alias`, `derive:nickname` (made from the user's own names); of orders, quotes and
+//! their lines: `derive:standard-price-book`, `derive:price-book-entry` (see [`prices`]). Made from the content alone,
+//! so that the same intent sends the same bytes in every attempt.
 
-use super::{Salesforce, soql};
+use super::{Salesforce, prices, soql};
 use crate::http::Request;
 use crate::http::json::text;
 use crate::{Change, Error, Outcome, Refusal, RefusalKind, Write};
@@ -35,10 +36,11 @@ pub(super) async fn resolve<'a>(
     }
     let mut profiles: BTreeMap<String, Result<Option<String>, Error>> = BTreeMap::new();
     let mut resolved = batch.to_vec();
+    prices::resolve(org, &mut resolved, &mut outcomes).await;
     for (place, write) in resolved
         .iter_mut()
         .enumerate()
-        .filter(|(_, write)| has_rules(write))
+        .filter(|(_, write)| of_user(write))
     {
         let Change::Create { values, .. } = &mut write.change else {
             continue;
@@ -67,6 +69,11 @@ pub(super) async fn resolve<'a>(
 }
 
 fn has_rules(write: &Write) -> bool {
+    let priced = matches!(&write.change, Change::Create { values, .. } if prices::has_rule(values));
+    priced || of_user(write)
+}
+
+fn of_user(write: &Write) -> bool {
     let Change::Create { values, record_type } = &write.change else {
         return false;
     };

@@ -12,6 +12,7 @@ mod derived;
 mod events;
 mod form;
 mod licence;
+mod prices;
 mod read;
 mod record;
 mod refusal;
@@ -152,6 +153,8 @@ pub struct Salesforce {
     /// User licences that stay free whatever is created.
     user_reserve: Option<u32>,
     ingest: Option<bulk::Ingest>,
+    /// What is remembered of price books.
+    prices: tokio::sync::Mutex<prices::Prices>,
 }
 
 impl std::fmt::Debug for Salesforce {
@@ -200,6 +203,7 @@ impl Salesforce {
             described: RwLock::new(None),
             protection: OnceCell::new(),
             user_reserve: None,
+            prices: tokio::sync::Mutex::default(),
         })
     }
 

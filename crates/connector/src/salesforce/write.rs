@@ -3,6 +3,7 @@
 use super::composite::{self, QUERIES, SUBREQUESTS, Subrequest};
 use super::refusal::{self, Said};
 use super::{Salesforce, bulk, derived, form, licence};
+use super::{Salesforce, derived, form, licence, prices};
 use crate::http::{Failure, Reply, Request, clock, json};
 use crate::{Change, Error, Outcome, Write};
 use futures::stream::{self, StreamExt};
@@ -128,10 +129,12 @@ pub(super) async fn carry_out(org: &Salesforce, batch: &[Write]) -> Vec<Outcome>
         }
     }
     let forgotten = || Outcome::NotSent(org.session.http.protocol("a write was left out"));
-    outcomes
+    let outcomes: Vec<Outcome> = outcomes
         .into_iter()
         .map(|outcome| outcome.unwrap_or_else(forgotten))
-        .collect()
+        .collect();
+    prices::learn(org, &outcomes).await;
+    outcomes
 }
 
 async fn prepare<'a>(org: &Salesforce, place: usize, write: &'a Write) -> Result<Prepared<'a>, Error> {

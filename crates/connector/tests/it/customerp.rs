@@ -33,6 +33,7 @@ fn config(url: &Url, user: &str) -> CustomerpConfig {
         request_deadline: SignedDuration::from_secs(5),
         overlap: SignedDuration::from_secs(30),
         bindings: bindings.map(|(name, to)| (name.to_owned(), to.to_owned())).into(),
+        computed: BTreeMap::new(),
         fields: BTreeMap::from([("Contact".to_owned(), fields.map(str::to_owned).into())]),
     }
 }

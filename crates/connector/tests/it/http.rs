@@ -75,6 +75,7 @@ fn customerp(url: &Url) -> CustomerpConfig {
         request_deadline: SignedDuration::from_secs(5),
         overlap: SignedDuration::ZERO,
         bindings: BTreeMap::new(),
+        computed: BTreeMap::new(),
         fields: BTreeMap::new(),
     }
 }

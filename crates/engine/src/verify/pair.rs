@@ -1,8 +1,9 @@
 //! One linked pair, property by property.
 
 use super::{Difference, Verification};
+use rust_decimal::RoundingStrategy;
 use tandem_merge::cluster::Cluster;
-use tandem_merge::dataflow::{Dataflow, Direction, Flow, Mapping, Side};
+use tandem_merge::dataflow::{Dataflow, Direction, Equal, Flow, Mapping, Side};
 use tandem_merge::facts::Facts;
 use tandem_merge::form::{Form, Trouble};
 use tandem_merge::record::{Observation, RecordKey};
@@ -40,6 +41,49 @@ impl Pair<'_> {
         for side in Side::BOTH {
             self.compare_identity(side, found);
         }
+        for equal in &self.flow.equal {
+            self.compare_totals(equal, found);
+        }
+    }
+
+    /// Two numbers that must be equal; while parts are on their way they need not be.
+    fn compare_totals(&self, equal: &Equal, found: &mut Verification) {
+        found.totals += 1;
+        let own = |side: Side| {
+            let shown = self.shown[side.index()]
+                .values
+                .get(&equal.properties[side.index()]);
+            shown.cloned().unwrap_or_default()
+        };
+        let round = |value: &Value| match value {
+            Value::Decimal(number) => {
+                Some(number.round_dp_with_strategy(equal.scale, RoundingStrategy::MidpointAwayFromZero))
+            }
+            Value::Integer(number) => Some((*number).into()),
+            _ => None,
+        };
+        let values = Side::BOTH.map(own);
+        let [first, second] = values.each_ref().map(round);
+        if first.unwrap_or_default() == second.unwrap_or_default() {
+            return;
+        }
+        found.unequal += 1;
+        let mut apart = self
+            .flow
+            .mappings
+            .iter()
+            .filter(|mapping| mapping.alone.is_some());
+        if apart.any(|mapping| self.waits(mapping)) {
+            found.waiting += 1;
+            return;
+        }
+        found.differ(Difference {
+            flow: self.flow.name.clone(),
+            records: self.shown.map(|row| row.key.clone()).to_vec(),
+            properties: equal.properties.clone(),
+            values,
+            what: "the two sums are not equal".to_owned(),
+        });
     }
 
     fn own(&self, mapping: &Mapping, side: Side) -> Value {

@@ -134,6 +134,13 @@ impl Fake {
         self.change(&mut state, key, &texts(&[(property, value)]));
     }
 
+    /// A sum moves, as a view would: no version, no place in the feed.
+    pub fn whisper(&self, key: &RecordKey, property: &str, value: &str) {
+        let mut state = self.state.lock().unwrap();
+        let row = state.rows.get_mut(key).unwrap();
+        row.values.insert(property.to_owned(), Value::text(value));
+    }
+
     /// A person deletes a record.
     pub fn delete(&self, key: &RecordKey) {
         let mut state = self.state.lock().unwrap();

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use tandem_merge::dataflow::{
     CompanionRule, CompanionValue, ConflictPolicy, CreatePolicy, Dataflow, DeleteAgainstEdit, DeletePolicy,
-    Direction, End, Flow, Guard, Identity, Kind, Mapping, MatchPart, MatchRule, Normaliser, OnCreate,
-    Reference, Reverse, Side,
+    Direction, End, EnumMap, Flow, Guard, Identity, Kind, Mapping, MatchPart, MatchRule, Normaliser,
+    OnCreate, Reference, Reverse, Side, Support,
 };
 use tandem_merge::record::RecordType;
 use tandem_merge::value::Value;
@@ -157,6 +157,59 @@ pub fn dataflow() -> Dataflow {
     }
 }
 
+/// The same with lines of orders and a status that locks an order with its lines.
+pub fn with_lines() -> Dataflow {
+    let mut flows = dataflow();
+    // Orders first: their lines refer to them.
+    let status = EnumMap {
+        to_second: names(&[("draft", "Draft"), ("confirmed", "Activated")]),
+        to_first: names(&[("Draft", "draft"), ("Activated", "confirmed")]),
+    };
+    flows.flows[2].mappings.extend([
+        Mapping {
+            alone: Some(Side::Second),
+            locks: BTreeSet::from(["confirmed".to_owned()]),
+            on_create: OnCreate::Constant(t("Draft")),
+            ..mapping("status", "Status", Kind::Enum(status))
+        },
+        Mapping {
+            direction: Direction::To(Side::First),
+            owned_by: Some(Side::Second),
+            ..text("sum", "Sum")
+        },
+    ]);
+    let parent = Mapping {
+        create_only: [true, true],
+        never_blank: [true, true],
+        reverse: Reverse::Required,
+        ..mapping(
+            "order",
+            "OrderId",
+            Kind::Reference(Reference::Flow("order-order".to_owned())),
+        )
+    };
+    let mut lines = flow(
+        "order-line",
+        [
+            end(ERP, "Line", CreatePolicy::On, unique("stamp", "")),
+            end(CRM, "Item", CreatePolicy::On, unique("Ext", "Line:")),
+        ],
+        Vec::new(),
+        vec![parent, text("quantity", "Quantity")],
+    );
+    lines.supports = Some(Support {
+        flow: "order-order".to_owned(),
+        rolls_up: true,
+    });
+    flows.flows.push(lines);
+    flows
+}
+
+fn names(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    let own = |(a, b): &(&str, &str)| ((*a).to_owned(), (*b).to_owned());
+    pairs.iter().map(own).collect()
+}
+
 /// A reference to a customer that is its account over there.
 fn account(first: &str, second: &str) -> Mapping {
     let through = Reference::Companion {
@@ -205,9 +258,9 @@ pub fn unique_properties(system: &str) -> BTreeMap<String, BTreeSet<String>> {
             .collect()
     };
     if system == ERP {
-        of(&["Customer", "Order"], &["stamp", "invoiceStamp"])
+        of(&["Customer", "Order", "Line"], &["stamp", "invoiceStamp"])
     } else {
-        of(&["Division", "Invoice", "Order", "Account"], &["Ext"])
+        of(&["Division", "Invoice", "Order", "Account", "Item"], &["Ext"])
     }
 }
 

@@ -9,6 +9,7 @@ mod fake;
 mod faults;
 mod first_sync;
 mod flows;
+mod lines;
 mod people;
 mod rehearsal;
 mod world;

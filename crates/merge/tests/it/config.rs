@@ -49,7 +49,7 @@ pub(crate) fn configuration(edit: impl Fn(&str) -> String) -> Configuration {
 fn the_nine_flows_are_valid_and_parents_come_first() {
     let names: Vec<String> = demo().dataflow.flows.into_iter().map(|flow| flow.name).collect();
     let expected = "employee-user customer-division contact-contact product-product2 quote-quote order-order \
-         quote-invoice order-invoice project-task";
+         quote-invoice order-invoice project-task order-line quote-line invoice-line quote-invoice-line";
     assert_eq!(names.join(" "), expected);
 }
 

@@ -5,6 +5,7 @@
 mod config;
 mod counterexamples;
 mod document;
+mod lines;
 mod members;
 mod merge_laws;
 mod merges;

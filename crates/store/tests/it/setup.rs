@@ -76,6 +76,8 @@ fn flow(name: &str, [first, second]: [RecordType; 2], key: &str, their_key: &str
         mappings: vec![mapping(key, their_key, Kind::String)],
         unserved: Vec::new(),
         companions: Vec::new(),
+        supports: None,
+        equal: Vec::new(),
         guard: Guard {
             count: 1,
             percent: 5,
