@@ -45,7 +45,7 @@ pub(crate) async fn make(
         .iter()
         .filter(|flow| flow.end(Side::First).create == CreatePolicy::On)
     {
-        let model = engine.store().links(Some(&flow.name), 0, 1)?.into_iter().next();
+        let model = super::edits::model(engine, flow)?;
         let createable = schema.types.get(&flow.end(Side::Second).record_type.name);
         let (Some(model), true) = (model, createable.is_some_and(|it| it.createable)) else {
             screen.say(format!(
@@ -55,7 +55,7 @@ pub(crate) async fn make(
             continue;
         };
         let like = people
-            .record(Side::Second, flow.end(Side::Second), &model.second.id)
+            .record(Side::Second, flow.end(Side::Second), &model[1].id)
             .await?;
         let id = people
             .create(flow.end(Side::Second), &values(flow, &like, &schema))
@@ -154,7 +154,14 @@ fn values(flow: &Flow, like: &Map<String, Json>, schema: &Schema) -> Map<String,
         }
     }
     for (name, value) in end.only.iter().chain(&end.constants) {
-        values.insert(name.clone(), as_json(value));
+        // What a connector works out is the model's.
+        let derived = value.as_text().is_some_and(|text| text.starts_with("derive:"));
+        let value = if derived {
+            like.get(name).cloned()
+        } else {
+            Some(as_json(value))
+        };
+        values.extend(value.map(|value| (name.clone(), value)));
     }
     values
 }

@@ -11,6 +11,7 @@ use tandem_connector::TypeSchema;
 use tandem_engine::Engine;
 use tandem_merge::dataflow::{Direction, Flow, Kind, Mapping, Side};
 use tandem_merge::record::RecordKey;
+use tandem_merge::support;
 use tandem_merge::value::Value;
 
 /// Between two looks at the other side.
@@ -90,7 +91,105 @@ pub(crate) async fn make(
             open = later;
         }
     }
+    for from in Side::BOTH {
+        let mut travelling = Vec::new();
+        for flow in &flows.flows {
+            for mapping in flow.mappings.iter().filter(|mapping| mapping.alone.is_some()) {
+                if let Some(activation) = activate(engine, people, flow, mapping, from, &mut used).await? {
+                    travelling.push(activation);
+                }
+            }
+        }
+        arrive(engine, people, &mut travelling).await?;
+        done.extend(travelling.iter().map(|it| Edit::of(it, from)));
+    }
     Ok(done)
+}
+
+/// Sets a value that locks a record, such as `confirmed` of an order, on one that has parts and is not locked yet.
+async fn activate<'a>(
+    engine: &mut Engine,
+    people: &People,
+    flow: &'a Flow,
+    mapping: &'a Mapping,
+    from: Side,
+    used: &mut BTreeSet<RecordKey>,
+) -> Result<Option<Travelling<'a>>, Failure> {
+    let (Kind::Enum(map), Some(lock)) = (&mapping.kind, mapping.locks.first()) else {
+        return Ok(None);
+    };
+    let flows = engine.flows().clone();
+    let Some(parts) = flows.flows.iter().find(|parts| {
+        parts
+            .supports
+            .as_ref()
+            .is_some_and(|support| support.flow == flow.name)
+    }) else {
+        return Ok(None);
+    };
+    let Some(part) = unused(engine, parts, &[])? else {
+        return Ok(None);
+    };
+    let Some(pair) = parents(engine, parts, &part)? else {
+        return Ok(None);
+    };
+    used.extend(pair.clone());
+    let value = match from {
+        Side::First => Some(lock),
+        Side::Second => map.to_second.get(lock),
+    };
+    let value = Value::text(value.cloned().unwrap_or_default());
+    set(people, flow, mapping, from, &pair, &value).await.map(Some)
+}
+
+/// The pair that a pair of parts belongs to.
+fn parents(
+    engine: &mut Engine,
+    flow: &Flow,
+    pair: &[RecordKey; 2],
+) -> Result<Option<[RecordKey; 2]>, Failure> {
+    let flows = engine.flows().clone();
+    let Some(cluster) = engine.store().cluster(&flows, &pair[0])? else {
+        return Ok(None);
+    };
+    let mut found = Side::BOTH.map(|side| {
+        let values = &cluster.records.get(&pair[side.index()])?.shadow.values;
+        let parent = support::parent(flow, side, values)?;
+        support::parent_record(&flows, &parent)
+    });
+    Ok(found[0].take().zip(found[1].take()).map(<[RecordKey; 2]>::from))
+}
+
+/// Whether a person may write these records: nothing that they are parts of is locked, in any flow.
+fn is_free(engine: &mut Engine, pair: &[RecordKey; 2]) -> Result<bool, Failure> {
+    let flows = engine.flows().clone();
+    let Some(cluster) = engine.store().cluster(&flows, &pair[0])? else {
+        return Ok(false);
+    };
+    for link in &cluster.links {
+        let Some(flow) = flows.flow(&link.flow) else {
+            continue;
+        };
+        let Some(of) = flow
+            .supports
+            .as_ref()
+            .and_then(|support| flows.flow(&support.flow))
+        else {
+            continue;
+        };
+        let Some(parents) = parents(engine, flow, &[link.first.clone(), link.second.clone()])? else {
+            return Ok(false);
+        };
+        let cluster = engine.store().cluster(&flows, &parents[0])?.unwrap_or_default();
+        let locked = Side::BOTH.into_iter().any(|side| {
+            let record = cluster.records.get(&parents[side.index()]);
+            record.is_none_or(|record| support::lock(of, side, &record.shadow.values).is_some())
+        });
+        if locked {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn nothing(screen: &Screen, flow: &Flow, from: Side) {
@@ -129,12 +228,18 @@ fn choose<'a>(flow: &'a Flow, from: Side, described: Option<&TypeSchema>) -> Opt
     let rank = |mapping: &&Mapping| {
         let name = mapping.property(from);
         let kind = match mapping.kind {
-            Kind::String => 0,
+            Kind::String => u32::from(flow.supports.is_some()) * 4,
             Kind::Date | Kind::Decimal { .. } => 2,
             _ => 4,
         };
         let free = editable(name).is_some_and(|it| it.values.is_empty());
-        let described = mapping.property(Side::First) == "description";
+        // A line's quantity is what people change of it.
+        let usual = if flow.supports.is_some() {
+            "quantity"
+        } else {
+            "description"
+        };
+        let described = mapping.property(Side::First) == usual;
         let penalties = [
             (!described, 1),
             (mapping.personal, 1),
@@ -164,9 +269,18 @@ fn unused(
     used: &[&BTreeSet<RecordKey>],
 ) -> Result<Option<[RecordKey; 2]>, Failure> {
     let rows = engine.store().links(Some(&flow.name), 0, LINKS)?;
-    let mut pairs = rows.into_iter().map(|row| [row.first, row.second]);
     let free = |record: &RecordKey| !used.iter().any(|used| used.contains(record));
-    Ok(pairs.find(|pair| pair.iter().all(free)))
+    for pair in rows.into_iter().map(|row| [row.first, row.second]) {
+        if pair.iter().all(free) && is_free(engine, &pair)? {
+            return Ok(Some(pair));
+        }
+    }
+    Ok(None)
+}
+
+/// A linked pair much like which a person may make another record.
+pub(crate) fn model(engine: &mut Engine, flow: &Flow) -> Result<Option<[RecordKey; 2]>, Failure> {
+    unused(engine, flow, &[])
 }
 
 async fn edit<'a>(
@@ -176,14 +290,27 @@ async fn edit<'a>(
     from: Side,
     pair: &[RecordKey; 2],
 ) -> Result<Travelling<'a>, Failure> {
+    let source = &pair[from.index()].id;
+    let shown = people.record(from, flow.end(from), source).await?;
+    let value = edited(mapping, shown.get(mapping.property(from)).unwrap_or(&Json::Null));
+    set(people, flow, mapping, from, pair, &value).await
+}
+
+/// Gives a property another value in a person's name.
+async fn set<'a>(
+    people: &People,
+    flow: &'a Flow,
+    mapping: &'a Mapping,
+    from: Side,
+    pair: &[RecordKey; 2],
+    value: &Value,
+) -> Result<Travelling<'a>, Failure> {
     let to = from.other();
     let (source, target) = (&pair[from.index()].id, &pair[to.index()].id);
     let (from_property, to_property) = (mapping.property(from), mapping.property(to));
-    let shown = people.record(from, flow.end(from), source).await?;
     let there = people.record(to, flow.end(to), target).await?;
-    let value = edited(mapping, shown.get(from_property).unwrap_or(&Json::Null));
     people
-        .change(from, flow.end(from), source, from_property, &value)
+        .change(from, flow.end(from), source, from_property, value)
         .await?;
     Ok(Travelling {
         flow,

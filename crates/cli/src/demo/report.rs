@@ -26,7 +26,7 @@ pub(crate) struct Report {
     last: BTreeMap<String, FlowSummary>,
     calls: BTreeMap<String, u64>,
     records: u64,
-    verify: [u64; 2],
+    verify: [u64; 4],
     seconds: f64,
 }
 
@@ -42,7 +42,7 @@ impl Report {
             last: BTreeMap::new(),
             calls: BTreeMap::new(),
             records: 0,
-            verify: [0; 2],
+            verify: [0; 4],
             seconds: 0.0,
         }
     }
@@ -90,7 +90,7 @@ impl Report {
             .map(|system| (system.system().to_owned(), system.calls()))
             .collect();
         self.records = status.records.values().sum();
-        self.verify = [verify.compared, verify.different];
+        self.verify = [verify.compared, verify.different, verify.totals, verify.unequal];
         self.seconds = sync::seconds(began);
     }
 
@@ -194,7 +194,12 @@ impl Report {
             "records": self.records,
             "seconds": self.seconds,
             "peak_memory_bytes": peak_memory(),
-            "verify": { "compared": self.verify[0], "different": self.verify[1] },
+            "verify": {
+                "compared": self.verify[0],
+                "different": self.verify[1],
+                "totals": self.verify[2],
+                "unequal": self.verify[3],
+            },
         })
     }
 }

@@ -26,7 +26,7 @@ fn flow<'a>(result: &'a Json, name: &str) -> &'a Json {
 #[test]
 fn a_small_demo_proves_itself() {
     let result = demo(&["--records", "6", "--seed", "3"]);
-    assert_eq!(result["flows"].as_array().unwrap().len(), 9);
+    assert_eq!(result["flows"].as_array().unwrap().len(), 13);
     for flow in result["flows"].as_array().unwrap() {
         assert!(flow["linked"].as_u64().unwrap() > 0, "{flow}");
         assert_eq!(flow["parked"], 0, "{flow}");
@@ -38,13 +38,22 @@ fn a_small_demo_proves_itself() {
         let key = (edit["flow"].as_str().unwrap(), edit["side"].as_str().unwrap());
         edits.insert(key, edit["seconds"].as_f64().unwrap());
     }
-    assert_eq!(edits.len(), 18, "one edit per flow and direction: {edits:?}");
+    assert_eq!(edits.len(), 26, "one edit per flow and direction: {edits:?}");
+    let activations = result["edits"].as_array().unwrap().iter();
+    let activations =
+        activations.filter(|edit| edit["property"].as_str().unwrap().eq_ignore_ascii_case("status"));
+    assert_eq!(
+        activations.count(),
+        2,
+        "an order is confirmed here, another activated there"
+    );
     for name in [
         "contact-contact",
         "product-product2",
         "order-order",
         "project-task",
         "order-invoice",
+        "order-line",
     ] {
         assert!(
             flow(&result, name)["created_customerp"].as_u64().unwrap() >= 1,
@@ -78,6 +87,10 @@ fn northwind_is_linked_in_full() {
         ("quote-quote", 83),
         ("quote-invoice", 83),
         ("project-task", 27),
+        ("order-line", 2_155),
+        ("quote-line", 213),
+        ("invoice-line", 2_155),
+        ("quote-invoice-line", 213),
     ];
     for (name, linked) in expected {
         let first = &flow(&result, name)["first_sync"];
@@ -86,6 +99,13 @@ fn northwind_is_linked_in_full() {
         assert_eq!(first["failed"], 0, "{name}");
     }
     assert_eq!(result["verify"]["different"], 0);
+    // Each order and quote agrees with its counterpart to the cent; one order was born in the demo.
+    assert_eq!(result["verify"]["totals"], 830 + 83 + 1);
+    assert_eq!(result["verify"]["unequal"], 0);
+    let calls = result["first_sync_calls"]["salesforce"]["calls"]
+        .as_u64()
+        .unwrap();
+    assert!(calls <= 150, "{calls} calls");
 }
 
 #[test]

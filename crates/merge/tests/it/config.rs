@@ -116,6 +116,7 @@ fn the_main_file_switches_creation_in_the_first_system() {
         "order-order",
         "order-invoice",
         "project-task",
+        "order-line",
     ];
     assert_eq!(on(&demo()), expected);
     let silent = configuration(|main| main.split_once("create_in_customerp").unwrap().0.to_owned());

@@ -97,6 +97,7 @@ fn seen(key: &RecordKey, order: i64, shown: &[(&str, &str)]) -> Observation {
         read_began: moment(order),
         partial: false,
         protected: false,
+        merged_into: None,
     }
 }
 
