@@ -157,6 +157,9 @@ impl Stage {
                 by_record.entry(wish.key.clone()).or_default().push(wish);
             }
         }
+        for wish in by_record.values().flatten() {
+            self.give_what_it_needs(wish).await?;
+        }
         let updates = by_record
             .iter()
             .map(|(key, wishes)| (key.clone(), values(wishes)));
@@ -225,6 +228,26 @@ impl Stage {
         Ok(made)
     }
 
+    /// A value that is written alone on the second side needs a line there, wherever it is edited.
+    async fn give_what_it_needs(&mut self, wish: &Wish) -> Result<(), Failure> {
+        let apart = self.row(wish.edit.at).mapping.alone == Some(Side::Second);
+        if wish.edit.side == Side::Second || !apart || self.people.kinds[1] != "salesforce" {
+            return Ok(());
+        }
+        let Some(order) = self.key(&wish.edit.part, Side::Second, wish.edit.at.flow) else {
+            return Ok(());
+        };
+        let id = [Value::from(order.id.as_str())];
+        let lines = self
+            .people
+            .find(Side::Second, "OrderItem", "OrderId", &id)
+            .await?;
+        if lines.is_empty() {
+            self.give_line(wish, &order).await?;
+        }
+        Ok(())
+    }
+
     /// Does what a refused edit needs to be possible. Returns whether it was done.
     async fn make_possible(&mut self, wish: &Wish) -> Result<bool, Failure> {
         let salesforce = self.people.kinds[wish.edit.side.index()] == "salesforce";
@@ -232,6 +255,10 @@ impl Stage {
         if !salesforce || object != "Order" || wish.property != "Status" {
             return Ok(false);
         }
+        self.give_line(wish, &wish.key).await
+    }
+
+    async fn give_line(&mut self, wish: &Wish, order: &RecordKey) -> Result<bool, Failure> {
         let product = (0..self.promised.len()).find_map(|at| {
             let of = self.promised[at].types[0].clone();
             let wanted = self.promised[at].object == "Product2";
@@ -242,9 +269,9 @@ impl Stage {
         let Some(product) = product else {
             return Ok(false);
         };
-        let shown = self.shown.get(&wish.key);
+        let shown = self.shown.get(order);
         let currency = shown.and_then(|row| row.values.get("CurrencyIsoCode").cloned());
-        let given = causes::give_line(&self.people, &wish.key, &product.id, currency.as_ref()).await?;
+        let given = causes::give_line(&self.people, order, &product.id, currency.as_ref()).await?;
         match given {
             Ok(line) => {
                 self.owns(line);

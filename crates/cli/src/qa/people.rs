@@ -311,6 +311,9 @@ fn reading(properties: [&str; 2]) -> Mapping {
         blank_is_edit: true,
         personal: false,
         conflict: None,
+        alone: None,
+        locks: std::collections::BTreeSet::new(),
+        create_only: [false; 2],
         note: String::new(),
     }
 }

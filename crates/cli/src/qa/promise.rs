@@ -76,7 +76,8 @@ pub(crate) fn promise(table: &[TableRow], flows: &Dataflow) -> Vec<PromisedFlow>
         let row = row_of_table(row, &promised[at], flows);
         promised[at].rows.push(row);
     }
-    for flow in &flows.flows {
+    // Supporting flows, such as those of lines, are no part of the document.
+    for flow in flows.flows.iter().filter(|flow| flow.supports.is_none()) {
         let types = flow.ends.each_ref().map(|end| end.record_type.name.clone());
         match promised.iter_mut().find(|promised| promised.types == types) {
             Some(promised) => add_rows_of_its_own(promised, flow),
@@ -158,6 +159,9 @@ fn row_of_table(row: &TableRow, flow: &PromisedFlow, flows: &Dataflow) -> Row {
         blank_is_edit: true,
         personal: false,
         conflict: None,
+        alone: None,
+        locks: std::collections::BTreeSet::new(),
+        create_only: [false; 2],
         note: row.note.clone(),
     };
     Row {
