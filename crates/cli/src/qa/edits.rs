@@ -230,7 +230,12 @@ impl Stage {
 
     /// A value that is written alone on the second side needs a line there, wherever it is edited.
     async fn give_what_it_needs(&mut self, wish: &Wish) -> Result<(), Failure> {
-        let apart = self.row(wish.edit.at).mapping.alone == Some(Side::Second);
+        let apart = self.flow(wish.edit.at.flow).is_some_and(|flow| {
+            let mut mappings = flow.mappings.iter();
+            mappings.any(|mapping| {
+                mapping.alone == Some(Side::Second) && mapping.property(wish.edit.side) == wish.property
+            })
+        });
         if wish.edit.side == Side::Second || !apart || self.people.kinds[1] != "salesforce" {
             return Ok(());
         }
