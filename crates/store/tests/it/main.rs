@@ -8,3 +8,4 @@ mod setup;
 mod suite;
 mod suite_facts;
 mod suite_lists;
+mod suite_parts;

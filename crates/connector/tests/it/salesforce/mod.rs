@@ -2,6 +2,7 @@
 
 mod calls;
 mod objects;
+mod prices;
 
 use crate::scene::{Scene, Words, plain_client};
 use jiff::SignedDuration;
