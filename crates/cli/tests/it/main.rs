@@ -9,6 +9,7 @@ mod demo;
 mod document;
 mod faults;
 mod help;
+mod lines;
 mod live;
 mod local;
 mod qa;

@@ -2,8 +2,7 @@
 
 use super::composite::{self, QUERIES, SUBREQUESTS, Subrequest};
 use super::refusal::{self, Said};
-use super::{Salesforce, bulk, derived, form, licence};
-use super::{Salesforce, derived, form, licence, prices};
+use super::{Salesforce, bulk, derived, form, licence, prices};
 use crate::http::{Failure, Reply, Request, clock, json};
 use crate::{Change, Error, Outcome, Write};
 use futures::stream::{self, StreamExt};

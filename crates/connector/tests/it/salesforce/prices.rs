@@ -4,7 +4,7 @@ use super::{config, create, of, start};
 use crate::scene::applied;
 use rust_decimal::Decimal;
 use tandem_connector::salesforce::Salesforce;
-use tandem_connector::{Connector, Outcome, RefusalKind, Write};
+use tandem_connector::{Connector, Lane, Outcome, RefusalKind, Write};
 use tandem_merge::value::Value;
 use tandem_sandbox::salesforce::{Options, Server};
 use url::Url;
@@ -19,7 +19,7 @@ async fn org() -> (Salesforce, Server, Url) {
 }
 
 async fn id(org: &Salesforce, write: Write) -> String {
-    applied(&org.write(&[write]).await[0])
+    applied(&org.write(&[write], Lane::Live).await[0])
 }
 
 fn order(n: u64, account: &str, book: Option<&str>) -> Write {
@@ -53,13 +53,21 @@ async fn entries_are_found_or_created_for_a_whole_batch_and_remembered() {
     let (org, _server, _) = org().await;
     let account = id(&org, create("Account", 1, &[("Name", Value::from("Blauer See"))])).await;
     let orders = org
-        .write(&[order(2, &account, STANDARD), order(3, &account, STANDARD)])
+        .write(
+            &[order(2, &account, STANDARD), order(3, &account, STANDARD)],
+            Lane::Live,
+        )
         .await;
     let orders: Vec<String> = orders.iter().map(applied).collect();
     let products: Vec<Write> = (0..3)
         .map(|n| create("Product2", n, &[("Name", Value::text(format!("Product {n}")))]))
         .collect();
-    let products: Vec<String> = org.write(&products).await.iter().map(applied).collect();
+    let products: Vec<String> = org
+        .write(&products, Lane::Live)
+        .await
+        .iter()
+        .map(applied)
+        .collect();
     // Sixty lines of three products in two orders: one call asks, one creates the entries, one the lines.
     let lines = |from: u64| -> Vec<Write> {
         let one = |n: u64| {
@@ -69,7 +77,12 @@ async fn entries_are_found_or_created_for_a_whole_batch_and_remembered() {
         (0..60).map(one).collect()
     };
     let before = org.calls();
-    let made: Vec<String> = org.write(&lines(100)).await.iter().map(applied).collect();
+    let made: Vec<String> = org
+        .write(&lines(100), Lane::Live)
+        .await
+        .iter()
+        .map(applied)
+        .collect();
     assert_eq!(org.calls() - before, 3);
     assert_eq!(made.len(), 60);
     let entries = org.list(&of("PricebookEntry"), None).await.unwrap().observations;
@@ -80,7 +93,7 @@ async fn entries_are_found_or_created_for_a_whole_batch_and_remembered() {
     assert_eq!(priced.count(), 3);
     // The entries are known now: only the orders are asked for.
     let before = org.calls();
-    org.write(&lines(200))
+    org.write(&lines(200), Lane::Live)
         .await
         .iter()
         .for_each(|outcome| drop(applied(outcome)));
@@ -95,7 +108,10 @@ async fn what_has_no_price_is_refused_with_advice_and_stops_nothing_else() {
     let without = id(&org, order(3, &account, None)).await;
     let product = id(&org, create("Product2", 4, &[("Name", Value::from("Chai"))])).await;
     let outcomes = org
-        .write(&[line(5, &without, &product), line(6, &with, &product)])
+        .write(
+            &[line(5, &without, &product), line(6, &with, &product)],
+            Lane::Live,
+        )
         .await;
     let Outcome::Refused(refusal) = &outcomes[0] else {
         panic!("{outcomes:?}");
@@ -130,8 +146,11 @@ async fn what_has_no_price_is_refused_with_advice_and_stops_nothing_else() {
         &[("IsActive", Value::Boolean(false))],
         None,
     );
-    applied(&other.write(&[off]).await[0]);
-    let outcome = other.write(&[line(7, &with, &product)]).await.remove(0);
+    applied(&other.write(&[off], Lane::Live).await[0]);
+    let outcome = other
+        .write(&[line(7, &with, &product)], Lane::Live)
+        .await
+        .remove(0);
     let Outcome::Refused(refusal) = outcome else {
         panic!("{outcome:?}");
     };
