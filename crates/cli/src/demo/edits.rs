@@ -91,11 +91,19 @@ pub(crate) async fn make(
             open = later;
         }
     }
+    Ok(done)
+}
+
+/// Activates an order from each side, or whatever else a flow says is written alone and locks: the last edits, for
+/// what is locked nobody edits.
+pub(crate) async fn activate_each_way(engine: &mut Engine, people: &People) -> Result<Vec<Edit>, Failure> {
+    let flows = engine.flows().clone();
+    let mut done = Vec::new();
     for from in Side::BOTH {
         let mut travelling = Vec::new();
         for flow in &flows.flows {
             for mapping in flow.mappings.iter().filter(|mapping| mapping.alone.is_some()) {
-                if let Some(activation) = activate(engine, people, flow, mapping, from, &mut used).await? {
+                if let Some(activation) = activate(engine, people, flow, mapping, from).await? {
                     travelling.push(activation);
                 }
             }
@@ -113,7 +121,6 @@ async fn activate<'a>(
     flow: &'a Flow,
     mapping: &'a Mapping,
     from: Side,
-    used: &mut BTreeSet<RecordKey>,
 ) -> Result<Option<Travelling<'a>>, Failure> {
     let (Kind::Enum(map), Some(lock)) = (&mapping.kind, mapping.locks.first()) else {
         return Ok(None);
@@ -133,7 +140,6 @@ async fn activate<'a>(
     let Some(pair) = parents(engine, parts, &part)? else {
         return Ok(None);
     };
-    used.extend(pair.clone());
     let value = match from {
         Side::First => Some(lock),
         Side::Second => map.to_second.get(lock),

@@ -104,6 +104,8 @@ async fn perform(demo: &Demo, folder: &Path, screen: &Screen) -> Result<Exit, Fa
     screen.say("\nNow people edit records on both sides, through the systems' own interfaces:");
     report.edits = edits::make(&mut stage.engine, &people, screen).await?;
     report.births = births::make(&mut stage.engine, &people, screen).await?;
+    let activations = edits::activate_each_way(&mut stage.engine, &people).await?;
+    report.edits.extend(activations);
     screen.say(report.edit_table());
 
     let verification = stage.engine.verify().await?;

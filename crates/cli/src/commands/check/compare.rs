@@ -182,6 +182,14 @@ fn of_end(flow: &Flow, side: Side, described: &TypeSchema) -> Vec<Finding> {
 
 fn absent(flow: &Flow, object: &str, property: &str) -> Finding {
     let why = "correct its name, or show it to our user (field-level security hides what we may not see)";
+    let why = match flow.supports {
+        None => why.to_owned(),
+        Some(_) => format!(
+            "{why}; where the org has none, choose the variant that does without it: \
+             `variants: {{ {}: amount }}` in tandem.yaml",
+            flow.name
+        ),
+    };
     Finding::new(
         Weight::Wrong,
         flow,
