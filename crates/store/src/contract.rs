@@ -164,6 +164,7 @@ pub trait Store: Send {
         after: Option<&str>,
         to: Option<&str>,
     ) -> Result<Vec<RecordKey>, Error>;
+
     /// Records whose parts moved, to be read again (`Waits::reread`) until a page shows them. At most `limit`.
     fn to_reread(&mut self, limit: usize) -> Result<Vec<RecordKey>, Error>;
 

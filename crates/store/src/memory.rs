@@ -239,6 +239,8 @@ impl Store for MemoryStore {
         to: Option<&str>,
     ) -> Result<Vec<RecordKey>, Error> {
         Ok(self.books.alive_between(record_type, after, to))
+    }
+
     fn to_reread(&mut self, limit: usize) -> Result<Vec<RecordKey>, Error> {
         Ok(self.books.to_reread(limit))
     }

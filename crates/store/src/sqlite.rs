@@ -290,6 +290,8 @@ impl Store for SqliteStore {
     ) -> Result<Vec<RecordKey>, Error> {
         self.db
             .unit("read", |db| lists::alive_between(db, record_type, after, to))
+    }
+
     fn to_reread(&mut self, limit: usize) -> Result<Vec<RecordKey>, Error> {
         self.db.unit("read", |db| crate::parts::to_read(db, limit))
     }
