@@ -111,6 +111,8 @@ codes! {
     MalformedId = "MALFORMED_ID", 400;
     /// Not SOQL.
     MalformedQuery = "MALFORMED_QUERY", 400;
+    /// Not SOSL.
+    MalformedSearch = "MALFORMED_SEARCH", 400;
     /// The HTTP method does not fit the resource.
     MethodNotAllowed = "METHOD_NOT_ALLOWED", 405;
     /// Something the request must carry is absent.

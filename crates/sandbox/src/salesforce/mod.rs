@@ -32,6 +32,7 @@ mod session;
 mod shape;
 mod soap;
 mod soql;
+mod sosl;
 mod table;
 mod validation;
 mod value;

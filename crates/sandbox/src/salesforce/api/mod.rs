@@ -9,6 +9,7 @@ mod limits;
 mod query;
 mod resources;
 mod rows;
+mod search;
 mod tree;
 
 use std::borrow::Cow;
@@ -242,6 +243,8 @@ fn resource_of(org: &mut Org, caller: &Caller, call: &Call, resource: &[&str]) -
         ["sobjects"] => only(call, "GET", || {
             Ok(Reply::ok(resources::global(org, &caller.base)))
         }),
+        ["search"] => search::search(org, caller, call),
+        ["parameterizedSearch"] => search::parameterized(org, caller, call),
         ["recent"] => only(call, "GET", || Ok(Reply::ok(json!([])))),
         ["query" | "queryAll", rest @ ..] => query::query(org, caller, call, resource[0] == "queryAll", rest),
         ["composite", "sobjects", rest @ ..] => collections::run(org, caller, call, rest),
@@ -250,18 +253,8 @@ fn resource_of(org: &mut Org, caller: &Caller, call: &Call, resource: &[&str]) -
             sobject(org, caller, call, object, rest)
         }
         [
-            "jobs"
-            | "tooling"
-            | "search"
-            | "parameterizedSearch"
-            | "analytics"
-            | "actions"
-            | "process"
-            | "chatter"
-            | "metadata"
-            | "wave"
-            | "ui-api"
-            | "graphql",
+            "jobs" | "tooling" | "analytics" | "actions" | "process" | "chatter" | "metadata" | "wave"
+            | "ui-api" | "graphql",
             ..,
         ]
         | ["composite", ..] => Err(Fault::new(
@@ -322,6 +315,7 @@ fn kind_of<'c>(method: &str, resource: &[&'c str]) -> (&'static str, Option<&'c 
         }
         ["query" | "queryAll"] => ("query", None),
         ["query" | "queryAll", ..] => ("query_more", None),
+        ["search" | "parameterizedSearch"] => ("search", None),
         ["sobjects"] => ("describe_global", None),
         ["sobjects", object, "describe"] => ("describe", Some(object)),
         ["sobjects", object, "updated"] => ("updated", Some(object)),

@@ -30,6 +30,9 @@ pub(super) fn query(org: &mut Org, caller: &Caller, call: &Call, all: bool, rest
     if call.parameter("columns") == Some("true") {
         return Ok(Reply::ok(columns(org, &query)));
     }
+    if let Selection::Groups(grouping) = &query.selection {
+        return grouped(org.groups(caller.actor, &query, grouping, all));
+    }
     let rows = org.select(caller.actor, &query, all);
     if query.selection == Selection::Count {
         return Ok(Reply::ok(
@@ -51,6 +54,19 @@ pub(super) fn query(org: &mut Org, caller: &Caller, call: &Call, all: bool, rest
         String::new()
     };
     Ok(Reply::ok(render_page(org, caller, resource, &cursor, &name, 0)))
+}
+
+/// Groups come in one page, or not at all.
+fn grouped(records: Vec<Json>) -> Outcome<Reply> {
+    if records.len() > PAGE {
+        return Err(Fault::new(
+            Code::ExceededIdLimit,
+            "Aggregate query does not support queryMore(), use LIMIT to restrict the results to a single batch",
+        ));
+    }
+    Ok(Reply::ok(
+        json!({ "totalSize": records.len(), "done": true, "records": records }),
+    ))
 }
 
 fn page_size(options: Option<&str>, long_texts: usize) -> usize {
@@ -91,7 +107,7 @@ fn render_page(
     let end = cursor.rows.len().min(offset + cursor.page);
     let records = cursor.rows[offset..end]
         .iter()
-        .filter_map(|id| org.render(&caller.base, &cursor.query, *id));
+        .filter_map(|id| org.render(caller.actor, &caller.base, &cursor.query, *id));
     let mut page = json!({
         "totalSize": cursor.rows.len(),
         "done": end == cursor.rows.len(),
@@ -108,7 +124,7 @@ fn columns(org: &Org, query: &Prepared) -> Json {
     json!({
         "columnMetadata": query.column_metadata(org),
         "entityName": object.name,
-        "groupBy": false,
+        "groupBy": matches!(query.selection, Selection::Groups(_)),
         "idSelected": query.selects_id(org),
         "keyPrefix": object.prefix,
     })

@@ -85,7 +85,7 @@ fn plant(
             let Some(children) = value.as_object().filter(|value| value.contains_key("records")) else {
                 continue;
             };
-            let (child, field) = org.schema.children_named(object, name).ok_or_else(|| {
+            let (child, field, _) = org.schema.children_named(object, name).ok_or_else(|| {
                 Fault::new(
                     Code::InvalidField,
                     format!("{} has no children called {name}", org.schema.object(object).name),

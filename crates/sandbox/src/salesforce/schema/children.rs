@@ -46,19 +46,21 @@ pub(super) fn child_name(child: &Object, reference: &str) -> Option<String> {
 }
 
 impl Schema {
-    /// The children that a parent lists under a name: their object, and their reference to it.
+    /// The children that a parent lists under a name: their object, their reference to it, and the name as written.
     pub(crate) fn children_named(
         &self,
         parent: ObjectIndex,
         name: &str,
-    ) -> Option<(ObjectIndex, FieldIndex)> {
+    ) -> Option<(ObjectIndex, FieldIndex, String)> {
         let parent = &self.object(parent).name;
         self.objects.iter().enumerate().find_map(|(at, child)| {
-            let (field, _) = child.numbered().find(|(_, field)| {
-                field.references.contains(parent)
-                    && child_name(child, &field.name).is_some_and(|known| known.eq_ignore_ascii_case(name))
-            })?;
-            Some((at, field))
+            child
+                .numbered()
+                .filter(|(_, field)| field.references.contains(parent))
+                .find_map(|(field, of)| {
+                    let known = child_name(child, &of.name)?;
+                    known.eq_ignore_ascii_case(name).then_some((at, field, known))
+                })
         })
     }
 }

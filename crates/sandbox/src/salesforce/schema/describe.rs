@@ -25,7 +25,7 @@ pub(crate) fn describe_global_entry(object: &Object, base: &str) -> Json {
         "queryable": true,
         "retrieveable": true,
         "replicateable": object.replicateable,
-        "searchable": false,
+        "searchable": object.searchable(),
         "layoutable": true,
         "triggerable": true,
         "feedEnabled": false,

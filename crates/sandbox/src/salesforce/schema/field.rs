@@ -69,6 +69,11 @@ impl Kind {
         matches!(self, Kind::Int | Kind::Double | Kind::Currency | Kind::Percent)
     }
 
+    /// Whether values are ids of records.
+    pub(crate) fn is_key(self) -> bool {
+        matches!(self, Kind::Id | Kind::Reference)
+    }
+
     /// Whether values are text.
     pub(crate) fn is_text(self) -> bool {
         matches!(

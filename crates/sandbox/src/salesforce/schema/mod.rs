@@ -73,6 +73,19 @@ impl Object {
         self
     }
 
+    /// Whether a search looks into the object.
+    pub(crate) fn searchable(&self) -> bool {
+        const CLOSED: [&str; 6] = [
+            "Division",
+            "OrderItem",
+            "Organization",
+            "PricebookEntry",
+            "Profile",
+            "UserLicense",
+        ];
+        !CLOSED.contains(&self.name.as_str())
+    }
+
     /// Whether the object is one of our metadata's.
     pub(crate) fn custom(&self) -> bool {
         self.name.ends_with("__c")

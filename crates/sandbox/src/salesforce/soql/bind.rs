@@ -1,8 +1,10 @@
 //! Names to fields, literals to the fields' types.
 
 use super::SoqlError;
+use super::child::{Child, bind_child};
 use super::condition::bind_condition;
 use super::filter::Filter;
+use super::group::{Grouping, bind_grouping, is_grouped};
 use super::path::{Hop, Leaf, Path};
 use super::statement::{ColumnAsked, FieldSet, Name, Query, Select};
 use crate::salesforce::fault::Code;
@@ -35,6 +37,7 @@ const NAME_FIELDS: [(&str, Kind); 10] = [
 pub(crate) enum Selection {
     Count,
     Columns(Vec<Path>),
+    Groups(Grouping),
 }
 
 /// One key of the order.
@@ -59,11 +62,17 @@ pub(crate) struct Prepared {
     pub(crate) long_texts: usize,
     /// Whether `FIELDS(...)` stands in the list of fields.
     pub(super) field_sets: bool,
+    /// The subqueries in the list of fields.
+    pub(super) children: Vec<Child>,
 }
 
 /// Binds a statement.
 pub(super) fn bind(org: &Org, query: &Query) -> Result<Prepared, SoqlError> {
-    let object = bind_object(org, &query.from)?;
+    bind_on(org, query, bind_object(org, &query.from)?)
+}
+
+/// Binds a statement whose FROM was read already.
+pub(super) fn bind_on(org: &Org, query: &Query, object: ObjectIndex) -> Result<Prepared, SoqlError> {
     let scope = Scope {
         org,
         object,
@@ -71,6 +80,9 @@ pub(super) fn bind(org: &Org, query: &Query) -> Result<Prepared, SoqlError> {
     };
     let selection = match &query.select {
         Select::Count => Selection::Count,
+        Select::Columns(asked) if is_grouped(query, asked) => {
+            Selection::Groups(bind_grouping(&scope, query, asked)?)
+        }
         Select::Columns(asked) => Selection::Columns(bind_columns(&scope, asked, query.limit)?),
     };
     if query.offset > MAX_OFFSET {
@@ -81,10 +93,17 @@ pub(super) fn bind(org: &Org, query: &Query) -> Result<Prepared, SoqlError> {
         ));
     }
     let long_texts = match &selection {
-        Selection::Count => 0,
+        Selection::Count | Selection::Groups(_) => 0,
         Selection::Columns(columns) => columns.iter().filter(|path| scope.is_long(path)).count(),
     };
-    let order = query.order.iter().map(|sort| {
+    let grouped = matches!(selection, Selection::Groups(_));
+    let children = match &query.select {
+        Select::Columns(asked) if !grouped => bind_children(&scope, asked)?,
+        _ => Vec::new(),
+    };
+    // A grouped statement orders its groups, not its rows.
+    let sorts = query.order.iter().filter(|_| !grouped);
+    let order = sorts.map(|sort| {
         let path = scope.path(&sort.name)?;
         if scope.is_long(&path) || path.kind == Kind::Address {
             return Err(not_usable(&sort.name, "sorted"));
@@ -108,6 +127,7 @@ pub(super) fn bind(org: &Org, query: &Query) -> Result<Prepared, SoqlError> {
         offset: query.offset,
         all_rows: query.all_rows,
         long_texts,
+        children,
         field_sets: matches!(&query.select, Select::Columns(asked)
             if asked.iter().any(|column| matches!(column, ColumnAsked::Fields(..)))),
     })
@@ -132,6 +152,14 @@ fn bind_object(org: &Org, from: &Name) -> Result<ObjectIndex, SoqlError> {
     })
 }
 
+fn bind_children(scope: &Scope<'_>, asked: &[ColumnAsked]) -> Result<Vec<Child>, SoqlError> {
+    let subqueries = asked.iter().filter_map(|column| match column {
+        ColumnAsked::Children(query) => Some(bind_child(scope.org, scope.object, query)),
+        _ => None,
+    });
+    subqueries.collect()
+}
+
 fn bind_columns(
     scope: &Scope<'_>,
     asked: &[ColumnAsked],
@@ -140,7 +168,8 @@ fn bind_columns(
     let mut columns = Vec::new();
     for column in asked {
         let (paths, at) = match column {
-            ColumnAsked::Named(name) => (vec![scope.path(name)?], name.at),
+            ColumnAsked::Children(_) => continue,
+            ColumnAsked::Named(name, _) => (vec![scope.path(name)?], name.at),
             ColumnAsked::Fields(set, at) => (field_set(scope, *set, *at, limit)?, *at),
         };
         for path in paths {
@@ -199,6 +228,12 @@ pub(super) struct Scope<'o> {
 impl Scope<'_> {
     /// The field behind a name.
     pub(super) fn path(&self, name: &Name) -> Result<Path, SoqlError> {
+        if let Some(function) = name.function {
+            return Err(SoqlError::malformed(
+                name.at,
+                format!("the aggregate function {} cannot stand here", function.as_str()),
+            ));
+        }
         let parts = self.without_alias(&name.parts);
         let Some((last, steps)) = parts.split_last() else {
             return Err(no_column(name, "", ""));
@@ -323,8 +358,10 @@ pub(super) fn not_usable(name: &Name, done: &str) -> SoqlError {
 impl Prepared {
     /// The columns as `columns=true` lists them.
     pub(crate) fn column_metadata(&self, org: &Org) -> serde_json::Value {
-        let Selection::Columns(columns) = &self.selection else {
-            return serde_json::json!([]);
+        let columns = match &self.selection {
+            Selection::Columns(columns) => columns,
+            Selection::Groups(grouping) => return grouping.metadata(),
+            Selection::Count => return serde_json::json!([]),
         };
         let column = |path: &Path| {
             let name = path.leaf_name(org);
@@ -346,10 +383,26 @@ impl Prepared {
         columns.iter().map(column).collect()
     }
 
+    /// Whether the result is a list of records.
+    pub(super) fn lists_records(&self) -> bool {
+        matches!(self.selection, Selection::Columns(_))
+    }
+
+    /// The one column, where there is just one and nothing else.
+    pub(super) fn only_column(&self) -> Option<&Path> {
+        match &self.selection {
+            Selection::Columns(columns) if self.children.is_empty() => match columns.as_slice() {
+                [column] => Some(column),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// Whether the object's own id is selected.
     pub(crate) fn selects_id(&self, org: &Org) -> bool {
         match &self.selection {
-            Selection::Count => false,
+            Selection::Count | Selection::Groups(_) => false,
             Selection::Columns(columns) => columns
                 .iter()
                 .any(|path| path.is_own(crate::salesforce::schema::Source::Id, org)),

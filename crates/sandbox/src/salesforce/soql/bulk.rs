@@ -14,9 +14,14 @@ impl Prepared {
             return Some("OFFSET not supported in Bulk V2 Query");
         }
         let columns = match &self.selection {
-            Selection::Count => return Some("Aggregate functions not supported in Bulk V2 Query"),
+            Selection::Count | Selection::Groups(_) => {
+                return Some("Aggregate functions not supported in Bulk V2 Query");
+            }
             Selection::Columns(columns) => columns,
         };
+        if !self.children.is_empty() {
+            return Some("Aggregate Relationships not supported in Bulk V2 Query with CSV content type");
+        }
         let compound = self.field_sets || columns.iter().any(|path| path.kind == Kind::Address);
         compound.then_some("Selecting compound data not supported in Bulk Query")
     }
@@ -29,7 +34,7 @@ impl Prepared {
     fn paths(&self) -> &[Path] {
         match &self.selection {
             Selection::Columns(columns) => columns,
-            Selection::Count => &[],
+            Selection::Count | Selection::Groups(_) => &[],
         }
     }
 }

@@ -1,16 +1,18 @@
 //! Conditions bound to fields, and literals to their types.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::SoqlError;
-use super::bind::{Scope, not_usable};
+use super::bind::{Scope, bind, not_usable};
 use super::calendar;
 use super::filter::Filter;
 use super::like::pattern;
 use super::path::Path;
-use super::statement::{Comparison, Condition, Literal, Name};
+use super::statement::{Comparison, Condition, Literal, Name, Query};
 use crate::salesforce::fault::Code;
 use crate::salesforce::id::RecordId;
+use crate::salesforce::org::{Actor, Origin};
 use crate::salesforce::schema::Kind;
 use crate::salesforce::value::{Value, parse_number};
 
@@ -28,6 +30,7 @@ pub(super) fn bind_condition(scope: &Scope<'_>, condition: &Condition) -> Result
         Condition::Not(inner) => Ok(Filter::Not(Box::new(bind_condition(scope, inner)?))),
         Condition::Compare(name, how, literal, at) => bind_compare(scope, name, *how, literal, *at),
         Condition::In(name, negated, literals) => bind_in(scope, name, *negated, literals),
+        Condition::InQuery(name, negated, query) => bind_in_query(scope, name, *negated, query),
     }
 }
 
@@ -63,10 +66,10 @@ fn bind_compare(
     }
     if let Literal::Period(period, count) = literal {
         let (from, to) =
-            bind_period(scope, &path, period, *count).ok_or_else(|| wrong_type(name, &path, at))?;
+            bind_period(scope, &path, period, *count).ok_or_else(|| wrong_type(name, path.kind, at))?;
         return Ok(Filter::During { path, how, from, to });
     }
-    let with = bind_literal(name, &path, literal, fold, at)?;
+    let with = bind_literal(name, path.kind, literal, fold, at)?;
     Ok(Filter::Compare {
         path,
         how,
@@ -85,7 +88,7 @@ fn bind_in(
     let mut values = HashSet::with_capacity(literals.len());
     let mut null = false;
     for (literal, at) in literals {
-        match bind_literal(name, &path, literal, fold, *at)? {
+        match bind_literal(name, path.kind, literal, fold, *at)? {
             Some(value) => {
                 values.insert(value);
             }
@@ -101,14 +104,44 @@ fn bind_in(
     })
 }
 
-fn bind_literal(
+/// The values that a query finds at this moment, as the list of an IN.
+fn bind_in_query(scope: &Scope<'_>, name: &Name, negated: bool, query: &Query) -> Result<Filter, SoqlError> {
+    let (path, fold) = filterable(scope, name)?;
+    let bound = bind(scope.org, query)?;
+    let column = bound
+        .only_column()
+        .filter(|column| column.kind.is_key() && path.kind.is_key());
+    let column = column.ok_or_else(|| {
+        SoqlError::malformed(
+            query.from.at,
+            "a query in IN selects one id or reference, and is compared with one",
+        )
+    })?;
+    let everything = Actor {
+        user: RecordId::MIN,
+        admin: true,
+        origin: Origin::System,
+    };
+    let rows = scope.org.fitting(everything, &bound, false).into_iter();
+    let values = rows.filter_map(|row| column.value(scope.org, bound.object, row));
+    Ok(Filter::In {
+        values: values.map(Cow::into_owned).collect(),
+        path,
+        negated,
+        null: false,
+        fold,
+    })
+}
+
+/// A literal as the value of a field of this type; none is null.
+pub(super) fn bind_literal(
     name: &Name,
-    path: &Path,
+    kind: Kind,
     literal: &Literal,
     fold: bool,
     at: usize,
 ) -> Result<Option<Value>, SoqlError> {
-    let value = match (literal, path.kind) {
+    let value = match (literal, kind) {
         (Literal::Null, _) => return Ok(None),
         (Literal::Text(text), Kind::Id | Kind::Reference) => {
             if text.is_empty() {
@@ -132,11 +165,11 @@ fn bind_literal(
         }
         (Literal::Bool(flag), Kind::Boolean) => Value::Bool(*flag),
         (Literal::Number(text), kind) if kind.is_number() => {
-            Value::Number(parse_number(text).ok_or_else(|| wrong_type(name, path, at))?)
+            Value::Number(parse_number(text).ok_or_else(|| wrong_type(name, kind, at))?)
         }
         (Literal::Date(date), Kind::Date) => Value::Date(*date),
         (Literal::Moment(moment), Kind::DateTime) => Value::Moment(*moment),
-        _ => return Err(wrong_type(name, path, at)),
+        _ => return Err(wrong_type(name, kind, at)),
     };
     Ok(Some(value))
 }
@@ -159,8 +192,8 @@ fn bind_period(scope: &Scope<'_>, path: &Path, name: &str, count: Option<i64>) -
     }
 }
 
-fn wrong_type(name: &Name, path: &Path, at: usize) -> SoqlError {
-    let (kind, quotes) = match path.kind {
+fn wrong_type(name: &Name, of: Kind, at: usize) -> SoqlError {
+    let (kind, quotes) = match of {
         Kind::DateTime => ("dateTime", "should not"),
         Kind::Currency | Kind::Double | Kind::Percent => ("double", "should not"),
         Kind::Id | Kind::Reference => ("id", "should"),

@@ -166,14 +166,14 @@ impl Filter {
     }
 }
 
-fn folded(value: &Value) -> Value {
+pub(super) fn folded(value: &Value) -> Value {
     match value {
         Value::Text(text) => Value::text(text.to_lowercase()),
         other => other.clone(),
     }
 }
 
-fn compare(value: Option<&Value>, how: Comparison, with: Option<&Value>, fold: bool) -> bool {
+pub(super) fn compare(value: Option<&Value>, how: Comparison, with: Option<&Value>, fold: bool) -> bool {
     let (Some(value), Some(with)) = (value, with) else {
         // Null equals null, differs from every value, and is neither above nor below anything.
         let same = value.is_none() && with.is_none();

@@ -26,7 +26,7 @@ pub(super) fn pattern(text: &str) -> Vec<Piece> {
 }
 
 /// Whether the text (in lower case) fits the pattern. Greedy with one point to return to: linear in practice.
-pub(super) fn fits(text: &[char], pattern: &[Piece]) -> bool {
+pub(crate) fn fits(text: &[char], pattern: &[Piece]) -> bool {
     let (mut at, mut piece) = (0, 0);
     let mut retry: Option<(usize, usize)> = None;
     while at < text.len() {

@@ -3,8 +3,10 @@
 mod bind;
 mod bulk;
 mod calendar;
+mod child;
 mod condition;
 mod filter;
+mod group;
 mod lexer;
 mod like;
 mod parser;
@@ -15,6 +17,7 @@ mod statement;
 mod tests;
 
 pub(crate) use bind::{Prepared, Selection};
+pub(crate) use like::{Piece, fits};
 pub(crate) use path::attributes;
 
 use super::fault::{Code, Fault};

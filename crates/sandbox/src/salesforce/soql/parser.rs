@@ -2,16 +2,21 @@
 
 use super::SoqlError;
 use super::lexer::{Placed, Token, tokens};
-use super::statement::{ColumnAsked, Comparison, Condition, FieldSet, Literal, Name, Query, Select, Sort};
+use super::statement::{
+    ColumnAsked, Comparison, Condition, FieldSet, Function, Literal, Name, Query, Select, Sort,
+};
 
 /// How deep conditions may be nested.
 const MAX_DEPTH: usize = 50;
+/// How deep statements may stand in each other.
+const MAX_STATEMENTS: usize = 5;
 
 /// Reads a statement.
 pub(super) fn parse(text: &str) -> Result<Query, SoqlError> {
     Parser {
         tokens: tokens(text)?,
         at: 0,
+        depth: 0,
     }
     .query()
 }
@@ -19,6 +24,8 @@ pub(super) fn parse(text: &str) -> Result<Query, SoqlError> {
 struct Parser {
     tokens: Vec<Placed>,
     at: usize,
+    /// How many statements surround this one.
+    depth: usize,
 }
 
 type Parsed<T> = Result<T, SoqlError>;
@@ -100,7 +107,39 @@ impl Parser {
                 format!("the local org does not know the function {}", parts.join(".")),
             ));
         }
-        Ok(Name { parts, at })
+        Ok(Name {
+            parts,
+            at,
+            function: None,
+        })
+    }
+
+    /// A name, or an aggregate of one.
+    fn expression(&mut self) -> Parsed<Name> {
+        let at = self.place();
+        let function = match &self.peek().0 {
+            Token::Word(word) => Function::named(word),
+            _ => None,
+        };
+        let called = matches!(self.tokens.get(self.at + 1), Some((Token::Sign("("), _)));
+        let Some(function) = function.filter(|_| called) else {
+            return self.name();
+        };
+        self.at += 2;
+        if function == Function::Count && self.take_sign(")") {
+            return Ok(Name {
+                parts: Vec::new(),
+                at,
+                function: Some(function),
+            });
+        }
+        let name = self.name()?;
+        self.need_sign(")")?;
+        Ok(Name {
+            at,
+            function: Some(function),
+            ..name
+        })
     }
 
     fn count(&mut self) -> Parsed<usize> {
@@ -117,6 +156,33 @@ impl Parser {
     }
 
     fn query(&mut self) -> Parsed<Query> {
+        let query = self.statement()?;
+        match self.next() {
+            (Token::End, _) => Ok(query),
+            (token, at) => Err(SoqlError::malformed(
+                at,
+                format!("unexpected token: {}", token.shown()),
+            )),
+        }
+    }
+
+    /// A statement in parentheses, within another.
+    fn nested(&mut self) -> Parsed<Query> {
+        if self.depth >= MAX_STATEMENTS {
+            return Err(SoqlError::malformed(
+                self.place(),
+                "statements are nested too deeply",
+            ));
+        }
+        self.need_sign("(")?;
+        self.depth += 1;
+        let query = self.statement()?;
+        self.depth -= 1;
+        self.need_sign(")")?;
+        Ok(query)
+    }
+
+    fn statement(&mut self) -> Parsed<Query> {
         self.need_word("SELECT")?;
         let select = self.select()?;
         self.need_word("FROM")?;
@@ -132,11 +198,23 @@ impl Parser {
             from,
             alias,
             condition,
+            group: Vec::new(),
+            having: None,
             order: Vec::new(),
             limit: None,
             offset: 0,
             all_rows: false,
         };
+        if self.take_word("GROUP") {
+            self.need_word("BY")?;
+            query.group.push(self.name()?);
+            while self.take_sign(",") {
+                query.group.push(self.name()?);
+            }
+        }
+        if self.take_word("HAVING") {
+            query.having = Some(self.condition(0)?);
+        }
         if self.take_word("ORDER") {
             self.need_word("BY")?;
             query.order = self.order()?;
@@ -151,13 +229,7 @@ impl Parser {
             self.need_word("ROWS")?;
             query.all_rows = true;
         }
-        match self.next() {
-            (Token::End, _) => Ok(query),
-            (token, at) => Err(SoqlError::malformed(
-                at,
-                format!("unexpected token: {}", token.shown()),
-            )),
-        }
+        Ok(query)
     }
 
     fn alias(&mut self) -> Parsed<Option<String>> {
@@ -173,19 +245,15 @@ impl Parser {
     }
 
     fn select(&mut self) -> Parsed<Select> {
-        if self.is_word("COUNT") && matches!(self.tokens.get(self.at + 1), Some((Token::Sign("("), _))) {
-            self.at += 2;
-            if !self.take_sign(")") {
-                return Err(SoqlError::malformed(
-                    self.place(),
-                    "of the aggregates the local org knows only COUNT()",
-                ));
-            }
-            return Ok(Select::Count);
-        }
         let mut columns = vec![self.column()?];
         while self.take_sign(",") {
             columns.push(self.column()?);
+        }
+        if let [ColumnAsked::Named(name, None)] = columns.as_slice()
+            && name.function.is_some()
+            && name.parts.is_empty()
+        {
+            return Ok(Select::Count);
         }
         Ok(Select::Columns(columns))
     }
@@ -193,7 +261,7 @@ impl Parser {
     fn column(&mut self) -> Parsed<ColumnAsked> {
         let at = self.place();
         if matches!(self.peek().0, Token::Sign("(")) {
-            return Err(SoqlError::malformed(at, "the local org does not know subqueries"));
+            return self.nested().map(|query| ColumnAsked::Children(Box::new(query)));
         }
         if self.is_word("FIELDS") && matches!(self.tokens.get(self.at + 1), Some((Token::Sign("("), _))) {
             self.at += 2;
@@ -206,7 +274,22 @@ impl Parser {
             self.need_sign(")")?;
             return Ok(ColumnAsked::Fields(set, at));
         }
-        self.name().map(ColumnAsked::Named)
+        let name = self.expression()?;
+        let alias = if self.is_word("FROM") { None } else { self.alias()? };
+        if alias.is_some() && name.function.is_none() && !self.grouped() {
+            return Err(SoqlError::malformed(
+                at,
+                "only aggregate expressions use field aliasing",
+            ));
+        }
+        Ok(ColumnAsked::Named(name, alias))
+    }
+
+    /// Whether a GROUP BY follows.
+    fn grouped(&self) -> bool {
+        let rest = &self.tokens[self.at.min(self.tokens.len())..];
+        rest.iter()
+            .any(|(token, _)| matches!(token, Token::Word(word) if word.eq_ignore_ascii_case("GROUP")))
     }
 
     fn condition(&mut self, depth: usize) -> Parsed<Condition> {
@@ -251,7 +334,7 @@ impl Parser {
             self.need_sign(")")?;
             return Ok(inner);
         }
-        let name = self.name()?;
+        let name = self.expression()?;
         if self.take_word("IN") {
             return self.list(name, false);
         }
@@ -282,13 +365,11 @@ impl Parser {
     }
 
     fn list(&mut self, name: Name, negated: bool) -> Parsed<Condition> {
-        self.need_sign("(")?;
-        if self.is_word("SELECT") {
-            return Err(SoqlError::malformed(
-                self.place(),
-                "the local org does not know subqueries",
-            ));
+        if matches!(self.tokens.get(self.at + 1), Some((Token::Word(word), _)) if word.eq_ignore_ascii_case("SELECT"))
+        {
+            return Ok(Condition::InQuery(name, negated, Box::new(self.nested()?)));
         }
+        self.need_sign("(")?;
         let mut literals = Vec::new();
         loop {
             let at = self.place();
@@ -341,7 +422,7 @@ impl Parser {
     fn order(&mut self) -> Parsed<Vec<Sort>> {
         let mut order = Vec::new();
         loop {
-            let name = self.name()?;
+            let name = self.expression()?;
             let descending = self.take_word("DESC");
             if !descending {
                 self.take_word("ASC");

@@ -16,6 +16,30 @@ use crate::salesforce::value::Value;
 impl Org {
     /// The ids of all rows that fit, in order. `with_deleted` is `queryAll`.
     pub(crate) fn select(&self, actor: Actor, query: &Prepared, with_deleted: bool) -> Vec<RecordId> {
+        self.select_where(actor, query, with_deleted, &|_| true)
+    }
+
+    /// The same of those rows only that `wanted` says.
+    pub(crate) fn select_where(
+        &self,
+        actor: Actor,
+        query: &Prepared,
+        with_deleted: bool,
+        wanted: &dyn Fn(&Row) -> bool,
+    ) -> Vec<RecordId> {
+        let mut rows = self.fitting(actor, query, with_deleted);
+        rows.retain(|row| wanted(row));
+        self.sort(query, &mut rows);
+        let limit = query.limit.unwrap_or(usize::MAX);
+        rows.into_iter()
+            .skip(query.offset)
+            .take(limit)
+            .map(|row| row.id)
+            .collect()
+    }
+
+    /// The rows that fit, in no order.
+    pub(super) fn fitting(&self, actor: Actor, query: &Prepared, with_deleted: bool) -> Vec<&Row> {
         let with_deleted = with_deleted || query.all_rows;
         let object = self.schema.object(query.object);
         let wanted = |row: &&Row| {
@@ -27,14 +51,7 @@ impl Org {
                     .as_ref()
                     .is_none_or(|filter| filter.holds(self, query.object, row))
         };
-        let mut rows: Vec<&Row> = self.candidate_rows(query, with_deleted).filter(wanted).collect();
-        self.sort(query, &mut rows);
-        let limit = query.limit.unwrap_or(usize::MAX);
-        rows.into_iter()
-            .skip(query.offset)
-            .take(limit)
-            .map(|row| row.id)
-            .collect()
+        self.candidate_rows(query, with_deleted).filter(wanted).collect()
     }
 
     fn candidate_rows<'o>(
@@ -63,7 +80,7 @@ impl Org {
         Box::new(table.since(i64::MIN))
     }
 
-    fn sort(&self, query: &Prepared, rows: &mut [&Row]) {
+    pub(super) fn sort(&self, query: &Prepared, rows: &mut [&Row]) {
         // Without ORDER BY the API promises no order; the order of creation is the least surprising.
         let by_stamp = matches!(query.order.as_slice(), [first, second]
             if !first.descending && !second.descending
@@ -76,9 +93,11 @@ impl Org {
             rows.iter().map(|row| (self.keys(query, row), *row)).collect();
         keyed.sort_by(|(left, first), (right, second)| {
             let keys = query.order.iter().zip(left.iter().zip(right));
-            keys.map(|(key, (left, right))| by_key(key, left.as_ref(), right.as_ref()))
-                .find(|order| order.is_ne())
-                .unwrap_or_else(|| first.id.cmp(&second.id))
+            keys.map(|(key, (left, right))| {
+                by_key(key.descending, key.nulls_last, left.as_ref(), right.as_ref())
+            })
+            .find(|order| order.is_ne())
+            .unwrap_or_else(|| first.id.cmp(&second.id))
         });
         for (slot, (_, row)) in rows.iter_mut().zip(keyed) {
             *slot = row;
@@ -97,7 +116,7 @@ impl Org {
     }
 
     /// One record of the reply; `base` is `/services/data/vNN.0`.
-    pub(crate) fn render(&self, base: &str, query: &Prepared, id: RecordId) -> Option<Json> {
+    pub(crate) fn render(&self, actor: Actor, base: &str, query: &Prepared, id: RecordId) -> Option<Json> {
         let row = self.seen(query.object, id)?;
         let mut record = Map::new();
         record.insert(
@@ -109,6 +128,12 @@ impl Org {
                 path.place(self, base, query.object, row, &mut record);
             }
         }
+        record.extend(
+            query
+                .children
+                .iter()
+                .map(|child| self.nest(actor, base, child, id)),
+        );
         Some(Json::Object(record))
     }
 }
@@ -122,14 +147,20 @@ impl Prepared {
     }
 }
 
-fn by_key(key: &SortKey, left: Option<&Value>, right: Option<&Value>) -> Ordering {
+/// The order of two values under one key of the order; none is null.
+pub(super) fn by_key(
+    descending: bool,
+    nulls_last: bool,
+    left: Option<&Value>,
+    right: Option<&Value>,
+) -> Ordering {
     match (left, right) {
-        (Some(left), Some(right)) if key.descending => order(right, left),
+        (Some(left), Some(right)) if descending => order(right, left),
         (Some(left), Some(right)) => order(left, right),
         (None, None) => Ordering::Equal,
-        (None, Some(_)) if key.nulls_last => Ordering::Greater,
+        (None, Some(_)) if nulls_last => Ordering::Greater,
         (None, Some(_)) => Ordering::Less,
-        (Some(_), None) if key.nulls_last => Ordering::Less,
+        (Some(_), None) if nulls_last => Ordering::Less,
         (Some(_), None) => Ordering::Greater,
     }
 }

@@ -120,7 +120,7 @@ fn shape(condition: &Condition) -> Shape {
         Condition::Or(parts) => Shape::Or(parts.iter().map(shape).collect()),
         Condition::Not(inner) => Shape::Not(Box::new(shape(inner))),
         Condition::Compare(Name { parts, .. }, ..) => Shape::Leaf(parts[0][1..].parse().unwrap()),
-        Condition::In(..) => panic!("no list was written"),
+        Condition::In(..) | Condition::InQuery(..) => panic!("no list was written"),
     }
 }
 
