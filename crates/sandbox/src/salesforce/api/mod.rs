@@ -254,16 +254,10 @@ fn resource_of(org: &mut Org, caller: &Caller, call: &Call, resource: &[&str]) -
         }
         [
             "jobs" | "tooling" | "analytics" | "actions" | "process" | "chatter" | "metadata" | "wave"
-            | "ui-api" | "graphql",
+            | "ui-api" | "theme" | "tabs" | "quickActions" | "appMenu" | "graphql",
             ..,
         ]
-        | ["composite", ..] => Err(Fault::new(
-            Code::NotImplemented,
-            format!(
-                "the local org does not answer /{}: see docs/local-org.md for what it does",
-                resource.join("/")
-            ),
-        )),
+        | ["composite", ..] => Err(left_out(resource)),
         _ => Err(Fault::not_found()),
     }
 }
@@ -280,12 +274,26 @@ fn sobject(
         ["describe"] => only(call, "GET", || {
             Ok(Reply::ok(resources::describe(org, object, &caller.base)))
         }),
+        ["describe", ..] | ["listviews" | "quickActions" | "defaultValues", ..] => {
+            Err(left_out(&[&["sobjects"], rest].concat()))
+        }
         ["updated"] => only(call, "GET", || changes::updated(org, caller, call, object)),
         ["deleted"] => only(call, "GET", || changes::deleted(org, caller, call, object)),
         [id] => rows::row(org, caller, call, object, id),
         [field, value] => rows::by_key(org, caller, call, object, field, value),
         _ => Err(Fault::not_found()),
     }
+}
+
+/// The refusal of what Salesforce has and the local org has not.
+fn left_out(resource: &[&str]) -> Fault {
+    Fault::new(
+        Code::NotImplemented,
+        format!(
+            "the local org does not answer /{}: see docs/local-org.md for what it does",
+            resource.join("/")
+        ),
+    )
 }
 
 fn only(call: &Call, method: &str, work: impl FnOnce() -> Outcome<Reply>) -> Outcome<Reply> {

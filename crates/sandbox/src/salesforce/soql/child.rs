@@ -56,11 +56,10 @@ impl Org {
         let query = &child.query;
         let object = self.schema.object(query.object);
         let field = &object.field(child.reference).name;
-        let table = self.table(query.object);
         let mut rows: Vec<&Row> = self
             .children(parent, &object.name, field)
             .into_iter()
-            .filter_map(|id| table.get_live(id))
+            .filter_map(|id| self.seen(query.object, id).filter(|row| !row.deleted))
             .filter(|row| self.sees(actor, object, row) && query.fits(self, row))
             .collect();
         self.sort(query, &mut rows);

@@ -5,6 +5,7 @@ mod bulk;
 mod calendar;
 mod child;
 mod condition;
+mod conditions;
 mod filter;
 mod group;
 mod lexer;

@@ -2,12 +2,8 @@
 
 use super::SoqlError;
 use super::lexer::{Placed, Token, tokens};
-use super::statement::{
-    ColumnAsked, Comparison, Condition, FieldSet, Function, Literal, Name, Query, Select, Sort,
-};
+use super::statement::{ColumnAsked, FieldSet, Function, Name, Query, Select, Sort};
 
-/// How deep conditions may be nested.
-const MAX_DEPTH: usize = 50;
 /// How deep statements may stand in each other.
 const MAX_STATEMENTS: usize = 5;
 
@@ -21,21 +17,23 @@ pub(super) fn parse(text: &str) -> Result<Query, SoqlError> {
     .query()
 }
 
-struct Parser {
-    tokens: Vec<Placed>,
-    at: usize,
+/// A statement being read.
+pub(super) struct Parser {
+    pub(super) tokens: Vec<Placed>,
+    pub(super) at: usize,
     /// How many statements surround this one.
     depth: usize,
 }
 
-type Parsed<T> = Result<T, SoqlError>;
+/// What a rule of the grammar reads.
+pub(super) type Parsed<T> = Result<T, SoqlError>;
 
 impl Parser {
-    fn peek(&self) -> &Placed {
+    pub(super) fn peek(&self) -> &Placed {
         &self.tokens[self.at.min(self.tokens.len() - 1)]
     }
 
-    fn place(&self) -> usize {
+    pub(super) fn place(&self) -> usize {
         self.peek().1
     }
 
@@ -45,7 +43,7 @@ impl Parser {
         token
     }
 
-    fn unexpected<T>(&self) -> Parsed<T> {
+    pub(super) fn unexpected<T>(&self) -> Parsed<T> {
         let (token, at) = self.peek();
         Err(SoqlError::malformed(
             *at,
@@ -53,23 +51,23 @@ impl Parser {
         ))
     }
 
-    fn is_word(&self, keyword: &str) -> bool {
+    pub(super) fn is_word(&self, keyword: &str) -> bool {
         matches!(&self.peek().0, Token::Word(word) if word.eq_ignore_ascii_case(keyword))
     }
 
-    fn take_word(&mut self, keyword: &str) -> bool {
+    pub(super) fn take_word(&mut self, keyword: &str) -> bool {
         let found = self.is_word(keyword);
         self.at += usize::from(found);
         found
     }
 
-    fn take_sign(&mut self, sign: &str) -> bool {
+    pub(super) fn take_sign(&mut self, sign: &str) -> bool {
         let found = matches!(self.peek().0, Token::Sign(known) if known == sign);
         self.at += usize::from(found);
         found
     }
 
-    fn need_word(&mut self, keyword: &str) -> Parsed<()> {
+    pub(super) fn need_word(&mut self, keyword: &str) -> Parsed<()> {
         if self.take_word(keyword) {
             Ok(())
         } else {
@@ -77,7 +75,7 @@ impl Parser {
         }
     }
 
-    fn need_sign(&mut self, sign: &str) -> Parsed<()> {
+    pub(super) fn need_sign(&mut self, sign: &str) -> Parsed<()> {
         if self.take_sign(sign) {
             Ok(())
         } else {
@@ -115,7 +113,7 @@ impl Parser {
     }
 
     /// A name, or an aggregate of one.
-    fn expression(&mut self) -> Parsed<Name> {
+    pub(super) fn expression(&mut self) -> Parsed<Name> {
         let at = self.place();
         let function = match &self.peek().0 {
             Token::Word(word) => Function::named(word),
@@ -142,7 +140,7 @@ impl Parser {
         })
     }
 
-    fn count(&mut self) -> Parsed<usize> {
+    pub(super) fn count(&mut self) -> Parsed<usize> {
         match &self.peek().0 {
             Token::Number(number) => match number.parse() {
                 Ok(count) => {
@@ -167,7 +165,7 @@ impl Parser {
     }
 
     /// A statement in parentheses, within another.
-    fn nested(&mut self) -> Parsed<Query> {
+    pub(super) fn nested(&mut self) -> Parsed<Query> {
         if self.depth >= MAX_STATEMENTS {
             return Err(SoqlError::malformed(
                 self.place(),
@@ -290,133 +288,6 @@ impl Parser {
         let rest = &self.tokens[self.at.min(self.tokens.len())..];
         rest.iter()
             .any(|(token, _)| matches!(token, Token::Word(word) if word.eq_ignore_ascii_case("GROUP")))
-    }
-
-    fn condition(&mut self, depth: usize) -> Parsed<Condition> {
-        if depth > MAX_DEPTH {
-            return Err(SoqlError::malformed(
-                self.place(),
-                "conditions are nested too deeply",
-            ));
-        }
-        let first = self.unary(depth)?;
-        // AND and OR beside each other need parentheses: whichever comes second is unexpected.
-        for (keyword, join) in [
-            ("AND", Condition::And as fn(Vec<Condition>) -> Condition),
-            ("OR", Condition::Or),
-        ] {
-            if self.is_word(keyword) {
-                let mut all = vec![first];
-                while self.take_word(keyword) {
-                    all.push(self.unary(depth)?);
-                }
-                if self.is_word("AND") || self.is_word("OR") {
-                    return self.unexpected();
-                }
-                return Ok(join(all));
-            }
-        }
-        Ok(first)
-    }
-
-    fn unary(&mut self, depth: usize) -> Parsed<Condition> {
-        if depth > MAX_DEPTH {
-            return Err(SoqlError::malformed(
-                self.place(),
-                "conditions are nested too deeply",
-            ));
-        }
-        if self.take_word("NOT") {
-            return Ok(Condition::Not(Box::new(self.unary(depth + 1)?)));
-        }
-        if self.take_sign("(") {
-            let inner = self.condition(depth + 1)?;
-            self.need_sign(")")?;
-            return Ok(inner);
-        }
-        let name = self.expression()?;
-        if self.take_word("IN") {
-            return self.list(name, false);
-        }
-        if self.take_word("NOT") {
-            self.need_word("IN")?;
-            return self.list(name, true);
-        }
-        let comparison = self.comparison()?;
-        let at = self.place();
-        Ok(Condition::Compare(name, comparison, self.literal()?, at))
-    }
-
-    fn comparison(&mut self) -> Parsed<Comparison> {
-        if self.take_word("LIKE") {
-            return Ok(Comparison::Like);
-        }
-        let comparison = match self.peek().0 {
-            Token::Sign("=") => Comparison::Equal,
-            Token::Sign("!=") => Comparison::NotEqual,
-            Token::Sign("<") => Comparison::Less,
-            Token::Sign("<=") => Comparison::LessOrEqual,
-            Token::Sign(">") => Comparison::Greater,
-            Token::Sign(">=") => Comparison::GreaterOrEqual,
-            _ => return self.unexpected(),
-        };
-        self.at += 1;
-        Ok(comparison)
-    }
-
-    fn list(&mut self, name: Name, negated: bool) -> Parsed<Condition> {
-        if matches!(self.tokens.get(self.at + 1), Some((Token::Word(word), _)) if word.eq_ignore_ascii_case("SELECT"))
-        {
-            return Ok(Condition::InQuery(name, negated, Box::new(self.nested()?)));
-        }
-        self.need_sign("(")?;
-        let mut literals = Vec::new();
-        loop {
-            let at = self.place();
-            literals.push((self.literal()?, at));
-            if !self.take_sign(",") {
-                break;
-            }
-        }
-        self.need_sign(")")?;
-        Ok(Condition::In(name, negated, literals))
-    }
-
-    fn literal(&mut self) -> Parsed<Literal> {
-        let literal = match self.peek().0.clone() {
-            Token::Text(text) => Literal::Text(text),
-            Token::Number(number) => Literal::Number(number),
-            Token::Date(date) => Literal::Date(date),
-            Token::Moment(moment) => Literal::Moment(moment),
-            Token::Word(word) => return self.word_literal(&word),
-            _ => return self.unexpected(),
-        };
-        self.at += 1;
-        Ok(literal)
-    }
-
-    fn word_literal(&mut self, word: &str) -> Parsed<Literal> {
-        let word = word.to_ascii_uppercase();
-        let literal = match word.as_str() {
-            "NULL" => Literal::Null,
-            "TRUE" => Literal::Bool(true),
-            "FALSE" => Literal::Bool(false),
-            _ if super::calendar::is_period(&word) => {
-                self.at += 1;
-                let count = if self.take_sign(":") {
-                    Some(i64::try_from(self.count()?).unwrap_or(i64::MAX))
-                } else {
-                    None
-                };
-                if super::calendar::is_counted(&word) != count.is_some() {
-                    return self.unexpected();
-                }
-                return Ok(Literal::Period(word, count));
-            }
-            _ => return self.unexpected(),
-        };
-        self.at += 1;
-        Ok(literal)
     }
 
     fn order(&mut self) -> Parsed<Vec<Sort>> {

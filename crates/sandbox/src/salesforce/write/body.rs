@@ -1,5 +1,7 @@
 //! From a request's JSON object to checked values.
 
+use std::borrow::Cow;
+
 use serde_json::Value as Json;
 
 use super::Body;
@@ -67,9 +69,9 @@ impl Org {
     }
 
     /// The field of this name, or the reference field behind a relationship whose target is named by an external id.
-    fn locate(&self, kind: &Object, name: &str, json: &Json) -> Outcome<(FieldIndex, Json)> {
+    fn locate<'j>(&self, kind: &Object, name: &str, json: &'j Json) -> Outcome<(FieldIndex, Cow<'j, Json>)> {
         if let Some(at) = kind.find(name) {
-            return Ok((at, json.clone()));
+            return Ok((at, Cow::Borrowed(json)));
         }
         let Some(at) = kind.relationship(name) else {
             return Err(Fault::new(
@@ -87,7 +89,7 @@ impl Org {
                 ),
             )
         })?;
-        Ok((at, target))
+        Ok((at, Cow::Owned(target)))
     }
 
     fn by_external_id(&self, field: &Field, json: &Json) -> Option<Json> {

@@ -109,8 +109,9 @@ impl Draft {
         let before = |field: FieldIndex| self.before.as_ref().and_then(|row| row.values.get(field));
         self.kind()
             .numbered()
-            .map(|(field, _)| (field, before(field).cloned(), self.row.values.get(field).cloned()))
+            .map(|(field, _)| (field, before(field), self.row.values.get(field)))
             .filter(|(_, old, new)| old != new)
+            .map(|(field, old, new)| (field, old.cloned(), new.cloned()))
             .collect()
     }
 }

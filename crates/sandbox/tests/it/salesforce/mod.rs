@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod browser;
+mod bulk_jobs;
 mod bulk_loads;
 mod bulk_queries;
 mod changes;
