@@ -273,13 +273,9 @@ impl Parser {
             return Ok(ColumnAsked::Fields(set, at));
         }
         let name = self.expression()?;
-        let alias = if self.is_word("FROM") { None } else { self.alias()? };
-        if alias.is_some() && name.function.is_none() && !self.grouped() {
-            return Err(SoqlError::malformed(
-                at,
-                "only aggregate expressions use field aliasing",
-            ));
-        }
+        // Only where rows are grouped a field has another name.
+        let named = (name.function.is_some() || self.grouped()) && !self.is_word("FROM");
+        let alias = if named { self.alias()? } else { None };
         Ok(ColumnAsked::Named(name, alias))
     }
 

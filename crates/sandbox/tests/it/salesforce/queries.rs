@@ -274,19 +274,19 @@ async fn what_soql_has_and_the_local_org_lacks_is_refused_in_words() {
             "duplicate field selected: Id",
         ),
         (
-            "SELECT Id, (SELECT Id FROM Contacts) FROM Account",
-            "MALFORMED_QUERY",
-            "does not know subqueries",
+            "SELECT Id, (SELECT Id FROM People) FROM Account",
+            "INVALID_TYPE",
+            "Didn't understand relationship 'People' in FROM part",
         ),
         (
-            "SELECT COUNT(Id) FROM Account",
+            "SELECT toLabel(Name) FROM Account",
             "MALFORMED_QUERY",
-            "knows only COUNT()",
+            "does not know the function toLabel",
         ),
         (
-            "SELECT Name FROM Account GROUP BY Name",
+            "SELECT Name, Phone FROM Account GROUP BY Name",
             "MALFORMED_QUERY",
-            "unexpected token: 'GROUP'",
+            "Field must be grouped or aggregated: Phone",
         ),
         (
             "SELECT Id FROM Account WHERE Name = 'a",
