@@ -274,7 +274,8 @@ impl Parser {
         }
         let name = self.expression()?;
         // Only where rows are grouped a field has another name.
-        let named = (name.function.is_some() || self.grouped()) && !self.is_word("FROM");
+        let word = matches!(self.peek().0, Token::Word(_)) && !self.is_word("FROM");
+        let named = word && (name.function.is_some() || self.grouped());
         let alias = if named { self.alias()? } else { None };
         Ok(ColumnAsked::Named(name, alias))
     }
