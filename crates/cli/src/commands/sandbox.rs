@@ -46,6 +46,7 @@ struct Serving {
 Examples:
   tandem sandbox salesforce --port 8081
   tandem sandbox salesforce --preset billing --json
+  tandem sandbox salesforce --https --certificate ca.pem --pubsub-port 7443
   tandem sandbox salesforce --options org.json")]
 struct SalesforceArguments {
     #[command(flatten)]
@@ -56,6 +57,15 @@ struct SalesforceArguments {
     /// A JSON file of options, which may name a preset of its own
     #[arg(long, value_name = "FILE", conflicts_with = "preset")]
     options: Option<PathBuf>,
+    /// Answer https alone; without it both http and https are answered
+    #[arg(long)]
+    https: bool,
+    /// Write the certificate to trust, as PEM, to this file: of https and of the Pub/Sub API
+    #[arg(long, value_name = "FILE")]
+    certificate: Option<PathBuf>,
+    /// The port of the Pub/Sub API [default: a free one]
+    #[arg(long, value_name = "N")]
+    pubsub_port: Option<u16>,
 }
 
 #[derive(Debug, Args)]
@@ -110,7 +120,7 @@ impl Sandbox {
 
 impl SalesforceArguments {
     async fn serve(&self, screen: &Screen) -> Result<Exit, Failure> {
-        let options = match &self.options {
+        let mut options = match &self.options {
             Some(file) => salesforce::Options::from_json(&read(file)?).map_err(unfit)?,
             None => salesforce::Options::preset(&self.preset).ok_or_else(|| {
                 let known = salesforce::Options::PRESETS.join(", ");
@@ -120,6 +130,8 @@ impl SalesforceArguments {
                 )
             })?,
         };
+        options.tls |= self.https;
+        options.pubsub_port = self.pubsub_port.unwrap_or(options.pubsub_port);
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, self.serving.port));
         let listener = listener.map_err(|error| {
             let port = self.serving.port;
@@ -129,9 +141,19 @@ impl SalesforceArguments {
             )
         })?;
         let server = salesforce::serve(options, listener).await.map_err(unfit)?;
-        let (url, token) = (server.url(), server.admin_token());
-        screen.json(&json!({ "system": "salesforce", "url": url, "records": {}, "adminToken": token }));
+        if let Some(file) = &self.certificate {
+            write(file, server.certificate())?;
+        }
+        let (url, pubsub, token) = (server.url(), server.pubsub_url(), server.admin_token());
+        screen.json(&json!({
+            "system": "salesforce",
+            "url": url,
+            "pubsub": pubsub,
+            "records": {},
+            "adminToken": token,
+        }));
         screen.result(format!("salesforce is serving at {url} (Ctrl-C ends it)"));
+        screen.result(format!("its Pub/Sub API: {pubsub}"));
         screen.result(format!("its admin token, for faults on request: {token}"));
         until_told_to_stop(self.serving.until_stdin_closes).await;
         server.shutdown().await;
@@ -214,6 +236,15 @@ fn read(file: &Path) -> Result<String, Failure> {
         Failure::usage(
             format!("{} cannot be read ({error})", file.display()),
             "Name a file that is there",
+        )
+    })
+}
+
+fn write(file: &Path, text: &str) -> Result<(), Failure> {
+    std::fs::write(file, text).map_err(|error| {
+        Failure::usage(
+            format!("{} cannot be written ({error})", file.display()),
+            "Name a file in a folder that is there",
         )
     })
 }

@@ -5,6 +5,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::api::{Call, Reply};
 use super::bulk;
+use super::events;
 use super::fault::{Code, Fault, Outcome};
 use super::faults;
 use super::id::RecordId;
@@ -34,6 +35,7 @@ fn run(org: &mut Org, call: &Call, parts: &[&str]) -> Outcome<Json> {
             "rules": "GET the validation rules; POST {\"object\", \"condition\", \"message\", \"field\"} adds one; DELETE removes all",
             "schema": "POST a change of an object or field, or {\"changes\": [...]}",
             "security": "GET field-level security; POST {\"profile\", \"object\", \"field\", \"access\"}",
+            "events": "GET deliveries of 24 hours, kept events, selection; POST {\"allowed\": N}, {\"new_day\": true} or {\"gap\": \"GAP_UPDATE\", \"object\": NAME, \"ids\": [ID]} (GAP_OVERFLOW without ids); DELETE drops the kept events",
             "tokens": "DELETE makes every access token invalid",
         })),
         ("GET", ["calls"]) => Ok(org.calls.report()),
@@ -52,6 +54,7 @@ fn run(org: &mut Org, call: &Call, parts: &[&str]) -> Outcome<Json> {
             org.advance(u32::try_from(seconds).map_err(|_| bad("advance is at most 4294967295 seconds"))?);
             Ok(json!({ "now": moment_text(org.now()) }))
         }
+        (_, ["events"]) => events::local(org, call),
         ("GET", ["log"]) => log(org, call),
         ("GET", ["license"]) => Ok(json!({ "total": org.licenses, "used": org.active_users() })),
         ("POST", ["license"]) => {

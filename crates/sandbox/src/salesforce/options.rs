@@ -11,6 +11,10 @@ use super::validation::ValidationRule;
 /// The options of a local org. Every part of the file may be left out; it then is as in the preset `default`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "what an org has is a list of independent yes and no"
+)]
 pub struct Options {
     /// The company's name.
     pub name: String,
@@ -50,6 +54,22 @@ pub struct Options {
     pub faults: Vec<FaultRule>,
     /// The token that `/_local/faults` asks for; another at every start where none is given.
     pub admin_token: Option<String>,
+    /// The org answers https alone; without it both http and https, at the same port.
+    pub tls: bool,
+    /// The port of the Pub/Sub API; 0 takes a free one.
+    pub pubsub_port: u16,
+    /// The objects whose changes make events; without it Contact, Order, Quote, Task and Invoice__c, where they exist.
+    pub change_events: Option<Vec<String>>,
+    /// More than five objects may be selected for change events.
+    pub event_addon: bool,
+    /// How many events may be delivered in 24 hours, to all subscribers together.
+    pub daily_event_deliveries: u64,
+    /// How many events are kept; older ones are dropped, as are all after 72 hours.
+    pub event_entries: usize,
+    /// How many changes of one transaction make events; what exceeds it makes an overflow event for each object.
+    pub event_overflow: usize,
+    /// After how many seconds without an event a subscriber gets a sign of life; at most 270.
+    pub event_keepalive_seconds: u32,
     /// Names of the profiles.
     pub profiles: Vec<String>,
     /// The users, each with a token of its own.
@@ -153,6 +173,14 @@ impl Default for Options {
             field_security: Vec::new(),
             faults: Vec::new(),
             admin_token: None,
+            tls: false,
+            pubsub_port: 0,
+            change_events: None,
+            event_addon: false,
+            daily_event_deliveries: 25_000,
+            event_entries: 100_000,
+            event_overflow: 100_000,
+            event_keepalive_seconds: 240,
             profiles: ["System Administrator", "Standard User", "Read Only"]
                 .map(str::to_owned)
                 .into(),
@@ -269,6 +297,9 @@ impl Options {
         }
         if let Some(problem) = self.faults.iter().find_map(FaultRule::problem) {
             return refuse(format!("`faults`: {problem}"));
+        }
+        if !(1..=270).contains(&self.event_keepalive_seconds) {
+            return refuse("`event_keepalive_seconds` has to be from 1 to 270".to_owned());
         }
         if self.currencies.is_empty() {
             return refuse("`currencies` is empty; name the corporate currency first".to_owned());

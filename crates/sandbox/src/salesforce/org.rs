@@ -14,6 +14,7 @@ use super::audit::{Audit, Change};
 use super::bulk::Jobs;
 use super::calls::Calls;
 use super::cursor::Cursors;
+use super::events::{Before, Events};
 use super::fault::{Code, Fault, Outcome};
 use super::faults::{Faults, Veil};
 use super::id::RecordId;
@@ -89,6 +90,7 @@ pub(crate) struct Org {
     pub(crate) calls: Calls,
     pub(crate) audit: Audit,
     pub(crate) jobs: Jobs,
+    pub(crate) events: Events,
     pub(crate) time_zone: TimeZone,
     pub(crate) licenses: u32,
     /// E-mail addresses of users that wait for their owner's confirmation.
@@ -104,7 +106,7 @@ pub(crate) struct Org {
     tables: Vec<Table>,
     /// Every reference but those to users: (target, object, field, record that refers).
     referrers: BTreeSet<(RecordId, ObjectIndex, FieldIndex, RecordId)>,
-    pod: [u8; 3],
+    pub(crate) pod: [u8; 3],
     clock_offset: i64,
     undo: Vec<Undo>,
     changes: Vec<Change>,
@@ -123,6 +125,7 @@ impl Org {
             calls: Calls::new(options.daily_api_requests),
             audit: Audit::new(options.audit_entries),
             jobs: Jobs::new(seed),
+            events: Events::new(&options, seed),
             time_zone: TimeZone::get(&options.time_zone).unwrap_or(TimeZone::UTC),
             licenses: options.licenses,
             pending_emails: Vec::new(),
@@ -149,6 +152,14 @@ impl Org {
             .duration_since(UNIX_EPOCH)
             .map_or(0, |age| age.as_secs());
         i64::try_from(system).unwrap_or(i64::MAX) + self.clock_offset
+    }
+
+    /// The org's clock in milliseconds since 1970 UTC.
+    pub(crate) fn now_milliseconds(&self) -> i64 {
+        let system = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |age| age.as_millis());
+        i64::try_from(system).unwrap_or(i64::MAX) + self.clock_offset * 1_000
     }
 
     /// Moves the clock forward, never back.
@@ -317,6 +328,7 @@ impl Org {
 
     /// Ends the transaction: nothing before this can be taken back.
     pub(crate) fn commit(&mut self) {
+        self.make_events();
         if self.veil_matters() {
             let written = self.written();
             self.draw_veil(written);
@@ -335,6 +347,29 @@ impl Org {
         });
         rows.filter(|(object, id, _)| known.insert((*object, *id)))
             .collect()
+    }
+
+    /// Makes the change events of the transaction that ends.
+    fn make_events(&mut self) {
+        if self.changes.is_empty() || !self.events.open() {
+            return;
+        }
+        let schema = Arc::clone(&self.schema);
+        let commit = self.events.begin(&schema, self.now_milliseconds());
+        let mut before = Before::new();
+        for undo in &self.undo {
+            if let Undo::Row {
+                object,
+                id,
+                before: row,
+            } = undo
+            {
+                before.entry((*object, *id)).or_insert(row.as_ref());
+            }
+        }
+        let made = self.capture(&commit, &self.changes, &before);
+        let now = self.now();
+        self.events.publish(now, made);
     }
 
     /// The records that refer to this one: object, field and id of each.

@@ -7,18 +7,20 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, Response, StatusCode, header};
-use axum::serve::ListenerExt;
 use bytes::Bytes;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_stream::StreamExt;
 
 use super::api::{self, Call, Reply};
+use super::events::PubSub;
 use super::fault::{Code, Fault};
+use super::listen::{Admits, Door, Peer};
 use super::options::{Options, OptionsError};
 use super::org::Org;
+use super::tls::{Tls, TlsError};
 use super::value::http_date_text;
 use super::{admin, browser, bulk, faults, oauth, soap};
 
@@ -43,6 +45,12 @@ pub enum ServeError {
     /// A record that the options ask for was refused.
     #[error("the options ask for a record that the org refuses: {0}")]
     Seed(String),
+    /// The options select for change events what has none, or too much.
+    #[error("options of the local org: `change_events`: {0}")]
+    Selection(String),
+    /// No certificate could be made.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The listener failed.
     #[error("the local org cannot listen: {0}")]
     Listen(#[from] io::Error),
@@ -53,15 +61,43 @@ pub enum ServeError {
 pub struct Server {
     address: SocketAddr,
     admin_token: String,
+    pubsub: SocketAddr,
+    secure: bool,
+    certificate: String,
     stop: Option<oneshot::Sender<()>>,
+    /// Subscriptions end when it is gone.
+    streams: Option<watch::Sender<()>>,
     task: JoinHandle<()>,
+    events: JoinHandle<()>,
 }
 
 impl Server {
-    /// The address to log in at and to open in a browser, such as `http://127.0.0.1:8001`.
+    /// The address to log in at and to open in a browser, such as `http://127.0.0.1:8001`; with the option `tls` https.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!(
+            "{}://{}",
+            if self.secure { "https" } else { "http" },
+            self.address
+        )
+    }
+
+    /// The same address for https, which needs [`Server::certificate`] to be trusted.
+    #[must_use]
+    pub fn https_url(&self) -> String {
+        format!("https://{}", self.address)
+    }
+
+    /// The address of the Pub/Sub API, such as `https://127.0.0.1:7443`: gRPC through TLS.
+    #[must_use]
+    pub fn pubsub_url(&self) -> String {
+        format!("https://{}", self.pubsub)
+    }
+
+    /// The certificate, as PEM, of the authority that vouches for this server; another one at every start.
+    #[must_use]
+    pub fn certificate(&self) -> &str {
+        &self.certificate
     }
 
     /// The token that `/_local/faults` asks for.
@@ -76,26 +112,30 @@ impl Server {
         self.address
     }
 
-    /// Takes no more requests, ends those in flight, and stops.
+    /// Takes no more requests, ends subscriptions and those in flight, and stops.
     pub async fn shutdown(mut self) {
+        drop(self.streams.take());
         if let Some(stop) = self.stop.take() {
             // The receiver is gone only where the server stopped by itself.
             let _ = stop.send(());
         }
         let _ = (&mut self.task).await;
+        let _ = (&mut self.events).await;
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
         self.task.abort();
+        self.events.abort();
     }
 }
 
-/// What every request shares.
+/// What every request and every subscription shares.
 pub(crate) struct Shared {
     org: Mutex<Org>,
-    url: String,
+    address: SocketAddr,
+    keepalive: Duration,
 }
 
 impl bulk::Keeper for Shared {
@@ -109,6 +149,16 @@ impl Shared {
         // A panic while writing leaves a whole row at worst; the org goes on.
         self.org.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// The port of the REST API.
+    pub(crate) fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// After how long a subscriber to whom nothing is new gets a sign of life.
+    pub(crate) fn keepalive(&self) -> Duration {
+        self.keepalive
+    }
 }
 
 /// Starts an org behind a listener on a loopback address; port 0 takes a free one.
@@ -121,40 +171,69 @@ pub async fn serve(options: Options, listener: std::net::TcpListener) -> Result<
         return Err(ServeError::NotLoopback(address));
     }
     options.check()?;
-    let org = Org::first_day(options).map_err(|fault| ServeError::Seed(fault.message))?;
+    let (secure, keepalive) = (
+        options.tls,
+        Duration::from_secs(u64::from(options.event_keepalive_seconds)),
+    );
+    let pubsub = std::net::TcpListener::bind((address.ip(), options.pubsub_port))?;
+    let mut org = Org::first_day(options).map_err(|fault| ServeError::Seed(fault.message))?;
+    org.open_events().map_err(ServeError::Selection)?;
     let admin_token = org.admin_token.clone();
-    listener.set_nonblocking(true)?;
-    let listener = tokio::net::TcpListener::from_std(listener)?.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY could not be set");
-        }
-    });
+    let tls = Tls::make()?;
+    let admits = if secure { Admits::OnlyTls } else { Admits::Both };
+    let door = Door::open(listener, tls.http, admits)?;
+    let pubsub = Door::open(pubsub, tls.grpc, Admits::OnlyTls)?;
+    let pubsub_address = pubsub.address();
     let shared = Arc::new(Shared {
         org: Mutex::new(org),
-        url: format!("http://{address}"),
+        address,
+        keepalive,
     });
-    let mut background = JoinSet::new();
-    background.spawn(bulk::run(Arc::clone(&shared)));
-    let router = Router::new().fallback(handle).with_state(shared);
     let (stop, stopped) = oneshot::channel::<()>();
-    let task = tokio::spawn(async move {
-        let ended = axum::serve(listener, router).with_graceful_shutdown(async move {
-            let _ = stopped.await;
-        });
-        if let Err(error) = ended.await {
-            tracing::error!(%error, "the local org stopped");
-        }
-        drop(background);
-    });
+    let (streams, ends) = watch::channel(());
     Ok(Server {
         address,
+        pubsub: pubsub_address,
+        secure,
+        certificate: tls.authority,
         admin_token,
         stop: Some(stop),
-        task,
+        streams: Some(streams),
+        task: tokio::spawn(serve_http(door, Arc::clone(&shared), stopped)),
+        events: tokio::spawn(serve_events(pubsub, shared, ends)),
     })
 }
 
-async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response<Body> {
+async fn serve_http(door: Door, shared: Arc<Shared>, stopped: oneshot::Receiver<()>) {
+    let mut background = JoinSet::new();
+    background.spawn(bulk::run(Arc::clone(&shared)));
+    let router = Router::new().fallback(handle).with_state(shared);
+    let service = router.into_make_service_with_connect_info::<Peer>();
+    let ended = axum::serve(door, service).with_graceful_shutdown(async move {
+        let _ = stopped.await;
+    });
+    if let Err(error) = ended.await {
+        tracing::error!(%error, "the local org stopped");
+    }
+    drop(background);
+}
+
+async fn serve_events(door: Door, shared: Arc<Shared>, mut ends: watch::Receiver<()>) {
+    let service = PubSub::serve(shared, ends.clone());
+    let ended = tonic::transport::Server::builder().serve_with_incoming_shutdown(service, door, async move {
+        // Nothing is ever sent: it returns when the sender is gone.
+        let _ = ends.changed().await;
+    });
+    if let Err(error) = ended.await {
+        tracing::error!(%error, "the local org's Pub/Sub API stopped");
+    }
+}
+
+async fn handle(
+    State(shared): State<Arc<Shared>>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    request: Request,
+) -> Response<Body> {
     let arrival = Instant::now();
     let (head, body) = request.into_parts();
     let address = head.uri.path_and_query().map_or("/", |whole| whole.as_str());
@@ -208,7 +287,7 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
         let now = org.now();
         org.faults.meet(now, &call)
     };
-    let url = shared.url.clone();
+    let url = own_address(peer, shared.address, &head.headers);
     match strike {
         None => carry_out(&shared, &url, &call, None),
         Some(strike) => faults::struck(shared, url, call, strike).await,
@@ -228,7 +307,10 @@ pub(crate) fn carry_out(shared: &Shared, url: &str, call: &Call, page: Option<us
         }
         Some("services" | "id") => oauth::answer(&mut org, url, call),
         Some("_local") => respond(admin::answer(&mut org, call)),
-        _ => browser::answer(&mut org, call),
+        _ => {
+            org.events.set_origin(String::new());
+            browser::answer(&mut org, call)
+        }
     };
     // The org's own time, which a test may have moved: clients measure their clock against it.
     if let Ok(date) = header::HeaderValue::from_str(&http_date_text(org.now())) {
@@ -246,6 +328,15 @@ async fn collect(body: Body, length: Option<usize>, most: usize) -> Option<Bytes
         whole.extend_from_slice(&piece);
     }
     Some(Bytes::from(whole))
+}
+
+/// The address that the client used: what it is told to go on with.
+fn own_address(peer: Peer, address: SocketAddr, headers: &HeaderMap) -> String {
+    let scheme = if peer.secure { "https" } else { "http" };
+    match headers.get(header::HOST).and_then(|host| host.to_str().ok()) {
+        Some(host) => format!("{scheme}://{host}"),
+        None => format!("{scheme}://{address}"),
+    }
 }
 
 fn late() -> Reply {
@@ -266,7 +357,12 @@ fn names_loopback(headers: &HeaderMap) -> bool {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,
     };
-    let name = name.trim_start_matches('[').trim_end_matches(']');
+    is_loopback(name)
+}
+
+/// Whether the host of an address is this machine.
+pub(crate) fn is_loopback(host: &str) -> bool {
+    let name = host.trim_start_matches('[').trim_end_matches(']');
     name.eq_ignore_ascii_case("localhost")
         || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }

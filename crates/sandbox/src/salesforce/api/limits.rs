@@ -46,8 +46,12 @@ pub(super) fn limits(org: &Org) -> Json {
     for (name, most, left) in org.jobs.usage.limits() {
         add(name, most, left);
     }
-    // Deliveries of events.
-    add("DailyDeliveredPlatformEvents", 0, 0);
+    let deliveries = &org.events.allowance;
+    add(
+        "DailyDeliveredPlatformEvents",
+        deliveries.allowed(),
+        deliveries.left(org.now()),
+    );
     Json::Object(limits)
 }
 

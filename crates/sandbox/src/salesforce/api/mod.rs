@@ -18,6 +18,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value as Json, json};
 
 use super::bulk;
+use super::events;
 use super::fault::{Code, Fault, Outcome};
 use super::org::{Actor, Org, Origin};
 use super::schema::ObjectIndex;
@@ -196,6 +197,13 @@ fn answer(org: &mut Org, call: &Call) -> Outcome<Reply> {
     };
     let (kind, object) = kind_of(&call.method, resource);
     org.calls.count(kind, object)?;
+    let client = call
+        .header("sforce-call-options")
+        .and_then(client_of)
+        .unwrap_or_default();
+    let number = version.trim_start_matches('v');
+    org.events
+        .set_origin(format!("com/salesforce/api/rest/{number};client={client}"));
     let caller = Caller {
         actor: org.actor(user, Origin::Api),
         base,
@@ -210,6 +218,14 @@ fn answer(org: &mut Org, call: &Call) -> Outcome<Reply> {
         _ => {}
     }
     dispatch(org, &caller, call, resource)
+}
+
+/// The client that `Sforce-Call-Options: client=NAME, defaultNamespace=...` names.
+fn client_of(options: &str) -> Option<&str> {
+    options.split(',').find_map(|option| {
+        let (name, value) = option.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("client").then(|| value.trim())
+    })
 }
 
 fn base_of(version: &str) -> Outcome<String> {
@@ -252,8 +268,9 @@ fn resource_of(org: &mut Org, caller: &Caller, call: &Call, resource: &[&str]) -
             let object = org.object_named(object)?;
             sobject(org, caller, call, object, rest)
         }
+        ["tooling", rest @ ..] => events::tooling(org, caller, call, rest),
         [
-            "jobs" | "tooling" | "analytics" | "actions" | "process" | "chatter" | "metadata" | "wave"
+            "jobs" | "analytics" | "actions" | "process" | "chatter" | "metadata" | "wave"
             | "ui-api" | "theme" | "tabs" | "quickActions" | "appMenu" | "graphql",
             ..,
         ]
@@ -347,6 +364,7 @@ fn kind_of<'c>(method: &str, resource: &[&'c str]) -> (&'static str, Option<&'c 
             },
             None,
         ),
+        ["tooling", ..] => ("tooling", None),
         _ => ("other", None),
     }
 }

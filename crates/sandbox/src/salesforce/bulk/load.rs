@@ -123,6 +123,10 @@ impl Loading {
         }
         let (mut failed, mut written) = (0, 0);
         org.faults.begin_job();
+        if let Some(version) = org.jobs.get(self.id).map(|job| job.version) {
+            org.events
+                .set_origin(format!("com/salesforce/api/bulk/{version}.0;client="));
+        }
         let mut resume_at = self.position();
         for row in &self.rows {
             if org.job_breaks(self.task.object) {

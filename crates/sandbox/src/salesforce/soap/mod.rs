@@ -44,6 +44,8 @@ fn run(org: &mut Org, call: &Call, partner: bool) -> Outcome<String> {
             format!("Invalid Api version specified on URL: {version}"),
         ));
     }
+    org.events
+        .set_origin(format!("com/salesforce/api/soap/{version}.0;client="));
     if call.method != "POST" {
         return Err(Fault::method_not_allowed(&call.method, "POST"));
     }

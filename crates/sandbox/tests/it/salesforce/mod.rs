@@ -9,18 +9,21 @@ mod bulk_queries;
 mod changes;
 mod collections;
 mod composites;
+mod events;
 mod faults;
 mod first_steps;
 mod groups;
 mod lines;
 mod orders;
 mod people;
+mod pubsub;
 mod queries;
 mod refusals;
 mod searches;
 mod shape;
 mod signing_in;
 mod soap;
+mod tls;
 mod validation;
 mod values;
 
@@ -34,7 +37,7 @@ pub(crate) const BASE: &str = "/services/data/v62.0";
 pub(crate) struct Org {
     pub(crate) server: Server,
     pub(crate) http: reqwest::Client,
-    token: String,
+    pub(crate) token: String,
 }
 
 /// What came back; the body is null when there is none.

@@ -1,0 +1,9 @@
+//! What goes over the wire, as generated from the contract.
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::all,
+    reason = "written by the generator, not by us"
+)]
+
+tonic::include_proto!("eventbus.v1");
