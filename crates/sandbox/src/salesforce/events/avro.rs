@@ -261,7 +261,7 @@ fn is_part(object: &Object, field: &Field) -> bool {
 /// What the parts of each address begin with: `Mailing` for `MailingAddress`.
 fn addresses(object: &Object) -> impl Iterator<Item = &str> {
     object
-        .fields
+        .fields()
         .iter()
         .filter(|field| field.kind == Kind::Address)
         .filter_map(|field| field.name.strip_suffix("Address"))
