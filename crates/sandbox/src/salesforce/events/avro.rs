@@ -262,7 +262,6 @@ fn is_part(object: &Object, field: &Field) -> bool {
 fn addresses(object: &Object) -> impl Iterator<Item = &str> {
     object
         .fields()
-        .iter()
         .filter(|field| field.kind == Kind::Address)
         .filter_map(|field| field.name.strip_suffix("Address"))
 }
