@@ -244,7 +244,7 @@ fn dispatch(org: &mut Org, caller: &Caller, call: &Call, resource: &[&str]) -> O
     let reads = matches!(call.method.as_str(), "GET" | "HEAD")
         || matches!(
             (call.method.as_str(), resource),
-            ("POST", ["composite", "sobjects", _])
+            ("POST", ["composite", "sobjects", _] | ["parameterizedSearch"])
         );
     if reads {
         return org.seen_as(caller.actor, |org| resource_of(org, caller, call, resource));

@@ -62,9 +62,10 @@ impl Loading {
         };
         let opened = check_lines(form, &data).and_then(|()| open(form, &data));
         let opened = opened.and_then(|(reader, base, header)| {
-            let columns = columns(org, object, &header)?;
+            let actor = org.actor(user, Origin::Api);
+            let columns = org.seen_as(actor, |org| columns(org, object, &header))?;
             let task = Task {
-                actor: org.actor(user, Origin::Api),
+                actor,
                 object,
                 operation,
                 external_id,
