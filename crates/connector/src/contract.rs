@@ -74,6 +74,11 @@ pub trait Connector: Send + Sync {
         None
     }
 
+    /// How the budget stands by the system's own word, which is asked for where it is no longer fresh.
+    async fn measure_budget(&self) -> Result<Option<Budget>, Error> {
+        Ok(self.budget())
+    }
+
     /// Goes on with the budget of an earlier process of the same day, before the first call.
     fn restore_budget(&self, _earlier: &Budget) {}
 }

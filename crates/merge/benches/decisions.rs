@@ -170,6 +170,7 @@ fn main() {
         document_order: Vec::new(),
         introduction: String::new(),
         clock_error_seconds: 2,
+        out_of_sight: std::collections::BTreeSet::new(),
     };
     let facts = Facts {
         listed: true,

@@ -370,6 +370,12 @@ impl<'a> Work<'a> {
         if property == "id" {
             return;
         }
+        let ends = [(side, mapping.property(side)), (to, property.as_str())];
+        if ends.iter().any(|(side, name)| self.flows.hides(&flow.end(*side).record_type, name)) {
+            // It is owed until it is back in sight.
+            draft.left_out.insert(property);
+            return;
+        }
         let at = Anchor {
             record: key.clone(),
             property: mapping.property(side).to_owned(),

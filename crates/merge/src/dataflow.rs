@@ -53,9 +53,20 @@ pub struct Dataflow {
     pub introduction: String,
     /// Clock error between the systems that intervals are compared with, in seconds.
     pub clock_error_seconds: i64,
+    /// Properties out of sight: their system does not show them, or shows them in another form. They take no part
+    /// in any decision until they are back. Of the moment, so no part of what is configured.
+    #[serde(skip)]
+    pub out_of_sight: BTreeSet<(RecordType, String)>,
 }
 
 impl Dataflow {
+    /// Whether a property is out of sight.
+    #[must_use]
+    pub fn hides(&self, record_type: &RecordType, property: &str) -> bool {
+        let mut hidden = self.out_of_sight.iter();
+        hidden.any(|(of, name)| of == record_type && name == property)
+    }
+
     /// The flow of that name.
     #[must_use]
     pub fn flow(&self, name: &str) -> Option<&Flow> {

@@ -75,7 +75,8 @@ impl<'a> Work<'a> {
             return false;
         };
         let unseen = record.newborn.as_ref().is_some_and(|newborn| !newborn.observed);
-        record.alive() && (!unseen || record.bases.contains_key(&node.at.property))
+        let hidden = self.flows.hides(&node.at.record.record_type, &node.at.property);
+        !hidden && record.alive() && (!unseen || record.bases.contains_key(&node.at.property))
     }
 
     fn form(&self, node: &Node<'a>) -> Form<'a> {

@@ -10,8 +10,8 @@ use std::path::Path;
 use std::sync::Arc;
 use tandem_connector::Connector;
 use tandem_connector::customerp::{Customerp, CustomerpConfig};
-use tandem_connector::salesforce::{Bulk, Salesforce, SalesforceConfig, Watch, Writes};
-use tandem_merge::config::{Changes, Configuration, Connection};
+use tandem_connector::salesforce::{Bulk, Salesforce, SalesforceConfig, Share, SignIn, Watch, Writes};
+use tandem_merge::config::{Changes, Configuration, Connection, SecretReference};
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::record::RecordType;
 use url::Url;
@@ -63,6 +63,7 @@ fn customerp(
     let connector = Customerp::connect(CustomerpConfig {
         name: connection.name.clone(),
         url: address(connection)?,
+        certificate_authority: authority(connection)?,
         token: secret(connection, "token")?,
         request_deadline: deadline(connection, DEADLINE),
         overlap: SignedDuration::from_millis(connection.overlap_ms),
@@ -84,8 +85,9 @@ fn salesforce(
     let connector = Salesforce::connect(SalesforceConfig {
         name: connection.name.clone(),
         url: address(connection)?,
-        client_id: secret(connection, "client_id")?.expose_secret().to_owned(),
-        client_secret: secret(connection, "client_secret")?,
+        sign_in: sign_in(connection)?,
+        certificate_authority: authority(connection)?,
+        share: share(connection),
         api_version: SalesforceConfig::API_VERSION.to_owned(),
         request_deadline: deadline(connection, DEADLINE),
         overlap: SignedDuration::from_millis(connection.overlap_ms),
@@ -128,18 +130,10 @@ fn watch(connection: &Connection) -> Result<Watch, Failure> {
     })?;
     // A local org is on its own: nothing of it is known at Salesforce's address.
     let local = is_local(&address(connection)?) && changes.pubsub == Changes::PUBSUB;
-    let authorities = connection.certificate_authority.as_ref().map(|path| {
-        std::fs::read(path).map_err(|error| {
-            Failure::usage(
-                format!("the file {path} with the certificate authority cannot be read ({error})"),
-                "Name a PEM file with `certificate_authority:`, or leave it out",
-            )
-        })
-    });
     Ok(Watch {
         events: changes.events.clone(),
         pubsub: (!local).then_some(pubsub),
-        authorities: authorities.transpose()?,
+        authorities: authority(connection)?,
         poll: SignedDuration::from_millis(changes.poll_ms),
         compare_every: SignedDuration::from_millis(changes.compare_every_ms),
     })
@@ -151,6 +145,66 @@ fn is_local(url: &Url) -> bool {
         Some(url::Host::Ipv4(address)) => address.is_loopback(),
         Some(url::Host::Ipv6(address)) => address.is_loopback(),
         None => false,
+    }
+}
+
+/// How to sign in, with its secrets.
+fn sign_in(connection: &Connection) -> Result<SignIn, Failure> {
+    let client_id = secret(connection, "client_id")?.expose_secret().to_owned();
+    Ok(match connection.sign_in.as_str() {
+        "jwt-bearer" => SignIn::JwtBearer {
+            client_id,
+            user: connection.user.clone().unwrap_or_default(),
+            private_key: secret(connection, "private_key")?,
+        },
+        "refresh-token" => SignIn::RefreshToken {
+            client_id,
+            client_secret: match connection.secrets.contains_key("client_secret") {
+                true => Some(secret(connection, "client_secret")?),
+                false => None,
+            },
+            file: match connection.secrets.get("refresh_token") {
+                Some(SecretReference::File(path)) => path.into(),
+                _ => {
+                    return Err(Failure::usage(
+                        format!("{} has no file with a refresh token", connection.name),
+                        "Add `refresh_token: { file: PATH }` under its `secrets:`",
+                    ));
+                }
+            },
+        },
+        _ => SignIn::ClientCredentials {
+            client_id,
+            client_secret: secret(connection, "client_secret")?,
+        },
+    })
+}
+
+/// The certificates of the system's authority, where the configuration names any.
+fn authority(connection: &Connection) -> Result<Option<Vec<u8>>, Failure> {
+    let Some(path) = &connection.certificate_authority else {
+        return Ok(None);
+    };
+    std::fs::read(path).map(Some).map_err(|error| {
+        Failure::usage(
+            format!(
+                "the certificate authority {path} of {} cannot be read ({error})",
+                connection.name
+            ),
+            "Name a PEM file with `certificate_authority:`, or leave it out",
+        )
+    })
+}
+
+/// How much of the day may be used; pauses are no longer than the time between two questions for changes.
+fn share(connection: &Connection) -> Share {
+    let usual = Share::default();
+    Share {
+        percent: connection.budget.map_or(usual.percent, |budget| budget.share),
+        live_reserve: connection
+            .budget
+            .map_or(usual.live_reserve, |budget| budget.live_reserve),
+        longest_pause: SignedDuration::from_millis(connection.poll_ms),
     }
 }
 

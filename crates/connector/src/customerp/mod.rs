@@ -45,6 +45,8 @@ pub struct CustomerpConfig {
     pub name: String,
     /// Its address, with the path in front of `/api/v1` if there is one.
     pub url: Url,
+    /// The certificates (PEM) of the authority that vouches for it; none: the machine's own.
+    pub certificate_authority: Option<Vec<u8>>,
     /// The bearer token.
     pub token: SecretString,
     /// The longest time a request may still take effect; never shorter than the ERP declares.
@@ -88,6 +90,8 @@ impl Customerp {
             url: config.url.clone(),
             deadline: config.request_deadline,
             concurrency: CONCURRENCY,
+            authority: config.certificate_authority.clone(),
+            meter: None,
         })?;
         let bearer = format!("Bearer {}", config.token.expose_secret());
         let mut authorization = HeaderValue::from_str(&bearer).map_err(|_| {

@@ -8,8 +8,10 @@ pub(crate) mod address;
 pub(crate) mod clock;
 mod file;
 pub(crate) mod json;
+mod meter;
 mod request;
 
+pub(crate) use meter::Meter;
 pub(crate) use request::{Failure, Reply, Request};
 
 use crate::{Error, ErrorKind};
@@ -17,7 +19,7 @@ use jiff::{SignedDuration, Timestamp};
 use std::io::Write;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, Once, PoisonError};
+use std::sync::{Arc, Mutex, Once, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 use url::Url;
@@ -41,13 +43,20 @@ pub(crate) struct Address {
     pub(crate) deadline: SignedDuration,
     /// Requests in flight at once.
     pub(crate) concurrency: usize,
+    /// The certificates (PEM) of the authority that vouches for the system; none: the machine's own.
+    pub(crate) authority: Option<Vec<u8>>,
+    /// Who counts the calls that the system counts, and may refuse one.
+    pub(crate) meter: Option<Arc<dyn Meter>>,
 }
 
 /// A client of one system.
 pub(crate) struct Http {
     client: reqwest::Client,
     system: String,
-    base: Url,
+    door: Url,
+    /// Where the work is done, if not at the door.
+    moved: RwLock<Option<Url>>,
+    meter: Option<Arc<dyn Meter>>,
     gate: Semaphore,
     calls: AtomicU64,
     clock: Mutex<clock::ServerClock>,
@@ -76,7 +85,9 @@ impl Http {
         if address::is_loopback(&address.url) {
             builder = builder.no_proxy();
         }
-        if address.url.scheme() == "http" {
+        if let Some(pem) = &address.authority {
+            builder = builder.tls_certs_only(certificates(&address.system, pem)?);
+        } else if address.url.scheme() == "http" {
             // No certificate is ever looked at, so a machine that has none will do.
             builder = builder.tls_certs_only(Vec::<reqwest::Certificate>::new());
         }
@@ -90,7 +101,9 @@ impl Http {
         Ok(Self {
             client,
             system: address.system,
-            base: address.url,
+            door: address.url,
+            moved: RwLock::default(),
+            meter: address.meter,
             gate: Semaphore::new(address.concurrency.max(1)),
             calls: AtomicU64::new(0),
             clock: Mutex::new(clock::ServerClock::default()),
@@ -102,9 +115,20 @@ impl Http {
         &self.system
     }
 
-    /// Where the system is.
-    pub(crate) fn base(&self) -> &Url {
-        &self.base
+    /// The configured address.
+    pub(crate) fn door(&self) -> &Url {
+        &self.door
+    }
+
+    /// Where the work is done.
+    pub(crate) fn base(&self) -> Url {
+        let moved = self.moved.read().unwrap_or_else(PoisonError::into_inner);
+        moved.as_ref().unwrap_or(&self.door).clone()
+    }
+
+    /// Does the work at another address from now on.
+    pub(crate) fn move_to(&self, url: Url) {
+        *self.moved.write().unwrap_or_else(PoisonError::into_inner) = Some(url);
     }
 
     /// Requests that reached the system.
@@ -125,7 +149,8 @@ impl Http {
             let tried = self.attempt(&request).await;
             let (again, wait) = match &tried {
                 Ok(reply) => (request.repeatable && reply.may_pass(), reply.retry_after()),
-                Err(Failure::NotSent(_)) => (true, None),
+                // What was refused before it was sent is refused again.
+                Err(Failure::NotSent(error)) => (error.kind == ErrorKind::Down, None),
                 Err(Failure::Lost(_)) => (request.repeatable, None),
             };
             let wait = pause.map(|pause| wait.unwrap_or(pause));
@@ -145,7 +170,16 @@ impl Http {
     }
 
     async fn attempt(&self, request: &Request) -> Result<Reply, Failure> {
-        let url = address::pin(&self.system, &self.base, &request.target).map_err(Failure::NotSent)?;
+        let base = if request.at_the_door {
+            self.door.clone()
+        } else {
+            self.base()
+        };
+        let url = address::pin(&self.system, &base, &request.target).map_err(Failure::NotSent)?;
+        let meter = self.meter.as_ref().filter(|_| request.counted);
+        if let Some(meter) = meter {
+            meter.admit(self.reached()).map_err(Failure::NotSent)?;
+        }
         let mut builder = self
             .client
             .request(request.method.clone(), url)
@@ -166,9 +200,16 @@ impl Http {
         let response = builder
             .send()
             .await
-            .map_err(|error| self.failure(error, Some(request)))?;
+            .map_err(|error| self.failure(error, Some(request)));
+        if let (Some(meter), Err(Failure::NotSent(_))) = (meter, &response) {
+            meter.give_back();
+        }
+        let response = response?;
         self.count(request);
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        if let Some(meter) = &self.meter {
+            meter.learn(&headers);
+        }
         if let Some(date) = headers
             .get("date")
             .and_then(|date| date.to_str().ok())
@@ -258,7 +299,7 @@ impl Http {
     pub(crate) fn down(&self, what: impl Into<String>) -> Error {
         let advice = format!(
             "Check that it runs at {} and try again",
-            address::shown(&self.base)
+            address::shown(&self.base())
         );
         self.error(ErrorKind::Down, what, advice)
     }
@@ -267,7 +308,7 @@ impl Http {
     pub(crate) fn protocol(&self, what: impl Into<String>) -> Error {
         let advice = format!(
             "Check that {} is the address of this kind of system",
-            address::shown(&self.base)
+            address::shown(&self.base())
         );
         self.error(ErrorKind::Protocol, what, advice)
     }
@@ -296,6 +337,19 @@ impl Http {
     fn lock_clock(&self) -> std::sync::MutexGuard<'_, clock::ServerClock> {
         self.clock.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The certificates of an authority.
+fn certificates(system: &str, pem: &[u8]) -> Result<Vec<reqwest::Certificate>, Error> {
+    let unfit = || Error {
+        system: system.to_owned(),
+        kind: ErrorKind::SignIn,
+        message: "the certificate authority is no PEM text with certificates".to_owned(),
+        advice: "Name a file with `-----BEGIN CERTIFICATE-----` in `certificate_authority`".to_owned(),
+        retry_at: None,
+    };
+    let read = reqwest::Certificate::from_pem_bundle(pem).map_err(|_| unfit())?;
+    if read.is_empty() { Err(unfit()) } else { Ok(read) }
 }
 
 /// The innermost cause: "connection refused" rather than "error sending request". It names no address.

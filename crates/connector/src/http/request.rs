@@ -28,6 +28,8 @@ pub(crate) struct Request {
     pub(crate) repeatable: bool,
     /// The system counts it as an API call.
     pub(crate) counted: bool,
+    /// It goes to the configured address, wherever the work went since.
+    pub(crate) at_the_door: bool,
 }
 
 impl Request {
@@ -49,6 +51,7 @@ impl Request {
             patience: None,
             repeatable: false,
             counted: true,
+            at_the_door: false,
         }
     }
 
@@ -83,6 +86,12 @@ impl Request {
     /// A request that the system does not count as an API call.
     pub(crate) fn uncounted(mut self) -> Self {
         self.counted = false;
+        self
+    }
+
+    /// A request to the configured address.
+    pub(crate) fn at_the_door(mut self) -> Self {
+        self.at_the_door = true;
         self
     }
 

@@ -1,4 +1,4 @@
-//! The connector to a Salesforce org: OAuth client credentials, SOQL for reading, collections for creates,
+//! The connector to a Salesforce org: three OAuth grants, SOQL for reading, collections for creates,
 //! conditional writes 25 to a call.
 //!
 //! What it relies on, and where that ends: modification times and preconditions have whole seconds, so a version
@@ -6,33 +6,38 @@
 //! An update is answered without the record's state.
 
 mod bulk;
+mod assertion;
 mod changes;
 mod composite;
 mod derived;
 mod events;
 mod form;
+mod ledger;
 mod licence;
 mod prices;
+mod oauth;
 mod read;
 mod record;
 mod refusal;
 mod schema;
 mod session;
 mod soql;
+mod token_file;
 mod write;
 
 use crate::http::Address;
 use crate::http::json::text;
 use crate::{
-    Capabilities, Change, ChangePage, Connector, Error, ErrorKind, Identification, Lane, ListPage, Load,
+    Budget, Capabilities, Change, ChangePage, Connector, Error, ErrorKind, Identification, Lane, ListPage, Load,
     Outcome, Resumed, Schema, Write,
 };
 use async_trait::async_trait;
 use composite::Subrequest;
 use jiff::SignedDuration;
+use ledger::{Ledger, as_long_work};
+use oauth::Grant;
 use record::Protection;
 use schema::{Described, Object};
-use secrecy::SecretString;
 use session::Session;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -42,6 +47,9 @@ use tandem_merge::value::Value;
 use tokio::sync::{OnceCell, RwLock};
 use url::Url;
 
+pub use ledger::Share;
+pub use oauth::SignIn;
+
 /// Requests in flight at once.
 const CONCURRENCY: usize = 4;
 
@@ -50,12 +58,14 @@ const CONCURRENCY: usize = 4;
 pub struct SalesforceConfig {
     /// The system's name in the configuration.
     pub name: String,
-    /// The org's My Domain address.
+    /// The org's My Domain address, or a login host of Salesforce.
     pub url: Url,
-    /// The connected app's consumer key.
-    pub client_id: String,
-    /// The connected app's consumer secret.
-    pub client_secret: SecretString,
+    /// How to sign in.
+    pub sign_in: SignIn,
+    /// The certificates (PEM) of the authority that vouches for the org; none: the machine's own.
+    pub certificate_authority: Option<Vec<u8>>,
+    /// How much of the org's day may be used.
+    pub share: Share,
     /// The version of the API, such as `v62.0`.
     pub api_version: String,
     /// The longest time a request may still take effect.
@@ -169,16 +179,19 @@ impl Salesforce {
     /// Makes the connector ready; nothing is sent yet.
     ///
     /// # Errors
-    /// The address would carry the secret in clear, or the machine has no TLS.
+    /// The address would carry the secret in clear, a secret cannot serve, or the machine has no TLS.
     pub fn connect(config: SalesforceConfig) -> Result<Self, Error> {
         let address = Address {
             system: config.name.clone(),
             url: config.url.clone(),
             deadline: config.request_deadline,
             concurrency: CONCURRENCY,
+            authority: config.certificate_authority.clone(),
+            meter: None,
         };
-        let (id, secret) = (config.client_id.clone(), config.client_secret.clone());
-        let session = Arc::new(Session::new(address, &config.api_version, id, secret)?);
+        let grant = Grant::new(&config.name, config.sign_in.clone())?;
+        let ledger = Arc::new(Ledger::new(&config.name, config.share));
+        let session = Arc::new(Session::new(address, &config.api_version, grant, ledger)?);
         let watching = changes::Watching::new(&session, &config.watch)?;
         let capabilities = Capabilities {
             conditional_write: !config.writes.throughput,
@@ -303,7 +316,11 @@ impl Connector for Salesforce {
     }
 
     async fn changes(&self, types: &[RecordType], cursor: Option<&[u8]>) -> Result<ChangePage, Error> {
-        changes::page(self, types, cursor).await
+        if changes::is_first_load(cursor) {
+            as_long_work(changes::page(self, types, cursor)).await
+        } else {
+            changes::page(self, types, cursor).await
+        }
     }
 
     async fn changed(&self) {
@@ -311,8 +328,11 @@ impl Connector for Salesforce {
     }
 
     async fn list(&self, record_type: &RecordType, resume: Option<&[u8]>) -> Result<ListPage, Error> {
-        let object = self.object(&record_type.name).await?;
-        bulk::listing::page(self, &object, resume).await
+        as_long_work(async {
+            let object = self.object(&record_type.name).await?;
+            bulk::listing::page(self, &object, resume).await
+        })
+        .await
     }
 
     async fn fetch(&self, record_type: &RecordType, ids: &[String]) -> Result<Vec<Observation>, Error> {
@@ -351,5 +371,18 @@ impl Connector for Salesforce {
 
     fn calls(&self) -> u64 {
         self.session.http.calls()
+    }
+
+    fn budget(&self) -> Option<Budget> {
+        Some(self.session.ledger.budget())
+    }
+
+    async fn measure_budget(&self) -> Result<Option<Budget>, Error> {
+        self.session.measure().await?;
+        Ok(self.budget())
+    }
+
+    fn restore_budget(&self, earlier: &Budget) {
+        self.session.ledger.restore(earlier);
     }
 }

@@ -1,25 +1,25 @@
-//! Signing in by client credentials, and calls that carry the token.
+//! Calls that carry the token.
 //!
 //! A token that has expired is renewed once, by one caller for all; the call is then repeated once. The
-//! token goes to the configured host alone.
+//! token goes to the org's own host alone.
 
-use crate::http::{Address, Failure, Http, Reply, Request, address, json};
-use crate::{Error, ErrorKind};
-use reqwest::Method;
+use super::ledger::Ledger;
+use super::oauth::{Grant, Granted};
+use crate::Error;
+use crate::http::{Address, Failure, Http, Reply, Request};
 use reqwest::header::HeaderValue;
-use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value as Json;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Mutex;
-use url::form_urlencoded::Serializer;
 
 /// A signed-in conversation with an org.
 pub(super) struct Session {
     pub(super) http: Http,
     /// `/services/data/v62.0`.
     base: String,
-    client_id: String,
-    client_secret: SecretString,
+    grant: Grant,
+    pub(super) ledger: Arc<Ledger>,
     token: Mutex<Option<Arc<Token>>>,
 }
 
@@ -50,14 +50,17 @@ impl Session {
     pub(super) fn new(
         address: Address,
         api_version: &str,
-        client_id: String,
-        client_secret: SecretString,
+        grant: Grant,
+        ledger: Arc<Ledger>,
     ) -> Result<Self, Error> {
         Ok(Self {
-            http: Http::new(address)?,
+            http: Http::new(Address {
+                meter: Some(Arc::clone(&ledger) as _),
+                ..address
+            })?,
             base: format!("/services/data/{api_version}"),
-            client_id,
-            client_secret,
+            grant,
+            ledger,
             token: Mutex::new(None),
         })
     }
@@ -83,31 +86,13 @@ impl Session {
     }
 
     async fn sign_in(&self, number: u64) -> Result<Token, Error> {
-        let form = Serializer::new(String::new())
-            .append_pair("grant_type", "client_credentials")
-            .append_pair("client_id", &self.client_id)
-            .append_pair("client_secret", self.client_secret.expose_secret())
-            .finish();
-        let mut request = Request::new(Method::POST, "/services/oauth2/token")
-            .header("content-type", "application/x-www-form-urlencoded")
-            .repeatable()
-            .uncounted();
-        request.body = Some(form.into_bytes());
-        let reply = self.http.send(request).await.map_err(Failure::into_error)?;
-        if !reply.is_success() {
-            return Err(self.refused(&reply));
-        }
-        let body = reply.json();
-        let strange = || self.http.protocol("the reply to the sign-in is not a token");
-        let instance = json::text(&body, "instance_url").ok_or_else(strange)?;
-        address::pin(self.http.system(), self.http.base(), instance)?;
-        let token = json::text(&body, "access_token").ok_or_else(strange)?;
-        let mut header = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| strange())?;
-        header.set_sensitive(true);
-        let identity = json::text(&body, "id").unwrap_or_default();
-        let mut identity = identity.rsplit('/').map(str::to_owned);
-        let user = identity.next().unwrap_or_default();
-        let organization = identity.next().unwrap_or_default();
+        let Granted {
+            header,
+            user,
+            organization,
+            instance,
+        } = self.grant.sign_in(&self.http).await?;
+        self.http.move_to(instance);
         tracing::debug!(system = self.http.system(), "{}: signed in", self.http.system());
         Ok(Token {
             number,
@@ -117,27 +102,13 @@ impl Session {
         })
     }
 
-    fn refused(&self, reply: &Reply) -> Error {
-        let body = reply.json();
-        let said = json::text(&body, "error").unwrap_or("no reason given");
-        if reply.may_pass() {
-            return self
-                .http
-                .down(format!("the sign-in was answered with {}", reply.status));
+    /// Asks for the org's limits, where the last answer is no longer fresh.
+    pub(super) async fn measure(&self) -> Result<(), Error> {
+        if self.ledger.is_stale() {
+            let (body, _) = self.read(Request::get("/limits")).await?;
+            self.ledger.learn_limits(&body);
         }
-        let message = format!("it refuses the sign-in ({said})");
-        let advice = match said {
-            "invalid_client_id" | "invalid_client" => {
-                "Check client_id and client_secret in the configuration"
-            }
-            "inactive_user" => "Activate the user that the connected app runs as",
-            "unsupported_grant_type" | "invalid_grant" => {
-                "Enable the client credentials flow of the connected app, name the user it runs as, and use the My \
-                 Domain address"
-            }
-            _ => "Check the address, client_id and client_secret in the configuration",
-        };
-        self.http.error(ErrorKind::SignIn, message, advice)
+        Ok(())
     }
 
     /// Sends a request with the token; a path is one below the API's version unless it begins with `/services`.
@@ -147,6 +118,11 @@ impl Session {
         }
         let request = request.header("sforce-call-options", "client=tandem");
         let token = self.token(None).await.map_err(Failure::NotSent)?;
+        if let Ok(pause) = Duration::try_from(self.ledger.pause())
+            && !pause.is_zero()
+        {
+            tokio::time::sleep(pause).await;
+        }
         let reply = self.send_as(&token, request.clone()).await?;
         if reply.status != 401 {
             return Ok(reply);

@@ -29,6 +29,7 @@ fn config(url: &Url, user: &str) -> CustomerpConfig {
     CustomerpConfig {
         name: "customerp".to_owned(),
         url: url.clone(),
+        certificate_authority: None,
         token: format!("customerp-{user}-token").into(),
         request_deadline: SignedDuration::from_secs(5),
         overlap: SignedDuration::from_secs(30),

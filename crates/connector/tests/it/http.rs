@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tandem_connector::customerp::{Customerp, CustomerpConfig};
-use tandem_connector::salesforce::{Salesforce, SalesforceConfig, Watch, Writes};
+use tandem_connector::salesforce::{Salesforce, SalesforceConfig, Share, SignIn, Watch, Writes};
 use tandem_connector::{Change, Connector, ErrorKind, Lane, Outcome, Write};
 use tandem_merge::record::RecordType;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -53,8 +53,12 @@ impl Script {
         let config = SalesforceConfig {
             name: "salesforce".to_owned(),
             url: self.url.clone(),
-            client_id: "tandem".to_owned(),
-            client_secret: "secret".into(),
+            sign_in: SignIn::ClientCredentials {
+                client_id: "tandem".to_owned(),
+                client_secret: "secret".into(),
+            },
+            certificate_authority: None,
+            share: Share::default(),
             api_version: SalesforceConfig::API_VERSION.to_owned(),
             request_deadline: SignedDuration::from_secs(5),
             overlap: SignedDuration::ZERO,
@@ -71,6 +75,7 @@ fn customerp(url: &Url) -> CustomerpConfig {
     CustomerpConfig {
         name: "customerp".to_owned(),
         url: url.clone(),
+        certificate_authority: None,
         token: "secret".into(),
         request_deadline: SignedDuration::from_secs(5),
         overlap: SignedDuration::ZERO,

@@ -154,6 +154,7 @@ pub fn dataflow() -> Dataflow {
         flows: vec![customer, invoice, order],
         introduction: String::new(),
         clock_error_seconds: 0,
+        out_of_sight: BTreeSet::new(),
     }
 }
 

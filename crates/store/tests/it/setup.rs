@@ -57,6 +57,7 @@ pub(crate) fn flows() -> Dataflow {
         document_order: Vec::new(),
         introduction: String::new(),
         clock_error_seconds: 5,
+        out_of_sight: std::collections::BTreeSet::new(),
     }
 }
 

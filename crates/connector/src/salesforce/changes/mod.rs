@@ -25,6 +25,12 @@ use tokio::time::Instant;
 /// How wrong our clock may be where an org does not tell the time.
 const CLOCK_ERROR: SignedDuration = SignedDuration::from_mins(10);
 
+/// Whether a page belongs to a load of everything: no type was ever read to its end.
+pub(super) fn is_first_load(cursor: Option<&[u8]>) -> bool {
+    let cursor: Option<Cursor> = cursor.and_then(|bytes| serde_json::from_slice(bytes).ok());
+    cursor.is_none_or(|cursor| cursor.types.values().all(|seen| seen.since.is_none()))
+}
+
 /// The next page.
 pub(super) async fn page(
     org: &Salesforce,

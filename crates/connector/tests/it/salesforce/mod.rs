@@ -1,12 +1,15 @@
 //! What only Salesforce has, and how the conformance suite reaches an org.
 
+mod budget;
 mod calls;
 mod objects;
 mod prices;
+mod office;
+mod sign_in;
 
 use crate::scene::{Scene, Words, plain_client};
 use jiff::SignedDuration;
-use tandem_connector::salesforce::{Salesforce, SalesforceConfig, Watch, Writes};
+use tandem_connector::salesforce::{Salesforce, SalesforceConfig, Share, SignIn, Watch, Writes};
 use tandem_connector::{Change, Connector, ErrorKind, Write};
 use tandem_merge::record::{RecordKey, RecordType, Values, Version};
 use tandem_merge::value::Value;
@@ -60,8 +63,12 @@ fn config(url: &Url, user: &str) -> SalesforceConfig {
     SalesforceConfig {
         name: "salesforce".to_owned(),
         url: url.clone(),
-        client_id: user.to_owned(),
-        client_secret: format!("{user}-secret").into(),
+        sign_in: SignIn::ClientCredentials {
+            client_id: user.to_owned(),
+            client_secret: format!("{user}-secret").into(),
+        },
+        certificate_authority: None,
+        share: Share::default(),
         api_version: SalesforceConfig::API_VERSION.to_owned(),
         request_deadline: SignedDuration::from_secs(5),
         overlap: SignedDuration::from_secs(30),

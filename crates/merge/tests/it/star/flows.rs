@@ -161,5 +161,6 @@ pub(crate) fn dataflow(flows: Vec<Flow>) -> Dataflow {
         document_order: Vec::new(),
         introduction: String::new(),
         clock_error_seconds: 2,
+        out_of_sight: std::collections::BTreeSet::new(),
     }
 }
