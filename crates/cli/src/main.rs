@@ -10,6 +10,7 @@ mod mask;
 mod progress;
 mod qa;
 mod screen;
+mod standing;
 
 use arguments::Arguments;
 use clap::Parser;

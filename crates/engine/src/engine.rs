@@ -1,10 +1,11 @@
 //! The engine: a dataflow, its state, its two systems, a clock and a watcher.
 
 use crate::load::Load;
+use crate::sight::Sight;
 use crate::{Clock, Error, Happening, Watcher};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use tandem_connector::{Connector, Identification};
+use tandem_connector::{Connector, Identification, Schema};
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::record::RecordKey;
 use tandem_store::{Fence, Status, Store};
@@ -21,6 +22,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Who is told what happens.
     pub watcher: Arc<dyn Watcher>,
+    /// What the systems described just now, where they were asked: compared with the last good look.
+    pub described: Option<[Schema; 2]>,
 }
 
 /// Moves data between two systems, one round at a time.
@@ -45,6 +48,10 @@ pub struct Engine {
     pub(crate) loads: Vec<Load>,
     /// A round waits until its loads are done, so that every rank refers to the ones before.
     pub(crate) waits_for_loads: bool,
+    /// Which properties the systems show.
+    pub(crate) sight: Sight,
+    /// The budgets as the state holds them, by note.
+    pub(crate) kept_budgets: BTreeMap<String, String>,
 }
 
 /// Running counts by system.
@@ -68,6 +75,8 @@ impl Engine {
     pub async fn open(parts: Parts) -> Result<Self, Error> {
         let [first, second] = &parts.systems;
         let (first, second) = futures::join!(first.identify(), second.identify());
+        let mut parts = parts;
+        let described = parts.described.take();
         let mut engine = Self::assemble(parts, [first?, second?]);
         let ids = engine.identities.iter();
         let ids = ids.map(|(system, found)| (system.clone(), found.id.clone()));
@@ -76,6 +85,7 @@ impl Engine {
         engine.listed = engine.store.status(&engine.flows)?.listed.into_keys().collect();
         engine.recover()?;
         engine.find_loads()?;
+        engine.first_look(described.as_ref())?;
         Ok(engine)
     }
 
@@ -96,6 +106,8 @@ impl Engine {
             impatient: false,
             loads: Vec::new(),
             waits_for_loads: true,
+            sight: Sight::default(),
+            kept_budgets: BTreeMap::new(),
         }
     }
 

@@ -154,9 +154,11 @@ impl Engine {
     }
 
     fn keep_found(&mut self, rows: &[Observation]) -> Result<(), Error> {
+        let mut observations = rows.to_vec();
+        self.leave_out(&mut observations);
         let page = Page {
             system: rows[0].key.record_type.system.clone(),
-            observations: rows.to_vec(),
+            observations,
             cursor: None,
         };
         self.store.commit_page(FENCE, &self.flows, &page)?;

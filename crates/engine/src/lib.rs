@@ -4,6 +4,7 @@
 //! out of the core, writes out of the outbox, outcomes back into the store. Every arrow is one transaction of
 //! the store, so the process may die at any await. Clock and randomness come from outside ([`Clock`]).
 
+mod budget;
 mod clock;
 mod command;
 mod engine;
@@ -17,18 +18,21 @@ mod recover;
 mod rehearse;
 mod schedule;
 mod settle;
+mod sight;
 mod summary;
 mod sync;
 mod verify;
 mod watch;
 mod write;
 
+pub use budget::{budgets, restore_budgets};
 pub use clock::Clock;
 pub use command::Choice;
 pub use engine::{Engine, Parts};
 pub use error::Error;
 pub use rehearse::{PlanReport, PlannedAction, PlannedWrite, Rehearsal, plan};
 pub use schedule::{Request, Requests, Schedule};
+pub use sight::{Lost, Notice, notices};
 pub use summary::{FlowSummary, Round, Standing, Summary};
 pub use verify::{Difference, Verification};
 pub use watch::{Happening, Quiet, Watcher};

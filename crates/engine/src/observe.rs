@@ -23,6 +23,8 @@ impl Engine {
         for &index in which {
             if !round.is_down(&self.flows.systems[index]) {
                 let cursor = self.store.cursor(&self.flows.systems[index])?;
+                // An empty one begins anew.
+                let cursor = cursor.filter(|cursor| !cursor.is_empty());
                 turns.push(self.turn(index, cursor));
             }
         }
@@ -82,7 +84,8 @@ impl Engine {
         Ok(trouble.map_or(Ok(()), Err))
     }
 
-    fn keep_page(&mut self, index: usize, page: ChangePage, round: &mut Round) -> Result<(), Error> {
+    fn keep_page(&mut self, index: usize, mut page: ChangePage, round: &mut Round) -> Result<(), Error> {
+        self.leave_out(&mut page.observations);
         let system = self.flows.systems[index].clone();
         self.count_rows(&system, &page.observations);
         let page = Page {
@@ -97,7 +100,9 @@ impl Engine {
 
     /// A system's changes were read to their end: if it was the first time, it is listed in full.
     fn complete(&mut self, index: usize) -> Result<(), Error> {
-        let system = &self.flows.systems[index];
+        let system = self.flows.systems[index].clone();
+        self.regain(&system)?;
+        let system = &system;
         if self.listed.contains(system) {
             return Ok(());
         }
@@ -172,6 +177,8 @@ impl Engine {
                 let system = row.key.record_type.system.clone();
                 self.count_rows(&system, &rows);
             }
+            let mut rows = rows;
+            self.leave_out(&mut rows);
             seen.extend(rows.into_iter().map(|row| (row.key.clone(), row)));
             if let Some(error) = trouble {
                 self.trouble(round, error);

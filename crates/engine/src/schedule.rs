@@ -141,7 +141,10 @@ impl Engine {
         for (index, turn) in turns.iter_mut().enumerate() {
             let system = &self.flows.systems[index];
             let trouble = round.troubles.iter().find(|error| &error.system == system);
-            if let Some(error) = trouble {
+            if round.sight_changed {
+                turn.failures = 0;
+                turn.due = now;
+            } else if let Some(error) = trouble {
                 turn.failures += 1;
                 let pause = now.saturating_add(schedule.pause(system, turn.failures));
                 let pause = pause.unwrap_or(Timestamp::MAX);

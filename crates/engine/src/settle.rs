@@ -87,6 +87,9 @@ impl Engine {
                     sorted.duplicates.push((intent, refusal));
                 }
                 Outcome::Refused(refusal) => {
+                    if refusal.kind == RefusalKind::Invalid {
+                        self.doubt(crate::pack::target(&intent), &refusal);
+                    }
                     sorted.settled.insert(intent.id, refused(refusal, now));
                 }
                 Outcome::Stale | Outcome::Gone => sorted.overtaken.push(intent),

@@ -19,6 +19,8 @@ pub struct Summary {
     pub written: BTreeMap<String, u64>,
     /// Rounds it took.
     pub rounds: u64,
+    /// What systems changed about properties in use.
+    pub notices: Vec<crate::Notice>,
     /// Systems that were down or refused us: what they concern is not done. Empty when all went well.
     #[serde(skip)]
     pub troubles: Vec<tandem_connector::Error>,
@@ -31,7 +33,7 @@ impl Summary {
         let waits = |flow: &FlowSummary| flow.parked + flow.questions + flow.approvals + flow.failed > 0;
         if !self.troubles.is_empty() {
             Standing::Trouble
-        } else if self.flows.values().any(waits) {
+        } else if self.flows.values().any(waits) || !self.notices.is_empty() {
             Standing::Waits
         } else {
             Standing::Done
@@ -126,6 +128,8 @@ pub struct Round {
     pub troubles: Vec<tandem_connector::Error>,
     /// Something to send is left although its system is up.
     pub left: bool,
+    /// A property came into sight or went out of it.
+    pub(crate) sight_changed: bool,
     /// Systems that pause after a failure.
     pub(crate) resting: std::collections::BTreeSet<String>,
     /// Plans that the store put back.

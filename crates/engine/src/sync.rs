@@ -28,13 +28,17 @@ impl Engine {
         for _ in 0..MOST_ROUNDS {
             let round = self.round().await?;
             summary.rounds += 1;
+            if !round.troubles.is_empty() && round.sight_changed {
+                // What was in the way is out of sight now, or back in it.
+                continue;
+            }
             if !round.troubles.is_empty() {
                 summary.troubles = round.troubles;
                 break;
             }
             idle = if round.quiet() { idle + 1 } else { 0 };
             let left = round.left || round.wait_until.is_some();
-            if round.quiet() && (!left || self.impatient || idle > MOST_IDLE) {
+            if round.quiet() && !round.sight_changed && (!left || self.impatient || idle > MOST_IDLE) {
                 break;
             }
             if let Some(until) = round.wait_until.filter(|_| round.quiet() && !round.left) {
@@ -46,6 +50,7 @@ impl Engine {
         let after = self.store.status(&self.flows)?;
         summary.flows = flows_between(&before, &after);
         self.count_failed(&mut summary)?;
+        summary.notices = self.notices();
         summary.api_calls = less(&self.calls(), &calls);
         summary.rows_read = less(&self.tally.rows_read, &tally.rows_read);
         summary.keys_looked_up = less(&self.tally.keys_looked_up, &tally.keys_looked_up);
@@ -69,6 +74,7 @@ impl Engine {
         let mut round = Round::default();
         let names = resting.iter().map(|index| self.flows.systems[*index].clone());
         round.resting = names.collect();
+        self.keep_budgets(true)?;
         self.observe(which, &mut round).await?;
         self.catch_up(&mut round).await?;
         self.settle_unknown(&mut round).await?;
@@ -85,6 +91,8 @@ impl Engine {
             self.reconcile(self.last_rank(), &mut round).await?;
         }
         round.left = round.put_back > 0 || self.anything_sendable(&round)?;
+        round.sight_changed = self.look_again(&mut round).await?;
+        self.keep_budgets(false)?;
         self.tell(&Happening::RoundEnded {
             round: number,
             observed: round.observed,

@@ -89,6 +89,11 @@ pub enum Happening<'a> {
         /// Why, for people.
         why: &'a str,
     },
+    /// A system changed something about a property in use.
+    Sight {
+        /// What, and what to do.
+        notice: &'a crate::Notice,
+    },
     /// A system is down or refuses us; the others go on.
     Trouble {
         /// What and what to do.

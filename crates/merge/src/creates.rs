@@ -371,7 +371,10 @@ impl<'a> Work<'a> {
             return;
         }
         let ends = [(side, mapping.property(side)), (to, property.as_str())];
-        if ends.iter().any(|(side, name)| self.flows.hides(&flow.end(*side).record_type, name)) {
+        if ends
+            .iter()
+            .any(|(side, name)| self.flows.hides(&flow.end(*side).record_type, name))
+        {
             // It is owed until it is back in sight.
             draft.left_out.insert(property);
             return;

@@ -7,6 +7,7 @@ use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
 use crate::loading;
 use crate::screen::{Screen, count_of, table};
+use crate::standing;
 use clap::Args;
 use compare::{Finding, Weight};
 use serde_json::json;
@@ -30,18 +31,8 @@ impl Check {
     pub(crate) async fn compare(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
         let configuration = loading::configuration(common)?;
         let systems = loading::connect(&configuration, None)?;
-        for system in &systems {
-            let who = system.identify().await?;
-            screen.json(
-                &json!({ "system": system.system(), "id": who.id, "name": who.name, "user": who.user }),
-            );
-            screen.say(format!(
-                "{}: {} ({}), as {}",
-                system.system(),
-                who.name,
-                who.id,
-                who.user
-            ));
+        for (system, connection) in systems.iter().zip(&configuration.connections) {
+            introduce(system.as_ref(), &connection.sign_in, screen).await?;
         }
         let schemas = loading::describe(&systems).await?;
         let (flows, passed_over) = loading::served(&configuration, &schemas);
@@ -64,6 +55,36 @@ impl Check {
             },
         )
     }
+}
+
+/// Says who a system is, as whom and how we are there, and how the day's calls stand.
+async fn introduce(system: &dyn Connector, sign_in: &str, screen: &Screen) -> Result<(), Failure> {
+    let who = system.identify().await?;
+    let budget = system.measure_budget().await?;
+    screen.json(&json!({
+        "system": system.system(),
+        "id": who.id,
+        "name": who.name,
+        "user": who.user,
+        "sandbox": who.sandbox,
+        "instance": who.instance,
+        "sign_in": Some(sign_in).filter(|way| !way.is_empty()),
+        "budget": budget,
+    }));
+    let way = match sign_in {
+        "" => String::new(),
+        way => format!(" by {way}"),
+    };
+    screen.say(format!(
+        "{}: {}, as {}{way}",
+        system.system(),
+        standing::who(&who),
+        who.user
+    ));
+    if let Some(budget) = budget {
+        screen.say(standing::budget(system.system(), &budget));
+    }
+    Ok(())
 }
 
 /// Compares counts where a side holds no identity of the other: every such record is known by its match keys alone.

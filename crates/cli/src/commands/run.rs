@@ -114,6 +114,17 @@ async fn refresh(ask: mpsc::Sender<Request>, board: Board, watcher: Arc<Live>) {
 fn snapshot(engine: &mut Engine, watcher: &Live) -> Result<Snapshot, Failure> {
     let flows = engine.flows().clone();
     let status = engine.status()?;
+    let systems = engine.systems().iter();
+    let budgets = systems.filter_map(|system| Some((system.system().to_owned(), system.budget()?)));
+    let (budgets, notices): (Vec<_>, _) = (budgets.collect(), engine.notices());
+    let mut shown = super::status::as_json(&flows, &status);
+    super::status::add(&mut shown, &budgets, &notices);
+    let now = jiff::Timestamp::now();
+    let reached = budgets
+        .iter()
+        .filter_map(|(system, budget)| crate::standing::reached(system, budget, now));
+    let troubles = watcher.troubles().into_iter().chain(reached);
+    let troubles = troubles.chain(notices.iter().map(ToString::to_string));
     let items = super::items::all(engine.store(), SHOWN, |item| {
         matches!(super::items::standing(item), "parked" | "approval" | "conflict")
     })?;
@@ -123,10 +134,10 @@ fn snapshot(engine: &mut Engine, watcher: &Live) -> Result<Snapshot, Failure> {
     Ok(Snapshot {
         taken: jiff::Timestamp::now(),
         systems: flows.systems.clone(),
-        status: super::status::as_json(&flows, &status),
+        status: shown,
         items: items.collect(),
         history: watcher.latest(),
-        troubles: watcher.troubles(),
+        troubles: troubles.collect(),
         calls: engine
             .systems()
             .iter()
@@ -206,6 +217,7 @@ impl Watcher for Live {
     fn happened(&self, what: &Happening<'_>) {
         match what {
             Happening::Decided { event } if shown(event) => self.decided(event),
+            Happening::Sight { notice } => self.screen.note(notice),
             Happening::Trouble { error } => {
                 self.screen.note(error);
                 if let Ok(mut troubles) = self.troubles.lock() {

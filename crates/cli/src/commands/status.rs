@@ -4,9 +4,13 @@ use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
 use crate::loading;
 use crate::screen::{Screen, count_of, number, table, thousands};
+use crate::standing;
 use clap::Args;
 use comfy_table::Cell;
 use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
+use tandem_connector::Budget;
+use tandem_engine::Notice;
 use tandem_merge::dataflow::Dataflow;
 use tandem_store::{FlowStatus, Status as Standing, Store};
 
@@ -25,11 +29,42 @@ impl Status {
         let configuration = loading::configuration(common)?;
         let mut store = loading::existing_state(common)?;
         let status = store.status(&configuration.dataflow)?;
-        screen.json(&as_json(&configuration.dataflow, &status));
+        let systems = &configuration.dataflow.systems;
+        let budgets = tandem_engine::budgets(&mut store, systems)?;
+        let notices = tandem_engine::notices(&mut store, systems)?;
+        let mut shown = as_json(&configuration.dataflow, &status);
+        add(&mut shown, &budgets, &notices);
+        screen.json(&shown);
         screen.result(flow_table(&configuration.dataflow, &status));
         screen.result(summary(&status));
-        Ok(exit(&status))
+        for line in lines(&budgets, &notices) {
+            screen.result(line);
+        }
+        Ok(if notices.is_empty() {
+            exit(&status)
+        } else {
+            Exit::Waits
+        })
     }
+}
+
+/// Budgets and notices, one line each.
+pub(crate) fn lines(budgets: &[(String, Budget)], notices: &[Notice]) -> Vec<String> {
+    let now = jiff::Timestamp::now();
+    let budgets = budgets.iter().map(|(system, budget)| {
+        standing::reached(system, budget, now).unwrap_or_else(|| standing::budget(system, budget))
+    });
+    budgets.chain(notices.iter().map(ToString::to_string)).collect()
+}
+
+/// Adds budgets and notices to the counts.
+pub(crate) fn add(shown: &mut Json, budgets: &[(String, Budget)], notices: &[Notice]) {
+    let by_system: BTreeMap<&str, &Budget> = budgets
+        .iter()
+        .map(|(system, budget)| (system.as_str(), budget))
+        .collect();
+    shown["budgets"] = json!(by_system);
+    shown["notices"] = notices.iter().map(standing::notice).collect();
 }
 
 /// What the exit code says of a state.

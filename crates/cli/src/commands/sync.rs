@@ -36,6 +36,9 @@ impl Sync {
         screen.json(&shown);
         screen.result(flow_table(&configuration.dataflow, &summary.flows));
         screen.say(calls(&summary));
+        for notice in &summary.notices {
+            screen.say(notice);
+        }
         for trouble in &summary.troubles {
             screen.complain(&Failure::from(trouble.clone()));
         }
@@ -67,6 +70,7 @@ pub(crate) fn as_json(flows: &Dataflow, summary: &Summary) -> Json {
         "keys_looked_up": summary.keys_looked_up,
         "written": summary.written,
         "rounds": summary.rounds,
+        "notices": summary.notices.iter().map(crate::standing::notice).collect::<Vec<_>>(),
         "troubles": summary.troubles.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
 }

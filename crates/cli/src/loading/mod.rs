@@ -71,6 +71,7 @@ pub(crate) async fn parts(
     folder: Option<&Path>,
 ) -> Result<Parts, Failure> {
     let systems = connect(configuration, folder)?;
+    tandem_engine::restore_budgets(store.as_mut(), &systems)?;
     let schemas = describe(&systems).await?;
     let missing = schemas.iter().flat_map(|schema| schema.missing.values());
     if let Some(sentence) = missing.into_iter().next() {
@@ -90,6 +91,7 @@ pub(crate) async fn parts(
         systems,
         clock: Arc::new(SystemClock),
         watcher,
+        described: Some(schemas),
     })
 }
 

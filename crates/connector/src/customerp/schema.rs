@@ -129,7 +129,8 @@ impl Served {
         let mut values = Values::new();
         if !deleted {
             for (name, data_type) in &self.shown {
-                let value = form::decode(data_type, item.get(name).unwrap_or(&Json::Null))?;
+                // What is not there is not blank: then the item is not as described.
+                let value = form::decode(data_type, item.get(name)?)?;
                 values.insert(name.clone(), value);
             }
             for (name, rule) in &self.computed {

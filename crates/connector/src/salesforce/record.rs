@@ -89,7 +89,8 @@ impl Reading<'_> {
         let mut values = Values::new();
         if !deleted {
             for (name, data_type) in &self.object.shown {
-                let value = form::decode(data_type, row.get(name).unwrap_or(&Json::Null))?;
+                // What is not there is not blank: then the row is not as described.
+                let value = form::decode(data_type, row.get(name)?)?;
                 values.insert(name.clone(), value);
             }
         }

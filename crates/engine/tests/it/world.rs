@@ -51,6 +51,7 @@ impl World {
             ],
             clock: Arc::clone(&self.clock) as _,
             watcher: Arc::new(Quiet),
+            described: None,
         }
     }
 

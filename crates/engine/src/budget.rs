@@ -1,0 +1,60 @@
+//! The day's budget of calls, kept in the state so that it outlives the process.
+
+use crate::{Engine, Error};
+use std::sync::Arc;
+use tandem_connector::{Budget, Connector};
+use tandem_store::Store;
+
+fn note(system: &str) -> String {
+    format!("budget:{system}")
+}
+
+/// The budgets that a state keeps, by system.
+///
+/// # Errors
+/// [`tandem_store::Error`].
+pub fn budgets(
+    store: &mut dyn Store,
+    systems: &[String; 2],
+) -> Result<Vec<(String, Budget)>, tandem_store::Error> {
+    let mut found = Vec::new();
+    for system in systems {
+        let text = store.note(&note(system))?;
+        let budget = text.and_then(|text| serde_json::from_str(&text).ok());
+        found.extend(budget.map(|budget| (system.clone(), budget)));
+    }
+    Ok(found)
+}
+
+/// Lets systems go on with the budgets that a state keeps. To be done before their first call.
+///
+/// # Errors
+/// [`tandem_store::Error`].
+pub fn restore_budgets(
+    store: &mut dyn Store,
+    systems: &[Arc<dyn Connector>; 2],
+) -> Result<(), tandem_store::Error> {
+    let names = systems.each_ref().map(|system| system.system().to_owned());
+    for (name, budget) in budgets(store, &names)? {
+        for system in systems.iter().filter(|system| system.system() == name) {
+            system.restore_budget(&budget);
+        }
+    }
+    Ok(())
+}
+
+impl Engine {
+    /// Keeps how the budgets stand. `open`: calls follow that are not counted in it yet.
+    pub(crate) fn keep_budgets(&mut self, open: bool) -> Result<(), Error> {
+        for system in self.systems.clone() {
+            let Some(budget) = system.budget() else { continue };
+            let text = serde_json::to_string(&Budget { open, ..budget }).unwrap_or_default();
+            let name = note(system.system());
+            if self.kept_budgets.get(&name) != Some(&text) {
+                self.store.set_note(&name, &text)?;
+                self.kept_budgets.insert(name, text);
+            }
+        }
+        Ok(())
+    }
+}
