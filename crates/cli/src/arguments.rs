@@ -1,8 +1,8 @@
 //! The command line as people type it.
 
 use crate::commands::{
-    approve, check, conflicts, document, failures, history, init, links, plan, qa, resolve, retry, run,
-    sandbox, status, sync, verify,
+    approve, check, conflicts, document, failures, history, init, links, plan, qa, rebind, resolve, retry,
+    run, sandbox, status, sync, verify,
 };
 use crate::demo;
 use clap::{ArgAction, Args, Parser, Subcommand};
@@ -96,6 +96,8 @@ pub(crate) enum Command {
     Resolve(resolve::Resolve),
     /// Try again what is parked on a record
     Retry(retry::Retry),
+    /// Let the state go over to another org or ERP, such as a refreshed sandbox
+    Rebind(rebind::Rebind),
     /// Print the dataflow document
     Document(document::Document),
     /// Tick off every sentence of the dataflow document against the two systems

@@ -1,6 +1,7 @@
 //! The engine: a dataflow, its state, its two systems, a clock and a watcher.
 
 use crate::load::Load;
+use crate::rebind;
 use crate::sight::Sight;
 use crate::{Clock, Error, Happening, Watcher};
 use std::collections::{BTreeMap, BTreeSet};
@@ -78,9 +79,7 @@ impl Engine {
         let mut parts = parts;
         let described = parts.described.take();
         let mut engine = Self::assemble(parts, [first?, second?]);
-        let ids = engine.identities.iter();
-        let ids = ids.map(|(system, found)| (system.clone(), found.id.clone()));
-        engine.store.bind(&ids.collect())?;
+        rebind::bind(engine.store.as_mut(), &engine.identities)?;
         engine.state_id = engine.store.state_id()?;
         engine.listed = engine.store.status(&engine.flows)?.listed.into_keys().collect();
         engine.recover()?;

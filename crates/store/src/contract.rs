@@ -3,7 +3,7 @@
 use crate::Error;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use tandem_merge::cluster::{Cluster, Intent, ParkedKind, Verdict};
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::facts::Facts;
@@ -23,6 +23,11 @@ pub trait Store: Send {
     /// Binds the state to the two systems it belongs to, or refuses another pair
     /// ([`Error::OtherSystem`]). `identities`: system name to its identification.
     fn bind(&mut self, identities: &BTreeMap<String, String>) -> Result<(), Error>;
+
+    /// Goes over to another system of the same kind. Links whose records are found there stay, with tombs and
+    /// history; versions, cursors, bases, heads, writes and everything parked are forgotten, so that all is listed
+    /// and compared anew.
+    fn rebind(&mut self, flows: &Dataflow, to: &Rebinding) -> Result<Rebound, Error>;
 
     /// A random text made when the state was created; part of idempotency keys.
     fn state_id(&mut self) -> Result<String, Error>;
@@ -182,6 +187,28 @@ pub trait Store: Send {
 
     /// Sets a small named value.
     fn set_note(&mut self, name: &str, value: &str) -> Result<(), Error>;
+}
+
+/// Another system that a state goes over to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rebinding {
+    /// The system's name.
+    pub system: String,
+    /// Who it is from now on.
+    pub identity: String,
+    /// Linked records that are not there.
+    pub gone: BTreeSet<RecordKey>,
+    /// Companions that are not there: role and id.
+    pub gone_companions: BTreeSet<(String, String)>,
+}
+
+/// What rebinding did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rebound {
+    /// Links that stay.
+    pub kept: u64,
+    /// Links that ended: their records are matched again.
+    pub dropped: u64,
 }
 
 /// A page of observations with the cursor that covers them.

@@ -18,6 +18,7 @@ mod memory;
 mod outbox;
 mod page;
 mod parts;
+mod rebind;
 mod schema;
 mod sqlite;
 mod take;

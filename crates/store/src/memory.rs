@@ -6,10 +6,13 @@ mod commit;
 mod facts;
 mod lists;
 mod parts;
+mod rebind;
 mod take;
 
 use crate::Error;
-use crate::contract::{CommitReport, Decided, Dirty, Fence, Item, LinkRow, Page, PageReport, Status, Store};
+use crate::contract::{
+    CommitReport, Decided, Dirty, Fence, Item, LinkRow, Page, PageReport, Rebinding, Rebound, Status, Store,
+};
 use books::Books;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -67,6 +70,10 @@ impl Store for MemoryStore {
             let mut all = identities.iter();
             all.try_for_each(|(system, identity)| books.bind(system, identity))
         })
+    }
+
+    fn rebind(&mut self, flows: &Dataflow, to: &Rebinding) -> Result<Rebound, Error> {
+        Ok(self.books.rebind(flows, to))
     }
 
     fn state_id(&mut self) -> Result<String, Error> {

@@ -1,10 +1,12 @@
 //! The store in one SQLite file.
 
-use crate::contract::{CommitReport, Decided, Dirty, Fence, Item, LinkRow, Page, PageReport, Status, Store};
+use crate::contract::{
+    CommitReport, Decided, Dirty, Fence, Item, LinkRow, Page, PageReport, Rebinding, Rebound, Status, Store,
+};
 use crate::db::{Db, Trouble};
 use crate::facts::Overall;
 use crate::folder::{self, Hold};
-use crate::{Error, commit, lists, outbox, page, schema, take};
+use crate::{Error, commit, lists, outbox, page, rebind, schema, take};
 use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags};
 use std::collections::BTreeMap;
@@ -116,6 +118,11 @@ impl Store for SqliteStore {
             let mut all = identities.iter();
             all.try_for_each(|(system, identity)| page::bind(db, system, identity))
         })
+    }
+
+    fn rebind(&mut self, flows: &Dataflow, to: &Rebinding) -> Result<Rebound, Error> {
+        self.db
+            .unit("bound to another system", |db| rebind::carry_out(db, flows, to))
     }
 
     fn state_id(&mut self) -> Result<String, Error> {

@@ -11,6 +11,7 @@ pub(crate) mod items;
 pub(crate) mod links;
 pub(crate) mod plan;
 pub(crate) mod qa;
+pub(crate) mod rebind;
 pub(crate) mod resolve;
 pub(crate) mod retry;
 pub(crate) mod run;
@@ -44,6 +45,7 @@ pub(crate) async fn carry_out(arguments: Arguments, screen: &Screen) -> Result<E
         Command::Approve(approve) => approve.carry_out(common, screen).await,
         Command::Resolve(resolve) => resolve.carry_out(common, screen).await,
         Command::Retry(retry) => retry.carry_out(common, screen).await,
+        Command::Rebind(rebind) => rebind.go_over(common, screen).await,
         Command::Document(document) => document.print(common, screen),
         Command::Qa(qa) => qa.tick_off(common, screen).await,
     }

@@ -12,4 +12,6 @@ mod flows;
 mod lines;
 mod people;
 mod rehearsal;
+mod sight;
+mod veil;
 mod world;
