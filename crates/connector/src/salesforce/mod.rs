@@ -5,8 +5,8 @@
 //! is firm only if it was read in a later second; rows become visible late, so changes are read with an overlap.
 //! An update is answered without the record's state.
 
-mod bulk;
 mod assertion;
+mod bulk;
 mod changes;
 mod composite;
 mod derived;
@@ -28,8 +28,8 @@ mod write;
 use crate::http::Address;
 use crate::http::json::text;
 use crate::{
-    Budget, Capabilities, Change, ChangePage, Connector, Error, ErrorKind, Identification, Lane, ListPage, Load,
-    Outcome, Resumed, Schema, Write,
+    Budget, Capabilities, Change, ChangePage, Connector, Error, ErrorKind, Identification, Lane, ListPage,
+    Load, Outcome, Resumed, Schema, Write,
 };
 use async_trait::async_trait;
 use composite::Subrequest;
@@ -357,7 +357,7 @@ impl Connector for Salesforce {
             }
         }
         match self.ingest.as_ref().filter(|_| lane == Lane::Load) {
-            Some(ingest) => ingest.accept(self, batch).await,
+            Some(ingest) => as_long_work(ingest.accept(self, batch)).await,
             None => write::carry_out(self, batch).await,
         }
     }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use tandem_connector::{
-    Capabilities, Change, ChangePage, Connector, Error, ErrorKind, Identification, ListPage, Outcome,
+    Capabilities, Change, ChangePage, Connector, Error, ErrorKind, Identification, Lane, ListPage, Outcome,
     PropertySchema, RefusalKind, Resumed, Schema, TypeSchema, Write,
 };
 use tandem_merge::dataflow::{Dataflow, Side};
@@ -183,12 +183,16 @@ impl Connector for Veil {
         Ok(self.veiled(self.inner.find(record_type, properties, values).await?))
     }
 
-    async fn write(&self, batch: &[Write]) -> Vec<Outcome> {
+    async fn write(&self, batch: &[Write], lane: Lane) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
         for write in batch {
             outcomes.push(match self.refuses(write) {
                 Some(property) => Outcome::Refused(refusal(RefusalKind::Invalid, &[&property])),
-                None => self.inner.write(std::slice::from_ref(write)).await.remove(0),
+                None => self
+                    .inner
+                    .write(std::slice::from_ref(write), lane)
+                    .await
+                    .remove(0),
             });
         }
         outcomes

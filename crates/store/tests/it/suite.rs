@@ -1,9 +1,10 @@
 //! The store's invariants, each by name, and what taking and storing promise, against both stores.
 
 use crate::setup::*;
+use std::collections::BTreeMap;
 use tandem_merge::cluster::{Action, Link};
 use tandem_merge::plan::Plan;
-use tandem_store::{Decided, Error};
+use tandem_store::{Decided, Error, Rebinding};
 
 #[test]
 fn s1_a_create_under_way_is_an_intent_and_no_link() {
@@ -381,5 +382,45 @@ fn s5_an_accepted_intent_is_asked_for_by_its_handle_alone() {
         store.mark_unknown(FENCE, &[create], false).unwrap();
         assert_eq!(store.handles(CRM).unwrap(), Vec::<String>::new());
         assert_eq!(store.unsettled(0, 10).unwrap().len(), 1);
+    });
+}
+
+#[test]
+fn rebinding_keeps_links_that_hold_there_and_forgets_what_was_agreed() {
+    on_both(|store| {
+        let who =
+            |crm: &str| BTreeMap::from([(ERP.to_owned(), "e".to_owned()), (CRM.to_owned(), crm.to_owned())]);
+        store.bind(&who("production")).unwrap();
+        observe(store, vec![seen(&customer("1"), 1, ANN)]);
+        observe(store, vec![seen(&contact("a"), 1, ANN_THERE)]);
+        listed(store);
+        rest(store);
+        assert_eq!(store.links(None, 0, 10).unwrap().len(), 1);
+        let mut to = Rebinding {
+            system: CRM.to_owned(),
+            identity: "sandbox".to_owned(),
+            ..Rebinding::default()
+        };
+        // A copy holds every record: the link stays, versions and bases do not.
+        let done = store.rebind(&flows(), &to).unwrap();
+        assert_eq!((done.kept, done.dropped), (1, 0));
+        assert!(store.bind(&who("sandbox")).is_ok());
+        assert!(matches!(
+            store.bind(&who("production")),
+            Err(Error::OtherSystem { .. })
+        ));
+        assert_eq!(store.cursor(ERP).unwrap(), None);
+        assert!(store.status(&flows()).unwrap().listed.is_empty());
+        let kept = store.cluster(&flows(), &contact("a")).unwrap().unwrap();
+        assert!(kept.heads.is_empty() && kept.records.values().all(|record| record.bases.is_empty()));
+        assert_eq!(kept.records[&contact("a")].shadow.version, None);
+        assert!(kept.records[&customer("1")].shadow.version.is_some());
+        // Another org has no such record: the link ends, and nothing of the record is left.
+        to.identity = "elsewhere".to_owned();
+        to.gone = [contact("a")].into();
+        let done = store.rebind(&flows(), &to).unwrap();
+        assert_eq!((done.kept, done.dropped), (0, 1));
+        let left = store.cluster(&flows(), &contact("a")).unwrap();
+        assert!(left.is_none_or(|cluster| !cluster.records.contains_key(&contact("a"))));
     });
 }

@@ -192,7 +192,7 @@ impl Shared {
         metadata.insert("accesstoken", secret);
         metadata.insert(
             "instanceurl",
-            value(self.session.http.base().as_str().trim_end_matches('/'))?,
+            value(self.session.http.base().to_string().trim_end_matches('/'))?,
         );
         metadata.insert("tenantid", value(&token.organization)?);
         Ok(Signed {
