@@ -68,6 +68,7 @@ fn dataflow() -> Dataflow {
         flows: vec![orders, lines],
         introduction: String::new(),
         clock_error_seconds: 0,
+        out_of_sight: std::collections::BTreeSet::new(),
     }
 }
 

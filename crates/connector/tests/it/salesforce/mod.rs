@@ -3,8 +3,8 @@
 mod budget;
 mod calls;
 mod objects;
-mod prices;
 mod office;
+mod prices;
 mod sign_in;
 
 use crate::scene::{Scene, Words, plain_client};
