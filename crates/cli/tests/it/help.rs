@@ -22,6 +22,7 @@ const COMMANDS: [&[&str]; 20] = [
     &["approve"],
     &["resolve"],
     &["retry"],
+    &["rebind"],
     &["document"],
 ];
 
