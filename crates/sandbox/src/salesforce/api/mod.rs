@@ -270,8 +270,8 @@ fn resource_of(org: &mut Org, caller: &Caller, call: &Call, resource: &[&str]) -
         }
         ["tooling", rest @ ..] => events::tooling(org, caller, call, rest),
         [
-            "jobs" | "analytics" | "actions" | "process" | "chatter" | "metadata" | "wave"
-            | "ui-api" | "theme" | "tabs" | "quickActions" | "appMenu" | "graphql",
+            "jobs" | "analytics" | "actions" | "process" | "chatter" | "metadata" | "wave" | "ui-api"
+            | "theme" | "tabs" | "quickActions" | "appMenu" | "graphql",
             ..,
         ]
         | ["composite", ..] => Err(left_out(resource)),

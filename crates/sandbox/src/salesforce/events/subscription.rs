@@ -19,6 +19,9 @@ use crate::salesforce::server::Shared;
 /// How many events one request may ask for, and one response may carry.
 const MOST: i32 = 100;
 
+/// Events, each with its replay id.
+type Batch = Vec<(u64, Arc<Event>)>;
+
 /// A subscriber, and how far it got.
 pub(crate) struct Subscription {
     shared: Arc<Shared>,
@@ -157,7 +160,7 @@ impl Subscription {
     }
 
     /// The next events, paid for from the day's deliveries.
-    fn next_batch(&mut self) -> Result<Option<Vec<(u64, Arc<Event>)>>, Refusal> {
+    fn next_batch(&mut self) -> Result<Option<Batch>, Refusal> {
         let Some((_, topic)) = &self.topic else {
             return Ok(None);
         };

@@ -17,7 +17,7 @@ use super::Org;
 use wire::pub_sub_client::PubSubClient;
 use wire::{FetchRequest, FetchResponse, ReplayPreset, SchemaInfo, SchemaRequest, TopicInfo, TopicRequest};
 
-#[allow(missing_docs, unreachable_pub, dead_code, clippy::all)]
+#[allow(missing_docs, unreachable_pub, dead_code, clippy::all, clippy::too_many_lines)]
 pub(crate) mod wire {
     tonic::include_proto!("eventbus.v1");
 }
