@@ -14,7 +14,7 @@ use super::audit::{Audit, Change};
 use super::bulk::Jobs;
 use super::calls::Calls;
 use super::cursor::Cursors;
-use super::events::{Before, Events};
+use super::events::{Before, Event, Events};
 use super::fault::{Code, Fault, Outcome};
 use super::faults::{Faults, Veil};
 use super::id::RecordId;
@@ -101,6 +101,8 @@ pub(crate) struct Org {
     pub(crate) veil: Veil,
     pub(crate) bin: RecycleBin,
     pub(crate) views: Views,
+    /// Events that wait until their rows are in sight, with the second of that.
+    pub(crate) late_events: Vec<(i64, Event)>,
     /// Who has it may ask for faults.
     pub(crate) admin_token: String,
     tables: Vec<Table>,
@@ -135,6 +137,7 @@ impl Org {
             veil: Veil::default(),
             bin: RecycleBin::default(),
             views: Views::default(),
+            late_events: Vec::new(),
             admin_token: options.admin_token.clone().unwrap_or_else(secret),
             referrers: BTreeSet::new(),
             pod: pod(seed),
@@ -328,11 +331,11 @@ impl Org {
 
     /// Ends the transaction: nothing before this can be taken back.
     pub(crate) fn commit(&mut self) {
-        self.make_events();
         if self.veil_matters() {
             let written = self.written();
             self.draw_veil(written);
         }
+        self.make_events();
         self.undo.clear();
         self.audit.extend(self.changes.drain(..));
         self.touched = None;
@@ -368,6 +371,7 @@ impl Org {
             }
         }
         let made = self.capture(&commit, &self.changes, &before);
+        let made = self.befall_events(made);
         let now = self.now();
         self.events.publish(now, made);
     }

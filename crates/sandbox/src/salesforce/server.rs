@@ -207,6 +207,7 @@ pub async fn serve(options: Options, listener: std::net::TcpListener) -> Result<
 async fn serve_http(door: Door, shared: Arc<Shared>, stopped: oneshot::Receiver<()>) {
     let mut background = JoinSet::new();
     background.spawn(bulk::run(Arc::clone(&shared)));
+    background.spawn(faults::release(Arc::clone(&shared)));
     let router = Router::new().fallback(handle).with_state(shared);
     let service = router.into_make_service_with_connect_info::<Peer>();
     let ended = axum::serve(door, service).with_graceful_shutdown(async move {

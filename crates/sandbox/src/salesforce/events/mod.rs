@@ -27,12 +27,13 @@ use super::org::Org;
 use super::schema::{ObjectIndex, Schema};
 use allowance::Allowance;
 use avro::EventSchema;
-use event::{Commit, Event};
+use event::Commit;
 use log::Log;
 use members::Members;
 
 pub(crate) use admin::local;
 pub(crate) use capture::Before;
+pub(crate) use event::{ChangeType, Event};
 pub(crate) use service::PubSub;
 pub(crate) use tooling::tooling;
 

@@ -1,6 +1,7 @@
 //! Faults on request: rules that make the org misbehave as real ones do now and then, repeatably.
 
 mod admin;
+mod events;
 mod rule;
 mod strike;
 mod subject;
@@ -20,7 +21,7 @@ use super::value::moment_text;
 
 pub(crate) use admin::answer;
 pub use rule::{FaultAction, FaultRule};
-pub(crate) use strike::struck;
+pub(crate) use strike::{release, struck};
 pub(crate) use veil::Veil;
 
 /// How many faults the log keeps.

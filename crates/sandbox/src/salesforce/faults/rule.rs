@@ -32,6 +32,10 @@ pub enum FaultAction {
     LateVisibility,
     /// A bulk job fails before its next row: the rows after that stay unprocessed.
     JobBroken,
+    /// A row's change event says only that there was one: its type is GAP_CREATE, GAP_UPDATE, GAP_DELETE or GAP_UNDELETE.
+    GapEvent,
+    /// A row's change event is replaced by one of type GAP_OVERFLOW.
+    OverflowEvent,
 }
 
 /// A rule. What a matcher leaves out, it does not ask for.
@@ -119,7 +123,11 @@ impl FaultRule {
     pub(super) fn of_rows(&self) -> bool {
         matches!(
             self.action,
-            FaultAction::Lock | FaultAction::LateVisibility | FaultAction::JobBroken
+            FaultAction::Lock
+                | FaultAction::LateVisibility
+                | FaultAction::JobBroken
+                | FaultAction::GapEvent
+                | FaultAction::OverflowEvent
         )
     }
 }

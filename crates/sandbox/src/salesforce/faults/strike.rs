@@ -49,9 +49,11 @@ pub(crate) async fn struck(shared: Arc<Shared>, url: String, call: Call, strike:
         }
         FaultAction::ShortPage => carry_out(&shared, &url, &call, Some(rule.rows.unwrap_or(200).max(1))),
         // What befalls rows happens on the way.
-        FaultAction::Lock | FaultAction::LateVisibility | FaultAction::JobBroken => {
-            carry_out(&shared, &url, &call, None)
-        }
+        FaultAction::Lock
+        | FaultAction::LateVisibility
+        | FaultAction::JobBroken
+        | FaultAction::GapEvent
+        | FaultAction::OverflowEvent => carry_out(&shared, &url, &call, None),
     }
 }
 
@@ -80,4 +82,16 @@ fn failed(status: Option<u16>) -> Response<Body> {
 fn dropped() -> Response<Body> {
     let broken = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
     Response::new(Body::from_stream(tokio_stream::once(Err::<Vec<u8>, _>(broken))))
+}
+
+/// How often events that wait for their rows are looked at.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Sends events out when their rows come in sight, for ever.
+pub(crate) async fn release(shared: Arc<Shared>) {
+    let mut ticks = tokio::time::interval(TICK);
+    loop {
+        ticks.tick().await;
+        shared.org().release_events();
+    }
 }

@@ -38,6 +38,11 @@ impl Veil {
         });
     }
 
+    /// The second from which on the row is seen as it is, if a write to it is hidden.
+    pub(super) fn until(&self, key: (ObjectIndex, RecordId)) -> Option<i64> {
+        self.pending.get(&key)?.last().map(|last| last.until)
+    }
+
     /// What is seen of a row instead of itself, if anything is hidden.
     fn instead(&self, key: (ObjectIndex, RecordId), now: i64) -> Option<Option<&Row>> {
         let first = self.pending.get(&key)?.iter().find(|one| one.until > now)?;

@@ -56,6 +56,8 @@ fn run(org: &mut Org, call: &Call, partner: bool) -> Outcome<String> {
     let session = request.session.as_deref().unwrap_or_default();
     let actor = caller(org, session)?;
     org.calls.count("soap", None)?;
+    org.events
+        .set_origin(format!("com/salesforce/api/soap/{version}.0;client="));
     let results: Vec<Json> = calls::run(org, actor, session, &request.call)?;
     Ok(envelope::reply(
         partner,

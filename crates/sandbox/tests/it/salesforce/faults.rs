@@ -6,6 +6,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tandem_sandbox::salesforce::{FaultAction, Options};
 
+use super::pubsub::{Bus, From};
 use super::{BASE, Org, Reply, bulk_loads};
 
 const TOKEN: &str = "let-me-break-it";
@@ -379,6 +380,40 @@ async fn deletions_come_late_too_and_the_covered_date_waits_for_them() {
     let all = super::url_encode("SELECT IsDeleted FROM Contact");
     let all = org.get(&format!("queryAll?q={all}")).await;
     assert_eq!(all.body["records"][0]["IsDeleted"], true);
+}
+
+#[tokio::test]
+async fn events_lose_their_content_and_wait_for_hidden_rows() {
+    let org = org().await;
+    let mut bus = Bus::of(&org).await;
+    let mut reader = bus.subscribe("/data/ContactChangeEvent", From::Latest, 10).await;
+    arm(
+        &org,
+        json!({ "action": "gap-event", "object": "Contact", "times": 1 }),
+    )
+    .await;
+    let id = org.add("Contact", json!({ "LastName": "A" })).await;
+    let gap = bus.read(&mut reader, 1).await.remove(0);
+    assert_eq!(
+        (gap.change.as_str(), gap.records.as_slice()),
+        ("GAP_CREATE", &[id.clone()][..])
+    );
+    arm(&org, json!({ "action": "overflow-event", "times": 1 })).await;
+    org.update("Contact", &id, json!({ "Title": "T" })).await;
+    let overflow = bus.read(&mut reader, 1).await.remove(0);
+    assert_eq!(overflow.change, "GAP_OVERFLOW");
+    assert!(!overflow.records.contains(&id));
+
+    arm(
+        &org,
+        json!({ "action": "late-visibility", "seconds": 600, "times": 1 }),
+    )
+    .await;
+    let late = org.add("Contact", json!({ "LastName": "Late" })).await;
+    let soon = org.add("Contact", json!({ "LastName": "Soon" })).await;
+    assert_eq!(bus.read(&mut reader, 1).await[0].records, [soon]);
+    org.advance(601).await;
+    assert_eq!(bus.read(&mut reader, 1).await[0].records, [late]);
 }
 
 #[tokio::test]
