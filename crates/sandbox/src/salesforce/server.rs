@@ -334,7 +334,9 @@ async fn collect(body: Body, length: Option<usize>, most: usize) -> Option<Bytes
 /// The address that the client used: what it is told to go on with.
 fn own_address(peer: Peer, address: SocketAddr, headers: &HeaderMap) -> String {
     let scheme = if peer.secure { "https" } else { "http" };
-    match headers.get(header::HOST).and_then(|host| host.to_str().ok()) {
+    let named = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    // A name without the port would lead elsewhere.
+    match named.filter(|host| host.ends_with(&format!(":{}", address.port()))) {
         Some(host) => format!("{scheme}://{host}"),
         None => format!("{scheme}://{address}"),
     }

@@ -167,7 +167,7 @@ async fn versions_and_resources_are_listed() {
         org.get("/services/data/v99.0/limits").await.status,
         StatusCode::NOT_FOUND
     );
-    let left_out = org.get("tooling/query").await;
+    let left_out = org.get("analytics/reports").await;
     assert_eq!(
         (left_out.status, left_out.code()),
         (StatusCode::NOT_IMPLEMENTED, "FUNCTIONALITY_NOT_ENABLED")
