@@ -2,7 +2,7 @@
 
 use crate::commands::{
     approve, check, conflicts, document, failures, history, init, links, plan, qa, rebind, resolve, retry,
-    run, sandbox, status, sync, verify,
+    run, salesforce, sandbox, status, sync, verify,
 };
 use crate::demo;
 use clap::{ArgAction, Args, Parser, Subcommand};
@@ -98,6 +98,8 @@ pub(crate) enum Command {
     Retry(retry::Retry),
     /// Let the state go over to another org or ERP, such as a refreshed sandbox
     Rebind(rebind::Rebind),
+    /// Tools for the Salesforce side: what an org needs to be given
+    Salesforce(salesforce::Salesforce),
     /// Print the dataflow document
     Document(document::Document),
     /// Tick off every sentence of the dataflow document against the two systems

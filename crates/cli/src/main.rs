@@ -7,6 +7,7 @@ mod demo;
 mod failure;
 mod loading;
 mod mask;
+mod metadata;
 mod progress;
 mod qa;
 mod screen;

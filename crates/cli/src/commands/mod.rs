@@ -15,6 +15,7 @@ pub(crate) mod rebind;
 pub(crate) mod resolve;
 pub(crate) mod retry;
 pub(crate) mod run;
+pub(crate) mod salesforce;
 pub(crate) mod sandbox;
 pub(crate) mod status;
 pub(crate) mod sync;
@@ -47,6 +48,7 @@ pub(crate) async fn carry_out(arguments: Arguments, screen: &Screen) -> Result<E
         Command::Retry(retry) => retry.carry_out(common, screen).await,
         Command::Rebind(rebind) => rebind.go_over(common, screen).await,
         Command::Document(document) => document.print(common, screen),
+        Command::Salesforce(salesforce) => salesforce.carry_out(common, screen),
         Command::Qa(qa) => qa.tick_off(common, screen).await,
     }
 }

@@ -10,7 +10,7 @@ mod written;
 pub(crate) use files::configuration;
 pub(crate) use state::{existing_state, parts_on_a_copy, records_named, state};
 pub(crate) use systems::{collection, connect};
-pub(crate) use written::{Bindings, CREATED_IN_CUSTOMERP, Draft, Users};
+pub(crate) use written::{Bindings, CREATED_IN_CUSTOMERP, Draft, Users, shipped};
 
 use crate::arguments::Common;
 use crate::clock::SystemClock;

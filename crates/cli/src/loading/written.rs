@@ -227,10 +227,33 @@ impl Draft {
     }
 }
 
+/// The shipped flows under these bindings, between systems without an address.
+pub(crate) fn shipped(division: &'static str, invoice: &'static str) -> Result<Configuration, Failure> {
+    let draft = Draft {
+        customerp_url: "https://customerp.example".to_owned(),
+        salesforce_url: "https://salesforce.example".to_owned(),
+        secrets: [
+            "CUSTOMERP_TOKEN",
+            "SALESFORCE_CLIENT_ID",
+            "SALESFORCE_CLIENT_SECRET",
+        ]
+        .map(|name| format!("{{ env: {name} }}")),
+        users: None,
+        pace: Vec::new(),
+        create_in_customerp: Vec::new(),
+        bindings: Bindings {
+            division,
+            invoice,
+            ..CUSTOM
+        },
+    };
+    draft.configuration()
+}
+
 fn lacks(record_type: &str) -> Failure {
     Failure::usage(
         format!("the org has neither {record_type} nor {record_type}__c"),
-        "Deploy our metadata there, or enable the standard object",
+        "Write our metadata with `tandem salesforce metadata DIR` and deploy it there, or enable the standard object",
     )
 }
 

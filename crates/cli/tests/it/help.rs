@@ -2,7 +2,7 @@
 
 use crate::local::tandem;
 
-const COMMANDS: [&[&str]; 20] = [
+const COMMANDS: [&[&str]; 23] = [
     &[],
     &["demo"],
     &["sandbox"],
@@ -24,6 +24,8 @@ const COMMANDS: [&[&str]; 20] = [
     &["retry"],
     &["rebind"],
     &["document"],
+    &["salesforce"],
+    &["salesforce", "metadata"],
 ];
 
 #[test]

@@ -12,6 +12,7 @@ mod help;
 mod lines;
 mod live;
 mod local;
+mod metadata;
 mod qa;
 mod rest;
 mod trouble;
