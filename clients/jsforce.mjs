@@ -26,7 +26,8 @@ const gone = (id) => assert.rejects(org.sobject("Account").retrieve(id));
 const first = (results) => {
   const [result] = [results].flat();
   if (result.success) return results;
-  throw Object.assign(new Error(result.errors[0].message), { errorCode: result.errors[0].statusCode });
+  const [error] = [result.errors].flat();
+  throw Object.assign(new Error(error.message), { errorCode: error.statusCode });
 };
 const minutes = (count) => new Date(Date.now() + count * 60_000).toISOString();
 const ingest = (options = {}) => org.bulk2.createJob({ object: "Account", operation: "insert", ...options });
@@ -353,6 +354,43 @@ const checks = {
       await assert.rejects(job.check());
     },
     error: () => unknownJob().delete(),
+  },
+  "SoapApi.merge": {
+    success: async () => {
+      const [winner, loser] = [await account(), await account()];
+      const merged = await org.soap.merge({ masterRecord: { type: "Account", Id: winner }, recordToMergeIds: [loser] });
+      assert.ok(first(merged));
+      await gone(loser);
+    },
+    error: async () =>
+      first(await org.soap.merge({ masterRecord: { type: "Account", Id: await account() }, recordToMergeIds: [NOBODY] })),
+  },
+  "SoapApi.undelete": {
+    success: async () => {
+      const id = await account();
+      await org.sobject("Account").destroy(id);
+      first(await org.soap.undelete([id]));
+      assert.equal((await org.sobject("Account").retrieve(id)).Id, id);
+    },
+    error: async () => first(await org.soap.undelete([await account()])),
+  },
+  "SoapApi.emptyRecycleBin": {
+    success: async () => {
+      const id = await account();
+      await org.sobject("Account").destroy(id);
+      first(await org.soap.emptyRecycleBin([id]));
+      const left = await org.query(`SELECT Id FROM Account WHERE Id = '${id}'`, { scanAll: true });
+      assert.equal(left.totalSize, 0);
+    },
+    error: async () => first(await org.soap.emptyRecycleBin([await account()])),
+  },
+  "SoapApi.getUserInfo": {
+    success: async () => assert.equal((await org.soap.getUserInfo()).userName, "integration@tandem.example"),
+    error: () => stranger.soap.getUserInfo(),
+  },
+  "SoapApi.getServerTimestamp": {
+    success: async () => assert.ok((await org.soap.getServerTimestamp()).timestamp),
+    error: () => stranger.soap.getServerTimestamp(),
   },
 };
 
