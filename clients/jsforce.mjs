@@ -400,7 +400,8 @@ function code(problem) {
     const body = JSON.parse(problem.message);
     return [body].flat()[0].errorCode ?? body.error;
   } catch {
-    return problem.errorCode ?? problem.name;
+    // A SOAP fault's code bears the prefix of its namespace.
+    return (problem.errorCode ?? problem.name).replace(/^sf:/, "");
   }
 }
 
