@@ -139,7 +139,7 @@ mod tests {
     use super::*;
     use crate::loading::shipped;
 
-    fn tree(division: &str, invoice: &str) -> Contents {
+    fn tree(division: &'static str, invoice: &'static str) -> Contents {
         contents(&shipped(division, invoice).unwrap())
     }
 
