@@ -4,7 +4,7 @@ use crate::commands::{
     approve, check, conflicts, document, failures, history, init, links, plan, qa, rebind, resolve, retry,
     run, salesforce, sandbox, status, sync, verify,
 };
-use crate::demo;
+use crate::{bench, demo};
 use clap::{ArgAction, Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -78,6 +78,8 @@ pub(crate) enum Command {
     Sync(sync::Sync),
     /// Keep in step for ever
     Run(run::Run),
+    /// Measure what Tandem costs, on local systems
+    Bench(bench::Bench),
     /// Show how things stand, flow by flow
     Status(status::Status),
     /// List linked records

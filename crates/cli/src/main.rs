@@ -1,6 +1,7 @@
 //! The `tandem` binary: the only reader of arguments, environment and files.
 
 mod arguments;
+mod bench;
 mod clock;
 mod commands;
 mod demo;

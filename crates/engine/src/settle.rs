@@ -255,11 +255,10 @@ fn refused(refusal: Refusal, at: jiff::Timestamp) -> Settlement {
     let kind = match refusal.kind {
         RefusalKind::Duplicate => ParkedKind::DuplicateKey,
         RefusalKind::BadReference => ParkedKind::ReferenceToNothing,
-        RefusalKind::Invalid
-        | RefusalKind::Forbidden
-        | RefusalKind::Locked
-        | RefusalKind::Limit
-        | RefusalKind::Busy => ParkedKind::Refused,
+        RefusalKind::Busy => ParkedKind::Busy,
+        RefusalKind::Invalid | RefusalKind::Forbidden | RefusalKind::Locked | RefusalKind::Limit => {
+            ParkedKind::Refused
+        }
     };
     Settlement::Refused {
         kind,

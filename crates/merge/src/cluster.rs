@@ -281,6 +281,8 @@ pub enum ParkedKind {
     Tie,
     /// The system refused the write.
     Refused,
+    /// Others kept the record locked through several attempts.
+    Busy,
     /// The system changes what it is given (E13).
     Rewritten,
     /// The record must not be written.

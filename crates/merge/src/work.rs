@@ -124,7 +124,11 @@ impl<'a> Work<'a> {
         let stays = |parked: &mut Parked| {
             matches!(
                 parked.kind,
-                ParkedKind::Refused | ParkedKind::Rewritten | ParkedKind::Undecidable | ParkedKind::Merged
+                ParkedKind::Refused
+                    | ParkedKind::Busy
+                    | ParkedKind::Rewritten
+                    | ParkedKind::Undecidable
+                    | ParkedKind::Merged
             )
         };
         for record in self.cluster.records.values_mut() {

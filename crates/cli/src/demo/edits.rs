@@ -223,7 +223,7 @@ pub(crate) fn seconds(duration: Duration) -> f64 {
 }
 
 /// The property that a person would most likely edit: free text that travels both ways, else what there is.
-fn choose<'a>(flow: &'a Flow, from: Side, described: Option<&TypeSchema>) -> Option<&'a Mapping> {
+pub(crate) fn choose<'a>(flow: &'a Flow, from: Side, described: Option<&TypeSchema>) -> Option<&'a Mapping> {
     let editable = |name: &str| {
         described
             .and_then(|it| it.properties.get(name))

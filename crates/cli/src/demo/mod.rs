@@ -2,13 +2,13 @@
 
 mod births;
 mod budget;
-mod edits;
+pub(crate) mod edits;
 mod ledger;
-mod local;
+pub(crate) mod local;
 mod pairs;
 mod people;
 mod report;
-mod sample;
+pub(crate) mod sample;
 
 use crate::arguments::Common;
 use crate::commands::run::{Live, live};

@@ -107,6 +107,7 @@ fn writes(connection: &Connection, folder: Option<&Path>) -> Writes {
     let above = usize::try_from(connection.writes.bulk_above).ok();
     let bulk = folder.map(|folder| Bulk {
         above: above.filter(|above| *above > 0),
+        query_above: None,
         job_bytes: None,
         folder: folder.join("bulk").join(&connection.name),
     });

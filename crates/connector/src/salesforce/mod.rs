@@ -112,6 +112,8 @@ pub struct Bulk {
     /// More creates of one object than this, and in throughput mode more updates; none: no new ones, and those
     /// under way are brought to their end.
     pub above: Option<usize>,
+    /// More rows than this are read by a Bulk query; none: as many as it takes to save calls.
+    pub query_above: Option<u64>,
     /// Bytes of rows in one job; none: as many as the org takes.
     pub job_bytes: Option<u64>,
     /// A folder of its own for rows on their way and results; made where it is missing, closed to others.

@@ -155,7 +155,7 @@ const CODES: &[(&str, RefusalKind, &str)] = &[
     (
         "UNABLE_TO_LOCK_ROW",
         Busy,
-        "Someone else was writing: it is tried again",
+        "Others kept the record or its parent locked through several attempts: let their job or automation end, then retry",
     ),
     (
         "ALL_OR_NONE_OPERATION_ROLLED_BACK",

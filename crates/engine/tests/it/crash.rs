@@ -8,7 +8,7 @@ use tandem_engine::Engine;
 use tandem_merge::record::RecordKey;
 
 /// Opens and syncs, but dies at the n-th time it waits. Returns whether it came to its end.
-async fn sync_until(world: &World, dies_at: u64) -> bool {
+pub async fn sync_until(world: &World, dies_at: u64) -> bool {
     let mut left = dies_at;
     let whole = async {
         let mut engine = Engine::open(world.parts()).await.unwrap();

@@ -7,8 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use tandem_connector::{
-    Capabilities, Change, ChangePage, Connector, Error, ErrorKind, Identification, Lane, ListPage, Outcome,
-    Refusal, RefusalKind, Resumed, Schema, TypeSchema, Write,
+    Capabilities, Change, ChangePage, Connector, Error, ErrorKind, Identification, Lane, ListPage, Load,
+    Outcome, Refusal, RefusalKind, Resumed, Schema, TypeSchema, Write,
 };
 use tandem_engine::Clock;
 use tandem_merge::record::{Observation, Presence, RecordKey, RecordType, Values, Version};
@@ -50,6 +50,19 @@ pub struct Row {
 /// A rule that meets a write: on which type, which fault.
 pub type FaultRule = (String, Fault);
 
+/// Writes that were accepted for later.
+#[derive(Clone, Debug, Default)]
+pub struct Job {
+    pub writes: Vec<Write>,
+    /// When it was begun; what was not begun takes no effect.
+    pub begun: Option<Timestamp>,
+    /// It was opened by an earlier process: it never begins.
+    pub given_up: bool,
+    /// What became of its writes.
+    pub outcomes: Vec<(u64, Outcome)>,
+    pub told: bool,
+}
+
 #[derive(Default)]
 pub struct State {
     pub rows: BTreeMap<RecordKey, Row>,
@@ -65,6 +78,8 @@ pub struct State {
     pub applied: Vec<Change>,
     /// How often each idempotency key was used.
     pub keys: BTreeMap<String, String>,
+    /// By handle.
+    pub jobs: BTreeMap<String, Job>,
     pub rows_read: u64,
     pub calls: u64,
     place: u64,
@@ -112,6 +127,21 @@ impl Fake {
     /// Writes what it is given in capitals.
     pub fn shouting(mut self, property: &str) -> Self {
         self.shouts = Some(property.to_owned());
+        self
+    }
+
+    /// Accepts more creates of a type than two, and more updates where conditions are given up, for later.
+    pub fn loading(mut self) -> Self {
+        self.limits.load = Some(Load {
+            above: 2,
+            batch: 3,
+            updates: !self.limits.conditional_write,
+        });
+        self
+    }
+
+    pub fn without_conditions(mut self) -> Self {
+        self.limits.conditional_write = false;
         self
     }
 
@@ -417,7 +447,11 @@ impl Connector for Fake {
     }
 
     async fn identify(&self) -> Result<Identification, Error> {
-        drop(self.enter()?);
+        let mut state = self.enter()?;
+        for job in state.jobs.values_mut().filter(|job| job.begun.is_none()) {
+            job.given_up = true;
+        }
+        drop(state);
         Ok(Identification {
             id: format!("id of {}", self.name),
             name: self.name.clone(),
@@ -554,12 +588,15 @@ impl Connector for Fake {
         Ok(fits.map(|(key, _)| self.show(&state, key, now)).collect())
     }
 
-    async fn write(&self, batch: &[Write], _lane: Lane) -> Vec<Outcome> {
+    async fn write(&self, batch: &[Write], lane: Lane) -> Vec<Outcome> {
         assert!(
             batch.len() <= self.limits.write_batch,
             "a batch of {}",
             batch.len()
         );
+        if lane == Lane::Load {
+            return self.accept(batch).await;
+        }
         // The request is on its way: a crash here leaves it unsent, one after leaves it done.
         tokio::task::yield_now().await;
         let outcomes = {
@@ -572,9 +609,14 @@ impl Connector for Fake {
         outcomes
     }
 
-    async fn resume(&self, _handle: &str) -> Result<Resumed, Error> {
-        // Nothing is ever accepted for later.
-        Ok(Resumed::Done(Vec::new()))
+    async fn resume(&self, handle: &str) -> Result<Resumed, Error> {
+        tokio::task::yield_now().await;
+        let resumed = {
+            let mut state = self.enter()?;
+            self.go_on(&mut state, handle)
+        };
+        tokio::task::yield_now().await;
+        Ok(resumed)
     }
 
     fn calls(&self) -> u64 {
@@ -583,6 +625,72 @@ impl Connector for Fake {
 }
 
 impl Fake {
+    /// Takes a batch for later, into a job that was not begun.
+    async fn accept(&self, batch: &[Write]) -> Vec<Outcome> {
+        tokio::task::yield_now().await;
+        let handle = {
+            let mut state = self.enter().unwrap();
+            let mut open = state
+                .jobs
+                .iter()
+                .filter(|(_, job)| job.begun.is_none() && !job.given_up);
+            let open = open.next().map(|(handle, _)| handle.clone());
+            let handle = open.unwrap_or_else(|| format!("job{}", state.jobs.len()));
+            let job = state.jobs.entry(handle.clone()).or_default();
+            job.writes.extend_from_slice(batch);
+            handle
+        };
+        tokio::task::yield_now().await;
+        let accepted = |_: &Write| Outcome::Accepted {
+            handle: handle.clone(),
+        };
+        batch.iter().map(accepted).collect()
+    }
+
+    /// A job begins when it is first asked for, and takes three seconds; outcomes are told two at a time.
+    fn go_on(&self, state: &mut State, handle: &str) -> Resumed {
+        let Some(mut job) = state.jobs.remove(handle) else {
+            return Resumed::Done(Vec::new());
+        };
+        let now = self.clock.now();
+        if job.given_up {
+            let error = Error {
+                system: self.name.clone(),
+                kind: ErrorKind::Down,
+                message: "it was never begun".to_owned(),
+                advice: "It is sent again".to_owned(),
+                retry_at: None,
+            };
+            let unsent = |write: &Write| (write.intent, Outcome::NotSent(error.clone()));
+            return Resumed::Done(job.writes.iter().map(unsent).collect());
+        }
+        let pause = SignedDuration::from_secs(3);
+        let resumed = match job.begun {
+            None => {
+                job.begun = Some(now);
+                Resumed::NotYet(pause)
+            }
+            Some(begun) if now.duration_since(begun) < pause => Resumed::NotYet(pause),
+            Some(_) => {
+                let mut told = Vec::new();
+                for write in std::mem::take(&mut job.writes) {
+                    told.push((write.intent, self.meet(state, &write)));
+                }
+                job.outcomes.extend(told);
+                // All are told anew after a crash, and the end by itself.
+                job.told = !job.told;
+                match job.told {
+                    true => Resumed::Some(job.outcomes.clone()),
+                    false => Resumed::Done(Vec::new()),
+                }
+            }
+        };
+        if !matches!(resumed, Resumed::Done(_)) {
+            state.jobs.insert(handle.to_owned(), job);
+        }
+        resumed
+    }
+
     /// A write meets its fault, if one waits for its type.
     fn meet(&self, state: &mut State, write: &Write) -> Outcome {
         let kind = match &write.change {

@@ -10,6 +10,7 @@ mod faults;
 mod first_sync;
 mod flows;
 mod lines;
+mod loads;
 mod people;
 mod rehearsal;
 mod sight;

@@ -76,7 +76,7 @@ async fn begin(org: &Salesforce, object: &Object, after: &str) -> Result<Option<
     let rows = format!("{} {condition}", object.schema.object);
     let counts = query::counts(org, &[(rows, false)]).await?;
     match counts.first() {
-        Some(Some(count)) if *count > query::ABOVE => {
+        Some(Some(count)) if *count > org.query_above() => {
             let statement = format!("{} {condition}", object.select());
             query::begin(org, &statement, false).await.map(Some)
         }

@@ -1,5 +1,6 @@
 //! How far the changes of an org were seen: what is stored with the observations that it covers.
 
+use super::super::bulk::query::Large;
 use super::super::schema::Object;
 use super::super::soql;
 use super::looks::Look;
@@ -43,6 +44,12 @@ pub(super) struct Seen {
     /// The type was read to its end in the running round.
     #[serde(default)]
     pub(super) done: bool,
+    /// What is left of the running round was counted: by pages or by a query is decided.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) counted: bool,
+    /// The query that reads what is left of the running round.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) large: Option<Large>,
     /// Where its events go on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) events: Option<Position>,
@@ -92,6 +99,16 @@ impl Cursor {
 impl Seen {
     /// The statement of the next page, and whether it looks at deleted rows too.
     pub(super) fn statement(&self, object: &Object, overlap: SignedDuration, limit: usize) -> (String, bool) {
+        let (condition, deleted) = self.condition(object, overlap);
+        let statement = format!(
+            "{}{condition} ORDER BY SystemModstamp, Id LIMIT {limit}",
+            object.select()
+        );
+        (statement, deleted)
+    }
+
+    /// Which rows are left of the round, and whether deleted ones are among them.
+    pub(super) fn condition(&self, object: &Object, overlap: SignedDuration) -> (String, bool) {
         let from = self
             .since
             .map(|since| since.checked_sub(overlap).unwrap_or(Timestamp::UNIX_EPOCH));
@@ -103,12 +120,8 @@ impl Seen {
             (None, Some(from)) => format!(" WHERE SystemModstamp >= {from:.0}"),
             (None, None) => String::new(),
         };
-        let statement = format!(
-            "{}{condition} ORDER BY SystemModstamp, Id LIMIT {limit}",
-            object.select()
-        );
         // A first load needs no tombstones: nothing of theirs was ever known.
-        (statement, object.soft_deletion && self.since.is_some())
+        (condition, object.soft_deletion && self.since.is_some())
     }
 
     /// The span of deletions to ask for, where it is time to.
@@ -130,6 +143,8 @@ impl Seen {
             self.compared.get_or_insert(began);
             self.began = None;
             self.after = None;
+            self.counted = false;
+            self.large = None;
             self.done = true;
         } else if last.is_some() {
             self.after = last;

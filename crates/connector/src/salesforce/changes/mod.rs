@@ -4,6 +4,7 @@
 mod asking;
 mod cursor;
 mod explain;
+mod large;
 mod looks;
 mod watching;
 
@@ -11,6 +12,7 @@ pub(super) use explain::explain;
 pub(super) use watching::Watching;
 
 use super::Salesforce;
+use super::bulk::query::ABOVE;
 use super::events::{self, Change, Standing, Taken};
 use super::read;
 use crate::{ChangePage, Complete, Error};
@@ -62,7 +64,10 @@ pub(super) async fn page(
         .collect();
     if !open.is_empty() {
         page.observations
-            .extend(asking::call(org, &mut cursor, &open).await?);
+            .extend(match large::page(org, &mut cursor, &open).await? {
+                Some(rows) => rows,
+                None => asking::call(org, &mut cursor, &open).await?,
+            });
     }
     for name in open.iter().filter(|name| cursor.types[**name].done) {
         org.watching.asked(name);
@@ -225,6 +230,12 @@ impl Salesforce {
                 .unwrap_or(Timestamp::UNIX_EPOCH)
         };
         self.session.http.reached().unwrap_or_else(fallback)
+    }
+
+    /// With more rows than this a query is fewer calls than pages.
+    pub(super) fn query_above(&self) -> u64 {
+        let bulk = self.config.writes.bulk.as_ref();
+        bulk.and_then(|bulk| bulk.query_above).unwrap_or(ABOVE)
     }
 
     /// A request may take effect as late as its deadline, so no less than that is read again.

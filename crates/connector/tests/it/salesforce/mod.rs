@@ -1,6 +1,7 @@
 //! What only Salesforce has, and how the conformance suite reaches an org.
 
 mod budget;
+mod bulk;
 mod calls;
 mod objects;
 mod office;

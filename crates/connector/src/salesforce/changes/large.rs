@@ -1,0 +1,82 @@
+//! Types with so many changes that one Bulk query is fewer calls than their pages: first loads, and reading back
+//! what jobs wrote.
+
+use super::super::Salesforce;
+use super::super::bulk::query::{self, Page};
+use super::cursor::Cursor;
+use crate::Error;
+use jiff::Timestamp;
+use tandem_merge::record::Observation;
+
+/// The next rows of types that are read by a Bulk query, once every type has shown its first page. None: no type is.
+pub(super) async fn page(
+    org: &Salesforce,
+    cursor: &mut Cursor,
+    open: &[&str],
+) -> Result<Option<Vec<Observation>>, Error> {
+    let Some(ingest) = &org.ingest else {
+        return Ok(None);
+    };
+    if open.iter().any(|name| cursor.types[*name].after.is_none()) {
+        return Ok(None);
+    }
+    if open.iter().any(|name| !cursor.types[*name].counted) {
+        count(org, cursor, open).await?;
+        return Ok(Some(Vec::new()));
+    }
+    let large = open.iter().find(|name| cursor.types[**name].large.is_some());
+    let Some(name) = large else {
+        return Ok(None);
+    };
+    let object = org.object(name).await?;
+    let seen = cursor.types.entry((*name).to_owned()).or_default();
+    let Some(mut large) = seen.large.take() else {
+        return Ok(None);
+    };
+    let folder = ingest.folder().join("queries");
+    Ok(Some(
+        match query::page(org, &folder, &object, &mut large).await? {
+            Page::Waiting => {
+                seen.large = Some(large);
+                Vec::new()
+            }
+            Page::Rows(rows) => {
+                seen.large = Some(large);
+                rows
+            }
+            Page::Last(rows) => {
+                let began = seen.began.unwrap_or_else(Timestamp::now);
+                seen.advance(began, None, true);
+                rows
+            }
+            Page::Lost => {
+                tracing::warn!("the org has lost a Bulk query of {name}: it is read in pages");
+                Vec::new()
+            }
+        },
+    ))
+}
+
+/// Counts what is left of the types, and begins a query for those that have much.
+async fn count(org: &Salesforce, cursor: &mut Cursor, open: &[&str]) -> Result<(), Error> {
+    let uncounted = open.iter().filter(|name| !cursor.types[**name].counted);
+    let uncounted: Vec<&str> = uncounted.copied().collect();
+    let mut left = Vec::new();
+    for name in &uncounted {
+        let object = org.object(name).await?;
+        let (condition, all) = cursor.types[*name].condition(&object, org.overlap());
+        left.push((format!("{}{condition}", object.schema.object), all));
+    }
+    let counts = query::counts(org, &left).await?;
+    for (name, count) in uncounted.into_iter().zip(counts) {
+        let object = org.object(name).await?;
+        let seen = cursor.types.entry(name.to_owned()).or_default();
+        seen.counted = true;
+        if count.is_some_and(|count| count > org.query_above()) {
+            let (condition, all) = seen.condition(&object, org.overlap());
+            let statement = format!("{}{condition}", object.select());
+            seen.large = Some(query::begin(org, &statement, all).await?);
+        }
+    }
+    Ok(())
+}
