@@ -1,6 +1,7 @@
 //! Reading rows by id, by value, and all of them.
 
 use super::Salesforce;
+use super::bulk::query;
 use super::composite::{self, QUERIES, Subrequest};
 use super::record::{Reading, bare};
 use super::refusal;
@@ -14,6 +15,9 @@ use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 use tandem_merge::record::{Observation, Presence};
 use tandem_merge::value::Value;
+
+/// Values that one call looks up.
+const CALL: usize = 2_000;
 
 /// Rows of one page of a listing, the most that a reply holds.
 pub(super) const PAGE: usize = 2_000;
@@ -65,12 +69,43 @@ pub(super) async fn by_values(
         .filter_map(|key| soql::literal(&trimmed(key.get(place)?)))
         .collect();
     let literals: Vec<String> = literals.into_iter().collect();
+    if literals.len() > CALL
+        && let Some(all) = instead(org, object, literals.len()).await?
+    {
+        return Ok(all);
+    }
     let head = format!("{} WHERE {property}", object.select());
     let mut found = all(org, object, soql::packed(&head, &literals), false).await?;
     // Texts that differ in case alone are the same to SOQL, and may stand in two statements.
     found.sort_by(|one, other| one.key.id.cmp(&other.key.id));
     found.dedup_by(|one, other| one.key.id == other.key.id);
     Ok(found)
+}
+
+/// All rows of an object, where they are fewer calls than a search for so many values: the caller compares.
+async fn instead(
+    org: &Salesforce,
+    object: &Object,
+    values: usize,
+) -> Result<Option<Vec<Observation>>, Error> {
+    let counts = query::counts(org, &[(object.schema.object.clone(), false)]).await?;
+    let rows = counts.first().copied().flatten();
+    let rows = rows.and_then(|rows| usize::try_from(rows).ok());
+    let Some(rows) = rows.filter(|rows| rows / PAGE < values / CALL) else {
+        return Ok(None);
+    };
+    let (mut all, mut after) = (Vec::new(), None);
+    if rows > 0 {
+        loop {
+            let page = page(org, object, after.as_deref()).await?;
+            all.extend(page.observations);
+            after = page.resume;
+            if after.is_none() {
+                break;
+            }
+        }
+    }
+    Ok(Some(all))
 }
 
 /// A value as the org would keep it.

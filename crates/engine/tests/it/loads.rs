@@ -6,7 +6,7 @@ use crate::world::World;
 use tandem_connector::RefusalKind;
 use tandem_engine::Standing;
 
-const CUSTOMERS: usize = 7;
+const CUSTOMERS: usize = 4;
 
 /// More customers than travel at once, one order each.
 fn filled(world: &World) {

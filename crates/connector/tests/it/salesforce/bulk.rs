@@ -59,7 +59,10 @@ fn contacts(intents: std::ops::Range<u64>) -> Vec<Write> {
             create(
                 "Contact",
                 intent,
-                &[("LastName", name.into()), ("Customerp_Id__c", key.into())],
+                &[
+                    ("LastName", Value::text(name)),
+                    ("Customerp_Id__c", Value::text(key)),
+                ],
             )
         })
         .collect()
@@ -115,7 +118,7 @@ async fn rows_of_a_job_are_settled_one_by_one() {
         "Contact",
         7,
         &[
-            ("LastName", "x".repeat(200).into()),
+            ("LastName", Value::text("x".repeat(200))),
             ("Customerp_Id__c", "Customer:7".into()),
         ],
     );
