@@ -157,9 +157,19 @@ impl Stage {
                 by_record.entry(wish.key.clone()).or_default().push(wish);
             }
         }
-        for wish in by_record.values().flatten() {
-            self.give_what_it_needs(wish).await?;
+        for wishes in by_record.values_mut() {
+            let mut possible = Vec::new();
+            for wish in wishes.drain(..) {
+                if self.give_what_it_needs(&wish).await? {
+                    possible.push(wish);
+                } else {
+                    let evidence = self.list.about(About::Row(wish.edit.at));
+                    evidence.cannot("there is no product to give the order a line with");
+                }
+            }
+            *wishes = possible;
         }
+        by_record.retain(|_, wishes| !wishes.is_empty());
         let updates = by_record
             .iter()
             .map(|(key, wishes)| (key.clone(), values(wishes)));
@@ -228,8 +238,9 @@ impl Stage {
         Ok(made)
     }
 
-    /// A value that is written alone on the second side needs a line there, wherever it is edited.
-    async fn give_what_it_needs(&mut self, wish: &Wish) -> Result<(), Failure> {
+    /// A value that is written alone on the second side needs a line there, wherever it is edited. Whether it can be
+    /// made.
+    async fn give_what_it_needs(&mut self, wish: &Wish) -> Result<bool, Failure> {
         let apart = self.flow(wish.edit.at.flow).is_some_and(|flow| {
             let mut mappings = flow.mappings.iter();
             mappings.any(|mapping| {
@@ -237,20 +248,17 @@ impl Stage {
             })
         });
         if wish.edit.side == Side::Second || !apart || self.people.kinds[1] != "salesforce" {
-            return Ok(());
+            return Ok(true);
         }
         let Some(order) = self.key(&wish.edit.part, Side::Second, wish.edit.at.flow) else {
-            return Ok(());
+            return Ok(true);
         };
         let id = [Value::from(order.id.as_str())];
         let lines = self
             .people
             .find(Side::Second, "OrderItem", "OrderId", &id)
             .await?;
-        if lines.is_empty() {
-            self.give_line(wish, &order).await?;
-        }
-        Ok(())
+        Ok(!lines.is_empty() || self.give_line(wish, &order).await?)
     }
 
     /// Does what a refused edit needs to be possible. Returns whether it was done.
