@@ -115,7 +115,6 @@ impl Served {
                 updateable: true,
                 deletable: true,
                 properties: properties.into_iter().chain(described(&computed)).collect(),
-                ..TypeSchema::default()
             },
             shown,
             computed,
