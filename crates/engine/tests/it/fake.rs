@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use tandem_connector::{
-    Capabilities, Change, ChangePage, Connector, Error, ErrorKind, Identification, Lane, ListPage, Load,
+    Capabilities, Change, ChangePage, Complete, Connector, Error, ErrorKind, Identification, Lane, ListPage, Load,
     Outcome, Refusal, RefusalKind, Resumed, Schema, TypeSchema, Write,
 };
 use tandem_engine::Clock;
@@ -73,6 +73,8 @@ pub struct State {
     pub replays: Vec<Observation>,
     /// Edits by people right before the next write is carried out.
     pub meddling: VecDeque<(RecordKey, Values)>,
+    /// A type that the next changes compare in full.
+    pub compared: Option<String>,
     pub down: bool,
     /// Every write that was carried out.
     pub applied: Vec<Change>,
@@ -175,6 +177,20 @@ impl Fake {
     pub fn delete(&self, key: &RecordKey) {
         let mut state = self.state.lock().unwrap();
         self.remove(&mut state, key);
+    }
+
+    /// Changes a value without a trace, as a formula does: no version, no place in the feed.
+    pub fn drift(&self, key: &RecordKey, property: &str, value: &str) {
+        let mut state = self.state.lock().unwrap();
+        let row = state.rows.get_mut(key).unwrap();
+        row.values.insert(property.to_owned(), Value::text(value));
+    }
+
+    /// Deletes without a tombstone in the feed.
+    pub fn vanish(&self, key: &RecordKey) {
+        let mut state = self.state.lock().unwrap();
+        let row = state.rows.get_mut(key).unwrap();
+        (row.deleted, row.place) = (true, 0);
     }
 
     pub fn fault(&self, kind: &str, fault: Fault) {
@@ -517,6 +533,13 @@ impl Connector for Fake {
         let mut observations = std::mem::take(&mut state.replays);
         let rows = shown.iter().map(|(_, key)| self.show(&state, key, now));
         observations.extend(rows.collect::<Vec<_>>());
+        let compared = state.compared.take().map(|kind| RecordType::new(&self.name, kind));
+        if let Some(kind) = &compared {
+            let alive = |(key, row): &(&RecordKey, &Row)| &key.record_type == kind && !row.deleted;
+            let rows = state.rows.iter().filter(alive);
+            let rows: Vec<_> = rows.map(|(key, _)| self.show(&state, key, now)).collect();
+            observations.extend(rows);
+        }
         state.rows_read += observations.len() as u64;
         Ok(ChangePage {
             observations,
@@ -524,7 +547,11 @@ impl Connector for Fake {
             cursor: format!("{last} {until}").into_bytes(),
             // A round that an earlier process began may end before the latest changes.
             more: more || state.place > until,
-            complete: None,
+            complete: compared.map(|record_type| Complete {
+                record_type,
+                after: None,
+                to: None,
+            }),
         })
     }
 

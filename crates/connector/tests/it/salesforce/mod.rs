@@ -3,10 +3,12 @@
 mod budget;
 mod bulk;
 mod calls;
+mod events;
 mod objects;
 mod office;
 mod prices;
 mod sign_in;
+mod watching;
 
 use crate::scene::{Scene, Words, plain_client};
 use jiff::SignedDuration;
@@ -135,6 +137,17 @@ fn create(name: &str, intent: u64, pairs: &[(&str, Value)]) -> Write {
         change: Change::Create {
             record_type: of(name),
             values: values(pairs),
+        },
+    }
+}
+
+fn delete(name: &str, id: &str) -> Write {
+    Write {
+        intent: 2,
+        key: "key-2".to_owned(),
+        change: Change::Delete {
+            record: RecordKey::new("salesforce", name, id),
+            only_if: None,
         },
     }
 }

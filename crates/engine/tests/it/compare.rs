@@ -1,0 +1,34 @@
+//! What no time stamp shows is found by a complete comparison.
+
+use crate::world::World;
+
+#[tokio::test]
+async fn r6_absence_from_a_complete_comparison_counts_once_a_read_by_id_proves_it() {
+    let world = World::new();
+    let (_, order) = world.customer_with_order();
+    world.sync().await;
+    let counterpart = world.only(&world.crm, "Order");
+    world.crm.vanish(&counterpart);
+    world.clock.pass(3_600);
+    world.sync().await;
+    assert!(world.erp.live("Order").contains(&order), "nobody told");
+    // WHEN the type is compared in full, THEN the deletion is seen, and carried on.
+    world.crm.state.lock().unwrap().compared = Some("Order".to_owned());
+    world.sync().await;
+    assert!(!world.erp.live("Order").contains(&order));
+}
+
+#[tokio::test]
+async fn e8_a_value_that_moved_without_a_version_is_found_by_a_complete_comparison() {
+    let world = World::new();
+    let (_, order) = world.customer_with_order();
+    world.sync().await;
+    let counterpart = world.only(&world.crm, "Order");
+    world.clock.pass(3_600);
+    world.crm.drift(&counterpart, "Description", "computed");
+    world.sync().await;
+    assert_ne!(world.erp.value(&order, "description"), "computed");
+    world.crm.state.lock().unwrap().compared = Some("Order".to_owned());
+    world.sync().await;
+    assert_eq!(world.erp.value(&order, "description"), "computed");
+}
