@@ -533,7 +533,10 @@ impl Connector for Fake {
         let mut observations = std::mem::take(&mut state.replays);
         let rows = shown.iter().map(|(_, key)| self.show(&state, key, now));
         observations.extend(rows.collect::<Vec<_>>());
-        let compared = state.compared.take().map(|kind| RecordType::new(&self.name, kind));
+        let compared = state
+            .compared
+            .take()
+            .map(|kind| RecordType::new(&self.name, kind));
         if let Some(kind) = &compared {
             let alive = |(key, row): &(&RecordKey, &Row)| &key.record_type == kind && !row.deleted;
             let rows = state.rows.iter().filter(alive);

@@ -159,7 +159,7 @@ impl Seen {
         if longer(deaf, EVENTS_REACH) {
             self.events = None;
             // Unless it was asked for since.
-            self.stale |= self.since <= deaf;
+            self.stale |= longer(self.since, EVENTS_REACH);
         }
         if self.events.is_none() && longer(self.covered, DELETED_REACH) {
             self.stale = true;

@@ -1,19 +1,15 @@
-//! Seeing every change: by events and by asking, late rows, full seconds, merged records, complete comparisons.
+//! Seeing every change by asking: late rows, full seconds, merged records, complete comparisons.
 
-use super::{config, of, start, update, values};
+use super::{config, of, start};
 use crate::scene::{applied, one, plain_client};
 use jiff::SignedDuration;
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 use tandem_connector::salesforce::{Salesforce, SalesforceConfig, Watch};
 use tandem_connector::{ChangePage, Connector, Lane};
 use tandem_merge::record::{Observation, Presence};
 use tandem_merge::value::Value;
 use tandem_sandbox::salesforce::{Options, Server};
 use url::Url;
-
-/// What is told in time is told within this.
-const SOON: Duration = Duration::from_secs(20);
 
 struct Org {
     server: Server,
@@ -23,13 +19,13 @@ struct Org {
 }
 
 impl Org {
-    async fn new(overlap: i64, events: bool) -> Self {
-        let options = Options {
-            event_keepalive_seconds: 1,
-            ..Options::default()
+    async fn new(overlap: i64) -> Self {
+        let (server, url) = start(Options::default()).await;
+        let ours = SalesforceConfig {
+            overlap: SignedDuration::from_secs(overlap),
+            ..config(&url, "tandem")
         };
-        let (server, url) = start(options).await;
-        let ours = Salesforce::connect(watched(&server, &url, overlap, events)).unwrap();
+        let ours = Salesforce::connect(ours).unwrap();
         Self {
             person: Salesforce::connect(config(&url, "alice")).unwrap(),
             ours,
@@ -41,65 +37,28 @@ impl Org {
     async fn post(&self, path: &str, body: String) -> String {
         let request = plain_client().post(self.url.join(path).unwrap()).body(body);
         let request = request.header("authorization", format!("Bearer {}", self.server.admin_token()));
-        let reply = request.header("content-type", "application/json").send().await.unwrap();
+        let reply = request
+            .header("content-type", "application/json")
+            .send()
+            .await
+            .unwrap();
         assert!(reply.status().is_success(), "{}", reply.status());
         reply.text().await.unwrap()
     }
 
     async fn advance(&self, seconds: u32) {
-        self.post("/_local/clock", format!(r#"{{"advance":{seconds}}}"#)).await;
+        self.post("/_local/clock", format!(r#"{{"advance":{seconds}}}"#))
+            .await;
         // A reply shows the moved clock.
-        self.ours.fetch(&of("Contact"), &["003000000000001AAA".to_owned()]).await.unwrap();
+        self.ours
+            .fetch(&of("Contact"), &["003000000000001AAA".to_owned()])
+            .await
+            .unwrap();
     }
 
     async fn made(&self, last_name: &str) -> String {
         let write = super::create("Contact", 1, &[("LastName", Value::text(last_name))]);
         applied(&one(&self.person, write).await)
-    }
-
-    async fn edited(&self, id: &str, property: &str, text: &str) {
-        let write = update("Contact", id, &[(property, Value::text(text))], None);
-        applied(&one(&self.person, write).await);
-    }
-
-    /// A loaded org whose events of contacts are open, and that is asked for nothing any more.
-    async fn listened_to(&self) -> Vec<u8> {
-        let (_, mut cursor) = round(&self.ours, None).await;
-        for _ in 0..2 {
-            tokio::time::timeout(SOON, self.ours.changed()).await.unwrap();
-            cursor = round(&self.ours, Some(cursor)).await.1;
-        }
-        self.advance(60).await;
-        round(&self.ours, Some(cursor)).await.1
-    }
-
-    /// Rounds until one shows what is looked for.
-    async fn told(&self, mut cursor: Vec<u8>, looked_for: impl Fn(&Observation) -> bool) -> (Observation, Vec<u8>) {
-        let found = async {
-            loop {
-                self.ours.changed().await;
-                let (seen, next) = round(&self.ours, Some(cursor)).await;
-                cursor = next;
-                if let Some(found) = seen.into_iter().find(|row| looked_for(row)) {
-                    return (found, cursor);
-                }
-            }
-        };
-        tokio::time::timeout(SOON, found).await.unwrap()
-    }
-}
-
-fn watched(server: &Server, url: &Url, overlap: i64, events: bool) -> SalesforceConfig {
-    let polling = Watch::polling();
-    SalesforceConfig {
-        overlap: SignedDuration::from_secs(overlap),
-        watch: Watch {
-            events: vec!["Contact".to_owned()],
-            pubsub: events.then(|| server.pubsub_url().parse().unwrap()),
-            authorities: Some(server.certificate().as_bytes().to_vec()),
-            ..polling
-        },
-        ..config(url, "tandem")
     }
 }
 
@@ -119,116 +78,34 @@ async fn pages(org: &Salesforce, cursor: Option<Vec<u8>>) -> Vec<ChangePage> {
 async fn round(org: &Salesforce, cursor: Option<Vec<u8>>) -> (Vec<Observation>, Vec<u8>) {
     let pages = pages(org, cursor).await;
     let cursor = pages.last().unwrap().cursor.clone();
-    (pages.into_iter().flat_map(|page| page.observations).collect(), cursor)
-}
-
-fn says(text: &'static str) -> impl Fn(&Observation) -> bool {
-    move |row| row.values.get("Description") == Some(&Value::text(text))
-}
-
-#[tokio::test]
-async fn events_tell_of_a_change_and_silence_costs_no_call() {
-    let org = Org::new(5, true).await;
-    let id = org.made("Watched").await;
-    let cursor = org.listened_to().await;
-    // WHEN nothing happens, THEN no round costs a call.
-    let before = org.ours.calls();
-    let mut at = cursor;
-    for _ in 0..120 {
-        at = round(&org.ours, Some(at)).await.1;
-    }
-    assert_eq!(org.ours.calls(), before);
-    // WHEN a field is edited that nobody uses, and one that somebody does, THEN one call reads the record.
-    org.edited(&id, "Title", "nobody asked").await;
-    org.edited(&id, "Description", "told").await;
-    let (seen, cursor) = org.told(at, says("told")).await;
-    assert_eq!(seen.key.id, id);
-    assert_eq!(org.ours.calls(), before + 1);
-    // WHEN it is deleted, THEN a tombstone comes.
-    applied(&one(&org.person, super::delete("Contact", &id)).await);
-    let (seen, _) = org.told(cursor, |row| row.presence == Presence::Deleted).await;
-    assert_eq!(seen.key.id, id);
-}
-
-#[tokio::test]
-async fn s4_after_a_crash_events_go_on_behind_the_stored_position() {
-    let org = Org::new(5, true).await;
-    let id = org.made("Watched").await;
-    let cursor = org.listened_to().await;
-    // GIVEN a round whose cursor was never stored
-    org.edited(&id, "Description", "told").await;
-    org.told(cursor.clone(), says("told")).await;
-    // WHEN another process goes on from the stored one, THEN it is told again.
-    let next = Org {
-        ours: Salesforce::connect(watched(&org.server, &org.url, 5, true)).unwrap(),
-        ..org
-    };
-    next.told(cursor, says("told")).await;
-}
-
-#[tokio::test]
-async fn events_that_are_no_longer_kept_lead_to_a_complete_comparison() {
-    let org = Org::new(5, true).await;
-    let id = org.made("Watched").await;
-    let cursor = org.listened_to().await;
-    // GIVEN four days in which nobody listened
-    org.advance(4 * 24 * 3_600).await;
-    let next = Salesforce::connect(watched(&org.server, &org.url, 5, true)).unwrap();
-    next.identify().await.unwrap();
-    let pages = pages(&next, Some(cursor)).await;
-    let complete: Vec<_> = pages.iter().filter(|page| page.complete.is_some()).collect();
-    assert_eq!(complete.len(), 1);
-    assert!(complete[0].observations.iter().any(|row| row.key.id == id));
-}
-
-#[tokio::test]
-async fn an_event_whose_record_is_not_visible_yet_is_not_forgotten() {
-    let org = Org::new(120, true).await;
-    let id = org.made("Watched").await;
-    let cursor = org.listened_to().await;
-    let rule = r#"{"action":"late-visibility","object":"Contact","seconds":30,"times":1}"#;
-    org.post("/_local/faults", rule.to_owned()).await;
-    org.edited(&id, "Description", "late").await;
-    // The event is told, the record is as before.
-    tokio::time::timeout(SOON, org.ours.changed()).await.unwrap();
-    let (seen, cursor) = round(&org.ours, Some(cursor)).await;
-    assert!(!seen.iter().any(says("late")));
-    org.advance(60).await;
-    org.told(cursor, says("late")).await;
-}
-
-#[tokio::test]
-async fn without_events_polling_goes_on() {
-    let org = Org::new(5, true).await;
-    let id = org.made("Watched").await;
-    // GIVEN an org whose day's deliveries are used up, or whose address of events leads nowhere
-    let nowhere = Watch {
-        pubsub: Some("https://127.0.0.1:9".parse().unwrap()),
-        ..watched(&org.server, &org.url, 5, true).watch
-    };
-    let deaf = Salesforce::connect(SalesforceConfig {
-        watch: nowhere,
-        ..watched(&org.server, &org.url, 5, true)
-    });
-    let deaf = deaf.unwrap();
-    let (_, cursor) = round(&deaf, None).await;
-    deaf.changed().await;
-    let (_, cursor) = round(&deaf, Some(cursor)).await;
-    org.edited(&id, "Description", "polled").await;
-    let (seen, _) = round(&deaf, Some(cursor)).await;
-    assert!(seen.iter().any(says("polled")));
+    (
+        pages.into_iter().flat_map(|page| page.observations).collect(),
+        cursor,
+    )
 }
 
 #[tokio::test]
 async fn s4_rows_visible_up_to_three_minutes_late_and_a_thousand_in_one_second_are_all_seen_once() {
-    let org = Org::new(240, false).await;
+    let org = Org::new(240).await;
     let (_, mut cursor) = round(&org.ours, None).await;
     let rule = r#"{"action":"late-visibility","object":"Contact","seconds":0,"up_to_seconds":180}"#;
     org.post("/_local/faults", rule.to_owned()).await;
     let many: Vec<_> = (0..1_000)
-        .map(|number| super::create("Contact", number, &[("LastName", Value::text(&format!("Late {number}")))]))
+        .map(|number| {
+            super::create(
+                "Contact",
+                number,
+                &[("LastName", Value::text(&format!("Late {number}")))],
+            )
+        })
         .collect();
-    let made: BTreeSet<String> = org.person.write(&many, Lane::Live).await.iter().map(applied).collect();
+    let made: BTreeSet<String> = org
+        .person
+        .write(&many, Lane::Live)
+        .await
+        .iter()
+        .map(applied)
+        .collect();
     assert_eq!(made.len(), 1_000);
     let mut states: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut first = 0;
@@ -252,7 +129,7 @@ async fn s4_rows_visible_up_to_three_minutes_late_and_a_thousand_in_one_second_a
 
 #[tokio::test]
 async fn merged_records_name_their_survivor_and_undeleted_ones_come_back() {
-    let org = Org::new(5, false).await;
+    let org = Org::new(5).await;
     let (loser, winner) = (org.made("Loser").await, org.made("Winner").await);
     let (_, cursor) = round(&org.ours, None).await;
     org.soap(&format!(
@@ -264,7 +141,8 @@ async fn merged_records_name_their_survivor_and_undeleted_ones_come_back() {
     let gone = seen.iter().find(|row| row.key.id == loser).unwrap();
     assert_eq!(gone.presence, Presence::Deleted);
     assert_eq!(gone.merged_into.as_ref(), Some(&winner));
-    org.soap(&format!("<undelete><ids>{loser}</ids></undelete>")).await;
+    org.soap(&format!("<undelete><ids>{loser}</ids></undelete>"))
+        .await;
     let (seen, _) = round(&org.ours, Some(cursor)).await;
     let back = seen.iter().find(|row| row.key.id == loser).unwrap();
     assert_eq!((back.presence, &back.merged_into), (Presence::Alive, &None));
@@ -272,9 +150,15 @@ async fn merged_records_name_their_survivor_and_undeleted_ones_come_back() {
 
 #[tokio::test]
 async fn a_complete_comparison_goes_on_where_it_was_and_covers_every_id() {
-    let org = Org::new(5, false).await;
+    let org = Org::new(5).await;
     let many: Vec<_> = (0..2_100)
-        .map(|number| super::create("Contact", number, &[("LastName", Value::text(&format!("Row {number}")))]))
+        .map(|number| {
+            super::create(
+                "Contact",
+                number,
+                &[("LastName", Value::text(&format!("Row {number}")))],
+            )
+        })
         .collect();
     org.person.write(&many, Lane::Live).await;
     let daily = Watch {
@@ -305,7 +189,9 @@ impl Org {
     async fn soap(&self, call: &str) {
         let form = "grant_type=client_credentials&client_id=alice&client_secret=alice-secret";
         let request = plain_client().post(self.url.join("/services/oauth2/token").unwrap());
-        let request = request.header("content-type", "application/x-www-form-urlencoded").body(form);
+        let request = request
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(form);
         let reply = request.send().await.unwrap().text().await.unwrap();
         let token = reply.split(r#""access_token":""#).nth(1).unwrap();
         let token = token.split('"').next().unwrap();
@@ -313,7 +199,10 @@ impl Org {
             r#"<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" xmlns="urn:partner.soap.sforce.com"><soapenv:Header><SessionHeader><sessionId>{token}</sessionId></SessionHeader></soapenv:Header><soapenv:Body>{call}</soapenv:Body></soapenv:Envelope>"#
         );
         let request = plain_client().post(self.url.join("/services/Soap/u/62.0").unwrap());
-        let request = request.header("content-type", "text/xml").header("soapaction", "\"\"").body(body);
+        let request = request
+            .header("content-type", "text/xml")
+            .header("soapaction", "\"\"")
+            .body(body);
         let text = request.send().await.unwrap().text().await.unwrap();
         assert!(text.contains("<success>true</success>"), "{text}");
     }

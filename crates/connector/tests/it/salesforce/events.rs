@@ -1,0 +1,234 @@
+//! Seeing every change by events.
+
+use super::{config, of, start, update};
+use crate::scene::{applied, one, plain_client};
+use jiff::SignedDuration;
+use std::time::Duration;
+use tandem_connector::salesforce::{Salesforce, SalesforceConfig, Watch};
+use tandem_connector::{ChangePage, Connector};
+use tandem_merge::record::{Observation, Presence};
+use tandem_merge::value::Value;
+use tandem_sandbox::salesforce::{Options, Server};
+use url::Url;
+
+/// What is told in time is told within this.
+const SOON: Duration = Duration::from_secs(20);
+
+struct Org {
+    server: Server,
+    url: Url,
+    ours: Salesforce,
+    person: Salesforce,
+}
+
+impl Org {
+    async fn new(overlap: i64, events: bool) -> Self {
+        let options = Options {
+            event_keepalive_seconds: 1,
+            ..Options::default()
+        };
+        let (server, url) = start(options).await;
+        let ours = Salesforce::connect(watched(&server, &url, overlap, events)).unwrap();
+        Self {
+            person: Salesforce::connect(config(&url, "alice")).unwrap(),
+            ours,
+            server,
+            url,
+        }
+    }
+
+    async fn post(&self, path: &str, body: String) -> String {
+        let request = plain_client().post(self.url.join(path).unwrap()).body(body);
+        let request = request.header("authorization", format!("Bearer {}", self.server.admin_token()));
+        let reply = request
+            .header("content-type", "application/json")
+            .send()
+            .await
+            .unwrap();
+        assert!(reply.status().is_success(), "{}", reply.status());
+        reply.text().await.unwrap()
+    }
+
+    async fn advance(&self, seconds: u32) {
+        self.post("/_local/clock", format!(r#"{{"advance":{seconds}}}"#))
+            .await;
+        // A reply shows the moved clock.
+        self.ours
+            .fetch(&of("Contact"), &["003000000000001AAA".to_owned()])
+            .await
+            .unwrap();
+    }
+
+    async fn made(&self, last_name: &str) -> String {
+        let write = super::create("Contact", 1, &[("LastName", Value::text(last_name))]);
+        applied(&one(&self.person, write).await)
+    }
+
+    async fn edited(&self, id: &str, property: &str, text: &str) {
+        let write = update("Contact", id, &[(property, Value::text(text))], None);
+        applied(&one(&self.person, write).await);
+    }
+
+    /// A loaded org whose events of contacts are open, and that is asked for nothing any more.
+    async fn listened_to(&self) -> Vec<u8> {
+        let (_, mut cursor) = round(&self.ours, None).await;
+        for _ in 0..2 {
+            tokio::time::timeout(SOON, self.ours.changed()).await.unwrap();
+            cursor = round(&self.ours, Some(cursor)).await.1;
+        }
+        self.advance(60).await;
+        round(&self.ours, Some(cursor)).await.1
+    }
+
+    /// Rounds until one shows what is looked for.
+    async fn told(
+        &self,
+        mut cursor: Vec<u8>,
+        looked_for: impl Fn(&Observation) -> bool,
+    ) -> (Observation, Vec<u8>) {
+        let found = async {
+            loop {
+                self.ours.changed().await;
+                let (seen, next) = round(&self.ours, Some(cursor)).await;
+                cursor = next;
+                if let Some(found) = seen.into_iter().find(|row| looked_for(row)) {
+                    return (found, cursor);
+                }
+            }
+        };
+        tokio::time::timeout(SOON, found).await.unwrap()
+    }
+}
+
+fn watched(server: &Server, url: &Url, overlap: i64, events: bool) -> SalesforceConfig {
+    let polling = Watch::polling();
+    SalesforceConfig {
+        overlap: SignedDuration::from_secs(overlap),
+        watch: Watch {
+            events: vec!["Contact".to_owned()],
+            pubsub: events.then(|| server.pubsub_url().parse().unwrap()),
+            authorities: Some(server.certificate().as_bytes().to_vec()),
+            ..polling
+        },
+        ..config(url, "tandem")
+    }
+}
+
+async fn pages(org: &Salesforce, cursor: Option<Vec<u8>>) -> Vec<ChangePage> {
+    let (mut pages, mut at) = (Vec::new(), cursor);
+    loop {
+        let page = org.changes(&[of("Contact")], at.as_deref()).await.unwrap();
+        at = Some(page.cursor.clone());
+        let more = page.more;
+        pages.push(page);
+        if !more {
+            return pages;
+        }
+    }
+}
+
+async fn round(org: &Salesforce, cursor: Option<Vec<u8>>) -> (Vec<Observation>, Vec<u8>) {
+    let pages = pages(org, cursor).await;
+    let cursor = pages.last().unwrap().cursor.clone();
+    (
+        pages.into_iter().flat_map(|page| page.observations).collect(),
+        cursor,
+    )
+}
+
+fn says(text: &'static str) -> impl Fn(&Observation) -> bool {
+    move |row| row.values.get("Description") == Some(&Value::text(text))
+}
+
+#[tokio::test]
+async fn events_tell_of_a_change_and_silence_costs_no_call() {
+    let org = Org::new(5, true).await;
+    let id = org.made("Watched").await;
+    let cursor = org.listened_to().await;
+    // WHEN nothing happens, THEN no round costs a call.
+    let before = org.ours.calls();
+    let mut at = cursor;
+    for _ in 0..120 {
+        at = round(&org.ours, Some(at)).await.1;
+    }
+    assert_eq!(org.ours.calls(), before);
+    // WHEN a field is edited that nobody uses, and one that somebody does, THEN one call reads the record.
+    org.edited(&id, "Title", "nobody asked").await;
+    org.edited(&id, "Description", "told").await;
+    let (seen, cursor) = org.told(at, says("told")).await;
+    assert_eq!(seen.key.id, id);
+    assert_eq!(org.ours.calls(), before + 1);
+    // WHEN it is deleted, THEN a tombstone comes.
+    applied(&one(&org.person, super::delete("Contact", &id)).await);
+    let (seen, _) = org.told(cursor, |row| row.presence == Presence::Deleted).await;
+    assert_eq!(seen.key.id, id);
+}
+
+#[tokio::test]
+async fn s4_after_a_crash_events_go_on_behind_the_stored_position() {
+    let org = Org::new(5, true).await;
+    let id = org.made("Watched").await;
+    let cursor = org.listened_to().await;
+    // GIVEN a round whose cursor was never stored
+    org.edited(&id, "Description", "told").await;
+    org.told(cursor.clone(), says("told")).await;
+    // WHEN another process goes on from the stored one, THEN it is told again.
+    let next = Org {
+        ours: Salesforce::connect(watched(&org.server, &org.url, 5, true)).unwrap(),
+        ..org
+    };
+    next.told(cursor, says("told")).await;
+}
+
+#[tokio::test]
+async fn events_that_are_no_longer_kept_lead_to_a_complete_comparison() {
+    let org = Org::new(5, true).await;
+    let id = org.made("Watched").await;
+    let cursor = org.listened_to().await;
+    // GIVEN four days in which nobody listened
+    org.advance(4 * 24 * 3_600).await;
+    let next = Salesforce::connect(watched(&org.server, &org.url, 5, true)).unwrap();
+    next.identify().await.unwrap();
+    let pages = pages(&next, Some(cursor)).await;
+    let complete: Vec<_> = pages.iter().filter(|page| page.complete.is_some()).collect();
+    assert_eq!(complete.len(), 1);
+    assert!(complete[0].observations.iter().any(|row| row.key.id == id));
+}
+
+#[tokio::test]
+async fn an_event_whose_record_is_not_visible_yet_is_not_forgotten() {
+    let org = Org::new(120, true).await;
+    let id = org.made("Watched").await;
+    let cursor = org.listened_to().await;
+    let rule = r#"{"action":"late-visibility","object":"Contact","seconds":30,"times":1}"#;
+    org.post("/_local/faults", rule.to_owned()).await;
+    org.edited(&id, "Description", "late").await;
+    // The event is told, the record is as before.
+    tokio::time::timeout(SOON, org.ours.changed()).await.unwrap();
+    let (seen, cursor) = round(&org.ours, Some(cursor)).await;
+    assert!(!seen.iter().any(says("late")));
+    org.advance(60).await;
+    org.told(cursor, says("late")).await;
+}
+
+#[tokio::test]
+async fn without_events_polling_goes_on() {
+    let org = Org::new(5, true).await;
+    let id = org.made("Watched").await;
+    // GIVEN an org whose day's deliveries are used up, or whose address of events leads nowhere
+    let nowhere = Watch {
+        pubsub: Some("https://127.0.0.1:9".parse().unwrap()),
+        ..watched(&org.server, &org.url, 5, true).watch
+    };
+    let deaf = Salesforce::connect(SalesforceConfig {
+        watch: nowhere,
+        ..watched(&org.server, &org.url, 5, true)
+    });
+    let deaf = deaf.unwrap();
+    let (_, cursor) = round(&deaf, None).await;
+    deaf.changed().await;
+    let (_, cursor) = round(&deaf, Some(cursor)).await;
+    org.edited(&id, "Description", "polled").await;
+    let (seen, _) = round(&deaf, Some(cursor)).await;
+    assert!(seen.iter().any(says("polled")));
+}
