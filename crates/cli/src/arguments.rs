@@ -1,5 +1,6 @@
 //! The command line as people type it.
 
+use crate::bench;
 use crate::commands::{
     approve, check, conflicts, document, failures, history, init, links, plan, qa, rebind, resolve, retry,
     run, salesforce, sandbox, status, sync, verify,
@@ -106,4 +107,6 @@ pub(crate) enum Command {
     Document(document::Document),
     /// Tick off every sentence of the dataflow document against the two systems
     Qa(qa::Qa),
+    /// Measure Tandem against local systems
+    Bench(bench::Bench),
 }

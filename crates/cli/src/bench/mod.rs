@@ -2,7 +2,9 @@
 
 mod bulk;
 mod calls;
+mod latency;
 mod scene;
+mod stage;
 
 use crate::failure::{Exit, Failure};
 use crate::screen::Screen;
@@ -14,6 +16,7 @@ use clap::{Args, Subcommand};
 Examples:
   tandem bench calls                 API calls for 10,000 changed records, and of an idle round
   tandem bench calls --changes 2000 --json
+  tandem bench latency --edits 200
   tandem bench bulk --records 200000 a first sync by Bulk API 2.0, killed on its way
 
 Exit codes:
@@ -28,6 +31,8 @@ pub(crate) struct Bench {
 enum What {
     /// API calls for changed records, with conditions and in throughput mode, and of an idle round
     Calls(calls::Calls),
+    /// How long an edit in Salesforce takes to arrive in Customerp, by events and by polling
+    Latency(latency::Latency),
     /// Calls, memory and refusals of a first sync by Bulk API 2.0, which is killed while jobs run and started again
     Bulk(bulk::Load),
 }
@@ -37,6 +42,7 @@ impl Bench {
     pub(crate) async fn measure(&self, screen: &Screen) -> Result<Exit, Failure> {
         match &self.what {
             What::Calls(calls) => calls.measure(screen).await,
+            What::Latency(latency) => latency.measure(screen).await,
             What::Bulk(load) => load.measure(screen).await,
         }
     }

@@ -51,5 +51,6 @@ pub(crate) async fn carry_out(arguments: Arguments, screen: &Screen) -> Result<E
         Command::Document(document) => document.print(common, screen),
         Command::Salesforce(salesforce) => salesforce.carry_out(common, screen),
         Command::Qa(qa) => qa.tick_off(common, screen).await,
+        Command::Bench(bench) => bench.measure(screen).await,
     }
 }

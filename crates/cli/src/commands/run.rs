@@ -87,7 +87,7 @@ pub(crate) async fn live(
 }
 
 /// How often each system is asked.
-fn schedule(configuration: &Configuration) -> Schedule {
+pub(crate) fn schedule(configuration: &Configuration) -> Schedule {
     let each = configuration.connections.iter();
     let intervals = each.map(|it| (it.name.clone(), SignedDuration::from_millis(it.poll_ms)));
     Schedule {

@@ -6,7 +6,7 @@ pub(crate) mod edits;
 mod ledger;
 pub(crate) mod local;
 mod pairs;
-mod people;
+pub(crate) mod people;
 mod report;
 pub(crate) mod sample;
 

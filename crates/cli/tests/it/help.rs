@@ -2,7 +2,7 @@
 
 use crate::local::tandem;
 
-const COMMANDS: [&[&str]; 23] = [
+const COMMANDS: [&[&str]; 27] = [
     &[],
     &["demo"],
     &["sandbox"],
@@ -26,6 +26,10 @@ const COMMANDS: [&[&str]; 23] = [
     &["document"],
     &["salesforce"],
     &["salesforce", "metadata"],
+    &["bench"],
+    &["bench", "calls"],
+    &["bench", "bulk"],
+    &["bench", "latency"],
 ];
 
 #[test]
