@@ -1,6 +1,5 @@
 //! The command line as people type it.
 
-use crate::bench;
 use crate::commands::{
     approve, check, conflicts, document, failures, history, init, links, plan, qa, rebind, resolve, retry,
     run, salesforce, sandbox, status, sync, verify,
@@ -79,8 +78,6 @@ pub(crate) enum Command {
     Sync(sync::Sync),
     /// Keep in step for ever
     Run(run::Run),
-    /// Measure what Tandem costs, on local systems
-    Bench(bench::Bench),
     /// Show how things stand, flow by flow
     Status(status::Status),
     /// List linked records

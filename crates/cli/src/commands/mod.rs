@@ -37,7 +37,6 @@ pub(crate) async fn carry_out(arguments: Arguments, screen: &Screen) -> Result<E
         Command::Plan(plan) => plan.rehearse(common, screen).await,
         Command::Sync(sync) => sync.work(common, screen).await,
         Command::Run(run) => run.keep_in_step(common, screen).await,
-        Command::Bench(bench) => bench.measure(screen).await,
         Command::Status(status) => status.show(common, screen),
         Command::Links(links) => links.list(common, screen),
         Command::Conflicts(conflicts) => conflicts.list(common, screen),

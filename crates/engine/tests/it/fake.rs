@@ -7,8 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use tandem_connector::{
-    Capabilities, Change, ChangePage, Complete, Connector, Error, ErrorKind, Identification, Lane, ListPage, Load,
-    Outcome, Refusal, RefusalKind, Resumed, Schema, TypeSchema, Write,
+    Capabilities, Change, ChangePage, Complete, Connector, Error, ErrorKind, Identification, Lane, ListPage,
+    Load, Outcome, Refusal, RefusalKind, Resumed, Schema, TypeSchema, Write,
 };
 use tandem_engine::Clock;
 use tandem_merge::record::{Observation, Presence, RecordKey, RecordType, Values, Version};

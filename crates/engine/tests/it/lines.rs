@@ -6,7 +6,6 @@ use crate::world::World;
 use tandem_connector::Change;
 use tandem_merge::cluster::ParkedKind;
 use tandem_merge::record::{RecordKey, Values};
-use tandem_store::Store;
 
 fn world() -> World {
     World {

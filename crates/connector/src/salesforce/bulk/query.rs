@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 use tandem_merge::record::Observation;
 
@@ -187,7 +187,7 @@ async fn state(org: &Salesforce, job: &str) -> Result<Option<String>, Error> {
 }
 
 /// Fetches the part at hand into its file. Answers whether the org still has it.
-async fn fetch(org: &Salesforce, large: &mut Large, path: &PathBuf) -> Result<bool, Error> {
+async fn fetch(org: &Salesforce, large: &mut Large, path: &Path) -> Result<bool, Error> {
     let folder = path.parent().unwrap_or(path);
     make_folder(folder).map_err(|error| org.session.http.unkept(folder, &error))?;
     let locator = large
@@ -197,7 +197,7 @@ async fn fetch(org: &Salesforce, large: &mut Large, path: &PathBuf) -> Result<bo
     let resource = format!("/jobs/query/{}/results?maxRecords={PART}", large.job);
     let request = Request::get(resource + &locator.unwrap_or_default())
         .header("accept", "text/csv")
-        .into_file(path.clone(), PART_BYTES);
+        .into_file(path.to_path_buf(), PART_BYTES);
     let reply = org.session.send(request).await.map_err(Failure::into_error)?;
     if matches!(reply.status, 400 | 404 | 409) {
         return Ok(false);

@@ -95,7 +95,7 @@ async fn s4_rows_visible_up_to_three_minutes_late_and_a_thousand_in_one_second_a
             super::create(
                 "Contact",
                 number,
-                &[("LastName", Value::text(&format!("Late {number}")))],
+                &[("LastName", Value::text(format!("Late {number}")))],
             )
         })
         .collect();
@@ -156,7 +156,7 @@ async fn a_complete_comparison_goes_on_where_it_was_and_covers_every_id() {
             super::create(
                 "Contact",
                 number,
-                &[("LastName", Value::text(&format!("Row {number}")))],
+                &[("LastName", Value::text(format!("Row {number}")))],
             )
         })
         .collect();

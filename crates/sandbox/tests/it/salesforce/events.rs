@@ -34,7 +34,7 @@ async fn create_update_and_delete_are_told_as_they_happen() {
         (created.change.as_str(), created.entity.as_str()),
         ("CREATE", "Contact")
     );
-    assert_eq!(created.records, [id.clone()]);
+    assert_eq!(created.records, std::slice::from_ref(&id));
     assert_eq!(created.origin, "com/salesforce/api/rest/62.0;client=Tandem");
     assert!(created.user.starts_with("005"));
     assert_eq!(created.fields["Name.FirstName"], text("Ada"));
