@@ -46,12 +46,13 @@ struct Serving {
 Examples:
   tandem sandbox salesforce --port 8081
   tandem sandbox salesforce --preset billing --json
+  tandem sandbox salesforce --preset bare
   tandem sandbox salesforce --https --certificate ca.pem --pubsub-port 7443
   tandem sandbox salesforce --options org.json")]
 struct SalesforceArguments {
     #[command(flatten)]
     serving: Serving,
-    /// What kind of org: default, no-divisions or billing
+    /// What kind of org: default, no-divisions, billing or bare
     #[arg(long, value_name = "NAME", default_value = "default")]
     preset: String,
     /// A JSON file of options, which may name a preset of its own

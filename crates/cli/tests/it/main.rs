@@ -6,6 +6,7 @@ mod configuration;
 mod crash;
 mod decide;
 mod demo;
+mod deploy;
 mod document;
 mod faults;
 mod help;

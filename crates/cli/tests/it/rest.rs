@@ -17,6 +17,41 @@ pub(crate) fn delete(url: &str) -> Json {
     call(reqwest::Method::DELETE, url, None, None)
 }
 
+/// Deploys a zip file of metadata to Salesforce in the name of a client: the result with its details, or the refusal.
+pub(crate) fn deploy(url: &str, client: &str, options: &Json, zip: &[u8]) -> Json {
+    let token = token(url, client);
+    let address = format!("{url}/services/data/v62.0/metadata/deployRequest");
+    let part = |name: &str, media: &str| {
+        format!("--part\r\nContent-Disposition: form-data; name=\"{name}\"\r\nContent-Type: {media}\r\n\r\n")
+    };
+    let mut body = part("json", "application/json").into_bytes();
+    body.extend(
+        serde_json::json!({ "deployOptions": options })
+            .to_string()
+            .bytes(),
+    );
+    body.extend(format!("\r\n{}", part("file", "application/zip")).bytes());
+    body.extend_from_slice(zip);
+    body.extend(b"\r\n--part--\r\n");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let taken: Json = runtime.block_on(async {
+        let request = self::client().post(&address).bearer_auth(&token);
+        let request = request.header("content-type", "multipart/form-data; boundary=part");
+        let bytes = request.body(body).send().await.unwrap().bytes().await.unwrap();
+        serde_json::from_slice(&bytes).unwrap()
+    });
+    let Some(id) = taken["id"].as_str() else {
+        return taken;
+    };
+    assert_eq!(taken["deployResult"]["status"], "Pending");
+    let status = format!("{address}/{id}?includeDetails=true");
+    let told = call(reqwest::Method::GET, &status, Some(token), None);
+    told["deployResult"].clone()
+}
+
 /// Changes a record of Customerp as Alice.
 pub(crate) fn patch_customerp(url: &str, path: &str, body: &Json) -> Json {
     let token = Some("customerp-alice-token".to_owned());
@@ -36,18 +71,20 @@ pub(crate) fn get_customerp(url: &str, path: &str) -> Json {
 
 /// Changes a record of Salesforce as Alice.
 pub(crate) fn patch_salesforce(url: &str, object: &str, id: &str, body: &Json) {
-    let token = call_form(&format!("{url}/services/oauth2/token"));
+    let token = token(url, "alice");
     let address = format!("{url}/services/data/v62.0/sobjects/{object}/{id}");
     call(reqwest::Method::PATCH, &address, Some(token), Some(body));
 }
 
-fn call_form(url: &str) -> String {
+/// An access token of one of the local org's clients.
+fn token(url: &str, client: &str) -> String {
+    let (url, secret) = (format!("{url}/services/oauth2/token"), format!("{client}-secret"));
     let form = [
         ("grant_type", "client_credentials"),
-        ("client_id", "alice"),
-        ("client_secret", "alice-secret"),
+        ("client_id", client),
+        ("client_secret", &secret),
     ];
-    let reply = answer(|client| client.post(url).form(&form));
+    let reply = answer(|client| client.post(&url).form(&form));
     reply["access_token"].as_str().unwrap().to_owned()
 }
 

@@ -59,6 +59,8 @@ codes! {
     FieldIntegrity = "FIELD_INTEGRITY_EXCEPTION", 400;
     /// The owner is not an active user.
     InactiveOwner = "INACTIVE_OWNER_OR_USER", 400;
+    /// The caller may not deploy.
+    InsufficientMetadata = "INSUFFICIENT_ACCESS", 403;
     /// The caller may not do this.
     InsufficientAccess = "INSUFFICIENT_ACCESS_OR_READONLY", 403;
     /// An id that does not fit here.

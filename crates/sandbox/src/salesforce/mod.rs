@@ -19,6 +19,7 @@ mod browser;
 mod bulk;
 mod calls;
 mod cursor;
+mod deploy;
 mod events;
 mod fault;
 mod faults;

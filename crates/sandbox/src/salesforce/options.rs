@@ -219,10 +219,11 @@ fn default_users() -> Vec<UserOptions> {
 
 impl Options {
     /// The names [`Options::preset`] knows.
-    pub const PRESETS: [&'static str; 3] = ["default", "no-divisions", "billing"];
+    pub const PRESETS: [&'static str; 4] = ["default", "no-divisions", "billing", "bare"];
 
     /// `default`: Divisions, Quotes, several currencies and our metadata. `no-divisions`: the same without Divisions.
-    /// `billing`: with the standard Invoice, whose rows [`Options::invoices`] gives.
+    /// `billing`: with the standard Invoice, whose rows [`Options::invoices`] gives. `bare`: no Divisions, no standard
+    /// Invoice, none of our metadata and nothing selected for change events, until it is deployed.
     #[must_use]
     pub fn preset(name: &str) -> Option<Options> {
         let default = Options::default();
@@ -234,6 +235,12 @@ impl Options {
             }),
             "billing" => Some(Options {
                 billing: true,
+                ..default
+            }),
+            "bare" => Some(Options {
+                divisions: false,
+                metadata: false,
+                change_events: Some(Vec::new()),
                 ..default
             }),
             _ => None,
@@ -254,8 +261,15 @@ impl Options {
                 Options::PRESETS.join(", ")
             ))
         })?;
-        for (name, value) in [("divisions", base.divisions), ("billing", base.billing)] {
+        for (name, value) in [
+            ("divisions", base.divisions),
+            ("billing", base.billing),
+            ("metadata", base.metadata),
+        ] {
             given.entry(name).or_insert(Json::Bool(value));
+        }
+        if let Some(selected) = base.change_events {
+            given.entry("change_events").or_insert(Json::from(selected));
         }
         let options: Options =
             serde_json::from_value(Json::Object(given)).map_err(|error| OptionsError(error.to_string()))?;

@@ -14,6 +14,7 @@ use super::audit::{Audit, Change};
 use super::bulk::Jobs;
 use super::calls::Calls;
 use super::cursor::Cursors;
+use super::deploy::Deployments;
 use super::events::{Before, Event, Events};
 use super::fault::{Code, Fault, Outcome};
 use super::faults::{Faults, Veil};
@@ -90,6 +91,7 @@ pub(crate) struct Org {
     pub(crate) calls: Calls,
     pub(crate) audit: Audit,
     pub(crate) jobs: Jobs,
+    pub(crate) deployments: Deployments,
     pub(crate) events: Events,
     pub(crate) time_zone: TimeZone,
     pub(crate) licenses: u32,
@@ -127,6 +129,7 @@ impl Org {
             calls: Calls::new(options.daily_api_requests),
             audit: Audit::new(options.audit_entries),
             jobs: Jobs::new(seed),
+            deployments: Deployments::default(),
             events: Events::new(&options, seed),
             time_zone: TimeZone::get(&options.time_zone).unwrap_or(TimeZone::UTC),
             licenses: options.licenses,

@@ -18,6 +18,9 @@ pub(crate) enum Weight {
     Wrong,
 }
 
+/// What brings our objects and fields to an org.
+const DEPLOY: &str = "write our metadata with `tandem salesforce metadata DIR` and deploy it to the org";
+
 impl Weight {
     /// For people.
     pub(crate) fn word(self) -> &'static str {
@@ -92,12 +95,12 @@ pub(crate) fn flow(flow: &Flow, schemas: &[Schema; 2]) -> Vec<Finding> {
             None => {
                 let sentence = schema.missing.get(&end.record_type.name).cloned();
                 let sentence = sentence.unwrap_or_else(|| format!("{} is not there", end.object));
-                found.push(Finding::new(
-                    Weight::Wrong,
-                    flow,
-                    sentence,
-                    "nothing of this flow can be kept in step",
-                ));
+                let why = "nothing of this flow can be kept in step";
+                let why = match side {
+                    Side::First => why.to_owned(),
+                    Side::Second => format!("{why}; {DEPLOY}"),
+                };
+                found.push(Finding::new(Weight::Wrong, flow, sentence, why));
             }
         }
     }
@@ -183,6 +186,7 @@ fn of_end(flow: &Flow, side: Side, described: &TypeSchema) -> Vec<Finding> {
 fn absent(flow: &Flow, object: &str, property: &str) -> Finding {
     let why = "correct its name, or show it to our user (field-level security hides what we may not see)";
     let why = match flow.supports {
+        _ if property.ends_with("__c") => format!("{DEPLOY}, or show it to our user"),
         None => why.to_owned(),
         Some(_) => format!(
             "{why}; where the org has none, choose the variant that does without it: \

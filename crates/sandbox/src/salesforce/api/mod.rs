@@ -18,6 +18,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value as Json, json};
 
 use super::bulk;
+use super::deploy;
 use super::events;
 use super::fault::{Code, Fault, Outcome};
 use super::org::{Actor, Org, Origin};
@@ -269,6 +270,7 @@ fn resource_of(org: &mut Org, caller: &Caller, call: &Call, resource: &[&str]) -
             sobject(org, caller, call, object, rest)
         }
         ["tooling", rest @ ..] => events::tooling(org, caller, call, rest),
+        ["metadata", "deployRequest", rest @ ..] => deploy::rest(org, caller, call, rest),
         [
             "jobs" | "analytics" | "actions" | "process" | "chatter" | "metadata" | "wave" | "ui-api"
             | "theme" | "tabs" | "quickActions" | "appMenu" | "graphql",
@@ -365,6 +367,7 @@ fn kind_of<'c>(method: &str, resource: &[&'c str]) -> (&'static str, Option<&'c 
             None,
         ),
         ["tooling", ..] => ("tooling", None),
+        ["metadata", ..] => ("metadata", None),
         _ => ("other", None),
     }
 }

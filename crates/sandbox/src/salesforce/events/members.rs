@@ -19,6 +19,7 @@ pub(crate) struct Member {
 }
 
 /// The members, in the order of their selection.
+#[derive(Clone)]
 pub(crate) struct Members {
     list: Vec<Member>,
     addon: bool,

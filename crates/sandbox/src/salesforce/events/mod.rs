@@ -32,6 +32,7 @@ use log::Log;
 use members::Members;
 
 pub(crate) use admin::local;
+pub(crate) use avro::event_name;
 pub(crate) use capture::Before;
 pub(crate) use event::{ChangeType, Event};
 pub(crate) use service::PubSub;

@@ -71,6 +71,15 @@ pub struct SchemaChange {
     /// A new picklist takes only its values.
     #[serde(default)]
     pub restricted: bool,
+    /// What a new field holds in a record that is created without it; `true` or `false` for a checkbox.
+    #[serde(default, rename = "default")]
+    pub default_value: Option<String>,
+    /// A new object's `Name` is an automatic number of this form, such as `INV-{000000}`.
+    #[serde(default)]
+    pub numbered: Option<String>,
+    /// A new reference says whose part a record is: mandatory, never changed, and in the place of an owner.
+    #[serde(default)]
+    pub master: bool,
 }
 
 impl Schema {
@@ -147,9 +156,19 @@ fn new_object(schema: &Schema, change: &SchemaChange) -> Outcome<Object> {
         replicateable: true,
         guarded: false,
         fields: system_fields(),
+        numbering: change.numbered.clone(),
         by_name: std::collections::HashMap::new(),
         by_relationship: std::collections::HashMap::new(),
     };
+    if change.numbered.is_some() {
+        for name in object.fields.iter_mut().filter(|field| field.name == "Name") {
+            name.auto_number = true;
+            name.nillable = false;
+            name.createable = false;
+            name.updateable = false;
+            name.defaulted = true;
+        }
+    }
     // Orgs without several currencies have no such field on any object.
     if let Some(account) = schema.find("Account")
         && let Some(currency) = schema.object(account).named("CurrencyIsoCode")
@@ -170,6 +189,11 @@ fn changed_object(schema: &Schema, at: ObjectIndex, change: &SchemaChange) -> Ou
             return Err(refuse(format!("{}.{name} is there already", object.name)));
         }
         object.fields.push(new_field(schema, name, change)?);
+        if change.master {
+            for owner in object.fields.iter_mut().filter(|field| field.name == "OwnerId") {
+                owner.gone = true;
+            }
+        }
         return Ok(object.indexed());
     }
     let place = object.find(name).ok_or_else(|| {
@@ -219,6 +243,7 @@ fn new_field(schema: &Schema, name: &str, change: &SchemaChange) -> Outcome<Fiel
         let text = format!("sObject type '{unknown}' is not supported.");
         return Err(Fault::new(Code::InvalidType, text));
     }
+    let required = change.required || change.master;
     Ok(Field {
         name: name.to_owned(),
         label: change.label.clone().unwrap_or_else(|| label(name)),
@@ -235,11 +260,12 @@ fn new_field(schema: &Schema, name: &str, change: &SchemaChange) -> Outcome<Fiel
             0
         },
         scale: change.scale.unwrap_or(0),
-        nillable: !change.required && kind != Kind::Boolean,
+        nillable: !required && kind != Kind::Boolean,
         createable: true,
-        updateable: true,
-        defaulted: kind == Kind::Boolean,
-        required: change.required,
+        updateable: !change.master,
+        defaulted: kind == Kind::Boolean || change.default_value.is_some(),
+        default_value: change.default_value.clone(),
+        required,
         auto_number: false,
         lookup: change.external_id,
         restricted: change.restricted,

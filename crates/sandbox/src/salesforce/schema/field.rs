@@ -158,6 +158,8 @@ pub(crate) struct Field {
     pub(crate) createable: bool,
     pub(crate) updateable: bool,
     pub(crate) defaulted: bool,
+    /// What the field holds where a create leaves it blank, unless the org's own rules say it.
+    pub(crate) default_value: Option<String>,
     pub(crate) required: bool,
     pub(crate) auto_number: bool,
     pub(crate) lookup: bool,
@@ -181,6 +183,11 @@ impl Field {
     /// Long text: it cannot stand in a filter or an ORDER BY, and two of them make a page small.
     pub(crate) fn long_text(&self) -> bool {
         self.kind == Kind::TextArea && self.length >= 32_000
+    }
+
+    /// Whether a record is a part of the one that the field names, and goes with it.
+    pub(crate) fn master(&self) -> bool {
+        self.custom() && self.kind == Kind::Reference && self.required && !self.updateable
     }
 
     /// Whether no two records may hold the same value.

@@ -98,6 +98,7 @@ fn field(line: [&str; 8], options: &Options) -> Option<Field> {
         createable: has('c'),
         updateable: has('u'),
         defaulted: has('d'),
+        default_value: None,
         required: has('r'),
         auto_number: has('a'),
         lookup: has('i'),

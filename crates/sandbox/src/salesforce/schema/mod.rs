@@ -32,6 +32,8 @@ pub(crate) struct Object {
     pub(crate) replicateable: bool,
     /// Whether every write needs an administrator.
     pub(crate) guarded: bool,
+    /// The form of `Name` where that is an automatic number and the org's own rules do not give it.
+    pub(crate) numbering: Option<String>,
     /// By place; the ones that are gone too, which [`Object::numbered`] leaves out.
     fields: Vec<Field>,
     by_name: HashMap<String, FieldIndex>,
@@ -50,6 +52,7 @@ impl Object {
             deletable: head.calls.contains('d'),
             replicateable: head.calls.contains('t'),
             guarded: head.calls.contains('m'),
+            numbering: None,
             by_name: HashMap::new(),
             by_relationship: HashMap::new(),
             fields,

@@ -118,12 +118,25 @@ fn element(xml: &mut String, name: &str, value: &Json) {
     };
 }
 
-/// The namespaces of the partner and of the enterprise WSDL.
-pub(super) fn namespace(partner: bool) -> &'static str {
-    if partner {
-        "partner.soap.sforce.com"
-    } else {
-        "enterprise.soap.sforce.com"
+/// Which WSDL a call belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Service {
+    Partner,
+    Enterprise,
+    Metadata,
+}
+
+impl Service {
+    /// The namespaces of its replies and of its faults.
+    fn namespaces(self) -> [&'static str; 2] {
+        match self {
+            Service::Partner => ["urn:partner.soap.sforce.com", "urn:fault.partner.soap.sforce.com"],
+            Service::Enterprise => [
+                "urn:enterprise.soap.sforce.com",
+                "urn:fault.enterprise.soap.sforce.com",
+            ],
+            Service::Metadata => ["http://soap.sforce.com/2006/04/metadata"; 2],
+        }
     }
 }
 
@@ -132,29 +145,29 @@ const HEAD: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><soapenv:Envelope 
                     xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\"";
 
 /// The reply to a call; `usage` is the day's calls and their limit.
-pub(super) fn reply(partner: bool, call: &str, results: &[Json], usage: (u64, u64)) -> String {
+pub(super) fn reply(service: Service, call: &str, results: &[Json], usage: (u64, u64)) -> String {
     let mut inner = String::new();
     for result in results {
         element(&mut inner, "result", result);
     }
     let (current, limit) = usage;
     format!(
-        "{HEAD} xmlns=\"urn:{}\"><soapenv:Header><LimitInfoHeader><limitInfo><current>{current}</current>\
+        "{HEAD} xmlns=\"{}\"><soapenv:Header><LimitInfoHeader><limitInfo><current>{current}</current>\
          <limit>{limit}</limit><type>API REQUESTS</type></limitInfo></LimitInfoHeader></soapenv:Header>\
          <soapenv:Body><{call}Response>{inner}</{call}Response></soapenv:Body></soapenv:Envelope>",
-        namespace(partner)
+        service.namespaces()[0]
     )
 }
 
 /// A refusal of the whole call.
-pub(super) fn fault(partner: bool, fault: &Fault) -> String {
+pub(super) fn fault(service: Service, fault: &Fault) -> String {
     let (code, message) = (fault.code.as_str(), escape(&fault.message));
     format!(
-        "{HEAD} xmlns:sf=\"urn:fault.{}\"><soapenv:Body><soapenv:Fault><faultcode>sf:{code}</faultcode>\
+        "{HEAD} xmlns:sf=\"{}\"><soapenv:Body><soapenv:Fault><faultcode>sf:{code}</faultcode>\
          <faultstring>{code}: {message}</faultstring><detail><sf:UnexpectedErrorFault \
          xsi:type=\"sf:UnexpectedErrorFault\"><sf:exceptionCode>{code}</sf:exceptionCode>\
          <sf:exceptionMessage>{message}</sf:exceptionMessage></sf:UnexpectedErrorFault></detail></soapenv:Fault>\
          </soapenv:Body></soapenv:Envelope>",
-        namespace(partner)
+        service.namespaces()[1]
     )
 }

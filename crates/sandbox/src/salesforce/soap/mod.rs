@@ -2,6 +2,7 @@
 
 mod calls;
 mod envelope;
+mod metadata;
 
 use axum::body::Body;
 use axum::http::{Response, header};
@@ -10,18 +11,23 @@ use serde_json::Value as Json;
 use super::api::{Call, VERSIONS};
 use super::fault::{Code, Fault, Outcome};
 use super::org::{Actor, Org, Origin};
+use envelope::Service;
 
 /// What every refused login is told.
 const NO_LOGIN: &str = "SOAP API login() is disabled by default in this org. Contact the org administrator to enable SOAP API login().";
 
 /// Answers a SOAP call: one API call.
 pub(crate) fn answer(org: &mut Org, call: &Call) -> Response<Body> {
-    let partner = call.path.get(2).is_none_or(|kind| kind != "c");
-    let answered = run(org, call, partner);
+    let service = match call.path.get(2).map(String::as_str) {
+        Some("c") => Service::Enterprise,
+        Some("m") => Service::Metadata,
+        _ => Service::Partner,
+    };
+    let answered = run(org, call, service);
     org.commit();
     let (status, text) = match answered {
         Ok(text) => (200, text),
-        Err(fault) => (500, envelope::fault(partner, &fault)),
+        Err(fault) => (500, envelope::fault(service, &fault)),
     };
     let response = Response::builder()
         .status(status)
@@ -29,10 +35,12 @@ pub(crate) fn answer(org: &mut Org, call: &Call) -> Response<Body> {
     response.body(Body::from(text)).unwrap_or_default()
 }
 
-fn run(org: &mut Org, call: &Call, partner: bool) -> Outcome<String> {
+fn run(org: &mut Org, call: &Call, service: Service) -> Outcome<String> {
     let parts: Vec<&str> = call.path.iter().skip(2).map(String::as_str).collect();
     let version = match parts.as_slice() {
-        ["u" | "c", version] | ["u" | "c", version, _] => version.strip_suffix(".0").unwrap_or(version),
+        ["u" | "c" | "m", version] | ["u" | "c" | "m", version, _] => {
+            version.strip_suffix(".0").unwrap_or(version)
+        }
         _ => return Err(Fault::not_found()),
     };
     if !version
@@ -58,9 +66,12 @@ fn run(org: &mut Org, call: &Call, partner: bool) -> Outcome<String> {
     org.calls.count("soap", None)?;
     org.events
         .set_origin(format!("com/salesforce/api/soap/{version}.0;client="));
-    let results: Vec<Json> = calls::run(org, actor, session, &request.call)?;
+    let results: Vec<Json> = match service {
+        Service::Metadata => metadata::run(org, actor, &request.call)?,
+        _ => calls::run(org, actor, session, &request.call)?,
+    };
     Ok(envelope::reply(
-        partner,
+        service,
         &request.call.name,
         &results,
         org.calls.usage(),

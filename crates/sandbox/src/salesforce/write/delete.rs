@@ -88,7 +88,7 @@ impl Org {
             origin: Origin::System,
             ..actor
         };
-        if CASCADES.contains(&(kind.name.as_str(), name.as_str())) {
+        if kind.field(field).master() || CASCADES.contains(&(kind.name.as_str(), name.as_str())) {
             if let Some(burial) = self.bin.burials.get_mut(&parent) {
                 burial.children.push(source);
             }

@@ -43,6 +43,10 @@ impl Draft {
         self.schema.object(self.object)
     }
 
+    pub(crate) fn schema(&self) -> Arc<Schema> {
+        Arc::clone(&self.schema)
+    }
+
     pub(crate) fn is_new(&self) -> bool {
         self.before.is_none()
     }

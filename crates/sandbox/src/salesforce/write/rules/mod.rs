@@ -32,8 +32,22 @@ pub(super) fn fill_in(org: &Org, actor: Actor, draft: &mut Draft) {
         "Invoice__c" => draft.set_default("Status__c", Value::text("Draft")),
         _ => {}
     }
+    set_defaults(draft);
     if let Some(currency) = org.options.currencies.first() {
         draft.set_default("CurrencyIsoCode", Value::text(currency.as_str()));
+    }
+}
+
+/// Gives blank fields the values that they were deployed with.
+fn set_defaults(draft: &mut Draft) {
+    let schema = draft.schema();
+    for field in schema.object(draft.object).fields() {
+        let value = match (&field.default_value, field.kind) {
+            (None, _) => continue,
+            (Some(text), Kind::Boolean) => Value::Bool(text == "true"),
+            (Some(text), _) => Value::text(text.as_str()),
+        };
+        draft.set_default(&field.name, value);
     }
 }
 
@@ -87,6 +101,11 @@ pub(super) fn check(org: &mut Org, actor: Actor, draft: &mut Draft) -> Outcome<(
 
 /// Gives a new record its automatic number.
 pub(super) fn number(org: &mut Org, draft: &mut Draft) {
+    if let Some(form) = draft.kind().numbering.clone() {
+        let number = org.table_mut(draft.object).draw_number();
+        draft.set("Name", Some(Value::text(numbered(&form, number))));
+        return;
+    }
     let form: fn(u64) -> (&'static str, String) = match draft.kind().name.as_str() {
         "Order" => |n| ("OrderNumber", format!("{:08}", n + 99)),
         "Quote" => |n| ("QuoteNumber", format!("{n:08}")),
@@ -99,6 +118,17 @@ pub(super) fn number(org: &mut Org, draft: &mut Draft) {
     };
     let (field, text) = form(org.table_mut(draft.object).draw_number());
     draft.set(field, Some(Value::text(text)));
+}
+
+/// A number in a display format: `INV-{000000}` has six digits at least.
+fn numbered(form: &str, number: u64) -> String {
+    let parts = form
+        .split_once('{')
+        .and_then(|(before, rest)| Some((before, rest.split_once('}')?)));
+    match parts {
+        Some((before, (digits, after))) => format!("{before}{number:0width$}{after}", width = digits.len()),
+        None => format!("{form}{number}"),
+    }
 }
 
 /// Moves what other records derive from this one. Their modification times do not move, as with any roll-up.
