@@ -1,8 +1,8 @@
 //! The day's budget of calls, kept in the state so that it outlives the process.
 
-use crate::{Engine, Error};
+use crate::{Engine, Error, Round};
 use std::sync::Arc;
-use tandem_connector::{Budget, Connector};
+use tandem_connector::{Budget, Connector, ErrorKind};
 use tandem_store::Store;
 
 fn note(system: &str) -> String {
@@ -44,6 +44,34 @@ pub fn restore_budgets(
 }
 
 impl Engine {
+    /// Why loads of a system wait, where they do.
+    pub(crate) fn load_delay(&self, index: usize, round: &Round) -> Option<tandem_connector::Error> {
+        let name = &self.flows.systems[index];
+        if let Some(delay) = round.delays.iter().find(|error| &error.system == name) {
+            return Some(delay.clone());
+        }
+        let budget = self.systems[index].budget()?;
+        let until = budget.backfill_waits.filter(|until| *until > self.clock.now())?;
+        Some(tandem_connector::Error {
+            system: name.clone(),
+            kind: ErrorKind::Refused,
+            message: format!(
+                "budget of the day for long work reached: {} of {} calls; loads wait until {until}, live changes go on",
+                budget.spent,
+                budget.share.unwrap_or_default()
+            ),
+            advice: "Nothing is lost; to go on earlier, raise `budget: { share }` of the connection"
+                .to_owned(),
+            retry_at: Some(until),
+        })
+    }
+
+    /// Whether a system takes live changes although its loads wait.
+    pub(crate) fn loads_wait_alone(&self, index: usize) -> bool {
+        let budget = self.systems[index].budget();
+        budget.is_some_and(|budget| budget.backfill_waits.is_some() && budget.live_waits.is_none())
+    }
+
     /// Keeps how the budgets stand. `open`: calls follow that are not counted in it yet.
     pub(crate) fn keep_budgets(&mut self, open: bool) -> Result<(), Error> {
         for system in self.systems.clone() {

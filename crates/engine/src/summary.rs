@@ -21,7 +21,8 @@ pub struct Summary {
     pub rounds: u64,
     /// What systems changed about properties in use.
     pub notices: Vec<crate::Notice>,
-    /// Systems that were down or refused us: what they concern is not done. Empty when all went well.
+    /// Systems that were down or refused us, or whose loads wait for the next day: what they concern is not done.
+    /// Empty when all went well.
     #[serde(skip)]
     pub troubles: Vec<tandem_connector::Error>,
 }
@@ -126,6 +127,8 @@ pub struct Round {
     pub wait_until: Option<jiff::Timestamp>,
     /// Systems in trouble.
     pub troubles: Vec<tandem_connector::Error>,
+    /// Work that waits for its system's next day, while live changes go on.
+    pub delays: Vec<tandem_connector::Error>,
     /// Something to send is left although its system is up.
     pub left: bool,
     /// A property came into sight or went out of it.
@@ -156,6 +159,18 @@ impl Round {
         if !self.troubles.contains(&error) {
             self.troubles.push(error);
         }
+    }
+
+    /// Notes that loads of a system wait for its next day, once per system.
+    pub(crate) fn delay(&mut self, error: tandem_connector::Error) {
+        if !self.delays(&error.system) {
+            self.delays.push(error);
+        }
+    }
+
+    /// Whether loads of a system were found to wait in this round.
+    pub(crate) fn delays(&self, system: &str) -> bool {
+        self.delays.iter().any(|error| error.system == system)
     }
 
     /// Notes that something has to wait; the earliest moment counts.

@@ -23,11 +23,12 @@ impl Engine {
         let before = self.store.status(&self.flows)?;
         let (tally, calls) = (self.tally.clone(), self.calls());
         let mut summary = Summary::default();
-        let mut idle = 0;
+        let (mut idle, mut delays) = (0, Vec::new());
         self.waits_for_loads = true;
         for _ in 0..MOST_ROUNDS {
             let round = self.round().await?;
             summary.rounds += 1;
+            delays.clone_from(&round.delays);
             if !round.troubles.is_empty() && round.sight_changed {
                 // What was in the way is out of sight now, or back in it.
                 continue;
@@ -47,6 +48,12 @@ impl Engine {
                 self.clock.sleep_until(until).await;
             }
         }
+        let known = |delay: &tandem_connector::Error| {
+            let mut troubles = summary.troubles.iter();
+            troubles.any(|trouble| trouble.system == delay.system)
+        };
+        delays.retain(|delay| !known(delay));
+        summary.troubles.append(&mut delays);
         let after = self.store.status(&self.flows)?;
         summary.flows = flows_between(&before, &after);
         self.count_failed(&mut summary)?;
@@ -90,7 +97,7 @@ impl Engine {
             self.send_changes(&mut round).await?;
             self.reconcile(self.last_rank(), &mut round).await?;
         }
-        round.left = round.put_back > 0 || self.anything_sendable(&round)?;
+        round.left = self.anything_sendable(&mut round)? || round.put_back > 0;
         round.sight_changed = self.look_again(&mut round).await?;
         self.keep_budgets(false)?;
         self.tell(&Happening::RoundEnded {

@@ -6,7 +6,7 @@ use crate::{Clock, Engine, Error, Happening, Round};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use tandem_connector::{Change, Connector, Lane, Outcome, RefusalKind, Write};
+use tandem_connector::{Change, Connector, ErrorKind, Lane, Outcome, RefusalKind, Write};
 use tandem_merge::cluster::{Action, Intent};
 use tandem_merge::record::{RecordKey, Values};
 
@@ -125,17 +125,34 @@ impl Engine {
         creates: bool,
         rank: usize,
         limit: usize,
-        round: &Round,
+        round: &mut Round,
     ) -> Result<Vec<Intent>, Error> {
         let system = &self.flows.systems[index];
         if round.is_down(system) || !self.both_listed() {
             return Ok(Vec::new());
         }
-        Ok(self.store.sendable(system, creates, rank, limit)?)
+        let Some(delay) = self.load_delay(index, round) else {
+            return Ok(self.store.sendable(system, creates, rank, limit)?);
+        };
+        // What would travel as a load waits for the next day; the rest is looked for behind it.
+        let limits = self.systems[index].capabilities();
+        let many = pack::creates_at_once(self.systems[index].as_ref()).max(pack::changes_at_once(limits));
+        let mut intents = self.store.sendable(system, creates, rank, limit.max(many))?;
+        let loads: BTreeSet<u64> = batches(&intents, limits)
+            .into_iter()
+            .filter(|batch| batch.lane == Lane::Load)
+            .flat_map(|batch| batch.intents)
+            .collect();
+        if !loads.is_empty() {
+            round.delay(delay);
+            intents.retain(|intent| !loads.contains(&intent.id));
+        }
+        intents.truncate(limit);
+        Ok(intents)
     }
 
     /// Whether unsent writes are left for systems that are up.
-    pub(crate) fn anything_sendable(&mut self, round: &Round) -> Result<bool, Error> {
+    pub(crate) fn anything_sendable(&mut self, round: &mut Round) -> Result<bool, Error> {
         for index in 0..2 {
             for creates in [true, false] {
                 let rank = self.last_rank();
@@ -158,6 +175,9 @@ impl Engine {
                 if round.is_down(&self.flows.systems[index]) {
                     queue.clear();
                 }
+                if round.delays(&self.flows.systems[index]) {
+                    queue.retain(|batch| batch.lane == Lane::Live);
+                }
                 if let Some(batch) = queue.pop_front() {
                     marked[index] = self.mark(index, &batch.intents)?;
                     lanes[index] = batch.lane;
@@ -172,9 +192,38 @@ impl Engine {
             let [first, second] = marked;
             let (first, second) =
                 futures::join!(self.carry(0, first, lanes[0]), self.carry(1, second, lanes[1]));
-            self.settle_answers(0, first, round).await?;
-            self.settle_answers(1, second, round).await?;
+            for (index, answers) in [(0, first), (1, second)] {
+                let answers = self.put_aside(index, lanes[index], answers, round)?;
+                self.settle_answers(index, answers, round).await?;
+            }
         }
+    }
+
+    /// Takes the writes out of a load's answers that a system will take on its next day alone: no reason to rest,
+    /// for live changes go on.
+    fn put_aside(
+        &mut self,
+        index: usize,
+        lane: Lane,
+        answers: Vec<Answer>,
+        round: &mut Round,
+    ) -> Result<Vec<Answer>, Error> {
+        let refused = |answer: &Answer| match &answer.outcome {
+            Outcome::NotSent(error) if error.kind == ErrorKind::Refused => Some(error.clone()),
+            _ => None,
+        };
+        let Some(error) = answers.iter().find_map(refused) else {
+            return Ok(answers);
+        };
+        if lane != Lane::Load || !self.loads_wait_alone(index) {
+            return Ok(answers);
+        }
+        round.delay(error);
+        let (aside, rest): (Vec<_>, Vec<_>) =
+            answers.into_iter().partition(|answer| refused(answer).is_some());
+        let numbers: Vec<u64> = aside.iter().map(|answer| answer.intent.id).collect();
+        self.store.mark_unknown(FENCE, &numbers, true)?;
+        Ok(rest)
     }
 
     /// Marks a batch as sent, durably. What was withdrawn in the meantime falls out.

@@ -128,9 +128,17 @@ impl Ledger {
         (share, share - reserve)
     }
 
-    /// How things stand.
-    pub(super) fn budget(&self) -> Budget {
-        let book = self.book();
+    /// Whether long work waits for the next day. `reached`: a moment that the org's clock has reached.
+    pub(super) fn long_work_waits(&self, reached: Option<Timestamp>) -> bool {
+        self.budget(reached).backfill_waits.is_some()
+    }
+
+    /// How things stand at a moment that the org's clock has reached.
+    pub(super) fn budget(&self, reached: Option<Timestamp>) -> Budget {
+        let mut book = self.book();
+        if let Some(now) = reached {
+            book.turn(now);
+        }
         let (now, limits) = (book.now(), book.calls.map(|calls| self.ours(calls.allowed)));
         let waits = |limit: Option<u64>| limit.filter(|limit| book.spent >= *limit).map(|_| midnight(now));
         Budget {
@@ -360,7 +368,7 @@ mod tests {
                 .starts_with("budget of the day reached: 50 of 50 calls; live changes wait until 00:00 UTC")
         );
         assert_eq!(error.retry_at, at("2026-03-02T00:00:00Z"));
-        assert_eq!(ledger.budget().live_waits, error.retry_at);
+        assert_eq!(ledger.budget(at(NOON)).live_waits, error.retry_at);
     }
 
     #[test]
@@ -369,6 +377,12 @@ mod tests {
         assert_eq!(spend(&ledger, NOON), 10);
         assert!(ledger.admit(at("2026-03-01T23:59:59Z")).is_err());
         assert_eq!(spend(&ledger, "2026-03-02T00:00:00Z"), 10);
+        assert!(ledger.long_work_waits(at("2026-03-02T23:59:59Z")));
+        assert!(
+            !ledger.long_work_waits(at("2026-03-03T00:00:00Z")),
+            "without any call"
+        );
+        assert_eq!(spend(&ledger, "2026-03-03T00:00:00Z"), 10);
         // A clock that steps back begins no day.
         assert!(ledger.admit(at(NOON)).is_err());
     }
@@ -381,19 +395,19 @@ mod tests {
         }
         told(&first, 45, 100);
         let second = Ledger::new("salesforce", Share::default());
-        second.restore(&first.budget());
+        second.restore(&first.budget(None));
         assert_eq!(spend(&second, NOON), 20);
         // It ended unawares: what the org counted since counts as ours.
         let third = Ledger::new("salesforce", Share::default());
         third.restore(&Budget {
             open: true,
-            ..first.budget()
+            ..first.budget(None)
         });
         third.admit(at(NOON)).unwrap();
         told(&third, 45 + 8, 100);
-        assert_eq!(third.budget().spent, 30 + 8);
+        assert_eq!(third.budget(None).spent, 30 + 8);
         let fourth = Ledger::new("salesforce", Share::default());
-        fourth.restore(&first.budget());
+        fourth.restore(&first.budget(None));
         assert_eq!(spend(&fourth, "2026-03-02T12:00:00Z"), 50, "yesterday is over");
     }
 
@@ -423,7 +437,7 @@ mod tests {
             "DailyApiRequests": {"Max": 15_000, "Remaining": 14_998},
             "DailyDeliveredPlatformEvents": {"Max": 25_000, "Remaining": 24_000},
         }));
-        let budget = ledger.budget();
+        let budget = ledger.budget(None);
         assert_eq!(
             budget.calls,
             Some(Allowance {

@@ -376,7 +376,7 @@ impl Connector for Salesforce {
     }
 
     fn budget(&self) -> Option<Budget> {
-        Some(self.session.ledger.budget())
+        Some(self.session.ledger.budget(self.session.http.reached()))
     }
 
     async fn measure_budget(&self) -> Result<Option<Budget>, Error> {

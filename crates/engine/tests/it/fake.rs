@@ -7,8 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use tandem_connector::{
-    Capabilities, Change, ChangePage, Complete, Connector, Error, ErrorKind, Identification, Lane, ListPage,
-    Load, Outcome, Refusal, RefusalKind, Resumed, Schema, TypeSchema, Write,
+    Budget, Capabilities, Change, ChangePage, Complete, Connector, Error, ErrorKind, Identification, Lane,
+    ListPage, Load, Outcome, Refusal, RefusalKind, Resumed, Schema, TypeSchema, Write,
 };
 use tandem_engine::Clock;
 use tandem_merge::record::{Observation, Presence, RecordKey, RecordType, Values, Version};
@@ -76,6 +76,10 @@ pub struct State {
     /// A type that the next changes compare in full.
     pub compared: Option<String>,
     pub down: bool,
+    /// Loads are refused until then.
+    pub no_loads: Option<Timestamp>,
+    /// It was said so in a refusal, or beforehand.
+    pub no_loads_told: bool,
     /// Every write that was carried out.
     pub applied: Vec<Change>,
     /// How often each idempotency key was used.
@@ -625,7 +629,10 @@ impl Connector for Fake {
             batch.len()
         );
         if lane == Lane::Load {
-            return self.accept(batch).await;
+            return match self.refuse_load() {
+                Some(error) => batch.iter().map(|_| Outcome::NotSent(error.clone())).collect(),
+                None => self.accept(batch).await,
+            };
         }
         // The request is on its way: a crash here leaves it unsent, one after leaves it done.
         tokio::task::yield_now().await;
@@ -652,9 +659,42 @@ impl Connector for Fake {
     fn calls(&self) -> u64 {
         self.state.lock().unwrap().calls
     }
+
+    fn budget(&self) -> Option<Budget> {
+        let state = self.state.lock().unwrap();
+        Some(Budget {
+            day: jiff::civil::Date::constant(2026, 3, 1),
+            spent: 8,
+            share: Some(10),
+            backfill: Some(8),
+            calls: None,
+            bulk: None,
+            events: None,
+            backfill_waits: state.no_loads.filter(|_| state.no_loads_told),
+            live_waits: None,
+            open: false,
+        })
+    }
 }
 
 impl Fake {
+    fn refuse_load(&self) -> Option<Error> {
+        let mut state = self.state.lock().unwrap();
+        let until = state.no_loads.filter(|until| *until > self.clock.now())?;
+        assert!(
+            !state.no_loads_told,
+            "a load was sent although it was said to wait"
+        );
+        state.no_loads_told = true;
+        Some(Error {
+            system: self.name.clone(),
+            kind: ErrorKind::Refused,
+            message: "budget of the day for long work reached".to_owned(),
+            advice: "Wait".to_owned(),
+            retry_at: Some(until),
+        })
+    }
+
     /// Takes a batch for later, into a job that was not begun.
     async fn accept(&self, batch: &[Write]) -> Vec<Outcome> {
         tokio::task::yield_now().await;

@@ -3,8 +3,9 @@
 use crate::crash::sync_until;
 use crate::fake::{Fault, refusal};
 use crate::world::World;
+use jiff::SignedDuration;
 use tandem_connector::RefusalKind;
-use tandem_engine::Standing;
+use tandem_engine::{Clock, Standing};
 
 const CUSTOMERS: usize = 4;
 
@@ -87,4 +88,66 @@ async fn updates_travel_as_loads_where_conditions_are_given_up() {
         assert!(world.crm.value(&division, "Name").starts_with("Renamed"));
     }
     world.assert_clean().await;
+}
+
+/// Loads wait for the next day: told by the budget beforehand, or by a refusal in the middle of a round.
+async fn live_changes_go_on_while_loads_wait(told: bool) {
+    // GIVEN linked records, then many new ones on a day that takes no loads any more
+    let world = World::with(|erp| erp, |crm| crm.loading());
+    filled(&world);
+    world.at_rest().await;
+    let until = world
+        .clock
+        .now()
+        .checked_add(SignedDuration::from_hours(1))
+        .unwrap();
+    let mut state = world.crm.state.lock().unwrap();
+    (state.no_loads, state.no_loads_told) = (Some(until), told);
+    drop(state);
+    for number in 0..CUSTOMERS {
+        let name = format!("New {number}");
+        world
+            .erp
+            .add("Customer", &[("number", &format!("N{number}")), ("name", &name)]);
+    }
+    let edited = world
+        .erp
+        .live("Customer")
+        .into_iter()
+        .find(|key| world.erp.value(key, "name") == "Customer 1")
+        .unwrap();
+    world.erp.edit(&edited, "name", "Renamed");
+    // WHEN it syncs
+    let summary = world.engine().await.sync().await.unwrap();
+    // THEN the edit arrives, the new ones wait, and the summary says why
+    assert_eq!(summary.troubles.len(), 1, "{summary:#?}");
+    assert!(
+        summary.troubles[0].message.contains("long work reached"),
+        "{summary:#?}"
+    );
+    assert_eq!(summary.troubles[0].retry_at, Some(until));
+    assert_eq!(world.crm.live("Division").len(), CUSTOMERS);
+    let renamed = |world: &World| {
+        let divisions = world.crm.live("Division");
+        let mut names = divisions.iter().map(|key| world.crm.value(key, "Name"));
+        names.any(|name| name == "Renamed")
+    };
+    assert!(renamed(&world));
+    // WHEN the next day has come
+    world.clock.pass(3_700);
+    let summary = world.sync().await;
+    // THEN they arrive, each once
+    assert_eq!(summary.standing(), Standing::Done, "{summary:#?}");
+    assert_eq!(world.crm.live("Division").len(), 2 * CUSTOMERS);
+    world.assert_clean().await;
+}
+
+#[tokio::test]
+async fn live_changes_go_on_while_the_budget_lets_loads_wait() {
+    live_changes_go_on_while_loads_wait(true).await;
+}
+
+#[tokio::test]
+async fn live_changes_go_on_when_a_load_is_refused_for_the_day() {
+    live_changes_go_on_while_loads_wait(false).await;
 }

@@ -14,8 +14,9 @@ pub(super) use watching::Watching;
 use super::Salesforce;
 use super::bulk::query::ABOVE;
 use super::events::{self, Change, Standing, Taken};
+use super::ledger::as_long_work;
 use super::read;
-use crate::{ChangePage, Complete, Error};
+use crate::{ChangePage, Complete, Error, ErrorKind};
 use cursor::{Comparing, Cursor, Position, Seen};
 use jiff::{SignedDuration, Timestamp};
 use looks::Look;
@@ -46,7 +47,12 @@ pub(super) async fn page(
     let names: Vec<&str> = types.iter().map(|of| of.name.as_str()).collect();
     names.iter().for_each(|name| cursor.seen(name).notice_pause(now));
     let served = take_events(org, &names, &mut cursor, now).await?;
-    if !cursor.round {
+    // Who does not listen reads a comparison that has begun in one go; changes are asked for again behind it.
+    let comparing = |name: &&str| cursor.types[*name].comparing.is_some();
+    let goes_on = !org.watching.listens() && !comparisons_wait(org) && names.iter().any(comparing);
+    if goes_on && !cursor.round {
+        names.iter().for_each(|name| cursor.seen(name).done = true);
+    } else if !cursor.round {
         cursor.round = true;
         for name in &names {
             let done = !is_due(org, name, &cursor.types[*name], served.contains(name), now);
@@ -75,11 +81,19 @@ pub(super) async fn page(
     let unread = looks::next(&cursor.looks).is_some_and(|next| next <= now);
     page.more = unread || open.iter().any(|name| !cursor.types[*name].done);
     cursor.round = open.iter().any(|name| !cursor.types[*name].done);
-    if open.is_empty() && page.observations.is_empty() && !page.more {
-        compare(org, types, &mut cursor, &mut page, now).await?;
+    if !page.more && !comparisons_wait(org) {
+        let compared = as_long_work(compare(org, types, &mut cursor, &mut page, now)).await;
+        // Where the day's calls for long work end here, live changes go on, and the comparison tomorrow.
+        compared.or_else(
+            |error| match comparisons_wait(org) && error.kind == ErrorKind::Refused {
+                true => Ok(()),
+                false => Err(error),
+            },
+        )?;
     }
     let every = org.config.watch.compare_every;
-    let compares = names.iter().any(|name| cursor.types[*name].compares(now, every));
+    let due = |name: &&str| cursor.types[*name].compares(now, every);
+    let compares = !comparisons_wait(org) && names.iter().any(due);
     // Who listens gets live changes between any two pages of a comparison.
     page.more |= compares && !org.watching.listens();
     org.watching.compare(compares && org.watching.listens());
@@ -164,6 +178,12 @@ fn is_due(org: &Salesforce, name: &str, seen: &Seen, served: bool, now: Timestam
     quiet || due || org.watching.is_owed(name)
 }
 
+/// Whether comparisons wait for the next day, and live changes alone go on.
+fn comparisons_wait(org: &Salesforce) -> bool {
+    let ledger = &org.session.ledger;
+    ledger.long_work_waits(org.session.http.reached())
+}
+
 /// One page of the first complete comparison that is running or due.
 async fn compare(
     org: &Salesforce,
@@ -184,9 +204,9 @@ async fn compare(
         began: now,
         after: None,
     });
+    let listed = read::page(org, &object, after.as_deref().map(str::as_bytes)).await?;
     // What is found stale while it is compared is compared once more.
     seen.stale &= seen.comparing.is_some();
-    let listed = read::page(org, &object, after.as_deref().map(str::as_bytes)).await?;
     let last = listed.resume.map(|id| String::from_utf8_lossy(&id).into_owned());
     // Only what lies in the order of bytes shows which ids are absent.
     if in_order(after.as_deref(), &listed.observations) {
@@ -205,7 +225,7 @@ async fn compare(
         }
         None => seen.compared(began),
     }
-    page.observations = listed.observations;
+    page.observations.extend(listed.observations);
     Ok(())
 }
 

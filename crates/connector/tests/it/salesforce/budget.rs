@@ -135,3 +135,55 @@ async fn limits_are_asked_once_while_fresh() {
     }
     assert_eq!(counted(&url).await, 1);
 }
+
+#[tokio::test]
+async fn a_comparison_waits_for_the_next_day_while_live_changes_are_told() {
+    // GIVEN a type that was read to its end, and a share of which long work has no more
+    let (_server, url) = small().await;
+    let mut config = config(&url, "tandem");
+    config.share = Share {
+        percent: 50,
+        live_reserve: 40,
+        longest_pause: SignedDuration::from_millis(1),
+    };
+    config.watch.compare_every = SignedDuration::from_hours(1);
+    let org = Salesforce::connect(config).unwrap();
+    let contact = [super::of("Contact")];
+    let mut cursor: Option<Vec<u8>> = None;
+    loop {
+        let page = org.changes(&contact, cursor.as_deref()).await.unwrap();
+        cursor = Some(page.cursor);
+        if !page.more {
+            break;
+        }
+    }
+    while org.budget().unwrap().backfill_waits.is_none() {
+        org.identify().await.unwrap();
+    }
+    // WHEN its comparison is due
+    let http = plain_client();
+    let clock = |seconds: u32| {
+        http.post(url.join("/_local/clock").unwrap())
+            .header("content-type", "application/json")
+            .body(format!(r#"{{"advance":{seconds}}}"#))
+            .send()
+    };
+    let day = org.budget().unwrap().day;
+    clock(3_700).await.unwrap();
+    let page = org.changes(&contact, cursor.as_deref()).await.unwrap();
+    let same_day = org.budget().unwrap().day == day;
+    // THEN the page is answered without it, and nobody is sent round in circles
+    if same_day {
+        assert!(page.complete.is_none() && !page.more);
+    }
+    // AND it is made once the day is over
+    clock(86_400).await.unwrap();
+    let mut cursor = page.cursor;
+    let mut compared = page.complete.is_some();
+    for _ in 0..6 {
+        let page = org.changes(&contact, Some(&cursor)).await.unwrap();
+        compared |= page.complete.is_some();
+        cursor = page.cursor;
+    }
+    assert!(compared);
+}

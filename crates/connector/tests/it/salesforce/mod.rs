@@ -4,6 +4,7 @@ mod budget;
 mod bulk;
 mod calls;
 mod events;
+mod grants;
 mod objects;
 mod office;
 mod prices;
