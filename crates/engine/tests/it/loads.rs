@@ -101,9 +101,10 @@ async fn live_changes_go_on_while_loads_wait(told: bool) {
         .now()
         .checked_add(SignedDuration::from_hours(1))
         .unwrap();
-    let mut state = world.crm.state.lock().unwrap();
-    (state.no_loads, state.no_loads_told) = (Some(until), told);
-    drop(state);
+    {
+        let mut state = world.crm.state.lock().unwrap();
+        (state.no_loads, state.no_loads_told) = (Some(until), told);
+    }
     for number in 0..CUSTOMERS {
         let name = format!("New {number}");
         world

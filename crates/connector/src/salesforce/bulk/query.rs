@@ -299,12 +299,9 @@ mod tests {
         std::fs::write(&path, text).unwrap();
         let (rows, offset) = read(&object, &path, 0).unwrap();
         assert_eq!(rows.len(), PAGE);
-        let row = serde_json::to_string(&rows[0]).unwrap();
-        assert_eq!(
-            row,
-            "{\"Amount\":1234567890123456.78,\"Id\":\"0\",\"IsDeleted\":false,\"LastModifiedBy\":{\"Name\":\"Ann\"},\
-             \"Name\":\"a,\\n0\",\"SystemModstamp\":\"2024-01-01T00:00:00.000+0000\"}"
-        );
+        let row = r#"{"Amount":1234567890123456.78,"Id":"0","IsDeleted":false,"LastModifiedBy":{"Name":"Ann"},
+             "Name":"a,\n0","SystemModstamp":"2024-01-01T00:00:00.000+0000"}"#;
+        assert_eq!(rows[0], serde_json::from_str::<Json>(row).unwrap());
         let (rest, end) = read(&object, &path, offset.unwrap()).unwrap();
         assert_eq!((rest.len(), end), (1, None));
         assert_eq!(rest[0]["Name"], format!("a,\n{PAGE}"));
