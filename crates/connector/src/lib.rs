@@ -9,3 +9,4 @@ mod http;
 pub mod salesforce;
 
 pub use contract::*;
+pub use http::address::is_loopback;

@@ -8,9 +8,9 @@ use secrecy::ExposeSecret;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use tandem_connector::Connector;
 use tandem_connector::customerp::{Customerp, CustomerpConfig};
 use tandem_connector::salesforce::{Bulk, Salesforce, SalesforceConfig, Share, SignIn, Watch, Writes};
+use tandem_connector::{Connector, is_loopback};
 use tandem_merge::config::{Changes, Configuration, Connection, SecretReference};
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::record::RecordType;
@@ -130,23 +130,13 @@ fn watch(connection: &Connection) -> Result<Watch, Failure> {
         )
     })?;
     // A local org is on its own: nothing of it is known at Salesforce's address.
-    let local = is_local(&address(connection)?) && changes.pubsub == Changes::PUBSUB;
+    let local = is_loopback(&address(connection)?) && changes.pubsub == Changes::PUBSUB;
     Ok(Watch {
         events: changes.events.clone(),
         pubsub: (!local).then_some(pubsub),
-        authorities: authority(connection)?,
         poll: SignedDuration::from_millis(changes.poll_ms),
         compare_every: SignedDuration::from_millis(changes.compare_every_ms),
     })
-}
-
-fn is_local(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
 }
 
 /// How to sign in, with its secrets.

@@ -4,7 +4,7 @@ use crate::{Error, ErrorKind};
 use url::{Host, Url};
 
 /// Whether the address is this machine's own.
-pub(crate) fn is_loopback(url: &Url) -> bool {
+pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(ip)) => ip.is_loopback(),
         Some(Host::Ipv6(ip)) => ip.is_loopback(),

@@ -62,7 +62,8 @@ pub struct SalesforceConfig {
     pub url: Url,
     /// How to sign in.
     pub sign_in: SignIn,
-    /// The certificates (PEM) of the authority that vouches for the org; none: the machine's own.
+    /// The certificates (PEM) of the authority that vouches for the org and for its Pub/Sub API; none: the
+    /// machine's own.
     pub certificate_authority: Option<Vec<u8>>,
     /// How much of the org's day may be used.
     pub share: Share,
@@ -127,8 +128,6 @@ pub struct Watch {
     pub events: Vec<String>,
     /// The address of the Pub/Sub API; none: everything is polled.
     pub pubsub: Option<Url>,
-    /// PEM certificates of the authorities that the address is trusted by, instead of the machine's.
-    pub authorities: Option<Vec<u8>>,
     /// How often types without events are asked for while others have them.
     pub poll: SignedDuration,
     /// How often each type is compared in full; zero: never.
@@ -142,7 +141,6 @@ impl Watch {
         Self {
             events: Vec::new(),
             pubsub: None,
-            authorities: None,
             poll: SignedDuration::from_secs(30),
             compare_every: SignedDuration::ZERO,
         }
@@ -194,7 +192,7 @@ impl Salesforce {
         let grant = Grant::new(&config.name, config.sign_in.clone())?;
         let ledger = Arc::new(Ledger::new(&config.name, config.share));
         let session = Arc::new(Session::new(address, &config.api_version, grant, ledger)?);
-        let watching = changes::Watching::new(&session, &config.watch)?;
+        let watching = changes::Watching::new(&session, &config)?;
         let capabilities = Capabilities {
             conditional_write: !config.writes.throughput,
             idempotent_create: false,

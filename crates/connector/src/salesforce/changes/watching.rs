@@ -1,6 +1,6 @@
 //! What wakes a round, and what is asked beside the events.
 
-use super::super::Watch;
+use super::super::SalesforceConfig;
 use super::super::events::{Events, Standing};
 use super::super::session::Session;
 use crate::Error;
@@ -24,9 +24,9 @@ pub(in super::super) struct Watching {
 
 impl Watching {
     /// Makes watching ready; nothing is sent yet.
-    pub(in super::super) fn new(session: &Arc<Session>, watch: &Watch) -> Result<Self, Error> {
+    pub(in super::super) fn new(session: &Arc<Session>, config: &SalesforceConfig) -> Result<Self, Error> {
         Ok(Self {
-            events: Events::new(session, watch)?,
+            events: Events::new(session, config)?,
             listening: AtomicBool::new(false),
             comparing: AtomicBool::new(false),
             look: Mutex::default(),

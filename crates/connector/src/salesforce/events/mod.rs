@@ -13,7 +13,7 @@ mod wire;
 pub(super) use stream::{Standing, Taken};
 pub(super) use told::{Change, Told};
 
-use super::Watch;
+use super::SalesforceConfig;
 use super::session::Session;
 use crate::{Error, ErrorKind};
 use shape::Shape;
@@ -55,7 +55,8 @@ struct Shared {
 
 impl Events {
     /// Makes subscribing ready; nothing is sent yet. None where everything is polled.
-    pub(super) fn new(session: &Arc<Session>, watch: &Watch) -> Result<Option<Self>, Error> {
+    pub(super) fn new(session: &Arc<Session>, config: &SalesforceConfig) -> Result<Option<Self>, Error> {
+        let watch = &config.watch;
         let Some(url) = watch.pubsub.as_ref().filter(|_| !watch.events.is_empty()) else {
             return Ok(None);
         };
@@ -64,7 +65,7 @@ impl Events {
             let advice = "Correct `changes: { pubsub: ... }` in the configuration";
             session.http.error(ErrorKind::Protocol, what, advice)
         };
-        let tls = match &watch.authorities {
+        let tls = match &config.certificate_authority {
             Some(pem) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem)),
             None => ClientTlsConfig::new().with_native_roots(),
         };

@@ -14,54 +14,13 @@ use url::Url;
 /// What is told in time is told within this.
 const SOON: Duration = Duration::from_secs(20);
 
-struct Org {
-    server: Server,
-    url: Url,
-    ours: Salesforce,
-    person: Salesforce,
-}
-
 impl Org {
     async fn new(overlap: i64, events: bool) -> Self {
         let options = Options {
             event_keepalive_seconds: 1,
             ..Options::default()
         };
-        let (server, url) = start(options).await;
-        let ours = Salesforce::connect(watched(&server, &url, overlap, events)).unwrap();
-        Self {
-            person: Salesforce::connect(config(&url, "alice")).unwrap(),
-            ours,
-            server,
-            url,
-        }
-    }
-
-    async fn post(&self, path: &str, body: String) -> String {
-        let request = plain_client().post(self.url.join(path).unwrap()).body(body);
-        let request = request.header("authorization", format!("Bearer {}", self.server.admin_token()));
-        let reply = request
-            .header("content-type", "application/json")
-            .send()
-            .await
-            .unwrap();
-        assert!(reply.status().is_success(), "{}", reply.status());
-        reply.text().await.unwrap()
-    }
-
-    async fn advance(&self, seconds: u32) {
-        self.post("/_local/clock", format!(r#"{{"advance":{seconds}}}"#))
-            .await;
-        // A reply shows the moved clock.
-        self.ours
-            .fetch(&of("Contact"), &["003000000000001AAA".to_owned()])
-            .await
-            .unwrap();
-    }
-
-    async fn made(&self, last_name: &str) -> String {
-        let write = super::create("Contact", 1, &[("LastName", Value::text(last_name))]);
-        applied(&one(&self.person, write).await)
+        Self::start(options, |server, url| watched(server, url, overlap, events)).await
     }
 
     async fn edited(&self, id: &str, property: &str, text: &str) {
@@ -107,33 +66,11 @@ fn watched(server: &Server, url: &Url, overlap: i64, events: bool) -> Salesforce
         watch: Watch {
             events: vec!["Contact".to_owned()],
             pubsub: events.then(|| server.pubsub_url().parse().unwrap()),
-            authorities: Some(server.certificate().as_bytes().to_vec()),
             ..polling
         },
+        certificate_authority: Some(server.certificate().as_bytes().to_vec()),
         ..config(url, "tandem")
     }
-}
-
-async fn pages(org: &Salesforce, cursor: Option<Vec<u8>>) -> Vec<ChangePage> {
-    let (mut pages, mut at) = (Vec::new(), cursor);
-    loop {
-        let page = org.changes(&[of("Contact")], at.as_deref()).await.unwrap();
-        at = Some(page.cursor.clone());
-        let more = page.more;
-        pages.push(page);
-        if !more {
-            return pages;
-        }
-    }
-}
-
-async fn round(org: &Salesforce, cursor: Option<Vec<u8>>) -> (Vec<Observation>, Vec<u8>) {
-    let pages = pages(org, cursor).await;
-    let cursor = pages.last().unwrap().cursor.clone();
-    (
-        pages.into_iter().flat_map(|page| page.observations).collect(),
-        cursor,
-    )
 }
 
 fn says(text: &'static str) -> impl Fn(&Observation) -> bool {

@@ -9,6 +9,7 @@ mod objects;
 mod office;
 mod prices;
 mod sign_in;
+mod stage;
 mod watching;
 
 use crate::scene::{Scene, Words, plain_client};

@@ -11,77 +11,14 @@ use tandem_merge::value::Value;
 use tandem_sandbox::salesforce::{Options, Server};
 use url::Url;
 
-struct Org {
-    server: Server,
-    url: Url,
-    ours: Salesforce,
-    person: Salesforce,
-}
-
 impl Org {
     async fn new(overlap: i64) -> Self {
-        let (server, url) = start(Options::default()).await;
-        let ours = SalesforceConfig {
+        let ours = |_: &Server, url: &Url| SalesforceConfig {
             overlap: SignedDuration::from_secs(overlap),
-            ..config(&url, "tandem")
+            ..config(url, "tandem")
         };
-        let ours = Salesforce::connect(ours).unwrap();
-        Self {
-            person: Salesforce::connect(config(&url, "alice")).unwrap(),
-            ours,
-            server,
-            url,
-        }
+        Self::start(Options::default(), ours).await
     }
-
-    async fn post(&self, path: &str, body: String) -> String {
-        let request = plain_client().post(self.url.join(path).unwrap()).body(body);
-        let request = request.header("authorization", format!("Bearer {}", self.server.admin_token()));
-        let reply = request
-            .header("content-type", "application/json")
-            .send()
-            .await
-            .unwrap();
-        assert!(reply.status().is_success(), "{}", reply.status());
-        reply.text().await.unwrap()
-    }
-
-    async fn advance(&self, seconds: u32) {
-        self.post("/_local/clock", format!(r#"{{"advance":{seconds}}}"#))
-            .await;
-        // A reply shows the moved clock.
-        self.ours
-            .fetch(&of("Contact"), &["003000000000001AAA".to_owned()])
-            .await
-            .unwrap();
-    }
-
-    async fn made(&self, last_name: &str) -> String {
-        let write = super::create("Contact", 1, &[("LastName", Value::text(last_name))]);
-        applied(&one(&self.person, write).await)
-    }
-}
-
-async fn pages(org: &Salesforce, cursor: Option<Vec<u8>>) -> Vec<ChangePage> {
-    let (mut pages, mut at) = (Vec::new(), cursor);
-    loop {
-        let page = org.changes(&[of("Contact")], at.as_deref()).await.unwrap();
-        at = Some(page.cursor.clone());
-        let more = page.more;
-        pages.push(page);
-        if !more {
-            return pages;
-        }
-    }
-}
-
-async fn round(org: &Salesforce, cursor: Option<Vec<u8>>) -> (Vec<Observation>, Vec<u8>) {
-    let pages = pages(org, cursor).await;
-    let cursor = pages.last().unwrap().cursor.clone();
-    (
-        pages.into_iter().flat_map(|page| page.observations).collect(),
-        cursor,
-    )
 }
 
 #[tokio::test]
