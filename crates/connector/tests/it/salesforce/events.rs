@@ -1,11 +1,12 @@
 //! Seeing every change by events.
 
-use super::{config, of, start, update};
-use crate::scene::{applied, one, plain_client};
+use super::stage::{Org, pages, round};
+use super::{config, update};
+use crate::scene::{applied, one};
 use jiff::SignedDuration;
 use std::time::Duration;
 use tandem_connector::salesforce::{Salesforce, SalesforceConfig, Watch};
-use tandem_connector::{ChangePage, Connector};
+use tandem_connector::Connector;
 use tandem_merge::record::{Observation, Presence};
 use tandem_merge::value::Value;
 use tandem_sandbox::salesforce::{Options, Server};
@@ -15,7 +16,7 @@ use url::Url;
 const SOON: Duration = Duration::from_secs(20);
 
 impl Org {
-    async fn new(overlap: i64, events: bool) -> Self {
+    async fn told_by(overlap: i64, events: bool) -> Self {
         let options = Options {
             event_keepalive_seconds: 1,
             ..Options::default()
@@ -79,7 +80,7 @@ fn says(text: &'static str) -> impl Fn(&Observation) -> bool {
 
 #[tokio::test]
 async fn events_tell_of_a_change_and_silence_costs_no_call() {
-    let org = Org::new(5, true).await;
+    let org = Org::told_by(5, true).await;
     let id = org.made("Watched").await;
     let cursor = org.listened_to().await;
     // WHEN nothing happens, THEN no round costs a call.
@@ -103,7 +104,7 @@ async fn events_tell_of_a_change_and_silence_costs_no_call() {
 
 #[tokio::test]
 async fn s4_after_a_crash_events_go_on_behind_the_stored_position() {
-    let org = Org::new(5, true).await;
+    let org = Org::told_by(5, true).await;
     let id = org.made("Watched").await;
     let cursor = org.listened_to().await;
     // GIVEN a round whose cursor was never stored
@@ -119,7 +120,7 @@ async fn s4_after_a_crash_events_go_on_behind_the_stored_position() {
 
 #[tokio::test]
 async fn events_that_are_no_longer_kept_lead_to_a_complete_comparison() {
-    let org = Org::new(5, true).await;
+    let org = Org::told_by(5, true).await;
     let id = org.made("Watched").await;
     let cursor = org.listened_to().await;
     // GIVEN four days in which nobody listened
@@ -134,7 +135,7 @@ async fn events_that_are_no_longer_kept_lead_to_a_complete_comparison() {
 
 #[tokio::test]
 async fn a_change_that_becomes_visible_late_is_told_then() {
-    let org = Org::new(120, true).await;
+    let org = Org::told_by(120, true).await;
     let id = org.made("Watched").await;
     let cursor = org.listened_to().await;
     let rule = r#"{"action":"late-visibility","object":"Contact","seconds":30,"times":1}"#;
@@ -148,7 +149,7 @@ async fn a_change_that_becomes_visible_late_is_told_then() {
 
 #[tokio::test]
 async fn without_events_polling_goes_on() {
-    let org = Org::new(5, true).await;
+    let org = Org::told_by(5, true).await;
     let id = org.made("Watched").await;
     // GIVEN an org whose day's deliveries are used up, or whose address of events leads nowhere
     let nowhere = Watch {

@@ -1,18 +1,19 @@
 //! Seeing every change by asking: late rows, full seconds, merged records, complete comparisons.
 
-use super::{config, of, start};
-use crate::scene::{applied, one, plain_client};
+use super::config;
+use super::stage::{Org, pages, round};
+use crate::scene::{applied, plain_client};
 use jiff::SignedDuration;
 use std::collections::{BTreeMap, BTreeSet};
 use tandem_connector::salesforce::{Salesforce, SalesforceConfig, Watch};
-use tandem_connector::{ChangePage, Connector, Lane};
-use tandem_merge::record::{Observation, Presence};
+use tandem_connector::{Connector, Lane};
+use tandem_merge::record::Presence;
 use tandem_merge::value::Value;
 use tandem_sandbox::salesforce::{Options, Server};
 use url::Url;
 
 impl Org {
-    async fn new(overlap: i64) -> Self {
+    async fn asked(overlap: i64) -> Self {
         let ours = |_: &Server, url: &Url| SalesforceConfig {
             overlap: SignedDuration::from_secs(overlap),
             ..config(url, "tandem")
@@ -23,7 +24,7 @@ impl Org {
 
 #[tokio::test]
 async fn s4_rows_visible_up_to_three_minutes_late_and_a_thousand_in_one_second_are_all_seen_once() {
-    let org = Org::new(240).await;
+    let org = Org::asked(240).await;
     let (_, mut cursor) = round(&org.ours, None).await;
     let rule = r#"{"action":"late-visibility","object":"Contact","seconds":0,"up_to_seconds":180}"#;
     org.post("/_local/faults", rule.to_owned()).await;
@@ -66,7 +67,7 @@ async fn s4_rows_visible_up_to_three_minutes_late_and_a_thousand_in_one_second_a
 
 #[tokio::test]
 async fn merged_records_name_their_survivor_and_undeleted_ones_come_back() {
-    let org = Org::new(5).await;
+    let org = Org::asked(5).await;
     let (loser, winner) = (org.made("Loser").await, org.made("Winner").await);
     let (_, cursor) = round(&org.ours, None).await;
     org.soap(&format!(
@@ -87,7 +88,7 @@ async fn merged_records_name_their_survivor_and_undeleted_ones_come_back() {
 
 #[tokio::test]
 async fn a_complete_comparison_goes_on_where_it_was_and_covers_every_id() {
-    let org = Org::new(5).await;
+    let org = Org::asked(5).await;
     let many: Vec<_> = (0..2_100)
         .map(|number| {
             super::create(
