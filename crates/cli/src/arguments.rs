@@ -1,8 +1,8 @@
 //! The command line as people type it.
 
 use crate::commands::{
-    approve, check, conflicts, document, failures, history, init, links, plan, qa, rebind, resolve, retry,
-    run, salesforce, sandbox, status, sync, verify,
+    approve, backup, check, conflicts, document, failures, history, init, links, plan, qa, rebind, resolve,
+    restore, retry, run, salesforce, sandbox, status, sync, verify,
 };
 use crate::{bench, demo};
 use clap::{ArgAction, Args, Parser, Subcommand};
@@ -98,6 +98,10 @@ pub(crate) enum Command {
     Retry(retry::Retry),
     /// Let the state go over to another org or ERP, such as a refreshed sandbox
     Rebind(rebind::Rebind),
+    /// Copy the state into one file, also while `run` holds it
+    Backup(backup::Backup),
+    /// Put a backup in the place of the state
+    Restore(restore::Restore),
     /// Tools for the Salesforce side: what an org needs to be given
     Salesforce(salesforce::Salesforce),
     /// Print the dataflow document

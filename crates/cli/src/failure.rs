@@ -108,6 +108,10 @@ impl From<tandem_store::Error> for Failure {
         let exit = match error {
             tandem_store::Error::OtherSystem { .. }
             | tandem_store::Error::Held(_)
+            | tandem_store::Error::KeyMissing
+            | tandem_store::Error::KeyWrong
+            | tandem_store::Error::Taken(_)
+            | tandem_store::Error::NoBackup(_)
             | tandem_store::Error::Folder { .. } => Exit::Usage,
             _ => Exit::Trouble,
         };

@@ -12,6 +12,7 @@ use crate::constraint;
 use crate::contract::{CommitReport, Decided, Taken};
 use crate::db::{Db, Rid, Trouble};
 use crate::load::{self, Row};
+use crate::sealed::HISTORY;
 use crate::tally;
 use std::collections::{BTreeMap, BTreeSet};
 use tandem_merge::cluster::Intent;
@@ -138,7 +139,7 @@ impl<'a> Commit<'a> {
     fn store_history(&mut self) -> Result<(), Trouble> {
         for event in &self.plan.history {
             let rid = self.db.make_rid(&event.record)?;
-            let body = serde_json::to_vec(event)?;
+            let body = self.db.body(&HISTORY, event)?;
             self.db
                 .run("INSERT INTO history (rid, body) VALUES (?1, ?2)", (rid, body))?;
             if event.what == EventKind::Deleted {

@@ -1,6 +1,7 @@
 //! Rows of companions.
 
 use crate::db::{Db, Rid, Trouble};
+use crate::sealed::COMPANION;
 use std::collections::BTreeMap;
 use tandem_merge::cluster::Companion;
 
@@ -8,7 +9,7 @@ use tandem_merge::cluster::Companion;
 pub(crate) fn of_owner(db: &Db, owner: Rid) -> Result<BTreeMap<String, Companion>, Trouble> {
     let sql = "SELECT role, body FROM companion WHERE owner = ?1";
     let rows: Vec<(String, Vec<u8>)> = db.all(sql, [owner], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let parse = |(role, body): (String, Vec<u8>)| Ok((role, serde_json::from_slice(&body)?));
+    let parse = |(role, body): (String, Vec<u8>)| Ok((role, db.read(&COMPANION, body)?));
     rows.into_iter().map(parse).collect()
 }
 
@@ -16,7 +17,7 @@ pub(crate) fn of_owner(db: &Db, owner: Rid) -> Result<BTreeMap<String, Companion
 pub(crate) fn one(db: &Db, owner: Rid, role: &str) -> Result<Option<Companion>, Trouble> {
     let sql = "SELECT body FROM companion WHERE owner = ?1 AND role = ?2";
     let body: Option<Vec<u8>> = db.one(sql, (owner, role), |row| row.get(0))?;
-    Ok(body.map(|body| serde_json::from_slice(&body)).transpose()?)
+    body.map(|body| db.read(&COMPANION, body)).transpose()
 }
 
 /// Notes that a companion is needed. Answers whether that is news.
@@ -28,7 +29,7 @@ pub(crate) fn want(db: &Db, owner: Rid, role: &str) -> Result<bool, Trouble> {
     };
     let sql =
         "INSERT INTO companion (owner, role, id, body) VALUES (?1, ?2, NULL, ?3) ON CONFLICT DO NOTHING";
-    Ok(db.run(sql, (owner, role, serde_json::to_vec(&wanted)?))? > 0)
+    Ok(db.run(sql, (owner, role, db.body(&COMPANION, &wanted)?))? > 0)
 }
 
 /// Makes the stored companions those of the record. Those wanted by others in the meantime, which a record
@@ -62,7 +63,7 @@ pub(crate) fn replace(
         }
         let sql = "INSERT INTO companion (owner, role, id, body) VALUES (?1, ?2, ?3, ?4)
                    ON CONFLICT (owner, role) DO UPDATE SET id = excluded.id, body = excluded.body";
-        let body = serde_json::to_vec(companion)?;
+        let body = db.body(&COMPANION, companion)?;
         db.run(sql, (owner, role, &companion.id, body))?;
         changed = true;
     }

@@ -4,7 +4,9 @@ use crate::Error;
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::sync::Arc;
 use tandem_merge::record::{RecordKey, RecordType};
+use tandem_seal::Seal;
 
 /// The database's number of a record.
 pub(crate) type Rid = i64;
@@ -85,18 +87,21 @@ pub(crate) struct Db {
     types: RefCell<HashMap<i64, RecordType>>,
     clock: Cell<i64>,
     stored_clock: Cell<i64>,
+    /// What values are sealed with; none: they are in clear.
+    pub(crate) seal: Option<Arc<Seal>>,
     #[cfg(feature = "faults")]
     pub(crate) fault: RefCell<Option<crate::faults::Fault>>,
 }
 
 impl Db {
-    pub(crate) fn new(connection: Connection) -> Result<Self, Trouble> {
+    pub(crate) fn new(connection: Connection, seal: Option<Arc<Seal>>) -> Result<Self, Trouble> {
         let db = Self {
             connection,
             kinds: RefCell::default(),
             types: RefCell::default(),
             clock: Cell::new(0),
             stored_clock: Cell::new(0),
+            seal,
             #[cfg(feature = "faults")]
             fault: RefCell::default(),
         };
@@ -229,18 +234,6 @@ impl Db {
     /// The count of changes so far.
     pub(crate) fn now(&self) -> i64 {
         self.clock.get()
-    }
-
-    /// A small named value.
-    pub(crate) fn note(&self, name: &str) -> Result<Option<String>, Trouble> {
-        self.one("SELECT value FROM note WHERE name = ?1", [name], |row| row.get(0))
-    }
-
-    /// Sets a small named value.
-    pub(crate) fn set_note(&self, name: &str, value: &str) -> Result<(), Trouble> {
-        let sql = "INSERT INTO note (name, value) VALUES (?1, ?2)
-                   ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-        self.run(sql, [name, value]).map(drop)
     }
 
     /// The number of a record type, if any record of it was ever named.

@@ -244,7 +244,7 @@ fn holder(db: &Db, net: &Net, target: &RecordType, key: &str) -> Result<Option<R
         return Ok(None);
     };
     let sql = "SELECT record FROM intent WHERE target = ?1 AND reservation = ?2";
-    let holder: Option<Rid> = db.one(sql, (kind, key), |row| row.get(0))?;
+    let holder: Option<Rid> = db.one(sql, (kind, db.blind_text(key)), |row| row.get(0))?;
     match holder {
         Some(rid) if !net.rows.contains_key(&rid) => Ok(Some(db.key(rid)?)),
         _ => Ok(None),

@@ -11,6 +11,8 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 /// The database's file name in the folder.
 pub(crate) const DATABASE: &str = "tandem.db";
 const LOCK: &str = "tandem.lock";
+/// There while a backup takes the place of the state: what is in the folder may be half of each.
+const REPLACING: &str = "restoring";
 
 /// The hold of this process on a state folder; ends when dropped.
 #[derive(Debug)]
@@ -20,10 +22,7 @@ pub(crate) struct Hold {
 
 /// Makes the folder where it is missing, closes it to others, and takes hold of it.
 pub(crate) fn take_hold(folder: &Path) -> Result<Hold, Error> {
-    let refused = |source| Error::Folder {
-        path: folder.display().to_string(),
-        source,
-    };
+    let refused = |source| Error::folder(folder, source);
     make_folder(folder).map_err(refused)?;
     let mut lock = private_file(&folder.join(LOCK)).map_err(refused)?;
     match lock.try_lock() {
@@ -42,11 +41,42 @@ pub(crate) fn make_database(folder: &Path) -> Result<PathBuf, Error> {
     let path = folder.join(DATABASE);
     match private_file(&path) {
         Ok(_) => Ok(path),
-        Err(source) => Err(Error::Folder {
-            path: path.display().to_string(),
-            source,
-        }),
+        Err(source) => Err(Error::folder(&path, source)),
     }
+}
+
+/// Refuses a folder in which a backup has half taken the place of the state.
+pub(crate) fn refuse_half_replaced(folder: &Path) -> Result<(), Error> {
+    match folder.join(REPLACING).exists() {
+        true => Err(Error::HalfRestored),
+        false => Ok(()),
+    }
+}
+
+/// Puts a new database in the place of the one there, which is kept in a folder beside it, with its log.
+pub(crate) fn replace(folder: &Path, new: &Path, mark: &str) -> Result<Option<PathBuf>, Error> {
+    let moved = || -> std::io::Result<Option<PathBuf>> {
+        let marker = folder.join(REPLACING);
+        private_file(&marker)?.sync_all()?;
+        File::open(folder)?.sync_all()?;
+        let kept = folder.join(format!("replaced-{mark}"));
+        let mut any = false;
+        for end in ["", "-wal", "-shm"] {
+            let name = format!("{DATABASE}{end}");
+            if folder.join(&name).exists() {
+                make_folder(&kept)?;
+                std::fs::rename(folder.join(&name), kept.join(&name))?;
+                any = true;
+            }
+        }
+        std::fs::rename(new, folder.join(DATABASE))?;
+        File::open(folder.join(DATABASE))?.sync_all()?;
+        File::open(folder)?.sync_all()?;
+        std::fs::remove_file(&marker)?;
+        File::open(folder)?.sync_all()?;
+        Ok(any.then_some(kept))
+    };
+    moved().map_err(|source| Error::folder(folder, source))
 }
 
 fn make_folder(folder: &Path) -> std::io::Result<()> {
@@ -60,7 +90,8 @@ fn make_folder(folder: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-fn private_file(path: &Path) -> std::io::Result<File> {
+/// A file that only its owner may read, made where it is missing.
+pub(crate) fn private_file(path: &Path) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]

@@ -1,4 +1,4 @@
-//! Match keys as numbers, for a small index.
+//! Match keys as numbers, for a small index; sums of what is stored.
 
 use tandem_merge::dataflow::Side;
 use tandem_merge::facts::MatchKey;
@@ -11,15 +11,22 @@ pub(crate) fn match_key(key: &MatchKey) -> i64 {
         Side::First => 1_u8,
         Side::Second => 2,
     };
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    let mut feed = |bytes: &[u8]| {
-        for byte in bytes {
-            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
-    };
-    feed(key.flow.as_bytes());
-    feed(&[0xff, side]);
-    feed(&key.rule.to_le_bytes());
-    feed(key.key.as_bytes());
-    hash.cast_signed()
+    let hash = fed(START, key.flow.as_bytes());
+    let hash = fed(hash, &[0xff, side]);
+    let hash = fed(hash, &key.rule.to_le_bytes());
+    fed(hash, key.key.as_bytes()).cast_signed()
+}
+
+/// A number that shows whether bytes were altered by accident.
+pub(crate) fn sum(bytes: &[u8]) -> u64 {
+    fed(START, bytes)
+}
+
+const START: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// FNV-1a.
+fn fed(hash: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(hash, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
 }

@@ -5,6 +5,7 @@ use crate::db::{Db, Rid, Trouble};
 use crate::facts::count;
 use crate::load::{self, Row, link_line, presence_number};
 use crate::outbox::number;
+use crate::sealed::{HISTORY, ITEM, KEYS, STATE};
 use crate::tally;
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::plan::Event;
@@ -127,7 +128,7 @@ pub(crate) fn items(db: &Db, after: u64, limit: usize) -> Result<Vec<Item>, Trou
         Ok((row.get(0)?, row.get(1)?))
     })?;
     let parse = |(number, body): (i64, Vec<u8>)| {
-        let item: Item = serde_json::from_slice(&body)?;
+        let item: Item = db.read(&ITEM, body)?;
         Ok(Item {
             number: number.cast_unsigned(),
             ..item
@@ -159,7 +160,7 @@ pub(crate) fn history(
             db.all(sql, (after, limit), read)?
         }
     };
-    let parse = |(number, body): (i64, Vec<u8>)| Ok((number.cast_unsigned(), serde_json::from_slice(&body)?));
+    let parse = |(number, body): (i64, Vec<u8>)| Ok((number.cast_unsigned(), db.read(&HISTORY, body)?));
     rows.into_iter().map(parse).collect()
 }
 
@@ -184,17 +185,12 @@ pub(crate) fn search(
     db.each(sql, [kind], |row| {
         let id: String = row.get(0)?;
         let hit = property == "id" && folded(&id) == wanted;
-        if hit || shows(&row.get::<_, Vec<u8>>(1)?, property, &wanted)? {
+        if hit || holds(&db.read(&STATE, row.get(1)?)?, property, &wanted) {
             found.push(key(id));
         }
         Ok(())
     })?;
     Ok(found)
-}
-
-fn shows(state: &[u8], property: &str, wanted: &str) -> Result<bool, Trouble> {
-    let record: tandem_merge::cluster::Record = serde_json::from_slice(state)?;
-    Ok(holds(&record, property, wanted))
 }
 
 /// Whether a record's property holds a value, trimmed and without regard to case.
@@ -278,6 +274,7 @@ fn touch_anew(db: &Db, flows: &Dataflow, row: &Row) -> Result<(), Trouble> {
         );
     }
     if let Some(body) = crate::page::reindex(db, row, &keys)? {
+        let body = db.shut(&KEYS, body)?;
         db.run("UPDATE record SET keys = ?2 WHERE rid = ?1", (row.rid, body))?;
     }
     db.mark_dirty(row.rid, true)

@@ -2,6 +2,8 @@
 
 use crate::companion;
 use crate::db::{Db, Rid, Trouble};
+use crate::sealed::{HEADS, INBOX, INTENT, KEYS, QUESTIONS, STATE, parsed};
+use rusqlite::Params;
 use std::collections::BTreeMap;
 use tandem_merge::cluster::{Head, Intent, Link, Question, Record, Shadow};
 use tandem_merge::record::{Observation, Presence, RecordKey};
@@ -51,7 +53,14 @@ pub(crate) fn row(db: &Db, rid: Rid) -> Result<Row, Trouble> {
             state: row.get(9)?,
         })
     })?;
-    found.ok_or_else(|| Trouble::Unreadable(format!("record {rid} is not there")))
+    let found = found.ok_or_else(|| Trouble::Unreadable(format!("record {rid} is not there")))?;
+    Ok(Row {
+        keys: db.opened_if(&KEYS, found.keys)?,
+        questions: db.opened_if(&QUESTIONS, found.questions)?,
+        heads: db.opened_if(&HEADS, found.heads)?,
+        state: db.opened_if(&STATE, found.state)?,
+        ..found
+    })
 }
 
 impl Row {
@@ -66,8 +75,7 @@ impl Row {
     /// The record without its intent and companions, if it was admitted.
     pub(crate) fn bare(&self) -> Result<Option<Record>, Trouble> {
         let parse = |state: &Vec<u8>| -> Result<Record, Trouble> {
-            serde_json::from_slice(state)
-                .map_err(|error| Trouble::Unreadable(format!("record {}: {error}", self.rid)))
+            parsed(state, format_args!("record {}", self.rid))
         };
         self.state.as_ref().map(parse).transpose()
     }
@@ -80,8 +88,7 @@ impl Row {
             shadow: Shadow,
         }
         let parse = |state: &Vec<u8>| -> Result<Shadow, Trouble> {
-            let shadowed: Shadowed = serde_json::from_slice(state)
-                .map_err(|error| Trouble::Unreadable(format!("record {}: {error}", self.rid)))?;
+            let shadowed: Shadowed = parsed(state, format_args!("record {}", self.rid))?;
             Ok(shadowed.shadow)
         };
         self.state.as_ref().map(parse).transpose()
@@ -111,7 +118,7 @@ impl Row {
 
 fn parse_or_default<T: Default + serde::de::DeserializeOwned>(body: Option<&[u8]>) -> Result<T, Trouble> {
     match body {
-        Some(body) => Ok(serde_json::from_slice(body)?),
+        Some(body) => parsed(body, "record"),
         None => Ok(T::default()),
     }
 }
@@ -128,21 +135,29 @@ pub(crate) struct IntentRow {
     pub(crate) record: Rid,
     pub(crate) slot: String,
     pub(crate) sent: bool,
+    /// The intent's JSON.
     pub(crate) body: Vec<u8>,
 }
 
 impl IntentRow {
     /// The intent with its number.
     pub(crate) fn intent(&self) -> Result<Intent, Trouble> {
-        let mut intent: Intent = serde_json::from_slice(&self.body)
-            .map_err(|error| Trouble::Unreadable(format!("intent {}: {error}", self.id)))?;
+        let mut intent: Intent = parsed(&self.body, format_args!("intent {}", self.id))?;
         intent.id = self.id.cast_unsigned();
         Ok(intent)
     }
 }
 
-/// Reads an intent's row: id, record, slot, sent, body.
-pub(crate) fn intent_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<IntentRow> {
+/// Rows of intents: id, record, slot, sent, body.
+pub(crate) fn intent_rows_of(db: &Db, sql: &str, params: impl Params) -> Result<Vec<IntentRow>, Trouble> {
+    let mut rows = db.all(sql, params, intent_row)?;
+    for row in &mut rows {
+        row.body = db.opened(&INTENT, std::mem::take(&mut row.body))?;
+    }
+    Ok(rows)
+}
+
+fn intent_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<IntentRow> {
     Ok(IntentRow {
         id: row.get(0)?,
         record: row.get(1)?,
@@ -155,13 +170,13 @@ pub(crate) fn intent_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<IntentRow>
 /// The rows of all open intents of a record: its own write, creates with it as source, its companions.
 pub(crate) fn intent_rows(db: &Db, rid: Rid) -> Result<Vec<IntentRow>, Trouble> {
     let sql = "SELECT id, record, slot, sent, body FROM intent WHERE record = ?1 ORDER BY id";
-    db.all(sql, [rid], intent_row)
+    intent_rows_of(db, sql, [rid])
 }
 
 /// An intent's row by number.
 pub(crate) fn intent_by_id(db: &Db, id: u64) -> Result<Option<IntentRow>, Trouble> {
     let sql = "SELECT id, record, slot, sent, body FROM intent WHERE id = ?1";
-    db.one(sql, [id.cast_signed()], intent_row)
+    Ok(intent_rows_of(db, sql, [id.cast_signed()])?.pop())
 }
 
 /// A link's row.
@@ -213,6 +228,6 @@ pub(crate) fn links_of(db: &Db, rid: Rid) -> Result<Vec<LinkLine>, Trouble> {
 pub(crate) fn inbox_of(db: &Db, rid: Rid) -> Result<Vec<(i64, Observation)>, Trouble> {
     let sql = "SELECT seq, body FROM inbox WHERE rid = ?1 ORDER BY seq";
     let rows: Vec<(i64, Vec<u8>)> = db.all(sql, [rid], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let parse = |(seq, body): (i64, Vec<u8>)| Ok((seq, serde_json::from_slice(&body)?));
+    let parse = |(seq, body): (i64, Vec<u8>)| Ok((seq, db.read(&INBOX, body)?));
     rows.into_iter().map(parse).collect()
 }

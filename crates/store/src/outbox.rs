@@ -1,7 +1,8 @@
 //! The outbox: intents in sending order, their sent marks, their outcomes.
 
 use crate::db::{Db, Rid, Trouble};
-use crate::load::{IntentRow, intent_by_id, intent_row};
+use crate::load::{IntentRow, intent_by_id, intent_rows_of};
+use crate::sealed::INTENT;
 use jiff::Timestamp;
 use tandem_merge::cluster::{Action, Intent};
 use tandem_merge::record::RecordKey;
@@ -54,7 +55,7 @@ pub(crate) fn sendable(
     let rank = if creates { rank } else { usize::MAX };
     let sql = "SELECT id, record, slot, sent, body FROM intent
                WHERE system = ?1 AND creates = ?2 AND rank <= ?3 AND sent = 0 ORDER BY rank, id LIMIT ?4";
-    let rows = db.all(sql, (system, creates, number(rank), number(limit)), intent_row)?;
+    let rows = intent_rows_of(db, sql, (system, creates, number(rank), number(limit)))?;
     rows.iter().map(IntentRow::intent).collect()
 }
 
@@ -63,7 +64,7 @@ pub(crate) fn unsettled(db: &Db, after: u64, limit: usize) -> Result<Vec<Intent>
     let sql = "SELECT id, record, slot, sent, body FROM intent
                WHERE sent = 1 AND handle IS NULL AND id > ?1 ORDER BY id LIMIT ?2";
     let after = i64::try_from(after).unwrap_or(i64::MAX);
-    let rows = db.all(sql, (after, number(limit)), intent_row)?;
+    let rows = intent_rows_of(db, sql, (after, number(limit)))?;
     rows.iter().map(IntentRow::intent).collect()
 }
 
@@ -128,7 +129,7 @@ pub(crate) fn accepted(db: &Db, handle: &str, after: u64, limit: usize) -> Resul
     let sql = "SELECT id, record, slot, sent, body FROM intent
                WHERE handle = ?1 AND id > ?2 ORDER BY id LIMIT ?3";
     let after = i64::try_from(after).unwrap_or(i64::MAX);
-    let rows = db.all(sql, (handle, after, number(limit)), intent_row)?;
+    let rows = intent_rows_of(db, sql, (handle, after, number(limit)))?;
     rows.iter().map(IntentRow::intent).collect()
 }
 
@@ -147,18 +148,22 @@ pub(crate) fn intents(db: &Db, numbers: &[u64]) -> Result<Vec<Intent>, Trouble> 
 fn store_mark(db: &Db, row: &IntentRow, intent: &Intent) -> Result<(), Trouble> {
     let sent = intent.sent.is_some();
     let sql = "UPDATE intent SET sent = ?2, body = ?3, handle = NULL WHERE id = ?1";
-    db.run(sql, (row.id, sent, body(intent)?))?;
+    db.run(sql, (row.id, sent, db.shut(&INTENT, body(intent)?)?))?;
     let own = row.slot.is_empty() && sent;
     let sql = "UPDATE record SET revision = revision + 1, sent = max(?2, sent * ?3) WHERE rid = ?1";
     db.run(sql, (row.record, own, !row.slot.is_empty())).map(drop)
 }
 
-/// An intent as it is stored: its number is the row's.
+/// An intent as it is stored, before it is shut: its number is the row's.
 pub(crate) fn body(intent: &Intent) -> Result<Vec<u8>, Trouble> {
     let unnumbered = Intent {
         id: 0,
         ..intent.clone()
     };
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "compared with what was there, then shut"
+    )]
     Ok(serde_json::to_vec(&unnumbered)?)
 }
 

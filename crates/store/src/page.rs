@@ -5,6 +5,7 @@ use crate::db::{Db, Rid, Trouble};
 use crate::hash;
 use crate::known::{Known, laid_over};
 use crate::load::{self, Row};
+use crate::sealed::{CURSOR, INBOX, KEYS};
 use rusqlite::OptionalExtension;
 use std::collections::BTreeSet;
 use tandem_merge::dataflow::Dataflow;
@@ -23,7 +24,7 @@ pub(crate) fn commit(db: &Db, flows: &Dataflow, page: &Page) -> Result<PageRepor
     if let Some(cursor) = &page.cursor {
         let sql = "INSERT INTO system (name, cursor) VALUES (?1, ?2)
                    ON CONFLICT (name) DO UPDATE SET cursor = excluded.cursor";
-        db.run(sql, (&page.system, cursor))?;
+        db.run(sql, (&page.system, db.shut(&CURSOR, cursor.clone())?))?;
     }
     Ok(report)
 }
@@ -45,7 +46,7 @@ fn admit(db: &Db, flows: &Dataflow, seen: &Observation) -> Result<bool, Trouble>
     }
     let gone = seen.presence == Presence::Deleted;
     let sql = "INSERT INTO inbox (seq, rid, gone, body) VALUES (?1, ?2, ?3, ?4)";
-    db.run(sql, (db.tick(), rid, gone, serde_json::to_vec(seen)?))?;
+    db.run(sql, (db.tick(), rid, gone, db.body(&INBOX, seen)?))?;
     db.mark_dirty(rid, true)?;
     let mut keys = indexed(&row);
     if add_keys(
@@ -55,6 +56,7 @@ fn admit(db: &Db, flows: &Dataflow, seen: &Observation) -> Result<bool, Trouble>
         shadow.as_ref().map(|shadow| &shadow.values),
     ) && let Some(body) = reindex(db, &row, &keys)?
     {
+        let body = db.shut(&KEYS, body)?;
         db.run("UPDATE record SET keys = ?2 WHERE rid = ?1", (rid, body))?;
     }
     Ok(true)
@@ -63,7 +65,7 @@ fn admit(db: &Db, flows: &Dataflow, seen: &Observation) -> Result<bool, Trouble>
 fn newest(db: &Db, rid: Rid) -> Result<Option<Observation>, Trouble> {
     let sql = "SELECT body FROM inbox WHERE rid = ?1 ORDER BY seq DESC LIMIT 1";
     let body: Option<Vec<u8>> = db.one(sql, [rid], |row| row.get(0))?;
-    Ok(body.map(|body| serde_json::from_slice(&body)).transpose()?)
+    body.map(|body| db.read(&INBOX, body)).transpose()
 }
 
 /// Adds the keys that an observation can be found by. Answers whether there are any.
@@ -91,9 +93,19 @@ pub(crate) fn keys_of(flows: &Dataflow, key: &RecordKey, values: &Values) -> Vec
 
 /// The keys that a record is indexed by.
 pub(crate) fn indexed(row: &Row) -> BTreeSet<i64> {
-    let body = row.keys.as_deref().unwrap_or_default();
+    numbers(row.keys.as_deref().unwrap_or_default())
+}
+
+/// The keys that a record's row names.
+pub(crate) fn numbers(body: &[u8]) -> BTreeSet<i64> {
     let number = |part: &[u8]| part.try_into().map(i64::from_le_bytes).unwrap_or_default();
     body.chunks(8).map(number).collect()
+}
+
+/// Lets a record be found by a key.
+pub(crate) fn index(db: &Db, key: i64, rid: Rid) -> Result<(), Trouble> {
+    let sql = "INSERT INTO match_key (key, rid) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+    db.run(sql, (db.blind(key), rid)).map(drop)
 }
 
 /// Indexes a record by exactly these keys. Answers what its row must say, if that is news.
@@ -105,14 +117,11 @@ pub(crate) fn reindex(db: &Db, row: &Row, keys: &BTreeSet<i64>) -> Result<Option
     for gone in before.difference(keys) {
         db.run(
             "DELETE FROM match_key WHERE key = ?1 AND rid = ?2",
-            (gone, row.rid),
+            (db.blind(*gone), row.rid),
         )?;
     }
     for new in keys.difference(&before) {
-        db.run(
-            "INSERT INTO match_key (key, rid) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
-            (new, row.rid),
-        )?;
+        index(db, *new, row.rid)?;
     }
     Ok(Some(keys.iter().flat_map(|key| key.to_le_bytes()).collect()))
 }

@@ -15,7 +15,7 @@ use tandem_merge::support;
 
 /// How the parts of a record stand.
 pub(crate) fn of(db: &Db, flows: &Dataflow, net: &Net, of: &PartsOf) -> Result<Vec<Part>, Trouble> {
-    let key = hash::match_key(&support::key_of(of));
+    let key = db.blind(hash::match_key(&support::key_of(of)));
     let sql = "SELECT rid FROM match_key WHERE key = ?1 ORDER BY rid";
     let found: Vec<Rid> = db.all(sql, [key], |row| row.get(0))?;
     let mut parts = Vec::new();

@@ -6,6 +6,7 @@
 
 use crate::contract::{Rebinding, Rebound};
 use crate::db::{Db, Rid, Trouble};
+use crate::sealed::STATE;
 use crate::{lists, load};
 use jiff::Timestamp;
 use tandem_merge::cluster::Record;
@@ -75,7 +76,7 @@ fn one(db: &Db, to: &Rebinding, rid: Rid) -> Result<u64, Trouble> {
             bared(to, &key, &mut record);
             let sql = "UPDATE record SET revision = revision + 1, sent = 0, questions = NULL, heads = NULL, state = ?2
                        WHERE rid = ?1";
-            db.run(sql, (rid, serde_json::to_vec(&record)?))?;
+            db.run(sql, (rid, db.body(&STATE, &record)?))?;
             Ok(0)
         }
         _ => {

@@ -106,13 +106,23 @@ CREATE TABLE tally (flow TEXT NOT NULL, what TEXT NOT NULL, n INTEGER NOT NULL, 
 
 /// Sets how the database is kept, makes its tables where they are missing, and brings an older state up to date.
 pub(crate) fn prepare(connection: &Connection) -> Result<(), Error> {
+    refuse_newer(connection)?;
     settle_pragmas(connection).map_err(|source| Error::database("opened", source))?;
-    let form = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-    let found = form("user_version").map_err(|source| Error::database("opened", source))?;
-    let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
-    if found > known {
-        return Err(Error::Newer { found, known });
+    bring_up_to_date(connection)
+}
+
+/// Refuses a state that a newer program wrote.
+pub(crate) fn refuse_newer(connection: &Connection) -> Result<(), Error> {
+    let (found, known) = forms(connection)?;
+    match found > known {
+        true => Err(Error::Newer { found, known }),
+        false => Ok(()),
     }
+}
+
+/// Takes the steps that the database lacks.
+pub(crate) fn bring_up_to_date(connection: &Connection) -> Result<(), Error> {
+    let (found, _) = forms(connection)?;
     let done = usize::try_from(found).unwrap_or_default();
     for (form, step) in STEPS.iter().enumerate().skip(done) {
         let all = format!("BEGIN IMMEDIATE;{step}PRAGMA user_version = {};COMMIT;", form + 1);
@@ -123,6 +133,13 @@ pub(crate) fn prepare(connection: &Connection) -> Result<(), Error> {
     connection
         .execute_batch(ADDED)
         .map_err(|source| Error::database("made", source))
+}
+
+/// The form of the database, and the newest that is known.
+fn forms(connection: &Connection) -> Result<(i64, i64), Error> {
+    let found = connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0));
+    let found = found.map_err(|source| Error::database("opened", source))?;
+    Ok((found, i64::try_from(STEPS.len()).unwrap_or(i64::MAX)))
 }
 
 fn settle_pragmas(connection: &Connection) -> rusqlite::Result<()> {

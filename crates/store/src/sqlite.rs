@@ -6,6 +6,8 @@ use crate::contract::{
 use crate::db::{Db, Trouble};
 use crate::facts::Overall;
 use crate::folder::{self, Hold};
+use crate::keys::Keys;
+use crate::sealed::CURSOR;
 use crate::{Error, commit, lists, outbox, page, rebind, schema, take};
 use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags};
@@ -32,14 +34,26 @@ impl std::fmt::Debug for SqliteStore {
 impl SqliteStore {
     /// Opens the state in a folder, which is made where it is missing. Only its owner may read it.
     ///
-    /// Fails with [`Error::Held`] while another process has it open, [`Error::Corrupt`] where the file is
-    /// no state, [`Error::Newer`] where a newer program wrote it.
+    /// # Errors
+    /// [`Error::Held`] while another process has it open, [`Error::Corrupt`] where the file is no state,
+    /// [`Error::Newer`] where a newer program wrote it, [`Error::KeyMissing`] where it is sealed.
     pub fn open(folder: &Path) -> Result<Self, Error> {
+        Self::open_with(folder, &Keys::default())
+    }
+
+    /// Opens the state in a folder with its keys. One in clear, or sealed with the former key, is sealed anew.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`], and [`Error::KeyWrong`].
+    pub fn open_with(folder: &Path, keys: &Keys) -> Result<Self, Error> {
         let hold = folder::take_hold(folder)?;
+        folder::refuse_half_replaced(folder)?;
         let path = folder::make_database(folder)?;
         let connection = connect(&path)?;
         schema::prepare(&connection)?;
-        let db = Db::new(connection).map_err(|trouble| trouble.told("opened"))?;
+        let seal = crate::keys::found(&connection, keys)?;
+        let mut db = Db::new(connection, seal).map_err(|trouble| trouble.told("opened"))?;
+        crate::keys::fit(&mut db, keys)?;
         let store = Self { db, _hold: hold };
         store.name_state()?;
         Ok(store)
@@ -48,15 +62,32 @@ impl SqliteStore {
     /// Opens a consistent copy of the state in `from`, made in the folder `to`, which must not hold a state
     /// yet. The original is only read, and may be held by another process. Without a state in `from` the
     /// copy is a new one.
-    pub fn open_copy(from: &Path, to: &Path) -> Result<Self, Error> {
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open_with`].
+    pub fn open_copy(from: &Path, to: &Path, keys: &Keys) -> Result<Self, Error> {
         let source = from.join(folder::DATABASE);
         if source.exists() {
+            folder::refuse_half_replaced(from)?;
             drop(folder::take_hold(to)?);
             let target = folder::make_database(to)?;
             let copied = connect(&source)?.execute("VACUUM INTO ?1", [target.to_string_lossy().into_owned()]);
             copied.map_err(|source| Error::database("copied", source))?;
         }
-        Self::open(to)
+        Self::open_with(to, keys)
+    }
+
+    /// Looks every page of the file over, so that damage is known before anything is decided on it.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] with what is wrong.
+    pub fn look_over(&self) -> Result<(), Error> {
+        crate::backup::look_over(&self.db.connection)
+    }
+
+    /// What the state holds.
+    pub(crate) fn holding(&self) -> Result<crate::backup::Holding, Error> {
+        crate::backup::holding(&self.db)
     }
 
     /// The random text that names the state, made once.
@@ -107,7 +138,7 @@ impl SqliteStore {
     }
 }
 
-fn connect(path: &Path) -> Result<Connection, Error> {
+pub(crate) fn connect(path: &Path) -> Result<Connection, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     Connection::open_with_flags(path, flags).map_err(|source| Error::database("opened", source))
 }
@@ -132,7 +163,7 @@ impl Store for SqliteStore {
     fn cursor(&mut self, system: &str) -> Result<Option<Vec<u8>>, Error> {
         self.db.unit("read", |db| {
             let sql = "SELECT cursor FROM system WHERE name = ?1";
-            Ok(db.one(sql, [system], |row| row.get(0))?.flatten())
+            db.opened_if(&CURSOR, db.one(sql, [system], |row| row.get(0))?.flatten())
         })
     }
 

@@ -177,7 +177,7 @@ fn candidates(db: &Db, needs: &Needs) -> Result<BTreeSet<Rid>, Trouble> {
     let sql = "SELECT rid FROM match_key WHERE key = ?1 ORDER BY rid LIMIT 201";
     let mut all = BTreeSet::new();
     for key in &needs.keys {
-        let found: Vec<Rid> = db.all(sql, [crate::hash::match_key(key)], |row| row.get(0))?;
+        let found: Vec<Rid> = db.all(sql, [db.blind(crate::hash::match_key(key))], |row| row.get(0))?;
         all.extend(found);
     }
     for key in &needs.records {

@@ -145,7 +145,7 @@ impl Calls {
 }
 
 async fn open(scene: &Scene) -> Result<Engine, Failure> {
-    let store = loading::state(scene.folder())?;
+    let store = loading::state(scene.folder(), &loading::keys(&scene.configuration)?)?;
     let parts = loading::parts(
         &scene.configuration,
         Box::new(store),

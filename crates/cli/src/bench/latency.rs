@@ -85,7 +85,7 @@ impl Latency {
         stage: &Stage,
     ) -> Result<Measured, Failure> {
         let arrivals = Arc::new(Arrivals::default());
-        let store = loading::state(&stage.folder.path().join(way))?;
+        let store = loading::state(&stage.folder.path().join(way), &loading::keys(configuration)?)?;
         let parts = loading::parts(configuration, Box::new(store), arrivals.clone(), None).await?;
         let mut engine = Engine::open(parts).await?;
         if let Some(trouble) = engine.sync().await?.troubles.into_iter().next() {

@@ -26,7 +26,7 @@ impl Conflicts {
     pub(crate) fn list(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
         let configuration = loading::configuration(common)?;
         let masks = Masks::of(&configuration.dataflow);
-        let mut store = loading::existing_state(common)?;
+        let mut store = loading::existing_state(common, &configuration)?;
         let found = items::all(&mut store, self.limit, |item| item.kind.is_none())?;
         let mut shown = table(["item", "property", "contender", "value", "since"]);
         for item in &found {

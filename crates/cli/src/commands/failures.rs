@@ -39,7 +39,7 @@ impl Failures {
             loading::known_flow(&configuration.dataflow, flow)?;
         }
         let masks = Masks::of(&configuration.dataflow);
-        let mut store = loading::existing_state(common)?;
+        let mut store = loading::existing_state(common, &configuration)?;
         let found = items::all(&mut store, self.limit, |item| self.wants(item))?;
         let mut shown = table(["item", "stands", "kind", "record", "why", "what to do"]);
         for item in &found {

@@ -37,7 +37,7 @@ impl History {
     pub(crate) fn tell(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
         let configuration = loading::configuration(common)?;
         let masks = Masks::of(&configuration.dataflow);
-        let mut store = loading::existing_state(common)?;
+        let mut store = loading::existing_state(common, &configuration)?;
         let records = match &self.record {
             None => vec![None],
             Some(text) => loading::records_named(&mut store, &configuration.dataflow, text)?

@@ -34,7 +34,7 @@ impl Links {
         if let Some(flow) = &self.flow {
             loading::known_flow(&configuration.dataflow, flow)?;
         }
-        let mut store = loading::existing_state(common)?;
+        let mut store = loading::existing_state(common, &configuration)?;
         let limit = match self.limit.unwrap_or(if screen.json { 0 } else { 100 }) {
             0 => usize::MAX,
             limit => limit,

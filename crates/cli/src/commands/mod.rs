@@ -1,6 +1,7 @@
 //! The commands, one module each.
 
 pub(crate) mod approve;
+pub(crate) mod backup;
 pub(crate) mod check;
 pub(crate) mod conflicts;
 pub(crate) mod document;
@@ -13,6 +14,7 @@ pub(crate) mod plan;
 pub(crate) mod qa;
 pub(crate) mod rebind;
 pub(crate) mod resolve;
+pub(crate) mod restore;
 pub(crate) mod retry;
 pub(crate) mod run;
 pub(crate) mod salesforce;
@@ -47,6 +49,8 @@ pub(crate) async fn carry_out(arguments: Arguments, screen: &Screen) -> Result<E
         Command::Resolve(resolve) => resolve.carry_out(common, screen).await,
         Command::Retry(retry) => retry.carry_out(common, screen).await,
         Command::Rebind(rebind) => rebind.go_over(common, screen).await,
+        Command::Backup(backup) => backup.make(common, screen),
+        Command::Restore(restore) => restore.carry_out(common, screen),
         Command::Document(document) => document.print(common, screen),
         Command::Salesforce(salesforce) => salesforce.carry_out(common, screen),
         Command::Qa(qa) => qa.tick_off(common, screen).await,

@@ -30,7 +30,7 @@ impl Rebind {
     /// Says what going over means, and does it where asked to.
     pub(crate) async fn go_over(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
         let configuration = loading::configuration(common)?;
-        let store = loading::existing_state(common)?;
+        let store = loading::existing_state(common, &configuration)?;
         let quiet = Arc::new(tandem_engine::Quiet);
         let mut parts = loading::parts(&configuration, Box::new(store), quiet, None).await?;
         let moves = tandem_engine::moves(&mut parts).await?;

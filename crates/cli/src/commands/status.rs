@@ -27,7 +27,7 @@ impl Status {
     /// Shows the counts.
     pub(crate) fn show(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
         let configuration = loading::configuration(common)?;
-        let mut store = loading::existing_state(common)?;
+        let mut store = loading::existing_state(common, &configuration)?;
         let status = store.status(&configuration.dataflow)?;
         let systems = &configuration.dataflow.systems;
         let budgets = tandem_engine::budgets(&mut store, systems)?;

@@ -23,7 +23,7 @@ impl Verify {
         let configuration = loading::configuration(common)?;
         let masks = Masks::of(&configuration.dataflow);
         // A state that does not exist yet has nothing to compare: say so rather than make one.
-        drop(loading::existing_state(common)?);
+        loading::existing_folder(common)?;
         let mut engine =
             loading::engine(common, &configuration, crate::progress::watcher(screen, true)).await?;
         let found = engine.verify().await?;

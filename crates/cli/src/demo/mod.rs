@@ -149,7 +149,7 @@ async fn set_up(demo: &Demo, folder: &Path, screen: &Screen) -> Result<Stage, Fa
     screen.say(format!("  Salesforce  {}", salesforce.url));
     let configuration = sample::configuration(folder, &customerp.url, &salesforce.url, screen).await?;
     let ledger = Arc::new(Ledger::new(crate::progress::watcher(screen, true)));
-    let store = loading::state(folder)?;
+    let store = loading::state(folder, &loading::keys(&configuration)?)?;
     let parts = loading::parts(&configuration, Box::new(store), ledger.clone(), Some(folder)).await?;
     let engine = Engine::open(parts).await?;
     Ok(Stage {

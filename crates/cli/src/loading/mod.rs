@@ -8,7 +8,8 @@ mod systems;
 mod written;
 
 pub(crate) use files::configuration;
-pub(crate) use state::{existing_state, parts_on_a_copy, records_named, state};
+pub(crate) use secret::keys;
+pub(crate) use state::{existing_folder, existing_state, parts_on_a_copy, records_named, state};
 pub(crate) use systems::{collection, connect};
 pub(crate) use written::{Bindings, CREATED_IN_CUSTOMERP, Draft, Users, shipped};
 
@@ -102,7 +103,8 @@ pub(crate) async fn engine(
     watcher: Arc<dyn Watcher>,
 ) -> Result<Engine, Failure> {
     let folder = common.state_folder();
-    let store = state(&folder)?;
+    let store = state(&folder, &keys(configuration)?)?;
+    store.look_over()?;
     let parts = parts(configuration, Box::new(store), watcher, Some(&folder)).await?;
     Ok(Engine::open(parts).await?)
 }
@@ -110,7 +112,7 @@ pub(crate) async fn engine(
 /// An engine over a state that is there already, for commands of people.
 pub(crate) async fn engine_of_existing_state(common: &Common) -> Result<Engine, Failure> {
     let configuration = configuration(common)?;
-    drop(existing_state(common)?);
+    existing_folder(common)?;
     engine(common, &configuration, Arc::new(tandem_engine::Quiet)).await
 }
 

@@ -1,8 +1,11 @@
 //! Secrets, by reference to environment or file.
 
 use crate::failure::Failure;
-use secrecy::SecretString;
-use tandem_merge::config::{Connection, SecretReference};
+use secrecy::{ExposeSecret, SecretString};
+use std::sync::Arc;
+use tandem_merge::config::{Configuration, Connection, SecretReference};
+use tandem_seal::Seal;
+use tandem_store::Keys;
 
 /// The secret of that name of a connection.
 pub(crate) fn secret(connection: &Connection, name: &str) -> Result<SecretString, Failure> {
@@ -13,6 +16,32 @@ pub(crate) fn secret(connection: &Connection, name: &str) -> Result<SecretString
             format!("Add `{name}: {{ env: NAME }}` under its `secrets:`"),
         )
     })?;
+    resolved(reference, name, system)
+}
+
+/// The keys of the state.
+pub(crate) fn keys(configuration: &Configuration) -> Result<Keys, Failure> {
+    let one = |reference: &Option<SecretReference>, name: &str| {
+        let Some(reference) = reference else {
+            return Ok(None);
+        };
+        let text = resolved(reference, name, "the state")?;
+        let seal = Seal::from_text(text.expose_secret()).map_err(|_| {
+            Failure::usage(
+                format!("the `{name}` of the state is not 32 bytes in base64"),
+                "Make one with `openssl rand -base64 32`, and keep it where no backup of the state is",
+            )
+        })?;
+        Ok(Some(Arc::new(seal)))
+    };
+    Ok(Keys {
+        current: one(&configuration.state.key, "key")?,
+        former: one(&configuration.state.former_key, "former_key")?,
+    })
+}
+
+/// What stands where a reference leads to.
+fn resolved(reference: &SecretReference, name: &str, system: &str) -> Result<SecretString, Failure> {
     let text = match reference {
         SecretReference::Env(variable) => std::env::var(variable).map_err(|_| {
             Failure::usage(

@@ -2,13 +2,13 @@
 
 use crate::arguments::Common;
 use crate::failure::Failure;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tandem_engine::{Parts, Watcher};
 use tandem_merge::config::Configuration;
 use tandem_merge::dataflow::{Dataflow, Side};
 use tandem_merge::record::{RecordKey, RecordType};
-use tandem_store::{SqliteStore, Store};
+use tandem_store::{Keys, SqliteStore, Store};
 
 /// The database's file name in the folder.
 const DATABASE: &str = "tandem.db";
@@ -16,12 +16,17 @@ const DATABASE: &str = "tandem.db";
 const FINGERPRINT: &str = "configuration";
 
 /// Opens the state, new where there is none.
-pub(crate) fn state(folder: &Path) -> Result<SqliteStore, Failure> {
-    Ok(SqliteStore::open(folder)?)
+pub(crate) fn state(folder: &Path, keys: &Keys) -> Result<SqliteStore, Failure> {
+    Ok(SqliteStore::open_with(folder, keys)?)
 }
 
 /// Opens a state that is there already.
-pub(crate) fn existing_state(common: &Common) -> Result<SqliteStore, Failure> {
+pub(crate) fn existing_state(common: &Common, configuration: &Configuration) -> Result<SqliteStore, Failure> {
+    state(&existing_folder(common)?, &super::keys(configuration)?)
+}
+
+/// The folder of a state that is there already.
+pub(crate) fn existing_folder(common: &Common) -> Result<PathBuf, Failure> {
     let folder = common.state_folder();
     if !folder.join(DATABASE).is_file() {
         return Err(Failure::usage(
@@ -29,7 +34,7 @@ pub(crate) fn existing_state(common: &Common) -> Result<SqliteStore, Failure> {
             "Run `tandem sync` first, or name its folder with --state",
         ));
     }
-    state(&folder)
+    Ok(folder)
 }
 
 /// What an engine is made of, over a copy of the state in a temporary folder, which lives as long as the folder
@@ -48,7 +53,11 @@ pub(crate) async fn parts_on_a_copy(
                 "Free space, or set TMPDIR",
             )
         })?;
-    let store = SqliteStore::open_copy(&common.state_folder(), folder.path())?;
+    let store = SqliteStore::open_copy(
+        &common.state_folder(),
+        folder.path(),
+        &super::keys(configuration)?,
+    )?;
     let parts = super::parts(configuration, Box::new(store), watcher, None).await?;
     Ok((parts, folder))
 }

@@ -14,6 +14,7 @@ use tandem_connector::{Connector, is_loopback};
 use tandem_merge::config::{Changes, Configuration, Connection, SecretReference};
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::record::RecordType;
+use tandem_seal::Files;
 use url::Url;
 
 /// Makes both connectors ready; nothing is sent yet. `folder`: the state's, for what is on its way in bulk;
@@ -93,7 +94,7 @@ fn salesforce(
         overlap: SignedDuration::from_millis(connection.overlap_ms),
         bindings: objects(&configuration.dataflow, &connection.name),
         fields: fields.of_system(&connection.name),
-        writes: writes(connection, folder),
+        writes: writes(configuration, connection, folder)?,
         watch: watch(connection)?,
     })?;
     Ok(Arc::new(match &connection.users {
@@ -103,18 +104,24 @@ fn salesforce(
 }
 
 /// How writes to an org travel.
-fn writes(connection: &Connection, folder: Option<&Path>) -> Writes {
+fn writes(
+    configuration: &Configuration,
+    connection: &Connection,
+    folder: Option<&Path>,
+) -> Result<Writes, Failure> {
+    let keys = super::keys(configuration)?;
     let above = usize::try_from(connection.writes.bulk_above).ok();
     let bulk = folder.map(|folder| Bulk {
         above: above.filter(|above| *above > 0),
         query_above: None,
         job_bytes: None,
         folder: folder.join("bulk").join(&connection.name),
+        files: Files::new(keys.current.clone(), keys.former.clone()),
     });
-    Writes {
+    Ok(Writes {
         throughput: connection.writes.throughput,
         bulk,
-    }
+    })
 }
 
 /// How changes of an org are seen.

@@ -2,26 +2,26 @@
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use std::fs::File;
 use std::io::{Error, Read};
 use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use tandem_seal::{Files, Source};
 
 /// Bytes read at once: few enough that the read holds nobody up.
 const CHUNK: usize = 128 * 1024;
 
 /// A file on its way.
 pub(super) struct Sent {
-    file: File,
+    file: Source,
     left: u64,
 }
 
 impl Sent {
     /// The file as it is now.
-    pub(super) fn open(path: &Path) -> Result<Self, Error> {
-        let file = File::open(path)?;
-        let left = file.metadata()?.len();
+    pub(super) fn open(files: &Files, path: &Path) -> Result<Self, Error> {
+        let file = files.open(path)?;
+        let left = file.length();
         Ok(Self { file, left })
     }
 

@@ -21,6 +21,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError, RwLock};
 use std::time::{Duration, Instant};
+use tandem_seal::Files;
 use tokio::sync::Semaphore;
 use url::Url;
 
@@ -187,8 +188,8 @@ impl Http {
         if let Some(body) = &request.body {
             builder = builder.body(body.clone());
         }
-        if let Some(path) = &request.from {
-            let file = file::Sent::open(path);
+        if let Some((path, files)) = &request.from {
+            let file = file::Sent::open(files, path);
             let file = file.map_err(|error| Failure::NotSent(self.unkept(path, &error)))?;
             builder = builder.body(reqwest::Body::wrap(file));
         }
@@ -218,7 +219,7 @@ impl Http {
             self.lock_clock().learn(date, sent, Instant::now());
         }
         let body = match &request.into {
-            Some(path) if (200..300).contains(&status) => self.keep(response, path).await?,
+            Some((path, files)) if (200..300).contains(&status) => self.keep(response, files, path).await?,
             _ => self.body(response).await?,
         };
         Ok(Reply {
@@ -248,9 +249,14 @@ impl Http {
     }
 
     /// Writes a body into a file.
-    async fn keep(&self, mut response: reqwest::Response, path: &Path) -> Result<Vec<u8>, Failure> {
+    async fn keep(
+        &self,
+        mut response: reqwest::Response,
+        files: &Files,
+        path: &Path,
+    ) -> Result<Vec<u8>, Failure> {
         let failed = |error: std::io::Error| Failure::Lost(self.unkept(path, &error));
-        let mut file = std::fs::File::create(path).map_err(failed)?;
+        let mut file = files.create(path).map_err(failed)?;
         while let Some(chunk) = response
             .chunk()
             .await
@@ -258,7 +264,7 @@ impl Http {
         {
             file.write_all(&chunk).map_err(failed)?;
         }
-        file.sync_all().map_err(failed)?;
+        file.finish().map_err(failed)?;
         Ok(Vec::new())
     }
 

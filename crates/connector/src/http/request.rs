@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::Value as Json;
 use std::path::PathBuf;
 use std::time::Duration;
+use tandem_seal::Files;
 
 /// A request to be sent. Not `Debug`: its body may hold a secret.
 #[derive(Clone)]
@@ -19,9 +20,9 @@ pub(crate) struct Request {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Option<Vec<u8>>,
     /// A file that is the body, instead.
-    pub(crate) from: Option<PathBuf>,
+    pub(crate) from: Option<(PathBuf, Files)>,
     /// The file that a successful reply's body goes into, however large it is; the reply then has none.
-    pub(crate) into: Option<PathBuf>,
+    pub(crate) into: Option<(PathBuf, Files)>,
     /// A time-out of its own: large bodies take longer than the system takes to act.
     pub(crate) patience: Option<Duration>,
     /// Carrying it out twice has the effect of once: a read, an idempotency key, a precondition.
@@ -70,15 +71,15 @@ impl Request {
     }
 
     /// Sends a file of that many bytes.
-    pub(crate) fn file(mut self, path: PathBuf, bytes: u64) -> Self {
-        self.from = Some(path);
+    pub(crate) fn file(mut self, path: PathBuf, files: &Files, bytes: u64) -> Self {
+        self.from = Some((path, files.clone()));
         self.patience = Some(patience(bytes));
         self
     }
 
     /// Keeps the body of a successful reply, expected to have so many bytes at most, in a file.
-    pub(crate) fn into_file(mut self, path: PathBuf, bytes: u64) -> Self {
-        self.into = Some(path);
+    pub(crate) fn into_file(mut self, path: PathBuf, files: &Files, bytes: u64) -> Self {
+        self.into = Some((path, files.clone()));
         self.patience = Some(patience(bytes));
         self
     }

@@ -44,6 +44,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tandem_merge::record::{Observation, RecordType};
 use tandem_merge::value::Value;
+use tandem_seal::Files;
 use tokio::sync::{OnceCell, RwLock};
 use url::Url;
 
@@ -85,7 +86,7 @@ pub struct SalesforceConfig {
 }
 
 /// How writes to an org travel.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Writes {
     /// Updates and deletions travel 1,000 to a call without a condition, for loads while nobody edits the org.
     pub throughput: bool,
@@ -108,7 +109,7 @@ impl Writes {
 }
 
 /// When and through which folder writes travel by Bulk API 2.0.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Bulk {
     /// More creates of one object than this, and in throughput mode more updates; none: no new ones, and those
     /// under way are brought to their end.
@@ -119,6 +120,8 @@ pub struct Bulk {
     pub job_bytes: Option<u64>,
     /// A folder of its own for rows on their way and results; made where it is missing, closed to others.
     pub folder: PathBuf,
+    /// How files in it are kept.
+    pub files: Files,
 }
 
 /// How changes of an org are seen.
@@ -205,7 +208,7 @@ impl Salesforce {
         };
         let ingest = config.writes.bulk.as_ref().map(|bulk| {
             let bytes = bulk.job_bytes.unwrap_or(bulk::JOB_BYTES);
-            bulk::Ingest::new(bulk.folder.clone(), bytes)
+            bulk::Ingest::new(bulk.folder.clone(), bulk.files.clone(), bytes)
         });
         Ok(Self {
             ingest,

@@ -2,11 +2,11 @@
 
 use super::known::{self, Known};
 use super::load::FlowSource;
-use super::main_file::{ConnectionText, MainText};
+use super::main_file::{ConnectionText, MainText, SecretText, StateText};
 use super::node::{At, Node};
 use super::problem::{Problems, suggestion};
 use super::type_text::milliseconds;
-use super::{BudgetShare, Changes, Connection, Users, Writes, sign_in};
+use super::{BudgetShare, Changes, Connection, StateKeys, Users, Writes, sign_in};
 use crate::dataflow::{CreatePolicy, Flow, Side};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -258,6 +258,26 @@ pub(crate) fn bindings(
         bound.insert(record_type, last(choices));
     }
     bound
+}
+
+/// Where the keys of the state are kept.
+pub(crate) fn state_keys(file: &str, text: Option<&StateText>, problems: &mut Problems) -> StateKeys {
+    let reference = |text: &Option<At<Option<SecretText>>>| {
+        let place = text.as_ref()?.value.as_ref()?;
+        Some(place.reference())
+    };
+    let Some(text) = text else {
+        return StateKeys::default();
+    };
+    let keys = StateKeys {
+        key: reference(&text.key),
+        former_key: reference(&text.former_key),
+    };
+    if let (None, Some(former)) = (&text.key, &text.former_key) {
+        let help = "Add `key:` with the new one; a state that is encrypted stays so.";
+        problems.add(file, former, "a former key stands here without a new one", help);
+    }
+    keys
 }
 
 pub(crate) fn remarks(flows: &[Flow], connections: &[Connection; 2]) -> Vec<String> {

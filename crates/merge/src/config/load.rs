@@ -2,7 +2,7 @@
 
 use super::check;
 use super::companion::{RoleHead, owner_type};
-use super::connection::{bindings, connected, duration, remarks, used_types};
+use super::connection::{bindings, connected, duration, remarks, state_keys, used_types};
 use super::flow::{self, FlowHead, Scope};
 use super::flow_file::FlowText;
 use super::known::{self, Known};
@@ -133,6 +133,7 @@ impl Loading {
         self.check_variants(problems);
         let order = check::order(&self.flows, &flows, problems);
         let remarks = remarks(&flows, &self.connections);
+        let state = state_keys(&self.file, self.main.state.as_ref(), problems);
         let clock = self.main.clock_error.as_ref();
         let clock = clock.map_or(Some(2_000), |text| duration(&self.file, text, problems))?;
         Some(Configuration {
@@ -148,6 +149,7 @@ impl Loading {
             flows_folder: self.main.flows.value.clone(),
             connections: self.connections,
             bindings: self.bindings,
+            state,
             remarks,
         })
     }

@@ -1,5 +1,6 @@
 //! What `tandem.yaml` says, as written.
 
+use super::SecretReference;
 use super::node::{At, Content, Node};
 use super::written::{Reader, Sided, Table, Written, written};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -24,6 +25,18 @@ written! {
         create_in_second: Option<Vec<At<String>>>,
         /// The variants of flows that are in use where it is not the usual one, by flow.
         variants: Option<Table<At<String>>>,
+        /// How the state is kept on disk.
+        state: Option<StateText>,
+    }
+}
+
+written! {
+    /// How the state is kept on disk.
+    struct StateText {
+        /// Where the key is kept that the state is encrypted with: 32 random bytes in base64. Absent: it is in clear.
+        key: Option<At<Option<SecretText>>>,
+        /// The key that it was encrypted with before, while keys change.
+        former_key: Option<At<Option<SecretText>>>,
     }
 }
 
@@ -121,6 +134,16 @@ pub(crate) enum SecretText {
     Env(String),
     /// In this file.
     File(String),
+}
+
+impl SecretText {
+    /// The place in the words of a configuration.
+    pub(crate) fn reference(&self) -> SecretReference {
+        match self {
+            Self::Env(name) => SecretReference::Env(name.clone()),
+            Self::File(path) => SecretReference::File(path.clone()),
+        }
+    }
 }
 
 impl Written for SecretText {

@@ -53,6 +53,8 @@ pub struct Configuration {
     /// Rows (flow, first side's property) that are passed over where a system lacks the property: see
     /// [`pass_over`].
     pub if_present: BTreeSet<(String, String)>,
+    /// How the state is kept on disk.
+    pub state: StateKeys,
     /// What the configuration leads to and its author may not expect; for people.
     pub remarks: Vec<String>,
 }
@@ -150,6 +152,15 @@ pub enum SecretReference {
     Env(String),
     /// In this file.
     File(String),
+}
+
+/// Where the keys are kept that the state is encrypted with.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateKeys {
+    /// The key; none: the state is in clear.
+    pub key: Option<SecretReference>,
+    /// The key before it, while keys change.
+    pub former_key: Option<SecretReference>,
 }
 
 /// How people's accounts are created in a system.

@@ -85,8 +85,7 @@ pub(crate) fn secrets(
                 problems.add(file, place, message, help);
                 continue;
             }
-            Some(SecretText::Env(name)) => SecretReference::Env(name.clone()),
-            Some(SecretText::File(path)) => SecretReference::File(path.clone()),
+            Some(text) => text.reference(),
             None => continue,
         };
         secrets.insert(secret.value.clone(), reference);

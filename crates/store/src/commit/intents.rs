@@ -5,6 +5,8 @@ use crate::constraint;
 use crate::db::{Rid, Trouble};
 use crate::load::{self, IntentRow};
 use crate::outbox::{body, destination, number, slot, subject};
+use crate::sealed::INTENT;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use tandem_merge::cluster::{Action, Intent};
 use tandem_merge::plan::Plan;
@@ -60,6 +62,7 @@ impl Commit<'_> {
         if row.sent || row.body == body {
             return Ok(());
         }
+        let body = self.db.shut(&INTENT, body)?;
         let sql = "UPDATE intent SET rank = ?2, target = ?3, reservation = ?4, body = ?5 WHERE id = ?1";
         let (target, reservation) = self.reservation(intent)?;
         self.db
@@ -90,7 +93,7 @@ impl Commit<'_> {
             intent.sent.is_some(),
             target,
             reservation,
-            body(intent)?,
+            self.db.shut(&INTENT, body(intent)?)?,
         );
         self.db.run(sql, columns)?;
         self.note_create(record, &slot);
@@ -104,11 +107,14 @@ impl Commit<'_> {
     }
 
     /// The target's type and the key that a create reserves on it.
-    fn reservation<'i>(&self, intent: &'i Intent) -> Result<(Option<i64>, Option<&'i str>), Trouble> {
+    fn reservation<'i>(&self, intent: &'i Intent) -> Result<(Option<i64>, Option<Cow<'i, str>>), Trouble> {
         match &intent.action {
             Action::Create {
                 target, reservation, ..
-            } if !reservation.is_empty() => Ok((Some(self.db.make_kind(target)?), Some(reservation))),
+            } if !reservation.is_empty() => Ok((
+                Some(self.db.make_kind(target)?),
+                Some(self.db.blind_text(reservation)),
+            )),
             _ => Ok((None, None)),
         }
     }

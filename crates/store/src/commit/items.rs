@@ -1,8 +1,10 @@
 //! Items that stand on the records of a plan; one keeps its number as long as it stands.
 
 use super::Commit;
+use crate::contract::Item;
 use crate::db::{Rid, Trouble};
 use crate::item::{self, Standing, kind_text};
+use crate::sealed::ITEM;
 use std::collections::BTreeMap;
 use tandem_merge::cluster::Question;
 use tandem_merge::record::RecordKey;
@@ -28,15 +30,19 @@ impl Commit<'_> {
 
     fn store_standing(&self, rid: Rid, standing: Vec<Standing>) -> Result<(), Trouble> {
         let sql = "SELECT slot, number, area, body FROM item WHERE rid = ?1";
-        let rows = self.db.all(sql, [rid], |row| {
-            Ok((row.get(0)?, (row.get(1)?, row.get(2)?, row.get(3)?)))
+        type Line = (String, i64, String, Vec<u8>);
+        let rows: Vec<Line> = self.db.all(sql, [rid], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
         })?;
-        let mut before: BTreeMap<String, (i64, String, Vec<u8>)> = rows.into_iter().collect();
+        let mut before: BTreeMap<String, (i64, String, Item)> = BTreeMap::new();
+        for (slot, number, area, body) in rows {
+            before.insert(slot, (number, area, self.db.read(&ITEM, body)?));
+        }
         for Standing { slot, area, item } in standing {
-            let body = serde_json::to_vec(&item)?;
+            let body = self.db.body(&ITEM, &item)?;
             let kind = kind_text(item.kind);
             match before.remove(&slot) {
-                Some((_, known_area, known)) if known == body && known_area == area => {}
+                Some((_, known_area, known)) if known == item && known_area == area => {}
                 Some((number, ..)) => {
                     let sql = "UPDATE item SET area = ?2, kind = ?3, body = ?4 WHERE number = ?1";
                     self.db.run(sql, (number, area, kind, body))?;

@@ -4,6 +4,7 @@ use super::Commit;
 use crate::db::{Db, Rid, Trouble};
 use crate::load::{self, Row, presence_number};
 use crate::page;
+use crate::sealed::{HEADS, INBOX, KEYS, Place, QUESTIONS, STATE};
 use std::collections::{BTreeMap, BTreeSet};
 use tandem_merge::cluster::{Head, Question, Record, Shadow};
 use tandem_merge::record::{Observation, Presence, RecordKey};
@@ -48,8 +49,8 @@ impl Commit<'_> {
                 continue;
             };
             let mut next = Row {
-                heads: heads.get(key).map(serde_json::to_vec).transpose()?,
-                questions: questions.get(key).map(serde_json::to_vec).transpose()?,
+                heads: heads.get(key).map(json).transpose()?,
+                questions: questions.get(key).map(json).transpose()?,
                 ..row.clone()
             };
             if let Some(record) = self.plan.cluster.records.get(key) {
@@ -82,15 +83,19 @@ impl Commit<'_> {
         let woke = if woken { self.db.tick() } else { next.woke };
         let sql = "UPDATE record SET revision = revision + 1, woke = ?2, presence = ?3, sent = ?4, keys = ?5,
                    questions = ?6, heads = ?7, state = ?8 WHERE rid = ?1";
+        let shut = |place: &Place, plain: &Option<Vec<u8>>| {
+            let plain = plain.clone();
+            plain.map(|plain| self.db.shut(place, plain)).transpose()
+        };
         let columns = (
             rid,
             woke,
             next.presence,
             next.sent,
-            &next.keys,
-            &next.questions,
-            &next.heads,
-            &next.state,
+            shut(&KEYS, &next.keys)?,
+            shut(&QUESTIONS, &next.questions)?,
+            shut(&HEADS, &next.heads)?,
+            shut(&STATE, &next.state)?,
         );
         self.db.run(sql, columns).map(drop)
     }
@@ -110,17 +115,26 @@ impl Commit<'_> {
     }
 }
 
+/// A part of a row before it is shut.
+fn json(value: &impl serde::Serialize) -> Result<Vec<u8>, Trouble> {
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "compared with what was there, then shut"
+    )]
+    Ok(serde_json::to_vec(value)?)
+}
+
 /// A record as its row keeps it: the intent and the companions have tables of their own.
 fn bare(record: &Record) -> Result<Vec<u8>, Trouble> {
     if record.intent.is_none() && record.companions.is_empty() {
-        return Ok(serde_json::to_vec(record)?);
+        return json(record);
     }
     let bare = Record {
         intent: None,
         companions: BTreeMap::new(),
         ..record.clone()
     };
-    Ok(serde_json::to_vec(&bare)?)
+    json(&bare)
 }
 
 /// Puts a state back into the inbox as the observation that it came from.
@@ -139,6 +153,6 @@ pub(super) fn requeue(db: &Db, rid: Rid, key: &RecordKey, shadow: Shadow) -> Res
         merged_into: shadow.merged_into,
     };
     let sql = "INSERT INTO inbox (seq, rid, gone, body) VALUES (?1, ?2, ?3, ?4)";
-    db.run(sql, (db.tick(), rid, gone, serde_json::to_vec(&seen)?))?;
+    db.run(sql, (db.tick(), rid, gone, db.body(&INBOX, &seen)?))?;
     db.mark_dirty(rid, true)
 }

@@ -5,10 +5,10 @@ use std::path::Path;
 use tandem_merge::reconcile::{Settlement, settle};
 use tandem_store::{Decided, Error, SqliteStore, Store};
 
-type Step = (&'static str, fn(&mut dyn Store) -> Result<(), Error>);
+pub(crate) type Step = (&'static str, fn(&mut dyn Store) -> Result<(), Error>);
 
 /// A life of a state in units of every kind.
-const LIFE: &[Step] = &[
+pub(crate) const LIFE: &[Step] = &[
     ("bind", |store| {
         store.bind(&[(ERP.to_owned(), "e1".to_owned())].into())
     }),
@@ -162,7 +162,7 @@ fn reopened(folder: &Path) -> String {
 }
 
 /// Copies the files as a process that is killed right now would leave them.
-fn copy_as_left(state: &Path, dead: &Path) {
+pub(crate) fn copy_as_left(state: &Path, dead: &Path) {
     std::fs::create_dir_all(dead).unwrap();
     for name in ["tandem.db", "tandem.db-wal"] {
         std::fs::copy(state.join(name), dead.join(name)).unwrap();

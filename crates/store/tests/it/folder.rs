@@ -1,7 +1,7 @@
 //! What only a folder with a file can do.
 
 use crate::setup::*;
-use tandem_store::{Error, SqliteStore, Store};
+use tandem_store::{Error, Keys, SqliteStore, Store};
 
 #[cfg(unix)]
 #[test]
@@ -47,15 +47,20 @@ fn a_copy_is_whole_and_apart_while_the_original_is_held() {
     let (here, there) = (home.path().join("here"), home.path().join("there"));
     let mut store = SqliteStore::open(&here).unwrap();
     observe(&mut store, vec![seen(&customer("1"), 1, &[("name", "Ann")])]);
-    let mut copy = SqliteStore::open_copy(&here, &there).unwrap();
+    let mut copy = SqliteStore::open_copy(&here, &there, &Keys::default()).unwrap();
     assert_eq!(dump(&mut copy), dump(&mut store));
     assert_eq!(copy.state_id().unwrap(), store.state_id().unwrap());
     rest(&mut copy);
     assert_eq!(take(&mut store).len(), 1);
     drop(copy);
-    let again = SqliteStore::open_copy(&here, &there);
+    let again = SqliteStore::open_copy(&here, &there, &Keys::default());
     assert!(again.is_err(), "there is a state already");
-    let mut fresh = SqliteStore::open_copy(&home.path().join("none"), &home.path().join("fresh")).unwrap();
+    let mut fresh = SqliteStore::open_copy(
+        &home.path().join("none"),
+        &home.path().join("fresh"),
+        &Keys::default(),
+    )
+    .unwrap();
     assert!(take(&mut fresh).is_empty());
 }
 
@@ -69,7 +74,7 @@ fn a_file_that_is_no_state_is_told_clearly() {
     .unwrap();
     let refused = SqliteStore::open(folder.path()).unwrap_err();
     assert!(matches!(refused, Error::Corrupt(_)), "{refused:?}");
-    assert!(refused.to_string().contains("Restore a backup"));
+    assert!(refused.to_string().contains("tandem restore"), "{refused}");
 }
 
 #[test]

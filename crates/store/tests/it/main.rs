@@ -1,9 +1,11 @@
 //! Both stores under the same suite, and what only a file can do: crash, be held, be corrupt.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod backup;
 mod crash;
 mod folder;
 mod same;
+mod sealed;
 mod setup;
 mod suite;
 mod suite_facts;

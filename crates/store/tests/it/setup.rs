@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
 use tandem_merge::cluster::Intent;
 use tandem_merge::dataflow::{
     CompanionRule, CompanionValue, ConflictPolicy, CreatePolicy, Dataflow, DeleteAgainstEdit, DeletePolicy,
@@ -12,10 +13,11 @@ use tandem_merge::dataflow::{
 use tandem_merge::reconcile::{Settlement, reconcile, settle};
 use tandem_merge::record::{Observation, Presence, RecordKey, RecordType, Version};
 use tandem_merge::value::Value;
-use tandem_store::{CommitReport, Decided, Dirty, MemoryStore, Page, PageReport, SqliteStore, Store};
+use tandem_seal::Seal;
+use tandem_store::{CommitReport, Decided, Dirty, Keys, MemoryStore, Page, PageReport, SqliteStore, Store};
 
-/// Holds no lease.
-pub(crate) const FENCE: u64 = 0;
+/// The fence of whoever holds the state here.
+pub(crate) const FENCE: u64 = 1;
 pub(crate) const ERP: &str = "erp";
 pub(crate) const CRM: &str = "crm";
 
@@ -279,10 +281,32 @@ pub(crate) fn linked(store: &mut dyn Store) {
     assert_eq!(store.links(None, 0, 10).unwrap().len(), 1);
 }
 
-/// Runs a test against both stores.
+/// A key of 32 equal bytes.
+pub(crate) fn key(byte: u8) -> Arc<Seal> {
+    // In base64 three equal bytes are four letters; the last two of the 32 take three and a sign.
+    let letters = |bits: u32, count: u32| -> String {
+        let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        let letter = |place: u32| alphabet[(bits >> (18 - 6 * place) & 63) as usize] as char;
+        (0..count).map(letter).collect()
+    };
+    let (one, bits) = (u32::from(byte), u32::from(byte) * 0x01_01_01);
+    let text = letters(bits, 4).repeat(10) + &letters(one << 16 | one << 8, 3) + "=";
+    Arc::new(Seal::from_text(&text).unwrap())
+}
+
+/// A key alone.
+pub(crate) fn keys(byte: u8) -> Keys {
+    Keys {
+        current: Some(key(byte)),
+        former: None,
+    }
+}
+
+/// Runs a test against both stores, the one on disk in clear and sealed.
 pub(crate) fn on_both(test: impl Fn(&mut dyn Store)) {
     let folder = tempfile::tempdir().unwrap();
-    test(&mut SqliteStore::open(folder.path()).unwrap());
+    test(&mut SqliteStore::open(&folder.path().join("clear")).unwrap());
+    test(&mut SqliteStore::open_with(&folder.path().join("sealed"), &keys(7)).unwrap());
     test(&mut MemoryStore::new("model"));
 }
 

@@ -190,7 +190,7 @@ impl Job {
         let (path, size) = ordered.map_err(|error| org.session.http.unkept(&self.spool.path(""), &error))?;
         let request = Request::new(Method::PUT, format!("{}/batches", address(self.id())))
             .header("content-type", "text/csv")
-            .file(path, size);
+            .file(path, &self.spool.files, size);
         let failed = match org.session.send(request).await {
             Ok(reply) if reply.is_success() => {
                 self.spool.ledger.stage = Stage::Uploaded;

@@ -35,19 +35,21 @@ pub(in crate::salesforce) async fn page(
         }
         Some(Resume::Pages(after)) => pages(org, object, Some(after)).await,
         Some(Resume::Large(after, mut large)) => {
-            let folder = org.ingest.as_ref().map(|ingest| ingest.folder().join("queries"));
-            let Some(folder) = folder else {
+            let Some(ingest) = &org.ingest else {
                 return pages(org, object, Some(after)).await;
             };
-            Ok(match query::page(org, &folder, object, &mut large).await? {
-                Page::Waiting => going_on(Vec::new(), &Resume::Large(after, large)),
-                Page::Rows(rows) => going_on(rows, &Resume::Large(after, large)),
-                Page::Last(observations) => ListPage {
-                    observations,
-                    resume: None,
+            let folder = ingest.folder().join("queries");
+            Ok(
+                match query::page(org, (&folder, ingest.files()), object, &mut large).await? {
+                    Page::Waiting => going_on(Vec::new(), &Resume::Large(after, large)),
+                    Page::Rows(rows) => going_on(rows, &Resume::Large(after, large)),
+                    Page::Last(observations) => ListPage {
+                        observations,
+                        resume: None,
+                    },
+                    Page::Lost => going_on(Vec::new(), &Resume::Pages(after)),
                 },
-                Page::Lost => going_on(Vec::new(), &Resume::Pages(after)),
-            })
+            )
         }
         None => {
             let page = read::page(org, object, None).await?;

@@ -21,6 +21,7 @@ use spool::Spool;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
+use tandem_seal::Files;
 use tokio::sync::Mutex;
 
 /// Bytes of rows in one job: an upload has at most 150 MB, counted after base64.
@@ -29,6 +30,7 @@ pub(super) const JOB_BYTES: u64 = 100_000_000;
 /// The jobs of a connection that write.
 pub(super) struct Ingest {
     folder: PathBuf,
+    files: Files,
     job_bytes: u64,
     state: Mutex<State>,
 }
@@ -42,9 +44,10 @@ struct State {
 }
 
 impl Ingest {
-    pub(super) fn new(folder: PathBuf, job_bytes: u64) -> Self {
+    pub(super) fn new(folder: PathBuf, files: Files, job_bytes: u64) -> Self {
         Self {
             folder,
+            files,
             job_bytes,
             state: Mutex::default(),
         }
@@ -53,6 +56,11 @@ impl Ingest {
     /// The folder for what is on its way.
     pub(super) fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// How files in it are kept.
+    pub(super) fn files(&self) -> &Files {
+        &self.files
     }
 
     /// Whoever holds handles begins anew: what was accepted and is not submitted may never have been noted.
@@ -145,7 +153,7 @@ impl Ingest {
         target: &rows::Target,
     ) -> Result<String, Error> {
         let id = job::create(org, operation, &target.object).await?;
-        let spool = Spool::create(&self.folder, &id, operation, target);
+        let spool = Spool::create((&self.folder, &self.files), &id, operation, target);
         let spool = spool.map_err(|error| org.session.http.unkept(&self.folder, &error))?;
         state.jobs.insert(id.clone(), Job::new(spool, true));
         Ok(id)
@@ -155,7 +163,7 @@ impl Ingest {
     pub(super) async fn resume(&self, org: &Salesforce, handle: &str) -> Result<Resumed, Error> {
         let mut state = self.state.lock().await;
         if !state.jobs.contains_key(handle) {
-            let found = Spool::open(&self.folder, handle);
+            let found = Spool::open((&self.folder, &self.files), handle);
             match found.map_err(|error| org.session.http.unkept(&self.folder, &error))? {
                 Some(spool) => drop(state.jobs.insert(handle.to_owned(), Job::new(spool, false))),
                 None => return job::without_rows(org, handle).await,

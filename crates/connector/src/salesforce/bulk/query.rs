@@ -18,11 +18,11 @@ use reqwest::Method;
 use reqwest::header::HeaderMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
-use std::fs::File;
 use std::io::{self, Seek, SeekFrom};
 use std::path::Path;
 use std::time::Duration;
 use tandem_merge::record::Observation;
+use tandem_seal::Files;
 
 /// With more rows than this a job is fewer calls than pages: it takes three or four.
 pub(in crate::salesforce) const ABOVE: u64 = 6_000;
@@ -116,7 +116,7 @@ pub(in crate::salesforce) async fn begin(
 /// The next rows of a query.
 pub(in crate::salesforce) async fn page(
     org: &Salesforce,
-    folder: &Path,
+    (folder, files): (&Path, &Files),
     object: &Object,
     large: &mut Large,
 ) -> Result<Page, Error> {
@@ -133,7 +133,7 @@ pub(in crate::salesforce) async fn page(
         }
     }
     let path = folder.join(format!("{}.csv", large.job));
-    if (large.offset.is_none() || !path.exists()) && !fetch(org, large, &path).await? {
+    if (large.offset.is_none() || !path.exists()) && !fetch(org, large, (&path, files)).await? {
         return Ok(Page::Lost);
     }
     let protection = org.protection(object).await?;
@@ -153,7 +153,7 @@ pub(in crate::salesforce) async fn page(
         reply: &reply,
     };
     let unkept = |error: io::Error| org.session.http.unkept(&path, &error);
-    let (rows, offset) = read(object, &path, large.offset.unwrap_or_default()).map_err(unkept)?;
+    let (rows, offset) = read(object, (&path, files), large.offset.unwrap_or_default()).map_err(unkept)?;
     let strange = || {
         let what = format!("a row of {} is not as described", object.schema.object);
         org.session.http.protocol(what)
@@ -187,7 +187,7 @@ async fn state(org: &Salesforce, job: &str) -> Result<Option<String>, Error> {
 }
 
 /// Fetches the part at hand into its file. Answers whether the org still has it.
-async fn fetch(org: &Salesforce, large: &mut Large, path: &Path) -> Result<bool, Error> {
+async fn fetch(org: &Salesforce, large: &mut Large, (path, files): (&Path, &Files)) -> Result<bool, Error> {
     let folder = path.parent().unwrap_or(path);
     make_folder(folder).map_err(|error| org.session.http.unkept(folder, &error))?;
     let locator = large
@@ -197,7 +197,7 @@ async fn fetch(org: &Salesforce, large: &mut Large, path: &Path) -> Result<bool,
     let resource = format!("/jobs/query/{}/results?maxRecords={PART}", large.job);
     let request = Request::get(resource + &locator.unwrap_or_default())
         .header("accept", "text/csv")
-        .into_file(path.to_path_buf(), PART_BYTES);
+        .into_file(path.to_path_buf(), files, PART_BYTES);
     let reply = org.session.send(request).await.map_err(Failure::into_error)?;
     if matches!(reply.status, 400 | 404 | 409) {
         return Ok(false);
@@ -217,8 +217,12 @@ async fn fetch(org: &Salesforce, large: &mut Large, path: &Path) -> Result<bool,
 }
 
 /// Rows of a part from an offset on, as a query would show them, and the next offset; none at the end.
-fn read(object: &Object, path: &Path, offset: u64) -> Result<(Vec<Json>, Option<u64>), io::Error> {
-    let mut file = File::open(path)?;
+fn read(
+    object: &Object,
+    (path, files): (&Path, &Files),
+    offset: u64,
+) -> Result<(Vec<Json>, Option<u64>), io::Error> {
+    let mut file = files.open(path)?;
     let mut reader = csv::Reader::from_reader(&mut file);
     let head = reader.headers()?.clone();
     let body = reader.position().byte();
@@ -297,12 +301,13 @@ mod tests {
             text.push_str(&line);
         }
         std::fs::write(&path, text).unwrap();
-        let (rows, offset) = read(&object, &path, 0).unwrap();
+        let files = Files::default();
+        let (rows, offset) = read(&object, (&path, &files), 0).unwrap();
         assert_eq!(rows.len(), PAGE);
         let row = r#"{"Amount":1234567890123456.78,"Id":"0","IsDeleted":false,"LastModifiedBy":{"Name":"Ann"},
              "Name":"a,\n0","SystemModstamp":"2024-01-01T00:00:00.000+0000"}"#;
         assert_eq!(rows[0], serde_json::from_str::<Json>(row).unwrap());
-        let (rest, end) = read(&object, &path, offset.unwrap()).unwrap();
+        let (rest, end) = read(&object, (&path, &files), offset.unwrap()).unwrap();
         assert_eq!((rest.len(), end), (1, None));
         assert_eq!(rest[0]["Name"], format!("a,\n{PAGE}"));
     }

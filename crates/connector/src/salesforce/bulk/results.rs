@@ -11,8 +11,8 @@ use crate::salesforce::refusal::{self, Said};
 use crate::{Error, Outcome};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, VecDeque};
-use std::fs::File;
 use std::io;
+use tandem_seal::Source;
 
 /// A list of results: the file that it is kept in, and its resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +62,7 @@ pub(super) async fn fetch(org: &Salesforce, spool: &Spool, id: &str, job: &Json)
         }
         let resource = format!("/jobs/ingest/{id}/{}", list.resource());
         let request = Request::get(resource).header("accept", "text/csv");
-        let request = request.into_file(path, spool.bytes.max(1 << 20) * 2);
+        let request = request.into_file(path, &spool.files, spool.bytes.max(1 << 20) * 2);
         let reply = org.session.send(request).await.map_err(Failure::into_error)?;
         if !reply.is_success() {
             return Err(refusal::error(&org.session.http, &reply));
@@ -77,7 +77,7 @@ pub(super) struct Telling {
     key: String,
     /// The intents without an outcome so far, by key.
     left: BTreeMap<String, u64>,
-    lists: VecDeque<(List, csv::Reader<File>, csv::StringRecord)>,
+    lists: VecDeque<(List, csv::Reader<Source>, csv::StringRecord)>,
 }
 
 impl Telling {
@@ -88,7 +88,7 @@ impl Telling {
         })?;
         let mut lists = VecDeque::new();
         for list in List::ALL {
-            match File::open(spool.path(list.file())) {
+            match spool.files.open(&spool.path(list.file())) {
                 Ok(file) => {
                     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(file);
                     let head = reader.headers()?.clone();

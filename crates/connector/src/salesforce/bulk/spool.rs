@@ -1,6 +1,6 @@
 //! The rows of a job on disk, and how far the job got.
 //!
-//! A folder for each job, named by its handle: `rows` (one row a line, as they came), `job.json` (the ledger),
+//! A folder for each job, named by its handle: `rows` (one row a line, as they came, sealed where the state has a key), `job.json` (the ledger),
 //! `upload.csv` (the rows in sending order), and the results. Everything is closed to other users.
 
 use super::job::Operation;
@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, BufWriter, Error, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use tandem_seal::Files;
 
 /// How far a job got, by its own note.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +44,8 @@ pub(super) struct Ledger {
 /// A job's folder.
 pub(super) struct Spool {
     folder: PathBuf,
+    /// How its files are kept.
+    pub(super) files: Files,
     pub(super) ledger: Ledger,
     rows: File,
     columns: BTreeSet<String>,
@@ -56,7 +59,7 @@ pub(super) struct Spool {
 impl Spool {
     /// A new one for an open job.
     pub(super) fn create(
-        folder: &Path,
+        (folder, files): (&Path, &Files),
         id: &str,
         operation: Operation,
         target: &Target,
@@ -70,6 +73,7 @@ impl Spool {
                 .read(true)
                 .open(folder.join("rows"))?,
             folder,
+            files: files.clone(),
             ledger: Ledger {
                 object: target.object.clone(),
                 operation,
@@ -88,7 +92,7 @@ impl Spool {
     }
 
     /// The one of an earlier process; none where there is no such.
-    pub(super) fn open(folder: &Path, handle: &str) -> Result<Option<Self>, Error> {
+    pub(super) fn open((folder, files): (&Path, &Files), handle: &str) -> Result<Option<Self>, Error> {
         if handle.is_empty() || !handle.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             return Ok(None);
         }
@@ -102,6 +106,7 @@ impl Spool {
         let mut spool = Self {
             rows: closed().read(true).open(folder.join("rows"))?,
             folder,
+            files: files.clone(),
             ledger,
             columns: BTreeSet::new(),
             keys: BTreeSet::new(),
@@ -136,7 +141,7 @@ impl Spool {
             if !self.keys.insert(row.key.clone()) {
                 continue;
             }
-            serde_json::to_writer(&mut file, row)?;
+            file.write_all(&self.files.line(&serde_json::to_vec(row)?)?)?;
             file.write_all(b"\n")?;
             self.bytes += row.cells.values().map(|cell| cell.len() as u64 + 3).sum::<u64>();
             let new = row.cells.keys().filter(|name| !self.columns.contains(*name));
@@ -162,7 +167,7 @@ impl Spool {
             if length == 0 || line.last() != Some(&b'\n') {
                 return Ok(());
             }
-            show(serde_json::from_slice(&line)?, place, length);
+            show(serde_json::from_slice(&self.files.unline(&line)?)?, place, length);
             place += length as u64;
         }
     }
@@ -175,8 +180,8 @@ impl Spool {
         self.each_row(|row, place, length| order.push((row.parent, place, length)))?;
         order.sort();
         let path = self.path("upload.csv");
-        let file = closed().create(true).truncate(true).open(&path)?;
-        let mut sheet = csv::WriterBuilder::new().from_writer(BufWriter::new(file));
+        let file = BufWriter::new(self.files.create(&path)?);
+        let mut sheet = csv::WriterBuilder::new().from_writer(file);
         sheet.write_record(&self.columns)?;
         let mut rows = File::open(self.folder.join("rows"))?;
         let mut line = Vec::new();
@@ -184,12 +189,15 @@ impl Spool {
             line.resize(length, 0);
             rows.seek(SeekFrom::Start(place))?;
             rows.read_exact(&mut line)?;
-            let row: Row = serde_json::from_slice(&line)?;
+            let row: Row = serde_json::from_slice(&self.files.unline(&line)?)?;
             let cell = |column: &String| row.cells.get(column).map(String::as_str).unwrap_or_default();
             sheet.write_record(self.columns.iter().map(cell))?;
         }
-        sheet.flush()?;
-        let size = fs::metadata(&path)?.len();
+        let file = sheet
+            .into_inner()
+            .map_err(|error| Error::other(error.to_string()))?;
+        file.into_inner().map_err(|error| error.into_error())?.finish()?;
+        let size = self.files.open(&path)?.length();
         Ok((path, size))
     }
 
@@ -257,7 +265,7 @@ mod tests {
 
     fn spool(folder: &Path) -> Spool {
         let target = Target::for_tests("Order", "Customerp_Id__c");
-        Spool::create(folder, "750a", Operation::Insert, &target).unwrap()
+        Spool::create((folder, &Files::default()), "750a", Operation::Insert, &target).unwrap()
     }
 
     #[test]
@@ -294,13 +302,23 @@ mod tests {
             .open(folder.path().join("750a/rows"))
             .unwrap();
         rows.write_all(b"{\"intent\":2").unwrap();
-        let found = Spool::open(folder.path(), "750a").unwrap().unwrap();
+        let found = Spool::open((folder.path(), &Files::default()), "750a")
+            .unwrap()
+            .unwrap();
         assert_eq!(found.ledger, spool.ledger);
         let mut seen = Vec::new();
         found.each_row(|row, _, _| seen.push(row.intent)).unwrap();
         assert_eq!(seen, [1]);
         found.remove();
-        assert!(Spool::open(folder.path(), "750a").unwrap().is_none());
-        assert!(Spool::open(folder.path(), "../x").unwrap().is_none());
+        assert!(
+            Spool::open((folder.path(), &Files::default()), "750a")
+                .unwrap()
+                .is_none()
+        );
+        assert!(
+            Spool::open((folder.path(), &Files::default()), "../x")
+                .unwrap()
+                .is_none()
+        );
     }
 }

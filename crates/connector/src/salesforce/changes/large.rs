@@ -35,7 +35,7 @@ pub(super) async fn page(
     };
     let folder = ingest.folder().join("queries");
     Ok(Some(
-        match query::page(org, &folder, &object, &mut large).await? {
+        match query::page(org, (&folder, ingest.files()), &object, &mut large).await? {
             Page::Waiting => {
                 seen.large = Some(large);
                 Vec::new()

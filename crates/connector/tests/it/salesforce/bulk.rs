@@ -33,6 +33,7 @@ impl Stage {
             query_above: Some(10),
             job_bytes,
             folder: self.folder.path().join("bulk"),
+            files: Default::default(),
         };
         let writes = Writes {
             throughput,

@@ -1,0 +1,276 @@
+//! How values are stored: sealed where the state has a key, else with a sum that shows damage.
+//!
+//! Architecture invariant: whatever a system showed or a person gave is written through [`Db::body`] (or blinded), so
+//! that a state with a key holds none of it in clear. A test compares the tables with [`ALL`].
+
+use crate::db::{Db, Trouble};
+use crate::hash;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::borrow::Cow;
+use std::fmt::Display;
+use tandem_seal::Seal;
+
+/// The first byte of a value in clear; behind it stand eight bytes of its sum.
+const CLEAR: u8 = 0x02;
+/// Bytes before a value in clear.
+const CLEAR_HEAD: usize = 9;
+/// Notes that hold nothing of the systems: read before the key is known, or by other programs.
+const OPEN_NOTES: [&str; 5] = ["clock", "fence", "seal", "swept", "backup"];
+
+/// A column of values.
+pub(crate) struct Place {
+    pub(crate) table: &'static str,
+    /// The column that numbers the rows.
+    pub(crate) row: &'static str,
+    pub(crate) column: &'static str,
+    /// JSON; else bytes, which in clear stand as they are.
+    pub(crate) json: bool,
+}
+
+impl Place {
+    const fn json(table: &'static str, row: &'static str, column: &'static str) -> Self {
+        Self {
+            table,
+            row,
+            column,
+            json: true,
+        }
+    }
+
+    const fn bytes(table: &'static str, row: &'static str, column: &'static str) -> Self {
+        Self {
+            json: false,
+            ..Self::json(table, row, column)
+        }
+    }
+
+    /// What a sealed value is bound to.
+    pub(crate) fn name(&self) -> Vec<u8> {
+        format!("{}.{}", self.table, self.column).into_bytes()
+    }
+}
+
+pub(crate) const STATE: Place = Place::json("record", "rid", "state");
+pub(crate) const HEADS: Place = Place::json("record", "rid", "heads");
+pub(crate) const QUESTIONS: Place = Place::json("record", "rid", "questions");
+pub(crate) const KEYS: Place = Place::bytes("record", "rid", "keys");
+pub(crate) const CURSOR: Place = Place::bytes("system", "rowid", "cursor");
+pub(crate) const INBOX: Place = Place::json("inbox", "seq", "body");
+pub(crate) const INTENT: Place = Place::json("intent", "id", "body");
+pub(crate) const COMPANION: Place = Place::json("companion", "rowid", "body");
+pub(crate) const ITEM: Place = Place::json("item", "number", "body");
+pub(crate) const HISTORY: Place = Place::json("history", "number", "body");
+
+/// Every column of values.
+pub(crate) const ALL: [&Place; 10] = [
+    &STATE, &HEADS, &QUESTIONS, &KEYS, &CURSOR, &INBOX, &INTENT, &COMPANION, &ITEM, &HISTORY,
+];
+
+impl Db {
+    /// A value as it is stored.
+    pub(crate) fn body(&self, place: &Place, value: &impl Serialize) -> Result<Vec<u8>, Trouble> {
+        #[allow(clippy::disallowed_methods, reason = "this is the place that seals")]
+        let json = serde_json::to_vec(value)?;
+        self.shut(place, json)
+    }
+
+    /// Bytes as they are stored.
+    pub(crate) fn shut(&self, place: &Place, plain: Vec<u8>) -> Result<Vec<u8>, Trouble> {
+        shut(self.seal.as_deref(), place, plain)
+    }
+
+    /// What stored bytes say.
+    pub(crate) fn opened(&self, place: &Place, stored: Vec<u8>) -> Result<Vec<u8>, Trouble> {
+        opened(self.seal.as_deref(), place, stored)
+    }
+
+    /// What stored bytes say, where there are any.
+    pub(crate) fn opened_if(
+        &self,
+        place: &Place,
+        stored: Option<Vec<u8>>,
+    ) -> Result<Option<Vec<u8>>, Trouble> {
+        stored.map(|stored| self.opened(place, stored)).transpose()
+    }
+
+    /// A stored value.
+    pub(crate) fn read<T: DeserializeOwned>(&self, place: &Place, stored: Vec<u8>) -> Result<T, Trouble> {
+        parsed(&self.opened(place, stored)?, place.table)
+    }
+
+    /// A number of a match key as the index holds it.
+    pub(crate) fn blind(&self, key: i64) -> i64 {
+        self.seal.as_ref().map_or(key, |seal| seal.blind(key))
+    }
+
+    /// A reservation as its index holds it.
+    pub(crate) fn blind_text<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        match &self.seal {
+            Some(seal) => Cow::Owned(seal.blind_text(text)),
+            None => Cow::Borrowed(text),
+        }
+    }
+
+    /// A small named value.
+    pub(crate) fn note(&self, name: &str) -> Result<Option<String>, Trouble> {
+        let sql = "SELECT CAST(value AS BLOB) FROM note WHERE name = ?1";
+        let stored: Option<Vec<u8>> = self.one(sql, [name], |row| row.get(0))?;
+        let plain = match (stored, self.seal_of_note(name)) {
+            (Some(stored), Some(seal)) => Some(unseal(seal, &note_place(name), &stored)?),
+            (stored, _) => stored,
+        };
+        let text = plain.map(String::from_utf8).transpose();
+        text.map_err(|_| Trouble::Unreadable(format!("the note {name}")))
+    }
+
+    /// Sets a small named value.
+    pub(crate) fn set_note(&self, name: &str, value: &str) -> Result<(), Trouble> {
+        let sql = "INSERT INTO note (name, value) VALUES (?1, ?2)
+                   ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+        match self.seal_of_note(name) {
+            Some(seal) => self.run(sql, (name, sealed(seal, &note_place(name), value.as_bytes())?)),
+            None => self.run(sql, [name, value]),
+        }
+        .map(drop)
+    }
+
+    fn seal_of_note(&self, name: &str) -> Option<&Seal> {
+        self.seal.as_deref().filter(|_| !is_open(name))
+    }
+}
+
+/// Whether a note is in clear always.
+pub(crate) fn is_open(note: &str) -> bool {
+    OPEN_NOTES.contains(&note)
+}
+
+/// What a sealed note is bound to.
+pub(crate) fn note_place(name: &str) -> Vec<u8> {
+    format!("note.{name}").into_bytes()
+}
+
+/// Bytes as they are stored under a key, or in clear.
+pub(crate) fn shut(seal: Option<&Seal>, place: &Place, plain: Vec<u8>) -> Result<Vec<u8>, Trouble> {
+    match seal {
+        Some(seal) => sealed(seal, &place.name(), &plain),
+        None if place.json => {
+            let mut stored = Vec::with_capacity(CLEAR_HEAD + plain.len());
+            stored.push(CLEAR);
+            stored.extend_from_slice(&hash::sum(&plain).to_le_bytes());
+            stored.extend_from_slice(&plain);
+            Ok(stored)
+        }
+        None => Ok(plain),
+    }
+}
+
+/// What stored bytes say.
+pub(crate) fn opened(seal: Option<&Seal>, place: &Place, mut stored: Vec<u8>) -> Result<Vec<u8>, Trouble> {
+    if let Some(seal) = seal {
+        return unseal(seal, &place.name(), &stored);
+    }
+    // Values of programs that knew no sum begin with their JSON.
+    if !place.json || stored.first() != Some(&CLEAR) {
+        return Ok(stored);
+    }
+    let damaged = || Trouble::Unreadable(format!("a value of the table {}", place.table));
+    let sum: [u8; 8] = stored
+        .get(1..CLEAR_HEAD)
+        .and_then(|sum| sum.try_into().ok())
+        .ok_or_else(damaged)?;
+    let plain = stored.split_off(CLEAR_HEAD);
+    if hash::sum(&plain) == u64::from_le_bytes(sum) {
+        Ok(plain)
+    } else {
+        Err(damaged())
+    }
+}
+
+/// JSON as a value; `what` it is, for complaints.
+pub(crate) fn parsed<T: DeserializeOwned>(json: &[u8], what: impl Display) -> Result<T, Trouble> {
+    #[allow(clippy::disallowed_methods, reason = "this is the place that opens")]
+    let value = serde_json::from_slice(json);
+    value.map_err(|error| Trouble::Unreadable(format!("{what}: {error}")))
+}
+
+pub(crate) fn sealed(seal: &Seal, place: &[u8], plain: &[u8]) -> Result<Vec<u8>, Trouble> {
+    seal.close(place, plain)
+        .map_err(|broken| Trouble::Unreadable(broken.to_string()))
+}
+
+pub(crate) fn unseal(seal: &Seal, place: &[u8], stored: &[u8]) -> Result<Vec<u8>, Trouble> {
+    seal.open(place, stored).map_err(|broken| {
+        let place = String::from_utf8_lossy(place);
+        Trouble::Unreadable(format!("{place} ({broken})"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use rusqlite::Connection;
+
+    /// Columns of text that name things, and hold nothing that people wrote; or are blinded, or sealed as notes.
+    const NAMES: [&str; 28] = [
+        "note.name",
+        "note.value",
+        "system.name",
+        "system.identity",
+        "system.listed",
+        "kind.system",
+        "kind.name",
+        "record.id",
+        "link.flow",
+        "link.grp",
+        "link.verdict",
+        "link.since",
+        "intent.slot",
+        "intent.system",
+        "intent.reservation",
+        "intent.handle",
+        "companion.role",
+        "companion.id",
+        "item.slot",
+        "item.area",
+        "item.kind",
+        "deletion.flow",
+        "approval.flow",
+        "approval.at",
+        "tally.flow",
+        "tally.what",
+        "sqlite_sequence.name",
+        "sqlite_sequence.seq",
+    ];
+
+    #[test]
+    fn every_column_that_may_hold_what_people_wrote_is_sealed() {
+        let connection = Connection::open_in_memory().unwrap();
+        crate::schema::prepare(&connection).unwrap();
+        let sql =
+            "SELECT m.name || '.' || c.name, c.type FROM sqlite_schema m JOIN pragma_table_info(m.name) c
+                   WHERE m.type = 'table'";
+        let mut statement = connection.prepare(sql).unwrap();
+        let columns = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+        let columns: Vec<(String, String)> = columns.unwrap().collect::<Result<_, _>>().unwrap();
+        let sealed = |name: &str| {
+            let name = name.as_bytes();
+            ALL.iter().any(|place| place.name() == name)
+        };
+        for (name, kind) in &columns {
+            let known = kind == "INTEGER" || sealed(name) || NAMES.contains(&name.as_str());
+            assert!(
+                known,
+                "{name}: write it through Db::body and list it in ALL, or, if it names things only, in NAMES"
+            );
+        }
+        for place in ALL {
+            let name = String::from_utf8(place.name()).unwrap();
+            assert!(
+                columns.iter().any(|(column, _)| *column == name),
+                "{name} is no column"
+            );
+        }
+    }
+}
