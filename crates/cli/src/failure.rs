@@ -57,6 +57,8 @@ pub(crate) enum Failure {
         what: String,
         /// What to do about it, likewise.
         advice: String,
+        /// The disk is full: it may pass while a program waits.
+        full: bool,
     },
     /// The configuration cannot be used: every problem, each with file, line and what to write instead.
     Configuration(Vec<Problem>),
@@ -74,7 +76,17 @@ impl Failure {
     }
 
     fn one(exit: Exit, what: String, advice: String) -> Self {
-        Self::One { exit, what, advice }
+        Self::One {
+            exit,
+            what,
+            advice,
+            full: false,
+        }
+    }
+
+    /// Whether the disk of the state is full.
+    pub(crate) fn is_full(&self) -> bool {
+        matches!(self, Self::One { full: true, .. })
     }
 
     /// How the command ends.
@@ -115,7 +127,12 @@ impl From<tandem_store::Error> for Failure {
             | tandem_store::Error::Folder { .. } => Exit::Usage,
             _ => Exit::Trouble,
         };
-        Self::one(exit, error.to_string(), String::new())
+        Self::One {
+            exit,
+            what: error.to_string(),
+            advice: String::new(),
+            full: matches!(error, tandem_store::Error::Full(_)),
+        }
     }
 }
 

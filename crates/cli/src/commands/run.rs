@@ -21,6 +21,8 @@ use tokio::sync::mpsc;
 
 /// How often the status page is refreshed.
 const REFRESH: Duration = Duration::from_secs(2);
+/// How often a full disk is tried again.
+const FULL: Duration = Duration::from_secs(5);
 /// Items and lines of history on the status page.
 const SHOWN: usize = 50;
 
@@ -42,11 +44,46 @@ impl Run {
     pub(crate) async fn keep_in_step(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
         let configuration = loading::configuration(common)?;
         let watcher = Arc::new(Live::new(*screen, &configuration.dataflow));
-        let mut engine = loading::engine(common, &configuration, watcher.clone()).await?;
-        screen.note("Keeping in step; Ctrl-C stops after the round at hand.");
-        live(&mut engine, &configuration, &watcher, self.console, screen).await?;
+        let mut full = false;
+        loop {
+            match self.work(common, &configuration, &watcher, full, screen).await {
+                Err(failure) if failure.is_full() => {
+                    if !full {
+                        screen.complain(&failure);
+                        screen.note("Waiting for space; the work goes on by itself.");
+                        full = true;
+                    }
+                }
+                done => {
+                    done?;
+                    break;
+                }
+            }
+            tokio::select! {
+                biased;
+                () = interrupted() => break,
+                () = tokio::time::sleep(FULL) => {}
+            }
+        }
         screen.note("Stopped.");
         Ok(Exit::Done)
+    }
+
+    /// Rounds until interrupted. A full disk ends them as a crash would: nothing half done is left in memory.
+    async fn work(
+        &self,
+        common: &Common,
+        configuration: &Configuration,
+        watcher: &Arc<Live>,
+        was_full: bool,
+        screen: &Screen,
+    ) -> Result<(), Failure> {
+        let mut engine = loading::engine(common, configuration, watcher.clone()).await?;
+        screen.note(match was_full {
+            true => "There is space again; going on.",
+            false => "Keeping in step; Ctrl-C stops after the round at hand.",
+        });
+        live(&mut engine, configuration, watcher, self.console, screen).await
     }
 }
 

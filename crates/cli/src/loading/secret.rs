@@ -21,7 +21,7 @@ pub(crate) fn secret(connection: &Connection, name: &str) -> Result<SecretString
 
 /// The keys of the state.
 pub(crate) fn keys(configuration: &Configuration) -> Result<Keys, Failure> {
-    let one = |reference: &Option<SecretReference>, name: &str| {
+    let one = |reference: &Option<SecretReference>, name: &str| -> Result<Option<Arc<Seal>>, Failure> {
         let Some(reference) = reference else {
             return Ok(None);
         };

@@ -1,60 +1,58 @@
-//! `kill -9` at random moments of the first sync: no duplicate, none missing.
+//! `kill -9` at random moments of the first sync, of live edits and of bulk loads: no duplicate, none missing.
 
-use crate::local::Pair;
-use serde_json::Value as Json;
+use crate::dice::{Dice, times};
+use crate::local::{Pair, Ran};
+use crate::rest;
+use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
-/// How often the first sync is killed.
-const MOMENTS: u32 = 20;
+/// Starts a command, and kills it after a while. Answers whether it was still at work.
+fn killed(pair: &Pair, arguments: &[&str], after: Duration) -> bool {
+    let mut command = pair.command(arguments);
+    let mut run = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(after);
+    kill(&mut run)
+}
 
-#[test]
-fn twenty_kills_leave_no_duplicate_and_none_missing() {
-    let seed: u64 = std::env::var("TANDEM_SEED")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(20_260);
-    println!("TANDEM_SEED={seed}");
-    let mut dice = seed;
-    // GIVEN a first sync that is killed at random moments, each time restarted
-    let pair = Pair::start(&["--records", "40", "--seed", "11"], &[]);
-    let mut finished = 0;
-    for _ in 0..MOMENTS {
-        dice = dice
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        let moment = Duration::from_millis(50 + (dice >> 33) % 900);
-        let mut run = pair.command(&["sync", "--json"]);
-        let mut run = run.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        std::thread::sleep(moment);
-        match run.try_wait().unwrap() {
-            Some(_) => finished += 1,
-            // SIGKILL on Unix: no destructor, no signal handler runs.
-            None => run.kill().unwrap(),
-        }
-        run.wait().unwrap();
+/// SIGKILL on Unix: no destructor, no signal handler runs.
+fn kill(run: &mut Child) -> bool {
+    let at_work = run.try_wait().unwrap().is_none();
+    if at_work {
+        run.kill().unwrap();
     }
-    println!("{finished} of {MOMENTS} runs ended before they were killed");
-    // WHEN it is left to end
+    run.wait().unwrap();
+    at_work
+}
+
+/// Lets the sync end, and looks both systems over: nothing differs, nothing is missing, nothing is there twice.
+fn all_is_there_once(pair: &Pair) {
     let last = pair.run(&["sync", "--json"]);
     assert_eq!(last.code, Some(0), "{}{}", last.out, last.err);
-    // THEN both systems agree in full
-    let verify = pair.run(&["verify", "--json"]);
+    let verify: Ran = pair.run(&["verify", "--json"]);
     assert_eq!(verify.code, Some(0), "{}", verify.out);
     let found = verify.last();
     for count in ["different", "duplicates", "unlinked"] {
         assert_eq!(found[count], 0, "{count}: {found}");
     }
-    // AND no counterpart was created twice: the log holds one create per external id
-    let log = crate::rest::get(&format!("{}/_local/log", pair.salesforce.url));
+    let twice: Vec<_> = creates(pair)
+        .into_iter()
+        .filter(|(_, count)| *count > 1)
+        .collect();
+    assert!(twice.is_empty(), "created more than once: {twice:?}");
+}
+
+/// How often each counterpart was created, by what tells it apart, as the org's own log has it.
+fn creates(pair: &Pair) -> BTreeMap<(String, String), u32> {
     let mut created: BTreeMap<(String, String), u32> = BTreeMap::new();
-    for entry in log["entries"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter(|entry| entry["action"] == "create")
-    {
+    let log = rest::get(&format!("{}/_local/log", pair.salesforce.url));
+    let entries = log["entries"].as_array().unwrap();
+    for entry in entries.iter().filter(|entry| entry["action"] == "create") {
         let name = entry["fields"].as_array().unwrap().iter().find(|field| {
             let wanted = match entry["object"].as_str() {
                 Some("Division") => "Name",
@@ -67,12 +65,104 @@ fn twenty_kills_leave_no_duplicate_and_none_missing() {
             *created.entry((object, value.clone())).or_default() += 1;
         }
     }
-    let twice: Vec<_> = created.iter().filter(|(_, count)| **count > 1).collect();
-    assert!(twice.is_empty(), "created more than once: {twice:?}");
-    let customers = crate::rest::get_customerp(&pair.customerp.url, "customers?limit=1000");
+    created
+}
+
+#[test]
+fn kills_in_the_first_sync_leave_no_duplicate_and_none_missing() {
+    let mut dice = Dice::thrown(20_260);
+    let pair = Pair::start(&["--records", "40", "--seed", "11"], &[]);
+    let moments = times("TANDEM_KILLS", 12);
+    let mut at_work = 0;
+    for _ in 0..moments {
+        let moment = Duration::from_millis(50 + dice.below(900));
+        at_work += u32::from(killed(&pair, &["sync", "--json"], moment));
+    }
+    println!("{at_work} of {moments} runs were killed at work");
+    all_is_there_once(&pair);
+    let customers = rest::get_customerp(&pair.customerp.url, "customers?limit=1000");
     let customers = customers["items"].as_array().unwrap().len();
     let links = pair
         .run(&["links", "--flow", "customer-division", "--json"])
         .lines();
     assert_eq!(links.len(), customers);
+}
+
+#[test]
+fn kills_while_both_sides_are_edited_lose_no_edit() {
+    let mut dice = Dice::thrown(20_261);
+    let pair = Pair::start(&["--records", "10", "--seed", "12"], &[]);
+    assert_eq!(pair.run(&["sync", "--json"]).code, Some(0));
+    let links = pair
+        .run(&["links", "--flow", "product-product2", "--json"])
+        .lines();
+    let id = |link: &Json, side: &str| link[side].as_str().unwrap().split_once(':').unwrap().1.to_owned();
+    let products: Vec<(String, String)> = links
+        .iter()
+        .map(|link| (id(link, "customerp"), id(link, "salesforce")))
+        .collect();
+    let mut written: BTreeMap<usize, String> = BTreeMap::new();
+    for round in 0..times("TANDEM_KILLS", 8) {
+        // GIVEN a run, and people on both sides who edit, create and are not waited for
+        let mut command = pair.command(&["run", "--json"]);
+        let mut run = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(dice.below(1_200)));
+        let place = usize::try_from(dice.below(products.len() as u64)).unwrap();
+        let (erp, crm) = &products[place];
+        let text = format!("edit {round}");
+        // A product is edited on one side alone: what both sides edit is a conflict, and not asked here.
+        if place.is_multiple_of(2) {
+            let body = json!({ "description": text });
+            rest::patch_customerp(&pair.customerp.url, &format!("products/{erp}"), &body);
+        } else {
+            let body = json!({ "Description": text });
+            rest::patch_salesforce(&pair.salesforce.url, "Product2", crm, &body);
+        }
+        written.insert(place, text);
+        let body =
+            json!({ "customerId": "1", "lastName": "Late", "email": format!("late{round}@people.example") });
+        rest::post_customerp(&pair.customerp.url, "contacts", &body);
+        // WHEN it is killed
+        std::thread::sleep(Duration::from_millis(dice.below(1_500)));
+        kill(&mut run);
+    }
+    // THEN each edit is on both sides, and each new person there once
+    all_is_there_once(&pair);
+    for (place, text) in written {
+        let (erp, crm) = &products[place];
+        let ours = rest::get_customerp(&pair.customerp.url, &format!("products/{erp}"));
+        let theirs = rest::get_salesforce(&pair.salesforce.url, &format!("sobjects/Product2/{crm}"));
+        assert_eq!(
+            (&ours["description"], &theirs["Description"]),
+            (&json!(text), &json!(text))
+        );
+    }
+}
+
+#[test]
+fn kills_in_bulk_loads_leave_no_duplicate_and_none_missing() {
+    let mut dice = Dice::thrown(20_262);
+    let pair = Pair::start(&["--records", "30", "--seed", "13"], &[]);
+    let config = pair.path("tandem.yaml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let at = text.rfind("\n    secrets:").unwrap();
+    let bulk = format!("{}\n    writes: {{ bulk_above: 10 }}{}", &text[..at], &text[at..]);
+    std::fs::write(&config, bulk).unwrap();
+    let moments = times("TANDEM_KILLS", 6);
+    let mut at_work = 0;
+    for _ in 0..moments {
+        let moment = Duration::from_millis(100 + dice.below(2_500));
+        at_work += u32::from(killed(&pair, &["sync", "--json"], moment));
+    }
+    println!("{at_work} of {moments} runs were killed at work");
+    all_is_there_once(&pair);
+    let jobs = rest::get_salesforce(&pair.salesforce.url, "jobs/ingest");
+    assert!(
+        jobs["records"].as_array().is_some_and(|jobs| !jobs.is_empty()),
+        "nothing travelled in bulk"
+    );
 }

@@ -2,7 +2,7 @@
 
 use crate::local::tandem;
 
-const COMMANDS: [&[&str]; 27] = [
+const COMMANDS: [&[&str]; 29] = [
     &[],
     &["demo"],
     &["sandbox"],
@@ -23,6 +23,8 @@ const COMMANDS: [&[&str]; 27] = [
     &["resolve"],
     &["retry"],
     &["rebind"],
+    &["backup"],
+    &["restore"],
     &["document"],
     &["salesforce"],
     &["salesforce", "metadata"],

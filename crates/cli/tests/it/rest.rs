@@ -63,6 +63,23 @@ pub(crate) fn patch_customerp(url: &str, path: &str, body: &Json) -> Json {
     )
 }
 
+/// Creates a record of Customerp as Alice.
+pub(crate) fn post_customerp(url: &str, path: &str, body: &Json) -> Json {
+    let token = Some("customerp-alice-token".to_owned());
+    call(
+        reqwest::Method::POST,
+        &format!("{url}/api/v1/{path}"),
+        token,
+        Some(body),
+    )
+}
+
+/// Reads from Salesforce as Alice.
+pub(crate) fn get_salesforce(url: &str, path: &str) -> Json {
+    let address = format!("{url}/services/data/v62.0/{path}");
+    call(reqwest::Method::GET, &address, Some(token(url, "alice")), None)
+}
+
 /// Reads from Customerp as Alice.
 pub(crate) fn get_customerp(url: &str, path: &str) -> Json {
     let token = Some("customerp-alice-token".to_owned());

@@ -319,6 +319,16 @@ fn files_must_have_content() {
 }
 
 #[test]
+fn the_key_of_the_state_is_never_a_value() {
+    let with = |state: &str| main_changed("introduction: >", &format!("state: {state}\nintroduction: >"));
+    let problems = with("{ key: very-secret }");
+    only(&problems, &["here stands a secret itself", "{ env: NAME }"]);
+    assert!(!problems[0].to_string().contains("very-secret"));
+    let problems = with("{ former_key: { env: OLD } }");
+    only(&problems, &["a former key stands here without a new one"]);
+}
+
+#[test]
 fn secrets_are_never_values() {
     let problems = main_changed("token: { env: TANDEM_CUSTOMERP_TOKEN }", "token: very-secret");
     only(&problems, &["here stands a secret itself", "{ env: NAME }"]);

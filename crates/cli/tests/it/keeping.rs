@@ -1,0 +1,263 @@
+//! How the state is kept: backups and the way back, damage, and encryption.
+
+use crate::local::{Pair, Ran};
+use crate::rest;
+use serde_json::{Value as Json, json};
+use std::path::Path;
+
+/// A key as `openssl rand -base64 32` prints one.
+const KEY: &str = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
+
+fn synced(pair: &Pair) {
+    let sync = pair.run(&["sync", "--json"]);
+    assert_eq!(sync.code, Some(0), "{}{}", sync.out, sync.err);
+}
+
+fn verified(pair: &Pair) {
+    let verify = pair.run(&["verify", "--json"]);
+    assert_eq!(verify.code, Some(0), "{}", verify.out);
+    for count in ["different", "duplicates", "unlinked"] {
+        assert_eq!(verify.last()[count], 0, "{count}: {}", verify.out);
+    }
+}
+
+fn product2(pair: &Pair, erp: &str) -> String {
+    let links = pair
+        .run(&["links", "--flow", "product-product2", "--json"])
+        .lines();
+    let link = links
+        .iter()
+        .find(|link| link["customerp"] == format!("Product:{erp}"));
+    let crm = link.unwrap()["salesforce"].as_str().unwrap();
+    crm.split_once(':').unwrap().1.to_owned()
+}
+
+fn describe(pair: &Pair, erp: &str, text: &str) {
+    let body = json!({ "description": text });
+    rest::patch_customerp(&pair.customerp.url, &format!("products/{erp}"), &body);
+}
+
+/// The description of a product in both systems.
+fn described(pair: &Pair, erp: &str, crm: &str) -> [Json; 2] {
+    let ours = rest::get_customerp(&pair.customerp.url, &format!("products/{erp}"));
+    let theirs = rest::get_salesforce(&pair.salesforce.url, &format!("sobjects/Product2/{crm}"));
+    [ours["description"].clone(), theirs["Description"].clone()]
+}
+
+#[test]
+fn a_restored_state_writes_nothing_old_over_anything_newer() {
+    let pair = Pair::start(&["--records", "4", "--seed", "31"], &[]);
+    synced(&pair);
+    let [one, two, three] = ["1", "2", "3"].map(|erp| product2(&pair, erp));
+    describe(&pair, "1", "before the backup");
+    synced(&pair);
+    // GIVEN a backup, made while a run holds the state
+    let mut run = pair
+        .command(&["run", "--json"])
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut backup = pair.run(&["backup", "tandem.backup", "--json"]);
+    assert_eq!(backup.code, Some(0), "{}", backup.err);
+    assert_eq!(backup.last()["encrypted"], false);
+    backup = pair.run(&["backup", "tandem.backup"]);
+    assert_eq!(backup.code, Some(2), "{}", backup.err);
+    run.kill().unwrap();
+    run.wait().unwrap();
+    // AND edits since then that arrived, on either side, and one that did not
+    describe(&pair, "1", "newer in the ERP");
+    let newer = json!({ "Description": "newer in the org" });
+    rest::patch_salesforce(&pair.salesforce.url, "Product2", &two, &newer);
+    let body = json!({ "customerId": "1", "lastName": "Since", "email": "since@people.example" });
+    rest::post_customerp(&pair.customerp.url, "contacts", &body);
+    synced(&pair);
+    describe(&pair, "3", "not yet carried on");
+    // WHEN the backup is to take the place of a newer state
+    let refused = pair.run(&["restore", "tandem.backup"]);
+    assert_eq!(refused.code, Some(2), "{}", refused.err);
+    assert!(refused.err.contains("newer than the backup"), "{}", refused.err);
+    synced_state_is_as_before(&pair);
+    describe(&pair, "3", "not yet carried on either");
+    let restored = pair.run(&["restore", "tandem.backup", "--yes", "--json"]);
+    assert_eq!(restored.code, Some(0), "{}", restored.err);
+    let kept = restored.last()["kept"].as_str().unwrap().to_owned();
+    assert!(pair.path(&kept).join("tandem.db").exists());
+    // THEN the newer values stay, the open edit travels, and who came since is linked and not made again
+    synced(&pair);
+    let both = |text: &str| [json!(text), json!(text)];
+    assert_eq!(described(&pair, "1", &one), both("newer in the ERP"));
+    assert_eq!(described(&pair, "2", &two), both("newer in the org"));
+    assert_eq!(described(&pair, "3", &three), both("not yet carried on either"));
+    verified(&pair);
+}
+
+fn synced_state_is_as_before(pair: &Pair) {
+    let links = pair.run(&["links", "--json"]).lines();
+    assert!(!links.is_empty());
+    synced(pair);
+}
+
+#[test]
+fn a_damaged_state_is_told_before_any_call_and_a_backup_brings_it_back() {
+    let pair = Pair::start(&["--records", "4", "--seed", "32"], &[]);
+    synced(&pair);
+    assert_eq!(pair.run(&["backup", "tandem.backup"]).code, Some(0));
+    let file = pair.path("state/tandem.db");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let middle = bytes.len() / 2 / 8192 * 8192;
+    bytes[middle..middle + 8192].fill(0xa5);
+    std::fs::write(&file, bytes).unwrap();
+    let calls = |pair: &Pair| rest::get(&format!("{}/_local/calls", pair.customerp.url))["total"].clone();
+    let before = calls(&pair);
+    for command in ["sync", "run"] {
+        let run = pair.run(&[command]);
+        assert_eq!(run.code, Some(1), "{command}: {}", run.err);
+        assert!(
+            run.err.contains("damaged") && run.err.contains("tandem restore"),
+            "{}",
+            run.err
+        );
+        assert_eq!(run.err.trim_end().lines().count(), 1, "{}", run.err);
+    }
+    assert_eq!(calls(&pair), before, "nobody was called");
+    let restored = pair.run(&["restore", "tandem.backup", "--yes"]);
+    assert_eq!(restored.code, Some(0), "{}", restored.err);
+    synced(&pair);
+    verified(&pair);
+}
+
+/// What people wrote, in a form that stands nowhere else.
+const CANARIES: [&str; 3] = [
+    "canary-kanarienvogel",
+    "canary.person@birds.example",
+    "CANARY Street 7",
+];
+
+/// The canaries in the files of a folder, however deep.
+fn found(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(self::found(&path));
+            continue;
+        }
+        // A file may go while it is looked for.
+        let bytes = std::fs::read(&path).unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes).to_ascii_lowercase();
+        for canary in CANARIES {
+            let canary = canary.to_ascii_lowercase();
+            if text.contains(&canary) {
+                found.push(format!("{canary} in {}", path.display()));
+            }
+        }
+    }
+    found
+}
+
+fn with_key(pair: &Pair, more: &str) {
+    let config = pair.path("tandem.yaml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(
+        &config,
+        format!("{text}\nstate: {{ key: {{ env: TANDEM_STATE_KEY }}{more} }}\n"),
+    )
+    .unwrap();
+}
+
+fn run_with(pair: &Pair, key: &str, arguments: &[&str]) -> Ran {
+    pair.command(arguments)
+        .env("TANDEM_STATE_KEY", key)
+        .output()
+        .unwrap()
+        .into()
+}
+
+#[test]
+fn an_encrypted_state_shows_nothing_that_people_wrote() {
+    let pair = Pair::start(&["--records", "6", "--seed", "33"], &[]);
+    let people = json!({ "customerId": "1", "lastName": CANARIES[0], "email": CANARIES[1], "mailingStreet": CANARIES[2] });
+    rest::post_customerp(&pair.customerp.url, "contacts", &people);
+    // GIVEN a state in clear, which shows them
+    synced(&pair);
+    assert!(
+        !found(&pair.path("state")).is_empty(),
+        "the canaries are in a state in clear"
+    );
+    // WHEN it gets a key
+    with_key(&pair, "");
+    let without = pair.run(&["status"]);
+    assert_eq!(without.code, Some(2), "{}", without.err);
+    assert!(without.err.contains("TANDEM_STATE_KEY"), "{}", without.err);
+    let weak = run_with(&pair, "hunter2", &["status"]);
+    assert_eq!(weak.code, Some(2), "{}", weak.err);
+    assert!(
+        weak.err.contains("openssl rand") && !weak.err.contains("hunter2"),
+        "{}",
+        weak.err
+    );
+    let sync = run_with(&pair, KEY, &["sync", "--json"]);
+    assert_eq!(sync.code, Some(0), "{}", sync.err);
+    // THEN no file shows any, the commands do, and another key is refused
+    assert_eq!(found(&pair.path("state")), Vec::<String>::new());
+    let history = run_with(&pair, KEY, &["history", &format!("Contact:{}", CANARIES[1])]);
+    assert_eq!(history.code, Some(0), "{}", history.err);
+    let other = run_with(&pair, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", &["status"]);
+    assert_eq!(other.code, Some(2), "{}", other.err);
+    assert!(other.err.contains("another key"), "{}", other.err);
+    // AND a backup keeps it, and comes back with the key alone
+    assert_eq!(
+        run_with(&pair, KEY, &["backup", "state/tandem.backup"]).code,
+        Some(0)
+    );
+    assert_eq!(found(&pair.path("state")), Vec::<String>::new());
+    std::fs::remove_file(pair.path("state/tandem.db")).unwrap();
+    assert_eq!(
+        run_with(&pair, KEY, &["restore", "state/tandem.backup"]).code,
+        Some(0)
+    );
+    assert_eq!(run_with(&pair, KEY, &["sync"]).code, Some(0));
+    let verify = run_with(&pair, KEY, &["verify", "--json"]);
+    assert_eq!(
+        (verify.code, &verify.last()["different"]),
+        (Some(0), &json!(0)),
+        "{}",
+        verify.out
+    );
+    assert_eq!(found(&pair.path("state")), Vec::<String>::new());
+}
+
+#[test]
+fn bulk_loads_of_an_encrypted_state_leave_nothing_in_clear_on_disk() {
+    let pair = Pair::start(&["--records", "5", "--seed", "34"], &[]);
+    for number in 0..20 {
+        let email = format!("{number}.{}", CANARIES[1]);
+        let people = json!({ "customerId": "1", "lastName": CANARIES[0], "email": email, "mailingStreet": CANARIES[2] });
+        rest::post_customerp(&pair.customerp.url, "contacts", &people);
+    }
+    let config = pair.path("tandem.yaml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let at = text.rfind("\n    secrets:").unwrap();
+    let bulk = format!("{}\n    writes: {{ bulk_above: 5 }}{}", &text[..at], &text[at..]);
+    std::fs::write(&config, bulk).unwrap();
+    with_key(&pair, "");
+    // GIVEN a first sync in bulk that is looked at again and again while it spools and loads
+    let mut run = pair.command(&["sync", "--json"]);
+    let run = run
+        .env("TANDEM_STATE_KEY", KEY)
+        .stdout(std::process::Stdio::null());
+    let mut run = run.spawn().unwrap();
+    let mut spooled = 0;
+    while run.try_wait().unwrap().is_none() {
+        let spool = pair.path("state/bulk/salesforce");
+        spooled += std::fs::read_dir(&spool).map_or(0, Iterator::count);
+        if let Ok(there) = std::panic::catch_unwind(|| found(&pair.path("state"))) {
+            assert_eq!(there, Vec::<String>::new());
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    assert_eq!(run.wait().unwrap().code(), Some(0));
+    assert!(spooled > 0, "nothing was spooled");
+    let verify = run_with(&pair, KEY, &["verify", "--json"]);
+    assert_eq!(verify.code, Some(0), "{}", verify.out);
+}
