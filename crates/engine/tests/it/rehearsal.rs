@@ -7,7 +7,12 @@ use tandem_store::SqliteStore;
 
 async fn rehearse(world: &World) -> PlanReport {
     let copy = folder();
-    let store = SqliteStore::open_copy(world.folder.path(), &copy.path().join("copy")).unwrap();
+    let store = SqliteStore::open_copy(
+        world.folder.path(),
+        &copy.path().join("copy"),
+        &tandem_store::Keys::default(),
+    )
+    .unwrap();
     plan(world.parts_in(store)).await.unwrap()
 }
 
