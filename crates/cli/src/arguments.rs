@@ -49,6 +49,9 @@ pub(crate) struct Common {
     /// Print results and failures only
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
+    /// Show values of properties marked `personal`, which are masked else
+    #[arg(long, global = true)]
+    pub(crate) show_personal: bool,
     /// Log what is done; twice: every step
     #[arg(long, short, global = true, action = ArgAction::Count)]
     pub(crate) verbose: u8,

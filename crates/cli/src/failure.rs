@@ -62,6 +62,8 @@ pub(crate) enum Failure {
     },
     /// The configuration cannot be used: every problem, each with file, line and what to write instead.
     Configuration(Vec<Problem>),
+    /// A file that people filled in cannot be used, likewise.
+    Sheet(Vec<Problem>),
 }
 
 impl Failure {
@@ -93,7 +95,7 @@ impl Failure {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::One { exit, .. } => *exit,
-            Self::Configuration(_) => Exit::Usage,
+            Self::Configuration(_) | Self::Sheet(_) => Exit::Usage,
         }
     }
 }

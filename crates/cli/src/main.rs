@@ -12,6 +12,7 @@ mod metadata;
 mod progress;
 mod qa;
 mod screen;
+mod sheet;
 mod standing;
 
 use arguments::Arguments;

@@ -1,5 +1,6 @@
 //! Personal values are masked in lists and logs.
 
+use crate::arguments::Common;
 use std::collections::BTreeSet;
 use tandem_merge::dataflow::{Dataflow, Side};
 use tandem_merge::record::RecordType;
@@ -29,9 +30,27 @@ impl Masks {
         Self(personal)
     }
 
+    /// The personal properties of a dataflow, or none where a person asked to see them.
+    pub(crate) fn asked(flows: &Dataflow, common: &Common) -> Self {
+        if common.show_personal {
+            Self::default()
+        } else {
+            Self::of(flows)
+        }
+    }
+
     /// Whether a property is masked.
     pub(crate) fn hides(&self, record_type: &RecordType, property: &str) -> bool {
         self.0.contains(&(record_type.clone(), property.to_owned()))
+    }
+
+    /// A value in full, masked where personal.
+    pub(crate) fn whole(&self, record_type: &RecordType, property: &str, value: &Value) -> String {
+        match value {
+            Value::Blank => String::new(),
+            _ if self.hides(record_type, property) => MASK.to_owned(),
+            value => value.to_string(),
+        }
     }
 
     /// A value as a list shows it: on one line, cut where long, masked where personal.

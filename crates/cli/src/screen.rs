@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::json;
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
+use tandem_merge::config::Problem;
 
 /// Where a command's results go, and in which form.
 #[derive(Clone, Copy, Debug)]
@@ -95,6 +96,9 @@ fn as_json(failure: &Failure) -> serde_json::Value {
         Failure::Configuration(problems) => {
             json!({ "error": "the configuration cannot be used", "problems": problems, "exit": exit })
         }
+        Failure::Sheet(problems) => {
+            json!({ "error": "the file cannot be used", "problems": problems, "exit": exit })
+        }
     }
 }
 
@@ -112,37 +116,40 @@ fn as_text(failure: &Failure) -> String {
             };
             format!("tandem: {what}{end}{advice}")
         }
-        Failure::Configuration(problems) => {
-            let mut lines: Vec<String> = Vec::new();
-            for problem in problems {
-                let (file, line, column) = (&problem.file, problem.line, problem.column);
-                lines.push(format!("{file}:{line}:{column}: {}", problem.message));
-                if !problem.help.is_empty() {
-                    lines.push(format!("    {}", problem.help));
-                }
-            }
-            let many = if problems.len() == 1 {
-                "problem"
-            } else {
-                "problems"
-            };
-            lines.push(format!(
-                "tandem: the configuration has {} {many}; nothing was done.",
-                problems.len()
-            ));
-            lines.join("\n")
+        Failure::Configuration(problems) => listed("the configuration", problems),
+        Failure::Sheet(problems) => listed("the file", problems),
+    }
+}
+
+/// All problems of something, each with its place and what to do.
+fn listed(of: &str, problems: &[Problem]) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for problem in problems {
+        let (file, line, column) = (&problem.file, problem.line, problem.column);
+        lines.push(format!("{file}:{line}:{column}: {}", problem.message));
+        if !problem.help.is_empty() {
+            lines.push(format!("    {}", problem.help));
         }
     }
+    let count = count_of(problems.len() as u64, "problem", "problems");
+    lines.push(format!("tandem: {of} has {count}; nothing was done."));
+    lines.join("\n")
 }
 
 /// A table with a heading line; it fits the terminal's width.
 pub(crate) fn table<const N: usize>(headings: [&str; N]) -> Table {
+    table_of(headings)
+}
+
+/// A table with as many columns as there are headings.
+pub(crate) fn table_of<T: Display>(headings: impl IntoIterator<Item = T>) -> Table {
     let mut table = Table::new();
     table.load_preset(UTF8_FULL_CONDENSED);
     table.set_content_arrangement(ContentArrangement::Dynamic);
     if !std::io::stdout().is_terminal() {
         table.set_content_arrangement(ContentArrangement::Disabled);
     }
+    let headings = headings.into_iter();
     table.set_header(headings.map(|text| Cell::new(text).add_attribute(Attribute::Bold)));
     table
 }

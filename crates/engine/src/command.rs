@@ -2,12 +2,14 @@
 //! pure function, and lets the core decide it again in the same transaction.
 
 use crate::{Engine, Error, Round};
+use std::collections::BTreeSet;
+use tandem_merge::admit::admit;
 use tandem_merge::cluster::{Cluster, ParkedKind, Question, Record, Verdict};
 use tandem_merge::dataflow::{Dataflow, DeletePolicy, Side};
 use tandem_merge::facts::Facts;
-use tandem_merge::form::Form;
+use tandem_merge::form::{Form, Trouble};
 use tandem_merge::reconcile::reconcile;
-use tandem_merge::record::RecordKey;
+use tandem_merge::record::{Observation, RecordKey, RecordType};
 use tandem_merge::value::Value;
 use tandem_store::{Decided, Item};
 
@@ -20,12 +22,16 @@ pub enum Choice {
     Head,
     /// A value given by the person, in canonical form.
     Value(Value),
+    /// A value given by the person as a text, as the first system would hold it.
+    Text(String),
 }
 
 /// What a change of a cluster may look at.
 struct Work<'a> {
     flows: &'a Dataflow,
     facts: &'a Facts,
+    /// What was seen since.
+    inbox: &'a [Observation],
 }
 
 impl Engine {
@@ -69,6 +75,24 @@ impl Engine {
         Ok(self.store.approve_flow(flow, self.clock.now())?)
     }
 
+    /// Reads the records that contend in conflicts (items' numbers), so that an answer cannot miss what was edited
+    /// since they were shown.
+    ///
+    /// # Errors
+    /// [`Error::Store`] alone; systems in trouble are named in [`Round::troubles`].
+    pub async fn read_contenders(&mut self, items: &[u64]) -> Result<Round, Error> {
+        let mut records = BTreeSet::new();
+        for number in items {
+            let Ok(item) = self.item(*number) else { continue };
+            let cluster = self.store.cluster(&self.flows, &item.record)?.unwrap_or_default();
+            let contenders = cluster.questions.iter().flat_map(|question| &question.contenders);
+            records.extend(contenders.filter_map(|contender| contender.record.clone()));
+        }
+        let mut round = Round::default();
+        self.read(&records, &mut round).await?;
+        Ok(round)
+    }
+
     /// Answers a conflict (an item's number) with a choice. Refused when a contender has changed since it
     /// was shown.
     ///
@@ -108,8 +132,8 @@ impl Engine {
         let found = found.into_iter().find(|item| item.number == number);
         found.ok_or_else(|| {
             Error::command(
-                format!("nothing waits under the number {number}"),
-                "`tandem failures` and `tandem conflicts` list what waits",
+                format!("nothing waits under the number {number} any more, or something else than was shown"),
+                "`tandem failures` and `tandem conflicts` list what waits now",
             )
         })
     }
@@ -129,6 +153,7 @@ impl Engine {
         let work = Work {
             flows: &self.flows,
             facts: &facts,
+            inbox: &dirty.inbox,
         };
         change(&work, &mut dirty.cluster)?;
         let plan = reconcile(&self.flows, dirty.cluster, dirty.inbox, &dirty.facts);
@@ -217,9 +242,13 @@ fn answer(
             "It may have been settled meanwhile; look again",
         ));
     };
+    let mut records = cluster.records.clone();
+    for seen in work.inbox {
+        admit(&mut records, seen.clone());
+    }
     let changed = question.contenders.iter().find(|one| {
-        let known = one.record.as_ref().and_then(|record| cluster.records.get(record));
-        known.is_some_and(|known| known.value(&one.property) != &one.value)
+        let known = one.record.as_ref().and_then(|record| records.get(record));
+        known.is_some_and(|known| !known.alive() || known.value(&one.property) != &one.value)
     });
     if let Some(changed) = changed {
         let who = changed
@@ -244,6 +273,7 @@ fn answer(
 fn chosen(work: &Work<'_>, question: &Question, choice: &Choice) -> Result<Value, Error> {
     let wanted = match choice {
         Choice::Value(value) => return Ok(value.clone()),
+        Choice::Text(text) => return given(work, question, text),
         Choice::Head => None,
         Choice::Record(record) => Some(record),
     };
@@ -260,18 +290,8 @@ fn chosen(work: &Work<'_>, question: &Question, choice: &Choice) -> Result<Value
     let Some(record) = &contender.record else {
         return Ok(contender.value.clone());
     };
-    let parts = work.flows.flows_of(&record.record_type);
-    let mut forms = parts.flat_map(|(flow, side)| {
-        let mappings = flow.mappings.iter();
-        let mappings = mappings.filter(move |mapping| mapping.property(side) == contender.property);
-        mappings.map(move |mapping| Form {
-            flow,
-            mapping,
-            side,
-            facts: work.facts,
-        })
-    });
-    let canonical = forms.find_map(|form| form.decode(&contender.value).ok());
+    let forms = forms(work, &record.record_type, &contender.property);
+    let canonical = forms.iter().find_map(|form| form.decode(&contender.value).ok());
     canonical.ok_or_else(|| {
         Error::command(
             format!(
@@ -281,6 +301,64 @@ fn chosen(work: &Work<'_>, question: &Question, choice: &Choice) -> Result<Value
             "Correct it in its system first, or choose another",
         )
     })
+}
+
+/// The forms of a record type's property, one for each row that maps it.
+fn forms<'a>(work: &Work<'a>, of: &RecordType, property: &str) -> Vec<Form<'a>> {
+    let (flows, facts) = (work.flows, work.facts);
+    let ends = flows
+        .flows
+        .iter()
+        .flat_map(|flow| Side::BOTH.map(|side| (flow, side)));
+    let ends = ends.filter(|(flow, side)| &flow.end(*side).record_type == of);
+    let forms = ends.flat_map(|(flow, side)| {
+        let rows = flow
+            .mappings
+            .iter()
+            .filter(move |row| row.property(side) == property);
+        rows.map(move |mapping| Form {
+            flow,
+            mapping,
+            side,
+            facts,
+        })
+    });
+    forms.collect()
+}
+
+/// The canonical value of a text that a person gave, which all contenders must be able to hold.
+fn given(work: &Work<'_>, question: &Question, text: &str) -> Result<Value, Error> {
+    let refused = |why: String| {
+        let advice = "Give a value as the first system would hold it; `''` for nothing";
+        Error::command(format!("`{text}` cannot be the answer: {why}"), advice)
+    };
+    let members = question.contenders.iter().filter_map(|one| {
+        let record = one.record.as_ref()?;
+        Some(forms(work, &record.record_type, &one.property))
+    });
+    let members: Vec<Form<'_>> = members.flatten().collect();
+    let Some(some) = members.first() else {
+        return Ok(Value::text(text));
+    };
+    let own = some.mapping.kind.read(text);
+    let own = own.ok_or_else(|| refused(format!("it is no {}", some.mapping.data_types[0])))?;
+    let first = Form {
+        side: Side::First,
+        ..*some
+    };
+    let value = first.decode(&own).map_err(|trouble| refused(why(&trouble)))?;
+    for member in &members {
+        member.encode(&value).map_err(|trouble| refused(why(&trouble)))?;
+    }
+    Ok(value)
+}
+
+fn why(trouble: &Trouble) -> String {
+    match trouble {
+        Trouble::Mend { reason, .. } => reason.clone(),
+        Trouble::Waits(wait) => format!("{} has no counterpart yet", wait.on),
+        Trouble::LeftAlone => "it leads to nothing that has a counterpart".to_owned(),
+    }
 }
 
 /// Forgets why a record waits, so that it is decided anew.

@@ -375,6 +375,8 @@ fn used(flows: &Dataflow, system: &str) -> BTreeMap<RecordType, BTreeSet<String>
             names.extend(end.identity.iter().map(|identity| identity.property.clone()));
             let parts = flow.match_rules.iter().flat_map(|rule| &rule.parts);
             names.extend(parts.map(|part| part.properties[side.index()].clone()));
+            let filter = end.filter.iter().flat_map(|filter| filter.properties());
+            names.extend(filter.map(str::to_owned));
             names.remove("id");
         }
     }

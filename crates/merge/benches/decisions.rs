@@ -68,6 +68,7 @@ fn end(system: &str, name: &str, identity: &str) -> End {
             unique: true,
         }),
         only: BTreeMap::new(),
+        filter: None,
         constants: BTreeMap::new(),
         deactivate: None,
         deactivate_needs_approval: false,

@@ -105,6 +105,13 @@ pub struct Record {
     /// Per flow: the counterpart that it lost when it was deleted, and gets back if it is undeleted.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub former: BTreeMap<String, RecordKey>,
+    /// Per flow: the counterpart that it was parted from because one of the two left the flow's filter. They are
+    /// linked again when both are inside.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub left: BTreeMap<String, RecordKey>,
+    /// Per flow: records of which a person said that they are not its counterpart. They are never offered again.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub apart: BTreeMap<String, BTreeSet<RecordKey>>,
 }
 
 impl Record {
@@ -129,6 +136,8 @@ impl Record {
             companions: BTreeMap::new(),
             wrote_at: None,
             former: BTreeMap::new(),
+            left: BTreeMap::new(),
+            apart: BTreeMap::new(),
         }
     }
 
@@ -349,6 +358,9 @@ pub struct Contender {
     pub base: Option<Value>,
     /// When it was made.
     pub span: Span,
+    /// Who made the record's state, where its system shows that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
 }
 
 /// A write decided and not yet settled: a row of the outbox.
@@ -398,6 +410,9 @@ pub enum Action {
         identity: Option<(String, Value)>,
         /// Properties that it leaves out though the head has a value for them.
         left_out: BTreeSet<String>,
+        /// Records of the target type that a person said are not the counterpart, whatever their keys.
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        apart: BTreeSet<String>,
     },
     /// Creates a companion.
     Companion {

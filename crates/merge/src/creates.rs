@@ -28,7 +28,7 @@ pub fn reservation(flow: &Flow, side: Side, source: &RecordKey, values: &Values)
     let target = flow.end(side.other());
     let keys = flow.match_rules.iter().enumerate();
     let key = keys
-        .filter_map(|(index, rule)| Some((index, matching::rule_key(rule, side, values)?)))
+        .filter_map(|(index, rule)| Some((index, matching::rule_key(rule, side, source, values)?)))
         .next();
     let marks: Vec<String> = target
         .only
@@ -65,7 +65,11 @@ pub fn recognises(
                 })
         }),
         Action::Create {
-            flow, source, target, ..
+            flow,
+            source,
+            target,
+            apart: set_apart,
+            ..
         } => {
             let Some(flow) = flows.flow(flow) else {
                 return false;
@@ -80,7 +84,16 @@ pub fn recognises(
                 .collect();
             let ours = matching::flow_keys(flow, side, source, &values);
             let theirs = matching::flow_keys(flow, side, &found.key, &found.values);
-            let natural = |rule: u32| rule < crate::facts::MatchKey::STAMP;
+            if set_apart.contains(&found.key.id) {
+                return false;
+            }
+            // The new record has no id yet that a rule could compare.
+            let natural = |rule: u32| {
+                let rule = usize::try_from(rule)
+                    .ok()
+                    .and_then(|rule| flow.match_rules.get(rule));
+                rule.is_some_and(|rule| !matching::names_id(rule, side))
+            };
             let marks = match side {
                 Side::First => crate::facts::MatchKey::STAMP,
                 Side::Second => crate::facts::MatchKey::IDENTITY,
@@ -138,6 +151,13 @@ impl<'a> Work<'a> {
             || self.linked_in_group(key, &flow.group)
             || record.newborn.as_ref().is_some_and(|newborn| !newborn.observed);
         if taken || self.create_is_open(key, flow) || self.is_held(key, flow) {
+            return false;
+        }
+        if let Some(former) = record.left.get(&flow.name) {
+            let reason = format!("its counterpart {former} is outside the filter of {}", flow.name);
+            let advice = "nothing to do: they are linked again when both are inside".to_owned();
+            let parked = self.parked(ParkedKind::NotCreated, 0, reason, advice);
+            self.hold(key, &flow.name, parked);
             return false;
         }
         let old = |record: &crate::cluster::Record| {
@@ -245,6 +265,7 @@ impl<'a> Work<'a> {
                 .holds
                 .insert(0, self.parked(ParkedKind::DuplicateKey, 0, reason, advice));
         }
+        draft.holds.extend(self.outside(flow, side, &draft.values));
         draft.holds.extend(self.locked_parent(key, flow, side));
         if self.hold_if_needed(key, flow, &draft) {
             return;
@@ -255,10 +276,11 @@ impl<'a> Work<'a> {
                 flow: flow.name.clone(),
                 source: key.clone(),
                 target: of,
-                lookup: lookup(flow, side, &draft.values, &values),
+                lookup: lookup(flow, side, &draft.values, (key, &values)),
                 reservation: reserved,
                 identity,
                 left_out: draft.left_out,
+                apart: self.told_apart(key, flow),
             },
             values: draft.values,
             version: None,
@@ -281,6 +303,25 @@ impl<'a> Work<'a> {
         self.cluster.creates.push(reuse(intent, before));
     }
 
+    /// The new record would not belong to the flow, and the next one neither.
+    fn outside(&self, flow: &Flow, side: Side, planned: &BTreeMap<String, Planned>) -> Option<Parked> {
+        let target = flow.end(side.other());
+        let filter = target.filter.as_ref()?;
+        let values = planned.iter();
+        let values: Values = values
+            .map(|(name, planned)| (name.clone(), planned.value.clone()))
+            .collect();
+        if filter.holds(&values) {
+            return None;
+        }
+        let reason = format!(
+            "has no {} in {}: a new one would be outside the filter `{filter}`",
+            target.record_type.name, target.record_type.system
+        );
+        let advice = "link it by hand, or give creates the values that the filter asks for".to_owned();
+        Some(self.parked(ParkedKind::NotCreated, 0, reason, advice))
+    }
+
     /// The new record would be a part of a parent that is locked.
     fn locked_parent(&mut self, key: &RecordKey, flow: &Flow, side: Side) -> Option<Parked> {
         let (parent, fact) = self.parent_of(key, flow, side)?;
@@ -293,10 +334,13 @@ impl<'a> Work<'a> {
     /// A record with the natural key that the new one would have: it was passed over as a counterpart because it
     /// carries another's identity, or was unlinked.
     fn twin(&self, key: &RecordKey, flow: &Flow, side: Side) -> Option<RecordKey> {
-        let (target, own) = (flow.end(side.other()), &self.cluster.records[key].shadow.values);
-        let same = |values: &Values| match side {
-            Side::First => matching::same_natural_key(flow, own, values),
-            Side::Second => matching::same_natural_key(flow, values, own),
+        let (target, own) = (
+            flow.end(side.other()),
+            (key, &self.cluster.records[key].shadow.values),
+        );
+        let same = |other: &RecordKey, values: &Values| match side {
+            Side::First => matching::same_natural_key(flow, own, (other, values)),
+            Side::Second => matching::same_natural_key(flow, (other, values), own),
         };
         let mut others = self.cluster.records.iter();
         let found = others.find(|(other, record)| {
@@ -304,7 +348,8 @@ impl<'a> Work<'a> {
             other.record_type == target.record_type
                 && record.alive()
                 && matching::belongs(flow, side.other(), values)
-                && same(values)
+                && !self.are_apart(&flow.name, key, other)
+                && same(other, values)
         });
         found.map(|(other, _)| other.clone())
     }
@@ -543,12 +588,20 @@ pub(crate) fn fingerprint(values: &BTreeMap<String, Planned>) -> u64 {
 }
 
 /// The look-up that precedes the create: the first rule whose parts the new record will have.
-fn lookup(flow: &Flow, side: Side, planned: &BTreeMap<String, Planned>, source: &Values) -> Option<Lookup> {
+fn lookup(
+    flow: &Flow,
+    side: Side,
+    planned: &BTreeMap<String, Planned>,
+    (source, own): (&RecordKey, &Values),
+) -> Option<Lookup> {
     let to = side.other().index();
-    let rule = flow
-        .match_rules
-        .iter()
-        .find(|rule| matching::rule_key(rule, side, source).is_some())?;
+    let rule = flow.match_rules.iter().find(|rule| {
+        !matching::names_id(rule, side.other()) && matching::rule_key(rule, side, source, own).is_some()
+    })?;
+    let shown = |property: &str| match property {
+        matching::ID => Some(Value::text(source.id.as_str())),
+        property => own.get(property).cloned(),
+    };
     let part = |part: &crate::dataflow::MatchPart| {
         let there = planned
             .get(&part.properties[to])
@@ -556,7 +609,7 @@ fn lookup(flow: &Flow, side: Side, planned: &BTreeMap<String, Planned>, source: 
         (
             part.properties[to].clone(),
             there
-                .or_else(|| source.get(&part.properties[side.index()]).cloned())
+                .or_else(|| shown(&part.properties[side.index()]))
                 .unwrap_or_default(),
         )
     };

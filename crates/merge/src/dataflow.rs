@@ -2,6 +2,7 @@
 //! again; [`crate::config`] builds it from text and reports every problem at once.
 
 use crate::computed::Computation;
+use crate::filter::Filter;
 use crate::record::{RecordKey, RecordType};
 use crate::value::Value;
 use serde::{Deserialize, Serialize};
@@ -188,6 +189,9 @@ pub struct End {
     pub identity: Option<Identity>,
     /// Only records with these values belong to the flow (`Kind__c` = `Order`); given on create as constants.
     pub only: BTreeMap<String, Value>,
+    /// Only records for which it holds belong to the flow. A linked record that leaves it is unlinked, never deleted.
+    #[serde(default)]
+    pub filter: Option<Filter>,
     /// Constants given on create besides the mappings' own.
     pub constants: BTreeMap<String, Value>,
     /// How a record of this side is put out of use where it cannot be deleted: property and own-form value.
@@ -391,6 +395,25 @@ pub enum Kind {
     Reference(Reference),
 }
 
+impl Kind {
+    /// The own form of a text that a person gave; none where it is no value of the type.
+    #[must_use]
+    pub fn read(&self, text: &str) -> Option<Value> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Some(Value::Blank);
+        }
+        match self {
+            Self::String | Self::Enum(_) | Self::Reference(_) => Some(Value::text(text)),
+            Self::Integer => text.parse().ok().map(Value::Integer),
+            Self::Decimal { .. } => text.parse().ok().map(Value::Decimal),
+            Self::Boolean => text.parse().ok().map(Value::Boolean),
+            Self::Date => text.parse().ok().map(Value::Date),
+            Self::DateTime { .. } => text.parse().ok().map(Value::DateTime),
+        }
+    }
+}
+
 /// An enum's two vocabularies. Canonical names are the first side's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EnumMap {
@@ -456,7 +479,7 @@ pub struct MatchRule {
 /// One property of a match rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MatchPart {
-    /// Property names on the first and the second side.
+    /// Property names on the first and the second side; `id` is the record's own id.
     pub properties: [String; 2],
     /// How values are compared.
     pub normaliser: Normaliser,

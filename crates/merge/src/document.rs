@@ -155,6 +155,12 @@ fn conditions(flow: &Flow, to: Side, name: &impl Fn(Side) -> String) -> Vec<Stri
     let mut sentences = Vec::new();
     for side in [to.other(), to] {
         let only = &flow.end(side).only;
+        if let Some(filter) = &flow.end(side).filter {
+            sentences.push(format!(
+                "Only {} for which `{filter}` holds takes part; one that leaves this filter is unlinked, never deleted.",
+                with_article(&name(side))
+            ));
+        }
         let parts: Vec<String> = only
             .iter()
             .map(|(property, value)| format!("{property} is {value}"))

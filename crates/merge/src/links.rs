@@ -9,10 +9,11 @@ use crate::work::Work;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A possible link.
-struct Pair<'a> {
-    flow: &'a Flow,
-    first: RecordKey,
-    second: RecordKey,
+#[derive(Clone, Debug)]
+pub(crate) struct Pair<'a> {
+    pub(crate) flow: &'a Flow,
+    pub(crate) first: RecordKey,
+    pub(crate) second: RecordKey,
 }
 
 impl<'a> Work<'a> {
@@ -21,11 +22,7 @@ impl<'a> Work<'a> {
         if !self.facts.listed {
             return;
         }
-        let pairs = self.pairs();
-        let (open, taken): (Vec<_>, Vec<_>) = pairs.into_iter().partition(|pair| {
-            !self.linked_in_group(&pair.first, &pair.flow.group)
-                && !self.linked_in_group(&pair.second, &pair.flow.group)
-        });
+        let [open, taken] = self.open_and_taken();
         for pair in &taken {
             self.report_duplicate(pair);
         }
@@ -54,6 +51,15 @@ impl<'a> Work<'a> {
                 );
             }
         }
+    }
+
+    /// Possible links: between records that are both free, and beside one that is linked already.
+    pub(crate) fn open_and_taken(&self) -> [Vec<Pair<'a>>; 2] {
+        let (open, taken): (Vec<_>, Vec<_>) = self.pairs().into_iter().partition(|pair| {
+            !self.linked_in_group(&pair.first, &pair.flow.group)
+                && !self.linked_in_group(&pair.second, &pair.flow.group)
+        });
+        [open, taken]
     }
 
     pub(crate) fn link(&mut self, flow: &Flow, first: &RecordKey, second: &RecordKey) {
@@ -97,8 +103,10 @@ impl<'a> Work<'a> {
                     }
                     // Beside a linked record the natural key alone makes a duplicate (L5).
                     let beside = linked(first) || linked(second);
-                    if matching::matches(flow, (first, a), (second, b))
-                        || (beside && matching::same_natural_key(flow, a, b))
+                    let (one, two) = ((first, a), (second, b));
+                    if !self.are_apart(&flow.name, first, second)
+                        && (matching::matches(flow, one, two)
+                            || (beside && matching::same_natural_key(flow, one, two)))
                     {
                         pairs.push(Pair {
                             flow,
@@ -125,6 +133,7 @@ impl<'a> Work<'a> {
         let fit = of_type.filter(move |(_, record)| {
             record.alive()
                 && !record.suppressed.contains(&flow.name)
+                && !record.left.contains_key(&flow.name)
                 && matching::belongs(flow, side, &record.shadow.values)
         });
         fit.map(|(key, record)| (key, &record.shadow.values))
@@ -153,7 +162,9 @@ impl<'a> Work<'a> {
             } else {
                 format!("is one of several candidates for {}", names.join(", "))
             };
-            let advice = "make the match keys differ, or link the right pair by hand".to_owned();
+            let advice =
+                "say which belong together (`tandem plan --matches --export`), or make the match keys differ"
+                    .to_owned();
             let parked = self.parked(ParkedKind::Tie, 0, reason, advice);
             self.hold(key, &pair.flow.name, parked);
         }

@@ -34,18 +34,30 @@ pub fn normalise(value: &Value, how: Normaliser) -> Option<String> {
     (!normal.is_empty() && normal != "+").then_some(normal)
 }
 
+/// The property that stands for a record's own id.
+pub const ID: &str = "id";
+
 /// The key of a rule on a side; none when a part is blank.
 #[must_use]
-pub fn rule_key(rule: &MatchRule, side: Side, values: &Values) -> Option<String> {
+pub fn rule_key(rule: &MatchRule, side: Side, record: &RecordKey, values: &Values) -> Option<String> {
     let mut key = String::new();
     for part in &rule.parts {
-        let value = values.get(&part.properties[side.index()])?;
+        let part_key = match part.properties[side.index()].as_str() {
+            ID => normalise(&Value::text(record.id.as_str()), part.normaliser),
+            property => normalise(values.get(property)?, part.normaliser),
+        };
         if !key.is_empty() {
             key.push(BETWEEN);
         }
-        key.push_str(&normalise(value, part.normaliser)?);
+        key.push_str(&part_key?);
     }
     (!key.is_empty()).then_some(key)
+}
+
+/// Whether a rule compares the own id of a side's records.
+#[must_use]
+pub fn names_id(rule: &MatchRule, side: Side) -> bool {
+    rule.parts.iter().any(|part| part.properties[side.index()] == ID)
 }
 
 /// All keys of a record in one flow, identity rules first.
@@ -78,7 +90,7 @@ pub fn flow_keys(flow: &Flow, side: Side, record: &RecordKey, values: &Values) -
     identity.into_iter().for_each(|key| push(MatchKey::IDENTITY, key));
     stamp.into_iter().for_each(|key| push(MatchKey::STAMP, key));
     for (index, rule) in flow.match_rules.iter().enumerate() {
-        if let Some(key) = rule_key(rule, side, values) {
+        if let Some(key) = rule_key(rule, side, record, values) {
             push(u32::try_from(index).unwrap_or(MatchKey::PARENT - 1), key);
         }
     }
@@ -99,13 +111,13 @@ pub fn match_keys(flows: &Dataflow, record: &RecordKey, values: &Values) -> Vec<
         .collect()
 }
 
-/// Whether a record belongs to a flow by the values that mark its records (`Kind__c` = `Order`).
+/// Whether a record belongs to a flow: by the values that mark its records (`Kind__c` = `Order`), and by the
+/// flow's filter.
 #[must_use]
 pub fn belongs(flow: &Flow, side: Side, values: &Values) -> bool {
-    flow.end(side)
-        .only
-        .iter()
-        .all(|(property, value)| values.get(property) == Some(value))
+    let end = flow.end(side);
+    let marked = |(property, value): (&String, &Value)| values.get(property) == Some(value);
+    end.only.iter().all(marked) && end.filter.as_ref().is_none_or(|filter| filter.holds(values))
 }
 
 /// Whether two records are counterparts: the first key with a value on both sides decides.
@@ -121,11 +133,11 @@ pub fn matches(flow: &Flow, first: (&RecordKey, &Values), second: (&RecordKey, &
 
 /// Whether two records have the same natural key, whatever identity they carry.
 #[must_use]
-pub fn same_natural_key(flow: &Flow, first: &Values, second: &Values) -> bool {
+pub fn same_natural_key(flow: &Flow, first: (&RecordKey, &Values), second: (&RecordKey, &Values)) -> bool {
     let decisive = flow.match_rules.iter().find_map(|rule| {
         let keys = (
-            rule_key(rule, Side::First, first)?,
-            rule_key(rule, Side::Second, second)?,
+            rule_key(rule, Side::First, first.0, first.1)?,
+            rule_key(rule, Side::Second, second.0, second.1)?,
         );
         Some(keys.0 == keys.1)
     });

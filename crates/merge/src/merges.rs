@@ -14,7 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Mergers of mergers that are followed; more would be a circle.
 const CHAIN: usize = 20;
 
-/// The records that a cluster's merged and undeleted records lead to: they are decided together.
+/// The records that a cluster's merged and undeleted records, and those outside a filter, lead to: they are decided
+/// together.
 pub(crate) fn led_to(records: &BTreeMap<RecordKey, Record>, links: &[Link]) -> BTreeSet<RecordKey> {
     let mut keys = BTreeSet::new();
     for (key, record) in records {
@@ -28,6 +29,7 @@ pub(crate) fn led_to(records: &BTreeMap<RecordKey, Record>, links: &[Link]) -> B
             Presence::Alive => keys.extend(record.former.values().cloned()),
             Presence::Missing => {}
         }
+        keys.extend(record.left.values().cloned());
     }
     keys.retain(|key| !records.contains_key(key));
     keys

@@ -245,10 +245,12 @@ impl<'a> Work<'a> {
             anchor: anchor.clone(),
         };
         if !asked {
-            let why = if clash.winner.is_some() {
-                "settled by the policy"
-            } else {
-                "a person is asked"
+            let mut questions = self.cluster.questions.iter();
+            let answered = questions.any(|question| &question.anchor == anchor && question.answer.is_some());
+            let why = match &clash.winner {
+                Some(_) if answered => "answered by a person",
+                Some(_) => "settled by the policy",
+                None => "a person is asked",
             };
             let (record, property) = (anchor.record.clone(), anchor.property.clone());
             self.note(&record, Some(&property), Some(&flow), what, why.to_owned());
@@ -275,6 +277,7 @@ impl<'a> Work<'a> {
             value: topology::own_value(&self.cluster, at),
             base: record.bases.get(&at.property).map(|base| base.value.clone()),
             span: record.span(&at.property),
+            author: record.shadow.author.clone(),
         }
     }
 
@@ -295,6 +298,7 @@ impl<'a> Work<'a> {
             value: head.value.clone(),
             base: None,
             span: head.span,
+            author: None,
         });
         members.chain(head).collect()
     }

@@ -2,6 +2,7 @@
 
 use crate::cluster::{Cluster, ParkedKind};
 use crate::dataflow::{CompanionValue, Dataflow, Flow, Kind, Reference, Side};
+use crate::decisions::{Decision, Outcome};
 use crate::facts::{Facts, MatchKey, Needs, Referral};
 use crate::matching;
 use crate::plan::Plan;
@@ -146,6 +147,19 @@ pub fn reconcile(flows: &Dataflow, cluster: Cluster, inbox: Vec<Observation>, fa
     settle(flows, cluster, inbox, Vec::new(), facts)
 }
 
+/// Decides a cluster by what people decided about its links. Answers also what came of each decision; one that is
+/// refused changes nothing.
+#[must_use]
+pub fn reconcile_decided(
+    flows: &Dataflow,
+    cluster: Cluster,
+    inbox: Vec<Observation>,
+    decisions: &[Decision],
+    facts: &Facts,
+) -> (Plan, Vec<Outcome>) {
+    decide(flows, cluster, inbox, Vec::new(), decisions, facts)
+}
+
 /// What an attempt to carry out an intent came to.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Settlement {
@@ -205,6 +219,17 @@ pub fn settle(
     settlements: Vec<(u64, Settlement)>,
     facts: &Facts,
 ) -> Plan {
+    decide(flows, cluster, inbox, settlements, &[], facts).0
+}
+
+fn decide(
+    flows: &Dataflow,
+    cluster: Cluster,
+    inbox: Vec<Observation>,
+    settlements: Vec<(u64, Settlement)>,
+    decisions: &[Decision],
+    facts: &Facts,
+) -> (Plan, Vec<Outcome>) {
     let facts = facts.with_types(flows);
     let before = cluster.clone();
     let seen = crate::support::seen(&inbox);
@@ -213,6 +238,8 @@ pub fn settle(
         work.settle(intent, settlement);
     }
     work.admit(inbox);
+    let outcomes = decisions.iter().map(|decision| work.carry_out(decision));
+    let outcomes = outcomes.collect();
     work.tie();
     let facts = facts.with_cluster(&work.cluster);
     let mut work = work.with_facts(&facts);
@@ -220,7 +247,7 @@ pub fn settle(
     let mut plan = work.into_plan();
     keep_since(&before, &mut plan.cluster);
     crate::support::consequences(flows, &before, &seen, &mut plan, facts.now);
-    plan
+    (plan, outcomes)
 }
 
 /// What was parked before for the same reason keeps the moment since when.

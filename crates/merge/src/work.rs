@@ -77,6 +77,8 @@ impl<'a> Work<'a> {
         self.forget_computed_troubles();
         let waiting = self.follow_records();
         self.settle_removals(&waiting);
+        self.part_outside();
+        self.join_inside();
         self.form_links();
         self.anchor_to_the_living();
         self.forget_settled_mergers();

@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use tandem_merge::cluster::{Cluster, Intent, ParkedKind, Verdict};
-use tandem_merge::dataflow::Dataflow;
-use tandem_merge::facts::Facts;
+use tandem_merge::dataflow::{Dataflow, Side};
+use tandem_merge::facts::{Facts, MatchKey};
 use tandem_merge::plan::{Event, Plan};
 use tandem_merge::record::{Observation, RecordKey, RecordType};
 use tandem_merge::value::Value;
@@ -73,6 +73,16 @@ pub trait Store: Send {
         records: &[RecordKey],
         now: Timestamp,
     ) -> Result<Vec<Dirty>, Error>;
+
+    /// The clusters of groups of records that are to be decided together, each with all clusters of its records;
+    /// records that are not known are left out. None for a group that shares a record with one before it: it is
+    /// taken once those are stored.
+    fn take_together(
+        &mut self,
+        flows: &Dataflow,
+        groups: &[Vec<RecordKey>],
+        now: Timestamp,
+    ) -> Result<Vec<Option<Dirty>>, Error>;
 
     /// Stores plans, each as a whole or not at all: cluster states, links, heads, intents (new ones have
     /// number 0 and get one; those that the cluster had and the plan has not are removed), reservations, waits, history; removes the inbox rows and dirty marks that were taken. A plan
@@ -169,6 +179,19 @@ pub trait Store: Send {
         after: Option<&str>,
         to: Option<&str>,
     ) -> Result<Vec<RecordKey>, Error>;
+
+    /// Records of a type that are known to be alive, with ids behind `after` in the order of the ids' bytes, at most
+    /// `limit`.
+    fn alive_after(
+        &mut self,
+        record_type: &RecordType,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<RecordKey>, Error>;
+
+    /// Records that are indexed by a match key, in the order in which they became known. One of another key may be
+    /// among them by chance.
+    fn with_key(&mut self, key: &MatchKey) -> Result<Vec<RecordKey>, Error>;
 
     /// Records whose parts moved, to be read again (`Waits::reread`) until a page shows them. At most `limit`.
     fn to_reread(&mut self, limit: usize) -> Result<Vec<RecordKey>, Error>;
@@ -288,6 +311,17 @@ pub struct LinkRow {
     pub since: Timestamp,
     /// A person's verdict about a deletion of one end.
     pub verdict: Option<Verdict>,
+}
+
+impl LinkRow {
+    /// The end on a side.
+    #[must_use]
+    pub fn end(&self, side: Side) -> &RecordKey {
+        match side {
+            Side::First => &self.first,
+            Side::Second => &self.second,
+        }
+    }
 }
 
 /// Something that waits: for mending, for a reference, for an answer.

@@ -74,8 +74,11 @@ pub(crate) fn of_record(
     }
     for question in questions.iter().filter(|question| question.answer.is_none()) {
         let property = &question.anchor.property;
+        // Other contenders are another question, asked at another moment: an answer to what was shown before must
+        // not hit them.
+        let asked = question.since.as_nanosecond();
         stand(
-            format!("q:{property}"),
+            format!("q:{property}:{asked}"),
             area(property),
             question_item(key, question),
         );

@@ -8,6 +8,7 @@ use crate::outbox::number;
 use crate::sealed::{HISTORY, ITEM, KEYS, STATE};
 use crate::tally;
 use tandem_merge::dataflow::Dataflow;
+use tandem_merge::facts::MatchKey;
 use tandem_merge::plan::Event;
 use tandem_merge::record::{Presence, RecordKey, RecordType};
 
@@ -278,6 +279,34 @@ fn touch_anew(db: &Db, flows: &Dataflow, row: &Row) -> Result<(), Trouble> {
         db.run("UPDATE record SET keys = ?2 WHERE rid = ?1", (row.rid, body))?;
     }
     db.mark_dirty(row.rid, true)
+}
+
+/// Records of a type that are known to be alive, behind an id.
+pub(crate) fn alive_after(
+    db: &Db,
+    record_type: &RecordType,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Vec<RecordKey>, Trouble> {
+    let Some(kind) = db.kind(record_type)? else {
+        return Ok(Vec::new());
+    };
+    let sql = "SELECT id FROM record WHERE kind = ?1 AND id > ?2 AND presence = ?3 ORDER BY id LIMIT ?4";
+    let alive = presence_number(Presence::Alive);
+    let params = (kind, after.unwrap_or_default(), alive, number(limit));
+    let ids: Vec<String> = db.all(sql, params, |row| row.get(0))?;
+    let key = |id| RecordKey {
+        record_type: record_type.clone(),
+        id,
+    };
+    Ok(ids.into_iter().map(key).collect())
+}
+
+/// Records that are indexed by a match key.
+pub(crate) fn with_key(db: &Db, key: &MatchKey) -> Result<Vec<RecordKey>, Trouble> {
+    let sql = "SELECT rid FROM match_key WHERE key = ?1 ORDER BY rid";
+    let rids: Vec<Rid> = db.all(sql, [db.blind(crate::hash::match_key(key))], |row| row.get(0))?;
+    rids.into_iter().map(|rid| db.key(rid)).collect()
 }
 
 fn page_start(after: u64) -> i64 {

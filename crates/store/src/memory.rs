@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use std::collections::BTreeMap;
 use tandem_merge::cluster::{Cluster, Intent};
 use tandem_merge::dataflow::Dataflow;
+use tandem_merge::facts::MatchKey;
 use tandem_merge::plan::Event;
 use tandem_merge::record::{RecordKey, RecordType};
 
@@ -127,6 +128,15 @@ impl Store for MemoryStore {
         let known = records.iter().filter(|key| self.books.records.contains_key(key));
         let seeds: Vec<RecordKey> = known.cloned().collect();
         Ok(take::of_records(&self.books, flows, &seeds, now))
+    }
+
+    fn take_together(
+        &mut self,
+        flows: &Dataflow,
+        groups: &[Vec<RecordKey>],
+        now: Timestamp,
+    ) -> Result<Vec<Option<Dirty>>, Error> {
+        Ok(take::together(&self.books, flows, groups, now))
     }
 
     fn commit_plans(
@@ -246,6 +256,21 @@ impl Store for MemoryStore {
         to: Option<&str>,
     ) -> Result<Vec<RecordKey>, Error> {
         Ok(self.books.alive_between(record_type, after, to))
+    }
+
+    fn alive_after(
+        &mut self,
+        record_type: &RecordType,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<RecordKey>, Error> {
+        let mut all = self.books.alive_between(record_type, after, None);
+        all.truncate(limit);
+        Ok(all)
+    }
+
+    fn with_key(&mut self, key: &MatchKey) -> Result<Vec<RecordKey>, Error> {
+        Ok(self.books.with_key(key))
     }
 
     fn to_reread(&mut self, limit: usize) -> Result<Vec<RecordKey>, Error> {

@@ -16,7 +16,7 @@ use tandem_merge::record::RecordKey;
 /// Whether anything of a record stays.
 pub(crate) fn stays(to: &Rebinding, key: &RecordKey, record: &Record, linked: bool) -> bool {
     let other = key.record_type.system != to.system;
-    other || !record.suppressed.is_empty() || (linked && !to.gone.contains(key))
+    other || !record.suppressed.is_empty() || !record.apart.is_empty() || (linked && !to.gone.contains(key))
 }
 
 /// What stays of a record: its last values, without all that was agreed on them.

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use tandem_merge::cluster::{Cluster, Intent};
 use tandem_merge::dataflow::Dataflow;
+use tandem_merge::facts::MatchKey;
 use tandem_merge::plan::Event;
 use tandem_merge::record::{RecordKey, RecordType};
 
@@ -218,6 +219,18 @@ impl Store for SqliteStore {
         })
     }
 
+    fn take_together(
+        &mut self,
+        flows: &Dataflow,
+        groups: &[Vec<RecordKey>],
+        now: Timestamp,
+    ) -> Result<Vec<Option<Dirty>>, Error> {
+        self.db.unit("read", |db| {
+            let overall = Overall::read(db, flows, now)?;
+            take::together(db, flows, groups, &overall)
+        })
+    }
+
     fn commit_plans(
         &mut self,
         fence: Fence,
@@ -328,6 +341,20 @@ impl Store for SqliteStore {
     ) -> Result<Vec<RecordKey>, Error> {
         self.db
             .unit("read", |db| lists::alive_between(db, record_type, after, to))
+    }
+
+    fn alive_after(
+        &mut self,
+        record_type: &RecordType,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<RecordKey>, Error> {
+        self.db
+            .unit("read", |db| lists::alive_after(db, record_type, after, limit))
+    }
+
+    fn with_key(&mut self, key: &MatchKey) -> Result<Vec<RecordKey>, Error> {
+        self.db.unit("read", |db| lists::with_key(db, key))
     }
 
     fn to_reread(&mut self, limit: usize) -> Result<Vec<RecordKey>, Error> {

@@ -46,7 +46,7 @@ pub(crate) fn dirty(
             for (seq, seed) in seeds {
                 after = seq;
                 if taken.done.len() < limit {
-                    taken.take(seed)?;
+                    taken.take(&[seed])?;
                 }
             }
         }
@@ -83,6 +83,24 @@ pub(crate) fn of_records(
     Ok(taken.done)
 }
 
+/// The clusters of groups of records; none for a group that shares a record with one before it.
+pub(crate) fn together(
+    db: &Db,
+    flows: &Dataflow,
+    groups: &[Vec<RecordKey>],
+    overall: &Overall,
+) -> Result<Vec<Option<Dirty>>, Trouble> {
+    let mut taken = Batch::new(db, flows, overall);
+    let mut all = Vec::new();
+    for group in groups {
+        let seeds: Vec<Option<Rid>> = group.iter().map(|key| db.rid(key)).collect::<Result<_, _>>()?;
+        let seeds: Vec<Rid> = seeds.into_iter().flatten().collect();
+        let kept = taken.take(&seeds)?;
+        all.push(kept.then(|| taken.done.pop()).flatten());
+    }
+    Ok(all)
+}
+
 /// One cluster as it is stored, without candidates.
 pub(crate) fn as_it_is(db: &Db, seed: Rid) -> Result<Cluster, Trouble> {
     let mut net = Net::default();
@@ -111,16 +129,18 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// Takes a record's cluster, unless a part of it was taken with another: then it waits for that one.
-    fn take(&mut self, seed: Rid) -> Result<(), Trouble> {
-        if self.used.contains(&seed) {
-            return Ok(());
+    /// Takes the clusters of records as one, unless a part of it was taken with another: then it waits for that one.
+    /// Whether it was taken.
+    fn take(&mut self, seeds: &[Rid]) -> Result<bool, Trouble> {
+        if seeds.iter().any(|seed| self.used.contains(seed)) {
+            return Ok(false);
         }
-        let (net, needs) = gather(self.db, self.flows, seed, &HashSet::new())?;
+        let (net, needs) = gather(self.db, self.flows, seeds, &HashSet::new())?;
         if net.rows.keys().any(|rid| self.used.contains(rid)) {
-            return Ok(());
+            return Ok(false);
         }
-        self.keep(net, needs)
+        self.keep(net, needs)?;
+        Ok(true)
     }
 
     /// Takes a record's cluster without the candidates that were taken with another.
@@ -128,7 +148,7 @@ impl<'a> Batch<'a> {
         if self.used.contains(&seed) {
             return Ok(());
         }
-        let (net, needs) = gather(self.db, self.flows, seed, &self.used)?;
+        let (net, needs) = gather(self.db, self.flows, &[seed], &self.used)?;
         self.keep(net, needs)
     }
 
@@ -152,10 +172,12 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// Gathers a record's cluster with its candidates, whole clusters each, and says what it needs to know.
-fn gather(db: &Db, flows: &Dataflow, seed: Rid, without: &HashSet<Rid>) -> Result<(Net, Needs), Trouble> {
+/// Gathers records' clusters with their candidates, whole clusters each, and says what they need to know.
+fn gather(db: &Db, flows: &Dataflow, seeds: &[Rid], without: &HashSet<Rid>) -> Result<(Net, Needs), Trouble> {
     let mut net = Net::default();
-    net.join(db, seed, without)?;
+    for seed in seeds {
+        net.join(db, *seed, without)?;
+    }
     loop {
         net.finish()?;
         let inbox: Vec<Observation> = net.inbox.values().cloned().collect();

@@ -2,6 +2,7 @@
 
 mod bulk;
 mod calls;
+mod conflicts;
 mod latency;
 mod scene;
 mod stage;
@@ -16,6 +17,7 @@ use clap::{Args, Subcommand};
 Examples:
   tandem bench calls                 API calls for 10,000 changed records, and of an idle round
   tandem bench calls --changes 2000 --json
+  tandem bench conflicts             records edited on both sides, in time
   tandem bench latency --edits 200
   tandem bench bulk --records 200000 a first sync by Bulk API 2.0, killed on its way
 
@@ -31,6 +33,8 @@ pub(crate) struct Bench {
 enum What {
     /// API calls for changed records, with conditions and in throughput mode, and of an idle round
     Calls(calls::Calls),
+    /// Time for records edited on both sides, against the same edits without conflicts
+    Conflicts(conflicts::Conflicts),
     /// How long an edit in Salesforce takes to arrive in Customerp, by events and by polling
     Latency(latency::Latency),
     /// Calls, memory and refusals of a first sync by Bulk API 2.0, which is killed while jobs run and started again
@@ -42,6 +46,7 @@ impl Bench {
     pub(crate) async fn measure(&self, screen: &Screen) -> Result<Exit, Failure> {
         match &self.what {
             What::Calls(calls) => calls.measure(screen).await,
+            What::Conflicts(conflicts) => conflicts.measure(screen).await,
             What::Latency(latency) => latency.measure(screen).await,
             What::Bulk(load) => load.measure(screen).await,
         }

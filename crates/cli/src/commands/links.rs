@@ -1,24 +1,35 @@
-//! `tandem links`: linked records.
+//! `tandem links`: linked records, to look at, to hand on and to take over.
+
+mod export;
+mod import;
+mod rows;
 
 use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
 use crate::loading;
 use crate::screen::{Screen, count_of, table};
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde_json::json;
 use tandem_store::Store;
 
 /// Links read at a time.
 const PAGE: usize = 1_000;
 
-/// List linked records.
+/// List linked records; export and import links.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
 Examples:
   tandem links
   tandem links --flow order-invoice --limit 20
-  tandem links --json | jq -r .salesforce")]
+  tandem links --json | jq -r .salesforce
+  tandem links export links.csv
+  tandem links import decisions.csv"
+)]
 pub(crate) struct Links {
+    #[command(subcommand)]
+    what: Option<What>,
     /// Only this flow
     #[arg(long, value_name = "FLOW")]
     flow: Option<String>,
@@ -27,9 +38,26 @@ pub(crate) struct Links {
     limit: Option<usize>,
 }
 
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Write which record is linked with which, as CSV
+    Export(export::Export),
+    /// Carry out decisions about links, or take over another tool's links, from CSV
+    Import(import::Import),
+}
+
 impl Links {
+    /// Lists, exports or imports.
+    pub(crate) async fn carry_out(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
+        match &self.what {
+            None => self.list(common, screen),
+            Some(What::Export(export)) => export.write(common, screen),
+            Some(What::Import(import)) => import.carry_out(common, screen).await,
+        }
+    }
+
     /// Lists links; as JSON one object per line.
-    pub(crate) fn list(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
+    fn list(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
         let configuration = loading::configuration(common)?;
         if let Some(flow) = &self.flow {
             loading::known_flow(&configuration.dataflow, flow)?;

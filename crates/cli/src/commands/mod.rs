@@ -40,7 +40,7 @@ pub(crate) async fn carry_out(arguments: Arguments, screen: &Screen) -> Result<E
         Command::Sync(sync) => sync.work(common, screen).await,
         Command::Run(run) => run.keep_in_step(common, screen).await,
         Command::Status(status) => status.show(common, screen),
-        Command::Links(links) => links.list(common, screen),
+        Command::Links(links) => links.carry_out(common, screen).await,
         Command::Conflicts(conflicts) => conflicts.list(common, screen),
         Command::Failures(failures) => failures.list(common, screen),
         Command::History(history) => history.tell(common, screen),

@@ -1,5 +1,8 @@
 //! `tandem plan`: everything a sync would do, writing nothing.
 
+mod decisions;
+mod matches;
+
 use super::sync;
 use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
@@ -16,19 +19,33 @@ use tandem_engine::{PlannedAction, PlannedWrite};
 Examples:
   tandem plan
   tandem plan --limit 20
+  tandem plan --matches                                which records would be linked, tie, or stand alone
+  tandem plan --matches --flow contact-contact --export decisions.csv
   tandem plan --json | jq 'select(.action == \"create\")'")]
 pub(crate) struct Plan {
     /// At most this many lines; 0 for all [default: 200, with --json all]
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
+    /// Show matches instead: pairs, ties with their candidates, singles, duplicates
+    #[arg(long)]
+    matches: bool,
+    /// Only this flow
+    #[arg(long, value_name = "FLOW", requires = "matches")]
+    flow: Option<String>,
+    /// Write the matches as CSV for decisions, which `tandem links import` carries out
+    #[arg(long, value_name = "FILE", requires = "matches")]
+    export: Option<std::path::PathBuf>,
 }
 
 impl Plan {
     /// Rehearses a sync on a copy of the state and shows it; as JSON one object per write and a last one with
     /// the counts.
     pub(crate) async fn rehearse(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
+        if self.matches {
+            return self.show_matches(common, screen).await;
+        }
         let configuration = loading::configuration(common)?;
-        let masks = Masks::of(&configuration.dataflow);
+        let masks = Masks::asked(&configuration.dataflow, common);
         let (parts, copy) =
             loading::parts_on_a_copy(common, &configuration, crate::progress::watcher(screen, true)).await?;
         let report = tandem_engine::plan(parts).await?;

@@ -1,26 +1,48 @@
-//! `tandem resolve`: answers a conflict.
+//! `tandem resolve`: answers conflicts, one or many.
 
+use super::conflicts::{Asked, asked};
+use super::items;
 use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
 use crate::loading;
-use crate::screen::Screen;
+use crate::mask::Masks;
+use crate::screen::{Screen, count_of, table};
 use clap::{ArgGroup, Args};
-use serde_json::json;
-use tandem_engine::Choice;
-use tandem_merge::value::Value;
+use serde_json::{Value as Json, json};
+use std::sync::Arc;
+use tandem_engine::{Choice, Engine};
+use tandem_merge::cluster::Contender;
+use tandem_merge::questions::{AnswerRule, pick};
 
-/// Answer a conflict.
+/// Answer conflicts.
 #[derive(Debug, Args)]
 #[command(after_help = "\
+One conflict is answered at once. Several are shown first, and answered with --yes. An answer is refused where a value
+has changed since the conflict was shown.
+
 Examples:
   tandem resolve 12 --record customerp/Order:42     the value of this record wins
   tandem resolve 12 --value 'Second delivery'       neither: this value
-  tandem resolve 12 --head                          nothing changes: the value before wins")]
-#[command(group(ArgGroup::new("answer").required(true).args(["record", "value", "head"])))]
+  tandem resolve 12 --head                          nothing changes: the value before wins
+  tandem resolve 12 13 14 --owner salesforce --yes  Salesforce's value wins in these three
+  tandem resolve --all --flow contact-contact --latest
+  tandem resolve --all --blank-loses --yes")]
+#[command(group(ArgGroup::new("answer").required(true)
+    .args(["record", "value", "head", "owner", "latest", "blank_loses"])))]
+#[command(group(ArgGroup::new("which").required(true).args(["items", "all"])))]
 pub(crate) struct Resolve {
-    /// The item, as `tandem conflicts` numbers it
+    /// The items, as `tandem conflicts` numbers them
     #[arg(value_name = "ITEM")]
-    item: u64,
+    items: Vec<u64>,
+    /// All conflicts that wait
+    #[arg(long, conflicts_with_all = ["record", "value"])]
+    all: bool,
+    /// Of all, only those of this flow
+    #[arg(long, value_name = "FLOW", requires = "all")]
+    flow: Option<String>,
+    /// Of all, only those about this property, by either system's name
+    #[arg(long, value_name = "PROPERTY", requires = "all")]
+    property: Option<String>,
     /// The value of this record wins: SYSTEM/TYPE:ID
     #[arg(long, value_name = "RECORD")]
     record: Option<String>,
@@ -30,39 +52,217 @@ pub(crate) struct Resolve {
     /// The value that stood before the conflict stays
     #[arg(long)]
     head: bool,
+    /// The value of this system wins
+    #[arg(long, value_name = "SYSTEM")]
+    owner: Option<String>,
+    /// The latest edit wins
+    #[arg(long)]
+    latest: bool,
+    /// A value wins over blank; conflicts of several values are left
+    #[arg(long)]
+    blank_loses: bool,
+    /// Answer several
+    #[arg(long)]
+    yes: bool,
+}
+
+/// A conflict with the answer that it gets; none where the rule says nothing about it.
+struct Planned {
+    asked: Asked,
+    choice: Option<Choice>,
+    shown: String,
 }
 
 impl Resolve {
-    /// Notes the answer; the next sync carries it out.
+    /// Notes the answers; the next sync carries them out.
     pub(crate) async fn carry_out(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
-        let mut engine = loading::engine_of_existing_state(common).await?;
-        let choice = match (&self.record, &self.value) {
-            (Some(record), _) => Choice::Record(self.contender(&mut engine, record)?),
-            (None, Some(value)) => Choice::Value(Value::text(value.clone())),
-            (None, None) => Choice::Head,
-        };
-        engine.resolve(self.item, &choice)?;
-        screen.json(&json!({ "resolved": self.item }));
-        screen.say(format!(
-            "Item {} is answered; the next sync carries it out.",
-            self.item
-        ));
-        Ok(Exit::Done)
+        let configuration = loading::configuration(common)?;
+        let flows = &configuration.dataflow;
+        let systems = &flows.systems;
+        if let Some(owner) = self.owner.as_ref().filter(|owner| !systems.contains(owner)) {
+            return Err(Failure::usage(
+                format!("no system is called `{owner}`"),
+                format!("Write --owner {} or --owner {}", systems[0], systems[1]),
+            ));
+        }
+        if let Some(flow) = &self.flow {
+            loading::known_flow(flows, flow)?;
+        }
+        drop(loading::existing_state(common, &configuration)?);
+        let mut engine = loading::engine(common, &configuration, Arc::new(tandem_engine::Quiet)).await?;
+        let masks = Masks::asked(flows, common);
+        let planned = self.plan(&mut engine, &masks)?;
+        let many = self.all || planned.len() > 1;
+        if many {
+            show(&planned, &masks, self.yes, screen);
+        }
+        if many && !self.yes {
+            screen.say("Nothing was answered: `--yes` does it.");
+            return Ok(if planned.is_empty() {
+                Exit::Done
+            } else {
+                Exit::Waits
+            });
+        }
+        self.answer(&mut engine, planned, many, screen).await
     }
 
-    fn contender(
-        &self,
-        engine: &mut tandem_engine::Engine,
-        record: &str,
-    ) -> Result<tandem_merge::record::RecordKey, Failure> {
+    /// Every conflict that is asked for, with its answer.
+    fn plan(&self, engine: &mut Engine, masks: &Masks) -> Result<Vec<Planned>, Failure> {
         let flows = engine.flows().clone();
-        let mut found = loading::records_named(engine.store(), &flows, record)?;
-        match (found.pop(), found.is_empty()) {
-            (Some(one), true) => Ok(one),
-            _ => Err(Failure::usage(
-                format!("`{record}` names several records"),
-                "Name the system and the id: SYSTEM/TYPE:ID",
-            )),
+        let mut found = asked(engine.store(), &flows, self.flow.as_deref(), usize::MAX)?;
+        if self.all {
+            found.retain(|asked| {
+                self.property
+                    .as_ref()
+                    .is_none_or(|property| is_about(asked, property))
+            });
+        } else {
+            for item in &self.items {
+                if !found.iter().any(|asked| asked.item.number == *item) {
+                    return Err(Failure::usage(
+                        format!(
+                            "no conflict waits under the number {item} any more, or another one than was shown"
+                        ),
+                        "`tandem conflicts` lists those that wait now",
+                    ));
+                }
+            }
+            found.retain(|asked| self.items.contains(&asked.item.number));
         }
+        let record = match &self.record {
+            Some(record) => Some(contender(engine, record)?),
+            None => None,
+        };
+        let plan = |asked: Asked| {
+            let picked = match (&record, &self.value) {
+                (Some(record), _) => Some((Choice::Record(record.clone()), record.to_string())),
+                (None, Some(value)) => Some((Choice::Text(value.clone()), value.clone())),
+                (None, None) if self.head => Some((Choice::Head, "the value known so far".to_owned())),
+                (None, None) => {
+                    let picked = self.rule().and_then(|rule| pick(&asked.question, &rule));
+                    picked.map(|picked| (choice(picked), told(&asked, picked, masks)))
+                }
+            };
+            let (choice, shown) = match picked {
+                Some((choice, shown)) => (Some(choice), shown),
+                None => (None, "left: the rule says nothing about it".to_owned()),
+            };
+            Planned { asked, choice, shown }
+        };
+        Ok(found.into_iter().map(plan).collect())
+    }
+
+    fn rule(&self) -> Option<AnswerRule> {
+        match &self.owner {
+            Some(owner) => Some(AnswerRule::Owner(owner.clone())),
+            None if self.latest => Some(AnswerRule::Latest),
+            None if self.blank_loses => Some(AnswerRule::BlankLoses),
+            None => None,
+        }
+    }
+
+    /// Reads the contenders once more, then answers; each refusal is a line of its own.
+    async fn answer(
+        &self,
+        engine: &mut Engine,
+        planned: Vec<Planned>,
+        many: bool,
+        screen: &Screen,
+    ) -> Result<Exit, Failure> {
+        let answers = planned
+            .iter()
+            .filter_map(|one| Some((one.asked.item.number, one.choice.clone()?)));
+        let answers: Vec<(u64, Choice)> = answers.collect();
+        let numbers: Vec<u64> = answers.iter().map(|(number, _)| *number).collect();
+        let read = engine.read_contenders(&numbers).await?;
+        if let Some(trouble) = read.troubles.into_iter().next() {
+            return Err(trouble.into());
+        }
+        let (mut resolved, mut refused) = (Vec::new(), 0);
+        for (number, choice) in &answers {
+            match engine.resolve(*number, choice) {
+                Ok(()) => resolved.push(*number),
+                Err(error) if many => {
+                    refused += 1;
+                    screen.complain(&error.into());
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let left = planned.len() - resolved.len();
+        match (many, resolved.as_slice()) {
+            (false, [item]) => {
+                screen.json(&json!({ "resolved": item }));
+                screen.say(format!("Item {item} is answered; the next sync carries it out."));
+            }
+            _ => {
+                screen.json(&json!({ "resolved": resolved, "refused": refused, "left": left }));
+                let count = count_of(resolved.len() as u64, "conflict is", "conflicts are");
+                screen.say(format!(
+                    "{count} answered; the next sync carries them out. {left} left."
+                ));
+            }
+        }
+        Ok(if left == 0 { Exit::Done } else { Exit::Waits })
+    }
+}
+
+fn is_about(asked: &Asked, property: &str) -> bool {
+    let mut contenders = asked.question.contenders.iter();
+    asked.question.anchor.property == property || contenders.any(|contender| contender.property == property)
+}
+
+fn choice(picked: &Contender) -> Choice {
+    picked.record.clone().map_or(Choice::Head, Choice::Record)
+}
+
+fn told(asked: &Asked, picked: &Contender, masks: &Masks) -> String {
+    let place = picked.record.as_ref();
+    let place = place.map_or("the value known so far".to_owned(), ToString::to_string);
+    format!("{} ({place})", asked.shown(picked, &picked.value, masks))
+}
+
+fn show(planned: &[Planned], masks: &Masks, done: bool, screen: &Screen) {
+    let mut shown = table(["item", "property", "values", "answer"]);
+    for Planned {
+        asked,
+        choice,
+        shown: answer,
+    } in planned
+    {
+        let values = asked.question.contenders.iter();
+        let values: Vec<String> = values.map(|contender| told(asked, contender, masks)).collect();
+        let list: Vec<Json> = values.iter().map(|value| value.as_str().into()).collect();
+        if !done {
+            screen.json(&json!({
+                "item": asked.item.number,
+                "property": items::about(&asked.item),
+                "values": list,
+                "answer": choice.as_ref().map(|_| answer),
+            }));
+        }
+        shown.add_row([
+            asked.item.number.to_string(),
+            items::about(&asked.item),
+            values.join("\n"),
+            answer.clone(),
+        ]);
+    }
+    match planned.is_empty() {
+        true => screen.result("No conflict waits for an answer."),
+        false => screen.result(shown),
+    }
+}
+
+fn contender(engine: &mut Engine, record: &str) -> Result<tandem_merge::record::RecordKey, Failure> {
+    let flows = engine.flows().clone();
+    let mut found = loading::records_named(engine.store(), &flows, record)?;
+    match (found.pop(), found.is_empty()) {
+        (Some(one), true) => Ok(one),
+        _ => Err(Failure::usage(
+            format!("`{record}` names several records"),
+            "Name the system and the id: SYSTEM/TYPE:ID",
+        )),
     }
 }

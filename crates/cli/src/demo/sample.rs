@@ -58,6 +58,7 @@ pub(crate) async fn configuration(
         state: Some(folder),
         json: false,
         quiet: false,
+        show_personal: false,
         verbose: 0,
     })
 }

@@ -56,6 +56,7 @@ impl Fields {
             names.extend(parts.map(|part| part.properties[side.index()].as_str()));
             names.extend(end.identity.as_ref().map(|identity| identity.property.as_str()));
             names.extend(end.only.keys().map(String::as_str));
+            names.extend(end.filter.iter().flat_map(|filter| filter.properties()));
             names.extend(end.deactivate.as_ref().map(|(property, _)| property.as_str()));
             self.add(&end.record_type, names);
         }

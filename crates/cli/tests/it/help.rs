@@ -2,7 +2,7 @@
 
 use crate::local::tandem;
 
-const COMMANDS: [&[&str]; 29] = [
+const COMMANDS: [&[&str]; 32] = [
     &[],
     &["demo"],
     &["sandbox"],
@@ -15,6 +15,8 @@ const COMMANDS: [&[&str]; 29] = [
     &["run"],
     &["status"],
     &["links"],
+    &["links", "export"],
+    &["links", "import"],
     &["conflicts"],
     &["failures"],
     &["history"],
@@ -32,6 +34,7 @@ const COMMANDS: [&[&str]; 29] = [
     &["bench", "calls"],
     &["bench", "bulk"],
     &["bench", "latency"],
+    &["bench", "conflicts"],
 ];
 
 #[test]

@@ -17,6 +17,8 @@ mod lines;
 mod live;
 mod local;
 mod metadata;
+mod onboarding;
 mod qa;
 mod rest;
+mod selective;
 mod trouble;

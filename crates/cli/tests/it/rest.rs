@@ -93,6 +93,59 @@ pub(crate) fn patch_salesforce(url: &str, object: &str, id: &str, body: &Json) {
     call(reqwest::Method::PATCH, &address, Some(token), Some(body));
 }
 
+/// Creates records of Customerp as Alice, over one connection; their ids.
+pub(crate) fn create_customerp(url: &str, collection: &str, bodies: &[Json]) -> Vec<String> {
+    let address = format!("{url}/api/v1/{collection}");
+    let posted = each(bodies, |client, body| {
+        let request = client.post(&address).bearer_auth("customerp-alice-token");
+        request.json(body)
+    });
+    posted
+        .iter()
+        .map(|reply| reply["id"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// Creates records of one object of Salesforce as Alice, 200 to a call; their ids.
+pub(crate) fn create_salesforce(url: &str, object: &str, bodies: &[Json]) -> Vec<String> {
+    let token = token(url, "alice");
+    let address = format!("{url}/services/data/v62.0/composite/sobjects");
+    let typed = |body: &Json| {
+        let mut record = body.clone();
+        record["attributes"] = serde_json::json!({ "type": object });
+        record
+    };
+    let packs = bodies.chunks(200).map(|pack| {
+        let records: Vec<Json> = pack.iter().map(typed).collect();
+        serde_json::json!({ "allOrNone": true, "records": records })
+    });
+    let packs: Vec<Json> = packs.collect();
+    let posted = each(&packs, |client, pack| {
+        client.post(&address).bearer_auth(&token).json(pack)
+    });
+    let rows = posted.iter().flat_map(|reply| reply.as_array().unwrap());
+    rows.map(|row| row["id"].as_str().unwrap_or_else(|| panic!("{row}")).to_owned())
+        .collect()
+}
+
+/// Answers to requests that are sent one after the other over one connection.
+fn each(bodies: &[Json], request: impl Fn(&reqwest::Client, &Json) -> reqwest::RequestBuilder) -> Vec<Json> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let client = client();
+        let mut replies = Vec::new();
+        for body in bodies {
+            let reply = request(&client, body).send().await.unwrap();
+            let reply = reply.error_for_status().unwrap();
+            replies.push(serde_json::from_slice(&reply.bytes().await.unwrap()).unwrap());
+        }
+        replies
+    })
+}
+
 /// An access token of one of the local org's clients.
 fn token(url: &str, client: &str) -> String {
     let (url, secret) = (format!("{url}/services/oauth2/token"), format!("{client}-secret"));

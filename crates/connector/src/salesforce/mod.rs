@@ -12,6 +12,7 @@ mod composite;
 mod derived;
 mod events;
 mod form;
+mod id;
 mod ledger;
 mod licence;
 mod oauth;
@@ -48,6 +49,7 @@ use tandem_seal::Files;
 use tokio::sync::{OnceCell, RwLock};
 use url::Url;
 
+pub use id::full_id;
 pub use ledger::Share;
 pub use oauth::SignIn;
 

@@ -23,6 +23,7 @@ pub fn end(system: &str, name: &str, create: CreatePolicy, identity: Option<Iden
         on_delete: DeletePolicy::Propagate,
         identity,
         only: BTreeMap::new(),
+        filter: None,
         constants: BTreeMap::new(),
         deactivate: None,
         deactivate_needs_approval: false,

@@ -1,8 +1,9 @@
 //! What belongs to one side of a flow.
 
 use super::Users;
+use super::filter;
 use super::flow::Scope;
-use super::flow_file::{DeletesText, FlowText, IdentityText, SwitchText};
+use super::flow_file::{DeletesText, FlowText, IdentityText, OnlyOfObject, OnlyText, SwitchText};
 use super::node::At;
 use super::problem::suggestion;
 use super::type_text::{Family, as_it_looks};
@@ -36,6 +37,7 @@ pub(crate) fn end(scope: &mut Scope<'_>, text: &FlowText, side: Side, mappings: 
         on_delete: on_delete(scope, text, side),
         identity: identity(scope, text, side),
         only: only(scope, text, side),
+        filter: filter::filter(scope, text, side),
         constants,
         deactivate,
         deactivate_needs_approval: needs_approval,
@@ -130,16 +132,21 @@ pub(crate) fn typed(scope: &mut Scope<'_>, side: Side, name: &At<String>, scalar
 }
 
 pub(crate) fn only(scope: &mut Scope<'_>, text: &FlowText, side: Side) -> BTreeMap<String, Value> {
-    let Some(by_object) = text.only.as_ref().and_then(|only| only.both()[side.index()]) else {
+    let written = text.only.as_ref().and_then(|only| only.both()[side.index()]);
+    let Some(OnlyText::Objects(by_object)) = written else {
         return BTreeMap::new();
     };
     let objects: Vec<At<String>> = by_object.0.iter().map(|(name, _)| name.clone()).collect();
     scope.check_object_names(side, &objects);
-    let Some(values) = by_object.get(&scope.objects[side.index()]).cloned() else {
+    let Some(OnlyOfObject::Values(values)) = by_object.get(&scope.objects[side.index()]).cloned() else {
         return BTreeMap::new();
     };
     let mut only = BTreeMap::new();
-    for (name, scalar) in &values.0 {
+    for (name, scalar) in values
+        .0
+        .iter()
+        .filter(|(name, _)| name.value != OnlyOfObject::WHERE)
+    {
         scope.check_property(side, name);
         if let Some(value) = typed(scope, side, name, scalar) {
             only.insert(name.value.clone(), value);

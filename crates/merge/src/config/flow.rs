@@ -3,7 +3,7 @@
 use super::Users;
 use super::companion::{self, RoleHead};
 use super::end::end;
-use super::flow_file::{FlowText, GuardText, MatchText};
+use super::flow_file::{FlowText, GuardText, MatchPairText, MatchText};
 use super::known::{Known, PropertyKnown};
 use super::mapping::{self, Row};
 use super::node::At;
@@ -260,6 +260,7 @@ fn match_rule(scope: &mut Scope<'_>, rule: &MatchText, mappings: &[Mapping]) -> 
             .iter()
             .map(|(name, how)| (name.clone(), Some(how.clone())))
             .collect(),
+        MatchText::Pair(pair) => return match_pair(scope, pair),
     };
     let mut known = Vec::new();
     for (name, how) in parts {
@@ -283,6 +284,31 @@ fn match_rule(scope: &mut Scope<'_>, rule: &MatchText, mappings: &[Mapping]) -> 
         }
     }
     (!known.is_empty()).then_some(MatchRule { parts: known })
+}
+
+/// A key of one property of each system, such as an id that one holds of the other.
+fn match_pair(scope: &mut Scope<'_>, pair: &MatchPairText) -> Option<MatchRule> {
+    let is_id = |name: &At<String>| name.value == crate::matching::ID;
+    for (side, name) in Side::BOTH.into_iter().zip([&pair.first, &pair.second]) {
+        if !is_id(name) {
+            scope.check_property(side, name);
+        }
+    }
+    if is_id(&pair.first) && is_id(&pair.second) {
+        let help = "Name the property of one system that holds the other system's id.";
+        scope.problem(&pair.first, "two systems' own ids are never equal", help);
+        return None;
+    }
+    let normaliser = match &pair.compare {
+        Some(how) => normaliser(scope, how)?,
+        None => Normaliser::Trim,
+    };
+    let properties = [pair.first.value.clone(), pair.second.value.clone()];
+    let part = MatchPart {
+        properties,
+        normaliser,
+    };
+    Some(MatchRule { parts: vec![part] })
 }
 
 fn normaliser(scope: &mut Scope<'_>, how: &At<String>) -> Option<Normaliser> {

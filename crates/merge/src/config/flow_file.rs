@@ -39,8 +39,9 @@ written! {
         write: Option<Sided<bool>>,
         /// Where a side's records hold the id of their counterpart.
         identity: Option<Sided<IdentityText>>,
-        /// Only records with these values belong to the flow, by object.
-        only: Option<Sided<Table<Table<Scalar>>>>,
+        /// Which records belong to the flow: a filter for a side, or by object a filter or values (`where` among the
+        /// values is a filter beside them).
+        only: Option<Sided<OnlyText>>,
         /// Values given on every create. `${users.profile}` takes a setting of the connection.
         constants: Option<Sided<Table<Scalar>>>,
         /// How a record is put out of use.
@@ -267,10 +268,67 @@ impl Written for CompanionValueText {
     }
 }
 
-/// One match key: a property, several together, or several with how each is compared.
+/// Which records of a side belong to a flow.
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(untagged)]
+pub(crate) enum OnlyText {
+    /// A filter, such as `StageName = 'Closed Won' and Amount > 1000`.
+    Filter(At<String>),
+    /// By object.
+    Objects(Table<OnlyOfObject>),
+}
+
+impl Written for OnlyText {
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        match node.value {
+            Content::Table(_) | Content::Blank => Table::read(node, reader).map(Self::Objects),
+            _ => At::read(node, reader).map(Self::Filter),
+        }
+    }
+}
+
+/// Which records of an object belong to a flow.
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(untagged)]
+pub(crate) enum OnlyOfObject {
+    /// A filter.
+    Filter(At<String>),
+    /// Those with these values; creates are given them. `where` is a filter.
+    Values(Table<Scalar>),
+}
+
+impl OnlyOfObject {
+    /// The key of a filter among values.
+    pub(crate) const WHERE: &str = "where";
+}
+
+impl Written for OnlyOfObject {
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        match node.value {
+            Content::Table(_) | Content::Blank => Table::read(node, reader).map(Self::Values),
+            _ => At::read(node, reader).map(Self::Filter),
+        }
+    }
+}
+
+written! {
+    /// A match key of two properties that no row maps, such as a field that holds the other system's id.
+    struct MatchPairText {
+        /// The first system's property; `id` for the record's own id.
+        first: At<String>,
+        /// The second system's property; `id` for the record's own id.
+        second: At<String>,
+        /// How they are compared: `exact`, `trim`, `case-fold`, `email`, `phone`, `digits`.
+        compare: Option<At<String>>,
+    }
+}
+
+/// One match key: a property, several together, several with how each is compared, or one of each system.
 #[derive(Clone, Debug, JsonSchema)]
 #[schemars(untagged)]
 pub(crate) enum MatchText {
+    /// A property of each system, mapped or not.
+    Pair(Box<MatchPairText>),
     /// One property, compared trimmed.
     One(At<String>),
     /// Several that must all be equal, compared trimmed.
@@ -286,18 +344,28 @@ impl MatchText {
             Self::One(name) => vec![name.value.as_str()],
             Self::All(names) => names.iter().map(|name| name.value.as_str()).collect(),
             Self::Compared(table) => table.keys().collect(),
+            Self::Pair(_) => Vec::new(),
         }
     }
 }
 
 impl Written for MatchText {
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
-        match node.value {
+        match &node.value {
             Content::List(_) => Vec::read(node, reader).map(Self::All),
+            Content::Table(entries) if names_a_system(entries, reader) => {
+                MatchPairText::read(node, reader).map(|pair| Self::Pair(Box::new(pair)))
+            }
             Content::Table(_) => Table::read(node, reader).map(Self::Compared),
             _ => At::read(node, reader).map(Self::One),
         }
     }
+}
+
+fn names_a_system(entries: &[(At<String>, Node)], reader: &Reader<'_>) -> bool {
+    entries
+        .iter()
+        .any(|(name, _)| reader.systems.contains(&name.value))
 }
 
 /// `on_delete`: a plain value for the first side, or one per side.

@@ -7,6 +7,7 @@ mod check;
 mod companion;
 mod connection;
 mod end;
+mod filter;
 mod flow;
 mod flow_file;
 mod kind;

@@ -4,7 +4,9 @@
 
 mod config;
 mod counterexamples;
+mod decisions;
 mod document;
+mod filters;
 mod lines;
 mod members;
 mod merge_laws;

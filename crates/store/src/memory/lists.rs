@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use std::collections::BTreeSet;
 use tandem_merge::cluster::ParkedKind;
 use tandem_merge::dataflow::Dataflow;
+use tandem_merge::facts::MatchKey;
 use tandem_merge::record::{RecordKey, RecordType};
 
 impl Books {
@@ -120,6 +121,17 @@ impl Books {
 }
 
 impl Books {
+    /// Records that are indexed by a match key.
+    pub(crate) fn with_key(&self, key: &MatchKey) -> Vec<RecordKey> {
+        let records = self.records.iter();
+        let mut found: Vec<(u64, &RecordKey)> = records
+            .filter(|(_, entry)| entry.keys.contains(key))
+            .map(|(key, entry)| (entry.number, key))
+            .collect();
+        found.sort();
+        found.into_iter().map(|(_, key)| key.clone()).collect()
+    }
+
     /// Records of a type that are known to be alive, by a range of ids.
     pub(crate) fn alive_between(
         &self,

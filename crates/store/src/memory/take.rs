@@ -35,7 +35,7 @@ pub(super) fn dirty(
         if taken.len() == limit {
             break;
         }
-        let (members, needs) = gather(books, flows, seed, &BTreeSet::new());
+        let (members, needs) = gather(books, flows, &[seed], &BTreeSet::new());
         if members.is_disjoint(&used) {
             taken.push(hand_out(books, flows, &members, needs, now));
             used.extend(members);
@@ -50,12 +50,33 @@ pub(super) fn of_records(books: &Books, flows: &Dataflow, seeds: &[RecordKey], n
     let mut taken = Vec::new();
     for seed in seeds {
         if !used.contains(seed) {
-            let (members, needs) = gather(books, flows, seed, &used);
+            let (members, needs) = gather(books, flows, &[seed], &used);
             taken.push(hand_out(books, flows, &members, needs, now));
             used.extend(members);
         }
     }
     taken
+}
+
+/// The clusters of groups of records; none for a group that shares a record with one before it.
+pub(super) fn together(
+    books: &Books,
+    flows: &Dataflow,
+    groups: &[Vec<RecordKey>],
+    now: Timestamp,
+) -> Vec<Option<Dirty>> {
+    let mut used = BTreeSet::new();
+    let mut take = |group: &Vec<RecordKey>| {
+        let known = group.iter().filter(|key| books.records.contains_key(*key));
+        let seeds: Vec<&RecordKey> = known.collect();
+        let (members, needs) = gather(books, flows, &seeds, &BTreeSet::new());
+        if !members.is_disjoint(&used) {
+            return None;
+        }
+        used.extend(members.iter().cloned());
+        Some(hand_out(books, flows, &members, needs, now))
+    };
+    groups.iter().map(&mut take).collect()
 }
 
 /// One cluster as it is stored, without candidates.
@@ -68,11 +89,13 @@ pub(super) fn as_it_is(books: &Books, seed: &RecordKey) -> Cluster {
 fn gather(
     books: &Books,
     flows: &Dataflow,
-    seed: &RecordKey,
+    seeds: &[&RecordKey],
     without: &BTreeSet<RecordKey>,
 ) -> (BTreeSet<RecordKey>, Needs) {
     let mut members = BTreeSet::new();
-    join(books, seed, without, &mut members);
+    for seed in seeds {
+        join(books, seed, without, &mut members);
+    }
     loop {
         let inbox: Vec<Observation> = inbox(books, &members).into_iter().map(|(_, seen)| seen).collect();
         let needs = tandem_merge::reconcile::needs(flows, &cluster(books, &members), &inbox);

@@ -8,6 +8,7 @@ mod same;
 mod sealed;
 mod setup;
 mod suite;
+mod suite_decisions;
 mod suite_facts;
 mod suite_lists;
 mod suite_parts;

@@ -99,6 +99,7 @@ fn end(record_type: RecordType) -> End {
         on_delete: DeletePolicy::Propagate,
         identity: None,
         only: BTreeMap::new(),
+        filter: None,
         constants: BTreeMap::new(),
         deactivate: None,
         deactivate_needs_approval: false,

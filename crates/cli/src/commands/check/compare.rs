@@ -1,8 +1,10 @@
 //! Compares a flow with what its two systems describe.
 
 use serde::Serialize;
+use std::collections::BTreeSet;
 use tandem_connector::{Connector, PropertySchema, Schema, TypeSchema};
 use tandem_merge::dataflow::{CreatePolicy, Flow, Kind, Mapping, OnCreate, Side};
+use tandem_merge::matching;
 
 /// How much a finding weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -179,8 +181,28 @@ fn of_end(flow: &Flow, side: Side, described: &TypeSchema) -> Vec<Finding> {
             Some(property) => found.extend(of_property(flow, side, mapping, property)),
         }
     }
+    found.extend(asked_for(flow, side, described));
     found.extend(lengths(flow, side, described));
     found
+}
+
+/// Properties that no row maps and that decide which records belong to the flow and to each other.
+fn asked_for(flow: &Flow, side: Side, described: &TypeSchema) -> Vec<Finding> {
+    let end = flow.end(side);
+    let parts = flow.match_rules.iter().flat_map(|rule| &rule.parts);
+    let keys = parts.map(|part| part.properties[side.index()].as_str());
+    let filter = end.filter.iter().flat_map(|filter| filter.properties());
+    let mapped = |name: &&str| {
+        flow.mappings
+            .iter()
+            .any(|mapping| mapping.property(side) == *name)
+    };
+    let names: BTreeSet<&str> = keys.chain(filter).filter(|name| !mapped(name)).collect();
+    let absent = |name: &&str| *name != matching::ID && !described.properties.contains_key(*name);
+    let missing = names.into_iter().filter(absent);
+    missing
+        .map(|name| self::absent(flow, &end.object, name))
+        .collect()
 }
 
 fn absent(flow: &Flow, object: &str, property: &str) -> Finding {

@@ -66,6 +66,7 @@ pub(crate) fn end(system: &str, name: &str, identity: &str, prefix: &str) -> End
             unique: true,
         }),
         only: BTreeMap::new(),
+        filter: None,
         constants: BTreeMap::new(),
         deactivate: None,
         deactivate_needs_approval: false,

@@ -1,0 +1,164 @@
+//! `tandem bench conflicts`: what records edited on both sides cost in time, against the same edits without
+//! conflicts.
+
+use super::scene::Scene;
+use super::{Measured, conclude};
+use crate::failure::{Exit, Failure};
+use crate::loading;
+use crate::screen::{Screen, thousands};
+use clap::Args;
+use serde_json::json;
+use std::sync::Arc;
+use std::time::Instant;
+use tandem_connector::{Change, Connector, Lane, Outcome, Write};
+use tandem_engine::{Engine, Quiet};
+use tandem_merge::dataflow::{ConflictPolicy, Dataflow, Side};
+use tandem_merge::record::RecordKey;
+use tandem_merge::value::Value;
+use tandem_store::LinkRow;
+
+/// The flow whose records are edited, and two of its free texts.
+const FLOW: &str = "contact-contact";
+const TEXTS: [[&str; 2]; 2] = [["description", "Description"], ["title", "Title"]];
+/// Writes handed over at once.
+const BATCH: usize = 1_000;
+/// With conflicts at most so many percent of the time without.
+const LIMIT: u64 = 200;
+
+/// What to measure.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Every record is edited on both sides before each sync: first in two properties, so that nothing conflicts, then in
+the same one. Both are measured in one run, so the figure is a ratio.
+
+Examples:
+  tandem bench conflicts
+  tandem bench conflicts --records 2000 --json")]
+pub(super) struct Conflicts {
+    /// How many records are edited on both sides
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
+    records: u32,
+}
+
+impl Conflicts {
+    pub(super) async fn measure(&self, screen: &Screen) -> Result<Exit, Failure> {
+        // The generator makes twelve contacts for ten customers.
+        let customers = (self.records.saturating_mul(10) / 12 + 10).max(20);
+        screen.say(format!(
+            "Setting up both systems with {} customers, and a first sync ...",
+            thousands(customers.into())
+        ));
+        let org = ["--preset".to_owned(), "no-divisions".to_owned()];
+        let mut scene = Scene::start(customers, &org, screen).await?;
+        contacts_alone(&mut scene.configuration.dataflow);
+        let mut engine = open(&scene).await?;
+        rest(&mut engine).await?;
+        let wanted = usize::try_from(self.records).unwrap_or(usize::MAX);
+        let mut links = engine.store().links(Some(FLOW), 0, wanted)?;
+        links.truncate(wanted);
+        if links.len() < wanted {
+            let what = format!("only {} records can be edited", links.len());
+            return Err(Failure::trouble(what, "Ask for fewer with --records"));
+        }
+        let apart = self.edit(&mut engine, &links, "apart", [0, 1]).await?;
+        screen.say(format!("without conflicts: {apart} ms"));
+        let before = conflicts(&mut engine)?;
+        let together = self.edit(&mut engine, &links, "together", [0, 0]).await?;
+        screen.say(format!("with conflicts: {together} ms"));
+        let met = conflicts(&mut engine)? - before;
+        if met < u64::from(self.records) {
+            let what = format!("of {} conflicts {met} were met", self.records);
+            return Err(Failure::trouble(what, "Run it again"));
+        }
+        let measured = [Measured::new(
+            format!(
+                "{} records edited on both sides, in percent of the time without conflicts",
+                thousands(met)
+            ),
+            together * 100 / apart.max(1),
+            LIMIT,
+        )];
+        let more = json!({ "records": self.records, "apart_ms": apart, "together_ms": together });
+        Ok(conclude(screen, &measured, more))
+    }
+
+    /// Edits every record on both sides, each in its own text, and times the sync that follows, in milliseconds.
+    async fn edit(
+        &self,
+        engine: &mut Engine,
+        links: &[LinkRow],
+        mark: &str,
+        texts: [usize; 2],
+    ) -> Result<u64, Failure> {
+        for side in Side::BOTH {
+            let property = TEXTS[texts[side.index()]][side.index()];
+            let writes = links.iter().enumerate().map(|(place, link)| {
+                let value = format!("{mark} {place} in {}", engine.flows().systems[side.index()]);
+                write(place as u64 + 1, mark, link.end(side).clone(), property, &value)
+            });
+            let writes: Vec<Write> = writes.collect();
+            carry(&engine.systems()[side.index()], &writes).await?;
+        }
+        let began = Instant::now();
+        rest(engine).await?;
+        Ok(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
+/// What contacts need and nothing else, under the policy that decides by itself.
+fn contacts_alone(flows: &mut Dataflow) {
+    flows
+        .flows
+        .retain(|flow| flow.name == FLOW || flow.name == "customer-division");
+    for flow in &mut flows.flows {
+        flow.conflict = ConflictPolicy::Latest;
+    }
+}
+
+fn write(intent: u64, mark: &str, record: RecordKey, property: &str, value: &str) -> Write {
+    Write {
+        intent,
+        key: format!("bench-{mark}-{record}"),
+        change: Change::Update {
+            record,
+            values: [(property.to_owned(), Value::text(value))].into(),
+            only_if: None,
+        },
+    }
+}
+
+async fn carry(system: &Arc<dyn Connector>, writes: &[Write]) -> Result<(), Failure> {
+    for batch in writes.chunks(BATCH) {
+        for outcome in system.write(batch, Lane::Live).await {
+            if !matches!(outcome, Outcome::Applied { .. }) {
+                let what = format!("a record could not be edited: {outcome:?}");
+                return Err(Failure::trouble(what, "Run it again"));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn conflicts(engine: &mut Engine) -> Result<u64, Failure> {
+    let status = engine.status()?;
+    Ok(status.flows.get(FLOW).map_or(0, |flow| flow.conflicts))
+}
+
+async fn open(scene: &Scene) -> Result<Engine, Failure> {
+    let store = loading::state(scene.folder(), &loading::keys(&scene.configuration)?)?;
+    let parts = loading::parts(
+        &scene.configuration,
+        Box::new(store),
+        Arc::new(Quiet),
+        Some(scene.folder()),
+    );
+    Ok(Engine::open(parts.await?).await?)
+}
+
+/// Syncs until nothing is left to do.
+async fn rest(engine: &mut Engine) -> Result<(), Failure> {
+    match engine.sync().await?.troubles.into_iter().next() {
+        Some(trouble) => Err(trouble.into()),
+        None => Ok(()),
+    }
+}
