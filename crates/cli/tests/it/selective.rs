@@ -59,7 +59,16 @@ fn only_new_records_are_created_where_the_flow_says_so() {
     );
     assert_eq!(pair.run(&["sync"]).code, Some(0));
     assert_eq!(linked(&pair).len(), 3);
-    let listed = pair.run(&["failures", "--standing", "listed", "--json"]).lines();
+    let listed = pair
+        .run(&[
+            "failures",
+            "--standing",
+            "listed",
+            "--flow",
+            "contact-contact",
+            "--json",
+        ])
+        .lines();
     assert_eq!(listed.len(), 2, "{listed:?}");
 }
 
