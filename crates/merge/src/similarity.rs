@@ -35,7 +35,7 @@ fn telling(mapping: &Mapping) -> bool {
 /// Equal values count 100, blank against a value 50, others by the share of characters that need not be changed.
 #[must_use]
 pub fn similarity(flow: &Flow, first: &Values, second: &Values) -> u32 {
-    let (mut sum, mut count) = (0, 0);
+    let (mut sum, mut count) = (0_u32, 0_u32);
     for mapping in flow.mappings.iter().filter(|mapping| telling(mapping)) {
         let texts = [
             canonical(flow, mapping, Side::First, first),
@@ -47,7 +47,7 @@ pub fn similarity(flow: &Flow, first: &Values, second: &Values) -> u32 {
         sum += likeness;
         count += 1;
     }
-    if count == 0 { 0 } else { sum / count }
+    sum.checked_div(count).unwrap_or_default()
 }
 
 /// A property's value as both sides would write it; as it stands where it cannot be read.
