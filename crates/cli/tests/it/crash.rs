@@ -31,7 +31,7 @@ fn kill(run: &mut Child) -> bool {
 }
 
 /// Lets the sync end, and looks both systems over: nothing differs, nothing is missing, nothing is there twice.
-fn all_is_there_once(pair: &Pair) {
+pub(crate) fn all_is_there_once(pair: &Pair) {
     let last = pair.run(&["sync", "--json"]);
     assert_eq!(last.code, Some(0), "{}{}", last.out, last.err);
     let verify: Ran = pair.run(&["verify", "--json"]);

@@ -12,6 +12,11 @@ impl Dice {
         Self(seed)
     }
 
+    /// Dice from a seed.
+    pub(crate) fn of(seed: u64) -> Self {
+        Self(seed)
+    }
+
     /// A number below a limit.
     pub(crate) fn below(&mut self, limit: u64) -> u64 {
         self.0 = self

@@ -92,12 +92,17 @@ pub(crate) struct Pair {
 impl Pair {
     /// Starts both and lets `tandem init` write the configuration, made fit for quick local systems.
     pub(crate) fn start(customerp: &[&str], salesforce: &[&str]) -> Self {
+        Self::start_with_secret(customerp, salesforce, "tandem-secret")
+    }
+
+    /// The same, of an org whose client has another secret.
+    pub(crate) fn start_with_secret(customerp: &[&str], salesforce: &[&str], secret: &str) -> Self {
         let pair = Self {
             customerp: System::start("customerp", customerp),
             salesforce: System::start("salesforce", salesforce),
             folder: tempfile::tempdir().unwrap(),
         };
-        let init = pair.run(&[
+        let mut init = pair.command(&[
             "init",
             "--create-in-customerp",
             "--users-profile",
@@ -107,6 +112,8 @@ impl Pair {
             "--salesforce-url",
             &pair.salesforce.url,
         ]);
+        let init = init.env("SALESFORCE_CLIENT_SECRET", secret).output().unwrap();
+        let init = Ran::from(init);
         assert_eq!(init.code, Some(0), "{}", init.err);
         let config = pair.path("tandem.yaml");
         let text = std::fs::read_to_string(&config).unwrap();

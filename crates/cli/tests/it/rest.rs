@@ -74,6 +74,17 @@ pub(crate) fn post_customerp(url: &str, path: &str, body: &Json) -> Json {
     )
 }
 
+/// Creates in Salesforce as Alice.
+pub(crate) fn post_salesforce(url: &str, path: &str, body: &Json) -> Json {
+    let address = format!("{url}/services/data/v62.0/{path}");
+    call(
+        reqwest::Method::POST,
+        &address,
+        Some(token(url, "alice")),
+        Some(body),
+    )
+}
+
 /// Reads from Salesforce as Alice.
 pub(crate) fn get_salesforce(url: &str, path: &str) -> Json {
     let address = format!("{url}/services/data/v62.0/{path}");

@@ -278,6 +278,15 @@ impl Http {
     /// The failure of a request; one that was counted already is not given.
     fn failure(&self, error: reqwest::Error, uncounted: Option<&Request>) -> Failure {
         let unsent = error.is_connect() || error.is_builder();
+        let cause = root(&error);
+        if unsent && cause.contains("certificate") {
+            return Failure::NotSent(self.error(
+                ErrorKind::SignIn,
+                format!("its certificate is not trusted ({cause})"),
+                "Check the address; where the system has an authority of its own, name its certificates with \
+                 `certificate_authority`",
+            ));
+        }
         let what = if error.is_timeout() && !unsent {
             "it did not answer in time".to_owned()
         } else {
@@ -288,7 +297,7 @@ impl Http {
                 } else {
                     "the connection broke"
                 },
-                root(&error)
+                cause
             )
         };
         let error = self.down(what);

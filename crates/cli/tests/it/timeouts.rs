@@ -1,0 +1,124 @@
+//! E3: a time-out after the commit on every create of a sync of 1,000 records. With an external id, or a unique natural
+//! key, there are exactly 1,000.
+
+use crate::local::{Pair, Ran};
+use crate::proxy::{Fate, Proxy, between};
+use crate::rest;
+use serde_json::json;
+
+const RECORDS: usize = 1_000;
+
+/// A pair that keeps customers in step and nothing else, over a line on which no create gets an answer.
+fn customers(preset: &str, object: &str) -> (Pair, Proxy) {
+    let pair = Pair::start(
+        &["--records", &RECORDS.to_string(), "--no-lines"],
+        &["--preset", preset],
+    );
+    only(&pair, "customer-division.yaml");
+    let [_, line] = between(&pair, [false, true]);
+    let record = format!("{{\"type\":\"{object}\"}}");
+    line.rule(move |method, _, request| match method {
+        "POST" if request.contains(&record) => Fate::CutAfter,
+        _ => Fate::Deliver,
+    });
+    (pair, line)
+}
+
+/// Leaves one flow in the configuration.
+fn only(pair: &Pair, flow: &str) {
+    for entry in std::fs::read_dir(pair.path("flows")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.file_name().unwrap() != flow {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+    let config = pair.path("tandem.yaml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let lines = text
+        .lines()
+        .filter(|line| !line.starts_with("create_in_customerp:"));
+    std::fs::write(&config, lines.collect::<Vec<_>>().join("\n")).unwrap();
+}
+
+/// Syncs until nothing is in trouble any more.
+fn synced(pair: &Pair) -> Ran {
+    let mut last = String::new();
+    for _ in 0..12 {
+        let sync = pair.run(&["sync", "--json"]);
+        if sync.code != Some(1) {
+            return sync;
+        }
+        last = sync.err;
+    }
+    panic!("it never came to rest: {last}")
+}
+
+/// How many records of an object there are, the org's own apart.
+fn count(pair: &Pair, object: &str) -> usize {
+    let condition = match object {
+        "Division" => "+WHERE+Name+!=+'Global'",
+        _ => "",
+    };
+    let found = rest::get_salesforce(
+        &pair.salesforce.url,
+        &format!("query?q=SELECT+COUNT()+FROM+{object}{condition}"),
+    );
+    usize::try_from(found["totalSize"].as_u64().unwrap()).unwrap()
+}
+
+#[test]
+fn e03_with_an_external_id_there_are_exactly_as_many() {
+    let (pair, line) = customers("no-divisions", "Division__c");
+    let sync = synced(&pair);
+    assert_eq!(sync.code, Some(0), "{}{}", sync.out, sync.err);
+    assert!(line.struck() > 0, "no create was struck");
+    assert_eq!(count(&pair, "Division__c"), RECORDS);
+    assert_eq!(pair.run(&["links", "--json"]).lines().len(), RECORDS);
+}
+
+#[test]
+fn e03_with_a_unique_natural_key_there_are_exactly_as_many() {
+    let (pair, line) = customers("default", "Division");
+    let sync = synced(&pair);
+    assert_eq!(sync.code, Some(0), "{}{}", sync.out, sync.err);
+    assert!(line.struck() > 0, "no create was struck");
+    assert_eq!(count(&pair, "Division"), RECORDS);
+    assert_eq!(pair.run(&["links", "--json"]).lines().len(), RECORDS);
+}
+
+#[test]
+fn e03_creates_in_the_erp_without_an_answer_are_there_once() {
+    const PRODUCTS: usize = 200;
+    let pair = Pair::start(&["--records", "1", "--no-lines"], &[]);
+    let before = products(&pair);
+    only(&pair, "product-product2.yaml");
+    let config = pair.path("tandem.yaml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(
+        &config,
+        format!("{text}\ncreate_in_customerp: [product-product2]\n"),
+    )
+    .unwrap();
+    let [line, _] = between(&pair, [true, false]);
+    line.rule(|method, path, _| match (method, path) {
+        ("POST", "/api/v1/products") => Fate::CutAfter,
+        _ => Fate::Deliver,
+    });
+    // GIVEN products that are born in Salesforce
+    let records = (0..PRODUCTS).map(|number| {
+        json!({ "attributes": { "type": "Product2" }, "Name": format!("Born {number}"), "IsActive": true })
+    });
+    let body = json!({ "allOrNone": true, "records": records.collect::<Vec<_>>() });
+    rest::post_salesforce(&pair.salesforce.url, "composite/sobjects", &body);
+    // WHEN each create in Customerp is carried out and gets no answer
+    let sync = synced(&pair);
+    assert_eq!(sync.code, Some(0), "{}{}", sync.out, sync.err);
+    assert!(line.struck() >= PRODUCTS as u64, "{}", line.struck());
+    // THEN each is there once
+    assert_eq!(products(&pair), before + PRODUCTS);
+}
+
+fn products(pair: &Pair) -> usize {
+    let shown = rest::get_customerp(&pair.customerp.url, "products?limit=1000");
+    shown["items"].as_array().unwrap().len()
+}
