@@ -28,7 +28,8 @@ pub trait Connector: Send + Sync {
 
     /// The next page of changes of these types since `cursor` (`None`: everything there is). Pages carry
     /// deletions too. The cursor is opaque; it re-reads an overlap at least as long as the longest commit
-    /// delay, starting from the moment the last *complete* round began.
+    /// delay, starting from the moment the last *complete* round began. Only where
+    /// [`Capabilities::asks_by_type`] says so may `types` be some of those that the dataflow has.
     async fn changes(&self, types: &[RecordType], cursor: Option<&[u8]>) -> Result<ChangePage, Error>;
 
     /// Resolves when changes wait that nobody asked for yet: the next [`Connector::changes`] shows them. A
@@ -154,17 +155,19 @@ pub struct Capabilities {
     pub answers_with_state: bool,
     /// How many writes of one kind and type are worth a job of their own; none where there are no such jobs.
     pub load: Option<Load>,
+    /// The changes of some types can be asked for alone: what was seen of the others stays as it is.
+    pub asks_by_type: bool,
 }
 
 /// When writes travel as jobs that nobody waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Load {
-    /// More creates, or more updates, of one type than this.
+    /// More creates of one type than this.
     pub above: usize,
     /// At most this many are handed over at once; a job takes several batches.
     pub batch: usize,
-    /// Updates travel so too: it gives up their conditions.
-    pub updates: bool,
+    /// More updates of one type than this travel so too, which gives up their conditions; none: they do not.
+    pub updates: Option<usize>,
 }
 
 /// How urgent a batch is.

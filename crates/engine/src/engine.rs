@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tandem_connector::{Connector, Identification, Schema};
 use tandem_merge::dataflow::Dataflow;
-use tandem_merge::record::RecordKey;
+use tandem_merge::record::{RecordKey, RecordType};
 use tandem_store::{Fence, Status, Store};
 
 /// What an engine is made of.
@@ -49,6 +49,8 @@ pub struct Engine {
     pub(crate) loads: Vec<Load>,
     /// A round waits until its loads are done, so that every rank refers to the ones before.
     pub(crate) waits_for_loads: bool,
+    /// By system: the only types that the next round asks for, where a sync knows the others; none: all.
+    pub(crate) asks_only: [Option<BTreeSet<RecordType>>; 2],
     /// Which properties the systems show.
     pub(crate) sight: Sight,
     /// The budgets as the state holds them, by note.
@@ -105,6 +107,7 @@ impl Engine {
             impatient: false,
             loads: Vec::new(),
             waits_for_loads: true,
+            asks_only: [None, None],
             sight: Sight::default(),
             kept_budgets: BTreeMap::new(),
         }

@@ -16,16 +16,62 @@ struct Turn {
 }
 
 impl Engine {
-    /// Pulls the changes of these systems (0, 1) until none wait, both at once. A system in trouble is
-    /// noted in the round and passed over from then on.
+    /// Pulls the changes of these systems (0, 1) until none wait, both at once: of all types or those that a sync
+    /// still asks for. A system in trouble is noted in the round and passed over from then on.
     pub(crate) async fn observe(&mut self, which: &[usize], round: &mut Round) -> Result<(), Error> {
-        let mut turns = FuturesUnordered::new();
+        let mut asked: [Vec<RecordType>; 2] = Default::default();
         for &index in which {
+            asked[index] = self.flows.types_of(&self.flows.systems[index]);
+            if let Some(only) = &self.asks_only[index] {
+                asked[index].retain(|of| only.contains(of));
+            }
+        }
+        self.observe_types(asked, round).await
+    }
+
+    /// Pulls the changes of what was written to in this round, where a system shows these alone.
+    pub(crate) async fn observe_touched(&mut self, which: &[usize], round: &mut Round) -> Result<(), Error> {
+        let mut asked: [Vec<RecordType>; 2] = Default::default();
+        for &index in which {
+            asked[index] = self.flows.types_of(&self.flows.systems[index]);
+            if self.systems[index].capabilities().asks_by_type {
+                asked[index].retain(|of| round.touched[index].contains(of));
+            }
+        }
+        self.observe_types(asked, round).await
+    }
+
+    /// Pulls the changes that show how these records of a system stand, as far as this round has not asked for them.
+    pub(crate) async fn observe_unasked(
+        &mut self,
+        index: usize,
+        records: &[RecordKey],
+        round: &mut Round,
+    ) -> Result<(), Error> {
+        let unasked = |of: &&RecordType| !round.asked[index].contains(of);
+        let wanted: BTreeSet<&RecordType> = records
+            .iter()
+            .map(|key| &key.record_type)
+            .filter(unasked)
+            .collect();
+        let by_type = self.systems[index].capabilities().asks_by_type;
+        let mut asked: [Vec<RecordType>; 2] = Default::default();
+        if !wanted.is_empty() {
+            asked[index] = self.flows.types_of(&self.flows.systems[index]);
+            asked[index].retain(|of| !by_type || wanted.contains(of));
+        }
+        self.observe_types(asked, round).await
+    }
+
+    async fn observe_types(&mut self, asked: [Vec<RecordType>; 2], round: &mut Round) -> Result<(), Error> {
+        let mut turns = FuturesUnordered::new();
+        for (index, types) in asked.iter().enumerate().filter(|(_, types)| !types.is_empty()) {
             if !round.is_down(&self.flows.systems[index]) {
                 let cursor = self.store.cursor(&self.flows.systems[index])?;
                 // An empty one begins anew.
                 let cursor = cursor.filter(|cursor| !cursor.is_empty());
-                turns.push(self.turn(index, cursor));
+                types.iter().for_each(|of| round.ask(index, of));
+                turns.push(self.turn(index, types, cursor));
             }
         }
         while let Some(Turn { index, page }) = turns.next().await {
@@ -38,7 +84,7 @@ impl Engine {
                     }
                     let (more, cursor) = (page.more, page.cursor.clone());
                     if more {
-                        turns.push(self.turn(index, Some(cursor)));
+                        turns.push(self.turn(index, &asked[index], Some(cursor)));
                     }
                     self.keep_page(index, page, round)?;
                     if !more {
@@ -51,9 +97,14 @@ impl Engine {
     }
 
     /// The request for a system's next page, free of the engine so that both can be under way at once.
-    fn turn(&self, index: usize, cursor: Option<Vec<u8>>) -> impl Future<Output = Turn> + Send + use<> {
+    fn turn(
+        &self,
+        index: usize,
+        types: &[RecordType],
+        cursor: Option<Vec<u8>>,
+    ) -> impl Future<Output = Turn> + Send + use<> {
         let system = Arc::clone(&self.systems[index]);
-        let types = self.flows.types_of(&self.flows.systems[index]);
+        let types = types.to_vec();
         async move {
             let page = changes(system.as_ref(), &types, cursor.as_deref()).await;
             Turn { index, page }

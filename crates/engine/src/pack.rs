@@ -84,31 +84,29 @@ pub(crate) struct Batch {
 /// Attempts after which a write travels by itself, where its answer comes at once.
 const LOADS: u32 = 2;
 
-/// Intents in sending order, cut into batches of one kind and, among deletions, one rank each: companions,
-/// creates by rank, updates, deletions children first. Many of one kind and type make a load.
+/// Intents in sending order, cut into batches of one kind and, among creates and deletions, one rank and type:
+/// companions, creates by rank, updates, deletions children first. Many of one kind and type make a load; other
+/// updates travel together whatever their types.
 pub(crate) fn batches(intents: &[Intent], limits: &Capabilities) -> Vec<Batch> {
-    let mut kinds: BTreeMap<(u8, usize, &RecordType, Lane), Vec<u64>> = BTreeMap::new();
+    let mut waiting: BTreeMap<(u8, usize, &RecordType), usize> = BTreeMap::new();
+    for intent in intents.iter().filter(|intent| may_wait(intent, limits)) {
+        let (kind, rank) = place(intent);
+        *waiting.entry((kind, rank, target(intent))).or_default() += 1;
+    }
+    let mut kinds: BTreeMap<(u8, usize, Option<&RecordType>, Lane), Vec<u64>> = BTreeMap::new();
     for intent in intents {
-        let (kind, rank) = match &intent.action {
-            Action::Companion { .. } => (0, intent.rank),
-            Action::Create { .. } => (1, intent.rank),
-            Action::Update { .. } => (2, 0),
-            Action::Delete { .. } => (3, usize::MAX - intent.rank),
-        };
-        let lane = if may_wait(intent, limits) {
-            Lane::Load
-        } else {
-            Lane::Live
-        };
-        let batch = kinds.entry((kind, rank, target(intent), lane)).or_default();
-        batch.push(intent.id);
+        let (kind, rank) = place(intent);
+        let count = waiting.get(&(kind, rank, target(intent))).copied();
+        let loaded =
+            count.is_some_and(|count| count > worth_a_load(kind, limits)) && may_wait(intent, limits);
+        let lane = if loaded { Lane::Load } else { Lane::Live };
+        let of = Some(target(intent)).filter(|_| loaded || kind != UPDATE);
+        kinds.entry((kind, rank, of, lane)).or_default().push(intent.id);
     }
     let mut batches = Vec::new();
     for ((.., lane), intents) in kinds {
-        let load = limits
-            .load
-            .filter(|load| lane == Lane::Load && intents.len() > load.above);
-        let (lane, size) = load.map_or((Lane::Live, limits.write_batch), |load| (lane, load.batch));
+        let load = limits.load.filter(|_| lane == Lane::Load);
+        let size = load.map_or(limits.write_batch, |load| load.batch);
         batches.extend(intents.chunks(size.max(1)).map(|intents| Batch {
             lane,
             intents: intents.to_vec(),
@@ -117,11 +115,33 @@ pub(crate) fn batches(intents: &[Intent], limits: &Capabilities) -> Vec<Batch> {
     batches
 }
 
+/// The kind of an update, as a place in the order of sending.
+const UPDATE: u8 = 2;
+
+/// Where an intent stands in the order of sending: kind and rank.
+fn place(intent: &Intent) -> (u8, usize) {
+    match &intent.action {
+        Action::Companion { .. } => (0, intent.rank),
+        Action::Create { .. } => (1, intent.rank),
+        Action::Update { .. } => (UPDATE, 0),
+        Action::Delete { .. } => (3, usize::MAX - intent.rank),
+    }
+}
+
+/// With more writes of a kind and type than this they make a load.
+fn worth_a_load(kind: u8, limits: &Capabilities) -> usize {
+    let above = limits.load.and_then(|load| match kind {
+        UPDATE => load.updates,
+        _ => Some(load.above),
+    });
+    above.unwrap_or(usize::MAX)
+}
+
 /// Whether a write may be part of a load.
 fn may_wait(intent: &Intent, limits: &Capabilities) -> bool {
     let kind = match &intent.action {
         Action::Create { .. } | Action::Companion { .. } => true,
-        Action::Update { .. } => limits.load.is_some_and(|load| load.updates),
+        Action::Update { .. } => limits.load.is_some_and(|load| load.updates.is_some()),
         Action::Delete { .. } => false,
     };
     kind && intent.attempts < LOADS && !intent.unknown
@@ -129,9 +149,9 @@ fn may_wait(intent: &Intent, limits: &Capabilities) -> bool {
 
 /// How many updates and deletions to take at once.
 pub(crate) fn changes_at_once(limits: &Capabilities) -> usize {
-    let load = limits.load.filter(|load| load.updates);
+    let load = limits.load.and_then(|load| Some((load, load.updates?)));
     let least = if limits.conditional_write { UPDATES } else { 0 };
-    let many = load.map_or(0, |load| LOOK_AHEAD * load.batch.max(load.above + 1));
+    let many = load.map_or(0, |(load, above)| (LOOK_AHEAD * load.batch).max(above + 1));
     limits.write_batch.max(least).max(many)
 }
 

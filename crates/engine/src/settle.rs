@@ -2,12 +2,13 @@
 
 use crate::engine::FENCE;
 use crate::identity::as_sent;
+use crate::pack::target;
 use crate::write::{Answer, written_record};
 use crate::{Engine, Error, Happening, Round};
 use jiff::SignedDuration;
 use std::collections::{BTreeMap, BTreeSet};
 use tandem_connector::{Outcome, Refusal, RefusalKind};
-use tandem_merge::cluster::{Cluster, Intent, ParkedKind};
+use tandem_merge::cluster::{Action, Cluster, Intent, ParkedKind};
 use tandem_merge::reconcile::{Settlement, settle};
 use tandem_merge::record::RecordKey;
 use tandem_store::{Decided, Dirty};
@@ -75,6 +76,7 @@ impl Engine {
                 outcome: &outcome,
             });
             round.sent += u64::from(is_answer(&outcome));
+            self.note_written(index, &intent, round);
             match outcome {
                 Outcome::Applied { id, state } => {
                     round.written += 1;
@@ -88,7 +90,7 @@ impl Engine {
                 }
                 Outcome::Refused(refusal) => {
                     if refusal.kind == RefusalKind::Invalid {
-                        self.doubt(crate::pack::target(&intent), &refusal);
+                        self.doubt(target(&intent), &refusal);
                     }
                     sorted.settled.insert(intent.id, refused(refusal, now));
                 }
@@ -110,6 +112,16 @@ impl Engine {
             }
         }
         sorted
+    }
+
+    /// Notes which types a write concerns: a deletion may take records of other types along.
+    fn note_written(&self, index: usize, intent: &Intent, round: &mut Round) {
+        if matches!(intent.action, Action::Delete { .. }) {
+            let types = self.flows.types_of(&self.flows.systems[index]);
+            types.iter().for_each(|of| round.touch(index, of));
+        } else {
+            round.touch(index, target(intent));
+        }
     }
 
     /// Reads the records of writes that came too late. What cannot be read now counts as unknown.

@@ -1,7 +1,8 @@
 //! What a run came to, in numbers.
 
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use tandem_merge::record::RecordType;
 use tandem_store::{FlowStatus, Status};
 
 /// What a sync did and how it left things.
@@ -134,11 +135,15 @@ pub struct Round {
     /// A property came into sight or went out of it.
     pub(crate) sight_changed: bool,
     /// Systems that pause after a failure.
-    pub(crate) resting: std::collections::BTreeSet<String>,
+    pub(crate) resting: BTreeSet<String>,
     /// Plans that the store put back.
     pub(crate) put_back: u64,
     /// Creates of the pass at hand whose record was found.
     pub(crate) found: u64,
+    /// By system: the types whose changes this round asked for, less those written to since.
+    pub(crate) asked: [BTreeSet<RecordType>; 2],
+    /// By system: the types written to since their changes were asked for.
+    pub(crate) touched: [BTreeSet<RecordType>; 2],
 }
 
 impl Round {
@@ -171,6 +176,20 @@ impl Round {
     /// Whether loads of a system were found to wait in this round.
     pub(crate) fn delays(&self, system: &str) -> bool {
         self.delays.iter().any(|error| error.system == system)
+    }
+
+    /// Notes that a type is written to.
+    pub(crate) fn touch(&mut self, index: usize, of: &RecordType) {
+        if !self.touched[index].contains(of) {
+            self.asked[index].remove(of);
+            self.touched[index].insert(of.clone());
+        }
+    }
+
+    /// Notes that the changes of a type are asked for.
+    pub(crate) fn ask(&mut self, index: usize, of: &RecordType) {
+        self.touched[index].remove(of);
+        self.asked[index].insert(of.clone());
     }
 
     /// Notes that something has to wait; the earliest moment counts.

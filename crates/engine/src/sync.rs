@@ -25,8 +25,10 @@ impl Engine {
         let mut summary = Summary::default();
         let (mut idle, mut delays) = (0, Vec::new());
         self.waits_for_loads = true;
+        self.asks_only = [None, None];
         for _ in 0..MOST_ROUNDS {
             let round = self.round().await?;
+            self.ask_less(&round);
             summary.rounds += 1;
             delays.clone_from(&round.delays);
             if !round.troubles.is_empty() && round.sight_changed {
@@ -48,6 +50,7 @@ impl Engine {
                 self.clock.sleep_until(until).await;
             }
         }
+        self.asks_only = [None, None];
         let known = |delay: &tandem_connector::Error| {
             let mut troubles = summary.troubles.iter();
             troubles.any(|trouble| trouble.system == delay.system)
@@ -63,6 +66,15 @@ impl Engine {
         summary.keys_looked_up = less(&self.tally.keys_looked_up, &tally.keys_looked_up);
         summary.written = less(&self.tally.written, &tally.written);
         Ok(summary)
+    }
+
+    /// After a whole round of a sync the next one asks the types that were written to since, and no others.
+    fn ask_less(&mut self, round: &Round) {
+        let whole = round.troubles.is_empty() && !round.sight_changed;
+        for index in 0..2 {
+            let by_type = whole && self.systems[index].capabilities().asks_by_type;
+            self.asks_only[index] = by_type.then(|| round.touched[index].clone());
+        }
     }
 
     /// One round over both systems: observe, reconcile, write, settle.
@@ -88,7 +100,7 @@ impl Engine {
         let created = self.create_by_rank(&mut round).await?;
         if !created.is_empty() {
             // What the systems filled in is wanted before anything else is written.
-            self.observe(&created, &mut round).await?;
+            self.observe_touched(&created, &mut round).await?;
             self.reconcile(self.last_rank(), &mut round).await?;
         }
         self.send_changes(&mut round).await?;

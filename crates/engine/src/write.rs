@@ -95,7 +95,8 @@ impl Engine {
     }
 
     /// Reads records that no condition protects. So many of a system that its changes are the shorter answer
-    /// are known by these: a record that they do not show is as it was.
+    /// are known by these: a record that they do not show is as it was, and so is one of a type whose changes
+    /// this round has asked for already.
     async fn look_before_writing(
         &mut self,
         records: &BTreeSet<RecordKey>,
@@ -107,8 +108,9 @@ impl Engine {
             let of = records.iter().filter(|key| &key.record_type.system == system);
             let mine: Vec<RecordKey> = of.cloned().collect();
             let limits = self.systems[index].capabilities();
-            if limits.load.is_some_and(|load| load.updates) && mine.len() > limits.fetch_batch {
-                self.observe(&[index], round).await?;
+            let many = limits.load.is_some_and(|load| load.updates.is_some());
+            if many && mine.len() > limits.fetch_batch {
+                self.observe_unasked(index, &mine, round).await?;
             } else {
                 read.extend(mine);
             }

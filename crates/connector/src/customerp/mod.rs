@@ -108,6 +108,7 @@ impl Customerp {
             fetch_batch: IDS_MAX * 5,
             answers_with_state: true,
             load: None,
+            asks_by_type: false,
         };
         let root = format!("{}/api/v1", config.url.path().trim_end_matches('/'));
         Ok(Self {

@@ -99,13 +99,16 @@ pub struct Writes {
 impl Writes {
     /// Rows that are handed over at once: they are held in memory.
     const LOAD_BATCH: usize = 5_000;
+    /// A job takes some six calls, and 1,000 updates travel in one: fewer than so many times the creates that are
+    /// worth a job are cheaper without.
+    const UPDATES: usize = 3;
 
     fn load(&self) -> Option<Load> {
         let above = self.bulk.as_ref()?.above?;
         Some(Load {
             above,
             batch: Self::LOAD_BATCH,
-            updates: self.throughput,
+            updates: self.throughput.then_some(above.saturating_mul(Self::UPDATES)),
         })
     }
 }
@@ -207,6 +210,7 @@ impl Salesforce {
             fetch_batch: 2_000,
             answers_with_state: false,
             load: config.writes.load(),
+            asks_by_type: true,
         };
         let ingest = config.writes.bulk.as_ref().map(|bulk| {
             let bytes = bulk.job_bytes.unwrap_or(bulk::JOB_BYTES);

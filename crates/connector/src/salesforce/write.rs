@@ -14,7 +14,10 @@ use tandem_merge::record::{RecordType, Values, Version};
 /// The most records of a collection.
 const COLLECTION: usize = 200;
 
-/// How writes travel. Writes of one kind (and, except conditional ones, of one object) share a call.
+/// The most runs of records of one object in a collection.
+const RUNS: usize = 10;
+
+/// How writes travel. Creates and deletes of one object share a call, and so do updates of any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Way {
     /// Inserts, as a collection.
@@ -38,6 +41,9 @@ pub(super) struct Prepared<'a> {
     /// Whose child the record is, as far as its values tell.
     parent: String,
 }
+
+/// Writes by way and, where the object matters, object.
+type Ways<'a> = BTreeMap<(Way, String), Vec<Prepared<'a>>>;
 
 type Pack<'p, 'a> = &'p [Prepared<'a>];
 
@@ -87,7 +93,7 @@ async fn travel(org: &Salesforce, train: Train<'_, '_>) -> Vec<(usize, Outcome)>
 /// Carries out a batch.
 pub(super) async fn carry_out(org: &Salesforce, batch: &[Write]) -> Vec<Outcome> {
     let mut outcomes: Vec<Option<Outcome>> = batch.iter().map(|_| None).collect();
-    let mut ways: BTreeMap<(Way, String), Vec<Prepared<'_>>> = BTreeMap::new();
+    let mut ways = Ways::new();
     let (batch, unresolved) = derived::resolve(org, batch).await;
     for (place, write) in batch.iter().enumerate() {
         if let Some(outcome) = unresolved.get(&place) {
@@ -111,6 +117,7 @@ pub(super) async fn carry_out(org: &Salesforce, batch: &[Write]) -> Vec<Outcome>
         // Siblings next to each other, and otherwise in the order given.
         writes.sort_by(|one, other| one.parent.cmp(&other.parent));
     }
+    share_calls(&mut ways);
     if let Some(users) = ways.get_mut(&(Way::Create, "User".to_owned())) {
         for (place, outcome) in licence::hold_back(org, users).await {
             outcomes[place] = Some(outcome);
@@ -134,6 +141,22 @@ pub(super) async fn carry_out(org: &Salesforce, batch: &[Write]) -> Vec<Outcome>
         .collect();
     prices::learn(org, &outcomes).await;
     outcomes
+}
+
+/// Puts updates of several objects together. Users are set up rather than written, and travel alone.
+fn share_calls(ways: &mut Ways<'_>) {
+    let shares = |(way, object): &&(Way, String)| *way == Way::Update && object != "User";
+    let sharing: Vec<(Way, String)> = ways.keys().filter(shares).cloned().collect();
+    if sharing.len() <= RUNS {
+        let writes: Vec<Prepared<'_>> = sharing
+            .iter()
+            .filter_map(|way| ways.remove(way))
+            .flatten()
+            .collect();
+        if !writes.is_empty() {
+            ways.insert((Way::Update, String::new()), writes);
+        }
+    }
 }
 
 async fn prepare<'a>(org: &Salesforce, place: usize, write: &'a Write) -> Result<Prepared<'a>, Error> {

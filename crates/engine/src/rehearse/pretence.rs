@@ -195,11 +195,15 @@ impl Connector for Rehearsal {
         let mut page = self.system.changes(types, cursor).await?;
         self.lay_over(&mut page.observations);
         if !page.more {
-            let news = std::mem::take(&mut lock(&self.pretended).news);
-            let bound = news.into_iter().filter(|key| types.contains(&key.record_type));
+            let mut pretended = lock(&self.pretended);
+            let news = std::mem::take(&mut pretended.news).into_iter();
+            let (asked, rest): (Vec<_>, _) = news.partition(|key| types.contains(&key.record_type));
+            pretended.news = rest.into_iter().collect();
+            drop(pretended);
             let now = self.clock.now();
+            let asked = asked.into_iter();
             page.observations
-                .extend(bound.filter_map(|key| self.born(&key, now)));
+                .extend(asked.filter_map(|key| self.born(&key, now)));
         }
         Ok(page)
     }

@@ -120,6 +120,7 @@ impl Fake {
                 fetch_batch: 4,
                 answers_with_state: false,
                 load: None,
+                asks_by_type: false,
             },
             clock,
             unique: unique_properties(name),
@@ -141,7 +142,7 @@ impl Fake {
         self.limits.load = Some(Load {
             above: 2,
             batch: 3,
-            updates: !self.limits.conditional_write,
+            updates: (!self.limits.conditional_write).then_some(2),
         });
         self
     }

@@ -19,6 +19,10 @@ use std::time::{Duration, Instant};
 const ASKED_ALONE: usize = 2;
 /// The longest pause between two questions for a job.
 const LONGEST_PAUSE: u64 = 60;
+/// Rows that an org processes in a second, about: earlier it is not asked for them.
+const PACE: u64 = 4_000;
+/// The longest pause before the first question.
+const LONGEST_FIRST: u64 = 30;
 /// A job that runs longer is ended, and what it did not come to is sent again.
 const LONGEST_RUN: SignedDuration = SignedDuration::from_hours(24);
 /// Rows told at once.
@@ -82,7 +86,7 @@ pub(super) async fn without_rows(org: &Salesforce, handle: &str) -> Result<Resum
     }
     let body = successful(org, &reply)?;
     match text(&body, "state") {
-        Some("UploadComplete" | "InProgress") => Ok(Resumed::NotYet(pause(0))),
+        Some("UploadComplete" | "InProgress") => Ok(Resumed::NotYet(pause(0, 0))),
         Some("Open") => {
             end(org, handle).await;
             done
@@ -95,9 +99,10 @@ fn address(id: &str) -> String {
     format!("/jobs/ingest/{id}")
 }
 
-/// How long to leave a job alone that was asked for so often.
-fn pause(asked: u32) -> SignedDuration {
-    let seconds = 1_u64 << asked.min(6);
+/// How long to leave a job of so many rows alone that was asked for so often.
+fn pause(rows: u64, asked: u32) -> SignedDuration {
+    let first = (rows / PACE).clamp(1, LONGEST_FIRST);
+    let seconds = first << asked.min(6);
     SignedDuration::from_secs(seconds.min(LONGEST_PAUSE).cast_signed())
 }
 
@@ -165,7 +170,7 @@ impl Job {
 
     fn next_pause(&mut self) -> SignedDuration {
         self.asked += 1;
-        pause(self.asked - 1)
+        pause(self.spool.count(), self.asked - 1)
     }
 
     fn id(&self) -> &str {
@@ -275,7 +280,8 @@ impl Job {
         seen: &mut Option<(Instant, BTreeMap<String, String>)>,
     ) -> Result<bool, Error> {
         // What was seen a moment ago serves the other jobs that are asked for in the same breath.
-        let fresh = Duration::try_from(pause(self.asked.saturating_sub(1))).unwrap_or_default() / 2;
+        let pause = pause(self.spool.count(), self.asked.saturating_sub(1));
+        let fresh = Duration::try_from(pause).unwrap_or_default() / 2;
         if seen.as_ref().is_none_or(|(at, _)| at.elapsed() > fresh) {
             let (body, _) = org
                 .session

@@ -80,7 +80,7 @@ async fn begin(org: &Salesforce, object: &Object, after: &str) -> Result<Option<
     match counts.first() {
         Some(Some(count)) if *count > org.query_above() => {
             let statement = format!("{} {condition}", object.select());
-            query::begin(org, &statement, false).await.map(Some)
+            query::begin(org, &statement, false, *count).await.map(Some)
         }
         _ => Ok(None),
     }

@@ -30,6 +30,8 @@ pub(in crate::salesforce) const ABOVE: u64 = 6_000;
 const PART: usize = 100_000;
 /// Rows of a page.
 const PAGE: usize = 2_000;
+/// Rows that an org gathers in a second, about: earlier it is not asked for them.
+const PACE: u64 = 20_000;
 /// Bytes that a part may have before its time is up.
 const PART_BYTES: u64 = 512 * 1024 * 1024;
 
@@ -43,6 +45,9 @@ pub(in crate::salesforce) struct Large {
     /// A moment that the org's clock had surely reached then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reached: Option<Timestamp>,
+    /// How many rows were counted before.
+    #[serde(default)]
+    rows: u64,
     /// How often its state was asked for; none once it has ended.
     asked: Option<u32>,
     /// The part at hand; none: the first.
@@ -89,11 +94,12 @@ pub(in crate::salesforce) async fn counts(
     Ok(counts)
 }
 
-/// Begins a query; `all` sees deleted rows too.
+/// Begins a query of about so many rows; `all` sees deleted rows too.
 pub(in crate::salesforce) async fn begin(
     org: &Salesforce,
     statement: &str,
     all: bool,
+    rows: u64,
 ) -> Result<Large, Error> {
     let operation = if all { "queryAll" } else { "query" };
     let job = json!({"operation": operation, "query": statement, "contentType": "CSV", "lineEnding": "LF"});
@@ -106,6 +112,7 @@ pub(in crate::salesforce) async fn begin(
         job: id.to_owned(),
         began: reply.began,
         reached: reply.reached,
+        rows,
         asked: Some(0),
         locator: None,
         offset: None,
@@ -121,11 +128,11 @@ pub(in crate::salesforce) async fn page(
     large: &mut Large,
 ) -> Result<Page, Error> {
     if let Some(asked) = large.asked {
+        let seconds = (large.rows / PACE).clamp(1, 4) << asked.min(2);
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
         match state(org, &large.job).await?.as_deref() {
             Some("JobComplete") => large.asked = None,
             Some("UploadComplete" | "InProgress") => {
-                let seconds = 1_u64 << asked.min(4);
-                tokio::time::sleep(Duration::from_secs(seconds)).await;
                 large.asked = Some(asked + 1);
                 return Ok(Page::Waiting);
             }

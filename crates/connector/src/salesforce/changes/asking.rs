@@ -1,8 +1,8 @@
 //! Asking for changes: rows by `(SystemModstamp, Id)` from where the last complete round began, less the
 //! overlap, because rows become visible late.
 //!
-//! Types that are expected to show little share a call, five of them; a type with more goes on alone. Deleted
-//! rows come with the others, out of the recycle bin; those that left it are told by getDeleted, in the same call.
+//! Five types share a call, each with a page of its own. Deleted rows come with the others, out of the recycle bin;
+//! those that left it are told by getDeleted, in the same call.
 
 use super::super::Salesforce;
 use super::super::composite::{self, Part, QUERIES, Subrequest};
@@ -21,25 +21,17 @@ use std::sync::Arc;
 use tandem_merge::record::Observation;
 use url::form_urlencoded::byte_serialize;
 
-/// Rows of each type that shares a call.
-const SHARE: usize = PAGE / QUERIES;
-
 /// One type's part of a call.
 struct Asked {
     object: Arc<Object>,
-    limit: usize,
     deletions: bool,
 }
 
-/// Which types the next call asks: those not begun together, then the long ones one by one.
+/// Which types the next call asks: those not begun first.
 fn choose<'a>(cursor: &Cursor, open: &[&'a str]) -> Vec<&'a str> {
-    let fresh = |name: &&&str| cursor.types[**name].after.is_none();
-    let together: Vec<&str> = open.iter().filter(fresh).take(QUERIES).copied().collect();
-    if together.is_empty() {
-        open.iter().take(1).copied().collect()
-    } else {
-        together
-    }
+    let (begun, fresh): (Vec<&str>, Vec<&str>) =
+        open.iter().partition(|name| cursor.types[**name].after.is_some());
+    fresh.into_iter().chain(begun).take(QUERIES).collect()
 }
 
 /// The next pages of the types that are not done.
@@ -52,12 +44,11 @@ pub(super) async fn call(
     org.session.token(None).await?;
     let now = org.now();
     let chosen = choose(cursor, open);
-    let limit = if chosen.len() == 1 { PAGE } else { SHARE };
     let (mut asked, mut queries, mut deletions) = (Vec::new(), Vec::new(), Vec::new());
     for name in &chosen {
         let object = org.object(name).await?;
         let seen = &cursor.types[*name];
-        let (statement, deleted) = seen.statement(&object, org.overlap(), limit);
+        let (statement, deleted) = seen.statement(&object, org.overlap(), PAGE + 1);
         queries.push(Subrequest::new(
             "GET",
             soql::address(&org.session, &statement, deleted),
@@ -66,7 +57,6 @@ pub(super) async fn call(
         asked.push(Asked {
             deletions: span.is_some(),
             object: Arc::clone(&object),
-            limit,
         });
         deletions.extend(span.map(|span| deleted_between(org, &object, span)));
     }
@@ -106,8 +96,8 @@ async fn take_rows(
         let version = last.version.as_ref()?;
         Some((version.modified, last.key.id.clone()))
     });
-    // A page may be cut short by the org; only its own word ends the type.
-    let end = shown.is_empty() || (shown.len() < asked.limit && flag(&part.body, "done"));
+    // One row more than a page was asked for: where there are more, or the org cuts a page short, it says so.
+    let end = shown.is_empty() || (shown.len() <= PAGE && flag(&part.body, "done"));
     seen.advance(began, last, end);
     Ok(shown)
 }

@@ -72,10 +72,10 @@ async fn count(org: &Salesforce, cursor: &mut Cursor, open: &[&str]) -> Result<(
         let object = org.object(name).await?;
         let seen = cursor.types.entry(name.to_owned()).or_default();
         seen.counted = true;
-        if count.is_some_and(|count| count > org.query_above()) {
+        if let Some(rows) = count.filter(|rows| *rows > org.query_above()) {
             let (condition, all) = seen.condition(&object, org.overlap());
             let statement = format!("{}{condition}", object.select());
-            seen.large = Some(query::begin(org, &statement, all).await?);
+            seen.large = Some(query::begin(org, &statement, all, rows).await?);
         }
     }
     Ok(())

@@ -13,6 +13,7 @@ pub(super) use watching::Watching;
 
 use super::Salesforce;
 use super::bulk::query::ABOVE;
+use super::composite::QUERIES;
 use super::events::{self, Change, Standing, Taken};
 use super::ledger::as_long_work;
 use super::read;
@@ -57,6 +58,9 @@ pub(super) async fn page(
         for name in &names {
             let done = !is_due(org, name, &cursor.types[*name], served.contains(name), now);
             cursor.seen(name).done = done;
+        }
+        if org.watching.listens() {
+            take_turns(org, &names, &mut cursor);
         }
     }
     let mut page = ChangePage {
@@ -176,6 +180,26 @@ fn is_due(org: &Salesforce, name: &str, seen: &Seen, served: bool, now: Timestam
     let quiet = !events.iter().any(|name| org.watching.is_open(name));
     let due = now.duration_since(since) >= org.config.watch.poll * 9 / 10;
     quiet || due || org.watching.is_owed(name)
+}
+
+/// Fills calls: of the types that are due in a round, those that do not fill a call and were asked last wait for the
+/// next round. What is asked for the first time, or read to see what a create left, does not wait.
+fn take_turns(org: &Salesforce, names: &[&str], cursor: &mut Cursor) {
+    let mut due: Vec<(Timestamp, &str)> = Vec::new();
+    let mut open = 0;
+    for name in names.iter().copied().filter(|name| !cursor.types[*name].done) {
+        open += 1;
+        let seen = &cursor.types[name];
+        let since = seen
+            .since
+            .filter(|_| seen.began.is_none() && !org.watching.is_owed(name));
+        due.extend(since.map(|since| (since, name)));
+    }
+    due.sort_unstable();
+    let over = if open > QUERIES { open % QUERIES } else { 0 };
+    for (_, name) in due.iter().rev().take(over) {
+        cursor.seen(name).done = true;
+    }
 }
 
 /// Whether comparisons wait for the next day, and live changes alone go on.

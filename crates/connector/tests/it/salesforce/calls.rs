@@ -123,6 +123,70 @@ async fn a_quiet_round_over_eight_types_takes_two_calls() {
 }
 
 #[tokio::test]
+async fn where_somebody_listens_types_take_turns_so_that_calls_are_full() {
+    let scene = scene().await;
+    // GIVEN eleven types, polled, and somebody who listens.
+    let names = [
+        "Contact",
+        "Division",
+        "Invoice",
+        "InvoiceLine",
+        "Order",
+        "OrderItem",
+        "Product2",
+        "Quote",
+        "QuoteLineItem",
+        "Task",
+        "User",
+    ];
+    let types = names.map(of);
+    let connect = || {
+        let mut config = config(&scene.url, "tandem");
+        let lines = [
+            ("InvoiceLine", "InvoiceLine__c"),
+            ("OrderItem", "OrderItem"),
+            ("QuoteLineItem", "QuoteLineItem"),
+        ];
+        let lines = lines.map(|(name, object)| (name.to_owned(), object.to_owned()));
+        config.bindings.extend(lines);
+        Salesforce::connect(config).unwrap()
+    };
+    let ours = connect();
+    let since = |cursor: &[u8], name: &str| {
+        let cursor: serde_json::Value = serde_json::from_slice(cursor).unwrap();
+        cursor["types"][name]["since"].to_string()
+    };
+    let round = async |mut cursor: Option<Vec<u8>>| loop {
+        let page = ours.changes(&types, cursor.as_deref()).await.unwrap();
+        cursor = Some(page.cursor);
+        if !page.more {
+            return cursor.unwrap();
+        }
+    };
+    let mut cursor = round(None).await;
+    assert!(futures::FutureExt::now_or_never(ours.changed()).is_none());
+    // WHEN eleven rounds pass in which nothing happens.
+    let (before, mut asked) = (ours.calls(), 0);
+    for _ in 0..11 {
+        scene.advance(60).await;
+        let next = round(Some(cursor.clone())).await;
+        let of_round = names
+            .iter()
+            .filter(|name| since(&next, name) != since(&cursor, name));
+        asked += of_round.count();
+        cursor = next;
+    }
+    // THEN each takes two calls, and each type was asked in ten of them.
+    assert_eq!(ours.calls() - before, 22);
+    assert_eq!(asked, 110);
+    let oldest = names.iter().map(|name| since(&cursor, name)).min().unwrap();
+    assert_ne!(oldest, "null");
+    // An asker who does not listen sees all of them.
+    let all = connect().changes(&types, Some(&cursor)).await.unwrap();
+    assert!(all.more, "eleven types are three calls");
+}
+
+#[tokio::test]
 async fn unconditional_writes_travel_as_collections_and_answer_each_row() {
     let scene = scene().await;
     let many: Vec<_> = (0..30)
