@@ -12,8 +12,8 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 use tokio::process::{Child, Command};
 
-/// Records that the generator makes for a customer, about.
-const RECORDS_PER_CUSTOMER: u32 = 8;
+/// Records that the generator makes for a customer, lines among them, at least.
+const RECORDS_PER_CUSTOMER: u32 = 10;
 /// Calls that a first sync may take.
 const CALLS: u64 = 150;
 /// Memory that the process may take, in MB.
@@ -90,8 +90,13 @@ impl Load {
             Measured::new("memory at its peak, MB", memory / 1024, MEMORY),
             Measured::new("writes without an outcome", total("failed"), 0),
         ];
-        let more =
-            json!({ "seconds": seconds, "linked": created, "parked": total("parked"), "flows": flows });
+        let more = json!({
+            "seconds": seconds,
+            "linked": created,
+            "parked": total("parked"),
+            "flows": flows,
+            "calls": scene.org("/_local/calls").await?,
+        });
         screen.say(format!(
             "{} links in {seconds} seconds; {} records are parked with the org's own words.",
             thousands(created),

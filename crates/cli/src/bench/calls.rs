@@ -1,35 +1,53 @@
 //! `tandem bench calls`: what changed records and idle rounds cost in API calls, by the org's own counter.
 
 use super::scene::Scene;
+use super::stage::Stage;
 use super::{Measured, conclude};
+use crate::commands::run::schedule;
 use crate::demo::edits::choose;
 use crate::failure::{Exit, Failure};
 use crate::loading;
 use crate::screen::{Screen, thousands};
 use clap::Args;
+use futures::FutureExt;
 use serde_json::json;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
-use tandem_connector::{Change, Lane, Outcome, Write};
-use tandem_engine::{Engine, Quiet};
-use tandem_merge::dataflow::{Kind, Side};
-use tandem_merge::record::RecordType;
+use std::time::Duration;
+use tandem_connector::{Change, Lane, Outcome, Schema, Write};
+use tandem_engine::{Engine, Happening, Quiet, Watcher};
+use tandem_merge::config::Configuration;
+use tandem_merge::dataflow::{Flow, Kind, Side};
+use tandem_merge::record::{RecordKey, RecordType};
 use tandem_merge::value::Value;
+use tandem_sandbox::salesforce;
+use tokio::sync::{mpsc, watch};
 
-/// Rounds without an edit.
-const IDLE_ROUNDS: u64 = 10;
+/// Rounds without an edit, as many as an hour has at the usual interval.
+const IDLE_ROUNDS: u64 = 120;
 /// Calls of a round that asks for the changes of all types.
 const IDLE_CALLS: u64 = 2;
+/// By this much the org's clock moves on, so that nothing is read again because it is young.
+const PAST: u32 = 600;
 /// Writes of Customerp in a call.
 const BATCH: usize = 200;
+/// Between two rounds of an idle hour, in milliseconds.
+const PACE: i64 = 100;
+/// An hour in milliseconds.
+const HOUR: i64 = 3_600_000;
 
 /// What to measure.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   tandem bench calls
-  tandem bench calls --changes 2000 --json")]
-pub(crate) struct Calls {
+  tandem bench calls --changes 2000 --json
+
+Records are changed in Customerp, evenly over its record types. Rounds without an edit are those of `tandem run`:
+where all types are polled, and where all that can have change events have them (types without are asked at an
+interval of their own, here an hour).")]
+pub(super) struct Calls {
     /// How many records change
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     changes: u32,
@@ -45,13 +63,22 @@ impl Calls {
         let org = ["--preset".to_owned(), "no-divisions".to_owned()];
         let mut scene = Scene::start(customers, &org, screen).await?;
         let mut measured = Vec::new();
-        let mut engine = open(&scene).await?;
+        let mut engine = open(&scene.configuration, scene.folder()).await?;
+        rest(&mut engine).await?;
+        scene.advance(PAST).await?;
         rest(&mut engine).await?;
         // 25 to a call, and a few to see the changes and their echoes.
         let changes = u64::from(self.changes);
         let limit = changes.div_ceil(25) + 50;
         measured.push(self.change(&scene, &mut engine, "conditional", limit).await?);
 
+        scene.advance(PAST).await?;
+        rest(&mut engine).await?;
+        scene.advance(PAST).await?;
+        // Somebody who waits to be told makes rounds those of a live run.
+        let waiting = engine.systems()[1].changed().now_or_never();
+        debug_assert!(waiting.is_none(), "a local org without events tells nothing");
+        engine.round().await?;
         let before = scene.calls().await?;
         for _ in 0..IDLE_ROUNDS {
             engine.round().await?;
@@ -65,11 +92,20 @@ impl Calls {
         drop(engine);
 
         scene.configuration.connections[1].writes.throughput = true;
-        let mut engine = open(&scene).await?;
+        let mut engine = open(&scene.configuration, scene.folder()).await?;
+        rest(&mut engine).await?;
+        scene.advance(PAST).await?;
         rest(&mut engine).await?;
         let limit = changes.div_ceil(1_000) + 5;
         measured.push(self.change(&scene, &mut engine, "throughput", limit).await?);
-        Ok(conclude(screen, &measured, json!({ "changes": changes })))
+        let calls = scene.org("/_local/calls").await?;
+        drop((engine, scene));
+        measured.push(idle_with_events(screen).await?);
+        Ok(conclude(
+            screen,
+            &measured,
+            json!({ "changes": changes, "calls": calls }),
+        ))
     }
 
     /// Changes records in Customerp, syncs, and counts the org's calls.
@@ -103,34 +139,30 @@ impl Calls {
         Ok(Measured::new(what, calls, limit))
     }
 
-    /// Changes of linked records, spread over the flows in their order.
+    /// Changes of linked records, spread evenly over the types that have enough.
     async fn writes(&self, engine: &mut Engine, mode: &str) -> Result<Vec<Write>, Failure> {
-        let flows = engine.flows().clone();
         let schemas = loading::describe(&engine.systems().clone()).await?;
         let wanted = usize::try_from(self.changes).unwrap_or(usize::MAX);
+        let mut pools: Vec<(String, Vec<RecordKey>)> = Vec::new();
+        for (flow, property) in changeable(engine, &schemas) {
+            let links = engine.store().links(Some(&flow), 0, wanted)?;
+            pools.push((property, links.into_iter().map(|link| link.first).collect()));
+        }
+        pools.sort_by_key(|(_, records)| records.len());
         let mut writes: Vec<Write> = Vec::new();
-        let mut types: BTreeSet<RecordType> = BTreeSet::new();
-        for flow in &flows.flows {
-            let end = flow.end(Side::First);
-            let described = schemas[0].types.get(&end.record_type.name);
-            let chosen = choose(flow, Side::First, described);
-            let Some(mapping) = chosen.filter(|mapping| mapping.kind == Kind::String) else {
-                continue;
-            };
-            // A record type may take part in several flows; its records change once.
-            if !types.insert(end.record_type.clone()) {
-                continue;
-            }
-            let links = engine.store().links(Some(&flow.name), 0, wanted)?;
-            for link in links.into_iter().take(wanted - writes.len()) {
+        let mut types = pools.len();
+        for (property, records) in pools {
+            let share = (wanted - writes.len()).div_ceil(types);
+            types -= 1;
+            for record in records.into_iter().take(share) {
                 let intent = writes.len() as u64 + 1;
                 let value = Value::text(format!("{mode} {intent}"));
                 writes.push(Write {
                     intent,
                     key: format!("bench-{mode}-{intent}"),
                     change: Change::Update {
-                        record: link.first,
-                        values: [(mapping.property(Side::First).to_owned(), value)].into(),
+                        record,
+                        values: [(property.clone(), value)].into(),
                         only_if: None,
                     },
                 });
@@ -144,14 +176,142 @@ impl Calls {
     }
 }
 
-async fn open(scene: &Scene) -> Result<Engine, Failure> {
-    let store = loading::state(scene.folder(), &loading::keys(&scene.configuration)?)?;
-    let parts = loading::parts(
-        &scene.configuration,
-        Box::new(store),
-        Arc::new(Quiet),
-        Some(scene.folder()),
-    );
+/// For each record type of Customerp a flow, and a plain text of its that one counterpart alone takes: one write a change.
+fn changeable(engine: &Engine, described: &[Schema; 2]) -> Vec<(String, String)> {
+    let flows = engine.flows();
+    let mut found: BTreeMap<&RecordType, (String, String)> = BTreeMap::new();
+    for flow in flows.flows.iter().filter(|flow| flow.supports.is_none()) {
+        let of = &flow.end(Side::First).record_type;
+        let takers = |property: &str| {
+            let takes = |(flow, side): &(&Flow, Side)| {
+                flow.mappings
+                    .iter()
+                    .any(|mapping| mapping.property(*side) == property)
+            };
+            flows.flows_of(of).filter(takes).count()
+        };
+        let plain = |property: &str| {
+            let counterpart = described[1].types.get(&flow.end(Side::Second).record_type.name);
+            let property = counterpart.and_then(|of| of.properties.get(property));
+            property.is_some_and(|property| matches!(property.data_type.as_str(), "string" | "textarea"))
+        };
+        let mut alone = flow.clone();
+        alone.mappings.retain(|mapping| {
+            let one = takers(mapping.property(Side::First)) == 1;
+            mapping.kind == Kind::String && one && plain(mapping.property(Side::Second))
+        });
+        let chosen = choose(&alone, Side::First, described[0].types.get(&of.name));
+        if let Some(mapping) = chosen {
+            let property = mapping.property(Side::First).to_owned();
+            found.entry(of).or_insert((flow.name.clone(), property));
+        }
+    }
+    found.into_values().collect()
+}
+
+/// Counts rounds.
+struct Rounds(watch::Sender<u64>);
+
+impl Watcher for Rounds {
+    fn happened(&self, what: &Happening<'_>) {
+        if let Happening::RoundEnded { round, .. } = what {
+            self.0.send_replace(*round);
+        }
+    }
+}
+
+/// Calls of an hour in which nothing happens, where change events tell of whatever can have them.
+async fn idle_with_events(screen: &Screen) -> Result<Measured, Failure> {
+    screen.say("An idle hour with change events ...");
+    let with_events = [
+        "Contact",
+        "Division__c",
+        "Invoice__c",
+        "InvoiceLine__c",
+        "Order",
+        "OrderItem",
+        "Product2",
+        "Quote",
+        "Task",
+        "User",
+    ];
+    let options = salesforce::Options {
+        divisions: false,
+        event_addon: true,
+        change_events: Some(with_events.map(str::to_owned).to_vec()),
+        ..salesforce::Options::default()
+    };
+    let mut stage = Stage::set_up(10, options, screen).await?;
+    let configuration = &mut stage.configuration;
+    let org = &mut configuration.connections[1];
+    let types = configuration.dataflow.types_of(&org.name);
+    org.changes.events = types.into_iter().map(|of| of.name).collect();
+    org.changes.poll_ms = HOUR;
+    configuration
+        .connections
+        .iter_mut()
+        .for_each(|connection| connection.poll_ms = PACE);
+    let (rounds, mut counted) = watch::channel(0);
+    let folder = stage.folder.path().join("state");
+    let mut engine = open_watched(&stage.configuration, &folder, Arc::new(Rounds(rounds))).await?;
+    rest(&mut engine).await?;
+    let org = Arc::clone(&engine.systems()[1]);
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let (_ask, mut requests) = mpsc::channel(1);
+    let schedule = schedule(&stage.configuration);
+    let running = engine.run(&schedule, &mut requests, async move { drop(stopped.await) });
+    let measuring = async {
+        // The subscriptions come, and what became visible late beside them is past.
+        settle(&org, &mut counted).await;
+        let before = org.calls();
+        pass(&mut counted, IDLE_ROUNDS).await;
+        drop(stop);
+        org.calls() - before
+    };
+    let (ran, calls) = futures::join!(running, measuring);
+    ran?;
+    stage.customerp.shutdown().await;
+    stage.salesforce.shutdown().await;
+    Ok(Measured::new(
+        format!("{IDLE_ROUNDS} idle rounds, by change events"),
+        calls,
+        0,
+    ))
+}
+
+/// Waits until so many rounds have passed.
+async fn pass(counted: &mut watch::Receiver<u64>, rounds: u64) {
+    let until = *counted.borrow() + rounds;
+    // An error means that the engine has ended, which whoever runs it tells.
+    drop(counted.wait_for(|round| *round >= until).await);
+}
+
+/// Waits until nothing was asked for a while, longer than what is read again because it is young.
+async fn settle(org: &Arc<dyn tandem_connector::Connector>, counted: &mut watch::Receiver<u64>) {
+    let quiet = u64::try_from(QUIET.as_millis()).unwrap_or_default() / PACE.unsigned_abs();
+    loop {
+        let before = org.calls();
+        pass(counted, quiet).await;
+        if org.calls() == before {
+            return;
+        }
+    }
+}
+
+/// Longer than what is read again because it is young: the demo's pace is five seconds.
+const QUIET: Duration = Duration::from_secs(12);
+
+async fn open(configuration: &Configuration, folder: &Path) -> Result<Engine, Failure> {
+    open_watched(configuration, folder, Arc::new(Quiet)).await
+}
+
+async fn open_watched(
+    configuration: &Configuration,
+    folder: &Path,
+    watcher: Arc<dyn Watcher>,
+) -> Result<Engine, Failure> {
+    let store = loading::state(folder, &loading::keys(configuration)?)?;
+    let parts = loading::parts(configuration, Box::new(store), watcher, Some(folder));
     Ok(Engine::open(parts.await?).await?)
 }
 

@@ -16,6 +16,7 @@ use tandem_engine::{Engine, Happening, Watcher};
 use tandem_merge::config::Configuration;
 use tandem_merge::dataflow::{Direction, Kind, Side};
 use tandem_merge::value::Value;
+use tandem_sandbox::salesforce;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 /// The flow whose records are edited.
@@ -56,7 +57,7 @@ struct Measured {
 
 impl Latency {
     pub(super) async fn measure(&self, screen: &Screen) -> Result<Exit, Failure> {
-        let mut stage = Stage::set_up(10, screen).await?;
+        let mut stage = Stage::set_up(10, salesforce::Options::default(), screen).await?;
         for connection in &mut stage.configuration.connections {
             connection.poll_ms = i64::from(self.poll) * 1_000;
         }

@@ -66,12 +66,23 @@ impl Scene {
 
     /// What the org shows of itself.
     pub(super) async fn org(&self, resource: &str) -> Result<Json, Failure> {
-        let broken = |error: reqwest::Error| {
-            Failure::trouble(format!("the local org does not answer ({error})"), "Run it again")
-        };
         let request = self.client.get(format!("{}{resource}", self.salesforce.url));
         let reply = request.send().await.map_err(broken)?;
         let body = reply.bytes().await.map_err(broken)?;
         Ok(serde_json::from_slice(&body).unwrap_or_default())
     }
+
+    /// Moves the org's clock on by so many seconds.
+    pub(super) async fn advance(&self, seconds: u32) -> Result<(), Failure> {
+        let request = self.client.post(format!("{}/_local/clock", self.salesforce.url));
+        let request = request
+            .header("content-type", "application/json")
+            .body(format!(r#"{{"advance":{seconds}}}"#));
+        let reply = request.send().await.map_err(broken)?;
+        reply.error_for_status().map_err(broken).map(drop)
+    }
+}
+
+fn broken(error: reqwest::Error) -> Failure {
+    Failure::trouble(format!("the local org does not answer ({error})"), "Run it again")
 }

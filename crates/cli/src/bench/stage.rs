@@ -16,8 +16,12 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// Starts both systems with so many customers.
-    pub(super) async fn set_up(customers: u32, screen: &Screen) -> Result<Self, Failure> {
+    /// Starts both systems, Customerp with so many customers.
+    pub(super) async fn set_up(
+        customers: u32,
+        org: salesforce::Options,
+        screen: &Screen,
+    ) -> Result<Self, Failure> {
         let folder = tempfile::Builder::new().prefix("tandem-bench-").tempdir();
         let folder = folder.map_err(|error| failed("no temporary folder could be made", &error))?;
         let options = customerp::Options {
@@ -30,7 +34,7 @@ impl Stage {
         let listener = listener.map_err(|error| failed("no port is free", &error))?;
         let options = salesforce::Options {
             event_keepalive_seconds: 1,
-            ..salesforce::Options::default()
+            ..org
         };
         let org = salesforce::serve(options, listener).await;
         let org = org.map_err(|error| failed("the local org did not start", &error))?;
