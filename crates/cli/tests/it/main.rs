@@ -19,6 +19,7 @@ mod live;
 mod local;
 mod metadata;
 mod onboarding;
+mod org;
 mod proxy;
 mod qa;
 mod rest;

@@ -104,6 +104,26 @@ pub(crate) fn patch_salesforce(url: &str, object: &str, id: &str, body: &Json) {
     call(reqwest::Method::PATCH, &address, Some(token), Some(body));
 }
 
+/// Makes a call of Salesforce's SOAP API in the name of a client.
+pub(crate) fn soap(url: &str, client: &str, call: &str) {
+    let session = token(url, client);
+    let envelope = format!(
+        "<Envelope xmlns=\"http://schemas.xmlsoap.org/soap/envelope/\"><Header><SessionHeader><sessionId>{session}\
+         </sessionId></SessionHeader></Header><Body>{call}</Body></Envelope>"
+    );
+    let address = format!("{url}/services/Soap/u/62.0");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let told = runtime.block_on(async {
+        let request = self::client().post(&address).header("content-type", "text/xml");
+        let request = request.header("soapaction", "\"\"").body(envelope);
+        request.send().await.unwrap().text().await.unwrap()
+    });
+    assert!(told.contains("<success>true</success>"), "{told}");
+}
+
 /// Creates records of Customerp as Alice, over one connection; their ids.
 pub(crate) fn create_customerp(url: &str, collection: &str, bodies: &[Json]) -> Vec<String> {
     let address = format!("{url}/api/v1/{collection}");

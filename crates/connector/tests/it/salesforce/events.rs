@@ -168,3 +168,47 @@ async fn without_events_polling_goes_on() {
     let (seen, _) = round(&deaf, Some(cursor)).await;
     assert!(seen.iter().any(says("polled")));
 }
+
+#[tokio::test]
+async fn a_schema_that_changes_in_mid_stream_is_read_anew() {
+    let org = Org::told_by(5, true).await;
+    let id = org.made("Watched").await;
+    let cursor = org.listened_to().await;
+    org.edited(&id, "Description", "before").await;
+    let (_, cursor) = org.told(cursor, says("before")).await;
+    // WHEN a field comes to the object, in front of which others now have other places
+    let field = r#"{"change":"add-field","object":"Contact","field":"Aisle__c","type":"string","length":40}"#;
+    org.post("/_local/schema", field.to_owned()).await;
+    // THEN events made by the new schema are understood
+    org.edited(&id, "Description", "after").await;
+    let (_, cursor) = org.told(cursor, says("after")).await;
+    // AND so when one goes
+    let field = r#"{"change":"remove-field","object":"Contact","field":"Aisle__c"}"#;
+    org.post("/_local/schema", field.to_owned()).await;
+    org.edited(&id, "Description", "again").await;
+    org.told(cursor, says("again")).await;
+}
+
+#[tokio::test]
+async fn when_the_days_deliveries_are_used_up_the_type_is_polled() {
+    let org = Org::told_by(5, true).await;
+    let id = org.made("Watched").await;
+    let cursor = org.listened_to().await;
+    org.post("/_local/events", r#"{"allowed":1}"#.to_owned()).await;
+    // GIVEN the last delivery of the day
+    org.edited(&id, "Description", "the last").await;
+    let (_, cursor) = org.told(cursor, says("the last")).await;
+    // WHEN more is edited, THEN the rounds that come anyway show it
+    org.edited(&id, "Description", "beyond").await;
+    let shown = async {
+        let mut cursor = cursor;
+        loop {
+            let (seen, next) = round(&org.ours, Some(cursor)).await;
+            if seen.iter().any(says("beyond")) {
+                return;
+            }
+            cursor = next;
+        }
+    };
+    tokio::time::timeout(SOON, shown).await.unwrap();
+}
