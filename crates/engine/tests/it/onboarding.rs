@@ -39,7 +39,8 @@ fn town() -> Town {
 
 async fn look(world: &World) -> (Vec<Match>, MatchReport) {
     let copy = folder();
-    let store = SqliteStore::open_copy(world.folder.path(), copy.path()).unwrap();
+    let store =
+        SqliteStore::open_copy(world.folder.path(), copy.path(), &tandem_store::Keys::default()).unwrap();
     let mut found = Vec::new();
     let mut see = |one: &Match| found.push(one.clone());
     let report = matches(world.parts_in(store), None, &mut see).await.unwrap();
@@ -292,7 +293,8 @@ async fn matches_of_a_system_that_is_down_are_trouble() {
     let Town { world, .. } = town();
     world.erp.state.lock().unwrap().down = true;
     let copy = folder();
-    let store = SqliteStore::open_copy(world.folder.path(), copy.path()).unwrap();
+    let store =
+        SqliteStore::open_copy(world.folder.path(), copy.path(), &tandem_store::Keys::default()).unwrap();
     let mut see = |one: &Match| panic!("{one:?}");
     let found = matches(world.parts_in(store), None, &mut see).await;
     let told = match found {
