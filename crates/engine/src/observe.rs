@@ -6,6 +6,7 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tandem_connector::{ChangePage, Connector};
+use tandem_merge::mutation::{Mutation, removed};
 use tandem_merge::record::{Observation, RecordKey, RecordType};
 use tandem_store::Page;
 
@@ -85,6 +86,15 @@ impl Engine {
                     let (more, cursor) = (page.more, page.cursor.clone());
                     if more {
                         turns.push(self.turn(index, &asked[index], Some(cursor)));
+                    }
+                    if removed(Mutation::CursorFirst) {
+                        let cursor = page.cursor.clone();
+                        let early = ChangePage {
+                            cursor,
+                            ..ChangePage::default()
+                        };
+                        self.keep_page(index, early, round)?;
+                        tokio::task::yield_now().await;
                     }
                     self.keep_page(index, page, round)?;
                     if !more {

@@ -243,6 +243,17 @@ pub struct Head {
     pub span: Span,
     /// The record it was made on; none for a value a person gave to Tandem.
     pub origin: Option<RecordKey>,
+    /// The value that a system seems to have changed into this one right after we wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Value>,
+    /// So many times in a row it moved back that way: two systems rewrite each other's form (E13).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub rewritten: u32,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // What serde asks for.
+fn is_zero(times: &u32) -> bool {
+    *times == 0
 }
 
 /// The interval in which an edit was made: after the last observation of the old value, at or before the

@@ -21,6 +21,7 @@ pub mod matches;
 pub mod matching;
 mod merges;
 mod merging;
+pub mod mutation;
 pub mod plan;
 pub mod questions;
 pub mod reconcile;

@@ -1,6 +1,6 @@
 //! Merging the components of a cluster: members out of records, results back into records.
 
-use crate::cluster::{Anchor, Base, Contender, Head, Question, Record};
+use crate::cluster::{Anchor, Base, Contender, Head, ParkedKind, Question, Record};
 use crate::component::{self, Clash, Codec, Member, Merged, Rule};
 use crate::form::{Form, Trouble};
 use crate::plan::EventKind;
@@ -121,10 +121,19 @@ impl<'a> Work<'a> {
             from_start,
             blank_is_edit: node.parts.iter().all(|part| part.mapping.blank_is_edit),
             newborn: newborn.map(|newborn| newborn.left_out.contains(property)),
+            ours: self.came_with_our_write(record),
             in_flight: record.in_flight(),
             parked: record.parked.get(property).map(|parked| parked.epoch),
             codec: form,
         }
+    }
+
+    /// The state of a record is as old as our last write of it, by the clocks.
+    fn came_with_our_write(&self, record: &Record) -> bool {
+        let error = jiff::SignedDuration::from_secs(self.flows.clock_error_seconds + 1);
+        let until = record.wrote_at.and_then(|at| at.checked_add(error).ok());
+        let modified = record.shadow.version.as_ref().map(|version| version.modified);
+        until.is_some_and(|until| modified.is_some_and(|modified| modified <= until))
     }
 
     /// The component's head with its anchor. Two running components that a link joins start anew: all their
@@ -191,6 +200,9 @@ impl<'a> Work<'a> {
                 .or_default()
                 .insert(at.property.clone(), (value, epoch));
         }
+        for index in merged.rewritten {
+            self.park_rewritten(&nodes[index].at, epoch);
+        }
         for (index, trouble) in merged.troubles {
             let Some(parked) = self.trouble(trouble, epoch) else {
                 continue;
@@ -199,6 +211,23 @@ impl<'a> Work<'a> {
             if let Some(record) = self.cluster.records.get_mut(&at.record) {
                 record.parked.insert(at.property.clone(), parked);
             }
+        }
+    }
+
+    /// E13: what a system makes of a value stays, and a person is told.
+    fn park_rewritten(&mut self, at: &Anchor, epoch: u64) {
+        let system = at.record.record_type.system.clone();
+        let reason =
+            format!("{system} changes what it is given, and so do others: its own value stays there");
+        let advice = "Find the rule in that system that changes the value and switch it off, or take one form on both \
+                      sides; the next edit is carried again";
+        let parked = self.parked(ParkedKind::Rewritten, epoch, reason.clone(), advice.to_owned());
+        let what = EventKind::Parked {
+            kind: ParkedKind::Rewritten,
+        };
+        self.note(&at.record, Some(&at.property), None, what, reason);
+        if let Some(record) = self.cluster.records.get_mut(&at.record) {
+            record.parked.insert(at.property.clone(), parked);
         }
     }
 

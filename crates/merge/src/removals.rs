@@ -2,6 +2,7 @@
 
 use crate::cluster::{Action, Intent, Link, ParkedKind, Verdict};
 use crate::dataflow::{DeleteAgainstEdit, DeletePolicy, Flow, Side};
+use crate::mutation::{Mutation, removed};
 use crate::plan::EventKind;
 use crate::record::{Presence, RecordKey};
 use crate::topology;
@@ -38,6 +39,9 @@ impl Work<'_> {
     }
 
     fn withdraw_creates_of_the_deleted(&mut self) {
+        if removed(Mutation::OrphanedCreate) {
+            return;
+        }
         let records = &self.cluster.records;
         let alive = |key: &RecordKey| records.get(key).is_some_and(crate::cluster::Record::alive);
         self.cluster.creates.retain(|intent| {
@@ -206,7 +210,10 @@ impl Work<'_> {
                         .and_then(|record| record.bases.get(&node.at.property).cloned())
                 };
                 // Without a base it has not seen the head (a one-way component has none before its first edit).
-                let behind = epoch > 0 && a.target() && base(a).is_none_or(|base| base.epoch < epoch);
+                let behind = epoch > 0
+                    && a.target()
+                    && base(a).is_none_or(|base| base.epoch < epoch)
+                    && !removed(Mutation::DeleterBehind);
                 let asked = self
                     .cluster
                     .questions

@@ -1,15 +1,15 @@
 //! Settle: take over what became of writes, before the cluster is merged again in the same plan.
 
-use crate::cluster::{Action, Base, Companion, Intent, Newborn, ParkedKind, Planned, Record, Shadow};
+use crate::cluster::{Action, Base, Companion, Intent, Newborn, ParkedKind, Record, Shadow};
 use crate::creates::fingerprint;
 use crate::dataflow::OnCreate;
+use crate::mutation::{Mutation, removed};
 use crate::plan::EventKind;
 use crate::reconcile::Settlement;
 use crate::record::{Observation, Presence, RecordKey, Values};
 use crate::value::Value;
 use crate::work::Work;
 use jiff::Timestamp;
-use std::collections::BTreeMap;
 
 impl Work<'_> {
     /// Takes one settlement over. An intent that the cluster does not hold (any more) changes nothing.
@@ -69,7 +69,7 @@ impl Work<'_> {
                 let shown = state.values.clone();
                 self.admit(vec![state]);
                 if arrived {
-                    self.recognise_arrived(key, &intent.values, &shown);
+                    self.recognise_arrived(key, &intent, &shown);
                 }
             }
             Settlement::FoundOwn { state } | Settlement::FoundOther { state } => self.admit(vec![state]),
@@ -83,20 +83,38 @@ impl Work<'_> {
         links.any(|link| &link.first == key || &link.second == key)
     }
 
-    /// An update of unknown outcome was read: what equals the sent value is what we wrote.
-    fn recognise_arrived(&mut self, key: &RecordKey, sent: &BTreeMap<String, Planned>, shown: &Values) {
+    /// An update of unknown outcome was read: what equals the sent value is what we wrote. A value that had drifted and
+    /// is gone may have been overwritten by it, so it is kept in the history.
+    fn recognise_arrived(&mut self, key: &RecordKey, intent: &Intent, shown: &Values) {
         let tied = self.is_tied(key);
         let Some(record) = self.cluster.records.get_mut(key).filter(|_| tied) else {
             return;
         };
-        for (property, planned) in sent {
-            if planned.epoch > 0 && shown.get(property) == Some(&planned.value) {
+        let mut lines = Vec::new();
+        for (property, planned) in &intent.values {
+            let now = shown.get(property).cloned().unwrap_or_default();
+            let old = intent.before.get(property).cloned().unwrap_or_default();
+            if now == old {
+                continue;
+            }
+            if record.bases.get(property).is_some_and(|base| base.value != old) {
+                let (old, new) = (old.clone(), now.clone());
+                lines.push((property.clone(), EventKind::Overwrote { old, new }));
+            }
+            if now != planned.value {
+                continue;
+            }
+            if planned.epoch > 0 {
                 let base = Base {
                     value: planned.value.clone(),
                     epoch: planned.epoch,
                 };
                 record.bases.insert(property.clone(), base);
             }
+            lines.push((property.clone(), EventKind::Wrote { old, new: now }));
+        }
+        for (property, what) in lines {
+            self.note(key, Some(&property), None, what, intent.reason.clone());
         }
     }
 
@@ -416,6 +434,10 @@ impl Work<'_> {
         let Some(flow) = flows.flow(name) else { return };
         let alive = self.record(source).is_some_and(Record::alive);
         let taken = self.linked_in_group(source, &flow.group) || self.linked_in_group(key, &flow.group);
+        let taken = taken && !removed(Mutation::SharedLink);
+        if !alive && removed(Mutation::OrphanedCreate) {
+            return;
+        }
         if !alive || taken {
             if let Some(record) = self.cluster.records.get_mut(key) {
                 record.suppressed.insert(name.to_owned());

@@ -5,6 +5,7 @@ use crate::cluster::{Action, Intent, ParkedKind, Planned};
 use crate::creates::reuse;
 use crate::dataflow::Side;
 use crate::merging::Owed;
+use crate::mutation::{Mutation, removed};
 use crate::record::RecordKey;
 use crate::work::Work;
 use std::collections::BTreeMap;
@@ -40,6 +41,14 @@ impl Work<'_> {
                 return;
             }
             before.extend(record.intent.take());
+        }
+        if removed(Mutation::StaleValues)
+            && let Some(old) = before.pop_if(|old| matches!(old.action, Action::Update { .. }))
+            && let Some(record) = self.cluster.records.get_mut(key)
+        {
+            let version = record.shadow.version.clone();
+            record.intent = Some(Intent { version, ..old });
+            return;
         }
         if values.is_empty() || !self.cluster.records[key].alive() {
             return;

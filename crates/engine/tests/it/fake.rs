@@ -99,8 +99,8 @@ pub struct Fake {
     clock: Arc<Simulated>,
     unique: BTreeMap<String, BTreeSet<String>>,
     given: BTreeMap<String, (String, String)>,
-    /// A property that the system rewrites.
-    shouts: Option<String>,
+    /// A property that the system rewrites, in capitals or in small letters.
+    shouts: Option<(String, bool)>,
     /// How long changes are shown again.
     overlap: SignedDuration,
     pub state: Mutex<State>,
@@ -133,7 +133,13 @@ impl Fake {
 
     /// Writes what it is given in capitals.
     pub fn shouting(mut self, property: &str) -> Self {
-        self.shouts = Some(property.to_owned());
+        self.shouts = Some((property.to_owned(), true));
+        self
+    }
+
+    /// Writes what it is given in small letters.
+    pub fn muttering(mut self, property: &str) -> Self {
+        self.shouts = Some((property.to_owned(), false));
         self
     }
 
@@ -261,8 +267,14 @@ impl Fake {
     }
 
     fn rewritten(&self, mut values: Values) -> Values {
-        if let Some(Value::Text(text)) = self.shouts.as_ref().and_then(|name| values.get_mut(name)) {
-            *text = text.to_uppercase();
+        if let Some((name, loud)) = &self.shouts
+            && let Some(Value::Text(text)) = values.get_mut(name)
+        {
+            *text = if *loud {
+                text.to_uppercase()
+            } else {
+                text.to_lowercase()
+            };
         }
         values
     }
@@ -621,6 +633,28 @@ impl Connector for Fake {
             values.iter().any(|wanted| fold(wanted) == fold(&shown))
         });
         Ok(fits.map(|(key, _)| self.show(&state, key, now)).collect())
+    }
+
+    async fn find_deleted(
+        &self,
+        of: &RecordType,
+        property: &str,
+        values: &[Value],
+    ) -> Result<Vec<Observation>, Error> {
+        let state = self.enter()?;
+        let now = self.clock.now();
+        let carries = |row: &Row| {
+            row.values
+                .get(property)
+                .is_some_and(|value| values.contains(value))
+        };
+        let rows = state.rows.iter();
+        let rows = rows.filter(|(key, row)| &key.record_type == of && row.deleted && carries(row));
+        let shown = rows.map(|(key, row)| Observation {
+            values: [(property.to_owned(), row.values[property].clone())].into(),
+            ..self.show(&state, key, now)
+        });
+        Ok(shown.collect())
     }
 
     async fn write(&self, batch: &[Write], lane: Lane) -> Vec<Outcome> {

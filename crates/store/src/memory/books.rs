@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tandem_merge::cluster::{Companion, Head, Intent, Link, Question, Record};
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::facts::MatchKey;
+use tandem_merge::mutation::{Mutation, removed};
 use tandem_merge::plan::Event;
 use tandem_merge::record::{Observation, Presence, RecordKey};
 
@@ -237,6 +238,16 @@ impl Books {
                 continue;
             };
             if intent.sent.is_some() && !intent.unknown {
+                continue;
+            }
+            if removed(Mutation::NoSentMark) {
+                let attempts = intent.attempts + 1;
+                let sent = Some(now);
+                marked.push(Intent {
+                    sent,
+                    attempts,
+                    ..intent.clone()
+                });
                 continue;
             }
             intent.sent = Some(now);

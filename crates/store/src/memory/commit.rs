@@ -11,6 +11,7 @@ use crate::tally;
 use std::collections::{BTreeMap, BTreeSet};
 use tandem_merge::cluster::{Action, Companion, Intent, Record};
 use tandem_merge::dataflow::Dataflow;
+use tandem_merge::mutation::{Mutation, removed};
 use tandem_merge::plan::{EventKind, Plan};
 use tandem_merge::record::{Observation, RecordKey};
 
@@ -124,7 +125,7 @@ impl Books {
 
     fn check_unique(&self) -> Stored {
         let mut ends = BTreeSet::new();
-        for (group, link) in self.links.values() {
+        for (group, link) in self.links.values().filter(|_| !removed(Mutation::SharedLink)) {
             if !ends.insert((group, 1, &link.first)) || !ends.insert((group, 2, &link.second)) {
                 return Err(constraint::LINK);
             }
