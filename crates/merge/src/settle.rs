@@ -1,6 +1,6 @@
 //! Settle: take over what became of writes, before the cluster is merged again in the same plan.
 
-use crate::cluster::{Action, Base, Companion, Intent, Newborn, ParkedKind, Planned, Record, Shadow};
+use crate::cluster::{Action, Base, Companion, Intent, Newborn, ParkedKind, Record, Shadow};
 use crate::creates::fingerprint;
 use crate::dataflow::OnCreate;
 use crate::plan::EventKind;
@@ -9,7 +9,6 @@ use crate::record::{Observation, Presence, RecordKey, Values};
 use crate::value::Value;
 use crate::work::Work;
 use jiff::Timestamp;
-use std::collections::BTreeMap;
 
 impl Work<'_> {
     /// Takes one settlement over. An intent that the cluster does not hold (any more) changes nothing.
@@ -17,6 +16,7 @@ impl Work<'_> {
         let Some(intent) = self.take_intent(intent) else {
             return;
         };
+        let settlement = crate::privacy::scrubbed(self.flows, &self.cluster, &intent, settlement);
         match (intent.action.clone(), settlement) {
             (Action::Update { record }, settlement) => self.settle_update(&record, intent, settlement),
             (Action::Delete { record }, settlement) => self.settle_delete(&record, settlement),
@@ -69,7 +69,7 @@ impl Work<'_> {
                 let shown = state.values.clone();
                 self.admit(vec![state]);
                 if arrived {
-                    self.recognise_arrived(key, &intent.values, &shown);
+                    self.recognise_arrived(key, &intent, &shown);
                 }
             }
             Settlement::FoundOwn { state } | Settlement::FoundOther { state } => self.admit(vec![state]),
@@ -84,18 +84,23 @@ impl Work<'_> {
     }
 
     /// An update of unknown outcome was read: what equals the sent value is what we wrote.
-    fn recognise_arrived(&mut self, key: &RecordKey, sent: &BTreeMap<String, Planned>, shown: &Values) {
+    fn recognise_arrived(&mut self, key: &RecordKey, intent: &Intent, shown: &Values) {
         let tied = self.is_tied(key);
-        let Some(record) = self.cluster.records.get_mut(key).filter(|_| tied) else {
-            return;
-        };
-        for (property, planned) in sent {
+        for (property, planned) in &intent.values {
+            let Some(record) = self.cluster.records.get_mut(key).filter(|_| tied) else {
+                return;
+            };
             if planned.epoch > 0 && shown.get(property) == Some(&planned.value) {
                 let base = Base {
                     value: planned.value.clone(),
                     epoch: planned.epoch,
                 };
                 record.bases.insert(property.clone(), base);
+                let old = intent.before.get(property).cloned().unwrap_or_default();
+                let new = planned.value.clone();
+                let what = EventKind::Wrote { old, new };
+                let why = format!("{} (its answer was lost)", intent.reason);
+                self.note_at(planned.epoch, key, Some(property), None, what, why);
             }
         }
     }
@@ -123,7 +128,7 @@ impl Work<'_> {
                     },
                 );
             }
-            written.push((property.clone(), drifted, old, value));
+            written.push((property.clone(), drifted, old, value, planned.epoch));
         }
         record.wrote_at = Some(at);
         match state {
@@ -144,25 +149,16 @@ impl Work<'_> {
         if let Some(record) = self.cluster.records.get_mut(key) {
             record.shadow.seen = record.shadow.seen.max(at);
         }
-        for (property, drifted, old, new) in written {
+        for (property, drifted, old, new, epoch) in written {
             let why = &intent.reason;
+            let property = Some(property.as_str());
             if drifted {
                 let (old, new) = (old.clone(), new.clone());
-                self.note(
-                    key,
-                    Some(&property),
-                    None,
-                    EventKind::Overwrote { old, new },
-                    why.clone(),
-                );
+                let what = EventKind::Overwrote { old, new };
+                self.note_at(epoch, key, property, None, what, why.clone());
             }
-            self.note(
-                key,
-                Some(&property),
-                None,
-                EventKind::Wrote { old, new },
-                why.clone(),
-            );
+            let what = EventKind::Wrote { old, new };
+            self.note_at(epoch, key, property, None, what, why.clone());
         }
     }
 
@@ -186,6 +182,7 @@ impl Work<'_> {
                     .filter(|link| &link.first == key || &link.second == key)
                     .map(|link| link.flow.clone())
                     .collect();
+                self.leave_unmade(key, &reason, &advice);
                 for flow in flows {
                     let parked = self.parked(kind, 0, reason.clone(), advice.clone());
                     self.hold(key, &flow, parked);

@@ -17,5 +17,6 @@ mod people;
 mod policies;
 mod rehearsal;
 mod sight;
+mod undo;
 mod veil;
 mod world;
