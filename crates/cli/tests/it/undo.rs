@@ -1,5 +1,6 @@
 //! What a run did wrong is taken back, and what people did since stays.
 
+use crate::dice::times;
 use crate::local::Pair;
 use crate::rest;
 use serde_json::{Value as Json, json};
@@ -41,14 +42,15 @@ fn titles(pair: &Pair) -> BTreeMap<String, Json> {
 }
 
 #[test]
-fn a_run_that_rewrote_500_contacts_is_undone_with_two_commands_and_3_edits_since_stay() {
-    // GIVEN 500 contacts of a person's making, in step, and a script that rewrites them all in Salesforce
+fn a_run_that_rewrote_many_contacts_is_undone_with_two_commands_and_3_edits_since_stay() {
+    // GIVEN contacts of a person's making, in step, and a script that rewrites them all in Salesforce
+    let many = times("TANDEM_REWRITTEN", 60) as usize;
     let pair = Pair::start(&["--records", "1", "--seed", "7"], &["--preset", "no-divisions"]);
     assert_eq!(pair.run(&["sync"]).code, Some(0));
     let known = contacts(&pair);
     let some = known.values().next().unwrap();
     let account = rest::get_salesforce(&pair.salesforce.url, "Contact", some)["AccountId"].clone();
-    let people: Vec<Json> = (0..500)
+    let people: Vec<Json> = (0..many)
         .map(|n| json!({ "LastName": format!("Person {n}"), "Title": format!("Title {n}"), "AccountId": account }))
         .collect();
     rest::write_salesforce(&pair.salesforce.url, "POST", "Contact", &people);
@@ -56,7 +58,7 @@ fn a_run_that_rewrote_500_contacts_is_undone_with_two_commands_and_3_edits_since
     assert_eq!(sync.code, Some(0), "{}{}", sync.out, sync.err);
     let mut contacts = contacts(&pair);
     contacts.retain(|id, _| !known.contains_key(id));
-    assert_eq!(contacts.len(), 500);
+    assert_eq!(contacts.len(), many);
     let before = titles(&pair);
     let wrong = contacts.values().map(|id| json!({ "id": id, "Title": "WRONG" }));
     rest::write_salesforce(
@@ -67,7 +69,7 @@ fn a_run_that_rewrote_500_contacts_is_undone_with_two_commands_and_3_edits_since
     );
     let sync = pair.run(&["sync", "--json"]);
     assert_eq!(sync.code, Some(0), "{}{}", sync.out, sync.err);
-    assert_eq!(sync.last()["written"]["customerp"], 500);
+    assert_eq!(sync.last()["written"]["customerp"], many);
     let run = last_edit(&pair);
     // AND three that a person has put right since, one of them unseen by Tandem
     let righted: Vec<&String> = contacts.keys().take(3).collect();
@@ -90,18 +92,18 @@ fn a_run_that_rewrote_500_contacts_is_undone_with_two_commands_and_3_edits_since
     let shown = pair.run(&["undo", "--run", &run, "--json"]);
     assert_eq!(shown.code, Some(0), "{}{}", shown.out, shown.err);
     let shown = shown.last();
-    assert_eq!(shown["back"].as_array().unwrap().len(), 2 * 497);
+    assert_eq!(shown["back"].as_array().unwrap().len(), 2 * (many - 3));
     let left = shown["left"].as_array().unwrap();
     assert_eq!(left.len(), 3, "{left:#?}");
     for one in left {
         assert!(one["why"].as_str().unwrap().contains("edited in"), "{one}");
     }
     let wrong = titles(&pair).values().filter(|title| *title == "WRONG").count();
-    assert_eq!(wrong, 498, "one of the three is right in Salesforce alone");
+    assert_eq!(wrong, many - 2, "one of the three is right in Salesforce alone");
     // AND carried out
     let done = pair.run(&["undo", "--run", &run, "--yes", "--json"]);
     assert_eq!(done.code, Some(0), "{}{}", done.out, done.err);
-    // THEN 497 are as before, on both sides, and three are as the person left them
+    // THEN all but three are as before, on both sides, and the three are as the person left them
     let after = titles(&pair);
     for id in contacts.keys() {
         let wanted = if righted.contains(&id) {
