@@ -1,8 +1,8 @@
 //! The command line as people type it.
 
 use crate::commands::{
-    approve, backup, check, conflicts, document, failures, history, init, links, plan, qa, rebind, resolve,
-    restore, retry, run, salesforce, sandbox, status, sync, verify,
+    approve, backup, check, conflicts, document, explain, failures, forget, history, init, links, plan, qa,
+    rebind, resolve, restore, retry, run, salesforce, sandbox, status, sync, undo, verify,
 };
 use crate::{bench, demo};
 use clap::{ArgAction, Args, Parser, Subcommand};
@@ -91,6 +91,12 @@ pub(crate) enum Command {
     Failures(failures::Failures),
     /// Tell what happened, to all records or to one
     History(history::History),
+    /// Tell how a record stands: what is held of it, what waits and why, and who can mend it
+    Explain(explain::Explain),
+    /// Take back one change, a record's, a run's, or those of a time span
+    Undo(undo::Undo),
+    /// Erase a person from state and history
+    Forget(forget::Forget),
     /// Compare every linked record of both systems in full
     Verify(verify::Verify),
     /// Let a waiting deletion or deactivation go ahead

@@ -144,6 +144,7 @@ impl Engine {
         record: &RecordKey,
         change: impl FnOnce(&Work<'_>, &mut Cluster) -> Result<(), Error>,
     ) -> Result<(), Error> {
+        self.store.begin_run("command", self.clock.now())?;
         let records = std::slice::from_ref(record);
         let taken = self.store.take_records(&self.flows, records, self.clock.now())?;
         let Some(mut dirty) = taken.into_iter().next() else {

@@ -55,6 +55,8 @@ pub struct Engine {
     pub(crate) sight: Sight,
     /// The budgets as the state holds them, by note.
     pub(crate) kept_budgets: BTreeMap<String, String>,
+    /// Old history on its way out.
+    pub(crate) sweep: crate::keep::Sweep,
 }
 
 /// Running counts by system.
@@ -110,6 +112,7 @@ impl Engine {
             asks_only: [None, None],
             sight: Sight::default(),
             kept_budgets: BTreeMap::new(),
+            sweep: crate::keep::Sweep::default(),
         }
     }
 

@@ -180,7 +180,15 @@ impl Engine {
     /// What a create comes to whose record is somebody's: a candidate for the link, unless it is spoken for.
     pub(crate) fn found_other(&mut self, intent: &Intent, rows: &[Observation]) -> Result<Settlement, Error> {
         let first = &rows[0];
+        let mut forgotten = false;
+        for row in rows {
+            forgotten |= self.store.is_forgotten(&row.key)?;
+        }
         let refused = match &intent.action {
+            _ if forgotten => Some((
+                ParkedKind::DuplicateKey,
+                format!("a {} that was forgotten has the same key", first.key.record_type),
+            )),
             Action::Companion { key, .. } if rows.len() > 1 => Some((
                 ParkedKind::Tie,
                 format!(

@@ -26,8 +26,9 @@ impl Engine {
         let (mut idle, mut delays) = (0, Vec::new());
         self.waits_for_loads = true;
         self.asks_only = [None, None];
+        self.store.begin_run("sync", self.clock.now())?;
         for _ in 0..MOST_ROUNDS {
-            let round = self.round().await?;
+            let round = self.round_of(&[0, 1], &[]).await?;
             self.ask_less(&round);
             summary.rounds += 1;
             delays.clone_from(&round.delays);
@@ -82,6 +83,7 @@ impl Engine {
     /// # Errors
     /// [`Error::Store`] alone; systems in trouble are named in [`Round::troubles`].
     pub async fn round(&mut self) -> Result<Round, Error> {
+        self.store.begin_run("round", self.clock.now())?;
         self.round_of(&[0, 1], &[]).await
     }
 
@@ -112,6 +114,7 @@ impl Engine {
         round.left = self.anything_sendable(&mut round)? || round.put_back > 0;
         round.sight_changed = self.look_again(&mut round).await?;
         self.keep_budgets(false)?;
+        self.sweep_history()?;
         self.tell(&Happening::RoundEnded {
             round: number,
             observed: round.observed,

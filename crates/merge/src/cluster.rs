@@ -112,6 +112,9 @@ pub struct Record {
     /// Per flow: records of which a person said that they are not its counterpart. They are never offered again.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub apart: BTreeMap<String, BTreeSet<RecordKey>>,
+    /// We created it, and a person took that back: it is deleted as long as it holds these values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unmade: Option<Values>,
 }
 
 impl Record {
@@ -138,6 +141,7 @@ impl Record {
             former: BTreeMap::new(),
             left: BTreeMap::new(),
             apart: BTreeMap::new(),
+            unmade: None,
         }
     }
 

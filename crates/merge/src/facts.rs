@@ -32,6 +32,8 @@ pub enum Referent {
     Unknown,
     /// A read by id said that it does not exist, or it was deleted.
     Gone,
+    /// A person had the record forgotten: it has no counterpart and gets none.
+    Forgotten,
 }
 
 /// What must be looked up before a cluster can be decided.

@@ -2,6 +2,7 @@
 
 use crate::cluster::{Anchor, Base, Contender, Head, ParkedKind, Question, Record};
 use crate::component::{self, Clash, Codec, Member, Merged, Rule};
+use crate::dataflow::ConflictPolicy;
 use crate::form::{Form, Trouble};
 use crate::plan::EventKind;
 use crate::record::RecordKey;
@@ -10,8 +11,18 @@ use crate::value::Value;
 use crate::work::Work;
 use std::collections::BTreeMap;
 
-/// Values that records are owed: own form with the head's epoch, by record and property.
-pub(crate) type Owed = BTreeMap<RecordKey, BTreeMap<String, (Value, u64)>>;
+/// Values that records are owed, by record and property.
+pub(crate) type Owed = BTreeMap<RecordKey, BTreeMap<String, Owing>>;
+
+/// A value that a record is owed.
+pub(crate) struct Owing {
+    /// The record's own form.
+    pub(crate) value: Value,
+    /// The head's epoch.
+    pub(crate) epoch: u64,
+    /// Where the head comes from; none where a person gave it.
+    pub(crate) origin: Option<RecordKey>,
+}
 
 impl Codec for Form<'_> {
     fn decode(&self, own: &Value) -> Result<Value, Trouble> {
@@ -70,7 +81,7 @@ impl<'a> Work<'a> {
     }
 
     /// A record that we created and have not seen since takes part only with what the create gave it.
-    fn takes_part(&self, node: &Node<'_>) -> bool {
+    pub(crate) fn takes_part(&self, node: &Node<'_>) -> bool {
         let Some(record) = self.record(&node.at.record) else {
             return false;
         };
@@ -79,7 +90,7 @@ impl<'a> Work<'a> {
         !hidden && record.alive() && (!unseen || record.bases.contains_key(&node.at.property))
     }
 
-    fn form(&self, node: &Node<'a>) -> Form<'a> {
+    pub(crate) fn form(&self, node: &Node<'a>) -> Form<'a> {
         let part = &node.parts[0];
         Form {
             flow: part.flow,
@@ -175,6 +186,7 @@ impl<'a> Work<'a> {
         self.tell_edits(nodes, &merged);
         self.tell_conflict(nodes, &anchor, before.as_ref(), &merged);
         let epoch = merged.head.as_ref().map_or(0, |head| head.epoch);
+        let origin = merged.head.as_ref().and_then(|head| head.origin.clone());
         if let Some(head) = merged.head {
             self.cluster.heads.insert(anchor, head);
         }
@@ -196,9 +208,14 @@ impl<'a> Work<'a> {
         }
         for (index, value) in merged.owed {
             let at = &nodes[index].at;
+            let owing = Owing {
+                value,
+                epoch,
+                origin: origin.clone(),
+            };
             owed.entry(at.record.clone())
                 .or_default()
-                .insert(at.property.clone(), (value, epoch));
+                .insert(at.property.clone(), owing);
         }
         for index in merged.rewritten {
             self.park_rewritten(&nodes[index].at, epoch);
@@ -232,6 +249,7 @@ impl<'a> Work<'a> {
     }
 
     fn tell_edits(&mut self, nodes: &[&Node<'a>], merged: &Merged) {
+        let epoch = merged.head.as_ref().map_or(0, |head| head.epoch);
         for index in &merged.edits {
             let at = &nodes[*index].at;
             let Some(record) = self.record(&at.record) else {
@@ -244,14 +262,16 @@ impl<'a> Work<'a> {
                 .unwrap_or_default();
             let (new, author) = (record.value(&at.property).clone(), record.shadow.author.clone());
             let flow = nodes[*index].parts[0].flow.name.clone();
-            let what = EventKind::Edited { old, new, author };
-            self.note(
-                &at.record.clone(),
-                Some(&at.property),
-                Some(&flow),
-                what,
-                String::new(),
-            );
+            let made = Some(record.span(&at.property));
+            let what = EventKind::Edited {
+                old,
+                new,
+                author,
+                made,
+            };
+            let (record, property) = (at.record.clone(), at.property.clone());
+            let why = goes_to(nodes, merged);
+            self.note_at(epoch, &record, Some(&property), Some(&flow), what, why);
         }
     }
 
@@ -274,15 +294,23 @@ impl<'a> Work<'a> {
             anchor: anchor.clone(),
         };
         if !asked {
+            let part = &nodes[0].parts[0];
+            let policy = part.mapping.conflict.unwrap_or(part.flow.conflict);
             let mut questions = self.cluster.questions.iter();
             let answered = questions.any(|question| &question.anchor == anchor && question.answer.is_some());
-            let why = match &clash.winner {
-                Some(_) if answered => "answered by a person",
-                Some(_) => "settled by the policy",
-                None => "a person is asked",
+            let why = match (&clash.winner, policy) {
+                (None, _) => "a person is asked".to_owned(),
+                (Some(_), _) if answered => "answered by a person".to_owned(),
+                (Some(_), ConflictPolicy::Wins(side)) => {
+                    let system = &part.flow.end(side).record_type.system;
+                    format!("settled by the policy: {system} wins")
+                }
+                (Some(_), _) => "settled by the policy: the latest edit wins".to_owned(),
             };
+            let epoch = merged.head.as_ref().map_or(0, |head| head.epoch);
+            let epoch = if clash.winner.is_some() { epoch } else { 0 };
             let (record, property) = (anchor.record.clone(), anchor.property.clone());
-            self.note(&record, Some(&property), Some(&flow), what, why.to_owned());
+            self.note_at(epoch, &record, Some(&property), Some(&flow), what, why);
             self.cluster
                 .questions
                 .retain(|question| &question.anchor != anchor);
@@ -390,6 +418,17 @@ impl<'a> Work<'a> {
             Some(head) => Ok((head.value.clone(), head.epoch)),
             None => form.decode(&own).map(|value| (value, 0)),
         }
+    }
+}
+
+/// What is done about an edit, for people: where its value goes.
+fn goes_to(nodes: &[&Node<'_>], merged: &Merged) -> String {
+    let mut to = merged.owed.iter().map(|(index, _)| &nodes[*index].at.record);
+    match (to.next(), to.next(), to.count()) {
+        (None, ..) => "nothing else has to change".to_owned(),
+        (Some(one), None, _) => format!("goes to {one}"),
+        (Some(one), Some(two), 0) => format!("goes to {one} and {two}"),
+        (Some(one), Some(_), more) => format!("goes to {one} and {} others", more + 1),
     }
 }
 

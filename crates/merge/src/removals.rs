@@ -284,7 +284,7 @@ impl Work<'_> {
         );
     }
 
-    fn intend(&mut self, key: &RecordKey, build: impl FnOnce(usize) -> Intent, action: Action) {
+    pub(crate) fn intend(&mut self, key: &RecordKey, build: impl FnOnce(usize) -> Intent, action: Action) {
         let rank = self.flows.rank(&key.record_type);
         let Some(record) = self.cluster.records.get_mut(key) else {
             return;
@@ -328,7 +328,7 @@ impl Work<'_> {
     }
 }
 
-fn removal(key: &RecordKey, rank: usize, reason: String) -> Intent {
+pub(crate) fn removal(key: &RecordKey, rank: usize, reason: String) -> Intent {
     Intent {
         id: 0,
         action: Action::Delete { record: key.clone() },

@@ -17,6 +17,7 @@ impl Work<'_> {
         let Some(intent) = self.take_intent(intent) else {
             return;
         };
+        let settlement = crate::privacy::scrubbed(self.flows, &self.cluster, &intent, settlement);
         match (intent.action.clone(), settlement) {
             (Action::Update { record }, settlement) => self.settle_update(&record, intent, settlement),
             (Action::Delete { record }, settlement) => self.settle_delete(&record, settlement),
@@ -99,7 +100,7 @@ impl Work<'_> {
             }
             if record.bases.get(property).is_some_and(|base| base.value != old) {
                 let (old, new) = (old.clone(), now.clone());
-                lines.push((property.clone(), EventKind::Overwrote { old, new }));
+                lines.push((property, planned.epoch, EventKind::Overwrote { old, new }));
             }
             if now != planned.value {
                 continue;
@@ -111,10 +112,11 @@ impl Work<'_> {
                 };
                 record.bases.insert(property.clone(), base);
             }
-            lines.push((property.clone(), EventKind::Wrote { old, new: now }));
+            lines.push((property, planned.epoch, EventKind::Wrote { old, new: now }));
         }
-        for (property, what) in lines {
-            self.note(key, Some(&property), None, what, intent.reason.clone());
+        let why = format!("{} (its answer was lost)", intent.reason);
+        for (property, epoch, what) in lines {
+            self.note_at(epoch, key, Some(property), None, what, why.clone());
         }
     }
 
@@ -141,7 +143,7 @@ impl Work<'_> {
                     },
                 );
             }
-            written.push((property.clone(), drifted, old, value));
+            written.push((property.clone(), drifted, old, value, planned.epoch));
         }
         record.wrote_at = Some(at);
         match state {
@@ -162,25 +164,16 @@ impl Work<'_> {
         if let Some(record) = self.cluster.records.get_mut(key) {
             record.shadow.seen = record.shadow.seen.max(at);
         }
-        for (property, drifted, old, new) in written {
+        for (property, drifted, old, new, epoch) in written {
             let why = &intent.reason;
+            let property = Some(property.as_str());
             if drifted {
                 let (old, new) = (old.clone(), new.clone());
-                self.note(
-                    key,
-                    Some(&property),
-                    None,
-                    EventKind::Overwrote { old, new },
-                    why.clone(),
-                );
+                let what = EventKind::Overwrote { old, new };
+                self.note_at(epoch, key, property, None, what, why.clone());
             }
-            self.note(
-                key,
-                Some(&property),
-                None,
-                EventKind::Wrote { old, new },
-                why.clone(),
-            );
+            let what = EventKind::Wrote { old, new };
+            self.note_at(epoch, key, property, None, what, why.clone());
         }
     }
 
@@ -204,6 +197,7 @@ impl Work<'_> {
                     .filter(|link| &link.first == key || &link.second == key)
                     .map(|link| link.flow.clone())
                     .collect();
+                self.leave_unmade(key, &reason, &advice);
                 for flow in flows {
                     let parked = self.parked(kind, 0, reason.clone(), advice.clone());
                     self.hold(key, &flow, parked);

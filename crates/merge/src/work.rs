@@ -79,6 +79,7 @@ impl<'a> Work<'a> {
         self.settle_removals(&waiting);
         self.part_outside();
         self.join_inside();
+        self.settle_unmade();
         self.form_links();
         self.anchor_to_the_living();
         self.forget_settled_mergers();
@@ -147,12 +148,27 @@ impl<'a> Work<'a> {
         what: EventKind,
         why: String,
     ) {
+        self.note_at(0, record, property, flow, what, why);
+    }
+
+    /// Notes what led to a head of that epoch, or carried it.
+    pub(crate) fn note_at(
+        &mut self,
+        epoch: u64,
+        record: &RecordKey,
+        property: Option<&str>,
+        flow: Option<&str>,
+        what: EventKind,
+        why: String,
+    ) {
         self.history.push(Event {
+            run: 0,
             at: self.facts.now,
             record: record.clone(),
             property: property.map(str::to_owned),
             flow: flow.map(str::to_owned),
             what,
+            epoch,
             why,
         });
     }

@@ -12,7 +12,6 @@ use crate::constraint;
 use crate::contract::{CommitReport, Decided, Taken};
 use crate::db::{Db, Rid, Trouble};
 use crate::load::{self, Row};
-use crate::sealed::HISTORY;
 use crate::tally;
 use std::collections::{BTreeMap, BTreeSet};
 use tandem_merge::cluster::Intent;
@@ -137,11 +136,8 @@ impl<'a> Commit<'a> {
     }
 
     fn store_history(&mut self) -> Result<(), Trouble> {
+        crate::history::store(self.db, &self.plan.history)?;
         for event in &self.plan.history {
-            let rid = self.db.make_rid(&event.record)?;
-            let body = self.db.body(&HISTORY, event)?;
-            self.db
-                .run("INSERT INTO history (rid, body) VALUES (?1, ?2)", (rid, body))?;
             if event.what == EventKind::Deleted {
                 for flow in tally::deletion_flows(self.flows, event) {
                     let sql = "INSERT INTO deletion (flow, at) VALUES (?1, ?2)";

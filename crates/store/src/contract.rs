@@ -131,6 +131,26 @@ pub trait Store: Send {
     /// The open intents of these numbers, in their order; those that are gone are left out.
     fn intents(&mut self, numbers: &[u64]) -> Result<Vec<Intent>, Error>;
 
+    /// From here on what is stored in history belongs to a new run of that kind. It gets its number with its first
+    /// line: a run in which nothing happened leaves no trace.
+    fn begin_run(&mut self, kind: &str, at: Timestamp) -> Result<(), Error>;
+
+    /// Runs, newest last, after a number, at most `limit`.
+    fn runs(&mut self, after: u64, limit: usize) -> Result<Vec<RunRow>, Error>;
+
+    /// Looks at up to `limit` lines of the history after a number, oldest first, and removes those before a moment
+    /// that nothing open needs: no record with an item that stands, nor one linked with it. Goes on where
+    /// [`Compaction::next`] says; small, so that work goes on between two.
+    fn compact_history(&mut self, before: Timestamp, after: u64, limit: usize) -> Result<Compaction, Error>;
+
+    /// Forgets records: their values, links, writes, items and history go, and so do their bytes in the files. What
+    /// stays is a keyed hash of each, by which it is recognised and let in no more. Give whole clusters.
+    /// Fails with [`Error::UnderWay`] while a write of one has no answer.
+    fn forget(&mut self, records: &[RecordKey], at: Timestamp) -> Result<Forgotten, Error>;
+
+    /// Whether a record was forgotten.
+    fn is_forgotten(&mut self, record: &RecordKey) -> Result<bool, Error>;
+
     /// Counts for people.
     fn status(&mut self, flows: &Dataflow) -> Result<Status, Error>;
 
@@ -364,6 +384,54 @@ pub struct Status {
     pub listed: BTreeMap<String, Timestamp>,
     /// Size of the state in bytes.
     pub bytes: u64,
+    /// How much history there is.
+    pub history: HistorySize,
+}
+
+/// How much history there is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistorySize {
+    /// Lines.
+    pub lines: u64,
+    /// Their size in bytes.
+    pub bytes: u64,
+    /// The moment of the oldest line.
+    pub oldest: Option<Timestamp>,
+}
+
+/// A run: one `sync`, one round of `run` in which something happened, or one command of a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunRow {
+    /// Its number.
+    pub number: u64,
+    /// What it was.
+    pub kind: String,
+    /// When it began.
+    pub began: Timestamp,
+    /// The moment of its last line.
+    pub ended: Timestamp,
+    /// The numbers of its first and its last line of the history.
+    pub lines: (u64, u64),
+    /// How many lines of each kind it has.
+    pub counts: BTreeMap<String, u64>,
+}
+
+/// What forgetting removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forgotten {
+    /// Records.
+    pub records: u64,
+    /// Lines of the history.
+    pub lines: u64,
+}
+
+/// What one step of compacting the history did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Compaction {
+    /// Lines removed.
+    pub removed: u64,
+    /// The number to go on after; none when a younger line or the end was reached.
+    pub next: Option<u64>,
 }
 
 /// Counts of one flow.

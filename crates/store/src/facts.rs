@@ -200,6 +200,9 @@ fn standing(db: &Db, net: &Net, of: &RecordType, id: &str) -> Result<Standing, T
         record_type: of.clone(),
         id: id.to_owned(),
     };
+    if crate::forget::is_forgotten(db, &key)? {
+        return Ok(Standing::Told(Referent::Forgotten));
+    }
     let Some(rid) = db.rid(&key)? else {
         return Ok(Standing::Told(Referent::Unknown));
     };

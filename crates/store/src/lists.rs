@@ -5,11 +5,10 @@ use crate::db::{Db, Rid, Trouble};
 use crate::facts::count;
 use crate::load::{self, Row, link_line, presence_number};
 use crate::outbox::number;
-use crate::sealed::{HISTORY, ITEM, KEYS, STATE};
+use crate::sealed::{ITEM, KEYS, STATE};
 use crate::tally;
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::facts::MatchKey;
-use tandem_merge::plan::Event;
 use tandem_merge::record::{Presence, RecordKey, RecordType};
 
 /// Counts of everything.
@@ -39,6 +38,7 @@ pub(crate) fn status(db: &Db, flows: &Dataflow) -> Result<Status, Trouble> {
     }
     let sql = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()";
     status.bytes = count(db, sql, [])?;
+    status.history = crate::history::size(db)?;
     Ok(status)
 }
 
@@ -135,33 +135,6 @@ pub(crate) fn items(db: &Db, after: u64, limit: usize) -> Result<Vec<Item>, Trou
             ..item
         })
     };
-    rows.into_iter().map(parse).collect()
-}
-
-/// History after a number, of one record or of all.
-pub(crate) fn history(
-    db: &Db,
-    record: Option<&RecordKey>,
-    after: u64,
-    limit: usize,
-) -> Result<Vec<(u64, Event)>, Trouble> {
-    let (after, limit) = (page_start(after), number(limit));
-    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
-    let rows: Vec<(i64, Vec<u8>)> = match record {
-        Some(key) => {
-            let Some(rid) = db.rid(key)? else {
-                return Ok(Vec::new());
-            };
-            let sql =
-                "SELECT number, body FROM history WHERE rid = ?1 AND number > ?2 ORDER BY number LIMIT ?3";
-            db.all(sql, (rid, after, limit), read)?
-        }
-        None => {
-            let sql = "SELECT number, body FROM history WHERE number > ?1 ORDER BY number LIMIT ?2";
-            db.all(sql, (after, limit), read)?
-        }
-    };
-    let parse = |(number, body): (i64, Vec<u8>)| Ok((number.cast_unsigned(), db.read(&HISTORY, body)?));
     rows.into_iter().map(parse).collect()
 }
 

@@ -4,6 +4,8 @@
 mod books;
 mod commit;
 mod facts;
+mod forget;
+mod history;
 mod lists;
 mod parts;
 mod rebind;
@@ -11,7 +13,8 @@ mod take;
 
 use crate::Error;
 use crate::contract::{
-    CommitReport, Decided, Dirty, Fence, Item, LinkRow, Page, PageReport, Rebinding, Rebound, Status, Store,
+    CommitReport, Compaction, Decided, Dirty, Fence, Forgotten, Item, LinkRow, Page, PageReport, Rebinding,
+    Rebound, RunRow, Status, Store,
 };
 use books::Books;
 use jiff::Timestamp;
@@ -220,6 +223,28 @@ impl Store for MemoryStore {
             .take(limit)
             .map(|(number, event)| (*number, event.clone()))
             .collect())
+    }
+
+    fn forget(&mut self, records: &[RecordKey], _at: Timestamp) -> Result<Forgotten, Error> {
+        self.unit(|books| books.forget(records))
+    }
+
+    fn is_forgotten(&mut self, record: &RecordKey) -> Result<bool, Error> {
+        Ok(self.books.forgotten.contains(record))
+    }
+
+    fn begin_run(&mut self, kind: &str, at: Timestamp) -> Result<(), Error> {
+        self.books.run = Some((kind.to_owned(), at, None));
+        Ok(())
+    }
+
+    fn runs(&mut self, after: u64, limit: usize) -> Result<Vec<RunRow>, Error> {
+        let after = self.books.runs.range(after.saturating_add(1)..);
+        Ok(after.take(limit).map(|(_, run)| run.clone()).collect())
+    }
+
+    fn compact_history(&mut self, before: Timestamp, after: u64, limit: usize) -> Result<Compaction, Error> {
+        Ok(self.books.compact(before, after, limit))
     }
 
     fn search(

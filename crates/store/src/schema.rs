@@ -6,7 +6,7 @@ use rusqlite::config::DbConfig;
 
 /// What makes each form of the state out of the one before; the first makes it out of nothing. A new form is a
 /// step at the end: none that was ever published is changed.
-const STEPS: &[&str] = &[TABLES, HANDLES];
+const STEPS: &[&str] = &[TABLES, HANDLES, RUNS, FORGOTTEN];
 
 /// Intents that a system accepted for later keep the handle to ask by.
 const HANDLES: &str = "
@@ -14,6 +14,34 @@ ALTER TABLE intent ADD COLUMN handle TEXT;
 CREATE INDEX intent_handle ON intent (handle, id) WHERE handle IS NOT NULL;
 DROP INDEX intent_sent;
 CREATE INDEX intent_sent ON intent (id) WHERE sent = 1 AND handle IS NULL;
+";
+
+/// Lines of the history belong to runs and know their moment (in microseconds); how many there are is counted.
+const RUNS: &str = "
+CREATE TABLE run (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL,
+    began INTEGER NOT NULL,
+    ended INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL
+);
+CREATE TABLE run_count (run INTEGER NOT NULL, what TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (run, what)) WITHOUT ROWID;
+ALTER TABLE history ADD COLUMN at INTEGER NOT NULL DEFAULT 0;
+UPDATE history SET at = CASE
+    WHEN json_valid(CAST(body AS TEXT))
+        THEN CAST(unixepoch(json_extract(CAST(body AS TEXT), '$.at'), 'subsec') * 1000000 AS INTEGER)
+    WHEN json_valid(CAST(substr(body, 10) AS TEXT))
+        THEN CAST(unixepoch(json_extract(CAST(substr(body, 10) AS TEXT), '$.at'), 'subsec') * 1000000 AS INTEGER)
+    ELSE unixepoch() * 1000000
+END;
+CREATE TABLE history_size (lines INTEGER NOT NULL, bytes INTEGER NOT NULL);
+INSERT INTO history_size SELECT count(*), coalesce(sum(length(body)), 0) FROM history;
+";
+
+/// Keyed hashes of records that were forgotten.
+const FORGOTTEN: &str = "
+CREATE TABLE forgotten (hash BLOB PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
 ";
 
 /// Tables that states of the same form may lack: made by programs that knew none of them.

@@ -1,14 +1,15 @@
 //! The store in one SQLite file.
 
 use crate::contract::{
-    CommitReport, Decided, Dirty, Fence, Item, LinkRow, Page, PageReport, Rebinding, Rebound, Status, Store,
+    CommitReport, Compaction, Decided, Dirty, Fence, Forgotten, Item, LinkRow, Page, PageReport, Rebinding,
+    Rebound, RunRow, Status, Store,
 };
 use crate::db::{Db, Trouble};
 use crate::facts::Overall;
 use crate::folder::{self, Hold};
 use crate::keys::Keys;
 use crate::sealed::CURSOR;
-use crate::{Error, commit, lists, outbox, page, rebind, schema, take};
+use crate::{Error, commit, forget, history, lists, outbox, page, rebind, schema, take};
 use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags};
 use std::collections::BTreeMap;
@@ -57,6 +58,8 @@ impl SqliteStore {
         crate::keys::fit(&mut db, keys)?;
         let store = Self { db, _hold: hold };
         store.name_state()?;
+        // A process may have died between forgetting and rewriting the files.
+        forget::scrub(&store.db)?;
         Ok(store)
     }
 
@@ -299,7 +302,33 @@ impl Store for SqliteStore {
         limit: usize,
     ) -> Result<Vec<(u64, Event)>, Error> {
         self.db
-            .unit("read", |db| lists::history(db, record, after, limit))
+            .unit("read", |db| history::lines(db, record, after, limit))
+    }
+
+    fn forget(&mut self, records: &[RecordKey], at: Timestamp) -> Result<Forgotten, Error> {
+        let done = self
+            .db
+            .unit("made to forget", |db| forget::forget(db, records, at))?;
+        forget::scrub(&self.db)?;
+        Ok(done)
+    }
+
+    fn is_forgotten(&mut self, record: &RecordKey) -> Result<bool, Error> {
+        self.db.unit("read", |db| forget::is_forgotten(db, record))
+    }
+
+    fn begin_run(&mut self, kind: &str, at: Timestamp) -> Result<(), Error> {
+        self.db.run.begin(kind, at);
+        Ok(())
+    }
+
+    fn runs(&mut self, after: u64, limit: usize) -> Result<Vec<RunRow>, Error> {
+        self.db.unit("read", |db| history::runs(db, after, limit))
+    }
+
+    fn compact_history(&mut self, before: Timestamp, after: u64, limit: usize) -> Result<Compaction, Error> {
+        self.db
+            .unit("compacted", |db| history::compact(db, before, after, limit))
     }
 
     fn search(

@@ -38,7 +38,7 @@ impl Failures {
         if let Some(flow) = &self.flow {
             loading::known_flow(&configuration.dataflow, flow)?;
         }
-        let masks = Masks::of(&configuration.dataflow);
+        let masks = Masks::asked(&configuration.dataflow, common);
         let mut store = loading::existing_state(common, &configuration)?;
         let found = items::all(&mut store, self.limit, |item| self.wants(item))?;
         let mut shown = table(["item", "stands", "kind", "record", "why", "what to do"]);

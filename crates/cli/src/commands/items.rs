@@ -4,6 +4,7 @@ use crate::failure::Failure;
 use crate::mask::Masks;
 use serde_json::{Value as Json, json};
 use tandem_merge::cluster::ParkedKind;
+use tandem_merge::record::RecordKey;
 use tandem_store::{Item, Store};
 
 /// Items read at a time.
@@ -57,6 +58,28 @@ pub(crate) fn standing(item: &Item) -> &'static str {
         Some(ParkedKind::NotCreated) => "listed",
         Some(ParkedKind::Approval | ParkedKind::DeleteConflict) => "approval",
         Some(_) => "parked",
+    }
+}
+
+/// Who can mend trouble of a kind on a record.
+pub(crate) fn mender(kind: ParkedKind, record: &RecordKey) -> String {
+    let system = &record.record_type.system;
+    match kind {
+        ParkedKind::TooLong
+        | ParkedKind::MissingMandatory
+        | ParkedKind::ReferenceToNothing
+        | ParkedKind::DuplicateKey
+        | ParkedKind::Tie => "whoever keeps the record, on either side".to_owned(),
+        ParkedKind::UnknownEnum | ParkedKind::WrongType => {
+            "whoever keeps the record, or whoever answers for the configuration".to_owned()
+        }
+        ParkedKind::Refused | ParkedKind::Rewritten | ParkedKind::Protected => {
+            format!("whoever administers {system}")
+        }
+        ParkedKind::Busy | ParkedKind::Deferred | ParkedKind::NotCreated => "nobody needs to".to_owned(),
+        ParkedKind::Undecidable | ParkedKind::Approval | ParkedKind::DeleteConflict | ParkedKind::Merged => {
+            "whoever answers for the flow".to_owned()
+        }
     }
 }
 

@@ -5,7 +5,9 @@ pub(crate) mod backup;
 pub(crate) mod check;
 pub(crate) mod conflicts;
 pub(crate) mod document;
+pub(crate) mod explain;
 pub(crate) mod failures;
+pub(crate) mod forget;
 pub(crate) mod history;
 pub(crate) mod init;
 pub(crate) mod items;
@@ -21,6 +23,7 @@ pub(crate) mod salesforce;
 pub(crate) mod sandbox;
 pub(crate) mod status;
 pub(crate) mod sync;
+pub(crate) mod undo;
 pub(crate) mod verify;
 
 use crate::arguments::{Arguments, Command};
@@ -44,6 +47,9 @@ pub(crate) async fn carry_out(arguments: Arguments, screen: &Screen) -> Result<E
         Command::Conflicts(conflicts) => conflicts.list(common, screen),
         Command::Failures(failures) => failures.list(common, screen),
         Command::History(history) => history.tell(common, screen),
+        Command::Explain(explain) => explain.tell(common, screen),
+        Command::Undo(undo) => undo.carry_out(common, screen).await,
+        Command::Forget(forget) => forget.carry_out(common, screen),
         Command::Verify(verify) => verify.compare(common, screen).await,
         Command::Approve(approve) => approve.carry_out(common, screen).await,
         Command::Resolve(resolve) => resolve.carry_out(common, screen).await,

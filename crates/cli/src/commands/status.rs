@@ -144,6 +144,14 @@ fn summary(status: &Standing) -> String {
         parts.push(format!("{system} listed in full at {at:.0}"));
     }
     parts.push(format!("state {} KiB", thousands(status.bytes / 1024)));
+    let history = &status.history;
+    if let Some(oldest) = history.oldest {
+        parts.push(format!(
+            "history {}, {} KiB, back to {oldest:.0}",
+            count_of(history.lines, "line", "lines"),
+            thousands(history.bytes / 1024)
+        ));
+    }
     parts.join("; ")
 }
 
@@ -174,5 +182,6 @@ pub(crate) fn as_json(flows: &Dataflow, status: &Standing) -> Json {
         "outbox": { "waiting": status.outbox.0, "sent": status.outbox.1 },
         "listed": status.listed,
         "bytes": status.bytes,
+        "history": status.history,
     })
 }

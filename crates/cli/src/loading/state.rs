@@ -2,6 +2,7 @@
 
 use crate::arguments::Common;
 use crate::failure::Failure;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tandem_engine::{Parts, Watcher};
@@ -95,7 +96,8 @@ pub(crate) fn records_named(
         )
     };
     let (place, value) = text.split_once(':').ok_or_else(shape)?;
-    let (system, name) = match place.split_once('/') {
+    // `customerp/Contact:17`, and `customerp Contact:17` as lists show records.
+    let (system, name) = match place.split_once(['/', ' ']) {
         Some((system, name)) => (Some(system), name),
         None => (None, place),
     };
@@ -121,6 +123,24 @@ pub(crate) fn records_named(
         ));
     }
     Ok(found)
+}
+
+/// Records with all that are linked with them.
+pub(crate) fn with_linked(
+    store: &mut dyn Store,
+    flows: &Dataflow,
+    records: Vec<RecordKey>,
+) -> Result<BTreeSet<RecordKey>, Failure> {
+    let mut all: BTreeSet<RecordKey> = records.iter().cloned().collect();
+    for record in &records {
+        let cluster = store.cluster(flows, record)?;
+        all.extend(
+            cluster
+                .into_iter()
+                .flat_map(|cluster| cluster.records.into_keys()),
+        );
+    }
+    Ok(all)
 }
 
 /// Properties that people know records of a type by: those of single match keys.

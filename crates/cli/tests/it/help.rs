@@ -2,7 +2,7 @@
 
 use crate::local::tandem;
 
-const COMMANDS: [&[&str]; 32] = [
+const COMMANDS: [&[&str]; 35] = [
     &[],
     &["demo"],
     &["sandbox"],
@@ -20,6 +20,9 @@ const COMMANDS: [&[&str]; 32] = [
     &["conflicts"],
     &["failures"],
     &["history"],
+    &["explain"],
+    &["undo"],
+    &["forget"],
     &["verify"],
     &["approve"],
     &["resolve"],

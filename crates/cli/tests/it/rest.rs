@@ -177,6 +177,30 @@ fn each(bodies: &[Json], request: impl Fn(&reqwest::Client, &Json) -> reqwest::R
     })
 }
 
+/// Writes many records of one object of Salesforce as Alice, as a script would.
+pub(crate) fn write_salesforce(url: &str, method: &str, object: &str, records: &[Json]) {
+    let token = token(url, "alice");
+    let address = format!("{url}/services/data/v62.0/composite/sobjects");
+    for records in records.chunks(200) {
+        let mut records = records.to_vec();
+        for record in &mut records {
+            record["attributes"] = serde_json::json!({ "type": object });
+        }
+        let body = serde_json::json!({ "allOrNone": true, "records": records });
+        let method = method.parse().unwrap();
+        let done = call(method, &address, Some(token.clone()), Some(&body));
+        let done = done.as_array().unwrap();
+        assert!(done.iter().all(|one| one["success"] == true), "{done:#?}");
+    }
+}
+
+/// Reads a record of Salesforce as Alice.
+pub(crate) fn get_salesforce(url: &str, object: &str, id: &str) -> Json {
+    let token = token(url, "alice");
+    let address = format!("{url}/services/data/v62.0/sobjects/{object}/{id}");
+    call(reqwest::Method::GET, &address, Some(token), None)
+}
+
 /// An access token of one of the local org's clients.
 fn token(url: &str, client: &str) -> String {
     let (url, secret) = (format!("{url}/services/oauth2/token"), format!("{client}-secret"));

@@ -18,5 +18,6 @@ mod policies;
 mod rehearsal;
 mod sight;
 mod simulation;
+mod undo;
 mod veil;
 mod world;

@@ -18,3 +18,4 @@ mod simulation;
 mod small_scope;
 mod star;
 mod table;
+mod undo;

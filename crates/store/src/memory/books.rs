@@ -1,7 +1,7 @@
 //! The model's state, and the units that observe and send.
 
 use crate::Error;
-use crate::contract::{Page, PageReport};
+use crate::contract::{Page, PageReport, RunRow};
 use crate::item::Standing;
 use crate::known::{Known, laid_over};
 use crate::outbox::{destination, subject};
@@ -39,8 +39,12 @@ pub(super) struct Books {
     pub(super) deletions: Vec<(String, Timestamp)>,
     pub(super) approvals: BTreeMap<String, Timestamp>,
     pub(super) tallies: tally::Counts,
-    /// The last numbers given to links, intents and items: none is given twice.
-    pub(super) numbers: [u64; 3],
+    pub(super) forgotten: BTreeSet<RecordKey>,
+    /// The run at hand: kind, beginning, and its number once it has a line.
+    pub(super) run: Option<(String, Timestamp, Option<u64>)>,
+    pub(super) runs: BTreeMap<u64, RunRow>,
+    /// The last numbers given to links, intents, items, lines of the history and runs: none is given twice.
+    pub(super) numbers: [u64; 5],
 }
 
 /// What is known of a system.
@@ -81,7 +85,7 @@ impl Books {
         self.clock
     }
 
-    /// The next number of links (0), intents (1) or items (2).
+    /// The next number of links (0), intents (1), items (2), lines of the history (3) or runs (4).
     pub(super) fn number(&mut self, of: usize) -> u64 {
         self.numbers[of] += 1;
         self.numbers[of]
@@ -127,6 +131,10 @@ impl Books {
     pub(super) fn commit_page(&mut self, flows: &Dataflow, page: &Page) -> PageReport {
         let mut report = PageReport::default();
         for seen in &page.observations {
+            if self.forgotten.contains(&seen.key) {
+                report.known += 1;
+                continue;
+            }
             self.entry(&seen.key);
             self.answered(&seen.key, seen.read_began);
             if self.is_known(seen) {

@@ -339,7 +339,9 @@ impl Work {
 
     fn waits(&mut self, books: &mut Books, plan: &Plan, token: &Taken) {
         books.waits.retain(|(_, waiting)| !self.touched.contains(waiting));
-        for (key, at) in &plan.waits.reread {
+        let known = |(key, _): &(&RecordKey, &jiff::Timestamp)| !books.forgotten.contains(*key);
+        let reread: Vec<_> = plan.waits.reread.iter().filter(known).collect();
+        for (key, at) in reread {
             books.entry(key);
             let noted = books.reread.entry(key.clone()).or_insert(*at);
             *noted = (*noted).max(*at);
@@ -377,8 +379,7 @@ impl Work {
     fn history(&mut self, books: &mut Books, flows: &Dataflow, plan: &Plan) {
         for event in &plan.history {
             books.entry(&event.record);
-            let number = books.history.len() as u64 + 1;
-            books.history.insert(number, event.clone());
+            books.tell(event);
             if event.what == EventKind::Deleted {
                 let of = tally::deletion_flows(flows, event).into_iter();
                 books.deletions.extend(of.map(|flow| (flow, event.at)));

@@ -73,6 +73,9 @@ fn referent(books: &Books, flows: &Dataflow, members: &BTreeSet<RecordKey>, refe
         record_type: of.clone(),
         id: referral.id.clone(),
     };
+    if books.forgotten.contains(&key) {
+        return Referent::Forgotten;
+    }
     let Some(entry) = books.records.get(&key) else {
         return Referent::Unknown;
     };

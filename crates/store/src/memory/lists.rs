@@ -30,6 +30,7 @@ impl Books {
         for (key, _) in self.records.iter().filter(|(_, entry)| entry.state.is_some()) {
             *status.records.entry(key.record_type.to_string()).or_default() += 1;
         }
+        status.history = self.history_size();
         status.inbox = self.inbox.len() as u64;
         let sent = self.intents.values().filter(|intent| intent.sent.is_some());
         let sent = sent.count();

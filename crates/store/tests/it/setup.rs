@@ -324,6 +324,7 @@ pub(crate) fn dump(store: &mut dyn Store) -> String {
     }
     let mut status = store.status(&flows).unwrap();
     status.bytes = 0;
+    status.history.bytes = 0;
     writeln!(text, "{status:#?}").unwrap();
     writeln!(text, "{:#?}", store.unsettled(0, 1_000).unwrap()).unwrap();
     for system in [ERP, CRM] {
@@ -335,6 +336,7 @@ pub(crate) fn dump(store: &mut dyn Store) -> String {
     writeln!(text, "{:#?}", store.links(None, 0, 1_000).unwrap()).unwrap();
     writeln!(text, "{:#?}", store.items(0, 1_000).unwrap()).unwrap();
     writeln!(text, "{:#?}", store.history(None, 0, 1_000).unwrap()).unwrap();
+    writeln!(text, "{:#?}", store.runs(0, 1_000).unwrap()).unwrap();
     writeln!(text, "{:#?}", store.companions("Account", "", 1_000).unwrap()).unwrap();
     writeln!(text, "{:#?}", store.unread(1_000).unwrap()).unwrap();
     for dirty in take(store) {
