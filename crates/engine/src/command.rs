@@ -2,16 +2,22 @@
 //! pure function, and lets the core decide it again in the same transaction.
 
 use crate::{Engine, Error, Round};
+use jiff::Timestamp;
 use std::collections::BTreeSet;
 use tandem_merge::admit::admit;
 use tandem_merge::cluster::{Cluster, ParkedKind, Question, Record, Verdict};
 use tandem_merge::dataflow::{Dataflow, DeletePolicy, Side};
 use tandem_merge::facts::Facts;
 use tandem_merge::form::{Form, Trouble};
+use tandem_merge::hand;
+use tandem_merge::plan::Event;
 use tandem_merge::reconcile::reconcile;
 use tandem_merge::record::{Observation, RecordKey, RecordType};
 use tandem_merge::value::Value;
-use tandem_store::{Decided, Item};
+use tandem_store::{Decided, Dirty, Item};
+
+/// Items read at a time.
+const PAGE: usize = 500;
 
 /// A person's answer to a conflict.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +54,16 @@ impl Engine {
                 "`tandem failures` says what it waits for",
             ));
         }
+        if item.kind == Some(ParkedKind::DeleteConflict) && verdict.is_none() {
+            return Err(Error::command(
+                format!("item {} is a conflict: {}", item.number, item.reason),
+                "Say what holds: `--verdict propagate` for the deletion, `--verdict recreate` for the edit, `--verdict unlink` for both",
+            ));
+        }
+        self.give_verdict(&item, verdict)
+    }
+
+    fn give_verdict(&mut self, item: &Item, verdict: Option<Verdict>) -> Result<(), Error> {
         let flow = item.flow.clone();
         self.change(&item.record, |work, cluster| {
             let count = judge(work.flows, cluster, &item.record, flow.as_deref(), verdict);
@@ -61,18 +77,102 @@ impl Engine {
         })
     }
 
-    /// Approves a flow's deletions beyond its guard, up to now.
+    /// Approves what waits in a flow, up to now: every deletion (`verdict`, or what the flow's policy offers first),
+    /// and edits that its guard holds. Conflicts of delete and edit wait on: each wants a word of its own. Answers
+    /// how many deletions were approved, and whether edits were held.
     ///
     /// # Errors
     /// [`Error::Command`] when there is no such flow.
-    pub fn approve_flow(&mut self, flow: &str) -> Result<(), Error> {
-        if self.flows.flow(flow).is_none() {
-            return Err(Error::command(
-                format!("there is no flow {flow}"),
-                "`tandem status` lists them",
-            ));
+    pub fn approve_flow(&mut self, flow: &str, verdict: Option<Verdict>) -> Result<(u64, bool), Error> {
+        self.known_flow(flow)?;
+        let edits = self.approve_edits(flow)?;
+        self.store.approve_flow(flow, self.clock.now())?;
+        let (mut after, mut approved) = (0, 0);
+        loop {
+            let items = self.store.items(after, PAGE)?;
+            let Some(last) = items.last() else {
+                return Ok((approved, edits));
+            };
+            after = last.number;
+            let waits =
+                |item: &&Item| item.kind == Some(ParkedKind::Approval) && item.flow.as_deref() == Some(flow);
+            for item in items.iter().filter(waits) {
+                self.give_verdict(item, verdict)?;
+                approved += 1;
+            }
         }
-        Ok(self.store.approve_flow(flow, self.clock.now())?)
+    }
+
+    /// Leaves an item out of what needs a person, until a moment or for good: until its reason changes.
+    ///
+    /// # Errors
+    /// [`Error::Command`] when nothing stands under the number.
+    pub fn ignore(&mut self, item: u64, until: Option<Timestamp>) -> Result<(), Error> {
+        if self.store.ignore(item, until)? {
+            return Ok(());
+        }
+        self.item(item).map(drop)
+    }
+
+    /// Ends the record's links by hand, in one flow or in all: neither end is linked or created again there. Answers
+    /// what ended, as history tells it.
+    ///
+    /// # Errors
+    /// [`Error::Command`] when the record has no such link.
+    pub fn unlink(&mut self, record: &RecordKey, flow: Option<&str>) -> Result<Vec<Event>, Error> {
+        self.by_hand(std::slice::from_ref(record), |flows, cluster, facts| {
+            let (cluster, history) = hand::unlink(flows, cluster, record, flow, facts);
+            if history.is_empty() {
+                let of = flow.map_or_else(String::new, |flow| format!(" in {flow}"));
+                return Err(Error::command(
+                    format!("{record} is not linked{of}"),
+                    "`tandem links` lists what is",
+                ));
+            }
+            Ok((cluster, history))
+        })
+    }
+
+    /// Links two records by hand, whatever their keys say and whatever ended an earlier link of theirs.
+    ///
+    /// # Errors
+    /// [`Error::Command`] with the reason where it cannot be (R8).
+    pub fn link(&mut self, flow: &str, first: &RecordKey, second: &RecordKey) -> Result<Vec<Event>, Error> {
+        self.known_flow(flow)?;
+        self.by_hand(&[first.clone(), second.clone()], |flows, cluster, facts| {
+            let found = flows.flow(flow);
+            let Some(flow) = found else {
+                return Err(unknown_record(first));
+            };
+            hand::link(flows, cluster, (flow, first, second), facts)
+                .map_err(|why| Error::command(why, "End what stands in the way first, with `tandem unlink`"))
+        })
+    }
+
+    /// Changes the clusters of records taken as one, and decides them again, as one unit of work.
+    fn by_hand(
+        &mut self,
+        records: &[RecordKey],
+        change: impl FnOnce(&Dataflow, Cluster, &Facts) -> Result<(Cluster, Vec<Event>), Error>,
+    ) -> Result<Vec<Event>, Error> {
+        let taken = self.store.take_records(&self.flows, records, self.clock.now())?;
+        let dirty = taken.into_iter().reduce(joined);
+        let Some(dirty) = dirty else {
+            return Err(unknown_record(&records[0]));
+        };
+        let facts = dirty.facts.with_types(&self.flows);
+        let (cluster, history) = change(&self.flows, dirty.cluster, &facts)?;
+        let mut plan = reconcile(&self.flows, cluster, dirty.inbox, &dirty.facts);
+        plan.history.splice(0..0, history.clone());
+        let decided = Decided {
+            plan,
+            token: dirty.token,
+        };
+        let report = self.commit(vec![decided], &mut Round::default())?;
+        match report.put_back.is_empty() {
+            true => Ok(history),
+            false => Err(in_the_way(&records[0])),
+        }
     }
 
     /// Reads the records that contend in conflicts (items' numbers), so that an answer cannot miss what was edited
@@ -162,15 +262,41 @@ impl Engine {
             token: dirty.token,
         };
         let report = self.commit(vec![decided], &mut Round::default())?;
-        if report.put_back.is_empty() {
-            Ok(())
-        } else {
-            Err(Error::command(
-                format!("the decision about {record} could not be stored, another record stands in its way"),
-                "Look at `tandem failures`, then try again",
-            ))
+        match report.put_back.is_empty() {
+            true => Ok(()),
+            false => Err(in_the_way(record)),
         }
     }
+}
+
+fn in_the_way(record: &RecordKey) -> Error {
+    Error::command(
+        format!("the decision about {record} could not be stored, another record stands in its way"),
+        "Look at `tandem failures`, then try again",
+    )
+}
+
+/// Two clusters taken as one.
+fn joined(mut one: Dirty, other: Dirty) -> Dirty {
+    one.cluster.records.extend(other.cluster.records);
+    one.cluster.heads.extend(other.cluster.heads);
+    one.cluster.links.extend(other.cluster.links);
+    one.cluster.links.sort();
+    one.cluster.creates.extend(other.cluster.creates);
+    one.cluster.creates.sort_by_key(|intent| intent.id);
+    one.cluster.questions.extend(other.cluster.questions);
+    one.cluster.questions.sort_by(|a, b| a.anchor.cmp(&b.anchor));
+    one.inbox.extend(other.inbox);
+    one.facts.referrals.extend(other.facts.referrals);
+    one.facts.reserved.extend(other.facts.reserved);
+    one.facts.deletions.extend(other.facts.deletions);
+    one.facts.approved.extend(other.facts.approved);
+    one.facts.parts.extend(other.facts.parts);
+    one.facts.parents.extend(other.facts.parents);
+    one.token.inbox.extend(other.token.inbox);
+    one.token.records.extend(other.token.records);
+    one.token.marks = one.token.marks.min(other.token.marks);
+    one
 }
 
 fn unknown_record(record: &RecordKey) -> Error {
@@ -208,6 +334,14 @@ fn judge(
         count += 1;
     }
     count
+}
+
+/// What approving the deletion that an item is about would do to its record, without a further word.
+#[must_use]
+pub fn offered_for(flows: &Dataflow, item: &Item) -> Option<Verdict> {
+    let flow = flows.flow(item.flow.as_deref()?)?;
+    let side = flow.side_of(&item.record.record_type)?;
+    Some(offered(flow.end(side.other()).on_delete))
 }
 
 /// What approving without a further word means.

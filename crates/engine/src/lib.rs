@@ -4,12 +4,14 @@
 //! out of the core, writes out of the outbox, outcomes back into the store. Every arrow is one transaction of
 //! the store, so the process may die at any await. Clock and randomness come from outside ([`Clock`]).
 
+mod backwards;
 mod budget;
 mod clock;
 mod command;
 mod decide;
 mod engine;
 mod error;
+mod holds;
 mod identity;
 mod load;
 mod matches;
@@ -17,6 +19,7 @@ mod observe;
 mod pack;
 mod rebind;
 mod reconcile;
+mod reconfigure;
 mod recover;
 mod rehearse;
 mod schedule;
@@ -30,11 +33,13 @@ mod write;
 
 pub use budget::{budgets, restore_budgets};
 pub use clock::Clock;
-pub use command::Choice;
+pub use command::{Choice, offered_for};
 pub use engine::{Engine, Parts};
 pub use error::Error;
 pub use matches::{Match, MatchCounts, MatchReport, ScoredPair, Shown, matches};
+pub use holds::{Held, Hold, Why, holds};
 pub use rebind::{Move, bound_to, moves, rebind};
+pub use reconfigure::{Change, Changed};
 pub use rehearse::{PlanReport, PlannedAction, PlannedWrite, Rehearsal, plan};
 pub use schedule::{Request, Requests, Schedule};
 pub use sight::{Lost, Notice, notices};

@@ -10,6 +10,7 @@ mod facts;
 #[cfg(feature = "faults")]
 mod faults;
 mod folder;
+mod guards;
 mod hash;
 mod item;
 mod keys;

@@ -6,7 +6,7 @@ use rusqlite::config::DbConfig;
 
 /// What makes each form of the state out of the one before; the first makes it out of nothing. A new form is a
 /// step at the end: none that was ever published is changed.
-const STEPS: &[&str] = &[TABLES, HANDLES];
+const STEPS: &[&str] = &[TABLES, HANDLES, GUARDS];
 
 /// Intents that a system accepted for later keep the handle to ask by.
 const HANDLES: &str = "
@@ -14,6 +14,18 @@ ALTER TABLE intent ADD COLUMN handle TEXT;
 CREATE INDEX intent_handle ON intent (handle, id) WHERE handle IS NOT NULL;
 DROP INDEX intent_sent;
 CREATE INDEX intent_sent ON intent (id) WHERE sent = 1 AND handle IS NULL;
+";
+
+/// What guards count, and what people want to hear nothing of. at is in microseconds; an item is ignored until then.
+const GUARDS: &str = "
+CREATE TABLE edited (
+    flow TEXT NOT NULL, side INTEGER NOT NULL, rid INTEGER NOT NULL, at INTEGER NOT NULL,
+    PRIMARY KEY (flow, side, rid)
+) WITHOUT ROWID;
+CREATE INDEX edited_at ON edited (flow, side, at);
+ALTER TABLE item ADD COLUMN ignored INTEGER;
+DROP INDEX item_kind;
+CREATE INDEX item_kind ON item (kind, area, ignored);
 ";
 
 /// Tables that states of the same form may lack: made by programs that knew none of them.

@@ -2,7 +2,7 @@
 
 use crate::local::tandem;
 
-const COMMANDS: [&[&str]; 32] = [
+const COMMANDS: [&[&str]; 37] = [
     &[],
     &["demo"],
     &["sandbox"],
@@ -24,6 +24,11 @@ const COMMANDS: [&[&str]; 32] = [
     &["approve"],
     &["resolve"],
     &["retry"],
+    &["ignore"],
+    &["link"],
+    &["unlink"],
+    &["pause"],
+    &["resume"],
     &["rebind"],
     &["backup"],
     &["restore"],
