@@ -36,6 +36,9 @@ pub struct Hold {
     pub why: Why,
     /// Why, for people: one sentence without the final stop.
     pub words: String,
+    /// The record type that it is about, where it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<RecordType>,
     /// Since when.
     pub since: Timestamp,
 }
@@ -163,10 +166,15 @@ impl Engine {
         if self.holds.iter().any(|hold| hold.of == of && hold.why == why) {
             return Ok(());
         }
+        self.add(of, why, words, None)
+    }
+
+    fn add(&mut self, of: Held, why: Why, words: String, about: Option<RecordType>) -> Result<(), Error> {
         let hold = Hold {
             of,
             why,
             words,
+            about,
             since: self.clock.now(),
         };
         tracing::warn!("{hold}");
@@ -295,9 +303,12 @@ impl Engine {
     /// Whether what a complete comparison did not show is worth asking about: not where far less is shown than is
     /// known, unless a person said so (R7).
     pub(crate) fn believes(&mut self, of: &RecordType, known: usize, absent: usize) -> Result<bool, Error> {
-        let held = Held::System(of.system.clone());
+        let held = |hold: &Hold| hold.why == Why::FewerShown && hold.about.as_ref() == Some(of);
         if known < FEW || absent * 2 <= known {
-            self.lift(&held, Why::FewerShown)?;
+            if self.holds.iter().any(held) {
+                self.holds.retain(|hold| !held(hold));
+                self.keep_holds()?;
+            }
             return Ok(true);
         }
         let until = self.store.note(&believed(&of.system))?;
@@ -310,7 +321,10 @@ impl Engine {
             known - absent,
             of.name
         );
-        self.hold(held, Why::FewerShown, words)?;
+        if !self.holds.iter().any(held) {
+            let system = Held::System(of.system.clone());
+            self.add(system, Why::FewerShown, words, Some(of.clone()))?;
+        }
         Ok(false)
     }
 

@@ -11,6 +11,7 @@ mod command;
 mod decide;
 mod engine;
 mod error;
+mod hand;
 mod holds;
 mod identity;
 mod load;

@@ -249,7 +249,7 @@ impl Engine {
         if known.is_some() || !self.listed.is_empty() {
             self.store.touch_all(&self.flows)?;
         }
-        self.convert_anew()?;
+        let converted = self.convert_anew()?;
         let changed: BTreeSet<String> = self.changes.iter().map(|change| change.flow.clone()).collect();
         if !changed.is_empty() {
             let flows = self.flows.clone();
@@ -257,6 +257,10 @@ impl Engine {
                 let mut of = flows.flows_of(&item.record.record_type);
                 of.any(|(flow, _)| changed.contains(&flow.name))
             })?;
+        }
+        if !converted {
+            // Another record stood in the way of some: they are converted at the next start.
+            return Ok(());
         }
         let text = serde_json::to_string(&now).unwrap_or_default();
         Ok(self.store.set_note(NOTE, &text)?)
@@ -316,8 +320,9 @@ impl Engine {
         Ok(())
     }
 
-    /// Converts linked records anew whose mappings convert otherwise.
-    fn convert_anew(&mut self) -> Result<(), Error> {
+    /// Converts linked records anew whose mappings convert otherwise. Whether all could be stored.
+    fn convert_anew(&mut self) -> Result<bool, Error> {
+        let mut all = true;
         let mut mappings: BTreeMap<String, Mappings> = BTreeMap::new();
         for change in &self.changes {
             if let Changed::PropertyConverted(property) = &change.what {
@@ -332,13 +337,13 @@ impl Engine {
                 let Some(last) = rows.last() else { break };
                 after = last.number;
                 let records: Vec<RecordKey> = rows.into_iter().map(|row| row.first).collect();
-                self.convert_records(&records, &mappings)?;
+                all &= self.convert_records(&records, &mappings)?;
             }
         }
-        Ok(())
+        Ok(all)
     }
 
-    fn convert_records(&mut self, records: &[RecordKey], mappings: &Mappings) -> Result<(), Error> {
+    fn convert_records(&mut self, records: &[RecordKey], mappings: &Mappings) -> Result<bool, Error> {
         let now = self.clock.now();
         let taken = self.store.take_records(&self.flows, records, now)?;
         let decided = taken.into_iter().map(|dirty| {
@@ -352,6 +357,7 @@ impl Engine {
             }
         });
         let decided = decided.collect();
-        self.commit(decided, &mut Round::default()).map(drop)
+        let report = self.commit(decided, &mut Round::default())?;
+        Ok(report.put_back.is_empty())
     }
 }

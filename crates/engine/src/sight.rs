@@ -340,7 +340,11 @@ impl Engine {
                 .iter()
                 .filter(|item| matches!(item.kind, Some(ParkedKind::Refused | ParkedKind::Busy)));
             for item in refused.filter(|item| concerned(item)) {
-                self.retry(&item.record)?;
+                match self.retry(&item.record) {
+                    // Something else stands in its way: it stays parked.
+                    Err(Error::Command { what, .. }) => tracing::debug!("{what}"),
+                    done => done?,
+                }
             }
         }
     }

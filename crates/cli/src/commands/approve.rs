@@ -93,8 +93,15 @@ impl Approve {
         let mut engine = loading::engine_of_existing_state(common).await?;
         let (approved, edits) = engine.approve_flow(what, verdict)?;
         screen.json(&json!({ "flow": what, "approved": approved, "edits": edits }));
-        let count = count_of(approved, "deletion is", "deletions are");
-        screen.say(format!("{count} approved; the next sync carries it out."));
+        if edits {
+            screen.say(format!(
+                "The edits of {what} are approved; the next sync writes them."
+            ));
+        }
+        if approved > 0 {
+            let count = count_of(approved, "deletion is", "deletions are");
+            screen.say(format!("{count} approved; the next sync carries it out."));
+        }
         Ok(Exit::Done)
     }
 
@@ -183,12 +190,24 @@ fn list(flows: &Dataflow, mut store: SqliteStore, screen: &Screen) -> Result<Exi
     for hold in &held {
         screen.json(&crate::standing::hold(hold));
     }
-    if waits + held.len() == 0 {
+    let conflicts = items::all(&mut store, usize::MAX, |item| {
+        item.kind == Some(ParkedKind::DeleteConflict)
+    })?;
+    for item in &conflicts {
+        screen.json(&json!({ "item": item.number, "flow": item.flow, "conflict": item.reason }));
+    }
+    if waits + held.len() + conflicts.len() == 0 {
         screen.say("Nothing waits for approval.");
         return Ok(Exit::Done);
     }
     if waits > 0 {
         screen.result(shown);
+    }
+    for item in &conflicts {
+        screen.result(format!(
+            "Item {}: {}; `tandem approve {} --verdict` says what holds.",
+            item.number, item.reason, item.number
+        ));
     }
     held.iter().for_each(|hold| screen.result(hold));
     Ok(Exit::Waits)

@@ -294,3 +294,23 @@ async fn e15_a_write_that_meets_an_earlier_state_stops_at_once() {
     assert_eq!(summary.holds[0].why, Why::Backwards);
     assert_eq!(world.erp.value(&all[1], "name"), "Customer 1");
 }
+
+#[tokio::test]
+async fn e15_a_system_that_went_back_can_be_compared_anew() {
+    let world = World::new();
+    let (all, backup) = restored(&world).await;
+    world.erp.restore(&backup);
+    world.clock.pass(16 * 60);
+    assert_eq!(world.sync().await.holds.len(), 1);
+    // WHEN it is compared anew, no link is lost, and blank is no contender against a value
+    let mut parts = world.parts();
+    let moves = tandem_engine::moves(&mut parts, Some("erp")).await.unwrap();
+    assert_eq!(moves[0].totals(), [3, 0]);
+    tandem_engine::rebind(&mut parts, &moves[0]).unwrap();
+    drop(parts);
+    let summary = world.sync().await;
+    assert_eq!((summary.holds.len(), summary.standing()), (0, Standing::Done));
+    assert_eq!(world.erp.value(&all[0], "email"), "new0@example.org");
+    assert_eq!(world.crm.live("Division").len(), 3);
+    world.assert_clean().await;
+}

@@ -152,3 +152,29 @@ fn all_records_of_a_type_are_touched_at_once() {
         assert_eq!(taken, [contact("1"), customer("1"), contact("2"), customer("2")]);
     });
 }
+
+#[test]
+fn e15_a_system_whose_versions_were_forgotten_is_believed_whatever_it_shows() {
+    on_both(|store| {
+        pairs(store, &["1"]);
+        let named = |moment: i64, name: &str| {
+            let values = [("name", name), ("email", "1@example.org")];
+            vec![seen(&customer("1"), moment, &values)]
+        };
+        observe(store, named(100, "Anna"));
+        rest(store);
+        send_all(store, CRM, false);
+        rest(store);
+        // An older state leads to nothing ...
+        observe(store, named(50, "Old"));
+        rest(store);
+        assert_eq!(store.status(&flows()).unwrap().outbox, (0, 0));
+        // ... and counts once the versions are forgotten, with what is still in the inbox of it.
+        observe(store, named(60, "Stray"));
+        store.forget_versions(ERP).unwrap();
+        assert_eq!(store.status(&flows()).unwrap().inbox, 0);
+        observe(store, named(50, "Old"));
+        rest(store);
+        assert_eq!(store.status(&flows()).unwrap().outbox, (1, 0));
+    });
+}
