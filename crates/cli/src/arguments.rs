@@ -1,8 +1,8 @@
 //! The command line as people type it.
 
 use crate::commands::{
-    approve, backup, check, conflicts, document, failures, history, ignore, init, link, links, pause, plan, qa,
-    rebind, resolve, restore, retry, run, salesforce, sandbox, status, sync, verify,
+    approve, backup, check, conflicts, document, failures, history, ignore, init, link, links, pause, plan,
+    qa, rebind, resolve, restore, retry, run, salesforce, sandbox, status, sync, verify,
 };
 use crate::{bench, demo};
 use clap::{ArgAction, Args, Parser, Subcommand};

@@ -10,6 +10,7 @@ use serde_json::json;
 use tandem_engine::{Held, Hold};
 use tandem_merge::cluster;
 use tandem_merge::cluster::ParkedKind;
+use tandem_merge::config::Configuration;
 use tandem_merge::dataflow::Dataflow;
 use tandem_store::{Item, SqliteStore};
 
@@ -66,16 +67,17 @@ impl Approve {
     pub(crate) async fn carry_out(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
         let configuration = loading::configuration(common)?;
         let Some(what) = &self.what else {
-            return list(&configuration.dataflow, loading::existing_state(common)?, screen);
+            let store = loading::existing_state(common, &configuration)?;
+            return list(&configuration.dataflow, store, screen);
         };
         if let Ok(item) = what.parse() {
             return self.item(item, common, screen).await;
         }
         if configuration.dataflow.systems.contains(what) {
-            return self.system(what, common, screen).await;
+            return self.system(what, &configuration, common, screen).await;
         }
         loading::known_flow(&configuration.dataflow, what)?;
-        let mut store = loading::existing_state(common)?;
+        let mut store = loading::existing_state(common, &configuration)?;
         let waiting = waiting(&mut store, what)?;
         let held = holds(&mut store, &Held::Flow(what.clone()))?;
         drop(store);
@@ -113,9 +115,15 @@ impl Approve {
         Ok(Exit::Done)
     }
 
-    async fn system(&self, system: &str, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
+    async fn system(
+        &self,
+        system: &str,
+        configuration: &Configuration,
+        common: &Common,
+        screen: &Screen,
+    ) -> Result<Exit, Failure> {
         let held = holds(
-            &mut loading::existing_state(common)?,
+            &mut loading::existing_state(common, configuration)?,
             &Held::System(system.to_owned()),
         )?;
         held.iter().for_each(|hold| screen.say(hold));
