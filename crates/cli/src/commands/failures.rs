@@ -49,7 +49,7 @@ impl Failures {
         let found = items::all(&mut store, self.limit, |item| self.wants(item))?;
         let mut shown = table(["item", "stands", "kind", "record", "why", "what to do", "who"]);
         for item in &found {
-            screen.json(&items::as_json(item, &masks, systems));
+            screen.json(&items::as_json(item, &masks, Some(systems)));
             shown.add_row([
                 item.number.to_string(),
                 items::standing(item).to_owned(),

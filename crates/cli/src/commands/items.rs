@@ -77,7 +77,7 @@ pub(crate) fn who(item: &Item, systems: &[String; 2]) -> String {
 }
 
 /// An item as JSON, with personal values masked.
-pub(crate) fn as_json(item: &Item, masks: &Masks, systems: &[String; 2]) -> Json {
+pub(crate) fn as_json(item: &Item, masks: &Masks, systems: Option<&[String; 2]>) -> Json {
     let property = item.property.as_deref().unwrap_or_default();
     let contenders = item.contenders.iter().map(|(record, value)| {
         let shown = masks.show(&item.record.record_type, property, value);
@@ -95,7 +95,7 @@ pub(crate) fn as_json(item: &Item, masks: &Masks, systems: &[String; 2]) -> Json
         "role": item.role,
         "reason": item.reason,
         "advice": item.advice,
-        "who": who(item, systems),
+        "who": systems.map(|systems| who(item, systems)),
         "ignored_until": item.ignored,
         "since": item.since,
         "contenders": contenders.collect::<Vec<_>>(),

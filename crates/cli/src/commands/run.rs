@@ -169,7 +169,7 @@ fn snapshot(engine: &mut Engine, watcher: &Live) -> Result<Snapshot, Failure> {
     })?;
     let items = items
         .iter()
-        .map(|item| super::items::as_json(item, &watcher.masks, &flows.systems));
+        .map(|item| super::items::as_json(item, &watcher.masks, Some(&flows.systems)));
     Ok(Snapshot {
         taken: jiff::Timestamp::now(),
         systems: flows.systems.clone(),
