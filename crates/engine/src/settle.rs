@@ -54,7 +54,7 @@ impl Engine {
         for (handle, intents) in std::mem::take(&mut sorted.accepted) {
             self.accept(index, handle, &intents)?;
         }
-        self.read_overtaken(&mut sorted, round).await;
+        self.read_overtaken(&mut sorted, round).await?;
         self.look_for_duplicates(index, &mut sorted, round).await?;
         if !sorted.unknown.is_empty() {
             self.store.mark_unknown(FENCE, &sorted.unknown, false)?;
@@ -147,10 +147,11 @@ impl Engine {
     }
 
     /// Reads the records of writes that came too late. What cannot be read now counts as unknown.
-    async fn read_overtaken(&mut self, sorted: &mut Sorted, round: &mut Round) {
+    async fn read_overtaken(&mut self, sorted: &mut Sorted, round: &mut Round) -> Result<(), Error> {
         let overtaken = std::mem::take(&mut sorted.overtaken);
         let keys: BTreeSet<RecordKey> = overtaken.iter().filter_map(written_record).cloned().collect();
         let seen = self.fetch(&keys, round).await;
+        self.judge_overtaken(&seen, round)?;
         for intent in overtaken {
             let settlement = match written_record(&intent) {
                 None => Some(Settlement::Withdrawn),
@@ -164,6 +165,7 @@ impl Engine {
                 None => sorted.unknown.push(intent.id),
             }
         }
+        Ok(())
     }
 
     /// A duplicate refused: an earlier attempt of ours had landed, or somebody was faster.

@@ -62,6 +62,7 @@ impl Engine {
         summary.flows = flows_between(&before, &after);
         self.count_failed(&mut summary)?;
         summary.notices = self.notices();
+        summary.holds = self.holds.clone();
         summary.api_calls = less(&self.calls(), &calls);
         summary.rows_read = less(&self.tally.rows_read, &tally.rows_read);
         summary.keys_looked_up = less(&self.tally.keys_looked_up, &tally.keys_looked_up);
@@ -96,6 +97,12 @@ impl Engine {
         let names = resting.iter().map(|index| self.flows.systems[*index].clone());
         round.resting = names.collect();
         self.keep_budgets(true)?;
+        self.ask_witnesses(&mut round).await?;
+        if self.is_stopped() {
+            self.keep_witnesses()?;
+            self.keep_budgets(false)?;
+            return Ok(round);
+        }
         self.observe(which, &mut round).await?;
         self.catch_up(&mut round).await?;
         self.settle_unknown(&mut round).await?;
@@ -105,12 +112,16 @@ impl Engine {
             self.observe_touched(&created, &mut round).await?;
             self.reconcile(self.last_rank(), &mut round).await?;
         }
+        if self.guard_edits()? {
+            self.reconcile(self.last_rank(), &mut round).await?;
+        }
         self.send_changes(&mut round).await?;
         self.reconcile(self.last_rank(), &mut round).await?;
         if self.read_again(&mut round).await? {
             self.send_changes(&mut round).await?;
             self.reconcile(self.last_rank(), &mut round).await?;
         }
+        self.keep_witnesses()?;
         round.left = self.anything_sendable(&mut round)? || round.put_back > 0;
         round.sight_changed = self.look_again(&mut round).await?;
         self.keep_budgets(false)?;

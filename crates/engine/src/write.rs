@@ -88,7 +88,7 @@ impl Engine {
                 self.reconcile(self.last_rank(), round).await?;
             } else {
                 waits += 1;
-                self.pause(FIRM_WAIT, "a record was changed within the last second")
+                self.linger(FIRM_WAIT, "a record was changed within the last second")
                     .await;
                 fresh.clear();
             }
@@ -256,7 +256,7 @@ impl Engine {
     }
 
     /// Sleeps by the injected clock, unless nothing is to be waited for.
-    pub(crate) async fn pause(&self, length: SignedDuration, why: &str) {
+    pub(crate) async fn linger(&self, length: SignedDuration, why: &str) {
         if !self.impatient {
             let until = self.clock.now().saturating_add(length).unwrap_or(Timestamp::MAX);
             self.tell(&Happening::Waiting { until, why });

@@ -51,6 +51,12 @@ pub fn older(shadow: &Shadow, seen: &Observation) -> bool {
     }
 }
 
+/// Whether a version stands before another one of the same record.
+#[must_use]
+pub fn is_earlier(version: &Version, than: &Version) -> bool {
+    place(than, version) == std::cmp::Ordering::Less
+}
+
 fn place(known: &Version, new: &Version) -> std::cmp::Ordering {
     match (known.order, new.order) {
         (Some(known), Some(new)) => new.cmp(&known),

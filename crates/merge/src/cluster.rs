@@ -334,6 +334,40 @@ impl ParkedKind {
             Self::Deferred | Self::NotCreated | Self::Approval | Self::DeleteConflict
         )
     }
+
+    /// Who can mend it.
+    #[must_use]
+    pub fn mender(self) -> Mender {
+        match self {
+            Self::TooLong
+            | Self::MissingMandatory
+            | Self::ReferenceToNothing
+            | Self::DuplicateKey
+            | Self::Tie
+            | Self::Merged
+            | Self::Approval
+            | Self::DeleteConflict => Mender::User,
+            Self::Refused | Self::Busy | Self::Protected => Mender::Administrator,
+            Self::UnknownEnum | Self::WrongType | Self::Rewritten | Self::Undecidable | Self::NotCreated => {
+                Mender::Engineer
+            }
+            Self::Deferred => Mender::Nobody,
+        }
+    }
+}
+
+/// Who can mend what is parked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mender {
+    /// Somebody who works with the records.
+    User,
+    /// The administrator of the system that refused.
+    Administrator,
+    /// Who answers for the flows.
+    Engineer,
+    /// Nobody has to.
+    Nobody,
 }
 
 /// A companion of a record.

@@ -139,6 +139,7 @@ impl<'a> Work<'a> {
             for (flow, side) in flows
                 .flows
                 .iter()
+                .filter(|flow| !flows.rests(&flow.name))
                 .filter_map(|flow| Some((flow, flow.side_of(&key.record_type)?)))
             {
                 if self.may_create(key, flow, side) {

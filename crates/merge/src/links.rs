@@ -99,7 +99,12 @@ impl<'a> Work<'a> {
     /// Alive, unlinked in the flow's group on at least one side, matching.
     fn pairs(&self) -> Vec<Pair<'a>> {
         let mut pairs = Vec::new();
-        for flow in &self.flows.flows {
+        for flow in self
+            .flows
+            .flows
+            .iter()
+            .filter(|flow| !self.flows.rests(&flow.name))
+        {
             for (first, a) in self.candidates(flow, Side::First) {
                 for (second, b) in self.candidates(flow, Side::Second) {
                     let linked = |key| self.linked_in_group(key, &flow.group);

@@ -49,11 +49,9 @@ impl<'a> Work<'a> {
 
     /// Merges one component and stores what came of it.
     pub(crate) fn merge_component(&mut self, component: &Component<'a>, owed: &mut Owed) {
-        let nodes: Vec<&Node<'a>> = component
-            .nodes
-            .iter()
-            .filter(|node| self.takes_part(node))
-            .collect();
+        let awake = self.awake(component);
+        let all = awake.as_deref().unwrap_or(&component.nodes);
+        let nodes: Vec<&Node<'a>> = all.iter().filter(|node| self.takes_part(node)).collect();
         if nodes.is_empty() {
             return;
         }
@@ -78,6 +76,20 @@ impl<'a> Work<'a> {
         }
         drop(members);
         self.store(&nodes, anchor, head, merged, owed);
+    }
+
+    /// The component's members in flows that do not rest, where one does.
+    fn awake(&self, component: &Component<'a>) -> Option<Vec<Node<'a>>> {
+        let rests = |part: &topology::Part<'_>| self.flows.rests(&part.flow.name);
+        let mut parts = component.nodes.iter().flat_map(|node| &node.parts);
+        if !parts.any(rests) {
+            return None;
+        }
+        let awake = component.nodes.iter().map(|node| Node {
+            at: node.at.clone(),
+            parts: node.parts.iter().filter(|part| !rests(part)).copied().collect(),
+        });
+        Some(awake.filter(|node| !node.parts.is_empty()).collect())
     }
 
     /// A record that we created and have not seen since takes part only with what the create gave it.
@@ -261,8 +273,15 @@ impl<'a> Work<'a> {
                 .map(|base| base.value.clone())
                 .unwrap_or_default();
             let (new, author) = (record.value(&at.property).clone(), record.shadow.author.clone());
-            let flow = nodes[*index].parts[0].flow.name.clone();
             let made = Some(record.span(&at.property));
+            // What a first link settles is no edit.
+            let known = record.bases.contains_key(&at.property);
+            let parts = nodes[*index].parts.iter().filter(|_| known);
+            for part in parts.filter(|part| part.mapping.travels_to(part.side.other())) {
+                let place = (part.flow.name.clone(), part.side, at.record.clone());
+                self.edited.insert(place);
+            }
+            let flow = nodes[*index].parts[0].flow.name.clone();
             let what = EventKind::Edited {
                 old,
                 new,

@@ -1,11 +1,13 @@
 //! Plans: what reconciling a cluster led to. A plan is data: it can be shown, refused, stored, carried out.
 
 use crate::cluster::{Anchor, Cluster, Contender, Span};
+use crate::dataflow::Side;
 use crate::facts::Waits;
 use crate::record::RecordKey;
 use crate::value::Value;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// A cluster's next state with what led to it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -16,6 +18,12 @@ pub struct Plan {
     pub waits: Waits,
     /// What happened, for the history.
     pub history: Vec<Event>,
+    /// When it was made, by our clock.
+    pub at: Timestamp,
+    /// Flows in which a deletion was carried on, once for each link that ended.
+    pub carried_on: Vec<String>,
+    /// Records whose edits were taken over, by the flow and the side that they are on.
+    pub edited: BTreeSet<(String, Side, RecordKey)>,
 }
 
 /// One line of the history.

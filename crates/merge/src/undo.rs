@@ -98,6 +98,9 @@ pub struct Left {
 /// Why one thing is left alone: the place, the reason, the advice.
 type Reason = (Anchor, String, String);
 
+/// A component whose head moved: its anchor, and its members with what stands there now.
+type Moved = (Anchor, Vec<(Anchor, Value)>);
+
 /// Takes lines of the history back.
 #[must_use]
 pub fn undo(
@@ -159,8 +162,8 @@ fn step(plan: &Plan, head: &Head, at: Anchor, now: Value) -> Option<Back> {
 struct Told {
     back: Vec<Back>,
     left: Vec<Left>,
-    /// Components whose head moved: anchor, members with what stands there now.
-    moved: Vec<(Anchor, Vec<(Anchor, Value)>)>,
+    /// Components whose head moved.
+    moved: Vec<Moved>,
 }
 
 impl Told {
@@ -204,9 +207,8 @@ impl<'a> Work<'a> {
                 lines,
             };
             match self.give_back(component, &touched, wanted, how) {
-                Ok(Some(moved)) => told.moved.push(moved),
-                Ok(None) => {}
-                Err(reason) => told.leave(reason),
+                Ok(moved) => told.moved.push(moved),
+                Err(reason) => told.leave(*reason),
             }
         }
         let rest = wanted
@@ -236,7 +238,7 @@ impl<'a> Work<'a> {
         touched: &Touched<'_>,
         wanted: &Wanted,
         how: &How,
-    ) -> Result<Option<(Anchor, Vec<(Anchor, Value)>)>, Reason> {
+    ) -> Result<Moved, Box<Reason>> {
         let nodes: Vec<&Node<'a>> = component
             .nodes
             .iter()
@@ -247,7 +249,7 @@ impl<'a> Work<'a> {
             record: place.record,
             property: place.property.unwrap_or_default(),
         };
-        let say = |reason: String, advice: &str| (place.clone(), reason, advice.to_owned());
+        let say = |reason: String, advice: &str| Box::new((place.clone(), reason, advice.to_owned()));
         let anchor = component.nodes.iter().map(|node| &node.at);
         let anchor = anchor
             .into_iter()
@@ -288,7 +290,7 @@ impl<'a> Work<'a> {
         if let Some(reason) = self.unwritable(&nodes, &value) {
             return Err(say(reason, "change it there"));
         }
-        Ok(Some(self.move_back(&nodes, anchor, &head, value, how)))
+        Ok(self.move_back(&nodes, anchor, &head, value, how))
     }
 
     fn move_back(
@@ -298,7 +300,7 @@ impl<'a> Work<'a> {
         head: &Head,
         value: Value,
         how: &How,
-    ) -> (Anchor, Vec<(Anchor, Value)>) {
+    ) -> Moved {
         let now: Vec<(Anchor, Value)> = nodes
             .iter()
             .map(|node| (node.at.clone(), topology::own_value(&self.cluster, &node.at)))
@@ -327,6 +329,8 @@ impl<'a> Work<'a> {
             // As old as what it takes back: an edit made since that nobody has seen yet is the later one.
             span: head.span,
             origin: None,
+            before: None,
+            rewritten: 0,
         };
         let why = format!("{} was taken back by a person", how.what);
         self.note_at(

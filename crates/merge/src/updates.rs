@@ -96,7 +96,8 @@ impl Work<'_> {
     /// What the ends of live links hold of each other's identity: written where it is not there yet.
     fn identities(&self) -> BTreeMap<RecordKey, BTreeMap<String, Planned>> {
         let mut found: BTreeMap<RecordKey, BTreeMap<String, Planned>> = BTreeMap::new();
-        for link in &self.cluster.links {
+        let links = self.cluster.links.iter();
+        for link in links.filter(|link| !self.flows.rests(&link.flow)) {
             let Some(flow) = self.flows.flow(&link.flow) else {
                 continue;
             };

@@ -219,10 +219,31 @@ pub trait Store: Send {
     /// Approves a flow's deletions beyond its guard, up to now.
     fn approve_flow(&mut self, flow: &str, now: Timestamp) -> Result<(), Error>;
 
+    /// The records of a flow whose edits were taken over after `from`, counted; older ones are forgotten.
+    fn edits(&mut self, flow: &str, from: Timestamp) -> Result<Edits, Error>;
+
+    /// Forgets the edits of a flow counted so far: a person approved them.
+    fn forget_edits(&mut self, flow: &str) -> Result<(), Error>;
+
+    /// Forgets which states of its records a system showed last, and what was seen and not decided, but not what they
+    /// held: whatever it shows next counts, older or not.
+    fn forget_versions(&mut self, system: &str) -> Result<(), Error>;
+
+    /// Leaves an item out of what needs a person, until a moment or for good: until its reason changes. Whether it
+    /// stands.
+    fn ignore(&mut self, item: u64, until: Option<Timestamp>) -> Result<bool, Error>;
+
+    /// Counts the items again that were ignored until then.
+    fn hear_again(&mut self, now: Timestamp) -> Result<(), Error>;
+
+    /// Marks all records of these types dirty.
+    fn touch_types(&mut self, types: &[RecordType]) -> Result<(), Error>;
+
     /// Marks clusters of these records dirty (retry, resumed flows, changed configuration).
     fn touch(&mut self, records: &[RecordKey]) -> Result<(), Error>;
 
-    /// Marks everything dirty: the configuration changed.
+    /// Marks everything dirty: the configuration changed. Links of flows that it has no more stay, and count in no
+    /// other's group.
     fn touch_all(&mut self, flows: &Dataflow) -> Result<(), Error>;
 
     /// A small named value, such as the fingerprint of the configuration in force.
@@ -367,6 +388,9 @@ pub struct Item {
     pub since: Timestamp,
     /// For conflicts: the contenders, as text by record.
     pub contenders: Vec<(String, Value)>,
+    /// Nobody wants to hear of it until then, or until its reason changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ignored: Option<Timestamp>,
 }
 
 /// Counts for people.
@@ -455,4 +479,15 @@ pub struct FlowStatus {
     pub approvals: u64,
     /// Records without a counterpart that are listed only.
     pub not_created: u64,
+    /// Items that nobody wants to hear of; counted nowhere else.
+    pub ignored: u64,
+}
+
+/// Links of a flow that were edited within a window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Edits {
+    /// Edited on the first and on the second side.
+    pub edited: [u64; 2],
+    /// Live links of the flow.
+    pub links: u64,
 }

@@ -11,6 +11,7 @@ mod facts;
 mod faults;
 mod folder;
 mod forget;
+mod guards;
 mod hash;
 mod history;
 mod item;

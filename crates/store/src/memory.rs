@@ -5,6 +5,7 @@ mod books;
 mod commit;
 mod facts;
 mod forget;
+mod guards;
 mod history;
 mod lists;
 mod parts;
@@ -13,8 +14,8 @@ mod take;
 
 use crate::Error;
 use crate::contract::{
-    CommitReport, Compaction, Decided, Dirty, Fence, Forgotten, Item, LinkRow, Page, PageReport, Rebinding,
-    Rebound, RunRow, Status, Store,
+    CommitReport, Compaction, Decided, Dirty, Edits, Fence, Forgotten, Item, LinkRow, Page, PageReport,
+    Rebinding, Rebound, RunRow, Status, Store,
 };
 use books::Books;
 use jiff::Timestamp;
@@ -304,6 +305,38 @@ impl Store for MemoryStore {
 
     fn approve_flow(&mut self, flow: &str, now: Timestamp) -> Result<(), Error> {
         self.books.approve(flow, now);
+        Ok(())
+    }
+
+    fn edits(&mut self, flow: &str, from: Timestamp) -> Result<Edits, Error> {
+        Ok(self.books.edits(flow, from))
+    }
+
+    fn forget_edits(&mut self, flow: &str) -> Result<(), Error> {
+        self.books.edited.retain(|(of, ..), _| of != flow);
+        Ok(())
+    }
+
+    fn forget_versions(&mut self, system: &str) -> Result<(), Error> {
+        self.books.forget_versions(system);
+        Ok(())
+    }
+
+    fn ignore(&mut self, item: u64, until: Option<Timestamp>) -> Result<bool, Error> {
+        let stands = self.books.items.contains_key(&item);
+        if stands {
+            self.books.ignored.insert(item, until.unwrap_or(Timestamp::MAX));
+        }
+        Ok(stands)
+    }
+
+    fn hear_again(&mut self, now: Timestamp) -> Result<(), Error> {
+        self.books.ignored.retain(|_, until| *until > now);
+        Ok(())
+    }
+
+    fn touch_types(&mut self, types: &[RecordType]) -> Result<(), Error> {
+        self.books.touch_types(types);
         Ok(())
     }
 

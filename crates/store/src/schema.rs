@@ -6,7 +6,7 @@ use rusqlite::config::DbConfig;
 
 /// What makes each form of the state out of the one before; the first makes it out of nothing. A new form is a
 /// step at the end: none that was ever published is changed.
-const STEPS: &[&str] = &[TABLES, HANDLES, RUNS, FORGOTTEN];
+const STEPS: &[&str] = &[TABLES, HANDLES, RUNS, FORGOTTEN, GUARDS];
 
 /// Intents that a system accepted for later keep the handle to ask by.
 const HANDLES: &str = "
@@ -42,6 +42,18 @@ INSERT INTO history_size SELECT count(*), coalesce(sum(length(body)), 0) FROM hi
 /// Keyed hashes of records that were forgotten.
 const FORGOTTEN: &str = "
 CREATE TABLE forgotten (hash BLOB PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
+";
+
+/// What guards count, and what people want to hear nothing of. at is in microseconds; an item is ignored until then.
+const GUARDS: &str = "
+CREATE TABLE edited (
+    flow TEXT NOT NULL, side INTEGER NOT NULL, rid INTEGER NOT NULL, at INTEGER NOT NULL,
+    PRIMARY KEY (flow, side, rid)
+) WITHOUT ROWID;
+CREATE INDEX edited_at ON edited (flow, side, at);
+ALTER TABLE item ADD COLUMN ignored INTEGER;
+DROP INDEX item_kind;
+CREATE INDEX item_kind ON item (kind, area, ignored);
 ";
 
 /// Tables that states of the same form may lack: made by programs that knew none of them.

@@ -213,7 +213,8 @@ mod tests {
     use rusqlite::Connection;
 
     /// Columns of text that name things, and hold nothing that people wrote; or are blinded, or sealed as notes.
-    const NAMES: [&str; 31] = [
+    const NAMES: [&str; 32] = [
+        "edited.flow",
         "note.name",
         "note.value",
         "system.name",

@@ -1,15 +1,15 @@
 //! The store in one SQLite file.
 
 use crate::contract::{
-    CommitReport, Compaction, Decided, Dirty, Fence, Forgotten, Item, LinkRow, Page, PageReport, Rebinding,
-    Rebound, RunRow, Status, Store,
+    CommitReport, Compaction, Decided, Dirty, Edits, Fence, Forgotten, Item, LinkRow, Page, PageReport,
+    Rebinding, Rebound, RunRow, Status, Store,
 };
 use crate::db::{Db, Trouble};
 use crate::facts::Overall;
 use crate::folder::{self, Hold};
 use crate::keys::Keys;
 use crate::sealed::CURSOR;
-use crate::{Error, commit, forget, history, lists, outbox, page, rebind, schema, take};
+use crate::{Error, commit, forget, guards, history, lists, outbox, page, rebind, schema, take};
 use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags};
 use std::collections::BTreeMap;
@@ -397,6 +397,34 @@ impl Store for SqliteStore {
             db.run(sql, (flow, now.to_string()))?;
             lists::touch_approvals(db, flow)
         })
+    }
+
+    fn edits(&mut self, flow: &str, from: Timestamp) -> Result<Edits, Error> {
+        self.db.unit("read", |db| guards::edits(db, flow, from))
+    }
+
+    fn forget_edits(&mut self, flow: &str) -> Result<(), Error> {
+        let sql = "DELETE FROM edited WHERE flow = ?1";
+        self.db
+            .unit("given an approval", |db| db.run(sql, [flow]).map(drop))
+    }
+
+    fn forget_versions(&mut self, system: &str) -> Result<(), Error> {
+        self.db.unit("changed", |db| guards::forget_versions(db, system))
+    }
+
+    fn ignore(&mut self, item: u64, until: Option<Timestamp>) -> Result<bool, Error> {
+        self.db.unit("changed", |db| guards::ignore(db, item, until))
+    }
+
+    fn hear_again(&mut self, now: Timestamp) -> Result<(), Error> {
+        let sql = "UPDATE item SET ignored = NULL WHERE ignored <= ?1";
+        self.db
+            .unit("changed", |db| db.run(sql, [now.as_microsecond()]).map(drop))
+    }
+
+    fn touch_types(&mut self, types: &[RecordType]) -> Result<(), Error> {
+        self.db.unit("marked", |db| guards::touch_types(db, types))
     }
 
     fn touch(&mut self, records: &[RecordKey]) -> Result<(), Error> {

@@ -9,9 +9,12 @@ pub(crate) mod explain;
 pub(crate) mod failures;
 pub(crate) mod forget;
 pub(crate) mod history;
+pub(crate) mod ignore;
 pub(crate) mod init;
 pub(crate) mod items;
+pub(crate) mod link;
 pub(crate) mod links;
+pub(crate) mod pause;
 pub(crate) mod plan;
 pub(crate) mod qa;
 pub(crate) mod rebind;
@@ -54,6 +57,11 @@ pub(crate) async fn carry_out(arguments: Arguments, screen: &Screen) -> Result<E
         Command::Approve(approve) => approve.carry_out(common, screen).await,
         Command::Resolve(resolve) => resolve.carry_out(common, screen).await,
         Command::Retry(retry) => retry.carry_out(common, screen).await,
+        Command::Ignore(ignore) => ignore.carry_out(common, screen).await,
+        Command::Link(link) => link.carry_out(common, screen).await,
+        Command::Unlink(unlink) => unlink.carry_out(common, screen).await,
+        Command::Pause(pause) => pause.carry_out(common, screen).await,
+        Command::Resume(resume) => resume.carry_out(common, screen).await,
         Command::Rebind(rebind) => rebind.go_over(common, screen).await,
         Command::Backup(backup) => backup.make(common, screen),
         Command::Restore(restore) => restore.carry_out(common, screen),

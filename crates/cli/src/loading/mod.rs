@@ -85,7 +85,6 @@ pub(crate) async fn parts(
     for remark in remarks {
         tracing::info!("{remark}");
     }
-    state::note_configuration(store.as_mut(), &flows)?;
     Ok(Parts {
         flows,
         store,

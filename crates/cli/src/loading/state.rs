@@ -13,8 +13,6 @@ use tandem_store::{Keys, SqliteStore, Store};
 
 /// The database's file name in the folder.
 const DATABASE: &str = "tandem.db";
-/// Under which name the store notes the fingerprint of the configuration.
-const FINGERPRINT: &str = "configuration";
 
 /// Opens the state, new where there is none.
 pub(crate) fn state(folder: &Path, keys: &Keys) -> Result<SqliteStore, Failure> {
@@ -61,26 +59,6 @@ pub(crate) async fn parts_on_a_copy(
     )?;
     let parts = super::parts(configuration, Box::new(store), watcher, None).await?;
     Ok((parts, folder))
-}
-
-/// Notes which configuration is in force; where it changed, everything is decided anew.
-pub(super) fn note_configuration(store: &mut dyn Store, flows: &Dataflow) -> Result<(), Failure> {
-    let now = fingerprint(flows);
-    match store.note(FINGERPRINT)? {
-        Some(known) if known == now => return Ok(()),
-        Some(_) => store.touch_all(flows)?,
-        None => {}
-    }
-    Ok(store.set_note(FINGERPRINT, &now)?)
-}
-
-/// FNV-1a over the dataflow's text: enough to notice a change.
-fn fingerprint(flows: &Dataflow) -> String {
-    let text = serde_json::to_string(flows).unwrap_or_default();
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    format!("{hash:016x}")
 }
 
 /// The records that a text names: `TYPE:ID`, `TYPE:KEY`, or either with `SYSTEM/` before it.

@@ -2,7 +2,7 @@
 
 use crate::local::tandem;
 
-const COMMANDS: [&[&str]; 35] = [
+const COMMANDS: [&[&str]; 40] = [
     &[],
     &["demo"],
     &["sandbox"],
@@ -27,6 +27,11 @@ const COMMANDS: [&[&str]; 35] = [
     &["approve"],
     &["resolve"],
     &["retry"],
+    &["ignore"],
+    &["link"],
+    &["unlink"],
+    &["pause"],
+    &["resume"],
     &["rebind"],
     &["backup"],
     &["restore"],

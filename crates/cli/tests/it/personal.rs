@@ -111,7 +111,7 @@ fn no_list_log_or_json_tells_a_personal_value_and_forget_leaves_no_byte() {
     assert_eq!(pair.run(&["history", &name]).code, Some(2));
     let kept = rest::get_customerp(&pair.customerp.url, &format!("contacts/{here}"));
     assert_eq!(kept["lastName"], "Canarybird");
-    let other = rest::get_salesforce(&pair.salesforce.url, "Contact", &there);
+    let other = rest::get_salesforce(&pair.salesforce.url, &format!("sobjects/Contact/{there}"));
     assert_ne!(other["Title"], "Edited since");
     let verified = pair.run(&["verify", "--json"]);
     assert_eq!(verified.code, Some(0), "{}{}", verified.out, verified.err);

@@ -91,6 +91,26 @@ pub(crate) fn get_salesforce(url: &str, path: &str) -> Json {
     call(reqwest::Method::GET, &address, Some(token(url, "alice")), None)
 }
 
+/// Deletes a record of Customerp as Alice.
+pub(crate) fn delete_customerp(url: &str, path: &str) {
+    let token = Some("customerp-alice-token".to_owned());
+    call(
+        reqwest::Method::DELETE,
+        &format!("{url}/api/v1/{path}"),
+        token,
+        None,
+    );
+}
+
+/// What Alice finds in Salesforce.
+pub(crate) fn query_salesforce(url: &str, soql: &str) -> Vec<Json> {
+    let token = token(url, "alice");
+    let soql: String = url::form_urlencoded::byte_serialize(soql.as_bytes()).collect();
+    let address = format!("{url}/services/data/v62.0/query?q={soql}");
+    let found = call(reqwest::Method::GET, &address, Some(token), None);
+    found["records"].as_array().unwrap().clone()
+}
+
 /// Reads from Customerp as Alice.
 pub(crate) fn get_customerp(url: &str, path: &str) -> Json {
     let token = Some("customerp-alice-token".to_owned());
@@ -192,13 +212,6 @@ pub(crate) fn write_salesforce(url: &str, method: &str, object: &str, records: &
         let done = done.as_array().unwrap();
         assert!(done.iter().all(|one| one["success"] == true), "{done:#?}");
     }
-}
-
-/// Reads a record of Salesforce as Alice.
-pub(crate) fn get_salesforce(url: &str, object: &str, id: &str) -> Json {
-    let token = token(url, "alice");
-    let address = format!("{url}/services/data/v62.0/sobjects/{object}/{id}");
-    call(reqwest::Method::GET, &address, Some(token), None)
 }
 
 /// An access token of one of the local org's clients.

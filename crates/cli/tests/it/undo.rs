@@ -49,7 +49,8 @@ fn a_run_that_rewrote_many_contacts_is_undone_with_two_commands_and_3_edits_sinc
     assert_eq!(pair.run(&["sync"]).code, Some(0));
     let known = contacts(&pair);
     let some = known.values().next().unwrap();
-    let account = rest::get_salesforce(&pair.salesforce.url, "Contact", some)["AccountId"].clone();
+    let account =
+        rest::get_salesforce(&pair.salesforce.url, &format!("sobjects/Contact/{some}"))["AccountId"].clone();
     let people: Vec<Json> = (0..many)
         .map(|n| json!({ "LastName": format!("Person {n}"), "Title": format!("Title {n}"), "AccountId": account }))
         .collect();

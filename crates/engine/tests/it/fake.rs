@@ -92,6 +92,9 @@ pub struct State {
     next: u64,
 }
 
+/// The records as they were once.
+pub type Backup = BTreeMap<RecordKey, Row>;
+
 pub struct Fake {
     name: String,
     versions: Versions,
@@ -195,6 +198,19 @@ impl Fake {
         let mut state = self.state.lock().unwrap();
         let row = state.rows.get_mut(key).unwrap();
         row.values.insert(property.to_owned(), Value::text(value));
+    }
+
+    /// The records as they are.
+    pub fn back_up(&self) -> Backup {
+        self.state.lock().unwrap().rows.clone()
+    }
+
+    /// Goes back to a backup: the feed of changes tells nothing of it.
+    pub fn restore(&self, backup: &Backup) {
+        let mut state = self.state.lock().unwrap();
+        let earliest = backup.values().map(|row| row.place).max().unwrap_or_default();
+        state.rows = backup.clone();
+        state.place = state.place.max(earliest);
     }
 
     /// Deletes without a tombstone in the feed.

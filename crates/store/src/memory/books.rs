@@ -9,7 +9,7 @@ use crate::tally;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use tandem_merge::cluster::{Companion, Head, Intent, Link, Question, Record};
-use tandem_merge::dataflow::Dataflow;
+use tandem_merge::dataflow::{Dataflow, Side};
 use tandem_merge::facts::MatchKey;
 use tandem_merge::mutation::{Mutation, removed};
 use tandem_merge::plan::Event;
@@ -37,6 +37,10 @@ pub(super) struct Books {
     pub(super) items: BTreeMap<u64, (RecordKey, Standing)>,
     pub(super) history: BTreeMap<u64, Event>,
     pub(super) deletions: Vec<(String, Timestamp)>,
+    /// Edits taken over, by flow, side and record.
+    pub(super) edited: BTreeMap<(String, Side, RecordKey), Timestamp>,
+    /// Items that nobody wants to hear of until then.
+    pub(super) ignored: BTreeMap<u64, Timestamp>,
     pub(super) approvals: BTreeMap<String, Timestamp>,
     pub(super) tallies: tally::Counts,
     pub(super) forgotten: BTreeSet<RecordKey>,
@@ -201,6 +205,7 @@ impl Books {
     }
 
     pub(super) fn touch_all(&mut self, flows: &Dataflow) {
+        self.regroup_links(flows);
         let mut all: Vec<(u64, RecordKey)> = Vec::new();
         for (key, entry) in &self.records {
             if entry.state.is_some() || self.has_inbox(key) {

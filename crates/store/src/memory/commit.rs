@@ -4,6 +4,7 @@ use super::books::{Books, Entry};
 use crate::commit::smallest_linked;
 use crate::constraint;
 use crate::contract::{CommitReport, Decided, Taken};
+use crate::guards::is_news;
 use crate::item;
 use crate::load::writes_record;
 use crate::outbox::{slot, subject};
@@ -12,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tandem_merge::cluster::{Action, Companion, Intent, Record};
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::mutation::{Mutation, removed};
-use tandem_merge::plan::{EventKind, Plan};
+use tandem_merge::plan::Plan;
 use tandem_merge::record::{Observation, RecordKey};
 
 /// Stores plans; one that breaks a constraint leaves everything as it was.
@@ -329,10 +330,18 @@ impl Work {
             }
             for standing in standing {
                 let number = open.remove(&standing.slot).unwrap_or_else(|| books.number(2));
+                if books
+                    .items
+                    .get(&number)
+                    .is_some_and(|(_, known)| is_news(&known.item, &standing.item))
+                {
+                    books.ignored.remove(&number);
+                }
                 books.items.insert(number, (key.clone(), standing));
             }
             for number in open.into_values() {
                 books.items.remove(&number);
+                books.ignored.remove(&number);
             }
         }
     }
@@ -380,10 +389,14 @@ impl Work {
         for event in &plan.history {
             books.entry(&event.record);
             books.tell(event);
-            if event.what == EventKind::Deleted {
-                let of = tally::deletion_flows(flows, event).into_iter();
-                books.deletions.extend(of.map(|flow| (flow, event.at)));
-            }
+        }
+        let carried_on = plan.carried_on.iter();
+        books
+            .deletions
+            .extend(carried_on.map(|flow| (flow.clone(), plan.at)));
+        for (flow, side, key) in &plan.edited {
+            books.entry(key);
+            books.edited.insert((flow.clone(), *side, key.clone()), plan.at);
         }
         for (of, n) in tally::counts(flows, plan, &self.removed) {
             *books.tallies.entry(of).or_default() += n;

@@ -11,5 +11,6 @@ mod suite;
 mod suite_decisions;
 mod suite_facts;
 mod suite_forget;
+mod suite_guards;
 mod suite_lists;
 mod suite_parts;

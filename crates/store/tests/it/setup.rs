@@ -60,6 +60,7 @@ pub(crate) fn flows() -> Dataflow {
         introduction: String::new(),
         clock_error_seconds: 5,
         out_of_sight: std::collections::BTreeSet::new(),
+        paused: std::collections::BTreeSet::new(),
     }
 }
 
@@ -85,7 +86,7 @@ fn flow(name: &str, [first, second]: [RecordType; 2], key: &str, their_key: &str
             count: 1,
             percent: 5,
             at_least: 1,
-            hours: 24,
+            ..Guard::default()
         },
     }
 }

@@ -258,6 +258,7 @@ fn flows(dice: &mut Dice, with_customers: bool) -> Dataflow {
     all.push(order);
     decide_policies(dice, &mut all);
     Dataflow {
+        paused: std::collections::BTreeSet::new(),
         systems: [ERP.to_owned(), CRM.to_owned()],
         flows: all,
         document_order: Vec::new(),
