@@ -1,10 +1,11 @@
 //! E3: a time-out after the commit on every create of a sync of 1,000 records. With an external id, or a unique natural
-//! key, there are exactly 1,000.
+//! key, there are exactly 1,000; without either never more, and each undecidable one is parked and named.
 
 use crate::local::{Pair, Ran};
 use crate::proxy::{Fate, Proxy, between};
 use crate::rest;
 use serde_json::json;
+use std::collections::BTreeSet;
 
 const RECORDS: usize = 1_000;
 
@@ -84,6 +85,46 @@ fn e03_with_a_unique_natural_key_there_are_exactly_as_many() {
     assert!(line.struck() > 0, "no create was struck");
     assert_eq!(count(&pair, "Division"), RECORDS);
     assert_eq!(pair.run(&["links", "--json"]).lines().len(), RECORDS);
+}
+
+#[test]
+fn e03_without_either_there_are_never_more_and_each_undecidable_one_is_named() {
+    let (pair, line) = customers("no-divisions", "Division__c");
+    // GIVEN a flow that knows its counterparts by nothing
+    let file = pair.path("flows/customer-division.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let (before, rest) = text.split_once("match:\n").unwrap();
+    let (_, rest) = rest.split_once("conflict:").unwrap();
+    let lines = rest
+        .lines()
+        .filter(|line| !line.contains("Customerp_Id__c, prefix") && !line.contains("Customerp_Id__c }"));
+    let text = format!(
+        "{before}match: []\nconflict:{}",
+        lines.collect::<Vec<_>>().join("\n")
+    );
+    std::fs::write(&file, text).unwrap();
+    // WHEN it is synced, and synced again
+    let sync = synced(&pair);
+    assert_eq!(sync.code, Some(3), "{}{}", sync.out, sync.err);
+    assert_eq!(synced(&pair).code, Some(3));
+    // THEN nothing was created twice, and whoever is not decided is named
+    assert!(line.struck() > 0, "no create was struck");
+    assert_eq!(count(&pair, "Division__c"), RECORDS);
+    let parked = pair.run(&["failures", "--standing", "parked", "--json"]).lines();
+    let undecidable = parked.iter().filter(|item| item["kind"] == "undecidable");
+    let named: BTreeSet<&str> = undecidable
+        .map(|item| {
+            assert!(!item["advice"].as_str().unwrap().is_empty(), "{item}");
+            item["id"].as_str().unwrap()
+        })
+        .collect();
+    assert_eq!(
+        named.len(),
+        RECORDS,
+        "{} parked, such as {:?}",
+        parked.len(),
+        parked.first()
+    );
 }
 
 #[test]
