@@ -129,6 +129,10 @@ impl Work<'_> {
             return;
         };
         let refused = self.cluster.records[&owner].companions[role].parked.clone();
+        let undecidable = |parked: &Parked| parked.kind == ParkedKind::Undecidable;
+        if refused.as_ref().is_some_and(undecidable) {
+            return;
+        }
         let planned = match self.companion_values(&owner, rule) {
             Ok(values) => values,
             Err(parked) => return self.park_companion(&owner, role, Some(parked)),

@@ -313,9 +313,8 @@ impl Work<'_> {
             }
             return;
         }
-        // Kept as refused whatever its kind: it holds this content, and a changed one is tried again.
         let epoch = fingerprint(&intent.values);
-        let parked = self.parked(ParkedKind::Refused, epoch, reason.to_owned(), advice.to_owned());
+        let parked = self.parked(lasting(kind), epoch, reason.to_owned(), advice.to_owned());
         self.hold(source, name, parked);
     }
 
@@ -451,12 +450,14 @@ impl Work<'_> {
             Settlement::FoundOther { state } | Settlement::Read { state, .. } => {
                 (Some(state.key.id), false, None)
             }
-            Settlement::Refused { reason, advice, .. } => {
+            Settlement::Refused {
+                kind, reason, advice, ..
+            } => {
                 let epoch = fingerprint(&intent.values);
                 (
                     None,
                     false,
-                    Some(self.parked(ParkedKind::Refused, epoch, reason, advice)),
+                    Some(self.parked(lasting(kind), epoch, reason, advice)),
                 )
             }
             Settlement::Withdrawn => (None, false, None),
@@ -466,5 +467,14 @@ impl Work<'_> {
                 .companions
                 .insert(key.role.clone(), Companion { id, created, parked });
         }
+    }
+}
+
+/// What a create that came to nothing is kept as. A refusal holds its content, and a changed one is tried again; one that
+/// nobody can decide holds whatever its content (E3): it may have been carried out.
+fn lasting(kind: ParkedKind) -> ParkedKind {
+    match kind {
+        ParkedKind::Undecidable => kind,
+        _ => ParkedKind::Refused,
     }
 }

@@ -565,6 +565,44 @@ fn a_refusal_parks_its_properties_until_the_head_moves() {
 }
 
 #[test]
+fn e03_a_create_that_nobody_can_decide_is_not_tried_again_whatever_its_source_becomes() {
+    let flows = star(Policies::default());
+    let born = vec![seen(&order(), 1, values(&[("number", "7")]))];
+    let cluster = sent(reconcile(&flows, Cluster::default(), born, &facts()));
+    let id = creates(&cluster)[0].id;
+    let flow = match &creates(&cluster)[0].action {
+        Action::Create { flow, .. } => flow.clone(),
+        other => panic!("{other:?}"),
+    };
+    let again = |kind: ParkedKind| {
+        let outcome = Settlement::Refused {
+            kind,
+            properties: Vec::new(),
+            reason: "no answer".to_owned(),
+            advice: "look for it".to_owned(),
+            at: moment(950),
+        };
+        let parked = settle(&flows, cluster.clone(), Vec::new(), vec![(id, outcome)], &facts()).cluster;
+        let edit = values(&[("number", "7"), ("description", "new")]);
+        let edited = reconcile(&flows, parked, vec![seen(&order(), 20, edit)], &facts()).cluster;
+        let planned = creates(&edited)
+            .iter()
+            .any(|intent| matches!(&intent.action, Action::Create { flow: of, .. } if *of == flow));
+        let held = edited.records[&order()].held.get(&flow);
+        (held.map(|parked| parked.kind), planned)
+    };
+    assert_eq!(
+        again(ParkedKind::Undecidable),
+        (Some(ParkedKind::Undecidable), false)
+    );
+    assert_eq!(
+        again(ParkedKind::TooLong),
+        (None, true),
+        "a refusal holds its content"
+    );
+}
+
+#[test]
 fn r8_two_candidates_are_reported_and_nothing_is_created() {
     let flows = star(Policies::default());
     let twin = RecordKey::new("sf", "Invoice", "j");
