@@ -1,8 +1,9 @@
 //! The command line as people type it.
 
 use crate::commands::{
-    approve, backup, check, conflicts, document, failures, history, init, links, plan, qa, rebind, resolve,
-    restore, retry, run, salesforce, sandbox, status, sync, verify,
+    approve, backup, check, conflicts, document, explain, failures, forget, history, ignore, init, link,
+    links, pause, plan, qa, rebind, resolve, restore, retry, run, salesforce, sandbox, status, sync, undo,
+    verify,
 };
 use crate::{bench, demo};
 use clap::{ArgAction, Args, Parser, Subcommand};
@@ -91,14 +92,30 @@ pub(crate) enum Command {
     Failures(failures::Failures),
     /// Tell what happened, to all records or to one
     History(history::History),
+    /// Tell how a record stands: what is held of it, what waits and why, and who can mend it
+    Explain(explain::Explain),
+    /// Take back one change, a record's, a run's, or those of a time span
+    Undo(undo::Undo),
+    /// Erase a person from state and history
+    Forget(forget::Forget),
     /// Compare every linked record of both systems in full
     Verify(verify::Verify),
-    /// Let a waiting deletion or deactivation go ahead
+    /// Let go ahead what waits for a person: deletions, and what a guard holds
     Approve(approve::Approve),
     /// Answer a conflict
     Resolve(resolve::Resolve),
-    /// Try again what is parked on a record
+    /// Try again what is parked
     Retry(retry::Retry),
+    /// Leave items out of what needs a person
+    Ignore(ignore::Ignore),
+    /// Link two records by hand
+    Link(link::Link),
+    /// End a record's link by hand
+    Unlink(link::Unlink),
+    /// Let a flow rest
+    Pause(pause::Pause),
+    /// Let a paused flow go on
+    Resume(pause::Resume),
     /// Let the state go over to another org or ERP, such as a refreshed sandbox
     Rebind(rebind::Rebind),
     /// Copy the state into one file, also while `run` holds it

@@ -126,6 +126,7 @@ impl From<tandem_store::Error> for Failure {
             | tandem_store::Error::KeyWrong
             | tandem_store::Error::Taken(_)
             | tandem_store::Error::NoBackup(_)
+            | tandem_store::Error::UnderWay(_)
             | tandem_store::Error::Folder { .. } => Exit::Usage,
             _ => Exit::Trouble,
         };

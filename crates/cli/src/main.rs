@@ -9,6 +9,7 @@ mod failure;
 mod loading;
 mod mask;
 mod metadata;
+mod moment;
 mod progress;
 mod qa;
 mod screen;

@@ -1,6 +1,7 @@
 //! Personal values are masked in lists and logs.
 
 use crate::arguments::Common;
+use serde_json::Value as Json;
 use std::collections::BTreeSet;
 use tandem_merge::dataflow::{Dataflow, Side};
 use tandem_merge::record::RecordType;
@@ -36,6 +37,15 @@ impl Masks {
             Self::default()
         } else {
             Self::of(flows)
+        }
+    }
+
+    /// A value in full as JSON, masked where personal.
+    pub(crate) fn json(&self, record_type: &RecordType, property: &str, value: &Value) -> Json {
+        match value {
+            Value::Blank => Json::Null,
+            _ if self.hides(record_type, property) => MASK.into(),
+            value => value.to_string().into(),
         }
     }
 

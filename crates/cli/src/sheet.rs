@@ -96,6 +96,27 @@ pub(crate) struct Sheet {
     pub(crate) rows: Vec<(u64, Vec<String>)>,
 }
 
+/// Counts lines as people's editors do: the reader takes the second half of an end of line for the next row's.
+struct Lines<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    line: u64,
+}
+
+impl Lines<'_> {
+    /// The line on which the row at a position, behind all earlier ones, begins.
+    fn of(&mut self, position: &csv::Position) -> u64 {
+        let mut begins = usize::try_from(position.byte()).unwrap_or_default();
+        while matches!(self.bytes.get(begins), Some(b'\r' | b'\n')) {
+            begins += 1;
+        }
+        let passed = self.bytes.get(self.at..begins).unwrap_or_default();
+        self.line += passed.iter().filter(|byte| **byte == b'\n').count() as u64;
+        self.at = self.at.max(begins);
+        self.line
+    }
+}
+
 impl Sheet {
     /// Reads a file: commas, semicolons or tabs between cells, with or without a byte order mark.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
@@ -113,14 +134,19 @@ impl Sheet {
             .delimiter(delimiter(bytes))
             .from_reader(bytes);
         let (mut rows, mut problems) = (Vec::new(), Vec::new());
+        let mut lines = Lines {
+            bytes,
+            at: 0,
+            line: 1,
+        };
         for row in reader.records() {
             match row {
                 Ok(row) => {
-                    let line = row.position().map_or(0, csv::Position::line);
+                    let line = row.position().map_or(0, |position| lines.of(position));
                     rows.push((line, row.iter().map(plain).collect::<Vec<_>>()));
                 }
                 Err(error) => {
-                    let line = error.position().map_or(1, csv::Position::line);
+                    let line = error.position().map_or(1, |position| lines.of(position));
                     let help = "Save the file as CSV in UTF-8.";
                     problems.push(problem(&file, line, 0, "the row cannot be read", help));
                 }

@@ -3,7 +3,7 @@
 use crate::screen::thousands;
 use serde_json::{Value as Json, json};
 use tandem_connector::{Allowance, Budget, Identification};
-use tandem_engine::Notice;
+use tandem_engine::{Hold, Notice};
 
 /// `salesforce: 1,204 of 50,000 calls of the day spent (the org counts 3,811 of 100,000)`.
 pub(crate) fn budget(system: &str, budget: &Budget) -> String {
@@ -63,6 +63,14 @@ pub(crate) fn notice(notice: &Notice) -> Json {
         "returning": notice.returning,
         "since": notice.since,
     })
+}
+
+/// A hold as JSON.
+pub(crate) fn hold(hold: &Hold) -> Json {
+    let mut shown = json!(hold);
+    shown["advice"] = hold.advice().into();
+    shown["needs_approval"] = hold.needs_approval().into();
+    shown
 }
 
 /// `Acme (00D..., production, EU42)`.

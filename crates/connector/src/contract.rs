@@ -54,6 +54,17 @@ pub trait Connector: Send + Sync {
         values: &[Vec<Value>],
     ) -> Result<Vec<Observation>, Error>;
 
+    /// Deleted records whose property equals one of the values, each shown with that property alone: what became of
+    /// a create that got no answer (E16). Empty where the system keeps nothing of what was deleted.
+    async fn find_deleted(
+        &self,
+        _record_type: &RecordType,
+        _property: &str,
+        _values: &[Value],
+    ) -> Result<Vec<Observation>, Error> {
+        Ok(Vec::new())
+    }
+
     /// Carries out a batch and answers every write, in order. Never fails as a whole: what could not be
     /// sent is [`Outcome::NotSent`], what got no answer is [`Outcome::Unknown`].
     ///

@@ -2,6 +2,7 @@
 //! pure function, and lets the core decide it again in the same transaction.
 
 use crate::{Engine, Error, Round};
+use jiff::Timestamp;
 use std::collections::BTreeSet;
 use tandem_merge::admit::admit;
 use tandem_merge::cluster::{Cluster, ParkedKind, Question, Record, Verdict};
@@ -12,6 +13,9 @@ use tandem_merge::reconcile::reconcile;
 use tandem_merge::record::{Observation, RecordKey, RecordType};
 use tandem_merge::value::Value;
 use tandem_store::{Decided, Item};
+
+/// Items read at a time.
+const PAGE: usize = 500;
 
 /// A person's answer to a conflict.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +52,16 @@ impl Engine {
                 "`tandem failures` says what it waits for",
             ));
         }
+        if item.kind == Some(ParkedKind::DeleteConflict) && verdict.is_none() {
+            return Err(Error::command(
+                format!("item {} is a conflict: {}", item.number, item.reason),
+                "Say what holds: `--verdict propagate` for the deletion, `--verdict recreate` for the edit, `--verdict unlink` for both",
+            ));
+        }
+        self.give_verdict(&item, verdict)
+    }
+
+    fn give_verdict(&mut self, item: &Item, verdict: Option<Verdict>) -> Result<(), Error> {
         let flow = item.flow.clone();
         self.change(&item.record, |work, cluster| {
             let count = judge(work.flows, cluster, &item.record, flow.as_deref(), verdict);
@@ -61,18 +75,47 @@ impl Engine {
         })
     }
 
-    /// Approves a flow's deletions beyond its guard, up to now.
+    /// Approves what waits in a flow, up to now: every deletion (`verdict`, or what the flow's policy offers first),
+    /// and edits that its guard holds. Conflicts of delete and edit wait on: each wants a word of its own. Answers
+    /// how many deletions were approved, and whether edits were held.
     ///
     /// # Errors
     /// [`Error::Command`] when there is no such flow.
-    pub fn approve_flow(&mut self, flow: &str) -> Result<(), Error> {
-        if self.flows.flow(flow).is_none() {
-            return Err(Error::command(
-                format!("there is no flow {flow}"),
-                "`tandem status` lists them",
-            ));
+    pub fn approve_flow(&mut self, flow: &str, verdict: Option<Verdict>) -> Result<(u64, bool), Error> {
+        self.known_flow(flow)?;
+        let edits = self.approve_edits(flow)?;
+        self.store.approve_flow(flow, self.clock.now())?;
+        let (mut after, mut approved) = (0, 0);
+        loop {
+            let items = self.store.items(after, PAGE)?;
+            let Some(last) = items.last() else {
+                return Ok((approved, edits));
+            };
+            after = last.number;
+            let waits =
+                |item: &&Item| item.kind == Some(ParkedKind::Approval) && item.flow.as_deref() == Some(flow);
+            for item in items.iter().filter(waits) {
+                match self.give_verdict(item, verdict) {
+                    // Decided meanwhile, or something stands in its way: it is no reason to leave the others.
+                    Err(Error::Command { what, .. }) => tracing::warn!("{what}"),
+                    done => {
+                        done?;
+                        approved += 1;
+                    }
+                }
+            }
         }
-        Ok(self.store.approve_flow(flow, self.clock.now())?)
+    }
+
+    /// Leaves an item out of what needs a person, until a moment or for good: until its reason changes.
+    ///
+    /// # Errors
+    /// [`Error::Command`] when nothing stands under the number.
+    pub fn ignore(&mut self, item: u64, until: Option<Timestamp>) -> Result<(), Error> {
+        if self.store.ignore(item, until)? {
+            return Ok(());
+        }
+        self.item(item).map(drop)
     }
 
     /// Reads the records that contend in conflicts (items' numbers), so that an answer cannot miss what was edited
@@ -144,6 +187,7 @@ impl Engine {
         record: &RecordKey,
         change: impl FnOnce(&Work<'_>, &mut Cluster) -> Result<(), Error>,
     ) -> Result<(), Error> {
+        self.store.begin_run("command", self.clock.now())?;
         let records = std::slice::from_ref(record);
         let taken = self.store.take_records(&self.flows, records, self.clock.now())?;
         let Some(mut dirty) = taken.into_iter().next() else {
@@ -162,18 +206,21 @@ impl Engine {
             token: dirty.token,
         };
         let report = self.commit(vec![decided], &mut Round::default())?;
-        if report.put_back.is_empty() {
-            Ok(())
-        } else {
-            Err(Error::command(
-                format!("the decision about {record} could not be stored, another record stands in its way"),
-                "Look at `tandem failures`, then try again",
-            ))
+        match report.put_back.is_empty() {
+            true => Ok(()),
+            false => Err(in_the_way(record)),
         }
     }
 }
 
-fn unknown_record(record: &RecordKey) -> Error {
+pub(crate) fn in_the_way(record: &RecordKey) -> Error {
+    Error::command(
+        format!("the decision about {record} could not be stored, another record stands in its way"),
+        "Look at `tandem failures`, then try again",
+    )
+}
+
+pub(crate) fn unknown_record(record: &RecordKey) -> Error {
     Error::command(
         format!("{record} is not known"),
         "Give system, record type and id as `tandem links` shows them",
@@ -208,6 +255,14 @@ fn judge(
         count += 1;
     }
     count
+}
+
+/// What approving the deletion that an item is about would do to its record, without a further word.
+#[must_use]
+pub fn offered_for(flows: &Dataflow, item: &Item) -> Option<Verdict> {
+    let flow = flows.flow(item.flow.as_deref()?)?;
+    let side = flow.side_of(&item.record.record_type)?;
+    Some(offered(flow.end(side.other()).on_delete))
 }
 
 /// What approving without a further word means.

@@ -1,9 +1,10 @@
 //! The engine: a dataflow, its state, its two systems, a clock and a watcher.
 
+use crate::backwards::Witnesses;
 use crate::load::Load;
 use crate::rebind;
 use crate::sight::Sight;
-use crate::{Clock, Error, Happening, Watcher};
+use crate::{Change, Clock, Error, Happening, Hold, Watcher};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tandem_connector::{Connector, Identification, Schema};
@@ -55,6 +56,16 @@ pub struct Engine {
     pub(crate) sight: Sight,
     /// The budgets as the state holds them, by note.
     pub(crate) kept_budgets: BTreeMap<String, String>,
+    /// Old history on its way out.
+    pub(crate) sweep: crate::keep::Sweep,
+    /// What rests or is stopped.
+    pub(crate) holds: Vec<Hold>,
+    /// What is kept in mind of each system.
+    pub(crate) witnesses: BTreeMap<String, Witnesses>,
+    /// Properties that came into use and were not read yet.
+    pub(crate) unread: BTreeSet<(RecordType, String)>,
+    /// What the configuration changed since the state was last used.
+    pub(crate) changes: Vec<Change>,
 }
 
 /// Running counts by system.
@@ -86,7 +97,12 @@ impl Engine {
         engine.listed = engine.store.status(&engine.flows)?.listed.into_keys().collect();
         engine.recover()?;
         engine.find_loads()?;
+        engine.find_holds()?;
+        engine.find_witnesses()?;
         engine.first_look(described.as_ref())?;
+        engine.reconfigure()?;
+        let now = engine.clock.now();
+        engine.store.hear_again(now)?;
         Ok(engine)
     }
 
@@ -110,6 +126,11 @@ impl Engine {
             asks_only: [None, None],
             sight: Sight::default(),
             kept_budgets: BTreeMap::new(),
+            sweep: crate::keep::Sweep::default(),
+            holds: Vec::new(),
+            witnesses: BTreeMap::new(),
+            unread: BTreeSet::new(),
+            changes: Vec::new(),
         }
     }
 

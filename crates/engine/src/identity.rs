@@ -7,8 +7,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tandem_merge::cluster::{Action, Intent, Lookup, ParkedKind};
 use tandem_merge::dataflow::{CompanionRule, Flow, Side};
+use tandem_merge::mutation::{Mutation, removed};
 use tandem_merge::reconcile::{Settlement, recognises};
 use tandem_merge::record::{Observation, RecordKey, RecordType};
+use tandem_merge::value::Value;
 use tandem_store::Page;
 
 impl Engine {
@@ -20,6 +22,9 @@ impl Engine {
         intents: Vec<Intent>,
         round: &mut Round,
     ) -> Result<Vec<Intent>, Error> {
+        if removed(Mutation::NoLookUp) {
+            return Ok(intents);
+        }
         let Some(found) = self.find_counterparts(index, &intents, round).await else {
             return Ok(Vec::new());
         };
@@ -92,6 +97,58 @@ impl Engine {
         self.find(index, &searches, round).await
     }
 
+    /// What creates of unknown outcome made and others deleted since, by the identities they carry (E16). Records
+    /// that were counterparts before are none of theirs.
+    pub(crate) async fn find_deleted(
+        &mut self,
+        index: usize,
+        intents: &[Intent],
+        round: &mut Round,
+    ) -> Result<Option<Found>, Error> {
+        let system = Arc::clone(&self.systems[index]);
+        let mut wanted: BTreeMap<(&RecordType, &str), Vec<Value>> = BTreeMap::new();
+        for intent in intents {
+            if let Some((property, value)) = identity(intent) {
+                let values = wanted.entry((target(intent), property)).or_default();
+                values.push(value.clone());
+            }
+        }
+        let mut found = Found::new();
+        for ((record_type, property), values) in wanted {
+            let rows = match system.find_deleted(record_type, property, &values).await {
+                Ok(rows) => rows,
+                Err(error) => {
+                    self.trouble(round, error);
+                    return Ok(None);
+                }
+            };
+            for row in rows {
+                let shown = row.values.get(property).map(loose);
+                let own = |intent: &&Intent| {
+                    let carried = identity(intent).filter(|(name, _)| name == property);
+                    target(intent) == record_type && carried.map(|(_, value)| loose(value)) == shown
+                };
+                let Some(intent) = intents.iter().find(own) else {
+                    continue;
+                };
+                if !self.was_counterpart(intent, &row.key)? {
+                    found.entry(intent.id).or_default().push(row);
+                }
+            }
+        }
+        Ok(Some(found))
+    }
+
+    /// Whether a record was linked before in the flow of a create.
+    fn was_counterpart(&mut self, intent: &Intent, record: &RecordKey) -> Result<bool, Error> {
+        let Action::Create { flow, .. } = &intent.action else {
+            return Ok(false);
+        };
+        let cluster = self.store.cluster(&self.flows, record)?;
+        let known = cluster.and_then(|mut cluster| cluster.records.remove(record));
+        Ok(known.is_some_and(|known| known.suppressed.contains(flow)))
+    }
+
     async fn find(&mut self, index: usize, searches: &[Search<'_>], round: &mut Round) -> Option<Found> {
         let system = Arc::clone(&self.systems[index]);
         let name = self.flows.systems[index].clone();
@@ -123,7 +180,15 @@ impl Engine {
     /// What a create comes to whose record is somebody's: a candidate for the link, unless it is spoken for.
     pub(crate) fn found_other(&mut self, intent: &Intent, rows: &[Observation]) -> Result<Settlement, Error> {
         let first = &rows[0];
+        let mut forgotten = false;
+        for row in rows {
+            forgotten |= self.store.is_forgotten(&row.key)?;
+        }
         let refused = match &intent.action {
+            _ if forgotten => Some((
+                ParkedKind::DuplicateKey,
+                format!("a {} that was forgotten has the same key", first.key.record_type),
+            )),
             Action::Companion { key, .. } if rows.len() > 1 => Some((
                 ParkedKind::Tie,
                 format!(
@@ -235,7 +300,7 @@ fn end_is_unique(flow: &Flow, target: &RecordType) -> bool {
 }
 
 /// The external id of a create: property and value.
-pub(crate) fn identity(intent: &Intent) -> Option<&(String, tandem_merge::value::Value)> {
+pub(crate) fn identity(intent: &Intent) -> Option<&(String, Value)> {
     match &intent.action {
         Action::Create { identity, .. } | Action::Companion { identity, .. } => identity.as_ref(),
         Action::Update { .. } | Action::Delete { .. } => None,

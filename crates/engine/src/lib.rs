@@ -4,19 +4,24 @@
 //! out of the core, writes out of the outbox, outcomes back into the store. Every arrow is one transaction of
 //! the store, so the process may die at any await. Clock and randomness come from outside ([`Clock`]).
 
+mod backwards;
 mod budget;
 mod clock;
 mod command;
 mod decide;
 mod engine;
 mod error;
+mod hand;
+mod holds;
 mod identity;
+mod keep;
 mod load;
 mod matches;
 mod observe;
 mod pack;
 mod rebind;
 mod reconcile;
+mod reconfigure;
 mod recover;
 mod rehearse;
 mod schedule;
@@ -24,20 +29,25 @@ mod settle;
 mod sight;
 mod summary;
 mod sync;
+mod undo;
 mod verify;
 mod watch;
 mod write;
 
 pub use budget::{budgets, restore_budgets};
 pub use clock::Clock;
-pub use command::Choice;
+pub use command::{Choice, offered_for};
 pub use engine::{Engine, Parts};
 pub use error::Error;
+pub use holds::{Held, Hold, Why, holds};
+pub use keep::KEEP_HISTORY;
 pub use matches::{Match, MatchCounts, MatchReport, ScoredPair, Shown, matches};
 pub use rebind::{Move, bound_to, moves, rebind};
+pub use reconfigure::{Change, Changed};
 pub use rehearse::{PlanReport, PlannedAction, PlannedWrite, Rehearsal, plan};
 pub use schedule::{Request, Requests, Schedule};
 pub use sight::{Lost, Notice, notices};
 pub use summary::{FlowSummary, Round, Standing, Summary};
+pub use undo::{Selection, UndoReport};
 pub use verify::{Difference, Verification};
 pub use watch::{Happening, Quiet, Watcher};

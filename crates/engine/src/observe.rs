@@ -6,6 +6,7 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tandem_connector::{ChangePage, Connector};
+use tandem_merge::mutation::{Mutation, removed};
 use tandem_merge::record::{Observation, RecordKey, RecordType};
 use tandem_store::Page;
 
@@ -86,6 +87,15 @@ impl Engine {
                     if more {
                         turns.push(self.turn(index, &asked[index], Some(cursor)));
                     }
+                    if removed(Mutation::CursorFirst) {
+                        let cursor = page.cursor.clone();
+                        let early = ChangePage {
+                            cursor,
+                            ..ChangePage::default()
+                        };
+                        self.keep_page(index, early, round)?;
+                        tokio::task::yield_now().await;
+                    }
                     self.keep_page(index, page, round)?;
                     if !more {
                         self.complete(index)?;
@@ -124,9 +134,10 @@ impl Engine {
         let (after, to) = (complete.after.as_deref(), complete.to.as_deref());
         let known = self.store.alive_between(&complete.record_type, after, to)?;
         let shown: BTreeSet<&RecordKey> = page.observations.iter().map(|row| &row.key).collect();
+        let all = known.len();
         let absent = known.into_iter().filter(|key| !shown.contains(key));
         let absent: Vec<String> = absent.map(|key| key.id).collect();
-        if absent.is_empty() {
+        if !self.believes(&complete.record_type, all, absent.len())? || absent.is_empty() {
             return Ok(Ok(()));
         }
         let system = Arc::clone(&self.systems[index]);
@@ -138,6 +149,7 @@ impl Engine {
     fn keep_page(&mut self, index: usize, mut page: ChangePage, round: &mut Round) -> Result<(), Error> {
         self.leave_out(&mut page.observations);
         let system = self.flows.systems[index].clone();
+        self.keep_in_mind(&system, &page.observations);
         self.count_rows(&system, &page.observations);
         let page = Page {
             system,
@@ -153,6 +165,7 @@ impl Engine {
     fn complete(&mut self, index: usize) -> Result<(), Error> {
         let system = self.flows.systems[index].clone();
         self.regain(&system)?;
+        self.note_read(&system)?;
         let system = &system;
         if self.listed.contains(system) {
             return Ok(());

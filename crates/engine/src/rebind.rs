@@ -88,17 +88,18 @@ fn shown(who: &Identification) -> String {
     format!("{} ({})", who.name, parts.join(", "))
 }
 
-/// The systems that answer as others than the state belongs to, with what going over to them means. Nothing is
-/// changed.
+/// The systems that answer as others than the state belongs to, and the one that is to be compared `again` though it
+/// is the same, with what going over to them means. Nothing is changed.
 ///
 /// # Errors
 /// [`Error::System`] when a system is down or refuses us, [`Error::Store`].
-pub async fn moves(parts: &mut Parts) -> Result<Vec<Move>, Error> {
+pub async fn moves(parts: &mut Parts, again: Option<&str>) -> Result<Vec<Move>, Error> {
     let mut found = Vec::new();
     for system in parts.systems.clone() {
         let to = system.identify().await?;
         let known = bound_to(parts.store.as_mut(), system.system())?;
-        let Some(from) = known.filter(|known| known.id != to.id) else {
+        let anew = again == Some(system.system());
+        let Some(from) = known.filter(|known| anew || known.id != to.id) else {
             continue;
         };
         found.push(look(parts, system.as_ref(), from, to).await?);
@@ -212,9 +213,10 @@ pub fn rebind(parts: &mut Parts, to: &Move) -> Result<Rebound, Error> {
     let done = parts.store.rebind(&parts.flows, &to.rebinding)?;
     remember(parts.store.as_mut(), &to.system, &to.to)?;
     // The other one's descriptions and calls are not this one's.
-    for name in ["sight", "budget"] {
+    for name in ["sight", "budget", "witnesses", "believed"] {
         parts.store.set_note(&format!("{name}:{}", to.system), "")?;
     }
+    crate::holds::forget(parts.store.as_mut(), &to.system)?;
     tracing::info!("{} is {} from now on", to.system, shown(&to.to));
     Ok(done)
 }

@@ -28,7 +28,7 @@ impl Engine {
     /// Decides every dirty cluster up to a rank, until none is left. Nothing is decided before both systems
     /// were listed in full.
     pub(crate) async fn reconcile(&mut self, rank: usize, round: &mut Round) -> Result<(), Error> {
-        if !self.both_listed() {
+        if !self.both_listed() || !self.unread.is_empty() {
             return Ok(());
         }
         let mut watch = Watchfulness::default();

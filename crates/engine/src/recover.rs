@@ -9,6 +9,7 @@ use crate::{Engine, Error, Round};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use tandem_merge::cluster::{Action, Intent, ParkedKind};
+use tandem_merge::mutation::{Mutation, removed};
 use tandem_merge::reconcile::Settlement;
 use tandem_merge::record::RecordKey;
 
@@ -29,7 +30,8 @@ impl Engine {
             let open: Vec<u64> = open.map(|intent| intent.id).collect();
             count += open.len() as u64;
             if !open.is_empty() {
-                self.store.mark_unknown(FENCE, &open, false)?;
+                self.store
+                    .mark_unknown(FENCE, &open, removed(Mutation::RetryUnread))?;
             }
         }
     }
@@ -123,6 +125,14 @@ impl Engine {
                 None => again.push(intent),
             }
         }
+        let Some(again) = self.settle_deleted(index, again, &mut own, round).await? else {
+            return Ok(());
+        };
+        let mut again = again;
+        if removed(Mutation::CreateThaws) {
+            let planned_anew = again.drain(..).map(|intent| (intent.id, Settlement::Withdrawn));
+            own.extend(planned_anew);
+        }
         self.recovered(own, round)?;
         let size = self.systems[index].capabilities().write_batch.max(1);
         while !again.is_empty() && !round.is_down(&self.flows.systems[index]) {
@@ -134,6 +144,31 @@ impl Engine {
             again = rest;
         }
         Ok(())
+    }
+
+    /// Settles creates that landed and whose record others deleted since as what they are: found, and deleted. Returns
+    /// those that left no trace; none when the system cannot be asked.
+    async fn settle_deleted(
+        &mut self,
+        index: usize,
+        intents: Vec<Intent>,
+        settled: &mut BTreeMap<u64, Settlement>,
+        round: &mut Round,
+    ) -> Result<Option<Vec<Intent>>, Error> {
+        let Some(deleted) = self.find_deleted(index, &intents, round).await? else {
+            return Ok(None);
+        };
+        let mut absent = Vec::new();
+        for intent in intents {
+            match deleted.get(&intent.id).and_then(|rows| rows.last()) {
+                Some(state) => {
+                    let state = state.clone();
+                    settled.insert(intent.id, Settlement::FoundOwn { state });
+                }
+                None => absent.push(intent),
+            }
+        }
+        Ok(Some(absent))
     }
 
     /// Answers to writes sent a second time: what could not be sent this time stays of unknown outcome.
@@ -164,8 +199,13 @@ impl Engine {
             return Ok(());
         };
         let mut settled = BTreeMap::new();
-        let mut absent = Vec::new();
-        for intent in intents {
+        let (seen, unseen): (Vec<_>, Vec<_>) = intents
+            .into_iter()
+            .partition(|intent| found.contains_key(&intent.id));
+        let Some(absent) = self.settle_deleted(index, unseen, &mut settled, round).await? else {
+            return Ok(());
+        };
+        for intent in seen.into_iter().chain(absent) {
             match found.get(&intent.id).map(Vec::as_slice) {
                 Some([state]) if as_sent(&intent, state) => {
                     let state = state.clone();
@@ -174,15 +214,12 @@ impl Engine {
                 Some(rows @ [_, ..]) => {
                     settled.insert(intent.id, self.found_other(&intent, rows)?);
                 }
-                _ if searchable(&intent) => absent.push(intent.id),
+                // It never arrived and never will.
+                _ if searchable(&intent) => drop(settled.insert(intent.id, Settlement::Withdrawn)),
                 _ => {
                     settled.insert(intent.id, self.undecidable());
                 }
             }
-        }
-        if !absent.is_empty() {
-            self.store.mark_unknown(FENCE, &absent, true)?;
-            round.recovered += absent.len() as u64;
         }
         self.recovered(settled, round)
     }
@@ -203,7 +240,7 @@ impl Engine {
         let deadline = self.systems[index].capabilities().request_deadline;
         let sent = intent.sent.unwrap_or(Timestamp::MIN);
         let end = sent.saturating_add(deadline).unwrap_or(Timestamp::MAX);
-        let over = self.clock.now() > end;
+        let over = self.clock.now() > end || removed(Mutation::NoDeadline);
         if !over {
             let later = end.saturating_add(jiff::SignedDuration::from_millis(1));
             round.wait(later.unwrap_or(end));

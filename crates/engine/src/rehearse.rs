@@ -3,7 +3,7 @@
 
 mod pretence;
 
-use crate::{Engine, Error, Happening, Parts, Summary, Watcher};
+use crate::{Change, Changed, Engine, Error, Happening, Parts, Summary, Watcher};
 pub use pretence::Rehearsal;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -21,6 +21,8 @@ pub struct PlanReport {
     pub writes: Vec<PlannedWrite>,
     /// The counts that the sync would report.
     pub summary: Summary,
+    /// What the configuration changed since the state was last used, with how many values would move for its sake.
+    pub changes: Vec<(Change, u64)>,
 }
 
 /// One link or write that a sync would make.
@@ -90,7 +92,36 @@ pub async fn plan(parts: Parts) -> Result<PlanReport, Error> {
     engine.impatient = true;
     let summary = engine.sync().await?;
     let writes = std::mem::take(&mut lock(&collector.planned).writes);
-    Ok(PlanReport { writes, summary })
+    let changes = engine.changes().iter();
+    let changes = changes.map(|change| (change.clone(), moves(engine.flows(), change, &writes)));
+    Ok(PlanReport {
+        changes: changes.collect(),
+        writes,
+        summary,
+    })
+}
+
+/// How many values of the property that a change is about are written.
+fn moves(flows: &Dataflow, change: &Change, writes: &[PlannedWrite]) -> u64 {
+    let (Changed::PropertyAdded(property) | Changed::PropertyConverted(property)) = &change.what else {
+        return 0;
+    };
+    let Some(flow) = flows.flow(&change.flow) else {
+        return 0;
+    };
+    let mapping = flow
+        .mappings
+        .iter()
+        .find(|mapping| mapping.property(Side::First) == property);
+    let Some(mapping) = mapping else { return 0 };
+    let about = |write: &&PlannedWrite| {
+        write.action == PlannedAction::Update
+            && Side::BOTH.into_iter().any(|side| {
+                let own = mapping.property(side);
+                flow.end(side).record_type == write.target && write.values.contains_key(own)
+            })
+    };
+    writes.iter().filter(about).count() as u64
 }
 
 /// A poisoned lock guards plain data that is complete between statements.

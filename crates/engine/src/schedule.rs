@@ -136,6 +136,7 @@ impl Engine {
         }
         let rests = |index: &usize| !due.contains(index) && turns[*index].failures > 0;
         let resting: Vec<usize> = (0..2).filter(rests).collect();
+        self.store.begin_run("round", now)?;
         let round = self.round_of(&due, &resting).await?;
         let now = self.clock.now();
         for (index, turn) in turns.iter_mut().enumerate() {

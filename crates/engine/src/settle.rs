@@ -9,6 +9,7 @@ use jiff::SignedDuration;
 use std::collections::{BTreeMap, BTreeSet};
 use tandem_connector::{Outcome, Refusal, RefusalKind};
 use tandem_merge::cluster::{Action, Cluster, Intent, ParkedKind};
+use tandem_merge::mutation::{Mutation, removed};
 use tandem_merge::reconcile::{Settlement, settle};
 use tandem_merge::record::RecordKey;
 use tandem_store::{Decided, Dirty};
@@ -42,6 +43,10 @@ impl Engine {
         if answers.is_empty() {
             return Ok(());
         }
+        let mut answers = answers;
+        if removed(Mutation::BaseFromReadBack) {
+            self.read_back(&mut answers, round).await;
+        }
         let mut sorted = self.sort(index, answers, round);
         if !sorted.unsent.is_empty() {
             self.store.mark_unknown(FENCE, &sorted.unsent, true)?;
@@ -49,7 +54,7 @@ impl Engine {
         for (handle, intents) in std::mem::take(&mut sorted.accepted) {
             self.accept(index, handle, &intents)?;
         }
-        self.read_overtaken(&mut sorted, round).await;
+        self.read_overtaken(&mut sorted, round).await?;
         self.look_for_duplicates(index, &mut sorted, round).await?;
         if !sorted.unknown.is_empty() {
             self.store.mark_unknown(FENCE, &sorted.unknown, false)?;
@@ -62,6 +67,19 @@ impl Engine {
     pub(crate) fn look_later(&self, round: &mut Round) {
         if let Ok(soon) = self.clock.now().checked_add(LOOK_AGAIN) {
             round.wait(soon);
+        }
+    }
+
+    /// Takes what stands in records after their writes for what was written.
+    async fn read_back(&mut self, answers: &mut [Answer], round: &mut Round) {
+        let keys = answers.iter().filter_map(|answer| written_record(&answer.intent));
+        let keys: BTreeSet<RecordKey> = keys.cloned().collect();
+        let seen = self.fetch(&keys, round).await;
+        for Answer { intent, outcome } in answers {
+            let read = written_record(intent).and_then(|record| seen.get(record));
+            if let (Outcome::Applied { state, .. }, Some(read)) = (outcome, read) {
+                *state = Some(Box::new(read.clone()));
+            }
         }
     }
 
@@ -102,7 +120,11 @@ impl Engine {
                         "write {} got no answer: {why}",
                         intent.id
                     );
-                    sorted.unknown.push(intent.id);
+                    if removed(Mutation::RetryUnread) {
+                        sorted.unsent.push(intent.id);
+                    } else {
+                        sorted.unknown.push(intent.id);
+                    }
                 }
                 Outcome::Accepted { handle } => sorted.accepted.entry(handle).or_default().push(intent),
                 Outcome::NotSent(error) => {
@@ -125,10 +147,11 @@ impl Engine {
     }
 
     /// Reads the records of writes that came too late. What cannot be read now counts as unknown.
-    async fn read_overtaken(&mut self, sorted: &mut Sorted, round: &mut Round) {
+    async fn read_overtaken(&mut self, sorted: &mut Sorted, round: &mut Round) -> Result<(), Error> {
         let overtaken = std::mem::take(&mut sorted.overtaken);
         let keys: BTreeSet<RecordKey> = overtaken.iter().filter_map(written_record).cloned().collect();
         let seen = self.fetch(&keys, round).await;
+        self.judge_overtaken(&seen, round)?;
         for intent in overtaken {
             let settlement = match written_record(&intent) {
                 None => Some(Settlement::Withdrawn),
@@ -142,6 +165,7 @@ impl Engine {
                 None => sorted.unknown.push(intent.id),
             }
         }
+        Ok(())
     }
 
     /// A duplicate refused: an earlier attempt of ours had landed, or somebody was faster.

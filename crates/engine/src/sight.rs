@@ -13,7 +13,7 @@ use tandem_connector::{ErrorKind, PropertySchema, Refusal, Schema};
 use tandem_merge::cluster::ParkedKind;
 use tandem_merge::dataflow::{Dataflow, Side};
 use tandem_merge::record::{Observation, Presence, RecordType};
-use tandem_store::{Page, Store};
+use tandem_store::{Item, Page, Store};
 
 /// While something moves, the descriptions are looked at again after so many minutes.
 const LOOK_EVERY_MINUTES: i64 = 15;
@@ -211,6 +211,7 @@ impl Engine {
         let words = format!("{used:?}");
         let reconfigured = look.used != words;
         let before = std::mem::take(&mut look.notices);
+        let mut otherwise = BTreeSet::new();
         for (record_type, properties) in &used {
             let described = schema
                 .types
@@ -247,6 +248,9 @@ impl Engine {
                         ..notice
                     }),
                     (None, Some(shown)) => {
+                        if good.get(property).is_some_and(|known| known != shown) {
+                            otherwise.insert(record_type.clone());
+                        }
                         good.insert(property.clone(), shown.clone());
                         look.notices.extend(was.filter(|was| was.held).map(|was| Notice {
                             returning: true,
@@ -279,6 +283,7 @@ impl Engine {
         }
         let changed = look.notices != before;
         self.keep_look(&system, look)?;
+        self.free_described(&otherwise)?;
         Ok(changed)
     }
 
@@ -294,12 +299,11 @@ impl Engine {
         Ok(())
     }
 
-    fn hide(&mut self) {
+    pub(crate) fn hide(&mut self) {
         let looks = self.sight.looks.values();
         let held = looks.flat_map(|look| look.notices.iter().filter(|notice| notice.held));
-        self.flows.out_of_sight = held
-            .map(|notice| (notice.record_type.clone(), notice.property.clone()))
-            .collect();
+        let held = held.map(|notice| (notice.record_type.clone(), notice.property.clone()));
+        self.flows.out_of_sight = held.chain(self.unread.iter().cloned()).collect();
     }
 
     /// A system was read to its end: what is back takes part again, and what was parked for its sake is free.
@@ -317,22 +321,46 @@ impl Engine {
         let (returned, left): (Vec<_>, Vec<_>) = look.notices.into_iter().partition(back);
         look.notices = left;
         self.keep_look(system, look)?;
+        self.free_refused(|item| {
+            returned.iter().any(|notice| {
+                notice.record_type == item.record.record_type
+                    && Some(&notice.property) == item.property.as_ref()
+            })
+        })
+    }
+
+    /// Tries again what systems refused: what they said may no longer hold.
+    pub(crate) fn free_refused(&mut self, concerned: impl Fn(&Item) -> bool) -> Result<(), Error> {
         let mut after = 0;
         loop {
             let items = self.store.items(after, 500)?;
             let Some(last) = items.last() else { return Ok(()) };
             after = last.number;
-            let freed = items.iter().filter(|item| {
-                item.kind == Some(ParkedKind::Refused)
-                    && returned.iter().any(|notice| {
-                        notice.record_type == item.record.record_type
-                            && Some(&notice.property) == item.property.as_ref()
-                    })
-            });
-            for item in freed {
-                self.retry(&item.record)?;
+            let refused = items
+                .iter()
+                .filter(|item| matches!(item.kind, Some(ParkedKind::Refused | ParkedKind::Busy)));
+            for item in refused.filter(|item| concerned(item)) {
+                match self.retry(&item.record) {
+                    // Something else stands in its way: it stays parked.
+                    Err(Error::Command { what, .. }) => tracing::debug!("{what}"),
+                    done => done?,
+                }
             }
         }
+    }
+
+    /// Tries again what was refused about a record type, or about the making of its records: the system describes it
+    /// otherwise now.
+    fn free_described(&mut self, types: &BTreeSet<RecordType>) -> Result<(), Error> {
+        if types.is_empty() {
+            return Ok(());
+        }
+        let flows = self.flows.clone();
+        self.free_refused(|item| {
+            let made = item.flow.as_deref().and_then(|name| flows.flow(name));
+            let made = made.is_some_and(|flow| flow.ends.iter().any(|end| types.contains(&end.record_type)));
+            made || types.contains(&item.record.record_type)
+        })
     }
 
     /// Takes out of observations what is out of sight: what was not shown is not blank.
@@ -358,7 +386,7 @@ impl Engine {
 }
 
 /// The properties in use, by record type.
-fn used(flows: &Dataflow, system: &str) -> BTreeMap<RecordType, BTreeSet<String>> {
+pub(crate) fn used(flows: &Dataflow, system: &str) -> BTreeMap<RecordType, BTreeSet<String>> {
     let mut used: BTreeMap<RecordType, BTreeSet<String>> = BTreeMap::new();
     for flow in &flows.flows {
         for side in Side::BOTH {

@@ -22,6 +22,8 @@ pub struct Summary {
     pub rounds: u64,
     /// What systems changed about properties in use.
     pub notices: Vec<crate::Notice>,
+    /// What rests or is stopped.
+    pub holds: Vec<crate::Hold>,
     /// Systems that were down or refused us, or whose loads wait for the next day: what they concern is not done.
     /// Empty when all went well.
     #[serde(skip)]
@@ -35,7 +37,10 @@ impl Summary {
         let waits = |flow: &FlowSummary| flow.parked + flow.questions + flow.approvals + flow.failed > 0;
         if !self.troubles.is_empty() {
             Standing::Trouble
-        } else if self.flows.values().any(waits) || !self.notices.is_empty() {
+        } else if self.flows.values().any(waits)
+            || !self.notices.is_empty()
+            || self.holds.iter().any(crate::Hold::needs_approval)
+        {
             Standing::Waits
         } else {
             Standing::Done

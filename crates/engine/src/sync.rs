@@ -26,8 +26,9 @@ impl Engine {
         let (mut idle, mut delays) = (0, Vec::new());
         self.waits_for_loads = true;
         self.asks_only = [None, None];
+        self.store.begin_run("sync", self.clock.now())?;
         for _ in 0..MOST_ROUNDS {
-            let round = self.round().await?;
+            let round = self.round_of(&[0, 1], &[]).await?;
             self.ask_less(&round);
             summary.rounds += 1;
             delays.clone_from(&round.delays);
@@ -61,6 +62,7 @@ impl Engine {
         summary.flows = flows_between(&before, &after);
         self.count_failed(&mut summary)?;
         summary.notices = self.notices();
+        summary.holds = self.holds.clone();
         summary.api_calls = less(&self.calls(), &calls);
         summary.rows_read = less(&self.tally.rows_read, &tally.rows_read);
         summary.keys_looked_up = less(&self.tally.keys_looked_up, &tally.keys_looked_up);
@@ -82,6 +84,7 @@ impl Engine {
     /// # Errors
     /// [`Error::Store`] alone; systems in trouble are named in [`Round::troubles`].
     pub async fn round(&mut self) -> Result<Round, Error> {
+        self.store.begin_run("round", self.clock.now())?;
         self.round_of(&[0, 1], &[]).await
     }
 
@@ -94,6 +97,12 @@ impl Engine {
         let names = resting.iter().map(|index| self.flows.systems[*index].clone());
         round.resting = names.collect();
         self.keep_budgets(true)?;
+        self.ask_witnesses(&mut round).await?;
+        if self.is_stopped() {
+            self.keep_witnesses()?;
+            self.keep_budgets(false)?;
+            return Ok(round);
+        }
         self.observe(which, &mut round).await?;
         self.catch_up(&mut round).await?;
         self.settle_unknown(&mut round).await?;
@@ -103,15 +112,20 @@ impl Engine {
             self.observe_touched(&created, &mut round).await?;
             self.reconcile(self.last_rank(), &mut round).await?;
         }
+        if self.guard_edits()? {
+            self.reconcile(self.last_rank(), &mut round).await?;
+        }
         self.send_changes(&mut round).await?;
         self.reconcile(self.last_rank(), &mut round).await?;
         if self.read_again(&mut round).await? {
             self.send_changes(&mut round).await?;
             self.reconcile(self.last_rank(), &mut round).await?;
         }
+        self.keep_witnesses()?;
         round.left = self.anything_sendable(&mut round)? || round.put_back > 0;
         round.sight_changed = self.look_again(&mut round).await?;
         self.keep_budgets(false)?;
+        self.sweep_history()?;
         self.tell(&Happening::RoundEnded {
             round: number,
             observed: round.observed,

@@ -94,6 +94,11 @@ pub enum Happening<'a> {
         /// What, and what to do.
         notice: &'a crate::Notice,
     },
+    /// A flow rests, or a guard stopped a flow or a system.
+    Held {
+        /// What, why, and what to do.
+        hold: &'a crate::Hold,
+    },
     /// A system is down or refuses us; the others go on.
     Trouble {
         /// What and what to do.

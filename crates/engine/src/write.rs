@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use tandem_connector::{Change, Connector, ErrorKind, Lane, Outcome, RefusalKind, Write};
 use tandem_merge::cluster::{Action, Intent};
+use tandem_merge::mutation::{Mutation, removed};
 use tandem_merge::record::{RecordKey, Values};
 
 /// Before busy rows are written again: a pause in seconds, and into how many packs they are cut then, one after
@@ -87,7 +88,7 @@ impl Engine {
                 self.reconcile(self.last_rank(), round).await?;
             } else {
                 waits += 1;
-                self.pause(FIRM_WAIT, "a record was changed within the last second")
+                self.linger(FIRM_WAIT, "a record was changed within the last second")
                     .await;
                 fresh.clear();
             }
@@ -255,7 +256,7 @@ impl Engine {
     }
 
     /// Sleeps by the injected clock, unless nothing is to be waited for.
-    pub(crate) async fn pause(&self, length: SignedDuration, why: &str) {
+    pub(crate) async fn linger(&self, length: SignedDuration, why: &str) {
         if !self.impatient {
             let until = self.clock.now().saturating_add(length).unwrap_or(Timestamp::MAX);
             self.tell(&Happening::Waiting { until, why });
@@ -273,7 +274,9 @@ pub(crate) struct Answer {
 /// Whether an update or deletion may go out as it is: its condition protects, or the record was read just
 /// now where there are no conditions.
 fn protected(intent: &Intent, conditional: bool, fresh: &BTreeSet<RecordKey>) -> bool {
-    if conditional {
+    if removed(Mutation::NoPreRead) {
+        true
+    } else if conditional {
         intent.version.as_ref().is_some_and(|version| version.firm)
     } else {
         written_record(intent).is_some_and(|record| fresh.contains(record))
@@ -348,7 +351,10 @@ fn write_of(intent: &Intent, state: &str, conditional: bool) -> Write {
     for (property, planned) in &intent.values {
         values.insert(property.clone(), planned.value.clone());
     }
-    let only_if = intent.version.clone().filter(|_| conditional);
+    let only_if = intent
+        .version
+        .clone()
+        .filter(|_| conditional && !removed(Mutation::NoCondition));
     let change = match &intent.action {
         Action::Create { target, identity, .. } | Action::Companion { target, identity, .. } => {
             values.extend(identity.clone());

@@ -172,6 +172,7 @@ fn main() {
         introduction: String::new(),
         clock_error_seconds: 2,
         out_of_sight: std::collections::BTreeSet::new(),
+        paused: std::collections::BTreeSet::new(),
     };
     let facts = Facts {
         listed: true,

@@ -1,6 +1,7 @@
 //! Admit: lay an observation over what is known of its record, or drop it as older (S9, E6).
 
 use crate::cluster::{Record, Shadow, Span};
+use crate::mutation::{Mutation, removed};
 use crate::record::{Observation, Presence, RecordKey, Version};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -31,6 +32,9 @@ pub fn admit(records: &mut BTreeMap<RecordKey, Record>, seen: Observation) -> Ad
 /// one, else the modification time, then the moment the read began.
 #[must_use]
 pub fn older(shadow: &Shadow, seen: &Observation) -> bool {
+    if removed(Mutation::NoFence) {
+        return false;
+    }
     let later_read = seen.read_began >= shadow.seen;
     match (&shadow.version, &seen.version) {
         (Some(known), Some(new)) => match place(known, new) {
@@ -45,6 +49,12 @@ pub fn older(shadow: &Shadow, seen: &Observation) -> bool {
         (None, Some(_)) => false,
         (_, None) => !later_read,
     }
+}
+
+/// Whether a version stands before another one of the same record.
+#[must_use]
+pub fn is_earlier(version: &Version, than: &Version) -> bool {
+    place(than, version) == std::cmp::Ordering::Less
 }
 
 fn place(known: &Version, new: &Version) -> std::cmp::Ordering {

@@ -112,6 +112,9 @@ pub struct Record {
     /// Per flow: records of which a person said that they are not its counterpart. They are never offered again.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub apart: BTreeMap<String, BTreeSet<RecordKey>>,
+    /// We created it, and a person took that back: it is deleted as long as it holds these values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unmade: Option<Values>,
 }
 
 impl Record {
@@ -138,6 +141,7 @@ impl Record {
             former: BTreeMap::new(),
             left: BTreeMap::new(),
             apart: BTreeMap::new(),
+            unmade: None,
         }
     }
 
@@ -243,6 +247,17 @@ pub struct Head {
     pub span: Span,
     /// The record it was made on; none for a value a person gave to Tandem.
     pub origin: Option<RecordKey>,
+    /// The value that a system seems to have changed into this one right after we wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Value>,
+    /// So many times in a row it moved back that way: two systems rewrite each other's form (E13).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub rewritten: u32,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // What serde asks for.
+fn is_zero(times: &u32) -> bool {
+    *times == 0
 }
 
 /// The interval in which an edit was made: after the last observation of the old value, at or before the
@@ -319,6 +334,40 @@ impl ParkedKind {
             Self::Deferred | Self::NotCreated | Self::Approval | Self::DeleteConflict
         )
     }
+
+    /// Who can mend it.
+    #[must_use]
+    pub fn mender(self) -> Mender {
+        match self {
+            Self::TooLong
+            | Self::MissingMandatory
+            | Self::ReferenceToNothing
+            | Self::DuplicateKey
+            | Self::Tie
+            | Self::Merged
+            | Self::Approval
+            | Self::DeleteConflict => Mender::User,
+            Self::Refused | Self::Busy | Self::Protected => Mender::Administrator,
+            Self::UnknownEnum | Self::WrongType | Self::Rewritten | Self::Undecidable | Self::NotCreated => {
+                Mender::Engineer
+            }
+            Self::Deferred => Mender::Nobody,
+        }
+    }
+}
+
+/// Who can mend what is parked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mender {
+    /// Somebody who works with the records.
+    User,
+    /// The administrator of the system that refused.
+    Administrator,
+    /// Who answers for the flows.
+    Engineer,
+    /// Nobody has to.
+    Nobody,
 }
 
 /// A companion of a record.

@@ -43,7 +43,7 @@ impl Work<'_> {
         };
         match self.facts.referrals.get(&asked) {
             Some(Referent::Linked(id)) => Ok(id.clone()),
-            Some(Referent::Gone) => Err(self.parked(
+            Some(Referent::Gone | Referent::Forgotten) => Err(self.parked(
                 ParkedKind::ReferenceToNothing,
                 0,
                 format!("needs the {role} of {owner}, which does not exist"),

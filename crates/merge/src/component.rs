@@ -7,6 +7,7 @@
 use crate::cluster::{Base, Head, Span};
 use crate::dataflow::{ConflictPolicy, Side};
 use crate::form::Trouble;
+use crate::mutation::{Mutation, removed};
 use crate::record::RecordKey;
 use crate::value::Value;
 use std::cmp::{Ordering, Reverse};
@@ -50,6 +51,8 @@ pub struct Member<'a> {
     /// Created by us and now seen in full for the first time: what the system filled in is base silently,
     /// what the create left out (`Some(true)`) is still owed.
     pub newborn: Option<bool>,
+    /// Its present value came to be with our own last write, as far as times tell.
+    pub ours: bool,
     /// Its write is under way.
     pub in_flight: bool,
     /// It was refused at this epoch.
@@ -87,6 +90,8 @@ pub struct Merged {
     pub troubles: Vec<(usize, Trouble)>,
     /// Contenders whose value the head took over now.
     pub edits: Vec<usize>,
+    /// Members whose system changes what it is given, once too often: what it made of the value is left there.
+    pub rewritten: Vec<usize>,
     /// A conflict, if there was one.
     pub conflict: Option<Clash>,
 }
@@ -115,6 +120,9 @@ enum State {
     Joining,
 }
 
+/// How often in a row a head may move back to what a system had made of it before (E13).
+const REWRITES: u32 = 1;
+
 struct Work<'a, 'b> {
     members: &'a [Member<'b>],
     rule: &'a Rule<'a>,
@@ -139,7 +147,9 @@ pub fn merge(head: Option<&Head>, members: &[Member<'_>], rule: &Rule<'_>) -> Me
         frozen: vec![false; members.len()],
         weighed: vec![false; members.len()],
     };
+    work.lower_bases();
     work.adopt_silently();
+    work.leave_rewritten();
     let contenders = work.contenders();
     if !contenders.is_empty() {
         work.contend(contenders);
@@ -171,7 +181,19 @@ impl Work<'_, '_> {
             (false, false) => State::Clean,
             (false, true) => State::Owed,
             (true, false) => State::Edited,
+            (true, true) if removed(Mutation::BehindIsOnTop) => State::Edited,
             (true, true) => State::Concurrent,
+        }
+    }
+
+    /// A write that was on its way when its component ended carries an epoch of a head that is no more: what it left
+    /// behind stands for none that the present head knows (S3).
+    fn lower_bases(&mut self) {
+        let Some(epoch) = self.head.as_ref().map(|head| head.epoch) else {
+            return; // The next head goes above all bases.
+        };
+        for base in self.bases.iter_mut().flatten().filter(|base| base.epoch > epoch) {
+            base.epoch = epoch.saturating_sub(1);
         }
     }
 
@@ -195,6 +217,23 @@ impl Work<'_, '_> {
                 Some(_) => self.set_base(index, self.epoch()),
                 None if self.rule.one_way && !self.any_from_start() => self.set_base(index, self.epoch()),
                 None => {}
+            }
+        }
+    }
+
+    /// Systems that change each other's form are followed for two rounds; then what one makes of the value stays there.
+    fn leave_rewritten(&mut self) {
+        let Some(head) = self.head.clone().filter(|head| head.rewritten >= REWRITES) else {
+            return;
+        };
+        for (index, member) in self.members.iter().enumerate() {
+            let again = member.codec.decode(&member.shadow).ok();
+            if member.ours && self.state(index) == State::Edited && again.is_some() && again == head.before {
+                self.bases[index] = Some(Base {
+                    value: member.shadow.clone(),
+                    epoch: head.epoch,
+                });
+                self.out.rewritten.push(index);
             }
         }
     }
@@ -309,9 +348,13 @@ impl Work<'_, '_> {
         let bases = self.bases.iter().flatten().map(|base| base.epoch).max();
         let epoch = self.epoch().max(self.rule.floor).max(bases.unwrap_or_default()) + 1;
         let origin = from.map(|index| self.members[index].record.clone());
-        let span = from
-            .map(|index| self.members[index].span)
-            .or(self.head.as_ref().map(|head| head.span));
+        let known = self.head.as_ref().map(|head| head.span);
+        let ours = from.filter(|index| self.members[*index].ours && self.bases[*index].is_some());
+        let left = self.head.take().filter(|_| ours.is_some());
+        let back = left.as_ref().filter(|head| head.before.as_ref() == Some(&value));
+        let rewritten = back.map_or(0, |head| head.rewritten + 1);
+        let before = left.map(|head| head.value);
+        let span = from.map(|index| self.members[index].span).or(known);
         let span = span.unwrap_or(Span {
             from: None,
             to: jiff::Timestamp::UNIX_EPOCH,
@@ -321,6 +364,8 @@ impl Work<'_, '_> {
             epoch,
             span,
             origin,
+            before,
+            rewritten,
         });
         true
     }
@@ -351,7 +396,7 @@ impl Work<'_, '_> {
             let won = from == Some(*index) || held.codec.fits(&value, &held.shadow);
             self.set_base(
                 *index,
-                if won {
+                if won || removed(Mutation::LoserCaughtUp) {
                     self.epoch()
                 } else {
                     old_epoch.min(self.epoch().saturating_sub(1))
@@ -464,7 +509,9 @@ impl Work<'_, '_> {
                 self.set_base(index, head.epoch);
                 continue;
             }
-            let parked = member.parked == Some(head.epoch) && !self.weighed[index];
+            let parked = member.parked == Some(head.epoch)
+                && !self.weighed[index]
+                && !removed(Mutation::ParkedForgotten);
             if !member.target || parked {
                 continue;
             }

@@ -6,6 +6,7 @@ use crate::dataflow::{CompanionRule, CreatePolicy, Flow, Kind, Mapping, OnCreate
 use crate::facts::RecordKeyType;
 use crate::form::{Form, Trouble};
 use crate::matching;
+use crate::mutation::{Mutation, removed};
 use crate::record::{RecordKey, Values};
 use crate::topology::{self, Component};
 use crate::value::Value;
@@ -126,6 +127,11 @@ impl<'a> Work<'a> {
             self.cluster.creates.extend(before);
             return;
         }
+        if removed(Mutation::OrphanedCreate) {
+            let dead = before.iter().filter(|intent| !self.source_is_alive(intent));
+            let dead: Vec<Intent> = dead.cloned().collect();
+            self.cluster.creates.extend(dead);
+        }
         let components = topology::components(self.flows, &self.cluster, false);
         let keys: Vec<RecordKey> = self.cluster.records.keys().cloned().collect();
         for key in &keys {
@@ -133,6 +139,7 @@ impl<'a> Work<'a> {
             for (flow, side) in flows
                 .flows
                 .iter()
+                .filter(|flow| !flows.rests(&flow.name))
                 .filter_map(|flow| Some((flow, flow.side_of(&key.record_type)?)))
             {
                 if self.may_create(key, flow, side) {
@@ -140,6 +147,13 @@ impl<'a> Work<'a> {
                 }
             }
         }
+    }
+
+    fn source_is_alive(&self, intent: &Intent) -> bool {
+        let Action::Create { source, .. } = &intent.action else {
+            return true;
+        };
+        self.record(source).is_some_and(crate::cluster::Record::alive)
     }
 
     fn may_create(&mut self, key: &RecordKey, flow: &Flow, side: Side) -> bool {
@@ -250,7 +264,10 @@ impl<'a> Work<'a> {
             );
         }
         let values = self.cluster.records[key].shadow.values.clone();
-        let (of, reserved) = reservation(flow, side, key, &values);
+        let (of, mut reserved) = reservation(flow, side, key, &values);
+        if removed(Mutation::NoReservation) {
+            reserved.clear();
+        }
         if let Some(holder) = self.reserved_by_another(key, flow, &of, &reserved) {
             let reason = format!("has the same match key as {holder}, whose counterpart is being created");
             let advice = "merge or delete the duplicate, or change its key".to_owned();
@@ -362,6 +379,9 @@ impl<'a> Work<'a> {
         of: &RecordKeyType,
         reserved: &str,
     ) -> Option<RecordKey> {
+        if removed(Mutation::NoReservation) {
+            return None;
+        }
         let elsewhere = self.facts.reserved.get(&(of.clone(), reserved.to_owned()));
         let here = self
             .cluster
@@ -458,7 +478,7 @@ impl<'a> Work<'a> {
         let refused = self.cluster.records[key]
             .parked
             .get(&at.property)
-            .is_some_and(|parked| parked.epoch == epoch);
+            .is_some_and(|parked| parked.epoch == epoch && !removed(Mutation::ParkedForgotten));
         if value.is_blank() {
             let gives = mapping.given_by == Some(to) || mapping.filled_on_create[to.index()];
             if mapping.never_blank[to.index()] && !gives {
@@ -556,7 +576,8 @@ impl<'a> Work<'a> {
         };
         let refused = self.cluster.records[key].held.get(&flow.name);
         let Some(first) = shown.first() else {
-            let same = refused.is_some_and(|parked| parked.epoch == fingerprint(&draft.values));
+            let same = refused.is_some_and(|parked| parked.epoch == fingerprint(&draft.values))
+                && !removed(Mutation::ParkedForgotten);
             if !same && let Some(record) = self.cluster.records.get_mut(key) {
                 record.held.remove(&flow.name);
             }

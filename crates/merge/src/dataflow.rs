@@ -58,6 +58,9 @@ pub struct Dataflow {
     /// in any decision until they are back. Of the moment, so no part of what is configured.
     #[serde(skip)]
     pub out_of_sight: BTreeSet<(RecordType, String)>,
+    /// Flows that rest: nothing is decided or written for them, their links stay. Of the moment, too.
+    #[serde(skip)]
+    pub paused: BTreeSet<String>,
 }
 
 impl Dataflow {
@@ -66,6 +69,12 @@ impl Dataflow {
     pub fn hides(&self, record_type: &RecordType, property: &str) -> bool {
         let mut hidden = self.out_of_sight.iter();
         hidden.any(|(of, name)| of == record_type && name == property)
+    }
+
+    /// Whether a flow rests.
+    #[must_use]
+    pub fn rests(&self, flow: &str) -> bool {
+        self.paused.contains(flow)
     }
 
     /// The flow of that name.
@@ -285,6 +294,8 @@ pub struct Guard {
     pub at_least: u64,
     /// The window, in hours.
     pub hours: i64,
+    /// Edits beyond these hold the flow; none: any number goes on.
+    pub edits: Option<EditGuard>,
 }
 
 impl Default for Guard {
@@ -294,7 +305,38 @@ impl Default for Guard {
             percent: 5,
             at_least: 3,
             hours: 24,
+            edits: Some(EditGuard::default()),
         }
+    }
+}
+
+/// When so many links of a flow are edited from one side within the window that both limits are passed, the flow
+/// is held until a person approves. First links are no edits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EditGuard {
+    /// At most this many ...
+    pub count: u64,
+    /// ... or at most this share of the flow's links, in percent.
+    pub percent: u64,
+    /// The window, in hours.
+    pub hours: i64,
+}
+
+impl Default for EditGuard {
+    fn default() -> Self {
+        Self {
+            count: 500,
+            percent: 30,
+            hours: 1,
+        }
+    }
+}
+
+impl EditGuard {
+    /// Whether that many edited links of so many are too many.
+    #[must_use]
+    pub fn is_passed(&self, edited: u64, links: u64) -> bool {
+        edited > self.count && edited * 100 > links * self.percent
     }
 }
 

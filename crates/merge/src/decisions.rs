@@ -1,7 +1,7 @@
 //! What people decide about links: which records are counterparts, which are not, which are left alone.
 
 use crate::cluster::{Action, Record};
-use crate::dataflow::Flow;
+use crate::dataflow::{Flow, Side};
 use crate::matching;
 use crate::record::RecordKey;
 use crate::work::Work;
@@ -54,6 +54,14 @@ impl Decision {
             Self::Leave { record, .. } => vec![record],
         }
     }
+
+    /// The side that each of the records must be of, in their order.
+    fn sides(&self, flow: &Flow) -> Vec<Side> {
+        match self {
+            Self::Link { .. } | Self::Different { .. } => Side::BOTH.to_vec(),
+            Self::Leave { record, .. } => vec![flow.side_of(&record.record_type).unwrap_or(Side::First)],
+        }
+    }
 }
 
 /// What came of a decision.
@@ -73,8 +81,8 @@ impl Work<'_> {
         let Some(flow) = flows.flow(decision.flow()) else {
             return Outcome::Refused(format!("there is no flow {}", decision.flow()));
         };
-        for key in decision.records() {
-            if let Err(why) = self.takes_part_in(flow, key) {
+        for (key, side) in decision.records().into_iter().zip(decision.sides(flow)) {
+            if let Err(why) = self.takes_part_in(flow, key, side) {
                 return Outcome::Refused(why);
             }
         }
@@ -85,10 +93,18 @@ impl Work<'_> {
         }
     }
 
-    fn takes_part_in(&self, flow: &Flow, key: &RecordKey) -> Result<(), String> {
-        let Some(side) = flow.side_of(&key.record_type) else {
+    fn takes_part_in(&self, flow: &Flow, key: &RecordKey, side: Side) -> Result<(), String> {
+        let Some(own) = flow.side_of(&key.record_type) else {
             return Err(format!("{} is no record type of {}", key.record_type, flow.name));
         };
+        if own != side {
+            let wanted = &flow.end(side).record_type;
+            let (name, system) = (&wanted.name, &wanted.system);
+            return Err(format!(
+                "{key} is no {name} of {system}, as {} wants it",
+                flow.name
+            ));
+        }
         let Some(record) = self.record(key) else {
             return Err(format!("{key} is not known"));
         };

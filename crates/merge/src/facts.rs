@@ -32,6 +32,8 @@ pub enum Referent {
     Unknown,
     /// A read by id said that it does not exist, or it was deleted.
     Gone,
+    /// A person had the record forgotten: it has no counterpart and gets none.
+    Forgotten,
 }
 
 /// What must be looked up before a cluster can be decided.
@@ -133,8 +135,8 @@ pub struct Facts {
     pub referrals: BTreeMap<Referral, Referent>,
     /// Reservations held by others: who holds the key.
     pub reserved: BTreeMap<(RecordKeyType, String), RecordKey>,
-    /// Per flow: deletions carried on or waiting within the guard's window, and live links.
-    pub deletions: BTreeMap<String, (u64, u64)>,
+    /// Per flow: how many of its links deletions are about.
+    pub deletions: BTreeMap<String, Removals>,
     /// The record type of a flow's side, for every flow: derived from the dataflow, filled by the core itself.
     pub types: BTreeMap<(String, Side), crate::record::RecordType>,
     /// Flows whose deletions a person approved beyond the guard.
@@ -149,6 +151,29 @@ pub struct Facts {
     pub listed_at: Option<Timestamp>,
     /// Now, by our clock. For the `since` of what is decided; decides nothing itself.
     pub now: Timestamp,
+}
+
+/// Deletions on the links of a flow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Removals {
+    /// Live links one end of which was deleted, decided or not.
+    pub waiting: u64,
+    /// Deletions that were carried on within the guard's window, and ended a link.
+    pub carried_on: u64,
+    /// Live links.
+    pub links: u64,
+}
+
+impl Removals {
+    /// Whether they are more than pass without approval: beyond the limits, summed over the window, or the whole
+    /// flow, of which a single link is none.
+    #[must_use]
+    pub fn pass(&self, guard: &crate::dataflow::Guard) -> bool {
+        let (all, gone) = (self.links + self.carried_on, self.waiting + self.carried_on);
+        let share = (all * guard.percent / 100).max(guard.at_least);
+        let whole = all > 1 && self.links > 0 && self.waiting >= self.links;
+        whole || gone > guard.count.min(share)
+    }
 }
 
 /// What a plan asks the store to remember beside the cluster itself.

@@ -157,7 +157,7 @@ impl Form<'_> {
         match self.referent(through, from, id) {
             Referent::Linked(other) => Ok(other),
             Referent::Gone if from == Side::First => Err(self.nothing(id)),
-            Referent::Gone => Err(Trouble::LeftAlone),
+            Referent::Gone | Referent::Forgotten => Err(Trouble::LeftAlone),
             Referent::Pending => Err(self.waits(through, from, id, false, true)),
             Referent::Unknown => Err(self.waits(through, from, id, true, true)),
             Referent::Unlinked if from == Side::Second && matches!(through, Reference::Companion { .. }) => {
@@ -261,10 +261,15 @@ impl Form<'_> {
 
     fn unknown_entry(&self, entry: &str) -> Trouble {
         let property = self.mapping.property(self.side);
+        let shown = if self.mapping.personal {
+            "a value".to_owned()
+        } else {
+            format!("{entry:?}")
+        };
         Trouble::mend(
             ParkedKind::UnknownEnum,
-            format!("{property} is {entry:?}, which the mapping does not name"),
-            format!("choose one of the mapped values, or add {entry:?} to the values of {property}"),
+            format!("{property} is {shown}, which the mapping does not name"),
+            format!("choose one of the mapped values, or add {shown} to the values of {property}"),
         )
     }
 

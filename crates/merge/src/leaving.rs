@@ -14,7 +14,7 @@ impl Work<'_> {
     pub(crate) fn part_outside(&mut self) {
         for link in self.cluster.links.clone() {
             let flows = self.flows;
-            let Some(flow) = flows.flow(&link.flow) else {
+            let Some(flow) = flows.flow(&link.flow).filter(|flow| !flows.rests(&flow.name)) else {
                 continue;
             };
             let settled = Side::BOTH.into_iter().all(|side| {
@@ -67,7 +67,9 @@ impl Work<'_> {
         let parted: Vec<(RecordKey, String, RecordKey)> = parted.collect();
         for (key, name, other) in parted {
             let flows = self.flows;
-            let Some(flow) = flows.flow(&name) else { continue };
+            let Some(flow) = flows.flow(&name).filter(|flow| !flows.rests(&flow.name)) else {
+                continue;
+            };
             if self.record(&other).is_some_and(Record::is_deleted) {
                 self.forget_left(&key, &name);
                 if let Some(record) = self.cluster.records.get_mut(&key) {

@@ -3,6 +3,7 @@
 use crate::cluster::{Action, Link, Parked, ParkedKind};
 use crate::dataflow::{Flow, Side};
 use crate::matching;
+use crate::mutation::{Mutation, removed};
 use crate::plan::EventKind;
 use crate::record::RecordKey;
 use crate::work::Work;
@@ -40,7 +41,10 @@ impl<'a> Work<'a> {
         }
         for pair in &open {
             let group = pair.flow.group.as_str();
-            let unique = |key| rivals.get(&(group, key)).is_none_or(|others| others.len() == 1);
+            let unique = |key| {
+                let alone = rivals.get(&(group, key)).is_none_or(|others| others.len() == 1);
+                alone || removed(Mutation::SharedLink)
+            };
             if unique(&pair.first) && unique(&pair.second) && !self.awaits_answer(pair) {
                 self.link(pair.flow, &pair.first, &pair.second);
             } else if !(unique(&pair.first) && unique(&pair.second)) {
@@ -56,8 +60,9 @@ impl<'a> Work<'a> {
     /// Possible links: between records that are both free, and beside one that is linked already.
     pub(crate) fn open_and_taken(&self) -> [Vec<Pair<'a>>; 2] {
         let (open, taken): (Vec<_>, Vec<_>) = self.pairs().into_iter().partition(|pair| {
-            !self.linked_in_group(&pair.first, &pair.flow.group)
-                && !self.linked_in_group(&pair.second, &pair.flow.group)
+            removed(Mutation::SharedLink)
+                || !self.linked_in_group(&pair.first, &pair.flow.group)
+                    && !self.linked_in_group(&pair.second, &pair.flow.group)
         });
         [open, taken]
     }
@@ -94,7 +99,12 @@ impl<'a> Work<'a> {
     /// Alive, unlinked in the flow's group on at least one side, matching.
     fn pairs(&self) -> Vec<Pair<'a>> {
         let mut pairs = Vec::new();
-        for flow in &self.flows.flows {
+        for flow in self
+            .flows
+            .flows
+            .iter()
+            .filter(|flow| !self.flows.rests(&flow.name))
+        {
             for (first, a) in self.candidates(flow, Side::First) {
                 for (second, b) in self.candidates(flow, Side::Second) {
                     let linked = |key| self.linked_in_group(key, &flow.group);
@@ -141,7 +151,8 @@ impl<'a> Work<'a> {
 
     /// A sent create of one of the two waits for its answer: the other may be its own late effect.
     fn awaits_answer(&self, pair: &Pair<'_>) -> bool {
-        self.cluster.creates.iter().any(|intent| {
+        let held = !removed(Mutation::NotHeldForCreate);
+        held && self.cluster.creates.iter().any(|intent| {
             intent.sent.is_some()
                 && matches!(&intent.action, Action::Create { source, target, .. }
                     if (source == &pair.first && *target == pair.second.record_type)

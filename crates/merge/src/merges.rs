@@ -63,7 +63,9 @@ impl Work<'_> {
     /// before removals are decided. Answers the links whose removal must wait.
     pub(crate) fn follow_records(&mut self) -> BTreeSet<Link> {
         let mut waiting = BTreeSet::new();
-        for link in self.cluster.links.clone() {
+        let flows = self.flows;
+        let links = self.cluster.links.clone().into_iter();
+        for link in links.filter(|link| !flows.rests(&link.flow)) {
             for gone in Side::BOTH {
                 match heir(&self.cluster, link.end(gone)) {
                     None => {}
@@ -174,7 +176,9 @@ impl Work<'_> {
             .collect();
         for (key, name, other) in back {
             let flows = self.flows;
-            let Some(flow) = flows.flow(&name) else { continue };
+            let Some(flow) = flows.flow(&name).filter(|_| !flows.rests(&name)) else {
+                continue;
+            };
             let free = [&key, &other].into_iter().all(|end| {
                 self.record(end)
                     .is_some_and(|record| record.alive() && !record.in_flight())

@@ -1,7 +1,8 @@
 //! Merging the components of a cluster: members out of records, results back into records.
 
-use crate::cluster::{Anchor, Base, Contender, Head, Question, Record};
+use crate::cluster::{Anchor, Base, Contender, Head, ParkedKind, Question, Record};
 use crate::component::{self, Clash, Codec, Member, Merged, Rule};
+use crate::dataflow::ConflictPolicy;
 use crate::form::{Form, Trouble};
 use crate::plan::EventKind;
 use crate::record::RecordKey;
@@ -10,8 +11,18 @@ use crate::value::Value;
 use crate::work::Work;
 use std::collections::BTreeMap;
 
-/// Values that records are owed: own form with the head's epoch, by record and property.
-pub(crate) type Owed = BTreeMap<RecordKey, BTreeMap<String, (Value, u64)>>;
+/// Values that records are owed, by record and property.
+pub(crate) type Owed = BTreeMap<RecordKey, BTreeMap<String, Owing>>;
+
+/// A value that a record is owed.
+pub(crate) struct Owing {
+    /// The record's own form.
+    pub(crate) value: Value,
+    /// The head's epoch.
+    pub(crate) epoch: u64,
+    /// Where the head comes from; none where a person gave it.
+    pub(crate) origin: Option<RecordKey>,
+}
 
 impl Codec for Form<'_> {
     fn decode(&self, own: &Value) -> Result<Value, Trouble> {
@@ -38,11 +49,9 @@ impl<'a> Work<'a> {
 
     /// Merges one component and stores what came of it.
     pub(crate) fn merge_component(&mut self, component: &Component<'a>, owed: &mut Owed) {
-        let nodes: Vec<&Node<'a>> = component
-            .nodes
-            .iter()
-            .filter(|node| self.takes_part(node))
-            .collect();
+        let awake = self.awake(component);
+        let all = awake.as_deref().unwrap_or(&component.nodes);
+        let nodes: Vec<&Node<'a>> = all.iter().filter(|node| self.takes_part(node)).collect();
         if nodes.is_empty() {
             return;
         }
@@ -69,8 +78,22 @@ impl<'a> Work<'a> {
         self.store(&nodes, anchor, head, merged, owed);
     }
 
+    /// The component's members in flows that do not rest, where one does.
+    fn awake(&self, component: &Component<'a>) -> Option<Vec<Node<'a>>> {
+        let rests = |part: &topology::Part<'_>| self.flows.rests(&part.flow.name);
+        let mut parts = component.nodes.iter().flat_map(|node| &node.parts);
+        if !parts.any(rests) {
+            return None;
+        }
+        let awake = component.nodes.iter().map(|node| Node {
+            at: node.at.clone(),
+            parts: node.parts.iter().filter(|part| !rests(part)).copied().collect(),
+        });
+        Some(awake.filter(|node| !node.parts.is_empty()).collect())
+    }
+
     /// A record that we created and have not seen since takes part only with what the create gave it.
-    fn takes_part(&self, node: &Node<'_>) -> bool {
+    pub(crate) fn takes_part(&self, node: &Node<'_>) -> bool {
         let Some(record) = self.record(&node.at.record) else {
             return false;
         };
@@ -79,7 +102,7 @@ impl<'a> Work<'a> {
         !hidden && record.alive() && (!unseen || record.bases.contains_key(&node.at.property))
     }
 
-    fn form(&self, node: &Node<'a>) -> Form<'a> {
+    pub(crate) fn form(&self, node: &Node<'a>) -> Form<'a> {
         let part = &node.parts[0];
         Form {
             flow: part.flow,
@@ -121,10 +144,19 @@ impl<'a> Work<'a> {
             from_start,
             blank_is_edit: node.parts.iter().all(|part| part.mapping.blank_is_edit),
             newborn: newborn.map(|newborn| newborn.left_out.contains(property)),
+            ours: self.came_with_our_write(record),
             in_flight: record.in_flight(),
             parked: record.parked.get(property).map(|parked| parked.epoch),
             codec: form,
         }
+    }
+
+    /// The state of a record is as old as our last write of it, by the clocks.
+    fn came_with_our_write(&self, record: &Record) -> bool {
+        let error = jiff::SignedDuration::from_secs(self.flows.clock_error_seconds + 1);
+        let until = record.wrote_at.and_then(|at| at.checked_add(error).ok());
+        let modified = record.shadow.version.as_ref().map(|version| version.modified);
+        until.is_some_and(|until| modified.is_some_and(|modified| modified <= until))
     }
 
     /// The component's head with its anchor. Two running components that a link joins start anew: all their
@@ -166,6 +198,7 @@ impl<'a> Work<'a> {
         self.tell_edits(nodes, &merged);
         self.tell_conflict(nodes, &anchor, before.as_ref(), &merged);
         let epoch = merged.head.as_ref().map_or(0, |head| head.epoch);
+        let origin = merged.head.as_ref().and_then(|head| head.origin.clone());
         if let Some(head) = merged.head {
             self.cluster.heads.insert(anchor, head);
         }
@@ -187,9 +220,17 @@ impl<'a> Work<'a> {
         }
         for (index, value) in merged.owed {
             let at = &nodes[index].at;
+            let owing = Owing {
+                value,
+                epoch,
+                origin: origin.clone(),
+            };
             owed.entry(at.record.clone())
                 .or_default()
-                .insert(at.property.clone(), (value, epoch));
+                .insert(at.property.clone(), owing);
+        }
+        for index in merged.rewritten {
+            self.park_rewritten(&nodes[index].at, epoch);
         }
         for (index, trouble) in merged.troubles {
             let Some(parked) = self.trouble(trouble, epoch) else {
@@ -202,7 +243,25 @@ impl<'a> Work<'a> {
         }
     }
 
+    /// E13: what a system makes of a value stays, and a person is told.
+    fn park_rewritten(&mut self, at: &Anchor, epoch: u64) {
+        let system = at.record.record_type.system.clone();
+        let reason =
+            format!("{system} changes what it is given, and so do others: its own value stays there");
+        let advice = "Find the rule in that system that changes the value and switch it off, or take one form on both \
+                      sides; the next edit is carried again";
+        let parked = self.parked(ParkedKind::Rewritten, epoch, reason.clone(), advice.to_owned());
+        let what = EventKind::Parked {
+            kind: ParkedKind::Rewritten,
+        };
+        self.note(&at.record, Some(&at.property), None, what, reason);
+        if let Some(record) = self.cluster.records.get_mut(&at.record) {
+            record.parked.insert(at.property.clone(), parked);
+        }
+    }
+
     fn tell_edits(&mut self, nodes: &[&Node<'a>], merged: &Merged) {
+        let epoch = merged.head.as_ref().map_or(0, |head| head.epoch);
         for index in &merged.edits {
             let at = &nodes[*index].at;
             let Some(record) = self.record(&at.record) else {
@@ -214,15 +273,24 @@ impl<'a> Work<'a> {
                 .map(|base| base.value.clone())
                 .unwrap_or_default();
             let (new, author) = (record.value(&at.property).clone(), record.shadow.author.clone());
+            let made = Some(record.span(&at.property));
+            // What a first link settles is no edit.
+            let known = record.bases.contains_key(&at.property);
+            let parts = nodes[*index].parts.iter().filter(|_| known);
+            for part in parts.filter(|part| part.mapping.travels_to(part.side.other())) {
+                let place = (part.flow.name.clone(), part.side, at.record.clone());
+                self.edited.insert(place);
+            }
             let flow = nodes[*index].parts[0].flow.name.clone();
-            let what = EventKind::Edited { old, new, author };
-            self.note(
-                &at.record.clone(),
-                Some(&at.property),
-                Some(&flow),
-                what,
-                String::new(),
-            );
+            let what = EventKind::Edited {
+                old,
+                new,
+                author,
+                made,
+            };
+            let (record, property) = (at.record.clone(), at.property.clone());
+            let why = goes_to(nodes, merged);
+            self.note_at(epoch, &record, Some(&property), Some(&flow), what, why);
         }
     }
 
@@ -245,15 +313,23 @@ impl<'a> Work<'a> {
             anchor: anchor.clone(),
         };
         if !asked {
+            let part = &nodes[0].parts[0];
+            let policy = part.mapping.conflict.unwrap_or(part.flow.conflict);
             let mut questions = self.cluster.questions.iter();
             let answered = questions.any(|question| &question.anchor == anchor && question.answer.is_some());
-            let why = match &clash.winner {
-                Some(_) if answered => "answered by a person",
-                Some(_) => "settled by the policy",
-                None => "a person is asked",
+            let why = match (&clash.winner, policy) {
+                (None, _) => "a person is asked".to_owned(),
+                (Some(_), _) if answered => "answered by a person".to_owned(),
+                (Some(_), ConflictPolicy::Wins(side)) => {
+                    let system = &part.flow.end(side).record_type.system;
+                    format!("settled by the policy: {system} wins")
+                }
+                (Some(_), _) => "settled by the policy: the latest edit wins".to_owned(),
             };
+            let epoch = merged.head.as_ref().map_or(0, |head| head.epoch);
+            let epoch = if clash.winner.is_some() { epoch } else { 0 };
             let (record, property) = (anchor.record.clone(), anchor.property.clone());
-            self.note(&record, Some(&property), Some(&flow), what, why.to_owned());
+            self.note_at(epoch, &record, Some(&property), Some(&flow), what, why);
             self.cluster
                 .questions
                 .retain(|question| &question.anchor != anchor);
@@ -361,6 +437,17 @@ impl<'a> Work<'a> {
             Some(head) => Ok((head.value.clone(), head.epoch)),
             None => form.decode(&own).map(|value| (value, 0)),
         }
+    }
+}
+
+/// What is done about an edit, for people: where its value goes.
+fn goes_to(nodes: &[&Node<'_>], merged: &Merged) -> String {
+    let mut to = merged.owed.iter().map(|(index, _)| &nodes[*index].at.record);
+    match (to.next(), to.next(), to.count()) {
+        (None, ..) => "nothing else has to change".to_owned(),
+        (Some(one), None, _) => format!("goes to {one}"),
+        (Some(one), Some(two), 0) => format!("goes to {one} and {two}"),
+        (Some(one), Some(_), more) => format!("goes to {one} and {} others", more + 1),
     }
 }
 

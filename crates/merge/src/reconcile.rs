@@ -157,7 +157,8 @@ pub fn reconcile_decided(
     decisions: &[Decision],
     facts: &Facts,
 ) -> (Plan, Vec<Outcome>) {
-    decide(flows, cluster, inbox, Vec::new(), decisions, facts)
+    let (plan, outcomes, ()) = decide(flows, cluster, inbox, Vec::new(), decisions, facts, |_| ());
+    (plan, outcomes)
 }
 
 /// What an attempt to carry out an intent came to.
@@ -219,17 +220,20 @@ pub fn settle(
     settlements: Vec<(u64, Settlement)>,
     facts: &Facts,
 ) -> Plan {
-    decide(flows, cluster, inbox, settlements, &[], facts).0
+    decide(flows, cluster, inbox, settlements, &[], facts, |_| ()).0
 }
 
-fn decide(
+/// Settles, admits and decides. `between` bears on the cluster after its records are tied and before its values are
+/// merged: what a person wants.
+pub(crate) fn decide<T>(
     flows: &Dataflow,
     cluster: Cluster,
     inbox: Vec<Observation>,
     settlements: Vec<(u64, Settlement)>,
     decisions: &[Decision],
     facts: &Facts,
-) -> (Plan, Vec<Outcome>) {
+    between: impl FnOnce(&mut Work<'_>) -> T,
+) -> (Plan, Vec<Outcome>, T) {
     let facts = facts.with_types(flows);
     let before = cluster.clone();
     let seen = crate::support::seen(&inbox);
@@ -243,11 +247,12 @@ fn decide(
     work.tie();
     let facts = facts.with_cluster(&work.cluster);
     let mut work = work.with_facts(&facts);
+    let told = between(&mut work);
     work.decide();
     let mut plan = work.into_plan();
     keep_since(&before, &mut plan.cluster);
     crate::support::consequences(flows, &before, &seen, &mut plan, facts.now);
-    (plan, outcomes)
+    (plan, outcomes, told)
 }
 
 /// What was parked before for the same reason keeps the moment since when.

@@ -2,6 +2,7 @@
 
 use crate::cluster::{Action, Intent, Link, ParkedKind, Verdict};
 use crate::dataflow::{DeleteAgainstEdit, DeletePolicy, Flow, Side};
+use crate::mutation::{Mutation, removed};
 use crate::plan::EventKind;
 use crate::record::{Presence, RecordKey};
 use crate::topology;
@@ -24,20 +25,30 @@ impl Work<'_> {
     pub(crate) fn settle_removals(&mut self, waiting: &BTreeSet<Link>) {
         self.withdraw_creates_of_the_deleted();
         let links = self.cluster.links.clone();
-        for link in links.into_iter().filter(|link| !waiting.contains(link)) {
+        let flows = self.flows;
+        let stands = |link: &Link| waiting.contains(link) || flows.rests(&link.flow);
+        for link in links.into_iter().filter(|link| !stands(link)) {
             let deleted = |side| {
                 let record = self.record(link.end(side));
                 record.is_some_and(|record| record.shadow.presence == Presence::Deleted)
             };
             match (deleted(Side::First), deleted(Side::Second)) {
                 (false, false) => {}
-                (true, true) => self.unlink(&link, Side::First, "both were deleted"),
+                (true, true) => {
+                    if !self.went_with_parent(&link) {
+                        self.carried_on.push(link.flow.clone());
+                    }
+                    self.unlink(&link, Side::First, "both were deleted");
+                }
                 (first, _) => self.settle_removal(&link, if first { Side::First } else { Side::Second }),
             }
         }
     }
 
     fn withdraw_creates_of_the_deleted(&mut self) {
+        if removed(Mutation::OrphanedCreate) {
+            return;
+        }
         let records = &self.cluster.records;
         let alive = |key: &RecordKey| records.get(key).is_some_and(crate::cluster::Record::alive);
         self.cluster.creates.retain(|intent| {
@@ -177,14 +188,22 @@ impl Work<'_> {
         ))
     }
 
+    /// A part that went with its parent, about which a person or the policy decided.
+    fn went_with_parent(&self, link: &Link) -> bool {
+        let flow = self.flows.flow(&link.flow);
+        Side::BOTH.into_iter().any(|side| {
+            let parent = flow.and_then(|flow| self.parent_of(link.end(side), flow, side));
+            parent.is_some_and(|(_, fact)| fact.is_deleted())
+        })
+    }
+
     /// More deletions within the guard's window than pass without approval.
     fn guarded(&self, flow: &Flow) -> bool {
         if self.facts.approved.contains(&flow.name) {
             return false;
         }
-        let (deletions, links) = self.facts.deletions.get(&flow.name).copied().unwrap_or_default();
-        let share = (links * flow.guard.percent / 100).max(flow.guard.at_least);
-        deletions > flow.guard.count.min(share)
+        let seen = self.facts.deletions.get(&flow.name);
+        seen.is_some_and(|seen| seen.pass(&flow.guard))
     }
 
     /// D1: the target is clean in every shared component, and the deleted record was not behind in any.
@@ -206,7 +225,10 @@ impl Work<'_> {
                         .and_then(|record| record.bases.get(&node.at.property).cloned())
                 };
                 // Without a base it has not seen the head (a one-way component has none before its first edit).
-                let behind = epoch > 0 && a.target() && base(a).is_none_or(|base| base.epoch < epoch);
+                let behind = epoch > 0
+                    && a.target()
+                    && base(a).is_none_or(|base| base.epoch < epoch)
+                    && !removed(Mutation::DeleterBehind);
                 let asked = self
                     .cluster
                     .questions
@@ -257,6 +279,7 @@ impl Work<'_> {
             );
         };
         if self.cluster.records[&other].value(&property) == &value {
+            self.carried_on.push(flow.name.clone());
             return self.unlink(link, gone, "its counterpart was deleted; it is out of use");
         }
         let deleted = link.end(gone).clone();
@@ -277,7 +300,7 @@ impl Work<'_> {
         );
     }
 
-    fn intend(&mut self, key: &RecordKey, build: impl FnOnce(usize) -> Intent, action: Action) {
+    pub(crate) fn intend(&mut self, key: &RecordKey, build: impl FnOnce(usize) -> Intent, action: Action) {
         let rank = self.flows.rank(&key.record_type);
         let Some(record) = self.cluster.records.get_mut(key) else {
             return;
@@ -321,7 +344,7 @@ impl Work<'_> {
     }
 }
 
-fn removal(key: &RecordKey, rank: usize, reason: String) -> Intent {
+pub(crate) fn removal(key: &RecordKey, rank: usize, reason: String) -> Intent {
     Intent {
         id: 0,
         action: Action::Delete { record: key.clone() },

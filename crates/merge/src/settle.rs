@@ -1,15 +1,15 @@
 //! Settle: take over what became of writes, before the cluster is merged again in the same plan.
 
-use crate::cluster::{Action, Base, Companion, Intent, Newborn, ParkedKind, Planned, Record, Shadow};
+use crate::cluster::{Action, Base, Companion, Intent, Newborn, ParkedKind, Record, Shadow};
 use crate::creates::fingerprint;
 use crate::dataflow::OnCreate;
+use crate::mutation::{Mutation, removed};
 use crate::plan::EventKind;
 use crate::reconcile::Settlement;
 use crate::record::{Observation, Presence, RecordKey, Values};
 use crate::value::Value;
 use crate::work::Work;
 use jiff::Timestamp;
-use std::collections::BTreeMap;
 
 impl Work<'_> {
     /// Takes one settlement over. An intent that the cluster does not hold (any more) changes nothing.
@@ -17,6 +17,7 @@ impl Work<'_> {
         let Some(intent) = self.take_intent(intent) else {
             return;
         };
+        let settlement = crate::privacy::scrubbed(self.flows, &self.cluster, &intent, settlement);
         match (intent.action.clone(), settlement) {
             (Action::Update { record }, settlement) => self.settle_update(&record, intent, settlement),
             (Action::Delete { record }, settlement) => self.settle_delete(&record, settlement),
@@ -69,7 +70,7 @@ impl Work<'_> {
                 let shown = state.values.clone();
                 self.admit(vec![state]);
                 if arrived {
-                    self.recognise_arrived(key, &intent.values, &shown);
+                    self.recognise_arrived(key, &intent, &shown);
                 }
             }
             Settlement::FoundOwn { state } | Settlement::FoundOther { state } => self.admit(vec![state]),
@@ -83,20 +84,39 @@ impl Work<'_> {
         links.any(|link| &link.first == key || &link.second == key)
     }
 
-    /// An update of unknown outcome was read: what equals the sent value is what we wrote.
-    fn recognise_arrived(&mut self, key: &RecordKey, sent: &BTreeMap<String, Planned>, shown: &Values) {
+    /// An update of unknown outcome was read: what equals the sent value is what we wrote. A value that had drifted and
+    /// is gone may have been overwritten by it, so it is kept in the history.
+    fn recognise_arrived(&mut self, key: &RecordKey, intent: &Intent, shown: &Values) {
         let tied = self.is_tied(key);
         let Some(record) = self.cluster.records.get_mut(key).filter(|_| tied) else {
             return;
         };
-        for (property, planned) in sent {
-            if planned.epoch > 0 && shown.get(property) == Some(&planned.value) {
+        let mut lines = Vec::new();
+        for (property, planned) in &intent.values {
+            let now = shown.get(property).cloned().unwrap_or_default();
+            let old = intent.before.get(property).cloned().unwrap_or_default();
+            if now == old {
+                continue;
+            }
+            if record.bases.get(property).is_some_and(|base| base.value != old) {
+                let (old, new) = (old.clone(), now.clone());
+                lines.push((property, planned.epoch, EventKind::Overwrote { old, new }));
+            }
+            if now != planned.value {
+                continue;
+            }
+            if planned.epoch > 0 {
                 let base = Base {
                     value: planned.value.clone(),
                     epoch: planned.epoch,
                 };
                 record.bases.insert(property.clone(), base);
             }
+            lines.push((property, planned.epoch, EventKind::Wrote { old, new: now }));
+        }
+        let why = format!("{} (its answer was lost)", intent.reason);
+        for (property, epoch, what) in lines {
+            self.note_at(epoch, key, Some(property), None, what, why.clone());
         }
     }
 
@@ -123,7 +143,7 @@ impl Work<'_> {
                     },
                 );
             }
-            written.push((property.clone(), drifted, old, value));
+            written.push((property.clone(), drifted, old, value, planned.epoch));
         }
         record.wrote_at = Some(at);
         match state {
@@ -144,25 +164,16 @@ impl Work<'_> {
         if let Some(record) = self.cluster.records.get_mut(key) {
             record.shadow.seen = record.shadow.seen.max(at);
         }
-        for (property, drifted, old, new) in written {
+        for (property, drifted, old, new, epoch) in written {
             let why = &intent.reason;
+            let property = Some(property.as_str());
             if drifted {
                 let (old, new) = (old.clone(), new.clone());
-                self.note(
-                    key,
-                    Some(&property),
-                    None,
-                    EventKind::Overwrote { old, new },
-                    why.clone(),
-                );
+                let what = EventKind::Overwrote { old, new };
+                self.note_at(epoch, key, property, None, what, why.clone());
             }
-            self.note(
-                key,
-                Some(&property),
-                None,
-                EventKind::Wrote { old, new },
-                why.clone(),
-            );
+            let what = EventKind::Wrote { old, new };
+            self.note_at(epoch, key, property, None, what, why.clone());
         }
     }
 
@@ -186,6 +197,7 @@ impl Work<'_> {
                     .filter(|link| &link.first == key || &link.second == key)
                     .map(|link| link.flow.clone())
                     .collect();
+                self.leave_unmade(key, &reason, &advice);
                 for flow in flows {
                     let parked = self.parked(kind, 0, reason.clone(), advice.clone());
                     self.hold(key, &flow, parked);
@@ -416,6 +428,10 @@ impl Work<'_> {
         let Some(flow) = flows.flow(name) else { return };
         let alive = self.record(source).is_some_and(Record::alive);
         let taken = self.linked_in_group(source, &flow.group) || self.linked_in_group(key, &flow.group);
+        let taken = taken && !removed(Mutation::SharedLink);
+        if !alive && removed(Mutation::OrphanedCreate) {
+            return;
+        }
         if !alive || taken {
             if let Some(record) = self.cluster.records.get_mut(key) {
                 record.suppressed.insert(name.to_owned());

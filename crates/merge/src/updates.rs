@@ -4,10 +4,14 @@
 use crate::cluster::{Action, Intent, ParkedKind, Planned};
 use crate::creates::reuse;
 use crate::dataflow::Side;
-use crate::merging::Owed;
+use crate::merging::{Owed, Owing};
+use crate::mutation::{Mutation, removed};
 use crate::record::RecordKey;
 use crate::work::Work;
 use std::collections::BTreeMap;
+
+/// Where the values that a record is owed come from, by property.
+type Origins = BTreeMap<String, Option<RecordKey>>;
 
 impl Work<'_> {
     /// Plans the update of every record that is owed something.
@@ -15,18 +19,19 @@ impl Work<'_> {
         let keys: Vec<RecordKey> = self.cluster.records.keys().cloned().collect();
         let mut identities = self.identities();
         for key in keys {
-            let mut values: BTreeMap<String, Planned> = owed
-                .remove(&key)
-                .unwrap_or_default()
-                .into_iter()
-                .map(|(property, (value, epoch))| (property, Planned { value, epoch }))
-                .collect();
+            let owed = owed.remove(&key).unwrap_or_default();
+            let mut values = BTreeMap::new();
+            let mut origins = BTreeMap::new();
+            for (property, Owing { value, epoch, origin }) in owed {
+                values.insert(property.clone(), Planned { value, epoch });
+                origins.insert(property, origin);
+            }
             values.extend(identities.remove(&key).unwrap_or_default());
-            self.plan_update(&key, values);
+            self.plan_update(&key, values, &origins);
         }
     }
 
-    fn plan_update(&mut self, key: &RecordKey, values: BTreeMap<String, Planned>) {
+    fn plan_update(&mut self, key: &RecordKey, values: BTreeMap<String, Planned>, origins: &Origins) {
         let record = &self.cluster.records[key];
         if record.in_flight() {
             return;
@@ -40,6 +45,14 @@ impl Work<'_> {
                 return;
             }
             before.extend(record.intent.take());
+        }
+        if removed(Mutation::StaleValues)
+            && let Some(old) = before.pop_if(|old| matches!(old.action, Action::Update { .. }))
+            && let Some(record) = self.cluster.records.get_mut(key)
+        {
+            let version = record.shadow.version.clone();
+            record.intent = Some(Intent { version, ..old });
+            return;
         }
         if values.is_empty() || !self.cluster.records[key].alive() {
             return;
@@ -71,7 +84,7 @@ impl Work<'_> {
             attempts: 0,
             unknown: false,
             rank: self.flows.rank(&key.record_type),
-            reason: self.reason(key, &values),
+            reason: reason(key, &values, origins),
             follows: values.keys().all(|property| self.follows(key, property)),
             values,
         };
@@ -83,7 +96,8 @@ impl Work<'_> {
     /// What the ends of live links hold of each other's identity: written where it is not there yet.
     fn identities(&self) -> BTreeMap<RecordKey, BTreeMap<String, Planned>> {
         let mut found: BTreeMap<RecordKey, BTreeMap<String, Planned>> = BTreeMap::new();
-        for link in &self.cluster.links {
+        let links = self.cluster.links.iter();
+        for link in links.filter(|link| !self.flows.rests(&link.flow)) {
             let Some(flow) = self.flows.flow(&link.flow) else {
                 continue;
             };
@@ -128,9 +142,24 @@ impl Work<'_> {
             identity || given
         })
     }
+}
 
-    fn reason(&self, key: &RecordKey, values: &BTreeMap<String, Planned>) -> String {
-        let properties: Vec<&str> = values.keys().map(String::as_str).collect();
-        format!("{} of {key} is behind", properties.join(", "))
-    }
+/// Why a record is written, for people: what its values follow.
+fn reason(key: &RecordKey, values: &BTreeMap<String, Planned>, origins: &Origins) -> String {
+    let follows = |wanted: Option<&Option<RecordKey>>| {
+        let own = values.keys().filter(|name| origins.get(*name) == wanted);
+        let own: Vec<&str> = own.map(String::as_str).collect();
+        let verb = if own.len() == 1 { "follows" } else { "follow" };
+        let of = own.join(", ");
+        match wanted {
+            Some(Some(origin)) => format!("{of} of {key} {verb} {origin}"),
+            Some(None) => format!("{of} of {key} {verb} what a person decided"),
+            None => format!("{of} of {key} {verb} its link"),
+        }
+    };
+    let mut sources: Vec<Option<&Option<RecordKey>>> = values.keys().map(|name| origins.get(name)).collect();
+    sources.sort();
+    sources.dedup();
+    let parts: Vec<String> = sources.into_iter().map(follows).collect();
+    parts.join("; ")
 }

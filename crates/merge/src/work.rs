@@ -7,6 +7,7 @@ use crate::form::Trouble;
 use crate::plan::{Event, EventKind, Plan};
 use crate::record::{Observation, RecordKey, Values};
 use crate::value::Value;
+use std::collections::BTreeSet;
 
 /// A cluster being decided.
 pub(crate) struct Work<'a> {
@@ -16,7 +17,11 @@ pub(crate) struct Work<'a> {
     pub(crate) waits: Waits,
     pub(crate) history: Vec<Event>,
     /// Records that this very decision learns to be deleted.
-    pub(crate) just_deleted: std::collections::BTreeSet<RecordKey>,
+    pub(crate) just_deleted: BTreeSet<RecordKey>,
+    /// Flows in which it carries a deletion on, once for each link that ends.
+    pub(crate) carried_on: Vec<String>,
+    /// Records whose edits it takes over, by the flow and the side that they are on.
+    pub(crate) edited: BTreeSet<(String, Side, RecordKey)>,
 }
 
 impl<'a> Work<'a> {
@@ -27,7 +32,9 @@ impl<'a> Work<'a> {
             cluster,
             waits: Waits::default(),
             history: Vec::new(),
-            just_deleted: std::collections::BTreeSet::new(),
+            just_deleted: BTreeSet::new(),
+            carried_on: Vec::new(),
+            edited: BTreeSet::new(),
         }
     }
 
@@ -79,6 +86,7 @@ impl<'a> Work<'a> {
         self.settle_removals(&waiting);
         self.part_outside();
         self.join_inside();
+        self.settle_unmade();
         self.form_links();
         self.anchor_to_the_living();
         self.forget_settled_mergers();
@@ -91,11 +99,22 @@ impl<'a> Work<'a> {
         self.plan_creates();
         self.plan_companions();
         self.plan_updates(owed);
-        for record in self.cluster.records.values_mut() {
-            if record.newborn.as_ref().is_some_and(|newborn| newborn.observed) {
+        let resting = self.resting();
+        for (key, record) in &mut self.cluster.records {
+            let observed = record.newborn.as_ref().is_some_and(|newborn| newborn.observed);
+            if observed && !resting.contains(key) {
                 record.newborn = None;
             }
         }
+    }
+
+    /// Records with a link in a flow that rests.
+    fn resting(&self) -> BTreeSet<RecordKey> {
+        let links = self.cluster.links.iter();
+        let resting = links.filter(|link| self.flows.rests(&link.flow));
+        resting
+            .flat_map(|link| [link.first.clone(), link.second.clone()])
+            .collect()
     }
 
     /// The same bench with other facts.
@@ -110,6 +129,8 @@ impl<'a> Work<'a> {
             waits: self.waits,
             history: self.history,
             just_deleted: self.just_deleted,
+            carried_on: self.carried_on,
+            edited: self.edited,
         }
     }
 
@@ -118,6 +139,9 @@ impl<'a> Work<'a> {
             cluster: self.cluster,
             waits: self.waits,
             history: self.history,
+            at: self.facts.now,
+            carried_on: self.carried_on,
+            edited: self.edited,
         }
     }
 
@@ -147,12 +171,27 @@ impl<'a> Work<'a> {
         what: EventKind,
         why: String,
     ) {
+        self.note_at(0, record, property, flow, what, why);
+    }
+
+    /// Notes what led to a head of that epoch, or carried it.
+    pub(crate) fn note_at(
+        &mut self,
+        epoch: u64,
+        record: &RecordKey,
+        property: Option<&str>,
+        flow: Option<&str>,
+        what: EventKind,
+        why: String,
+    ) {
         self.history.push(Event {
+            run: 0,
             at: self.facts.now,
             record: record.clone(),
             property: property.map(str::to_owned),
             flow: flow.map(str::to_owned),
             what,
+            epoch,
             why,
         });
     }

@@ -12,12 +12,11 @@ use crate::constraint;
 use crate::contract::{CommitReport, Decided, Taken};
 use crate::db::{Db, Rid, Trouble};
 use crate::load::{self, Row};
-use crate::sealed::HISTORY;
 use crate::tally;
 use std::collections::{BTreeMap, BTreeSet};
 use tandem_merge::cluster::Intent;
 use tandem_merge::dataflow::Dataflow;
-use tandem_merge::plan::{EventKind, Plan};
+use tandem_merge::plan::Plan;
 use tandem_merge::record::RecordKey;
 
 /// Stores plans; one that breaks a uniqueness constraint is undone and reported, the others stay (S6).
@@ -136,19 +135,25 @@ impl<'a> Commit<'a> {
         self.wake()
     }
 
-    fn store_history(&mut self) -> Result<(), Trouble> {
-        for event in &self.plan.history {
-            let rid = self.db.make_rid(&event.record)?;
-            let body = self.db.body(&HISTORY, event)?;
-            self.db
-                .run("INSERT INTO history (rid, body) VALUES (?1, ?2)", (rid, body))?;
-            if event.what == EventKind::Deleted {
-                for flow in tally::deletion_flows(self.flows, event) {
-                    let sql = "INSERT INTO deletion (flow, at) VALUES (?1, ?2)";
-                    self.db.run(sql, (flow, event.at.as_microsecond()))?;
-                }
-            }
+    /// What guards count: deletions carried on, and edits taken over.
+    fn store_counted(&self) -> Result<(), Trouble> {
+        let now = self.plan.at.as_microsecond();
+        for flow in &self.plan.carried_on {
+            let sql = "INSERT INTO deletion (flow, at) VALUES (?1, ?2)";
+            self.db.run(sql, (flow, now))?;
         }
+        for (flow, side, key) in &self.plan.edited {
+            let sql = "INSERT INTO edited (flow, side, rid, at) VALUES (?1, ?2, ?3, ?4)
+                       ON CONFLICT (flow, side, rid) DO UPDATE SET at = excluded.at";
+            let rid = self.db.make_rid(key)?;
+            self.db.run(sql, (flow, crate::guards::number(*side), rid, now))?;
+        }
+        Ok(())
+    }
+
+    fn store_history(&mut self) -> Result<(), Trouble> {
+        crate::history::store(self.db, &self.plan.history)?;
+        self.store_counted()?;
         for ((flow, what), n) in tally::counts(self.flows, self.plan, &self.removed) {
             let sql = "INSERT INTO tally (flow, what, n) VALUES (?1, ?2, ?3)
                        ON CONFLICT (flow, what) DO UPDATE SET n = n + excluded.n";

@@ -131,6 +131,26 @@ pub trait Store: Send {
     /// The open intents of these numbers, in their order; those that are gone are left out.
     fn intents(&mut self, numbers: &[u64]) -> Result<Vec<Intent>, Error>;
 
+    /// From here on what is stored in history belongs to a new run of that kind. It gets its number with its first
+    /// line: a run in which nothing happened leaves no trace.
+    fn begin_run(&mut self, kind: &str, at: Timestamp) -> Result<(), Error>;
+
+    /// Runs, newest last, after a number, at most `limit`.
+    fn runs(&mut self, after: u64, limit: usize) -> Result<Vec<RunRow>, Error>;
+
+    /// Looks at up to `limit` lines of the history after a number, oldest first, and removes those before a moment
+    /// that nothing open needs: no record with an item that stands, nor one linked with it. Goes on where
+    /// [`Compaction::next`] says; small, so that work goes on between two.
+    fn compact_history(&mut self, before: Timestamp, after: u64, limit: usize) -> Result<Compaction, Error>;
+
+    /// Forgets records: their values, links, writes, items and history go, and so do their bytes in the files. What
+    /// stays is a keyed hash of each, by which it is recognised and let in no more. Give whole clusters.
+    /// Fails with [`Error::UnderWay`] while a write of one has no answer.
+    fn forget(&mut self, records: &[RecordKey], at: Timestamp) -> Result<Forgotten, Error>;
+
+    /// Whether a record was forgotten.
+    fn is_forgotten(&mut self, record: &RecordKey) -> Result<bool, Error>;
+
     /// Counts for people.
     fn status(&mut self, flows: &Dataflow) -> Result<Status, Error>;
 
@@ -199,10 +219,31 @@ pub trait Store: Send {
     /// Approves a flow's deletions beyond its guard, up to now.
     fn approve_flow(&mut self, flow: &str, now: Timestamp) -> Result<(), Error>;
 
+    /// The records of a flow whose edits were taken over after `from`, counted; older ones are forgotten.
+    fn edits(&mut self, flow: &str, from: Timestamp) -> Result<Edits, Error>;
+
+    /// Forgets the edits of a flow counted so far: a person approved them.
+    fn forget_edits(&mut self, flow: &str) -> Result<(), Error>;
+
+    /// Forgets which states of its records a system showed last, and what was seen and not decided, but not what they
+    /// held: whatever it shows next counts, older or not.
+    fn forget_versions(&mut self, system: &str) -> Result<(), Error>;
+
+    /// Leaves an item out of what needs a person, until a moment or for good: until its reason changes. Whether it
+    /// stands.
+    fn ignore(&mut self, item: u64, until: Option<Timestamp>) -> Result<bool, Error>;
+
+    /// Counts the items again that were ignored until then.
+    fn hear_again(&mut self, now: Timestamp) -> Result<(), Error>;
+
+    /// Marks all records of these types dirty.
+    fn touch_types(&mut self, types: &[RecordType]) -> Result<(), Error>;
+
     /// Marks clusters of these records dirty (retry, resumed flows, changed configuration).
     fn touch(&mut self, records: &[RecordKey]) -> Result<(), Error>;
 
-    /// Marks everything dirty: the configuration changed.
+    /// Marks everything dirty: the configuration changed. Links of flows that it has no more stay, and count in no
+    /// other's group.
     fn touch_all(&mut self, flows: &Dataflow) -> Result<(), Error>;
 
     /// A small named value, such as the fingerprint of the configuration in force.
@@ -347,6 +388,9 @@ pub struct Item {
     pub since: Timestamp,
     /// For conflicts: the contenders, as text by record.
     pub contenders: Vec<(String, Value)>,
+    /// Nobody wants to hear of it until then, or until its reason changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ignored: Option<Timestamp>,
 }
 
 /// Counts for people.
@@ -364,6 +408,54 @@ pub struct Status {
     pub listed: BTreeMap<String, Timestamp>,
     /// Size of the state in bytes.
     pub bytes: u64,
+    /// How much history there is.
+    pub history: HistorySize,
+}
+
+/// How much history there is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistorySize {
+    /// Lines.
+    pub lines: u64,
+    /// Their size in bytes.
+    pub bytes: u64,
+    /// The moment of the oldest line.
+    pub oldest: Option<Timestamp>,
+}
+
+/// A run: one `sync`, one round of `run` in which something happened, or one command of a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunRow {
+    /// Its number.
+    pub number: u64,
+    /// What it was.
+    pub kind: String,
+    /// When it began.
+    pub began: Timestamp,
+    /// The moment of its last line.
+    pub ended: Timestamp,
+    /// The numbers of its first and its last line of the history.
+    pub lines: (u64, u64),
+    /// How many lines of each kind it has.
+    pub counts: BTreeMap<String, u64>,
+}
+
+/// What forgetting removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forgotten {
+    /// Records.
+    pub records: u64,
+    /// Lines of the history.
+    pub lines: u64,
+}
+
+/// What one step of compacting the history did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Compaction {
+    /// Lines removed.
+    pub removed: u64,
+    /// The number to go on after; none when a younger line or the end was reached.
+    pub next: Option<u64>,
 }
 
 /// Counts of one flow.
@@ -387,4 +479,15 @@ pub struct FlowStatus {
     pub approvals: u64,
     /// Records without a counterpart that are listed only.
     pub not_created: u64,
+    /// Items that nobody wants to hear of; counted nowhere else.
+    pub ignored: u64,
+}
+
+/// Links of a flow that were edited within a window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Edits {
+    /// Edited on the first and on the second side.
+    pub edited: [u64; 2],
+    /// Live links of the flow.
+    pub links: u64,
 }

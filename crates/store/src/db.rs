@@ -89,6 +89,9 @@ pub(crate) struct Db {
     stored_clock: Cell<i64>,
     /// What values are sealed with; none: they are in clear.
     pub(crate) seal: Option<Arc<Seal>>,
+    /// The run that history belongs to.
+    pub(crate) run: crate::history::CurrentRun,
+    pub(crate) forgotten: crate::forget::Known,
     #[cfg(feature = "faults")]
     pub(crate) fault: RefCell<Option<crate::faults::Fault>>,
 }
@@ -102,6 +105,8 @@ impl Db {
             clock: Cell::new(0),
             stored_clock: Cell::new(0),
             seal,
+            run: crate::history::CurrentRun::default(),
+            forgotten: crate::forget::Known::default(),
             #[cfg(feature = "faults")]
             fault: RefCell::default(),
         };
@@ -213,6 +218,7 @@ impl Db {
 
     /// Drops what is remembered; reads it anew from what is stored.
     fn forget(&self) -> Result<(), Trouble> {
+        self.forgotten.clear();
         self.kinds.borrow_mut().clear();
         self.types.borrow_mut().clear();
         let sql = "SELECT value FROM note WHERE name = 'clock'";

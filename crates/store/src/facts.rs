@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use tandem_merge::dataflow::{Dataflow, Reference, Side};
-use tandem_merge::facts::{Facts, Needs, Referent, Referral};
+use tandem_merge::facts::{Facts, Needs, Referent, Referral, Removals};
 use tandem_merge::record::{RecordKey, RecordType};
 
 /// What holds for all clusters of one taking.
@@ -16,7 +16,7 @@ pub(crate) struct Overall {
     now: Timestamp,
     listed_at: Option<Timestamp>,
     approvals: BTreeMap<String, Timestamp>,
-    deletions: RefCell<BTreeMap<String, (u64, u64)>>,
+    deletions: RefCell<BTreeMap<String, Removals>>,
 }
 
 impl Overall {
@@ -45,7 +45,7 @@ impl Overall {
         })
     }
 
-    fn deletions(&self, db: &Db, flows: &Dataflow, flow: &str) -> Result<(u64, u64), Trouble> {
+    fn deletions(&self, db: &Db, flows: &Dataflow, flow: &str) -> Result<Removals, Trouble> {
         if let Some(known) = self.deletions.borrow().get(flow) {
             return Ok(*known);
         }
@@ -61,7 +61,11 @@ impl Overall {
         let sql = "SELECT count(*) FROM deletion WHERE flow = ?1 AND at > ?2";
         let carried_on = count(db, sql, (flow, from))?;
         let links = count(db, "SELECT count(*) FROM link WHERE flow = ?1", [flow])?;
-        let answer = (waiting + carried_on, links);
+        let answer = Removals {
+            waiting,
+            carried_on,
+            links,
+        };
         self.deletions.borrow_mut().insert(flow.to_owned(), answer);
         Ok(answer)
     }
@@ -200,6 +204,9 @@ fn standing(db: &Db, net: &Net, of: &RecordType, id: &str) -> Result<Standing, T
         record_type: of.clone(),
         id: id.to_owned(),
     };
+    if crate::forget::is_forgotten(db, &key)? {
+        return Ok(Standing::Told(Referent::Forgotten));
+    }
     let Some(rid) = db.rid(&key)? else {
         return Ok(Standing::Told(Referent::Unknown));
     };

@@ -98,6 +98,7 @@ fn parked_item(key: &RecordKey, parked: &Parked) -> Item {
         advice: parked.advice.clone(),
         since: parked.since,
         contenders: Vec::new(),
+        ignored: None,
     }
 }
 
@@ -120,6 +121,7 @@ fn question_item(key: &RecordKey, question: &Question) -> Item {
         advice: "say which one holds, or give another".to_owned(),
         since: question.since,
         contenders: contenders.collect::<Vec<(String, Value)>>(),
+        ignored: None,
     }
 }
 

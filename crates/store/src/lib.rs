@@ -10,7 +10,10 @@ mod facts;
 #[cfg(feature = "faults")]
 mod faults;
 mod folder;
+mod forget;
+mod guards;
 mod hash;
+mod history;
 mod item;
 mod keys;
 mod known;
@@ -108,6 +111,11 @@ pub enum Error {
         /// The one we came with.
         ours: u64,
     },
+    /// A write of a record that is to be forgotten has no answer yet.
+    #[error(
+        "a write of {0} has no answer yet, so it cannot be forgotten now. Run `tandem sync`, then try again"
+    )]
+    UnderWay(tandem_merge::record::RecordKey),
     /// Another process holds the state.
     #[error("another tandem process holds the state {0}. Stop it, or use another --state")]
     Held(String),

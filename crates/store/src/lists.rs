@@ -5,11 +5,10 @@ use crate::db::{Db, Rid, Trouble};
 use crate::facts::count;
 use crate::load::{self, Row, link_line, presence_number};
 use crate::outbox::number;
-use crate::sealed::{HISTORY, ITEM, KEYS, STATE};
+use crate::sealed::{ITEM, KEYS, STATE};
 use crate::tally;
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::facts::MatchKey;
-use tandem_merge::plan::Event;
 use tandem_merge::record::{Presence, RecordKey, RecordType};
 
 /// Counts of everything.
@@ -39,6 +38,7 @@ pub(crate) fn status(db: &Db, flows: &Dataflow) -> Result<Status, Trouble> {
     }
     let sql = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()";
     status.bytes = count(db, sql, [])?;
+    status.history = crate::history::size(db)?;
     Ok(status)
 }
 
@@ -52,18 +52,22 @@ fn count_links(db: &Db, status: &mut Status) -> Result<(), Trouble> {
 }
 
 fn count_items(db: &Db, status: &mut Status) -> Result<(), Trouble> {
-    let sql = "SELECT area, kind, count(*) FROM item GROUP BY kind, area";
-    let counts: Vec<(String, String, i64)> =
-        db.all(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    for (flow, kind, n) in counts {
-        add_items(status.flows.entry(flow).or_default(), &kind, n.cast_unsigned());
+    let sql =
+        "SELECT area, kind, ignored IS NOT NULL, count(*) FROM item GROUP BY kind, area, ignored IS NOT NULL";
+    let counts: Vec<(String, String, bool, i64)> = db.all(sql, [], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+    })?;
+    for (flow, kind, ignored, n) in counts {
+        let flow = status.flows.entry(flow).or_default();
+        add_items(flow, &kind, ignored, n.cast_unsigned());
     }
     Ok(())
 }
 
 /// Adds items of a kind to a flow's counts.
-pub(crate) fn add_items(flow: &mut FlowStatus, kind: &str, n: u64) {
+pub(crate) fn add_items(flow: &mut FlowStatus, kind: &str, ignored: bool, n: u64) {
     let counted = match kind {
+        _ if ignored => &mut flow.ignored,
         "question" | "delete-conflict" => &mut flow.questions,
         "approval" => &mut flow.approvals,
         "deferred" => &mut flow.deferred,
@@ -124,44 +128,18 @@ pub(crate) fn links(db: &Db, flow: Option<&str>, after: u64, limit: usize) -> Re
 
 /// Items after a number.
 pub(crate) fn items(db: &Db, after: u64, limit: usize) -> Result<Vec<Item>, Trouble> {
-    let sql = "SELECT number, body FROM item WHERE number > ?1 ORDER BY number LIMIT ?2";
-    let rows: Vec<(i64, Vec<u8>)> = db.all(sql, (page_start(after), number(limit)), |row| {
-        Ok((row.get(0)?, row.get(1)?))
+    let sql = "SELECT number, body, ignored FROM item WHERE number > ?1 ORDER BY number LIMIT ?2";
+    let rows: Vec<(i64, Vec<u8>, Option<i64>)> = db.all(sql, (page_start(after), number(limit)), |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?))
     })?;
-    let parse = |(number, body): (i64, Vec<u8>)| {
+    let parse = |(number, body, ignored): (i64, Vec<u8>, Option<i64>)| {
         let item: Item = db.read(&ITEM, body)?;
         Ok(Item {
             number: number.cast_unsigned(),
+            ignored: ignored.map(crate::guards::moment),
             ..item
         })
     };
-    rows.into_iter().map(parse).collect()
-}
-
-/// History after a number, of one record or of all.
-pub(crate) fn history(
-    db: &Db,
-    record: Option<&RecordKey>,
-    after: u64,
-    limit: usize,
-) -> Result<Vec<(u64, Event)>, Trouble> {
-    let (after, limit) = (page_start(after), number(limit));
-    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
-    let rows: Vec<(i64, Vec<u8>)> = match record {
-        Some(key) => {
-            let Some(rid) = db.rid(key)? else {
-                return Ok(Vec::new());
-            };
-            let sql =
-                "SELECT number, body FROM history WHERE rid = ?1 AND number > ?2 ORDER BY number LIMIT ?3";
-            db.all(sql, (rid, after, limit), read)?
-        }
-        None => {
-            let sql = "SELECT number, body FROM history WHERE number > ?1 ORDER BY number LIMIT ?2";
-            db.all(sql, (after, limit), read)?
-        }
-    };
-    let parse = |(number, body): (i64, Vec<u8>)| Ok((number.cast_unsigned(), db.read(&HISTORY, body)?));
     rows.into_iter().map(parse).collect()
 }
 
@@ -241,6 +219,7 @@ pub(crate) fn touch_approvals(db: &Db, flow: &str) -> Result<(), Trouble> {
 
 /// Marks every admitted record dirty and indexes it anew, one at a time: the match rules may have changed.
 pub(crate) fn touch_all(db: &Db, flows: &Dataflow) -> Result<(), Trouble> {
+    regroup_links(db, flows)?;
     let mut after = 0;
     let sql = "SELECT rid FROM record WHERE rid > ?1 ORDER BY rid LIMIT 500";
     loop {
@@ -253,6 +232,25 @@ pub(crate) fn touch_all(db: &Db, flows: &Dataflow) -> Result<(), Trouble> {
             touch_anew(db, flows, &load::row(db, rid)?)?;
         }
     }
+}
+
+/// Gives every link the group that its flow is in now. One whose record has another link there by now ends: which
+/// of the two holds was decided while its flow was away.
+fn regroup_links(db: &Db, flows: &Dataflow) -> Result<(), Trouble> {
+    let names: Vec<String> = db.all("SELECT DISTINCT flow FROM link", [], |row| row.get(0))?;
+    for name in names {
+        let group = group_of(flows, &name);
+        let sql = "UPDATE OR IGNORE link SET grp = ?2 WHERE flow = ?1 AND grp <> ?2";
+        db.run(sql, [&name, &group])?;
+        db.run("DELETE FROM link WHERE flow = ?1 AND grp <> ?2", [&name, &group])?;
+    }
+    Ok(())
+}
+
+/// The group that links of a flow count in; those of a flow that is not configured count in none.
+pub(crate) fn group_of(flows: &Dataflow, flow: &str) -> String {
+    let known = flows.flow(flow);
+    known.map_or_else(|| format!("without {flow}"), |flow| flow.group.clone())
 }
 
 fn touch_anew(db: &Db, flows: &Dataflow, row: &Row) -> Result<(), Trouble> {

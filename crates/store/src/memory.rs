@@ -4,6 +4,9 @@
 mod books;
 mod commit;
 mod facts;
+mod forget;
+mod guards;
+mod history;
 mod lists;
 mod parts;
 mod rebind;
@@ -11,7 +14,8 @@ mod take;
 
 use crate::Error;
 use crate::contract::{
-    CommitReport, Decided, Dirty, Fence, Item, LinkRow, Page, PageReport, Rebinding, Rebound, Status, Store,
+    CommitReport, Compaction, Decided, Dirty, Edits, Fence, Forgotten, Item, LinkRow, Page, PageReport,
+    Rebinding, Rebound, RunRow, Status, Store,
 };
 use books::Books;
 use jiff::Timestamp;
@@ -222,6 +226,28 @@ impl Store for MemoryStore {
             .collect())
     }
 
+    fn forget(&mut self, records: &[RecordKey], _at: Timestamp) -> Result<Forgotten, Error> {
+        self.unit(|books| books.forget(records))
+    }
+
+    fn is_forgotten(&mut self, record: &RecordKey) -> Result<bool, Error> {
+        Ok(self.books.forgotten.contains(record))
+    }
+
+    fn begin_run(&mut self, kind: &str, at: Timestamp) -> Result<(), Error> {
+        self.books.run = Some((kind.to_owned(), at, None));
+        Ok(())
+    }
+
+    fn runs(&mut self, after: u64, limit: usize) -> Result<Vec<RunRow>, Error> {
+        let after = self.books.runs.range(after.saturating_add(1)..);
+        Ok(after.take(limit).map(|(_, run)| run.clone()).collect())
+    }
+
+    fn compact_history(&mut self, before: Timestamp, after: u64, limit: usize) -> Result<Compaction, Error> {
+        Ok(self.books.compact(before, after, limit))
+    }
+
     fn search(
         &mut self,
         record_type: &RecordType,
@@ -279,6 +305,38 @@ impl Store for MemoryStore {
 
     fn approve_flow(&mut self, flow: &str, now: Timestamp) -> Result<(), Error> {
         self.books.approve(flow, now);
+        Ok(())
+    }
+
+    fn edits(&mut self, flow: &str, from: Timestamp) -> Result<Edits, Error> {
+        Ok(self.books.edits(flow, from))
+    }
+
+    fn forget_edits(&mut self, flow: &str) -> Result<(), Error> {
+        self.books.edited.retain(|(of, ..), _| of != flow);
+        Ok(())
+    }
+
+    fn forget_versions(&mut self, system: &str) -> Result<(), Error> {
+        self.books.forget_versions(system);
+        Ok(())
+    }
+
+    fn ignore(&mut self, item: u64, until: Option<Timestamp>) -> Result<bool, Error> {
+        let stands = self.books.items.contains_key(&item);
+        if stands {
+            self.books.ignored.insert(item, until.unwrap_or(Timestamp::MAX));
+        }
+        Ok(stands)
+    }
+
+    fn hear_again(&mut self, now: Timestamp) -> Result<(), Error> {
+        self.books.ignored.retain(|_, until| *until > now);
+        Ok(())
+    }
+
+    fn touch_types(&mut self, types: &[RecordType]) -> Result<(), Error> {
+        self.books.touch_types(types);
         Ok(())
     }
 

@@ -5,6 +5,7 @@ use crate::load::{IntentRow, intent_by_id, intent_rows_of};
 use crate::sealed::INTENT;
 use jiff::Timestamp;
 use tandem_merge::cluster::{Action, Intent};
+use tandem_merge::mutation::{Mutation, removed};
 use tandem_merge::record::RecordKey;
 
 /// The record that an intent is about: target of updates and deletions, source of creates, owner of
@@ -81,7 +82,9 @@ pub(crate) fn begin_write(db: &Db, intents: &[u64], now: Timestamp) -> Result<Ve
         }
         intent.sent = Some(now);
         intent.attempts += 1;
-        store_mark(db, &row, &intent)?;
+        if !removed(Mutation::NoSentMark) {
+            store_mark(db, &row, &intent)?;
+        }
         marked.push(intent);
     }
     Ok(marked)

@@ -31,6 +31,9 @@ pub(crate) fn commit(db: &Db, flows: &Dataflow, page: &Page) -> Result<PageRepor
 
 /// Puts one observation into the inbox, unless it shows nothing new.
 fn admit(db: &Db, flows: &Dataflow, seen: &Observation) -> Result<bool, Trouble> {
+    if crate::forget::is_forgotten(db, &seen.key)? {
+        return Ok(false);
+    }
     let rid = db.make_rid(&seen.key)?;
     crate::parts::answered(db, rid, seen.read_began)?;
     let row = load::row(db, rid)?;

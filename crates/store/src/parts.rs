@@ -75,6 +75,9 @@ fn shown(db: &Db, rid: Rid) -> Result<Option<(Presence, Values)>, Trouble> {
 /// Notes that records are to be read again, by reads that begin at these moments or later.
 pub(crate) fn note(db: &Db, records: &BTreeMap<RecordKey, Timestamp>) -> Result<(), Trouble> {
     for (key, at) in records {
+        if crate::forget::is_forgotten(db, key)? {
+            continue;
+        }
         let sql = "INSERT INTO reread (rid, at) VALUES (?1, ?2)
                    ON CONFLICT (rid) DO UPDATE SET at = max(at, excluded.at)";
         db.run(sql, (db.make_rid(key)?, at.as_microsecond()))?;

@@ -37,7 +37,7 @@ pub(crate) fn bared(to: &Rebinding, key: &RecordKey, record: &mut Record) {
 
 /// Goes over to the other system.
 pub(crate) fn carry_out(db: &Db, flows: &Dataflow, to: &Rebinding) -> Result<Rebound, Trouble> {
-    for table in ["inbox", "dirty", "intent", "item", "wait", "approval"] {
+    for table in ["inbox", "dirty", "intent", "item", "wait", "approval", "edited"] {
         db.run(&format!("DELETE FROM {table}"), [])?;
     }
     db.run("UPDATE system SET cursor = NULL, listed = NULL", [])?;

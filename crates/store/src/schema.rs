@@ -6,7 +6,7 @@ use rusqlite::config::DbConfig;
 
 /// What makes each form of the state out of the one before; the first makes it out of nothing. A new form is a
 /// step at the end: none that was ever published is changed.
-const STEPS: &[&str] = &[TABLES, HANDLES];
+const STEPS: &[&str] = &[TABLES, HANDLES, RUNS, FORGOTTEN, GUARDS];
 
 /// Intents that a system accepted for later keep the handle to ask by.
 const HANDLES: &str = "
@@ -14,6 +14,46 @@ ALTER TABLE intent ADD COLUMN handle TEXT;
 CREATE INDEX intent_handle ON intent (handle, id) WHERE handle IS NOT NULL;
 DROP INDEX intent_sent;
 CREATE INDEX intent_sent ON intent (id) WHERE sent = 1 AND handle IS NULL;
+";
+
+/// Lines of the history belong to runs and know their moment (in microseconds); how many there are is counted.
+const RUNS: &str = "
+CREATE TABLE run (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL,
+    began INTEGER NOT NULL,
+    ended INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL
+);
+CREATE TABLE run_count (run INTEGER NOT NULL, what TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (run, what)) WITHOUT ROWID;
+ALTER TABLE history ADD COLUMN at INTEGER NOT NULL DEFAULT 0;
+UPDATE history SET at = CASE
+    WHEN json_valid(CAST(body AS TEXT))
+        THEN CAST(unixepoch(json_extract(CAST(body AS TEXT), '$.at'), 'subsec') * 1000000 AS INTEGER)
+    WHEN json_valid(CAST(substr(body, 10) AS TEXT))
+        THEN CAST(unixepoch(json_extract(CAST(substr(body, 10) AS TEXT), '$.at'), 'subsec') * 1000000 AS INTEGER)
+    ELSE unixepoch() * 1000000
+END;
+CREATE TABLE history_size (lines INTEGER NOT NULL, bytes INTEGER NOT NULL);
+INSERT INTO history_size SELECT count(*), coalesce(sum(length(body)), 0) FROM history;
+";
+
+/// Keyed hashes of records that were forgotten.
+const FORGOTTEN: &str = "
+CREATE TABLE forgotten (hash BLOB PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
+";
+
+/// What guards count, and what people want to hear nothing of. at is in microseconds; an item is ignored until then.
+const GUARDS: &str = "
+CREATE TABLE edited (
+    flow TEXT NOT NULL, side INTEGER NOT NULL, rid INTEGER NOT NULL, at INTEGER NOT NULL,
+    PRIMARY KEY (flow, side, rid)
+) WITHOUT ROWID;
+CREATE INDEX edited_at ON edited (flow, side, at);
+ALTER TABLE item ADD COLUMN ignored INTEGER;
+DROP INDEX item_kind;
+CREATE INDEX item_kind ON item (kind, area, ignored);
 ";
 
 /// Tables that states of the same form may lack: made by programs that knew none of them.

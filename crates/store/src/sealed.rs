@@ -213,7 +213,8 @@ mod tests {
     use rusqlite::Connection;
 
     /// Columns of text that name things, and hold nothing that people wrote; or are blinded, or sealed as notes.
-    const NAMES: [&str; 28] = [
+    const NAMES: [&str; 32] = [
+        "edited.flow",
         "note.name",
         "note.value",
         "system.name",
@@ -240,6 +241,9 @@ mod tests {
         "approval.at",
         "tally.flow",
         "tally.what",
+        "run.kind",
+        "run_count.what",
+        "forgotten.hash",
         "sqlite_sequence.name",
         "sqlite_sequence.seq",
     ];

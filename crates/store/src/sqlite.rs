@@ -1,14 +1,15 @@
 //! The store in one SQLite file.
 
 use crate::contract::{
-    CommitReport, Decided, Dirty, Fence, Item, LinkRow, Page, PageReport, Rebinding, Rebound, Status, Store,
+    CommitReport, Compaction, Decided, Dirty, Edits, Fence, Forgotten, Item, LinkRow, Page, PageReport,
+    Rebinding, Rebound, RunRow, Status, Store,
 };
 use crate::db::{Db, Trouble};
 use crate::facts::Overall;
 use crate::folder::{self, Hold};
 use crate::keys::Keys;
 use crate::sealed::CURSOR;
-use crate::{Error, commit, lists, outbox, page, rebind, schema, take};
+use crate::{Error, commit, forget, guards, history, lists, outbox, page, rebind, schema, take};
 use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags};
 use std::collections::BTreeMap;
@@ -57,6 +58,8 @@ impl SqliteStore {
         crate::keys::fit(&mut db, keys)?;
         let store = Self { db, _hold: hold };
         store.name_state()?;
+        // A process may have died between forgetting and rewriting the files.
+        forget::scrub(&store.db)?;
         Ok(store)
     }
 
@@ -299,7 +302,33 @@ impl Store for SqliteStore {
         limit: usize,
     ) -> Result<Vec<(u64, Event)>, Error> {
         self.db
-            .unit("read", |db| lists::history(db, record, after, limit))
+            .unit("read", |db| history::lines(db, record, after, limit))
+    }
+
+    fn forget(&mut self, records: &[RecordKey], at: Timestamp) -> Result<Forgotten, Error> {
+        let done = self
+            .db
+            .unit("made to forget", |db| forget::forget(db, records, at))?;
+        forget::scrub(&self.db)?;
+        Ok(done)
+    }
+
+    fn is_forgotten(&mut self, record: &RecordKey) -> Result<bool, Error> {
+        self.db.unit("read", |db| forget::is_forgotten(db, record))
+    }
+
+    fn begin_run(&mut self, kind: &str, at: Timestamp) -> Result<(), Error> {
+        self.db.run.begin(kind, at);
+        Ok(())
+    }
+
+    fn runs(&mut self, after: u64, limit: usize) -> Result<Vec<RunRow>, Error> {
+        self.db.unit("read", |db| history::runs(db, after, limit))
+    }
+
+    fn compact_history(&mut self, before: Timestamp, after: u64, limit: usize) -> Result<Compaction, Error> {
+        self.db
+            .unit("compacted", |db| history::compact(db, before, after, limit))
     }
 
     fn search(
@@ -368,6 +397,34 @@ impl Store for SqliteStore {
             db.run(sql, (flow, now.to_string()))?;
             lists::touch_approvals(db, flow)
         })
+    }
+
+    fn edits(&mut self, flow: &str, from: Timestamp) -> Result<Edits, Error> {
+        self.db.unit("read", |db| guards::edits(db, flow, from))
+    }
+
+    fn forget_edits(&mut self, flow: &str) -> Result<(), Error> {
+        let sql = "DELETE FROM edited WHERE flow = ?1";
+        self.db
+            .unit("given an approval", |db| db.run(sql, [flow]).map(drop))
+    }
+
+    fn forget_versions(&mut self, system: &str) -> Result<(), Error> {
+        self.db.unit("changed", |db| guards::forget_versions(db, system))
+    }
+
+    fn ignore(&mut self, item: u64, until: Option<Timestamp>) -> Result<bool, Error> {
+        self.db.unit("changed", |db| guards::ignore(db, item, until))
+    }
+
+    fn hear_again(&mut self, now: Timestamp) -> Result<(), Error> {
+        let sql = "UPDATE item SET ignored = NULL WHERE ignored <= ?1";
+        self.db
+            .unit("changed", |db| db.run(sql, [now.as_microsecond()]).map(drop))
+    }
+
+    fn touch_types(&mut self, types: &[RecordType]) -> Result<(), Error> {
+        self.db.unit("marked", |db| guards::touch_types(db, types))
     }
 
     fn touch(&mut self, records: &[RecordKey]) -> Result<(), Error> {

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use tandem_merge::cluster::{Anchor, Cluster, Link};
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::facts::Needs;
+use tandem_merge::mutation::{Mutation, removed};
 use tandem_merge::record::{Observation, RecordKey};
 
 /// A cluster grows no further over match keys beyond this many records.
@@ -57,11 +58,14 @@ pub(crate) fn dirty(
 /// The next dirty records of these types by age, none of whose own write is under way.
 fn seeds(db: &Db, kinds: &[i64], after: i64, limit: usize) -> Result<Option<Vec<(i64, Rid)>>, Trouble> {
     let sql = "SELECT dirty.seq, dirty.rid FROM dirty JOIN record USING (rid)
-               WHERE dirty.kind = ?1 AND dirty.seq > ?2 AND record.sent = 0 ORDER BY dirty.seq LIMIT ?3";
+               WHERE dirty.kind = ?1 AND dirty.seq > ?2 AND record.sent <= ?4 ORDER BY dirty.seq LIMIT ?3";
+    let in_flight = removed(Mutation::NotHeldInFlight);
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut seeds = Vec::new();
     for kind in kinds {
-        seeds.extend(db.all(sql, (kind, after, limit), |row| Ok((row.get(0)?, row.get(1)?)))?);
+        seeds.extend(db.all(sql, (kind, after, limit, in_flight), |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?);
     }
     seeds.sort_unstable();
     // Of several types each list ends somewhere else: only what is older than all ends is in order.
@@ -245,7 +249,7 @@ impl Net {
             };
             self.cluster.heads.insert(anchor, head);
         }
-        if !row.sent {
+        if !row.sent || removed(Mutation::NotHeldInFlight) {
             self.inbox.extend(load::inbox_of(db, rid)?);
         }
         self.rows.insert(rid, (row, key));

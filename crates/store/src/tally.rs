@@ -48,14 +48,6 @@ pub(crate) fn counts(flows: &Dataflow, plan: &Plan, removed: &[Intent]) -> Count
     counts
 }
 
-/// The flows whose guard counts a deletion that was carried out.
-pub(crate) fn deletion_flows(flows: &Dataflow, event: &Event) -> Vec<String> {
-    match &event.flow {
-        Some(flow) => vec![flow.clone()],
-        None => names(flows, &event.record.record_type).collect(),
-    }
-}
-
 fn created_on(flows: &Dataflow, event: &Event) -> &'static str {
     let of = &event.record.record_type;
     let named = event.flow.as_deref().and_then(|name| flows.flow(name));

@@ -177,7 +177,7 @@ pub(super) fn when(contender: &Contender) -> String {
 
 /// A conflict as JSON, with personal values masked.
 pub(super) fn as_json(asked: &Asked, masks: &Masks) -> Json {
-    let mut shown = items::as_json(&asked.item, masks);
+    let mut shown = items::as_json(&asked.item, masks, None);
     let contenders = asked.question.contenders.iter().map(|contender| {
         let record = contender.record.as_ref();
         json!({

@@ -7,7 +7,7 @@ use crate::loading;
 use crate::mask::Masks;
 use crate::screen::{Screen, count_of, table};
 use clap::Args;
-use tandem_store::Item;
+use tandem_store::{Item, Store};
 
 /// List what is parked, deferred or held, with reason and advice.
 #[derive(Debug, Args)]
@@ -15,7 +15,8 @@ use tandem_store::Item;
 Examples:
   tandem failures
   tandem failures --kind too-long
-  tandem failures --standing parked --json")]
+  tandem failures --standing parked --json
+  tandem failures --ignored             what `tandem ignore` left out, too")]
 pub(crate) struct Failures {
     /// Only this kind of trouble, such as too-long, unknown-enum, duplicate-key, tie
     #[arg(long, value_name = "KIND")]
@@ -26,6 +27,9 @@ pub(crate) struct Failures {
     /// Only this flow
     #[arg(long, value_name = "FLOW")]
     flow: Option<String>,
+    /// Those too that `tandem ignore` left out
+    #[arg(long)]
+    ignored: bool,
     /// At most this many
     #[arg(long, value_name = "N", default_value_t = 100)]
     limit: usize,
@@ -38,12 +42,14 @@ impl Failures {
         if let Some(flow) = &self.flow {
             loading::known_flow(&configuration.dataflow, flow)?;
         }
-        let masks = Masks::of(&configuration.dataflow);
+        let masks = Masks::asked(&configuration.dataflow, common);
+        let systems = &configuration.dataflow.systems;
         let mut store = loading::existing_state(common, &configuration)?;
+        store.hear_again(jiff::Timestamp::now())?;
         let found = items::all(&mut store, self.limit, |item| self.wants(item))?;
-        let mut shown = table(["item", "stands", "kind", "record", "why", "what to do"]);
+        let mut shown = table(["item", "stands", "kind", "record", "why", "what to do", "who"]);
         for item in &found {
-            screen.json(&items::as_json(item, &masks));
+            screen.json(&items::as_json(item, &masks, Some(systems)));
             shown.add_row([
                 item.number.to_string(),
                 items::standing(item).to_owned(),
@@ -51,6 +57,7 @@ impl Failures {
                 items::about(item),
                 item.reason.clone(),
                 item.advice.clone(),
+                items::who(item, systems),
             ]);
         }
         if found.is_empty() {
@@ -59,7 +66,8 @@ impl Failures {
         }
         screen.result(shown);
         screen.say(count_of(found.len() as u64, "item", "items"));
-        let mending = |item: &Item| matches!(items::standing(item), "parked" | "approval");
+        let mending =
+            |item: &Item| item.ignored.is_none() && matches!(items::standing(item), "parked" | "approval");
         Ok(if found.iter().any(mending) {
             Exit::Waits
         } else {
@@ -71,6 +79,7 @@ impl Failures {
         let fits =
             |wanted: &Option<String>, found: &str| wanted.as_ref().is_none_or(|wanted| wanted == found);
         item.kind.is_some()
+            && (self.ignored || item.ignored.is_none())
             && fits(&self.kind, &items::kind(item))
             && fits(&self.standing, items::standing(item))
             && fits(&self.flow, item.flow.as_deref().unwrap_or_default())

@@ -1,16 +1,23 @@
-//! `tandem history`: what happened, to all records or to one.
+//! `tandem history`: what happened, to all records or to one with all that is linked with it.
+
+mod telling;
+
+pub(crate) use telling::what;
 
 use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
 use crate::loading;
 use crate::mask::Masks;
+use crate::moment::moment;
 use crate::screen::{Screen, count_of, table};
 use clap::Args;
-use serde_json::{Value as Json, json};
-use tandem_merge::plan::{Event, EventKind};
-use tandem_merge::record::RecordType;
-use tandem_merge::value::Value;
-use tandem_store::Store;
+use jiff::Timestamp;
+use serde_json::json;
+use std::collections::{BTreeSet, VecDeque};
+use tandem_merge::dataflow::Dataflow;
+use tandem_merge::plan::Event;
+use tandem_merge::record::RecordKey;
+use tandem_store::{RunRow, Store};
 
 /// Lines read at a time.
 const PAGE: usize = 1_000;
@@ -18,55 +25,86 @@ const PAGE: usize = 1_000;
 /// Tell what happened, to all records or to one.
 #[derive(Debug, Args)]
 #[command(after_help = "\
+A record's history is that of all records that are linked with it. Values of properties marked `personal` are
+masked unless --show-personal is given.
+
 Examples:
   tandem history
-  tandem history Order:10248
-  tandem history salesforce/Contact:003000000000001AAA --json
-  tandem history --limit 20")]
+  tandem history Contact:alice@example.com
+  tandem history Order:10248 --property description
+  tandem history --runs                           syncs, rounds and commands in which something happened
+  tandem history --run 12 --json
+  tandem history --since 2h --flow order-order")]
 pub(crate) struct History {
     /// A record: TYPE:ID or TYPE:KEY, with SYSTEM/ before it where both systems have the type
     #[arg(value_name = "RECORD")]
     record: Option<String>,
+    /// List runs instead of lines: what each was, when, and what happened in it
+    #[arg(long, conflicts_with_all = ["record", "run", "property"])]
+    runs: bool,
+    /// Only this run
+    #[arg(long, value_name = "RUN")]
+    run: Option<u64>,
+    /// Only lines about this property
+    #[arg(long, value_name = "PROPERTY")]
+    property: Option<String>,
+    /// Only this flow's records
+    #[arg(long, value_name = "FLOW")]
+    flow: Option<String>,
+    /// Not before: 2026-03-01T12:00:00Z, '2026-03-01 12:00' (UTC), or how long ago: 90m, 2h, 3d
+    #[arg(long, value_name = "MOMENT")]
+    since: Option<String>,
+    /// Not after, likewise
+    #[arg(long, value_name = "MOMENT")]
+    until: Option<String>,
     /// At most this many lines, the newest ones
     #[arg(long, value_name = "N", default_value_t = 100)]
     limit: usize,
+}
+
+/// Which lines are told.
+struct Filter<'a> {
+    flows: &'a Dataflow,
+    wants: &'a History,
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+    records: BTreeSet<RecordKey>,
 }
 
 impl History {
     /// Tells the history, newest last; as JSON one object per line.
     pub(crate) fn tell(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
         let configuration = loading::configuration(common)?;
-        let masks = Masks::of(&configuration.dataflow);
-        let mut store = loading::existing_state(common, &configuration)?;
-        let records = match &self.record {
-            None => vec![None],
-            Some(text) => loading::records_named(&mut store, &configuration.dataflow, text)?
-                .into_iter()
-                .map(Some)
-                .collect(),
-        };
-        let mut lines: Vec<(u64, Event)> = Vec::new();
-        for record in &records {
-            let mut after = 0;
-            loop {
-                let page = store.history(record.as_ref(), after, PAGE)?;
-                let last = page.len() < PAGE;
-                after = page.last().map_or(after, |(number, _)| *number);
-                lines.extend(page);
-                // Only the newest lines are shown: memory stays flat.
-                lines.drain(..lines.len().saturating_sub(self.limit.max(1) * 2));
-                if last {
-                    break;
-                }
-            }
+        let flows = &configuration.dataflow;
+        if let Some(flow) = &self.flow {
+            loading::known_flow(flows, flow)?;
         }
-        lines.sort_by_key(|(number, _)| *number);
-        lines.drain(..lines.len().saturating_sub(self.limit));
-        let mut shown = table(["when", "record", "what", "why"]);
+        let mut store = loading::existing_state(common, &configuration)?;
+        let now = Timestamp::now();
+        let read = |text: &Option<String>| text.as_deref().map(|text| moment(text, now)).transpose();
+        let mut filter = Filter {
+            flows,
+            wants: self,
+            since: read(&self.since)?,
+            until: read(&self.until)?,
+            records: BTreeSet::new(),
+        };
+        if self.runs {
+            return self.tell_runs(&mut store, &filter, screen);
+        }
+        if let Some(text) = &self.record {
+            let named = loading::records_named(&mut store, flows, text)?;
+            filter.records = loading::with_linked(&mut store, flows, named)?;
+        }
+        let masks = Masks::asked(flows, common);
+        let lines = self.lines(&mut store, &filter)?;
+        let mut shown = table(["change", "run", "when", "record", "what", "why"]);
         for (number, event) in &lines {
-            screen.json(&as_json(*number, event, &masks));
+            screen.json(&telling::as_json(*number, event, &masks));
             shown.add_row([
-                format!("{:.3}", event.at),
+                number.to_string(),
+                event.run.to_string(),
+                format!("{:.0}", event.at),
                 event.record.to_string(),
                 what(event, &masks),
                 event.why.clone(),
@@ -76,102 +114,103 @@ impl History {
         screen.say(count_of(lines.len() as u64, "line", "lines"));
         Ok(Exit::Done)
     }
-}
 
-/// What happened, on one line, with personal values masked.
-pub(crate) fn what(event: &Event, masks: &Masks) -> String {
-    let property = event.property.as_deref().unwrap_or_default();
-    let show = |value: &Value| masks.show(&event.record.record_type, property, value);
-    let change =
-        |verb: &str, old: &Value, new: &Value| format!("{property} {verb}: {} → {}", show(old), show(new));
-    match &event.what {
-        EventKind::Edited { old, new, author } => {
-            let by = author
-                .as_ref()
-                .map(|name| format!(" by {name}"))
-                .unwrap_or_default();
-            change(&format!("edited{by}"), old, new)
+    /// The newest lines that are wanted, in the order of their numbers.
+    fn lines(&self, store: &mut dyn Store, filter: &Filter<'_>) -> Result<Vec<(u64, Event)>, Failure> {
+        let of = filter.records.iter().map(Some);
+        let of: Vec<Option<&RecordKey>> = if filter.records.is_empty() {
+            vec![None]
+        } else {
+            of.collect()
+        };
+        let mut lines: Vec<(u64, Event)> = Vec::new();
+        for record in of {
+            let mut newest = VecDeque::new();
+            let mut after = 0;
+            loop {
+                let page = store.history(record, after, PAGE)?;
+                let last = page.len() < PAGE;
+                after = page.last().map_or(after, |(number, _)| *number);
+                newest.extend(page.into_iter().filter(|(_, event)| filter.takes(event)));
+                // Only the newest lines are shown: memory stays flat.
+                newest.drain(..newest.len().saturating_sub(self.limit));
+                if last {
+                    break;
+                }
+            }
+            lines.extend(newest);
         }
-        EventKind::Overwrote { old, new } => change("put back", old, new),
-        EventKind::Wrote { old, new } => change("written", old, new),
-        EventKind::Conflict {
-            contenders,
-            winner,
-            estimated,
-            anchor,
-        } => {
-            let values = contenders.iter().map(|contender| {
-                let of = contender.record.as_ref().map(|record| &record.record_type);
-                let shown = masks.show(
-                    of.unwrap_or(&anchor.record.record_type),
-                    &contender.property,
-                    &contender.value,
-                );
-                let place = contender
-                    .record
-                    .as_ref()
-                    .map_or("head".to_owned(), ToString::to_string);
-                format!("{shown} ({place})")
-            });
-            let values: Vec<String> = values.collect();
-            let winner = winner.as_ref().map(|value| {
-                let shown = masks.show(&anchor.record.record_type, &anchor.property, value);
-                format!(
-                    "; {shown} won{}",
-                    if *estimated { ", times estimated" } else { "" }
-                )
-            });
-            let winner = winner.unwrap_or("; a person is asked".to_owned());
-            format!("{property} conflict: {}{winner}", values.join(", "))
+        lines.sort_by_key(|(number, _)| *number);
+        lines.drain(..lines.len().saturating_sub(self.limit));
+        Ok(lines)
+    }
+
+    fn tell_runs(
+        &self,
+        store: &mut dyn Store,
+        filter: &Filter<'_>,
+        screen: &Screen,
+    ) -> Result<Exit, Failure> {
+        let mut newest: VecDeque<RunRow> = VecDeque::new();
+        let mut after = 0;
+        loop {
+            let page = store.runs(after, PAGE)?;
+            let last = page.len() < PAGE;
+            after = page.last().map_or(after, |run| run.number);
+            newest.extend(page.into_iter().filter(|run| filter.takes_run(run)));
+            newest.drain(..newest.len().saturating_sub(self.limit));
+            if last {
+                break;
+            }
         }
-        EventKind::Created => "created".to_owned(),
-        EventKind::Deleted => "deleted".to_owned(),
-        EventKind::Linked { with } => format!("linked with {with}"),
-        EventKind::Merged { into } => format!("follows its counterpart into {into}"),
-        EventKind::Unlinked { from } => format!("unlinked from {from}"),
-        EventKind::Parked { kind } => {
-            let kind = json!(kind);
-            let kind = kind.as_str().unwrap_or_default();
-            format!("{property} {kind}").trim_start().to_owned()
+        let mut shown = table(["run", "what", "began", "last line", "happened"]);
+        for run in &newest {
+            screen.json(&json!({
+                "run": run.number,
+                "kind": run.kind,
+                "began": run.began,
+                "ended": run.ended,
+                "first_line": run.lines.0,
+                "last_line": run.lines.1,
+                "counts": run.counts,
+            }));
+            let counts: Vec<String> = run.counts.iter().map(|(what, n)| format!("{n} {what}")).collect();
+            shown.add_row([
+                run.number.to_string(),
+                run.kind.clone(),
+                format!("{:.0}", run.began),
+                format!("{:.0}", run.ended),
+                counts.join(", "),
+            ]);
         }
+        screen.result(shown);
+        screen.say(count_of(newest.len() as u64, "run", "runs"));
+        Ok(Exit::Done)
     }
 }
 
-fn as_json(number: u64, event: &Event, masks: &Masks) -> Json {
-    let (name, old, new) = parts(&event.what);
-    let property = event.property.as_deref().unwrap_or_default();
-    let shown = |record_type: &RecordType, value: Option<&Value>| match value {
-        None | Some(Value::Blank) => Json::Null,
-        Some(value) if masks.hides(record_type, property) => masks.show(record_type, property, value).into(),
-        Some(value) => value.to_string().into(),
-    };
-    json!({
-        "number": number,
-        "at": event.at,
-        "system": event.record.record_type.system,
-        "type": event.record.record_type.name,
-        "id": event.record.id,
-        "flow": event.flow,
-        "property": event.property,
-        "event": name,
-        "old": shown(&event.record.record_type, old),
-        "new": shown(&event.record.record_type, new),
-        "what": what(event, masks),
-        "why": event.why,
-    })
-}
+impl Filter<'_> {
+    fn takes(&self, event: &Event) -> bool {
+        let wants = self.wants;
+        let of_flow = |name: &String| {
+            let mut ends = self
+                .flows
+                .flow(name)
+                .into_iter()
+                .flat_map(|flow| flow.ends.iter());
+            ends.any(|end| end.record_type == event.record.record_type)
+        };
+        wants.run.is_none_or(|run| run == event.run)
+            && self.since.is_none_or(|since| event.at >= since)
+            && self.until.is_none_or(|until| event.at <= until)
+            && wants.flow.as_ref().is_none_or(of_flow)
+            && wants
+                .property
+                .as_ref()
+                .is_none_or(|wanted| event.property.as_ref() == Some(wanted))
+    }
 
-fn parts(what: &EventKind) -> (&'static str, Option<&Value>, Option<&Value>) {
-    match what {
-        EventKind::Edited { old, new, .. } => ("edited", Some(old), Some(new)),
-        EventKind::Overwrote { old, new } => ("overwrote", Some(old), Some(new)),
-        EventKind::Wrote { old, new } => ("wrote", Some(old), Some(new)),
-        EventKind::Conflict { winner, .. } => ("conflict", None, winner.as_ref()),
-        EventKind::Created => ("created", None, None),
-        EventKind::Deleted => ("deleted", None, None),
-        EventKind::Linked { .. } => ("linked", None, None),
-        EventKind::Merged { .. } => ("merged", None, None),
-        EventKind::Unlinked { .. } => ("unlinked", None, None),
-        EventKind::Parked { .. } => ("parked", None, None),
+    fn takes_run(&self, run: &RunRow) -> bool {
+        self.since.is_none_or(|since| run.ended >= since) && self.until.is_none_or(|until| run.began <= until)
     }
 }

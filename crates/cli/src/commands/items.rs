@@ -3,7 +3,8 @@
 use crate::failure::Failure;
 use crate::mask::Masks;
 use serde_json::{Value as Json, json};
-use tandem_merge::cluster::ParkedKind;
+use tandem_merge::cluster::{Mender, ParkedKind};
+use tandem_merge::record::RecordKey;
 use tandem_store::{Item, Store};
 
 /// Items read at a time.
@@ -60,8 +61,34 @@ pub(crate) fn standing(item: &Item) -> &'static str {
     }
 }
 
+/// Who can mend trouble of a kind on a record.
+pub(crate) fn mender(kind: ParkedKind, record: &RecordKey) -> String {
+    match kind.mender() {
+        Mender::User => "whoever keeps the record".to_owned(),
+        Mender::Administrator => format!("{} administrator", record.record_type.system),
+        Mender::Engineer => "integration engineer".to_owned(),
+        Mender::Nobody => "nobody".to_owned(),
+    }
+}
+
+/// Who can mend it: somebody who works with the records, the administrator of the system that refused, or who answers
+/// for the flows.
+pub(crate) fn who(item: &Item, systems: &[String; 2]) -> String {
+    let [first, second] = systems;
+    let own = &item.record.record_type.system;
+    let other = if own == first { second } else { first };
+    match item.kind.map_or(Mender::User, ParkedKind::mender) {
+        Mender::User => format!("{first} user"),
+        // A create was refused on the other side.
+        Mender::Administrator if item.flow.is_some() => format!("{other} administrator"),
+        Mender::Administrator => format!("{own} administrator"),
+        Mender::Engineer => "integration engineer".to_owned(),
+        Mender::Nobody => "nobody".to_owned(),
+    }
+}
+
 /// An item as JSON, with personal values masked.
-pub(crate) fn as_json(item: &Item, masks: &Masks) -> Json {
+pub(crate) fn as_json(item: &Item, masks: &Masks, systems: Option<&[String; 2]>) -> Json {
     let property = item.property.as_deref().unwrap_or_default();
     let contenders = item.contenders.iter().map(|(record, value)| {
         let shown = masks.show(&item.record.record_type, property, value);
@@ -79,6 +106,8 @@ pub(crate) fn as_json(item: &Item, masks: &Masks) -> Json {
         "role": item.role,
         "reason": item.reason,
         "advice": item.advice,
+        "who": systems.map(|systems| who(item, systems)),
+        "ignored_until": item.ignored,
         "since": item.since,
         "contenders": contenders.collect::<Vec<_>>(),
     })

@@ -5,11 +5,16 @@ pub(crate) mod backup;
 pub(crate) mod check;
 pub(crate) mod conflicts;
 pub(crate) mod document;
+pub(crate) mod explain;
 pub(crate) mod failures;
+pub(crate) mod forget;
 pub(crate) mod history;
+pub(crate) mod ignore;
 pub(crate) mod init;
 pub(crate) mod items;
+pub(crate) mod link;
 pub(crate) mod links;
+pub(crate) mod pause;
 pub(crate) mod plan;
 pub(crate) mod qa;
 pub(crate) mod rebind;
@@ -21,6 +26,7 @@ pub(crate) mod salesforce;
 pub(crate) mod sandbox;
 pub(crate) mod status;
 pub(crate) mod sync;
+pub(crate) mod undo;
 pub(crate) mod verify;
 
 use crate::arguments::{Arguments, Command};
@@ -44,10 +50,18 @@ pub(crate) async fn carry_out(arguments: Arguments, screen: &Screen) -> Result<E
         Command::Conflicts(conflicts) => conflicts.list(common, screen),
         Command::Failures(failures) => failures.list(common, screen),
         Command::History(history) => history.tell(common, screen),
+        Command::Explain(explain) => explain.tell(common, screen),
+        Command::Undo(undo) => undo.carry_out(common, screen).await,
+        Command::Forget(forget) => forget.carry_out(common, screen),
         Command::Verify(verify) => verify.compare(common, screen).await,
         Command::Approve(approve) => approve.carry_out(common, screen).await,
         Command::Resolve(resolve) => resolve.carry_out(common, screen).await,
         Command::Retry(retry) => retry.carry_out(common, screen).await,
+        Command::Ignore(ignore) => ignore.carry_out(common, screen).await,
+        Command::Link(link) => link.carry_out(common, screen).await,
+        Command::Unlink(unlink) => unlink.carry_out(common, screen).await,
+        Command::Pause(pause) => pause.carry_out(common, screen).await,
+        Command::Resume(resume) => resume.carry_out(common, screen).await,
         Command::Rebind(rebind) => rebind.go_over(common, screen).await,
         Command::Backup(backup) => backup.make(common, screen),
         Command::Restore(restore) => restore.carry_out(common, screen),

@@ -54,6 +54,13 @@ impl Plan {
             0 => usize::MAX,
             limit => limit,
         };
+        for (change, values) in &report.changes {
+            let mut line = json!({ "change": change });
+            line["change"]["values"] = (*values).into();
+            screen.json(&line);
+            let moves = count_of(*values, "value would move", "values would move");
+            screen.result(format!("The configuration changed: {change}; {moves}."));
+        }
         let mut shown = table(["flow", "action", "record", "values", "why"]);
         for write in report.writes.iter().take(limit) {
             screen.json(&as_json(write, &masks));

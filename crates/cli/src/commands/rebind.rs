@@ -19,11 +19,15 @@ Without --yes it says what would happen and changes nothing.
 Examples:
   tandem rebind
   tandem rebind --yes
+  tandem rebind --again customerp       compare a system anew that went back to a backup
   tandem rebind --json --state /var/lib/tandem")]
 pub(crate) struct Rebind {
     /// Go over
     #[arg(long)]
     yes: bool,
+    /// Compare this system anew though it is the same, as after a restored backup
+    #[arg(long, value_name = "SYSTEM")]
+    again: Option<String>,
 }
 
 impl Rebind {
@@ -33,7 +37,15 @@ impl Rebind {
         let store = loading::existing_state(common, &configuration)?;
         let quiet = Arc::new(tandem_engine::Quiet);
         let mut parts = loading::parts(&configuration, Box::new(store), quiet, None).await?;
-        let moves = tandem_engine::moves(&mut parts).await?;
+        if let Some(system) = &self.again
+            && !parts.flows.systems.contains(system)
+        {
+            return Err(Failure::usage(
+                format!("no system is called `{system}`"),
+                format!("Write one of {}", parts.flows.systems.join(", ")),
+            ));
+        }
+        let moves = tandem_engine::moves(&mut parts, self.again.as_deref()).await?;
         if moves.is_empty() {
             screen.json(&json!({ "moves": [] }));
             screen.say("Both systems are those that the state belongs to: there is nothing to rebind.");

@@ -9,21 +9,29 @@ use clap::Args;
 use serde_json::json;
 use std::collections::BTreeSet;
 use tandem_merge::record::RecordKey;
+use tandem_store::Item;
 
-/// Try again what is parked on a record.
+/// Try again what is parked: on records, of a kind, in a flow, or everything.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   tandem retry Order:10248
-  tandem retry customerp/Contact:17
+  tandem retry customerp/Contact:17 customerp/Contact:18
+  tandem retry --kind refused --flow order-order
   tandem retry --all")]
 pub(crate) struct Retry {
-    /// A record: TYPE:ID or TYPE:KEY, with SYSTEM/ before it where both systems have the type
-    #[arg(value_name = "RECORD", required_unless_present = "all")]
-    record: Option<String>,
+    /// Records: TYPE:ID or TYPE:KEY, with SYSTEM/ before it where both systems have the type
+    #[arg(value_name = "RECORD", required_unless_present_any = ["all", "kind", "flow"])]
+    records: Vec<String>,
     /// Everything that is parked
-    #[arg(long, conflicts_with = "record")]
+    #[arg(long, conflicts_with_all = ["records", "kind", "flow"])]
     all: bool,
+    /// What is parked for this kind of trouble, as `tandem failures` names it
+    #[arg(long, value_name = "KIND", conflicts_with = "records")]
+    kind: Option<String>,
+    /// What is parked in this flow
+    #[arg(long, value_name = "FLOW", conflicts_with = "records")]
+    flow: Option<String>,
 }
 
 impl Retry {
@@ -31,17 +39,17 @@ impl Retry {
     pub(crate) async fn carry_out(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
         let mut engine = loading::engine_of_existing_state(common).await?;
         let flows = engine.flows().clone();
-        let records: BTreeSet<RecordKey> = match &self.record {
-            Some(text) => loading::records_named(engine.store(), &flows, text)?
-                .into_iter()
-                .collect(),
-            None => items::all(engine.store(), usize::MAX, |item| {
-                items::standing(item) == "parked"
-            })?
-            .into_iter()
-            .map(|item| item.record)
-            .collect(),
-        };
+        if let Some(flow) = &self.flow {
+            loading::known_flow(&flows, flow)?;
+        }
+        let mut records: BTreeSet<RecordKey> = BTreeSet::new();
+        for text in &self.records {
+            records.extend(loading::records_named(engine.store(), &flows, text)?);
+        }
+        if self.records.is_empty() {
+            let parked = items::all(engine.store(), usize::MAX, |item| self.wants(item))?;
+            records.extend(parked.into_iter().map(|item| item.record));
+        }
         for record in &records {
             engine.retry(record)?;
         }
@@ -49,5 +57,13 @@ impl Retry {
         let count = count_of(records.len() as u64, "record", "records");
         screen.say(format!("{count} to try again; the next sync does."));
         Ok(Exit::Done)
+    }
+
+    fn wants(&self, item: &Item) -> bool {
+        let fits =
+            |wanted: &Option<String>, found: &str| wanted.as_deref().is_none_or(|wanted| wanted == found);
+        items::standing(item) == "parked"
+            && fits(&self.kind, &items::kind(item))
+            && fits(&self.flow, item.flow.as_deref().unwrap_or_default())
     }
 }

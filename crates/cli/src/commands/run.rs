@@ -155,26 +155,28 @@ fn snapshot(engine: &mut Engine, watcher: &Live) -> Result<Snapshot, Failure> {
     let budgets = systems.filter_map(|system| Some((system.system().to_owned(), system.budget()?)));
     let (budgets, notices): (Vec<_>, _) = (budgets.collect(), engine.notices());
     let mut shown = super::status::as_json(&flows, &status);
-    super::status::add(&mut shown, &budgets, &notices);
+    super::status::add(&mut shown, &budgets, &notices, engine.holds());
     let now = jiff::Timestamp::now();
     let reached = budgets
         .iter()
         .filter_map(|(system, budget)| crate::standing::reached(system, budget, now));
     let troubles = watcher.troubles().into_iter().chain(reached);
     let troubles = troubles.chain(notices.iter().map(ToString::to_string));
+    let troubles = troubles.chain(engine.holds().iter().map(ToString::to_string));
+    let troubles: Vec<String> = troubles.collect();
     let items = super::items::all(engine.store(), SHOWN, |item| {
-        matches!(super::items::standing(item), "parked" | "approval" | "conflict")
+        item.ignored.is_none() && matches!(super::items::standing(item), "parked" | "approval" | "conflict")
     })?;
     let items = items
         .iter()
-        .map(|item| super::items::as_json(item, &watcher.masks));
+        .map(|item| super::items::as_json(item, &watcher.masks, Some(&flows.systems)));
     Ok(Snapshot {
         taken: jiff::Timestamp::now(),
         systems: flows.systems.clone(),
         status: shown,
         items: items.collect(),
         history: watcher.latest(),
-        troubles: troubles.collect(),
+        troubles,
         calls: engine
             .systems()
             .iter()
@@ -255,6 +257,7 @@ impl Watcher for Live {
         match what {
             Happening::Decided { event } if shown(event) => self.decided(event),
             Happening::Sight { notice } => self.screen.note(notice),
+            Happening::Held { hold } => self.screen.note(hold),
             Happening::Trouble { error } => {
                 self.screen.note(error);
                 if let Ok(mut troubles) = self.troubles.lock() {

@@ -10,7 +10,7 @@ use comfy_table::Cell;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use tandem_connector::Budget;
-use tandem_engine::Notice;
+use tandem_engine::{Hold, Notice};
 use tandem_merge::dataflow::Dataflow;
 use tandem_store::{FlowStatus, Status as Standing, Store};
 
@@ -28,43 +28,45 @@ impl Status {
     pub(crate) fn show(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
         let configuration = loading::configuration(common)?;
         let mut store = loading::existing_state(common, &configuration)?;
+        store.hear_again(jiff::Timestamp::now())?;
         let status = store.status(&configuration.dataflow)?;
         let systems = &configuration.dataflow.systems;
         let budgets = tandem_engine::budgets(&mut store, systems)?;
         let notices = tandem_engine::notices(&mut store, systems)?;
+        let holds = tandem_engine::holds(&mut store)?;
         let mut shown = as_json(&configuration.dataflow, &status);
-        add(&mut shown, &budgets, &notices);
+        add(&mut shown, &budgets, &notices, &holds);
         screen.json(&shown);
         screen.result(flow_table(&configuration.dataflow, &status));
         screen.result(summary(&status));
-        for line in lines(&budgets, &notices) {
+        for line in lines(&budgets, &notices, &holds) {
             screen.result(line);
         }
-        Ok(if notices.is_empty() {
-            exit(&status)
-        } else {
-            Exit::Waits
-        })
+        let quiet = notices.is_empty() && !holds.iter().any(Hold::needs_approval);
+        Ok(if quiet { exit(&status) } else { Exit::Waits })
     }
 }
 
-/// Budgets and notices, one line each.
-pub(crate) fn lines(budgets: &[(String, Budget)], notices: &[Notice]) -> Vec<String> {
+/// Budgets, notices and holds, one line each.
+pub(crate) fn lines(budgets: &[(String, Budget)], notices: &[Notice], holds: &[Hold]) -> Vec<String> {
     let now = jiff::Timestamp::now();
     let budgets = budgets.iter().map(|(system, budget)| {
         standing::reached(system, budget, now).unwrap_or_else(|| standing::budget(system, budget))
     });
-    budgets.chain(notices.iter().map(ToString::to_string)).collect()
+    let said = notices.iter().map(ToString::to_string);
+    let said = said.chain(holds.iter().map(ToString::to_string));
+    budgets.chain(said).collect()
 }
 
-/// Adds budgets and notices to the counts.
-pub(crate) fn add(shown: &mut Json, budgets: &[(String, Budget)], notices: &[Notice]) {
+/// Adds budgets, notices and holds to the counts.
+pub(crate) fn add(shown: &mut Json, budgets: &[(String, Budget)], notices: &[Notice], holds: &[Hold]) {
     let by_system: BTreeMap<&str, &Budget> = budgets
         .iter()
         .map(|(system, budget)| (system.as_str(), budget))
         .collect();
     shown["budgets"] = json!(by_system);
     shown["notices"] = notices.iter().map(standing::notice).collect();
+    shown["holds"] = holds.iter().map(standing::hold).collect();
 }
 
 /// What the exit code says of a state.
@@ -140,10 +142,25 @@ fn summary(status: &Standing) -> String {
             thousands(sent)
         ));
     }
+    let ignored: u64 = status.flows.values().map(|flow| flow.ignored).sum();
+    if ignored > 0 {
+        parts.push(format!(
+            "{} (`tandem failures --ignored`)",
+            count_of(ignored, "item ignored", "items ignored")
+        ));
+    }
     for (system, at) in &status.listed {
         parts.push(format!("{system} listed in full at {at:.0}"));
     }
     parts.push(format!("state {} KiB", thousands(status.bytes / 1024)));
+    let history = &status.history;
+    if let Some(oldest) = history.oldest {
+        parts.push(format!(
+            "history {}, {} KiB, back to {oldest:.0}",
+            count_of(history.lines, "line", "lines"),
+            thousands(history.bytes / 1024)
+        ));
+    }
     parts.join("; ")
 }
 
@@ -162,6 +179,7 @@ pub(crate) fn as_json(flows: &Dataflow, status: &Standing) -> Json {
             "deferred": flow.deferred,
             "approvals": flow.approvals,
             "not_created": flow.not_created,
+            "ignored": flow.ignored,
         });
         shown[format!("created_{first}")] = flow.created[0].into();
         shown[format!("created_{second}")] = flow.created[1].into();
@@ -174,5 +192,6 @@ pub(crate) fn as_json(flows: &Dataflow, status: &Standing) -> Json {
         "outbox": { "waiting": status.outbox.0, "sent": status.outbox.1 },
         "listed": status.listed,
         "bytes": status.bytes,
+        "history": status.history,
     })
 }

@@ -39,6 +39,9 @@ impl Sync {
         for notice in &summary.notices {
             screen.say(notice);
         }
+        for hold in &summary.holds {
+            screen.say(hold);
+        }
         for trouble in &summary.troubles {
             screen.complain(&Failure::from(trouble.clone()));
         }
@@ -71,6 +74,7 @@ pub(crate) fn as_json(flows: &Dataflow, summary: &Summary) -> Json {
         "written": summary.written,
         "rounds": summary.rounds,
         "notices": summary.notices.iter().map(crate::standing::notice).collect::<Vec<_>>(),
+        "holds": summary.holds.iter().map(crate::standing::hold).collect::<Vec<_>>(),
         "troubles": summary.troubles.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
 }

@@ -21,7 +21,7 @@ impl Verify {
     /// Compares and tells.
     pub(crate) async fn compare(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
         let configuration = loading::configuration(common)?;
-        let masks = Masks::of(&configuration.dataflow);
+        let masks = Masks::asked(&configuration.dataflow, common);
         // A state that does not exist yet has nothing to compare: say so rather than make one.
         loading::existing_folder(common)?;
         let mut engine =

@@ -9,7 +9,7 @@ mod written;
 
 pub(crate) use files::configuration;
 pub(crate) use secret::keys;
-pub(crate) use state::{existing_folder, existing_state, parts_on_a_copy, records_named, state};
+pub(crate) use state::{existing_folder, existing_state, parts_on_a_copy, records_named, state, with_linked};
 pub(crate) use systems::{collection, connect};
 pub(crate) use written::{Bindings, CREATED_IN_CUSTOMERP, Draft, Users, shipped};
 
@@ -85,7 +85,6 @@ pub(crate) async fn parts(
     for remark in remarks {
         tracing::info!("{remark}");
     }
-    state::note_configuration(store.as_mut(), &flows)?;
     Ok(Parts {
         flows,
         store,
@@ -106,7 +105,9 @@ pub(crate) async fn engine(
     let store = state(&folder, &keys(configuration)?)?;
     store.look_over()?;
     let parts = parts(configuration, Box::new(store), watcher, Some(&folder)).await?;
-    Ok(Engine::open(parts).await?)
+    let mut engine = Engine::open(parts).await?;
+    engine.keep_history(jiff::SignedDuration::from_millis(configuration.keep_history_ms));
+    Ok(engine)
 }
 
 /// An engine over a state that is there already, for commands of people.

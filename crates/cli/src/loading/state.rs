@@ -2,6 +2,7 @@
 
 use crate::arguments::Common;
 use crate::failure::Failure;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tandem_engine::{Parts, Watcher};
@@ -12,8 +13,6 @@ use tandem_store::{Keys, SqliteStore, Store};
 
 /// The database's file name in the folder.
 const DATABASE: &str = "tandem.db";
-/// Under which name the store notes the fingerprint of the configuration.
-const FINGERPRINT: &str = "configuration";
 
 /// Opens the state, new where there is none.
 pub(crate) fn state(folder: &Path, keys: &Keys) -> Result<SqliteStore, Failure> {
@@ -62,26 +61,6 @@ pub(crate) async fn parts_on_a_copy(
     Ok((parts, folder))
 }
 
-/// Notes which configuration is in force; where it changed, everything is decided anew.
-pub(super) fn note_configuration(store: &mut dyn Store, flows: &Dataflow) -> Result<(), Failure> {
-    let now = fingerprint(flows);
-    match store.note(FINGERPRINT)? {
-        Some(known) if known == now => return Ok(()),
-        Some(_) => store.touch_all(flows)?,
-        None => {}
-    }
-    Ok(store.set_note(FINGERPRINT, &now)?)
-}
-
-/// FNV-1a over the dataflow's text: enough to notice a change.
-fn fingerprint(flows: &Dataflow) -> String {
-    let text = serde_json::to_string(flows).unwrap_or_default();
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    format!("{hash:016x}")
-}
-
 /// The records that a text names: `TYPE:ID`, `TYPE:KEY`, or either with `SYSTEM/` before it.
 pub(crate) fn records_named(
     store: &mut dyn Store,
@@ -95,7 +74,8 @@ pub(crate) fn records_named(
         )
     };
     let (place, value) = text.split_once(':').ok_or_else(shape)?;
-    let (system, name) = match place.split_once('/') {
+    // `customerp/Contact:17`, and `customerp Contact:17` as lists show records.
+    let (system, name) = match place.split_once(['/', ' ']) {
         Some((system, name)) => (Some(system), name),
         None => (None, place),
     };
@@ -121,6 +101,24 @@ pub(crate) fn records_named(
         ));
     }
     Ok(found)
+}
+
+/// Records with all that are linked with them.
+pub(crate) fn with_linked(
+    store: &mut dyn Store,
+    flows: &Dataflow,
+    records: Vec<RecordKey>,
+) -> Result<BTreeSet<RecordKey>, Failure> {
+    let mut all: BTreeSet<RecordKey> = records.iter().cloned().collect();
+    for record in &records {
+        let cluster = store.cluster(flows, record)?;
+        all.extend(
+            cluster
+                .into_iter()
+                .flat_map(|cluster| cluster.records.into_keys()),
+        );
+    }
+    Ok(all)
 }
 
 /// Properties that people know records of a type by: those of single match keys.

@@ -113,11 +113,13 @@ impl Stage {
     pub(crate) fn approve(&mut self) -> Result<usize, Failure> {
         let waits =
             |item: &&Item| matches!(item.kind, Some(ParkedKind::Approval | ParkedKind::DeleteConflict));
-        let numbers: Vec<u64> = self.items.iter().filter(waits).map(|item| item.number).collect();
-        for number in &numbers {
-            self.engine.approve(*number, None)?;
+        let waiting: Vec<Item> = self.items.iter().filter(waits).cloned().collect();
+        for item in &waiting {
+            // A conflict of delete and edit wants a word: the deletion is what is tried.
+            let verdict = tandem_engine::offered_for(self.engine.flows(), item);
+            self.engine.approve(item.number, verdict)?;
         }
-        Ok(numbers.len())
+        Ok(waiting.len())
     }
 
     fn own_items(&mut self) -> Result<Vec<Item>, Failure> {

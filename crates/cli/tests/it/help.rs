@@ -2,7 +2,7 @@
 
 use crate::local::tandem;
 
-const COMMANDS: [&[&str]; 32] = [
+const COMMANDS: [&[&str]; 40] = [
     &[],
     &["demo"],
     &["sandbox"],
@@ -20,10 +20,18 @@ const COMMANDS: [&[&str]; 32] = [
     &["conflicts"],
     &["failures"],
     &["history"],
+    &["explain"],
+    &["undo"],
+    &["forget"],
     &["verify"],
     &["approve"],
     &["resolve"],
     &["retry"],
+    &["ignore"],
+    &["link"],
+    &["unlink"],
+    &["pause"],
+    &["resume"],
     &["rebind"],
     &["backup"],
     &["restore"],

@@ -91,6 +91,26 @@ pub(crate) fn get_salesforce(url: &str, path: &str) -> Json {
     call(reqwest::Method::GET, &address, Some(token(url, "alice")), None)
 }
 
+/// Deletes a record of Customerp as Alice.
+pub(crate) fn delete_customerp(url: &str, path: &str) {
+    let token = Some("customerp-alice-token".to_owned());
+    call(
+        reqwest::Method::DELETE,
+        &format!("{url}/api/v1/{path}"),
+        token,
+        None,
+    );
+}
+
+/// What Alice finds in Salesforce.
+pub(crate) fn query_salesforce(url: &str, soql: &str) -> Vec<Json> {
+    let token = token(url, "alice");
+    let soql: String = url::form_urlencoded::byte_serialize(soql.as_bytes()).collect();
+    let address = format!("{url}/services/data/v62.0/query?q={soql}");
+    let found = call(reqwest::Method::GET, &address, Some(token), None);
+    found["records"].as_array().unwrap().clone()
+}
+
 /// Reads from Customerp as Alice.
 pub(crate) fn get_customerp(url: &str, path: &str) -> Json {
     let token = Some("customerp-alice-token".to_owned());
@@ -175,6 +195,23 @@ fn each(bodies: &[Json], request: impl Fn(&reqwest::Client, &Json) -> reqwest::R
         }
         replies
     })
+}
+
+/// Writes many records of one object of Salesforce as Alice, as a script would.
+pub(crate) fn write_salesforce(url: &str, method: &str, object: &str, records: &[Json]) {
+    let token = token(url, "alice");
+    let address = format!("{url}/services/data/v62.0/composite/sobjects");
+    for records in records.chunks(200) {
+        let mut records = records.to_vec();
+        for record in &mut records {
+            record["attributes"] = serde_json::json!({ "type": object });
+        }
+        let body = serde_json::json!({ "allOrNone": true, "records": records });
+        let method = method.parse().unwrap();
+        let done = call(method, &address, Some(token.clone()), Some(&body));
+        let done = done.as_array().unwrap();
+        assert!(done.iter().all(|one| one["success"] == true), "{done:#?}");
+    }
 }
 
 /// An access token of one of the local org's clients.

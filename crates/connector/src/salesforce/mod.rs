@@ -359,6 +359,16 @@ impl Connector for Salesforce {
         read::by_values(self, &object, properties, values).await
     }
 
+    async fn find_deleted(
+        &self,
+        record_type: &RecordType,
+        property: &str,
+        values: &[Value],
+    ) -> Result<Vec<Observation>, Error> {
+        let object = self.object(&record_type.name).await?;
+        read::deleted_by_values(self, &object, property, values).await
+    }
+
     async fn write(&self, batch: &[Write], lane: Lane) -> Vec<Outcome> {
         for one in batch {
             if let Change::Create { record_type, .. } = &one.change {

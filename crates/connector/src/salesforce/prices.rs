@@ -8,7 +8,6 @@ use super::{Salesforce, soql};
 use crate::http::json::{self, flag, text};
 use crate::http::{Failure, Request};
 use crate::{Change, Error, Outcome, Refusal, RefusalKind, Write};
-use reqwest::Method;
 use serde_json::{Map, Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 use tandem_merge::record::Values;
@@ -259,8 +258,8 @@ impl Prices {
         let (first, then): (Vec<_>, Vec<_>) = wanted.into_iter().partition(|(key, _)| key.book == standard);
         let mut failed = BTreeMap::new();
         for entries in [first, then] {
-            for pack in entries.chunks(COLLECTION) {
-                self.create(org, pack, currencies, &mut failed).await?;
+            for call in entries.chunks(COLLECTION * QUERIES) {
+                self.create(org, call, currencies, &mut failed).await?;
             }
         }
         let taken: BTreeSet<String> = failed
@@ -304,20 +303,40 @@ impl Prices {
             }
             Json::Object(record)
         };
-        let records: Vec<Json> = entries.iter().map(record).collect();
-        let body = json!({"allOrNone": false, "records": records});
-        let request = Request::new(Method::POST, "/composite/sobjects").json(&body);
+        let collections = entries.chunks(COLLECTION).map(|pack| {
+            let records: Vec<Json> = pack.iter().map(record).collect();
+            let body = json!({"allOrNone": false, "records": records});
+            Subrequest::new("POST", org.session.path("/composite/sobjects")).body(body)
+        });
+        let request = composite::request(collections);
         let reply = org.session.send(request).await.map_err(Failure::into_error)?;
         if !reply.is_success() {
             return Err(super::refusal::error(&org.session.http, &reply));
         }
-        let Json::Array(results) = reply.json() else {
-            return Err(org
-                .session
-                .http
-                .protocol("a collection does not answer every record"));
+        let unanswered = || {
+            let what = "a collection does not answer every record";
+            org.session.http.protocol(what)
         };
-        for ((key, _), result) in entries.iter().zip(&results) {
+        let parts = composite::parts(&reply, entries.len().div_ceil(COLLECTION)).ok_or_else(unanswered)?;
+        for (pack, part) in entries.chunks(COLLECTION).zip(parts) {
+            if !part.is_success() {
+                return Err(super::refusal::of_said(&org.session.http, &part.said()));
+            }
+            let results = part.body.as_array().ok_or_else(unanswered)?;
+            self.learn_created(pack, results, part.status, failed);
+        }
+        Ok(())
+    }
+
+    /// Takes in what became of new entries.
+    fn learn_created(
+        &mut self,
+        entries: &[(Key, Value)],
+        results: &[Json],
+        status: u64,
+        failed: &mut BTreeMap<Key, Said>,
+    ) {
+        for ((key, _), result) in entries.iter().zip(results) {
             match text(result, "id") {
                 Some(id) if flag(result, "success") => {
                     let (id, active) = (id.to_owned(), true);
@@ -325,11 +344,10 @@ impl Prices {
                 }
                 _ => {
                     let errors = result.get("errors").unwrap_or(&Json::Null);
-                    failed.insert(key.clone(), Said::read(u64::from(reply.status), errors));
+                    failed.insert(key.clone(), Said::read(status, errors));
                 }
             }
         }
-        Ok(())
     }
 }
 

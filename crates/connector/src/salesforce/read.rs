@@ -82,6 +82,40 @@ pub(super) async fn by_values(
     Ok(found)
 }
 
+/// Rows in the recycle bin whose property is one of the values, each shown with that property alone.
+pub(super) async fn deleted_by_values(
+    org: &Salesforce,
+    object: &Object,
+    property: &str,
+    values: &[Value],
+) -> Result<Vec<Observation>, Error> {
+    let Some(data_type) = object.data_type(property).filter(|_| object.soft_deletion) else {
+        return Ok(Vec::new());
+    };
+    let literals: Vec<String> = values
+        .iter()
+        .filter_map(|value| soql::literal(&trimmed(value)))
+        .collect();
+    let head = format!("{} WHERE IsDeleted = true AND {property}", object.select());
+    let mut found = Vec::new();
+    for statement in soql::packed(&head, &literals) {
+        let request = Request::get(soql::address(&org.session, &statement, true));
+        let (body, reply) = org.session.read(request).await?;
+        let shown = rows(org, object, &body, &reply).await?;
+        let told = body.get("records").and_then(Json::as_array).into_iter().flatten();
+        for (mut row, told) in shown.into_iter().zip(told) {
+            if let Some(value) = told
+                .get(property)
+                .and_then(|value| form::decode(data_type, value))
+            {
+                row.values.insert(property.to_owned(), value);
+                found.push(row);
+            }
+        }
+    }
+    Ok(found)
+}
+
 /// All rows of an object, where they are fewer calls than a search for so many values: the caller compares.
 async fn instead(
     org: &Salesforce,

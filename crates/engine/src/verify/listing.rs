@@ -76,7 +76,7 @@ impl Engine {
         let strays = strays.filter(|(flow, _)| !linked.has(&flow.group, &row.key));
         let strays = strays.map(|(flow, side)| (flow.name.clone(), claims(flow, side, row)));
         let strays: Vec<(String, bool)> = strays.collect();
-        if strays.is_empty() {
+        if strays.is_empty() || self.store.is_forgotten(&row.key)? {
             return Ok(());
         }
         let known = self.store.cluster(&self.flows, &row.key)?;

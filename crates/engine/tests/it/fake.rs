@@ -92,6 +92,9 @@ pub struct State {
     next: u64,
 }
 
+/// The records as they were once.
+pub type Backup = BTreeMap<RecordKey, Row>;
+
 pub struct Fake {
     name: String,
     versions: Versions,
@@ -99,8 +102,8 @@ pub struct Fake {
     clock: Arc<Simulated>,
     unique: BTreeMap<String, BTreeSet<String>>,
     given: BTreeMap<String, (String, String)>,
-    /// A property that the system rewrites.
-    shouts: Option<String>,
+    /// A property that the system rewrites, in capitals or in small letters.
+    shouts: Option<(String, bool)>,
     /// How long changes are shown again.
     overlap: SignedDuration,
     pub state: Mutex<State>,
@@ -133,7 +136,13 @@ impl Fake {
 
     /// Writes what it is given in capitals.
     pub fn shouting(mut self, property: &str) -> Self {
-        self.shouts = Some(property.to_owned());
+        self.shouts = Some((property.to_owned(), true));
+        self
+    }
+
+    /// Writes what it is given in small letters.
+    pub fn muttering(mut self, property: &str) -> Self {
+        self.shouts = Some((property.to_owned(), false));
         self
     }
 
@@ -189,6 +198,19 @@ impl Fake {
         let mut state = self.state.lock().unwrap();
         let row = state.rows.get_mut(key).unwrap();
         row.values.insert(property.to_owned(), Value::text(value));
+    }
+
+    /// The records as they are.
+    pub fn back_up(&self) -> Backup {
+        self.state.lock().unwrap().rows.clone()
+    }
+
+    /// Goes back to a backup: the feed of changes tells nothing of it.
+    pub fn restore(&self, backup: &Backup) {
+        let mut state = self.state.lock().unwrap();
+        let earliest = backup.values().map(|row| row.place).max().unwrap_or_default();
+        state.rows = backup.clone();
+        state.place = state.place.max(earliest);
     }
 
     /// Deletes without a tombstone in the feed.
@@ -261,8 +283,14 @@ impl Fake {
     }
 
     fn rewritten(&self, mut values: Values) -> Values {
-        if let Some(Value::Text(text)) = self.shouts.as_ref().and_then(|name| values.get_mut(name)) {
-            *text = text.to_uppercase();
+        if let Some((name, loud)) = &self.shouts
+            && let Some(Value::Text(text)) = values.get_mut(name)
+        {
+            *text = if *loud {
+                text.to_uppercase()
+            } else {
+                text.to_lowercase()
+            };
         }
         values
     }
@@ -621,6 +649,28 @@ impl Connector for Fake {
             values.iter().any(|wanted| fold(wanted) == fold(&shown))
         });
         Ok(fits.map(|(key, _)| self.show(&state, key, now)).collect())
+    }
+
+    async fn find_deleted(
+        &self,
+        of: &RecordType,
+        property: &str,
+        values: &[Value],
+    ) -> Result<Vec<Observation>, Error> {
+        let state = self.enter()?;
+        let now = self.clock.now();
+        let carries = |row: &Row| {
+            row.values
+                .get(property)
+                .is_some_and(|value| values.contains(value))
+        };
+        let rows = state.rows.iter();
+        let rows = rows.filter(|(key, row)| &key.record_type == of && row.deleted && carries(row));
+        let shown = rows.map(|(key, row)| Observation {
+            values: [(property.to_owned(), row.values[property].clone())].into(),
+            ..self.show(&state, key, now)
+        });
+        Ok(shown.collect())
     }
 
     async fn write(&self, batch: &[Write], lane: Lane) -> Vec<Outcome> {

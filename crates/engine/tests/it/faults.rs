@@ -305,3 +305,97 @@ async fn a_reference_that_a_create_had_to_leave_out_follows_once_it_leads_somewh
         world.only(&world.crm, "Order").id
     );
 }
+
+#[tokio::test]
+async fn e4_without_a_unique_identity_what_never_arrived_is_sent_again_after_the_deadline() {
+    // GIVEN a system that refuses no duplicate, and a create that gets lost on its way
+    let mut world = World::with(|erp| erp, |crm| crm.without_unique());
+    for flow in &mut world.flows.flows {
+        flow.ends[1].identity = None;
+        for rule in &mut flow.companions {
+            rule.identity = None;
+            rule.find = vec!["Name".to_owned()];
+        }
+    }
+    world.crm.fault("Division", Fault::LostRequest);
+    world.customer_with_order();
+    // WHEN the sync runs to its end, waiting by the simulated clock
+    let summary = world.sync().await;
+    // THEN it was sent again, once
+    world.only(&world.crm, "Division");
+    assert_eq!(summary.flows["customer-division"].failed, 0, "{summary:#?}");
+}
+
+#[tokio::test]
+async fn e5_what_a_write_without_an_answer_overwrote_is_in_the_history() {
+    // GIVEN a number that the CRM gives, changed by a person in the ERP, where it is not carried on
+    let world = World::new();
+    let (_, order) = world.customer_with_order();
+    world.at_rest().await;
+    world.erp.edit(&order, "invoiceNumber", "by hand");
+    world.sync().await;
+    // WHEN the CRM gives another one, and the answer to that write is lost
+    let invoice = world.only(&world.crm, "Invoice");
+    world.erp.fault("Order", Fault::LostAnswer);
+    world.crm.edit(&invoice, "Name", "INV-99");
+    world.clock.pass(2);
+    world.sync().await;
+    // THEN the history keeps what the person had put there
+    assert_eq!(world.erp.value(&order, "invoiceNumber"), "INV-99");
+    let mut engine = world.engine().await;
+    let lines = engine.store().history(Some(&order), 0, 1_000).unwrap();
+    let overwritten = lines.iter().any(|(_, line)| {
+        matches!(&line.what, tandem_merge::plan::EventKind::Overwrote { old, .. } if old.to_string() == "by hand")
+    });
+    assert!(overwritten, "{lines:#?}");
+}
+
+#[tokio::test]
+async fn e13_two_systems_that_rewrite_each_other_are_parked_after_two_rounds() {
+    // GIVEN an ERP that writes names in small letters and a CRM that writes them in capitals
+    let world = World::with(|erp| erp.muttering("name"), |crm| crm.shouting("Name"));
+    let (customer, _) = world.customer_with_order();
+    world.sync().await;
+    world.clock.pass(2);
+    // WHEN a name is edited
+    world.erp.edit(&customer, "name", "weiter see");
+    let summary = world.sync().await;
+    // THEN the writes end, both are left with what they make of it, and a person is told
+    assert!(summary.written.values().sum::<u64>() <= 8, "{summary:#?}");
+    world.clock.pass(120);
+    let last = world.sync().await;
+    assert_eq!(last.written.values().sum::<u64>(), 0, "{last:#?}");
+    let mut engine = world.engine().await;
+    let items = engine.store().items(0, 10).unwrap();
+    let kinds: Vec<_> = items.iter().filter_map(|item| item.kind).collect();
+    assert_eq!(
+        kinds,
+        [tandem_merge::cluster::ParkedKind::Rewritten],
+        "{items:#?}"
+    );
+    drop(engine);
+    // The next edit is carried again.
+    world.erp.edit(&customer, "name", "naher see");
+    world.sync().await;
+    let division = world.only(&world.crm, "Division");
+    assert_eq!(world.crm.value(&division, "Name"), "NAHER SEE");
+}
+
+#[tokio::test]
+async fn e16_a_create_that_landed_and_was_deleted_before_anyone_looked_is_not_sent_again() {
+    // GIVEN a create whose answer was lost
+    let world = World::new();
+    world.customer_with_order();
+    world.crm.fault("Invoice", Fault::LostAnswer);
+    let mut engine = world.engine().await;
+    engine.round().await.unwrap();
+    let invoice = world.only(&world.crm, "Invoice");
+    // WHEN a person deletes the record before it was seen
+    world.clock.pass(2);
+    world.crm.delete(&invoice);
+    engine.sync().await.unwrap();
+    world.clock.pass(120);
+    engine.sync().await.unwrap();
+    // THEN none is made in its place
+    assert!(world.crm.live("Invoice").is_empty());
+}

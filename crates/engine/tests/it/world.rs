@@ -8,7 +8,7 @@ use tandem_connector::Connector;
 use tandem_engine::{Engine, Parts, Quiet, Summary, Verification};
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::record::RecordKey;
-use tandem_store::SqliteStore;
+use tandem_store::{SqliteStore, Store};
 use tempfile::TempDir;
 
 pub struct World {
@@ -101,6 +101,27 @@ impl World {
         self.sync().await;
         self.clock.pass(120);
         self.sync().await;
+    }
+
+    /// Whether a record is linked in a flow.
+    pub async fn linked(&self, record: &RecordKey, flow: &str) -> bool {
+        let mut engine = self.engine().await;
+        let links = engine.store().links(Some(flow), 0, 1_000).unwrap();
+        links
+            .iter()
+            .any(|link| &link.first == record || &link.second == record)
+    }
+
+    /// What the state keeps of the configuration that it was last used with.
+    pub fn shape(&self) -> String {
+        let mut store = SqliteStore::open(self.folder.path()).unwrap();
+        store.note("shape").unwrap().unwrap()
+    }
+
+    /// Puts that back.
+    pub fn set_shape(&self, shape: &str) {
+        let mut store = SqliteStore::open(self.folder.path()).unwrap();
+        store.set_note("shape", shape).unwrap();
     }
 
     pub async fn assert_clean(&self) {

@@ -2,7 +2,7 @@
 
 use super::known::{self, Known};
 use super::load::FlowSource;
-use super::main_file::{ConnectionText, MainText, SecretText, StateText};
+use super::main_file::{ConnectionText, HistoryText, MainText, SecretText, StateText};
 use super::node::{At, Node};
 use super::problem::{Problems, suggestion};
 use super::type_text::milliseconds;
@@ -26,10 +26,25 @@ pub(crate) fn duration(file: &str, text: &At<String>, problems: &mut Problems) -
             file,
             text,
             message,
-            "Write a number with `ms`, `s`, `m` or `h`, such as `5s` or `10m`.",
+            "Write a number with `ms`, `s`, `m`, `h` or `d`, such as `5s` or `10m`.",
         );
     }
     parsed
+}
+
+/// How long history is kept, in milliseconds: at least a day.
+pub(crate) fn kept(file: &str, text: Option<&At<HistoryText>>, problems: &mut Problems) -> Option<i64> {
+    const DAY: i64 = 86_400_000;
+    let Some(keep) = text.and_then(|text| text.value.keep.as_ref()) else {
+        return Some(400 * DAY);
+    };
+    let long = duration(file, keep, problems)?;
+    if long < DAY {
+        let message = format!("`{}` is too short: undo works on history", keep.value);
+        problems.add(file, keep, message, "Write at least `1d`; `400d` if in doubt.");
+        return None;
+    }
+    Some(long)
 }
 
 pub(crate) fn connected(

@@ -3,7 +3,7 @@
 use super::Users;
 use super::companion::{self, RoleHead};
 use super::end::end;
-use super::flow_file::{FlowText, GuardText, MatchPairText, MatchText};
+use super::flow_file::{EditsText, FlowText, GuardText, MatchPairText, MatchText};
 use super::known::{Known, PropertyKnown};
 use super::mapping::{self, Row};
 use super::node::At;
@@ -11,7 +11,8 @@ use super::problem::{Problems, suggestion};
 use super::support;
 use super::written::PerObject;
 use crate::dataflow::{
-    ConflictPolicy, DeleteAgainstEdit, Flow, Guard, Mapping, MatchPart, MatchRule, Normaliser, Side, Unserved,
+    ConflictPolicy, DeleteAgainstEdit, EditGuard, Flow, Guard, Mapping, MatchPart, MatchRule, Normaliser,
+    Side, Unserved,
 };
 use crate::record::RecordType;
 use std::collections::{BTreeMap, BTreeSet};
@@ -215,6 +216,20 @@ fn guard(text: Option<&GuardText>) -> Guard {
         percent: text.percent.map_or(plain.percent, u64::from),
         at_least: text.at_least.map_or(plain.at_least, u64::from),
         hours: text.hours.map_or(plain.hours, i64::from),
+        edits: edit_guard(text.edits.as_ref()),
+    }
+}
+
+fn edit_guard(text: Option<&EditsText>) -> Option<EditGuard> {
+    let plain = EditGuard::default();
+    match text {
+        None => Some(plain),
+        Some(EditsText::Switch(on)) => on.then_some(plain),
+        Some(EditsText::Limits(text)) => Some(EditGuard {
+            count: text.count.map_or(plain.count, u64::from),
+            percent: text.percent.map_or(plain.percent, u64::from),
+            hours: text.hours.map_or(plain.hours, i64::from),
+        }),
     }
 }
 

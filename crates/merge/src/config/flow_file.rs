@@ -196,6 +196,39 @@ written! {
         at_least: Option<u32>,
         /// The window, in hours.
         hours: Option<u32>,
+        /// Edits beyond these hold the flow until a person approves; `false`: any number goes on.
+        edits: Option<EditsText>,
+    }
+}
+
+written! {
+    /// Edits from one side that pass both limits within the window hold the flow.
+    struct EditGuardText {
+        /// At most this many links ...
+        count: Option<u32>,
+        /// ... or at most this share of the flow's links, in percent.
+        percent: Option<u32>,
+        /// The window, in hours.
+        hours: Option<u32>,
+    }
+}
+
+/// `guard.edits`: limits, or a switch.
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(untagged)]
+pub(crate) enum EditsText {
+    /// The limits.
+    Limits(EditGuardText),
+    /// `false` for none.
+    Switch(bool),
+}
+
+impl Written for EditsText {
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        if let Content::Table(_) = node.value {
+            return EditGuardText::read(node, reader).map(Self::Limits);
+        }
+        bool::read(node, reader).map(Self::Switch)
     }
 }
 

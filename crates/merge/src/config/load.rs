@@ -2,7 +2,7 @@
 
 use super::check;
 use super::companion::{RoleHead, owner_type};
-use super::connection::{bindings, connected, duration, remarks, state_keys, used_types};
+use super::connection::{bindings, connected, duration, kept, remarks, state_keys, used_types};
 use super::flow::{self, FlowHead, Scope};
 use super::flow_file::FlowText;
 use super::known::{self, Known};
@@ -136,7 +136,9 @@ impl Loading {
         let state = state_keys(&self.file, self.main.state.as_ref(), problems);
         let clock = self.main.clock_error.as_ref();
         let clock = clock.map_or(Some(2_000), |text| duration(&self.file, text, problems))?;
+        let keep_history_ms = kept(&self.file, self.main.history.as_ref(), problems)?;
         Some(Configuration {
+            keep_history_ms,
             dataflow: Dataflow {
                 systems: self.systems.clone(),
                 document_order: self.document_order(),
@@ -144,6 +146,7 @@ impl Loading {
                 introduction: self.introduction(),
                 clock_error_seconds: clock.div_euclid(1_000) + i64::from(clock.rem_euclid(1_000) > 0),
                 out_of_sight: BTreeSet::new(),
+                paused: BTreeSet::new(),
             },
             if_present: self.if_present(),
             flows_folder: self.main.flows.value.clone(),

@@ -19,6 +19,8 @@ written! {
         introduction: Option<String>,
         /// How far the two systems' clocks may be apart unnoticed (`2s` if absent).
         clock_error: Option<At<String>>,
+        /// The history that `tandem history` tells and `tandem undo` works on.
+        history: Option<At<HistoryText>>,
         /// The flows that create records in the first system, and no others. Absent: as the flow files say.
         create_in_first: Option<Vec<At<String>>>,
         /// The flows that create records in the second system, and no others. Absent: as the flow files say.
@@ -37,6 +39,14 @@ written! {
         key: Option<At<Option<SecretText>>>,
         /// The key that it was encrypted with before, while keys change.
         former_key: Option<At<Option<SecretText>>>,
+    }
+}
+
+written! {
+    /// The history that `tandem history` tells and `tandem undo` works on.
+    struct HistoryText {
+        /// How long it is kept, at least `1d` (`400d` if absent). What something open needs stays longer.
+        keep: Option<At<String>>,
     }
 }
 

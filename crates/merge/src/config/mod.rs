@@ -56,6 +56,8 @@ pub struct Configuration {
     pub if_present: BTreeSet<(String, String)>,
     /// How the state is kept on disk.
     pub state: StateKeys,
+    /// How long history is kept, in milliseconds.
+    pub keep_history_ms: i64,
     /// What the configuration leads to and its author may not expect; for people.
     pub remarks: Vec<String>,
 }

@@ -104,6 +104,7 @@ pub(crate) fn milliseconds(text: &str) -> Option<i64> {
         "s" => 1_000,
         "m" | "min" => 60_000,
         "h" => 3_600_000,
+        "d" => 86_400_000,
         _ => return None,
     };
     number.parse::<i64>().ok()?.checked_mul(factor)
@@ -121,6 +122,7 @@ mod tests {
         assert_eq!(milliseconds("5s"), Some(5_000));
         assert_eq!(milliseconds("10m"), Some(600_000));
         assert_eq!(milliseconds("2 h"), Some(7_200_000));
+        assert_eq!(milliseconds("400d"), Some(34_560_000_000));
         for wrong in ["", "5", "s", "5 days", "-5s", "99999999999999999h"] {
             assert_eq!(milliseconds(wrong), None, "{wrong}");
         }

@@ -149,3 +149,13 @@ fn of_several_edits_on_the_winning_side_the_latest_of_that_side_wins() {
     case.drive();
     assert_eq!(case.shown(), ["2", "2", "2"]);
 }
+
+#[test]
+fn s03_a_write_of_a_component_that_ended_stands_above_no_later_head() {
+    // GIVEN a member whose last write carried the epoch of a head that is no more
+    let mut case = star();
+    case.members[I] = Spec::clean("I", Side::Second, "old", 5);
+    // THEN it is owed the present head, and its base stands below that
+    assert_eq!(step(&mut case), owed(&[(I, "0")]));
+    assert_eq!(case.members[I].base, Some((Value::from("old"), 0)));
+}

@@ -175,11 +175,19 @@ fn records_of_other_flows_and_unknown_ones_are_refused() {
         first: order(),
         second: invoice(),
     };
-    let (_, outcomes) = decide(tie(), &[link(stranger), wrong, lost]);
-    for (outcome, why) in outcomes
-        .iter()
-        .zip(["is not known", "is no record type", "there is no flow"])
-    {
+    let swapped = Decision::Link {
+        flow: FLOW.to_owned(),
+        first: invoice(),
+        second: order(),
+    };
+    let (_, outcomes) = decide(tie(), &[link(stranger), wrong, lost, swapped]);
+    assert_eq!(outcomes.len(), 4);
+    for (outcome, why) in outcomes.iter().zip([
+        "is not known",
+        "is no record type",
+        "there is no flow",
+        "is no Order of erp",
+    ]) {
         assert!(
             matches!(outcome, Outcome::Refused(text) if text.contains(why)),
             "{outcome:?}"

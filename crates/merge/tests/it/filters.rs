@@ -189,6 +189,21 @@ fn what_leaves_the_filter_is_unlinked_never_deleted_and_not_created_again() {
 }
 
 #[test]
+fn a_flow_that_rests_neither_unlinks_what_leaves_nor_links_what_is_back() {
+    let mut resting = flows();
+    resting.paused.insert(FLOW.to_owned());
+    let left = reconcile(&resting, linked(), vec![of_invoice(5, "coffee")], &facts());
+    assert!(is_linked(&left));
+    let gone_on = reconcile(&flows(), left.cluster, Vec::new(), &facts());
+    assert!(!is_linked(&gone_on));
+    let back = vec![of_invoice(9, "tea again")];
+    let back = reconcile(&resting, gone_on.cluster, back, &facts());
+    assert!(!is_linked(&back));
+    let gone_on = reconcile(&flows(), back.cluster, Vec::new(), &facts());
+    assert!(is_linked(&gone_on));
+}
+
+#[test]
 fn e16_a_counterpart_deleted_outside_the_filter_is_not_created_again() {
     let left = reconcile(&flows(), linked(), vec![of_invoice(5, "coffee")], &facts());
     let plan = reconcile(&flows(), left.cluster, vec![gone(&invoice(), 7)], &facts());

@@ -69,6 +69,7 @@ fn dataflow() -> Dataflow {
         introduction: String::new(),
         clock_error_seconds: 0,
         out_of_sight: std::collections::BTreeSet::new(),
+        paused: std::collections::BTreeSet::new(),
     }
 }
 

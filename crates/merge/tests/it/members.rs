@@ -165,6 +165,8 @@ pub(crate) fn head(value: &str, epoch: u64, at: i64, origin: &str) -> Head {
         epoch,
         span: span(at),
         origin: Some(RecordKey::new("s", "T", origin)),
+        before: None,
+        rewritten: 0,
     }
 }
 
@@ -232,6 +234,7 @@ fn member(spec: &Spec) -> Member<'_> {
         from_start: false,
         blank_is_edit: spec.blank_is_edit,
         newborn: None,
+        ours: false,
         in_flight: spec.in_flight,
         parked: spec.parked,
         codec: &spec.habit,

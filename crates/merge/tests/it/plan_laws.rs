@@ -9,7 +9,7 @@ use tandem_merge::dataflow::{
     CompanionRule, CompanionValue, ConflictPolicy, Dataflow, DeletePolicy, Direction, Identity, Kind,
     Mapping, Reference, Side,
 };
-use tandem_merge::facts::{Facts, Referent, Referral};
+use tandem_merge::facts::{Facts, Referent, Referral, Removals};
 use tandem_merge::plan::{EventKind, Plan};
 use tandem_merge::reconcile::{Settlement, reconcile, settle};
 use tandem_merge::record::{Observation, Presence, RecordKey, RecordType, Values, Version};
@@ -92,7 +92,7 @@ pub(crate) fn of_sales_order(description: &str) -> Values {
     ])
 }
 
-fn first_load(description: [&str; 3]) -> Vec<Observation> {
+pub(crate) fn first_load(description: [&str; 3]) -> Vec<Observation> {
     vec![
         seen(&order(), 1, of_order(description[0])),
         seen(&invoice(), 1, of_invoice(description[1])),
@@ -127,7 +127,7 @@ pub(crate) fn creates(cluster: &Cluster) -> Vec<&Intent> {
     cluster.creates.iter().collect()
 }
 
-fn sent(mut plan: Plan) -> Cluster {
+pub(crate) fn sent(mut plan: Plan) -> Cluster {
     let intents = plan
         .cluster
         .records
@@ -140,7 +140,7 @@ fn sent(mut plan: Plan) -> Cluster {
     plan.cluster
 }
 
-fn applied(id: &str) -> Settlement {
+pub(crate) fn applied(id: &str) -> Settlement {
     Settlement::Applied {
         id: id.to_owned(),
         state: None,
@@ -293,7 +293,14 @@ fn r6_r7_deletions_are_carried_on_when_clean_and_guarded_when_many() {
     let intent = plan.cluster.records[&order()].intent.as_ref().unwrap();
     assert_eq!(intent.action, Action::Delete { record: order() });
     let many = Facts {
-        deletions: BTreeMap::from([("order-order".to_owned(), (11, 100))]),
+        deletions: BTreeMap::from([(
+            "order-order".to_owned(),
+            Removals {
+                waiting: 11,
+                carried_on: 0,
+                links: 100,
+            },
+        )]),
         ..facts()
     };
     let plan = reconcile(&flows, at_rest(&flows), vec![gone(&sales_order(), 20)], &many);

@@ -3,6 +3,7 @@
 use super::Commit;
 use crate::contract::Item;
 use crate::db::{Rid, Trouble};
+use crate::guards::is_news;
 use crate::item::{self, Standing, kind_text};
 use crate::sealed::ITEM;
 use std::collections::BTreeMap;
@@ -29,21 +30,25 @@ impl Commit<'_> {
     }
 
     fn store_standing(&self, rid: Rid, standing: Vec<Standing>) -> Result<(), Trouble> {
-        let sql = "SELECT slot, number, area, body FROM item WHERE rid = ?1";
-        type Line = (String, i64, String, Vec<u8>);
+        let sql = "SELECT slot, number, area, body, ignored IS NOT NULL FROM item WHERE rid = ?1";
+        type Line = (String, i64, String, Vec<u8>, bool);
         let rows: Vec<Line> = self.db.all(sql, [rid], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
         })?;
-        let mut before: BTreeMap<String, (i64, String, Item)> = BTreeMap::new();
-        for (slot, number, area, body) in rows {
-            before.insert(slot, (number, area, self.db.read(&ITEM, body)?));
+        let mut before: BTreeMap<String, (i64, String, Item, bool)> = BTreeMap::new();
+        for (slot, number, area, body, ignored) in rows {
+            before.insert(slot, (number, area, self.db.read(&ITEM, body)?, ignored));
         }
         for Standing { slot, area, item } in standing {
             let body = self.db.body(&ITEM, &item)?;
             let kind = kind_text(item.kind);
             match before.remove(&slot) {
-                Some((_, known_area, known)) if known == item && known_area == area => {}
-                Some((number, ..)) => {
+                Some((_, known_area, known, _)) if known == item && known_area == area => {}
+                Some((number, _, known, ignored)) => {
+                    if ignored && is_news(&known, &item) {
+                        let sql = "UPDATE item SET ignored = NULL WHERE number = ?1";
+                        self.db.run(sql, [number])?;
+                    }
                     let sql = "UPDATE item SET area = ?2, kind = ?3, body = ?4 WHERE number = ?1";
                     self.db.run(sql, (number, area, kind, body))?;
                 }

@@ -6,6 +6,7 @@ use crate::db::{Rid, Trouble};
 use crate::load::{self, LinkLine};
 use std::collections::BTreeMap;
 use tandem_merge::cluster::Link;
+use tandem_merge::mutation::{Mutation, removed};
 
 impl Commit<'_> {
     pub(super) fn store_links(&mut self) -> Result<(), Trouble> {
@@ -53,7 +54,10 @@ impl Commit<'_> {
 
     fn insert_link(&mut self, link: &Link, first: Rid, second: Rid) -> Result<(), Trouble> {
         let flow = self.flows.flow(&link.flow);
-        let group = flow.map_or(&link.flow, |flow| &flow.group);
+        let mut group = flow.map_or(&link.flow, |flow| &flow.group).clone();
+        if removed(Mutation::SharedLink) {
+            group = format!("{group} {first} {second}");
+        }
         let sql =
             "INSERT INTO link (flow, grp, first, second, verdict, since) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
         let since = link.since.to_string();

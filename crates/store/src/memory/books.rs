@@ -1,7 +1,7 @@
 //! The model's state, and the units that observe and send.
 
 use crate::Error;
-use crate::contract::{Page, PageReport};
+use crate::contract::{Page, PageReport, RunRow};
 use crate::item::Standing;
 use crate::known::{Known, laid_over};
 use crate::outbox::{destination, subject};
@@ -9,8 +9,9 @@ use crate::tally;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use tandem_merge::cluster::{Companion, Head, Intent, Link, Question, Record};
-use tandem_merge::dataflow::Dataflow;
+use tandem_merge::dataflow::{Dataflow, Side};
 use tandem_merge::facts::MatchKey;
+use tandem_merge::mutation::{Mutation, removed};
 use tandem_merge::plan::Event;
 use tandem_merge::record::{Observation, Presence, RecordKey};
 
@@ -36,10 +37,18 @@ pub(super) struct Books {
     pub(super) items: BTreeMap<u64, (RecordKey, Standing)>,
     pub(super) history: BTreeMap<u64, Event>,
     pub(super) deletions: Vec<(String, Timestamp)>,
+    /// Edits taken over, by flow, side and record.
+    pub(super) edited: BTreeMap<(String, Side, RecordKey), Timestamp>,
+    /// Items that nobody wants to hear of until then.
+    pub(super) ignored: BTreeMap<u64, Timestamp>,
     pub(super) approvals: BTreeMap<String, Timestamp>,
     pub(super) tallies: tally::Counts,
-    /// The last numbers given to links, intents and items: none is given twice.
-    pub(super) numbers: [u64; 3],
+    pub(super) forgotten: BTreeSet<RecordKey>,
+    /// The run at hand: kind, beginning, and its number once it has a line.
+    pub(super) run: Option<(String, Timestamp, Option<u64>)>,
+    pub(super) runs: BTreeMap<u64, RunRow>,
+    /// The last numbers given to links, intents, items, lines of the history and runs: none is given twice.
+    pub(super) numbers: [u64; 5],
 }
 
 /// What is known of a system.
@@ -80,7 +89,7 @@ impl Books {
         self.clock
     }
 
-    /// The next number of links (0), intents (1) or items (2).
+    /// The next number of links (0), intents (1), items (2), lines of the history (3) or runs (4).
     pub(super) fn number(&mut self, of: usize) -> u64 {
         self.numbers[of] += 1;
         self.numbers[of]
@@ -126,6 +135,10 @@ impl Books {
     pub(super) fn commit_page(&mut self, flows: &Dataflow, page: &Page) -> PageReport {
         let mut report = PageReport::default();
         for seen in &page.observations {
+            if self.forgotten.contains(&seen.key) {
+                report.known += 1;
+                continue;
+            }
             self.entry(&seen.key);
             self.answered(&seen.key, seen.read_began);
             if self.is_known(seen) {
@@ -192,6 +205,7 @@ impl Books {
     }
 
     pub(super) fn touch_all(&mut self, flows: &Dataflow) {
+        self.regroup_links(flows);
         let mut all: Vec<(u64, RecordKey)> = Vec::new();
         for (key, entry) in &self.records {
             if entry.state.is_some() || self.has_inbox(key) {
@@ -237,6 +251,16 @@ impl Books {
                 continue;
             };
             if intent.sent.is_some() && !intent.unknown {
+                continue;
+            }
+            if removed(Mutation::NoSentMark) {
+                let attempts = intent.attempts + 1;
+                let sent = Some(now);
+                marked.push(Intent {
+                    sent,
+                    attempts,
+                    ..intent.clone()
+                });
                 continue;
             }
             intent.sent = Some(now);

@@ -4,6 +4,7 @@ use super::books::{Books, Entry};
 use crate::commit::smallest_linked;
 use crate::constraint;
 use crate::contract::{CommitReport, Decided, Taken};
+use crate::guards::is_news;
 use crate::item;
 use crate::load::writes_record;
 use crate::outbox::{slot, subject};
@@ -11,7 +12,8 @@ use crate::tally;
 use std::collections::{BTreeMap, BTreeSet};
 use tandem_merge::cluster::{Action, Companion, Intent, Record};
 use tandem_merge::dataflow::Dataflow;
-use tandem_merge::plan::{EventKind, Plan};
+use tandem_merge::mutation::{Mutation, removed};
+use tandem_merge::plan::Plan;
 use tandem_merge::record::{Observation, RecordKey};
 
 /// Stores plans; one that breaks a constraint leaves everything as it was.
@@ -124,7 +126,7 @@ impl Books {
 
     fn check_unique(&self) -> Stored {
         let mut ends = BTreeSet::new();
-        for (group, link) in self.links.values() {
+        for (group, link) in self.links.values().filter(|_| !removed(Mutation::SharedLink)) {
             if !ends.insert((group, 1, &link.first)) || !ends.insert((group, 2, &link.second)) {
                 return Err(constraint::LINK);
             }
@@ -328,17 +330,27 @@ impl Work {
             }
             for standing in standing {
                 let number = open.remove(&standing.slot).unwrap_or_else(|| books.number(2));
+                if books
+                    .items
+                    .get(&number)
+                    .is_some_and(|(_, known)| is_news(&known.item, &standing.item))
+                {
+                    books.ignored.remove(&number);
+                }
                 books.items.insert(number, (key.clone(), standing));
             }
             for number in open.into_values() {
                 books.items.remove(&number);
+                books.ignored.remove(&number);
             }
         }
     }
 
     fn waits(&mut self, books: &mut Books, plan: &Plan, token: &Taken) {
         books.waits.retain(|(_, waiting)| !self.touched.contains(waiting));
-        for (key, at) in &plan.waits.reread {
+        let known = |(key, _): &(&RecordKey, &jiff::Timestamp)| !books.forgotten.contains(*key);
+        let reread: Vec<_> = plan.waits.reread.iter().filter(known).collect();
+        for (key, at) in reread {
             books.entry(key);
             let noted = books.reread.entry(key.clone()).or_insert(*at);
             *noted = (*noted).max(*at);
@@ -376,12 +388,15 @@ impl Work {
     fn history(&mut self, books: &mut Books, flows: &Dataflow, plan: &Plan) {
         for event in &plan.history {
             books.entry(&event.record);
-            let number = books.history.len() as u64 + 1;
-            books.history.insert(number, event.clone());
-            if event.what == EventKind::Deleted {
-                let of = tally::deletion_flows(flows, event).into_iter();
-                books.deletions.extend(of.map(|flow| (flow, event.at)));
-            }
+            books.tell(event);
+        }
+        let carried_on = plan.carried_on.iter();
+        books
+            .deletions
+            .extend(carried_on.map(|flow| (flow.clone(), plan.at)));
+        for (flow, side, key) in &plan.edited {
+            books.entry(key);
+            books.edited.insert((flow.clone(), *side, key.clone()), plan.at);
         }
         for (of, n) in tally::counts(flows, plan, &self.removed) {
             *books.tallies.entry(of).or_default() += n;

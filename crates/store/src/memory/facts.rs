@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 use tandem_merge::cluster::{Action, Link};
 use tandem_merge::dataflow::{Dataflow, Reference, Side};
-use tandem_merge::facts::{Facts, Needs, Referent, Referral};
+use tandem_merge::facts::{Facts, Needs, Referent, Referral, Removals};
 use tandem_merge::record::{Presence, RecordKey, RecordType};
 
 /// Answers what a cluster needs to know.
@@ -73,6 +73,9 @@ fn referent(books: &Books, flows: &Dataflow, members: &BTreeSet<RecordKey>, refe
         record_type: of.clone(),
         id: referral.id.clone(),
     };
+    if books.forgotten.contains(&key) {
+        return Referent::Forgotten;
+    }
     let Some(entry) = books.records.get(&key) else {
         return Referent::Unknown;
     };
@@ -131,7 +134,7 @@ fn holder(books: &Books, of: &RecordType, key: &str) -> Option<RecordKey> {
 }
 
 /// Links of the flow one end of which is gone, and deletions carried on within the guard's window; links.
-fn deletions(books: &Books, flows: &Dataflow, flow: &str, now: Timestamp) -> (u64, u64) {
+fn deletions(books: &Books, flows: &Dataflow, flow: &str, now: Timestamp) -> Removals {
     let hours = flows.flow(flow).map_or(0, |flow| flow.guard.hours);
     let from = now.saturating_sub(SignedDuration::from_hours(hours));
     let from = from.unwrap_or(Timestamp::MIN).as_microsecond();
@@ -144,7 +147,11 @@ fn deletions(books: &Books, flows: &Dataflow, flow: &str, now: Timestamp) -> (u6
         .deletions
         .iter()
         .filter(|(of, at)| of == flow && at.as_microsecond() > from);
-    ((waiting.count() + carried_on.count()) as u64, of.count() as u64)
+    Removals {
+        waiting: waiting.count() as u64,
+        carried_on: carried_on.count() as u64,
+        links: of.count() as u64,
+    }
 }
 
 fn is_gone(books: &Books, key: &RecordKey) -> bool {

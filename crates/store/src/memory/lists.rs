@@ -20,9 +20,10 @@ impl Books {
         for (_, link) in self.links.values() {
             status.flows.entry(link.flow.clone()).or_default().linked += 1;
         }
-        for (_, standing) in self.items.values() {
+        for (number, (_, standing)) in &self.items {
             let flow = status.flows.entry(standing.area.clone()).or_default();
-            add_items(flow, kind_text(standing.item.kind), 1);
+            let ignored = self.ignored.contains_key(number);
+            add_items(flow, kind_text(standing.item.kind), ignored, 1);
         }
         for ((flow, what), n) in &self.tallies {
             add_tally(status.flows.entry(flow.clone()).or_default(), what, *n);
@@ -30,6 +31,7 @@ impl Books {
         for (key, _) in self.records.iter().filter(|(_, entry)| entry.state.is_some()) {
             *status.records.entry(key.record_type.to_string()).or_default() += 1;
         }
+        status.history = self.history_size();
         status.inbox = self.inbox.len() as u64;
         let sent = self.intents.values().filter(|intent| intent.sent.is_some());
         let sent = sent.count();
@@ -60,6 +62,7 @@ impl Books {
         let all = self.items.range(after.saturating_add(1)..).take(limit);
         all.map(|(number, (_, standing))| Item {
             number: *number,
+            ignored: self.ignored.get(number).copied(),
             ..standing.item.clone()
         })
         .collect()

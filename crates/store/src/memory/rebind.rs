@@ -13,6 +13,8 @@ impl Books {
         self.dirty.clear();
         self.intents.clear();
         self.items.clear();
+        self.ignored.clear();
+        self.edited.clear();
         self.waits.clear();
         self.approvals.clear();
         for (name, system) in &mut self.systems {

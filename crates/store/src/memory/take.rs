@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use tandem_merge::cluster::{Anchor, Cluster, Record};
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::facts::Needs;
+use tandem_merge::mutation::{Mutation, removed};
 use tandem_merge::record::{Observation, RecordKey};
 
 /// Dirty clusters of rank <= `rank` in (rank, age) order.
@@ -24,7 +25,7 @@ pub(super) fn dirty(
     let mut seeds: Vec<(usize, u64, &RecordKey)> = Vec::new();
     for (key, mark) in &books.dirty {
         let own = flows.rank(&key.record_type);
-        if own <= rank && !books.in_flight(key) {
+        if own <= rank && !held(books, key) {
             seeds.push((own, mark.age, key));
         }
     }
@@ -135,10 +136,15 @@ fn join(books: &Books, seed: &RecordKey, without: &BTreeSet<RecordKey>, members:
     }
 }
 
+/// Its own write is under way: what is seen of it waits for the outcome.
+fn held(books: &Books, key: &RecordKey) -> bool {
+    books.in_flight(key) && !removed(Mutation::NotHeldInFlight)
+}
+
 /// The inbox rows of records whose own write is not under way.
 fn inbox(books: &Books, members: &BTreeSet<RecordKey>) -> Vec<(u64, Observation)> {
     let rows = books.inbox.iter();
-    rows.filter(|(_, seen)| members.contains(&seen.key) && !books.in_flight(&seen.key))
+    rows.filter(|(_, seen)| members.contains(&seen.key) && !held(books, &seen.key))
         .map(|(seq, seen)| (*seq, seen.clone()))
         .collect()
 }

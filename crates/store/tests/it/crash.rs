@@ -75,8 +75,27 @@ pub(crate) const LIFE: &[Step] = &[
     ("sent again", mark_sent),
     ("settled again", settle_all),
 ];
+/// What people and time take away from it afterwards.
+const AFTERWARDS: &[Step] = &[
+    ("forgotten", |store| {
+        store.forget(&[customer("1"), contact("a")], at(5_000)).map(drop)
+    }),
+    ("seen again", |store| {
+        let rows = vec![seen(&customer("1"), 900, &[("name", "Ann")])];
+        store
+            .commit_page(1, &flows(), &page(ERP, rows, Some("3")))
+            .map(drop)
+    }),
+    ("compacted", |store| {
+        store.compact_history(at(5_500), 0, 3).map(drop)
+    }),
+    ("compacted to the end", |store| {
+        store.compact_history(at(50_000), 0, 1_000).map(drop)
+    }),
+];
 
 fn decide_all(store: &mut dyn Store) -> Result<(), Error> {
+    store.begin_run("sync", at(4_000))?;
     let taken = store.take_dirty(&flows(), 9, 100, at(5_000))?;
     let plans = taken.into_iter().map(decided).collect();
     store.commit_plans(1, &flows(), plans).map(drop)
@@ -119,7 +138,7 @@ fn s7_a_unit_cut_off_at_any_statement_leaves_all_of_it_or_nothing() {
     let home = tempfile::tempdir().unwrap();
     let state = home.path().join("state");
     let mut cuts = 0;
-    for (name, step) in LIFE {
+    for (name, step) in LIFE.iter().chain(AFTERWARDS) {
         cuts += cut_everywhere(home.path(), &state, name, *step);
     }
     assert!(cuts > 500, "only {cuts} cuts: the units did next to nothing");

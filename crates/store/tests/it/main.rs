@@ -10,5 +10,7 @@ mod setup;
 mod suite;
 mod suite_decisions;
 mod suite_facts;
+mod suite_forget;
+mod suite_guards;
 mod suite_lists;
 mod suite_parts;

@@ -33,6 +33,12 @@ enum Unit {
     Touch(Row),
     TouchAll,
     Approve(bool),
+    /// A cluster is forgotten.
+    Forget(Row),
+    /// A new run begins.
+    Begin(i64),
+    /// What is older than a moment goes.
+    Compact(i64, usize),
 }
 
 /// A row of one of few records, so that they meet.
@@ -136,6 +142,9 @@ fn plain_unit() -> impl Strategy<Value = Unit> {
         1 => row().prop_map(Unit::Touch),
         1 => Just(Unit::TouchAll),
         1 => any::<bool>().prop_map(Unit::Approve),
+        1 => row().prop_map(Unit::Forget),
+        1 => (4_000..6_000_i64).prop_map(Unit::Begin),
+        1 => (4_990..5_010_i64, 1..8_usize).prop_map(|(before, limit)| Unit::Compact(before, limit)),
     ]
 }
 
@@ -156,7 +165,9 @@ fn carry_out(store: &mut dyn Store, unit: &Unit) -> String {
             told(&store.commit_page(FENCE, &flows(), &page).unwrap())
         }
         Unit::Decide { rank, limit } => {
-            let taken = store.take_dirty(&flows(), *rank, *limit, at(5_000)).unwrap();
+            let taken = store
+                .take_dirty(&flows(), *rank, *limit, at(4_990 + 4 * *limit as i64))
+                .unwrap();
             let plans = taken.into_iter().map(decided).collect();
             counted(&commit(store, plans))
         }
@@ -177,6 +188,20 @@ fn carry_out(store: &mut dyn Store, unit: &Unit) -> String {
         Unit::Listed(first) => told(&store.mark_listed(if *first { ERP } else { CRM }, at(30)).unwrap()),
         Unit::Touch(row) => told(&store.touch(&[row.key()]).unwrap()),
         Unit::TouchAll => told(&store.touch_all(&flows()).unwrap()),
+        Unit::Forget(row) => {
+            let cluster = store.cluster(&flows(), &row.key()).unwrap();
+            let mut keys: Vec<RecordKey> = cluster
+                .into_iter()
+                .flat_map(|it| it.records.into_keys())
+                .collect();
+            keys.push(row.key());
+            match store.forget(&keys, at(5_000)) {
+                Ok(done) => told(&done),
+                Err(error) => error.to_string(),
+            }
+        }
+        Unit::Begin(began) => told(&store.begin_run("sync", at(*began)).unwrap()),
+        Unit::Compact(before, limit) => told(&store.compact_history(at(*before), 0, *limit).unwrap()),
         Unit::Approve(first) => {
             let flow = if *first { "customer" } else { "order" };
             told(&store.approve_flow(flow, at(1_000)).unwrap())

@@ -60,6 +60,7 @@ pub(crate) fn flows() -> Dataflow {
         introduction: String::new(),
         clock_error_seconds: 5,
         out_of_sight: std::collections::BTreeSet::new(),
+        paused: std::collections::BTreeSet::new(),
     }
 }
 
@@ -85,7 +86,7 @@ fn flow(name: &str, [first, second]: [RecordType; 2], key: &str, their_key: &str
             count: 1,
             percent: 5,
             at_least: 1,
-            hours: 24,
+            ..Guard::default()
         },
     }
 }
@@ -324,6 +325,7 @@ pub(crate) fn dump(store: &mut dyn Store) -> String {
     }
     let mut status = store.status(&flows).unwrap();
     status.bytes = 0;
+    status.history.bytes = 0;
     writeln!(text, "{status:#?}").unwrap();
     writeln!(text, "{:#?}", store.unsettled(0, 1_000).unwrap()).unwrap();
     for system in [ERP, CRM] {
@@ -335,6 +337,7 @@ pub(crate) fn dump(store: &mut dyn Store) -> String {
     writeln!(text, "{:#?}", store.links(None, 0, 1_000).unwrap()).unwrap();
     writeln!(text, "{:#?}", store.items(0, 1_000).unwrap()).unwrap();
     writeln!(text, "{:#?}", store.history(None, 0, 1_000).unwrap()).unwrap();
+    writeln!(text, "{:#?}", store.runs(0, 1_000).unwrap()).unwrap();
     writeln!(text, "{:#?}", store.companions("Account", "", 1_000).unwrap()).unwrap();
     writeln!(text, "{:#?}", store.unread(1_000).unwrap()).unwrap();
     for dirty in take(store) {

@@ -2,7 +2,7 @@
 
 use crate::setup::*;
 use tandem_merge::dataflow::{Reference, Side};
-use tandem_merge::facts::{Referent, Referral};
+use tandem_merge::facts::{Referent, Referral, Removals};
 use tandem_merge::record::{Presence, RecordKey};
 use tandem_store::{Dirty, Store};
 
@@ -176,7 +176,12 @@ fn deletions_are_counted_before_the_first_is_decided_and_approved_up_to_now() {
         let taken = take(store);
         assert_eq!(taken.len(), 3);
         for dirty in &taken {
-            assert_eq!(dirty.facts.deletions["customer"], (3, 3));
+            let counted = Removals {
+                waiting: 3,
+                carried_on: 0,
+                links: 3,
+            };
+            assert_eq!(dirty.facts.deletions["customer"], counted);
             assert!(dirty.facts.approved.is_empty());
         }
         rest(store);

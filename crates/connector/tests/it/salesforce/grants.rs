@@ -139,6 +139,6 @@ async fn an_org_whose_certificate_is_not_trusted_gets_no_secret() {
             ..config(&url, "tandem")
         })
         .unwrap();
-        assert_eq!(stranger.identify().await.unwrap_err().kind, ErrorKind::Down);
+        assert_eq!(stranger.identify().await.unwrap_err().kind, ErrorKind::SignIn);
     }
 }

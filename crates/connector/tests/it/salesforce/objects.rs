@@ -1,11 +1,11 @@
 //! Users, companions, and what an org has or lacks.
 
-use super::{config, create, of, scene, start, update};
+use super::{config, create, delete, of, scene, start, update};
 use crate::scene::{Scene, applied, one};
 use std::collections::BTreeMap;
 use tandem_connector::salesforce::Salesforce;
 use tandem_connector::{Change, Connector, ErrorKind, Lane, Outcome, RefusalKind, Write};
-use tandem_merge::record::RecordKey;
+use tandem_merge::record::{Presence, RecordKey};
 use tandem_merge::value::Value;
 use tandem_sandbox::salesforce::{InvoiceSeed, Options};
 
@@ -126,6 +126,26 @@ async fn companions_are_known_by_their_object_and_amounts_are_exact() {
     let read = org.fetch(&of("Quote"), &[quote]).await.unwrap().remove(0);
     assert_eq!(read.values["Tax"], Value::Decimal(amount));
     assert!(!read.values["QuoteNumber"].is_blank());
+}
+
+#[tokio::test]
+async fn e16_what_was_deleted_is_found_in_the_recycle_bin_by_its_external_id() {
+    // GIVEN two accounts with external ids, one of which is deleted
+    let scene = scene().await;
+    let org = scene.ours.as_ref();
+    let property = "Customerp_Id__c";
+    let made = |id: &'static str| [("Name", Value::text("Acme")), (property, id.into())];
+    let kept = applied(&one(org, create("Account", 1, &made("Customer:1"))).await);
+    let gone = applied(&one(org, create("Account", 2, &made("Customer:2"))).await);
+    applied(&one(org, delete("Account", &gone)).await);
+    // WHEN both ids are looked for among what was deleted
+    let wanted = ["Customer:1", "Customer:2", "Customer:3"].map(Value::from);
+    let found = org.find_deleted(&of("Account"), property, &wanted).await.unwrap();
+    // THEN the deleted one alone is shown, as deleted and with its id
+    assert_eq!(found.len(), 1, "{kept} is there still: {found:#?}");
+    assert_eq!(found[0].key, RecordKey::new("salesforce", "Account", &gone));
+    assert_eq!(found[0].presence, Presence::Deleted);
+    assert_eq!(found[0].values[property], "Customer:2".into());
 }
 
 #[tokio::test]

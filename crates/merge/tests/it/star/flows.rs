@@ -163,5 +163,6 @@ pub(crate) fn dataflow(flows: Vec<Flow>) -> Dataflow {
         introduction: String::new(),
         clock_error_seconds: 2,
         out_of_sight: std::collections::BTreeSet::new(),
+        paused: std::collections::BTreeSet::new(),
     }
 }

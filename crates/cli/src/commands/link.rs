@@ -1,0 +1,187 @@
+//! `tandem link` and `tandem unlink`: links by hand.
+
+use crate::arguments::Common;
+use crate::failure::{Exit, Failure};
+use crate::loading;
+use crate::mask::Masks;
+use crate::screen::{Screen, table};
+use clap::Args;
+use serde_json::json;
+use tandem_engine::Engine;
+use tandem_merge::cluster::Cluster;
+use tandem_merge::dataflow::{Dataflow, Side};
+use tandem_merge::record::{RecordKey, RecordType};
+
+/// Link two records by hand, whatever their match keys say.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A link that ended by hand or by a deletion is possible again this way. Where the two hold different values, the flow's
+policy decides as at any first link. Without --yes it shows both records and changes nothing.
+
+Examples:
+  tandem link customer-division customerp/Customer:17 salesforce/Division:0DV...
+  tandem link customer-division Customer:17 Division:0DV... --yes")]
+pub(crate) struct Link {
+    /// The flow
+    #[arg(value_name = "FLOW")]
+    flow: String,
+    /// The first system's record: TYPE:ID or TYPE:KEY
+    #[arg(value_name = "FIRST")]
+    first: String,
+    /// The second system's record: TYPE:ID or TYPE:KEY
+    #[arg(value_name = "SECOND")]
+    second: String,
+    /// Link them
+    #[arg(long)]
+    yes: bool,
+}
+
+/// End a record's link by hand: both records stay, and are neither linked nor created again.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Without --yes it shows what would end and changes nothing. `tandem link` takes it back.
+
+Examples:
+  tandem unlink customerp/Contact:17
+  tandem unlink Order:10248 --flow order-invoice --yes")]
+pub(crate) struct Unlink {
+    /// The record: TYPE:ID or TYPE:KEY, with SYSTEM/ before it where both systems have the type
+    #[arg(value_name = "RECORD")]
+    record: String,
+    /// In this flow alone
+    #[arg(long, value_name = "FLOW")]
+    flow: Option<String>,
+    /// End it
+    #[arg(long)]
+    yes: bool,
+}
+
+impl Link {
+    /// Shows both records, and links them where asked to.
+    pub(crate) async fn carry_out(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
+        let configuration = loading::configuration(common)?;
+        loading::known_flow(&configuration.dataflow, &self.flow)?;
+        let mut engine = loading::engine_of_existing_state(common).await?;
+        let flows = engine.flows().clone();
+        let ends = flows.flow(&self.flow).map(|flow| flow.ends.clone());
+        let [first, second] = ends.unwrap_or_else(|| configuration.dataflow.flows[0].ends.clone());
+        let first = one(&mut engine, &flows, &self.first, Some(&first.record_type))?;
+        let second = one(&mut engine, &flows, &self.second, Some(&second.record_type))?;
+        self.show(&mut engine, &flows, [&first, &second], screen)?;
+        if !self.yes {
+            return Err(nothing_changed());
+        }
+        engine.link(&self.flow, &first, &second)?;
+        screen.json(&json!({ "flow": self.flow, "linked": [first.to_string(), second.to_string()] }));
+        screen.say(format!(
+            "{first} and {second} are linked; the next sync carries out what follows."
+        ));
+        Ok(Exit::Done)
+    }
+
+    /// Both records side by side, by what the flow maps.
+    fn show(
+        &self,
+        engine: &mut Engine,
+        flows: &Dataflow,
+        ends: [&RecordKey; 2],
+        screen: &Screen,
+    ) -> Result<(), Failure> {
+        let masks = Masks::of(flows);
+        let clusters = [
+            engine.store().cluster(flows, ends[0])?,
+            engine.store().cluster(flows, ends[1])?,
+        ];
+        let value = |side: Side, property: &str| {
+            let key = ends[side.index()];
+            let cluster: Option<&Cluster> = clusters[side.index()].as_ref();
+            let record = cluster.and_then(|cluster| cluster.records.get(key));
+            record.map_or_else(String::new, |record| {
+                masks.show(&key.record_type, property, record.value(property))
+            })
+        };
+        let [one, other] = ends.map(ToString::to_string);
+        let mut shown = table(["property", one.as_str(), "property", other.as_str()]);
+        let mappings = flows.flow(&self.flow).into_iter().flat_map(|flow| &flow.mappings);
+        for mapping in mappings.filter(|mapping| mapping.property(Side::First) != "id") {
+            let [first, second] = Side::BOTH.map(|side| mapping.property(side));
+            shown.add_row([
+                first.to_owned(),
+                value(Side::First, first),
+                second.to_owned(),
+                value(Side::Second, second),
+            ]);
+        }
+        screen.result(shown);
+        Ok(())
+    }
+}
+
+impl Unlink {
+    /// Shows what would end, and ends it where asked to.
+    pub(crate) async fn carry_out(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
+        if let Some(flow) = &self.flow {
+            loading::known_flow(&loading::configuration(common)?.dataflow, flow)?;
+        }
+        let mut engine = loading::engine_of_existing_state(common).await?;
+        let flows = engine.flows().clone();
+        let record = one(&mut engine, &flows, &self.record, None)?;
+        let cluster = engine.store().cluster(&flows, &record)?.unwrap_or_default();
+        let ends = cluster.links.iter().filter(|link| {
+            let flow = self.flow.as_ref().is_none_or(|flow| flow == &link.flow);
+            flow && (link.first == record || link.second == record)
+        });
+        let mut shown = table(["flow", "first", "second", "since"]);
+        for link in ends {
+            screen.json(&json!({
+                "flow": link.flow, "first": link.first.to_string(), "second": link.second.to_string(), "ends": self.yes,
+            }));
+            shown.add_row([
+                link.flow.clone(),
+                link.first.to_string(),
+                link.second.to_string(),
+                format!("{:.0}", link.since),
+            ]);
+        }
+        screen.result(shown);
+        if !self.yes {
+            return Err(nothing_changed());
+        }
+        engine.unlink(&record, self.flow.as_deref())?;
+        screen.say("Both records stay, and are neither linked nor created again in the flow; `tandem link` takes it back.");
+        Ok(Exit::Done)
+    }
+}
+
+fn nothing_changed() -> Failure {
+    Failure::usage("nothing was changed", "Add --yes to do it")
+}
+
+/// The one record that a text names, of a type where it is known.
+fn one(
+    engine: &mut Engine,
+    flows: &Dataflow,
+    text: &str,
+    of: Option<&RecordType>,
+) -> Result<RecordKey, Failure> {
+    let mut found = loading::records_named(engine.store(), flows, text)?;
+    found.retain(|key| of.is_none_or(|of| of == &key.record_type));
+    match found.as_slice() {
+        [one] => Ok(one.clone()),
+        [] => Err(Failure::usage(
+            format!("`{text}` is not of the type that the flow has there"),
+            "Give the first system's record first, such as customerp/Customer:17",
+        )),
+        several => Err(Failure::usage(
+            format!("`{text}` names {} records", several.len()),
+            format!(
+                "Write one of {}",
+                several
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            ),
+        )),
+    }
+}

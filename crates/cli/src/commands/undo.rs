@@ -1,0 +1,244 @@
+//! `tandem undo`: takes back one change, one record's, a run's, or those of a time span.
+
+use crate::arguments::Common;
+use crate::failure::{Exit, Failure};
+use crate::loading;
+use crate::mask::Masks;
+use crate::moment::moment;
+use crate::screen::{Screen, count_of, table};
+use clap::Args;
+use jiff::Timestamp;
+use serde_json::{Value as Json, json};
+use std::sync::Arc;
+use tandem_engine::{Engine, Selection, UndoReport};
+use tandem_merge::record::RecordKey;
+use tandem_merge::undo::{Back, How, Left, Step};
+use tandem_merge::value::Value;
+
+/// Take back one change, a record's, a run's, or those of a time span.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Without --yes it says what would go back and what is left alone, and changes nothing. What somebody edited since is
+left alone and listed. An undo is a run of its own and can be undone likewise.
+
+Examples:
+  tandem undo 4711                                  one change, as `tandem history` numbers it
+  tandem undo Contact:alice@example.com             the last change of a record
+  tandem undo Contact:alice@example.com --run 12    what run 12 did to it
+  tandem undo --run 12 --yes                        all of run 12
+  tandem undo --since 2h --flow contact-contact     all changes of a flow in the last two hours")]
+pub(crate) struct Undo {
+    /// A change's number, or a record: TYPE:ID or TYPE:KEY, with SYSTEM/ before it where both systems have the type
+    #[arg(value_name = "CHANGE|RECORD")]
+    subject: Option<String>,
+    /// All changes of this run, as `tandem history --runs` numbers it
+    #[arg(long, value_name = "RUN")]
+    run: Option<u64>,
+    /// Changes not before: 2026-03-01T12:00:00Z, '2026-03-01 12:00' (UTC), or how long ago: 90m, 2h, 3d
+    #[arg(long, value_name = "MOMENT")]
+    since: Option<String>,
+    /// Changes not after, likewise
+    #[arg(long, value_name = "MOMENT")]
+    until: Option<String>,
+    /// Only this flow's records
+    #[arg(long, value_name = "FLOW")]
+    flow: Option<String>,
+    /// Delete records that were created, where nobody has edited them since
+    #[arg(long)]
+    delete_created: bool,
+    /// Overwrite what was edited since, too
+    #[arg(long)]
+    force: bool,
+    /// Do it
+    #[arg(long)]
+    yes: bool,
+    /// Show at most this many lines of each list; 0 for all
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    limit: usize,
+}
+
+impl Undo {
+    /// Shows what goes back, and takes it back where asked to.
+    pub(crate) async fn carry_out(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
+        let configuration = loading::configuration(common)?;
+        let flows = configuration.dataflow.clone();
+        if let Some(flow) = &self.flow {
+            loading::known_flow(&flows, flow)?;
+        }
+        drop(loading::existing_state(common, &configuration)?);
+        let quiet = Arc::new(tandem_engine::Quiet);
+        let mut engine = loading::engine(common, &configuration, quiet).await?;
+        let selection = self.selection(&mut engine)?;
+        let how = How {
+            overwrite: self.force,
+            delete_created: self.delete_created,
+            what: self.named(),
+        };
+        let report = engine.undo(&selection, &how, self.yes).await?;
+        let masks = Masks::asked(&flows, common);
+        self.show(&report, &masks, screen);
+        if !self.yes {
+            screen.json(&self.as_json(&report, &masks));
+            screen.say("Nothing was changed; --yes does it.");
+            return Ok(Exit::Done);
+        }
+        let summary = engine.sync().await?;
+        let mut shown = self.as_json(&report, &masks);
+        shown["sync"] = super::sync::as_json(&flows, &summary);
+        screen.json(&shown);
+        for trouble in &summary.troubles {
+            screen.complain(&Failure::from(trouble.clone()));
+        }
+        let written: u64 = summary.written.values().sum();
+        screen.say(format!("Taken back: {}.", count_of(written, "write", "writes")));
+        Ok(Exit::from(summary.standing()))
+    }
+
+    fn selection(&self, engine: &mut Engine) -> Result<Selection, Failure> {
+        let now = Timestamp::now();
+        let read = |text: &Option<String>| text.as_deref().map(|text| moment(text, now)).transpose();
+        let mut selection = Selection {
+            run: self.run,
+            since: read(&self.since)?,
+            until: read(&self.until)?,
+            flow: self.flow.clone(),
+            ..Selection::default()
+        };
+        match &self.subject {
+            Some(text) if text.parse::<u64>().is_ok() => selection.line = text.parse().ok(),
+            Some(text) => {
+                let flows = engine.flows().clone();
+                let named = loading::records_named(engine.store(), &flows, text)?;
+                selection.records = loading::with_linked(engine.store(), &flows, named)?;
+            }
+            None if self.run.is_none() && self.since.is_none() => {
+                return Err(Failure::usage(
+                    "nothing says what to take back",
+                    "Name a change, a record, --run RUN or --since MOMENT; `tandem history` shows what there is",
+                ));
+            }
+            None => {}
+        }
+        Ok(selection)
+    }
+
+    /// What is taken back, for the history.
+    fn named(&self) -> String {
+        match (&self.subject, self.run) {
+            (Some(text), _) if text.parse::<u64>().is_ok() => format!("change {text}"),
+            (_, Some(run)) => format!("run {run}"),
+            (Some(_), None) => "a change".to_owned(),
+            (None, None) => "a time span".to_owned(),
+        }
+    }
+
+    fn show(&self, report: &UndoReport, masks: &Masks, screen: &Screen) {
+        let most = if self.limit == 0 { usize::MAX } else { self.limit };
+        if !report.back.is_empty() {
+            let mut shown = table(["record", "goes back", "now", "then"]);
+            for back in report.back.iter().take(most) {
+                shown.add_row(row(back, masks));
+            }
+            screen.result(shown);
+        }
+        if !report.left.is_empty() {
+            let mut shown = table(["left alone", "why", "what to do"]);
+            for left in report.left.iter().take(most) {
+                shown.add_row([about(left), left.reason.clone(), left.advice.clone()]);
+            }
+            screen.result(shown);
+        }
+        let records: std::collections::BTreeSet<&RecordKey> =
+            report.back.iter().map(|back| &back.record).collect();
+        screen.result(format!(
+            "{} to go back on {}; {} left alone.",
+            count_of(report.back.len() as u64, "value", "values"),
+            count_of(records.len() as u64, "record", "records"),
+            count_of(report.left.len() as u64, "change is", "changes are"),
+        ));
+    }
+
+    fn as_json(&self, report: &UndoReport, masks: &Masks) -> Json {
+        let left = report.left.iter().map(|left| {
+            json!({
+                "record": left.record.to_string(),
+                "property": left.property,
+                "why": left.reason,
+                "advice": left.advice,
+            })
+        });
+        json!({
+            "carried_out": self.yes,
+            "lines": report.lines,
+            "runs": report.runs,
+            "back": report.back.iter().map(|back| back_json(back, masks)).collect::<Vec<_>>(),
+            "left": left.collect::<Vec<_>>(),
+        })
+    }
+}
+
+fn about(left: &Left) -> String {
+    match &left.property {
+        Some(property) => format!("{}.{property}", left.record),
+        None => left.record.to_string(),
+    }
+}
+
+fn row(back: &Back, masks: &Masks) -> [String; 4] {
+    let record = back.record.to_string();
+    match &back.what {
+        Step::Value {
+            property,
+            now,
+            then,
+            waits,
+        } => {
+            let show = |value: &Value| masks.show(&back.record.record_type, property, value);
+            let waits = waits
+                .as_ref()
+                .map(|why| format!(" (waits: {why})"))
+                .unwrap_or_default();
+            [
+                record,
+                property.clone(),
+                show(now),
+                format!("{}{waits}", show(then)),
+            ]
+        }
+        Step::Delete => [
+            record,
+            "its create".to_owned(),
+            "there".to_owned(),
+            "deleted".to_owned(),
+        ],
+        Step::Recreate { counterpart } => {
+            let now = format!("{counterpart} is deleted");
+            [
+                record,
+                "its counterpart".to_owned(),
+                now,
+                "created again".to_owned(),
+            ]
+        }
+    }
+}
+
+fn back_json(back: &Back, masks: &Masks) -> Json {
+    let record = back.record.to_string();
+    match &back.what {
+        Step::Value {
+            property,
+            now,
+            then,
+            waits,
+        } => {
+            let show = |value: &Value| masks.json(&back.record.record_type, property, value);
+            json!({ "record": record, "step": "value", "property": property, "now": show(now), "then": show(then),
+                    "waits": waits })
+        }
+        Step::Delete => json!({ "record": record, "step": "delete" }),
+        Step::Recreate { counterpart } => {
+            json!({ "record": record, "step": "recreate", "counterpart": counterpart.to_string() })
+        }
+    }
+}

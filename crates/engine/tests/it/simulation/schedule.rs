@@ -1,0 +1,274 @@
+//! A schedule: sessions of the real engine, cut off at any await, with people at work between its steps; then no more
+//! edits and no more faults, until nothing moves.
+
+use super::world::World;
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll};
+use tandem_engine::{Choice, Engine, Summary};
+use tandem_merge::cluster::{ParkedKind, Verdict};
+use tandem_store::Item;
+
+/// Stretches between two awaits after which the engine is said never to end.
+const ENDLESS: u64 = 60_000;
+
+/// Writes that coming to rest may take.
+const MOST_WRITES: u64 = 80;
+
+/// How a stretch of work ended.
+enum End<T> {
+    Done(T),
+    Died,
+}
+
+impl World {
+    /// Polls a piece of work with people and faults between its steps; it may die at any of them.
+    fn drive<T>(&mut self, work: impl Future<Output = T>, left: &mut u64) -> End<T> {
+        let waker = futures::task::noop_waker();
+        let mut context = Context::from_waker(&waker);
+        let mut work = pin!(work);
+        loop {
+            if let Poll::Ready(done) = work.as_mut().poll(&mut context) {
+                return End::Done(done);
+            }
+            if *left == 0 {
+                return End::Died;
+            }
+            *left -= 1;
+            if !self.step() {
+                return End::Died;
+            }
+        }
+    }
+
+    /// What happens at an await. Whether the process goes on.
+    fn step(&mut self) -> bool {
+        let millis = match self.time.sleeps() {
+            Some(left) if !self.one_in(3) => left,
+            Some(left) => i64::try_from(self.below(usize::try_from(left.max(1)).unwrap())).unwrap(),
+            None if self.one_in(12) => 500 + i64::try_from(self.below(2_500)).unwrap(),
+            None => 1 + i64::try_from(self.below(40)).unwrap(),
+        };
+        self.time.pass(millis);
+        if self.one_in(5) {
+            self.people();
+        }
+        if self.setting.faults && self.one_in(150) {
+            self.outage();
+        }
+        !(self.setting.faults && self.one_in(70))
+    }
+
+    /// Polls a piece of work to its end, time jumping where it is waited for.
+    fn undisturbed<T>(&mut self, work: impl Future<Output = T>) -> Result<T, String> {
+        let waker = futures::task::noop_waker();
+        let mut context = Context::from_waker(&waker);
+        let mut work = pin!(work);
+        for _ in 0..ENDLESS {
+            if let Poll::Ready(done) = work.as_mut().poll(&mut context) {
+                return Ok(done);
+            }
+            self.time.pass(self.time.sleeps().unwrap_or(3));
+        }
+        Err("E8: a sync does not end".to_owned())
+    }
+
+    /// A process begins.
+    fn open(&mut self) -> Result<Engine, String> {
+        self.reopen();
+        let mut parts = self.parts();
+        if self.setting.people.hides {
+            parts.described = Some(self.described());
+        }
+        self.say(|| "-- a process begins --".to_owned());
+        let opened = self.undisturbed(Engine::open(parts))?;
+        opened.map_err(|error| format!("it does not open: {error}"))
+    }
+
+    /// Runs so many steps with people and faults.
+    pub fn run(&mut self, steps: u64) -> Result<(), String> {
+        self.set_faults(self.setting.faults);
+        let mut left = steps;
+        while left > 0 {
+            let mut engine = self.open()?;
+            let outcome = self.session(&mut engine, &mut left);
+            self.kept = Some(engine.into_store());
+            if !outcome? {
+                self.say(|| "-- the process dies --".to_owned());
+                self.forget_answers()?;
+            }
+            let pause = i64::try_from(self.below(3_000)).unwrap();
+            self.time.pass(pause);
+        }
+        Ok(())
+    }
+
+    /// What was on its way when the process died may have got lost or not, and nobody heard what became of it.
+    fn forget_answers(&mut self) -> Result<(), String> {
+        for system in &self.systems {
+            system.caller_died();
+        }
+        let store = self.kept.as_mut().unwrap();
+        for intent in store.unsettled(0, 1_000).map_err(|error| error.to_string())? {
+            let values = intent
+                .values
+                .into_iter()
+                .map(|(name, planned)| (name, planned.value));
+            self.log.lock().unwrap().unclear(&values.collect());
+        }
+        Ok(())
+    }
+
+    /// Rounds of one process. Whether it ended by itself.
+    fn session(&mut self, engine: &mut Engine, left: &mut u64) -> Result<bool, String> {
+        for _ in 0..4 {
+            let error = |error: tandem_engine::Error| format!("the engine fails: {error}");
+            if self.one_in(3) {
+                match self.drive(engine.sync(), left) {
+                    End::Done(summary) => drop(summary.map_err(error)?),
+                    End::Died => return Ok(false),
+                }
+            } else {
+                match self.drive(engine.round(), left) {
+                    End::Done(round) => drop(round.map_err(error)?),
+                    End::Died => return Ok(false),
+                }
+            }
+            if self.one_in(3) {
+                self.answer(engine)?;
+            }
+            for _ in 0..self.below(3) {
+                *left = left.saturating_sub(1);
+                self.people();
+            }
+            let pause = if self.one_in(8) { 40_000 } else { 3_000 };
+            let pause = i64::try_from(self.below(pause)).unwrap();
+            self.time.pass(pause);
+        }
+        Ok(true)
+    }
+
+    /// People answer what waits for them. Whether anything did.
+    fn answer(&mut self, engine: &mut Engine) -> Result<bool, String> {
+        let items = engine.store().items(0, 100).map_err(|error| error.to_string())?;
+        let mut any = false;
+        for item in items {
+            let answered = match item.kind {
+                None => self.resolve(engine, &item),
+                Some(ParkedKind::Approval | ParkedKind::DeleteConflict) => self.approve(engine, &item),
+                _ => continue,
+            };
+            // An answer to something that has changed is refused.
+            any |= answered.is_ok();
+        }
+        Ok(any)
+    }
+
+    fn resolve(&mut self, engine: &mut Engine, item: &Item) -> Result<(), tandem_engine::Error> {
+        let choices = item.contenders.len();
+        let (name, value) = item.contenders[self.below(choices)].clone();
+        let keys = self.alive(None);
+        let record = keys.into_iter().find(|key| name.starts_with(&format!("{key} ")));
+        let choice = match record {
+            Some(record) if !self.one_in(4) => Choice::Record(record),
+            None => Choice::Head,
+            Some(_) => {
+                self.log.lock().unwrap().chosen(&value);
+                Choice::Value(value)
+            }
+        };
+        let outcome = engine.resolve(item.number, &choice);
+        self.say(|| {
+            format!(
+                "person answers {name}: {choice:?}: {:?}",
+                outcome.as_ref().map_err(ToString::to_string)
+            )
+        });
+        outcome
+    }
+
+    fn approve(&mut self, engine: &mut Engine, item: &Item) -> Result<(), tandem_engine::Error> {
+        let verdicts = [
+            Verdict::Unlink,
+            Verdict::Recreate,
+            Verdict::Propagate,
+            Verdict::Deactivate,
+        ];
+        let verdict = self.pick(&verdicts);
+        self.judge(engine, item);
+        let outcome = engine.approve(item.number, Some(verdict));
+        self.say(|| {
+            format!(
+                "person decides {verdict:?} about {}: {:?}",
+                item.record,
+                outcome.as_ref().map_err(ToString::to_string)
+            )
+        });
+        outcome
+    }
+
+    /// Both ends of the links of an item's record are a person's affair from now on.
+    fn judge(&mut self, engine: &mut Engine, item: &Item) {
+        let links = engine.store().links(None, 0, 1_000).unwrap();
+        let mut log = self.log.lock().unwrap();
+        for link in links
+            .iter()
+            .filter(|link| link.first == item.record || link.second == item.record)
+        {
+            log.judged(&link.first);
+            log.judged(&link.second);
+        }
+    }
+
+    /// No more edits and no more faults: until nothing moves and nobody is asked any more.
+    pub fn rest(&mut self) -> Result<Engine, String> {
+        self.say(|| "-- no more edits or faults --".to_owned());
+        self.set_faults(false);
+        let before = self.log.lock().unwrap().writes;
+        let mut engine = self.open()?;
+        for _ in 0..30 {
+            self.time.pass(25_000);
+            let writes = self.log.lock().unwrap().writes;
+            self.calm_sync(&mut engine)?;
+            let moved = self.log.lock().unwrap().writes != writes;
+            if !self.answer(&mut engine)? && !moved {
+                let took = self.log.lock().unwrap().writes - before;
+                if took > MOST_WRITES {
+                    return Err(format!("E13: {took} writes without an edit"));
+                }
+                self.idle(&mut engine)?;
+                return Ok(engine);
+            }
+        }
+        Err("E8: it does not come to rest".to_owned())
+    }
+
+    fn calm_sync(&mut self, engine: &mut Engine) -> Result<Summary, String> {
+        let summary = self.undisturbed(engine.sync())?;
+        let summary = summary.map_err(|error| format!("the engine fails: {error}"))?;
+        let trouble = summary.troubles.first().map(ToString::to_string);
+        trouble.map_or(Ok(summary), |trouble| {
+            Err(format!("E8: trouble at rest: {trouble}"))
+        })
+    }
+
+    /// E7: with nothing to do nothing is written, and behind the overlap nothing is read.
+    fn idle(&mut self, engine: &mut Engine) -> Result<(), String> {
+        let writes = self.log.lock().unwrap().writes;
+        for _ in 0..2 {
+            self.time.pass(70_000);
+            self.calm_sync(engine)?;
+        }
+        if self.log.lock().unwrap().writes != writes {
+            return Err("E7: at rest something is written".to_owned());
+        }
+        self.time.pass(70_000);
+        let read = self.rows_read();
+        self.calm_sync(engine)?;
+        let read = self.rows_read() - read;
+        if read > 0 {
+            return Err(format!("E7: behind the overlap {read} rows are read"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,145 @@
+//! What guards count, and flows that rest.
+
+use crate::plan_laws::{
+    applied, at_rest, facts, first_load, gone, invoice, of_invoice, of_order, order, sales_order, seen, sent,
+    updates,
+};
+use crate::star::flows::{Policies, star};
+use tandem_merge::cluster::Cluster;
+use tandem_merge::dataflow::{DeletePolicy, Guard, Side};
+use tandem_merge::facts::Removals;
+use tandem_merge::plan::{Event, EventKind};
+use tandem_merge::reconcile::{reconcile, settle};
+
+#[test]
+fn r7_the_guard_sums_what_was_carried_on_and_holds_the_whole_flow_always() {
+    let guard = Guard::default();
+    let pass = |waiting, carried_on, links| {
+        let seen = Removals {
+            waiting,
+            carried_on,
+            links,
+        };
+        seen.pass(&guard)
+    };
+    // At least three, whatever the share.
+    assert!(!pass(3, 0, 40) && pass(4, 0, 40));
+    // Five percent beyond sixty, and of what was there before some were carried on.
+    assert!(!pass(5, 0, 100) && pass(6, 0, 100));
+    assert!(!pass(2, 3, 97) && pass(3, 3, 97));
+    // Never more than ten.
+    assert!(!pass(10, 0, 100_000) && pass(11, 0, 100_000));
+    assert!(!pass(0, 10, 100_000) && pass(1, 10, 100_000));
+    // The whole flow, be it small; a single link is no flow.
+    assert!(pass(2, 0, 2) && pass(1, 1, 1) && !pass(1, 0, 1) && !pass(0, 2, 0));
+}
+
+#[test]
+fn r7_deletions_carried_on_are_told_once_for_each_link_and_deactivations_count() {
+    let propagate = Policies {
+        on_delete: [DeletePolicy::Propagate; 2],
+        ..Policies::default()
+    };
+    let flows = star(propagate);
+    let plan = reconcile(&flows, at_rest(&flows), vec![gone(&sales_order(), 20)], &facts());
+    assert!(plan.carried_on.is_empty(), "nothing was sent yet");
+    let after = settle(
+        &flows,
+        sent(plan),
+        Vec::new(),
+        vec![(1, applied(&order().id))],
+        &facts(),
+    );
+    assert_eq!(
+        after
+            .carried_on
+            .iter()
+            .filter(|flow| *flow == "order-order")
+            .count(),
+        1
+    );
+}
+
+#[test]
+fn a_flow_that_rests_decides_nothing_keeps_its_bases_and_leaves_the_others_alone() {
+    let mut flows = star(Policies::default());
+    let rested = at_rest(&flows);
+    flows.paused.insert("order-invoice".to_owned());
+    // WHEN the order is edited, the sales order follows and the invoice does not
+    let plan = reconcile(&flows, rested, vec![seen(&order(), 20, of_order("x"))], &facts());
+    let written = updates(&plan.cluster);
+    assert!(written.contains_key(&sales_order()) && !written.contains_key(&invoice()));
+    // AND the invoice's own edit is left for later
+    let plan = reconcile(
+        &flows,
+        plan.cluster,
+        vec![seen(&invoice(), 21, of_invoice("y"))],
+        &facts(),
+    );
+    assert_eq!(updates(&plan.cluster)[&sales_order()]["Description"], "x");
+    assert!(plan.edited.is_empty());
+    // WHEN it goes on, the two meet: the invoice had not seen the order's edit
+    flows.paused.clear();
+    let plan = reconcile(&flows, plan.cluster, Vec::new(), &facts());
+    let conflict = |event: &Event| matches!(event.what, EventKind::Conflict { .. });
+    assert!(plan.history.iter().any(conflict), "{:#?}", plan.history);
+}
+
+#[test]
+fn edits_are_told_by_flow_and_side_and_first_links_are_none() {
+    let flows = star(Policies::default());
+    let first = reconcile(&flows, Cluster::default(), first_load(["a", "b", "c"]), &facts());
+    assert!(first.edited.is_empty(), "{:?}", first.edited);
+    let plan = reconcile(
+        &flows,
+        at_rest(&flows),
+        vec![seen(&order(), 20, of_order("x"))],
+        &facts(),
+    );
+    let told: Vec<(&str, Side)> = plan
+        .edited
+        .iter()
+        .map(|(flow, side, _)| (flow.as_str(), *side))
+        .collect();
+    let first = Side::First;
+    assert_eq!(told, [("order-invoice", first), ("order-order", first)]);
+}
+
+#[test]
+fn the_guard_of_edits_takes_limits_of_its_own_and_can_be_switched_off() {
+    use tandem_merge::config::load;
+    use tandem_merge::dataflow::EditGuard;
+    let with = |guard: &str| {
+        let mut sources = crate::config::sources(str::to_owned);
+        let file = sources
+            .flows
+            .iter_mut()
+            .find(|(name, _)| name == "product-product2.yaml");
+        let (_, text) = file.unwrap();
+        text.push_str(guard);
+        load(&sources)
+    };
+    let edits = |guard: &str| {
+        let loaded = with(guard).unwrap();
+        loaded.dataflow.flow("product-product2").unwrap().guard.edits
+    };
+    assert_eq!(edits(""), Some(EditGuard::default()));
+    assert_eq!(edits("guard: { count: 7 }\n"), Some(EditGuard::default()));
+    assert_eq!(edits("guard: { edits: false }\n"), None);
+    let own = EditGuard {
+        count: 5,
+        percent: 10,
+        hours: 2,
+    };
+    assert_eq!(
+        edits("guard: { edits: { count: 5, percent: 10, hours: 2 } }\n"),
+        Some(own)
+    );
+    assert!(!own.is_passed(5, 10) && !own.is_passed(6, 60) && own.is_passed(6, 59));
+    let problems = with("guard: { edits: often }\n").unwrap_err();
+    assert!(
+        problems[0].to_string().contains("not true or false"),
+        "{}",
+        problems[0]
+    );
+}

@@ -1,0 +1,147 @@
+//! Forgetting records: nothing of them stays but a keyed hash.
+
+use crate::Error;
+use crate::contract::Forgotten;
+use crate::db::{Db, Rid, Trouble};
+use crate::load;
+use jiff::Timestamp;
+use ring::hmac;
+use std::cell::Cell;
+use tandem_merge::record::RecordKey;
+
+/// Under which name the state keeps the key of the hashes.
+const KEY: &str = "forget key";
+/// Under which name it notes that the files still hold bytes of what was forgotten.
+const SCRUB: &str = "scrub";
+
+/// Whether anything was ever forgotten, so that nobody asks in vain.
+#[derive(Debug, Default)]
+pub(crate) struct Known(Cell<Option<bool>>);
+
+impl Known {
+    /// To be looked up anew.
+    pub(crate) fn clear(&self) {
+        self.0.set(None);
+    }
+}
+
+/// Whether a record was forgotten.
+pub(crate) fn is_forgotten(db: &Db, record: &RecordKey) -> Result<bool, Trouble> {
+    let any = match db.forgotten.0.get() {
+        Some(any) => any,
+        None => db
+            .one("SELECT 1 FROM forgotten LIMIT 1", [], |_| Ok(()))?
+            .is_some(),
+    };
+    db.forgotten.0.set(Some(any));
+    if !any {
+        return Ok(false);
+    }
+    let hash = hash(&key(db)?, record);
+    let found = db.one("SELECT 1 FROM forgotten WHERE hash = ?1", [hash], |_| Ok(()))?;
+    Ok(found.is_some())
+}
+
+/// The key of the hashes, made at the first use.
+fn key(db: &Db) -> Result<String, Trouble> {
+    if let Some(key) = db.note(KEY)? {
+        return Ok(key);
+    }
+    let made: Option<String> = db.one("SELECT lower(hex(randomblob(32)))", [], |row| row.get(0))?;
+    let made = made.unwrap_or_default();
+    db.set_note(KEY, &made)?;
+    Ok(made)
+}
+
+fn hash(key: &str, record: &RecordKey) -> Vec<u8> {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes());
+    let mut context = hmac::Context::with_key(&key);
+    for part in [&record.record_type.system, &record.record_type.name, &record.id] {
+        context.update(part.as_bytes());
+        context.update(&[0xff]);
+    }
+    context.sign().as_ref().to_vec()
+}
+
+/// Removes everything that is held of these records.
+pub(crate) fn forget(db: &Db, records: &[RecordKey], at: Timestamp) -> Result<Forgotten, Trouble> {
+    let mut done = Forgotten::default();
+    let key = key(db)?;
+    for record in records {
+        let Some(rid) = db.rid(record)? else { continue };
+        if load::intent_rows(db, rid)?.iter().any(|intent| intent.sent) {
+            return Err(Trouble::Told(Error::UnderWay(record.clone())));
+        }
+        let sql = "INSERT INTO forgotten (hash, at) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+        db.run(sql, (hash(&key, record), at.as_microsecond()))?;
+        done.lines += erase(db, rid)?;
+        done.records += 1;
+    }
+    db.set_note(SCRUB, "due")?;
+    db.forgotten.clear();
+    Ok(done)
+}
+
+/// Erases a record. Its row stays without a name, so that its number is not given again.
+fn erase(db: &Db, rid: Rid) -> Result<u64, Trouble> {
+    let waiting: Vec<Rid> = db.all(
+        "SELECT waiting FROM wait WHERE target = ?1 ORDER BY waiting",
+        [rid],
+        |row| row.get(0),
+    )?;
+    let sql = "SELECT count(*), coalesce(sum(length(body)), 0) FROM history WHERE rid = ?1";
+    let told = db.one(sql, [rid], |row| {
+        Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+    })?;
+    let (lines, bytes) = told.unwrap_or_default();
+    for sql in [
+        "DELETE FROM history WHERE rid = ?1",
+        "DELETE FROM inbox WHERE rid = ?1",
+        "DELETE FROM dirty WHERE rid = ?1",
+        "DELETE FROM link WHERE first = ?1 OR second = ?1",
+        "DELETE FROM match_key WHERE rid = ?1",
+        "DELETE FROM intent WHERE record = ?1",
+        "DELETE FROM companion WHERE owner = ?1",
+        "DELETE FROM wait WHERE target = ?1 OR waiting = ?1",
+        "DELETE FROM item WHERE rid = ?1",
+        "DELETE FROM reread WHERE rid = ?1",
+        "UPDATE record SET id = 'forgotten-' || rid, revision = revision + 1, presence = NULL, sent = 0, keys = NULL,
+         questions = NULL, heads = NULL, state = NULL WHERE rid = ?1",
+    ] {
+        db.run(sql, [rid])?;
+    }
+    db.run(
+        "UPDATE history_size SET lines = lines - ?1, bytes = bytes - ?2",
+        (lines, bytes),
+    )?;
+    for waiting in waiting.into_iter().filter(|waiting| *waiting != rid) {
+        db.mark_dirty(waiting, false)?;
+    }
+    Ok(lines.cast_unsigned())
+}
+
+/// Rewrites the files where something was forgotten, so that no byte of it stays in a free page or in the log. What
+/// was forgotten is forgotten even where this fails; it is done again when the state is opened.
+pub(crate) fn scrub(db: &Db) -> Result<(), Error> {
+    let failed = |source| Error::database("rewritten", source);
+    let due = "SELECT count(*) FROM note WHERE name = ?1";
+    let due: i64 = db
+        .connection
+        .query_row(due, [SCRUB], |row| row.get(0))
+        .map_err(failed)?;
+    if due == 0 {
+        return Ok(());
+    }
+    let rewritten = db.connection.execute_batch(
+        "PRAGMA secure_delete = ON;
+         PRAGMA temp_store = DEFAULT;
+         PRAGMA wal_checkpoint(TRUNCATE);
+         VACUUM;
+         PRAGMA wal_checkpoint(TRUNCATE);
+         PRAGMA temp_store = MEMORY;
+         PRAGMA secure_delete = FAST;",
+    );
+    rewritten.map_err(failed)?;
+    let done = db.connection.execute("DELETE FROM note WHERE name = ?1", [SCRUB]);
+    done.map(drop).map_err(failed)
+}

@@ -1,0 +1,219 @@
+//! The history: lines, the runs that they belong to, and how old ones go.
+
+use crate::contract::{Compaction, HistorySize, RunRow};
+use crate::db::{Db, Trouble};
+use crate::outbox::number;
+use crate::sealed::HISTORY;
+use jiff::Timestamp;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use tandem_merge::plan::Event;
+use tandem_merge::record::RecordKey;
+
+/// The run that lines belong to from now on.
+#[derive(Debug, Default)]
+pub(crate) struct CurrentRun(RefCell<Option<Run>>);
+
+#[derive(Debug)]
+struct Run {
+    kind: String,
+    began: Timestamp,
+    /// Once it has a line.
+    number: Option<i64>,
+}
+
+impl CurrentRun {
+    /// Begins a run.
+    pub(crate) fn begin(&self, kind: &str, began: Timestamp) {
+        *self.0.borrow_mut() = Some(Run {
+            kind: kind.to_owned(),
+            began,
+            number: None,
+        });
+    }
+
+    /// The number of the run at hand; it gets one where it has none, or where the unit that gave it one failed.
+    fn number(&self, db: &Db) -> Result<i64, Trouble> {
+        let mut current = self.0.borrow_mut();
+        let Some(run) = current.as_mut() else {
+            return Ok(0);
+        };
+        if let Some(number) = run.number {
+            let sql = "SELECT 1 FROM run WHERE number = ?1";
+            if db.one(sql, [number], |_| Ok(()))?.is_some() {
+                return Ok(number);
+            }
+        }
+        let sql = "INSERT INTO run (kind, began, ended, first, last) VALUES (?1, ?2, ?2, 0, 0)";
+        db.run(sql, (&run.kind, run.began.as_microsecond()))?;
+        let number = db.inserted();
+        run.number = Some(number);
+        Ok(number)
+    }
+}
+
+/// Stores lines of a plan under the run at hand.
+pub(crate) fn store(db: &Db, events: &[Event]) -> Result<(), Trouble> {
+    let Some(last) = events.last() else {
+        return Ok(());
+    };
+    let run = db.run.number(db)?;
+    let mut counts: BTreeMap<&str, i64> = BTreeMap::new();
+    let mut bytes = 0;
+    let mut first = None;
+    for event in events {
+        let event = Event {
+            run: run.cast_unsigned(),
+            ..event.clone()
+        };
+        let rid = db.make_rid(&event.record)?;
+        let body = db.body(&HISTORY, &event)?;
+        bytes += number(body.len());
+        let sql = "INSERT INTO history (rid, at, body) VALUES (?1, ?2, ?3)";
+        db.run(sql, (rid, event.at.as_microsecond(), body))?;
+        first.get_or_insert(db.inserted());
+        *counts.entry(event.what.name()).or_default() += 1;
+    }
+    let sql = "UPDATE history_size SET lines = lines + ?1, bytes = bytes + ?2";
+    db.run(sql, (number(events.len()), bytes))?;
+    if run == 0 {
+        return Ok(());
+    }
+    let sql = "UPDATE run SET ended = max(ended, ?2), first = CASE first WHEN 0 THEN ?3 ELSE first END,
+               last = (SELECT max(number) FROM history) WHERE number = ?1";
+    db.run(sql, (run, last.at.as_microsecond(), first))?;
+    for (what, n) in counts {
+        let sql = "INSERT INTO run_count (run, what, n) VALUES (?1, ?2, ?3)
+                   ON CONFLICT (run, what) DO UPDATE SET n = n + excluded.n";
+        db.run(sql, (run, what, n))?;
+    }
+    Ok(())
+}
+
+/// History after a number, of one record or of all.
+pub(crate) fn lines(
+    db: &Db,
+    record: Option<&RecordKey>,
+    after: u64,
+    limit: usize,
+) -> Result<Vec<(u64, Event)>, Trouble> {
+    let (after, limit) = (start(after), number(limit));
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    let rows: Vec<(i64, Vec<u8>)> = match record {
+        Some(key) => {
+            let Some(rid) = db.rid(key)? else {
+                return Ok(Vec::new());
+            };
+            let sql =
+                "SELECT number, body FROM history WHERE rid = ?1 AND number > ?2 ORDER BY number LIMIT ?3";
+            db.all(sql, (rid, after, limit), read)?
+        }
+        None => {
+            let sql = "SELECT number, body FROM history WHERE number > ?1 ORDER BY number LIMIT ?2";
+            db.all(sql, (after, limit), read)?
+        }
+    };
+    let parse = |(number, body): (i64, Vec<u8>)| Ok((number.cast_unsigned(), db.read(&HISTORY, body)?));
+    rows.into_iter().map(parse).collect()
+}
+
+/// Runs after a number.
+pub(crate) fn runs(db: &Db, after: u64, limit: usize) -> Result<Vec<RunRow>, Trouble> {
+    let sql =
+        "SELECT number, kind, began, ended, first, last FROM run WHERE number > ?1 ORDER BY number LIMIT ?2";
+    let rows = db.all(sql, (start(after), number(limit)), |row| {
+        let lines = (row.get::<_, i64>(4)?, row.get::<_, i64>(5)?);
+        Ok((
+            row.get::<_, i64>(0)?,
+            row.get(1)?,
+            row.get(2)?,
+            row.get(3)?,
+            lines,
+        ))
+    })?;
+    let row = |(number, kind, began, ended, lines): (i64, String, i64, i64, (i64, i64))| {
+        let sql = "SELECT what, n FROM run_count WHERE run = ?1";
+        let counts: Vec<(String, i64)> = db.all(sql, [number], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(RunRow {
+            number: number.cast_unsigned(),
+            kind,
+            began: moment(began)?,
+            ended: moment(ended)?,
+            lines: (lines.0.cast_unsigned(), lines.1.cast_unsigned()),
+            counts: counts
+                .into_iter()
+                .map(|(what, n)| (what, n.cast_unsigned()))
+                .collect(),
+        })
+    };
+    rows.into_iter().map(row).collect()
+}
+
+/// One step of removing what is older than a moment.
+pub(crate) fn compact(db: &Db, before: Timestamp, after: u64, limit: usize) -> Result<Compaction, Trouble> {
+    let before = before.as_microsecond();
+    let sql = "SELECT number, at, length(body), EXISTS (SELECT 1 FROM item WHERE item.rid = history.rid)
+                   OR EXISTS (SELECT 1 FROM link JOIN item ON item.rid = second WHERE first = history.rid)
+                   OR EXISTS (SELECT 1 FROM link JOIN item ON item.rid = first WHERE second = history.rid)
+               FROM history WHERE number > ?1 ORDER BY number LIMIT ?2";
+    let rows: Vec<(i64, i64, i64, bool)> = db.all(sql, (start(after), number(limit)), |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+    })?;
+    let full = rows.len() == limit;
+    let mut done = Compaction::default();
+    let (mut bytes, mut last) = (0, None);
+    for (line, at, size, needed) in rows {
+        if at >= before {
+            last = None;
+            break;
+        }
+        last = Some(line.cast_unsigned());
+        if !needed {
+            db.run("DELETE FROM history WHERE number = ?1", [line])?;
+            done.removed += 1;
+            bytes += size;
+        }
+    }
+    done.next = last.filter(|_| full);
+    let sql = "UPDATE history_size SET lines = lines - ?1, bytes = bytes - ?2";
+    db.run(sql, (done.removed.cast_signed(), bytes))?;
+    if done.next.is_none() {
+        drop_runs(db, before)?;
+    }
+    Ok(done)
+}
+
+/// Old runs of which no line is left.
+fn drop_runs(db: &Db, before: i64) -> Result<(), Trouble> {
+    let gone = "SELECT number FROM run WHERE ended < ?1
+                AND NOT EXISTS (SELECT 1 FROM history WHERE history.number BETWEEN first AND last)";
+    db.run(&format!("DELETE FROM run_count WHERE run IN ({gone})"), [before])?;
+    db.run(&format!("DELETE FROM run WHERE number IN ({gone})"), [before])
+        .map(drop)
+}
+
+/// How much history there is.
+pub(crate) fn size(db: &Db) -> Result<HistorySize, Trouble> {
+    let sql = "SELECT lines, bytes, (SELECT at FROM history ORDER BY number LIMIT 1) FROM history_size";
+    let found = db.one(sql, [], |row| {
+        Ok((
+            row.get::<_, i64>(0)?,
+            row.get::<_, i64>(1)?,
+            row.get::<_, Option<i64>>(2)?,
+        ))
+    })?;
+    let (lines, bytes, oldest) = found.unwrap_or_default();
+    Ok(HistorySize {
+        lines: lines.cast_unsigned(),
+        bytes: bytes.cast_unsigned(),
+        oldest: oldest.map(moment).transpose()?,
+    })
+}
+
+fn moment(micros: i64) -> Result<Timestamp, Trouble> {
+    Ok(Timestamp::from_microsecond(micros)?)
+}
+
+fn start(after: u64) -> i64 {
+    i64::try_from(after).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,101 @@
+//! The history of the model.
+
+use super::books::Books;
+use crate::contract::{Compaction, HistorySize, RunRow};
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use tandem_merge::plan::Event;
+use tandem_merge::record::RecordKey;
+
+impl Books {
+    /// Stores a line under the run at hand.
+    pub(super) fn tell(&mut self, event: &Event) {
+        let line = self.number(3);
+        let run = self.current_run();
+        let event = Event { run, ..event.clone() };
+        if let Some(run) = self.runs.get_mut(&run) {
+            run.ended = run.ended.max(micros(event.at));
+            run.lines.1 = line;
+            if run.lines.0 == 0 {
+                run.lines.0 = line;
+            }
+            *run.counts.entry(event.what.name().to_owned()).or_default() += 1;
+        }
+        self.history.insert(line, event);
+    }
+
+    fn current_run(&mut self) -> u64 {
+        let Some((kind, began, number)) = self.run.clone() else {
+            return 0;
+        };
+        if let Some(number) = number.filter(|number| self.runs.contains_key(number)) {
+            return number;
+        }
+        let number = self.number(4);
+        let run = RunRow {
+            number,
+            kind: kind.clone(),
+            began: micros(began),
+            ended: micros(began),
+            lines: (0, 0),
+            counts: BTreeMap::new(),
+        };
+        self.runs.insert(number, run);
+        self.run = Some((kind, began, Some(number)));
+        number
+    }
+
+    pub(super) fn compact(&mut self, before: Timestamp, after: u64, limit: usize) -> Compaction {
+        let looked_at = self.history.range(after.saturating_add(1)..).take(limit);
+        let looked_at: Vec<(u64, RecordKey, Timestamp)> = looked_at
+            .map(|(number, event)| (*number, event.record.clone(), event.at))
+            .collect();
+        let full = looked_at.len() == limit;
+        let mut done = Compaction::default();
+        let mut last = None;
+        for (number, record, at) in looked_at {
+            if micros(at) >= micros(before) {
+                last = None;
+                break;
+            }
+            last = Some(number);
+            if !self.needs_history(&record) {
+                self.history.remove(&number);
+                done.removed += 1;
+            }
+        }
+        done.next = last.filter(|_| full);
+        if done.next.is_none() {
+            let history = &self.history;
+            self.runs.retain(|_, run| {
+                let (first, last) = run.lines;
+                run.ended >= micros(before) || (first <= last && history.range(first..=last).next().is_some())
+            });
+        }
+        done
+    }
+
+    /// Something open stands on the record, or on one linked with it.
+    fn needs_history(&self, record: &RecordKey) -> bool {
+        let open = |key: &RecordKey| self.items.values().any(|(of, _)| of == key);
+        let mut links = self.links.values().map(|(_, link)| link);
+        open(record)
+            || links.any(|link| {
+                (&link.first == record && open(&link.second)) || (&link.second == record && open(&link.first))
+            })
+    }
+
+    pub(super) fn history_size(&self) -> HistorySize {
+        HistorySize {
+            lines: self.history.len() as u64,
+            // A model has no size.
+            bytes: 0,
+            oldest: self.history.values().next().map(|event| micros(event.at)),
+        }
+    }
+}
+
+/// A moment as a database keeps it.
+fn micros(at: Timestamp) -> Timestamp {
+    Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at)
+}
