@@ -8,6 +8,7 @@ pub(crate) mod address;
 pub(crate) mod clock;
 mod file;
 pub(crate) mod json;
+mod limits;
 mod meter;
 mod request;
 
@@ -33,6 +34,8 @@ const BACKOFF: [Duration; 2] = [Duration::from_millis(200), Duration::from_milli
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
 /// The largest reply, in bytes.
 const BODY_MAX: usize = 64 * 1024 * 1024;
+/// The largest reply that goes into a file, in bytes.
+const FILE_MAX: u64 = 1024 * 1024 * 1024;
 
 /// How to reach a system.
 pub(crate) struct Address {
@@ -152,7 +155,8 @@ impl Http {
                 Ok(reply) => (request.repeatable && reply.may_pass(), reply.retry_after()),
                 // What was refused before it was sent is refused again.
                 Err(Failure::NotSent(error)) => (error.kind == ErrorKind::Down, None),
-                Err(Failure::Lost(_)) => (request.repeatable, None),
+                // What is no answer of this kind of system is none the next time either.
+                Err(Failure::Lost(error)) => (request.repeatable && error.kind == ErrorKind::Down, None),
             };
             let wait = pause.map(|pause| wait.unwrap_or(pause));
             match (tried, wait) {
@@ -245,6 +249,7 @@ impl Http {
             }
             body.extend_from_slice(&chunk);
         }
+        limits::check(&body).map_err(|what| Failure::Lost(self.protocol(format!("a reply {what}"))))?;
         Ok(body)
     }
 
@@ -257,11 +262,17 @@ impl Http {
     ) -> Result<Vec<u8>, Failure> {
         let failed = |error: std::io::Error| Failure::Lost(self.unkept(path, &error));
         let mut file = files.create(path).map_err(failed)?;
+        let mut bytes = 0;
         while let Some(chunk) = response
             .chunk()
             .await
             .map_err(|error| self.failure(error, None))?
         {
+            bytes += chunk.len() as u64;
+            if bytes > FILE_MAX {
+                let what = format!("a file of rows was larger than {} MiB", FILE_MAX >> 20);
+                return Err(Failure::Lost(self.protocol(what)));
+            }
             file.write_all(&chunk).map_err(failed)?;
         }
         file.finish().map_err(failed)?;

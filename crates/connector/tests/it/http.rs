@@ -50,6 +50,10 @@ impl Script {
     }
 
     fn salesforce(&self) -> Salesforce {
+        self.salesforce_with(None)
+    }
+
+    fn salesforce_with(&self, authority: Option<Vec<u8>>) -> Salesforce {
         let config = SalesforceConfig {
             name: "salesforce".to_owned(),
             url: self.url.clone(),
@@ -57,7 +61,7 @@ impl Script {
                 client_id: "tandem".to_owned(),
                 client_secret: "secret".into(),
             },
-            certificate_authority: None,
+            certificate_authority: authority,
             share: Share::default(),
             api_version: SalesforceConfig::API_VERSION.to_owned(),
             request_deadline: SignedDuration::from_secs(5),
@@ -184,4 +188,101 @@ fn an_address_that_would_carry_secrets_in_clear_is_refused() {
     let error = Customerp::connect(customerp(&url)).unwrap_err();
     assert_eq!(error.kind, ErrorKind::SignIn);
     assert!(error.to_string().contains("https://"), "{error}");
+}
+
+#[tokio::test]
+async fn a_reply_beyond_the_limits_is_refused_by_name_and_asked_for_once() {
+    let many: Vec<String> = (0..10_001).map(|n| format!("\"{n}\":1")).collect();
+    let members = format!("{{{}}}", many.join(","));
+    for (body, word) in [
+        ("[".repeat(100_000), "64 levels"),
+        ("{\"a\":".repeat(5_000), "64 levels"),
+        (members, "10000 properties"),
+        (format!("[{}1]", "1,".repeat(2_000_000)), "2000000 values"),
+        (
+            format!("{{\"a\":\"{}\"}}", "x".repeat(9 << 20)),
+            "text of more than 8 MiB",
+        ),
+        (" ".repeat((64 << 20) + 1), "larger than 64 MiB"),
+    ] {
+        for salesforce in [false, true] {
+            let server = Script::of(vec![(OK, body.clone())]).await;
+            let error = match salesforce {
+                true => server.salesforce().identify().await.unwrap_err(),
+                false => server.customerp().identify().await.unwrap_err(),
+            };
+            assert_eq!(error.kind, ErrorKind::Protocol, "{error}");
+            assert!(error.message.contains(word), "{word}: {error}");
+            assert!(!error.advice.is_empty());
+        }
+    }
+}
+
+/// A server that speaks TLS with a certificate of its own making in front of another, and the authority that vouches for it.
+async fn behind_tls(server: &Url) -> (Url, Vec<u8>) {
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = params.self_signed(&key).unwrap();
+    let issuer = Issuer::new(params, key);
+    let own = KeyPair::generate().unwrap();
+    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let certificate = CertificateParams::new(names)
+        .unwrap()
+        .signed_by(&own, &issuer)
+        .unwrap();
+    let private = rustls::pki_types::PrivateKeyDer::try_from(own.serialize_der()).unwrap();
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let config = rustls::ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], private)
+        .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    let target = format!("127.0.0.1:{}", server.port().unwrap());
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let (acceptor, target) = (acceptor.clone(), target.clone());
+            tokio::spawn(async move {
+                let mut client = acceptor.accept(client).await.ok()?;
+                let mut server = TcpStream::connect(target).await.ok()?;
+                tokio::io::copy_bidirectional(&mut client, &mut server).await.ok()
+            });
+        }
+    });
+    (url.parse().unwrap(), authority.pem().into_bytes())
+}
+
+#[tokio::test]
+async fn a_certificate_that_nobody_vouches_for_is_refused_by_both_connectors() {
+    let server = Script::of(vec![(OK, COMPANY.to_owned())]).await;
+    let (url, authority) = behind_tls(&server.url).await;
+    let (_, stranger) = behind_tls(&server.url).await;
+    let customerp = |authority: Option<Vec<u8>>| {
+        Customerp::connect(CustomerpConfig {
+            certificate_authority: authority,
+            ..customerp(&url)
+        })
+        .unwrap()
+    };
+    let salesforce = |authority: Option<Vec<u8>>| {
+        let script = Script {
+            url: url.clone(),
+            served: Arc::clone(&server.served),
+        };
+        script.salesforce_with(authority)
+    };
+    for authority in [None, Some(stranger)] {
+        let erp = customerp(authority.clone()).identify().await.unwrap_err();
+        let org = salesforce(authority).identify().await.unwrap_err();
+        for error in [erp, org] {
+            assert_eq!(error.kind, ErrorKind::SignIn, "{error}");
+            assert!(error.message.contains("certificate is not trusted"), "{error}");
+        }
+    }
+    assert_eq!(server.served(), 0, "nothing was sent to a stranger");
+    let who = customerp(Some(authority)).identify().await.unwrap();
+    assert_eq!(who.id, "c-1");
 }

@@ -1,8 +1,11 @@
 //! A YAML document as a tree whose every node knows where it stands.
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::{Options, Spanned};
+use serde_saphyr::{Budget, Options, Spanned};
 use std::fmt;
+
+/// How deep lists and tables may stand in each other: no file that means something comes near.
+const DEPTH: usize = 64;
 
 /// A value with its place in the file; lines and columns count from 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +72,12 @@ pub(crate) fn parse(text: &str) -> Result<Node, At<String>> {
             value: "the file is empty".to_owned(),
         });
     }
+    let budget = Budget {
+        max_depth: DEPTH,
+        ..Budget::default()
+    };
     let options = Options {
+        budget: Some(budget),
         strict_booleans: true,
         with_snippet: false,
         ..Options::default()

@@ -7,6 +7,7 @@ mod counterexamples;
 mod decisions;
 mod document;
 mod filters;
+mod fuzz;
 mod guards;
 mod lines;
 mod members;

@@ -318,4 +318,38 @@ mod tests {
         assert_eq!((rest.len(), end), (1, None));
         assert_eq!(rest[0]["Name"], format!("a,\n{PAGE}"));
     }
+
+    #[test]
+    fn fuzz_csv() {
+        let object = Object::for_tests(&[
+            ("Id", "id"),
+            ("IsDeleted", "boolean"),
+            ("Amount", "currency"),
+            ("At", "datetime"),
+        ]);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("part.csv");
+        let corpus: [&[u8]; 4] = [
+            b"Id,IsDeleted,Amount,At\n001,false,1.50,2024-01-01T00:00:00.000Z\n\"002\",\"true\",\"1e999\",\"\"\n",
+            b"\"Id\",\"LastModifiedBy.Name\",\"A.B.C\"\n\"1\",\"a\"\"b\n\",\n",
+            b"sf__Id,sf__Error,Id\n,\"FIELD_CUSTOM_VALIDATION_EXCEPTION:no: way:Name,Email --\",1\n",
+            b"",
+        ];
+        tandem_fuzz::drive("csv", &corpus, |data| {
+            std::fs::write(&path, data).unwrap();
+            let mut offset = 0;
+            // However the rows are cut, reading comes to an end.
+            for _ in 0..50 {
+                let Ok((rows, next)) = read(&object, (&path, &Files::default()), offset) else {
+                    return;
+                };
+                for row in &rows {
+                    let _ = crate::salesforce::refusal::Said::of_row(&row.to_string());
+                }
+                let Some(next) = next else { return };
+                assert!(next > offset, "no way on from {offset}");
+                offset = next;
+            }
+        });
+    }
 }

@@ -228,4 +228,30 @@ mod tests {
         assert!(Told::read(&shape, &whole[..whole.len() / 2]).is_none());
         assert!(Told::read(&shape, &[]).is_none());
     }
+
+    #[test]
+    fn fuzz_avro() {
+        let shape = Shape::read(CONTACT).unwrap();
+        let good = payload(1, "UPDATE", &["0x24", "3-0x7"], &["1-0x2"]);
+        let other = payload(0, "CREATE", &["0xffffffffffffffffffff"], &["9-0x1", "0xz"]);
+        tandem_fuzz::drive(
+            "avro",
+            &[&good, &other, b"", b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"],
+            |data| {
+                if let Some(told) = Told::read(&shape, data) {
+                    let _ = told.matters(&used(&["Email"]));
+                }
+            },
+        );
+        let deep = format!(
+            "{}\"null\"{}",
+            "{\"type\":\"array\",\"items\":".repeat(400),
+            "}".repeat(400)
+        );
+        tandem_fuzz::drive("avro-schema", &[CONTACT.as_bytes(), deep.as_bytes()], |data| {
+            if let Some(shape) = Shape::read(&String::from_utf8_lossy(data)) {
+                let _ = Told::read(&shape, &good);
+            }
+        });
+    }
 }

@@ -35,6 +35,21 @@ fn a_statement_has_its_parts() {
 }
 
 #[test]
+fn fuzz_soql() {
+    let corpus: [&[u8]; 6] = [
+        b"SELECT Id, a.Owner.Name from Account a where (Name = 'x') order by Name desc nulls last limit 5 offset 2",
+        b"SELECT COUNT() FROM Order WHERE (NOT (Amount__c >= 1.5e3 AND Date__c IN (2024-01-01, TODAY)))",
+        b"SELECT Id, (SELECT Id FROM Contacts WHERE Email LIKE '%x_\\'%') FROM Account WHERE Id NOT IN (SELECT AccountId FROM Contact)",
+        b"SELECT Status, COUNT(Id) n FROM Order GROUP BY Status HAVING COUNT(Id) > 1",
+        b"SELECT FIELDS(ALL) FROM Quote WHERE SystemModstamp > 2024-01-01T00:00:00Z AND X = LAST_N_DAYS:3 LIMIT 200",
+        b"FIND {x} IN ALL FIELDS",
+    ];
+    tandem_fuzz::drive("soql", &corpus, |data| {
+        let _ = parse(&String::from_utf8_lossy(data));
+    });
+}
+
+#[test]
 fn not_binds_closer_than_and() {
     let Condition::And(parts) = condition("NOT Name = 'a' AND Name = 'b'") else {
         panic!()
