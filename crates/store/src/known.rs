@@ -1,6 +1,6 @@
 //! Whether an observation shows anything new.
 
-use tandem_merge::cluster::Shadow;
+use tandem_merge::cluster::{Newborn, Shadow};
 use tandem_merge::record::{Observation, Presence, Values, Version};
 
 /// The state last known of a record: the newest inbox row, or the shadow.
@@ -10,6 +10,8 @@ pub(crate) struct Known<'a> {
     version: Option<&'a Version>,
     protected: bool,
     partial: bool,
+    /// We created it and never saw it whole: what its system filled in is news, whatever it is.
+    unseen: bool,
 }
 
 impl<'a> From<&'a Observation> for Known<'a> {
@@ -20,18 +22,21 @@ impl<'a> From<&'a Observation> for Known<'a> {
             version: seen.version.as_ref(),
             protected: seen.protected,
             partial: seen.partial,
+            unseen: false,
         }
     }
 }
 
-impl<'a> From<&'a Shadow> for Known<'a> {
-    fn from(shadow: &'a Shadow) -> Self {
+impl<'a> Known<'a> {
+    /// A record's shadow.
+    pub(crate) fn shadow(shadow: &'a Shadow, newborn: Option<&Newborn>) -> Self {
         Self {
             presence: shadow.presence,
             values: &shadow.values,
             version: shadow.version.as_ref(),
             protected: shadow.protected,
             partial: false,
+            unseen: newborn.is_some_and(|newborn| !newborn.observed),
         }
     }
 }
@@ -40,7 +45,9 @@ impl Known<'_> {
     /// Whether the observation shows nothing that is not known: the same version, values and presence. Who
     /// read it when is no news; that a version became firm is.
     pub(crate) fn covers(&self, seen: &Observation) -> bool {
+        let whole = seen.presence == Presence::Alive && !seen.partial;
         self.presence == seen.presence
+            && !(self.unseen && whole)
             && self.protected == seen.protected
             && self.covers_version(seen.version.as_ref())
             && (seen.presence != Presence::Alive || self.covers_values(seen))

@@ -5,7 +5,7 @@ use crate::db::{Db, Rid, Trouble};
 use crate::sealed::{HEADS, INBOX, INTENT, KEYS, QUESTIONS, STATE, parsed};
 use rusqlite::Params;
 use std::collections::BTreeMap;
-use tandem_merge::cluster::{Head, Intent, Link, Question, Record, Shadow};
+use tandem_merge::cluster::{Head, Intent, Link, Newborn, Question, Record, Shadow};
 use tandem_merge::record::{Observation, Presence, RecordKey};
 
 /// A record's row.
@@ -82,15 +82,12 @@ impl Row {
 
     /// The shadow, if the record was admitted.
     pub(crate) fn shadow(&self) -> Result<Option<Shadow>, Trouble> {
-        // The rest of the record is passed over, which is most of it.
-        #[derive(serde::Deserialize)]
-        struct Shadowed {
-            shadow: Shadow,
-        }
-        let parse = |state: &Vec<u8>| -> Result<Shadow, Trouble> {
-            let shadowed: Shadowed = parsed(state, format_args!("record {}", self.rid))?;
-            Ok(shadowed.shadow)
-        };
+        Ok(self.shadowed()?.map(|shadowed| shadowed.shadow))
+    }
+
+    /// The shadow, and whether we made the record.
+    pub(crate) fn shadowed(&self) -> Result<Option<Shadowed>, Trouble> {
+        let parse = |state: &Vec<u8>| parsed(state, format_args!("record {}", self.rid));
         self.state.as_ref().map(parse).transpose()
     }
 
@@ -114,6 +111,14 @@ impl Row {
     pub(crate) fn questions(&self) -> Result<Vec<Question>, Trouble> {
         parse_or_default(self.questions.as_deref())
     }
+}
+
+/// What is seen of a record; the rest of it is passed over, which is most.
+#[derive(serde::Deserialize)]
+pub(crate) struct Shadowed {
+    pub(crate) shadow: Shadow,
+    #[serde(default)]
+    pub(crate) newborn: Option<Newborn>,
 }
 
 fn parse_or_default<T: Default + serde::de::DeserializeOwned>(body: Option<&[u8]>) -> Result<T, Trouble> {

@@ -38,10 +38,10 @@ fn admit(db: &Db, flows: &Dataflow, seen: &Observation) -> Result<bool, Trouble>
     crate::parts::answered(db, rid, seen.read_began)?;
     let row = load::row(db, rid)?;
     let newest = newest(db, rid)?;
-    let shadow = row.shadow()?;
-    let known = match (&newest, &shadow) {
+    let state = row.shadowed()?;
+    let known = match (&newest, &state) {
         (Some(newest), _) => Some(Known::from(newest)),
-        (None, Some(shadow)) => Some(Known::from(shadow)),
+        (None, Some(state)) => Some(Known::shadow(&state.shadow, state.newborn.as_ref())),
         (None, None) => None,
     };
     if known.is_some_and(|known| known.covers(seen)) {
@@ -56,7 +56,7 @@ fn admit(db: &Db, flows: &Dataflow, seen: &Observation) -> Result<bool, Trouble>
         &mut keys,
         flows,
         seen,
-        shadow.as_ref().map(|shadow| &shadow.values),
+        state.as_ref().map(|state| &state.shadow.values),
     ) && let Some(body) = reindex(db, &row, &keys)?
     {
         let body = db.shut(&KEYS, body)?;

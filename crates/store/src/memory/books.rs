@@ -157,13 +157,10 @@ impl Books {
 
     fn is_known(&self, seen: &Observation) -> bool {
         let newest = self.inbox.values().rev().find(|row| row.key == seen.key);
-        let shadow = self.records[&seen.key]
-            .state
-            .as_ref()
-            .map(|record| &record.shadow);
-        match (newest, shadow) {
+        let state = self.records[&seen.key].state.as_ref();
+        match (newest, state) {
             (Some(newest), _) => Known::from(newest).covers(seen),
-            (None, Some(shadow)) => Known::from(shadow).covers(seen),
+            (None, Some(state)) => Known::shadow(&state.shadow, state.newborn.as_ref()).covers(seen),
             (None, None) => false,
         }
     }

@@ -81,7 +81,7 @@ impl Log {
 
     /// A person typed a text over what stood there.
     pub fn edited(&mut self, old: Option<&Value>, new: &str) {
-        let new = new.trim().to_lowercase();
+        let new = plain(&Value::text(new));
         let old = old.map(plain).filter(|old| !old.is_empty());
         self.superseded.extend(old.clone());
         if new.is_empty() {
