@@ -2,7 +2,9 @@
 //! what the target cannot hold is left out and parked alone, what it must have and has not holds the create.
 
 use crate::cluster::{Action, Anchor, Intent, Lookup, Parked, ParkedKind, Planned};
-use crate::dataflow::{CompanionRule, CreatePolicy, Flow, Kind, Mapping, OnCreate, Reference, Reverse, Side};
+use crate::dataflow::{
+    CompanionKey, CompanionRule, CreatePolicy, Flow, Kind, Mapping, OnCreate, Reference, Reverse, Side,
+};
 use crate::facts::RecordKeyType;
 use crate::form::{Form, Trouble};
 use crate::matching;
@@ -213,14 +215,29 @@ impl<'a> Work<'a> {
         })
     }
 
-    /// This very decision plans the counterpart that a reference leads to: it is there in a moment.
+    /// This very decision plans the counterpart that a reference leads to, or a companion that its create waits for:
+    /// it is there in a moment.
     fn counterpart_is_planned(&self, key: &RecordKey, mapping: &Mapping) -> bool {
         let Kind::Reference(Reference::Flow(name)) = &mapping.kind else {
             return false;
         };
-        self.flows
-            .flow(name)
-            .is_some_and(|flow| self.create_is_open(key, flow))
+        let comes = |flow: &Flow| self.create_is_open(key, flow) || self.companion_comes(key, flow);
+        self.flows.flow(name).is_some_and(comes)
+    }
+
+    /// A companion that a record's create in a flow needs is wanted, and nothing is against it.
+    fn companion_comes(&self, key: &RecordKey, flow: &Flow) -> bool {
+        let Some(record) = self.record(key).filter(|record| record.alive()) else {
+            return false;
+        };
+        let mut own = flow.companions.iter().filter(|rule| rule.of == "id");
+        own.any(|rule| match record.companions.get(&rule.role) {
+            Some(companion) => companion.id.is_none() && companion.parked.is_none(),
+            None => self.waits.companions.contains(&CompanionKey {
+                role: rule.role.clone(),
+                owner: key.clone(),
+            }),
+        })
     }
 
     fn plan_create(

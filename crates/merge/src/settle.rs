@@ -68,6 +68,9 @@ impl Work<'_> {
             Settlement::Read { state, unknown } => {
                 let arrived = unknown && state.presence == Presence::Alive;
                 let shown = state.values.clone();
+                if unknown && !arrived {
+                    self.file_drifted(key, &intent);
+                }
                 self.admit(vec![state]);
                 if arrived {
                     self.recognise_arrived(key, &intent, &shown);
@@ -82,6 +85,26 @@ impl Work<'_> {
     fn is_tied(&self, key: &RecordKey) -> bool {
         let mut links = self.cluster.links.iter();
         links.any(|link| &link.first == key || &link.second == key)
+    }
+
+    /// An update of unknown outcome went to a record that is gone: it may have overwritten values that had drifted
+    /// before that, so they are kept in the history (E5).
+    fn file_drifted(&mut self, key: &RecordKey, intent: &Intent) {
+        let Some(record) = self.cluster.records.get(key) else {
+            return;
+        };
+        let mut drifted = Vec::new();
+        for (property, planned) in &intent.values {
+            let old = intent.before.get(property).cloned().unwrap_or_default();
+            let new = planned.value.clone();
+            if old != new && record.bases.get(property).is_some_and(|base| base.value != old) {
+                drifted.push((property, planned.epoch, EventKind::Overwrote { old, new }));
+            }
+        }
+        let why = format!("{} (its answer was lost, and the record is gone)", intent.reason);
+        for (property, epoch, what) in drifted {
+            self.note_at(epoch, key, Some(property), None, what, why.clone());
+        }
     }
 
     /// An update of unknown outcome was read: what equals the sent value is what we wrote. A value that had drifted and

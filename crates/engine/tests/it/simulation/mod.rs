@@ -20,7 +20,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use world::World;
 
 /// Schedules of an ordinary run.
-const SCHEDULES: u64 = 300;
+const SCHEDULES: u64 = 2_000;
 
 /// Whether the rule that a system keeps is removed: changes are shown again for some time.
 fn without_overlap() -> bool {
@@ -105,10 +105,6 @@ fn failing(seeds: std::ops::RangeInclusive<u64>) -> Vec<(u64, String)> {
     found
 }
 
-/// Seeds whose schedules are known to break an invariant and are not mended yet: 56, 103 and 168 lose a value without
-/// trace (E5), in 117 a one-way value is not owed (E8).
-const OPEN: [u64; 4] = [56, 103, 117, 168];
-
 #[test]
 fn e1_e16_random_schedules_lose_nothing_double_nothing_and_come_to_rest() {
     if let Some(seed) = asked("TANDEM_SEED") {
@@ -117,13 +113,7 @@ fn e1_e16_random_schedules_lose_nothing_double_nothing_and_come_to_rest() {
         }
         return;
     }
-    let seeds = 1..=asked("TANDEM_SCHEDULES").unwrap_or(SCHEDULES);
-    let known: Vec<u64> = OPEN.into_iter().filter(|seed| seeds.contains(seed)).collect();
-    let (open, failing): (Vec<_>, Vec<_>) = failing(seeds)
-        .into_iter()
-        .partition(|(seed, _)| known.contains(seed));
-    let open: Vec<u64> = open.into_iter().map(|(seed, _)| seed).collect();
-    assert_eq!(open, known, "a seed that no longer fails is taken off the list");
+    let failing = failing(1..=asked("TANDEM_SCHEDULES").unwrap_or(SCHEDULES));
     if let Some((seed, _)) = failing.first() {
         let all = failing
             .iter()
