@@ -17,6 +17,9 @@ use tandem_store::{Decided, Dirty};
 /// How often settlements that the store put back are decided again.
 const ATTEMPTS: u32 = 5;
 
+/// Answers settled in one transaction.
+const BATCH: usize = 1_000;
+
 /// The pause before a write of unknown outcome is looked after again.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(2);
 
@@ -216,9 +219,21 @@ impl Engine {
         crate::identity::identity(intent).is_some_and(|(property, _)| named(property))
     }
 
-    /// Settles intents by number, each in the transaction that decides its cluster again. What the store
-    /// puts back is decided again on fresh facts.
+    /// Settles intents by number, each in the transaction that decides its cluster again.
     pub(crate) fn settle(
+        &mut self,
+        settlements: BTreeMap<u64, Settlement>,
+        round: &mut Round,
+    ) -> Result<(), Error> {
+        let mut left = settlements.into_iter().peekable();
+        while left.peek().is_some() {
+            self.settle_some(left.by_ref().take(BATCH).collect(), round)?;
+        }
+        Ok(())
+    }
+
+    /// Settles so many as are held in memory together. What the store puts back is decided again on fresh facts.
+    fn settle_some(
         &mut self,
         mut settlements: BTreeMap<u64, Settlement>,
         round: &mut Round,

@@ -55,17 +55,18 @@ impl Engine {
     }
 
     /// Sends updates and deletions until none is left. Records whose state no condition protects are read
-    /// and decided again just before.
+    /// and decided again just before. While one system takes as much as it can, few writes of the other wait: what
+    /// is settled meanwhile leads to more of them, and they share calls.
     pub(crate) async fn send_changes(&mut self, round: &mut Round) -> Result<(), Error> {
         let mut fresh: BTreeSet<RecordKey> = BTreeSet::new();
         let mut waits = 0;
         loop {
             let mut queues = Queues::default();
             let mut stale = BTreeSet::new();
-            for (index, queue) in queues.iter_mut().enumerate() {
-                let limits = self.systems[index].capabilities();
-                let (conditional, limit) = (limits.conditional_write, pack::changes_at_once(limits));
-                let intents = self.sendable(index, false, self.last_rank(), limit, round)?;
+            let waiting = self.waiting_changes(waits < FIRM_WAITS, round)?;
+            for (index, intents) in waiting.into_iter().enumerate() {
+                let queue = &mut queues[index];
+                let conditional = self.systems[index].capabilities().conditional_write;
                 let safe = |intent: &Intent| protected(intent, conditional, &fresh);
                 let (ready, rest): (Vec<_>, Vec<_>) = intents.into_iter().partition(safe);
                 stale.extend(rest.iter().filter_map(written_record).cloned());
@@ -93,6 +94,24 @@ impl Engine {
                 fresh.clear();
             }
         }
+    }
+
+    /// Unsent updates and deletions of both systems, as many as are taken at once. Where one system has more than that,
+    /// less than a pack of the other is held back, if it may be.
+    fn waiting_changes(&mut self, hold: bool, round: &mut Round) -> Result<[Vec<Intent>; 2], Error> {
+        let most = [0, 1].map(|index: usize| pack::changes_at_once(self.systems[index].capabilities()));
+        let (quick, other) = if most[1] < most[0] { (1, 0) } else { (0, 1) };
+        let rank = self.last_rank();
+        let mut waiting = [Vec::new(), Vec::new()];
+        waiting[quick] = self.sendable(quick, false, rank, most[quick], round)?;
+        let pack = self.systems[other].capabilities().write_batch;
+        let held = hold
+            && waiting[quick].len() >= most[quick]
+            && self.sendable(other, false, rank, pack, round)?.len() < pack;
+        if !held {
+            waiting[other] = self.sendable(other, false, rank, most[other], round)?;
+        }
+        Ok(waiting)
     }
 
     /// Reads records that no condition protects. So many of a system that its changes are the shorter answer

@@ -200,6 +200,9 @@ impl Http {
         if let Some(patience) = request.patience {
             builder = builder.timeout(patience);
         }
+        // Paths name records at most; queries and bodies hold values, and stay out of logs.
+        let path = request.target.split('?').next().unwrap_or_default();
+        tracing::debug!(system = self.system, "{}: {} {path}", self.system, request.method);
         let (began, sent) = (Timestamp::now(), Instant::now());
         let reached = self.reached();
         let response = builder

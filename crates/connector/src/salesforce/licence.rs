@@ -1,6 +1,6 @@
 //! The reserve of user licences: new users never take the last free ones.
 
-use super::write::Prepared;
+use super::packs::Prepared;
 use super::{Salesforce, soql};
 use crate::http::Request;
 use crate::http::json::count;

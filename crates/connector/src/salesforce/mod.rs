@@ -5,6 +5,7 @@
 //! is firm only if it was read in a later second; rows become visible late, so changes are read with an overlap.
 //! An update is answered without the record's state.
 
+mod absence;
 mod assertion;
 mod bulk;
 mod changes;
@@ -16,6 +17,7 @@ mod id;
 mod ledger;
 mod licence;
 mod oauth;
+mod packs;
 mod prices;
 mod read;
 mod record;
@@ -29,8 +31,8 @@ mod write;
 use crate::http::Address;
 use crate::http::json::text;
 use crate::{
-    Budget, Capabilities, Change, ChangePage, Connector, Error, ErrorKind, Identification, Lane, ListPage,
-    Load, Outcome, Resumed, Schema, Write,
+    Budget, Capabilities, ChangePage, Connector, Error, ErrorKind, Identification, Lane, ListPage, Load,
+    Outcome, Resumed, Schema, Write,
 };
 use async_trait::async_trait;
 use composite::Subrequest;
@@ -173,6 +175,7 @@ pub struct Salesforce {
     ingest: Option<bulk::Ingest>,
     /// What is remembered of price books.
     prices: tokio::sync::Mutex<prices::Prices>,
+    absence: absence::Absence,
 }
 
 impl std::fmt::Debug for Salesforce {
@@ -205,7 +208,8 @@ impl Salesforce {
             conditional_write: !config.writes.throughput,
             idempotent_create: false,
             request_deadline: config.request_deadline,
-            write_batch: 1_000,
+            // Enough at once that calls are full whatever the types.
+            write_batch: if config.writes.throughput { 5_000 } else { 1_000 },
             find_batch: 20_000,
             fetch_batch: 2_000,
             answers_with_state: false,
@@ -226,6 +230,7 @@ impl Salesforce {
             protection: OnceCell::new(),
             user_reserve: None,
             prices: tokio::sync::Mutex::default(),
+            absence: absence::Absence::default(),
         })
     }
 
@@ -370,11 +375,7 @@ impl Connector for Salesforce {
     }
 
     async fn write(&self, batch: &[Write], lane: Lane) -> Vec<Outcome> {
-        for one in batch {
-            if let Change::Create { record_type, .. } = &one.change {
-                self.watching.wrote(&record_type.name);
-            }
-        }
+        batch.iter().for_each(|one| self.watching.wrote(&one.change));
         match self.ingest.as_ref().filter(|_| lane == Lane::Load) {
             Some(ingest) => as_long_work(ingest.accept(self, batch)).await,
             None => write::carry_out(self, batch).await,

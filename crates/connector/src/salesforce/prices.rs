@@ -24,6 +24,10 @@ pub(super) const ENTRY: &str = "PricebookEntryId";
 const PARENTS: [(&str, &str); 2] = [("OrderId", "Order"), ("QuoteId", "Quote")];
 /// The most records of a collection.
 const COLLECTION: usize = 200;
+/// With more parents than this only those are asked for whose price book is another than that of most.
+const PARENTS_NAMED: usize = 2_000;
+/// With more such parents every one is asked for by its id.
+const EXCEPTIONS: usize = 2_000;
 
 /// What identifies an entry; the currency is empty in an org with one currency.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -177,12 +181,16 @@ impl Prices {
             let statement = "SELECT Id FROM Pricebook2 WHERE IsStandard = true".to_owned();
             statements.push((BOOK, statement));
         }
+        let mut terms = Terms::new();
         for (_, object) in PARENTS {
-            let ids: BTreeSet<&str> = lines
-                .iter()
-                .filter(|line| line.parent.0 == object)
-                .map(|line| line.parent.1.as_str())
-                .collect();
+            let parents = lines.iter().filter(|line| line.parent.0 == object);
+            let ids: BTreeSet<&str> = parents.map(|line| line.parent.1.as_str()).collect();
+            if ids.len() > PARENTS_NAMED
+                && let Some(told) = many(org, object, &ids, currencies).await?
+            {
+                terms.extend(told);
+                continue;
+            }
             let head = format!("SELECT Id, Pricebook2Id{currency} FROM {object} WHERE Id");
             let packs = soql::packed(&head, &quoted(ids));
             statements.extend(packs.into_iter().map(|statement| (object, statement)));
@@ -198,7 +206,6 @@ impl Prices {
         let packs = soql::packed(&head, &quoted(products.iter().copied()));
         statements.extend(packs.into_iter().map(|statement| (ENTRY, statement)));
         let products: Vec<String> = products.into_iter().map(str::to_owned).collect();
-        let mut terms = Terms::new();
         for (what, rows) in query(org, statements).await? {
             for row in rows {
                 match what {
@@ -349,6 +356,54 @@ impl Prices {
             }
         }
     }
+}
+
+/// The price books of many parents: those of one of them, but for the parents that the org names as exceptions. None:
+/// these are too many to be exceptions.
+async fn many(
+    org: &Salesforce,
+    object: &'static str,
+    ids: &BTreeSet<&str>,
+    currencies: bool,
+) -> Result<Option<Terms>, Error> {
+    let currency = if currencies { ", CurrencyIsoCode" } else { "" };
+    let head = format!("SELECT Id, Pricebook2Id{currency} FROM {object} WHERE");
+    let (Some(first), Some(last)) = (ids.first(), ids.last()) else {
+        return Ok(None);
+    };
+    let (first, last) = (soql::quoted(first), soql::quoted(last));
+    let one = rows(org, object, format!("{head} Id = {first}")).await?;
+    let Some(book) = one.first().and_then(|one| text(one, BOOK)).map(str::to_owned) else {
+        return Ok(None);
+    };
+    let money = one.first().map(currency_of).unwrap_or_default();
+    let other = match currencies {
+        true => format!(" OR CurrencyIsoCode != {}", soql::quoted(&money)),
+        false => String::new(),
+    };
+    let statement = format!(
+        "{head} Id >= {first} AND Id <= {last} AND (Pricebook2Id = null OR Pricebook2Id != {}{other}) LIMIT {}",
+        soql::quoted(&book),
+        EXCEPTIONS + 1
+    );
+    let exceptions = rows(org, object, statement).await?;
+    if exceptions.len() > EXCEPTIONS {
+        return Ok(None);
+    }
+    let usual = |id: &&str| ((object, (*id).to_owned()), (Some(book.clone()), money.clone()));
+    let mut terms: Terms = ids.iter().map(usual).collect();
+    for row in &exceptions {
+        if let Some(terms) = terms.get_mut(&(object, text(row, "Id").unwrap_or_default().to_owned())) {
+            *terms = (text(row, BOOK).map(str::to_owned), currency_of(row));
+        }
+    }
+    Ok(Some(terms))
+}
+
+/// The rows of one statement.
+async fn rows(org: &Salesforce, what: &'static str, statement: String) -> Result<Vec<Json>, Error> {
+    let found = query(org, vec![(what, statement)]).await?;
+    Ok(found.into_iter().flat_map(|(_, rows)| rows).collect())
 }
 
 /// Rows by what they were asked for, five statements to a call.

@@ -1,11 +1,10 @@
 //! Reading rows by id, by value, and all of them.
 
-use super::Salesforce;
-use super::bulk::query;
 use super::composite::{self, QUERIES, Subrequest};
 use super::record::{Reading, bare};
 use super::refusal;
 use super::schema::Object;
+use super::{Salesforce, absence};
 use super::{form, soql};
 use crate::http::{Reply, Request};
 use crate::{Error, ListPage};
@@ -122,8 +121,7 @@ async fn instead(
     object: &Object,
     values: usize,
 ) -> Result<Option<Vec<Observation>>, Error> {
-    let counts = query::counts(org, &[(object.schema.object.clone(), false)]).await?;
-    let rows = counts.first().copied().flatten();
+    let rows = absence::rows_of_others(org, &object.schema.object).await?;
     let rows = rows.and_then(|rows| usize::try_from(rows).ok());
     let Some(rows) = rows.filter(|rows| rows / PAGE < values / CALL) else {
         return Ok(None);

@@ -1,85 +1,15 @@
 //! Writes to an org: creates five collections of 200 to a call, conditional updates and deletes 25 to a call.
 
-use super::composite::{self, QUERIES, SUBREQUESTS, Subrequest};
+use super::composite::{self, Subrequest};
+use super::packs::{self, Pack, Prepared, Train, Way, Ways};
 use super::refusal::{self, Said};
-use super::{Salesforce, bulk, derived, form, licence, prices};
+use super::{Salesforce, absence, bulk, derived, form, licence, prices};
 use crate::http::{Failure, Reply, Request, clock, json};
 use crate::{Change, Error, Outcome, Write};
 use futures::stream::{self, StreamExt};
 use reqwest::Method;
 use serde_json::{Map, Value as Json};
-use std::collections::BTreeMap;
-use tandem_merge::record::{RecordType, Values, Version};
-
-/// The most records of a collection.
-const COLLECTION: usize = 200;
-
-/// The most runs of records of one object in a collection.
-const RUNS: usize = 10;
-
-/// How writes travel. Creates and deletes of one object share a call, and so do updates of any.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Way {
-    /// Inserts, as a collection.
-    Create,
-    /// Single rows with a condition each, as a composite.
-    Conditional,
-    /// Updates without a condition, as a collection.
-    Update,
-    /// Deletes without a condition, as a collection.
-    Delete,
-}
-
-/// One write, ready to travel.
-pub(super) struct Prepared<'a> {
-    /// Its place in the batch.
-    pub(super) place: usize,
-    way: Way,
-    object: String,
-    pub(super) write: &'a Write,
-    condition: Option<&'a Version>,
-    /// Whose child the record is, as far as its values tell.
-    parent: String,
-}
-
-/// Writes by way and, where the object matters, object.
-type Ways<'a> = BTreeMap<(Way, String), Vec<Prepared<'a>>>;
-
-type Pack<'p, 'a> = &'p [Prepared<'a>];
-
-/// Packs that go one after the other, because records of one parent are in two of them: side by side they would
-/// lock their parent against each other. Other trains run at the same time.
-type Train<'p, 'a> = Vec<Pack<'p, 'a>>;
-
-impl Way {
-    /// Writes of a call.
-    fn size(self) -> usize {
-        match self {
-            Self::Conditional => SUBREQUESTS,
-            _ => COLLECTION * QUERIES,
-        }
-    }
-
-    /// Cuts writes, siblings next to each other, into full packs.
-    fn trains<'p, 'a>(self, writes: &'p [Prepared<'a>]) -> Vec<Train<'p, 'a>> {
-        let mut trains: Vec<Train<'p, 'a>> = Vec::new();
-        for pack in writes.chunks(self.size()) {
-            let before = trains.last_mut();
-            let last = before.as_ref().and_then(|train| train.last()?.last());
-            let siblings = |one: &Prepared<'_>, other: &Prepared<'_>| {
-                !one.parent.is_empty() && one.parent == other.parent
-            };
-            let tied = last
-                .zip(pack.first())
-                .is_some_and(|(last, first)| siblings(last, first));
-            match before {
-                Some(train) if tied => train.push(pack),
-                _ => trains.push(vec![pack]),
-            }
-        }
-        trains
-    }
-}
+use tandem_merge::record::{RecordType, Values};
 
 /// Sends the packs of a train one after the other.
 async fn travel(org: &Salesforce, train: Train<'_, '_>) -> Vec<(usize, Outcome)> {
@@ -117,7 +47,7 @@ pub(super) async fn carry_out(org: &Salesforce, batch: &[Write]) -> Vec<Outcome>
         // Siblings next to each other, and otherwise in the order given.
         writes.sort_by(|one, other| one.parent.cmp(&other.parent));
     }
-    share_calls(&mut ways);
+    packs::share_calls(&mut ways);
     if let Some(users) = ways.get_mut(&(Way::Create, "User".to_owned())) {
         for (place, outcome) in licence::hold_back(org, users).await {
             outcomes[place] = Some(outcome);
@@ -140,23 +70,8 @@ pub(super) async fn carry_out(org: &Salesforce, batch: &[Write]) -> Vec<Outcome>
         .map(|outcome| outcome.unwrap_or_else(forgotten))
         .collect();
     prices::learn(org, &outcomes).await;
+    absence::count_made(org, &batch, &outcomes).await;
     outcomes
-}
-
-/// Puts updates of several objects together. Users are set up rather than written, and travel alone.
-fn share_calls(ways: &mut Ways<'_>) {
-    let shares = |(way, object): &&(Way, String)| *way == Way::Update && object != "User";
-    let sharing: Vec<(Way, String)> = ways.keys().filter(shares).cloned().collect();
-    if sharing.len() <= RUNS {
-        let writes: Vec<Prepared<'_>> = sharing
-            .iter()
-            .filter_map(|way| ways.remove(way))
-            .flatten()
-            .collect();
-        if !writes.is_empty() {
-            ways.insert((Way::Update, String::new()), writes);
-        }
-    }
 }
 
 async fn prepare<'a>(org: &Salesforce, place: usize, write: &'a Write) -> Result<Prepared<'a>, Error> {
@@ -182,6 +97,7 @@ async fn prepare<'a>(org: &Salesforce, place: usize, write: &'a Write) -> Result
         object: object.schema.object.clone(),
         write,
         condition,
+        rides: false,
     })
 }
 
@@ -260,38 +176,48 @@ async fn attempt<'p, 'a>(org: &Salesforce, pack: Pack<'p, 'a>) -> Result<Answere
     Err(said)
 }
 
-/// The call for a pack: single rows with their conditions, one collection, or up to five of them.
+/// The call for a pack: single rows with their conditions, one collection, or up to five of them with the rows that
+/// ride along.
 fn request(org: &Salesforce, pack: Pack<'_, '_>) -> Request {
     let way = pack.first().map_or(Way::Create, |one| one.way);
     if way == Way::Conditional {
         let rows = pack.iter().map(|one| subrequest(org, one));
         return manners(composite::request(rows).repeatable());
     }
-    if pack.len() <= COLLECTION {
-        let (method, target, body) = collection(way, pack);
+    let units = packs::units(pack);
+    if let [unit] = units.as_slice() {
+        let (method, target, body) = collection(way, unit);
         let request = Request::new(method, target);
         return manners(match body {
             Some(body) => request.json(&body),
             None => request,
         });
     }
-    let collections = pack.chunks(COLLECTION).map(|pack| {
-        let (method, target, body) = collection(way, pack);
-        let method = match method {
-            Method::POST => "POST",
-            Method::PATCH => "PATCH",
-            _ => "DELETE",
+    let subrequests = units.into_iter().map(|unit| {
+        let subrequest = match unit {
+            [one] if one.rides => row(org, one),
+            _ => part(org, way, unit),
         };
-        let subrequest = Subrequest::new(method, org.session.path(&target));
-        let subrequest = MANNERS.into_iter().fold(subrequest, |subrequest, (name, value)| {
+        MANNERS.into_iter().fold(subrequest, |subrequest, (name, value)| {
             subrequest.header(name, value.to_owned())
-        });
-        match body {
-            Some(body) => subrequest.body(body),
-            None => subrequest,
-        }
+        })
     });
-    manners(composite::request(collections))
+    manners(composite::request(subrequests))
+}
+
+/// A collection as a part of a call.
+fn part(org: &Salesforce, way: Way, unit: Pack<'_, '_>) -> Subrequest {
+    let (method, target, body) = collection(way, unit);
+    let method = match method {
+        Method::POST => "POST",
+        Method::PATCH => "PATCH",
+        _ => "DELETE",
+    };
+    let subrequest = Subrequest::new(method, org.session.path(&target));
+    match body {
+        Some(body) => subrequest.body(body),
+        None => subrequest,
+    }
 }
 
 /// Assignment rules are for people; and a duplicate rule that warns people refuses us: what it found is to be
@@ -324,16 +250,22 @@ fn collection(way: Way, pack: Pack<'_, '_>) -> (Method, String, Option<Json>) {
     }
 }
 
-fn subrequest(org: &Salesforce, one: &Prepared<'_>) -> Subrequest {
+/// A row by itself as a part of a call.
+fn row(org: &Salesforce, one: &Prepared<'_>) -> Subrequest {
     let address = org
         .session
         .path(&format!("/sobjects/{}/{}", one.object, target(one.write)));
-    let subrequest = match &one.write.change {
+    match &one.write.change {
         Change::Delete { .. } => Subrequest::new("DELETE", address),
         Change::Update { values, .. } | Change::Create { values, .. } => {
             Subrequest::new("PATCH", address).body(Json::Object(encoded(values)))
         }
-    };
+    }
+}
+
+/// The same with its condition.
+fn subrequest(org: &Salesforce, one: &Prepared<'_>) -> Subrequest {
+    let subrequest = row(org, one);
     let since = one.condition.and_then(|version| {
         let stamp = form::moment(&version.token).unwrap_or(version.modified);
         clock::print(stamp)
@@ -371,44 +303,58 @@ fn encoded(values: &Values) -> Map<String, Json> {
 /// What a reply says of every write; none if it is not of that shape.
 fn answers<'p, 'a>(org: &Salesforce, pack: Pack<'p, 'a>, reply: &Reply) -> Option<Answered<'p, 'a>> {
     let mut answered = Answered::default();
+    let alone = |(one, part): (&Prepared<'_>, &composite::Part)| {
+        let outcome = if part.is_success() {
+            applied(target(one.write))
+        } else {
+            judge(one, &part.said(), reply.repeated, org)
+        };
+        (one.place, outcome)
+    };
     if pack.first()?.way == Way::Conditional {
         let parts = composite::parts(reply, pack.len())?;
-        let outcome = |(one, part): (&Prepared<'_>, &composite::Part)| {
-            let outcome = if part.is_success() {
-                applied(target(one.write))
-            } else {
-                judge(one, &part.said(), reply.repeated, org)
-            };
-            (one.place, outcome)
-        };
-        answered.outcomes = pack.iter().zip(&parts).map(outcome).collect();
+        answered.outcomes = pack.iter().zip(&parts).map(alone).collect();
         return Some(answered);
     }
-    if pack.len() <= COLLECTION {
-        answered.outcomes = collected(org, pack, &reply.json(), reply)?;
+    let units = packs::units(pack);
+    if let [unit] = units.as_slice() {
+        answered.outcomes = collected(org, unit, &reply.json(), reply)?;
         return Some(answered);
     }
-    let parts = composite::parts(reply, pack.len().div_ceil(COLLECTION))?;
-    for (pack, part) in pack.chunks(COLLECTION).zip(&parts) {
-        let told = part.is_success().then(|| collected(org, pack, &part.body, reply));
-        let said = part.said();
-        let every = |outcome: Outcome| pack.iter().map(move |one| (one.place, outcome.clone()));
-        match told {
-            Some(Some(told)) => answered.outcomes.extend(told),
-            None if said.is_quota() => {
-                let error = refusal::of_said(&org.session.http, &said);
-                answered.outcomes.extend(every(Outcome::NotSent(error)));
-            }
-            None if (400..500).contains(&part.status) && !matches!(part.status, 408 | 420) => {
-                answered.refused.push((pack, said));
-            }
-            _ => {
-                let unread = "the reply does not answer every write".to_owned();
-                answered.outcomes.extend(every(Outcome::Unknown(unread)));
-            }
+    let parts = composite::parts(reply, units.len())?;
+    for (unit, part) in units.into_iter().zip(&parts) {
+        match unit {
+            [one] if one.rides => answered.outcomes.push(alone((one, part))),
+            _ => take_part(org, unit, (part, reply), &mut answered),
         }
     }
     Some(answered)
+}
+
+/// Takes in what a reply says of one collection of several.
+fn take_part<'p, 'a>(
+    org: &Salesforce,
+    unit: Pack<'p, 'a>,
+    (part, reply): (&composite::Part, &Reply),
+    answered: &mut Answered<'p, 'a>,
+) {
+    let told = part.is_success().then(|| collected(org, unit, &part.body, reply));
+    let said = part.said();
+    let every = |outcome: Outcome| unit.iter().map(move |one| (one.place, outcome.clone()));
+    match told {
+        Some(Some(told)) => answered.outcomes.extend(told),
+        None if said.is_quota() => {
+            let error = refusal::of_said(&org.session.http, &said);
+            answered.outcomes.extend(every(Outcome::NotSent(error)));
+        }
+        None if (400..500).contains(&part.status) && !matches!(part.status, 408 | 420) => {
+            answered.refused.push((unit, said));
+        }
+        _ => {
+            let unread = "the reply does not answer every write".to_owned();
+            answered.outcomes.extend(every(Outcome::Unknown(unread)));
+        }
+    }
 }
 
 /// One outcome for each write of a collection; none if the answer is not of that shape.

@@ -175,6 +175,14 @@ impl Ingest {
             return Ok(Resumed::Done(Vec::new()));
         };
         let resumed = job.resume(org, running, seen).await?;
+        if let Resumed::Some(told) | Resumed::Done(told) = &resumed
+            && job.spool.ledger.operation == Operation::Insert
+        {
+            let applied = told
+                .iter()
+                .filter(|(_, told)| matches!(told, Outcome::Applied { .. }));
+            org.absence.made(&job.spool.ledger.object, applied.count() as u64);
+        }
         if matches!(resumed, Resumed::Done(_)) {
             job.spool.remove();
             jobs.remove(handle);

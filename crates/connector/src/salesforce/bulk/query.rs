@@ -27,7 +27,7 @@ use tandem_seal::Files;
 /// With more rows than this a job is fewer calls than pages: it takes three or four.
 pub(in crate::salesforce) const ABOVE: u64 = 6_000;
 /// Rows of a part.
-const PART: usize = 100_000;
+const PART: usize = 250_000;
 /// Rows of a page.
 const PAGE: usize = 2_000;
 /// Rows that an org gathers in a second, about: earlier it is not asked for them.
@@ -127,19 +127,23 @@ pub(in crate::salesforce) async fn page(
     object: &Object,
     large: &mut Large,
 ) -> Result<Page, Error> {
+    let path = folder.join(format!("{}.csv", large.job));
     if let Some(asked) = large.asked {
         let seconds = (large.rows / PACE).clamp(1, 4) << asked.min(2);
         tokio::time::sleep(Duration::from_secs(seconds)).await;
-        match state(org, &large.job).await?.as_deref() {
-            Some("JobComplete") => large.asked = None,
-            Some("UploadComplete" | "InProgress") => {
-                large.asked = Some(asked + 1);
-                return Ok(Page::Waiting);
+        // Whoever asks for rows too early is refused, and mostly it is not: the first time they are asked for at once.
+        if asked > 0 || !fetch(org, large, (&path, files)).await? {
+            match state(org, &large.job).await?.as_deref() {
+                Some("JobComplete") => {}
+                Some("UploadComplete" | "InProgress") => {
+                    large.asked = Some(asked + 1);
+                    return Ok(Page::Waiting);
+                }
+                _ => return Ok(Page::Lost),
             }
-            _ => return Ok(Page::Lost),
         }
+        large.asked = None;
     }
-    let path = folder.join(format!("{}.csv", large.job));
     if (large.offset.is_none() || !path.exists()) && !fetch(org, large, (&path, files)).await? {
         return Ok(Page::Lost);
     }
@@ -193,7 +197,7 @@ async fn state(org: &Salesforce, job: &str) -> Result<Option<String>, Error> {
     Ok(text(&reply.json(), "state").map(str::to_owned))
 }
 
-/// Fetches the part at hand into its file. Answers whether the org still has it.
+/// Fetches the part at hand into its file. Answers whether the org has it.
 async fn fetch(org: &Salesforce, large: &mut Large, (path, files): (&Path, &Files)) -> Result<bool, Error> {
     let folder = path.parent().unwrap_or(path);
     make_folder(folder).map_err(|error| org.session.http.unkept(folder, &error))?;
@@ -206,7 +210,8 @@ async fn fetch(org: &Salesforce, large: &mut Large, (path, files): (&Path, &File
         .header("accept", "text/csv")
         .into_file(path.to_path_buf(), files, PART_BYTES);
     let reply = org.session.send(request).await.map_err(Failure::into_error)?;
-    if matches!(reply.status, 400 | 404 | 409) {
+    // Before a query has ended older versions answer with nothing at all.
+    if matches!(reply.status, 204 | 400 | 404 | 409 | 412) {
         return Ok(false);
     }
     if !reply.is_success() {

@@ -21,17 +21,29 @@ use std::sync::Arc;
 use tandem_merge::record::Observation;
 use url::form_urlencoded::byte_serialize;
 
+/// Rows beyond which no statement asks, whatever is read in pages.
+const MANY: u64 = 40_000;
+
 /// One type's part of a call.
 struct Asked {
     object: Arc<Object>,
     deletions: bool,
 }
 
-/// Which types the next call asks: those not begun first.
-fn choose<'a>(cursor: &Cursor, open: &[&'a str]) -> Vec<&'a str> {
-    let (begun, fresh): (Vec<&str>, Vec<&str>) =
-        open.iter().partition(|name| cursor.types[**name].after.is_some());
+/// Which types the next call asks: those not begun first, and of these the ones with the most rows, so that their
+/// second pages share the calls of the others' first.
+fn choose<'a>(org: &Salesforce, cursor: &Cursor, open: &[&'a str]) -> Vec<&'a str> {
+    let in_pages = open.iter().filter(|name| cursor.types[**name].large.is_none());
+    let (begun, mut fresh): (Vec<&str>, Vec<&str>) =
+        in_pages.partition(|name| cursor.types[**name].after.is_some());
+    fresh.sort_by_cached_key(|name| std::cmp::Reverse(org.watching.expects(name)));
     fresh.into_iter().chain(begun).take(QUERIES).collect()
+}
+
+/// Rows that a statement asks for: as many as pages are fit for, so that the org's total tells whether they are more.
+fn limit(org: &Salesforce) -> u64 {
+    let many = org.query_above().min(MANY);
+    many + PAGE as u64 + 1
 }
 
 /// The next pages of the types that are not done.
@@ -43,12 +55,12 @@ pub(super) async fn call(
     // Signing in shows the org's clock, before the first query needs it.
     org.session.token(None).await?;
     let now = org.now();
-    let chosen = choose(cursor, open);
+    let chosen = choose(org, cursor, open);
     let (mut asked, mut queries, mut deletions) = (Vec::new(), Vec::new(), Vec::new());
     for name in &chosen {
         let object = org.object(name).await?;
         let seen = &cursor.types[*name];
-        let (statement, deleted) = seen.statement(&object, org.overlap(), PAGE + 1);
+        let (statement, deleted) = seen.statement(&object, org.overlap(), limit(org));
         queries.push(Subrequest::new(
             "GET",
             soql::address(&org.session, &statement, deleted),
@@ -96,8 +108,11 @@ async fn take_rows(
         let version = last.version.as_ref()?;
         Some((version.modified, last.key.id.clone()))
     });
-    // One row more than a page was asked for: where there are more, or the org cuts a page short, it says so.
-    let end = shown.is_empty() || (shown.len() <= PAGE && flag(&part.body, "done"));
+    // More than a page was asked for: where there are more rows, or the org cuts a page short, it says so.
+    let whole = flag(&part.body, "done") && (shown.len() as u64) < limit(org);
+    let end = shown.is_empty() || whole;
+    let total = part.body.get("totalSize").and_then(Json::as_u64);
+    seen.left = total.map_or(u64::MAX, |total| total.saturating_sub(shown.len() as u64));
     seen.advance(began, last, end);
     Ok(shown)
 }

@@ -44,6 +44,9 @@ pub(super) struct Seen {
     /// The type was read to its end in the running round.
     #[serde(default)]
     pub(super) done: bool,
+    /// At least so many rows of the running round are left, as its last page said.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub(super) left: u64,
     /// What is left of the running round was counted: by pages or by a query is decided.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) counted: bool,
@@ -84,6 +87,10 @@ pub(super) struct Comparing {
     pub(super) after: Option<String>,
 }
 
+fn is_none(rows: &u64) -> bool {
+    *rows == 0
+}
+
 impl Cursor {
     /// Reads a stored cursor.
     pub(super) fn read(bytes: Option<&[u8]>) -> Self {
@@ -98,7 +105,7 @@ impl Cursor {
 
 impl Seen {
     /// The statement of the next page, and whether it looks at deleted rows too.
-    pub(super) fn statement(&self, object: &Object, overlap: SignedDuration, limit: usize) -> (String, bool) {
+    pub(super) fn statement(&self, object: &Object, overlap: SignedDuration, limit: u64) -> (String, bool) {
         let (condition, deleted) = self.condition(object, overlap);
         let statement = format!(
             "{}{condition} ORDER BY SystemModstamp, Id LIMIT {limit}",
@@ -143,6 +150,7 @@ impl Seen {
             self.compared.get_or_insert(began);
             self.began = None;
             self.after = None;
+            self.left = 0;
             self.counted = false;
             self.large = None;
             self.done = true;

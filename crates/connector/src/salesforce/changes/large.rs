@@ -17,8 +17,20 @@ pub(super) async fn page(
     let Some(ingest) = &org.ingest else {
         return Ok(None);
     };
-    if open.iter().any(|name| cursor.types[*name].after.is_none()) {
+    for name in open {
+        begin_of_ours(org, cursor, name).await?;
+    }
+    let begun = |name: &&&str| {
+        let seen = &cursor.types[**name];
+        seen.after.is_some() || seen.large.is_some()
+    };
+    if !open.iter().all(|name| begun(&name)) {
         return Ok(None);
+    }
+    // Pages are fit for what is left, as the last one said; what may be more is counted.
+    for name in open {
+        let seen = cursor.seen(name);
+        seen.counted |= seen.left <= org.query_above();
     }
     if open.iter().any(|name| !cursor.types[*name].counted) {
         count(org, cursor, open).await?;
@@ -55,6 +67,22 @@ pub(super) async fn page(
             }
         },
     ))
+}
+
+/// Begins a query for a type that we wrote so many rows of that its first page need not tell.
+async fn begin_of_ours(org: &Salesforce, cursor: &mut Cursor, name: &str) -> Result<(), Error> {
+    let expected = org.watching.expects(name) as u64;
+    let seen = cursor.seen(name);
+    if seen.after.is_some() || seen.large.is_some() || expected <= org.query_above() {
+        return Ok(());
+    }
+    let object = org.object(name).await?;
+    let (condition, all) = seen.condition(&object, org.overlap());
+    let statement = format!("{}{condition}", object.select());
+    seen.began.get_or_insert(org.now());
+    seen.counted = true;
+    seen.large = Some(query::begin(org, &statement, all, expected).await?);
+    Ok(())
 }
 
 /// Counts what is left of the types, and begins a query for those that have much.

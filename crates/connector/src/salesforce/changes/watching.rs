@@ -3,8 +3,8 @@
 use super::super::SalesforceConfig;
 use super::super::events::{Events, Standing};
 use super::super::session::Session;
-use crate::Error;
-use std::collections::BTreeSet;
+use crate::{Change, Error};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
@@ -18,8 +18,17 @@ pub(in super::super) struct Watching {
     comparing: AtomicBool,
     /// When a record is looked at again.
     look: Mutex<Option<Instant>>,
-    /// Types that we created records of: what the org filled in is asked for.
-    wrote: Mutex<BTreeSet<String>>,
+    /// What was written since a type was asked for.
+    wrote: Mutex<BTreeMap<String, Written>>,
+}
+
+/// What was written of a type.
+#[derive(Clone, Copy, Default)]
+struct Written {
+    /// Records, about.
+    rows: usize,
+    /// Some were created: what the org filled in is asked for.
+    created: bool,
 }
 
 impl Watching {
@@ -59,14 +68,30 @@ impl Watching {
         }
     }
 
-    /// Records of a type were created by us.
-    pub(in super::super) fn wrote(&self, name: &str) {
-        lock(&self.wrote).insert(name.to_owned());
+    /// A record is written by us.
+    pub(in super::super) fn wrote(&self, change: &Change) {
+        let (of, created) = match change {
+            Change::Create { record_type, .. } => (record_type, true),
+            Change::Update { record, .. } | Change::Delete { record, .. } => (&record.record_type, false),
+        };
+        let mut wrote = lock(&self.wrote);
+        match wrote.get_mut(&of.name) {
+            Some(written) => {
+                written.rows += 1;
+                written.created |= created;
+            }
+            None => drop(wrote.insert(of.name.clone(), Written { rows: 1, created })),
+        }
     }
 
     /// Whether the type is to be asked for because of what we created.
     pub(super) fn is_owed(&self, name: &str) -> bool {
-        lock(&self.wrote).contains(name)
+        lock(&self.wrote).get(name).is_some_and(|written| written.created)
+    }
+
+    /// About how many rows of ours the type will show.
+    pub(super) fn expects(&self, name: &str) -> usize {
+        lock(&self.wrote).get(name).map_or(0, |written| written.rows)
     }
 
     /// The type was asked for.
