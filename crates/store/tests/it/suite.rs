@@ -424,3 +424,32 @@ fn rebinding_keeps_links_that_hold_there_and_forgets_what_was_agreed() {
         assert!(left.is_none_or(|cluster| !cluster.records.contains_key(&contact("a"))));
     });
 }
+
+#[test]
+fn s9_the_first_whole_look_at_a_record_of_ours_is_news_whatever_it_shows() {
+    on_both(|store| {
+        observe(store, vec![seen(&customer("1"), 1, ANN)]);
+        listed(store);
+        rest(store);
+        send_all(store, CRM, true);
+        rest(store);
+        send_all(store, CRM, true);
+        rest(store);
+        let made = store.links(Some("customer"), 0, 10).unwrap()[0].second.clone();
+        // A part of it, while something is out of sight, and then all of it, which is no more.
+        let whole = seen(&made, 6_000, ANN_THERE);
+        let part = tandem_merge::record::Observation {
+            partial: true,
+            ..whole.clone()
+        };
+        assert_eq!(observe(store, vec![part]).new, 1);
+        rest(store);
+        assert_eq!(
+            observe(store, vec![whole.clone()]).new,
+            1,
+            "it was never seen whole"
+        );
+        rest(store);
+        assert_eq!(observe(store, vec![whole]).new, 0);
+    });
+}

@@ -249,6 +249,69 @@ async fn unconditional_writes_travel_as_collections_and_answer_each_row() {
 }
 
 #[tokio::test]
+async fn users_ride_beside_the_collections_of_a_call() {
+    let scene = scene().await;
+    let throughput = SalesforceConfig {
+        writes: Writes {
+            throughput: true,
+            bulk: None,
+        },
+        watch: Watch::polling(),
+        ..config(&scene.url, "tandem")
+    };
+    let org = Salesforce::connect(throughput).unwrap();
+    let users = org.list(&of("User"), None).await.unwrap().observations;
+    let user = users.iter().find(|user| !user.protected).unwrap().key.id.clone();
+    let ids = [scene.made("One").await, scene.made("Two").await];
+    let contact = |id: &String| scene.update(id, scene.described("new"), None);
+    let named = |id: &str| super::update("User", id, &[("LastName", Value::from("Clerk"))], None);
+    let mut writes: Vec<Write> = ids.iter().map(contact).collect();
+    writes.extend([named(&user), named("005000000000001AAA")]);
+    let before = org.calls();
+    let outcomes = org.write(&writes, Lane::Live).await;
+    assert_eq!(org.calls() - before, 1, "{outcomes:?}");
+    outcomes.iter().take(3).for_each(|outcome| drop(applied(outcome)));
+    assert_eq!(outcomes[3], Outcome::Gone);
+    let found = org.fetch(&of("User"), std::slice::from_ref(&user)).await.unwrap();
+    assert_eq!(
+        found[0].values.get("Title"),
+        Some(&Value::from("Clerk")),
+        "{found:?}"
+    );
+}
+
+#[tokio::test]
+async fn l3_an_object_that_holds_only_what_we_made_is_searched_by_a_count() {
+    let scene = scene().await;
+    let org = scene.ours.as_ref();
+    let keys: Vec<Vec<Value>> = (0..2_001)
+        .map(|n| vec![Value::text(format!("Name {n}"))])
+        .collect();
+    let looked = async || {
+        let before = org.calls();
+        let property = ["LastName".to_owned()];
+        let found = org.find(&scene.contact(), &property, &keys).await.unwrap();
+        let known = |row: &Observation| row.values["LastName"].to_string().starts_with("Name");
+        (
+            org.calls() - before,
+            found.iter().filter(|row| known(row)).count(),
+        )
+    };
+    org.describe().await.unwrap();
+    assert_eq!(looked().await, (1, 0), "the org has no contacts");
+    let many: Vec<Write> = (3_000..3_100)
+        .map(|n| scene.create(n, scene.named(&format!("Name {n}"))))
+        .collect();
+    let made = org.write(&many, Lane::Live).await;
+    made.iter().for_each(|outcome| drop(applied(outcome)));
+    assert_eq!(looked().await, (1, 0), "all that is there is ours");
+    // Somebody else creates one of those that are looked for.
+    scene.made("Name 7").await;
+    let (_, found) = looked().await;
+    assert!(found > 0, "what a person created is found");
+}
+
+#[tokio::test]
 async fn used_up_calls_are_not_sent_and_say_when_to_return() {
     let scene = scene().await;
     let id = scene.made("Someone").await;

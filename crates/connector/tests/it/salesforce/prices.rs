@@ -156,3 +156,30 @@ async fn what_has_no_price_is_refused_with_advice_and_stops_nothing_else() {
     };
     assert!(refusal.message.contains("inactive"), "{}", refusal.message);
 }
+
+#[tokio::test]
+async fn the_price_books_of_many_parents_are_two_calls() {
+    let (org, _server, _) = org().await;
+    let account = id(&org, create("Account", 1, &[("Name", Value::from("Blauer See"))])).await;
+    let product = id(&org, create("Product2", 2, &[("Name", Value::from("Tea"))])).await;
+    let orders: Vec<Write> = (0..2_010)
+        .map(|n| order(10 + n, &account, STANDARD.filter(|_| n != 700)))
+        .collect();
+    let orders: Vec<String> = org.write(&orders, Lane::Live).await.iter().map(applied).collect();
+    let lines: Vec<Write> = (5_000..)
+        .zip(&orders)
+        .map(|(n, order)| line(n, order, &product))
+        .collect();
+    // The standard price book is known. The terms of one order and the exceptions, the product's entries, their
+    // creation, and the lines.
+    let before = org.calls();
+    let outcomes = org.write(&lines, Lane::Live).await;
+    assert_eq!(org.calls() - before, 4 + 3);
+    for (place, outcome) in outcomes.iter().enumerate() {
+        match (place, outcome) {
+            (700, Outcome::Refused(refusal)) => assert_eq!(refusal.message, "its Order has no price book"),
+            (700, other) => panic!("{other:?}"),
+            (_, outcome) => drop(applied(outcome)),
+        }
+    }
+}
