@@ -35,7 +35,7 @@ pub fn older(shadow: &Shadow, seen: &Observation) -> bool {
     if removed(Mutation::NoFence) {
         return false;
     }
-    let later_read = seen.read_began >= shadow.seen;
+    let later_read = seen.read_began > shadow.seen;
     match (&shadow.version, &seen.version) {
         (Some(known), Some(new)) => match place(known, new) {
             std::cmp::Ordering::Less => true,

@@ -234,10 +234,13 @@ impl Work<'_> {
                     .questions
                     .iter()
                     .any(|question| component.nodes.iter().any(|node| node.at == question.anchor));
-                let edited = asked
-                    || b.source()
-                        && base(b)
-                            .is_some_and(|base| base.value != topology::own_value(&self.cluster, &b.at));
+                let own = topology::own_value(&self.cluster, &b.at);
+                // A value that never agreed with anything counts as edited: a person may be asked about it still.
+                let unmerged = match base(b) {
+                    Some(base) => base.value != own,
+                    None => !component.one_way() && !own.is_blank(),
+                };
+                let edited = asked || (b.source() && unmerged);
                 !behind && !edited
             })
     }

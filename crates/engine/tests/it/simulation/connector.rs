@@ -73,10 +73,16 @@ impl System {
             return Outcome::NotSent(self.trouble(ErrorKind::Down, "it does not answer"));
         }
         let outcome = self.carry_out(state, request);
+        let told = !self.one_in(16);
         if protected && self.one_in(30) {
-            self.put_late(state, request);
+            let told = told && matches!(outcome, Outcome::Applied { .. });
+            let repeated = Request {
+                told,
+                ..request.clone()
+            };
+            self.put_late(state, &repeated);
         }
-        if self.one_in(16) { lost() } else { outcome }
+        if told { outcome } else { lost() }
     }
 
     /// A request takes effect within its deadline.
@@ -130,6 +136,7 @@ impl System {
         Request {
             write: write.clone(),
             seen,
+            told: false,
         }
     }
 

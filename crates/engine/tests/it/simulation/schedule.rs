@@ -109,7 +109,15 @@ impl World {
             system.caller_died();
         }
         let store = self.kept.as_mut().unwrap();
-        for intent in store.unsettled(0, 1_000).map_err(|error| error.to_string())? {
+        let told = |error: tandem_store::Error| error.to_string();
+        let mut open = store.unsettled(0, 1_000).map_err(told)?;
+        // Of a load that is under way nobody knows what it came to either.
+        for system in &self.systems {
+            for handle in store.handles(&system.name).map_err(told)? {
+                open.extend(store.accepted(&handle, 0, 1_000).map_err(told)?);
+            }
+        }
+        for intent in open {
             let values = intent
                 .values
                 .into_iter()

@@ -47,6 +47,9 @@ pub struct Request {
     pub write: Write,
     /// When its record was shown last, by the log.
     pub seen: u64,
+    /// It was carried out and answered before, and arrives once more. A sender cannot take it back: what a person
+    /// deleted in between comes back by it, which nobody's rules can prevent (E16 speaks of intents that are open).
+    pub told: bool,
 }
 
 /// Writes accepted for later.
@@ -326,7 +329,7 @@ impl System {
         }
         let id = match &write.change {
             Change::Create { record_type, values } => {
-                self.before_create(state, write, record_type, values);
+                self.before_create(state, request, record_type, values);
                 let key = self.insert(state, record_type, values.clone(), true);
                 state.keys.insert(write.key.clone(), key.id.clone());
                 let mut log = self.log.lock().unwrap();
@@ -396,7 +399,8 @@ impl System {
     }
 
     /// What the log says about a create that is about to happen.
-    fn before_create(&self, state: &State, write: &Write, of: &RecordType, values: &Values) {
+    fn before_create(&self, state: &State, request: &Request, of: &RecordType, values: &Values) {
+        let (write, may_come_back) = (&request.write, self.recreates || request.told);
         let mut log = self.log.lock().unwrap();
         if self.read_only.contains(&of.name) {
             log.break_rule(format!("E9: {of} must not be written and is created"));
@@ -419,7 +423,7 @@ impl System {
             for (key, row) in same {
                 if row.alive {
                     log.break_rule(format!("E3: {key} is there for {value}, and another one is made"));
-                } else if row.deleted_by_person && !self.recreates && !log.is_judged(key) {
+                } else if row.deleted_by_person && !may_come_back && !log.is_judged(key) {
                     log.break_rule(format!(
                         "E16: {key} of {value} was deleted by a person and is created again"
                     ));
@@ -437,7 +441,7 @@ impl System {
         for (key, row) in state.rows.iter().filter(|(key, _)| &key.record_type == of) {
             if row.deleted_by_person
                 && named.contains(&key.id.to_lowercase())
-                && !self.recreates
+                && !may_come_back
                 && !log.is_judged(key)
             {
                 log.break_rule(format!(
