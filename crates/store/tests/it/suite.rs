@@ -214,7 +214,8 @@ fn what_is_known_is_dropped_and_a_version_that_became_firm_is_not() {
     on_both(|store| {
         let mut loose = seen(&customer("1"), 1, ANN);
         loose.version.as_mut().unwrap().firm = false;
-        let firm = seen(&customer("1"), 1, ANN);
+        let mut firm = seen(&customer("1"), 1, ANN);
+        firm.read_began = at(70);
         let read_later = |mut row: tandem_merge::record::Observation| {
             row.read_began = at(900);
             row
@@ -437,11 +438,12 @@ fn s9_the_first_whole_look_at_a_record_of_ours_is_news_whatever_it_shows() {
         rest(store);
         let made = store.links(Some("customer"), 0, 10).unwrap()[0].second.clone();
         // A part of it, while something is out of sight, and then all of it, which is no more.
-        let whole = seen(&made, 6_000, ANN_THERE);
         let part = tandem_merge::record::Observation {
             partial: true,
-            ..whole.clone()
+            ..seen(&made, 6_000, ANN_THERE)
         };
+        let mut whole = seen(&made, 6_000, ANN_THERE);
+        whole.read_began = at(6_100);
         assert_eq!(observe(store, vec![part]).new, 1);
         rest(store);
         assert_eq!(
