@@ -159,7 +159,7 @@ pub(crate) fn changes_at_once(limits: &Capabilities) -> usize {
 const UPDATES: usize = 1_000;
 
 /// Batches of a load that are looked at together.
-const LOOK_AHEAD: usize = 4;
+const LOOK_AHEAD: usize = 3;
 
 /// How many creates to take at once, so that both searches and writes fill their calls and a load shows.
 pub(crate) fn creates_at_once(system: &dyn Connector) -> usize {

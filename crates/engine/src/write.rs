@@ -97,21 +97,25 @@ impl Engine {
     }
 
     /// Unsent updates and deletions of both systems, as many as are taken at once. Where one system has more than that,
-    /// less than a pack of the other is held back, if it may be.
+    /// less than the other takes at once is held back, if it may be.
     fn waiting_changes(&mut self, hold: bool, round: &mut Round) -> Result<[Vec<Intent>; 2], Error> {
         let most = [0, 1].map(|index: usize| pack::changes_at_once(self.systems[index].capabilities()));
         let (quick, other) = if most[1] < most[0] { (1, 0) } else { (0, 1) };
         let rank = self.last_rank();
         let mut waiting = [Vec::new(), Vec::new()];
         waiting[quick] = self.sendable(quick, false, rank, most[quick], round)?;
-        let pack = self.systems[other].capabilities().write_batch;
-        let held = hold
-            && waiting[quick].len() >= most[quick]
-            && self.sendable(other, false, rank, pack, round)?.len() < pack;
+        let full = hold && waiting[quick].len() >= most[quick];
+        let held = full && self.count_sendable(other, most[other])? < most[other];
         if !held {
             waiting[other] = self.sendable(other, false, rank, most[other], round)?;
         }
         Ok(waiting)
+    }
+
+    /// How many unsent updates and deletions a system has, up to a limit.
+    fn count_sendable(&mut self, index: usize, limit: usize) -> Result<usize, Error> {
+        let (system, rank) = (&self.flows.systems[index], self.last_rank());
+        Ok(self.store.count_sendable(system, false, rank, limit)?)
     }
 
     /// Reads records that no condition protects. So many of a system that its changes are the shorter answer

@@ -105,6 +105,15 @@ pub trait Store: Send {
         limit: usize,
     ) -> Result<Vec<Intent>, Error>;
 
+    /// How many intents [`Store::sendable`] would give.
+    fn count_sendable(
+        &mut self,
+        system: &str,
+        creates: bool,
+        rank: usize,
+        limit: usize,
+    ) -> Result<usize, Error>;
+
     /// Marks unsent intents as sent, durably, and returns those that it marked: an intent withdrawn or
     /// replaced in the meantime is not among them (S5). One of unknown outcome is marked again, with the
     /// same content, a later moment and one attempt more.

@@ -60,6 +60,22 @@ pub(crate) fn sendable(
     rows.iter().map(IntentRow::intent).collect()
 }
 
+/// How many unsent intents of a system there are, up to a limit.
+pub(crate) fn count_sendable(
+    db: &Db,
+    system: &str,
+    creates: bool,
+    rank: usize,
+    limit: usize,
+) -> Result<usize, Trouble> {
+    let rank = if creates { rank } else { usize::MAX };
+    let sql = "SELECT count(*) FROM (SELECT 1 FROM intent
+               WHERE system = ?1 AND creates = ?2 AND rank <= ?3 AND sent = 0 LIMIT ?4)";
+    let given = (system, creates, number(rank), number(limit));
+    let count: Option<i64> = db.one(sql, given, |row| row.get(0))?;
+    Ok(usize::try_from(count.unwrap_or_default()).unwrap_or(usize::MAX))
+}
+
 /// Sent intents after a number.
 pub(crate) fn unsettled(db: &Db, after: u64, limit: usize) -> Result<Vec<Intent>, Trouble> {
     let sql = "SELECT id, record, slot, sent, body FROM intent

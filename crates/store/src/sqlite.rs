@@ -254,6 +254,18 @@ impl Store for SqliteStore {
             .unit("read", |db| outbox::sendable(db, system, creates, rank, limit))
     }
 
+    fn count_sendable(
+        &mut self,
+        system: &str,
+        creates: bool,
+        rank: usize,
+        limit: usize,
+    ) -> Result<usize, Error> {
+        self.db.unit("read", |db| {
+            outbox::count_sendable(db, system, creates, rank, limit)
+        })
+    }
+
     fn begin_write(&mut self, fence: Fence, intents: &[u64], now: Timestamp) -> Result<Vec<Intent>, Error> {
         self.write(fence, "marked", |db| outbox::begin_write(db, intents, now))
     }

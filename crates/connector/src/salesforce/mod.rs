@@ -18,6 +18,7 @@ mod ledger;
 mod licence;
 mod oauth;
 mod packs;
+mod parents;
 mod prices;
 mod read;
 mod record;
@@ -100,7 +101,7 @@ pub struct Writes {
 
 impl Writes {
     /// Rows that are handed over at once: they are held in memory.
-    const LOAD_BATCH: usize = 5_000;
+    const LOAD_BATCH: usize = 10_000;
     /// A job takes some six calls, and 1,000 updates travel in one: fewer than so many times the creates that are
     /// worth a job are cheaper without.
     const UPDATES: usize = 3;

@@ -3,6 +3,7 @@
 //! What was found is remembered: the lines of a batch cost one call, and later ones often none but for their parents.
 
 use super::composite::{self, QUERIES, Subrequest};
+use super::parents::{self, Terms};
 use super::refusal::Said;
 use super::{Salesforce, soql};
 use crate::http::json::{self, flag, text};
@@ -24,11 +25,6 @@ pub(super) const ENTRY: &str = "PricebookEntryId";
 const PARENTS: [(&str, &str); 2] = [("OrderId", "Order"), ("QuoteId", "Quote")];
 /// The most records of a collection.
 const COLLECTION: usize = 200;
-/// With more parents than this only those are asked for whose price book is another than that of most.
-const PARENTS_NAMED: usize = 2_000;
-/// With more such parents every one is asked for by its id.
-const EXCEPTIONS: usize = 2_000;
-
 /// What identifies an entry; the currency is empty in an org with one currency.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
@@ -51,6 +47,8 @@ pub(super) struct Prices {
     entries: BTreeMap<Key, Entry>,
     /// Products whose entries were asked for.
     products: BTreeSet<String>,
+    /// The terms of all parents of an object.
+    parents: parents::Remembered,
 }
 
 /// One line of a batch.
@@ -62,9 +60,6 @@ struct Line {
     /// The list price of an entry that is created for it.
     price: Value,
 }
-
-/// The price book and currency of a parent.
-type Terms = BTreeMap<(&'static str, String), (Option<String>, String)>;
 
 /// Puts price books and entries in the place of their rules. What leads nowhere is among the outcomes.
 pub(super) async fn resolve(org: &Salesforce, writes: &mut [Write], outcomes: &mut BTreeMap<usize, Outcome>) {
@@ -85,10 +80,10 @@ pub(super) async fn resolve(org: &Salesforce, writes: &mut [Write], outcomes: &m
     }
 }
 
-/// A refusal that names an entry may come from one that went: entries are asked for anew.
-pub(super) async fn learn(org: &Salesforce, outcomes: &[Outcome]) {
+/// An org's refusal that names an entry may come from one that went: all is asked for anew.
+pub(super) async fn learn(org: &Salesforce, mut outcomes: impl Iterator<Item = &Outcome>) {
     let stale = |outcome: &Outcome| matches!(outcome, Outcome::Refused(refusal) if refusal.properties.iter().any(|name| name == ENTRY));
-    if outcomes.iter().any(stale) {
+    if outcomes.any(stale) {
         *org.prices.lock().await = Prices::default();
     }
 }
@@ -184,13 +179,10 @@ impl Prices {
         let mut terms = Terms::new();
         for (_, object) in PARENTS {
             let parents = lines.iter().filter(|line| line.parent.0 == object);
-            let ids: BTreeSet<&str> = parents.map(|line| line.parent.1.as_str()).collect();
-            if ids.len() > PARENTS_NAMED
-                && let Some(told) = many(org, object, &ids, currencies).await?
-            {
-                terms.extend(told);
-                continue;
-            }
+            let mut ids: BTreeSet<&str> = parents.map(|line| line.parent.1.as_str()).collect();
+            let told = self.parents.ask(org, object, &ids, currencies).await?;
+            ids.retain(|id| !told.contains_key(&(object, (*id).to_owned())));
+            terms.extend(told);
             let head = format!("SELECT Id, Pricebook2Id{currency} FROM {object} WHERE Id");
             let packs = soql::packed(&head, &quoted(ids));
             statements.extend(packs.into_iter().map(|statement| (object, statement)));
@@ -358,56 +350,8 @@ impl Prices {
     }
 }
 
-/// The price books of many parents: those of one of them, but for the parents that the org names as exceptions. None:
-/// these are too many to be exceptions.
-async fn many(
-    org: &Salesforce,
-    object: &'static str,
-    ids: &BTreeSet<&str>,
-    currencies: bool,
-) -> Result<Option<Terms>, Error> {
-    let currency = if currencies { ", CurrencyIsoCode" } else { "" };
-    let head = format!("SELECT Id, Pricebook2Id{currency} FROM {object} WHERE");
-    let (Some(first), Some(last)) = (ids.first(), ids.last()) else {
-        return Ok(None);
-    };
-    let (first, last) = (soql::quoted(first), soql::quoted(last));
-    let one = rows(org, object, format!("{head} Id = {first}")).await?;
-    let Some(book) = one.first().and_then(|one| text(one, BOOK)).map(str::to_owned) else {
-        return Ok(None);
-    };
-    let money = one.first().map(currency_of).unwrap_or_default();
-    let other = match currencies {
-        true => format!(" OR CurrencyIsoCode != {}", soql::quoted(&money)),
-        false => String::new(),
-    };
-    let statement = format!(
-        "{head} Id >= {first} AND Id <= {last} AND (Pricebook2Id = null OR Pricebook2Id != {}{other}) LIMIT {}",
-        soql::quoted(&book),
-        EXCEPTIONS + 1
-    );
-    let exceptions = rows(org, object, statement).await?;
-    if exceptions.len() > EXCEPTIONS {
-        return Ok(None);
-    }
-    let usual = |id: &&str| ((object, (*id).to_owned()), (Some(book.clone()), money.clone()));
-    let mut terms: Terms = ids.iter().map(usual).collect();
-    for row in &exceptions {
-        if let Some(terms) = terms.get_mut(&(object, text(row, "Id").unwrap_or_default().to_owned())) {
-            *terms = (text(row, BOOK).map(str::to_owned), currency_of(row));
-        }
-    }
-    Ok(Some(terms))
-}
-
-/// The rows of one statement.
-async fn rows(org: &Salesforce, what: &'static str, statement: String) -> Result<Vec<Json>, Error> {
-    let found = query(org, vec![(what, statement)]).await?;
-    Ok(found.into_iter().flat_map(|(_, rows)| rows).collect())
-}
-
 /// Rows by what they were asked for, five statements to a call.
-async fn query(
+pub(super) async fn query(
     org: &Salesforce,
     statements: Vec<(&'static str, String)>,
 ) -> Result<Vec<(&'static str, Vec<Json>)>, Error> {
@@ -445,7 +389,7 @@ async fn has_currencies(org: &Salesforce) -> bool {
     false
 }
 
-fn currency_of(row: &Json) -> String {
+pub(super) fn currency_of(row: &Json) -> String {
     text(row, "CurrencyIsoCode").unwrap_or_default().to_owned()
 }
 

@@ -69,7 +69,11 @@ pub(super) async fn carry_out(org: &Salesforce, batch: &[Write]) -> Vec<Outcome>
         .into_iter()
         .map(|outcome| outcome.unwrap_or_else(forgotten))
         .collect();
-    prices::learn(org, &outcomes).await;
+    let said = outcomes
+        .iter()
+        .enumerate()
+        .filter(|(place, _)| !unresolved.contains_key(place));
+    prices::learn(org, said.map(|(_, outcome)| outcome)).await;
     absence::count_made(org, &batch, &outcomes).await;
     outcomes
 }

@@ -217,6 +217,10 @@ fn send(store: &mut dyn Store, system: &str, creates: bool, outcome: Outcome) ->
         ids.extend(accepted.iter().map(|intent| intent.id));
     }
     let sendable = store.sendable(system, creates, 9, 3).unwrap();
+    assert_eq!(
+        store.count_sendable(system, creates, 9, 3).unwrap(),
+        sendable.len()
+    );
     ids.extend(sendable.iter().map(|intent| intent.id));
     let marked = store.begin_write(FENCE, &ids, at(5_100)).unwrap();
     let mut text = told(&marked);

@@ -158,7 +158,7 @@ async fn what_has_no_price_is_refused_with_advice_and_stops_nothing_else() {
 }
 
 #[tokio::test]
-async fn the_price_books_of_many_parents_are_two_calls() {
+async fn the_price_books_of_many_parents_are_two_calls_and_then_none() {
     let (org, _server, _) = org().await;
     let account = id(&org, create("Account", 1, &[("Name", Value::from("Blauer See"))])).await;
     let product = id(&org, create("Product2", 2, &[("Name", Value::from("Tea"))])).await;
@@ -182,4 +182,14 @@ async fn the_price_books_of_many_parents_are_two_calls() {
             (_, outcome) => drop(applied(outcome)),
         }
     }
+    // Later lines know the terms of all but that one order.
+    let before = org.calls();
+    let lines: Vec<Write> = (9_000..)
+        .zip(&orders)
+        .map(|(n, order)| line(n, order, &product))
+        .collect();
+    let outcomes = org.write(&lines, Lane::Live).await;
+    let refused = |outcome: &&Outcome| matches!(outcome, Outcome::Refused(_));
+    assert_eq!(outcomes.iter().filter(refused).count(), 1);
+    assert_eq!(org.calls() - before, 1 + 3);
 }

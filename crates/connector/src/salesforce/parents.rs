@@ -1,0 +1,123 @@
+//! The terms of what lines are lines of: the price book and the currency of orders and quotes. A few are asked for by
+//! their ids. Of many, most have the same, and the org names the exceptions: that costs two calls, and serves the lines
+//! of the next minute too, for all parents that the org had by then.
+//!
+//! What is remembered may be overtaken by somebody who chooses another price book meanwhile, as an answer may on its
+//! way: the org refuses an entry that does not fit, and then all is asked anew.
+
+use super::prices::{BOOK, currency_of, query};
+use super::{Salesforce, soql};
+use crate::Error;
+use crate::http::json::text;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+/// Up to so many parents are asked for by their ids: that costs one call.
+const NAMED: usize = 400;
+/// With more exceptions than this every parent is asked for by its id.
+const EXCEPTIONS: usize = 2_000;
+/// How long an answer about all parents serves.
+const SERVES: Duration = Duration::from_secs(60);
+
+/// The price book and the currency of one parent; the currency is empty in an org with one currency.
+type OfOne = (Option<String>, String);
+/// The price books and currencies of parents, by object and id.
+pub(super) type Terms = BTreeMap<(&'static str, String), OfOne>;
+
+/// What is remembered of all parents, by object.
+#[derive(Debug, Default)]
+pub(super) struct Remembered(BTreeMap<&'static str, (Instant, Option<Usual>)>);
+
+/// The terms of most parents of an object.
+#[derive(Debug)]
+struct Usual {
+    terms: OfOne,
+    /// The parents whose terms were others: what these are is asked each time.
+    exceptions: BTreeSet<String>,
+    /// The last id that the answer covers.
+    last: String,
+}
+
+impl Remembered {
+    /// The terms of many parents of an object, but for those that are exceptions, which are to be asked for by their
+    /// ids. Nothing of a few.
+    ///
+    /// # Errors
+    /// Those of the call.
+    pub(super) async fn ask(
+        &mut self,
+        org: &Salesforce,
+        object: &'static str,
+        ids: &BTreeSet<&str>,
+        currencies: bool,
+    ) -> Result<Terms, Error> {
+        let (Some(first), Some(last)) = (ids.first(), ids.last()) else {
+            return Ok(Terms::new());
+        };
+        if ids.len() <= NAMED {
+            return Ok(Terms::new());
+        }
+        let serves = |(asked, usual): &(Instant, Option<Usual>)| {
+            asked.elapsed() < SERVES && usual.as_ref().is_none_or(|usual| *last <= usual.last.as_str())
+        };
+        if !self.0.get(object).is_some_and(serves) {
+            let asked = Instant::now();
+            let usual = usual(org, object, first, currencies).await?;
+            self.0.insert(object, (asked, usual));
+        }
+        let usual = self.0.get(object).and_then(|(_, usual)| usual.as_ref());
+        let Some(usual) = usual.filter(|usual| *last <= usual.last.as_str()) else {
+            return Ok(Terms::new());
+        };
+        let usually = ids.iter().filter(|id| !usual.exceptions.contains(**id));
+        let of = |id: &&str| ((object, (*id).to_owned()), usual.terms.clone());
+        Ok(usually.map(of).collect())
+    }
+}
+
+/// The terms of one parent, and all parents whose terms are others. None: it has no price book, or these are too many
+/// to be exceptions.
+async fn usual(
+    org: &Salesforce,
+    object: &'static str,
+    one: &str,
+    currencies: bool,
+) -> Result<Option<Usual>, Error> {
+    let currency = if currencies { ", CurrencyIsoCode" } else { "" };
+    let one = soql::quoted(one);
+    let statement = format!("SELECT Id, Pricebook2Id{currency} FROM {object} WHERE Id = {one}");
+    let found = query(org, vec![(object, statement)]).await?;
+    let found = found.first().and_then(|(_, rows)| rows.first());
+    let Some(book) = found.and_then(|row| text(row, BOOK)).map(str::to_owned) else {
+        return Ok(None);
+    };
+    let money = found.map(currency_of).unwrap_or_default();
+    let other = match currencies {
+        true => format!(" OR CurrencyIsoCode != {}", soql::quoted(&money)),
+        false => String::new(),
+    };
+    let last = format!("SELECT Id FROM {object} ORDER BY Id DESC LIMIT 1");
+    let others = format!(
+        "SELECT Id FROM {object} WHERE Pricebook2Id = null OR Pricebook2Id != {}{other} LIMIT {}",
+        soql::quoted(&book),
+        EXCEPTIONS + 1
+    );
+    let (mut end, mut exceptions) = (String::new(), BTreeSet::new());
+    for (what, rows) in query(org, vec![(LAST, last), (object, others)]).await? {
+        for id in rows.iter().filter_map(|row| text(row, "Id")) {
+            match what {
+                LAST => id.clone_into(&mut end),
+                _ => drop(exceptions.insert(id.to_owned())),
+            }
+        }
+    }
+    let usual = Usual {
+        terms: (Some(book), money),
+        exceptions,
+        last: end,
+    };
+    Ok(Some(usual).filter(|usual| usual.exceptions.len() <= EXCEPTIONS))
+}
+
+/// The statement that asks for the last id.
+const LAST: &str = "last";
