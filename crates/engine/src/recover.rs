@@ -100,7 +100,9 @@ impl Engine {
         self.settle_unrepeatable(index, due, round).await
     }
 
-    /// Creates that may be sent twice: found by identity, else the same bytes again.
+    /// Creates that may be sent twice: found by identity, else the same bytes again. Where the system does not know a
+    /// request again they wait until the first one is over (E16): what the second one makes may be deleted by a person,
+    /// and its identity is free for the first one then.
     async fn settle_repeatable(
         &mut self,
         index: usize,
@@ -128,7 +130,9 @@ impl Engine {
         let Some(again) = self.settle_deleted(index, again, &mut own, round).await? else {
             return Ok(());
         };
-        let mut again = again;
+        let idempotent = self.systems[index].capabilities().idempotent_create;
+        let may_follow = |intent: &Intent| idempotent || self.is_over(index, intent, round);
+        let mut again: Vec<Intent> = again.into_iter().filter(may_follow).collect();
         if removed(Mutation::CreateThaws) {
             let planned_anew = again.drain(..).map(|intent| (intent.id, Settlement::Withdrawn));
             own.extend(planned_anew);

@@ -238,18 +238,23 @@ impl Engine {
         mut settlements: BTreeMap<u64, Settlement>,
         round: &mut Round,
     ) -> Result<(), Error> {
-        for _ in 0..ATTEMPTS {
+        for attempt in 0..ATTEMPTS {
             if settlements.is_empty() {
                 return Ok(());
             }
             let ids: Vec<u64> = settlements.keys().copied().collect();
-            let taken = self.store.take_for_intents(&self.flows, &ids, self.clock.now())?;
+            let mut taken = self.store.take_for_intents(&self.flows, &ids, self.clock.now())?;
+            let clusters = taken.len();
+            if attempt > 0 {
+                taken = self.with_found(&taken, &settlements)?;
+            }
+            let whole = taken.len() == clusters;
             let decided: Vec<Decided> = taken
                 .into_iter()
                 .map(|dirty| self.settle_cluster(dirty, &settlements))
                 .collect();
             let report = self.commit(decided, round)?;
-            if report.put_back.is_empty() {
+            if report.put_back.is_empty() && whole {
                 return Ok(());
             }
             let open = self.still_open(&ids)?;
@@ -260,6 +265,29 @@ impl Engine {
         self.store.mark_unknown(FENCE, &left, false)?;
         self.look_later(round);
         Ok(())
+    }
+
+    /// The same clusters, each with those of the records that were found for its intents: what a create made may be
+    /// part of another one by now. A cluster that shares a record with one before it waits.
+    fn with_found(
+        &mut self,
+        taken: &[Dirty],
+        settlements: &BTreeMap<u64, Settlement>,
+    ) -> Result<Vec<Dirty>, Error> {
+        let found = |id: u64| match settlements.get(&id) {
+            Some(Settlement::FoundOwn { state } | Settlement::FoundOther { state }) => {
+                Some(state.key.clone())
+            }
+            _ => None,
+        };
+        let group = |dirty: &Dirty| {
+            let own = dirty.cluster.records.keys().cloned();
+            own.chain(open_intents(&dirty.cluster).into_iter().filter_map(found))
+                .collect()
+        };
+        let groups: Vec<Vec<RecordKey>> = taken.iter().map(group).collect();
+        let together = self.store.take_together(&self.flows, &groups, self.clock.now())?;
+        Ok(together.into_iter().flatten().collect())
     }
 
     /// The intents among these that are still there.

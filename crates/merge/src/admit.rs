@@ -29,7 +29,7 @@ pub fn admit(records: &mut BTreeMap<RecordKey, Record>, seen: Observation) -> Ad
 }
 
 /// Whether an observation shows a state before the shadow's. The system's own order decides where it declares
-/// one, else the modification time, then the moment the read began.
+/// one, else the modification time, then the moment the read began, which also decides where the version is not firm.
 #[must_use]
 pub fn older(shadow: &Shadow, seen: &Observation) -> bool {
     if removed(Mutation::NoFence) {
@@ -39,7 +39,9 @@ pub fn older(shadow: &Shadow, seen: &Observation) -> bool {
     match (&shadow.version, &seen.version) {
         (Some(known), Some(new)) => match place(known, new) {
             std::cmp::Ordering::Less => true,
-            std::cmp::Ordering::Greater => false,
+            // A write whose answer named no version left the one before it: what was read before that answer may
+            // lie between the two.
+            std::cmp::Ordering::Greater => !known.firm && seen.read_began < shadow.seen,
             std::cmp::Ordering::Equal => match (shadow.presence, seen.presence) {
                 (Presence::Deleted, Presence::Alive) => true,
                 (Presence::Alive, Presence::Deleted) => false,

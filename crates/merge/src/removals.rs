@@ -67,7 +67,17 @@ impl Work<'_> {
             return;
         };
         let (deleted, other) = (link.end(gone).clone(), link.end(gone.other()).clone());
-        match self.next_step(flow, link, gone) {
+        let step = self.next_step(flow, link, gone);
+        let closed = !flow.end(gone.other()).write;
+        match step {
+            // E9: what is never written is not deleted or put out of use either, whoever asks for it.
+            Step::Delete | Step::Deactivate | Step::Hold(ParkedKind::Approval, _) if closed => {
+                let why = format!(
+                    "its counterpart was deleted; {} is not written",
+                    other.record_type
+                );
+                self.unlink(link, gone, &why);
+            }
             Step::Wait => {}
             Step::Hold(kind, reason) => {
                 let advice = match kind {
@@ -116,6 +126,12 @@ impl Work<'_> {
         }
         if let Some(step) = self.step_with_parent(flow, link, gone) {
             return step;
+        }
+        if let Some(property) = self.out_of_sight(flow, other) {
+            return Step::Hold(
+                ParkedKind::Deferred,
+                format!("{deleted} was deleted; whether {property} of {other} was edited cannot be seen"),
+            );
         }
         if !self.unedited_since(deleted, other) {
             match flow.delete_against_edit {
@@ -206,6 +222,20 @@ impl Work<'_> {
         seen.is_some_and(|seen| seen.pass(&flow.guard))
     }
 
+    /// A property whose edits would stand against a deletion and that its system does not show.
+    fn out_of_sight(&self, flow: &Flow, other: &RecordKey) -> Option<String> {
+        if flow.delete_against_edit == DeleteAgainstEdit::DeleteWins {
+            return None;
+        }
+        let components = topology::components(self.flows, &self.cluster, true);
+        let mut own = components.iter().flat_map(|component| &component.nodes);
+        let hidden = own.find(|node| {
+            let of = &node.at.record;
+            of == other && node.source() && self.flows.hides(&of.record_type, &node.at.property)
+        });
+        hidden.map(|node| node.at.property.clone())
+    }
+
     /// D1: the target is clean in every shared component, and the deleted record was not behind in any.
     fn unedited_since(&self, deleted: &RecordKey, other: &RecordKey) -> bool {
         topology::components(self.flows, &self.cluster, true)
@@ -225,8 +255,9 @@ impl Work<'_> {
                         .and_then(|record| record.bases.get(&node.at.property).cloned())
                 };
                 // Without a base it has not seen the head (a one-way component has none before its first edit).
+                // What the other side edits counts although it is not written to the deleted one.
                 let behind = epoch > 0
-                    && a.target()
+                    && (a.target() || b.source())
                     && base(a).is_none_or(|base| base.epoch < epoch)
                     && !removed(Mutation::DeleterBehind);
                 let asked = self

@@ -1,6 +1,6 @@
 //! Settle: take over what became of writes, before the cluster is merged again in the same plan.
 
-use crate::cluster::{Action, Base, Companion, Intent, Newborn, ParkedKind, Record, Shadow};
+use crate::cluster::{Action, Base, Companion, Intent, Link, Newborn, ParkedKind, Record, Shadow};
 use crate::creates::fingerprint;
 use crate::dataflow::OnCreate;
 use crate::mutation::{Mutation, removed};
@@ -20,7 +20,7 @@ impl Work<'_> {
         let settlement = crate::privacy::scrubbed(self.flows, &self.cluster, &intent, settlement);
         match (intent.action.clone(), settlement) {
             (Action::Update { record }, settlement) => self.settle_update(&record, intent, settlement),
-            (Action::Delete { record }, settlement) => self.settle_delete(&record, settlement),
+            (Action::Delete { record }, settlement) => self.settle_delete(&record, &intent, settlement),
             (Action::Create { .. }, settlement) => self.settle_create(intent, settlement),
             (Action::Companion { .. }, settlement) => self.settle_companion(intent, settlement),
         }
@@ -68,8 +68,14 @@ impl Work<'_> {
             Settlement::Read { state, unknown } => {
                 let arrived = unknown && state.presence == Presence::Alive;
                 let shown = state.values.clone();
-                if unknown && !arrived {
-                    self.file_drifted(key, &intent);
+                let open = arrived && may_arrive(&intent, &state);
+                if unknown && (!arrived || open) {
+                    let what = if open {
+                        "it may arrive yet"
+                    } else {
+                        "the record is gone"
+                    };
+                    self.file_drifted(key, &intent, what);
                 }
                 self.admit(vec![state]);
                 if arrived {
@@ -87,9 +93,9 @@ impl Work<'_> {
         links.any(|link| &link.first == key || &link.second == key)
     }
 
-    /// An update of unknown outcome went to a record that is gone: it may have overwritten values that had drifted
-    /// before that, so they are kept in the history (E5).
-    fn file_drifted(&mut self, key: &RecordKey, intent: &Intent) {
+    /// An update of unknown outcome went to a record that is gone, or may arrive yet: it overwrites values that had
+    /// drifted before that, so they are kept in the history (E5).
+    fn file_drifted(&mut self, key: &RecordKey, intent: &Intent, what_now: &str) {
         let Some(record) = self.cluster.records.get(key) else {
             return;
         };
@@ -97,11 +103,11 @@ impl Work<'_> {
         for (property, planned) in &intent.values {
             let old = intent.before.get(property).cloned().unwrap_or_default();
             let new = planned.value.clone();
-            if old != new && record.bases.get(property).is_some_and(|base| base.value != old) {
+            if old != new && is_drift(record, property, &old) {
                 drifted.push((property, planned.epoch, EventKind::Overwrote { old, new }));
             }
         }
-        let why = format!("{} (its answer was lost, and the record is gone)", intent.reason);
+        let why = format!("{} (its answer was lost, and {what_now})", intent.reason);
         for (property, epoch, what) in drifted {
             self.note_at(epoch, key, Some(property), None, what, why.clone());
         }
@@ -121,7 +127,7 @@ impl Work<'_> {
             if now == old {
                 continue;
             }
-            if record.bases.get(property).is_some_and(|base| base.value != old) {
+            if is_drift(record, property, &old) {
                 let (old, new) = (old.clone(), now.clone());
                 lines.push((property, planned.epoch, EventKind::Overwrote { old, new }));
             }
@@ -156,7 +162,7 @@ impl Work<'_> {
             let old = record.value(property).clone();
             record.shadow.values.insert(property.clone(), value.clone());
             record.parked.remove(property);
-            let drifted = record.bases.get(property).is_some_and(|base| base.value != old);
+            let drifted = is_drift(record, property, &old);
             if planned.epoch > 0 && tied {
                 record.bases.insert(
                     property.clone(),
@@ -200,7 +206,7 @@ impl Work<'_> {
         }
     }
 
-    fn settle_delete(&mut self, key: &RecordKey, settlement: Settlement) {
+    fn settle_delete(&mut self, key: &RecordKey, intent: &Intent, settlement: Settlement) {
         match settlement {
             Settlement::Applied { at, .. } => {
                 if let Some(record) = self.cluster.records.get_mut(key) {
@@ -208,7 +214,7 @@ impl Work<'_> {
                     record.shadow.seen = at;
                 }
                 self.note(key, None, None, EventKind::Deleted, String::new());
-                self.keep_deleted_values(key);
+                self.keep_deleted_values(key, WENT);
             }
             Settlement::Refused {
                 kind, reason, advice, ..
@@ -237,9 +243,12 @@ impl Work<'_> {
             | Settlement::FoundOwn { state }
             | Settlement::FoundOther { state } => {
                 let deleted = state.presence == Presence::Deleted;
+                let open = may_arrive(intent, &state);
                 self.admit(vec![state]);
                 if deleted {
-                    self.keep_deleted_values(key);
+                    self.keep_deleted_values(key, WENT);
+                } else if open {
+                    self.keep_deleted_values(key, "its deletion has no answer and may arrive yet");
                 }
             }
             Settlement::Withdrawn => {}
@@ -247,7 +256,7 @@ impl Work<'_> {
     }
 
     /// What stood in a record that we deleted stays in history: some of it no other record may hold.
-    fn keep_deleted_values(&mut self, key: &RecordKey) {
+    fn keep_deleted_values(&mut self, key: &RecordKey, why: &str) {
         let Some(record) = self.record(key) else { return };
         let held = record.shadow.values.clone().into_iter();
         let kept: Vec<_> = held.filter(|(_, value)| !value.is_blank()).collect();
@@ -256,7 +265,7 @@ impl Work<'_> {
                 old,
                 new: Value::Blank,
             };
-            self.note(key, Some(&name), None, what, "deleted with its record".to_owned());
+            self.note(key, Some(&name), None, what, why.to_owned());
         }
     }
 
@@ -371,6 +380,15 @@ impl Work<'_> {
         else {
             return;
         };
+        if self.is_taken(flow, &key) {
+            let (flow, source) = (flow.clone(), source.clone());
+            self.admit(state.into_iter().collect());
+            self.note(&key, None, Some(&flow), EventKind::Created, intent.reason.clone());
+            if !self.are_counterparts(&source, &key) {
+                self.hold_taken(&flow, &source, &key);
+            }
+            return;
+        }
         let sent: Values = intent
             .values
             .iter()
@@ -430,6 +448,27 @@ impl Work<'_> {
         self.note(&key, None, Some(flow), EventKind::Created, intent.reason.clone());
         let flow = flow.clone();
         self.link_born(&flow, source, &key);
+    }
+
+    /// Whether what a create made is linked with another record by now.
+    fn is_taken(&self, flow: &str, key: &RecordKey) -> bool {
+        let group = self.flows.flow(flow).map(|flow| &flow.group);
+        group.is_some_and(|group| self.linked_in_group(key, group)) && !removed(Mutation::SharedLink)
+    }
+
+    fn are_counterparts(&self, one: &RecordKey, other: &RecordKey) -> bool {
+        let ends = |link: &Link| [link.first.clone(), link.second.clone()];
+        let mut links = self.cluster.links.iter().map(ends);
+        links.any(|ends| ends.contains(one) && ends.contains(other))
+    }
+
+    /// Its source gets no other one by itself: a person sees to it.
+    fn hold_taken(&mut self, flow: &str, source: &RecordKey, key: &RecordKey) {
+        let why =
+            format!("its counterpart {key} was linked with another record before the create was answered");
+        let advice = "link them by hand, or ignore it".to_owned();
+        let parked = self.parked(ParkedKind::Undecidable, 0, why, advice);
+        self.hold(source, flow, parked);
     }
 
     fn mapped_properties(&self, flow: &str, key: &RecordKey) -> Vec<String> {
@@ -515,5 +554,26 @@ fn lasting(kind: ParkedKind) -> ParkedKind {
     match kind {
         ParkedKind::Undecidable => kind,
         _ => ParkedKind::Refused,
+    }
+}
+
+/// Why the values of a deleted record are in the history.
+const WENT: &str = "deleted with its record";
+
+/// Whether a write without an answer may arrive yet: its record is as it was, so its condition holds.
+fn may_arrive(intent: &Intent, state: &Observation) -> bool {
+    match (&intent.version, &state.version) {
+        (Some(before), Some(now)) => {
+            state.presence == Presence::Alive && !crate::admit::is_earlier(before, now)
+        }
+        _ => false,
+    }
+}
+
+/// Whether a value is not what the record last agreed on, or never agreed with anything.
+fn is_drift(record: &Record, property: &str, value: &Value) -> bool {
+    match record.bases.get(property) {
+        Some(base) => &base.value != value,
+        None => !value.is_blank(),
     }
 }

@@ -212,6 +212,7 @@ impl System {
             if self.one_in(6)
                 && let Some(old) = state.rows.get(key).and_then(|row| row.older.last())
                 && state.described_without.is_empty()
+                && old.values.len() == self.show(state, key).values.len()
             {
                 found.push(old.clone());
             }

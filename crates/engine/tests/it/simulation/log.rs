@@ -176,7 +176,8 @@ impl Log {
                     .iter()
                     .any(|one| one.record.is_some() && one.base.is_none());
                 let rewritten = self.rewrites && matches!(event.property.as_deref(), Some("title" | "Name"));
-                if !joins && !rewritten {
+                let answered = event.why.starts_with("answered by a person");
+                if !joins && !rewritten && !answered {
                     self.judge_conflict(event, &texts, winner.as_ref().map(plain));
                 }
                 self.filed.extend(texts);

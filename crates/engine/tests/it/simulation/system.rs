@@ -461,7 +461,7 @@ impl System {
             let same = row.values.get(name).is_some_and(|value| plain(value) == text);
             &key.record_type == of && row.alive && !row.ours && same && looked == 0
         });
-        if !text.is_empty() && (twin.is_some() || unseen) {
+        if !text.is_empty() && !request.told && (twin.is_some() || unseen) {
             log.break_rule(format!(
                 "E3: a {of} with the key {text} is made beside the one that a person had made"
             ));
@@ -492,6 +492,9 @@ impl System {
     fn before_delete(&self, state: &State, request: &Request, record: &RecordKey) {
         let row = &state.rows[record];
         let mut log = self.log.lock().unwrap();
+        if self.read_only.contains(&record.record_type.name) {
+            log.break_rule(format!("E9: {record} must not be written and is deleted"));
+        }
         if self.deletes_win || log.is_judged(record) {
             log.deleted(&row.values);
             return;
