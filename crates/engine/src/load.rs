@@ -4,6 +4,7 @@
 //! either writes that never took effect or writes whose outcome the handle tells.
 
 use crate::engine::FENCE;
+use crate::pack::target;
 use crate::write::{Answer, busy};
 use crate::{Engine, Error, Happening, Round};
 use jiff::{SignedDuration, Timestamp};
@@ -11,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tandem_connector::{Outcome, Resumed};
 use tandem_merge::cluster::Intent;
+use tandem_merge::record::RecordType;
 
 /// Outcomes settled in one transaction.
 const BATCH: usize = 1_000;
@@ -28,6 +30,8 @@ pub(crate) struct Load {
     handle: String,
     /// The lowest rank of its creates: records of higher ranks may refer to them.
     rank: Option<usize>,
+    /// The type of its records.
+    of: Option<RecordType>,
     /// Not before this moment is it asked for.
     due: Timestamp,
 }
@@ -42,6 +46,7 @@ impl Engine {
                     index,
                     handle,
                     rank: rank(&first),
+                    of: first.first().map(target).cloned(),
                     due: self.clock.now(),
                 });
             }
@@ -59,6 +64,7 @@ impl Engine {
                 index,
                 handle,
                 rank: rank(intents),
+                of: intents.first().map(target).cloned(),
                 due: self.clock.now(),
             });
         }
@@ -69,6 +75,11 @@ impl Engine {
     pub(crate) fn creates_under_way(&self, rank: usize) -> bool {
         let mut ranks = self.loads.iter().filter_map(|load| load.rank);
         ranks.any(|made| made <= rank)
+    }
+
+    /// Whether a load of this type is under way.
+    pub(crate) fn loads_type(&self, of: &RecordType) -> bool {
+        self.loads.iter().any(|load| load.of.as_ref() == Some(of))
     }
 
     /// When the next load is to be asked for.

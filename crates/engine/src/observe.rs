@@ -26,6 +26,14 @@ impl Engine {
             if let Some(only) = &self.asks_only[index] {
                 asked[index].retain(|of| only.contains(of));
             }
+            let by_type = self.systems[index].capabilities().asks_by_type;
+            if by_type && self.rounds == 1 && self.listed.contains(&self.flows.systems[index]) {
+                // What an earlier process's load is making is read once it is made.
+                let all = std::mem::take(&mut asked[index]).into_iter();
+                let (later, now): (Vec<_>, Vec<_>) = all.partition(|of| self.loads_type(of));
+                asked[index] = now;
+                later.iter().for_each(|of| round.touch(index, of));
+            }
         }
         self.observe_types(asked, round).await
     }

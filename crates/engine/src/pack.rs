@@ -147,6 +147,32 @@ fn may_wait(intent: &Intent, limits: &Capabilities) -> bool {
     kind && intent.attempts < LOADS && !intent.unknown
 }
 
+/// As many creates as are taken at once end within a rank: types of it of which too few are among them for a load wait
+/// for the rest of theirs, while others go on.
+pub(crate) fn without_beginnings(
+    mut intents: Vec<Intent>,
+    taken: usize,
+    limits: &Capabilities,
+) -> Vec<Intent> {
+    let (Some(last), Some(load)) = (intents.last().map(|intent| intent.rank), limits.load) else {
+        return intents;
+    };
+    let mut counts: BTreeMap<RecordType, usize> = BTreeMap::new();
+    for intent in intents.iter().filter(|intent| intent.rank == last) {
+        *counts.entry(target(intent).clone()).or_default() += 1;
+    }
+    let begins = |intent: &Intent| {
+        intent.rank == last
+            && counts
+                .get(target(intent))
+                .is_some_and(|count| *count <= load.above)
+    };
+    if intents.len() >= taken && intents.iter().any(|intent| !begins(intent)) {
+        intents.retain(|intent| !begins(intent));
+    }
+    intents
+}
+
 /// How many updates and deletions to take at once.
 pub(crate) fn changes_at_once(limits: &Capabilities) -> usize {
     let load = limits.load.and_then(|load| Some((load, load.updates?)));
@@ -173,4 +199,78 @@ pub(crate) fn creates_at_once(system: &dyn Connector) -> usize {
     let (find, write) = (find.clamp(1, 2_000), write.clamp(1, 2_000));
     let fits = (1..=4).map(|times| find * times).find(|size| size % write == 0);
     fits.unwrap_or(find * 2).clamp(write, 4_000.max(write))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use jiff::SignedDuration;
+    use tandem_connector::Load;
+    use tandem_merge::record::RecordKey;
+
+    fn creates(of: &str, rank: usize, count: usize) -> Vec<Intent> {
+        let one = |number: usize| Intent {
+            id: number as u64,
+            action: Action::Create {
+                flow: "flow".to_owned(),
+                source: RecordKey::new("erp", "Line", &number.to_string()),
+                target: RecordType::new("crm", of),
+                lookup: None,
+                reservation: String::new(),
+                identity: None,
+                left_out: std::collections::BTreeSet::new(),
+                apart: std::collections::BTreeSet::new(),
+            },
+            values: BTreeMap::new(),
+            version: None,
+            before: BTreeMap::new(),
+            sent: None,
+            attempts: 0,
+            unknown: false,
+            rank,
+            reason: String::new(),
+            follows: false,
+        };
+        (0..count).map(one).collect()
+    }
+
+    fn limits() -> Capabilities {
+        Capabilities {
+            conditional_write: false,
+            idempotent_create: false,
+            request_deadline: SignedDuration::from_secs(5),
+            write_batch: 10,
+            find_batch: 10,
+            fetch_batch: 10,
+            answers_with_state: false,
+            load: Some(Load {
+                above: 5,
+                batch: 10,
+                updates: None,
+            }),
+            asks_by_type: true,
+        }
+    }
+
+    fn kept(intents: Vec<Intent>, taken: usize) -> Vec<(String, usize)> {
+        let mut counts = BTreeMap::new();
+        for intent in without_beginnings(intents, taken, &limits()) {
+            *counts.entry(target(&intent).name.clone()).or_insert(0) += 1;
+        }
+        counts.into_iter().collect()
+    }
+
+    #[test]
+    fn the_beginning_of_a_load_waits_for_the_rest_of_it_while_others_go_on() {
+        let small = || creates("Small", 1, 3);
+        let lines = || [small(), creates("Line", 2, 8), creates("Note", 2, 4)].concat();
+        let of = |name: &str, count: usize| (name.to_owned(), count);
+        // Cut off within rank 2: of notes there may be more. Rank 1 is whole.
+        assert_eq!(kept(lines(), 15), [of("Line", 8), of("Small", 3)]);
+        // All there are.
+        assert_eq!(kept(lines(), 16), [of("Line", 8), of("Note", 4), of("Small", 3)]);
+        // Nothing else would go on.
+        assert_eq!(kept(creates("Note", 2, 4), 4), [of("Note", 4)]);
+    }
 }

@@ -38,6 +38,8 @@ impl Engine {
             for (index, queue) in queues.iter_mut().enumerate() {
                 let size = pack::creates_at_once(self.systems[index].as_ref());
                 let intents = self.sendable(index, true, rank, size, round)?;
+                let limits = self.systems[index].capabilities();
+                let intents = pack::without_beginnings(intents, size, limits);
                 let free = self.look_up(index, intents, round).await?;
                 *queue = batches(&free, self.systems[index].capabilities()).into();
             }

@@ -1,6 +1,6 @@
 //! The terms of what lines are lines of: the price book and the currency of orders and quotes. A few are asked for by
-//! their ids. Of many, most have the same, and the org names the exceptions: that costs two calls, and serves the lines
-//! of the next minute too, for all parents that the org had by then.
+//! their ids. Of many, most have the same, and the org names the exceptions: that costs one call or two, and serves the
+//! lines of the next minute too, for all parents that the org had by then.
 //!
 //! What is remembered may be overtaken by somebody who chooses another price book meanwhile, as an answer may on its
 //! way: the org refuses an entry that does not fit, and then all is asked anew.
@@ -8,14 +8,14 @@
 use super::prices::{BOOK, currency_of, query};
 use super::{Salesforce, soql};
 use crate::Error;
-use crate::http::json::text;
+use crate::http::json::{count, text};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 /// Up to so many parents are asked for by their ids: that costs one call.
 const NAMED: usize = 400;
 /// With more exceptions than this every parent is asked for by its id.
-const EXCEPTIONS: usize = 2_000;
+const EXCEPTIONS: u32 = 2_000;
 /// How long an answer about all parents serves.
 const SERVES: Duration = Duration::from_secs(60);
 
@@ -51,7 +51,7 @@ impl Remembered {
         ids: &BTreeSet<&str>,
         currencies: bool,
     ) -> Result<Terms, Error> {
-        let (Some(first), Some(last)) = (ids.first(), ids.last()) else {
+        let Some(last) = ids.last() else {
             return Ok(Terms::new());
         };
         if ids.len() <= NAMED {
@@ -62,7 +62,7 @@ impl Remembered {
         };
         if !self.0.get(object).is_some_and(serves) {
             let asked = Instant::now();
-            let usual = usual(org, object, first, currencies).await?;
+            let usual = usual(org, object, currencies).await?;
             self.0.insert(object, (asked, usual));
         }
         let usual = self.0.get(object).and_then(|(_, usual)| usual.as_ref());
@@ -75,48 +75,64 @@ impl Remembered {
     }
 }
 
-/// The terms of one parent, and all parents whose terms are others. None: it has no price book, or these are too many
-/// to be exceptions.
-async fn usual(
-    org: &Salesforce,
-    object: &'static str,
-    one: &str,
-    currencies: bool,
-) -> Result<Option<Usual>, Error> {
-    let currency = if currencies { ", CurrencyIsoCode" } else { "" };
-    let one = soql::quoted(one);
-    let statement = format!("SELECT Id, Pricebook2Id{currency} FROM {object} WHERE Id = {one}");
-    let found = query(org, vec![(object, statement)]).await?;
-    let found = found.first().and_then(|(_, rows)| rows.first());
-    let Some(book) = found.and_then(|row| text(row, BOOK)).map(str::to_owned) else {
-        return Ok(None);
-    };
-    let money = found.map(currency_of).unwrap_or_default();
-    let other = match currencies {
-        true => format!(" OR CurrencyIsoCode != {}", soql::quoted(&money)),
-        false => String::new(),
+/// The terms that most parents have, and the parents that have others. None: most have no price book, or the others
+/// are too many to be exceptions.
+async fn usual(org: &Salesforce, object: &'static str, currencies: bool) -> Result<Option<Usual>, Error> {
+    let terms = if currencies {
+        "Pricebook2Id, CurrencyIsoCode"
+    } else {
+        BOOK
     };
     let last = format!("SELECT Id FROM {object} ORDER BY Id DESC LIMIT 1");
-    let others = format!(
-        "SELECT Id FROM {object} WHERE Pricebook2Id = null OR Pricebook2Id != {}{other} LIMIT {}",
-        soql::quoted(&book),
-        EXCEPTIONS + 1
-    );
-    let (mut end, mut exceptions) = (String::new(), BTreeSet::new());
-    for (what, rows) in query(org, vec![(LAST, last), (object, others)]).await? {
-        for id in rows.iter().filter_map(|row| text(row, "Id")) {
-            match what {
-                LAST => id.clone_into(&mut end),
-                _ => drop(exceptions.insert(id.to_owned())),
-            }
+    let groups = format!("SELECT {terms}, COUNT(Id) parents FROM {object} GROUP BY {terms}");
+    let (mut end, mut of_terms) = (String::new(), Vec::new());
+    for (what, rows) in query(org, vec![(LAST, last), (object, groups)]).await? {
+        match what {
+            LAST => end.push_str(rows.first().and_then(|row| text(row, "Id")).unwrap_or_default()),
+            _ => of_terms.extend(rows),
         }
     }
-    let usual = Usual {
+    of_terms.sort_by_key(|row| std::cmp::Reverse(count(row, "parents")));
+    let others = of_terms.iter().skip(1).filter_map(|row| count(row, "parents"));
+    let others: u32 = others.fold(0, u32::saturating_add);
+    let most = of_terms.first();
+    let Some(book) = most.and_then(|row| text(row, BOOK)).map(str::to_owned) else {
+        return Ok(None);
+    };
+    if others > EXCEPTIONS {
+        return Ok(None);
+    }
+    let money = most.map(currency_of).unwrap_or_default();
+    let exceptions = match others {
+        0 => BTreeSet::new(),
+        _ => exceptions(org, object, &book, currencies.then_some(&money)).await?,
+    };
+    Ok(Some(Usual {
         terms: (Some(book), money),
         exceptions,
         last: end,
-    };
-    Ok(Some(usual).filter(|usual| usual.exceptions.len() <= EXCEPTIONS))
+    }))
+}
+
+/// The parents with another price book or currency than these.
+async fn exceptions(
+    org: &Salesforce,
+    object: &'static str,
+    book: &str,
+    money: Option<&String>,
+) -> Result<BTreeSet<String>, Error> {
+    let currency = money.map(|money| format!(" OR CurrencyIsoCode != {}", soql::quoted(money)));
+    let statement = format!(
+        "SELECT Id FROM {object} WHERE Pricebook2Id = null OR Pricebook2Id != {}{}",
+        soql::quoted(book),
+        currency.unwrap_or_default()
+    );
+    let found = query(org, vec![(object, statement)]).await?;
+    let rows = found.iter().flat_map(|(_, rows)| rows);
+    Ok(rows
+        .filter_map(|row| text(row, "Id"))
+        .map(str::to_owned)
+        .collect())
 }
 
 /// The statement that asks for the last id.

@@ -250,6 +250,25 @@ async fn e16_a_record_that_a_person_deleted_is_not_created_again() {
 }
 
 #[tokio::test]
+async fn e16_a_create_is_sent_again_only_when_the_first_attempt_is_over() {
+    // GIVEN a create that is on its way for ten seconds, to a system that would refuse a second one
+    let world = World::new();
+    world.crm.fault("Division", Fault::Late(10));
+    world.customer_with_order();
+    let mut engine = world.engine().await;
+    engine.round().await.unwrap();
+    // WHEN it is looked for meanwhile
+    world.clock.pass(5);
+    engine.round().await.unwrap();
+    // THEN no second one is sent: a person could delete what it makes, and the first one would make it again
+    assert!(world.crm.live("Division").is_empty());
+    engine.sync().await.unwrap();
+    drop(engine);
+    world.only(&world.crm, "Division");
+    world.assert_clean().await;
+}
+
+#[tokio::test]
 async fn c11_c13_two_records_with_one_key_never_create_in_turns() {
     // GIVEN two orders with one number, and a first create that lands late
     let world = World::new();

@@ -9,6 +9,7 @@ mod document;
 mod filters;
 mod fuzz;
 mod guards;
+mod late;
 mod lines;
 mod members;
 mod merge_laws;

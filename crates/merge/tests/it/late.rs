@@ -1,0 +1,164 @@
+//! What late requests, late reads and records out of sight must not do.
+
+use crate::members::moment;
+use crate::plan_laws::{
+    applied, at_rest, facts, gone, invoice, of_invoice, of_order, of_sales_order, order, sales_order, seen,
+    sent, values,
+};
+use crate::star::flows::{Policies, star};
+use std::collections::BTreeMap;
+use tandem_merge::cluster::{Cluster, ParkedKind};
+use tandem_merge::dataflow::{Dataflow, DeletePolicy};
+use tandem_merge::plan::{EventKind, Plan};
+use tandem_merge::reconcile::{Settlement, reconcile, settle};
+use tandem_merge::record::{Observation, RecordKey};
+use tandem_merge::value::Value;
+
+fn propagating() -> Dataflow {
+    star(Policies {
+        on_delete: [DeletePolicy::Propagate; 2],
+        ..Policies::default()
+    })
+}
+
+/// Order-Order with these of its ends (0, 1) closed.
+fn closed(end: usize) -> Dataflow {
+    let mut flows = propagating();
+    let mut all = flows.flows.iter_mut();
+    all.find(|flow| flow.name == "order-order").unwrap().ends[end].write = false;
+    flows
+}
+
+fn overwritten(plan: &Plan) -> Vec<String> {
+    let old = |what: &EventKind| match what {
+        EventKind::Overwrote { old, .. } => Some(old.to_string()),
+        _ => None,
+    };
+    plan.history.iter().filter_map(|event| old(&event.what)).collect()
+}
+
+#[test]
+fn e9_a_side_that_is_not_written_loses_no_record_when_its_counterpart_is_deleted() {
+    let flows = closed(0);
+    let plan = reconcile(&flows, at_rest(&flows), vec![gone(&sales_order(), 20)], &facts());
+    assert!(plan.cluster.records[&order()].intent.is_none());
+    assert!(plan.cluster.links.iter().all(|link| link.flow != "order-order"));
+}
+
+#[test]
+fn d1_a_deleter_that_never_gets_the_other_sides_edits_is_behind_them() {
+    let flows = closed(1);
+    let edited = seen(&order(), 10, of_order("typed here alone"));
+    let plan = reconcile(&flows, at_rest(&flows), vec![edited], &facts());
+    let plan = reconcile(&flows, plan.cluster, vec![gone(&sales_order(), 20)], &facts());
+    let record = &plan.cluster.records[&order()];
+    assert_eq!(record.held["order-order"].kind, ParkedKind::DeleteConflict);
+    assert!(record.intent.is_none());
+}
+
+#[test]
+fn d1_nothing_is_deleted_while_an_edit_of_it_may_be_out_of_sight() {
+    let mut flows = propagating();
+    let cluster = at_rest(&flows);
+    let hidden = (order().record_type, "description".to_owned());
+    flows.out_of_sight.insert(hidden);
+    let plan = reconcile(&flows, cluster, vec![gone(&sales_order(), 20)], &facts());
+    let record = &plan.cluster.records[&order()];
+    assert!(record.intent.is_none());
+    assert!(record.held["order-order"].reason.contains("cannot be seen"));
+    // WHEN it is shown again, and nothing was edited
+    flows.out_of_sight.clear();
+    let plan = reconcile(&flows, plan.cluster, Vec::new(), &facts());
+    assert!(plan.cluster.records[&order()].intent.is_some());
+}
+
+/// The star after the description went to the invoice by a write whose answer named no version.
+fn written_blindly(flows: &Dataflow) -> Cluster {
+    let edited = seen(&order(), 10, of_order("1"));
+    let cluster = sent(reconcile(flows, at_rest(flows), vec![edited], &facts()));
+    let id = cluster.records[&invoice()].intent.as_ref().unwrap().id;
+    settle(flows, cluster, Vec::new(), vec![(id, applied("i"))], &facts()).cluster
+}
+
+#[test]
+fn c07_what_was_read_before_our_write_was_answered_is_dropped_whatever_its_version() {
+    let flows = star(Policies::default());
+    let cluster = written_blindly(&flows);
+    // Somebody else had edited it right before the write.
+    let before = Observation {
+        read_began: moment(940),
+        ..seen(&invoice(), 30, of_invoice("0"))
+    };
+    let after = reconcile(&flows, cluster.clone(), vec![before.clone()], &facts());
+    assert_eq!(after.cluster, cluster);
+    let later = Observation {
+        read_began: moment(960),
+        ..before
+    };
+    let after = reconcile(&flows, cluster.clone(), vec![later], &facts());
+    assert_ne!(after.cluster, cluster);
+}
+
+#[test]
+fn e5_drift_that_a_write_without_an_answer_may_overwrite_yet_is_in_the_history() {
+    let flows = star(Policies::default());
+    let with = |mut values: tandem_merge::record::Values, property: &str, text: &str| {
+        values.insert(property.to_owned(), Value::from(text));
+        values
+    };
+    let drifted = seen(&sales_order(), 5, with(of_sales_order("0"), "Note", "by hand"));
+    let cluster = reconcile(&flows, at_rest(&flows), vec![drifted.clone()], &facts()).cluster;
+    let edited = seen(&order(), 6, with(of_order("0"), "note", "d"));
+    let cluster = sent(reconcile(&flows, cluster, vec![edited], &facts()));
+    let id = cluster.records[&sales_order()].intent.as_ref().unwrap().id;
+    let as_before = Settlement::Read {
+        state: drifted,
+        unknown: true,
+    };
+    let plan = settle(&flows, cluster, Vec::new(), vec![(id, as_before)], &facts());
+    assert_eq!(overwritten(&plan), ["by hand"]);
+}
+
+#[test]
+fn e5_what_a_deletion_without_an_answer_may_take_yet_is_in_the_history() {
+    let flows = propagating();
+    let cluster = at_rest(&flows);
+    let cluster = sent(reconcile(
+        &flows,
+        cluster,
+        vec![gone(&sales_order(), 20)],
+        &facts(),
+    ));
+    let id = cluster.records[&order()].intent.as_ref().unwrap().id;
+    let as_before = Settlement::Read {
+        state: seen(&order(), 1, of_order("0")),
+        unknown: true,
+    };
+    let plan = settle(&flows, cluster, Vec::new(), vec![(id, as_before)], &facts());
+    assert!(overwritten(&plan).contains(&"0".to_owned()), "{:?}", plan.history);
+}
+
+#[test]
+fn s1_what_a_create_made_keeps_the_link_that_it_was_given_meanwhile() {
+    // GIVEN the create of another order's invoice, and the invoice that it made linked with the first order
+    let flows = star(Policies::default());
+    let other = RecordKey::new("erp", "Order", "2");
+    let cluster = at_rest(&flows);
+    let bases: BTreeMap<_, _> = cluster.records[&invoice()].bases.clone();
+    let new = seen(&other, 5, values(&[("number", "8"), ("description", "x")]));
+    let cluster = sent(reconcile(&flows, cluster, vec![new], &facts()));
+    let mut creates = cluster.creates.iter();
+    let of_invoice_flow = |intent: &&tandem_merge::cluster::Intent| matches!(&intent.action, tandem_merge::cluster::Action::Create { target, .. } if target.name == "Invoice");
+    let id = creates.find(of_invoice_flow).unwrap().id;
+    let found = Settlement::FoundOwn {
+        state: seen(&invoice(), 20, of_invoice("0")),
+    };
+    // WHEN it is found
+    let plan = settle(&flows, cluster, Vec::new(), vec![(id, found)], &facts());
+    // THEN the link stands, and the other order waits for a person
+    let record = &plan.cluster.records[&invoice()];
+    assert_eq!(record.bases, bases);
+    assert_eq!(plan.cluster.links.len(), 2);
+    let held = &plan.cluster.records[&other].held["order-invoice"];
+    assert_eq!(held.kind, ParkedKind::Undecidable, "{held:?}");
+}
