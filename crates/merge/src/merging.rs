@@ -92,14 +92,19 @@ impl<'a> Work<'a> {
         Some(awake.filter(|node| !node.parts.is_empty()).collect())
     }
 
-    /// A record that we created and have not seen since takes part only with what the create gave it.
+    /// A record that we created and have not seen since takes part only with what the create gave it; one whose write is
+    /// under way, only with what its last look showed: a property that is back in sight may wait behind the write.
     pub(crate) fn takes_part(&self, node: &Node<'_>) -> bool {
         let Some(record) = self.record(&node.at.record) else {
             return false;
         };
         let unseen = record.newborn.as_ref().is_some_and(|newborn| !newborn.observed);
-        let hidden = self.flows.hides(&node.at.record.record_type, &node.at.property);
-        !hidden && record.alive() && (!unseen || record.bases.contains_key(&node.at.property))
+        let property = &node.at.property;
+        let unread = record.in_flight()
+            && record.bases.contains_key(property)
+            && !record.shadow.values.contains_key(property);
+        let hidden = unread || self.flows.hides(&node.at.record.record_type, property);
+        !hidden && record.alive() && (!unseen || record.bases.contains_key(property))
     }
 
     pub(crate) fn form(&self, node: &Node<'a>) -> Form<'a> {

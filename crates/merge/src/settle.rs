@@ -117,7 +117,7 @@ impl Work<'_> {
     /// is gone may have been overwritten by it, so it is kept in the history.
     fn recognise_arrived(&mut self, key: &RecordKey, intent: &Intent, shown: &Values) {
         let tied = self.is_tied(key);
-        let Some(record) = self.cluster.records.get_mut(key).filter(|_| tied) else {
+        let Some(record) = self.cluster.records.get_mut(key) else {
             return;
         };
         let mut lines = Vec::new();
@@ -134,7 +134,8 @@ impl Work<'_> {
             if now != planned.value {
                 continue;
             }
-            if planned.epoch > 0 {
+            // A record that was unlinked meanwhile agrees with nothing any more; what was written is told all the same.
+            if planned.epoch > 0 && tied {
                 let base = Base {
                     value: planned.value.clone(),
                     epoch: planned.epoch,

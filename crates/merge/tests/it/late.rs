@@ -162,3 +162,27 @@ fn s1_what_a_create_made_keeps_the_link_that_it_was_given_meanwhile() {
     let held = &plan.cluster.records[&other].held["order-invoice"];
     assert_eq!(held.kind, ParkedKind::Undecidable, "{held:?}");
 }
+
+#[test]
+fn m6_a_property_back_in_sight_takes_no_part_until_it_was_read_behind_a_write_under_way() {
+    // GIVEN an invoice with a write under way, last seen while its description was out of sight
+    let flows = star(Policies::default());
+    let edited = seen(&order(), 10, of_order("1"));
+    let mut cluster = sent(reconcile(&flows, at_rest(&flows), vec![edited], &facts()));
+    let record = cluster.records.get_mut(&invoice()).unwrap();
+    assert!(record.intent.is_some());
+    record.shadow.values.remove("Description");
+    // WHEN the order is edited again
+    let again = seen(&order(), 11, of_order("2"));
+    let plan = reconcile(&flows, cluster, vec![again], &facts());
+    // THEN the blank is nobody's edit
+    let conflicts = |what: &EventKind| matches!(what, EventKind::Conflict { .. });
+    assert!(
+        !plan.history.iter().any(|event| conflicts(&event.what)),
+        "{:?}",
+        plan.history
+    );
+    let heads = plan.cluster.heads.values().map(|head| head.value.to_string());
+    let heads: Vec<String> = heads.collect();
+    assert!(heads.contains(&"2".to_owned()), "{heads:?}");
+}
