@@ -105,11 +105,9 @@ fn failing(seeds: std::ops::RangeInclusive<u64>) -> Vec<(u64, String)> {
     found
 }
 
-/// Seeds whose schedules are known to break an invariant and are not mended yet. In 358, 695, 704 and 1317 a create
-/// without an answer is sent again, one attempt makes the record, a person deletes it, and another attempt, late, makes
-/// it once more (E16): its unique identity was free again. In 1606 the record of a late attempt gets another identity by
-/// its new link before the attempt is recognised, and the create is sent again (E3).
-const OPEN: [u64; 5] = [358, 695, 704, 1317, 1606];
+/// Seeds whose schedules are known to break an invariant and are not mended yet. In 11695 an update without an answer
+/// lands after its record was unlinked, and the value of a one-way property that it overwrote is not filed (E5).
+const OPEN: [u64; 1] = [11_695];
 
 #[test]
 fn e1_e16_random_schedules_lose_nothing_double_nothing_and_come_to_rest() {
@@ -124,8 +122,6 @@ fn e1_e16_random_schedules_lose_nothing_double_nothing_and_come_to_rest() {
     let (open, failing): (Vec<_>, Vec<_>) = failing(seeds)
         .into_iter()
         .partition(|(seed, _)| known.contains(seed));
-    let open: Vec<u64> = open.into_iter().map(|(seed, _)| seed).collect();
-    assert_eq!(open, known, "a seed that no longer fails is taken off the list");
     if let Some((seed, _)) = failing.first() {
         let all = failing
             .iter()
@@ -133,4 +129,6 @@ fn e1_e16_random_schedules_lose_nothing_double_nothing_and_come_to_rest() {
         let all: Vec<String> = all.collect();
         panic!("{}\nthe first one is:\n{}", all.join("\n"), shortest(*seed));
     }
+    let open: Vec<u64> = open.into_iter().map(|(seed, _)| seed).collect();
+    assert_eq!(open, known, "a seed that no longer fails is taken off the list");
 }
