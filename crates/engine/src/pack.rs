@@ -214,7 +214,7 @@ mod tests {
             id: number as u64,
             action: Action::Create {
                 flow: "flow".to_owned(),
-                source: RecordKey::new("erp", "Line", &number.to_string()),
+                source: RecordKey::new("erp", "Line", number.to_string()),
                 target: RecordType::new("crm", of),
                 lookup: None,
                 reservation: String::new(),
