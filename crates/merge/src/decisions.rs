@@ -193,7 +193,7 @@ impl Work<'_> {
         if news { Outcome::Done } else { Outcome::Already }
     }
 
-    fn counterpart_in_group(&self, key: &RecordKey, group: &str) -> Option<RecordKey> {
+    pub(crate) fn counterpart_in_group(&self, key: &RecordKey, group: &str) -> Option<RecordKey> {
         let grouped = |flow: &str| self.flows.flow(flow).is_some_and(|flow| flow.group == group);
         let mut links = self.cluster.links.iter().filter(|link| grouped(&link.flow));
         links.find_map(|link| match key {

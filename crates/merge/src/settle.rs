@@ -1,6 +1,6 @@
 //! Settle: take over what became of writes, before the cluster is merged again in the same plan.
 
-use crate::cluster::{Action, Base, Companion, Intent, Link, Newborn, ParkedKind, Record, Shadow};
+use crate::cluster::{Action, Base, Companion, Intent, Newborn, ParkedKind, Record, Shadow};
 use crate::creates::fingerprint;
 use crate::dataflow::OnCreate;
 use crate::mutation::{Mutation, removed};
@@ -381,12 +381,11 @@ impl Work<'_> {
         else {
             return;
         };
-        if self.is_taken(flow, &key) {
-            let (flow, source) = (flow.clone(), source.clone());
+        if let Some(by) = self.taken_by(flow, &key) {
             self.admit(state.into_iter().collect());
-            self.note(&key, None, Some(&flow), EventKind::Created, intent.reason.clone());
-            if !self.are_counterparts(&source, &key) {
-                self.hold_taken(&flow, &source, &key);
+            self.note(&key, None, Some(flow), EventKind::Created, intent.reason.clone());
+            if &by != source {
+                self.hold_taken(flow, source, &key, &by);
             }
             return;
         }
@@ -451,22 +450,16 @@ impl Work<'_> {
         self.link_born(&flow, source, &key);
     }
 
-    /// Whether what a create made is linked with another record by now.
-    fn is_taken(&self, flow: &str, key: &RecordKey) -> bool {
-        let group = self.flows.flow(flow).map(|flow| &flow.group);
-        group.is_some_and(|group| self.linked_in_group(key, group)) && !removed(Mutation::SharedLink)
-    }
-
-    fn are_counterparts(&self, one: &RecordKey, other: &RecordKey) -> bool {
-        let ends = |link: &Link| [link.first.clone(), link.second.clone()];
-        let mut links = self.cluster.links.iter().map(ends);
-        links.any(|ends| ends.contains(one) && ends.contains(other))
+    /// The record that what a create made is linked with by now.
+    fn taken_by(&self, flow: &str, key: &RecordKey) -> Option<RecordKey> {
+        let group = &self.flows.flow(flow)?.group;
+        let other = self.counterpart_in_group(key, group);
+        other.filter(|_| !removed(Mutation::SharedLink))
     }
 
     /// Its source gets no other one by itself: a person sees to it.
-    fn hold_taken(&mut self, flow: &str, source: &RecordKey, key: &RecordKey) {
-        let why =
-            format!("its counterpart {key} was linked with another record before the create was answered");
+    fn hold_taken(&mut self, flow: &str, source: &RecordKey, key: &RecordKey, by: &RecordKey) {
+        let why = format!("its counterpart {key} was linked with {by} before the create was answered");
         let advice = "link them by hand, or ignore it".to_owned();
         let parked = self.parked(ParkedKind::Undecidable, 0, why, advice);
         self.hold(source, flow, parked);

@@ -112,7 +112,9 @@ pub trait Store: Send {
         creates: bool,
         rank: usize,
         limit: usize,
-    ) -> Result<usize, Error>;
+    ) -> Result<usize, Error> {
+        Ok(self.sendable(system, creates, rank, limit)?.len())
+    }
 
     /// Marks unsent intents as sent, durably, and returns those that it marked: an intent withdrawn or
     /// replaced in the meantime is not among them (S5). One of unknown outcome is marked again, with the

@@ -162,16 +162,6 @@ impl Store for MemoryStore {
         Ok(self.books.sendable(system, creates, rank, limit))
     }
 
-    fn count_sendable(
-        &mut self,
-        system: &str,
-        creates: bool,
-        rank: usize,
-        limit: usize,
-    ) -> Result<usize, Error> {
-        Ok(self.books.sendable(system, creates, rank, limit).len())
-    }
-
     fn begin_write(&mut self, fence: Fence, intents: &[u64], now: Timestamp) -> Result<Vec<Intent>, Error> {
         self.fenced(fence, |books| Ok(books.begin_write(intents, now)))
     }

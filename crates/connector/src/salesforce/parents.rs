@@ -3,7 +3,7 @@
 //! lines of the next minute too, for all parents that the org had by then.
 //!
 //! What is remembered may be overtaken by somebody who chooses another price book meanwhile, as an answer may on its
-//! way: the org refuses an entry that does not fit, and then all is asked anew.
+//! way: the org refuses an entry that does not fit, and all is asked anew, after a row of a job within the minute.
 
 use super::prices::{BOOK, currency_of, query};
 use super::{Salesforce, soql};
@@ -86,7 +86,11 @@ async fn usual(org: &Salesforce, object: &'static str, currencies: bool) -> Resu
     let last = format!("SELECT Id FROM {object} ORDER BY Id DESC LIMIT 1");
     let groups = format!("SELECT {terms}, COUNT(Id) parents FROM {object} GROUP BY {terms}");
     let (mut end, mut of_terms) = (String::new(), Vec::new());
-    for (what, rows) in query(org, vec![(LAST, last), (object, groups)]).await? {
+    // An org that does not group by these is asked parent by parent, and whatever else is wrong shows there.
+    let Ok(answers) = query(org, vec![(LAST, last), (object, groups)]).await else {
+        return Ok(None);
+    };
+    for (what, rows) in answers {
         match what {
             LAST => end.push_str(rows.first().and_then(|row| text(row, "Id")).unwrap_or_default()),
             _ => of_terms.extend(rows),

@@ -25,6 +25,7 @@ pub(super) const ENTRY: &str = "PricebookEntryId";
 const PARENTS: [(&str, &str); 2] = [("OrderId", "Order"), ("QuoteId", "Quote")];
 /// The most records of a collection.
 const COLLECTION: usize = 200;
+
 /// What identifies an entry; the currency is empty in an org with one currency.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
