@@ -2,7 +2,7 @@
 
 use crate::cluster::{Action, Base, Companion, Intent, Newborn, ParkedKind, Record, Shadow};
 use crate::creates::fingerprint;
-use crate::dataflow::OnCreate;
+use crate::dataflow::{Dataflow, OnCreate};
 use crate::mutation::{Mutation, removed};
 use crate::plan::EventKind;
 use crate::reconcile::Settlement;
@@ -103,7 +103,8 @@ impl Work<'_> {
         for (property, planned) in &intent.values {
             let old = intent.before.get(property).cloned().unwrap_or_default();
             let new = planned.value.clone();
-            if old != new && is_drift(record, property, &old) {
+            let kept = is_drift(record, property, &old) || is_only_target(self.flows, key, property);
+            if old != new && !old.is_blank() && kept {
                 drifted.push((property, planned.epoch, EventKind::Overwrote { old, new }));
             }
         }
@@ -127,7 +128,8 @@ impl Work<'_> {
             if now == old {
                 continue;
             }
-            if is_drift(record, property, &old) {
+            let typed_over = now != planned.value && is_only_target(self.flows, key, property);
+            if is_drift(record, property, &old) || typed_over {
                 let (old, new) = (old.clone(), now.clone());
                 lines.push((property, planned.epoch, EventKind::Overwrote { old, new }));
             }
@@ -562,6 +564,18 @@ fn may_arrive(intent: &Intent, state: &Observation) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether what is typed into a property goes nowhere: no other record may hold it.
+fn is_only_target(flows: &Dataflow, key: &RecordKey, property: &str) -> bool {
+    let mut uses = flows.flows_of(&key.record_type).flat_map(|(flow, side)| {
+        let own = flow
+            .mappings
+            .iter()
+            .filter(move |mapping| mapping.property(side) == property);
+        own.map(move |mapping| mapping.travels_to(side.other()))
+    });
+    uses.any(|travels| !travels)
 }
 
 /// Whether a value is not what the record last agreed on, or never agreed with anything.

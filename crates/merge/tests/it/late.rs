@@ -120,6 +120,44 @@ fn e5_drift_that_a_write_without_an_answer_may_overwrite_yet_is_in_the_history()
 }
 
 #[test]
+fn e5_what_stood_in_a_target_before_the_link_and_a_write_without_an_answer_took_is_in_the_history() {
+    // GIVEN a note of the sales order that goes nowhere, older than the link, and a write of another one
+    let flows = star(Policies::default());
+    let noted = |text: &str| {
+        let mut values = of_sales_order("0");
+        values.insert("Note".to_owned(), Value::from(text));
+        values
+    };
+    let old = seen(&sales_order(), 1, noted("before the link"));
+    let all = vec![
+        seen(&order(), 1, of_order("0")),
+        seen(&invoice(), 1, of_invoice("0")),
+        old,
+    ];
+    let cluster = reconcile(&flows, Cluster::default(), all, &facts()).cluster;
+    let mut edited = of_order("0");
+    edited.insert("note".to_owned(), Value::from("d"));
+    let cluster = sent(reconcile(
+        &flows,
+        cluster,
+        vec![seen(&order(), 6, edited)],
+        &facts(),
+    ));
+    let id = cluster.records[&sales_order()].intent.as_ref().unwrap().id;
+    // WHEN somebody types over it before it is read
+    let typed_over = Settlement::Read {
+        state: seen(&sales_order(), 20, noted("after it")),
+        unknown: true,
+    };
+    let plan = settle(&flows, cluster, Vec::new(), vec![(id, typed_over)], &facts());
+    assert!(
+        overwritten(&plan).contains(&"before the link".to_owned()),
+        "{:?}",
+        plan.history
+    );
+}
+
+#[test]
 fn e5_what_a_deletion_without_an_answer_may_take_yet_is_in_the_history() {
     let flows = propagating();
     let cluster = at_rest(&flows);
