@@ -7,6 +7,8 @@ mod contract;
 pub mod customerp;
 mod http;
 pub mod salesforce;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 
 pub use contract::*;
 pub use http::address::is_loopback;

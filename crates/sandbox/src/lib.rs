@@ -1,4 +1,8 @@
 //! A local Salesforce org and a local Customerp, independent of all other crates.
 
 pub mod customerp;
+mod machine;
 pub mod salesforce;
+
+#[cfg(feature = "simulation")]
+pub use machine::set_clock;

@@ -202,7 +202,7 @@ impl Customerp {
             .collect();
         let target = format!("/{}?ids={}", served.schema.object, asked.join(","));
         let (mut found, began) = if asked.is_empty() {
-            (Vec::new(), jiff::Timestamp::now())
+            (Vec::new(), crate::http::clock::now())
         } else {
             let (body, reply) = self.read(Request::get(target)).await?;
             (self.items(served, &body, &reply)?, reply.began)

@@ -1,7 +1,16 @@
 //! What the `Date` headers of replies tell about a system's clock.
 
 use jiff::{SignedDuration, Timestamp};
-use std::time::Instant;
+use tokio::time::Instant;
+
+/// The wall clock; in a simulation what the thread takes for it.
+pub(crate) fn now() -> Timestamp {
+    #[cfg(feature = "simulation")]
+    if let Some(moment) = crate::simulation::now() {
+        return moment;
+    }
+    Timestamp::now()
+}
 
 /// `Date` headers show whole seconds.
 const RESOLUTION: SignedDuration = SignedDuration::from_secs(1);

@@ -21,9 +21,10 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tandem_seal::Files;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use url::Url;
 
 /// The longest wait for a connection.
@@ -64,6 +65,9 @@ pub(crate) struct Http {
     gate: Semaphore,
     calls: AtomicU64,
     clock: Mutex<clock::ServerClock>,
+    /// What it sends over instead of the network.
+    #[cfg(feature = "simulation")]
+    line: Option<Arc<dyn crate::simulation::Line>>,
 }
 
 impl Http {
@@ -111,6 +115,8 @@ impl Http {
             gate: Semaphore::new(address.concurrency.max(1)),
             calls: AtomicU64::new(0),
             clock: Mutex::new(clock::ServerClock::default()),
+            #[cfg(feature = "simulation")]
+            line: crate::simulation::line(),
         })
     }
 
@@ -203,12 +209,9 @@ impl Http {
         // Paths name records at most; queries and bodies hold values, and stay out of logs.
         let path = request.target.split('?').next().unwrap_or_default();
         tracing::debug!(system = self.system, "{}: {} {path}", self.system, request.method);
-        let (began, sent) = (Timestamp::now(), Instant::now());
+        let (began, sent) = (clock::now(), Instant::now());
         let reached = self.reached();
-        let response = builder
-            .send()
-            .await
-            .map_err(|error| self.failure(error, Some(request)));
+        let response = self.exchange(builder, request).await;
         if let (Some(meter), Err(Failure::NotSent(_))) = (meter, &response) {
             meter.give_back();
         }
@@ -237,6 +240,32 @@ impl Http {
             reached,
             repeated: false,
         })
+    }
+
+    /// One exchange over the network, or over the line of a simulation.
+    async fn exchange(
+        &self,
+        builder: reqwest::RequestBuilder,
+        request: &Request,
+    ) -> Result<reqwest::Response, Failure> {
+        #[cfg(feature = "simulation")]
+        if let Some(line) = &self.line {
+            use crate::simulation::{Broken, exchange};
+            let built = builder
+                .build()
+                .map_err(|error| self.failure(error, Some(request)))?;
+            return exchange(line.as_ref(), built)
+                .await
+                .map_err(|broken| match broken {
+                    Broken::NotSent => Failure::NotSent(self.down("no connection")),
+                    Broken::Lost => {
+                        self.count(request);
+                        Failure::Lost(self.down("it did not answer in time"))
+                    }
+                });
+        }
+        let sent = builder.send().await;
+        sent.map_err(|error| self.failure(error, Some(request)))
     }
 
     async fn body(&self, mut response: reqwest::Response) -> Result<Vec<u8>, Failure> {

@@ -6,7 +6,8 @@ use super::{Salesforce, soql};
 use crate::{Change, Error, Outcome, Write};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// For so long a count serves the other searches of the same moment.
 const MOMENT: Duration = Duration::from_secs(1);

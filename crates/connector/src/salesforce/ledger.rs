@@ -3,7 +3,7 @@
 //! A day is one of UTC by the org's clock. Every attempt is taken from the budget before it is sent, so the share is
 //! never exceeded. Long work stops before live changes do, and pauses grow before anything stops.
 
-use crate::http::Meter;
+use crate::http::{Meter, clock};
 use crate::{Allowance, Budget, Error, ErrorKind};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -77,7 +77,7 @@ struct Book {
 
 impl Book {
     fn now(&self) -> Timestamp {
-        self.now.unwrap_or_else(Timestamp::now)
+        self.now.unwrap_or_else(clock::now)
     }
 
     /// Begins a new day where one has come.

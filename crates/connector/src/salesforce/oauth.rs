@@ -5,9 +5,9 @@
 
 use super::assertion::{self, PrivateKey};
 use super::token_file::TokenFile;
-use crate::http::{Failure, Http, Reply, Request, address, json};
+use crate::http::{Failure, Http, Reply, Request, address, clock, json};
 use crate::{Error, ErrorKind};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use reqwest::Method;
 use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
@@ -139,7 +139,7 @@ impl Grant {
         let audience = assertion::audience(http.door());
         let mut known = http.reached();
         loop {
-            let now = known.unwrap_or_else(Timestamp::now);
+            let now = known.unwrap_or_else(clock::now);
             let claims = assertion::Claims {
                 client_id: id,
                 user,

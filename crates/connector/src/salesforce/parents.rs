@@ -10,7 +10,8 @@ use super::{Salesforce, soql};
 use crate::Error;
 use crate::http::json::{count, text};
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Up to so many parents are asked for by their ids: that costs one call.
 const NAMED: usize = 400;

@@ -6,10 +6,9 @@ use super::refusal;
 use super::schema::Object;
 use super::{Salesforce, absence};
 use super::{form, soql};
-use crate::http::{Reply, Request};
+use crate::http::{Reply, Request, clock};
 use crate::{Error, ListPage};
 use futures::stream::{self, StreamExt, TryStreamExt};
-use jiff::Timestamp;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 use tandem_merge::record::{Observation, Presence};
@@ -31,7 +30,7 @@ pub(super) async fn by_ids(
     let known: BTreeSet<String> = whole.values().flatten().cloned().collect();
     let literals: Vec<String> = known.iter().map(|id| soql::quoted(id)).collect();
     let statements = soql::packed(&format!("{} WHERE Id", object.select()), &literals);
-    let began = Timestamp::now();
+    let began = clock::now();
     let mut found = all(org, object, statements, object.soft_deletion).await?;
     let shown: BTreeSet<String> = found.iter().map(|shown| shown.key.id.clone()).collect();
     let absent = whole

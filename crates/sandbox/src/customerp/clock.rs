@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
 
-use jiff::Timestamp;
+use crate::machine;
 
 /// Milliseconds since 1970 as Customerp sees them.
 ///
@@ -18,7 +18,7 @@ pub(crate) struct Clock {
 impl Clock {
     /// The present moment, not before the last write.
     pub(crate) fn now(&self) -> i64 {
-        let machine = Timestamp::now().as_millisecond() + self.advanced.load(SeqCst);
+        let machine = machine::now().as_millisecond() + self.advanced.load(SeqCst);
         machine.max(self.last_write.load(SeqCst))
     }
 
@@ -51,6 +51,7 @@ impl Clock {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use jiff::Timestamp;
 
     #[test]
     fn stamps_rise_per_record_and_lie_after_every_earlier_listing() {

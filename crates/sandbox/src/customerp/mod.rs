@@ -18,6 +18,8 @@ mod form;
 mod gate;
 mod generate;
 mod idempotency;
+#[cfg(feature = "simulation")]
+mod inside;
 mod journal;
 mod listing;
 mod northwind;
@@ -36,5 +38,7 @@ mod write;
 
 pub use fault::FaultKind;
 pub use generate::Counts;
+#[cfg(feature = "simulation")]
+pub use inside::Inside;
 pub use options::{Options, User};
 pub use server::{Server, StartError, serve};

@@ -216,7 +216,7 @@ fn counts(erp: &Erp) -> Vec<(String, usize)> {
         .collect()
 }
 
-fn router(erp: Arc<Erp>) -> Router {
+pub(super) fn router(erp: Arc<Erp>) -> Router {
     let api = api::routes().layer(axum::middleware::from_fn_with_state(Arc::clone(&erp), gate::api));
     Router::new()
         .nest("/api/v1", api)

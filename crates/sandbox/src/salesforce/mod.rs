@@ -24,6 +24,8 @@ mod events;
 mod fault;
 mod faults;
 mod id;
+#[cfg(feature = "simulation")]
+mod inside;
 mod listen;
 mod oauth;
 mod options;
@@ -44,6 +46,8 @@ mod write;
 
 pub use faults::{FaultAction, FaultRule};
 pub use id::{MalformedId, RecordId};
+#[cfg(feature = "simulation")]
+pub use inside::Inside;
 pub use options::{InvoiceSeed, Options, OptionsError, UserOptions};
 pub use schema::{SchemaAction, SchemaChange};
 pub use server::{ServeError, Server, serve};

@@ -10,6 +10,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::tz::TimeZone;
 use ring::rand::{SecureRandom, SystemRandom};
 
+use crate::machine;
+
 use super::audit::{Audit, Change};
 use super::bulk::Jobs;
 use super::calls::Calls;
@@ -154,18 +156,12 @@ impl Org {
 
     /// The org's clock in whole seconds since 1970 UTC.
     pub(crate) fn now(&self) -> i64 {
-        let system = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |age| age.as_secs());
-        i64::try_from(system).unwrap_or(i64::MAX) + self.clock_offset
+        machine::now().as_second() + self.clock_offset
     }
 
     /// The org's clock in milliseconds since 1970 UTC.
     pub(crate) fn now_milliseconds(&self) -> i64 {
-        let system = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |age| age.as_millis());
-        i64::try_from(system).unwrap_or(i64::MAX) + self.clock_offset * 1_000
+        machine::now().as_millisecond() + self.clock_offset * 1_000
     }
 
     /// Moves the clock forward, never back.

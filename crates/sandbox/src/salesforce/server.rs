@@ -150,6 +150,16 @@ impl Shared {
         self.org.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What requests within the process share.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn inside(org: Org) -> Self {
+        Self {
+            org: Mutex::new(org),
+            address: SocketAddr::from(([127, 0, 0, 1], 1)),
+            keepalive: Duration::from_secs(240),
+        }
+    }
+
     /// The port of the REST API.
     pub(crate) fn port(&self) -> u16 {
         self.address.port()

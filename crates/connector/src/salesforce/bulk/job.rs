@@ -4,11 +4,11 @@ use super::results::{self, Telling};
 use super::spool::{Spool, Stage};
 use super::{rows::Target, unprocessed};
 use crate::http::json::text;
-use crate::http::{Failure, Reply, Request};
+use crate::http::{Failure, Reply, Request, clock};
 use crate::salesforce::Salesforce;
 use crate::salesforce::refusal::{self, Said};
 use crate::{Error, Outcome, Resumed};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
@@ -233,7 +233,7 @@ impl Job {
             }
         }
         self.spool.ledger.stage = Stage::Submitted;
-        self.spool.ledger.submitted = Some(Timestamp::now());
+        self.spool.ledger.submitted = Some(clock::now());
         self.note(org)
     }
 
@@ -256,8 +256,8 @@ impl Job {
         match text(&body, "state") {
             Some("JobComplete" | "Failed" | "Aborted") => {}
             _ => {
-                let since = self.spool.ledger.submitted.unwrap_or_else(Timestamp::now);
-                if Timestamp::now().duration_since(since) > LONGEST_RUN {
+                let since = self.spool.ledger.submitted.unwrap_or_else(clock::now);
+                if clock::now().duration_since(since) > LONGEST_RUN {
                     end(org, self.id()).await;
                 }
                 return Ok(false);

@@ -5,7 +5,7 @@ use super::super::Salesforce;
 use super::super::bulk::query::{self, Page};
 use super::cursor::Cursor;
 use crate::Error;
-use jiff::Timestamp;
+use crate::http::clock;
 use tandem_merge::record::Observation;
 
 /// The next rows of types that are read by a Bulk query, once every type has shown its first page. None: no type is.
@@ -57,7 +57,7 @@ pub(super) async fn page(
                 rows
             }
             Page::Last(rows) => {
-                let began = seen.began.unwrap_or_else(Timestamp::now);
+                let began = seen.began.unwrap_or_else(clock::now);
                 seen.advance(began, None, true);
                 rows
             }

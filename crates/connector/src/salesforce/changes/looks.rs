@@ -8,6 +8,7 @@ use super::super::schema::Object;
 use super::super::{form, read, refusal, soql};
 use super::cursor::Cursor;
 use crate::Error;
+use crate::http::clock;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -176,7 +177,7 @@ async fn ask(
                 .map(|statement| (Arc::clone(&object), statement)),
         );
     }
-    let began = Timestamp::now();
+    let began = clock::now();
     let mut shown = BTreeMap::new();
     for pack in statements.chunks(QUERIES) {
         let reads = pack.iter().map(|(object, statement)| {

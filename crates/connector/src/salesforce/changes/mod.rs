@@ -17,6 +17,7 @@ use super::composite::QUERIES;
 use super::events::{self, Change, Standing, Taken};
 use super::ledger::as_long_work;
 use super::read;
+use crate::http::clock;
 use crate::{ChangePage, Complete, Error, ErrorKind};
 use cursor::{Comparing, Cursor, Position, Seen};
 use jiff::{SignedDuration, Timestamp};
@@ -269,7 +270,7 @@ impl Salesforce {
     /// A moment that the org's clock has surely reached.
     fn now(&self) -> Timestamp {
         let fallback = || {
-            Timestamp::now()
+            clock::now()
                 .checked_sub(CLOCK_ERROR)
                 .unwrap_or(Timestamp::UNIX_EPOCH)
         };
