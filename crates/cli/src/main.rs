@@ -14,6 +14,8 @@ mod progress;
 mod qa;
 mod screen;
 mod sheet;
+#[cfg(test)]
+mod simulation;
 mod standing;
 
 use arguments::Arguments;

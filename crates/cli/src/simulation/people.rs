@@ -1,0 +1,221 @@
+//! People who work in both systems at any moment, each through the system's own interface, and what they typed.
+
+use super::line::Dice;
+use crate::failure::Failure;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use tandem_connector::{Change, Connector, Lane, Outcome, Write};
+use tandem_merge::dataflow::{Dataflow, Direction, Flow, Kind, Mapping, Side};
+use tandem_merge::record::{Observation, RecordKey, RecordType, Values};
+use tandem_merge::value::Value;
+
+/// Types whose records people make and delete, with the property that must be there.
+const MADE: [(&str, &str, &str); 6] = [
+    ("customerp", "Contact", "lastName"),
+    ("customerp", "Product", "name"),
+    ("customerp", "Project", "name"),
+    ("salesforce", "Contact", "LastName"),
+    ("salesforce", "Product2", "Name"),
+    ("salesforce", "Task", "Subject"),
+];
+
+/// Whether a property of a flow is a text that goes both ways and that anybody may change.
+pub(super) fn is_shared(flow: &Flow, mapping: &Mapping) -> bool {
+    let in_key = |part: &tandem_merge::dataflow::MatchPart| part.properties == mapping.properties;
+    let key = flow.match_rules.iter().any(|rule| rule.parts.iter().any(in_key));
+    matches!(mapping.kind, Kind::String)
+        && mapping.direction == Direction::Both
+        && mapping.given_by.is_none()
+        && !key
+        && !mapping.create_only.contains(&true)
+        && Side::BOTH.into_iter().all(|side| flow.end(side).write)
+}
+
+/// A person with a session in both systems.
+pub(super) struct People {
+    systems: [Arc<dyn Connector>; 2],
+    flows: Dataflow,
+    /// Texts that were typed into a property.
+    typed: BTreeSet<String>,
+    /// Texts that a person typed over or deleted.
+    superseded: BTreeSet<String>,
+    count: u32,
+}
+
+impl People {
+    pub(super) fn new(systems: [Arc<dyn Connector>; 2], flows: Dataflow) -> Self {
+        Self {
+            systems,
+            flows,
+            typed: BTreeSet::new(),
+            superseded: BTreeSet::new(),
+            count: 0,
+        }
+    }
+
+    /// Texts that somebody typed and nobody typed over.
+    pub(super) fn standing(&self) -> impl Iterator<Item = &String> {
+        self.typed.difference(&self.superseded)
+    }
+
+    /// Whether somebody typed it.
+    pub(super) fn typed(&self, text: &str) -> bool {
+        self.typed.contains(text)
+    }
+
+    fn system(&self, of: &RecordType) -> &Arc<dyn Connector> {
+        &self.systems[usize::from(of.system != self.flows.systems[0])]
+    }
+
+    /// Every record of a type.
+    pub(super) async fn records(&self, of: &RecordType) -> Result<Vec<Observation>, Failure> {
+        let mut all = Vec::new();
+        let mut resume = None;
+        loop {
+            let page = self.system(of).list(of, resume.as_deref()).await?;
+            all.extend(page.observations);
+            resume = page.resume;
+            if resume.is_none() {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Every record of every type that the flows are about.
+    pub(super) async fn everything(&self) -> Result<Vec<Observation>, Failure> {
+        let mut all = Vec::new();
+        for system in &self.flows.systems {
+            for of in self.flows.types_of(system) {
+                all.extend(self.records(&of).await?);
+            }
+        }
+        Ok(all)
+    }
+
+    /// One thing that a person does, in words.
+    pub(super) async fn act(&mut self, dice: &mut Dice) -> Result<String, Failure> {
+        match dice.below(16) {
+            0 => self.make(dice).await,
+            1 => self.delete(dice).await,
+            _ => self.edit(dice).await,
+        }
+    }
+
+    fn text(&mut self) -> String {
+        self.count += 1;
+        format!("e{}", self.count)
+    }
+
+    async fn edit(&mut self, dice: &mut Dice) -> Result<String, Failure> {
+        let shared: Vec<(usize, usize)> = self
+            .flows
+            .flows
+            .iter()
+            .enumerate()
+            .flat_map(|(place, flow)| {
+                let kept = flow.mappings.iter().enumerate();
+                let kept = kept.filter(move |(_, mapping)| is_shared(flow, mapping));
+                kept.map(move |(at, _)| (place, at))
+            })
+            .collect();
+        let (flow, at) = pick(dice, &shared);
+        let side = pick(dice, &Side::BOTH);
+        let flow = &self.flows.flows[flow];
+        let (of, property) = (
+            flow.end(side).record_type.clone(),
+            flow.mappings[at].property(side).to_owned(),
+        );
+        let records = self.records(&of).await?;
+        if records.is_empty() {
+            return Ok(format!("nobody finds a {of}"));
+        }
+        let record = pick(dice, &records);
+        let old = record.values.get(&property).map(plain).unwrap_or_default();
+        let text = self.text();
+        let values = Values::from([(property.clone(), Value::text(text.clone()))]);
+        let change = Change::Update {
+            record: record.key.clone(),
+            values,
+            only_if: None,
+        };
+        let outcome = self.write(&of, change).await;
+        if matches!(outcome, Outcome::Applied { .. }) {
+            self.superseded.insert(old.clone());
+            self.typed.insert(text.clone());
+        }
+        Ok(format!(
+            "a person types {text:?} over {old:?} in {property} of {}: {}",
+            record.key,
+            told(&outcome)
+        ))
+    }
+
+    async fn make(&mut self, dice: &mut Dice) -> Result<String, Failure> {
+        let (system, name, property) = pick(dice, &MADE);
+        let of = RecordType::new(system, name);
+        let text = self.text();
+        let change = Change::Create {
+            record_type: of.clone(),
+            values: Values::from([(property.to_owned(), Value::text(text.clone()))]),
+        };
+        let outcome = self.write(&of, change).await;
+        if matches!(outcome, Outcome::Applied { .. }) {
+            self.typed.insert(text.clone());
+        }
+        Ok(format!("a person makes a {of} {text:?}: {}", told(&outcome)))
+    }
+
+    async fn delete(&mut self, dice: &mut Dice) -> Result<String, Failure> {
+        let (system, name, _) = pick(dice, &MADE);
+        let of = RecordType::new(system, name);
+        let records = self.records(&of).await?;
+        if records.is_empty() {
+            return Ok(format!("nobody finds a {of}"));
+        }
+        let record = pick(dice, &records);
+        let change = Change::Delete {
+            record: record.key.clone(),
+            only_if: None,
+        };
+        let outcome = self.write(&of, change).await;
+        if matches!(outcome, Outcome::Applied { .. }) {
+            self.superseded.extend(record.values.values().map(plain));
+        }
+        Ok(format!("a person deletes {}: {}", record.key, told(&outcome)))
+    }
+
+    async fn write(&mut self, of: &RecordType, change: Change) -> Outcome {
+        self.count += 1;
+        let write = Write {
+            intent: u64::from(self.count),
+            key: format!("person-{}", self.count),
+            change,
+        };
+        let mut outcomes = self.system(of).write(&[write], Lane::Live).await;
+        outcomes.pop().unwrap()
+    }
+}
+
+/// A record's own id and type, for what is said.
+pub(super) fn id_of(key: &RecordKey) -> String {
+    format!("{} {}", key.record_type.name, key.id)
+}
+
+/// A text as it names its edit.
+pub(super) fn plain(value: &Value) -> String {
+    value.to_string().trim().to_owned()
+}
+
+/// One of several.
+pub(super) fn pick<T: Clone>(dice: &mut Dice, all: &[T]) -> T {
+    let place = dice.below(u64::try_from(all.len()).unwrap());
+    all[usize::try_from(place).unwrap()].clone()
+}
+
+fn told(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Applied { id, .. } => format!("done ({id})"),
+        Outcome::Refused(refusal) => format!("refused: {}", refusal.message),
+        other => format!("{other:?}"),
+    }
+}
