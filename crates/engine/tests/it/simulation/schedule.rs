@@ -10,7 +10,7 @@ use tandem_merge::cluster::{ParkedKind, Verdict};
 use tandem_store::Item;
 
 /// Stretches between two awaits after which the engine is said never to end.
-const ENDLESS: u64 = 60_000;
+const ENDLESS: u64 = 4_000;
 
 /// Writes that coming to rest may take.
 const MOST_WRITES: u64 = 80;

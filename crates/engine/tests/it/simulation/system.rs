@@ -31,6 +31,8 @@ pub struct Row {
     pub deleted_by_person: bool,
     /// Tandem made it.
     pub ours: bool,
+    /// It was made by a request that had been answered before and arrived once more.
+    pub again: bool,
     /// When it came, by the log.
     pub born: u64,
     /// By property, when a person edited it last, by the log.
@@ -168,6 +170,7 @@ impl System {
             alive: true,
             deleted_by_person: false,
             ours,
+            again: false,
             born: self.log.lock().unwrap().tick(),
             edited: BTreeMap::new(),
             shown: 0,
@@ -331,6 +334,7 @@ impl System {
             Change::Create { record_type, values } => {
                 self.before_create(state, request, record_type, values);
                 let key = self.insert(state, record_type, values.clone(), true);
+                state.rows.get_mut(&key).unwrap().again = request.told;
                 state.keys.insert(write.key.clone(), key.id.clone());
                 let mut log = self.log.lock().unwrap();
                 let named = values
@@ -451,15 +455,26 @@ impl System {
         }
         let name = key_property(of);
         let text = values.get(name).map(plain).unwrap_or_default();
+        let carries = |row: &Row| row.values.get(name).is_some_and(|value| plain(value) == text);
+        let twin = state
+            .rows
+            .iter()
+            .find(|(key, row)| &key.record_type == of && row.alive && row.ours && !row.again && carries(row));
+        if let Some((key, _)) = twin
+            && !text.is_empty()
+            && !request.told
+        {
+            log.break_rule(format!(
+                "S5: Tandem made {key} with the key {text}, and makes another"
+            ));
+        }
         let place = (of.name.clone(), text.clone());
         let looked = state.looked.get(&place).copied().unwrap_or(0);
         let twin = state.rows.iter().find(|(key, row)| {
-            let same = row.values.get(name).is_some_and(|value| plain(value) == text);
-            &key.record_type == of && row.alive && !row.ours && same && row.born < looked.max(1)
+            &key.record_type == of && row.alive && !row.ours && carries(row) && row.born < looked.max(1)
         });
         let unseen = state.rows.iter().any(|(key, row)| {
-            let same = row.values.get(name).is_some_and(|value| plain(value) == text);
-            &key.record_type == of && row.alive && !row.ours && same && looked == 0
+            &key.record_type == of && row.alive && !row.ours && carries(row) && looked == 0
         });
         if !text.is_empty() && !request.told && (twin.is_some() || unseen) {
             log.break_rule(format!(

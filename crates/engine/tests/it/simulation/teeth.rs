@@ -1,49 +1,69 @@
 //! Each rule of the core removed once: the simulation must notice, soon.
 //!
-//! Run with `--features mutations`. `TANDEM_SCHEDULES` bounds the search; the first failing schedule of each is printed.
+//! Run with `--features mutations`. `TANDEM_MUTATION` names one rule to remove alone, `TANDEM_SCHEDULES` bounds the
+//! search. The first failing schedule of each is printed.
 
-use super::{asked, run, steps};
+use super::{run, steps};
+use std::sync::atomic::{AtomicU64, Ordering};
 use tandem_merge::mutation::{Mutation, set};
 
-/// The first seed whose schedule fails without a rule, within a bound.
+/// The first seed whose schedule fails without a rule, within a bound, with what is wrong. Two threads take the seeds
+/// in turn.
+#[allow(clippy::disallowed_methods)] // Each schedule is one thread's alone.
 fn first_failing(mutation: Mutation, most: u64) -> Option<(u64, String)> {
-    set(Some(mutation));
-    let found = (1..=most).find_map(|seed| Some((seed, run(seed, steps(seed), false).err()?)));
-    set(None);
-    match &found {
-        Some((seed, wrong)) => println!(
-            "{mutation:?} {seed}: {}",
-            wrong.lines().nth(1).unwrap_or_default()
-        ),
-        None => println!("{mutation:?}: not within {most}"),
-    }
-    found
-}
-
-/// Rules whose removal shows soon.
-const SOON: u64 = 1_000;
-
-#[test]
-#[allow(clippy::disallowed_methods)] // Two threads, each with rules of its own.
-fn every_rule_removed_is_noticed() {
-    let most = asked("TANDEM_SCHEDULES").unwrap_or(SOON);
-    let half = |rest: usize| {
-        move || -> Vec<(Mutation, Option<(u64, String)>)> {
-            let mine = Mutation::ALL
-                .into_iter()
-                .enumerate()
-                .filter(|(place, _)| place % 2 == rest);
-            mine.map(|(_, mutation)| (mutation, first_failing(mutation, most)))
-                .collect()
+    let next = AtomicU64::new(1);
+    let first = AtomicU64::new(u64::MAX);
+    let search = || -> Option<(u64, String)> {
+        set(Some(mutation));
+        loop {
+            let seed = next.fetch_add(1, Ordering::SeqCst);
+            if seed > most.min(first.load(Ordering::SeqCst)) {
+                return None;
+            }
+            if let Err(wrong) = run(seed, steps(seed), false) {
+                first.fetch_min(seed, Ordering::SeqCst);
+                return Some((seed, wrong));
+            }
         }
     };
-    let other = std::thread::spawn(half(1));
-    let mut found = half(0)();
-    found.extend(other.join().unwrap());
-    let unnoticed = found.into_iter().filter(|(_, found)| found.is_none());
-    let unnoticed: Vec<Mutation> = unnoticed.map(|(mutation, _)| mutation).collect();
-    assert!(
-        unnoticed.is_empty(),
-        "not noticed within {most} schedules: {unnoticed:?}"
-    );
+    let found = std::thread::scope(|scope| {
+        let threads = [scope.spawn(search), scope.spawn(search)];
+        threads.map(|thread| thread.join().unwrap())
+    });
+    found.into_iter().flatten().min()
+}
+
+/// What the search for one rule came to, in a line.
+fn told(mutation: Mutation, most: u64, found: Option<&(u64, String)>) -> String {
+    let Some((seed, wrong)) = found else {
+        return format!("{mutation:?}: not within {most}");
+    };
+    format!(
+        "{mutation:?}: {seed}: {}",
+        wrong.lines().nth(1).unwrap_or_default()
+    )
+}
+
+/// Within how many schedules the removal of a rule must be noticed.
+const fn bound(_mutation: Mutation) -> u64 {
+    1_000
+}
+
+#[test]
+fn every_rule_removed_is_noticed() {
+    #[allow(clippy::disallowed_methods)]
+    let only = std::env::var("TANDEM_MUTATION").ok();
+    let asked = super::asked("TANDEM_SCHEDULES");
+    let chosen = |mutation: &Mutation| only.as_ref().is_none_or(|name| *name == format!("{mutation:?}"));
+    let mut unnoticed = Vec::new();
+    for mutation in Mutation::ALL.into_iter().filter(chosen) {
+        let most = asked.unwrap_or(bound(mutation));
+        let found = first_failing(mutation, most);
+        let line = told(mutation, most, found.as_ref());
+        println!("{line}");
+        if found.is_none() {
+            unnoticed.push(line);
+        }
+    }
+    assert!(unnoticed.is_empty(), "{}", unnoticed.join("\n"));
 }
