@@ -8,6 +8,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod guards;
 mod line;
 mod oracle;
 mod people;
@@ -19,14 +20,19 @@ use world::World;
 /// Schedules of an ordinary run.
 const SCHEDULES: u64 = 24;
 
-/// Runs one schedule. What is wrong, with what happened.
-fn run(seed: u64, traced: bool) -> Result<String, String> {
+/// Runs something on this thread by a clock that jumps to where the next sleeper wakes.
+fn in_simulated_time<T>(work: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
         .unwrap();
-    runtime.block_on(async {
+    runtime.block_on(work)
+}
+
+/// Runs one schedule. What is wrong, with what happened.
+fn run(seed: u64, traced: bool) -> Result<String, String> {
+    in_simulated_time(async {
         let mut world = World::new(seed, traced).await;
         let outcome = world.run().await;
         let told = world.told();

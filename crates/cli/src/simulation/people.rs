@@ -63,7 +63,8 @@ impl People {
         self.typed.contains(text)
     }
 
-    fn system(&self, of: &RecordType) -> &Arc<dyn Connector> {
+    /// The person's own connection to the system of a type.
+    pub(super) fn system(&self, of: &RecordType) -> &Arc<dyn Connector> {
         &self.systems[usize::from(of.system != self.flows.systems[0])]
     }
 

@@ -128,10 +128,15 @@ impl World {
         }
     }
 
+    /// A process of Tandem begins.
+    pub(super) async fn begin(&self) -> Result<Engine, String> {
+        open(&self.lines, &self.configuration, self.folder.path()).await
+    }
+
     /// Nobody edits and nothing goes wrong, until nothing changes any more.
     async fn rest(&mut self) -> Result<Engine, String> {
         pause(10_000).await;
-        let mut engine = open(&self.lines, &self.configuration, self.folder.path()).await?;
+        let mut engine = self.begin().await?;
         let mut before = Vec::new();
         for _ in 0..20 {
             pause(20_000).await;

@@ -31,6 +31,7 @@ impl System {
         let mut state = self.state.lock().unwrap();
         state.calls += 1;
         self.deliver_late(&mut state);
+        self.work_on_jobs(&mut state);
         if state.down_until.is_some_and(|until| until > self.time.now()) {
             return Err(self.trouble(ErrorKind::Down, "it does not answer"));
         }
@@ -187,7 +188,18 @@ impl System {
         resumed
     }
 
-    fn told_of(&self, state: &mut State, job: &mut Job) -> Resumed {
+    /// The rows of a job that has begun take effect at any moment of it, and are told of at its end.
+    fn work_on_jobs(&self, state: &mut State) {
+        let mut jobs = std::mem::take(&mut state.jobs);
+        for job in jobs.values_mut().filter(|job| job.begun.is_some()) {
+            if self.one_in(2) {
+                self.process(state, job);
+            }
+        }
+        state.jobs = jobs;
+    }
+
+    fn process(&self, state: &mut State, job: &mut Job) {
         for request in std::mem::take(&mut job.requests) {
             let outcome = self.carry_out(state, &request);
             let untold = self.one_in(12);
@@ -197,6 +209,10 @@ impl System {
                 job.outcomes.push((request.write.intent, outcome));
             }
         }
+    }
+
+    fn told_of(&self, state: &mut State, job: &mut Job) -> Resumed {
+        self.process(state, job);
         job.told = !job.told;
         if job.told {
             Resumed::Some(job.outcomes.clone())

@@ -174,7 +174,8 @@ fn nature(dice: &mut Dice, erp: bool) -> Nature {
         unique,
         idempotent: erp && dice.one_in(3),
         answers: erp && dice.one_in(2),
-        loads: dice.one_in(6),
+        // Updates travel in loads where nothing is conditional.
+        loads: dice.one_in(if conditional { 6 } else { 2 }),
         ahead: dice.millis(4_000) - 2_000,
         shouts: dice.one_in(10).then_some((kind, property)),
         refuses: (!erp && dice.one_in(3)).then(|| (2, !dice.one_in(4))),
