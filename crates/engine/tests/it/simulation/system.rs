@@ -410,7 +410,15 @@ impl System {
             log.break_rule(format!("E9: {of} must not be written and is created"));
         }
         let earlier = log.effects.get(&write.key).cloned().unwrap_or_default();
-        if earlier.iter().any(|key| state.rows[key].alive) {
+        // What was answered and arrives once more finds another identity where the record went over to another one.
+        let renamed = |row: &Row| {
+            let own = |property: &&str| row.values.get(*property) != values.get(*property);
+            request.told && identities(of).iter().any(own)
+        };
+        if earlier
+            .iter()
+            .any(|key| state.rows[key].alive && !renamed(&state.rows[key]))
+        {
             log.break_rule(format!(
                 "E3: the create {} has a second effect beside {earlier:?}",
                 write.key
