@@ -103,7 +103,7 @@ impl Reading<'_> {
             },
             values,
             version: Some(self.version(text(row, "SystemModstamp")?)?),
-            created: text(row, "CreatedDate").and_then(form::moment),
+            created: created(row),
             author: author.map(str::to_owned),
             protected: self.protection.covers(self.object, row),
             merged_into: text(row, "MasterRecordId").filter(|_| deleted).map(str::to_owned),
@@ -137,6 +137,19 @@ impl Reading<'_> {
     }
 }
 
+/// When a row was created. Somebody else than its creator can have changed it within that very second, which two times in
+/// whole seconds do not show: then it was created before the second of the change, as far as anybody asks.
+fn created(row: &Json) -> Option<Timestamp> {
+    let created = text(row, "CreatedDate").and_then(form::moment)?;
+    let changed = text(row, "SystemModstamp").and_then(form::moment);
+    let by = ["CreatedById", "LastModifiedById"].map(|name| text(row, name));
+    let by_another = by[0].is_some() && by[1].is_some() && by[0] != by[1];
+    if by_another && changed == Some(created) {
+        return created.checked_sub(SignedDuration::from_millis(1)).ok();
+    }
+    Some(created)
+}
+
 /// A record of which nothing more is known.
 pub(super) fn bare(system: &str, name: &str, id: &str, presence: Presence, began: Timestamp) -> Observation {
     Observation {
@@ -150,5 +163,28 @@ pub(super) fn bare(system: &str, name: &str, id: &str, presence: Presence, began
         partial: false,
         protected: false,
         merged_into: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn e5_an_edit_by_another_within_the_second_of_the_create_is_an_edit() {
+        let row = |changed: &str, by: &str| {
+            json!({
+                "CreatedDate": "2026-03-02T08:00:12.000+0000", "CreatedById": "005A",
+                "SystemModstamp": changed, "LastModifiedById": by,
+            })
+        };
+        let second = "2026-03-02T08:00:12.000+0000";
+        let at: Timestamp = "2026-03-02T08:00:12Z".parse().unwrap();
+        assert_eq!(created(&row(second, "005A")), Some(at));
+        assert!(created(&row(second, "005B")).unwrap() < at);
+        assert_eq!(created(&row("2026-03-02T08:00:13.000+0000", "005B")), Some(at));
+        assert_eq!(created(&json!({ "SystemModstamp": second })), None);
     }
 }

@@ -198,6 +198,8 @@ fn select(properties: &BTreeMap<String, PropertySchema>, shown: &[(String, Strin
     let evidence = [
         "SystemModstamp",
         "CreatedDate",
+        "CreatedById",
+        "LastModifiedById",
         "IsDeleted",
         "MasterRecordId",
         "UserType",
@@ -269,7 +271,7 @@ mod tests {
         let object = Object::read("Division", "Division", Some(&used), &answer);
         assert_eq!(
             object.select(),
-            "SELECT Id, SystemModstamp, LastModifiedBy.Name, Name FROM Division"
+            "SELECT Id, SystemModstamp, LastModifiedById, LastModifiedBy.Name, Name FROM Division"
         );
         assert!(!object.soft_deletion && object.replicateable);
         assert_eq!(object.data_type("SortOrder"), Some("int"));
