@@ -178,10 +178,14 @@ impl People {
             record: record.key.clone(),
             only_if: None,
         };
+        // What goes with it by its system's own rules, as a Contact's Tasks do, the person deletes too.
+        let before = self.everything().await?;
         let outcome = self.write(&of, change).await;
-        if matches!(outcome, Outcome::Applied { .. }) {
-            self.superseded.extend(record.values.values().map(plain));
-        }
+        let after = self.everything().await?;
+        let left: BTreeSet<&RecordKey> = after.iter().map(|row| &row.key).collect();
+        let gone = before.iter().filter(|row| !left.contains(&row.key));
+        self.superseded
+            .extend(gone.flat_map(|row| row.values.values().map(plain)));
         Ok(format!("a person deletes {}: {}", record.key, told(&outcome)))
     }
 
