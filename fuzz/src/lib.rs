@@ -50,7 +50,7 @@ pub fn drive(name: &str, corpus: &[&[u8]], target: impl Fn(&[u8])) {
     let seed: u64 = number("TANDEM_SEED").unwrap_or(20_264);
     let runs = number("TANDEM_FUZZ").unwrap_or(RUNS).max(corpus.len() as u64);
     let file = env::temp_dir().join(format!("tandem-fuzz-{name}-{}", std::process::id()));
-    let mut dice = Dice(seed ^ 0x5eed);
+    let mut dice = Dice::new(seed ^ 0x5eed);
     for run in 0..runs {
         let place = usize::try_from(run).unwrap_or(usize::MAX);
         let input = match corpus.get(place) {
@@ -73,7 +73,7 @@ pub fn drive(name: &str, corpus: &[&[u8]], target: impl Fn(&[u8])) {
 /// An input of the corpus, changed in a few places.
 fn mutated(dice: &mut Dice, corpus: &[&[u8]]) -> Vec<u8> {
     let mut input = dice.one(corpus).map(<[u8]>::to_vec).unwrap_or_default();
-    for _ in 0..=dice.below(6) {
+    for _ in 0..=dice.place(6) {
         mutate(dice, &mut input, corpus);
     }
     input.truncate(LONGEST);
@@ -81,10 +81,10 @@ fn mutated(dice: &mut Dice, corpus: &[&[u8]]) -> Vec<u8> {
 }
 
 fn mutate(dice: &mut Dice, input: &mut Vec<u8>, corpus: &[&[u8]]) {
-    let at = dice.below(input.len() + 1);
-    let end = (at + dice.below(24)).min(input.len());
-    match dice.below(8) {
-        0 if at < input.len() => input[at] ^= 1 << dice.below(8),
+    let at = dice.place(input.len() + 1);
+    let end = (at + dice.place(24)).min(input.len());
+    match dice.place(8) {
+        0 if at < input.len() => input[at] ^= 1 << dice.place(8),
         1 if at < input.len() => input[at] = dice.byte(),
         2 => drop(input.drain(at..end)),
         3 => input.truncate(at),
@@ -94,31 +94,48 @@ fn mutate(dice: &mut Dice, input: &mut Vec<u8>, corpus: &[&[u8]]) {
         }
         5 => {
             // Depth: a part again and again.
-            let part = match dice.below(2) {
+            let part = match dice.place(2) {
                 0 => input[at..end].to_vec(),
                 _ => dice.one(&TOKENS).unwrap_or_default().to_vec(),
             };
-            let times = 1 << dice.below(13);
+            let times = 1 << dice.place(13);
             let room = LONGEST.saturating_sub(input.len()) / part.len().max(1);
             input.splice(at..at, part.repeat(times.min(room)));
         }
         6 => {
             let other = dice.one(corpus).unwrap_or_default();
-            let from = dice.below(other.len() + 1);
-            let to = (from + dice.below(64)).min(other.len());
+            let from = dice.place(other.len() + 1);
+            let to = (from + dice.place(64)).min(other.len());
             input.splice(at..end, other[from..to].iter().copied());
         }
         _ => {
-            let random: Vec<u8> = (0..dice.below(16)).map(|_| dice.byte()).collect();
+            let random: Vec<u8> = (0..dice.place(16)).map(|_| dice.byte()).collect();
             input.splice(at..end, random);
         }
     }
 }
 
-/// SplitMix64.
-struct Dice(u64);
+/// Repeatable choices: the same ones for the same seed on every machine (SplitMix64).
+#[derive(Clone, Debug)]
+pub struct Dice(u64);
 
 impl Dice {
+    /// Those of a seed.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// A number below a limit; 0 where the limit is 0.
+    pub fn below(&mut self, limit: u64) -> u64 {
+        self.next() % limit.max(1)
+    }
+
+    /// Whether the one case of so many is met.
+    pub fn one_in(&mut self, count: u64) -> bool {
+        self.below(count) == 0
+    }
+
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
@@ -127,8 +144,8 @@ impl Dice {
         mixed ^ (mixed >> 31)
     }
 
-    fn below(&mut self, limit: usize) -> usize {
-        usize::try_from(self.next() % (limit.max(1) as u64)).unwrap_or_default()
+    fn place(&mut self, limit: usize) -> usize {
+        usize::try_from(self.below(limit as u64)).unwrap_or_default()
     }
 
     fn byte(&mut self) -> u8 {
@@ -136,7 +153,7 @@ impl Dice {
     }
 
     fn one<'a>(&mut self, of: &[&'a [u8]]) -> Option<&'a [u8]> {
-        of.get(self.below(of.len())).copied()
+        of.get(self.place(of.len())).copied()
     }
 }
 

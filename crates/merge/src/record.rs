@@ -97,7 +97,8 @@ pub struct Observation {
     pub values: Values,
     /// Which state this is; none for a record that was not found.
     pub version: Option<Version>,
-    /// When the record was created, by the system's clock, where shown.
+    /// When the record was created, by the system's clock, where shown. Before the moment of `version` wherever the
+    /// record is known to have been changed since, also where its system's times are too coarse to tell the two apart.
     pub created: Option<Timestamp>,
     /// The user who made the state, where shown. Evidence only, never decisive.
     pub author: Option<String>,

@@ -1,8 +1,12 @@
 //! A local Salesforce org and a local Customerp, independent of all other crates.
 
 pub mod customerp;
+#[cfg(feature = "simulation")]
+mod inside;
 mod machine;
 pub mod salesforce;
 
+#[cfg(feature = "simulation")]
+pub use inside::Answer;
 #[cfg(feature = "simulation")]
 pub use machine::set_clock;

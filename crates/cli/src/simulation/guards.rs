@@ -2,7 +2,7 @@
 
 use super::time::pause;
 use super::world::World;
-use tandem_connector::{Change, Lane, Outcome, Write};
+use tandem_connector::{Change, Outcome};
 use tandem_merge::cluster::ParkedKind;
 use tandem_merge::record::{RecordKey, RecordType, Values};
 use tandem_merge::value::Value;
@@ -11,28 +11,6 @@ use tandem_merge::value::Value;
 const CUSTOMERS: u64 = 300;
 /// What the guard of the shipped flow lets go in a day.
 const GUARD: usize = 10;
-
-/// A person makes or deletes customers.
-async fn write(world: &World, changes: Vec<Change>) -> Vec<Outcome> {
-    let customer = RecordType::new("customerp", "Customer");
-    let writes: Vec<Write> = changes
-        .into_iter()
-        .zip(1_000_000_u64..)
-        .map(|(change, intent)| Write {
-            intent,
-            key: match &change {
-                Change::Create { values, .. } => format!("{values:?}"),
-                other => format!("{other:?}"),
-            },
-            change,
-        })
-        .collect();
-    let mut outcomes = Vec::new();
-    for batch in writes.chunks(200) {
-        outcomes.extend(world.people.system(&customer).write(batch, Lane::Live).await);
-    }
-    outcomes
-}
 
 /// Divisions that are out of use, and all of them.
 async fn divisions(world: &World) -> (usize, usize) {
@@ -47,29 +25,34 @@ async fn divisions(world: &World) -> (usize, usize) {
 #[test]
 fn r7_four_deletions_a_minute_for_an_hour_are_held() {
     super::in_simulated_time(async {
-        let world = World::new(2, false).await;
+        let mut world = World::new(2, false).await;
         world.lines.calm();
-        let make = |at: u64| Change::Create {
-            record_type: RecordType::new("customerp", "Customer"),
-            values: Values::from([("name".to_owned(), Value::text(format!("Guarded {at:03}")))]),
-        };
-        let made = write(&world, (0..CUSTOMERS).map(make).collect()).await;
-        let ids = made.into_iter().map(|outcome| match outcome {
-            Outcome::Applied { id, .. } => RecordKey::new("customerp", "Customer", &id),
-            other => panic!("{other:?}"),
-        });
-        let ids: Vec<RecordKey> = ids.collect();
+        let customer = RecordType::new("customerp", "Customer");
+        let mut ids = Vec::new();
+        for at in 0..CUSTOMERS {
+            let made = Change::Create {
+                record_type: customer.clone(),
+                values: Values::from([("name".to_owned(), Value::text(format!("Guarded {at:03}")))]),
+            };
+            match world.people.write(&customer, made).await {
+                Outcome::Applied { id, .. } => ids.push(RecordKey::new("customerp", "Customer", &id)),
+                other => panic!("{other:?}"),
+            }
+        }
         let mut engine = world.begin().await.unwrap();
         engine.sync().await.unwrap();
         let (idle, all) = divisions(&world).await;
         assert!(idle == 0 && all >= ids.len(), "{idle} of {all}");
         // WHEN four customers are deleted every minute, for an hour
         for four in ids[..240].chunks(4) {
-            let gone = four.iter().map(|record| Change::Delete {
-                record: record.clone(),
-                only_if: None,
-            });
-            write(&world, gone.collect()).await;
+            for record in four {
+                let (record, only_if) = (record.clone(), None);
+                let gone = world
+                    .people
+                    .write(&customer, Change::Delete { record, only_if })
+                    .await;
+                assert!(matches!(gone, Outcome::Applied { .. }), "{gone:?}");
+            }
             pause(60_000).await;
             engine.sync().await.unwrap();
         }

@@ -4,9 +4,9 @@
 use super::time::{now, pause};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use std::sync::Mutex;
-use std::sync::{Arc, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use tandem_connector::simulation::{Broken, Line, Received, Sent};
+use tandem_fuzz::Dice;
 use tandem_sandbox::{customerp, salesforce};
 
 /// The longest time a request may still take effect, in milliseconds: what both systems declare.
@@ -14,27 +14,6 @@ const DEADLINE: u64 = 5_000;
 
 /// Where each system is said to be.
 pub(super) const HOSTS: [&str; 2] = ["http://127.0.0.1:1", "http://127.0.0.1:2"];
-
-/// Numbers from a seed.
-pub(super) struct Dice(u64);
-
-impl Dice {
-    pub(super) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    /// A number below a limit.
-    pub(super) fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ (mixed >> 31)) % limit
-    }
-
-    pub(super) fn one_in(&mut self, count: u64) -> bool {
-        self.below(count) == 0
-    }
-}
 
 /// What can go wrong at the moment, and what is on its way.
 pub(super) struct State {

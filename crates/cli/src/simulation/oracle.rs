@@ -9,12 +9,8 @@ use tandem_merge::record::{Observation, RecordKey};
 
 /// All that is wrong.
 pub(super) async fn check(world: &World, engine: &mut Engine) -> Result<(), String> {
-    let all = world
-        .people
-        .everything()
-        .await
-        .map_err(|failure| format!("{failure:?}"))?;
-    let rows: BTreeMap<RecordKey, Observation> = all.into_iter().map(|row| (row.key.clone(), row)).collect();
+    let rows = world.records().await?.into_iter();
+    let rows: BTreeMap<RecordKey, Observation> = rows.map(|row| (row.key.clone(), row)).collect();
     let mut wrong = Vec::new();
     edits_are_kept(world, engine, &rows, &mut wrong);
     one_record_per_identity(engine, &rows, &mut wrong);
@@ -155,10 +151,10 @@ async fn compared(engine: &mut Engine, wrong: &mut Vec<String>) -> Result<(), St
 
 /// E7: another sync changes nothing.
 async fn nothing_moves(world: &World, engine: &mut Engine, wrong: &mut Vec<String>) -> Result<(), String> {
-    let before = world.all().await?;
+    let before = world.states().await?;
     super::time::pause(60_000).await;
     engine.sync().await.map_err(|error| error.to_string())?;
-    if world.all().await? != before {
+    if world.states().await? != before {
         wrong.push("E7: at rest something is written".to_owned());
     }
     Ok(())

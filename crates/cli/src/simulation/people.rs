@@ -1,10 +1,10 @@
 //! People who work in both systems at any moment, each through the system's own interface, and what they typed.
 
-use super::line::Dice;
 use crate::failure::Failure;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tandem_connector::{Change, Connector, Lane, Outcome, Write};
+use tandem_fuzz::Dice;
 use tandem_merge::dataflow::{Dataflow, Direction, Flow, Kind, Mapping, Side};
 use tandem_merge::record::{Observation, RecordKey, RecordType, Values};
 use tandem_merge::value::Value;
@@ -63,8 +63,7 @@ impl People {
         self.typed.contains(text)
     }
 
-    /// The person's own connection to the system of a type.
-    pub(super) fn system(&self, of: &RecordType) -> &Arc<dyn Connector> {
+    fn system(&self, of: &RecordType) -> &Arc<dyn Connector> {
         &self.systems[usize::from(of.system != self.flows.systems[0])]
     }
 
@@ -189,7 +188,8 @@ impl People {
         Ok(format!("a person deletes {}: {}", record.key, told(&outcome)))
     }
 
-    async fn write(&mut self, of: &RecordType, change: Change) -> Outcome {
+    /// Makes a change in the system of a type.
+    pub(super) async fn write(&mut self, of: &RecordType, change: Change) -> Outcome {
         self.count += 1;
         let write = Write {
             intent: u64::from(self.count),
@@ -201,18 +201,13 @@ impl People {
     }
 }
 
-/// A record's own id and type, for what is said.
-pub(super) fn id_of(key: &RecordKey) -> String {
-    format!("{} {}", key.record_type.name, key.id)
-}
-
 /// A text as it names its edit.
 pub(super) fn plain(value: &Value) -> String {
     value.to_string().trim().to_owned()
 }
 
 /// One of several.
-pub(super) fn pick<T: Clone>(dice: &mut Dice, all: &[T]) -> T {
+fn pick<T: Clone>(dice: &mut Dice, all: &[T]) -> T {
     let place = dice.below(u64::try_from(all.len()).unwrap());
     all[usize::try_from(place).unwrap()].clone()
 }

@@ -1,4 +1,4 @@
-//! What the `Date` headers of replies tell about a system's clock.
+//! Our clock, and what the `Date` headers of replies tell about a system's.
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;

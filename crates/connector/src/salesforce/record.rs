@@ -137,8 +137,8 @@ impl Reading<'_> {
     }
 }
 
-/// When a row was created. Somebody else than its creator can have changed it within that very second, which two times in
-/// whole seconds do not show: then it was created before the second of the change, as far as anybody asks.
+/// When a row was created: before the moment of its version, if it is known to have been changed since. Two times in whole
+/// seconds do not show a change within the second of the create, a last author other than the creator does.
 fn created(row: &Json) -> Option<Timestamp> {
     let created = text(row, "CreatedDate").and_then(form::moment)?;
     let changed = text(row, "SystemModstamp").and_then(form::moment);

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::Request;
 use tower_service::Service;
+
+use crate::inside::{Answer, whole};
 
 use super::options::Options;
 use super::server::{Erp, StartError, router};
@@ -22,14 +24,14 @@ impl Inside {
         Ok(Self(router(Arc::new(Erp::filled(options)?))))
     }
 
-    /// Answers a request to a path with its query; header names in lower case. Returns status, headers and body.
+    /// Answers a request to a path with its query; header names in lower case.
     pub async fn answer(
         &self,
         method: &str,
         target: &str,
         headers: Vec<(String, String)>,
         body: Vec<u8>,
-    ) -> (u16, Vec<(String, String)>, Vec<u8>) {
+    ) -> Answer {
         let mut request = Request::builder().method(method).uri(target);
         for (name, value) in headers {
             request = request.header(name, value);
@@ -38,15 +40,6 @@ impl Inside {
             return (400, Vec::new(), Vec::new());
         };
         let Ok(response) = self.0.clone().call(request).await;
-        let status = response.status().as_u16();
-        let shown = response.headers().iter();
-        let headers = shown
-            .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()))
-            .collect();
-        // The body is whole already: reading it cannot fail.
-        let body = to_bytes(response.into_body(), usize::MAX)
-            .await
-            .unwrap_or_default();
-        (status, headers, body.to_vec())
+        whole(response).await
     }
 }

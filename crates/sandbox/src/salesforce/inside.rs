@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::body::to_bytes;
 use bytes::Bytes;
+
+use crate::inside::{Answer, whole};
 
 use super::api::Call;
 use super::options::Options;
@@ -25,14 +26,14 @@ impl Inside {
         Ok(Self(Arc::new(Shared::inside(org))))
     }
 
-    /// Answers a request to a path with its query; header names in lower case. Returns status, headers and body.
+    /// Answers a request to a path with its query; header names in lower case.
     pub async fn answer(
         &self,
         method: &str,
         target: &str,
         headers: Vec<(String, String)>,
         body: Vec<u8>,
-    ) -> (u16, Vec<(String, String)>, Vec<u8>) {
+    ) -> Answer {
         let mut call = Call {
             method: method.to_owned(),
             headers,
@@ -42,15 +43,6 @@ impl Inside {
         call.locate(target);
         let url = format!("http://{}", call.header("host").unwrap_or("127.0.0.1:1"));
         let response = carry_out(&self.0, &url, &call, None);
-        let status = response.status().as_u16();
-        let shown = response.headers().iter();
-        let headers = shown
-            .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()))
-            .collect();
-        // The body is whole already: reading it cannot fail.
-        let body = to_bytes(response.into_body(), usize::MAX)
-            .await
-            .unwrap_or_default();
-        (status, headers, body.to_vec())
+        whole(response).await
     }
 }

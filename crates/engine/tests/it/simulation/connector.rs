@@ -199,6 +199,7 @@ impl System {
         state.jobs = jobs;
     }
 
+    /// Carries out the rows of a job; of some nobody hears.
     fn process(&self, state: &mut State, job: &mut Job) {
         for request in std::mem::take(&mut job.requests) {
             let outcome = self.carry_out(state, &request);

@@ -412,8 +412,9 @@ impl System {
         let earlier = log.effects.get(&write.key).cloned().unwrap_or_default();
         // What was answered and arrives once more finds another identity where the record went over to another one.
         let renamed = |row: &Row| {
-            let own = |property: &&str| row.values.get(*property) != values.get(*property);
-            request.told && identities(of).iter().any(own)
+            let carried = |property: &&&str| values.get(**property).is_some_and(|value| !value.is_blank());
+            let mut carried = identities(of).iter().filter(carried);
+            request.told && carried.any(|property| row.values.get(*property) != values.get(*property))
         };
         if earlier
             .iter()
@@ -461,17 +462,24 @@ impl System {
                 ));
             }
         }
+        if !request.told {
+            self.before_keyed_create(state, of, values, &mut log);
+        }
+    }
+
+    /// The same about its natural key.
+    fn before_keyed_create(&self, state: &State, of: &RecordType, values: &Values, log: &mut Log) {
         let name = key_property(of);
         let text = values.get(name).map(plain).unwrap_or_default();
+        if text.is_empty() {
+            return;
+        }
         let carries = |row: &Row| row.values.get(name).is_some_and(|value| plain(value) == text);
         let twin = state
             .rows
             .iter()
             .find(|(key, row)| &key.record_type == of && row.alive && row.ours && !row.again && carries(row));
-        if let Some((key, _)) = twin
-            && !text.is_empty()
-            && !request.told
-        {
+        if let Some((key, _)) = twin {
             log.break_rule(format!(
                 "S5: Tandem made {key} with the key {text}, and makes another"
             ));
@@ -484,7 +492,7 @@ impl System {
         let unseen = state.rows.iter().any(|(key, row)| {
             &key.record_type == of && row.alive && !row.ours && carries(row) && looked == 0
         });
-        if !text.is_empty() && !request.told && (twin.is_some() || unseen) {
+        if twin.is_some() || unseen {
             log.break_rule(format!(
                 "E3: a {of} with the key {text} is made beside the one that a person had made"
             ));
