@@ -149,8 +149,10 @@ pub struct Allowance {
 /// What a system can do, as data.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Capabilities {
-    /// Updates and deletions can be made conditional on the version that the plan saw.
+    /// Updates can be made conditional on the version that the plan saw. Deletions carry the condition as well.
     pub conditional_write: bool,
+    /// The condition is known to hold for deletions too. Where it is not, a record is read just before it is deleted.
+    pub conditional_delete: bool,
     /// A create sent twice has one effect by the system's own means (idempotency keys).
     pub idempotent_create: bool,
     /// The longest time a request may still take effect after it was sent. Writes of a batch wait for their

@@ -238,6 +238,7 @@ mod tests {
     fn limits() -> Capabilities {
         Capabilities {
             conditional_write: false,
+            conditional_delete: false,
             idempotent_create: false,
             request_deadline: SignedDuration::from_secs(5),
             write_batch: 10,

@@ -68,8 +68,12 @@ impl Engine {
         intents: Vec<Intent>,
         round: &mut Round,
     ) -> Result<(), Error> {
-        let conditional = self.systems[index].capabilities().conditional_write;
-        let harmless = |intent: &Intent| conditional && intent.version.is_some();
+        let limits = self.systems[index].capabilities().clone();
+        let holds = |intent: &Intent| match intent.action {
+            Action::Delete { .. } => limits.conditional_write && limits.conditional_delete,
+            _ => limits.conditional_write,
+        };
+        let harmless = |intent: &Intent| holds(intent) && intent.version.is_some();
         let due = intents
             .into_iter()
             .filter(|intent| harmless(intent) || self.is_over(index, intent, round));

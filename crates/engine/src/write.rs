@@ -6,7 +6,7 @@ use crate::{Clock, Engine, Error, Happening, Round};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use tandem_connector::{Change, Connector, ErrorKind, Lane, Outcome, RefusalKind, Write};
+use tandem_connector::{Capabilities, Change, Connector, ErrorKind, Lane, Outcome, RefusalKind, Write};
 use tandem_merge::cluster::{Action, Intent};
 use tandem_merge::mutation::{Mutation, removed};
 use tandem_merge::record::{RecordKey, Values};
@@ -68,8 +68,8 @@ impl Engine {
             let waiting = self.waiting_changes(waits < FIRM_WAITS, round)?;
             for (index, intents) in waiting.into_iter().enumerate() {
                 let queue = &mut queues[index];
-                let conditional = self.systems[index].capabilities().conditional_write;
-                let safe = |intent: &Intent| protected(intent, conditional, &fresh);
+                let limits = self.systems[index].capabilities();
+                let safe = |intent: &Intent| protected(intent, limits, &fresh);
                 let (ready, rest): (Vec<_>, Vec<_>) = intents.into_iter().partition(safe);
                 stale.extend(rest.iter().filter_map(written_record).cloned());
                 *queue = batches(&ready, self.systems[index].capabilities()).into();
@@ -297,14 +297,19 @@ pub(crate) struct Answer {
 }
 
 /// Whether an update or deletion may go out as it is: its condition protects, or the record was read just
-/// now where there are no conditions.
-fn protected(intent: &Intent, conditional: bool, fresh: &BTreeSet<RecordKey>) -> bool {
+/// now where no condition does.
+fn protected(intent: &Intent, limits: &Capabilities, fresh: &BTreeSet<RecordKey>) -> bool {
     if removed(Mutation::NoPreRead) {
-        true
-    } else if conditional {
-        intent.version.as_ref().is_some_and(|version| version.firm)
-    } else {
-        written_record(intent).is_some_and(|record| fresh.contains(record))
+        return true;
+    }
+    let deletes = matches!(intent.action, Action::Delete { .. });
+    let firm = || intent.version.as_ref().is_some_and(|version| version.firm);
+    let read = || written_record(intent).is_some_and(|record| fresh.contains(record));
+    match (limits.conditional_write, deletes && !limits.conditional_delete) {
+        (true, false) => firm(),
+        // The condition goes with it all the same.
+        (true, true) => firm() && read(),
+        (false, _) => read(),
     }
 }
 

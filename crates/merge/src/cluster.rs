@@ -115,6 +115,21 @@ pub struct Record {
     /// We created it, and a person took that back: it is deleted as long as it holds these values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unmade: Option<Values>,
+    /// Per reference that went blank and is not what it agreed on any more: how that came about.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub cleared: BTreeMap<String, Cleared>,
+}
+
+/// How a reference came to be blank.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cleared {
+    /// Not known yet: the record that it named is read again.
+    Asked,
+    /// The system blanked it because the record that it named was deleted.
+    WithRecord,
+    /// Somebody cleared it: the record that it named was there afterwards.
+    ByHand,
 }
 
 impl Record {
@@ -142,6 +157,7 @@ impl Record {
             left: BTreeMap::new(),
             apart: BTreeMap::new(),
             unmade: None,
+            cleared: BTreeMap::new(),
         }
     }
 

@@ -3,6 +3,7 @@
 
 pub mod admit;
 mod anchors;
+mod cleared;
 pub mod cluster;
 mod companions;
 pub mod component;
@@ -15,6 +16,7 @@ pub mod decisions;
 pub mod document;
 pub mod explain;
 pub mod facts;
+pub mod fates;
 pub mod filter;
 pub mod form;
 pub mod hand;

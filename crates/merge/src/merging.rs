@@ -1,6 +1,6 @@
 //! Merging the components of a cluster: members out of records, results back into records.
 
-use crate::cluster::{Anchor, Base, Contender, Head, ParkedKind, Question, Record};
+use crate::cluster::{Anchor, Base, Cleared, Contender, Head, ParkedKind, Question, Record};
 use crate::component::{self, Clash, Codec, Member, Merged, Rule};
 use crate::dataflow::ConflictPolicy;
 use crate::form::{Form, Trouble};
@@ -56,11 +56,18 @@ impl<'a> Work<'a> {
             return;
         }
         let (anchor, head, floor) = self.head_of(component);
+        let head = head.map(|head| self.pointed_anew(&nodes, head));
         let forms: Vec<Form<'_>> = nodes.iter().map(|node| self.form(node)).collect();
         let members: Vec<Member<'_>> = nodes
             .iter()
             .zip(&forms)
-            .map(|(node, form)| self.member(node, form, head.as_ref(), component.one_way()))
+            .map(|(node, form)| {
+                let member = self.member(node, form, head.as_ref(), component.one_way());
+                let loss = member
+                    .loss
+                    .or_else(|| self.loss_alone(node, form, &nodes, head.as_ref()));
+                Member { loss, ..member }
+            })
             .collect();
         let rule = Rule {
             policy: component.policy(),
@@ -76,6 +83,19 @@ impl<'a> Work<'a> {
         }
         drop(members);
         self.store(&nodes, anchor, head, merged, owed);
+    }
+
+    /// A reference is held by the first side's id: where another record took the place of the one that was deleted there,
+    /// it is that one which is meant from now on.
+    fn pointed_anew(&self, nodes: &[&Node<'a>], head: Head) -> Head {
+        match self.replaced(nodes, &head.value) {
+            Some(id) => Head {
+                value: Value::Text(id),
+                epoch: head.epoch + 1,
+                ..head
+            },
+            None => head,
+        }
     }
 
     /// The component's members in flows that do not rest, where one does.
@@ -152,6 +172,7 @@ impl<'a> Work<'a> {
             ours: self.came_with_our_write(record),
             in_flight: record.in_flight(),
             parked: record.parked.get(property).map(|parked| parked.epoch),
+            loss: self.loss(node),
             codec: form,
         }
     }
@@ -234,6 +255,9 @@ impl<'a> Work<'a> {
                 .or_default()
                 .insert(at.property.clone(), owing);
         }
+        for node in nodes {
+            self.list_loss(node, epoch);
+        }
         for index in merged.rewritten {
             self.park_rewritten(&nodes[index].at, epoch);
         }
@@ -245,6 +269,18 @@ impl<'a> Work<'a> {
             if let Some(record) = self.cluster.records.get_mut(&at.record) {
                 record.parked.insert(at.property.clone(), parked);
             }
+        }
+    }
+
+    /// A reference that went blank with its record is listed as long as that waits.
+    fn list_loss(&mut self, node: &Node<'a>, epoch: u64) {
+        let Some(reason) = self.wait_of_loss(node) else {
+            return;
+        };
+        let advice = "nothing to do: it follows by itself".to_owned();
+        let parked = self.parked(ParkedKind::Deferred, epoch, reason, advice);
+        if let Some(record) = self.cluster.records.get_mut(&node.at.record) {
+            record.parked.entry(node.at.property.clone()).or_insert(parked);
         }
     }
 
@@ -281,7 +317,9 @@ impl<'a> Work<'a> {
             let made = Some(record.span(&at.property));
             // What a first link settles is no edit.
             let known = record.bases.contains_key(&at.property);
-            let parts = nodes[*index].parts.iter().filter(|_| known);
+            // Nor is what a system blanked with a deletion that was carried on.
+            let with_record = self.cleared(&at.record, &at.property) == Some(Cleared::WithRecord);
+            let parts = nodes[*index].parts.iter().filter(|_| known && !with_record);
             for part in parts.filter(|part| part.mapping.travels_to(part.side.other())) {
                 let place = (part.flow.name.clone(), part.side, at.record.clone());
                 self.edited.insert(place);
@@ -294,7 +332,14 @@ impl<'a> Work<'a> {
                 made,
             };
             let (record, property) = (at.record.clone(), at.property.clone());
-            let why = goes_to(nodes, merged);
+            let why = if with_record {
+                format!(
+                    "went blank with the record that it named; {}",
+                    goes_to(nodes, merged)
+                )
+            } else {
+                goes_to(nodes, merged)
+            };
             self.note_at(epoch, &record, Some(&property), Some(&flow), what, why);
         }
     }

@@ -58,6 +58,7 @@ pub fn needs(flows: &Dataflow, cluster: &Cluster, inbox: &[Observation]) -> Need
         need_nested_companions(flows, key, values, &mut needs);
     }
     crate::support::need(flows, cluster, &records, &mut needs);
+    crate::cleared::need(flows, &records, &mut needs);
     for (anchor, head) in &cluster.heads {
         need_head(flows, &anchor.record, &anchor.property, &head.value, &mut needs);
     }

@@ -1,6 +1,6 @@
 //! Removals: what becomes of the counterpart when a linked record is deleted (RULES.md section 4, R6, R7).
 
-use crate::cluster::{Action, Intent, Link, ParkedKind, Verdict};
+use crate::cluster::{Action, Cleared, Intent, Link, ParkedKind, Verdict};
 use crate::dataflow::{DeleteAgainstEdit, DeletePolicy, Flow, Side};
 use crate::mutation::{Mutation, removed};
 use crate::plan::EventKind;
@@ -79,7 +79,10 @@ impl Work<'_> {
                 self.unlink(link, gone, &why);
             }
             Step::Wait => {}
-            Step::Hold(kind, reason) => {
+            Step::Hold(kind, mut reason) => {
+                if matches!(kind, ParkedKind::Approval | ParkedKind::DeleteConflict) {
+                    reason.push_str(&self.losses(&deleted));
+                }
                 let advice = match kind {
                     ParkedKind::Deferred => "nothing to do: it follows by itself".to_owned(),
                     ParkedKind::Protected => "set its parent back to a draft, and it follows".to_owned(),
@@ -117,6 +120,14 @@ impl Work<'_> {
         if record.in_flight() || record.shadow.presence == Presence::Missing {
             return Step::Wait;
         }
+        if let Some(property) = self.unproven(other) {
+            return Step::Hold(
+                ParkedKind::Deferred,
+                format!(
+                    "{deleted} was deleted; whether {property} of {other} was cleared by a person is looked up"
+                ),
+            );
+        }
         match link.verdict {
             Some(Verdict::Propagate) => return Step::Delete,
             Some(Verdict::Deactivate) => return Step::Deactivate,
@@ -126,6 +137,9 @@ impl Work<'_> {
         }
         if let Some(step) = self.step_with_parent(flow, link, gone) {
             return step;
+        }
+        if self.is_out_of_use(flow, link, gone) {
+            return Step::Deactivate;
         }
         if let Some(property) = self.out_of_sight(flow, other) {
             return Step::Hold(
@@ -170,6 +184,21 @@ impl Work<'_> {
             DeletePolicy::Propagate => Step::Delete,
             DeletePolicy::Deactivate => Step::Deactivate,
         }
+    }
+
+    /// The counterpart was to be put out of use, and is: by our own write, which is nobody's edit whatever became of its
+    /// answer, or by somebody who meant the same. Nothing is left to be asked or done.
+    fn is_out_of_use(&self, flow: &Flow, link: &Link, gone: Side) -> bool {
+        let deactivates = matches!(
+            flow.end(gone).on_delete,
+            DeletePolicy::Deactivate | DeletePolicy::AskThenDeactivate
+        );
+        let wanted = flow.end(gone.other()).deactivate.as_ref().filter(|_| deactivates);
+        let other = self.record(link.end(gone.other()));
+        let (Some((property, value)), Some(other)) = (wanted, other) else {
+            return false;
+        };
+        other.value(property) == value
     }
 
     /// A part that went may have gone with its parent: the parent is read first, and what becomes of it decides.
@@ -271,7 +300,8 @@ impl Work<'_> {
                     Some(base) => base.value != own,
                     None => !component.one_way() && !own.is_blank(),
                 };
-                let edited = asked || (b.source() && unmerged);
+                let with_record = self.cleared(&b.at.record, &b.at.property) == Some(Cleared::WithRecord);
+                let edited = asked || (b.source() && unmerged && !with_record);
                 !behind && !edited
             })
     }
@@ -290,7 +320,9 @@ impl Work<'_> {
             };
             let unmerged = |node: &topology::Node<'_>| {
                 let own = topology::own_value(&self.cluster, &node.at);
-                node.source() && base(node).is_none_or(|base| base.value != own)
+                let with_record =
+                    self.cleared(&node.at.record, &node.at.property) == Some(Cleared::WithRecord);
+                node.source() && !with_record && base(node).is_none_or(|base| base.value != own)
             };
             let behind = |node: &topology::Node<'_>| {
                 node.target() && base(node).is_none_or(|base| base.epoch < head.epoch)

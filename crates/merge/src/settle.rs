@@ -1,6 +1,6 @@
 //! Settle: take over what became of writes, before the cluster is merged again in the same plan.
 
-use crate::cluster::{Action, Base, Companion, Intent, Newborn, ParkedKind, Record, Shadow};
+use crate::cluster::{Action, Base, Companion, Intent, Newborn, ParkedKind, Planned, Record, Shadow};
 use crate::creates::fingerprint;
 use crate::dataflow::{Dataflow, OnCreate};
 use crate::mutation::{Mutation, removed};
@@ -144,6 +144,7 @@ impl Work<'_> {
                 };
                 record.bases.insert(property.clone(), base);
             }
+            own_base(record, property, planned, &now);
             lines.push((property, planned.epoch, EventKind::Wrote { old, new: now }));
         }
         let why = format!("{} (its answer was lost)", intent.reason);
@@ -175,6 +176,7 @@ impl Work<'_> {
                     },
                 );
             }
+            own_base(record, property, planned, &value);
             written.push((property.clone(), drifted, old, value, planned.epoch));
         }
         record.wrote_at = Some(at);
@@ -541,6 +543,16 @@ impl Work<'_> {
                 .companions
                 .insert(key.role.clone(), Companion { id, created, parked });
         }
+    }
+}
+
+/// A value that stands for no head, as one that puts the record out of use, is ours all the same where it belongs to a
+/// component: nobody's edit (E18).
+fn own_base(record: &mut Record, property: &str, planned: &Planned, value: &Value) {
+    if planned.epoch == 0
+        && let Some(base) = record.bases.get_mut(property)
+    {
+        base.value = value.clone();
     }
 }
 

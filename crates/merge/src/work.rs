@@ -1,6 +1,6 @@
 //! The bench on which a cluster is decided: the cluster as it changes, with what it waits for and what happened.
 
-use crate::cluster::{Cluster, Link, Parked, ParkedKind, Record};
+use crate::cluster::{Cluster, Link, Parked, ParkedKind, Record, Verdict};
 use crate::dataflow::{Dataflow, Side};
 use crate::facts::{Facts, Waits};
 use crate::form::Trouble;
@@ -67,11 +67,25 @@ impl<'a> Work<'a> {
             } else {
                 Side::Second
             };
-            let mappings = flows.flow(&link.flow).into_iter().flat_map(|flow| &flow.mappings);
-            let edited = mappings.into_iter().any(|mapping| {
+            let Some(flow) = flows.flow(&link.flow) else {
+                continue;
+            };
+            // What was decided is done: by our own write, with whatever its system changed along with it.
+            let out_of_use = flow.end(side).deactivate.as_ref();
+            let out_of_use = out_of_use.is_some_and(|(property, value)| record.value(property) == value);
+            if out_of_use && link.verdict == Some(Verdict::Deactivate) {
+                continue;
+            }
+            let mappings = &flow.mappings;
+            let edited = mappings.iter().any(|mapping| {
                 let property = mapping.property(side);
-                let before = known.get(property).unwrap_or(&Value::Blank);
-                mapping.travels_to(side.other()) && before != record.value(property)
+                let (before, now) = (
+                    known.get(property).unwrap_or(&Value::Blank),
+                    record.value(property),
+                );
+                // Whether a person cleared a reference is found out first.
+                let weighed = now.is_blank() && crate::cleared::may_go_with_record(mapping);
+                mapping.travels_to(side.other()) && before != now && !weighed
             });
             if edited {
                 link.verdict = None;
@@ -79,9 +93,18 @@ impl<'a> Work<'a> {
         }
     }
 
+    /// The same for a reference that turned out to be cleared by a person.
+    pub(crate) fn recall_verdicts_of(&mut self, key: &RecordKey) {
+        let links = self.cluster.links.iter_mut();
+        for link in links.filter(|link| &link.first == key || &link.second == key) {
+            link.verdict = None;
+        }
+    }
+
     /// The first half of a decision: which records are tied.
     pub(crate) fn tie(&mut self) {
         self.forget_computed_troubles();
+        self.weigh_cleared();
         let waiting = self.follow_records();
         self.settle_removals(&waiting);
         self.part_outside();

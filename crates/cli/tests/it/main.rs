@@ -3,6 +3,7 @@
 
 mod browser;
 mod configuration;
+mod consequences;
 mod crash;
 mod decide;
 mod demo;

@@ -101,6 +101,7 @@ impl Customerp {
         authorization.set_sensitive(true);
         let capabilities = Capabilities {
             conditional_write: true,
+            conditional_delete: true,
             idempotent_create: true,
             request_deadline: config.request_deadline,
             write_batch: 200,

@@ -207,6 +207,8 @@ impl Salesforce {
         let watching = changes::Watching::new(&session, &config)?;
         let capabilities = Capabilities {
             conditional_write: !config.writes.throughput,
+            // One page of the documentation says that the condition holds for DELETE, another that it does not.
+            conditional_delete: false,
             idempotent_create: false,
             request_deadline: config.request_deadline,
             // Enough at once that calls are full whatever the types.

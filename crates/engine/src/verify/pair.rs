@@ -165,7 +165,10 @@ impl Pair<'_> {
         let parked = |(key, property): (&RecordKey, &str)| {
             let record = self.cluster.records.get(key);
             record.is_some_and(|record| {
-                record.parked.contains_key(property) || record.held.contains_key(&self.flow.name)
+                // A reference that went blank with its record waits for what becomes of that.
+                record.parked.contains_key(property)
+                    || record.held.contains_key(&self.flow.name)
+                    || record.cleared.contains_key(property)
             })
         };
         let asked = |(key, property): (&RecordKey, &str)| {

@@ -104,6 +104,10 @@ pub struct Fake {
     given: BTreeMap<String, (String, String)>,
     /// A property that the system rewrites, in capitals or in small letters.
     shouts: Option<(String, bool)>,
+    /// References that it blanks by itself when the record that they name is deleted: type and property.
+    blanks: Vec<(String, String)>,
+    /// It keeps no condition of a deletion.
+    deletes_anyway: bool,
     /// How long changes are shown again.
     overlap: SignedDuration,
     pub state: Mutex<State>,
@@ -116,6 +120,7 @@ impl Fake {
             versions,
             limits: Capabilities {
                 conditional_write: true,
+                conditional_delete: true,
                 idempotent_create: false,
                 request_deadline: SignedDuration::from_secs(30),
                 write_batch: 3,
@@ -129,6 +134,8 @@ impl Fake {
             unique: unique_properties(name),
             given: given_properties(name),
             shouts: None,
+            blanks: Vec::new(),
+            deletes_anyway: false,
             overlap: SignedDuration::from_secs(60),
             state: Mutex::default(),
         }
@@ -143,6 +150,19 @@ impl Fake {
     /// Writes what it is given in small letters.
     pub fn muttering(mut self, property: &str) -> Self {
         self.shouts = Some((property.to_owned(), false));
+        self
+    }
+
+    /// Blanks a reference by itself when the record that it names is deleted.
+    pub fn blanking(mut self, kind: &str, property: &str) -> Self {
+        self.blanks.push((kind.to_owned(), property.to_owned()));
+        self
+    }
+
+    /// Deletes whatever the condition says.
+    pub fn deleting_anyway(mut self) -> Self {
+        self.deletes_anyway = true;
+        self.limits.conditional_delete = false;
         self
     }
 
@@ -191,6 +211,13 @@ impl Fake {
     pub fn delete(&self, key: &RecordKey) {
         let mut state = self.state.lock().unwrap();
         self.remove(&mut state, key);
+    }
+
+    /// A person brings a deleted record back as it was; what was blanked with it stays blank.
+    pub fn undelete(&self, key: &RecordKey) {
+        let mut state = self.state.lock().unwrap();
+        state.rows.get_mut(key).unwrap().deleted = false;
+        self.change(&mut state, key, &Values::new());
     }
 
     /// Changes a value without a trace, as a formula does: no version, no place in the feed.
@@ -313,6 +340,23 @@ impl Fake {
         row.counter += 1;
         row.place = place;
         row.modified = self.clock.now();
+        self.blank(state, &key.id);
+    }
+
+    /// Blanks what names a record that is no more.
+    fn blank(&self, state: &mut State, id: &str) {
+        let names = |key: &RecordKey, row: &Row, (kind, property): &(String, String)| {
+            let named = row.values.get(property).and_then(Value::as_text);
+            &key.record_type.name == kind && !row.deleted && named == Some(id)
+        };
+        let mut blanked = Vec::new();
+        for (key, row) in &state.rows {
+            let own = self.blanks.iter().filter(|reference| names(key, row, reference));
+            blanked.extend(own.map(|(_, property)| (key.clone(), property.clone())));
+        }
+        for (key, property) in blanked {
+            self.change(state, &key, &Values::from([(property, Value::Blank)]));
+        }
     }
 
     fn version(&self, row: &Row, now: Timestamp) -> Version {
@@ -417,7 +461,8 @@ impl Fake {
                     return Outcome::Gone;
                 };
                 let now = self.version(row, self.clock.now());
-                if only_if.as_ref().is_some_and(|version| version.token != now.token) {
+                let kept = !(self.deletes_anyway && matches!(change, Change::Delete { .. }));
+                if kept && only_if.as_ref().is_some_and(|version| version.token != now.token) {
                     return Outcome::Stale;
                 }
                 Some(record)

@@ -113,6 +113,7 @@ impl System {
     ) -> Self {
         let limits = Capabilities {
             conditional_write: nature.conditional,
+            conditional_delete: nature.conditional,
             idempotent_create: nature.idempotent,
             request_deadline: DEADLINE,
             write_batch: 3,
