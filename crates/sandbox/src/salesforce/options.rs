@@ -36,6 +36,10 @@ pub struct Options {
     pub line_discounts: bool,
     /// The time zone that the day of a date literal such as `TODAY` begins in.
     pub time_zone: String,
+    /// The oldest version of the API that is answered; older ones are retired.
+    pub oldest_version: u32,
+    /// Whether `If-Unmodified-Since` holds for DELETE, of which the documentation says both.
+    pub conditional_delete: bool,
     /// How many active users the licence allows.
     pub licenses: u32,
     /// How many API calls a day allows.
@@ -164,6 +168,8 @@ impl Default for Options {
             billing: false,
             line_discounts: true,
             time_zone: "Europe/Berlin".to_owned(),
+            oldest_version: 31,
+            conditional_delete: true,
             licenses: 10_000,
             daily_api_requests: 1_000_000,
             token_lifetime_seconds: 7_200,

@@ -114,6 +114,8 @@ pub(crate) struct Org {
     referrers: BTreeSet<(RecordId, ObjectIndex, FieldIndex, RecordId)>,
     pub(crate) pod: [u8; 3],
     clock_offset: i64,
+    /// When objects, fields or their visibility last changed.
+    shaped: i64,
     undo: Vec<Undo>,
     changes: Vec<Change>,
 }
@@ -147,6 +149,7 @@ impl Org {
             referrers: BTreeSet::new(),
             pod: pod(seed),
             clock_offset: 0,
+            shaped: machine::now().as_second(),
             undo: Vec::new(),
             changes: Vec::new(),
             schema,
@@ -162,6 +165,16 @@ impl Org {
     /// The org's clock in milliseconds since 1970 UTC.
     pub(crate) fn now_milliseconds(&self) -> i64 {
         machine::now().as_millisecond() + self.clock_offset * 1_000
+    }
+
+    /// The second in which objects, fields or their visibility last changed.
+    pub(crate) fn shaped(&self) -> i64 {
+        self.shaped
+    }
+
+    /// Notes that they change now.
+    pub(crate) fn reshape(&mut self) {
+        self.shaped = self.now();
     }
 
     /// Moves the clock forward, never back.

@@ -5,13 +5,12 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::Router;
 use axum::body::Body;
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderMap, Response, StatusCode, header};
 use bytes::Bytes;
 use tokio::sync::{oneshot, watch};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 use tokio_stream::StreamExt;
 
 use super::api::{self, Call, Reply};
@@ -22,7 +21,7 @@ use super::options::{Options, OptionsError};
 use super::org::Org;
 use super::tls::{Tls, TlsError};
 use super::value::http_date_text;
-use super::{admin, browser, bulk, faults, oauth, soap};
+use super::{admin, browser, bulk, connections, faults, oauth, packed, soap};
 
 /// A request is carried out whole within this time of its arrival, or not at all.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -209,24 +208,9 @@ pub async fn serve(options: Options, listener: std::net::TcpListener) -> Result<
         admin_token,
         stop: Some(stop),
         streams: Some(streams),
-        task: tokio::spawn(serve_http(door, Arc::clone(&shared), stopped)),
+        task: tokio::spawn(connections::serve(door, Arc::clone(&shared), stopped)),
         events: tokio::spawn(serve_events(pubsub, shared, ends)),
     })
-}
-
-async fn serve_http(door: Door, shared: Arc<Shared>, stopped: oneshot::Receiver<()>) {
-    let mut background = JoinSet::new();
-    background.spawn(bulk::run(Arc::clone(&shared)));
-    background.spawn(faults::release(Arc::clone(&shared)));
-    let router = Router::new().fallback(handle).with_state(shared);
-    let service = router.into_make_service_with_connect_info::<Peer>();
-    let ended = axum::serve(door, service).with_graceful_shutdown(async move {
-        let _ = stopped.await;
-    });
-    if let Err(error) = ended.await {
-        tracing::error!(%error, "the local org stopped");
-    }
-    drop(background);
 }
 
 async fn serve_events(door: Door, shared: Arc<Shared>, mut ends: watch::Receiver<()>) {
@@ -240,11 +224,8 @@ async fn serve_events(door: Door, shared: Arc<Shared>, mut ends: watch::Receiver
     }
 }
 
-async fn handle(
-    State(shared): State<Arc<Shared>>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
-    request: Request,
-) -> Response<Body> {
+/// Answers a request.
+pub(super) async fn handle(shared: Arc<Shared>, peer: Peer, request: Request) -> Response<Body> {
     let arrival = Instant::now();
     let (head, body) = request.into_parts();
     let address = head.uri.path_and_query().map_or("/", |whole| whole.as_str());
@@ -277,6 +258,12 @@ async fn handle(
             );
         }
         Err(_) => return respond(late()),
+    };
+    let encoding = head.headers.get(header::CONTENT_ENCODING);
+    let encoding = encoding.map(|encoding| encoding.to_str().unwrap_or("unknown"));
+    let body = match packed::unpacked(encoding, body, most) {
+        Ok(body) => body,
+        Err(fault) => return respond(fault.into()),
     };
     // Data that takes long to arrive is no reason to refuse it.
     let arrival = if upload { Instant::now() } else { arrival };
@@ -316,6 +303,7 @@ pub(crate) fn carry_out(shared: &Shared, url: &str, call: &Call, page: Option<us
         Some("services") if call.path.get(1).is_some_and(|part| part == "Soap") => {
             soap::answer(&mut org, call)
         }
+        Some("services" | "cometd") if api::is_elsewhere(call) => respond(api::elsewhere(call).into()),
         Some("services" | "id") => oauth::answer(&mut org, url, call),
         Some("_local") => respond(admin::answer(&mut org, call)),
         _ => {

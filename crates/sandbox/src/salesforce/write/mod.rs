@@ -5,6 +5,7 @@ mod decode;
 mod delete;
 mod draft;
 mod merge;
+mod repeats;
 mod rules;
 mod undelete;
 mod unique;
@@ -14,6 +15,7 @@ use serde_json::{Map, Value as Json};
 pub(crate) use body::Purpose;
 pub(crate) use draft::Draft;
 pub(crate) use merge::MERGEABLE;
+pub(crate) use repeats::{repeated, repeated_id, repeated_key};
 pub(crate) use undelete::RecycleBin;
 
 use super::audit::{Action, Change, FieldChange};
