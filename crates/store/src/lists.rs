@@ -143,6 +143,17 @@ pub(crate) fn items(db: &Db, after: u64, limit: usize) -> Result<Vec<Item>, Trou
     rows.into_iter().map(parse).collect()
 }
 
+/// The numbers of items that wait for a person's word.
+pub(crate) fn asked(db: &Db) -> Result<BTreeSet<u64>, Trouble> {
+    let mut found = BTreeSet::new();
+    for kind in crate::item::ASKED {
+        let sql = "SELECT number FROM item WHERE kind = ?1";
+        let numbers: Vec<i64> = db.all(sql, [crate::item::kind_text(kind)], |row| row.get(0))?;
+        found.extend(numbers.into_iter().map(i64::cast_unsigned));
+    }
+    Ok(found)
+}
+
 /// Records of a type by a property's value, or by id where the property is `id`. Reads one record at a
 /// time; the values are not indexed, as any property may be asked for.
 pub(crate) fn search(

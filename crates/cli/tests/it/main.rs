@@ -13,6 +13,8 @@ mod document;
 mod faults;
 mod guards;
 mod help;
+mod hostile;
+mod hosts;
 mod keeping;
 mod line;
 mod lines;
