@@ -7,6 +7,7 @@ use crate::load::{self, Row, link_line, presence_number};
 use crate::outbox::number;
 use crate::sealed::{ITEM, KEYS, STATE};
 use crate::tally;
+use std::collections::BTreeSet;
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::facts::MatchKey;
 use tandem_merge::record::{Presence, RecordKey, RecordType};

@@ -11,6 +11,7 @@ use clap::Args;
 use serde_json::{Value as Json, json};
 use std::path::PathBuf;
 use std::time::Instant;
+use tandem_merge::config::Configuration;
 
 /// Tick off every sentence of the dataflow document against the two systems.
 ///

@@ -12,12 +12,7 @@ use tandem_merge::value::Value;
 
 /// The name that a kept record is found by in every run.
 pub(crate) fn callsign(part: &Part) -> Value {
-    Value::Text(format!("{}{}", callsign_of(&part.of), part.letter))
-}
-
-/// What the names of kept records of a type begin with.
-pub(crate) fn callsign_of(of: &str) -> String {
-    format!("QA-{}-", of.to_uppercase())
+    Value::Text(format!("QA-{}-{}", part.of.to_uppercase(), part.letter))
 }
 
 impl Stage {

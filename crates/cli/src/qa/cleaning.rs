@@ -1,6 +1,5 @@
 //! `tandem qa --clean`: removes what earlier runs left, as far as the systems delete it.
 
-use super::births::callsign_of;
 use super::leaving::Left;
 use super::stage::Stage;
 use crate::failure::Failure;
@@ -10,6 +9,9 @@ use tandem_merge::record::{Observation, RecordKey};
 
 /// How often what is left is deleted before it counts as stuck: references are at most this deep.
 const ATTEMPTS: usize = 4;
+
+/// What the values of our records begin with.
+const MARK: &str = "QA";
 
 impl Stage {
     /// The records that earlier runs left, by the file and by what the state notes.
@@ -67,7 +69,7 @@ impl Stage {
         Ok(left)
     }
 
-    fn can_go(&self, key: &RecordKey) -> bool {
+    pub(crate) fn can_go(&self, key: &RecordKey) -> bool {
         let first = key.record_type.system == self.people.name(Side::First);
         let side = if first { Side::First } else { Side::Second };
         self.people.deletable(side, &key.record_type.name)
@@ -79,10 +81,7 @@ impl Stage {
         if key.record_type.system != self.people.name(Side::First) || !self.is_kept(of) {
             return true;
         }
-        let Some([property, _]) = self.key_property(of) else {
-            return true;
-        };
-        let value = row.values.get(&property).and_then(|value| value.as_text());
-        value.is_some_and(|value| value.starts_with(&callsign_of(of)))
+        let mut texts = row.values.values().filter_map(|value| value.as_text());
+        texts.any(|text| text.to_uppercase().starts_with(MARK))
     }
 }

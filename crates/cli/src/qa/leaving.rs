@@ -61,7 +61,9 @@ impl Stage {
                 seconds.map(|(at, id)| self.people.key(Side::Second, &self.promised[*at].types[1], id));
             seconds.chain([first]).collect::<Vec<_>>()
         });
-        let all: BTreeSet<RecordKey> = kept.chain(self.own.iter().cloned()).collect();
+        let mut all: BTreeSet<RecordKey> = kept.chain(self.own.iter().cloned()).collect();
+        // What earlier runs left and its system deletes for nobody is there for good.
+        all.extend(self.remains.records().into_iter().filter(|key| !self.can_go(key)));
         let all: Vec<(RecordKey, bool)> = all
             .into_iter()
             .map(|key| {

@@ -43,7 +43,7 @@ struct Remnant {
     #[serde(rename = "type")]
     record_type: String,
     id: String,
-    /// The next run uses it again.
+    /// Of a kind that is kept: the next run uses it again, or nobody does because its system deletes none.
     kept: bool,
 }
 
@@ -105,7 +105,7 @@ impl Remains {
             .collect()
     }
 
-    /// Lists these records, and no others; each with whether the next run uses it. Without any the file goes.
+    /// Lists these records, and no others; each with whether it is of a kind that is kept. Without any the file goes.
     ///
     /// # Errors
     /// The file cannot be written.
