@@ -1,9 +1,9 @@
 //! What a person sees while the engine works: bars on a terminal, now and then a line elsewhere.
 
+use crate::harmless;
 use crate::screen::{Screen, count_of, thousands};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tandem_connector::Outcome;
@@ -110,8 +110,7 @@ impl Watcher for Lines {
             }
             _ => return,
         };
-        // A closed standard error is no reason to stop the work.
-        let _ = writeln!(std::io::stderr(), "{line}");
+        crate::screen::note(&line);
     }
 }
 
@@ -154,11 +153,12 @@ impl Watcher for Bars {
                     .set_message(format!("{decided}, {}", tally.written_line()));
             }
             Happening::Waiting { until, why } => {
-                self.work.set_message(format!("waiting until {until:.0}: {why}"));
+                let line = harmless::line(&format!("waiting until {until:.0}: {why}"));
+                self.work.set_message(line);
             }
             Happening::Trouble { error } => {
                 // A closed standard error is no reason to stop the work.
-                let _ = self.board.println(error.to_string());
+                let _ = self.board.println(harmless::line(&error.to_string()));
             }
             _ => {}
         }

@@ -1,6 +1,7 @@
 //! The engine: a dataflow, its state, its two systems, a clock and a watcher.
 
 use crate::backwards::Witnesses;
+use crate::doings::Doings;
 use crate::load::Load;
 use crate::rebind;
 use crate::sight::Sight;
@@ -66,6 +67,8 @@ pub struct Engine {
     pub(crate) unread: BTreeSet<(RecordType, String)>,
     /// What the configuration changed since the state was last used.
     pub(crate) changes: Vec<Change>,
+    /// What is done, while it is counted.
+    pub(crate) doings: Option<Doings>,
 }
 
 /// Running counts by system.
@@ -131,6 +134,7 @@ impl Engine {
             witnesses: BTreeMap::new(),
             unread: BTreeSet::new(),
             changes: Vec::new(),
+            doings: None,
         }
     }
 

@@ -40,7 +40,8 @@ pub(crate) async fn find_all(system: &dyn Connector, searches: &[Search<'_>]) ->
         }
         let values: Vec<Vec<Value>> = values.into_iter().collect();
         for values in values.chunks(system.capabilities().find_batch.max(1)) {
-            for row in system.find(record_type, properties, values).await? {
+            let rows = system.find(record_type, properties, values).await;
+            for row in rows.map_err(|error| without(error, values))? {
                 let key: Vec<String> = properties.iter().map(|name| shown(&row, name)).collect();
                 for intent in wanted.get(&key).into_iter().flatten() {
                     found.entry(*intent).or_default().push(row.clone());
@@ -49,6 +50,12 @@ pub(crate) async fn find_all(system: &dyn Connector, searches: &[Search<'_>]) ->
         }
     }
     Ok(found)
+}
+
+/// What went wrong, without the values that were looked for: a system's words may repeat the question.
+fn without(error: Error, values: &[Vec<Value>]) -> Error {
+    let message = tandem_merge::privacy::without(&error.message, values.iter().flatten());
+    Error { message, ..error }
 }
 
 fn shown(row: &Observation, property: &str) -> String {

@@ -88,6 +88,9 @@ impl Engine {
         for constraint in &report.put_back {
             tracing::debug!(constraint, "a plan was put back by {constraint}");
         }
+        if let Some(doings) = &mut self.doings {
+            doings.decided(&history);
+        }
         self.tell(&Happening::Reconciled {
             clusters: report.stored,
         });

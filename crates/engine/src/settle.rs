@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tandem_connector::{Outcome, Refusal, RefusalKind};
 use tandem_merge::cluster::{Action, Cluster, Intent, ParkedKind};
 use tandem_merge::mutation::{Mutation, removed};
+use tandem_merge::privacy;
 use tandem_merge::reconcile::{Settlement, settle};
 use tandem_merge::record::RecordKey;
 use tandem_store::{Decided, Dirty};
@@ -96,6 +97,9 @@ impl Engine {
                 intent: &intent,
                 outcome: &outcome,
             });
+            if let Some(doings) = &mut self.doings {
+                doings.answered(&intent, &outcome);
+            }
             round.sent += u64::from(is_answer(&outcome));
             self.note_written(index, &intent, round);
             match outcome {
@@ -248,6 +252,7 @@ impl Engine {
             if attempt > 0 {
                 taken = self.with_found(&taken, &settlements)?;
             }
+            self.scrub(&taken, &mut settlements)?;
             let whole = taken.len() == clusters;
             let decided: Vec<Decided> = taken
                 .into_iter()
@@ -264,6 +269,28 @@ impl Engine {
         tracing::error!(count = left.len(), "{} answers could not be stored", left.len());
         self.store.mark_unknown(FENCE, &left, false)?;
         self.look_later(round);
+        Ok(())
+    }
+
+    /// Takes personal values of the records that clusters refer to out of what their systems say of refused writes.
+    fn scrub(&mut self, taken: &[Dirty], settlements: &mut BTreeMap<u64, Settlement>) -> Result<(), Error> {
+        let refused = |id: &u64| matches!(settlements.get(id), Some(Settlement::Refused { .. }));
+        let of_cluster = |dirty: &Dirty| -> Vec<u64> {
+            open_intents(&dirty.cluster).into_iter().filter(refused).collect()
+        };
+        let refused: Vec<(&Dirty, Vec<u64>)> = taken.iter().map(|dirty| (dirty, of_cluster(dirty))).collect();
+        for (dirty, intents) in refused.into_iter().filter(|(_, intents)| !intents.is_empty()) {
+            let mut others = Vec::new();
+            for record in privacy::referred(&self.flows, &dirty.facts) {
+                others.extend(self.store.cluster(&self.flows, &record)?);
+            }
+            for id in intents {
+                if let Some(settlement) = settlements.remove(&id) {
+                    let settlement = privacy::scrubbed_of(&self.flows, &others, settlement);
+                    settlements.insert(id, settlement);
+                }
+            }
+        }
         Ok(())
     }
 

@@ -18,6 +18,8 @@ pub struct Summary {
     pub keys_looked_up: BTreeMap<String, u64>,
     /// Writes carried out in this sync, by system.
     pub written: BTreeMap<String, u64>,
+    /// What was done, by kind.
+    pub done: crate::Counts,
     /// Rounds it took.
     pub rounds: u64,
     /// What systems changed about properties in use.

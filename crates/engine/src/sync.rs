@@ -27,6 +27,7 @@ impl Engine {
         self.waits_for_loads = true;
         self.asks_only = [None, None];
         self.store.begin_run("sync", self.clock.now())?;
+        self.begin_to_count()?;
         for _ in 0..MOST_ROUNDS {
             let round = self.round_of(&[0, 1], &[]).await?;
             self.ask_less(&round);
@@ -63,6 +64,7 @@ impl Engine {
         self.count_failed(&mut summary)?;
         summary.notices = self.notices();
         summary.holds = self.holds.clone();
+        summary.done = self.counted()?;
         summary.api_calls = less(&self.calls(), &calls);
         summary.rows_read = less(&self.tally.rows_read, &tally.rows_read);
         summary.keys_looked_up = less(&self.tally.keys_looked_up, &tally.keys_looked_up);

@@ -9,7 +9,7 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use tandem_merge::cluster::Cluster;
 use tandem_merge::facts::Facts;
-use tandem_merge::record::{Observation, Presence, RecordKey};
+use tandem_merge::record::{Observation, Presence, RecordKey, RecordType};
 use tandem_merge::value::Value;
 use tandem_store::{Dirty, LinkRow};
 
@@ -43,6 +43,9 @@ pub struct Verification {
     pub totals: u64,
     /// Those among them that are not; each is counted in `different` too, unless parts are still on their way.
     pub unequal: u64,
+    /// Properties that could not be compared because a system does not show them, or shows them in another form: in how
+    /// many linked pairs, by `system/Type.property`. A value that is not shown is not blank.
+    pub hidden: BTreeMap<String, u64>,
     /// Records without a link that should have one (neither held nor suppressed).
     pub unlinked: u64,
     /// The first hundred differences.
@@ -70,6 +73,10 @@ impl Verification {
         if self.differences.len() < SHOWN {
             self.differences.push(difference);
         }
+    }
+
+    fn hides(&mut self, of: &RecordType, property: &str) {
+        *self.hidden.entry(format!("{of}.{property}")).or_default() += 1;
     }
 
     fn record_differs(&mut self, flow: &str, records: Vec<RecordKey>, what: impl Into<String>) {

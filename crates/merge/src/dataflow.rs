@@ -408,6 +408,8 @@ pub struct Unserved {
     pub second: Option<String>,
     /// Why: `Division has no such property`.
     pub why: String,
+    /// The values are a person's own.
+    pub personal: bool,
 }
 
 /// The canonical type of a mapping, with its converter.

@@ -22,6 +22,7 @@ pub mod form;
 pub mod hand;
 mod leaving;
 mod links;
+mod masking;
 pub mod matches;
 pub mod matching;
 mod merges;

@@ -171,6 +171,9 @@ pub trait Store: Send {
     /// Parked, deferred, held and waiting items, after a number, at most `limit`.
     fn items(&mut self, after: u64, limit: usize) -> Result<Vec<Item>, Error>;
 
+    /// The numbers of the items that wait for a person's word: conflicts and approvals.
+    fn asked(&mut self) -> Result<BTreeSet<u64>, Error>;
+
     /// History, newest last, after a number, at most `limit`, optionally of one record.
     fn history(
         &mut self,

@@ -30,6 +30,15 @@ pub(crate) fn kind_text(kind: Option<ParkedKind>) -> &'static str {
     }
 }
 
+/// The kinds of items that wait for a person's word; none is a conflict.
+pub(crate) const ASKED: [Option<ParkedKind>; 3] =
+    [None, Some(ParkedKind::Approval), Some(ParkedKind::DeleteConflict)];
+
+/// Whether items of a kind wait for a person's word.
+pub(crate) fn asks(kind: Option<ParkedKind>) -> bool {
+    ASKED.contains(&kind)
+}
+
 /// Everything on a record that waits, in the order of its places.
 pub(crate) fn of_record(
     flows: &Dataflow,

@@ -19,7 +19,7 @@ use crate::contract::{
 };
 use books::Books;
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use tandem_merge::cluster::{Cluster, Intent};
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::facts::MatchKey;
@@ -210,6 +210,12 @@ impl Store for MemoryStore {
 
     fn items(&mut self, after: u64, limit: usize) -> Result<Vec<Item>, Error> {
         Ok(self.books.item_rows(after, limit))
+    }
+
+    fn asked(&mut self) -> Result<BTreeSet<u64>, Error> {
+        let items = self.books.items.iter();
+        let asked = items.filter(|(_, (_, standing))| crate::item::asks(standing.item.kind));
+        Ok(asked.map(|(number, _)| *number).collect())
     }
 
     fn history(

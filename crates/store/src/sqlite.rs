@@ -12,7 +12,7 @@ use crate::sealed::CURSOR;
 use crate::{Error, commit, forget, guards, history, lists, outbox, page, rebind, schema, take};
 use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use tandem_merge::cluster::{Cluster, Intent};
 use tandem_merge::dataflow::Dataflow;
@@ -305,6 +305,10 @@ impl Store for SqliteStore {
 
     fn items(&mut self, after: u64, limit: usize) -> Result<Vec<Item>, Error> {
         self.db.unit("read", |db| lists::items(db, after, limit))
+    }
+
+    fn asked(&mut self) -> Result<BTreeSet<u64>, Error> {
+        self.db.unit("read", lists::asked)
     }
 
     fn history(

@@ -37,6 +37,9 @@ pub(crate) struct Run {
     /// Serve a status page and metrics at this address
     #[arg(long, value_name = "ADDR")]
     console: Option<SocketAddr>,
+    /// A name that the status page answers to besides this machine's own, such as that of a proxy in front of it
+    #[arg(long, value_name = "NAME", requires = "console")]
+    console_name: Vec<String>,
 }
 
 impl Run {
@@ -83,7 +86,8 @@ impl Run {
             true => "There is space again; going on.",
             false => "Keeping in step; Ctrl-C stops after the round at hand.",
         });
-        live(&mut engine, configuration, watcher, self.console, screen).await
+        let console = self.console.map(|address| (address, self.console_name.clone()));
+        live(&mut engine, configuration, watcher, console, screen).await
     }
 }
 
@@ -92,15 +96,15 @@ pub(crate) async fn live(
     engine: &mut Engine,
     configuration: &Configuration,
     watcher: &Arc<Live>,
-    console: Option<SocketAddr>,
+    console: Option<(SocketAddr, Vec<String>)>,
     screen: &Screen,
 ) -> Result<(), Failure> {
     let (ask, mut requests) = mpsc::channel::<Request>(4);
     let page = match console {
         None => None,
-        Some(address) => {
+        Some((address, names)) => {
             let board = Board::default();
-            let server = tandem_console::serve(address, board.clone())
+            let server = tandem_console::serve(address, names, board.clone())
                 .await
                 .map_err(|error| {
                     Failure::usage(

@@ -3,10 +3,9 @@
 use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
 use crate::loading;
-use crate::screen::{Screen, count_of, number, table, thousands};
+use crate::screen::{Cell, Screen, Table, count_of, number, table, thousands};
 use crate::standing;
 use clap::Args;
-use comfy_table::Cell;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use tandem_connector::Budget;
@@ -80,7 +79,7 @@ pub(crate) fn exit(status: &Standing) -> Exit {
 }
 
 /// One line per flow, in the order of the dataflow document.
-pub(crate) fn flow_table(flows: &Dataflow, status: &Standing) -> comfy_table::Table {
+pub(crate) fn flow_table(flows: &Dataflow, status: &Standing) -> Table {
     let [first, second] = &flows.systems;
     let mut shown = table([
         "flow",

@@ -3,9 +3,8 @@
 use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
 use crate::loading;
-use crate::screen::{Screen, number, table, thousands};
+use crate::screen::{Cell, Screen, Table, number, table, thousands};
 use clap::Args;
-use comfy_table::{Cell, Table};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -34,6 +33,7 @@ impl Sync {
         let mut shown = as_json(&configuration.dataflow, &summary);
         shown["seconds"] = seconds(began).into();
         screen.json(&shown);
+        screen.result(summary.done);
         screen.result(flow_table(&configuration.dataflow, &summary.flows));
         screen.say(calls(&summary));
         for notice in &summary.notices {
@@ -72,6 +72,7 @@ pub(crate) fn as_json(flows: &Dataflow, summary: &Summary) -> Json {
         "rows_read": summary.rows_read,
         "keys_looked_up": summary.keys_looked_up,
         "written": summary.written,
+        "done": summary.done,
         "rounds": summary.rounds,
         "notices": summary.notices.iter().map(crate::standing::notice).collect::<Vec<_>>(),
         "holds": summary.holds.iter().map(crate::standing::hold).collect::<Vec<_>>(),

@@ -1,6 +1,7 @@
 //! The real binary, run as people and scripts run it.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod announce;
 mod browser;
 mod configuration;
 mod consequences;
@@ -14,6 +15,8 @@ mod document;
 mod faults;
 mod guards;
 mod help;
+mod hostile;
+mod hosts;
 mod keeping;
 mod line;
 mod lines;

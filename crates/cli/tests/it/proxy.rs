@@ -24,14 +24,20 @@ pub(crate) enum Fate {
     CutAfter,
     /// It is carried out; half of its answer arrives.
     HalfAnswer,
+    /// The system never learns of it, and this is answered: status and JSON.
+    Answer(u16, &'static str),
 }
 
 /// Decides by the request: its method, its path, and all of it.
 pub(crate) type Rule = Box<dyn Fn(&str, &str, &str) -> Fate + Send + Sync>;
 
+/// Changes an answer on its way.
+type Change = Box<dyn Fn(&str) -> String + Send + Sync>;
+
 struct Shared {
     target: String,
     rule: Mutex<Rule>,
+    change: Mutex<Option<Change>>,
     struck: AtomicU64,
     secrets: Mutex<BTreeSet<String>>,
     over: AtomicBool,
@@ -50,6 +56,7 @@ impl Proxy {
         let shared = Arc::new(Shared {
             target: url.trim_start_matches("http://").to_owned(),
             rule: Mutex::new(Box::new(|_, _, _| Fate::Deliver)),
+            change: Mutex::default(),
             struck: AtomicU64::new(0),
             secrets: Mutex::default(),
             over: AtomicBool::new(false),
@@ -72,6 +79,11 @@ impl Proxy {
     /// What becomes of requests from now on.
     pub(crate) fn rule(&self, rule: impl Fn(&str, &str, &str) -> Fate + Send + Sync + 'static) {
         *self.shared.rule.lock().unwrap() = Box::new(rule);
+    }
+
+    /// What becomes of answers from now on.
+    pub(crate) fn change(&self, change: impl Fn(&str) -> String + Send + Sync + 'static) {
+        *self.shared.change.lock().unwrap() = Some(Box::new(change));
     }
 
     /// How many requests were not simply delivered.
@@ -121,6 +133,11 @@ fn serve(mut client: TcpStream, line: &Shared) -> std::io::Result<()> {
         match fate {
             Fate::Delay(wait) => std::thread::sleep(Duration::from_millis(wait)),
             Fate::CutBefore => return client.shutdown(Shutdown::Both),
+            Fate::Answer(status, body) => {
+                let head = format!("HTTP/1.1 {status} Said\r\ncontent-type: application/json\r\n");
+                client.write_all(format!("{head}content-length: {}\r\n\r\n{body}", body.len()).as_bytes())?;
+                continue;
+            }
             _ => {}
         }
         let mut server = TcpStream::connect(&line.target)?;
@@ -134,6 +151,10 @@ fn serve(mut client: TcpStream, line: &Shared) -> std::io::Result<()> {
         let Some(answer) = message(&mut server, false)? else {
             return client.shutdown(Shutdown::Both);
         };
+        let answer = match &*line.change.lock().unwrap() {
+            Some(change) => changed(&answer, change),
+            None => answer,
+        };
         remember(line, &String::from_utf8_lossy(&answer));
         match fate {
             Fate::CutAfter => return client.shutdown(Shutdown::Both),
@@ -144,6 +165,23 @@ fn serve(mut client: TcpStream, line: &Shared) -> std::io::Result<()> {
             _ => client.write_all(&answer)?,
         }
     }
+}
+
+/// An answer whose body was changed, with its new length.
+fn changed(answer: &[u8], change: &Change) -> Vec<u8> {
+    let Ok(text) = std::str::from_utf8(answer) else {
+        return answer.to_vec();
+    };
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text, ""));
+    let body = change(body);
+    let lines = head.lines().map(
+        |line| match line.to_ascii_lowercase().starts_with("content-length:") {
+            true => format!("content-length: {}", body.len()),
+            false => line.to_owned(),
+        },
+    );
+    let head: Vec<String> = lines.collect();
+    format!("{}\r\n\r\n{body}", head.join("\r\n")).into_bytes()
 }
 
 /// Keeps what must never be seen anywhere else.

@@ -214,5 +214,6 @@ pub fn pass_over(flow: &mut Flow, first: &str, why: &str) {
         first: first.to_owned(),
         second: Some(mapping.property(Side::Second).to_owned()),
         why: why.to_owned(),
+        personal: mapping.personal,
     });
 }

@@ -232,11 +232,11 @@ pub(super) async fn handle(shared: Arc<Shared>, peer: Peer, request: Request) ->
     if address.len() > MAX_URI {
         return respond(Fault::new(Code::UriTooLong, "the address is longer than 16,384 bytes").into());
     }
-    if !names_loopback(&head.headers) {
+    if !crate::host::is_for_this_machine(&head.headers, &head.uri) {
         return respond(
             Fault::new(
                 Code::InsufficientAccess,
-                "the local org answers to loopback names only",
+                "the local org serves this machine only: call it localhost, 127.0.0.1 or [::1]",
             )
             .into(),
         );
@@ -346,26 +346,6 @@ fn late() -> Reply {
         "the request could not be begun within 5 seconds; nothing was done",
     )
     .into()
-}
-
-/// A page of another site may not reach the org under a name that points here.
-fn names_loopback(headers: &HeaderMap) -> bool {
-    let host = headers
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok())
-        .unwrap_or("localhost");
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    };
-    is_loopback(name)
-}
-
-/// Whether the host of an address is this machine.
-pub(crate) fn is_loopback(host: &str) -> bool {
-    let name = host.trim_start_matches('[').trim_end_matches(']');
-    name.eq_ignore_ascii_case("localhost")
-        || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 fn headers(headers: &HeaderMap) -> Vec<(String, String)> {
