@@ -76,20 +76,21 @@ impl Engine {
     }
 
     /// Approves what waits in a flow, up to now: every deletion (`verdict`, or what the flow's policy offers first),
-    /// and edits that its guard holds. Conflicts of delete and edit wait on: each wants a word of its own. Answers
-    /// how many deletions were approved, and whether edits were held.
+    /// and the edits and first links that its guards hold. Conflicts of delete and edit wait on: each wants a word of
+    /// its own. Answers how many deletions were approved, and whether a guard held anything.
     ///
     /// # Errors
     /// [`Error::Command`] when there is no such flow.
     pub fn approve_flow(&mut self, flow: &str, verdict: Option<Verdict>) -> Result<(u64, bool), Error> {
         self.known_flow(flow)?;
         let edits = self.approve_edits(flow)?;
+        let held = self.approve_first_links(flow)? || edits;
         self.store.approve_flow(flow, self.clock.now())?;
         let (mut after, mut approved) = (0, 0);
         loop {
             let items = self.store.items(after, PAGE)?;
             let Some(last) = items.last() else {
-                return Ok((approved, edits));
+                return Ok((approved, held));
             };
             after = last.number;
             let waits =

@@ -61,6 +61,8 @@ pub struct Engine {
     pub(crate) sweep: crate::keep::Sweep,
     /// What rests or is stopped.
     pub(crate) holds: Vec<Hold>,
+    /// First links that are asked about.
+    pub(crate) first_links: crate::first_links::Asked,
     /// What is kept in mind of each system.
     pub(crate) witnesses: BTreeMap<String, Witnesses>,
     /// Properties that came into use and were not read yet.
@@ -101,6 +103,7 @@ impl Engine {
         engine.recover()?;
         engine.find_loads()?;
         engine.find_holds()?;
+        engine.find_first_links()?;
         engine.find_witnesses()?;
         engine.first_look(described.as_ref())?;
         engine.reconfigure()?;
@@ -131,6 +134,7 @@ impl Engine {
             kept_budgets: BTreeMap::new(),
             sweep: crate::keep::Sweep::default(),
             holds: Vec::new(),
+            first_links: crate::first_links::Asked::new(),
             witnesses: BTreeMap::new(),
             unread: BTreeSet::new(),
             changes: Vec::new(),

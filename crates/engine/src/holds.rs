@@ -61,6 +61,9 @@ pub enum Why {
     Paused,
     /// More of the flow's links were edited from one side than pass without approval.
     Edits,
+    /// More records were linked for the first time that hold different values than pass without approval. What they
+    /// differ in waits; the flow itself goes on.
+    FirstLinks,
     /// The system showed far fewer records than are known: what it does not show is not asked about.
     FewerShown,
     /// The system shows older states than it did before, as after a restored backup: nothing is done until a person
@@ -76,6 +79,9 @@ impl Hold {
             (Held::Flow(flow), Why::Paused) => format!("`tandem resume {flow}` lets it go on"),
             (Held::Flow(name) | Held::System(name), Why::Edits | Why::Paused) => format!(
                 "If it was meant, `tandem approve {name}`; else take it back where it was done, then `tandem approve {name}`"
+            ),
+            (Held::Flow(name) | Held::System(name), Why::FirstLinks) => format!(
+                "`tandem conflicts` shows them: answer some, or `tandem approve {name}` lets the flow's policy decide all"
             ),
             (Held::Flow(name) | Held::System(name), Why::FewerShown) => format!(
                 "If they are really gone, `tandem approve {name}`; else mend what Tandem's user sees there"
@@ -99,7 +105,7 @@ impl std::fmt::Display for Hold {
         let (Held::Flow(name) | Held::System(name)) = &self.of;
         let stands = match self.why {
             Why::Paused => "paused",
-            Why::Edits => "held",
+            Why::Edits | Why::FirstLinks => "held",
             Why::FewerShown => "not believed",
             Why::Backwards => "stopped",
         };
@@ -141,8 +147,8 @@ impl Engine {
 
     fn let_rest(&mut self) {
         let flows = self.holds.iter().filter_map(|hold| match &hold.of {
-            Held::Flow(flow) => Some(flow.clone()),
-            Held::System(_) => None,
+            Held::Flow(flow) if hold.why != Why::FirstLinks => Some(flow.clone()),
+            Held::Flow(_) | Held::System(_) => None,
         });
         self.flows.paused = flows.collect();
     }

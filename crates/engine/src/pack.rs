@@ -228,6 +228,7 @@ mod tests {
                 identity: None,
                 left_out: std::collections::BTreeSet::new(),
                 apart: std::collections::BTreeSet::new(),
+                scope: Vec::new(),
             },
             values: BTreeMap::new(),
             version: None,

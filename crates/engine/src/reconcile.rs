@@ -82,6 +82,9 @@ impl Engine {
         }
         let plans = decided.iter();
         let history: Vec<Event> = plans.flat_map(|plan| plan.plan.history.clone()).collect();
+        for plan in &decided {
+            self.count_first_links(&plan.plan.cluster);
+        }
         let report = self.store.commit_plans(FENCE, &self.flows, decided)?;
         round.decided += report.stored;
         round.put_back += report.put_back.len() as u64;

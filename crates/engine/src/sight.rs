@@ -132,6 +132,19 @@ pub fn notices(store: &mut dyn Store, systems: &[String; 2]) -> Result<Vec<Notic
     Ok(found)
 }
 
+/// How a state's systems described the properties in use when they last fitted, system by system: what they describe
+/// otherwise since is told by notices.
+///
+/// # Errors
+/// [`tandem_store::Error`].
+pub fn fitted(
+    store: &mut dyn Store,
+    systems: &[String; 2],
+) -> Result<[BTreeMap<String, BTreeMap<String, PropertySchema>>; 2], tandem_store::Error> {
+    let [first, second] = systems;
+    Ok([load(store, first)?.good, load(store, second)?.good])
+}
+
 fn load(store: &mut dyn Store, system: &str) -> Result<Look, tandem_store::Error> {
     let text = store.note(&note(system))?;
     // A look that cannot be read is taken anew.
@@ -401,8 +414,8 @@ pub(crate) fn used(flows: &Dataflow, system: &str) -> BTreeMap<RecordType, BTree
                     .map(|mapping| mapping.property(side).to_owned()),
             );
             names.extend(end.identity.iter().map(|identity| identity.property.clone()));
-            let parts = flow.match_rules.iter().flat_map(|rule| &rule.parts);
-            names.extend(parts.map(|part| part.properties[side.index()].clone()));
+            let keys = flow.match_rules.iter().flat_map(|rule| rule.properties(side));
+            names.extend(keys.map(str::to_owned));
             let filter = end.filter.iter().flat_map(|filter| filter.properties());
             names.extend(filter.map(str::to_owned));
             names.remove("id");

@@ -114,6 +114,7 @@ impl Engine {
             self.observe_touched(&created, &mut round).await?;
             self.reconcile(self.last_rank(), &mut round).await?;
         }
+        self.guard_first_links(&mut round).await?;
         if self.guard_edits()? {
             self.reconcile(self.last_rank(), &mut round).await?;
         }

@@ -86,6 +86,7 @@ fn flow(name: &str, second: &str, identity: &str) -> Flow {
                 properties: ["property0".to_owned(), "Property0__c".to_owned()],
                 normaliser: Normaliser::Trim,
             }],
+            ..MatchRule::default()
         }],
         conflict: ConflictPolicy::Wins(Side::First),
         delete_against_edit: DeleteAgainstEdit::Ask,
@@ -173,6 +174,7 @@ fn main() {
         clock_error_seconds: 2,
         out_of_sight: std::collections::BTreeSet::new(),
         paused: std::collections::BTreeSet::new(),
+        asks_first: std::collections::BTreeSet::new(),
     };
     let facts = Facts {
         listed: true,

@@ -408,6 +408,9 @@ pub struct Question {
     pub since: Timestamp,
     /// The answer, once given: the canonical value.
     pub answer: Option<Value>,
+    /// The flow whose guard of first links holds it: its policy decides once that lets it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<String>,
 }
 
 /// One of several values that do not fit together.
@@ -478,6 +481,9 @@ pub enum Action {
         /// Records of the target type that a person said are not the counterpart, whatever their keys.
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
         apart: BTreeSet<String>,
+        /// Where the match key holds: records of the target type that show another value are strangers.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        scope: Vec<(String, Value)>,
     },
     /// Creates a companion.
     Companion {

@@ -6,7 +6,7 @@
 use crate::cluster::ParkedKind;
 use crate::dataflow::{CompanionKey, Flow, Kind, Mapping, Reference, Side};
 use crate::facts::{Facts, Referent, Referral};
-use crate::record::RecordKey;
+use crate::record::{RecordKey, RecordType};
 use crate::value::Value;
 use rust_decimal::RoundingStrategy;
 
@@ -39,6 +39,41 @@ pub struct Wait {
     pub read: bool,
     /// It will come by itself soon: better wait than go on without it.
     pub pending: bool,
+}
+
+impl Wait {
+    /// Waits for what a reference on a side leads to.
+    pub(crate) fn for_reference(
+        flow: &Flow,
+        facts: &Facts,
+        through: &Reference,
+        (side, id): (Side, &str),
+    ) -> Self {
+        let record_type = match through {
+            Reference::Flow(name) => {
+                let known = facts.types.get(&(name.clone(), side)).cloned();
+                known.unwrap_or_else(|| RecordType::new(&flow.end(side).record_type.system, name))
+            }
+            Reference::Companion { of, .. } => of.clone(),
+        };
+        let on = RecordKey {
+            record_type,
+            id: id.to_owned(),
+        };
+        let companion = match through {
+            Reference::Flow(_) => None,
+            Reference::Companion { role, .. } => Some(CompanionKey {
+                role: role.clone(),
+                owner: on.clone(),
+            }),
+        };
+        Self {
+            on,
+            companion,
+            read: false,
+            pending: true,
+        }
+    }
 }
 
 impl Trouble {
@@ -189,40 +224,11 @@ impl Form<'_> {
     }
 
     fn waits(&self, through: &Reference, side: Side, id: &str, read: bool, pending: bool) -> Trouble {
-        let (on, companion) = match through {
-            Reference::Flow(name) => {
-                let system = &self.flow.end(side).record_type.system;
-                let mut of = self.facts.types.get(&(name.clone(), side)).cloned();
-                let of = of
-                    .get_or_insert_with(|| crate::record::RecordType::new(system, name))
-                    .clone();
-                (
-                    RecordKey {
-                        record_type: of,
-                        id: id.to_owned(),
-                    },
-                    None,
-                )
-            }
-            Reference::Companion { role, of } => {
-                let owner = RecordKey {
-                    record_type: of.clone(),
-                    id: id.to_owned(),
-                };
-                (
-                    owner.clone(),
-                    Some(CompanionKey {
-                        role: role.clone(),
-                        owner,
-                    }),
-                )
-            }
-        };
+        let wait = Wait::for_reference(self.flow, self.facts, through, (side, id));
         Trouble::Waits(Box::new(Wait {
-            on,
-            companion,
             read,
             pending,
+            ..wait
         }))
     }
 

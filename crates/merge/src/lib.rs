@@ -2,6 +2,7 @@
 //! configuration's types with their validation. No I/O, no clock, no randomness, no environment.
 
 pub mod admit;
+mod agreement;
 mod anchors;
 mod cleared;
 pub mod cluster;

@@ -77,12 +77,33 @@ impl<'a> Work<'a> {
             floor,
         };
         let mut merged = component::merge(head.as_ref(), &members, &rule);
+        let first = self.asks_first(&nodes, &members, &merged);
+        let rule = match &first {
+            Some(_) => Rule {
+                policy: ConflictPolicy::Ask,
+                ..rule
+            },
+            None => rule,
+        };
+        if first.is_some() {
+            merged = component::merge(head.as_ref(), &members, &rule);
+        }
         if let Some(answer) = self.answer(&nodes, &anchor, head.as_ref(), &merged) {
             let answer = Some(&answer);
             merged = component::merge(head.as_ref(), &members, &Rule { answer, ..rule });
         }
         drop(members);
-        self.store(&nodes, anchor, head, merged, owed);
+        self.store(&nodes, (anchor, first), head, merged, owed);
+    }
+
+    /// The flow that asks before a first link overwrites anything, where this is one that would: a value that was never
+    /// agreed on contends, and the policy decides.
+    fn asks_first(&self, nodes: &[&Node<'a>], members: &[Member<'_>], merged: &Merged) -> Option<String> {
+        let clash = merged.conflict.as_ref().filter(|clash| clash.winner.is_some())?;
+        let joins = |index: &&usize| members[**index].base.is_none() && members[**index].newborn.is_none();
+        let joining = clash.members.iter().filter(joins);
+        let mut flows = joining.flat_map(|index| nodes[*index].parts.iter().map(|part| &part.flow.name));
+        flows.find(|flow| self.flows.asks_first.contains(*flow)).cloned()
     }
 
     /// A reference is held by the first side's id: where another record took the place of the one that was deleted there,
@@ -216,13 +237,13 @@ impl<'a> Work<'a> {
     fn store(
         &mut self,
         nodes: &[&Node<'a>],
-        anchor: Anchor,
+        (anchor, first): (Anchor, Option<String>),
         before: Option<Head>,
         merged: Merged,
         owed: &mut Owed,
     ) {
         self.tell_edits(nodes, &merged);
-        self.tell_conflict(nodes, &anchor, before.as_ref(), &merged);
+        self.tell_conflict(nodes, &anchor, before.as_ref(), (&merged, first));
         let epoch = merged.head.as_ref().map_or(0, |head| head.epoch);
         let origin = merged.head.as_ref().and_then(|head| head.origin.clone());
         if let Some(head) = merged.head {
@@ -344,7 +365,13 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn tell_conflict(&mut self, nodes: &[&Node<'a>], anchor: &Anchor, head: Option<&Head>, merged: &Merged) {
+    fn tell_conflict(
+        &mut self,
+        nodes: &[&Node<'a>],
+        anchor: &Anchor,
+        head: Option<&Head>,
+        (merged, first): (&Merged, Option<String>),
+    ) {
         let Some(clash) = &merged.conflict else {
             self.cluster
                 .questions
@@ -353,9 +380,10 @@ impl<'a> Work<'a> {
         };
         let contenders = self.contenders(nodes, anchor, head, clash);
         let flow = nodes[0].parts[0].flow.name.clone();
-        let asked = self.cluster.questions.iter().any(|question| {
-            &question.anchor == anchor && question.answer.is_none() && question.contenders == contenders
-        });
+        let asked = clash.winner.is_none()
+            && self.cluster.questions.iter().any(|question| {
+                &question.anchor == anchor && question.answer.is_none() && question.contenders == contenders
+            });
         let what = EventKind::Conflict {
             contenders: contenders.clone(),
             winner: clash.winner.clone(),
@@ -379,7 +407,10 @@ impl<'a> Work<'a> {
             let epoch = merged.head.as_ref().map_or(0, |head| head.epoch);
             let epoch = if clash.winner.is_some() { epoch } else { 0 };
             let (record, property) = (anchor.record.clone(), anchor.property.clone());
-            self.note_at(epoch, &record, Some(&property), Some(&flow), what, why);
+            // What a guard of first links looks at before the policy decides is told once it is decided.
+            if first.is_none() || clash.winner.is_some() {
+                self.note_at(epoch, &record, Some(&property), Some(&flow), what, why);
+            }
             self.cluster
                 .questions
                 .retain(|question| &question.anchor != anchor);
@@ -391,6 +422,7 @@ impl<'a> Work<'a> {
                 contenders,
                 since,
                 answer: None,
+                first,
             });
         }
     }

@@ -32,6 +32,9 @@ pub fn needs(flows: &Dataflow, cluster: &Cluster, inbox: &[Observation]) -> Need
         let values = &record.shadow.values;
         for (flow, side) in flows.flows_of(&key.record_type) {
             need_referrals(flow, side, key, values, &mut needs);
+            needs
+                .referrals
+                .extend(crate::agreement::referrals(flow, side, key, values));
             let grouped = |link: &crate::cluster::Link| {
                 (&link.first == key || &link.second == key)
                     && flows

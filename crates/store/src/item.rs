@@ -126,8 +126,16 @@ fn question_item(key: &RecordKey, question: &Question) -> Item {
         property: Some(question.anchor.property.clone()),
         role: None,
         kind: None,
-        reason: "the systems hold different values".to_owned(),
-        advice: "say which one holds, or give another".to_owned(),
+        reason: match &question.first {
+            None => "the systems hold different values".to_owned(),
+            Some(_) => "the systems held different values when they were linked".to_owned(),
+        },
+        advice: match &question.first {
+            None => "say which one holds, or give another".to_owned(),
+            Some(flow) => format!(
+                "say which one holds, or give another; `tandem approve {flow}` lets the flow's policy decide all of them"
+            ),
+        },
         since: question.since,
         contenders: contenders.collect::<Vec<(String, Value)>>(),
         ignored: None,

@@ -93,11 +93,11 @@ impl Approve {
             return Err(nothing_changed());
         }
         let mut engine = loading::engine_of_existing_state(common).await?;
-        let (approved, edits) = engine.approve_flow(what, verdict)?;
-        screen.json(&json!({ "flow": what, "approved": approved, "edits": edits }));
-        if edits {
+        let (approved, held) = engine.approve_flow(what, verdict)?;
+        screen.json(&json!({ "flow": what, "approved": approved, "edits": held }));
+        if held {
             screen.say(format!(
-                "The edits of {what} are approved; the next sync writes them."
+                "What the guards of {what} held is approved; the next sync writes it."
             ));
         }
         if approved > 0 {

@@ -1,6 +1,6 @@
 //! `tandem check`: what can be kept in step, what cannot, and why.
 
-mod compare;
+pub(crate) mod compare;
 mod watching;
 
 use crate::arguments::Common;

@@ -103,7 +103,7 @@ const CODES: &[(&str, RefusalKind, &str)] = &[
     (
         "DUPLICATE_COMM_NICKNAME",
         Duplicate,
-        "The nickname is taken: choose another",
+        "The nickname is taken: give another, or `CommunityNickname: derive:nickname`, which is never taken",
     ),
     (
         "DUPLICATES_DETECTED",

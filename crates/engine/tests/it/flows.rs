@@ -72,6 +72,7 @@ fn by(first: &str, second: &str) -> MatchRule {
             properties: [first.to_owned(), second.to_owned()],
             normaliser: Normaliser::CaseFold,
         }],
+        ..MatchRule::default()
     }
 }
 
@@ -157,6 +158,7 @@ pub fn dataflow() -> Dataflow {
         clock_error_seconds: 0,
         out_of_sight: BTreeSet::new(),
         paused: BTreeSet::new(),
+        asks_first: BTreeSet::new(),
     }
 }
 

@@ -9,6 +9,7 @@ mod crash;
 mod edits;
 mod fake;
 mod faults;
+mod first_links;
 mod first_sync;
 mod flows;
 mod guards;

@@ -2,6 +2,7 @@
 //! configuration; its document.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
+mod agreement;
 mod cleared;
 mod config;
 mod counterexamples;

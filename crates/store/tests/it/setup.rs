@@ -61,6 +61,7 @@ pub(crate) fn flows() -> Dataflow {
         clock_error_seconds: 5,
         out_of_sight: std::collections::BTreeSet::new(),
         paused: std::collections::BTreeSet::new(),
+        asks_first: std::collections::BTreeSet::new(),
     }
 }
 
@@ -74,6 +75,7 @@ fn flow(name: &str, [first, second]: [RecordType; 2], key: &str, their_key: &str
                 properties: [key.into(), their_key.into()],
                 normaliser: Normaliser::CaseFold,
             }],
+            ..MatchRule::default()
         }],
         conflict: ConflictPolicy::Ask,
         delete_against_edit: DeleteAgainstEdit::Ask,

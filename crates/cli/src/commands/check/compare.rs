@@ -189,8 +189,7 @@ fn of_end(flow: &Flow, side: Side, described: &TypeSchema) -> Vec<Finding> {
 /// Properties that no row maps and that decide which records belong to the flow and to each other.
 fn asked_for(flow: &Flow, side: Side, described: &TypeSchema) -> Vec<Finding> {
     let end = flow.end(side);
-    let parts = flow.match_rules.iter().flat_map(|rule| &rule.parts);
-    let keys = parts.map(|part| part.properties[side.index()].as_str());
+    let keys = flow.match_rules.iter().flat_map(|rule| rule.properties(side));
     let filter = end.filter.iter().flat_map(|filter| filter.properties());
     let mapped = |name: &&str| {
         flow.mappings

@@ -289,6 +289,6 @@ async fn rules_for_new_users_are_carried_out() {
         profile_of(&scene, "bob@tandem.example").await
     );
     assert_eq!(made.values["Alias"], "new".into());
-    assert_eq!(made.values["CommunityNickname"], "ann.archer".into());
+    assert_eq!(made.values["CommunityNickname"], "ann.archer-a5f379fc49".into());
     assert_eq!(made.values["Title"], "profile:Standard User".into());
 }

@@ -190,6 +190,7 @@ fn by(first: &str, second: &str) -> Vec<MatchRule> {
             properties: [first.to_owned(), second.to_owned()],
             normaliser: Normaliser::Trim,
         }],
+        ..MatchRule::default()
     }]
 }
 
@@ -260,6 +261,7 @@ fn flows(dice: &mut Dice, with_customers: bool) -> Dataflow {
     decide_policies(dice, &mut all);
     Dataflow {
         paused: std::collections::BTreeSet::new(),
+        asks_first: std::collections::BTreeSet::new(),
         systems: [ERP.to_owned(), CRM.to_owned()],
         flows: all,
         document_order: Vec::new(),

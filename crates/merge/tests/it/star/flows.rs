@@ -84,6 +84,7 @@ pub(crate) fn flow(name: &str, ends: [End; 2], key: [&str; 2], mappings: Vec<Map
                 properties: key.map(str::to_owned),
                 normaliser: Normaliser::Trim,
             }],
+            ..MatchRule::default()
         }],
         conflict: ConflictPolicy::Latest,
         delete_against_edit: DeleteAgainstEdit::Ask,
@@ -164,5 +165,6 @@ pub(crate) fn dataflow(flows: Vec<Flow>) -> Dataflow {
         clock_error_seconds: 2,
         out_of_sight: std::collections::BTreeSet::new(),
         paused: std::collections::BTreeSet::new(),
+        asks_first: std::collections::BTreeSet::new(),
     }
 }
