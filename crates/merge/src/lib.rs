@@ -32,6 +32,7 @@ pub mod privacy;
 pub mod questions;
 pub mod reconcile;
 pub mod record;
+mod refusals;
 mod removals;
 mod settle;
 pub mod similarity;

@@ -19,6 +19,7 @@ mod onboarding;
 mod people;
 mod policies;
 mod reconfigure;
+mod refusals;
 mod rehearsal;
 mod sight;
 mod simulation;
