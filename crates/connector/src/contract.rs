@@ -390,6 +390,8 @@ pub enum RefusalKind {
     Limit,
     /// The row was busy: the same write may be sent again.
     Busy,
+    /// An answer that no table knows, and nothing was carried out: the same write is tried a few times more, then parked.
+    Unclear,
 }
 
 /// Outcomes of accepted writes.

@@ -46,7 +46,8 @@ impl Engine {
     /// [`Error::Command`] when no such item waits for approval.
     pub fn approve(&mut self, item: u64, verdict: Option<Verdict>) -> Result<(), Error> {
         let item = self.item(item)?;
-        if !matches!(item.kind, Some(ParkedKind::Approval | ParkedKind::DeleteConflict)) {
+        let refused = item.kind == Some(ParkedKind::Refused) && item.flow.is_some();
+        if !refused && !matches!(item.kind, Some(ParkedKind::Approval | ParkedKind::DeleteConflict)) {
             return Err(Error::command(
                 format!("item {} does not wait for approval", item.number),
                 "`tandem failures` says what it waits for",
@@ -422,6 +423,9 @@ fn free(record: &mut Record) {
     record.parked.clear();
     record.held.clear();
     for companion in record.companions.values_mut() {
-        companion.parked = None;
+        // Whoever tries again after it was deleted wants another.
+        if companion.parked.take().is_some() {
+            companion.lost = None;
+        }
     }
 }

@@ -3,6 +3,7 @@
 use crate::backwards::Witnesses;
 use crate::doings::Doings;
 use crate::load::Load;
+use crate::patience::Patience;
 use crate::rebind;
 use crate::sight::Sight;
 use crate::{Change, Clock, Error, Happening, Hold, Watcher};
@@ -47,6 +48,8 @@ pub struct Engine {
     pub(crate) rounds: u64,
     /// Nothing is waited for: what cannot be done now is left.
     pub(crate) impatient: bool,
+    /// Writes that are tried again.
+    pub(crate) patience: Patience,
     /// Loads under way.
     pub(crate) loads: Vec<Load>,
     /// A round waits until its loads are done, so that every rank refers to the ones before.
@@ -127,6 +130,7 @@ impl Engine {
             offered: BTreeSet::new(),
             rounds: 0,
             impatient: false,
+            patience: Patience::default(),
             loads: Vec::new(),
             waits_for_loads: true,
             asks_only: [None, None],

@@ -105,6 +105,9 @@ pub(crate) struct Look {
     /// The properties in use when it was taken.
     used: String,
     good: BTreeMap<String, BTreeMap<String, PropertySchema>>,
+    /// What may be done with records of a type: create, update, delete.
+    #[serde(default)]
+    rights: BTreeMap<String, [bool; 3]>,
     notices: Vec<Notice>,
 }
 
@@ -183,7 +186,10 @@ impl Engine {
         let now = self.clock.now();
         let age = self.sight.at.map(|at| now.duration_since(at).as_mins());
         let moved = round.observed + round.sent > 0;
-        let due = age.is_some_and(|age| age >= LOOK_EVERY_MINUTES) && moved;
+        // What was lost may be given back while nothing moves.
+        let lost =
+            !self.sight.refused.is_empty() || self.sight.looks.values().any(|look| !look.notices.is_empty());
+        let due = age.is_some_and(|age| age >= LOOK_EVERY_MINUTES) && (moved || lost);
         let doubt = std::mem::take(&mut self.sight.doubt);
         let mut changed = false;
         for index in 0..2 {
@@ -231,6 +237,14 @@ impl Engine {
                 .get(&record_type.name)
                 .filter(|it| !it.properties.is_empty());
             let Some(described) = described else { continue };
+            let rights = [described.createable, described.updateable, described.deletable];
+            if look
+                .rights
+                .insert(record_type.name.clone(), rights)
+                .is_some_and(|known| known != rights)
+            {
+                otherwise.insert(record_type.clone());
+            }
             let good = look.good.entry(record_type.name.clone()).or_default();
             good.retain(|property, _| properties.contains(property));
             for property in properties {
@@ -261,7 +275,9 @@ impl Engine {
                         ..notice
                     }),
                     (None, Some(shown)) => {
-                        if good.get(property).is_some_and(|known| known != shown) {
+                        // What it lost and has again counts too: the last good look is as it is now.
+                        let regained = was.is_some_and(|was| !was.held);
+                        if regained || good.get(property).is_some_and(|known| known != shown) {
                             otherwise.insert(record_type.clone());
                         }
                         good.insert(property.clone(), shown.clone());

@@ -137,6 +137,8 @@ pub struct Round {
     pub troubles: Vec<tandem_connector::Error>,
     /// Work that waits for its system's next day, while live changes go on.
     pub delays: Vec<tandem_connector::Error>,
+    /// Writes that come to nothing although their system is up: they are tried again later.
+    pub strains: Vec<tandem_connector::Error>,
     /// Something to send is left although its system is up.
     pub left: bool,
     /// A property came into sight or went out of it.
@@ -170,6 +172,21 @@ impl Round {
     pub(crate) fn trouble(&mut self, error: tandem_connector::Error) {
         if !self.troubles.contains(&error) {
             self.troubles.push(error);
+        }
+    }
+
+    /// Whether writes of it repeated themselves without end: another round would do the same.
+    pub(crate) fn turns_in_circles(&self) -> bool {
+        let mut strains = self.strains.iter();
+        strains.any(|error| error.kind == tandem_connector::ErrorKind::Protocol)
+    }
+
+    /// Notes that writes come to nothing, once per system and trouble.
+    pub(crate) fn strain(&mut self, error: tandem_connector::Error) {
+        let known =
+            |other: &tandem_connector::Error| other.system == error.system && other.kind == error.kind;
+        if !self.strains.iter().any(known) {
+            self.strains.push(error);
         }
     }
 

@@ -24,6 +24,7 @@ impl Engine {
         let (tally, calls) = (self.tally.clone(), self.calls());
         let mut summary = Summary::default();
         let (mut idle, mut delays) = (0, Vec::new());
+        let mut ended = false;
         self.waits_for_loads = true;
         self.asks_only = [None, None];
         self.store.begin_run("sync", self.clock.now())?;
@@ -33,17 +34,24 @@ impl Engine {
             self.ask_less(&round);
             summary.rounds += 1;
             delays.clone_from(&round.delays);
+            delays.extend(round.strains.iter().cloned());
+            if round.turns_in_circles() {
+                ended = true;
+                break;
+            }
             if !round.troubles.is_empty() && round.sight_changed {
                 // What was in the way is out of sight now, or back in it.
                 continue;
             }
             if !round.troubles.is_empty() {
                 summary.troubles = round.troubles;
+                ended = true;
                 break;
             }
             idle = if round.quiet() { idle + 1 } else { 0 };
             let left = round.left || round.wait_until.is_some();
             if round.quiet() && !round.sight_changed && (!left || self.impatient || idle > MOST_IDLE) {
+                ended = true;
                 break;
             }
             if let Some(until) = round.wait_until.filter(|_| round.quiet() && !round.left) {
@@ -53,6 +61,9 @@ impl Engine {
             }
         }
         self.asks_only = [None, None];
+        if !ended {
+            summary.troubles.push(self.restless());
+        }
         let known = |delay: &tandem_connector::Error| {
             let mut troubles = summary.troubles.iter();
             troubles.any(|trouble| trouble.system == delay.system)
@@ -70,6 +81,20 @@ impl Engine {
         summary.keys_looked_up = less(&self.tally.keys_looked_up, &tally.keys_looked_up);
         summary.written = less(&self.tally.written, &tally.written);
         Ok(summary)
+    }
+
+    /// A sync that does not come to rest says so.
+    fn restless(&self) -> tandem_connector::Error {
+        tandem_connector::Error {
+            system: self.flows.systems[0].clone(),
+            kind: tandem_connector::ErrorKind::Protocol,
+            message: format!("{MOST_ROUNDS} rounds did not bring the records to rest"),
+            advice:
+                "`tandem history` tells which records are written again and again: look what changes them in \
+                     their systems"
+                    .to_owned(),
+            retry_at: None,
+        }
     }
 
     /// After a whole round of a sync the next one asks the types that were written to since, and no others.
@@ -98,6 +123,7 @@ impl Engine {
         let mut round = Round::default();
         let names = resting.iter().map(|index| self.flows.systems[*index].clone());
         round.resting = names.collect();
+        self.patience.begin_round(self.clock.now());
         self.keep_budgets(true)?;
         self.ask_witnesses(&mut round).await?;
         if self.is_stopped() {

@@ -41,7 +41,7 @@ impl Engine {
                 let limits = self.systems[index].capabilities();
                 let intents = pack::without_beginnings(intents, size, limits);
                 let free = self.look_up(index, intents, round).await?;
-                *queue = batches(&free, self.systems[index].capabilities()).into();
+                *queue = self.packs(index, free);
             }
             let mut sent = self.send(queues, round).await?;
             if sent.is_empty() && round.found == 0 {
@@ -72,7 +72,7 @@ impl Engine {
                 let safe = |intent: &Intent| protected(intent, limits, &fresh);
                 let (ready, rest): (Vec<_>, Vec<_>) = intents.into_iter().partition(safe);
                 stale.extend(rest.iter().filter_map(written_record).cloned());
-                *queue = batches(&ready, self.systems[index].capabilities()).into();
+                *queue = self.packs(index, ready);
             }
             let unread: BTreeSet<RecordKey> = stale.difference(&fresh).cloned().collect();
             if !unread.is_empty() {
@@ -160,7 +160,11 @@ impl Engine {
             return Ok(Vec::new());
         }
         let Some(delay) = self.load_delay(index, round) else {
-            return Ok(self.store.sendable(system, creates, rank, limit)?);
+            let waiting = self.patience.waiting(index);
+            let mut intents = self.store.sendable(system, creates, rank, limit + waiting)?;
+            self.with_patience(index, &mut intents, round);
+            intents.truncate(limit);
+            return Ok(intents);
         };
         // What would travel as a load waits for the next day; the rest is looked for behind it.
         let limits = self.systems[index].capabilities();
@@ -175,8 +179,32 @@ impl Engine {
             round.delay(delay);
             intents.retain(|intent| !loads.contains(&intent.id));
         }
+        self.with_patience(index, &mut intents, round);
         intents.truncate(limit);
         Ok(intents)
+    }
+
+    /// Writes in packs, in sending order; what was tried in vain travels in smaller ones, behind the others.
+    fn packs(&self, index: usize, intents: Vec<Intent>) -> VecDeque<Batch> {
+        let limits = self.systems[index].capabilities();
+        let (again, first): (Vec<_>, Vec<_>) = intents
+            .into_iter()
+            .partition(|intent| self.patience.tries(index, intent));
+        let mut packs: VecDeque<Batch> = batches(&first, limits).into();
+        let mut sizes: BTreeMap<usize, Vec<Intent>> = BTreeMap::new();
+        for intent in again {
+            let size = self.patience.pack(index, &intent, limits.write_batch);
+            sizes.entry(size).or_default().push(intent);
+        }
+        for (size, intents) in sizes.into_iter().rev() {
+            for batch in batches(&intents, limits) {
+                packs.extend(batch.intents.chunks(size).map(|pack| Batch {
+                    lane: Lane::Live,
+                    intents: pack.to_vec(),
+                }));
+            }
+        }
+        packs
     }
 
     /// Whether unsent writes are left for systems that are up.
@@ -258,6 +286,7 @@ impl Engine {
     pub(crate) fn mark(&mut self, index: usize, batch: &[u64]) -> Result<Vec<Intent>, Error> {
         let intents = self.store.begin_write(FENCE, batch, self.clock.now())?;
         let system = &self.flows.systems[index];
+        self.patience.count(&intents);
         if !intents.is_empty() {
             self.tell(&Happening::Sending {
                 system,

@@ -299,6 +299,13 @@ pub struct Parked {
     pub advice: String,
     /// Since when.
     pub since: Timestamp,
+    /// The system that refused it; none where none did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// What a refusal rests on: a fingerprint of the state that the refused write would have left. While the same write
+    /// would leave the same state, it is not sent again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grounds: Option<u64>,
 }
 
 /// The kinds of trouble that park something. `Deferred` and `Approval` need no mending.
@@ -387,7 +394,7 @@ pub enum Mender {
 }
 
 /// A companion of a record.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Companion {
     /// Its id once it is known.
     pub id: Option<String>,
@@ -395,6 +402,9 @@ pub struct Companion {
     pub created: bool,
     /// Why there is none.
     pub parked: Option<Parked>,
+    /// The one that there was and that somebody deleted: it is looked for again, and no other is made by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<String>,
 }
 
 /// Contenders of a component that wait for a person.
@@ -495,6 +505,9 @@ pub enum Action {
         find: Vec<Lookup>,
         /// Its external id: property and value.
         identity: Option<(String, Value)>,
+        /// It is only looked for: the one before was deleted, and none is made in its place by itself.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        only_find: bool,
     },
     /// Changes a record.
     Update {

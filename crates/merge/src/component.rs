@@ -99,6 +99,8 @@ pub struct Merged {
     pub bases: Vec<Option<Base>>,
     /// Members to be written, with the own-form value; it stands for the head's epoch.
     pub owed: Vec<(usize, Value)>,
+    /// Members that are owed the head's value and parked at this very epoch, with the own-form value.
+    pub withheld: Vec<(usize, Value)>,
     /// Members whose value cannot be read, or that cannot hold the head.
     pub troubles: Vec<(usize, Trouble)>,
     /// Contenders whose value the head took over now.
@@ -539,10 +541,14 @@ impl Work<'_, '_> {
             let parked = member.parked == Some(head.epoch)
                 && !self.weighed[index]
                 && !removed(Mutation::ParkedForgotten);
-            if !member.target || parked {
+            if !member.target {
                 continue;
             }
             match member.codec.encode(&head.value) {
+                Ok(own) if parked => self.out.withheld.push((index, own)),
+                // What it refers to is on its way or gone: that comes first.
+                Err(trouble @ Trouble::Waits(_)) => self.out.troubles.push((index, trouble)),
+                Err(_) if parked => {}
                 Ok(own) => self.out.owed.push((index, own)),
                 Err(Trouble::LeftAlone) => {}
                 Err(trouble) => self.out.troubles.push((index, trouble)),

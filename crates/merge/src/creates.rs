@@ -510,10 +510,6 @@ impl<'a> Work<'a> {
             Err(trouble) => return self.leave_out(&at, flow, mapping, to, trouble, 0, draft),
         };
         let epoch = if follows { epoch } else { 0 };
-        let refused = self.cluster.records[key]
-            .parked
-            .get(&at.property)
-            .is_some_and(|parked| parked.epoch == epoch && !removed(Mutation::ParkedForgotten));
         if value.is_blank() {
             let gives = mapping.given_by == Some(to) || mapping.filled_on_create[to.index()];
             if mapping.never_blank[to.index()] && !gives {
@@ -523,7 +519,9 @@ impl<'a> Work<'a> {
             return;
         }
         match form.encode(&value) {
-            Ok(_) if refused => drop(draft.left_out.insert(property)),
+            Ok(value) if self.value_was_refused(&at, &flow.end(to).record_type, epoch, &value) => {
+                draft.left_out.insert(property);
+            }
             Ok(value) => drop(draft.values.insert(property, Planned { value, epoch })),
             Err(trouble) => self.leave_out(&at, flow, mapping, to, trouble, epoch, draft),
         }

@@ -34,6 +34,7 @@ pub mod privacy;
 pub mod questions;
 pub mod reconcile;
 pub mod record;
+mod refusals;
 mod removals;
 mod settle;
 pub mod similarity;

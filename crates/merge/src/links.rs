@@ -98,8 +98,10 @@ impl<'a> Work<'a> {
         };
         self.cluster.links.push(link);
         self.cluster.links.sort();
-        self.withdraw_creates_of(first, &flow.name);
-        self.withdraw_creates_of(second, &flow.name);
+        for key in [first, second] {
+            self.withdraw_creates_of(key, &flow.name);
+            self.forget_refused_create(key, &flow.name);
+        }
         self.note(
             first,
             None,

@@ -22,6 +22,8 @@ pub(crate) struct Owing {
     pub(crate) epoch: u64,
     /// Where the head comes from; none where a person gave it.
     pub(crate) origin: Option<RecordKey>,
+    /// It was refused at this very epoch: written only if what that rests on changed.
+    pub(crate) withheld: bool,
 }
 
 impl Codec for Form<'_> {
@@ -265,12 +267,15 @@ impl<'a> Work<'a> {
                 record.bases.insert(node.at.property.clone(), base);
             }
         }
-        for (index, value) in merged.owed {
+        let owing = merged.owed.into_iter().map(|owing| (owing, false));
+        let withheld = merged.withheld.into_iter().map(|owing| (owing, true));
+        for ((index, value), withheld) in owing.chain(withheld) {
             let at = &nodes[index].at;
             let owing = Owing {
                 value,
                 epoch,
                 origin: origin.clone(),
+                withheld,
             };
             owed.entry(at.record.clone())
                 .or_default()

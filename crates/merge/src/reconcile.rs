@@ -11,6 +11,7 @@ use crate::value::Value;
 use crate::work::Work;
 use jiff::Timestamp;
 
+pub use crate::companions::leans_on;
 pub use crate::creates::recognises;
 pub use crate::matching::match_keys;
 

@@ -8,7 +8,7 @@ use crate::record::{Presence, RecordKey};
 use crate::topology;
 use crate::value::Value;
 use crate::work::Work;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What to do with the counterpart now.
 enum Step {
@@ -33,7 +33,11 @@ impl Work<'_> {
                 record.is_some_and(|record| record.shadow.presence == Presence::Deleted)
             };
             match (deleted(Side::First), deleted(Side::Second)) {
-                (false, false) => {}
+                (false, false) => {
+                    for side in Side::BOTH {
+                        self.forget_refused_removal(link.end(side), &link.flow);
+                    }
+                }
                 (true, true) => {
                     if !self.went_with_parent(&link) {
                         self.carried_on.push(link.flow.clone());
@@ -79,6 +83,7 @@ impl Work<'_> {
                 self.unlink(link, gone, &why);
             }
             Step::Wait => {}
+            _ if link.verdict.is_none() && self.stays_refused(flow, &other, gone.other(), &step) => {}
             Step::Hold(kind, mut reason) => {
                 if matches!(kind, ParkedKind::Approval | ParkedKind::DeleteConflict) {
                     reason.push_str(&self.losses(&deleted));
@@ -99,6 +104,7 @@ impl Work<'_> {
                 }
             }
             Step::Delete => {
+                self.forget_refused_removal(&other, &flow.name);
                 let reason = format!("{deleted} was deleted");
                 self.intend(
                     &other,
@@ -110,6 +116,19 @@ impl Work<'_> {
             }
             Step::Deactivate => self.deactivate(flow, link, gone),
         }
+    }
+
+    /// Its removal was refused, of the record as it is.
+    fn stays_refused(&self, flow: &Flow, key: &RecordKey, side: Side, step: &Step) -> bool {
+        let put_out = flow.end(side).deactivate.clone().map(|(property, value)| {
+            let planned = crate::cluster::Planned { value, epoch: 0 };
+            BTreeMap::from([(property, planned)])
+        });
+        let deleted = matches!(step, Step::Delete | Step::Hold(ParkedKind::Approval, _));
+        let put_out =
+            put_out.filter(|_| matches!(step, Step::Deactivate | Step::Hold(ParkedKind::Approval, _)));
+        let mut ways = put_out.into_iter().chain(deleted.then(BTreeMap::new));
+        ways.any(|written| self.removal_was_refused(key, &flow.name, &written))
     }
 
     fn next_step(&mut self, flow: &Flow, link: &Link, gone: Side) -> Step {
@@ -348,6 +367,7 @@ impl Work<'_> {
             self.carried_on.push(flow.name.clone());
             return self.unlink(link, gone, "its counterpart was deleted; it is out of use");
         }
+        self.forget_refused_removal(&other, &flow.name);
         let deleted = link.end(gone).clone();
         let reason = format!("{deleted} was deleted");
         let build = |rank| {
@@ -395,6 +415,7 @@ impl Work<'_> {
             }
         }
         self.part(link);
+        self.forget_refused_removal(&staying, &link.flow);
         for key in [&leaving, &staying] {
             if let Some(record) = self.cluster.records.get_mut(key) {
                 record.suppressed.insert(link.flow.clone());

@@ -226,6 +226,8 @@ impl<'a> Work<'a> {
             reason,
             advice,
             since: self.facts.now,
+            by: None,
+            grounds: None,
         }
     }
 

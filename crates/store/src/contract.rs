@@ -400,6 +400,9 @@ pub struct Item {
     pub advice: String,
     /// Since when.
     pub since: Timestamp,
+    /// The system that refused it; none where none did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
     /// For conflicts: the contenders, as text by record.
     pub contenders: Vec<(String, Value)>,
     /// Nobody wants to hear of it until then, or until its reason changes.

@@ -60,7 +60,12 @@ pub(crate) fn of_record(
             };
             stand(format!("f:{flow}"), flow.clone(), item);
         }
-        for (property, parked) in &record.parked {
+        // What a create was refused for is told once, although it was tried without the value too.
+        let told = |parked: &Parked| {
+            let mut held = record.held.values();
+            parked.by.is_some() && held.any(|held| held.by == parked.by && held.reason == parked.reason)
+        };
+        for (property, parked) in record.parked.iter().filter(|(_, parked)| !told(parked)) {
             let item = Item {
                 property: Some(property.clone()),
                 ..parked_item(key, parked)
@@ -106,6 +111,7 @@ fn parked_item(key: &RecordKey, parked: &Parked) -> Item {
         reason: parked.reason.clone(),
         advice: parked.advice.clone(),
         since: parked.since,
+        by: parked.by.clone(),
         contenders: Vec::new(),
         ignored: None,
     }
@@ -137,6 +143,7 @@ fn question_item(key: &RecordKey, question: &Question) -> Item {
             ),
         },
         since: question.since,
+        by: None,
         contenders: contenders.collect::<Vec<(String, Value)>>(),
         ignored: None,
     }

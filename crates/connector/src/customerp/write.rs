@@ -15,7 +15,10 @@ pub(super) async fn carry_out(erp: &Customerp, write: &Write) -> Outcome {
     };
     match erp.send(prepared).await {
         Ok(reply) if reply.is_success() => applied(erp, write, &reply).await,
-        Ok(reply) => refusal::outcome(&erp.http, &reply),
+        Ok(reply) => {
+            let creates = matches!(write.change, Change::Create { .. });
+            refusal::outcome(&erp.http, &reply, creates)
+        }
         Err(Failure::NotSent(error)) => Outcome::NotSent(error),
         Err(Failure::Lost(error)) => Outcome::Unknown(error.message),
     }

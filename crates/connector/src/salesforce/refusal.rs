@@ -3,7 +3,7 @@
 use crate::http::json::{text, texts};
 use crate::http::{Http, Reply};
 use crate::{Error, ErrorKind, Refusal, RefusalKind};
-use RefusalKind::{BadReference, Busy, Duplicate, Forbidden, Invalid, Limit, Locked};
+use RefusalKind::{BadReference, Busy, Duplicate, Forbidden, Invalid, Limit, Locked, Unclear};
 use jiff::SignedDuration;
 use serde_json::Value as Json;
 
@@ -164,6 +164,21 @@ const CODES: &[(&str, RefusalKind, &str)] = &[
     ),
 ];
 
+/// What an answer to a write says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Class {
+    /// The record is another than the plan saw.
+    Stale,
+    /// There is no such record.
+    Gone,
+    /// The org as a whole does not serve us now.
+    System,
+    /// Nobody knows whether it was carried out.
+    Unknown,
+    /// The write is refused: by a code, or by an answer that is none of the above.
+    Refused,
+}
+
 /// What the org said of one failed request, subrequest or row.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Said {
@@ -231,6 +246,23 @@ impl Said {
         self.status == 429 || self.code == "REQUEST_LIMIT_EXCEEDED"
     }
 
+    /// Nobody knows whether it was carried out.
+    pub(super) fn is_unknown(&self) -> bool {
+        matches!(self.status, 408 | 420 | 500..) && self.code != "FUNCTIONALITY_NOT_ENABLED"
+    }
+
+    /// What it says of a write; a create has no record yet that could have moved or gone.
+    pub(super) fn class(&self, creates: bool) -> Class {
+        match self.status {
+            412 if !creates => Class::Stale,
+            _ if !creates && self.is_gone() => Class::Gone,
+            401 => Class::System,
+            _ if self.is_quota() => Class::System,
+            _ if self.is_unknown() => Class::Unknown,
+            _ => Class::Refused,
+        }
+    }
+
     /// The code with the org's own words.
     pub(super) fn shown(&self) -> String {
         match (self.code.is_empty(), self.message.is_empty()) {
@@ -243,8 +275,14 @@ impl Said {
     /// Why a row was refused.
     pub(super) fn refusal(&self) -> Refusal {
         let row = CODES.iter().find(|(code, ..)| self.code.starts_with(code));
-        let (_, kind, advice) =
-            row.unwrap_or(&("", Invalid, "See the message, correct the record, then retry"));
+        // Whatever no code explains is tried a few times more; then its record is parked.
+        let otherwise = if self.code.is_empty() && self.fields.is_empty() && self.status != 400 {
+            Unclear
+        } else {
+            Invalid
+        };
+        let unknown = ("", otherwise, "See the message, correct the record, then retry");
+        let (_, kind, advice) = row.unwrap_or(&unknown);
         let properties = if self.fields.is_empty() {
             self.mentioned()
         } else {

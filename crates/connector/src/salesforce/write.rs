@@ -2,7 +2,7 @@
 
 use super::composite::{self, Subrequest};
 use super::packs::{self, Pack, Prepared, Train, Way, Ways};
-use super::refusal::{self, Said};
+use super::refusal::{self, Class, Said};
 use super::{Salesforce, absence, bulk, derived, form, licence, prices};
 use crate::http::{Failure, Reply, Request, clock, json};
 use crate::{Change, Error, Outcome, Write};
@@ -174,7 +174,7 @@ async fn attempt<'p, 'a>(org: &Salesforce, pack: Pack<'p, 'a>) -> Result<Answere
     if reply.status == 401 || said.is_quota() {
         return Ok(every(Outcome::NotSent(refusal::error(&org.session.http, &reply))));
     }
-    if matches!(reply.status, 408 | 420 | 500..) {
+    if said.is_unknown() {
         return Ok(every(Outcome::Unknown(said.shown())));
     }
     Err(said)
@@ -396,15 +396,15 @@ fn applied(id: &str) -> Outcome {
 
 /// What became of a write that was not carried out.
 fn judge(one: &Prepared<'_>, said: &Said, repeated: bool, org: &Salesforce) -> Outcome {
-    let existing = one.way != Way::Create;
-    let moved = existing && (said.status == 412 || said.is_gone());
-    match said.status {
+    match said.class(one.way == Way::Create) {
         // An earlier attempt of this very write may be what moved or removed the row.
-        _ if moved && repeated => Outcome::Unknown("a repeated request found the record changed".to_owned()),
-        412 => Outcome::Stale,
-        _ if moved => Outcome::Gone,
-        _ if said.is_quota() => Outcome::NotSent(refusal::of_said(&org.session.http, said)),
-        500.. if said.code != "FUNCTIONALITY_NOT_ENABLED" => Outcome::Unknown(said.shown()),
-        _ => Outcome::Refused(said.refusal()),
+        Class::Stale | Class::Gone if repeated => {
+            Outcome::Unknown("a repeated request found the record changed".to_owned())
+        }
+        Class::Stale => Outcome::Stale,
+        Class::Gone => Outcome::Gone,
+        Class::System => Outcome::NotSent(refusal::of_said(&org.session.http, said)),
+        Class::Unknown => Outcome::Unknown(said.shown()),
+        Class::Refused => Outcome::Refused(said.refusal()),
     }
 }

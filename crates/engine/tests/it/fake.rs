@@ -50,6 +50,9 @@ pub struct Row {
 /// A rule that meets a write: on which type, which fault.
 pub type FaultRule = (String, Fault);
 
+/// What a system answers to a write, always; none: it is carried out.
+pub type Mood = Box<dyn Fn(&Change, &State) -> Option<Outcome> + Send>;
+
 /// Writes that were accepted for later.
 #[derive(Clone, Debug, Default)]
 pub struct Job {
@@ -73,6 +76,14 @@ pub struct State {
     pub replays: Vec<Observation>,
     /// Edits by people right before the next write is carried out.
     pub meddling: VecDeque<(RecordKey, Values)>,
+    /// What it answers always.
+    pub moods: Vec<Mood>,
+    /// Every write that it met.
+    pub met: Vec<Change>,
+    /// A record that makes every batch with it fail as a whole.
+    pub poison: Option<RecordKey>,
+    /// What records were merged into, by id.
+    pub merged: BTreeMap<RecordKey, String>,
     /// A type that the next changes compare in full.
     pub compared: Option<String>,
     pub down: bool,
@@ -108,6 +119,8 @@ pub struct Fake {
     blanks: Vec<(String, String)>,
     /// It keeps no condition of a deletion.
     deletes_anyway: bool,
+    /// A property that the system adds something to whenever it is written.
+    adds: Option<(String, String)>,
     /// How long changes are shown again.
     overlap: SignedDuration,
     pub state: Mutex<State>,
@@ -136,6 +149,7 @@ impl Fake {
             shouts: None,
             blanks: Vec::new(),
             deletes_anyway: false,
+            adds: None,
             overlap: SignedDuration::from_secs(60),
             state: Mutex::default(),
         }
@@ -144,6 +158,12 @@ impl Fake {
     /// Writes what it is given in capitals.
     pub fn shouting(mut self, property: &str) -> Self {
         self.shouts = Some((property.to_owned(), true));
+        self
+    }
+
+    /// Adds something to what it is given.
+    pub fn adding(mut self, property: &str, what: &str) -> Self {
+        self.adds = Some((property.to_owned(), what.to_owned()));
         self
     }
 
@@ -255,6 +275,22 @@ impl Fake {
             .push_back((kind.to_owned(), fault));
     }
 
+    /// Answers so from now on.
+    pub fn always(&self, mood: impl Fn(&Change, &State) -> Option<Outcome> + Send + 'static) {
+        self.state.lock().unwrap().moods.push(Box::new(mood));
+    }
+
+    /// Answers as it should again.
+    pub fn mended(&self) {
+        self.state.lock().unwrap().moods.clear();
+    }
+
+    /// How many writes it met that fit, since they were counted last.
+    pub fn met(&self, fits: impl Fn(&Change) -> bool) -> usize {
+        let met = std::mem::take(&mut self.state.lock().unwrap().met);
+        met.iter().filter(|change| fits(change)).count()
+    }
+
     pub fn value(&self, key: &RecordKey, property: &str) -> String {
         let state = self.state.lock().unwrap();
         let row = state.rows.get(key).unwrap_or_else(|| panic!("no {key}"));
@@ -318,6 +354,11 @@ impl Fake {
             } else {
                 text.to_lowercase()
             };
+        }
+        if let Some((name, what)) = &self.adds
+            && let Some(Value::Text(text)) = values.get_mut(name)
+        {
+            text.push_str(what);
         }
         values
     }
@@ -399,7 +440,7 @@ impl Fake {
             read_began: now,
             partial: false,
             protected: false,
-            merged_into: None,
+            merged_into: state.merged.get(key).cloned(),
         }
     }
 
@@ -509,6 +550,16 @@ impl Fake {
         })?;
         Some(refusal(RefusalKind::Duplicate, &[taken.as_str()]))
     }
+}
+
+/// Whether a batch holds the record that makes it fail.
+fn poisoned(state: &State, batch: &[Write]) -> bool {
+    batch.iter().any(|write| match &write.change {
+        Change::Create { .. } => false,
+        Change::Update { record, .. } | Change::Delete { record, .. } => {
+            state.poison.as_ref() == Some(record)
+        }
+    })
 }
 
 pub fn refusal(kind: RefusalKind, properties: &[&str]) -> Refusal {
@@ -735,6 +786,11 @@ impl Connector for Fake {
         let outcomes = {
             match self.enter() {
                 Err(error) => batch.iter().map(|_| Outcome::NotSent(error.clone())).collect(),
+                Ok(mut state) if poisoned(&state, batch) => {
+                    state.met.extend(batch.iter().map(|write| write.change.clone()));
+                    let unknown = |_| Outcome::Unknown("status 500".to_owned());
+                    batch.iter().map(unknown).collect()
+                }
                 Ok(mut state) => batch.iter().map(|write| self.meet(&mut state, write)).collect(),
             }
         };
@@ -859,6 +915,10 @@ impl Fake {
 
     /// A write meets its fault, if one waits for its type.
     fn meet(&self, state: &mut State, write: &Write) -> Outcome {
+        state.met.push(write.change.clone());
+        if let Some(outcome) = state.moods.iter().find_map(|mood| mood(&write.change, state)) {
+            return outcome;
+        }
         let kind = match &write.change {
             Change::Create { record_type, .. } => record_type.name.clone(),
             Change::Update { record, .. } | Change::Delete { record, .. } => record.record_type.name.clone(),

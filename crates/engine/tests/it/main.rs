@@ -20,6 +20,7 @@ mod onboarding;
 mod people;
 mod policies;
 mod reconfigure;
+mod refusals;
 mod rehearsal;
 mod sight;
 mod simulation;

@@ -18,6 +18,7 @@ mod merge_laws;
 mod merges;
 mod plan_laws;
 mod problems;
+mod refusals;
 mod sign_in;
 mod simulation;
 mod small_scope;

@@ -374,12 +374,7 @@ impl Work {
             if owner.companions.contains_key(&key.role) {
                 continue;
             }
-            let wanted = Companion {
-                id: None,
-                created: false,
-                parked: None,
-            };
-            owner.companions.insert(key.role.clone(), wanted);
+            owner.companions.insert(key.role.clone(), Companion::default());
             owner.revision += u64::from(owner.state.is_some());
             self.again.insert(key.owner.clone());
         }
