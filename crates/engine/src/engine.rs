@@ -108,8 +108,12 @@ impl Engine {
 
     fn assemble(parts: Parts, [first, second]: [Identification; 2]) -> Self {
         let [one, two] = parts.flows.systems.clone();
+        let mut flows = parts.flows;
+        let authors = [(&one, &first), (&two, &second)]
+            .map(|(system, identity)| Some((system.clone(), identity.author.clone()?)));
+        flows.ourselves = authors.into_iter().flatten().collect();
         Self {
-            flows: parts.flows,
+            flows,
             store: parts.store,
             systems: parts.systems,
             clock: parts.clock,

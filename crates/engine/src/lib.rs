@@ -8,6 +8,7 @@ mod backwards;
 mod budget;
 mod clock;
 mod command;
+mod confirm;
 mod decide;
 mod engine;
 mod error;

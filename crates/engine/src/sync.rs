@@ -104,6 +104,7 @@ impl Engine {
             return Ok(round);
         }
         self.observe(which, &mut round).await?;
+        self.confirm_doubted(&mut round).await?;
         self.catch_up(&mut round).await?;
         self.settle_unknown(&mut round).await?;
         let created = self.create_by_rank(&mut round).await?;

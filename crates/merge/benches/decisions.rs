@@ -173,6 +173,7 @@ fn main() {
         clock_error_seconds: 2,
         out_of_sight: std::collections::BTreeSet::new(),
         paused: std::collections::BTreeSet::new(),
+        ourselves: std::collections::BTreeMap::new(),
     };
     let facts = Facts {
         listed: true,

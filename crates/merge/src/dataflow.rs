@@ -61,6 +61,9 @@ pub struct Dataflow {
     /// Flows that rest: nothing is decided or written for them, their links stay. Of the moment, too.
     #[serde(skip)]
     pub paused: BTreeSet<String>,
+    /// By system: how it names our own user as the author of a state. Of the moment, too.
+    #[serde(skip)]
+    pub ourselves: BTreeMap<String, String>,
 }
 
 impl Dataflow {

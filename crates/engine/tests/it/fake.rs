@@ -25,6 +25,10 @@ pub enum Fault {
     Late(i64),
     /// Refused.
     Refused(Refusal),
+    /// Carried out and answered, but every read shows the state before it for so many seconds.
+    ShownLate(i64),
+    /// Accepted, without this property.
+    Ignores(String),
 }
 
 /// How the system tells versions apart.
@@ -73,6 +77,8 @@ pub struct State {
     pub replays: Vec<Observation>,
     /// Edits by people right before the next write is carried out.
     pub meddling: VecDeque<(RecordKey, Values)>,
+    /// States that are shown instead of the present ones, until then.
+    pub veiled: BTreeMap<RecordKey, (Timestamp, Observation)>,
     /// A type that the next changes compare in full.
     pub compared: Option<String>,
     pub down: bool,
@@ -123,6 +129,7 @@ impl Fake {
                 conditional_delete: true,
                 idempotent_create: false,
                 request_deadline: SignedDuration::from_secs(30),
+                commit_delay: SignedDuration::from_secs(60),
                 write_batch: 3,
                 find_batch: 5,
                 fetch_batch: 4,
@@ -238,6 +245,17 @@ impl Fake {
         let earliest = backup.values().map(|row| row.place).max().unwrap_or_default();
         state.rows = backup.clone();
         state.place = state.place.max(earliest);
+    }
+
+    /// Takes a record away without a trace: purged, or hidden from us.
+    pub fn take_away(&self, key: &RecordKey) -> Row {
+        self.state.lock().unwrap().rows.remove(key).unwrap()
+    }
+
+    /// Shows it again.
+    pub fn give_back(&self, key: &RecordKey, row: Row) {
+        let mut state = self.state.lock().unwrap();
+        state.rows.insert(key.clone(), row);
     }
 
     /// Deletes without a tombstone in the feed.
@@ -380,6 +398,12 @@ impl Fake {
     }
 
     fn show(&self, state: &State, key: &RecordKey, now: Timestamp) -> Observation {
+        if let Some((_, before)) = state.veiled.get(key).filter(|(until, _)| now < *until) {
+            return Observation {
+                read_began: now,
+                ..before.clone()
+            };
+        }
         let row = state.rows.get(key);
         let alive = row.is_some_and(|row| !row.deleted);
         Observation {
@@ -550,6 +574,7 @@ impl Connector for Fake {
             id: format!("id of {}", self.name),
             name: self.name.clone(),
             user: "tandem".to_owned(),
+            author: None,
             sandbox: None,
             instance: None,
         })
@@ -857,6 +882,34 @@ impl Fake {
         resumed
     }
 
+    /// Carries a write out behind a veil.
+    fn carry_out_late(&self, state: &mut State, write: &Write, seconds: i64) -> Outcome {
+        let now = self.clock.now();
+        let before: Vec<Observation> = state.rows.keys().map(|key| self.show(state, key, now)).collect();
+        let outcome = self.carry_out(state, write);
+        if let Outcome::Applied { id, .. } = &outcome {
+            let of = match &write.change {
+                Change::Create { record_type, .. } => record_type,
+                Change::Update { record, .. } | Change::Delete { record, .. } => &record.record_type,
+            };
+            let key = RecordKey {
+                record_type: of.clone(),
+                id: id.clone(),
+            };
+            let known = before.into_iter().find(|row| row.key == key);
+            let until = now.checked_add(SignedDuration::from_secs(seconds)).unwrap();
+            let before = known.unwrap_or_else(|| Observation {
+                presence: Presence::Missing,
+                values: Values::new(),
+                version: None,
+                created: None,
+                ..self.show(state, &key, now)
+            });
+            state.veiled.insert(key, (until, before));
+        }
+        outcome
+    }
+
     /// A write meets its fault, if one waits for its type.
     fn meet(&self, state: &mut State, write: &Write) -> Outcome {
         let kind = match &write.change {
@@ -882,6 +935,14 @@ impl Fake {
                 Outcome::Unknown("time-out".to_owned())
             }
             Some(Fault::Refused(refusal)) => Outcome::Refused(refusal),
+            Some(Fault::ShownLate(seconds)) => self.carry_out_late(state, write, seconds),
+            Some(Fault::Ignores(property)) => {
+                let mut write = write.clone();
+                if let Change::Create { values, .. } | Change::Update { values, .. } = &mut write.change {
+                    values.remove(&property);
+                }
+                self.carry_out(state, &write)
+            }
         }
     }
 }

@@ -157,6 +157,7 @@ pub fn dataflow() -> Dataflow {
         clock_error_seconds: 0,
         out_of_sight: BTreeSet::new(),
         paused: BTreeSet::new(),
+        ourselves: BTreeMap::new(),
     }
 }
 

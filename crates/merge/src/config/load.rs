@@ -147,6 +147,7 @@ impl Loading {
                 clock_error_seconds: clock.div_euclid(1_000) + i64::from(clock.rem_euclid(1_000) > 0),
                 out_of_sight: BTreeSet::new(),
                 paused: BTreeSet::new(),
+                ourselves: BTreeMap::new(),
             },
             if_present: self.if_present(),
             flows_folder: self.main.flows.value.clone(),

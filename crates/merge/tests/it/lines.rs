@@ -70,6 +70,7 @@ fn dataflow() -> Dataflow {
         clock_error_seconds: 0,
         out_of_sight: std::collections::BTreeSet::new(),
         paused: std::collections::BTreeSet::new(),
+        ourselves: std::collections::BTreeMap::new(),
     }
 }
 

@@ -10,6 +10,7 @@ mod document;
 mod filters;
 mod fuzz;
 mod guards;
+mod kept;
 mod late;
 mod lines;
 mod members;

@@ -61,6 +61,7 @@ pub(crate) fn flows() -> Dataflow {
         clock_error_seconds: 5,
         out_of_sight: std::collections::BTreeSet::new(),
         paused: std::collections::BTreeSet::new(),
+        ourselves: std::collections::BTreeMap::new(),
     }
 }
 
@@ -322,6 +323,8 @@ pub(crate) fn dump(store: &mut dyn Store) -> String {
             let all = store.sendable(system, creates, 9, 1_000).unwrap();
             writeln!(text, "sendable {system} {creates} {all:#?}").unwrap();
         }
+        let doubted = store.doubted(system, at(1_000_000), 1_000).unwrap();
+        writeln!(text, "doubted {system} {doubted:?}").unwrap();
     }
     let mut status = store.status(&flows).unwrap();
     status.bytes = 0;

@@ -260,6 +260,7 @@ fn flows(dice: &mut Dice, with_customers: bool) -> Dataflow {
     decide_policies(dice, &mut all);
     Dataflow {
         paused: std::collections::BTreeSet::new(),
+        ourselves: std::collections::BTreeMap::new(),
         systems: [ERP.to_owned(), CRM.to_owned()],
         flows: all,
         document_order: Vec::new(),

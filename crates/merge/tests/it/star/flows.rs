@@ -164,5 +164,6 @@ pub(crate) fn dataflow(flows: Vec<Flow>) -> Dataflow {
         clock_error_seconds: 2,
         out_of_sight: std::collections::BTreeSet::new(),
         paused: std::collections::BTreeSet::new(),
+        ourselves: std::collections::BTreeMap::new(),
     }
 }
