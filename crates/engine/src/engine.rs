@@ -99,6 +99,7 @@ impl Engine {
         engine.find_loads()?;
         engine.find_holds()?;
         engine.find_witnesses()?;
+        engine.find_own_times()?;
         engine.first_look(described.as_ref())?;
         engine.reconfigure()?;
         let now = engine.clock.now();

@@ -62,6 +62,7 @@ impl Engine {
         summary.flows = flows_between(&before, &after);
         self.count_failed(&mut summary)?;
         summary.notices = self.notices();
+        summary.strangers = self.strangers()?;
         summary.holds = self.holds.clone();
         summary.api_calls = less(&self.calls(), &calls);
         summary.rows_read = less(&self.tally.rows_read, &tally.rows_read);
@@ -123,6 +124,7 @@ impl Engine {
             self.reconcile(self.last_rank(), &mut round).await?;
         }
         self.keep_witnesses()?;
+        self.end_own_times()?;
         round.left = self.anything_sendable(&mut round)? || round.put_back > 0;
         round.sight_changed = self.look_again(&mut round).await?;
         self.keep_budgets(false)?;

@@ -49,6 +49,8 @@ pub struct Row {
     pub created: Timestamp,
     pub modified: Timestamp,
     pub deleted: bool,
+    /// Who made this state.
+    pub author: Option<String>,
 }
 
 /// A rule that meets a write: on which type, which fault.
@@ -114,6 +116,8 @@ pub struct Fake {
     blanks: Vec<(String, String)>,
     /// It keeps no condition of a deletion.
     deletes_anyway: bool,
+    /// It shows who made a state.
+    signs: bool,
     /// How long changes are shown again.
     overlap: SignedDuration,
     pub state: Mutex<State>,
@@ -143,6 +147,7 @@ impl Fake {
             shouts: None,
             blanks: Vec::new(),
             deletes_anyway: false,
+            signs: false,
             overlap: SignedDuration::from_secs(60),
             state: Mutex::default(),
         }
@@ -180,6 +185,12 @@ impl Fake {
             batch: 3,
             updates: (!self.limits.conditional_write).then_some(2),
         });
+        self
+    }
+
+    /// Shows who made a state: `tandem` is our own user.
+    pub fn signing(mut self) -> Self {
+        self.signs = true;
         self
     }
 
@@ -322,6 +333,7 @@ impl Fake {
             created: now,
             modified: now,
             deleted: false,
+            author: None,
         };
         state.rows.insert(key.clone(), row);
         key
@@ -347,6 +359,7 @@ impl Fake {
         row.values.extend(self.rewritten(values.clone()));
         row.counter += 1;
         row.place = place;
+        row.author = None;
         row.modified = self.clock.now();
     }
 
@@ -419,7 +432,9 @@ impl Fake {
                 .unwrap_or_default(),
             version: row.map(|row| self.version(row, now)),
             created: row.map(|row| row.created),
-            author: None,
+            author: row
+                .filter(|_| self.signs)
+                .map(|row| row.author.clone().unwrap_or_else(|| "alice".to_owned())),
             read_began: now,
             partial: false,
             protected: false,
@@ -508,6 +523,17 @@ impl Fake {
                 record.id.clone()
             }
         };
+        let of = match change {
+            Change::Create { record_type, .. } => record_type,
+            Change::Update { record, .. } | Change::Delete { record, .. } => &record.record_type,
+        };
+        let key = RecordKey {
+            record_type: of.clone(),
+            id: id.clone(),
+        };
+        if let Some(row) = state.rows.get_mut(&key) {
+            row.author = Some("tandem".to_owned());
+        }
         Outcome::Applied { id, state: None }
     }
 
@@ -574,7 +600,7 @@ impl Connector for Fake {
             id: format!("id of {}", self.name),
             name: self.name.clone(),
             user: "tandem".to_owned(),
-            author: None,
+            author: self.signs.then(|| "tandem".to_owned()),
             sandbox: None,
             instance: None,
         })

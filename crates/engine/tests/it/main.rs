@@ -23,6 +23,7 @@ mod reconfigure;
 mod rehearsal;
 mod sight;
 mod simulation;
+mod strangers;
 mod undo;
 mod vanished;
 mod veil;
