@@ -104,6 +104,9 @@ pub struct Identification {
     pub name: String,
     /// The user that we are there.
     pub user: String,
+    /// How observations name that user as the author of a state, where they name authors at all.
+    #[serde(default)]
+    pub author: Option<String>,
     /// It is a sandbox, where the system tells production and sandboxes apart.
     #[serde(default)]
     pub sandbox: Option<bool>,
@@ -158,6 +161,8 @@ pub struct Capabilities {
     /// The longest time a request may still take effect after it was sent. Writes of a batch wait for their
     /// turn, so whoever waits for it counts from the moment the outcome came back.
     pub request_deadline: SignedDuration,
+    /// The longest time after which what was committed is shown by every read.
+    pub commit_delay: SignedDuration,
     /// At most this many writes are worth handing over at once.
     pub write_batch: usize,
     /// At most this many values are worth looking up at once.

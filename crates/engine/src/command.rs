@@ -46,8 +46,14 @@ impl Engine {
     /// [`Error::Command`] when no such item waits for approval.
     pub fn approve(&mut self, item: u64, verdict: Option<Verdict>) -> Result<(), Error> {
         let item = self.item(item)?;
+        let waits = [
+            ParkedKind::Approval,
+            ParkedKind::DeleteConflict,
+            ParkedKind::OutOfSight,
+        ];
+        let about_link = item.property.is_none() && item.kind.is_some_and(|kind| waits.contains(&kind));
         let refused = item.kind == Some(ParkedKind::Refused) && item.flow.is_some();
-        if !refused && !matches!(item.kind, Some(ParkedKind::Approval | ParkedKind::DeleteConflict)) {
+        if !refused && !about_link {
             return Err(Error::command(
                 format!("item {} does not wait for approval", item.number),
                 "`tandem failures` says what it waits for",
@@ -57,6 +63,12 @@ impl Engine {
             return Err(Error::command(
                 format!("item {} is a conflict: {}", item.number, item.reason),
                 "Say what holds: `--verdict propagate` for the deletion, `--verdict recreate` for the edit, `--verdict unlink` for both",
+            ));
+        }
+        if item.kind == Some(ParkedKind::OutOfSight) && verdict.is_none() {
+            return Err(Error::command(
+                format!("nobody knows whether that was deleted: {}", item.reason),
+                "Say what holds: `--verdict propagate` if it was deleted, `--verdict recreate` to create it again, `--verdict unlink` to keep what is there",
             ));
         }
         self.give_verdict(&item, verdict)

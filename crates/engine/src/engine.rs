@@ -108,6 +108,7 @@ impl Engine {
         engine.find_holds()?;
         engine.find_first_links()?;
         engine.find_witnesses()?;
+        engine.find_own_times()?;
         engine.first_look(described.as_ref())?;
         engine.reconfigure()?;
         let now = engine.clock.now();
@@ -117,8 +118,12 @@ impl Engine {
 
     fn assemble(parts: Parts, [first, second]: [Identification; 2]) -> Self {
         let [one, two] = parts.flows.systems.clone();
+        let mut flows = parts.flows;
+        let authors = [(&one, &first), (&two, &second)]
+            .map(|(system, identity)| Some((system.clone(), identity.author.clone()?)));
+        flows.ourselves = authors.into_iter().flatten().collect();
         Self {
-            flows: parts.flows,
+            flows,
             store: parts.store,
             systems: parts.systems,
             clock: parts.clock,

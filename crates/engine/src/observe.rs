@@ -159,6 +159,7 @@ impl Engine {
         let system = self.flows.systems[index].clone();
         self.keep_in_mind(&system, &page.observations);
         self.count_rows(&system, &page.observations);
+        self.notice_strangers(&system, &page.observations)?;
         let page = Page {
             system,
             observations: page.observations,

@@ -249,6 +249,7 @@ mod tests {
             conditional_delete: false,
             idempotent_create: false,
             request_deadline: SignedDuration::from_secs(5),
+            commit_delay: SignedDuration::from_secs(5),
             write_batch: 10,
             find_batch: 10,
             fetch_batch: 10,

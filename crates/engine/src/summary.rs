@@ -24,6 +24,8 @@ pub struct Summary {
     pub rounds: u64,
     /// What systems changed about properties in use.
     pub notices: Vec<crate::Notice>,
+    /// Who else writes with our own users.
+    pub strangers: Vec<crate::Stranger>,
     /// What rests or is stopped.
     pub holds: Vec<crate::Hold>,
     /// Systems that were down or refused us, or whose loads wait for the next day: what they concern is not done.

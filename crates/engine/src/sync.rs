@@ -74,6 +74,7 @@ impl Engine {
         summary.flows = flows_between(&before, &after);
         self.count_failed(&mut summary)?;
         summary.notices = self.notices();
+        summary.strangers = self.strangers()?;
         summary.holds = self.holds.clone();
         summary.done = self.counted()?;
         summary.api_calls = less(&self.calls(), &calls);
@@ -132,6 +133,7 @@ impl Engine {
             return Ok(round);
         }
         self.observe(which, &mut round).await?;
+        self.confirm_doubted(&mut round).await?;
         self.catch_up(&mut round).await?;
         self.settle_unknown(&mut round).await?;
         let created = self.create_by_rank(&mut round).await?;
@@ -151,6 +153,7 @@ impl Engine {
             self.reconcile(self.last_rank(), &mut round).await?;
         }
         self.keep_witnesses()?;
+        self.end_own_times()?;
         round.left = self.anything_sendable(&mut round)? || round.put_back > 0;
         round.sight_changed = self.look_again(&mut round).await?;
         self.keep_budgets(false)?;

@@ -7,7 +7,7 @@ use crate::{Engine, Error, Round};
 use pair::Pair;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
-use tandem_merge::cluster::Cluster;
+use tandem_merge::cluster::{Cluster, ParkedKind, Record};
 use tandem_merge::facts::Facts;
 use tandem_merge::record::{Observation, Presence, RecordKey, RecordType};
 use tandem_merge::value::Value;
@@ -167,12 +167,18 @@ impl Engine {
 /// A link with an end that is not there: fine where the state knows and a person is asked.
 fn note_gone(link: &LinkRow, cluster: &Cluster, found: &mut Verification) {
     found.gone += 1;
-    let known = [&link.first, &link.second].into_iter().any(|key| {
-        let record = cluster.records.get(key);
-        record.is_some_and(|record| !record.alive() || record.held.contains_key(&link.flow))
-    });
-    if !known {
-        let records = vec![link.first.clone(), link.second.clone()];
+    let ends = [&link.first, &link.second].map(|key| cluster.records.get(key));
+    let ends = || ends.into_iter().flatten();
+    let records = vec![link.first.clone(), link.second.clone()];
+    let vanished = |record: &Record| record.shadow.presence == Presence::Missing;
+    let waits = |record: &Record| {
+        let held = record.held.get(&link.flow);
+        held.is_some_and(|held| held.kind != ParkedKind::OutOfSight)
+    };
+    if ends().any(vanished) {
+        let what = "one of the two is out of sight, and nothing says that it was deleted";
+        found.record_differs(&link.flow, records, what);
+    } else if !ends().any(|record| record.is_deleted() || waits(record)) {
         found.record_differs(&link.flow, records, "one of the two is not there any more");
     }
 }

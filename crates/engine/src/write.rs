@@ -284,6 +284,7 @@ impl Engine {
 
     /// Marks a batch as sent, durably. What was withdrawn in the meantime falls out.
     pub(crate) fn mark(&mut self, index: usize, batch: &[u64]) -> Result<Vec<Intent>, Error> {
+        self.begin_own_time(&self.flows.systems[index].clone())?;
         let intents = self.store.begin_write(FENCE, batch, self.clock.now())?;
         let system = &self.flows.systems[index];
         self.patience.count(&intents);

@@ -175,6 +175,7 @@ fn main() {
         out_of_sight: std::collections::BTreeSet::new(),
         paused: std::collections::BTreeSet::new(),
         asks_first: std::collections::BTreeSet::new(),
+        ourselves: std::collections::BTreeMap::new(),
     };
     let facts = Facts {
         listed: true,

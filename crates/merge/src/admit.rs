@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 pub enum Admitted {
     /// It is older than what is known.
     Older,
+    /// It shows the state before a write of ours, late ([`crate::late`]).
+    Late,
     /// It is the shadow now.
     Taken,
 }
@@ -21,6 +23,9 @@ pub fn admit(records: &mut BTreeMap<RecordKey, Record>, seen: Observation) -> Ad
         records.insert(seen.key.clone(), Record::new(Shadow::from(seen)));
         return Admitted::Taken;
     };
+    if crate::late::doubt(record, &seen) {
+        return Admitted::Late;
+    }
     if older(&record.shadow, &seen) {
         return Admitted::Older;
     }
@@ -66,7 +71,8 @@ fn place(known: &Version, new: &Version) -> std::cmp::Ordering {
     }
 }
 
-fn take(record: &mut Record, seen: Observation) {
+/// Makes an observation the shadow.
+pub(crate) fn take(record: &mut Record, seen: Observation) {
     let lower = lower_end(record);
     let to = seen
         .version
@@ -97,6 +103,7 @@ fn take(record: &mut Record, seen: Observation) {
     if full && let Some(newborn) = &mut record.newborn {
         newborn.observed = true;
     }
+    record.confirm_by_sight();
 }
 
 /// No edit seen from now on was made before this.

@@ -118,6 +118,9 @@ pub struct Record {
     /// Per reference that went blank and is not what it agreed on any more: how that came about.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub cleared: BTreeMap<String, Cleared>,
+    /// Our applied writes of it that a read may not show yet, the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unconfirmed: Vec<Unconfirmed>,
 }
 
 /// How a reference came to be blank.
@@ -158,6 +161,7 @@ impl Record {
             apart: BTreeMap::new(),
             unmade: None,
             cleared: BTreeMap::new(),
+            unconfirmed: Vec::new(),
         }
     }
 
@@ -193,6 +197,36 @@ impl Record {
     pub fn in_flight(&self) -> bool {
         self.intent.as_ref().is_some_and(|intent| intent.sent.is_some())
     }
+}
+
+/// An applied write of ours with what it was computed from: a read may show the state before it for a while (late sight).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Unconfirmed {
+    /// What it did.
+    pub deed: Deed,
+    /// The state that it was computed from; none for a create.
+    pub version: Option<Version>,
+    /// The values that it was computed from, of the properties it wrote.
+    pub before: Values,
+    /// What it wrote, in the record's own form.
+    pub wrote: BTreeMap<String, Planned>,
+    /// When its answer came.
+    pub at: Timestamp,
+    /// A read that began later showed the state before it: a read by id decides, once the commit delay has passed.
+    #[serde(default)]
+    pub doubted: bool,
+}
+
+/// What a write did to its record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Deed {
+    /// Made it.
+    Create,
+    /// Changed it.
+    Update,
+    /// Deleted it.
+    Delete,
 }
 
 /// The last observation kept of a record.
@@ -346,6 +380,8 @@ pub enum ParkedKind {
     DeleteConflict,
     /// Its counterpart was merged into a record that has another.
     Merged,
+    /// The other end of its link can be seen no more, and nothing says that it was deleted (E20).
+    OutOfSight,
 }
 
 impl ParkedKind {
@@ -370,7 +406,7 @@ impl ParkedKind {
             | Self::Merged
             | Self::Approval
             | Self::DeleteConflict => Mender::User,
-            Self::Refused | Self::Busy | Self::Protected => Mender::Administrator,
+            Self::Refused | Self::Busy | Self::Protected | Self::OutOfSight => Mender::Administrator,
             Self::UnknownEnum | Self::WrongType | Self::Rewritten | Self::Undecidable | Self::NotCreated => {
                 Mender::Engineer
             }

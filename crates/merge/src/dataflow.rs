@@ -64,6 +64,9 @@ pub struct Dataflow {
     /// Flows whose policy does not decide yet what a first link would overwrite: it is asked about. Of the moment, too.
     #[serde(skip)]
     pub asks_first: BTreeSet<String>,
+    /// By system: how it names our own user as the author of a state. Of the moment, too.
+    #[serde(skip)]
+    pub ourselves: BTreeMap<String, String>,
 }
 
 impl Dataflow {

@@ -201,7 +201,7 @@ impl<'a> Work<'a> {
     }
 
     /// The state of a record is as old as our last write of it, by the clocks.
-    fn came_with_our_write(&self, record: &Record) -> bool {
+    pub(crate) fn came_with_our_write(&self, record: &Record) -> bool {
         let error = jiff::SignedDuration::from_secs(self.flows.clock_error_seconds + 1);
         let until = record.wrote_at.and_then(|at| at.checked_add(error).ok());
         let modified = record.shadow.version.as_ref().map(|version| version.modified);

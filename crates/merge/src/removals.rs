@@ -28,12 +28,17 @@ impl Work<'_> {
         let flows = self.flows;
         let stands = |link: &Link| waiting.contains(link) || flows.rests(&link.flow);
         for link in links.into_iter().filter(|link| !stands(link)) {
+            if let Some(gone) = self.vanished(&link) {
+                self.settle_vanished(&link, gone);
+                continue;
+            }
             let deleted = |side| {
                 let record = self.record(link.end(side));
                 record.is_some_and(|record| record.shadow.presence == Presence::Deleted)
             };
             match (deleted(Side::First), deleted(Side::Second)) {
                 (false, false) => {
+                    self.forget_verdict(&link);
                     for side in Side::BOTH {
                         self.forget_refused_removal(link.end(side), &link.flow);
                     }
@@ -46,6 +51,14 @@ impl Work<'_> {
                 }
                 (first, _) => self.settle_removal(&link, if first { Side::First } else { Side::Second }),
             }
+        }
+    }
+
+    /// What a person decided about a record that was gone is void once it is there again.
+    fn forget_verdict(&mut self, link: &Link) {
+        let mut links = self.cluster.links.iter_mut();
+        if let Some(own) = links.find(|own| own.flow == link.flow && own.first == link.first) {
+            own.verdict = None;
         }
     }
 
@@ -354,7 +367,7 @@ impl Work<'_> {
     }
 
     /// Puts the counterpart out of use; once it is, the link ends.
-    fn deactivate(&mut self, flow: &Flow, link: &Link, gone: Side) {
+    pub(crate) fn deactivate(&mut self, flow: &Flow, link: &Link, gone: Side) {
         let other = link.end(gone.other()).clone();
         let Some((property, value)) = flow.end(gone.other()).deactivate.clone() else {
             return self.unlink(
@@ -366,6 +379,11 @@ impl Work<'_> {
         if self.cluster.records[&other].value(&property) == &value {
             self.carried_on.push(flow.name.clone());
             return self.unlink(link, gone, "its counterpart was deleted; it is out of use");
+        }
+        let kept = self.cluster.records[&other].parked.get(&property).cloned();
+        if let Some(parked) = kept.filter(|parked| parked.kind == ParkedKind::Rewritten) {
+            // It was accepted once and does not stand: asked for again when a person says so.
+            return self.hold(&other, &flow.name, parked);
         }
         self.forget_refused_removal(&other, &flow.name);
         let deleted = link.end(gone).clone();

@@ -1,6 +1,8 @@
 //! Settle: take over what became of writes, before the cluster is merged again in the same plan.
 
-use crate::cluster::{Action, Base, Companion, Intent, Newborn, ParkedKind, Planned, Record, Shadow};
+use crate::cluster::{
+    Action, Base, Companion, Deed, Intent, Newborn, ParkedKind, Planned, Record, Shadow, Unconfirmed,
+};
 use crate::creates::fingerprint;
 use crate::dataflow::Dataflow;
 use crate::mutation::{Mutation, removed};
@@ -168,6 +170,7 @@ impl Work<'_> {
             written.push((property.clone(), drifted, old, value, planned.epoch));
         }
         record.wrote_at = Some(at);
+        let (shown, write) = (state.clone(), unconfirmed(Deed::Update, intent, at));
         match state {
             // The answer shows the record right after this write: edits by others that it had missed included.
             Some(state) => {
@@ -185,6 +188,13 @@ impl Work<'_> {
         }
         if let Some(record) = self.cluster.records.get_mut(key) {
             record.shadow.seen = record.shadow.seen.max(at);
+            record.note_applied(write.clone());
+            if shown.is_some() {
+                record.confirm_by_sight();
+            }
+        }
+        if let Some(shown) = shown {
+            self.weigh_answer(key, &write, &shown);
         }
         for (property, drifted, old, new, epoch) in written {
             let why = &intent.reason;
@@ -205,6 +215,7 @@ impl Work<'_> {
                 if let Some(record) = self.cluster.records.get_mut(key) {
                     record.shadow.presence = Presence::Deleted;
                     record.shadow.seen = at;
+                    record.note_applied(unconfirmed(Deed::Delete, intent, at));
                 }
                 self.note(key, None, None, EventKind::Deleted, String::new());
                 self.keep_deleted_values(key, WENT);
@@ -345,6 +356,7 @@ impl Work<'_> {
         }
         let observed = state.is_some() || known;
         let shown = state.as_ref().map(|state| state.values.clone());
+        let told = state.clone();
         if let Some(state) = state {
             self.admit(vec![state]);
         }
@@ -373,6 +385,15 @@ impl Work<'_> {
                 left_out: left_out.clone(),
             });
             record.wrote_at = Some(at);
+            if answered && !known {
+                let mut write = unconfirmed(Deed::Create, intent, at);
+                // What belongs to no component is the system's own affair from now on.
+                write.wrote.retain(|_, planned| planned.epoch > 0);
+                record.note_applied(write.clone());
+                if let Some(told) = told {
+                    self.weigh_answer(&key, &write, &told);
+                }
+            }
         }
         self.note(&key, None, Some(flow), EventKind::Created, intent.reason.clone());
         if let Some(flow) = self.flows.flow(flow) {
@@ -490,6 +511,18 @@ fn own_base(record: &mut Record, property: &str, planned: &Planned, value: &Valu
         && let Some(base) = record.bases.get_mut(property)
     {
         base.value = value.clone();
+    }
+}
+
+/// An applied write, until a read shows what it left.
+fn unconfirmed(deed: Deed, intent: &Intent, at: Timestamp) -> Unconfirmed {
+    Unconfirmed {
+        deed,
+        version: intent.version.clone(),
+        before: intent.before.clone(),
+        wrote: intent.values.clone(),
+        at,
+        doubted: false,
     }
 }
 

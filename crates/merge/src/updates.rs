@@ -17,6 +17,7 @@ impl Work<'_> {
     /// Plans the update of every record that is owed something.
     pub(crate) fn plan_updates(&mut self, mut owed: Owed) {
         let keys: Vec<RecordKey> = self.cluster.records.keys().cloned().collect();
+        self.free_kept_identities();
         let mut identities = self.identities();
         for key in keys {
             let owed = owed.remove(&key).unwrap_or_default();

@@ -1,5 +1,6 @@
 //! The bench on which a cluster is decided: the cluster as it changes, with what it waits for and what happened.
 
+use crate::admit::Admitted;
 use crate::cluster::{Cluster, Link, Parked, ParkedKind, Record, Verdict};
 use crate::dataflow::{Dataflow, Side};
 use crate::facts::{Facts, Waits};
@@ -43,7 +44,11 @@ impl<'a> Work<'a> {
             let key = seen.key.clone();
             let known = self.record(&key).map(|record| record.shadow.values.clone());
             let alive = self.record(&key).is_none_or(Record::alive);
-            crate::admit::admit(&mut self.cluster.records, seen);
+            let writes = self.record(&key).map(|record| record.unconfirmed.clone());
+            let admitted = crate::admit::admit(&mut self.cluster.records, seen);
+            if let Some(writes) = writes.filter(|_| admitted == Admitted::Taken) {
+                self.weigh_sight(&key, &writes);
+            }
             if alive && self.record(&key).is_some_and(Record::is_deleted) {
                 self.just_deleted.insert(key.clone());
             }
@@ -122,6 +127,7 @@ impl<'a> Work<'a> {
         self.plan_creates();
         self.plan_companions();
         self.plan_updates(owed);
+        self.report_waiting_edits();
         let resting = self.resting();
         for (key, record) in &mut self.cluster.records {
             let observed = record.newborn.as_ref().is_some_and(|newborn| newborn.observed);

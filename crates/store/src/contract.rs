@@ -230,6 +230,10 @@ pub trait Store: Send {
     /// Records whose parts moved, to be read again (`Waits::reread`) until a page shows them. At most `limit`.
     fn to_reread(&mut self, limit: usize) -> Result<Vec<RecordKey>, Error>;
 
+    /// Records of a system whose last write a read did not show and that was answered no later than `until`: a read by
+    /// id decides ([`tandem_merge::late`]). At most `limit`.
+    fn doubted(&mut self, system: &str, until: Timestamp, limit: usize) -> Result<Vec<RecordKey>, Error>;
+
     /// Approves a flow's deletions beyond its guard, up to now.
     fn approve_flow(&mut self, flow: &str, now: Timestamp) -> Result<(), Error>;
 

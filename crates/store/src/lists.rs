@@ -8,6 +8,7 @@ use crate::outbox::number;
 use crate::sealed::{ITEM, KEYS, STATE};
 use crate::tally;
 use std::collections::BTreeSet;
+use jiff::Timestamp;
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::facts::MatchKey;
 use tandem_merge::record::{Presence, RecordKey, RecordType};
@@ -345,4 +346,18 @@ pub(crate) fn alive_between(
         id,
     };
     Ok(ids.into_iter().map(key).collect())
+}
+
+/// Records of a system whose last write a read did not show, answered no later than a moment.
+pub(crate) fn doubted(
+    db: &Db,
+    system: &str,
+    until: Timestamp,
+    limit: usize,
+) -> Result<Vec<RecordKey>, Trouble> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let sql = "SELECT doubt.rid FROM doubt JOIN record USING (rid) JOIN kind ON kind.number = record.kind
+               WHERE kind.system = ?1 AND doubt.at <= ?2 ORDER BY doubt.rid LIMIT ?3";
+    let rids: Vec<Rid> = db.all(sql, (system, until.as_microsecond(), limit), |row| row.get(0))?;
+    rids.into_iter().map(|rid| db.key(rid)).collect()
 }

@@ -309,6 +309,10 @@ impl Store for MemoryStore {
         Ok(self.books.to_reread(limit))
     }
 
+    fn doubted(&mut self, system: &str, until: Timestamp, limit: usize) -> Result<Vec<RecordKey>, Error> {
+        Ok(self.books.doubted(system, until, limit))
+    }
+
     fn approve_flow(&mut self, flow: &str, now: Timestamp) -> Result<(), Error> {
         self.books.approve(flow, now);
         Ok(())

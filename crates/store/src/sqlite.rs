@@ -406,6 +406,11 @@ impl Store for SqliteStore {
         self.db.unit("read", |db| crate::parts::to_read(db, limit))
     }
 
+    fn doubted(&mut self, system: &str, until: Timestamp, limit: usize) -> Result<Vec<RecordKey>, Error> {
+        self.db
+            .unit("read", |db| lists::doubted(db, system, until, limit))
+    }
+
     fn approve_flow(&mut self, flow: &str, now: Timestamp) -> Result<(), Error> {
         self.db.unit("given an approval", |db| {
             let sql = "INSERT INTO approval (flow, at) VALUES (?1, ?2)

@@ -199,7 +199,11 @@ fn list(flows: &Dataflow, mut store: SqliteStore, screen: &Screen) -> Result<Exi
         screen.json(&crate::standing::hold(hold));
     }
     let conflicts = items::all(&mut store, usize::MAX, |item| {
-        item.kind == Some(ParkedKind::DeleteConflict)
+        item.property.is_none()
+            && matches!(
+                item.kind,
+                Some(ParkedKind::DeleteConflict | ParkedKind::OutOfSight)
+            )
     })?;
     for item in &conflicts {
         screen.json(&json!({ "item": item.number, "flow": item.flow, "conflict": item.reason }));

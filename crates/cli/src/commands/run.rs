@@ -155,11 +155,13 @@ async fn refresh(ask: mpsc::Sender<Request>, board: Board, watcher: Arc<Live>) {
 fn snapshot(engine: &mut Engine, watcher: &Live) -> Result<Snapshot, Failure> {
     let flows = engine.flows().clone();
     let status = engine.status()?;
+    let strangers = engine.strangers()?;
     let systems = engine.systems().iter();
     let budgets = systems.filter_map(|system| Some((system.system().to_owned(), system.budget()?)));
     let (budgets, notices): (Vec<_>, _) = (budgets.collect(), engine.notices());
     let mut shown = super::status::as_json(&flows, &status);
     super::status::add(&mut shown, &budgets, &notices, engine.holds());
+    shown["strangers"] = serde_json::json!(strangers);
     let now = jiff::Timestamp::now();
     let reached = budgets
         .iter()
@@ -167,6 +169,7 @@ fn snapshot(engine: &mut Engine, watcher: &Live) -> Result<Snapshot, Failure> {
     let troubles = watcher.troubles().into_iter().chain(reached);
     let troubles = troubles.chain(notices.iter().map(ToString::to_string));
     let troubles = troubles.chain(engine.holds().iter().map(ToString::to_string));
+    let troubles = troubles.chain(strangers.iter().map(ToString::to_string));
     let troubles: Vec<String> = troubles.collect();
     let items = super::items::all(engine.store(), SHOWN, |item| {
         item.ignored.is_none() && matches!(super::items::standing(item), "parked" | "approval" | "conflict")
@@ -262,6 +265,7 @@ impl Watcher for Live {
             Happening::Decided { event } if shown(event) => self.decided(event),
             Happening::Sight { notice } => self.screen.note(notice),
             Happening::Held { hold } => self.screen.note(hold),
+            Happening::Stranger { stranger } => self.screen.note(stranger),
             Happening::Trouble { error } => {
                 self.screen.note(error);
                 if let Ok(mut troubles) = self.troubles.lock() {

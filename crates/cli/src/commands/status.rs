@@ -35,11 +35,16 @@ impl Status {
         let holds = tandem_engine::holds(&mut store)?;
         let mut shown = as_json(&configuration.dataflow, &status);
         add(&mut shown, &budgets, &notices, &holds);
+        let strangers = tandem_engine::strangers(&mut store, systems)?;
+        shown["strangers"] = json!(strangers);
         screen.json(&shown);
         screen.result(flow_table(&configuration.dataflow, &status));
         screen.result(summary(&status));
         for line in lines(&budgets, &notices, &holds) {
             screen.result(line);
+        }
+        for stranger in &strangers {
+            screen.result(stranger);
         }
         let quiet = notices.is_empty() && !holds.iter().any(Hold::needs_approval);
         Ok(if quiet { exit(&status) } else { Exit::Waits })

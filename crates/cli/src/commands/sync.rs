@@ -39,6 +39,9 @@ impl Sync {
         for notice in &summary.notices {
             screen.say(notice);
         }
+        for stranger in &summary.strangers {
+            screen.say(stranger);
+        }
         for hold in &summary.holds {
             screen.say(hold);
         }
@@ -74,6 +77,7 @@ pub(crate) fn as_json(flows: &Dataflow, summary: &Summary) -> Json {
         "written": summary.written,
         "done": summary.done,
         "rounds": summary.rounds,
+        "strangers": summary.strangers,
         "notices": summary.notices.iter().map(crate::standing::notice).collect::<Vec<_>>(),
         "holds": summary.holds.iter().map(crate::standing::hold).collect::<Vec<_>>(),
         "troubles": summary.troubles.iter().map(ToString::to_string).collect::<Vec<_>>(),

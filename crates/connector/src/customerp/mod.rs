@@ -104,6 +104,7 @@ impl Customerp {
             conditional_delete: true,
             idempotent_create: true,
             request_deadline: config.request_deadline,
+            commit_delay: config.overlap.max(config.request_deadline),
             write_batch: 200,
             find_batch: VALUES_MAX,
             fetch_batch: IDS_MAX * 5,

@@ -37,6 +37,7 @@ impl Described {
             id: text(body, "company")?.to_owned(),
             name: text(body, "name")?.to_owned(),
             user: text(body, "user").unwrap_or_default().to_owned(),
+            author: text(body, "user").map(str::to_owned),
             sandbox: None,
             instance: None,
         };

@@ -211,6 +211,7 @@ impl Salesforce {
             conditional_delete: false,
             idempotent_create: false,
             request_deadline: config.request_deadline,
+            commit_delay: config.overlap.max(config.request_deadline),
             // Enough at once that calls are full whatever the types.
             write_batch: if config.writes.throughput { 5_000 } else { 1_000 },
             find_batch: 20_000,
@@ -297,7 +298,10 @@ impl Connector for Salesforce {
         let user = self.session.token(None).await?.user.clone();
         let statements = [
             "SELECT Id, Name, IsSandbox, InstanceName FROM Organization".to_owned(),
-            format!("SELECT Id, Username FROM User WHERE Id = {}", soql::quoted(&user)),
+            format!(
+                "SELECT Id, Username, Name FROM User WHERE Id = {}",
+                soql::quoted(&user)
+            ),
         ];
         let reads = statements
             .iter()
@@ -317,6 +321,7 @@ impl Connector for Salesforce {
                 .and_then(|row| text(row, "Username"))
                 .unwrap_or(&user)
                 .to_owned(),
+            author: row(1).and_then(|row| text(row, "Name")).map(str::to_owned),
             sandbox: row(0).and_then(|row| row["IsSandbox"].as_bool()),
             instance: row(0)
                 .and_then(|row| text(row, "InstanceName"))

@@ -25,6 +25,10 @@ pub enum Fault {
     Late(i64),
     /// Refused.
     Refused(Refusal),
+    /// Carried out and answered, but every read shows the state before it for so many seconds.
+    ShownLate(i64),
+    /// Accepted, without this property.
+    Ignores(String),
 }
 
 /// How the system tells versions apart.
@@ -45,6 +49,8 @@ pub struct Row {
     pub created: Timestamp,
     pub modified: Timestamp,
     pub deleted: bool,
+    /// Who made this state.
+    pub author: Option<String>,
 }
 
 /// A rule that meets a write: on which type, which fault.
@@ -84,6 +90,8 @@ pub struct State {
     pub poison: Option<RecordKey>,
     /// What records were merged into, by id.
     pub merged: BTreeMap<RecordKey, String>,
+    /// States that are shown instead of the present ones, until then.
+    pub veiled: BTreeMap<RecordKey, (Timestamp, Observation)>,
     /// A type that the next changes compare in full.
     pub compared: Option<String>,
     pub down: bool,
@@ -121,6 +129,8 @@ pub struct Fake {
     deletes_anyway: bool,
     /// A property that the system adds something to whenever it is written.
     adds: Option<(String, String)>,
+    /// It shows who made a state.
+    signs: bool,
     /// How long changes are shown again.
     overlap: SignedDuration,
     pub state: Mutex<State>,
@@ -136,6 +146,7 @@ impl Fake {
                 conditional_delete: true,
                 idempotent_create: false,
                 request_deadline: SignedDuration::from_secs(30),
+                commit_delay: SignedDuration::from_secs(60),
                 write_batch: 3,
                 find_batch: 5,
                 fetch_batch: 4,
@@ -150,6 +161,7 @@ impl Fake {
             blanks: Vec::new(),
             deletes_anyway: false,
             adds: None,
+            signs: false,
             overlap: SignedDuration::from_secs(60),
             state: Mutex::default(),
         }
@@ -193,6 +205,12 @@ impl Fake {
             batch: 3,
             updates: (!self.limits.conditional_write).then_some(2),
         });
+        self
+    }
+
+    /// Shows who made a state: `tandem` is our own user.
+    pub fn signing(mut self) -> Self {
+        self.signs = true;
         self
     }
 
@@ -258,6 +276,17 @@ impl Fake {
         let earliest = backup.values().map(|row| row.place).max().unwrap_or_default();
         state.rows = backup.clone();
         state.place = state.place.max(earliest);
+    }
+
+    /// Takes a record away without a trace: purged, or hidden from us.
+    pub fn take_away(&self, key: &RecordKey) -> Row {
+        self.state.lock().unwrap().rows.remove(key).unwrap()
+    }
+
+    /// Shows it again.
+    pub fn give_back(&self, key: &RecordKey, row: Row) {
+        let mut state = self.state.lock().unwrap();
+        state.rows.insert(key.clone(), row);
     }
 
     /// Deletes without a tombstone in the feed.
@@ -340,6 +369,7 @@ impl Fake {
             created: now,
             modified: now,
             deleted: false,
+            author: None,
         };
         state.rows.insert(key.clone(), row);
         key
@@ -370,6 +400,7 @@ impl Fake {
         row.values.extend(self.rewritten(values.clone()));
         row.counter += 1;
         row.place = place;
+        row.author = None;
         row.modified = self.clock.now();
     }
 
@@ -421,6 +452,12 @@ impl Fake {
     }
 
     fn show(&self, state: &State, key: &RecordKey, now: Timestamp) -> Observation {
+        if let Some((_, before)) = state.veiled.get(key).filter(|(until, _)| now < *until) {
+            return Observation {
+                read_began: now,
+                ..before.clone()
+            };
+        }
         let row = state.rows.get(key);
         let alive = row.is_some_and(|row| !row.deleted);
         Observation {
@@ -436,7 +473,9 @@ impl Fake {
                 .unwrap_or_default(),
             version: row.map(|row| self.version(row, now)),
             created: row.map(|row| row.created),
-            author: None,
+            author: row
+                .filter(|_| self.signs)
+                .map(|row| row.author.clone().unwrap_or_else(|| "alice".to_owned())),
             read_began: now,
             partial: false,
             protected: false,
@@ -525,6 +564,17 @@ impl Fake {
                 record.id.clone()
             }
         };
+        let of = match change {
+            Change::Create { record_type, .. } => record_type,
+            Change::Update { record, .. } | Change::Delete { record, .. } => &record.record_type,
+        };
+        let key = RecordKey {
+            record_type: of.clone(),
+            id: id.clone(),
+        };
+        if let Some(row) = state.rows.get_mut(&key) {
+            row.author = Some("tandem".to_owned());
+        }
         Outcome::Applied { id, state: None }
     }
 
@@ -601,6 +651,7 @@ impl Connector for Fake {
             id: format!("id of {}", self.name),
             name: self.name.clone(),
             user: "tandem".to_owned(),
+            author: self.signs.then(|| "tandem".to_owned()),
             sandbox: None,
             instance: None,
         })
@@ -913,6 +964,34 @@ impl Fake {
         resumed
     }
 
+    /// Carries a write out behind a veil.
+    fn carry_out_late(&self, state: &mut State, write: &Write, seconds: i64) -> Outcome {
+        let now = self.clock.now();
+        let before: Vec<Observation> = state.rows.keys().map(|key| self.show(state, key, now)).collect();
+        let outcome = self.carry_out(state, write);
+        if let Outcome::Applied { id, .. } = &outcome {
+            let of = match &write.change {
+                Change::Create { record_type, .. } => record_type,
+                Change::Update { record, .. } | Change::Delete { record, .. } => &record.record_type,
+            };
+            let key = RecordKey {
+                record_type: of.clone(),
+                id: id.clone(),
+            };
+            let known = before.into_iter().find(|row| row.key == key);
+            let until = now.checked_add(SignedDuration::from_secs(seconds)).unwrap();
+            let before = known.unwrap_or_else(|| Observation {
+                presence: Presence::Missing,
+                values: Values::new(),
+                version: None,
+                created: None,
+                ..self.show(state, &key, now)
+            });
+            state.veiled.insert(key, (until, before));
+        }
+        outcome
+    }
+
     /// A write meets its fault, if one waits for its type.
     fn meet(&self, state: &mut State, write: &Write) -> Outcome {
         state.met.push(write.change.clone());
@@ -942,6 +1021,14 @@ impl Fake {
                 Outcome::Unknown("time-out".to_owned())
             }
             Some(Fault::Refused(refusal)) => Outcome::Refused(refusal),
+            Some(Fault::ShownLate(seconds)) => self.carry_out_late(state, write, seconds),
+            Some(Fault::Ignores(property)) => {
+                let mut write = write.clone();
+                if let Change::Create { values, .. } | Change::Update { values, .. } = &mut write.change {
+                    values.remove(&property);
+                }
+                self.carry_out(state, &write)
+            }
         }
     }
 }

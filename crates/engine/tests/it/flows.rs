@@ -159,6 +159,7 @@ pub fn dataflow() -> Dataflow {
         out_of_sight: BTreeSet::new(),
         paused: BTreeSet::new(),
         asks_first: BTreeSet::new(),
+        ourselves: BTreeMap::new(),
     }
 }
 

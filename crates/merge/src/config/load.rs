@@ -148,6 +148,7 @@ impl Loading {
                 out_of_sight: BTreeSet::new(),
                 paused: BTreeSet::new(),
                 asks_first: BTreeSet::new(),
+                ourselves: BTreeMap::new(),
             },
             if_present: self.if_present(),
             flows_folder: self.main.flows.value.clone(),

@@ -71,6 +71,7 @@ fn dataflow() -> Dataflow {
         out_of_sight: std::collections::BTreeSet::new(),
         paused: std::collections::BTreeSet::new(),
         asks_first: std::collections::BTreeSet::new(),
+        ourselves: std::collections::BTreeMap::new(),
     }
 }
 

@@ -11,6 +11,7 @@ mod document;
 mod filters;
 mod fuzz;
 mod guards;
+mod kept;
 mod late;
 mod lines;
 mod members;

@@ -58,6 +58,7 @@ impl Commit<'_> {
                 next.presence = Some(presence_number(record.shadow.presence));
                 next.sent = record.in_flight();
                 next.keys = self.keys(row, key, record)?;
+                doubt(self.db, rid, record)?;
             }
             if next.presence != row.presence {
                 self.changed.insert(rid);
@@ -135,6 +136,15 @@ fn bare(record: &Record) -> Result<Vec<u8>, Trouble> {
         ..record.clone()
     };
     json(&bare)
+}
+
+/// Notes whether a read by id is to decide about the record's last write, and when that was answered.
+fn doubt(db: &Db, rid: Rid, record: &Record) -> Result<(), Trouble> {
+    let Some(at) = record.doubted() else {
+        return db.run("DELETE FROM doubt WHERE rid = ?1", [rid]).map(drop);
+    };
+    let sql = "INSERT INTO doubt (rid, at) VALUES (?1, ?2) ON CONFLICT (rid) DO UPDATE SET at = excluded.at";
+    db.run(sql, (rid, at.as_microsecond())).map(drop)
 }
 
 /// Puts a state back into the inbox as the observation that it came from.

@@ -62,6 +62,7 @@ pub(crate) fn flows() -> Dataflow {
         out_of_sight: std::collections::BTreeSet::new(),
         paused: std::collections::BTreeSet::new(),
         asks_first: std::collections::BTreeSet::new(),
+        ourselves: std::collections::BTreeMap::new(),
     }
 }
 
@@ -324,6 +325,8 @@ pub(crate) fn dump(store: &mut dyn Store) -> String {
             let all = store.sendable(system, creates, 9, 1_000).unwrap();
             writeln!(text, "sendable {system} {creates} {all:#?}").unwrap();
         }
+        let doubted = store.doubted(system, at(1_000_000), 1_000).unwrap();
+        writeln!(text, "doubted {system} {doubted:?}").unwrap();
     }
     let mut status = store.status(&flows).unwrap();
     status.bytes = 0;

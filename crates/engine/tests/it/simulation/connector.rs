@@ -364,6 +364,7 @@ impl Connector for System {
             id: format!("id of {}", self.name),
             name: self.name.clone(),
             user: "tandem".to_owned(),
+            author: None,
             sandbox: None,
             instance: None,
         })

@@ -262,6 +262,7 @@ fn flows(dice: &mut Dice, with_customers: bool) -> Dataflow {
     Dataflow {
         paused: std::collections::BTreeSet::new(),
         asks_first: std::collections::BTreeSet::new(),
+        ourselves: std::collections::BTreeMap::new(),
         systems: [ERP.to_owned(), CRM.to_owned()],
         flows: all,
         document_order: Vec::new(),

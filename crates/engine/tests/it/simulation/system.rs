@@ -116,6 +116,7 @@ impl System {
             conditional_delete: nature.conditional,
             idempotent_create: nature.idempotent,
             request_deadline: DEADLINE,
+            commit_delay: OVERLAP,
             write_batch: 3,
             find_batch: 4,
             fetch_batch: 4,

@@ -166,5 +166,6 @@ pub(crate) fn dataflow(flows: Vec<Flow>) -> Dataflow {
         out_of_sight: std::collections::BTreeSet::new(),
         paused: std::collections::BTreeSet::new(),
         asks_first: std::collections::BTreeSet::new(),
+        ourselves: std::collections::BTreeMap::new(),
     }
 }
