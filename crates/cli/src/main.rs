@@ -6,6 +6,7 @@ mod clock;
 mod commands;
 mod demo;
 mod failure;
+mod interrupt;
 mod loading;
 mod mask;
 mod metadata;

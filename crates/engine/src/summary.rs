@@ -24,6 +24,8 @@ pub struct Summary {
     pub notices: Vec<crate::Notice>,
     /// What rests or is stopped.
     pub holds: Vec<crate::Hold>,
+    /// What is to be said of the systems' clocks, where they are apart.
+    pub clocks_apart: Option<String>,
     /// Systems that were down or refused us, or whose loads wait for the next day: what they concern is not done.
     /// Empty when all went well.
     #[serde(skip)]
@@ -135,6 +137,8 @@ pub struct Round {
     pub troubles: Vec<tandem_connector::Error>,
     /// Work that waits for its system's next day, while live changes go on.
     pub delays: Vec<tandem_connector::Error>,
+    /// Types that were not shown to their end, although their system is there.
+    pub incomplete: BTreeMap<RecordType, tandem_connector::Error>,
     /// Something to send is left although its system is up.
     pub left: bool,
     /// A property came into sight or went out of it.

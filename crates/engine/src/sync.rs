@@ -23,7 +23,7 @@ impl Engine {
         let before = self.store.status(&self.flows)?;
         let (tally, calls) = (self.tally.clone(), self.calls());
         let mut summary = Summary::default();
-        let (mut idle, mut delays) = (0, Vec::new());
+        let (mut idle, mut delays, mut incomplete) = (0, Vec::new(), BTreeMap::new());
         self.waits_for_loads = true;
         self.asks_only = [None, None];
         self.store.begin_run("sync", self.clock.now())?;
@@ -32,6 +32,15 @@ impl Engine {
             self.ask_less(&round);
             summary.rounds += 1;
             delays.clone_from(&round.delays);
+            incomplete.extend(round.incomplete.clone());
+            incomplete.retain(|of, _| {
+                let asked = round
+                    .asked
+                    .iter()
+                    .chain(&round.touched)
+                    .any(|types| types.contains(of));
+                !asked || round.incomplete.contains_key(of)
+            });
             if !round.troubles.is_empty() && round.sight_changed {
                 // What was in the way is out of sight now, or back in it.
                 continue;
@@ -58,11 +67,13 @@ impl Engine {
         };
         delays.retain(|delay| !known(delay));
         summary.troubles.append(&mut delays);
+        summary.troubles.extend(incomplete.into_values());
         let after = self.store.status(&self.flows)?;
         summary.flows = flows_between(&before, &after);
         self.count_failed(&mut summary)?;
         summary.notices = self.notices();
         summary.holds = self.holds.clone();
+        summary.clocks_apart.clone_from(&self.clocks_apart);
         summary.api_calls = less(&self.calls(), &calls);
         summary.rows_read = less(&self.tally.rows_read, &tally.rows_read);
         summary.keys_looked_up = less(&self.tally.keys_looked_up, &tally.keys_looked_up);
@@ -104,6 +115,8 @@ impl Engine {
             return Ok(round);
         }
         self.observe(which, &mut round).await?;
+        self.measure_clocks()?;
+        self.read_unreadable(&mut round).await?;
         self.catch_up(&mut round).await?;
         self.settle_unknown(&mut round).await?;
         let created = self.create_by_rank(&mut round).await?;
@@ -122,6 +135,7 @@ impl Engine {
             self.reconcile(self.last_rank(), &mut round).await?;
         }
         self.keep_witnesses()?;
+        self.keep_reached(&round)?;
         round.left = self.anything_sendable(&mut round)? || round.put_back > 0;
         round.sight_changed = self.look_again(&mut round).await?;
         self.keep_budgets(false)?;

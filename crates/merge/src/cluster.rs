@@ -179,6 +179,12 @@ impl Record {
         self.shadow.values.get(property).unwrap_or(&Value::Blank)
     }
 
+    /// Whether a property cannot be read: what it holds now is not known.
+    #[must_use]
+    pub fn is_unreadable(&self, property: &str) -> bool {
+        self.shadow.unreadable.contains_key(property)
+    }
+
     /// When a property's present value came to be.
     #[must_use]
     pub fn span(&self, property: &str) -> Span {
@@ -217,6 +223,9 @@ pub struct Shadow {
     /// Deleted because it was merged into this record of the same type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merged_into: Option<String>,
+    /// Properties that cannot be read, with why. `values` holds what was read of them before.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unreadable: BTreeMap<String, String>,
 }
 
 impl From<Observation> for Shadow {
@@ -230,6 +239,7 @@ impl From<Observation> for Shadow {
             author: seen.author,
             protected: seen.protected,
             merged_into: seen.merged_into,
+            unreadable: seen.unreadable,
         }
     }
 }
@@ -339,6 +349,8 @@ pub enum ParkedKind {
     DeleteConflict,
     /// Its counterpart was merged into a record that has another.
     Merged,
+    /// The system shows a value that cannot be read; it is read again by id.
+    Unreadable,
 }
 
 impl ParkedKind {
@@ -363,7 +375,7 @@ impl ParkedKind {
             | Self::Merged
             | Self::Approval
             | Self::DeleteConflict => Mender::User,
-            Self::Refused | Self::Busy | Self::Protected => Mender::Administrator,
+            Self::Refused | Self::Busy | Self::Protected | Self::Unreadable => Mender::Administrator,
             Self::UnknownEnum | Self::WrongType | Self::Rewritten | Self::Undecidable | Self::NotCreated => {
                 Mender::Engineer
             }

@@ -409,6 +409,7 @@ impl Work<'_> {
                 author: None,
                 protected: false,
                 merged_into: None,
+                unreadable: std::collections::BTreeMap::new(),
             };
             self.cluster.records.insert(
                 key.clone(),

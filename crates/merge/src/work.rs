@@ -43,7 +43,9 @@ impl<'a> Work<'a> {
             let key = seen.key.clone();
             let known = self.record(&key).map(|record| record.shadow.values.clone());
             let alive = self.record(&key).is_none_or(Record::alive);
-            crate::admit::admit(&mut self.cluster.records, seen);
+            let shadow = self.record(&key).map(|record| &record.shadow);
+            let seen = crate::unreadable::believed(shadow, seen);
+            crate::admit::admit(self.flows, &mut self.cluster.records, seen);
             if alive && self.record(&key).is_some_and(Record::is_deleted) {
                 self.just_deleted.insert(key.clone());
             }
@@ -105,6 +107,7 @@ impl<'a> Work<'a> {
     pub(crate) fn tie(&mut self) {
         self.forget_computed_troubles();
         self.weigh_cleared();
+        self.hold_unreadable();
         let waiting = self.follow_records();
         self.settle_removals(&waiting);
         self.part_outside();
@@ -122,6 +125,7 @@ impl<'a> Work<'a> {
         self.plan_creates();
         self.plan_companions();
         self.plan_updates(owed);
+        self.park_unreadable();
         let resting = self.resting();
         for (key, record) in &mut self.cluster.records {
             let observed = record.newborn.as_ref().is_some_and(|newborn| newborn.observed);

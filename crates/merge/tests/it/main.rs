@@ -23,3 +23,4 @@ mod small_scope;
 mod star;
 mod table;
 mod undo;
+mod unreadable;

@@ -277,6 +277,7 @@ impl System {
             partial: false,
             protected: false,
             merged_into: None,
+            unreadable: std::collections::BTreeMap::new(),
         }
     }
 
