@@ -7,6 +7,7 @@ mod commands;
 mod demo;
 mod failure;
 mod harmless;
+mod interrupt;
 mod loading;
 mod mask;
 mod metadata;

@@ -81,6 +81,11 @@ pub trait Connector: Send + Sync {
     /// API calls made so far by this connector, for people and budgets.
     fn calls(&self) -> u64;
 
+    /// How far the system's clock is ahead of ours, by its replies so far; none where they do not tell.
+    fn clock_offset(&self) -> Option<ClockOffset> {
+        None
+    }
+
     /// How the day's budget of calls stands; none where the system limits none.
     fn budget(&self) -> Option<Budget> {
         None
@@ -93,6 +98,26 @@ pub trait Connector: Send + Sync {
 
     /// Goes on with the budget of an earlier process of the same day, before the first call.
     fn restore_budget(&self, _earlier: &Budget) {}
+}
+
+/// How far a system's clock is ahead of ours: between two bounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockOffset {
+    /// No less; negative where it may be behind.
+    pub least: SignedDuration,
+    /// No more.
+    pub most: SignedDuration,
+}
+
+impl ClockOffset {
+    /// The best guess: nothing where the two may be the same.
+    #[must_use]
+    pub fn ahead(&self) -> SignedDuration {
+        if self.least <= SignedDuration::ZERO && self.most >= SignedDuration::ZERO {
+            return SignedDuration::ZERO;
+        }
+        self.least.saturating_add(self.most) / 2
+    }
 }
 
 /// Who a system is.
@@ -276,6 +301,17 @@ pub struct ChangePage {
     pub more: bool,
     /// The page is part of a complete comparison: it shows every live record of a type within a range of ids.
     pub complete: Option<Complete>,
+    /// Types that are not shown to their end this time. The others are, and nothing follows from what is not shown.
+    pub incomplete: Vec<Incomplete>,
+}
+
+/// A type whose changes could not be read to their end, although its system is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incomplete {
+    /// The type.
+    pub record_type: RecordType,
+    /// Why, and what to do.
+    pub error: Error,
 }
 
 /// A range of ids, in the order of their bytes, of which a page shows every live record.

@@ -174,12 +174,15 @@ impl Engine {
     /// # Errors
     /// [`Error::Command`] when the record is not known.
     pub fn retry(&mut self, record: &RecordKey) -> Result<(), Error> {
+        // What could not be read is read again with the next round.
+        self.unreadable_read = None;
         self.offered
             .retain(|(_, source, found)| source != record && found != record);
         self.change(record, |_, cluster| {
             let known = cluster.records.get_mut(record);
             let known = known.ok_or_else(|| unknown_record(record))?;
             free(known);
+            tandem_merge::unreadable::believe(known);
             Ok(())
         })
     }
@@ -313,7 +316,7 @@ fn answer(
     };
     let mut records = cluster.records.clone();
     for seen in work.inbox {
-        admit(&mut records, seen.clone());
+        admit(work.flows, &mut records, seen.clone());
     }
     let changed = question.contenders.iter().find(|one| {
         let known = one.record.as_ref().and_then(|record| records.get(record));

@@ -7,9 +7,10 @@ use crate::patience::Patience;
 use crate::rebind;
 use crate::sight::Sight;
 use crate::{Change, Clock, Error, Happening, Hold, Watcher};
+use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use tandem_connector::{Connector, Identification, Schema};
+use tandem_connector::{ClockOffset, Connector, Identification, Schema};
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::record::{RecordKey, RecordType};
 use tandem_store::{Fence, Status, Store};
@@ -60,8 +61,16 @@ pub struct Engine {
     pub(crate) sight: Sight,
     /// The budgets as the state holds them, by note.
     pub(crate) kept_budgets: BTreeMap<String, String>,
+    /// What the state holds of the systems' clocks.
+    pub(crate) kept_clocks: BTreeMap<String, ClockOffset>,
+    /// What is said of clocks that are apart.
+    pub(crate) clocks_apart: Option<String>,
+    /// When records that hold something unreadable were last read again.
+    pub(crate) unreadable_read: Option<Timestamp>,
     /// Old history on its way out.
     pub(crate) sweep: crate::keep::Sweep,
+    /// Types that were never listed to their end although their system was.
+    pub(crate) unlisted: BTreeSet<RecordType>,
     /// What rests or is stopped.
     pub(crate) holds: Vec<Hold>,
     /// First links that are asked about.
@@ -111,6 +120,7 @@ impl Engine {
         engine.find_own_times()?;
         engine.first_look(described.as_ref())?;
         engine.reconfigure()?;
+        engine.measure_clocks()?;
         let now = engine.clock.now();
         engine.store.hear_again(now)?;
         Ok(engine)
@@ -141,7 +151,11 @@ impl Engine {
             asks_only: [None, None],
             sight: Sight::default(),
             kept_budgets: BTreeMap::new(),
+            kept_clocks: BTreeMap::new(),
+            unreadable_read: None,
+            clocks_apart: None,
             sweep: crate::keep::Sweep::default(),
+            unlisted: BTreeSet::new(),
             holds: Vec::new(),
             first_links: crate::first_links::Asked::new(),
             witnesses: BTreeMap::new(),
@@ -172,6 +186,12 @@ impl Engine {
     #[must_use]
     pub fn systems(&self) -> &[Arc<dyn Connector>; 2] {
         &self.systems
+    }
+
+    /// What is to be said of the systems' clocks, where they are apart.
+    #[must_use]
+    pub fn clocks_apart(&self) -> Option<&str> {
+        self.clocks_apart.as_deref()
     }
 
     /// Counts for people.

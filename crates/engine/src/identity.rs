@@ -360,5 +360,8 @@ fn search(intent: &Intent, step: usize) -> Option<Search<'_>> {
 pub(crate) fn as_sent(intent: &Intent, state: &Observation) -> bool {
     let shown = |property: &String| state.values.get(property).map(loose).unwrap_or_default();
     let mut sent = intent.values.iter();
-    sent.all(|(property, planned)| loose(&planned.value) == shown(property))
+    sent.all(|(property, planned)| {
+        // What cannot be read speaks neither for it nor against it.
+        state.unreadable.contains_key(property) || loose(&planned.value) == shown(property)
+    })
 }

@@ -33,6 +33,8 @@ impl Engine {
         }
         let mut watch = Watchfulness::default();
         loop {
+            // Whoever stops the work gets a turn between two batches.
+            tokio::task::yield_now().await;
             let now = self.clock.now();
             let taken = self.store.take_dirty(&self.flows, rank, BATCH, now)?;
             let taken: Vec<Dirty> = taken.into_iter().filter(|dirty| watch.admits(dirty)).collect();

@@ -197,7 +197,11 @@ impl Engine {
             let strange = |error: &tandem_connector::Error| {
                 &error.system == name && matches!(error.kind, ErrorKind::Missing | ErrorKind::Protocol)
             };
-            let strange = round.troubles.iter().any(strange);
+            let strange = round
+                .troubles
+                .iter()
+                .chain(round.incomplete.values())
+                .any(strange);
             if !(strange || ((due || doubt) && !round.is_down(name))) {
                 continue;
             }

@@ -28,6 +28,8 @@ pub struct Summary {
     pub strangers: Vec<crate::Stranger>,
     /// What rests or is stopped.
     pub holds: Vec<crate::Hold>,
+    /// What is to be said of the systems' clocks, where they are apart.
+    pub clocks_apart: Option<String>,
     /// Systems that were down or refused us, or whose loads wait for the next day: what they concern is not done.
     /// Empty when all went well.
     #[serde(skip)]
@@ -141,6 +143,8 @@ pub struct Round {
     pub delays: Vec<tandem_connector::Error>,
     /// Writes that come to nothing although their system is up: they are tried again later.
     pub strains: Vec<tandem_connector::Error>,
+    /// Types that were not shown to their end, although their system is there.
+    pub incomplete: BTreeMap<RecordType, tandem_connector::Error>,
     /// Something to send is left although its system is up.
     pub left: bool,
     /// A property came into sight or went out of it.

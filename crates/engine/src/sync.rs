@@ -23,7 +23,7 @@ impl Engine {
         let before = self.store.status(&self.flows)?;
         let (tally, calls) = (self.tally.clone(), self.calls());
         let mut summary = Summary::default();
-        let (mut idle, mut delays) = (0, Vec::new());
+        let (mut idle, mut delays, mut incomplete) = (0, Vec::new(), BTreeMap::new());
         let mut ended = false;
         self.waits_for_loads = true;
         self.asks_only = [None, None];
@@ -35,6 +35,15 @@ impl Engine {
             summary.rounds += 1;
             delays.clone_from(&round.delays);
             delays.extend(round.strains.iter().cloned());
+            incomplete.extend(round.incomplete.clone());
+            incomplete.retain(|of, _| {
+                let asked = round
+                    .asked
+                    .iter()
+                    .chain(&round.touched)
+                    .any(|types| types.contains(of));
+                !asked || round.incomplete.contains_key(of)
+            });
             if round.turns_in_circles() {
                 ended = true;
                 break;
@@ -70,6 +79,7 @@ impl Engine {
         };
         delays.retain(|delay| !known(delay));
         summary.troubles.append(&mut delays);
+        summary.troubles.extend(incomplete.into_values());
         let after = self.store.status(&self.flows)?;
         summary.flows = flows_between(&before, &after);
         self.count_failed(&mut summary)?;
@@ -77,6 +87,7 @@ impl Engine {
         summary.strangers = self.strangers()?;
         summary.holds = self.holds.clone();
         summary.done = self.counted()?;
+        summary.clocks_apart.clone_from(&self.clocks_apart);
         summary.api_calls = less(&self.calls(), &calls);
         summary.rows_read = less(&self.tally.rows_read, &tally.rows_read);
         summary.keys_looked_up = less(&self.tally.keys_looked_up, &tally.keys_looked_up);
@@ -134,6 +145,8 @@ impl Engine {
         }
         self.observe(which, &mut round).await?;
         self.confirm_doubted(&mut round).await?;
+        self.measure_clocks()?;
+        self.read_unreadable(&mut round).await?;
         self.catch_up(&mut round).await?;
         self.settle_unknown(&mut round).await?;
         let created = self.create_by_rank(&mut round).await?;
@@ -154,6 +167,7 @@ impl Engine {
         }
         self.keep_witnesses()?;
         self.end_own_times()?;
+        self.keep_reached(&round)?;
         round.left = self.anything_sendable(&mut round)? || round.put_back > 0;
         round.sight_changed = self.look_again(&mut round).await?;
         self.keep_budgets(false)?;

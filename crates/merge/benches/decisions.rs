@@ -145,6 +145,7 @@ fn observation(key: RecordKey, at: i64, edit: Option<&str>) -> Observation {
         partial: false,
         protected: false,
         merged_into: None,
+        unreadable: std::collections::BTreeMap::new(),
     }
 }
 
@@ -173,6 +174,7 @@ fn main() {
         introduction: String::new(),
         clock_error_seconds: 2,
         out_of_sight: std::collections::BTreeSet::new(),
+        clocks_ahead: std::collections::BTreeMap::new(),
         paused: std::collections::BTreeSet::new(),
         asks_first: std::collections::BTreeSet::new(),
         ourselves: std::collections::BTreeMap::new(),

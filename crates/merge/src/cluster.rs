@@ -183,6 +183,12 @@ impl Record {
         self.shadow.values.get(property).unwrap_or(&Value::Blank)
     }
 
+    /// Whether a property cannot be read: what it holds now is not known.
+    #[must_use]
+    pub fn is_unreadable(&self, property: &str) -> bool {
+        self.shadow.unreadable.contains_key(property)
+    }
+
     /// When a property's present value came to be.
     #[must_use]
     pub fn span(&self, property: &str) -> Span {
@@ -251,6 +257,9 @@ pub struct Shadow {
     /// Deleted because it was merged into this record of the same type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merged_into: Option<String>,
+    /// Properties that cannot be read, with why. `values` holds what was read of them before.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unreadable: BTreeMap<String, String>,
 }
 
 impl From<Observation> for Shadow {
@@ -264,6 +273,7 @@ impl From<Observation> for Shadow {
             author: seen.author,
             protected: seen.protected,
             merged_into: seen.merged_into,
+            unreadable: seen.unreadable,
         }
     }
 }
@@ -382,6 +392,8 @@ pub enum ParkedKind {
     Merged,
     /// The other end of its link can be seen no more, and nothing says that it was deleted (E20).
     OutOfSight,
+    /// The system shows a value that cannot be read; it is read again by id.
+    Unreadable,
 }
 
 impl ParkedKind {
@@ -406,7 +418,9 @@ impl ParkedKind {
             | Self::Merged
             | Self::Approval
             | Self::DeleteConflict => Mender::User,
-            Self::Refused | Self::Busy | Self::Protected | Self::OutOfSight => Mender::Administrator,
+            Self::Refused | Self::Busy | Self::Protected | Self::OutOfSight | Self::Unreadable => {
+                Mender::Administrator
+            }
             Self::UnknownEnum | Self::WrongType | Self::Rewritten | Self::Undecidable | Self::NotCreated => {
                 Mender::Engineer
             }

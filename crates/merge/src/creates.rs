@@ -474,7 +474,11 @@ impl<'a> Work<'a> {
         if ends
             .iter()
             .any(|(side, name)| self.flows.hides(&flow.end(*side).record_type, name))
+            || self
+                .record(key)
+                .is_some_and(|record| record.is_unreadable(mapping.property(side)))
         {
+            draft.holds.extend(self.unreadable_need(key, mapping, side));
             // It is owed until it is back in sight.
             draft.left_out.insert(property);
             return;

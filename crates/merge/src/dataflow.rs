@@ -5,6 +5,7 @@ use crate::computed::Computation;
 use crate::filter::Filter;
 use crate::record::{RecordKey, RecordType};
 use crate::value::Value;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -58,6 +59,10 @@ pub struct Dataflow {
     /// in any decision until they are back. Of the moment, so no part of what is configured.
     #[serde(skip)]
     pub out_of_sight: BTreeSet<(RecordType, String)>,
+    /// How far each system's clock is ahead of ours, as measured: the times of edits are corrected by it. Of the
+    /// moment, too.
+    #[serde(skip)]
+    pub clocks_ahead: BTreeMap<String, SignedDuration>,
     /// Flows that rest: nothing is decided or written for them, their links stay. Of the moment, too.
     #[serde(skip)]
     pub paused: BTreeSet<String>,
@@ -75,6 +80,13 @@ impl Dataflow {
     pub fn hides(&self, record_type: &RecordType, property: &str) -> bool {
         let mut hidden = self.out_of_sight.iter();
         hidden.any(|(of, name)| of == record_type && name == property)
+    }
+
+    /// A moment of a system's clock by ours, as far as it was measured.
+    #[must_use]
+    pub fn by_our_clock(&self, system: &str, moment: Timestamp) -> Timestamp {
+        let ahead = self.clocks_ahead.get(system).copied().unwrap_or_default();
+        moment.checked_sub(ahead).unwrap_or(moment)
     }
 
     /// Whether a flow rests.

@@ -45,7 +45,7 @@ impl Work<'_> {
 
     /// A read by id after the commit delay: it decides about the writes that earlier reads did not show.
     pub(crate) fn admit_confirmed(&mut self, seen: Observation) {
-        let key = seen.key.clone();
+        let (key, flows) = (seen.key.clone(), self.flows);
         let Some(record) = self.cluster.records.get_mut(&key).filter(|it| !it.in_flight()) else {
             return;
         };
@@ -54,7 +54,7 @@ impl Work<'_> {
             return self.admit(vec![seen]);
         };
         let undone = writes.split_off(first);
-        crate::admit::take(record, seen);
+        crate::admit::take(flows, record, seen);
         record.unconfirmed.clear();
         if undone.iter().any(|write| write.deed == Deed::Delete) {
             self.hold_undeleted(&key);
@@ -90,7 +90,7 @@ impl Work<'_> {
         let ourselves = self.flows.ourselves.get(&key.record_type.system);
         let by_us = ourselves.is_some()
             && ourselves == record.shadow.author.as_ref()
-            && self.came_with_our_write(record);
+            && self.came_with_our_write(key, record);
         let untouched = write.deed == Deed::Create
             && version.is_some_and(|version| Some(version.modified) == record.shadow.created);
         counted || by_us || untouched

@@ -45,6 +45,7 @@ pub mod support;
 pub mod topology;
 pub mod undo;
 mod unmade;
+pub mod unreadable;
 mod updates;
 pub mod value;
 mod vanished;

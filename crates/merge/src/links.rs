@@ -8,6 +8,7 @@ use crate::matching;
 use crate::mutation::{Mutation, removed};
 use crate::plan::EventKind;
 use crate::record::RecordKey;
+use crate::unreadable::hides_identity;
 use crate::work::Work;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -193,6 +194,7 @@ impl<'a> Work<'a> {
             record.alive()
                 && !record.suppressed.contains(&flow.name)
                 && !record.left.contains_key(&flow.name)
+                && !hides_identity(record, flow, side)
                 && matching::belongs(flow, side, &record.shadow.values)
         });
         fit.map(|(key, record)| (key, &record.shadow.values))

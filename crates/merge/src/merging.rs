@@ -146,7 +146,7 @@ impl<'a> Work<'a> {
         let unread = record.in_flight()
             && record.bases.contains_key(property)
             && !record.shadow.values.contains_key(property);
-        let hidden = unread || self.flows.hides(&node.at.record.record_type, property);
+        let hidden = unread || self.is_hidden(&node.at.record, property);
         !hidden && record.alive() && (!unseen || record.bases.contains_key(property))
     }
 
@@ -192,7 +192,7 @@ impl<'a> Work<'a> {
             from_start,
             blank_is_edit: node.parts.iter().all(|part| part.mapping.blank_is_edit),
             newborn: newborn.map(|newborn| newborn.left_out.contains(property)),
-            ours: self.came_with_our_write(record),
+            ours: self.came_with_our_write(&node.at.record, record),
             in_flight: record.in_flight(),
             parked: record.parked.get(property).map(|parked| parked.epoch),
             loss: self.loss(node),
@@ -201,10 +201,12 @@ impl<'a> Work<'a> {
     }
 
     /// The state of a record is as old as our last write of it, by the clocks.
-    pub(crate) fn came_with_our_write(&self, record: &Record) -> bool {
+    pub(crate) fn came_with_our_write(&self, key: &RecordKey, record: &Record) -> bool {
         let error = jiff::SignedDuration::from_secs(self.flows.clock_error_seconds + 1);
         let until = record.wrote_at.and_then(|at| at.checked_add(error).ok());
-        let modified = record.shadow.version.as_ref().map(|version| version.modified);
+        let version = record.shadow.version.as_ref();
+        let modified =
+            version.map(|version| self.flows.by_our_clock(&key.record_type.system, version.modified));
         until.is_some_and(|until| modified.is_some_and(|modified| modified <= until))
     }
 

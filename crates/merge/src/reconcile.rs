@@ -20,7 +20,7 @@ pub use crate::matching::match_keys;
 pub fn needs(flows: &Dataflow, cluster: &Cluster, inbox: &[Observation]) -> Needs {
     let mut records = cluster.records.clone();
     for seen in inbox {
-        crate::admit::admit(&mut records, seen.clone());
+        crate::admit::admit(flows, &mut records, seen.clone());
     }
     let mut needs = Needs {
         records: crate::merges::led_to(&records, &cluster.links),

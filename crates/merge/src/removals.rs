@@ -292,7 +292,7 @@ impl Work<'_> {
         let mut own = components.iter().flat_map(|component| &component.nodes);
         let hidden = own.find(|node| {
             let of = &node.at.record;
-            of == other && node.source() && self.flows.hides(&of.record_type, &node.at.property)
+            of == other && node.source() && self.is_hidden(of, &node.at.property)
         });
         hidden.map(|node| node.at.property.clone())
     }

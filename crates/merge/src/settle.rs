@@ -345,6 +345,7 @@ impl Work<'_> {
                 author: None,
                 protected: false,
                 merged_into: None,
+                unreadable: std::collections::BTreeMap::new(),
             };
             self.cluster.records.insert(
                 key.clone(),

@@ -45,7 +45,9 @@ impl<'a> Work<'a> {
             let known = self.record(&key).map(|record| record.shadow.values.clone());
             let alive = self.record(&key).is_none_or(Record::alive);
             let writes = self.record(&key).map(|record| record.unconfirmed.clone());
-            let admitted = crate::admit::admit(&mut self.cluster.records, seen);
+            let shadow = self.record(&key).map(|record| &record.shadow);
+            let seen = crate::unreadable::believed(shadow, seen);
+            let admitted = crate::admit::admit(self.flows, &mut self.cluster.records, seen);
             if let Some(writes) = writes.filter(|_| admitted == Admitted::Taken) {
                 self.weigh_sight(&key, &writes);
             }
@@ -110,6 +112,7 @@ impl<'a> Work<'a> {
     pub(crate) fn tie(&mut self) {
         self.forget_computed_troubles();
         self.weigh_cleared();
+        self.hold_unreadable();
         let waiting = self.follow_records();
         self.settle_removals(&waiting);
         self.part_outside();
@@ -128,6 +131,7 @@ impl<'a> Work<'a> {
         self.plan_companions();
         self.plan_updates(owed);
         self.report_waiting_edits();
+        self.park_unreadable();
         let resting = self.resting();
         for (key, record) in &mut self.cluster.records {
             let observed = record.newborn.as_ref().is_some_and(|newborn| newborn.observed);

@@ -33,14 +33,18 @@ impl Status {
         let budgets = tandem_engine::budgets(&mut store, systems)?;
         let notices = tandem_engine::notices(&mut store, systems)?;
         let holds = tandem_engine::holds(&mut store)?;
+        let clocks = tandem_engine::clocks(&mut store, systems)?;
+        let apart = tandem_engine::apart(systems, clocks, configuration.dataflow.clock_error_seconds);
         let mut shown = as_json(&configuration.dataflow, &status);
         add(&mut shown, &budgets, &notices, &holds);
         let strangers = tandem_engine::strangers(&mut store, systems)?;
         shown["strangers"] = json!(strangers);
+        shown["clocks"] = json!(clocks.map(|clock| clock.map(|clock| clock.ahead().as_secs_f64())));
+        shown["clocks_apart"] = json!(apart);
         screen.json(&shown);
         screen.result(flow_table(&configuration.dataflow, &status));
         screen.result(summary(&status));
-        for line in lines(&budgets, &notices, &holds) {
+        for line in lines(&budgets, &notices, &holds).into_iter().chain(apart) {
             screen.result(line);
         }
         for stranger in &strangers {

@@ -2,6 +2,7 @@
 
 use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
+use crate::interrupt::{Interrupt, STOPPED};
 use crate::loading;
 use crate::screen::{Cell, Screen, Table, number, table, thousands};
 use clap::Args;
@@ -26,10 +27,17 @@ impl Sync {
         let configuration = loading::configuration(common)?;
         let began = Instant::now();
         let watcher = crate::progress::watcher(screen, false);
-        let mut engine = loading::engine(common, &configuration, watcher.clone()).await?;
-        let summary = engine.sync().await?;
-        drop(engine);
+        let mut interrupt = Interrupt::listen(Exit::Stopped.code());
+        let work = async {
+            let mut engine = loading::engine(common, &configuration, watcher.clone()).await?;
+            Ok::<_, Failure>(engine.sync().await?)
+        };
+        let done = interrupt.cut(work).await;
         drop(watcher);
+        let Some(summary) = done.transpose()? else {
+            screen.note(STOPPED);
+            return Ok(Exit::Stopped);
+        };
         let mut shown = as_json(&configuration.dataflow, &summary);
         shown["seconds"] = seconds(began).into();
         screen.json(&shown);
@@ -42,6 +50,7 @@ impl Sync {
         for stranger in &summary.strangers {
             screen.say(stranger);
         }
+        summary.clocks_apart.iter().for_each(|words| screen.say(words));
         for hold in &summary.holds {
             screen.say(hold);
         }
@@ -79,6 +88,7 @@ pub(crate) fn as_json(flows: &Dataflow, summary: &Summary) -> Json {
         "rounds": summary.rounds,
         "strangers": summary.strangers,
         "notices": summary.notices.iter().map(crate::standing::notice).collect::<Vec<_>>(),
+        "clocks_apart": summary.clocks_apart,
         "holds": summary.holds.iter().map(crate::standing::hold).collect::<Vec<_>>(),
         "troubles": summary.troubles.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })

@@ -84,7 +84,7 @@ pub(crate) async fn show(demo: &Demo, common: &Common, screen: &Screen) -> Resul
     let folder = folder(common)?;
     tokio::select! {
         biased;
-        () = crate::commands::run::interrupted(), if demo.once => {
+        () = crate::interrupt::interrupted(), if demo.once => {
             Err(Failure::trouble("the demo was interrupted", ""))
         }
         done = perform(demo, folder.path(), screen) => done,

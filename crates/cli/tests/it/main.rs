@@ -23,6 +23,7 @@ mod lines;
 mod live;
 mod local;
 mod metadata;
+mod moods;
 mod onboarding;
 mod org;
 mod personal;

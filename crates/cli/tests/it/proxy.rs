@@ -31,13 +31,13 @@ pub(crate) enum Fate {
 /// Decides by the request: its method, its path, and all of it.
 pub(crate) type Rule = Box<dyn Fn(&str, &str, &str) -> Fate + Send + Sync>;
 
-/// Changes an answer on its way.
-type Change = Box<dyn Fn(&str) -> String + Send + Sync>;
+/// Makes another body out of one, by the path of the request.
+pub(crate) type Alter = Box<dyn Fn(&str, Vec<u8>) -> Vec<u8> + Send + Sync>;
 
 struct Shared {
     target: String,
     rule: Mutex<Rule>,
-    change: Mutex<Option<Change>>,
+    alter: Mutex<Alter>,
     struck: AtomicU64,
     secrets: Mutex<BTreeSet<String>>,
     over: AtomicBool,
@@ -56,7 +56,7 @@ impl Proxy {
         let shared = Arc::new(Shared {
             target: url.trim_start_matches("http://").to_owned(),
             rule: Mutex::new(Box::new(|_, _, _| Fate::Deliver)),
-            change: Mutex::default(),
+            alter: Mutex::new(Box::new(|_, body| body)),
             struck: AtomicU64::new(0),
             secrets: Mutex::default(),
             over: AtomicBool::new(false),
@@ -81,9 +81,9 @@ impl Proxy {
         *self.shared.rule.lock().unwrap() = Box::new(rule);
     }
 
-    /// What becomes of answers from now on.
-    pub(crate) fn change(&self, change: impl Fn(&str) -> String + Send + Sync + 'static) {
-        *self.shared.change.lock().unwrap() = Some(Box::new(change));
+    /// What becomes of the bodies of answers from now on.
+    pub(crate) fn alter(&self, alter: impl Fn(&str, Vec<u8>) -> Vec<u8> + Send + Sync + 'static) {
+        *self.shared.alter.lock().unwrap() = Box::new(alter);
     }
 
     /// How many requests were not simply delivered.
@@ -162,26 +162,28 @@ fn serve(mut client: TcpStream, line: &Shared) -> std::io::Result<()> {
                 client.write_all(&answer[..answer.len() / 2])?;
                 return client.shutdown(Shutdown::Both);
             }
-            _ => client.write_all(&answer)?,
+            _ => client.write_all(&altered(line, path, answer))?,
         }
     }
 }
 
-/// An answer whose body was changed, with its new length.
-fn changed(answer: &[u8], change: &Change) -> Vec<u8> {
-    let Ok(text) = std::str::from_utf8(answer) else {
-        return answer.to_vec();
+/// An answer with the body that it is to have.
+fn altered(line: &Shared, path: &str, answer: Vec<u8>) -> Vec<u8> {
+    let Some(body) = answer.windows(4).position(|part| part == b"\r\n\r\n") else {
+        return answer;
     };
-    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text, ""));
-    let body = change(body);
-    let lines = head.lines().map(
-        |line| match line.to_ascii_lowercase().starts_with("content-length:") {
-            true => format!("content-length: {}", body.len()),
-            false => line.to_owned(),
-        },
+    let (head, before) = (
+        String::from_utf8_lossy(&answer[..body]).into_owned(),
+        answer[body + 4..].to_vec(),
     );
-    let head: Vec<String> = lines.collect();
-    format!("{}\r\n\r\n{body}", head.join("\r\n")).into_bytes()
+    let after = (line.alter.lock().unwrap())(path, before.clone());
+    if after == before {
+        return answer;
+    }
+    let kept = |field: &&str| !field.to_ascii_lowercase().starts_with("content-length:");
+    let head: Vec<&str> = head.lines().filter(kept).collect();
+    let head = format!("{}\r\ncontent-length: {}\r\n\r\n", head.join("\r\n"), after.len());
+    [head.into_bytes(), after].concat()
 }
 
 /// Keeps what must never be seen anywhere else.

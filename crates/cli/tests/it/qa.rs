@@ -337,7 +337,10 @@ fn what_looks_like_production_is_refused_even_with_a_yes() {
     // GIVEN an org that says that it is no sandbox
     let pair = Pair::start(&["--records", "1"], &[]);
     let [_, salesforce] = crate::proxy::between(&pair, [false, true]);
-    salesforce.change(|answer| answer.replace("\"IsSandbox\":true", "\"IsSandbox\":false"));
+    salesforce.alter(|_, body| match String::from_utf8(body) {
+        Ok(text) => text.replace("\"IsSandbox\":true", "\"IsSandbox\":false").into_bytes(),
+        Err(binary) => binary.into_bytes(),
+    });
     let before = writes(&pair);
     for words in [&["qa"][..], &["qa", "--yes"], &["qa", "--yes", "--clean"]] {
         let run = pair.run(words);

@@ -31,9 +31,10 @@ mod write;
 
 use crate::http::Address;
 use crate::http::json::text;
+use crate::listing::Listings;
 use crate::{
-    Budget, Capabilities, ChangePage, Connector, Error, ErrorKind, Identification, Lane, ListPage, Load,
-    Outcome, Resumed, Schema, Write,
+    Budget, Capabilities, ChangePage, ClockOffset, Connector, Error, ErrorKind, Identification, Lane,
+    ListPage, Load, Outcome, Resumed, Schema, Write,
 };
 use async_trait::async_trait;
 use composite::Subrequest;
@@ -177,6 +178,7 @@ pub struct Salesforce {
     /// What is remembered of price books.
     prices: tokio::sync::Mutex<prices::Prices>,
     absence: absence::Absence,
+    listings: Listings,
 }
 
 impl std::fmt::Debug for Salesforce {
@@ -235,6 +237,7 @@ impl Salesforce {
             user_reserve: None,
             prices: tokio::sync::Mutex::default(),
             absence: absence::Absence::default(),
+            listings: Listings::default(),
         })
     }
 
@@ -266,6 +269,14 @@ impl Salesforce {
             let advice = "Correct the bindings in the configuration, or the org";
             self.session.http.error(ErrorKind::Missing, sentence, advice)
         })
+    }
+
+    /// A listing that would never end.
+    fn stuck(&self, name: &str, what: &str) -> Error {
+        let what = format!("the listing of {name} is incomplete: {what}");
+        let advice = "Have what stands between Tandem and the org mended; it is tried again by itself, and nothing is \
+                      taken for deleted";
+        self.session.http.error(ErrorKind::Protocol, what, advice)
     }
 
     /// Which rows may not be written; asked once, where users are read.
@@ -399,6 +410,10 @@ impl Connector for Salesforce {
 
     fn calls(&self) -> u64 {
         self.session.http.calls()
+    }
+
+    fn clock_offset(&self) -> Option<ClockOffset> {
+        self.session.http.offset()
     }
 
     fn budget(&self) -> Option<Budget> {

@@ -480,6 +480,7 @@ impl Fake {
             partial: false,
             protected: false,
             merged_into: state.merged.get(key).cloned(),
+            unreadable: std::collections::BTreeMap::new(),
         }
     }
 
@@ -730,6 +731,7 @@ impl Connector for Fake {
             cursor: format!("{last} {until}").into_bytes(),
             // A round that an earlier process began may end before the latest changes.
             more: more || state.place > until,
+            incomplete: Vec::new(),
             complete: compared.map(|record_type| Complete {
                 record_type,
                 after: None,

@@ -26,3 +26,4 @@ mod small_scope;
 mod star;
 mod table;
 mod undo;
+mod unreadable;

@@ -47,6 +47,7 @@ pub(crate) fn seen(key: &RecordKey, order: i64, values: Values) -> Observation {
         partial: false,
         protected: false,
         merged_into: None,
+        unreadable: std::collections::BTreeMap::new(),
     }
 }
 

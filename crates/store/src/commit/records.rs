@@ -161,6 +161,7 @@ pub(super) fn requeue(db: &Db, rid: Rid, key: &RecordKey, shadow: Shadow) -> Res
         partial: false,
         protected: shadow.protected,
         merged_into: shadow.merged_into,
+        unreadable: shadow.unreadable,
     };
     let sql = "INSERT INTO inbox (seq, rid, gone, body) VALUES (?1, ?2, ?3, ?4)";
     db.run(sql, (db.tick(), rid, gone, db.body(&INBOX, &seen)?))?;

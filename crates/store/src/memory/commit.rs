@@ -119,6 +119,7 @@ impl Books {
             partial: false,
             protected: shadow.protected,
             merged_into: shadow.merged_into,
+            unreadable: shadow.unreadable,
         };
         self.receive(flows, seen);
         Ok(())

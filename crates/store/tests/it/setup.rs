@@ -60,6 +60,7 @@ pub(crate) fn flows() -> Dataflow {
         introduction: String::new(),
         clock_error_seconds: 5,
         out_of_sight: std::collections::BTreeSet::new(),
+        clocks_ahead: std::collections::BTreeMap::new(),
         paused: std::collections::BTreeSet::new(),
         asks_first: std::collections::BTreeSet::new(),
         ourselves: std::collections::BTreeMap::new(),
@@ -174,6 +175,7 @@ pub(crate) fn seen(key: &RecordKey, modified: i64, values: &[(&str, &str)]) -> O
         partial: false,
         protected: false,
         merged_into: None,
+        unreadable: std::collections::BTreeMap::new(),
     }
 }
 

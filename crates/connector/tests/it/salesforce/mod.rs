@@ -6,7 +6,7 @@ mod calls;
 mod events;
 mod grants;
 mod objects;
-mod office;
+pub(crate) mod office;
 mod prices;
 mod sign_in;
 mod stage;

@@ -305,6 +305,7 @@ impl System {
             hints,
             cursor: next.write(),
             more,
+            incomplete: Vec::new(),
             complete: complete.map(|record_type| Complete {
                 record_type,
                 after: None,

@@ -269,6 +269,7 @@ fn flows(dice: &mut Dice, with_customers: bool) -> Dataflow {
         introduction: String::new(),
         clock_error_seconds: 5,
         out_of_sight: std::collections::BTreeSet::new(),
+        clocks_ahead: std::collections::BTreeMap::new(),
     }
 }
 

@@ -278,6 +278,7 @@ impl System {
             partial: false,
             protected: false,
             merged_into: None,
+            unreadable: std::collections::BTreeMap::new(),
         }
     }
 
