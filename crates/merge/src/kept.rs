@@ -28,7 +28,7 @@ impl Work<'_> {
     pub(crate) fn weigh_answer(&mut self, key: &RecordKey, write: &Unconfirmed, state: &Observation) {
         for (property, planned) in &write.wrote {
             if let Some(shown) = state.values.get(property) {
-                self.weigh(key, property, planned, write.before.get(property), shown);
+                self.weigh_write(key, property, planned, write.before.get(property), shown);
             }
         }
     }
@@ -75,7 +75,7 @@ impl Work<'_> {
             let shown = self.record(key).filter(|record| record.alive());
             let shown = shown.and_then(|record| record.shadow.values.get(property).cloned());
             if let Some(shown) = shown {
-                self.weigh(key, property, planned, before, &shown);
+                self.weigh_write(key, property, planned, before, &shown);
             }
         }
     }
@@ -118,7 +118,7 @@ impl Work<'_> {
 
     /// Parks a property that shows something else than was written to it. A value that did not come to stand is owed
     /// still; one that the system made another of stays there.
-    fn weigh(
+    fn weigh_write(
         &mut self,
         key: &RecordKey,
         property: &str,

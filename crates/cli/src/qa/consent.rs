@@ -201,6 +201,7 @@ mod tests {
             id: "1".to_owned(),
             name: "Acme".to_owned(),
             user: "tandem".to_owned(),
+            author: None,
             sandbox,
             instance: None,
         }

@@ -151,10 +151,6 @@ fn serve(mut client: TcpStream, line: &Shared) -> std::io::Result<()> {
         let Some(answer) = message(&mut server, false)? else {
             return client.shutdown(Shutdown::Both);
         };
-        let answer = match &*line.change.lock().unwrap() {
-            Some(change) => changed(&answer, change),
-            None => answer,
-        };
         remember(line, &String::from_utf8_lossy(&answer));
         match fate {
             Fate::CutAfter => return client.shutdown(Shutdown::Both),

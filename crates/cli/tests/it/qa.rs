@@ -338,7 +338,9 @@ fn what_looks_like_production_is_refused_even_with_a_yes() {
     let pair = Pair::start(&["--records", "1"], &[]);
     let [_, salesforce] = crate::proxy::between(&pair, [false, true]);
     salesforce.alter(|_, body| match String::from_utf8(body) {
-        Ok(text) => text.replace("\"IsSandbox\":true", "\"IsSandbox\":false").into_bytes(),
+        Ok(text) => text
+            .replace("\"IsSandbox\":true", "\"IsSandbox\":false")
+            .into_bytes(),
         Err(binary) => binary.into_bytes(),
     });
     let before = writes(&pair);
