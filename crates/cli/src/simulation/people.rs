@@ -39,6 +39,8 @@ pub(super) struct People {
     typed: BTreeSet<String>,
     /// Texts that a person typed over or deleted.
     superseded: BTreeSet<String>,
+    /// Records that went up in another one.
+    merged: BTreeSet<RecordKey>,
     count: u32,
 }
 
@@ -49,6 +51,7 @@ impl People {
             flows,
             typed: BTreeSet::new(),
             superseded: BTreeSet::new(),
+            merged: BTreeSet::new(),
             count: 0,
         }
     }
@@ -61,6 +64,27 @@ impl People {
     /// Whether somebody typed it.
     pub(super) fn typed(&self, text: &str) -> bool {
         self.typed.contains(text)
+    }
+
+    /// What is kept in step.
+    pub(super) fn flows(&self) -> &Dataflow {
+        &self.flows
+    }
+
+    /// The name of the ERP.
+    pub(super) fn erp(&self) -> &str {
+        &self.flows.systems[0]
+    }
+
+    /// A record went up in another one; what stood in it is gone by a person's wish.
+    pub(super) fn merged(&mut self, loser: &RecordKey, as_it_was: &Observation) {
+        self.superseded.extend(as_it_was.values.values().map(plain));
+        self.merged.insert(loser.clone());
+    }
+
+    /// Whether records were merged.
+    pub(super) fn any_merged(&self) -> bool {
+        !self.merged.is_empty()
     }
 
     fn system(&self, of: &RecordType) -> &Arc<dyn Connector> {
@@ -168,9 +192,19 @@ impl People {
     async fn delete(&mut self, dice: &mut Dice) -> Result<String, Failure> {
         let (system, name, _) = pick(dice, &MADE);
         let of = RecordType::new(system, name);
-        let records = self.records(&of).await?;
+        let deleted = self.delete_one(&of, dice).await?;
+        Ok(deleted.map_or_else(|| format!("nobody finds a {of}"), |(_, told)| told))
+    }
+
+    /// Deletes one record of a type: which, and in words. None: there is none.
+    pub(super) async fn delete_one(
+        &mut self,
+        of: &RecordType,
+        dice: &mut Dice,
+    ) -> Result<Option<(RecordKey, String)>, Failure> {
+        let records = self.records(of).await?;
         if records.is_empty() {
-            return Ok(format!("nobody finds a {of}"));
+            return Ok(None);
         }
         let record = pick(dice, &records);
         let change = Change::Delete {
@@ -179,13 +213,14 @@ impl People {
         };
         // What goes with it by its system's own rules, as a Contact's Tasks do, the person deletes too.
         let before = self.everything().await?;
-        let outcome = self.write(&of, change).await;
+        let outcome = self.write(of, change).await;
         let after = self.everything().await?;
         let left: BTreeSet<&RecordKey> = after.iter().map(|row| &row.key).collect();
         let gone = before.iter().filter(|row| !left.contains(&row.key));
         self.superseded
             .extend(gone.flat_map(|row| row.values.values().map(plain)));
-        Ok(format!("a person deletes {}: {}", record.key, told(&outcome)))
+        let told = format!("a person deletes {}: {}", record.key, told(&outcome));
+        Ok(Some((record.key, told)))
     }
 
     /// Makes a change in the system of a type.
