@@ -1,5 +1,5 @@
 //! An administrator of the org: sets up rules that refuse creates and changes, merges contacts, purges what was
-//! deleted. All of it goes through the org's own interfaces, over the line that works.
+//! deleted, and lets rows show late. All of it goes through the org's own interfaces, over the line that works.
 
 use super::line::{HOSTS, Lines};
 use super::people::People;
@@ -19,6 +19,12 @@ const RULES: [[&str; 3]; 6] = [
     ["Task", "Description = null", "Priority"],
     ["Order", "Description = null", "Description"],
 ];
+
+/// What the org asks for where something shall go wrong.
+pub(super) const ADMIN_TOKEN: &str = "nobody else knows";
+
+/// Objects whose records are seen late for a while.
+const SLOW: [&str; 5] = ["Contact", "Product2", "Task", "Order", "Quote"];
 
 /// Objects whose records somebody deletes for good.
 const PURGED: [&str; 3] = ["Contact", "Product2", "Task"];
@@ -51,10 +57,11 @@ impl Administrator {
 
     /// One thing that an administrator does, in words.
     pub(super) async fn act(&self, people: &mut People, dice: &mut Dice) -> Result<String, Failure> {
-        match dice.below(4) {
+        match dice.below(5) {
             0 => Ok(self.rule(dice).await),
             1 => self.merge(people, dice).await,
             2 => self.purge(people, dice).await,
+            3 => Ok(self.slow(dice).await),
             _ => Ok(self.relax().await),
         }
     }
@@ -68,6 +75,23 @@ impl Administrator {
         let answer = self.local("POST", "rules", &rule).await;
         assert!(answer.contains(condition), "a rule is not taken: {answer}");
         format!("the administrator refuses every {object} with {condition}")
+    }
+
+    /// What is written to an object next shows only seconds later, within the overlap.
+    async fn slow(&self, dice: &mut Dice) -> String {
+        let object = SLOW[usize::try_from(dice.below(SLOW.len() as u64)).unwrap()];
+        let (seconds, times) = (1 + dice.below(4), 1 + dice.below(3));
+        let rule = json!({
+            "action": "late-visibility", "object": object, "seconds": seconds, "times": times,
+        });
+        let kind = "application/json";
+        let answer = self.call_as(ADMIN_TOKEN, "POST", "/_local/faults", kind, rule.to_string());
+        let answer = answer.await;
+        assert!(
+            answer.contains("late-visibility"),
+            "a fault is not taken: {answer}"
+        );
+        format!("the next {times} writes of {object} show after {seconds} s")
     }
 
     /// The org refuses nothing by rules any more.
@@ -147,10 +171,14 @@ impl Administrator {
     }
 
     async fn call(&self, method: &str, target: &str, kind: &str, body: String) -> String {
+        self.call_as(&self.token, method, target, kind, body).await
+    }
+
+    async fn call_as(&self, token: &str, method: &str, target: &str, kind: &str, body: String) -> String {
         let headers = [
             ("content-type", kind.to_owned()),
             ("soapaction", "\"\"".to_owned()),
-            ("authorization", format!("Bearer {}", self.token)),
+            ("authorization", format!("Bearer {token}")),
         ];
         let sent = Sent {
             method: method.to_owned(),

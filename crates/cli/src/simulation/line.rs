@@ -9,6 +9,7 @@ use tandem_connector::simulation::{Broken, Line, Received, Sent};
 use tandem_fuzz::Dice;
 use tandem_sandbox::{customerp, salesforce};
 use tokio::io::DuplexStream;
+use tokio::sync::Notify;
 
 /// The longest time a request may still take effect, in milliseconds: what both systems declare.
 const DEADLINE: u64 = 5_000;
@@ -25,8 +26,8 @@ pub(super) struct State {
     late: [Vec<(Timestamp, Sent)>; 2],
     /// Until when a system is not there.
     down: [Option<Timestamp>; 2],
-    /// How many requests Tandem sent.
-    requests: u64,
+    /// How many requests Tandem may still send until it is said never to end.
+    left: u64,
     /// How often what came to pass.
     pub(super) counts: Counts,
     /// What happened, where that is asked for.
@@ -71,6 +72,8 @@ pub(super) struct Lines {
     customerp: customerp::Inside,
     salesforce: salesforce::Inside,
     state: Mutex<State>,
+    /// Told when more was asked than was allowed.
+    exhausted: Notify,
 }
 
 /// What becomes of a request.
@@ -95,7 +98,7 @@ impl Lines {
             trouble: false,
             late: [Vec::new(), Vec::new()],
             down: [None, None],
-            requests: 0,
+            left: u64::MAX,
             counts: Counts::default(),
             told: traced.then(Vec::new),
         };
@@ -104,6 +107,7 @@ impl Lines {
             customerp,
             salesforce,
             state: Mutex::new(state),
+            exhausted: Notify::new(),
         }
     }
 
@@ -121,9 +125,27 @@ impl Lines {
         self.state().told.as_deref().unwrap_or_default().join("\n")
     }
 
-    /// How many requests Tandem has sent.
-    pub(super) fn requests(&self) -> u64 {
-        self.state().requests
+    /// From now on Tandem may send so many requests; one more gets no answer ever, and [`Self::exhausted`] tells.
+    pub(super) fn allow(&self, requests: u64) {
+        self.state().left = requests;
+    }
+
+    /// Resolves once more was asked than was allowed (E17).
+    pub(super) async fn exhausted(&self) {
+        self.exhausted.notified().await;
+    }
+
+    /// Counts a request; one too many waits for ever.
+    async fn count(&self) {
+        let spent = {
+            let mut state = self.state();
+            state.left = state.left.saturating_sub(1);
+            state.left == 0
+        };
+        if spent {
+            self.exhausted.notify_one();
+            std::future::pending::<()>().await;
+        }
     }
 
     /// No more trouble; what is late still comes.
@@ -246,11 +268,8 @@ impl Line for Shaky {
         let at = place(&sent);
         let name = format!("{} {}", sent.method, sent.target);
         let mut underway = Underway(lines, Some(sent));
-        let millis = {
-            let mut state = lines.state();
-            state.requests += 1;
-            1 + state.dice.below(40)
-        };
+        lines.count().await;
+        let millis = 1 + lines.state().dice.below(40);
         pause(millis).await;
         let sent = underway.1.take().unwrap();
         let fate = lines.fate(at);

@@ -9,6 +9,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod administrator;
+mod alone;
 mod guards;
 mod line;
 mod oracle;

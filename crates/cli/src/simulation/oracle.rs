@@ -16,7 +16,9 @@ pub(super) async fn check(world: &World, engine: &mut Engine) -> Result<(), Stri
     one_record_per_identity(engine, &rows, &mut wrong);
     all_agree(world, engine, &rows, &mut wrong);
     wrong.extend(world.references.check(&world.people, &rows));
+    wrong.extend(super::alone::check(engine, world.people.log(), &rows));
     dead_links_are_listed(engine, &rows, &mut wrong);
+    world.lines.allow(u64::MAX);
     compared(engine, &mut wrong).await?;
     nothing_moves(world, engine, &mut wrong).await?;
     if wrong.is_empty() {

@@ -31,6 +31,13 @@ pub(super) fn is_shared(flow: &Flow, mapping: &Mapping) -> bool {
         && Side::BOTH.into_iter().all(|side| flow.end(side).write)
 }
 
+/// A text that a person typed.
+pub(super) struct Typed {
+    pub(super) record: RecordKey,
+    pub(super) property: String,
+    pub(super) text: String,
+}
+
 /// A person with a session in both systems.
 pub(super) struct People {
     systems: [Arc<dyn Connector>; 2],
@@ -39,6 +46,8 @@ pub(super) struct People {
     typed: BTreeSet<String>,
     /// Texts that a person typed over or deleted.
     superseded: BTreeSet<String>,
+    /// What was typed where, oldest first.
+    log: Vec<Typed>,
     /// Records that went up in another one.
     merged: BTreeSet<RecordKey>,
     count: u32,
@@ -51,6 +60,7 @@ impl People {
             flows,
             typed: BTreeSet::new(),
             superseded: BTreeSet::new(),
+            log: Vec::new(),
             merged: BTreeSet::new(),
             count: 0,
         }
@@ -69,6 +79,25 @@ impl People {
     /// What is kept in step.
     pub(super) fn flows(&self) -> &Dataflow {
         &self.flows
+    }
+
+    /// What was typed where.
+    pub(super) fn log(&self) -> &[Typed] {
+        &self.log
+    }
+
+    /// Whether anybody ever typed anything into a record.
+    pub(super) fn edited(&self, record: &RecordKey) -> bool {
+        self.log.iter().any(|typed| &typed.record == record)
+    }
+
+    fn note(&mut self, record: RecordKey, property: String, text: String) {
+        self.typed.insert(text.clone());
+        self.log.push(Typed {
+            record,
+            property,
+            text,
+        });
     }
 
     /// The name of the ERP.
@@ -165,7 +194,7 @@ impl People {
         let outcome = self.write(&of, change).await;
         if matches!(outcome, Outcome::Applied { .. }) {
             self.superseded.insert(old.clone());
-            self.typed.insert(text.clone());
+            self.note(record.key.clone(), property.clone(), text.clone());
         }
         Ok(format!(
             "a person types {text:?} over {old:?} in {property} of {}: {}",
@@ -183,8 +212,12 @@ impl People {
             values: Values::from([(property.to_owned(), Value::text(text.clone()))]),
         };
         let outcome = self.write(&of, change).await;
-        if matches!(outcome, Outcome::Applied { .. }) {
-            self.typed.insert(text.clone());
+        if let Outcome::Applied { id, .. } = &outcome {
+            let record = RecordKey {
+                record_type: of.clone(),
+                id: id.clone(),
+            };
+            self.note(record, property.to_owned(), text.clone());
         }
         Ok(format!("a person makes a {of} {text:?}: {}", told(&outcome)))
     }

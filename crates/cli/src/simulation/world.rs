@@ -1,18 +1,18 @@
 //! Both systems filled, a person in them, and processes of Tandem one after the other.
 
-use super::administrator::Administrator;
+use super::administrator::{ADMIN_TOKEN, Administrator};
 use super::line::{Clear, HOSTS, Lines, Shaky};
 use super::oracle;
 use super::people::People;
 use super::references::References;
 use super::time::{self, Simulated, pause};
 use crate::loading::{self, Bindings, CREATED_IN_CUSTOMERP, Draft};
+use jiff::SignedDuration;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 use tandem_connector::Connector;
 use tandem_connector::simulation::{Line, set_line};
-use tandem_engine::{Engine, Quiet};
+use tandem_engine::{Engine, Quiet, Schedule};
 use tandem_fuzz::Dice;
 use tandem_merge::cluster::{ParkedKind, Verdict};
 use tandem_merge::config::Configuration;
@@ -24,8 +24,11 @@ use tempfile::TempDir;
 /// Record types whose changes may come as events.
 const EVENTS: [&str; 4] = ["Contact", "Product2", "Order", "Task"];
 
-/// The longest time that a sync may take which nothing disturbs.
-const LONGEST: Duration = Duration::from_secs(3_600);
+/// The longest time that a sync may take which nothing disturbs, in milliseconds.
+const LONGEST: u64 = 3_600_000;
+
+/// More requests than this one process with troubles has no reason to send.
+const MOST_BY_PROCESS: u64 = 4_000;
 
 /// More requests than this one undisturbed sync has no reason to send.
 const MOST_REQUESTS: u64 = 400;
@@ -59,6 +62,7 @@ impl World {
         };
         let org = salesforce::Inside::new(salesforce::Options {
             seed: Some(seed),
+            admin_token: Some(ADMIN_TOKEN.to_owned()),
             ..salesforce::Options::preset(preset).unwrap()
         });
         let chance = Dice::new(dice.below(u64::MAX));
@@ -123,6 +127,7 @@ impl World {
     }
 
     async fn process(&mut self) -> Result<(), String> {
+        self.lines.allow(MOST_BY_PROCESS);
         let life = match self.dice.below(3) {
             0 => u64::MAX >> 20,
             _ => self.dice.below(60_000),
@@ -139,10 +144,10 @@ impl World {
                 return Ok(());
             };
             for _ in 0..rounds {
-                let done = if own.one_in(2) {
-                    engine.sync().await.map(drop)
-                } else {
-                    engine.round().await.map(drop)
+                let done = match own.below(3) {
+                    0 => engine.sync().await.map(drop),
+                    1 => engine.round().await.map(drop),
+                    _ => run_for(&mut engine, own.below(20_000)).await,
                 };
                 done.map_err(|error| format!("the engine fails: {error}"))?;
                 pause(own.below(4_000)).await;
@@ -164,6 +169,7 @@ impl World {
             biased;
             done = others => done,
             done = work => done,
+            () = lines.exhausted() => Err(format!("E17: more than {MOST_BY_PROCESS} requests by one process")),
             () = pause(life) => {
                 lines.say(|| "-- the process dies --".to_owned());
                 Ok(())
@@ -179,6 +185,7 @@ impl World {
     /// Nobody edits and nothing goes wrong, until nothing changes any more and nobody is asked.
     async fn rest(&mut self) -> Result<Engine, String> {
         pause(10_000).await;
+        self.lines.allow(MOST_REQUESTS);
         let mut engine = self.begin().await?;
         let mut before = Vec::new();
         for _ in 0..30 {
@@ -196,16 +203,14 @@ impl World {
 
     /// A sync that nothing disturbs: it ends, and is told of no trouble.
     pub(super) async fn sync(&self, engine: &mut Engine) -> Result<(), String> {
-        let asked = self.lines.requests();
-        let summary = tokio::time::timeout(LONGEST, engine.sync()).await;
-        let summary = summary.map_err(|_| "E17: a sync does not end within an hour".to_owned())?;
-        let summary = summary.map_err(|error| error.to_string())?;
+        self.lines.allow(MOST_REQUESTS);
+        let summary = tokio::select! {
+            summary = engine.sync() => summary.map_err(|error| error.to_string())?,
+            () = self.lines.exhausted() => return Err(format!("E17: more than {MOST_REQUESTS} requests by one sync")),
+            () = pause(LONGEST) => return Err("E17: a sync does not end within an hour".to_owned()),
+        };
         if let Some(trouble) = summary.troubles.first() {
             return Err(format!("E8: trouble at rest: {trouble}"));
-        }
-        let asked = self.lines.requests() - asked;
-        if asked > MOST_REQUESTS {
-            return Err(format!("E17: {asked} requests by one sync"));
         }
         Ok(())
     }
@@ -220,6 +225,12 @@ impl World {
         for item in items {
             if !matches!(item.kind, Some(ParkedKind::Approval | ParkedKind::DeleteConflict)) {
                 continue;
+            }
+            if item.kind == Some(ParkedKind::DeleteConflict) && !self.people.edited(&item.record) {
+                return Err(format!(
+                    "E18: asked about an edit of {} that nobody made",
+                    item.record
+                ));
             }
             let verdicts = [Verdict::Recreate, Verdict::Unlink, Verdict::Propagate];
             let verdict = verdicts[usize::try_from(self.dice.below(3)).unwrap()];
@@ -249,6 +260,17 @@ impl World {
         };
         Ok(self.records().await?.into_iter().map(still).collect())
     }
+}
+
+/// Rounds as the systems tell of changes, for so many milliseconds.
+async fn run_for(engine: &mut Engine, millis: u64) -> Result<(), tandem_engine::Error> {
+    let schedule = Schedule {
+        every: SignedDuration::from_secs(1),
+        ..Schedule::default()
+    };
+    // Nobody asks for anything meanwhile.
+    let (_nobody, mut requests) = tokio::sync::mpsc::channel(1);
+    engine.run(&schedule, &mut requests, pause(millis)).await
 }
 
 /// An engine over the state in a folder, as a new process has it.
