@@ -91,6 +91,12 @@ impl People {
         self.log.iter().any(|typed| &typed.record == record)
     }
 
+    /// Texts that were typed over or went with their record, whatever is shown of it at the moment.
+    fn supersede(&mut self, which: impl Fn(&Typed) -> bool) {
+        let texts = self.log.iter().filter(|typed| which(typed));
+        self.superseded.extend(texts.map(|typed| typed.text.clone()));
+    }
+
     fn note(&mut self, record: RecordKey, property: String, text: String) {
         self.typed.insert(text.clone());
         self.log.push(Typed {
@@ -108,6 +114,7 @@ impl People {
     /// A record went up in another one; what stood in it is gone by a person's wish.
     pub(super) fn merged(&mut self, loser: &RecordKey, as_it_was: &Observation) {
         self.superseded.extend(as_it_was.values.values().map(plain));
+        self.supersede(|typed| &typed.record == loser);
         self.merged.insert(loser.clone());
     }
 
@@ -194,6 +201,7 @@ impl People {
         let outcome = self.write(&of, change).await;
         if matches!(outcome, Outcome::Applied { .. }) {
             self.superseded.insert(old.clone());
+            self.supersede(|typed| typed.record == record.key && typed.property == property);
             self.note(record.key.clone(), property.clone(), text.clone());
         }
         Ok(format!(
@@ -250,8 +258,14 @@ impl People {
         let after = self.everything().await?;
         let left: BTreeSet<&RecordKey> = after.iter().map(|row| &row.key).collect();
         let gone = before.iter().filter(|row| !left.contains(&row.key));
-        self.superseded
-            .extend(gone.flat_map(|row| row.values.values().map(plain)));
+        let gone: Vec<&Observation> = gone.collect();
+        let values = gone.iter().flat_map(|row| row.values.values().map(plain));
+        self.superseded.extend(values);
+        let mut keys: BTreeSet<RecordKey> = gone.iter().map(|row| row.key.clone()).collect();
+        if matches!(outcome, Outcome::Applied { .. }) {
+            keys.insert(record.key.clone());
+        }
+        self.supersede(|typed| keys.contains(&typed.record));
         let told = format!("a person deletes {}: {}", record.key, told(&outcome));
         Ok(Some((record.key, told)))
     }
