@@ -52,6 +52,9 @@ pub trait Line: Send + Sync {
     /// # Errors
     /// There is no answer.
     async fn exchange(&self, sent: Sent) -> Result<Received, Broken>;
+
+    /// A connection for change events; none: they cannot be had at the moment.
+    fn events(&self) -> Option<tokio::io::DuplexStream>;
 }
 
 thread_local! {
@@ -75,6 +78,17 @@ pub(crate) fn now() -> Option<Timestamp> {
 
 pub(crate) fn line() -> Option<Arc<dyn Line>> {
     LINE.with_borrow(Clone::clone)
+}
+
+/// A channel for change events over this thread's line; none: there is no line.
+pub(crate) fn channel(endpoint: &tonic::transport::Endpoint) -> Option<tonic::transport::Channel> {
+    let line = line()?;
+    let connect = move |_: ::http::Uri| {
+        let stream = line.events().map(hyper_util::rt::TokioIo::new);
+        let stream = stream.ok_or_else(|| std::io::Error::from(std::io::ErrorKind::ConnectionRefused));
+        std::future::ready(stream)
+    };
+    Some(endpoint.connect_with_connector_lazy(tower::service_fn(connect)))
 }
 
 /// Sends a request over a line.

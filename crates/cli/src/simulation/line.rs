@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tandem_connector::simulation::{Broken, Line, Received, Sent};
 use tandem_fuzz::Dice;
 use tandem_sandbox::{customerp, salesforce};
+use tokio::io::DuplexStream;
+use tokio::sync::Notify;
 
 /// The longest time a request may still take effect, in milliseconds: what both systems declare.
 const DEADLINE: u64 = 5_000;
@@ -24,8 +26,45 @@ pub(super) struct State {
     late: [Vec<(Timestamp, Sent)>; 2],
     /// Until when a system is not there.
     down: [Option<Timestamp>; 2],
+    /// How many requests Tandem may still send until it is said never to end.
+    left: u64,
+    /// How often what came to pass.
+    pub(super) counts: Counts,
     /// What happened, where that is asked for.
     told: Option<Vec<String>>,
+}
+
+/// How often something came to pass in schedules: what never does is not tested by them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    /// Bulk jobs that were opened.
+    pub(super) jobs: u64,
+    /// Change events that were delivered.
+    pub(super) events: u64,
+    /// Records that the org's rules refused.
+    pub(super) refused: u64,
+    /// Contacts that went up in another.
+    pub(super) merged: u64,
+    /// Records deleted for good.
+    pub(super) purged: u64,
+}
+
+impl Counts {
+    /// Both together.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            jobs: self.jobs + other.jobs,
+            events: self.events + other.events,
+            refused: self.refused + other.refused,
+            merged: self.merged + other.merged,
+            purged: self.purged + other.purged,
+        }
+    }
+
+    /// Whether anything never came to pass.
+    pub(super) fn lacks_any(self) -> bool {
+        [self.jobs, self.events, self.refused, self.merged, self.purged].contains(&0)
+    }
 }
 
 /// Both systems and the lines to them.
@@ -33,6 +72,8 @@ pub(super) struct Lines {
     customerp: customerp::Inside,
     salesforce: salesforce::Inside,
     state: Mutex<State>,
+    /// Told when more was asked than was allowed.
+    exhausted: Notify,
 }
 
 /// What becomes of a request.
@@ -57,12 +98,16 @@ impl Lines {
             trouble: false,
             late: [Vec::new(), Vec::new()],
             down: [None, None],
+            left: u64::MAX,
+            counts: Counts::default(),
             told: traced.then(Vec::new),
         };
+        tokio::spawn(salesforce.jobs());
         Self {
             customerp,
             salesforce,
             state: Mutex::new(state),
+            exhausted: Notify::new(),
         }
     }
 
@@ -78,6 +123,29 @@ impl Lines {
 
     pub(super) fn told(&self) -> String {
         self.state().told.as_deref().unwrap_or_default().join("\n")
+    }
+
+    /// From now on Tandem may send so many requests; one more gets no answer ever, and [`Self::exhausted`] tells.
+    pub(super) fn allow(&self, requests: u64) {
+        self.state().left = requests;
+    }
+
+    /// Resolves once more was asked than was allowed (E17).
+    pub(super) async fn exhausted(&self) {
+        self.exhausted.notified().await;
+    }
+
+    /// Counts a request; one too many waits for ever.
+    async fn count(&self) {
+        let spent = {
+            let mut state = self.state();
+            state.left = state.left.saturating_sub(1);
+            state.left == 0
+        };
+        if spent {
+            self.exhausted.notify_one();
+            std::future::pending::<()>().await;
+        }
     }
 
     /// No more trouble; what is late still comes.
@@ -117,7 +185,7 @@ impl Lines {
     }
 
     /// Carries a request out, after those whose time has come.
-    async fn answer(&self, at: usize, sent: Sent) -> Received {
+    pub(super) async fn answer(&self, at: usize, sent: Sent) -> Received {
         let due = {
             let mut state = self.state();
             let all = std::mem::take(&mut state.late[at]);
@@ -171,6 +239,10 @@ impl Line for Clear {
     async fn exchange(&self, sent: Sent) -> Result<Received, Broken> {
         Ok(self.0.answer(place(&sent), sent).await)
     }
+
+    fn events(&self) -> Option<DuplexStream> {
+        Some(self.0.salesforce.pubsub())
+    }
 }
 
 /// Tandem's line.
@@ -196,6 +268,7 @@ impl Line for Shaky {
         let at = place(&sent);
         let name = format!("{} {}", sent.method, sent.target);
         let mut underway = Underway(lines, Some(sent));
+        lines.count().await;
         let millis = 1 + lines.state().dice.below(40);
         pause(millis).await;
         let sent = underway.1.take().unwrap();
@@ -229,10 +302,41 @@ impl Line for Shaky {
             }
         }
         let asked = text(&sent.body);
+        let opens_job = sent.method == "POST" && sent.target.ends_with("/jobs/ingest");
         let received = lines.answer(at, sent).await;
+        let refused = text(&received.body).contains("FIELD_CUSTOM_VALIDATION_EXCEPTION");
+        {
+            let counts = &mut lines.state().counts;
+            counts.jobs += u64::from(opens_job);
+            counts.refused += u64::from(refused);
+        }
         lines.say(|| format!("{name} {asked}: {} {}", received.status, text(&received.body)));
         let millis = 1 + lines.state().dice.below(40);
         pause(millis).await;
         Ok(received)
+    }
+
+    /// Events come for a while; then the connection breaks, unless nothing goes wrong any more.
+    fn events(&self) -> Option<DuplexStream> {
+        let lines = Arc::clone(&self.0);
+        let (life, trouble) = {
+            let mut state = lines.state();
+            let trouble = state.trouble;
+            if trouble && state.dice.one_in(4) {
+                return None;
+            }
+            (1 + state.dice.below(120_000), trouble)
+        };
+        let mut system = lines.salesforce.pubsub();
+        if !trouble {
+            return Some(system);
+        }
+        let (mut near, far) = tokio::io::duplex(64 * 1024);
+        tokio::spawn(async move {
+            let both = tokio::io::copy_bidirectional(&mut near, &mut system);
+            let broke = tokio::time::timeout(std::time::Duration::from_millis(life), both).await;
+            lines.say(|| format!("the connection for events ends: {}", broke.is_err()));
+        });
+        Some(far)
     }
 }

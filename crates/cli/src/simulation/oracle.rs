@@ -15,6 +15,10 @@ pub(super) async fn check(world: &World, engine: &mut Engine) -> Result<(), Stri
     edits_are_kept(world, engine, &rows, &mut wrong);
     one_record_per_identity(engine, &rows, &mut wrong);
     all_agree(world, engine, &rows, &mut wrong);
+    wrong.extend(world.references.check(&world.people, &rows));
+    wrong.extend(super::alone::check(engine, world.people.log(), &rows));
+    dead_links_are_listed(engine, &rows, &mut wrong);
+    world.lines.allow(u64::MAX);
     compared(engine, &mut wrong).await?;
     nothing_moves(world, engine, &mut wrong).await?;
     if wrong.is_empty() {
@@ -122,6 +126,25 @@ fn all_agree(
     }
 }
 
+/// E20: where an end of a link is not there, somebody is told.
+fn dead_links_are_listed(
+    engine: &mut Engine,
+    rows: &BTreeMap<RecordKey, Observation>,
+    wrong: &mut Vec<String>,
+) {
+    let items = engine.store().items(0, 100_000).unwrap();
+    for link in engine.store().links(None, 0, 100_000).unwrap() {
+        let ends = [&link.first, &link.second];
+        let told = items.iter().any(|item| ends.contains(&&item.record));
+        if ends.iter().any(|end| !rows.contains_key(end)) && !told {
+            wrong.push(format!(
+                "E20: {} and {} are linked, one is not there and nobody is told",
+                link.first, link.second
+            ));
+        }
+    }
+}
+
 /// E8: Tandem's own comparison in full finds nothing either.
 async fn compared(engine: &mut Engine, wrong: &mut Vec<String>) -> Result<(), String> {
     let found = engine.verify().await.map_err(|error| error.to_string())?;
@@ -153,7 +176,7 @@ async fn compared(engine: &mut Engine, wrong: &mut Vec<String>) -> Result<(), St
 async fn nothing_moves(world: &World, engine: &mut Engine, wrong: &mut Vec<String>) -> Result<(), String> {
     let before = world.states().await?;
     super::time::pause(60_000).await;
-    engine.sync().await.map_err(|error| error.to_string())?;
+    world.sync(engine).await?;
     if world.states().await? != before {
         wrong.push("E7: at rest something is written".to_owned());
     }

@@ -31,6 +31,13 @@ pub(super) fn is_shared(flow: &Flow, mapping: &Mapping) -> bool {
         && Side::BOTH.into_iter().all(|side| flow.end(side).write)
 }
 
+/// A text that a person typed.
+pub(super) struct Typed {
+    pub(super) record: RecordKey,
+    pub(super) property: String,
+    pub(super) text: String,
+}
+
 /// A person with a session in both systems.
 pub(super) struct People {
     systems: [Arc<dyn Connector>; 2],
@@ -39,6 +46,10 @@ pub(super) struct People {
     typed: BTreeSet<String>,
     /// Texts that a person typed over or deleted.
     superseded: BTreeSet<String>,
+    /// What was typed where, oldest first.
+    log: Vec<Typed>,
+    /// Records that went up in another one.
+    merged: BTreeSet<RecordKey>,
     count: u32,
 }
 
@@ -49,6 +60,8 @@ impl People {
             flows,
             typed: BTreeSet::new(),
             superseded: BTreeSet::new(),
+            log: Vec::new(),
+            merged: BTreeSet::new(),
             count: 0,
         }
     }
@@ -61,6 +74,53 @@ impl People {
     /// Whether somebody typed it.
     pub(super) fn typed(&self, text: &str) -> bool {
         self.typed.contains(text)
+    }
+
+    /// What is kept in step.
+    pub(super) fn flows(&self) -> &Dataflow {
+        &self.flows
+    }
+
+    /// What was typed where.
+    pub(super) fn log(&self) -> &[Typed] {
+        &self.log
+    }
+
+    /// Whether anybody ever typed anything into a record.
+    pub(super) fn edited(&self, record: &RecordKey) -> bool {
+        self.log.iter().any(|typed| &typed.record == record)
+    }
+
+    /// Texts that were typed over or went with their record, whatever is shown of it at the moment.
+    fn supersede(&mut self, which: impl Fn(&Typed) -> bool) {
+        let texts = self.log.iter().filter(|typed| which(typed));
+        self.superseded.extend(texts.map(|typed| typed.text.clone()));
+    }
+
+    fn note(&mut self, record: RecordKey, property: String, text: String) {
+        self.typed.insert(text.clone());
+        self.log.push(Typed {
+            record,
+            property,
+            text,
+        });
+    }
+
+    /// The name of the ERP.
+    pub(super) fn erp(&self) -> &str {
+        &self.flows.systems[0]
+    }
+
+    /// A record went up in another one; what stood in it is gone by a person's wish.
+    pub(super) fn merged(&mut self, loser: &RecordKey, as_it_was: &Observation) {
+        self.superseded.extend(as_it_was.values.values().map(plain));
+        self.supersede(|typed| &typed.record == loser);
+        self.merged.insert(loser.clone());
+    }
+
+    /// Whether records were merged.
+    pub(super) fn any_merged(&self) -> bool {
+        !self.merged.is_empty()
     }
 
     fn system(&self, of: &RecordType) -> &Arc<dyn Connector> {
@@ -141,7 +201,8 @@ impl People {
         let outcome = self.write(&of, change).await;
         if matches!(outcome, Outcome::Applied { .. }) {
             self.superseded.insert(old.clone());
-            self.typed.insert(text.clone());
+            self.supersede(|typed| typed.record == record.key && typed.property == property);
+            self.note(record.key.clone(), property.clone(), text.clone());
         }
         Ok(format!(
             "a person types {text:?} over {old:?} in {property} of {}: {}",
@@ -159,8 +220,12 @@ impl People {
             values: Values::from([(property.to_owned(), Value::text(text.clone()))]),
         };
         let outcome = self.write(&of, change).await;
-        if matches!(outcome, Outcome::Applied { .. }) {
-            self.typed.insert(text.clone());
+        if let Outcome::Applied { id, .. } = &outcome {
+            let record = RecordKey {
+                record_type: of.clone(),
+                id: id.clone(),
+            };
+            self.note(record, property.to_owned(), text.clone());
         }
         Ok(format!("a person makes a {of} {text:?}: {}", told(&outcome)))
     }
@@ -168,9 +233,19 @@ impl People {
     async fn delete(&mut self, dice: &mut Dice) -> Result<String, Failure> {
         let (system, name, _) = pick(dice, &MADE);
         let of = RecordType::new(system, name);
-        let records = self.records(&of).await?;
+        let deleted = self.delete_one(&of, dice).await?;
+        Ok(deleted.map_or_else(|| format!("nobody finds a {of}"), |(_, told)| told))
+    }
+
+    /// Deletes one record of a type: which, and in words. None: there is none.
+    pub(super) async fn delete_one(
+        &mut self,
+        of: &RecordType,
+        dice: &mut Dice,
+    ) -> Result<Option<(RecordKey, String)>, Failure> {
+        let records = self.records(of).await?;
         if records.is_empty() {
-            return Ok(format!("nobody finds a {of}"));
+            return Ok(None);
         }
         let record = pick(dice, &records);
         let change = Change::Delete {
@@ -179,13 +254,20 @@ impl People {
         };
         // What goes with it by its system's own rules, as a Contact's Tasks do, the person deletes too.
         let before = self.everything().await?;
-        let outcome = self.write(&of, change).await;
+        let outcome = self.write(of, change).await;
         let after = self.everything().await?;
         let left: BTreeSet<&RecordKey> = after.iter().map(|row| &row.key).collect();
         let gone = before.iter().filter(|row| !left.contains(&row.key));
-        self.superseded
-            .extend(gone.flat_map(|row| row.values.values().map(plain)));
-        Ok(format!("a person deletes {}: {}", record.key, told(&outcome)))
+        let gone: Vec<&Observation> = gone.collect();
+        let values = gone.iter().flat_map(|row| row.values.values().map(plain));
+        self.superseded.extend(values);
+        let mut keys: BTreeSet<RecordKey> = gone.iter().map(|row| row.key.clone()).collect();
+        if matches!(outcome, Outcome::Applied { .. }) {
+            keys.insert(record.key.clone());
+        }
+        self.supersede(|typed| keys.contains(&typed.record));
+        let told = format!("a person deletes {}: {}", record.key, told(&outcome));
+        Ok(Some((record.key, told)))
     }
 
     /// Makes a change in the system of a type.

@@ -72,13 +72,17 @@ impl Events {
         let endpoint = Endpoint::from_shared(url.to_string())
             .and_then(|endpoint| endpoint.tls_config(tls))
             .map_err(strange)?;
-        let channel = endpoint
+        let endpoint = endpoint
             .connect_timeout(CONNECT)
             .tcp_nodelay(true)
             .http2_keep_alive_interval(ALIVE.0)
             .keep_alive_timeout(ALIVE.1)
-            .keep_alive_while_idle(true)
-            .connect_lazy();
+            .keep_alive_while_idle(true);
+        #[cfg(feature = "simulation")]
+        let own = crate::simulation::channel(&endpoint);
+        #[cfg(not(feature = "simulation"))]
+        let own = None;
+        let channel = own.unwrap_or_else(|| endpoint.connect_lazy());
         Ok(Some(Self {
             shared: Arc::new(Shared {
                 session: Arc::clone(session),
