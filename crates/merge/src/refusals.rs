@@ -123,7 +123,7 @@ impl Work<'_> {
         for (grounds, values) in together {
             let mut written = owed.clone();
             written.extend(values.clone());
-            if state(record, &written) != grounds {
+            if state(record, &self.carried(key, written)) != grounds {
                 again.extend(values);
             }
         }

@@ -113,6 +113,46 @@ impl<'a> Work<'a> {
         }
     }
 
+    /// Which of these values one write would carry: what is given on create only never travels, and what goes alone waits
+    /// for the others, or they for it.
+    pub(crate) fn carried(
+        &self,
+        key: &RecordKey,
+        mut values: BTreeMap<String, Planned>,
+    ) -> BTreeMap<String, Planned> {
+        for (flow, side) in self.flows.flows_of(&key.record_type) {
+            let given = |mapping: &&Mapping| mapping.create_only[side.index()];
+            for mapping in flow.mappings.iter().filter(given) {
+                values.remove(mapping.property(side));
+            }
+        }
+        for (flow, side) in self.flows.flows_of(&key.record_type) {
+            for mapping in flow.mappings.iter().filter(|mapping| mapping.alone == Some(side)) {
+                let property = mapping.property(side);
+                let Some(planned) = values.get(property) else { continue };
+                if !self.locking(flow, mapping, side, &planned.value).1 {
+                    values.retain(|name, _| name == property);
+                } else if values.len() > 1 {
+                    values.remove(property);
+                }
+            }
+        }
+        values
+    }
+
+    /// The canonical value of a property that goes alone, and whether it locks its record.
+    fn locking(&self, flow: &Flow, mapping: &Mapping, side: Side, own: &Value) -> (Value, bool) {
+        let form = Form {
+            flow,
+            mapping,
+            side,
+            facts: self.facts,
+        };
+        let canonical = form.decode(own).unwrap_or_default();
+        let locks = mapping.locks.is_empty() || mapping.locks.contains(&canonical.to_string());
+        (canonical, locks)
+    }
+
     /// Either the value goes out alone, or all others before it.
     fn set_apart(
         &mut self,
@@ -126,14 +166,7 @@ impl<'a> Work<'a> {
         let Some(planned) = values.get(property).cloned() else {
             return;
         };
-        let form = Form {
-            flow,
-            mapping,
-            side,
-            facts: self.facts,
-        };
-        let canonical = form.decode(&planned.value).unwrap_or_default();
-        let locks = mapping.locks.is_empty() || mapping.locks.contains(&canonical.to_string());
+        let (canonical, locks) = self.locking(flow, mapping, side, &planned.value);
         if !locks {
             values.retain(|name, _| name == property);
             return;
