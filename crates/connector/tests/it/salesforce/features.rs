@@ -103,7 +103,11 @@ async fn a_record_in_approval_is_locked_until_the_approval_ends() {
     ];
     let id = applied(&one(admin.as_ref(), create("Contact", 2, &pairs)).await);
     // WHEN it is written, with and without a condition
-    let read = org.fetch(&of("Contact"), &[id.clone()]).await.unwrap().remove(0);
+    let read = org
+        .fetch(&of("Contact"), std::slice::from_ref(&id))
+        .await
+        .unwrap()
+        .remove(0);
     for only_if in [read.version, None] {
         let change = update("Contact", &id, &[("Phone", "1".into())], only_if);
         let outcome = one(org.as_ref(), change).await;

@@ -90,7 +90,10 @@ async fn a_retired_version_takes_no_record_for_gone() {
     .await;
     let retired = connect(&url, "tandem");
     // WHEN it reads or writes
-    let error = retired.fetch(&of("Contact"), &[id.clone()]).await.unwrap_err();
+    let error = retired
+        .fetch(&of("Contact"), std::slice::from_ref(&id))
+        .await
+        .unwrap_err();
     let change = update("Contact", &id, &[("Phone", "1".into())]);
     let outcome = one(retired.as_ref(), change).await;
     // THEN the system as a whole refuses, and nothing is said of the record
