@@ -142,7 +142,7 @@ impl Engine {
             return Ok(());
         };
         let idempotent = self.systems[index].capabilities().idempotent_create;
-        let mut again = self.to_repeat(index, again, &mut own, idempotent, round);
+        let mut again = self.repeated_now(index, again, &mut own, idempotent, round);
         if removed(Mutation::CreateThaws) {
             let planned_anew = again.drain(..).map(|intent| (intent.id, Settlement::Withdrawn));
             own.extend(planned_anew);
@@ -161,7 +161,7 @@ impl Engine {
     }
 
     /// The creates among these that are sent once more now. What was sent often enough and is not there is parked.
-    fn to_repeat(
+    fn repeated_now(
         &mut self,
         index: usize,
         absent: Vec<Intent>,

@@ -441,6 +441,14 @@ impl Mapping {
         &self.properties[side.index()]
     }
 
+    /// Whether the values are entries of a list, any number of them, which stand in a text with semicolons between
+    /// them (`multipicklist`): their order is a system's habit.
+    #[must_use]
+    pub fn holds_entries(&self) -> bool {
+        let named = |data_type: &String| data_type.split('(').next() == Some("multipicklist");
+        self.kind == Kind::String && self.data_types.iter().any(named)
+    }
+
     /// Whether values travel towards a side after the link.
     #[must_use]
     pub fn travels_to(&self, side: Side) -> bool {

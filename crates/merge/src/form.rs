@@ -9,6 +9,7 @@ use crate::facts::{Facts, Referent, Referral};
 use crate::record::{RecordKey, RecordType};
 use crate::value::Value;
 use rust_decimal::RoundingStrategy;
+use std::collections::BTreeSet;
 
 /// Why a value cannot be read or made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,6 +110,7 @@ impl Form<'_> {
             return Ok(Value::Blank);
         }
         let canonical = match (&self.mapping.kind, own) {
+            (Kind::String, Value::Text(text)) if self.mapping.holds_entries() => entries(text),
             (Kind::String, Value::Text(text)) => tidy(text),
             (Kind::Integer, Value::Integer(number)) => Value::Integer(*number),
             (Kind::Decimal { scale }, Value::Decimal(number)) => quantise(*number, *scale),
@@ -306,6 +308,16 @@ fn tidy(text: &str) -> Value {
     Value::text(unified.trim_matches(|c: char| c.is_ascii_whitespace()))
 }
 
+/// Each entry once, in an order of their own.
+fn entries(text: &str) -> Value {
+    let entries: BTreeSet<&str> = text
+        .split(';')
+        .map(str::trim)
+        .filter(|entry| !entry.is_empty())
+        .collect();
+    Value::text(entries.into_iter().collect::<Vec<&str>>().join(";"))
+}
+
 fn quantise(number: rust_decimal::Decimal, scale: u32) -> Value {
     Value::Decimal(
         number
@@ -321,4 +333,17 @@ fn whole(moment: jiff::Timestamp, whole_seconds: bool) -> Value {
         None
     };
     Value::DateTime(cut.unwrap_or(moment))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn m10_entries_have_no_order_and_come_once() {
+        for text in ["B;A", "A;B", " A ; B;A", "B;;A;"] {
+            assert_eq!(entries(text), Value::from("A;B"), "{text}");
+        }
+        assert_eq!(entries(" ; "), Value::Blank);
+    }
 }

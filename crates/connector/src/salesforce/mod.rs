@@ -12,6 +12,7 @@ mod changes;
 mod composite;
 mod derived;
 mod events;
+mod fitting;
 mod form;
 mod id;
 mod ledger;

@@ -37,13 +37,13 @@ const CODES: &[(&str, RefusalKind, &str)] = &[
     (
         "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
         Invalid,
-        "Choose an entry of the picklist, or add it there and to the flow's values",
+        "Choose an entry that the picklist has for the record's record type, or add it there and to the flow's values",
     ),
     ("INVALID_EMAIL_ADDRESS", Invalid, "Correct the e-mail address"),
     (
         "NUMBER_OUTSIDE_VALID_RANGE",
         Invalid,
-        "Use a number that the field can hold",
+        "Use a number or a date that the field can hold (dates from the year 1700 to 4000)",
     ),
     (
         "INVALID_FIELD_FOR_INSERT_UPDATE",
@@ -119,6 +119,11 @@ const CODES: &[(&str, RefusalKind, &str)] = &[
         "INVALID_TYPE_FOR_OPERATION",
         Forbidden,
         "The object does not allow this: change the flow's policy",
+    ),
+    (
+        "INVALID_OPERATION",
+        Forbidden,
+        "The org does not allow this for such a record: see the message, or leave the record out by the flow's filter",
     ),
     (
         "METHOD_NOT_ALLOWED",
@@ -354,6 +359,11 @@ pub(super) fn of_said(http: &Http, said: &Said) -> Error {
             ErrorKind::Refused,
             "the API calls of the day are used up",
             "Wait until the org allows calls again, or raise its limit",
+        ),
+        (410, _) => http.error(
+            ErrorKind::Refused,
+            "it no longer answers the version of its API that Tandem asks for",
+            "Use a newer version of Tandem",
         ),
         (400 | 404, "INVALID_FIELD" | "INVALID_TYPE" | "NOT_FOUND") => http.error(
             ErrorKind::Missing,

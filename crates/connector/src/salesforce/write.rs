@@ -3,7 +3,7 @@
 use super::composite::{self, Subrequest};
 use super::packs::{self, Pack, Prepared, Train, Way, Ways};
 use super::refusal::{self, Class, Said};
-use super::{Salesforce, absence, bulk, derived, form, licence, prices};
+use super::{Salesforce, absence, bulk, derived, fitting, form, licence, prices};
 use crate::http::{Failure, Reply, Request, clock, json};
 use crate::{Change, Error, Outcome, Write};
 use futures::stream::{self, StreamExt};
@@ -24,7 +24,8 @@ async fn travel(org: &Salesforce, train: Train<'_, '_>) -> Vec<(usize, Outcome)>
 pub(super) async fn carry_out(org: &Salesforce, batch: &[Write]) -> Vec<Outcome> {
     let mut outcomes: Vec<Option<Outcome>> = batch.iter().map(|_| None).collect();
     let mut ways = Ways::new();
-    let (batch, unresolved) = derived::resolve(org, batch).await;
+    let (batch, mut unresolved) = derived::resolve(org, batch).await;
+    fitting::check(org, &batch, &mut unresolved).await;
     for (place, write) in batch.iter().enumerate() {
         if let Some(outcome) = unresolved.get(&place) {
             outcomes[place] = Some(outcome.clone());
@@ -171,7 +172,8 @@ async fn attempt<'p, 'a>(org: &Salesforce, pack: Pack<'p, 'a>) -> Result<Answere
         return Ok(answers(org, pack, &reply).unwrap_or_else(unread));
     }
     let said = Said::read(u64::from(reply.status), &reply.json());
-    if reply.status == 401 || said.is_quota() {
+    // Of a call as a whole 410 says that the API's version is retired, and nothing of any row.
+    if matches!(reply.status, 401 | 410) || said.is_quota() {
         return Ok(every(Outcome::NotSent(refusal::error(&org.session.http, &reply))));
     }
     if said.is_unknown() {

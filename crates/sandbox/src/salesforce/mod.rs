@@ -24,6 +24,7 @@ mod deploy;
 mod events;
 mod fault;
 mod faults;
+mod features;
 mod id;
 #[cfg(feature = "simulation")]
 mod inside;
@@ -47,6 +48,7 @@ mod value;
 mod write;
 
 pub use faults::{FaultAction, FaultRule};
+pub use features::{ApprovalLock, QueueOptions, RecordTypeOptions};
 pub use id::{MalformedId, RecordId};
 #[cfg(feature = "simulation")]
 pub use inside::Inside;

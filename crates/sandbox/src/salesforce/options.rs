@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::faults::FaultRule;
+use super::features::{ApprovalLock, QueueOptions, RecordTypeOptions};
 use super::oauth::public_key;
 use super::shape::FieldSecurity;
 use super::validation::ValidationRule;
@@ -80,6 +81,14 @@ pub struct Options {
     pub users: Vec<UserOptions>,
     /// Rows of the standard Invoice, which the API cannot create.
     pub invoices: Vec<InvoiceSeed>,
+    /// An Account may be a person, with a Contact that follows it.
+    pub person_accounts: bool,
+    /// Record types, which may take fewer entries of a picklist than the field has.
+    pub record_types: Vec<RecordTypeOptions>,
+    /// Queues that may own records.
+    pub queues: Vec<QueueOptions>,
+    /// Records in approval, which are locked.
+    pub approval_locks: Vec<ApprovalLock>,
 }
 
 /// A user of the org and the client that logs in as that user.
@@ -192,6 +201,10 @@ impl Default for Options {
                 .into(),
             users: default_users(),
             invoices: Vec::new(),
+            person_accounts: false,
+            record_types: Vec::new(),
+            queues: Vec::new(),
+            approval_locks: Vec::new(),
         }
     }
 }
@@ -349,6 +362,9 @@ impl Options {
             "billing" => self.billing,
             "line-discounts" => self.line_discounts,
             "own-invoices" => self.metadata && !self.billing,
+            "person-accounts" => self.person_accounts,
+            "record-types" => !self.record_types.is_empty(),
+            "queues" => !self.queues.is_empty(),
             "own-divisions" => self.metadata && !self.divisions,
             _ => false,
         }

@@ -101,6 +101,8 @@ pub(crate) struct Org {
     pub(crate) pending_emails: Vec<(RecordId, String)>,
     pub(crate) touched: Option<Touched>,
     pub(crate) rules: Vec<validation::Bound>,
+    /// What locks records that wait for approval.
+    pub(crate) locks: Vec<super::features::BoundLock>,
     pub(crate) faults: Faults,
     pub(crate) veil: Veil,
     pub(crate) bin: RecycleBin,
@@ -140,6 +142,7 @@ impl Org {
             pending_emails: Vec::new(),
             touched: None,
             rules: Vec::new(),
+            locks: Vec::new(),
             faults: Faults::new(seed, Vec::new()),
             veil: Veil::default(),
             bin: RecycleBin::default(),

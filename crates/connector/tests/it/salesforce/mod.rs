@@ -4,6 +4,8 @@ mod budget;
 mod bulk;
 mod calls;
 mod events;
+mod features;
+mod fitting;
 mod grants;
 mod objects;
 pub(crate) mod office;

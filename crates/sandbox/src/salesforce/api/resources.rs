@@ -73,7 +73,9 @@ pub(super) fn global(org: &Org, base: &str) -> Json {
 
 /// The describe of one object.
 pub(super) fn describe(org: &Org, object: ObjectIndex, base: &str) -> Json {
-    schema::describe(&org.schema, org.schema.object(object), base)
+    let mut described = schema::describe(&org.schema, org.schema.object(object), base);
+    described["recordTypeInfos"] = org.record_type_infos(object, base);
+    described
 }
 
 #[cfg(test)]

@@ -268,7 +268,7 @@ fn user_info(org: &Org, actor: Actor) -> Json {
         "orgDefaultCurrencyIsoCode": one(!several),
         "orgDefaultCurrencyLocale": if several { Json::Null } else { json!("en_US") },
         "orgDisallowHtmlAttachments": false,
-        "orgHasPersonAccounts": false,
+        "orgHasPersonAccounts": org.options.person_accounts,
         "organizationId": org.organization().to_string(),
         "organizationMultiCurrency": several,
         "organizationName": org.options.name,

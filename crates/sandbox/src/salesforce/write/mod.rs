@@ -89,6 +89,7 @@ impl Org {
         self.check_rules(object, &draft.row)?;
         self.check_unique(&draft)?;
         self.settle_draft(actor, draft, Action::Create)?;
+        rules::accompany(self, actor, object, id)?;
         Ok(id)
     }
 
@@ -109,6 +110,7 @@ impl Org {
         let before = self.live_row(actor, object, id)?.clone();
         check_precondition(&before, unmodified_since)?;
         self.guard(actor, object, Some(id))?;
+        self.check_approval(actor, object, &before)?;
         self.check_lock(actor, "PATCH", object, Some(id))?;
         let values = self.read_body(actor, object, body, Purpose::Update)?;
         if kind.name != "User" {
@@ -120,7 +122,8 @@ impl Org {
         rules::check(self, actor, &mut draft)?;
         self.check_rules(object, &draft.row)?;
         self.check_unique(&draft)?;
-        self.settle_draft(actor, draft, Action::Update)
+        self.settle_draft(actor, draft, Action::Update)?;
+        rules::accompany(self, actor, object, id)
     }
 
     /// The row, if this actor sees it and it is not deleted.

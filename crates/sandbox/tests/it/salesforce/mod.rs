@@ -11,6 +11,7 @@ mod collections;
 mod composites;
 mod events;
 mod faults;
+mod features;
 mod first_steps;
 mod groups;
 mod lines;
