@@ -18,6 +18,9 @@ const BUSY: [(i64, usize); 3] = [(1, 1), (2, 2), (4, 8)];
 /// How often records are waited for whose last change is too young for a condition to protect it.
 const FIRM_WAITS: u32 = 5;
 
+/// How often in a row deletions let updates go first.
+const MOST_HELD: u32 = 3;
+
 /// How long such a wait is: the coarsest resolution of a condition that is known.
 const FIRM_WAIT: SignedDuration = SignedDuration::from_millis(1_100);
 
@@ -61,8 +64,9 @@ impl Engine {
     /// is settled meanwhile leads to more of them, and they share calls.
     pub(crate) async fn send_changes(&mut self, round: &mut Round) -> Result<(), Error> {
         let mut fresh: BTreeSet<RecordKey> = BTreeSet::new();
-        let mut waits = 0;
+        let (mut waits, mut held) = (0, 0);
         loop {
+            let mut keeps_deletions = false;
             let mut queues = Queues::default();
             let mut stale = BTreeSet::new();
             let waiting = self.waiting_changes(waits < FIRM_WAITS, round)?;
@@ -70,7 +74,10 @@ impl Engine {
                 let queue = &mut queues[index];
                 let limits = self.systems[index].capabilities();
                 let safe = |intent: &Intent| protected(intent, limits, &fresh);
-                let (ready, rest): (Vec<_>, Vec<_>) = intents.into_iter().partition(safe);
+                let (mut ready, rest): (Vec<_>, Vec<_>) = intents.into_iter().partition(safe);
+                if held < MOST_HELD {
+                    keeps_deletions |= hold_deletions(&mut ready);
+                }
                 stale.extend(rest.iter().filter_map(written_record).cloned());
                 *queue = self.packs(index, ready);
             }
@@ -81,6 +88,7 @@ impl Engine {
                 self.reconcile(self.last_rank(), round).await?;
             } else if queues.iter().any(|queue| !queue.is_empty()) {
                 self.send(queues, round).await?;
+                held += u32::from(keeps_deletions);
                 self.reconcile(self.last_rank(), round).await?;
                 // Where no condition protects, a record is read before each of its writes.
                 fresh.retain(|record| stale.contains(record));
@@ -341,6 +349,16 @@ fn protected(intent: &Intent, limits: &Capabilities, fresh: &BTreeSet<RecordKey>
         (true, true) => firm() && read(),
         (false, _) => read(),
     }
+}
+
+/// Deletions wait for the updates that are ready with them: a system may delete nothing that others name. Whether any did.
+fn hold_deletions(ready: &mut Vec<Intent>) -> bool {
+    let deletes = |intent: &Intent| matches!(intent.action, Action::Delete { .. });
+    let all = ready.len();
+    if !ready.iter().all(deletes) {
+        ready.retain(|intent| !deletes(intent));
+    }
+    ready.len() < all
 }
 
 /// The record that an update or deletion writes.

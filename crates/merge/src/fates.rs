@@ -37,7 +37,7 @@ pub enum Became {
     Replaced(String),
     /// It was deleted, and its counterpart stays as it is, without one.
     Kept,
-    /// It was deleted, and its counterpart is gone too, or there was none.
+    /// It was deleted, and its counterpart is gone too or about to be deleted, or there was none.
     Over,
 }
 
@@ -147,7 +147,15 @@ fn after_deletion<E>(
 ) -> Result<(Became, Option<RecordKey>), E> {
     let mut links = cluster.links.iter();
     if let Some(link) = links.find(|link| link.flow == flow && link.end(side) == key) {
-        return Ok((Became::Open, Some(link.end(side.other()).clone())));
+        let other = link.end(side.other()).clone();
+        let intent = cluster
+            .records
+            .get(&other)
+            .and_then(|record| record.intent.as_ref());
+        // A system may delete nothing that others name: the references go first.
+        let goes = intent.is_some_and(|intent| matches!(intent.action, Action::Delete { .. }));
+        let became = if goes { Became::Over } else { Became::Open };
+        return Ok((became, Some(other)));
     }
     let record = cluster.records.get(key);
     let former = record.and_then(|record| record.former.get(flow).or_else(|| record.left.get(flow)));

@@ -12,8 +12,13 @@ const FLOW: &str = "contact-contact";
 
 /// Two systems that blank what names a deleted contact.
 fn world() -> World {
+    world_with(|erp| erp)
+}
+
+/// The same with another ERP.
+fn world_with(erp: impl FnOnce(Fake) -> Fake) -> World {
     let mut world = World::with(
-        |erp| erp.blanking("Contact", "boss").blanking("Order", "contact"),
+        |own| erp(own).blanking("Contact", "boss").blanking("Order", "contact"),
         |crm| {
             crm.blanking("Contact", "Boss")
                 .blanking("Order", "Contact")
@@ -34,7 +39,10 @@ struct Case {
 
 impl Case {
     async fn new() -> Self {
-        let world = world();
+        Self::of(world()).await
+    }
+
+    async fn of(world: World) -> Self {
         let customer = world
             .erp
             .add("Customer", &[("number", "C1"), ("name", "Blauer See")]);
@@ -196,6 +204,29 @@ async fn a_deletion_that_is_carried_on_takes_the_references_with_it() {
         let case = Case::new().await;
         case.deleted(side).await;
         case.decide(Verdict::Propagate).await;
+        assert_eq!(case.references(Side::First), ["", ""]);
+        assert_eq!(case.references(Side::Second), ["", ""]);
+        case.assert_at_rest().await;
+    }
+}
+
+#[tokio::test]
+async fn a_deletion_is_carried_on_where_nothing_that_is_named_may_be_deleted() {
+    for policy in [DeletePolicy::Ask, DeletePolicy::Propagate] {
+        let mut case = Case::of(world_with(Fake::keeping_named)).await;
+        case.world.flows.flows[1].ends[1].on_delete = policy;
+        if policy == DeletePolicy::Ask {
+            case.deleted(Side::Second).await;
+            case.decide(Verdict::Propagate).await;
+        } else {
+            case.system(Side::Second).delete(&case.boss[1]);
+            case.world.clock.pass(2);
+            case.world.sync().await;
+        }
+        assert!(
+            !case.world.erp.live("Contact").contains(&case.boss[0]),
+            "{policy:?}"
+        );
         assert_eq!(case.references(Side::First), ["", ""]);
         assert_eq!(case.references(Side::Second), ["", ""]);
         case.assert_at_rest().await;

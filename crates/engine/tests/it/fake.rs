@@ -125,6 +125,8 @@ pub struct Fake {
     shouts: Option<(String, bool)>,
     /// References that it blanks by itself when the record that they name is deleted: type and property.
     blanks: Vec<(String, String)>,
+    /// It refuses to delete what such a reference names.
+    keeps_named: bool,
     /// It keeps no condition of a deletion.
     deletes_anyway: bool,
     /// A property that the system adds something to whenever it is written.
@@ -159,6 +161,7 @@ impl Fake {
             given: given_properties(name),
             shouts: None,
             blanks: Vec::new(),
+            keeps_named: false,
             deletes_anyway: false,
             adds: None,
             signs: false,
@@ -188,6 +191,12 @@ impl Fake {
     /// Blanks a reference by itself when the record that it names is deleted.
     pub fn blanking(mut self, kind: &str, property: &str) -> Self {
         self.blanks.push((kind.to_owned(), property.to_owned()));
+        self
+    }
+
+    /// Refuses to delete what its references name, instead of blanking them.
+    pub fn keeping_named(mut self) -> Self {
+        self.keeps_named = true;
         self
     }
 
@@ -415,18 +424,23 @@ impl Fake {
         self.blank(state, &key.id);
     }
 
-    /// Blanks what names a record that is no more.
-    fn blank(&self, state: &mut State, id: &str) {
+    /// The references that name a record: whose, and by which property.
+    fn naming(&self, state: &State, id: &str) -> Vec<(RecordKey, String)> {
         let names = |key: &RecordKey, row: &Row, (kind, property): &(String, String)| {
             let named = row.values.get(property).and_then(Value::as_text);
             &key.record_type.name == kind && !row.deleted && named == Some(id)
         };
-        let mut blanked = Vec::new();
+        let mut found = Vec::new();
         for (key, row) in &state.rows {
             let own = self.blanks.iter().filter(|reference| names(key, row, reference));
-            blanked.extend(own.map(|(_, property)| (key.clone(), property.clone())));
+            found.extend(own.map(|(_, property)| (key.clone(), property.clone())));
         }
-        for (key, property) in blanked {
+        found
+    }
+
+    /// Blanks what names a record that is no more.
+    fn blank(&self, state: &mut State, id: &str) {
+        for (key, property) in self.naming(state, id) {
             self.change(state, &key, &Values::from([(property, Value::Blank)]));
         }
     }
@@ -549,6 +563,12 @@ impl Fake {
                 Some(record)
             }
         };
+        if let Change::Delete { record, .. } = change
+            && self.keeps_named
+            && !self.naming(state, &record.id).is_empty()
+        {
+            return Outcome::Refused(refusal(RefusalKind::Invalid, &[]));
+        }
         if let Change::Create { values, .. } | Change::Update { values, .. } = change
             && let Some(refusal) = self.duplicate(state, change, own, values)
         {

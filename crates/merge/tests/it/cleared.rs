@@ -448,6 +448,11 @@ fn what_became_of_a_record_follows_from_what_is_stored() {
     assert_eq!(so(&open, [false, true, false]), Became::Open);
     assert_eq!(so(&open, [true, false, false]), Became::Undecided);
     assert_eq!(of(&after(&open, Vec::new(), Some(Verdict::Unlink))), Became::Kept);
+    // What names a record goes before it.
+    assert_eq!(
+        of(&after(&open, Vec::new(), Some(Verdict::Propagate))),
+        Became::Over
+    );
     assert_eq!(of(&after(&open, vec![gone(&own(), 30)], None)), Became::Over);
     // Created again: on its way first, then there.
     let recreated = after(&open, Vec::new(), Some(Verdict::Recreate));

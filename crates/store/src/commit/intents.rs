@@ -97,6 +97,10 @@ impl Commit<'_> {
         );
         self.db.run(sql, columns)?;
         self.note_create(record, &slot);
+        if matches!(intent.action, Action::Delete { .. }) {
+            // What names it goes first.
+            self.changed.insert(record);
+        }
         Ok(())
     }
 

@@ -214,7 +214,8 @@ impl Work {
     }
 
     fn note_create(&mut self, intent: &Intent) {
-        if !writes_record(intent) {
+        // What names a record that is to be deleted goes first.
+        if !writes_record(intent) || matches!(intent.action, Action::Delete { .. }) {
             self.changed.insert(subject(&intent.action).clone());
         }
     }
