@@ -5,7 +5,8 @@ use super::stage::Stage;
 use crate::failure::Failure;
 use std::collections::BTreeMap;
 use tandem_merge::dataflow::Side;
-use tandem_merge::record::{Observation, RecordKey};
+use tandem_merge::record::{Observation, RecordKey, Values};
+use tandem_merge::value::Value;
 
 /// How often what is left is deleted before it counts as stuck: references are at most this deep.
 const ATTEMPTS: usize = 4;
@@ -39,6 +40,7 @@ impl Stage {
             renamed.map(|key| format!("{key}: it does not bear a name of ours any more, and is left alone")),
         );
         self.own = own.keys().cloned().collect();
+        self.give_other_names().await?;
         let count = self.own.len() as u64;
         let mut said = BTreeMap::new();
         for _ in 0..ATTEMPTS {
@@ -67,6 +69,22 @@ impl Stage {
         self.own.retain(|key| alive.contains_key(key));
         self.note_own()?;
         Ok(left)
+    }
+
+    /// Counterparts that cannot be deleted bear their names for good: the next run's records must not match them.
+    async fn give_other_names(&mut self) -> Result<(), Failure> {
+        let kept = self.own.iter().filter(|key| {
+            key.record_type.system == self.people.name(Side::First) && self.is_kept(&key.record_type.name)
+        });
+        let renamed = kept.enumerate().filter_map(|(place, key)| {
+            let [property, _] = self.key_property(&key.record_type.name)?;
+            let name = Value::Text(format!("{MARK}-{}-{place}", self.run));
+            Some((key.clone(), Values::from([(property, name)])))
+        });
+        let renamed: Vec<(RecordKey, Values)> = renamed.collect();
+        // A name that is refused stays: then the next run finds the record again, and says so.
+        let _ = self.people.update(renamed).await?;
+        self.sync_and_approve().await
     }
 
     pub(crate) fn can_go(&self, key: &RecordKey) -> bool {

@@ -29,6 +29,7 @@ pub(crate) struct Left {
 impl Stage {
     /// Notes what the run made, so that the next one finds it even if this one dies.
     pub(crate) fn note_own(&mut self) -> Result<(), Failure> {
+        self.learn_companions()?;
         let kept: BTreeMap<String, String> = self
             .cast
             .players
@@ -36,15 +37,45 @@ impl Stage {
             .filter(|(part, _)| self.is_kept(&part.of))
             .map(|(part, player)| (format!("{} {}", part.of, part.letter), player.first.clone()))
             .collect();
-        let own: Vec<Json> = self
-            .own
+        // Others refer to companions: they go last, and what was made last goes first.
+        let companions = self.companions(|of| !self.is_kept(of));
+        let own: Vec<Json> = companions
             .iter()
+            .chain(&self.own)
             .filter(|key| !self.is_kept_record(key))
             .map(|key| json!([key.record_type.system, key.record_type.name, key.id]))
             .collect();
         let text = json!({ "kept": kept, "own": own }).to_string();
         self.engine.store().set_note(NOTE, &text)?;
         self.list_remains()
+    }
+
+    /// Companions come into being whenever a record of the run needs one.
+    fn learn_companions(&mut self) -> Result<(), Failure> {
+        let flows = self.engine.flows().clone();
+        let owners: Vec<(String, RecordKey)> = self
+            .cast
+            .players
+            .iter()
+            .map(|(part, player)| {
+                (
+                    part.of.clone(),
+                    self.people.key(Side::First, &part.of, &player.first),
+                )
+            })
+            .collect();
+        for (of, owner) in owners {
+            let cluster = self.engine.store().cluster(&flows, &owner)?.unwrap_or_default();
+            let companions = cluster.records.get(&owner).into_iter();
+            let made = companions.flat_map(|record| &record.companions);
+            for (role, companion) in made.filter(|(_, companion)| companion.created) {
+                if let Some(id) = &companion.id {
+                    let key = (role.clone(), of.clone(), owner.id.clone());
+                    self.cast.companions.entry(key).or_insert_with(|| id.clone());
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Lists what the run has made, and what it keeps, in the file beside the state.
@@ -62,6 +93,7 @@ impl Stage {
             seconds.chain([first]).collect::<Vec<_>>()
         });
         let mut all: BTreeSet<RecordKey> = kept.chain(self.own.iter().cloned()).collect();
+        all.extend(self.companions(|_| true));
         // What earlier runs left and its system deletes for nobody is there for good.
         all.extend(self.remains.records().into_iter().filter(|key| !self.can_go(key)));
         let all: Vec<(RecordKey, bool)> = all
@@ -211,7 +243,7 @@ impl Stage {
     /// Deletes companions, puts kept records out of use under their own names, and lists what stays.
     pub(crate) async fn leave(&mut self) -> Result<Left, Failure> {
         let mut left = Left::default();
-        let companions = self.companions_to_delete();
+        let companions = self.companions(|of| !self.is_kept(of));
         let answers = self.people.delete(companions.clone()).await?;
         for (key, answer) in companions.into_iter().zip(answers) {
             match answer {
@@ -292,14 +324,14 @@ impl Stage {
         )
     }
 
-    /// Companions of records that are not kept, those that hang on others first.
-    fn companions_to_delete(&self) -> Vec<RecordKey> {
+    /// Companions of records of types that are wanted, those that hang on others first.
+    fn companions(&self, wanted: impl Fn(&str) -> bool) -> Vec<RecordKey> {
         let mut rules = self.companion_rules();
         let hangs = |value: &CompanionValue| matches!(value, CompanionValue::Companion { .. });
         rules.sort_by_key(|rule| !rule.values.values().any(hangs));
         let of_rule = |rule: &tandem_merge::dataflow::CompanionRule| {
             let own = self.cast.companions.iter();
-            let own = own.filter(|((role, of, _), _)| role == &rule.role && !self.is_kept(of));
+            let own = own.filter(|((role, of, _), _)| role == &rule.role && wanted(of));
             let keys = own.map(|(_, id)| self.people.key(Side::Second, &rule.record_type.name, id));
             keys.collect::<Vec<_>>()
         };

@@ -215,6 +215,7 @@ async fn perform(stage: &mut Stage, keep: bool, screen: &Screen) -> Result<Left,
     stage.play_drift(&drift).await?;
     stage.look_at_links()?;
     if keep {
+        stage.note_own()?;
         return Ok(Left::default());
     }
     screen.note("Deleting ...");

@@ -119,10 +119,10 @@ fn no_list_log_or_json_tells_a_personal_value_and_forget_leaves_no_byte() {
 
 #[test]
 fn what_a_system_says_of_a_companion_or_a_reference_tells_no_personal_value() {
-    // GIVEN a customer whose telephone number no Account holds: a property that the Divisions of this org have not
+    // GIVEN a customer whose telephone number the Account is refused for: a property that Divisions have not
     let pair = Pair::start(&["--records", "1"], &[]);
     let erp = &pair.customerp.url;
-    let number = "555012345 ask for Mrs Canarybird, mornings only please";
+    let number = "555012345 for Mrs Canarybird";
     let customer = rest::post_customerp(erp, "customers", &json!({ "name": "Birds", "phone": number }));
     let customer = customer["id"].as_str().unwrap().to_owned();
     let contact = json!({ "lastName": "Wing", "customerId": customer });
@@ -130,7 +130,15 @@ fn what_a_system_says_of_a_companion_or_a_reference_tells_no_personal_value() {
         .as_str()
         .unwrap()
         .to_owned();
-    // WHEN the Account is refused for it THEN the reason tells it nowhere
+    let [_, salesforce] = crate::proxy::between(&pair, [false, true]);
+    salesforce.rule(|method, _, request| match method != "GET" && request.contains("for Mrs Canarybird") {
+        true => crate::proxy::Fate::Answer(
+            400,
+            r#"[{"errorCode":"INVALID_PHONE","fields":["Phone"],"message":"Nobody answers at 555012345 FOR MRS CANARYBIRD."}]"#,
+        ),
+        false => crate::proxy::Fate::Deliver,
+    });
+    // WHEN it is refused THEN the reason tells it nowhere
     quiet(&pair, &["plan"]);
     assert_eq!(quiet(&pair, &["sync"]).code, Some(3));
     let looks: [&[&str]; 5] = [
@@ -145,8 +153,8 @@ fn what_a_system_says_of_a_companion_or_a_reference_tells_no_personal_value() {
     }
     let failures = pair.run(&["failures", "--json"]);
     assert!(
-        failures.out.contains("•••"),
-        "the reason is told without it: {}",
+        failures.out.contains("Nobody answers at •••."),
+        "{}",
         failures.out
     );
     // WHEN a record that refers to the customer is refused in words about the customer
@@ -156,7 +164,6 @@ fn what_a_system_says_of_a_companion_or_a_reference_tells_no_personal_value() {
         &json!({ "phone": "555012345" }),
     );
     assert!(matches!(quiet(&pair, &["sync"]).code, Some(0 | 3)));
-    let [_, salesforce] = crate::proxy::between(&pair, [false, true]);
     salesforce.rule(|method, _, request| match method != "GET" && request.contains("Chief of eggs") {
         true => crate::proxy::Fate::Answer(
             400,
