@@ -36,7 +36,7 @@ mod write;
 
 pub use budget::{budgets, restore_budgets};
 pub use clock::Clock;
-pub use command::{Choice, offered_for};
+pub use command::{Choice, awaits_approval_in, offered_for};
 pub use engine::{Engine, Parts};
 pub use error::Error;
 pub use holds::{Held, Hold, Why, holds};

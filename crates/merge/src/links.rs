@@ -46,7 +46,9 @@ impl<'a> Work<'a> {
                 alone || removed(Mutation::SharedLink)
             };
             if unique(&pair.first) && unique(&pair.second) && !self.awaits_answer(pair) {
-                self.link(pair.flow, &pair.first, &pair.second);
+                if !self.awaits_approval(pair) {
+                    self.link(pair.flow, &pair.first, &pair.second);
+                }
             } else if !(unique(&pair.first) && unique(&pair.second)) {
                 self.report_tie(
                     pair,
@@ -77,6 +79,12 @@ impl<'a> Work<'a> {
         };
         self.cluster.links.push(link);
         self.cluster.links.sort();
+        for key in [first, second] {
+            if let Some(record) = self.cluster.records.get_mut(key) {
+                record.awaiting.remove(&flow.name);
+                record.welcome.remove(&flow.name);
+            }
+        }
         self.withdraw_creates_of(first, &flow.name);
         self.withdraw_creates_of(second, &flow.name);
         self.note(
@@ -114,9 +122,11 @@ impl<'a> Work<'a> {
                     // Beside a linked record the natural key alone makes a duplicate (L5).
                     let beside = linked(first) || linked(second);
                     let (one, two) = ((first, a), (second, b));
+                    let matches = self
+                        .made_for(flow, first, second)
+                        .unwrap_or_else(|| matching::matches(flow, one, two));
                     if !self.are_apart(&flow.name, first, second)
-                        && (matching::matches(flow, one, two)
-                            || (beside && matching::same_natural_key(flow, one, two)))
+                        && (matches || (beside && matching::same_natural_key(flow, one, two)))
                     {
                         pairs.push(Pair {
                             flow,
@@ -128,6 +138,14 @@ impl<'a> Work<'a> {
             }
         }
         pairs
+    }
+
+    /// Whether a record is the companion that was made for another before the flow was there; none where none was,
+    /// or it is gone.
+    fn made_for(&self, flow: &Flow, first: &RecordKey, second: &RecordKey) -> Option<bool> {
+        let made = crate::companions::made_before(flow, self.record(first)?)?;
+        let there = self.record(&made).is_some_and(crate::cluster::Record::alive);
+        there.then(|| &made == second)
     }
 
     fn candidates<'w>(

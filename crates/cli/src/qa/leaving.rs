@@ -266,7 +266,12 @@ impl Stage {
     /// Companions of records that are not kept, those that hang on others first.
     fn companions_to_delete(&self) -> Vec<RecordKey> {
         let mut rules = self.companion_rules();
-        let hangs = |value: &CompanionValue| matches!(value, CompanionValue::Companion { .. });
+        let hangs = |value: &CompanionValue| {
+            matches!(
+                value,
+                CompanionValue::Companion { .. } | CompanionValue::Linked { .. }
+            )
+        };
         rules.sort_by_key(|rule| !rule.values.values().any(hangs));
         let of_rule = |rule: &tandem_merge::dataflow::CompanionRule| {
             let own = self.cast.companions.iter();

@@ -2,12 +2,15 @@
 //! configuration; its document.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
+mod absent;
+mod accounts;
 mod config;
 mod counterexamples;
 mod decisions;
 mod document;
 mod filters;
 mod fuzz;
+mod guarded;
 mod guards;
 mod late;
 mod lines;

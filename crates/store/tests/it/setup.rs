@@ -82,6 +82,8 @@ fn flow(name: &str, [first, second]: [RecordType; 2], key: &str, their_key: &str
         companions: Vec::new(),
         supports: None,
         equal: Vec::new(),
+        guarded: Default::default(),
+        keeps: None,
         guard: Guard {
             count: 1,
             percent: 5,
@@ -127,6 +129,8 @@ fn mapping(first: &str, second: &str, kind: Kind) -> Mapping {
         alone: None,
         locks: std::collections::BTreeSet::new(),
         create_only: [false, false],
+        awaited: false,
+        stand_in: [None, None],
         note: String::new(),
     }
 }
