@@ -176,7 +176,7 @@ fn of_end(flow: &Flow, side: Side, described: &TypeSchema) -> Vec<Finding> {
             ));
         }
         Some(identity) => match described.properties.get(&identity.property) {
-            None => found.push(absent(flow, object, &identity.property)),
+            None => found.push(absent(flow, described, &identity.property)),
             Some(property) if identity.unique && !property.unique => {
                 let what = format!("{object}.{} is not unique", identity.property);
                 found.push(Finding::new(
