@@ -16,6 +16,8 @@ pub(crate) enum Exit {
     Usage,
     /// Done, but conflicts, parked work or approvals wait.
     Waits,
+    /// Stopped by a signal before it was done.
+    Stopped,
 }
 
 impl Exit {
@@ -26,6 +28,7 @@ impl Exit {
             Self::Trouble => 1,
             Self::Usage => 2,
             Self::Waits => 3,
+            Self::Stopped => 130,
         }
     }
 }

@@ -6,6 +6,8 @@ mod clock;
 mod commands;
 mod demo;
 mod failure;
+mod harmless;
+mod interrupt;
 mod loading;
 mod mask;
 mod metadata;
@@ -64,6 +66,7 @@ fn log_to_stderr(verbose: u8, quiet: bool) {
     let filter = EnvFilter::try_from_env("TANDEM_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+        .with_writer(|| harmless::Log)
+        .with_ansi(false);
     log.with_target(false).init();
 }

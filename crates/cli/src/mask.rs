@@ -3,12 +3,11 @@
 use crate::arguments::Common;
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
-use tandem_merge::dataflow::{Dataflow, Side};
+use tandem_merge::dataflow::Dataflow;
+use tandem_merge::privacy::MASK;
 use tandem_merge::record::RecordType;
 use tandem_merge::value::Value;
 
-/// What stands for a personal value.
-const MASK: &str = "•••";
 /// Longer values are cut in lists, in characters.
 const SHOWN: usize = 60;
 
@@ -19,16 +18,7 @@ pub(crate) struct Masks(BTreeSet<(RecordType, String)>);
 impl Masks {
     /// The personal properties of a dataflow.
     pub(crate) fn of(flows: &Dataflow) -> Self {
-        let mut personal = BTreeSet::new();
-        for flow in &flows.flows {
-            for mapping in flow.mappings.iter().filter(|mapping| mapping.personal) {
-                for side in Side::BOTH {
-                    let record_type = flow.end(side).record_type.clone();
-                    personal.insert((record_type, mapping.property(side).to_owned()));
-                }
-            }
-        }
-        Self(personal)
+        Self(tandem_merge::privacy::personal(flows))
     }
 
     /// The personal properties of a dataflow, or none where a person asked to see them.

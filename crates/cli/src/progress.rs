@@ -1,9 +1,9 @@
 //! What a person sees while the engine works: bars on a terminal, now and then a line elsewhere.
 
+use crate::harmless;
 use crate::screen::{Screen, count_of, thousands};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tandem_connector::Outcome;
@@ -11,6 +11,9 @@ use tandem_engine::{Happening, Quiet, Watcher};
 
 /// Between two lines of the same kind.
 const PAUSE: Duration = Duration::from_secs(2);
+
+/// Between two lines on a listing that goes on.
+const LONG_PAUSE: Duration = Duration::from_secs(10);
 
 /// The watcher that fits the screen.
 pub(crate) fn watcher(screen: &Screen, silent: bool) -> std::sync::Arc<dyn Watcher> {
@@ -87,7 +90,28 @@ impl Tally {
 
 /// Plain lines for logs and pipes.
 #[derive(Debug, Default)]
-struct Lines(Mutex<(Tally, Option<Instant>)>);
+struct Lines(Mutex<Told>);
+
+/// What was counted, and when a line was last told.
+#[derive(Debug)]
+struct Told(Tally, Instant);
+
+impl Default for Told {
+    fn default() -> Self {
+        Self(Tally::default(), Instant::now())
+    }
+}
+
+impl Told {
+    /// Whether so long after the last line another one is due; then it counts as told.
+    fn is_due(&mut self, pause: Duration) -> bool {
+        let due = self.1.elapsed() >= pause;
+        if due {
+            self.1 = Instant::now();
+        }
+        due
+    }
+}
 
 impl Watcher for Lines {
     fn happened(&self, what: &Happening<'_>) {
@@ -100,18 +124,13 @@ impl Watcher for Lines {
             }
             Happening::Waiting { until, why } => format!("waiting until {until:.0}: {why}"),
             Happening::Trouble { error } => error.to_string(),
-            Happening::Answered { .. } => {
-                let due = inner.1.is_none_or(|last| last.elapsed() >= PAUSE);
-                if !due {
-                    return;
-                }
-                inner.1 = Some(Instant::now());
-                inner.0.written_line()
+            Happening::Answered { .. } if inner.is_due(PAUSE) => inner.0.written_line(),
+            Happening::Observed { system, .. } if inner.is_due(LONG_PAUSE) => {
+                format!("{system}: {} so far", inner.0.read_line(system))
             }
             _ => return,
         };
-        // A closed standard error is no reason to stop the work.
-        let _ = writeln!(std::io::stderr(), "{line}");
+        crate::screen::note(&line);
     }
 }
 
@@ -154,11 +173,12 @@ impl Watcher for Bars {
                     .set_message(format!("{decided}, {}", tally.written_line()));
             }
             Happening::Waiting { until, why } => {
-                self.work.set_message(format!("waiting until {until:.0}: {why}"));
+                let line = harmless::line(&format!("waiting until {until:.0}: {why}"));
+                self.work.set_message(line);
             }
             Happening::Trouble { error } => {
                 // A closed standard error is no reason to stop the work.
-                let _ = self.board.println(error.to_string());
+                let _ = self.board.println(harmless::line(&error.to_string()));
             }
             _ => {}
         }

@@ -1,14 +1,45 @@
 //! What people and programs see: lines, tables and JSON on standard output, complaints on standard error.
 
+mod table;
+
 use crate::arguments::Common;
 use crate::failure::Failure;
-use comfy_table::presets::UTF8_FULL_CONDENSED;
-use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Table};
+use crate::harmless;
 use serde::Serialize;
 use serde_json::json;
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
+pub(crate) use table::{Cell, Table};
 use tandem_merge::config::Problem;
+
+/// What can stand on a screen without doing anything there.
+pub(crate) trait Shown {
+    /// Its lines.
+    fn shown(&self) -> String;
+}
+
+/// Whatever can be displayed stands on one line.
+impl<T: Display> Shown for T {
+    fn shown(&self) -> String {
+        harmless::line(&self.to_string())
+    }
+}
+
+impl Shown for Table {
+    fn shown(&self) -> String {
+        self.drawn()
+    }
+}
+
+/// Several lines.
+pub(crate) struct Lines<T>(pub(crate) Vec<T>);
+
+impl<T: Display> Shown for Lines<T> {
+    fn shown(&self) -> String {
+        let lines = self.0.iter().map(Shown::shown);
+        lines.collect::<Vec<_>>().join("\n")
+    }
+}
 
 /// Where a command's results go, and in which form.
 #[derive(Clone, Copy, Debug)]
@@ -30,34 +61,24 @@ impl Screen {
         }
     }
 
-    /// A line for people: not shown as JSON or when quiet.
-    pub(crate) fn say(&self, line: impl Display) {
+    /// A line for people, a table, or lines: not shown as JSON or when quiet.
+    pub(crate) fn say(&self, what: impl Shown) {
         if !self.json && !self.quiet {
-            print(format_args!("{line}"));
+            print(&what.shown());
         }
     }
 
     /// A result for people: shown even when quiet.
-    pub(crate) fn result(&self, line: impl Display) {
+    pub(crate) fn result(&self, what: impl Shown) {
         if !self.json {
-            print(format_args!("{line}"));
-        }
-    }
-
-    /// A text as it is, for people.
-    pub(crate) fn raw(&self, text: &str) {
-        if !self.json {
-            let mut out = std::io::stdout().lock();
-            // A reader that went away (`| head`) is no failure.
-            let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+            print(&what.shown());
         }
     }
 
     /// A line on what goes on, on standard error, unless quiet or JSON.
-    pub(crate) fn note(&self, line: impl Display) {
+    pub(crate) fn note(&self, what: impl Shown) {
         if !self.json && !self.quiet {
-            // Nobody reads it any more: no reason to stop the work.
-            let _ = writeln!(std::io::stderr(), "{line}");
+            note(&what);
         }
     }
 
@@ -66,27 +87,31 @@ impl Screen {
         if self.json {
             let text =
                 serde_json::to_string(value).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"));
-            print(format_args!("{text}"));
+            print(&harmless::json(&text));
         }
     }
 
     /// A failure, on standard error.
     pub(crate) fn complain(&self, failure: &Failure) {
-        let mut out = std::io::stderr().lock();
-        let written = if self.json {
-            writeln!(out, "{}", as_json(failure))
-        } else {
-            writeln!(out, "{}", as_text(failure))
+        let text = match self.json {
+            true => harmless::json(&as_json(failure).to_string()),
+            false => as_text(failure),
         };
         // There is no other place left to complain at.
-        let _ = written;
+        let _ = writeln!(std::io::stderr(), "{text}");
     }
 }
 
 /// Writes a line to standard output. A reader that went away (`| head`) is no failure.
-fn print(line: std::fmt::Arguments<'_>) {
+fn print(text: &str) {
     let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+}
+
+/// Writes a line to standard error.
+pub(crate) fn note(what: &impl Shown) {
+    // Nobody reads it any more: no reason to stop the work.
+    let _ = writeln!(std::io::stderr(), "{}", what.shown());
 }
 
 fn as_json(failure: &Failure) -> serde_json::Value {
@@ -114,7 +139,7 @@ fn as_text(failure: &Failure) -> String {
                 "" => String::new(),
                 advice => format!(" {advice}."),
             };
-            format!("tandem: {what}{end}{advice}")
+            harmless::line(&format!("tandem: {what}{end}{advice}"))
         }
         Failure::Configuration(problems) => listed("the configuration", problems),
         Failure::Sheet(problems) => listed("the file", problems),
@@ -133,7 +158,7 @@ fn listed(of: &str, problems: &[Problem]) -> String {
     }
     let count = count_of(problems.len() as u64, "problem", "problems");
     lines.push(format!("tandem: {of} has {count}; nothing was done."));
-    lines.join("\n")
+    Lines(lines).shown()
 }
 
 /// A table with a heading line; it fits the terminal's width.
@@ -142,21 +167,13 @@ pub(crate) fn table<const N: usize>(headings: [&str; N]) -> Table {
 }
 
 /// A table with as many columns as there are headings.
-pub(crate) fn table_of<T: Display>(headings: impl IntoIterator<Item = T>) -> Table {
-    let mut table = Table::new();
-    table.load_preset(UTF8_FULL_CONDENSED);
-    table.set_content_arrangement(ContentArrangement::Dynamic);
-    if !std::io::stdout().is_terminal() {
-        table.set_content_arrangement(ContentArrangement::Disabled);
-    }
-    let headings = headings.into_iter();
-    table.set_header(headings.map(|text| Cell::new(text).add_attribute(Attribute::Bold)));
-    table
+pub(crate) fn table_of<T: Into<Cell>>(headings: impl IntoIterator<Item = T>) -> Table {
+    Table::new(headings)
 }
 
 /// A number in a table, with thousands separated.
 pub(crate) fn number(count: u64) -> Cell {
-    Cell::new(thousands(count)).set_alignment(CellAlignment::Right)
+    Cell::new(thousands(count)).right()
 }
 
 /// A number with its thousands separated: `1,234`.

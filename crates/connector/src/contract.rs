@@ -81,6 +81,11 @@ pub trait Connector: Send + Sync {
     /// API calls made so far by this connector, for people and budgets.
     fn calls(&self) -> u64;
 
+    /// How far the system's clock is ahead of ours, by its replies so far; none where they do not tell.
+    fn clock_offset(&self) -> Option<ClockOffset> {
+        None
+    }
+
     /// How the day's budget of calls stands; none where the system limits none.
     fn budget(&self) -> Option<Budget> {
         None
@@ -95,6 +100,26 @@ pub trait Connector: Send + Sync {
     fn restore_budget(&self, _earlier: &Budget) {}
 }
 
+/// How far a system's clock is ahead of ours: between two bounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockOffset {
+    /// No less; negative where it may be behind.
+    pub least: SignedDuration,
+    /// No more.
+    pub most: SignedDuration,
+}
+
+impl ClockOffset {
+    /// The best guess: nothing where the two may be the same.
+    #[must_use]
+    pub fn ahead(&self) -> SignedDuration {
+        if self.least <= SignedDuration::ZERO && self.most >= SignedDuration::ZERO {
+            return SignedDuration::ZERO;
+        }
+        self.least.saturating_add(self.most) / 2
+    }
+}
+
 /// Who a system is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identification {
@@ -104,6 +129,9 @@ pub struct Identification {
     pub name: String,
     /// The user that we are there.
     pub user: String,
+    /// How observations name that user as the author of a state, where they name authors at all.
+    #[serde(default)]
+    pub author: Option<String>,
     /// It is a sandbox, where the system tells production and sandboxes apart.
     #[serde(default)]
     pub sandbox: Option<bool>,
@@ -149,13 +177,17 @@ pub struct Allowance {
 /// What a system can do, as data.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Capabilities {
-    /// Updates and deletions can be made conditional on the version that the plan saw.
+    /// Updates can be made conditional on the version that the plan saw. Deletions carry the condition as well.
     pub conditional_write: bool,
+    /// The condition is known to hold for deletions too. Where it is not, a record is read just before it is deleted.
+    pub conditional_delete: bool,
     /// A create sent twice has one effect by the system's own means (idempotency keys).
     pub idempotent_create: bool,
     /// The longest time a request may still take effect after it was sent. Writes of a batch wait for their
     /// turn, so whoever waits for it counts from the moment the outcome came back.
     pub request_deadline: SignedDuration,
+    /// The longest time after which what was committed is shown by every read.
+    pub commit_delay: SignedDuration,
     /// At most this many writes are worth handing over at once.
     pub write_batch: usize,
     /// At most this many values are worth looking up at once.
@@ -269,6 +301,17 @@ pub struct ChangePage {
     pub more: bool,
     /// The page is part of a complete comparison: it shows every live record of a type within a range of ids.
     pub complete: Option<Complete>,
+    /// Types that are not shown to their end this time. The others are, and nothing follows from what is not shown.
+    pub incomplete: Vec<Incomplete>,
+}
+
+/// A type whose changes could not be read to their end, although its system is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incomplete {
+    /// The type.
+    pub record_type: RecordType,
+    /// Why, and what to do.
+    pub error: Error,
 }
 
 /// A range of ids, in the order of their bytes, of which a page shows every live record.
@@ -388,6 +431,8 @@ pub enum RefusalKind {
     Limit,
     /// The row was busy: the same write may be sent again.
     Busy,
+    /// An answer that no table knows, and nothing was carried out: the same write is tried a few times more, then parked.
+    Unclear,
 }
 
 /// Outcomes of accepted writes.

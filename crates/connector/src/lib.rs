@@ -6,9 +6,11 @@
 mod contract;
 pub mod customerp;
 mod http;
+mod listing;
 pub mod salesforce;
 #[cfg(feature = "simulation")]
 pub mod simulation;
+pub mod time;
 
 pub use contract::*;
 pub use http::address::is_loopback;

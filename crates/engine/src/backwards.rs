@@ -167,7 +167,7 @@ impl Engine {
             let known = of_kind.get(&row.key);
             version.is_some_and(|now| known.is_some_and(|then| is_earlier(now, &then.version)))
         };
-        let missing = |row: &&Observation| row.presence == Presence::Missing;
+        let missing = |row: &&Observation| row.presence == Presence::Missing && row.unreadable.is_empty();
         let (older, missing) = (
             rows.iter().filter(older).count(),
             rows.iter().filter(missing).count(),

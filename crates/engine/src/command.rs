@@ -47,7 +47,14 @@ impl Engine {
     /// [`Error::Command`] when no such item waits for approval.
     pub fn approve(&mut self, item: u64, verdict: Option<Verdict>) -> Result<(), Error> {
         let item = self.item(item)?;
-        if !matches!(item.kind, Some(ParkedKind::Approval | ParkedKind::DeleteConflict)) {
+        let waits = [
+            ParkedKind::Approval,
+            ParkedKind::DeleteConflict,
+            ParkedKind::OutOfSight,
+        ];
+        let about_link = item.property.is_none() && item.kind.is_some_and(|kind| waits.contains(&kind));
+        let refused = item.kind == Some(ParkedKind::Refused) && item.flow.is_some();
+        if !refused && !about_link {
             return Err(Error::command(
                 format!("item {} does not wait for approval", item.number),
                 "`tandem failures` says what it waits for",
@@ -57,6 +64,12 @@ impl Engine {
             return Err(Error::command(
                 format!("item {} is a conflict: {}", item.number, item.reason),
                 "Say what holds: `--verdict propagate` for the deletion, `--verdict recreate` for the edit, `--verdict unlink` for both",
+            ));
+        }
+        if item.kind == Some(ParkedKind::OutOfSight) && verdict.is_none() {
+            return Err(Error::command(
+                format!("nobody knows whether that was deleted: {}", item.reason),
+                "Say what holds: `--verdict propagate` if it was deleted, `--verdict recreate` to create it again, `--verdict unlink` to keep what is there",
             ));
         }
         self.give_verdict(&item, verdict)
@@ -82,20 +95,21 @@ impl Engine {
     }
 
     /// Approves what waits in a flow, up to now: every deletion (`verdict`, or what the flow's policy offers first),
-    /// and edits that its guard holds. Conflicts of delete and edit wait on: each wants a word of its own. Answers
-    /// how many deletions were approved, and whether edits were held.
+    /// and the edits and first links that its guards hold. Conflicts of delete and edit wait on: each wants a word of
+    /// its own. Answers how many deletions were approved, and whether a guard held anything.
     ///
     /// # Errors
     /// [`Error::Command`] when there is no such flow.
     pub fn approve_flow(&mut self, flow: &str, verdict: Option<Verdict>) -> Result<(u64, bool), Error> {
         self.known_flow(flow)?;
         let edits = self.approve_edits(flow)?;
+        let held = self.approve_first_links(flow)? || edits;
         self.store.approve_flow(flow, self.clock.now())?;
         let (mut after, mut approved) = (0, 0);
         loop {
             let items = self.store.items(after, PAGE)?;
             let Some(last) = items.last() else {
-                return Ok((approved, edits));
+                return Ok((approved, held));
             };
             after = last.number;
             let waits = |item: &&Item| awaits_approval_in(&self.flows, item, flow);
@@ -166,12 +180,15 @@ impl Engine {
     /// # Errors
     /// [`Error::Command`] when the record is not known.
     pub fn retry(&mut self, record: &RecordKey) -> Result<(), Error> {
+        // What could not be read is read again with the next round.
+        self.unreadable_read = None;
         self.offered
             .retain(|(_, source, found)| source != record && found != record);
         self.change(record, |_, cluster| {
             let known = cluster.records.get_mut(record);
             let known = known.ok_or_else(|| unknown_record(record))?;
             free(known);
+            tandem_merge::unreadable::believe(known);
             Ok(())
         })
     }
@@ -318,7 +335,7 @@ fn answer(
     };
     let mut records = cluster.records.clone();
     for seen in work.inbox {
-        admit(&mut records, seen.clone());
+        admit(work.flows, &mut records, seen.clone());
     }
     let changed = question.contenders.iter().find(|one| {
         let known = one.record.as_ref().and_then(|record| records.get(record));
@@ -440,6 +457,9 @@ fn free(record: &mut Record) {
     record.parked.clear();
     record.held.clear();
     for companion in record.companions.values_mut() {
-        companion.parked = None;
+        // Whoever tries again after it was deleted wants another.
+        if companion.parked.take().is_some() {
+            companion.lost = None;
+        }
     }
 }

@@ -1,13 +1,16 @@
 //! The engine: a dataflow, its state, its two systems, a clock and a watcher.
 
 use crate::backwards::Witnesses;
+use crate::doings::Doings;
 use crate::load::Load;
+use crate::patience::Patience;
 use crate::rebind;
 use crate::sight::Sight;
 use crate::{Change, Clock, Error, Happening, Hold, Watcher};
+use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use tandem_connector::{Connector, Identification, Schema};
+use tandem_connector::{ClockOffset, Connector, Identification, Schema};
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::record::{RecordKey, RecordType};
 use tandem_store::{Fence, Status, Store};
@@ -46,6 +49,8 @@ pub struct Engine {
     pub(crate) rounds: u64,
     /// Nothing is waited for: what cannot be done now is left.
     pub(crate) impatient: bool,
+    /// Writes that are tried again.
+    pub(crate) patience: Patience,
     /// Loads under way.
     pub(crate) loads: Vec<Load>,
     /// A round waits until its loads are done, so that every rank refers to the ones before.
@@ -56,16 +61,28 @@ pub struct Engine {
     pub(crate) sight: Sight,
     /// The budgets as the state holds them, by note.
     pub(crate) kept_budgets: BTreeMap<String, String>,
+    /// What the state holds of the systems' clocks.
+    pub(crate) kept_clocks: BTreeMap<String, ClockOffset>,
+    /// What is said of clocks that are apart.
+    pub(crate) clocks_apart: Option<String>,
+    /// When records that hold something unreadable were last read again.
+    pub(crate) unreadable_read: Option<Timestamp>,
     /// Old history on its way out.
     pub(crate) sweep: crate::keep::Sweep,
+    /// Types that were never listed to their end although their system was.
+    pub(crate) unlisted: BTreeSet<RecordType>,
     /// What rests or is stopped.
     pub(crate) holds: Vec<Hold>,
+    /// First links that are asked about.
+    pub(crate) first_links: crate::first_links::Asked,
     /// What is kept in mind of each system.
     pub(crate) witnesses: BTreeMap<String, Witnesses>,
     /// Properties that came into use and were not read yet.
     pub(crate) unread: BTreeSet<(RecordType, String)>,
     /// What the configuration changed since the state was last used.
     pub(crate) changes: Vec<Change>,
+    /// What is done, while it is counted.
+    pub(crate) doings: Option<Doings>,
 }
 
 /// Running counts by system.
@@ -98,9 +115,12 @@ impl Engine {
         engine.recover()?;
         engine.find_loads()?;
         engine.find_holds()?;
+        engine.find_first_links()?;
         engine.find_witnesses()?;
+        engine.find_own_times()?;
         engine.first_look(described.as_ref())?;
         engine.reconfigure()?;
+        engine.measure_clocks()?;
         let now = engine.clock.now();
         engine.store.hear_again(now)?;
         Ok(engine)
@@ -108,8 +128,12 @@ impl Engine {
 
     fn assemble(parts: Parts, [first, second]: [Identification; 2]) -> Self {
         let [one, two] = parts.flows.systems.clone();
+        let mut flows = parts.flows;
+        let authors = [(&one, &first), (&two, &second)]
+            .map(|(system, identity)| Some((system.clone(), identity.author.clone()?)));
+        flows.ourselves = authors.into_iter().flatten().collect();
         Self {
-            flows: parts.flows,
+            flows,
             store: parts.store,
             systems: parts.systems,
             clock: parts.clock,
@@ -121,16 +145,23 @@ impl Engine {
             offered: BTreeSet::new(),
             rounds: 0,
             impatient: false,
+            patience: Patience::default(),
             loads: Vec::new(),
             waits_for_loads: true,
             asks_only: [None, None],
             sight: Sight::default(),
             kept_budgets: BTreeMap::new(),
+            kept_clocks: BTreeMap::new(),
+            unreadable_read: None,
+            clocks_apart: None,
             sweep: crate::keep::Sweep::default(),
+            unlisted: BTreeSet::new(),
             holds: Vec::new(),
+            first_links: crate::first_links::Asked::new(),
             witnesses: BTreeMap::new(),
             unread: BTreeSet::new(),
             changes: Vec::new(),
+            doings: None,
         }
     }
 
@@ -155,6 +186,12 @@ impl Engine {
     #[must_use]
     pub fn systems(&self) -> &[Arc<dyn Connector>; 2] {
         &self.systems
+    }
+
+    /// What is to be said of the systems' clocks, where they are apart.
+    #[must_use]
+    pub fn clocks_apart(&self) -> Option<&str> {
+        self.clocks_apart.as_deref()
     }
 
     /// Counts for people.

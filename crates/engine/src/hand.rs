@@ -49,19 +49,33 @@ impl Engine {
     /// # Errors
     /// [`Error::Command`] with the reason where it cannot be (R8).
     pub fn link(&mut self, flow: &str, first: &RecordKey, second: &RecordKey) -> Result<(), Error> {
-        self.known_flow(flow)?;
-        let decision = Decision::Link {
+        self.decide_one(Decision::Link {
             flow: flow.to_owned(),
             first: first.clone(),
             second: second.clone(),
-        };
-        let refused = self
-            .decide_links(&[decision])?
-            .into_iter()
-            .find_map(|outcome| match outcome {
-                Outcome::Refused(why) => Some(why),
-                Outcome::Done | Outcome::Already => None,
-            });
+        })
+    }
+
+    /// Notes that two records are no counterparts, whatever their keys say: they are never offered to each other again,
+    /// and each may get a counterpart of its own.
+    ///
+    /// # Errors
+    /// [`Error::Command`] with the reason where it cannot be: they are linked.
+    pub fn tell_apart(&mut self, flow: &str, first: &RecordKey, second: &RecordKey) -> Result<(), Error> {
+        self.decide_one(Decision::Different {
+            flow: flow.to_owned(),
+            first: first.clone(),
+            second: second.clone(),
+        })
+    }
+
+    fn decide_one(&mut self, decision: Decision) -> Result<(), Error> {
+        self.known_flow(decision.flow())?;
+        let outcomes = self.decide_links(&[decision])?;
+        let refused = outcomes.into_iter().find_map(|outcome| match outcome {
+            Outcome::Refused(why) => Some(why),
+            Outcome::Done | Outcome::Already => None,
+        });
         refused.map_or(Ok(()), |why| {
             let advice = "End what stands in the way first, with `tandem unlink`";
             Err(Error::command(why, advice))

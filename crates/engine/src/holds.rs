@@ -9,12 +9,15 @@ use crate::{Engine, Error, Happening, Round};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use tandem_merge::dataflow::Side;
+use tandem_merge::dataflow::{Flow, Side};
 use tandem_merge::record::RecordType;
 use tandem_store::{Page, Store};
 
 /// Where the state keeps them.
 const NOTE: &str = "holds";
+
+/// Where the state keeps the types that were never listed to their end.
+const UNLISTED: &str = "unlisted";
 
 /// Where the state keeps the flows whose edits were just approved.
 const APPROVED: &str = "approved-edits";
@@ -61,6 +64,9 @@ pub enum Why {
     Paused,
     /// More of the flow's links were edited from one side than pass without approval.
     Edits,
+    /// More records were linked for the first time that hold different values than pass without approval. What they
+    /// differ in waits; the flow itself goes on.
+    FirstLinks,
     /// The system showed far fewer records than are known: what it does not show is not asked about.
     FewerShown,
     /// The system shows older states than it did before, as after a restored backup: nothing is done until a person
@@ -76,6 +82,9 @@ impl Hold {
             (Held::Flow(flow), Why::Paused) => format!("`tandem resume {flow}` lets it go on"),
             (Held::Flow(name) | Held::System(name), Why::Edits | Why::Paused) => format!(
                 "If it was meant, `tandem approve {name}`; else take it back where it was done, then `tandem approve {name}`"
+            ),
+            (Held::Flow(name) | Held::System(name), Why::FirstLinks) => format!(
+                "`tandem conflicts` shows them: answer some, or `tandem approve {name}` lets the flow's policy decide all"
             ),
             (Held::Flow(name) | Held::System(name), Why::FewerShown) => format!(
                 "If they are really gone, `tandem approve {name}`; else mend what Tandem's user sees there"
@@ -99,7 +108,7 @@ impl std::fmt::Display for Hold {
         let (Held::Flow(name) | Held::System(name)) = &self.of;
         let stands = match self.why {
             Why::Paused => "paused",
-            Why::Edits => "held",
+            Why::Edits | Why::FirstLinks => "held",
             Why::FewerShown => "not believed",
             Why::Backwards => "stopped",
         };
@@ -135,16 +144,72 @@ impl Engine {
     /// Takes up what the state holds.
     pub(crate) fn find_holds(&mut self) -> Result<(), Error> {
         self.holds = holds(self.store.as_mut())?;
+        let unlisted = self.store.note(UNLISTED)?;
+        let unlisted = unlisted.and_then(|text| serde_json::from_str(&text).ok());
+        self.unlisted = unlisted.unwrap_or_default();
         self.let_rest();
         Ok(())
     }
 
     fn let_rest(&mut self) {
         let flows = self.holds.iter().filter_map(|hold| match &hold.of {
-            Held::Flow(flow) => Some(flow.clone()),
-            Held::System(_) => None,
+            Held::Flow(flow) if hold.why != Why::FirstLinks => Some(flow.clone()),
+            Held::Flow(_) | Held::System(_) => None,
         });
-        self.flows.paused = flows.collect();
+        let paused = flows.chain(self.unready_flows()).collect();
+        self.flows.paused = paused;
+    }
+
+    /// Flows of whose records some were never seen, and those that share a group with them: nobody can tell yet which
+    /// records have a counterpart.
+    fn unready_flows(&self) -> Vec<String> {
+        let unlisted = |flow: &&Flow| {
+            flow.ends
+                .iter()
+                .any(|end| self.unlisted.contains(&end.record_type))
+        };
+        let groups: BTreeSet<&String> = self
+            .flows
+            .flows
+            .iter()
+            .filter(unlisted)
+            .map(|flow| &flow.group)
+            .collect();
+        let flows = self.flows.flows.iter();
+        flows
+            .filter(|flow| groups.contains(&flow.group))
+            .map(|flow| flow.name.clone())
+            .collect()
+    }
+
+    /// Notes which types of a system were never listed to their end; one that was now is ready.
+    pub(crate) fn keep_unlisted(
+        &mut self,
+        system: &str,
+        asked: &[RecordType],
+        round: &Round,
+    ) -> Result<(), Error> {
+        let before = self.unlisted.clone();
+        if !self.listed.contains(system) {
+            let open = round.incomplete.keys().filter(|of| of.system == system);
+            self.unlisted.extend(open.cloned());
+        }
+        let read = |of: &RecordType| asked.contains(of) && !round.incomplete.contains_key(of);
+        self.unlisted.retain(|of| !read(of));
+        if self.unlisted == before {
+            return Ok(());
+        }
+        let text = serde_json::to_string(&self.unlisted).unwrap_or_default();
+        self.store.set_note(UNLISTED, &text)?;
+        self.let_rest();
+        let freed: Vec<RecordType> = before.difference(&self.unlisted).cloned().collect();
+        let flows = self.flows.flows.iter();
+        let flows = flows.filter(|flow| flow.ends.iter().any(|end| freed.contains(&end.record_type)));
+        let types: Vec<RecordType> = flows
+            .flat_map(|flow| &flow.ends)
+            .map(|end| end.record_type.clone())
+            .collect();
+        Ok(self.store.touch_types(&types)?)
     }
 
     fn keep_holds(&mut self) -> Result<(), Error> {

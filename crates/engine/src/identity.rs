@@ -32,7 +32,10 @@ impl Engine {
         let mut free = Vec::new();
         for intent in intents {
             match found.get(&intent.id).map(Vec::as_slice) {
-                None | Some([]) => free.push(intent),
+                None | Some([]) => match self.not_found(&intent) {
+                    Some(settlement) => drop(settlements.insert(intent.id, settlement)),
+                    None => free.push(intent),
+                },
                 Some(rows) => {
                     settlements.insert(intent.id, self.found_other(&intent, rows)?);
                 }
@@ -41,6 +44,30 @@ impl Engine {
         round.found += settlements.len() as u64;
         self.settle(settlements, round)?;
         Ok(free)
+    }
+
+    /// What a companion comes to that is only looked for and was not found.
+    fn not_found(&self, intent: &Intent) -> Option<Settlement> {
+        let Action::Companion {
+            key,
+            target,
+            only_find: true,
+            ..
+        } = &intent.action
+        else {
+            return None;
+        };
+        let (role, owner) = (&key.role, &key.owner);
+        Some(Settlement::Refused {
+            kind: ParkedKind::ReferenceToNothing,
+            properties: Vec::new(),
+            reason: format!("its {role} was deleted in {}", target.system),
+            advice: format!(
+                "Restore it there, or make another by hand, then `tandem retry {owner}`: what it finds is taken, else another \
+                 is made"
+            ),
+            at: self.clock.now(),
+        })
     }
 
     /// The records that answer to creates by a natural key, in one pass per step of their searches.
@@ -333,5 +360,8 @@ fn search(intent: &Intent, step: usize) -> Option<Search<'_>> {
 pub(crate) fn as_sent(intent: &Intent, state: &Observation) -> bool {
     let shown = |property: &String| state.values.get(property).map(loose).unwrap_or_default();
     let mut sent = intent.values.iter();
-    sent.all(|(property, planned)| loose(&planned.value) == shown(property))
+    sent.all(|(property, planned)| {
+        // What cannot be read speaks neither for it nor against it.
+        state.unreadable.contains_key(property) || loose(&planned.value) == shown(property)
+    })
 }

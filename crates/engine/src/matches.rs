@@ -1,13 +1,13 @@
 //! Matches before the first sync, and later: which records would be linked, which tie, which stand alone. What is
 //! shown is what the core decides, on a copy of the state; nothing is written.
 
-use crate::{Engine, Error, Parts};
+use crate::{Engine, Error, Parts, Round};
 use jiff::Timestamp;
 use serde::Serialize;
-use std::collections::BTreeMap;
-use tandem_merge::cluster::{Action, Cluster};
+use std::collections::{BTreeMap, BTreeSet};
+use tandem_merge::cluster::{Action, Cluster, Intent};
 use tandem_merge::dataflow::{Dataflow, Flow, Side};
-use tandem_merge::matches::{candidates, telling_key};
+use tandem_merge::matches::{Stands, candidates, telling_key};
 use tandem_merge::matching::belongs;
 use tandem_merge::record::{RecordKey, Values};
 use tandem_merge::similarity::similarity;
@@ -106,6 +106,7 @@ pub async fn matches(
     let mut round = engine.look().await?;
     if round.troubles.is_empty() {
         engine.reconcile(engine.last_rank(), &mut round).await?;
+        engine.find_companions(&mut round).await?;
     }
     let mut report = MatchReport::default();
     if !round.troubles.is_empty() {
@@ -131,6 +132,29 @@ pub async fn matches(
         report.flows.insert(flow.name.clone(), counts);
     }
     Ok(report)
+}
+
+impl Engine {
+    /// Finds the companions that are there already: the account that an order stands at tells its counterpart. Asks
+    /// and creates none.
+    async fn find_companions(&mut self, round: &mut Round) -> Result<(), Error> {
+        let mut asked: BTreeSet<u64> = BTreeSet::new();
+        loop {
+            let mut found = 0;
+            for index in 0..2 {
+                let system = self.flows.systems[index].clone();
+                let mut intents = self.store.sendable(&system, true, self.last_rank(), usize::MAX)?;
+                let companion = |intent: &Intent| matches!(intent.action, Action::Companion { .. });
+                intents.retain(|intent| companion(intent) && asked.insert(intent.id));
+                let all = intents.len();
+                found += all - self.look_up(index, intents, round).await?.len();
+            }
+            if found == 0 || !round.troubles.is_empty() {
+                return Ok(());
+            }
+            self.reconcile(self.last_rank(), round).await?;
+        }
+    }
 }
 
 /// The search of one flow.
@@ -217,9 +241,12 @@ impl Search<'_> {
         let Some(dirty) = taken.into_iter().next() else {
             return Ok(());
         };
-        let found = candidates(self.flows, &dirty.cluster, key, &self.flow.group);
+        let mut found = candidates(self.flows, &dirty.cluster, &dirty.facts, key, &self.flow.group);
+        // What is linked as soon as it is known to belong together needs nobody.
+        found.retain(|pair| pair.stands != Stands::Waiting);
+        let doubtful = found.iter().any(|pair| pair.stands == Stands::Doubtful);
         // One alone is linked as soon as what stands in its way is settled.
-        if found.len() < 2 {
+        if found.len() < 2 && !doubtful {
             return self.single(side, key, &dirty.cluster);
         }
         // Every record of a tie leads to all of it: it is shown once, at its first.

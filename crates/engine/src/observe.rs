@@ -5,7 +5,7 @@ use crate::{Engine, Error, Happening, Round};
 use futures::stream::{FuturesUnordered, StreamExt};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use tandem_connector::{ChangePage, Connector};
+use tandem_connector::{ChangePage, Connector, Incomplete};
 use tandem_merge::mutation::{Mutation, removed};
 use tandem_merge::record::{Observation, RecordKey, RecordType};
 use tandem_store::Page;
@@ -91,6 +91,9 @@ impl Engine {
                         self.trouble(round, error);
                         continue;
                     }
+                    for one in std::mem::take(&mut page.incomplete) {
+                        self.incomplete(round, one);
+                    }
                     let (more, cursor) = (page.more, page.cursor.clone());
                     if more {
                         turns.push(self.turn(index, &asked[index], Some(cursor)));
@@ -106,7 +109,7 @@ impl Engine {
                     }
                     self.keep_page(index, page, round)?;
                     if !more {
-                        self.complete(index)?;
+                        self.complete(index, &asked[index], round)?;
                     }
                 }
             }
@@ -159,6 +162,7 @@ impl Engine {
         let system = self.flows.systems[index].clone();
         self.keep_in_mind(&system, &page.observations);
         self.count_rows(&system, &page.observations);
+        self.notice_strangers(&system, &page.observations)?;
         let page = Page {
             system,
             observations: page.observations,
@@ -169,11 +173,15 @@ impl Engine {
         Ok(())
     }
 
-    /// A system's changes were read to their end: if it was the first time, it is listed in full.
-    fn complete(&mut self, index: usize) -> Result<(), Error> {
+    /// A system's changes were read to their end: if it was the first time, it is listed in full, but for types that
+    /// were not: their flows rest until they are.
+    fn complete(&mut self, index: usize, asked: &[RecordType], round: &Round) -> Result<(), Error> {
         let system = self.flows.systems[index].clone();
-        self.regain(&system)?;
-        self.note_read(&system)?;
+        self.keep_unlisted(&system, asked, round)?;
+        if !round.incomplete.keys().any(|of| of.system == system) {
+            self.regain(&system)?;
+            self.note_read(&system)?;
+        }
         let system = &system;
         if self.listed.contains(system) {
             return Ok(());
@@ -257,6 +265,14 @@ impl Engine {
             }
         }
         seen
+    }
+
+    /// Notes a type that was not shown to its end, and tells the watcher, once per round.
+    fn incomplete(&self, round: &mut Round, one: Incomplete) {
+        let known = round.incomplete.insert(one.record_type, one.error.clone());
+        if known.is_none() {
+            self.tell(&Happening::Trouble { error: &one.error });
+        }
     }
 
     /// Notes a system in trouble and tells the watcher, once per round.

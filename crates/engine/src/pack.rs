@@ -40,7 +40,8 @@ pub(crate) async fn find_all(system: &dyn Connector, searches: &[Search<'_>]) ->
         }
         let values: Vec<Vec<Value>> = values.into_iter().collect();
         for values in values.chunks(system.capabilities().find_batch.max(1)) {
-            for row in system.find(record_type, properties, values).await? {
+            let rows = system.find(record_type, properties, values).await;
+            for row in rows.map_err(|error| without(error, values))? {
                 let key: Vec<String> = properties.iter().map(|name| shown(&row, name)).collect();
                 for intent in wanted.get(&key).into_iter().flatten() {
                     found.entry(*intent).or_default().push(row.clone());
@@ -49,6 +50,12 @@ pub(crate) async fn find_all(system: &dyn Connector, searches: &[Search<'_>]) ->
         }
     }
     Ok(found)
+}
+
+/// What went wrong, without the values that were looked for: a system's words may repeat the question.
+fn without(error: Error, values: &[Vec<Value>]) -> Error {
+    let message = tandem_merge::privacy::without(&error.message, values.iter().flatten());
+    Error { message, ..error }
 }
 
 fn shown(row: &Observation, property: &str) -> String {
@@ -221,6 +228,7 @@ mod tests {
                 identity: None,
                 left_out: std::collections::BTreeSet::new(),
                 apart: std::collections::BTreeSet::new(),
+                scope: Vec::new(),
             },
             values: BTreeMap::new(),
             version: None,
@@ -238,8 +246,10 @@ mod tests {
     fn limits() -> Capabilities {
         Capabilities {
             conditional_write: false,
+            conditional_delete: false,
             idempotent_create: false,
             request_deadline: SignedDuration::from_secs(5),
+            commit_delay: SignedDuration::from_secs(5),
             write_batch: 10,
             find_batch: 10,
             fetch_batch: 10,

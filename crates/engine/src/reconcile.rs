@@ -33,6 +33,8 @@ impl Engine {
         }
         let mut watch = Watchfulness::default();
         loop {
+            // Whoever stops the work gets a turn between two batches.
+            tokio::task::yield_now().await;
             let now = self.clock.now();
             let taken = self.store.take_dirty(&self.flows, rank, BATCH, now)?;
             let taken: Vec<Dirty> = taken.into_iter().filter(|dirty| watch.admits(dirty)).collect();
@@ -82,11 +84,17 @@ impl Engine {
         }
         let plans = decided.iter();
         let history: Vec<Event> = plans.flat_map(|plan| plan.plan.history.clone()).collect();
+        for plan in &decided {
+            self.count_first_links(&plan.plan.cluster);
+        }
         let report = self.store.commit_plans(FENCE, &self.flows, decided)?;
         round.decided += report.stored;
         round.put_back += report.put_back.len() as u64;
         for constraint in &report.put_back {
             tracing::debug!(constraint, "a plan was put back by {constraint}");
+        }
+        if let Some(doings) = &mut self.doings {
+            doings.decided(&history);
         }
         self.tell(&Happening::Reconciled {
             clusters: report.stored,

@@ -68,19 +68,29 @@ impl Engine {
         intents: Vec<Intent>,
         round: &mut Round,
     ) -> Result<(), Error> {
-        let conditional = self.systems[index].capabilities().conditional_write;
-        let harmless = |intent: &Intent| conditional && intent.version.is_some();
+        let limits = self.systems[index].capabilities().clone();
+        let holds = |intent: &Intent| match intent.action {
+            Action::Delete { .. } => limits.conditional_write && limits.conditional_delete,
+            _ => limits.conditional_write,
+        };
+        let harmless = |intent: &Intent| holds(intent) && intent.version.is_some();
         let due = intents
             .into_iter()
             .filter(|intent| harmless(intent) || self.is_over(index, intent, round));
         let due: Vec<Intent> = due.collect();
         let keys: BTreeSet<RecordKey> = due.iter().filter_map(written_record).cloned().collect();
         let seen = self.fetch(&keys, round).await;
-        let read = due.iter().filter_map(|intent| {
-            let state = seen.get(written_record(intent)?)?.clone();
-            Some((intent.id, Settlement::Read { state, unknown: true }))
-        });
-        self.recovered(read.collect(), round)
+        let mut read = BTreeMap::new();
+        for intent in &due {
+            let Some(state) = written_record(intent).and_then(|record| seen.get(record)) else {
+                continue;
+            };
+            let given_up = self.lost_patience(index, intent, state);
+            let state = state.clone();
+            let settlement = given_up.unwrap_or(Settlement::Read { state, unknown: true });
+            read.insert(intent.id, settlement);
+        }
+        self.recovered(read, round)
     }
 
     async fn settle_creates(
@@ -121,6 +131,7 @@ impl Engine {
         for intent in intents {
             match found.get(&intent.id).and_then(|rows| rows.first()) {
                 Some(state) => {
+                    self.ease(index, &intent);
                     let state = state.clone();
                     own.insert(intent.id, Settlement::FoundOwn { state });
                 }
@@ -131,8 +142,7 @@ impl Engine {
             return Ok(());
         };
         let idempotent = self.systems[index].capabilities().idempotent_create;
-        let may_follow = |intent: &Intent| idempotent || self.is_over(index, intent, round);
-        let mut again: Vec<Intent> = again.into_iter().filter(may_follow).collect();
+        let mut again = self.repeated_now(index, again, &mut own, idempotent, round);
         if removed(Mutation::CreateThaws) {
             let planned_anew = again.drain(..).map(|intent| (intent.id, Settlement::Withdrawn));
             own.extend(planned_anew);
@@ -148,6 +158,41 @@ impl Engine {
             again = rest;
         }
         Ok(())
+    }
+
+    /// The creates among these that are sent once more now. What was sent often enough and is not there is parked.
+    fn repeated_now(
+        &mut self,
+        index: usize,
+        absent: Vec<Intent>,
+        settled: &mut BTreeMap<u64, Settlement>,
+        idempotent: bool,
+        round: &mut Round,
+    ) -> Vec<Intent> {
+        let mut again = Vec::new();
+        for intent in absent {
+            // Nobody waits a second time for the longest time that a request may take.
+            let waits = idempotent || intent.attempts < 2;
+            let over = if waits {
+                self.is_over(index, &intent, round)
+            } else {
+                self.has_ended(index, &intent)
+            };
+            if over && let Some(settlement) = self.lost_patience_with_create(index, &intent) {
+                let known = self.unique_identity(&intent);
+                settled.insert(intent.id, if known { settlement } else { self.undecidable() });
+                continue;
+            }
+            let now = if idempotent {
+                !self.rests(index, &intent, round)
+            } else {
+                over
+            };
+            if now {
+                again.push(intent);
+            }
+        }
+        again
     }
 
     /// Settles creates that landed and whose record others deleted since as what they are: found, and deleted. Returns
@@ -219,7 +264,10 @@ impl Engine {
                     settled.insert(intent.id, self.found_other(&intent, rows)?);
                 }
                 // It never arrived and never will.
-                _ if searchable(&intent) => drop(settled.insert(intent.id, Settlement::Withdrawn)),
+                _ if searchable(&intent) => {
+                    let given_up = self.lost_patience_with_create(index, &intent);
+                    settled.insert(intent.id, given_up.unwrap_or(Settlement::Withdrawn));
+                }
                 _ => {
                     settled.insert(intent.id, self.undecidable());
                 }
@@ -241,15 +289,25 @@ impl Engine {
 
     /// Whether a write can no longer take effect. If it still can, the round is told when it cannot.
     fn is_over(&self, index: usize, intent: &Intent, round: &mut Round) -> bool {
-        let deadline = self.systems[index].capabilities().request_deadline;
-        let sent = intent.sent.unwrap_or(Timestamp::MIN);
-        let end = sent.saturating_add(deadline).unwrap_or(Timestamp::MAX);
-        let over = self.clock.now() > end || removed(Mutation::NoDeadline);
+        let over = self.has_ended(index, intent);
         if !over {
+            let end = self.end_of(index, intent);
             let later = end.saturating_add(jiff::SignedDuration::from_millis(1));
             round.wait(later.unwrap_or(end));
         }
         over
+    }
+
+    /// The same, and nobody waits for it.
+    fn has_ended(&self, index: usize, intent: &Intent) -> bool {
+        self.clock.now() > self.end_of(index, intent) || removed(Mutation::NoDeadline)
+    }
+
+    /// Until when a write may take effect.
+    fn end_of(&self, index: usize, intent: &Intent) -> Timestamp {
+        let deadline = self.systems[index].capabilities().request_deadline;
+        let sent = intent.sent.unwrap_or(Timestamp::MIN);
+        sent.saturating_add(deadline).unwrap_or(Timestamp::MAX)
     }
 
     fn recovered(&mut self, settled: BTreeMap<u64, Settlement>, round: &mut Round) -> Result<(), Error> {

@@ -1,31 +1,32 @@
 //! Rehearsal: everything a sync would do, writing nothing. The real engine works on a copy of the state,
 //! with systems that read for real and only pretend to write.
 
+mod lines;
 mod pretence;
 
-use crate::{Change, Changed, Engine, Error, Happening, Parts, Summary, Watcher};
+use crate::{Change, Changed, Engine, Error, Parts, Summary, Watcher};
+use lines::Collector;
 pub use pretence::Rehearsal;
 use serde::Serialize;
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tandem_connector::{Connector, Schema};
-use tandem_merge::cluster::{Action, Intent};
 use tandem_merge::dataflow::{Dataflow, Side};
-use tandem_merge::plan::{Event, EventKind};
 use tandem_merge::record::{RecordKey, RecordType, Values};
 
 /// What `plan` found.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct PlanReport {
-    /// Every link and write in the order in which a sync would do it.
+    /// Every link and write in the order in which a sync would do it, then what would wait since.
     pub writes: Vec<PlannedWrite>,
+    /// How many things waited for a person's word or a reference before, and would go on to.
+    pub waiting: u64,
     /// The counts that the sync would report.
     pub summary: Summary,
     /// What the configuration changed since the state was last used, with how many values would move for its sake.
     pub changes: Vec<(Change, u64)>,
 }
 
-/// One link or write that a sync would make.
+/// One thing that a sync would do, or leave waiting.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PlannedWrite {
     /// The flow; none for updates and deletions of records that several flows tie.
@@ -37,8 +38,10 @@ pub struct PlannedWrite {
     /// The record it starts from (creates, companions: the source; links: the first-side record), or the
     /// record that is written (updates, deletions).
     pub record: RecordKey,
-    /// The counterpart of a link.
+    /// The counterpart of a link, begun or ended.
     pub with: Option<RecordKey>,
+    /// The property that is settled or waits, where it is about one.
+    pub property: Option<String>,
     /// The companion's role.
     pub role: Option<String>,
     /// Own-form values of the target. What the systems will give (ids of records yet to be created,
@@ -62,8 +65,49 @@ pub enum PlannedAction {
     Companion,
     /// Changes a record.
     Update,
+    /// Changes a record so that it is out of use.
+    PutOutOfUse,
     /// Deletes a record.
     Delete,
+    /// Ends a link; both records stay.
+    Unlink,
+    /// Settles a conflict by its policy, one that waited for an answer among them.
+    Settle,
+    /// Asks a person: a conflict, an approval.
+    Ask,
+    /// Parks something that needs mending.
+    Park,
+    /// Leaves something until what it refers to is there.
+    Defer,
+}
+
+impl PlannedAction {
+    /// Whether it links or writes records.
+    #[must_use]
+    pub fn is_written(self) -> bool {
+        matches!(
+            self,
+            Self::Link | Self::Create | Self::Companion | Self::Update | Self::PutOutOfUse | Self::Delete
+        )
+    }
+
+    /// The name by which it is shown.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Link => "link",
+            Self::Create => "create",
+            Self::Companion => "companion",
+            Self::Update => "update",
+            Self::PutOutOfUse => "put-out-of-use",
+            Self::Delete => "delete",
+            Self::Unlink => "unlink",
+            Self::Settle => "settle",
+            Self::Ask => "ask",
+            Self::Park => "park",
+            Self::Defer => "defer",
+        }
+    }
 }
 
 /// Everything a sync would do. `parts.store` is a copy of the state, which is spent.
@@ -71,6 +115,8 @@ pub enum PlannedAction {
 /// # Errors
 /// As [`crate::Engine::open`]; a system in trouble is named in the summary.
 pub async fn plan(parts: Parts) -> Result<PlanReport, Error> {
+    let mut parts = parts;
+    let waited = lines::Waiting::of(parts.store.as_mut())?;
     let [first, second] = &parts.systems;
     let (one, two) = futures::join!(first.describe(), second.describe());
     let wrap = |system: &Arc<dyn Connector>, schema: &Schema| -> Arc<dyn Connector> {
@@ -91,11 +137,14 @@ pub async fn plan(parts: Parts) -> Result<PlanReport, Error> {
     .await?;
     engine.impatient = true;
     let summary = engine.sync().await?;
-    let writes = std::mem::take(&mut lock(&collector.planned).writes);
+    let mut writes = std::mem::take(&mut lock(&collector.planned).writes);
+    let waits = lines::Waiting::of(engine.store())?;
+    writes.extend(waits.since(&waited, engine.flows()));
     let changes = engine.changes().iter();
     let changes = changes.map(|change| (change.clone(), moves(engine.flows(), change, &writes)));
     Ok(PlanReport {
         changes: changes.collect(),
+        waiting: waits.still(&waited),
         writes,
         summary,
     })
@@ -127,117 +176,6 @@ fn moves(flows: &Dataflow, change: &Change, writes: &[PlannedWrite]) -> u64 {
 /// A poisoned lock guards plain data that is complete between statements.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Collects what the engine would have done.
-struct Collector {
-    watcher: Arc<dyn Watcher>,
-    flows: Dataflow,
-    planned: Mutex<Planned>,
-}
-
-#[derive(Default)]
-struct Planned {
-    writes: Vec<PlannedWrite>,
-    links: BTreeSet<(String, RecordKey, RecordKey)>,
-}
-
-impl Watcher for Collector {
-    fn happened(&self, what: &Happening<'_>) {
-        match what {
-            Happening::Sending { intents, .. } => {
-                let planned = intents.iter().map(|intent| self.write(intent));
-                lock(&self.planned).writes.extend(planned);
-            }
-            Happening::Decided { event } => self.link(event),
-            _ => {}
-        }
-        self.watcher.happened(what);
-    }
-}
-
-impl Collector {
-    fn write(&self, intent: &Intent) -> PlannedWrite {
-        let values = intent.values.iter();
-        let mut values: Values = values
-            .map(|(name, planned)| (name.clone(), planned.value.clone()))
-            .collect();
-        let (flow, action, record, role) = match &intent.action {
-            Action::Create {
-                flow,
-                source,
-                identity,
-                ..
-            } => {
-                values.extend(identity.clone());
-                (Some(flow.clone()), PlannedAction::Create, source, None)
-            }
-            Action::Companion { key, identity, .. } => {
-                values.extend(identity.clone());
-                let flow = self.companion_flow(&key.role);
-                (flow, PlannedAction::Companion, &key.owner, Some(key.role.clone()))
-            }
-            Action::Update { record } => (self.only_flow(record), PlannedAction::Update, record, None),
-            Action::Delete { record } => (self.only_flow(record), PlannedAction::Delete, record, None),
-        };
-        PlannedWrite {
-            flow,
-            action,
-            target: crate::pack::target(intent).clone(),
-            record: record.clone(),
-            with: None,
-            role,
-            values,
-            reason: intent.reason.clone(),
-            follows: intent.follows,
-        }
-    }
-
-    /// Notes a link of two records that are there; a link that a create makes is the create.
-    fn link(&self, event: &Event) {
-        let (EventKind::Linked { with }, Some(name)) = (&event.what, &event.flow) else {
-            return;
-        };
-        if is_placeholder(&event.record) || is_placeholder(with) {
-            return;
-        }
-        let first = self
-            .flows
-            .flow(name)
-            .and_then(|flow| flow.side_of(&event.record.record_type));
-        let (first, second) = match first {
-            Some(Side::Second) => (with.clone(), event.record.clone()),
-            _ => (event.record.clone(), with.clone()),
-        };
-        let mut planned = lock(&self.planned);
-        if planned
-            .links
-            .insert((name.clone(), first.clone(), second.clone()))
-        {
-            planned.writes.push(PlannedWrite {
-                flow: Some(name.clone()),
-                action: PlannedAction::Link,
-                target: second.record_type.clone(),
-                record: first,
-                with: Some(second),
-                role: None,
-                values: Values::new(),
-                reason: event.why.clone(),
-                follows: false,
-            });
-        }
-    }
-
-    fn only_flow(&self, record: &RecordKey) -> Option<String> {
-        let mut flows = self.flows.flows_of(&record.record_type);
-        let (flow, _) = flows.next()?;
-        flows.next().is_none().then(|| flow.name.clone())
-    }
-
-    fn companion_flow(&self, role: &str) -> Option<String> {
-        let has = |flow: &&tandem_merge::dataflow::Flow| flow.companions.iter().any(|rule| rule.role == role);
-        self.flows.flows.iter().find(has).map(|flow| flow.name.clone())
-    }
 }
 
 /// What a placeholder id begins with. No system gives such ids.

@@ -1,6 +1,6 @@
 //! Rounds for ever.
 
-use crate::{Engine, Error, Round};
+use crate::{Clock, Engine, Error, Round};
 use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
@@ -9,6 +9,9 @@ use std::pin::pin;
 use std::sync::Arc;
 use tandem_connector::Connector;
 use tokio::sync::mpsc;
+
+/// The round at hand may go on for so long once a stop is asked for: most of what is on its way is answered by then.
+const GRACE: SignedDuration = SignedDuration::from_secs(1);
 
 /// How often each system is asked for changes.
 #[derive(Clone, Debug)]
@@ -58,7 +61,7 @@ enum Woken {
 
 impl Engine {
     /// Rounds for ever, each system at its own interval, until `stop` completes; the round at hand is
-    /// finished first. A system in trouble is reported to the watcher and asked again after a pause; the
+    /// finished first if that takes no longer than a second, else it is cut off as by a crash. A system in trouble is reported to the watcher and asked again after a pause; the
     /// other one goes on.
     ///
     /// # Errors
@@ -81,7 +84,11 @@ impl Engine {
             if (&mut stop).now_or_never().is_some() {
                 return Ok(());
             }
-            self.take_turns(schedule, &mut turns).await?;
+            let clock = Arc::clone(&self.clock);
+            let round = self.take_turns(schedule, &mut turns);
+            if !until_stopped(round, &mut stop, clock.as_ref()).await? {
+                return Ok(());
+            }
             let next = turns[0].due.min(turns[1].due);
             let next = self.loads_due().map_or(next, |load| next.min(load));
             let waiting = [0, 1].map(|index| Self::waiting(&turns[index], &self.systems[index]));
@@ -156,6 +163,27 @@ impl Engine {
             }
         }
         Ok(())
+    }
+}
+
+/// Works until it is done, or a stop was asked for and the grace is over. Whether to go on. Work that is cut off leaves
+/// the state as a crash does: what was sent and has no answer is marked so, and settled by the next start.
+async fn until_stopped(
+    work: impl Future<Output = Result<(), Error>>,
+    mut stop: impl Future<Output = ()> + Unpin,
+    clock: &dyn Clock,
+) -> Result<bool, Error> {
+    let mut work = pin!(work);
+    tokio::select! {
+        biased;
+        done = &mut work => return done.map(|()| true),
+        () = &mut stop => {}
+    }
+    let end = clock.now().saturating_add(GRACE).unwrap_or(Timestamp::MAX);
+    tokio::select! {
+        biased;
+        done = &mut work => done.map(|()| false),
+        () = clock.sleep_until(end) => Ok(false),
     }
 }
 

@@ -3,15 +3,18 @@
 use crate::engine::FENCE;
 use crate::identity::as_sent;
 use crate::pack::target;
+use crate::patience::{Answered, STALE, Then};
 use crate::write::{Answer, written_record};
 use crate::{Engine, Error, Happening, Round};
 use jiff::SignedDuration;
 use std::collections::{BTreeMap, BTreeSet};
-use tandem_connector::{Outcome, Refusal, RefusalKind};
+use std::sync::Arc;
+use tandem_connector::{ErrorKind, Outcome, Refusal, RefusalKind};
 use tandem_merge::cluster::{Action, Cluster, Intent, ParkedKind};
 use tandem_merge::mutation::{Mutation, removed};
+use tandem_merge::privacy;
 use tandem_merge::reconcile::{Settlement, settle};
-use tandem_merge::record::RecordKey;
+use tandem_merge::record::{Observation, Presence, RecordKey, Version};
 use tandem_store::{Decided, Dirty};
 
 /// How often settlements that the store put back are decided again.
@@ -31,8 +34,21 @@ struct Sorted {
     unsent: Vec<u64>,
     /// By handle.
     accepted: BTreeMap<String, Vec<Intent>>,
-    overtaken: Vec<Intent>,
+    overtaken: Vec<(Intent, Overtaken)>,
     duplicates: Vec<(Intent, Refusal)>,
+    /// What was refused, for what it may say of companions.
+    refused: Vec<(Intent, Refusal)>,
+    /// A write was settled by the system's own word.
+    judged: bool,
+    /// Not sent, as it seems because the system is in trouble.
+    troubled: Vec<(Intent, tandem_connector::Error)>,
+}
+
+/// How a write came too late.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Overtaken {
+    Stale,
+    Gone,
 }
 
 impl Engine {
@@ -51,19 +67,26 @@ impl Engine {
             self.read_back(&mut answers, round).await;
         }
         let mut sorted = self.sort(index, answers, round);
+        self.look_behind_trouble(index, &mut sorted, round).await;
         if !sorted.unsent.is_empty() {
             self.store.mark_unknown(FENCE, &sorted.unsent, true)?;
         }
         for (handle, intents) in std::mem::take(&mut sorted.accepted) {
             self.accept(index, handle, &intents)?;
         }
-        self.read_overtaken(&mut sorted, round).await?;
+        self.read_overtaken(index, &mut sorted, round).await?;
+        self.doubt_companions(index, &sorted.refused, round).await?;
         self.look_for_duplicates(index, &mut sorted, round).await?;
         if !sorted.unknown.is_empty() {
             self.store.mark_unknown(FENCE, &sorted.unknown, false)?;
             self.look_later(round);
         }
-        self.settle(sorted.settled, round)
+        let judged = sorted.judged;
+        self.settle(sorted.settled, round)?;
+        if judged {
+            self.free_doubtful(index)?;
+        }
+        Ok(())
     }
 
     /// Something of unknown outcome is left: worth another look soon.
@@ -96,6 +119,9 @@ impl Engine {
                 intent: &intent,
                 outcome: &outcome,
             });
+            if let Some(doings) = &mut self.doings {
+                doings.answered(&intent, &outcome);
+            }
             round.sent += u64::from(is_answer(&outcome));
             self.note_written(index, &intent, round);
             match outcome {
@@ -104,19 +130,38 @@ impl Engine {
                     *self.tally.written.entry(system.clone()).or_default() += 1;
                     let state = state.map(|state| *state);
                     let applied = Settlement::Applied { id, state, at: now };
+                    self.ease(index, &intent);
+                    sorted.judged = true;
                     sorted.settled.insert(intent.id, applied);
                 }
                 Outcome::Refused(refusal) if refusal.kind == RefusalKind::Duplicate => {
+                    self.ease(index, &intent);
                     sorted.duplicates.push((intent, refusal));
+                }
+                Outcome::Refused(refusal) if refusal.kind == RefusalKind::Unclear => {
+                    let said = format!("it answers {}", refusal.message);
+                    match self.strain(index, &intent, Answered::Same, &said, round) {
+                        Then::Again => sorted.unsent.push(intent.id),
+                        Then::GiveUp(message) => {
+                            let refusal = Refusal { message, ..refusal };
+                            sorted.settled.insert(intent.id, refused(refusal, now));
+                        }
+                    }
                 }
                 Outcome::Refused(refusal) => {
                     if refusal.kind == RefusalKind::Invalid {
                         self.doubt(target(&intent), &refusal);
                     }
-                    sorted.settled.insert(intent.id, refused(refusal, now));
+                    self.ease(index, &intent);
+                    sorted.judged = true;
+                    sorted.settled.insert(intent.id, refused(refusal.clone(), now));
+                    sorted.refused.push((intent, refusal));
                 }
-                Outcome::Stale | Outcome::Gone => sorted.overtaken.push(intent),
+                Outcome::Stale => sorted.overtaken.push((intent, Overtaken::Stale)),
+                Outcome::Gone => sorted.overtaken.push((intent, Overtaken::Gone)),
                 Outcome::Unknown(why) => {
+                    let said = format!("no answer tells what became of it ({why})");
+                    self.bear(index, &intent, Answered::Same, &said, round);
                     tracing::warn!(
                         system,
                         intent = intent.id,
@@ -130,6 +175,9 @@ impl Engine {
                     }
                 }
                 Outcome::Accepted { handle } => sorted.accepted.entry(handle).or_default().push(intent),
+                Outcome::NotSent(error) if error.kind == ErrorKind::Down => {
+                    sorted.troubled.push((intent, error));
+                }
                 Outcome::NotSent(error) => {
                     sorted.unsent.push(intent.id);
                     self.trouble(round, error);
@@ -149,26 +197,109 @@ impl Engine {
         }
     }
 
-    /// Reads the records of writes that came too late. What cannot be read now counts as unknown.
-    async fn read_overtaken(&mut self, sorted: &mut Sorted, round: &mut Round) -> Result<(), Error> {
-        let overtaken = std::mem::take(&mut sorted.overtaken);
-        let keys: BTreeSet<RecordKey> = overtaken.iter().filter_map(written_record).cloned().collect();
-        let seen = self.fetch(&keys, round).await;
-        self.judge_overtaken(&seen, round)?;
-        for intent in overtaken {
-            let settlement = match written_record(&intent) {
-                None => Some(Settlement::Withdrawn),
-                Some(record) => seen.get(record).map(|state| Settlement::Read {
-                    state: state.clone(),
-                    unknown: false,
-                }),
-            };
-            match settlement {
-                Some(settlement) => drop(sorted.settled.insert(intent.id, settlement)),
-                None => sorted.unknown.push(intent.id),
+    /// Writes that were not sent because their system seems to be in trouble: where it is not, as another write or a
+    /// plain look shows, the trouble is theirs alone.
+    async fn look_behind_trouble(&mut self, index: usize, sorted: &mut Sorted, round: &mut Round) {
+        let troubled = std::mem::take(&mut sorted.troubled);
+        if troubled.is_empty() {
+            return;
+        }
+        let intents: Vec<&Intent> = troubled.iter().map(|(intent, _)| intent).collect();
+        let well = sorted.judged || !sorted.overtaken.is_empty() || self.answers_looks(index, &intents).await;
+        for (intent, error) in troubled {
+            if !well {
+                sorted.unsent.push(intent.id);
+                self.trouble(round, error);
+                continue;
+            }
+            let said = error.message.clone();
+            match self.strain(index, &intent, Answered::Same, &said, round) {
+                Then::Again => sorted.unsent.push(intent.id),
+                Then::GiveUp(reason) => {
+                    let settlement = self.given_up(reason);
+                    sorted.settled.insert(intent.id, settlement);
+                }
             }
         }
+    }
+
+    /// Whether a system answers a plain look.
+    async fn answers_looks(&self, index: usize, intents: &[&Intent]) -> bool {
+        let system = Arc::clone(&self.systems[index]);
+        let Some(first) = intents.first() else {
+            return false;
+        };
+        match written_record(first) {
+            Some(record) => {
+                let ids = std::slice::from_ref(&record.id);
+                system.fetch(&record.record_type, ids).await.is_ok()
+            }
+            None => system.describe().await.is_ok(),
+        }
+    }
+
+    /// Reads the records of writes that came too late. What cannot be read now counts as unknown; what reads as it was,
+    /// again and again, is parked.
+    async fn read_overtaken(
+        &mut self,
+        index: usize,
+        sorted: &mut Sorted,
+        round: &mut Round,
+    ) -> Result<(), Error> {
+        let overtaken = std::mem::take(&mut sorted.overtaken);
+        let keys = overtaken.iter().filter_map(|(intent, _)| written_record(intent));
+        let keys: BTreeSet<RecordKey> = keys.cloned().collect();
+        let seen = self.fetch(&keys, round).await;
+        self.judge_overtaken(&seen, round)?;
+        for (intent, how) in overtaken {
+            let state = written_record(&intent).map(|record| seen.get(record).cloned());
+            if let Some(None) = state {
+                sorted.unknown.push(intent.id);
+                continue;
+            }
+            let state = state.flatten();
+            let settlement = self.overtaken(index, &intent, how, state, round);
+            sorted.settled.insert(intent.id, settlement);
+        }
         Ok(())
+    }
+
+    /// What a write that came too late comes to, its record read since.
+    fn overtaken(
+        &mut self,
+        index: usize,
+        intent: &Intent,
+        how: Overtaken,
+        state: Option<Observation>,
+        round: &mut Round,
+    ) -> Settlement {
+        let token = |version: &Option<Version>| version.as_ref().map(|version| version.token.clone());
+        let (answered, read) = match &state {
+            Some(state) if state.presence != Presence::Alive => {
+                self.ease(index, intent);
+                let state = state.clone();
+                return Settlement::Read {
+                    state,
+                    unknown: false,
+                };
+            }
+            Some(state) if how == Overtaken::Stale && token(&state.version) != token(&intent.version) => {
+                (Answered::Moved, "")
+            }
+            Some(_) => (Answered::Same, ", and a look shows it as it was"),
+            None => (Answered::Same, ""),
+        };
+        let said = match how {
+            Overtaken::Stale => STALE,
+            Overtaken::Gone => "it answers that there is no such record",
+        };
+        match self.strain(index, intent, answered, said, round) {
+            Then::GiveUp(reason) => self.given_up(format!("{reason}{read}")),
+            Then::Again => state.map_or(Settlement::Withdrawn, |state| Settlement::Read {
+                state,
+                unknown: false,
+            }),
+        }
     }
 
     /// A duplicate refused: an earlier attempt of ours had landed, or somebody was faster.
@@ -248,6 +379,7 @@ impl Engine {
             if attempt > 0 {
                 taken = self.with_found(&taken, &settlements)?;
             }
+            self.scrub(&taken, &mut settlements)?;
             let whole = taken.len() == clusters;
             let decided: Vec<Decided> = taken
                 .into_iter()
@@ -264,6 +396,28 @@ impl Engine {
         tracing::error!(count = left.len(), "{} answers could not be stored", left.len());
         self.store.mark_unknown(FENCE, &left, false)?;
         self.look_later(round);
+        Ok(())
+    }
+
+    /// Takes personal values of the records that clusters refer to out of what their systems say of refused writes.
+    fn scrub(&mut self, taken: &[Dirty], settlements: &mut BTreeMap<u64, Settlement>) -> Result<(), Error> {
+        let refused = |id: &u64| matches!(settlements.get(id), Some(Settlement::Refused { .. }));
+        let of_cluster = |dirty: &Dirty| -> Vec<u64> {
+            open_intents(&dirty.cluster).into_iter().filter(refused).collect()
+        };
+        let refused: Vec<(&Dirty, Vec<u64>)> = taken.iter().map(|dirty| (dirty, of_cluster(dirty))).collect();
+        for (dirty, intents) in refused.into_iter().filter(|(_, intents)| !intents.is_empty()) {
+            let mut others = Vec::new();
+            for record in privacy::referred(&self.flows, &dirty.facts) {
+                others.extend(self.store.cluster(&self.flows, &record)?);
+            }
+            for id in intents {
+                if let Some(settlement) = settlements.remove(&id) {
+                    let settlement = privacy::scrubbed_of(&self.flows, &others, settlement);
+                    settlements.insert(id, settlement);
+                }
+            }
+        }
         Ok(())
     }
 
@@ -335,9 +489,11 @@ fn refused(refusal: Refusal, at: jiff::Timestamp) -> Settlement {
         RefusalKind::Duplicate => ParkedKind::DuplicateKey,
         RefusalKind::BadReference => ParkedKind::ReferenceToNothing,
         RefusalKind::Busy => ParkedKind::Busy,
-        RefusalKind::Invalid | RefusalKind::Forbidden | RefusalKind::Locked | RefusalKind::Limit => {
-            ParkedKind::Refused
-        }
+        RefusalKind::Invalid
+        | RefusalKind::Forbidden
+        | RefusalKind::Locked
+        | RefusalKind::Limit
+        | RefusalKind::Unclear => ParkedKind::Refused,
     };
     Settlement::Refused {
         kind,

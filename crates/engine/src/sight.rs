@@ -105,6 +105,9 @@ pub(crate) struct Look {
     /// The properties in use when it was taken.
     used: String,
     good: BTreeMap<String, BTreeMap<String, PropertySchema>>,
+    /// What may be done with records of a type: create, update, delete.
+    #[serde(default)]
+    rights: BTreeMap<String, [bool; 3]>,
     notices: Vec<Notice>,
 }
 
@@ -130,6 +133,19 @@ pub fn notices(store: &mut dyn Store, systems: &[String; 2]) -> Result<Vec<Notic
         found.extend(load(store, system)?.notices);
     }
     Ok(found)
+}
+
+/// How a state's systems described the properties in use when they last fitted, system by system: what they describe
+/// otherwise since is told by notices.
+///
+/// # Errors
+/// [`tandem_store::Error`].
+pub fn fitted(
+    store: &mut dyn Store,
+    systems: &[String; 2],
+) -> Result<[BTreeMap<String, BTreeMap<String, PropertySchema>>; 2], tandem_store::Error> {
+    let [first, second] = systems;
+    Ok([load(store, first)?.good, load(store, second)?.good])
 }
 
 fn load(store: &mut dyn Store, system: &str) -> Result<Look, tandem_store::Error> {
@@ -170,7 +186,10 @@ impl Engine {
         let now = self.clock.now();
         let age = self.sight.at.map(|at| now.duration_since(at).as_mins());
         let moved = round.observed + round.sent > 0;
-        let due = age.is_some_and(|age| age >= LOOK_EVERY_MINUTES) && moved;
+        // What was lost may be given back while nothing moves.
+        let lost =
+            !self.sight.refused.is_empty() || self.sight.looks.values().any(|look| !look.notices.is_empty());
+        let due = age.is_some_and(|age| age >= LOOK_EVERY_MINUTES) && (moved || lost);
         let doubt = std::mem::take(&mut self.sight.doubt);
         let mut changed = false;
         for index in 0..2 {
@@ -178,7 +197,11 @@ impl Engine {
             let strange = |error: &tandem_connector::Error| {
                 &error.system == name && matches!(error.kind, ErrorKind::Missing | ErrorKind::Protocol)
             };
-            let strange = round.troubles.iter().any(strange);
+            let strange = round
+                .troubles
+                .iter()
+                .chain(round.incomplete.values())
+                .any(strange);
             if !(strange || ((due || doubt) && !round.is_down(name))) {
                 continue;
             }
@@ -218,6 +241,14 @@ impl Engine {
                 .get(&record_type.name)
                 .filter(|it| !it.properties.is_empty());
             let Some(described) = described else { continue };
+            let rights = [described.createable, described.updateable, described.deletable];
+            if look
+                .rights
+                .insert(record_type.name.clone(), rights)
+                .is_some_and(|known| known != rights)
+            {
+                otherwise.insert(record_type.clone());
+            }
             let good = look.good.entry(record_type.name.clone()).or_default();
             good.retain(|property, _| properties.contains(property));
             for property in properties {
@@ -248,7 +279,9 @@ impl Engine {
                         ..notice
                     }),
                     (None, Some(shown)) => {
-                        if good.get(property).is_some_and(|known| known != shown) {
+                        // What it lost and has again counts too: the last good look is as it is now.
+                        let regained = was.is_some_and(|was| !was.held);
+                        if regained || good.get(property).is_some_and(|known| known != shown) {
                             otherwise.insert(record_type.clone());
                         }
                         good.insert(property.clone(), shown.clone());
@@ -401,8 +434,8 @@ pub(crate) fn used(flows: &Dataflow, system: &str) -> BTreeMap<RecordType, BTree
                     .map(|mapping| mapping.property(side).to_owned()),
             );
             names.extend(end.identity.iter().map(|identity| identity.property.clone()));
-            let parts = flow.match_rules.iter().flat_map(|rule| &rule.parts);
-            names.extend(parts.map(|part| part.properties[side.index()].clone()));
+            let keys = flow.match_rules.iter().flat_map(|rule| rule.properties(side));
+            names.extend(keys.map(str::to_owned));
             let filter = end.filter.iter().flat_map(|filter| filter.properties());
             names.extend(filter.map(str::to_owned));
             names.remove("id");

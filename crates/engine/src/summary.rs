@@ -18,12 +18,18 @@ pub struct Summary {
     pub keys_looked_up: BTreeMap<String, u64>,
     /// Writes carried out in this sync, by system.
     pub written: BTreeMap<String, u64>,
+    /// What was done, by kind.
+    pub done: crate::Counts,
     /// Rounds it took.
     pub rounds: u64,
     /// What systems changed about properties in use.
     pub notices: Vec<crate::Notice>,
+    /// Who else writes with our own users.
+    pub strangers: Vec<crate::Stranger>,
     /// What rests or is stopped.
     pub holds: Vec<crate::Hold>,
+    /// What is to be said of the systems' clocks, where they are apart.
+    pub clocks_apart: Option<String>,
     /// Systems that were down or refused us, or whose loads wait for the next day: what they concern is not done.
     /// Empty when all went well.
     #[serde(skip)]
@@ -135,6 +141,10 @@ pub struct Round {
     pub troubles: Vec<tandem_connector::Error>,
     /// Work that waits for its system's next day, while live changes go on.
     pub delays: Vec<tandem_connector::Error>,
+    /// Writes that come to nothing although their system is up: they are tried again later.
+    pub strains: Vec<tandem_connector::Error>,
+    /// Types that were not shown to their end, although their system is there.
+    pub incomplete: BTreeMap<RecordType, tandem_connector::Error>,
     /// Something to send is left although its system is up.
     pub left: bool,
     /// A property came into sight or went out of it.
@@ -168,6 +178,21 @@ impl Round {
     pub(crate) fn trouble(&mut self, error: tandem_connector::Error) {
         if !self.troubles.contains(&error) {
             self.troubles.push(error);
+        }
+    }
+
+    /// Whether writes of it repeated themselves without end: another round would do the same.
+    pub(crate) fn turns_in_circles(&self) -> bool {
+        let mut strains = self.strains.iter();
+        strains.any(|error| error.kind == tandem_connector::ErrorKind::Protocol)
+    }
+
+    /// Notes that writes come to nothing, once per system and trouble.
+    pub(crate) fn strain(&mut self, error: tandem_connector::Error) {
+        let known =
+            |other: &tandem_connector::Error| other.system == error.system && other.kind == error.kind;
+        if !self.strains.iter().any(known) {
+            self.strains.push(error);
         }
     }
 

@@ -23,26 +23,44 @@ impl Engine {
         let before = self.store.status(&self.flows)?;
         let (tally, calls) = (self.tally.clone(), self.calls());
         let mut summary = Summary::default();
-        let (mut idle, mut delays) = (0, Vec::new());
+        let (mut idle, mut delays, mut incomplete) = (0, Vec::new(), BTreeMap::new());
+        let mut ended = false;
         self.waits_for_loads = true;
         self.asks_only = [None, None];
         self.store.begin_run("sync", self.clock.now())?;
+        self.begin_to_count()?;
         for _ in 0..MOST_ROUNDS {
             let round = self.round_of(&[0, 1], &[]).await?;
             self.ask_less(&round);
             summary.rounds += 1;
             delays.clone_from(&round.delays);
+            delays.extend(round.strains.iter().cloned());
+            incomplete.extend(round.incomplete.clone());
+            incomplete.retain(|of, _| {
+                let asked = round
+                    .asked
+                    .iter()
+                    .chain(&round.touched)
+                    .any(|types| types.contains(of));
+                !asked || round.incomplete.contains_key(of)
+            });
+            if round.turns_in_circles() {
+                ended = true;
+                break;
+            }
             if !round.troubles.is_empty() && round.sight_changed {
                 // What was in the way is out of sight now, or back in it.
                 continue;
             }
             if !round.troubles.is_empty() {
                 summary.troubles = round.troubles;
+                ended = true;
                 break;
             }
             idle = if round.quiet() { idle + 1 } else { 0 };
             let left = round.left || round.wait_until.is_some();
             if round.quiet() && !round.sight_changed && (!left || self.impatient || idle > MOST_IDLE) {
+                ended = true;
                 break;
             }
             if let Some(until) = round.wait_until.filter(|_| round.quiet() && !round.left) {
@@ -52,22 +70,43 @@ impl Engine {
             }
         }
         self.asks_only = [None, None];
+        if !ended {
+            summary.troubles.push(self.restless());
+        }
         let known = |delay: &tandem_connector::Error| {
             let mut troubles = summary.troubles.iter();
             troubles.any(|trouble| trouble.system == delay.system)
         };
         delays.retain(|delay| !known(delay));
         summary.troubles.append(&mut delays);
+        summary.troubles.extend(incomplete.into_values());
         let after = self.store.status(&self.flows)?;
         summary.flows = flows_between(&before, &after);
         self.count_failed(&mut summary)?;
         summary.notices = self.notices();
+        summary.strangers = self.strangers()?;
         summary.holds = self.holds.clone();
+        summary.done = self.counted()?;
+        summary.clocks_apart.clone_from(&self.clocks_apart);
         summary.api_calls = less(&self.calls(), &calls);
         summary.rows_read = less(&self.tally.rows_read, &tally.rows_read);
         summary.keys_looked_up = less(&self.tally.keys_looked_up, &tally.keys_looked_up);
         summary.written = less(&self.tally.written, &tally.written);
         Ok(summary)
+    }
+
+    /// A sync that does not come to rest says so.
+    fn restless(&self) -> tandem_connector::Error {
+        tandem_connector::Error {
+            system: self.flows.systems[0].clone(),
+            kind: tandem_connector::ErrorKind::Protocol,
+            message: format!("{MOST_ROUNDS} rounds did not bring the records to rest"),
+            advice:
+                "`tandem history` tells which records are written again and again: look what changes them in \
+                     their systems"
+                    .to_owned(),
+            retry_at: None,
+        }
     }
 
     /// After a whole round of a sync the next one asks the types that were written to since, and no others.
@@ -96,6 +135,7 @@ impl Engine {
         let mut round = Round::default();
         let names = resting.iter().map(|index| self.flows.systems[*index].clone());
         round.resting = names.collect();
+        self.patience.begin_round(self.clock.now());
         self.keep_budgets(true)?;
         self.ask_witnesses(&mut round).await?;
         if self.is_stopped() {
@@ -104,6 +144,9 @@ impl Engine {
             return Ok(round);
         }
         self.observe(which, &mut round).await?;
+        self.confirm_doubted(&mut round).await?;
+        self.measure_clocks()?;
+        self.read_unreadable(&mut round).await?;
         self.catch_up(&mut round).await?;
         self.settle_unknown(&mut round).await?;
         let created = self.create_by_rank(&mut round).await?;
@@ -112,6 +155,7 @@ impl Engine {
             self.observe_touched(&created, &mut round).await?;
             self.reconcile(self.last_rank(), &mut round).await?;
         }
+        self.guard_first_links(&mut round).await?;
         if self.guard_edits()? {
             self.reconcile(self.last_rank(), &mut round).await?;
         }
@@ -122,6 +166,8 @@ impl Engine {
             self.reconcile(self.last_rank(), &mut round).await?;
         }
         self.keep_witnesses()?;
+        self.end_own_times()?;
+        self.keep_reached(&round)?;
         round.left = self.anything_sendable(&mut round)? || round.put_back > 0;
         round.sight_changed = self.look_again(&mut round).await?;
         self.keep_budgets(false)?;

@@ -7,9 +7,9 @@ use crate::{Engine, Error, Round};
 use pair::Pair;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
-use tandem_merge::cluster::Cluster;
+use tandem_merge::cluster::{Cluster, ParkedKind, Record};
 use tandem_merge::facts::Facts;
-use tandem_merge::record::{Observation, Presence, RecordKey};
+use tandem_merge::record::{Observation, Presence, RecordKey, RecordType};
 use tandem_merge::value::Value;
 use tandem_store::{Dirty, LinkRow};
 
@@ -43,6 +43,9 @@ pub struct Verification {
     pub totals: u64,
     /// Those among them that are not; each is counted in `different` too, unless parts are still on their way.
     pub unequal: u64,
+    /// Properties that could not be compared because a system does not show them, or shows them in another form: in how
+    /// many linked pairs, by `system/Type.property`. A value that is not shown is not blank.
+    pub hidden: BTreeMap<String, u64>,
     /// Records without a link that should have one (neither held nor suppressed).
     pub unlinked: u64,
     /// The first hundred differences.
@@ -70,6 +73,10 @@ impl Verification {
         if self.differences.len() < SHOWN {
             self.differences.push(difference);
         }
+    }
+
+    fn hides(&mut self, of: &RecordType, property: &str) {
+        *self.hidden.entry(format!("{of}.{property}")).or_default() += 1;
     }
 
     fn record_differs(&mut self, flow: &str, records: Vec<RecordKey>, what: impl Into<String>) {
@@ -160,12 +167,18 @@ impl Engine {
 /// A link with an end that is not there: fine where the state knows and a person is asked.
 fn note_gone(link: &LinkRow, cluster: &Cluster, found: &mut Verification) {
     found.gone += 1;
-    let known = [&link.first, &link.second].into_iter().any(|key| {
-        let record = cluster.records.get(key);
-        record.is_some_and(|record| !record.alive() || record.held.contains_key(&link.flow))
-    });
-    if !known {
-        let records = vec![link.first.clone(), link.second.clone()];
+    let ends = [&link.first, &link.second].map(|key| cluster.records.get(key));
+    let ends = || ends.into_iter().flatten();
+    let records = vec![link.first.clone(), link.second.clone()];
+    let vanished = |record: &Record| record.shadow.presence == Presence::Missing;
+    let waits = |record: &Record| {
+        let held = record.held.get(&link.flow);
+        held.is_some_and(|held| held.kind != ParkedKind::OutOfSight)
+    };
+    if ends().any(vanished) {
+        let what = "one of the two is out of sight, and nothing says that it was deleted";
+        found.record_differs(&link.flow, records, what);
+    } else if !ends().any(|record| record.is_deleted() || waits(record)) {
         found.record_differs(&link.flow, records, "one of the two is not there any more");
     }
 }

@@ -99,6 +99,11 @@ pub enum Happening<'a> {
         /// What, why, and what to do.
         hold: &'a crate::Hold,
     },
+    /// Somebody else writes with our own user: a second installation?
+    Stranger {
+        /// Where, and what to do.
+        stranger: &'a crate::Stranger,
+    },
     /// A system is down or refuses us; the others go on.
     Trouble {
         /// What and what to do.

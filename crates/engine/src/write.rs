@@ -6,7 +6,7 @@ use crate::{Clock, Engine, Error, Happening, Round};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use tandem_connector::{Change, Connector, ErrorKind, Lane, Outcome, RefusalKind, Write};
+use tandem_connector::{Capabilities, Change, Connector, ErrorKind, Lane, Outcome, RefusalKind, Write};
 use tandem_merge::cluster::{Action, Intent};
 use tandem_merge::mutation::{Mutation, removed};
 use tandem_merge::record::{RecordKey, Values};
@@ -41,7 +41,7 @@ impl Engine {
                 let limits = self.systems[index].capabilities();
                 let intents = pack::without_beginnings(intents, size, limits);
                 let free = self.look_up(index, intents, round).await?;
-                *queue = batches(&free, self.systems[index].capabilities()).into();
+                *queue = self.packs(index, free);
             }
             let mut sent = self.send(queues, round).await?;
             if sent.is_empty() && round.found == 0 {
@@ -68,11 +68,11 @@ impl Engine {
             let waiting = self.waiting_changes(waits < FIRM_WAITS, round)?;
             for (index, intents) in waiting.into_iter().enumerate() {
                 let queue = &mut queues[index];
-                let conditional = self.systems[index].capabilities().conditional_write;
-                let safe = |intent: &Intent| protected(intent, conditional, &fresh);
+                let limits = self.systems[index].capabilities();
+                let safe = |intent: &Intent| protected(intent, limits, &fresh);
                 let (ready, rest): (Vec<_>, Vec<_>) = intents.into_iter().partition(safe);
                 stale.extend(rest.iter().filter_map(written_record).cloned());
-                *queue = batches(&ready, self.systems[index].capabilities()).into();
+                *queue = self.packs(index, ready);
             }
             let unread: BTreeSet<RecordKey> = stale.difference(&fresh).cloned().collect();
             if !unread.is_empty() {
@@ -160,7 +160,11 @@ impl Engine {
             return Ok(Vec::new());
         }
         let Some(delay) = self.load_delay(index, round) else {
-            return Ok(self.store.sendable(system, creates, rank, limit)?);
+            let waiting = self.patience.waiting(index);
+            let mut intents = self.store.sendable(system, creates, rank, limit + waiting)?;
+            self.with_patience(index, &mut intents, round);
+            intents.truncate(limit);
+            return Ok(intents);
         };
         // What would travel as a load waits for the next day; the rest is looked for behind it.
         let limits = self.systems[index].capabilities();
@@ -175,8 +179,32 @@ impl Engine {
             round.delay(delay);
             intents.retain(|intent| !loads.contains(&intent.id));
         }
+        self.with_patience(index, &mut intents, round);
         intents.truncate(limit);
         Ok(intents)
+    }
+
+    /// Writes in packs, in sending order; what was tried in vain travels in smaller ones, behind the others.
+    fn packs(&self, index: usize, intents: Vec<Intent>) -> VecDeque<Batch> {
+        let limits = self.systems[index].capabilities();
+        let (again, first): (Vec<_>, Vec<_>) = intents
+            .into_iter()
+            .partition(|intent| self.patience.tries(index, intent));
+        let mut packs: VecDeque<Batch> = batches(&first, limits).into();
+        let mut sizes: BTreeMap<usize, Vec<Intent>> = BTreeMap::new();
+        for intent in again {
+            let size = self.patience.pack(index, &intent, limits.write_batch);
+            sizes.entry(size).or_default().push(intent);
+        }
+        for (size, intents) in sizes.into_iter().rev() {
+            for batch in batches(&intents, limits) {
+                packs.extend(batch.intents.chunks(size).map(|pack| Batch {
+                    lane: Lane::Live,
+                    intents: pack.to_vec(),
+                }));
+            }
+        }
+        packs
     }
 
     /// Whether unsent writes are left for systems that are up.
@@ -256,8 +284,10 @@ impl Engine {
 
     /// Marks a batch as sent, durably. What was withdrawn in the meantime falls out.
     pub(crate) fn mark(&mut self, index: usize, batch: &[u64]) -> Result<Vec<Intent>, Error> {
+        self.begin_own_time(&self.flows.systems[index].clone())?;
         let intents = self.store.begin_write(FENCE, batch, self.clock.now())?;
         let system = &self.flows.systems[index];
+        self.patience.count(&intents);
         if !intents.is_empty() {
             self.tell(&Happening::Sending {
                 system,
@@ -297,14 +327,19 @@ pub(crate) struct Answer {
 }
 
 /// Whether an update or deletion may go out as it is: its condition protects, or the record was read just
-/// now where there are no conditions.
-fn protected(intent: &Intent, conditional: bool, fresh: &BTreeSet<RecordKey>) -> bool {
+/// now where no condition does.
+fn protected(intent: &Intent, limits: &Capabilities, fresh: &BTreeSet<RecordKey>) -> bool {
     if removed(Mutation::NoPreRead) {
-        true
-    } else if conditional {
-        intent.version.as_ref().is_some_and(|version| version.firm)
-    } else {
-        written_record(intent).is_some_and(|record| fresh.contains(record))
+        return true;
+    }
+    let deletes = matches!(intent.action, Action::Delete { .. });
+    let firm = || intent.version.as_ref().is_some_and(|version| version.firm);
+    let read = || written_record(intent).is_some_and(|record| fresh.contains(record));
+    match (limits.conditional_write, deletes && !limits.conditional_delete) {
+        (true, false) => firm(),
+        // The condition goes with it all the same.
+        (true, true) => firm() && read(),
+        (false, _) => read(),
     }
 }
 

@@ -88,6 +88,7 @@ fn flow(name: &str, second: &str, identity: &str) -> Flow {
                 properties: ["property0".to_owned(), "Property0__c".to_owned()],
                 normaliser: Normaliser::Trim,
             }],
+            ..MatchRule::default()
         }],
         conflict: ConflictPolicy::Wins(Side::First),
         delete_against_edit: DeleteAgainstEdit::Ask,
@@ -148,6 +149,7 @@ fn observation(key: RecordKey, at: i64, edit: Option<&str>) -> Observation {
         partial: false,
         protected: false,
         merged_into: None,
+        unreadable: std::collections::BTreeMap::new(),
     }
 }
 
@@ -176,7 +178,10 @@ fn main() {
         introduction: String::new(),
         clock_error_seconds: 2,
         out_of_sight: std::collections::BTreeSet::new(),
+        clocks_ahead: std::collections::BTreeMap::new(),
         paused: std::collections::BTreeSet::new(),
+        asks_first: std::collections::BTreeSet::new(),
+        ourselves: std::collections::BTreeMap::new(),
     };
     let facts = Facts {
         listed: true,

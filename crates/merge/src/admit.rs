@@ -1,8 +1,9 @@
 //! Admit: lay an observation over what is known of its record, or drop it as older (S9, E6).
 
 use crate::cluster::{Record, Shadow, Span};
+use crate::dataflow::Dataflow;
 use crate::mutation::{Mutation, removed};
-use crate::record::{Observation, Presence, RecordKey, Version};
+use crate::record::{Observation, Presence, RecordKey, Values, Version};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
@@ -11,21 +12,37 @@ use std::collections::BTreeMap;
 pub enum Admitted {
     /// It is older than what is known.
     Older,
+    /// It shows the state before a write of ours, late ([`crate::late`]).
+    Late,
     /// It is the shadow now.
     Taken,
 }
 
-/// Admits one observation into the records of a cluster.
-pub fn admit(records: &mut BTreeMap<RecordKey, Record>, seen: Observation) -> Admitted {
+/// Admits one observation into the records of a cluster. The times of its edits are those of our clock.
+pub fn admit(flows: &Dataflow, records: &mut BTreeMap<RecordKey, Record>, seen: Observation) -> Admitted {
     let Some(record) = records.get_mut(&seen.key) else {
-        records.insert(seen.key.clone(), Record::new(Shadow::from(seen)));
+        let since = changed(flows, &seen);
+        let key = seen.key.clone();
+        let record = Record::new(Shadow::from(seen));
+        records.insert(key, Record { since, ..record });
         return Admitted::Taken;
     };
+    if crate::late::doubt(record, &seen) {
+        return Admitted::Late;
+    }
     if older(&record.shadow, &seen) {
         return Admitted::Older;
     }
-    take(record, seen);
+    take(flows, record, seen);
     Admitted::Taken
+}
+
+/// When the state that an observation shows came to be, by our clock.
+fn changed(flows: &Dataflow, seen: &Observation) -> Timestamp {
+    let version = seen.version.as_ref();
+    version.map_or(seen.read_began, |version| {
+        flows.by_our_clock(&seen.key.record_type.system, version.modified)
+    })
 }
 
 /// Whether an observation shows a state before the shadow's. The system's own order decides where it declares
@@ -66,12 +83,11 @@ fn place(known: &Version, new: &Version) -> std::cmp::Ordering {
     }
 }
 
-fn take(record: &mut Record, seen: Observation) {
-    let lower = lower_end(record);
-    let to = seen
-        .version
-        .as_ref()
-        .map_or(seen.read_began, |version| version.modified);
+/// Makes an observation the shadow.
+pub(crate) fn take(flows: &Dataflow, record: &mut Record, seen: Observation) {
+    let to = changed(flows, &seen);
+    // A clock that was set in between tells nothing about the lower end.
+    let lower = lower_end(flows, &seen.key, record).filter(|from| *from <= to);
     if seen.presence == Presence::Alive {
         for (property, value) in &seen.values {
             if record.shadow.values.get(property) != Some(value) {
@@ -79,28 +95,49 @@ fn take(record: &mut Record, seen: Observation) {
             }
         }
     }
-    let mut values = std::mem::take(&mut record.shadow.values);
-    match seen.presence {
-        Presence::Alive if seen.partial => values.extend(seen.values.clone()),
-        Presence::Alive => values = seen.values.clone(),
-        Presence::Deleted | Presence::Missing => {}
+    let known = std::mem::take(&mut record.shadow.values);
+    let values = match seen.presence {
+        Presence::Alive => laid_over(known, &seen),
+        Presence::Deleted | Presence::Missing => known,
+    };
+    let mut unreadable = std::mem::take(&mut record.shadow.unreadable);
+    if seen.partial {
+        // What is not shown this time stands as it was.
+        unreadable.retain(|property, _| !seen.values.contains_key(property));
+    } else {
+        unreadable.clear();
     }
+    unreadable.extend(seen.unreadable.clone());
     let full = seen.presence == Presence::Alive && !seen.partial;
     let known_version = record.shadow.version.take();
     let created = seen.created.or(record.shadow.created);
     record.shadow = Shadow {
         values,
         created,
+        unreadable,
         ..Shadow::from(seen)
     };
     record.shadow.version = record.shadow.version.take().or(known_version);
     if full && let Some(newborn) = &mut record.newborn {
         newborn.observed = true;
     }
+    record.confirm_by_sight();
+}
+
+/// The values that a record has once an observation of it is laid over those known: what is not shown, or cannot be
+/// read, is known as it was.
+#[must_use]
+pub fn laid_over(mut known: Values, seen: &Observation) -> Values {
+    if !seen.partial {
+        known.retain(|property, _| seen.unreadable.contains_key(property));
+    }
+    known.extend(seen.values.clone());
+    known
 }
 
 /// No edit seen from now on was made before this.
-fn lower_end(record: &Record) -> Option<Timestamp> {
-    let modified = record.shadow.version.as_ref().map(|version| version.modified);
+fn lower_end(flows: &Dataflow, key: &RecordKey, record: &Record) -> Option<Timestamp> {
+    let version = record.shadow.version.as_ref();
+    let modified = version.map(|version| flows.by_our_clock(&key.record_type.system, version.modified));
     modified.max(record.wrote_at)
 }

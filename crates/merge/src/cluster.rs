@@ -127,6 +127,24 @@ pub struct Record {
     /// We created it, and a person took that back: it is deleted as long as it holds these values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unmade: Option<Values>,
+    /// Per reference that went blank and is not what it agreed on any more: how that came about.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub cleared: BTreeMap<String, Cleared>,
+    /// Our applied writes of it that a read may not show yet, the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unconfirmed: Vec<Unconfirmed>,
+}
+
+/// How a reference came to be blank.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cleared {
+    /// Not known yet: the record that it named is read again.
+    Asked,
+    /// The system blanked it because the record that it named was deleted.
+    WithRecord,
+    /// Somebody cleared it: the record that it named was there afterwards.
+    ByHand,
 }
 
 impl Record {
@@ -158,6 +176,8 @@ impl Record {
             awaiting: BTreeMap::new(),
             welcome: BTreeMap::new(),
             unmade: None,
+            cleared: BTreeMap::new(),
+            unconfirmed: Vec::new(),
         }
     }
 
@@ -179,6 +199,12 @@ impl Record {
         self.shadow.values.get(property).unwrap_or(&Value::Blank)
     }
 
+    /// Whether a property cannot be read: what it holds now is not known.
+    #[must_use]
+    pub fn is_unreadable(&self, property: &str) -> bool {
+        self.shadow.unreadable.contains_key(property)
+    }
+
     /// When a property's present value came to be.
     #[must_use]
     pub fn span(&self, property: &str) -> Span {
@@ -193,6 +219,36 @@ impl Record {
     pub fn in_flight(&self) -> bool {
         self.intent.as_ref().is_some_and(|intent| intent.sent.is_some())
     }
+}
+
+/// An applied write of ours with what it was computed from: a read may show the state before it for a while (late sight).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Unconfirmed {
+    /// What it did.
+    pub deed: Deed,
+    /// The state that it was computed from; none for a create.
+    pub version: Option<Version>,
+    /// The values that it was computed from, of the properties it wrote.
+    pub before: Values,
+    /// What it wrote, in the record's own form.
+    pub wrote: BTreeMap<String, Planned>,
+    /// When its answer came.
+    pub at: Timestamp,
+    /// A read that began later showed the state before it: a read by id decides, once the commit delay has passed.
+    #[serde(default)]
+    pub doubted: bool,
+}
+
+/// What a write did to its record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Deed {
+    /// Made it.
+    Create,
+    /// Changed it.
+    Update,
+    /// Deleted it.
+    Delete,
 }
 
 /// The last observation kept of a record.
@@ -217,6 +273,9 @@ pub struct Shadow {
     /// Deleted because it was merged into this record of the same type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merged_into: Option<String>,
+    /// Properties that cannot be read, with why. `values` holds what was read of them before.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unreadable: BTreeMap<String, String>,
 }
 
 impl From<Observation> for Shadow {
@@ -230,6 +289,7 @@ impl From<Observation> for Shadow {
             author: seen.author,
             protected: seen.protected,
             merged_into: seen.merged_into,
+            unreadable: seen.unreadable,
         }
     }
 }
@@ -299,6 +359,13 @@ pub struct Parked {
     pub advice: String,
     /// Since when.
     pub since: Timestamp,
+    /// The system that refused it; none where none did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// What a refusal rests on: a fingerprint of the state that the refused write would have left. While the same write
+    /// would leave the same state, it is not sent again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grounds: Option<u64>,
 }
 
 /// The kinds of trouble that park something. `Deferred` and `Approval` need no mending.
@@ -343,6 +410,10 @@ pub enum ParkedKind {
     NoCounterpart,
     /// Such a reference for which the configuration has an answer: listed, nothing is wrong.
     StandIn,
+    /// The other end of its link can be seen no more, and nothing says that it was deleted (E20).
+    OutOfSight,
+    /// The system shows a value that cannot be read; it is read again by id.
+    Unreadable,
 }
 
 impl ParkedKind {
@@ -368,7 +439,9 @@ impl ParkedKind {
             | Self::NoCounterpart
             | Self::Approval
             | Self::DeleteConflict => Mender::User,
-            Self::Refused | Self::Busy | Self::Protected => Mender::Administrator,
+            Self::Refused | Self::Busy | Self::Protected | Self::OutOfSight | Self::Unreadable => {
+                Mender::Administrator
+            }
             Self::UnknownEnum | Self::WrongType | Self::Rewritten | Self::Undecidable | Self::NotCreated => {
                 Mender::Engineer
             }
@@ -392,7 +465,7 @@ pub enum Mender {
 }
 
 /// A companion of a record.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Companion {
     /// Its id once it is known.
     pub id: Option<String>,
@@ -400,6 +473,9 @@ pub struct Companion {
     pub created: bool,
     /// Why there is none.
     pub parked: Option<Parked>,
+    /// The one that there was and that somebody deleted: it is looked for again, and no other is made by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<String>,
 }
 
 /// Contenders of a component that wait for a person.
@@ -413,6 +489,9 @@ pub struct Question {
     pub since: Timestamp,
     /// The answer, once given: the canonical value.
     pub answer: Option<Value>,
+    /// The flow whose guard of first links holds it: its policy decides once that lets it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<String>,
 }
 
 /// One of several values that do not fit together.
@@ -483,6 +562,9 @@ pub enum Action {
         /// Records of the target type that a person said are not the counterpart, whatever their keys.
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
         apart: BTreeSet<String>,
+        /// Where the match key holds: records of the target type that show another value are strangers.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        scope: Vec<(String, Value)>,
     },
     /// Creates a companion.
     Companion {
@@ -494,6 +576,9 @@ pub enum Action {
         find: Vec<Lookup>,
         /// Its external id: property and value.
         identity: Option<(String, Value)>,
+        /// It is only looked for: the one before was deleted, and none is made in its place by itself.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        only_find: bool,
     },
     /// Changes a record.
     Update {

@@ -1,8 +1,8 @@
 //! Companions: records that a create needs and no flow covers. The owner's cluster creates them, once.
 
-use crate::cluster::{Action, Companion, Intent, Lookup, Parked, ParkedKind, Planned, Record};
+use crate::cluster::{Action, Cluster, Intent, Lookup, Parked, ParkedKind, Planned, Record};
 use crate::creates::reuse;
-use crate::dataflow::{CompanionKey, CompanionRule, CompanionValue, Flow, Reference, Side};
+use crate::dataflow::{CompanionKey, CompanionRule, CompanionValue, Dataflow, Flow, Kind, Reference, Side};
 use crate::facts::{Referent, Referral};
 use crate::form::{Trouble, Wait};
 use crate::record::{RecordKey, RecordType, Values};
@@ -15,6 +15,84 @@ pub(crate) fn made_before(flow: &Flow, record: &Record) -> Option<RecordKey> {
     let id = record.companions.get(flow.keeps.as_ref()?)?.id.clone()?;
     let record_type = flow.end(Side::Second).record_type.clone();
     Some(RecordKey { record_type, id })
+}
+
+/// The companions whose ids a write carries, by the property that holds each.
+#[must_use]
+pub fn leans_on(flows: &Dataflow, cluster: &Cluster, intent: &Intent) -> BTreeMap<String, CompanionKey> {
+    let mut found = BTreeMap::new();
+    let mut lean = |property: &str, role: &str, of: &RecordType, owner: Option<String>| {
+        if let Some(id) = owner.filter(|_| intent.values.contains_key(property)) {
+            let key = CompanionKey {
+                role: role.to_owned(),
+                owner: RecordKey {
+                    record_type: of.clone(),
+                    id,
+                },
+            };
+            found.insert(property.to_owned(), key);
+        }
+    };
+    match &intent.action {
+        Action::Create { flow, source, .. } => {
+            if let Some(flow) = flows.flow(flow) {
+                lean_in_flow(flow, cluster, source, &mut lean);
+            }
+        }
+        Action::Update { record } => {
+            for link in cluster.links.iter().filter(|link| &link.second == record) {
+                if let Some(flow) = flows.flow(&link.flow) {
+                    lean_in_flow(flow, cluster, &link.first, &mut lean);
+                }
+            }
+        }
+        Action::Companion { key, .. } => {
+            let rules = flows.flows.iter().flat_map(|flow| &flow.companions);
+            let rule = rules.into_iter().find(|rule| rule.role == key.role);
+            for (property, value) in rule.into_iter().flat_map(|rule| &rule.values) {
+                if let CompanionValue::Companion { role, of, owner } = value {
+                    lean(property, role, owner, id_in(cluster, &key.owner, of));
+                }
+            }
+        }
+        Action::Delete { .. } => {}
+    }
+    found
+}
+
+/// The companions that the counterpart of a first-side record names.
+fn lean_in_flow(
+    flow: &Flow,
+    cluster: &Cluster,
+    source: &RecordKey,
+    lean: &mut impl FnMut(&str, &str, &RecordType, Option<String>),
+) {
+    if flow.side_of(&source.record_type) != Some(Side::First) {
+        return;
+    }
+    for rule in &flow.companions {
+        lean(
+            &rule.property,
+            &rule.role,
+            &rule.owner,
+            id_in(cluster, source, &rule.of),
+        );
+    }
+    for mapping in &flow.mappings {
+        if let Kind::Reference(Reference::Companion { role, of }) = &mapping.kind {
+            let owner = id_in(cluster, source, mapping.property(Side::First));
+            lean(mapping.property(Side::Second), role, of, owner);
+        }
+    }
+}
+
+/// The id that a property of a record holds; `id` is its own.
+fn id_in(cluster: &Cluster, record: &RecordKey, property: &str) -> Option<String> {
+    if property == "id" {
+        return Some(record.id.clone());
+    }
+    let known = cluster.records.get(record)?;
+    known.value(property).as_text().map(str::to_owned)
 }
 
 impl Work<'_> {
@@ -140,11 +218,7 @@ impl Work<'_> {
         for key in own {
             self.waits.companions.remove(&key);
             if let Some(record) = self.cluster.records.get_mut(&key.owner) {
-                record.companions.entry(key.role).or_insert(Companion {
-                    id: None,
-                    created: false,
-                    parked: None,
-                });
+                record.companions.entry(key.role).or_default();
             }
         }
         let unsent =
@@ -220,6 +294,7 @@ impl Work<'_> {
             target: rule.record_type.clone(),
             find: find.collect(),
             identity,
+            only_find: self.cluster.records[&owner].companions[role].lost.is_some(),
         };
         if !rule.create {
             let advice = format!("create the {role} by hand, or allow its creation");

@@ -57,8 +57,21 @@ pub struct Member<'a> {
     pub in_flight: bool,
     /// It was refused at this epoch.
     pub parked: Option<u64>,
+    /// Why its blank is no edit of its own: the record that it named was deleted.
+    pub loss: Option<Loss>,
     /// Its forms.
     pub codec: &'a dyn Codec,
+}
+
+/// Why a reference that went blank is no edit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// It may be one: whether the record that it named was deleted is not known yet.
+    Unproven,
+    /// The record that it named was deleted, and what becomes of that is not settled, or leaves it blank.
+    Waits,
+    /// The deletion was withdrawn: it gets its reference back.
+    GivenBack,
 }
 
 /// What decides a component's conflicts.
@@ -86,6 +99,8 @@ pub struct Merged {
     pub bases: Vec<Option<Base>>,
     /// Members to be written, with the own-form value; it stands for the head's epoch.
     pub owed: Vec<(usize, Value)>,
+    /// Members that are owed the head's value and parked at this very epoch, with the own-form value.
+    pub withheld: Vec<(usize, Value)>,
     /// Members whose value cannot be read, or that cannot hold the head.
     pub troubles: Vec<(usize, Trouble)>,
     /// Contenders whose value the head took over now.
@@ -150,6 +165,7 @@ pub fn merge(head: Option<&Head>, members: &[Member<'_>], rule: &Rule<'_>) -> Me
     work.lower_bases();
     work.adopt_silently();
     work.leave_rewritten();
+    work.give_back();
     let contenders = work.contenders();
     if !contenders.is_empty() {
         work.contend(contenders);
@@ -238,6 +254,19 @@ impl Work<'_, '_> {
         }
     }
 
+    /// What went blank with a deletion that was withdrawn is owed what the others hold still.
+    fn give_back(&mut self) {
+        for (index, member) in self.members.iter().enumerate() {
+            self.frozen[index] |= member.loss == Some(Loss::Unproven);
+            if member.loss == Some(Loss::GivenBack)
+                && let Some(before) = self.epoch().checked_sub(1)
+            {
+                let known = self.bases[index].as_ref().map_or(before, |base| base.epoch);
+                self.set_base(index, known.min(before));
+            }
+        }
+    }
+
     /// The create gave nothing for it, so the head was blank then.
     fn came_after_create(&self) -> bool {
         self.head.as_ref().is_some_and(|head| !head.value.is_blank())
@@ -253,7 +282,7 @@ impl Work<'_, '_> {
         let mut blanks = Vec::new();
         for (index, member) in self.members.iter().enumerate() {
             let state = self.state(index);
-            if !member.source || matches!(state, State::Clean | State::Owed) {
+            if !member.source || member.loss.is_some() || matches!(state, State::Clean | State::Owed) {
                 continue;
             }
             if member.shadow.is_blank() && !member.blank_is_edit && state != State::Joining {
@@ -512,10 +541,14 @@ impl Work<'_, '_> {
             let parked = member.parked == Some(head.epoch)
                 && !self.weighed[index]
                 && !removed(Mutation::ParkedForgotten);
-            if !member.target || parked {
+            if !member.target {
                 continue;
             }
             match member.codec.encode(&head.value) {
+                Ok(own) if parked => self.out.withheld.push((index, own)),
+                // What it refers to is on its way or gone: that comes first.
+                Err(trouble @ Trouble::Waits(_)) => self.out.troubles.push((index, trouble)),
+                Err(_) if parked => {}
                 Ok(own) => self.out.owed.push((index, own)),
                 Err(Trouble::LeftAlone) => {}
                 Err(trouble) => self.out.troubles.push((index, trouble)),

@@ -1,6 +1,7 @@
 //! Creates: records without a counterpart get one where the policy allows. The content is computed from heads;
 //! what the target cannot hold is left out and parked alone, what it must have and has not holds the create.
 
+use crate::agreement::{self, Fit};
 use crate::cluster::{Action, Anchor, Intent, Lookup, Parked, ParkedKind, Planned};
 use crate::dataflow::{
     CompanionKey, CompanionRule, CreatePolicy, Flow, Kind, Mapping, OnCreate, Reference, Reverse, Side,
@@ -40,7 +41,15 @@ pub fn reservation(flow: &Flow, side: Side, source: &RecordKey, values: &Values)
         .map(|(property, value)| format!("{property}={value};"))
         .collect();
     let text = match key {
-        Some((index, key)) => format!("{}{index}|{key}", marks.concat()),
+        Some((index, key)) => {
+            let within = flow.match_rules[index].within.iter();
+            let shown = within.map(|one| match one.properties[side.index()].as_str() {
+                matching::ID => source.id.clone(),
+                property => values.get(property).map(ToString::to_string).unwrap_or_default(),
+            });
+            let within: String = shown.map(|value| format!("|{value}")).collect();
+            format!("{}{index}|{key}{within}", marks.concat())
+        }
         None => format!("source|{source}"),
     };
     (target.record_type.clone(), text)
@@ -73,6 +82,7 @@ pub fn recognises(
             source,
             target,
             apart: set_apart,
+            scope,
             ..
         } => {
             let Some(flow) = flows.flow(flow) else {
@@ -88,7 +98,7 @@ pub fn recognises(
                 .collect();
             let ours = matching::flow_keys(flow, side, source, &values);
             let theirs = matching::flow_keys(flow, side, &found.key, &found.values);
-            if set_apart.contains(&found.key.id) {
+            if set_apart.contains(&found.key.id) || agreement::is_outside(flow, side, scope, &found.values) {
                 return false;
             }
             // The new record has no id yet that a rule could compare.
@@ -307,11 +317,7 @@ impl<'a> Work<'a> {
                 .insert(0, self.parked(ParkedKind::DuplicateKey, 0, reason, advice));
         }
         if let Some(twin) = self.twin(key, flow, side) {
-            let reason = format!("{twin} has the same match key and is not its counterpart");
-            let advice = "link the two by hand, or change one of the keys".to_owned();
-            draft
-                .holds
-                .insert(0, self.parked(ParkedKind::DuplicateKey, 0, reason, advice));
+            draft.holds.insert(0, twin);
         }
         draft.holds.extend(self.outside(flow, side, &draft.values));
         draft.holds.extend(self.locked_parent(key, flow, side));
@@ -329,6 +335,7 @@ impl<'a> Work<'a> {
                 identity,
                 left_out: draft.left_out,
                 apart: self.told_apart(key, flow),
+                scope: agreement::scope(flow, self.facts, side, (key, &values)),
             },
             values: draft.values,
             version: None,
@@ -380,26 +387,37 @@ impl<'a> Work<'a> {
     }
 
     /// A record with the natural key that the new one would have: it was passed over as a counterpart because it
-    /// carries another's identity, or was unlinked.
-    fn twin(&self, key: &RecordKey, flow: &Flow, side: Side) -> Option<RecordKey> {
-        let (target, own) = (
-            flow.end(side.other()),
-            (key, &self.cluster.records[key].shadow.values),
-        );
-        let same = |other: &RecordKey, values: &Values| match side {
-            Side::First => matching::same_natural_key(flow, own, (other, values)),
-            Side::Second => matching::same_natural_key(flow, (other, values), own),
-        };
-        let mut others = self.cluster.records.iter();
-        let found = others.find(|(other, record)| {
-            let values = &record.shadow.values;
+    /// carries another's identity, was unlinked, or speaks against it. Why the create is held for it.
+    fn twin(&mut self, key: &RecordKey, flow: &Flow, side: Side) -> Option<Parked> {
+        let target = flow.end(side.other());
+        let others = self.cluster.records.iter().filter(|(other, record)| {
             other.record_type == target.record_type
                 && record.alive()
-                && matching::belongs(flow, side.other(), values)
+                && matching::belongs(flow, side.other(), &record.shadow.values)
                 && !self.are_apart(&flow.name, key, other)
-                && same(other, values)
         });
-        found.map(|(other, _)| other.clone())
+        let fits = others.map(|(other, _)| {
+            let fit = match side {
+                Side::First => self.pairing(flow, key, other).map(|pair| pair.natural_fit()),
+                Side::Second => self.pairing(flow, other, key).map(|pair| pair.natural_fit()),
+            };
+            (other.clone(), fit)
+        });
+        let mut waits = None;
+        for (twin, fit) in fits {
+            match fit {
+                Some(Fit::Same | Fit::Doubtful(_)) => {
+                    let reason = format!("{twin} has the same match key and is not its counterpart");
+                    let advice = "link the two by hand, tell them apart with `tandem link ... --different`, or change one \
+                                  of the keys"
+                        .to_owned();
+                    return Some(self.parked(ParkedKind::DuplicateKey, 0, reason, advice));
+                }
+                Some(Fit::Waits(wait)) => waits = Some(wait),
+                Some(Fit::Strangers) | None => {}
+            }
+        }
+        self.trouble(Trouble::Waits(waits?), 0, None)
     }
 
     /// Who else is about to create a record of the type with the same match key (L2).
@@ -470,7 +488,11 @@ impl<'a> Work<'a> {
         if ends
             .iter()
             .any(|(side, name)| self.flows.hides(&flow.end(*side).record_type, name))
+            || self
+                .record(key)
+                .is_some_and(|record| record.is_unreadable(mapping.property(side)))
         {
+            draft.holds.extend(self.unreadable_need(key, mapping, side));
             // It is owed until it is back in sight.
             draft.left_out.insert(property);
             return;
@@ -506,10 +528,6 @@ impl<'a> Work<'a> {
             Err(trouble) => return self.leave_out(&at, flow, mapping, to, trouble, 0, draft),
         };
         let epoch = if follows { epoch } else { 0 };
-        let refused = self.cluster.records[key]
-            .parked
-            .get(&at.property)
-            .is_some_and(|parked| parked.epoch == epoch && !removed(Mutation::ParkedForgotten));
         if value.is_blank() {
             if draft.stand_in(mapping, to) {
                 return;
@@ -522,7 +540,9 @@ impl<'a> Work<'a> {
             return;
         }
         match form.encode(&value) {
-            Ok(_) if refused => drop(draft.left_out.insert(property)),
+            Ok(value) if self.value_was_refused(&at, &flow.end(to).record_type, epoch, &value) => {
+                draft.left_out.insert(property);
+            }
             Ok(value) => drop(draft.values.insert(property, Planned { value, epoch })),
             Err(trouble) => self.leave_out(&at, flow, mapping, to, trouble, epoch, draft),
         }

@@ -5,6 +5,7 @@ use crate::computed::Computation;
 use crate::filter::Filter;
 use crate::record::{RecordKey, RecordType};
 use crate::value::Value;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -58,9 +59,19 @@ pub struct Dataflow {
     /// in any decision until they are back. Of the moment, so no part of what is configured.
     #[serde(skip)]
     pub out_of_sight: BTreeSet<(RecordType, String)>,
+    /// How far each system's clock is ahead of ours, as measured: the times of edits are corrected by it. Of the
+    /// moment, too.
+    #[serde(skip)]
+    pub clocks_ahead: BTreeMap<String, SignedDuration>,
     /// Flows that rest: nothing is decided or written for them, their links stay. Of the moment, too.
     #[serde(skip)]
     pub paused: BTreeSet<String>,
+    /// Flows whose policy does not decide yet what a first link would overwrite: it is asked about. Of the moment, too.
+    #[serde(skip)]
+    pub asks_first: BTreeSet<String>,
+    /// By system: how it names our own user as the author of a state. Of the moment, too.
+    #[serde(skip)]
+    pub ourselves: BTreeMap<String, String>,
 }
 
 impl Dataflow {
@@ -69,6 +80,13 @@ impl Dataflow {
     pub fn hides(&self, record_type: &RecordType, property: &str) -> bool {
         let mut hidden = self.out_of_sight.iter();
         hidden.any(|(of, name)| of == record_type && name == property)
+    }
+
+    /// A moment of a system's clock by ours, as far as it was measured.
+    #[must_use]
+    pub fn by_our_clock(&self, system: &str, moment: Timestamp) -> Timestamp {
+        let ahead = self.clocks_ahead.get(system).copied().unwrap_or_default();
+        moment.checked_sub(ahead).unwrap_or(moment)
     }
 
     /// Whether a flow rests.
@@ -299,7 +317,7 @@ pub enum DeletePolicy {
     AskThenDeactivate,
 }
 
-/// Deletions beyond these wait for approval.
+/// Deletions, edits and first links beyond these wait for approval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Guard {
     /// At most this many deletions in the window.
@@ -312,6 +330,9 @@ pub struct Guard {
     pub hours: i64,
     /// Edits beyond these hold the flow; none: any number goes on.
     pub edits: Option<EditGuard>,
+    /// First links that would overwrite beyond these wait; none: any number goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_links: Option<FirstLinkGuard>,
 }
 
 impl Default for Guard {
@@ -322,17 +343,18 @@ impl Default for Guard {
             at_least: 3,
             hours: 24,
             edits: Some(EditGuard::default()),
+            first_links: Some(FirstLinkGuard::default()),
         }
     }
 }
 
-/// When so many links of a flow are edited from one side within the window that both limits are passed, the flow
-/// is held until a person approves. First links are no edits.
+/// When more links of a flow are edited from one side within the window than a share of them, and than a few in any
+/// case, the flow is held until a person approves. First links are no edits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EditGuard {
-    /// At most this many ...
+    /// This many pass in the smallest flow ...
     pub count: u64,
-    /// ... or at most this share of the flow's links, in percent.
+    /// ... and this share of the flow's links, in percent.
     pub percent: u64,
     /// The window, in hours.
     pub hours: i64,
@@ -341,7 +363,7 @@ pub struct EditGuard {
 impl Default for EditGuard {
     fn default() -> Self {
         Self {
-            count: 500,
+            count: 10,
             percent: 30,
             hours: 1,
         }
@@ -353,6 +375,36 @@ impl EditGuard {
     #[must_use]
     pub fn is_passed(&self, edited: u64, links: u64) -> bool {
         edited > self.count && edited * 100 > links * self.percent
+    }
+}
+
+/// When records are linked for the first time that hold different values, the flow's policy overwrites one of the two. More
+/// of them at once than this wait until a person approves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FirstLinkGuard {
+    /// At most this many ...
+    pub count: u64,
+    /// ... and at most this share of the flow's links, in percent ...
+    pub percent: u64,
+    /// ... but never fewer than this many.
+    pub at_least: u64,
+}
+
+impl Default for FirstLinkGuard {
+    fn default() -> Self {
+        Self {
+            count: 10,
+            percent: 5,
+            at_least: 3,
+        }
+    }
+}
+
+impl FirstLinkGuard {
+    /// Whether that many of so many links are too many.
+    #[must_use]
+    pub fn is_passed(&self, overwritten: u64, links: u64) -> bool {
+        overwritten > self.count.min((links * self.percent / 100).max(self.at_least))
     }
 }
 
@@ -411,6 +463,14 @@ impl Mapping {
         &self.properties[side.index()]
     }
 
+    /// Whether the values are entries of a list, any number of them, which stand in a text with semicolons between
+    /// them (`multipicklist`): their order is a system's habit.
+    #[must_use]
+    pub fn holds_entries(&self) -> bool {
+        let named = |data_type: &String| data_type.split('(').next() == Some("multipicklist");
+        self.kind == Kind::String && self.data_types.iter().any(named)
+    }
+
     /// Whether values travel towards a side after the link.
     #[must_use]
     pub fn travels_to(&self, side: Side) -> bool {
@@ -430,6 +490,8 @@ pub struct Unserved {
     pub second: Option<String>,
     /// Why: `Division has no such property`.
     pub why: String,
+    /// The values are a person's own.
+    pub personal: bool,
 }
 
 /// The canonical type of a mapping, with its converter.
@@ -543,10 +605,56 @@ pub enum Reverse {
 }
 
 /// One way to recognise two records as counterparts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MatchRule {
     /// All parts must have a value on both sides for the rule to decide.
     pub parts: Vec<MatchPart>,
+    /// Where the key holds: records that differ in one of these are strangers, whatever their keys. Blank on a side:
+    /// a person decides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub within: Vec<Agreement>,
+    /// None of these may differ, and at least one must be equal; else a person decides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub agree: Vec<Agreement>,
+    /// Where all of these that have a value on both sides differ, a person decides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contradicted_by: Vec<Agreement>,
+}
+
+impl MatchRule {
+    /// A key that decides by itself.
+    #[must_use]
+    pub fn of(parts: Vec<MatchPart>) -> Self {
+        Self {
+            parts,
+            ..Self::default()
+        }
+    }
+
+    /// What must be true besides the key itself.
+    pub fn agreements(&self) -> impl Iterator<Item = &Agreement> {
+        let all = [&self.within, &self.agree, &self.contradicted_by];
+        all.into_iter().flatten()
+    }
+
+    /// The properties of a side that the rule compares.
+    pub fn properties(&self, side: Side) -> impl Iterator<Item = &str> {
+        let parts = self.parts.iter().map(|part| &part.properties);
+        let all = parts.chain(self.agreements().map(|agreement| &agreement.properties));
+        all.map(move |properties| properties[side.index()].as_str())
+    }
+}
+
+/// A property of each side that says whether two records with the same key are counterparts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Agreement {
+    /// Property names on the first and the second side; `id` is the record's own id.
+    pub properties: [String; 2],
+    /// How texts are compared.
+    pub normaliser: Normaliser,
+    /// What the two refer through, where they are references.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub through: Option<Reference>,
 }
 
 /// One property of a match rule.

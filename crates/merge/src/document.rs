@@ -3,7 +3,9 @@
 
 mod print;
 
-use crate::dataflow::{CreatePolicy, Dataflow, Direction, Flow, Mapping, MatchRule, OnCreate, Side};
+use crate::dataflow::{
+    Agreement, CreatePolicy, Dataflow, Direction, Flow, Mapping, MatchRule, OnCreate, Side,
+};
 
 /// How the document is printed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -208,7 +210,21 @@ fn key(rule: &MatchRule, to: Side) -> String {
         let (left, right) = (&part.properties[to.other().index()], &part.properties[to.index()]);
         format!("{left} = {right}")
     });
-    pairs.collect::<Vec<_>>().join(" and ")
+    let mut text = pairs.collect::<Vec<_>>().join(" and ");
+    let names = |all: &[Agreement]| {
+        let names = all.iter().map(|one| one.properties[to.other().index()].as_str());
+        names.collect::<Vec<_>>().join(", ")
+    };
+    for (word, all) in [
+        ("within the same", &rule.within),
+        ("with the same", &rule.agree),
+        ("unless contradicted by", &rule.contradicted_by),
+    ] {
+        if !all.is_empty() {
+            text = format!("{text} {word} {}", names(all));
+        }
+    }
+    text
 }
 
 fn capitalised(name: &str) -> String {

@@ -1,9 +1,9 @@
 //! How a record stands, component by component, for people: what is held to be current, who agrees with it, who is
 //! behind, and what waits. Decides nothing.
 
-use crate::cluster::{Anchor, Base, Cluster, Head, Parked, Question, Record};
+use crate::cluster::{Anchor, Base, Cluster, Head, Parked, ParkedKind, Question, Record};
 use crate::dataflow::{ConflictPolicy, Dataflow};
-use crate::record::RecordKey;
+use crate::record::{Presence, RecordKey};
 use crate::topology::{self, Component, Node};
 use crate::value::Value;
 
@@ -64,8 +64,10 @@ pub enum MemberState {
     Parked,
     /// It is behind, and nothing is written to it.
     NotWritten,
-    /// Its record is deleted or out of sight.
+    /// Its record is deleted.
     Gone,
+    /// Its record can be seen no more, and nothing says that it was deleted.
+    OutOfSight,
 }
 
 impl MemberState {
@@ -84,6 +86,7 @@ impl MemberState {
             Self::Parked => "waits",
             Self::NotWritten => "not written",
             Self::Gone => "gone",
+            Self::OutOfSight => "out of sight",
         }
     }
 }
@@ -142,7 +145,8 @@ fn member(
     let base = record.and_then(|record| record.bases.get(&node.at.property));
     let parked = record.and_then(|record| record.parked.get(&node.at.property));
     let state = state(node, record, &value, base, head, question.is_some());
-    let parked = parked.filter(|_| state != MemberState::InStep);
+    let stays = |parked: &&Parked| parked.kind == ParkedKind::Rewritten;
+    let parked = parked.filter(|parked| state != MemberState::InStep || stays(parked));
     MemberStanding {
         at: node.at.clone(),
         value,
@@ -167,7 +171,12 @@ fn state(
     asked: bool,
 ) -> MemberState {
     let Some(record) = record.filter(|record| record.alive()) else {
-        return MemberState::Gone;
+        let missing = record.is_some_and(|record| record.shadow.presence == Presence::Missing);
+        return if missing {
+            MemberState::OutOfSight
+        } else {
+            MemberState::Gone
+        };
     };
     let writes = record.intent.as_ref().filter(|intent| intent.sent.is_some());
     if writes.is_some_and(|intent| intent.values.contains_key(&node.at.property)) {

@@ -3,6 +3,7 @@
 
 use crate::cluster::Verdict;
 use crate::dataflow::{CompanionKey, Reference, Side};
+use crate::fates::Fate;
 use crate::record::{Presence, RecordKey, Values};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -58,6 +59,10 @@ pub struct Needs {
     pub parts: BTreeSet<PartsOf>,
     /// Parents of parts, by the reference that names them.
     pub parents: BTreeSet<Referral>,
+    /// References that went blank, as they were: what became of the records that they named.
+    pub fates: BTreeSet<Referral>,
+    /// Deleted records: how many others lost their reference to them.
+    pub named: BTreeSet<RecordKey>,
 }
 
 /// Asks for the parts of a record: the records of a supporting flow that name it.
@@ -150,6 +155,10 @@ pub struct Facts {
     pub parts: BTreeMap<PartsOf, Vec<Part>>,
     /// The parents asked for.
     pub parents: BTreeMap<Referral, Parent>,
+    /// What became of the records that blank references named.
+    pub fates: BTreeMap<Referral, Fate>,
+    /// How many clusters wait for what becomes of deleted records that they named.
+    pub named: BTreeMap<RecordKey, u64>,
     /// Both systems were listed in full once: only then are records created or linked (L6, R5).
     pub listed: bool,
     /// When that first full listing was complete, for the policy "only new".

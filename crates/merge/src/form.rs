@@ -6,9 +6,10 @@
 use crate::cluster::ParkedKind;
 use crate::dataflow::{CompanionKey, Flow, Kind, Mapping, Reference, Side, StandIn};
 use crate::facts::{Facts, Referent, Referral};
-use crate::record::RecordKey;
+use crate::record::{RecordKey, RecordType};
 use crate::value::Value;
 use rust_decimal::RoundingStrategy;
+use std::collections::BTreeSet;
 
 /// Why a value cannot be read or made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +44,43 @@ pub struct Wait {
     pub never: Option<String>,
     /// The side on which the counterpart is missing.
     pub lacking: Side,
+}
+
+impl Wait {
+    /// Waits for what a reference on a side leads to.
+    pub(crate) fn for_reference(
+        flow: &Flow,
+        facts: &Facts,
+        through: &Reference,
+        (side, id): (Side, &str),
+    ) -> Self {
+        let record_type = match through {
+            Reference::Flow(name) => {
+                let known = facts.types.get(&(name.clone(), side)).cloned();
+                known.unwrap_or_else(|| RecordType::new(&flow.end(side).record_type.system, name))
+            }
+            Reference::Companion { of, .. } => of.clone(),
+        };
+        let on = RecordKey {
+            record_type,
+            id: id.to_owned(),
+        };
+        let companion = match through {
+            Reference::Flow(_) => None,
+            Reference::Companion { role, .. } => Some(CompanionKey {
+                role: role.clone(),
+                owner: on.clone(),
+            }),
+        };
+        Self {
+            on,
+            companion,
+            read: false,
+            pending: true,
+            never: None,
+            lacking: side.other(),
+        }
+    }
 }
 
 impl Trouble {
@@ -86,6 +124,7 @@ impl Form<'_> {
             return Ok(Value::Blank);
         }
         let canonical = match (&self.mapping.kind, own) {
+            (Kind::String, Value::Text(text)) if self.mapping.holds_entries() => entries(text),
             (Kind::String, Value::Text(text)) => tidy(text),
             (Kind::Integer, Value::Integer(number)) => Value::Integer(*number),
             (Kind::Decimal { scale }, Value::Decimal(number)) => quantise(*number, *scale),
@@ -209,42 +248,11 @@ impl Form<'_> {
     }
 
     fn waits(&self, through: &Reference, side: Side, id: &str, read: bool, pending: bool) -> Trouble {
-        let (on, companion) = match through {
-            Reference::Flow(name) => {
-                let system = &self.flow.end(side).record_type.system;
-                let mut of = self.facts.types.get(&(name.clone(), side)).cloned();
-                let of = of
-                    .get_or_insert_with(|| crate::record::RecordType::new(system, name))
-                    .clone();
-                (
-                    RecordKey {
-                        record_type: of,
-                        id: id.to_owned(),
-                    },
-                    None,
-                )
-            }
-            Reference::Companion { role, of } => {
-                let owner = RecordKey {
-                    record_type: of.clone(),
-                    id: id.to_owned(),
-                };
-                (
-                    owner.clone(),
-                    Some(CompanionKey {
-                        role: role.clone(),
-                        owner,
-                    }),
-                )
-            }
-        };
+        let wait = Wait::for_reference(self.flow, self.facts, through, (side, id));
         Trouble::Waits(Box::new(Wait {
-            on,
-            companion,
             read,
             pending,
-            never: None,
-            lacking: side.other(),
+            ..wait
         }))
     }
 
@@ -322,6 +330,16 @@ fn tidy(text: &str) -> Value {
     Value::text(unified.trim_matches(|c: char| c.is_ascii_whitespace()))
 }
 
+/// Each entry once, in an order of their own.
+fn entries(text: &str) -> Value {
+    let entries: BTreeSet<&str> = text
+        .split(';')
+        .map(str::trim)
+        .filter(|entry| !entry.is_empty())
+        .collect();
+    Value::text(entries.into_iter().collect::<Vec<&str>>().join(";"))
+}
+
 fn quantise(number: rust_decimal::Decimal, scale: u32) -> Value {
     Value::Decimal(
         number
@@ -337,4 +355,17 @@ fn whole(moment: jiff::Timestamp, whole_seconds: bool) -> Value {
         None
     };
     Value::DateTime(cut.unwrap_or(moment))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn m10_entries_have_no_order_and_come_once() {
+        for text in ["B;A", "A;B", " A ; B;A", "B;;A;"] {
+            assert_eq!(entries(text), Value::from("A;B"), "{text}");
+        }
+        assert_eq!(entries(" ; "), Value::Blank);
+    }
 }

@@ -147,7 +147,7 @@ impl Work<'_> {
         let Some(written) = written else { return false };
         // What both systems held when they were first listed is what a person began with.
         let waited = writer.awaiting.get(&flow.name) == Some(own);
-        if !waited && self.facts.listed_at.is_some_and(|listed| written <= listed) {
+        if !waited && self.facts.listed_at.is_none_or(|listed| written <= listed) {
             return false;
         }
         let born = record.shadow.created.unwrap_or(record.since);

@@ -38,7 +38,7 @@ impl Work<'_> {
         };
         let unseen = record.newborn.as_ref().is_some_and(|newborn| !newborn.observed);
         let mut properties = filter.properties().into_iter();
-        let hidden = properties.any(|property| self.flows.hides(&end.record_type, property));
+        let hidden = properties.any(|property| self.is_hidden(key, property));
         !unseen && !hidden && !filter.holds(&record.shadow.values)
     }
 

@@ -1,11 +1,14 @@
 //! Links: which unlinked records are counterparts. Ties are reported, never guessed (R8, L1, L5).
 
+use crate::agreement::{Fit, Pairing};
 use crate::cluster::{Action, Link, Parked, ParkedKind};
 use crate::dataflow::{Flow, Side};
+use crate::form::Trouble;
 use crate::matching;
 use crate::mutation::{Mutation, removed};
 use crate::plan::EventKind;
 use crate::record::RecordKey;
+use crate::unreadable::hides_identity;
 use crate::work::Work;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,6 +18,8 @@ pub(crate) struct Pair<'a> {
     pub(crate) flow: &'a Flow,
     pub(crate) first: RecordKey,
     pub(crate) second: RecordKey,
+    /// How the two stand to one another; never [`Fit::Strangers`].
+    pub(crate) fit: Fit,
 }
 
 impl<'a> Work<'a> {
@@ -27,8 +32,9 @@ impl<'a> Work<'a> {
         for pair in &taken {
             self.report_duplicate(pair);
         }
+        let (sound, unsound): (Vec<_>, Vec<_>) = open.into_iter().partition(|pair| pair.fit == Fit::Same);
         let mut rivals: BTreeMap<(&str, &RecordKey), BTreeSet<&RecordKey>> = BTreeMap::new();
-        for pair in &open {
+        for pair in &sound {
             let group = pair.flow.group.as_str();
             rivals
                 .entry((group, &pair.first))
@@ -39,22 +45,36 @@ impl<'a> Work<'a> {
                 .or_default()
                 .insert(&pair.first);
         }
-        for pair in &open {
+        let unique = |pair: &Pair<'_>| {
+            let alone = |key| rivals[&(pair.flow.group.as_str(), key)].len() == 1;
+            alone(&pair.first) && alone(&pair.second) || removed(Mutation::SharedLink)
+        };
+        for pair in sound.iter().filter(|pair| unique(pair)) {
+            if !self.awaits_answer(pair) && !self.awaits_approval(pair) {
+                self.link(pair.flow, &pair.first, &pair.second);
+            }
+        }
+        // What ties by sound keys is told rather than what is doubtful besides.
+        self.report_unsound(&unsound);
+        for pair in sound.iter().filter(|pair| !unique(pair)) {
             let group = pair.flow.group.as_str();
-            let unique = |key| {
-                let alone = rivals.get(&(group, key)).is_none_or(|others| others.len() == 1);
-                alone || removed(Mutation::SharedLink)
-            };
-            if unique(&pair.first) && unique(&pair.second) && !self.awaits_answer(pair) {
-                if !self.awaits_approval(pair) {
-                    self.link(pair.flow, &pair.first, &pair.second);
-                }
-            } else if !(unique(&pair.first) && unique(&pair.second)) {
-                self.report_tie(
-                    pair,
-                    &rivals[&(group, &pair.first)],
-                    &rivals[&(group, &pair.second)],
-                );
+            self.report_tie(
+                pair,
+                &rivals[&(group, &pair.first)],
+                &rivals[&(group, &pair.second)],
+            );
+        }
+    }
+
+    /// Pairs of equal keys that something speaks against, or that wait for what tells: neither linked, nor is a
+    /// counterpart created beside them.
+    fn report_unsound(&mut self, pairs: &[Pair<'_>]) {
+        for pair in pairs {
+            let linked = |key| self.linked_in_group(key, &pair.flow.group);
+            match (linked(&pair.first), linked(&pair.second)) {
+                (true, true) => {}
+                (false, false) => self.report_doubt(pair),
+                _ => self.report_duplicate(pair),
             }
         }
     }
@@ -84,9 +104,9 @@ impl<'a> Work<'a> {
                 record.awaiting.remove(&flow.name);
                 record.welcome.remove(&flow.name);
             }
+            self.withdraw_creates_of(key, &flow.name);
+            self.forget_refused_create(key, &flow.name);
         }
-        self.withdraw_creates_of(first, &flow.name);
-        self.withdraw_creates_of(second, &flow.name);
         self.note(
             first,
             None,
@@ -119,19 +139,32 @@ impl<'a> Work<'a> {
                     if linked(first) && linked(second) {
                         continue;
                     }
+                    if self.are_apart(&flow.name, first, second) {
+                        continue;
+                    }
+                    let pairing = Pairing {
+                        flows: self.flows,
+                        facts: self.facts,
+                        flow,
+                        first: (first, a),
+                        second: (second, b),
+                    };
+                    let mut fit = pairing.fit();
                     // Beside a linked record the natural key alone makes a duplicate (L5).
-                    let beside = linked(first) || linked(second);
-                    let (one, two) = ((first, a), (second, b));
-                    let matches = self
-                        .made_for(flow, first, second)
-                        .unwrap_or_else(|| matching::matches(flow, one, two));
-                    if !self.are_apart(&flow.name, first, second)
-                        && (matches || (beside && matching::same_natural_key(flow, one, two)))
-                    {
+                    fit = match self.made_for(flow, first, second) {
+                        Some(true) => Fit::Same,
+                        Some(false) => Fit::Strangers,
+                        None => fit,
+                    };
+                    if fit == Fit::Strangers && (linked(first) || linked(second)) {
+                        fit = pairing.natural_fit();
+                    }
+                    if fit != Fit::Strangers {
                         pairs.push(Pair {
                             flow,
                             first: first.clone(),
                             second: second.clone(),
+                            fit,
                         });
                     }
                 }
@@ -148,6 +181,22 @@ impl<'a> Work<'a> {
         there.then(|| &made == second)
     }
 
+    /// Two records of the cluster as a possible pair.
+    pub(crate) fn pairing<'w>(
+        &'w self,
+        flow: &'w Flow,
+        first: &'w RecordKey,
+        second: &'w RecordKey,
+    ) -> Option<Pairing<'w>> {
+        Some(Pairing {
+            flows: self.flows,
+            facts: self.facts,
+            flow,
+            first: (first, &self.record(first)?.shadow.values),
+            second: (second, &self.record(second)?.shadow.values),
+        })
+    }
+
     fn candidates<'w>(
         &'w self,
         flow: &'w Flow,
@@ -162,6 +211,7 @@ impl<'a> Work<'a> {
             record.alive()
                 && !record.suppressed.contains(&flow.name)
                 && !record.left.contains_key(&flow.name)
+                && !hides_identity(record, flow, side)
                 && matching::belongs(flow, side, &record.shadow.values)
         });
         fit.map(|(key, record)| (key, &record.shadow.values))
@@ -199,7 +249,39 @@ impl<'a> Work<'a> {
         }
     }
 
+    /// A pair of equal keys that a person decides about, or that waits for what tells.
+    fn report_doubt(&mut self, pair: &Pair<'_>) {
+        let why = match &pair.fit {
+            Fit::Doubtful(why) => why,
+            Fit::Waits(wait) => {
+                if let Some(parked) = self.trouble(Trouble::Waits(wait.clone()), 0, None) {
+                    self.hold(&pair.first, &pair.flow.name, parked.clone());
+                    self.hold(&pair.second, &pair.flow.name, parked);
+                }
+                return;
+            }
+            Fit::Same | Fit::Strangers => return,
+        };
+        let named = |key: &RecordKey| format!("{}:{}", key.record_type.name, key.id);
+        let link = format!(
+            "tandem link {} {} {}",
+            pair.flow.name,
+            named(&pair.first),
+            named(&pair.second)
+        );
+        for (key, other) in [(&pair.first, &pair.second), (&pair.second, &pair.first)] {
+            let reason = format!("has the same match key as {other}, but {why}");
+            let advice =
+                format!("if they belong together, `{link} --yes`; if not, `{link} --different --yes`");
+            let parked = self.parked(ParkedKind::Tie, 0, reason, advice);
+            self.hold(key, &pair.flow.name, parked);
+        }
+    }
+
     fn report_duplicate(&mut self, pair: &Pair<'_>) {
+        if matches!(pair.fit, Fit::Waits(_)) {
+            return;
+        }
         let taken = self.linked_in_group(&pair.first, &pair.flow.group);
         let (single, linked) = if taken {
             (&pair.second, &pair.first)
@@ -210,7 +292,7 @@ impl<'a> Work<'a> {
             ParkedKind::DuplicateKey,
             0,
             format!("has the same match key as {linked}, which is linked already"),
-            "merge or delete the duplicate, or change its key".to_owned(),
+            "merge or delete the duplicate, or change its key; `tandem link ... --different` says that it is none".to_owned(),
         );
         self.hold(single, &pair.flow.name, parked);
     }

@@ -1,5 +1,6 @@
 //! What is known of a cluster's possible links, for people: which records could be counterparts, and which tie.
 
+use crate::agreement::Fit;
 use crate::cluster::Cluster;
 use crate::dataflow::{Dataflow, Side};
 use crate::facts::{Facts, MatchKey};
@@ -17,13 +18,32 @@ pub struct Candidate {
     pub first: RecordKey,
     /// The second-side record.
     pub second: RecordKey,
+    /// What keeps them from being linked.
+    pub stands: Stands,
+}
+
+/// What keeps two possible counterparts from being linked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stands {
+    /// Nothing, where neither has another.
+    Free,
+    /// Something speaks against it: a person decides.
+    Doubtful,
+    /// What tells whether they are is not known yet.
+    Waiting,
 }
 
 /// The possible links that lead from a record to others, directly or over rivals, within a flow's group; in order.
-/// One alone is a match, several tie.
+/// One alone that is free is a match, several tie.
 #[must_use]
-pub fn candidates(flows: &Dataflow, cluster: &Cluster, record: &RecordKey, group: &str) -> Vec<Candidate> {
-    let facts = Facts::default();
+pub fn candidates(
+    flows: &Dataflow,
+    cluster: &Cluster,
+    facts: &Facts,
+    record: &RecordKey,
+    group: &str,
+) -> Vec<Candidate> {
+    let facts = facts.with_types(flows).with_cluster(cluster);
     let work = Work::new(flows, cluster.clone(), &facts);
     let [open, _] = work.open_and_taken();
     let mut pairs: Vec<Candidate> = open
@@ -33,6 +53,11 @@ pub fn candidates(flows: &Dataflow, cluster: &Cluster, record: &RecordKey, group
             flow: pair.flow.name.clone(),
             first: pair.first,
             second: pair.second,
+            stands: match pair.fit {
+                Fit::Doubtful(_) => Stands::Doubtful,
+                Fit::Waits(_) => Stands::Waiting,
+                Fit::Same | Fit::Strangers => Stands::Free,
+            },
         })
         .collect();
     let mut reached = BTreeSet::from([record.clone()]);

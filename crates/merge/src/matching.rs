@@ -54,6 +54,16 @@ pub fn rule_key(rule: &MatchRule, side: Side, record: &RecordKey, values: &Value
     (!key.is_empty()).then_some(key)
 }
 
+/// The first rule that has a key for a record.
+pub(crate) fn first_rule<'a>(
+    flow: &'a Flow,
+    side: Side,
+    (record, values): (&RecordKey, &Values),
+) -> Option<&'a MatchRule> {
+    let mut rules = flow.match_rules.iter();
+    rules.find(|rule| rule_key(rule, side, record, values).is_some())
+}
+
 /// Whether a rule compares the own id of a side's records.
 #[must_use]
 pub fn names_id(rule: &MatchRule, side: Side) -> bool {
@@ -118,28 +128,4 @@ pub fn belongs(flow: &Flow, side: Side, values: &Values) -> bool {
     let end = flow.end(side);
     let marked = |(property, value): (&String, &Value)| values.get(property) == Some(value);
     end.only.iter().all(marked) && end.filter.as_ref().is_none_or(|filter| filter.holds(values))
-}
-
-/// Whether two records are counterparts: the first key with a value on both sides decides.
-#[must_use]
-pub fn matches(flow: &Flow, first: (&RecordKey, &Values), second: (&RecordKey, &Values)) -> bool {
-    let ours = flow_keys(flow, Side::First, first.0, first.1);
-    let theirs = flow_keys(flow, Side::Second, second.0, second.1);
-    let decisive = ours
-        .iter()
-        .find_map(|a| theirs.iter().find(|b| b.rule == a.rule).map(|b| a.key == b.key));
-    decisive == Some(true)
-}
-
-/// Whether two records have the same natural key, whatever identity they carry.
-#[must_use]
-pub fn same_natural_key(flow: &Flow, first: (&RecordKey, &Values), second: (&RecordKey, &Values)) -> bool {
-    let decisive = flow.match_rules.iter().find_map(|rule| {
-        let keys = (
-            rule_key(rule, Side::First, first.0, first.1)?,
-            rule_key(rule, Side::Second, second.0, second.1)?,
-        );
-        Some(keys.0 == keys.1)
-    });
-    decisive == Some(true)
 }

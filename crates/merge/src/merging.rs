@@ -1,6 +1,6 @@
 //! Merging the components of a cluster: members out of records, results back into records.
 
-use crate::cluster::{Anchor, Base, Contender, Head, ParkedKind, Question, Record};
+use crate::cluster::{Anchor, Base, Cleared, Contender, Head, ParkedKind, Question, Record};
 use crate::component::{self, Clash, Codec, Member, Merged, Rule};
 use crate::dataflow::ConflictPolicy;
 use crate::form::{Form, Trouble};
@@ -22,6 +22,8 @@ pub(crate) struct Owing {
     pub(crate) epoch: u64,
     /// Where the head comes from; none where a person gave it.
     pub(crate) origin: Option<RecordKey>,
+    /// It was refused at this very epoch: written only if what that rests on changed.
+    pub(crate) withheld: bool,
 }
 
 impl Codec for Form<'_> {
@@ -56,11 +58,18 @@ impl<'a> Work<'a> {
             return;
         }
         let (anchor, head, floor) = self.head_of(component);
+        let head = head.map(|head| self.pointed_anew(&nodes, head));
         let forms: Vec<Form<'_>> = nodes.iter().map(|node| self.form(node)).collect();
         let members: Vec<Member<'_>> = nodes
             .iter()
             .zip(&forms)
-            .map(|(node, form)| self.member(node, form, head.as_ref(), component.one_way()))
+            .map(|(node, form)| {
+                let member = self.member(node, form, head.as_ref(), component.one_way());
+                let loss = member
+                    .loss
+                    .or_else(|| self.loss_alone(node, form, &nodes, head.as_ref()));
+                Member { loss, ..member }
+            })
             .collect();
         let rule = Rule {
             policy: component.policy(),
@@ -70,12 +79,46 @@ impl<'a> Work<'a> {
             floor,
         };
         let mut merged = component::merge(head.as_ref(), &members, &rule);
+        let first = self.asks_first(&nodes, &members, &merged);
+        let rule = match &first {
+            Some(_) => Rule {
+                policy: ConflictPolicy::Ask,
+                ..rule
+            },
+            None => rule,
+        };
+        if first.is_some() {
+            merged = component::merge(head.as_ref(), &members, &rule);
+        }
         if let Some(answer) = self.answer(&nodes, &anchor, head.as_ref(), &merged) {
             let answer = Some(&answer);
             merged = component::merge(head.as_ref(), &members, &Rule { answer, ..rule });
         }
         drop(members);
-        self.store(&nodes, anchor, head, merged, owed);
+        self.store(&nodes, (anchor, first), head, merged, owed);
+    }
+
+    /// The flow that asks before a first link overwrites anything, where this is one that would: a value that was never
+    /// agreed on contends, and the policy decides.
+    fn asks_first(&self, nodes: &[&Node<'a>], members: &[Member<'_>], merged: &Merged) -> Option<String> {
+        let clash = merged.conflict.as_ref().filter(|clash| clash.winner.is_some())?;
+        let joins = |index: &&usize| members[**index].base.is_none() && members[**index].newborn.is_none();
+        let joining = clash.members.iter().filter(joins);
+        let mut flows = joining.flat_map(|index| nodes[*index].parts.iter().map(|part| &part.flow.name));
+        flows.find(|flow| self.flows.asks_first.contains(*flow)).cloned()
+    }
+
+    /// A reference is held by the first side's id: where another record took the place of the one that was deleted there,
+    /// it is that one which is meant from now on.
+    fn pointed_anew(&self, nodes: &[&Node<'a>], head: Head) -> Head {
+        match self.replaced(nodes, &head.value) {
+            Some(id) => Head {
+                value: Value::Text(id),
+                epoch: head.epoch + 1,
+                ..head
+            },
+            None => head,
+        }
     }
 
     /// The component's members in flows that do not rest, where one does.
@@ -103,7 +146,7 @@ impl<'a> Work<'a> {
         let unread = record.in_flight()
             && record.bases.contains_key(property)
             && !record.shadow.values.contains_key(property);
-        let hidden = unread || self.flows.hides(&node.at.record.record_type, property);
+        let hidden = unread || self.is_hidden(&node.at.record, property);
         !hidden && record.alive() && (!unseen || record.bases.contains_key(property))
     }
 
@@ -149,18 +192,21 @@ impl<'a> Work<'a> {
             from_start,
             blank_is_edit: node.parts.iter().all(|part| part.mapping.blank_is_edit),
             newborn: newborn.map(|newborn| newborn.left_out.contains(property)),
-            ours: self.came_with_our_write(record),
+            ours: self.came_with_our_write(&node.at.record, record),
             in_flight: record.in_flight(),
             parked: record.parked.get(property).map(|parked| parked.epoch),
+            loss: self.loss(node),
             codec: form,
         }
     }
 
     /// The state of a record is as old as our last write of it, by the clocks.
-    fn came_with_our_write(&self, record: &Record) -> bool {
+    pub(crate) fn came_with_our_write(&self, key: &RecordKey, record: &Record) -> bool {
         let error = jiff::SignedDuration::from_secs(self.flows.clock_error_seconds + 1);
         let until = record.wrote_at.and_then(|at| at.checked_add(error).ok());
-        let modified = record.shadow.version.as_ref().map(|version| version.modified);
+        let version = record.shadow.version.as_ref();
+        let modified =
+            version.map(|version| self.flows.by_our_clock(&key.record_type.system, version.modified));
         until.is_some_and(|until| modified.is_some_and(|modified| modified <= until))
     }
 
@@ -195,13 +241,13 @@ impl<'a> Work<'a> {
     fn store(
         &mut self,
         nodes: &[&Node<'a>],
-        anchor: Anchor,
+        (anchor, first): (Anchor, Option<String>),
         before: Option<Head>,
         merged: Merged,
         owed: &mut Owed,
     ) {
         self.tell_edits(nodes, &merged);
-        self.tell_conflict(nodes, &anchor, before.as_ref(), &merged);
+        self.tell_conflict(nodes, &anchor, before.as_ref(), (&merged, first));
         let epoch = merged.head.as_ref().map_or(0, |head| head.epoch);
         let origin = merged.head.as_ref().and_then(|head| head.origin.clone());
         if let Some(head) = merged.head {
@@ -223,16 +269,22 @@ impl<'a> Work<'a> {
                 record.bases.insert(node.at.property.clone(), base);
             }
         }
-        for (index, value) in merged.owed {
+        let owing = merged.owed.into_iter().map(|owing| (owing, false));
+        let withheld = merged.withheld.into_iter().map(|owing| (owing, true));
+        for ((index, value), withheld) in owing.chain(withheld) {
             let at = &nodes[index].at;
             let owing = Owing {
                 value,
                 epoch,
                 origin: origin.clone(),
+                withheld,
             };
             owed.entry(at.record.clone())
                 .or_default()
                 .insert(at.property.clone(), owing);
+        }
+        for node in nodes {
+            self.list_loss(node, epoch);
         }
         for index in merged.rewritten {
             self.park_rewritten(&nodes[index].at, epoch);
@@ -246,6 +298,18 @@ impl<'a> Work<'a> {
             if let Some(record) = self.cluster.records.get_mut(&at.record) {
                 record.parked.insert(at.property.clone(), parked);
             }
+        }
+    }
+
+    /// A reference that went blank with its record is listed as long as that waits.
+    fn list_loss(&mut self, node: &Node<'a>, epoch: u64) {
+        let Some(reason) = self.wait_of_loss(node) else {
+            return;
+        };
+        let advice = "nothing to do: it follows by itself".to_owned();
+        let parked = self.parked(ParkedKind::Deferred, epoch, reason, advice);
+        if let Some(record) = self.cluster.records.get_mut(&node.at.record) {
+            record.parked.entry(node.at.property.clone()).or_insert(parked);
         }
     }
 
@@ -282,7 +346,9 @@ impl<'a> Work<'a> {
             let made = Some(record.span(&at.property));
             // What a first link settles is no edit.
             let known = record.bases.contains_key(&at.property);
-            let parts = nodes[*index].parts.iter().filter(|_| known);
+            // Nor is what a system blanked with a deletion that was carried on.
+            let with_record = self.cleared(&at.record, &at.property) == Some(Cleared::WithRecord);
+            let parts = nodes[*index].parts.iter().filter(|_| known && !with_record);
             for part in parts.filter(|part| part.mapping.travels_to(part.side.other())) {
                 let place = (part.flow.name.clone(), part.side, at.record.clone());
                 self.edited.insert(place);
@@ -295,12 +361,25 @@ impl<'a> Work<'a> {
                 made,
             };
             let (record, property) = (at.record.clone(), at.property.clone());
-            let why = goes_to(nodes, merged);
+            let why = if with_record {
+                format!(
+                    "went blank with the record that it named; {}",
+                    goes_to(nodes, merged)
+                )
+            } else {
+                goes_to(nodes, merged)
+            };
             self.note_at(epoch, &record, Some(&property), Some(&flow), what, why);
         }
     }
 
-    fn tell_conflict(&mut self, nodes: &[&Node<'a>], anchor: &Anchor, head: Option<&Head>, merged: &Merged) {
+    fn tell_conflict(
+        &mut self,
+        nodes: &[&Node<'a>],
+        anchor: &Anchor,
+        head: Option<&Head>,
+        (merged, first): (&Merged, Option<String>),
+    ) {
         let Some(clash) = &merged.conflict else {
             self.cluster
                 .questions
@@ -309,9 +388,10 @@ impl<'a> Work<'a> {
         };
         let contenders = self.contenders(nodes, anchor, head, clash);
         let flow = nodes[0].parts[0].flow.name.clone();
-        let asked = self.cluster.questions.iter().any(|question| {
-            &question.anchor == anchor && question.answer.is_none() && question.contenders == contenders
-        });
+        let asked = clash.winner.is_none()
+            && self.cluster.questions.iter().any(|question| {
+                &question.anchor == anchor && question.answer.is_none() && question.contenders == contenders
+            });
         let what = EventKind::Conflict {
             contenders: contenders.clone(),
             winner: clash.winner.clone(),
@@ -335,7 +415,10 @@ impl<'a> Work<'a> {
             let epoch = merged.head.as_ref().map_or(0, |head| head.epoch);
             let epoch = if clash.winner.is_some() { epoch } else { 0 };
             let (record, property) = (anchor.record.clone(), anchor.property.clone());
-            self.note_at(epoch, &record, Some(&property), Some(&flow), what, why);
+            // What a guard of first links looks at before the policy decides is told once it is decided.
+            if first.is_none() || clash.winner.is_some() {
+                self.note_at(epoch, &record, Some(&property), Some(&flow), what, why);
+            }
             self.cluster
                 .questions
                 .retain(|question| &question.anchor != anchor);
@@ -347,6 +430,7 @@ impl<'a> Work<'a> {
                 contenders,
                 since,
                 answer: None,
+                first,
             });
         }
     }

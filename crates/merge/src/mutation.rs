@@ -46,11 +46,13 @@ pub enum Mutation {
     NotHeldForCreate,
     /// A create without an answer is planned anew instead of being sent as it was.
     CreateThaws,
+    /// The state before a write of ours, read after its answer, counts as an edit back.
+    LateSight,
 }
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::BehindIsOnTop,
         Self::NoReservation,
         Self::SharedLink,
@@ -72,6 +74,7 @@ impl Mutation {
         Self::NoOverlap,
         Self::NotHeldForCreate,
         Self::CreateThaws,
+        Self::LateSight,
     ];
 }
 

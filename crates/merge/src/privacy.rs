@@ -1,105 +1,168 @@
-//! Personal values stay out of reasons: what a system says of a refused write may repeat what it was given.
+//! Personal values stay out of reasons: what a system says of a refused write may repeat what it was given, or what
+//! it holds already.
 
 use crate::cluster::{Action, Cluster, Intent};
-use crate::dataflow::Dataflow;
+use crate::dataflow::{CompanionValue, Dataflow, Reference, Side};
+use crate::facts::{Facts, Referent};
+use crate::masking::Hidden;
 use crate::reconcile::Settlement;
-use crate::record::RecordType;
+use crate::record::{RecordKey, RecordType};
 use crate::value::Value;
 use std::collections::BTreeSet;
 
 /// What stands for a personal value.
-pub const MASK: &str = "\u{2022}\u{2022}\u{2022}";
-/// Shorter texts are left: they would tear other words apart.
-const SHORTEST: usize = 3;
+pub use crate::masking::MASK;
 
 /// Whether a property holds a person's own values.
 #[must_use]
 pub fn is_personal(flows: &Dataflow, of: &RecordType, property: &str) -> bool {
-    let mut uses = flows.flows_of(of);
-    uses.any(|(flow, side)| {
-        let mut mappings = flow.mappings.iter();
-        mappings.any(|mapping| mapping.personal && mapping.property(side) == property)
-    })
+    personal(flows).contains(&(of.clone(), property.to_owned()))
 }
 
-/// A settlement without personal values in what its system says.
+/// All properties that hold a person's own values: those marked, whether or not the bindings in use serve them, what is
+/// computed out of them, and what companions are given of them.
+#[must_use]
+pub fn personal(flows: &Dataflow) -> BTreeSet<(RecordType, String)> {
+    let mut found = BTreeSet::new();
+    for flow in &flows.flows {
+        let marked = flow.mappings.iter().filter(|mapping| mapping.personal);
+        let marked =
+            marked.flat_map(|mapping| Side::BOTH.map(|side| (side, mapping.property(side).to_owned())));
+        let unserved = flow.unserved.iter().filter(|row| row.personal);
+        let unserved = unserved.map(|row| (Side::First, row.first.clone()));
+        let all = marked.chain(unserved);
+        found.extend(all.map(|(side, property)| (flow.end(side).record_type.clone(), property)));
+    }
+    let computed = flows.flows.iter().flat_map(|flow| &flow.ends).flat_map(|end| {
+        let of = &end.record_type;
+        let takes = |input: &str| found.contains(&(of.clone(), input.to_owned()));
+        let computed = end.computed.iter();
+        let computed: Vec<_> = computed
+            .filter(|(_, computation)| computation.inputs().any(takes))
+            .map(|(name, _)| (of.clone(), name.clone()))
+            .collect();
+        computed
+    });
+    found.extend(computed.collect::<Vec<_>>());
+    let rules = flows.flows.iter().flat_map(|flow| &flow.companions);
+    let given = rules.flat_map(|rule| {
+        let marked = |name: &String| found.contains(&(rule.owner.clone(), name.clone()));
+        let takes = |from: &CompanionValue| match from {
+            CompanionValue::Property(name) => marked(name),
+            CompanionValue::FirstOf(names, _) => names.iter().any(marked),
+            CompanionValue::Constant(_)
+            | CompanionValue::Companion { .. }
+            | CompanionValue::Linked { .. } => false,
+        };
+        let values = rule.values.iter().filter(|(_, from)| takes(from));
+        let values: Vec<_> = values
+            .map(|(property, _)| (rule.record_type.clone(), property.clone()))
+            .collect();
+        values
+    });
+    found.extend(given.collect::<Vec<_>>());
+    found
+}
+
+/// The records that references lead to, on both sides: a system's words about a record may tell values of those.
+#[must_use]
+pub fn referred(flows: &Dataflow, facts: &Facts) -> BTreeSet<RecordKey> {
+    let key = |through: &Reference, side: Side, id: &str| {
+        let record_type = match through {
+            Reference::Flow(name) => flows.flow(name)?.end(side).record_type.clone(),
+            Reference::Companion { of, .. } if side == Side::First => of.clone(),
+            // What a companion holds it was given by its owner.
+            Reference::Companion { .. } => return None,
+        };
+        let id = id.to_owned();
+        Some(RecordKey { record_type, id })
+    };
+    let mut found = BTreeSet::new();
+    for (asked, answer) in &facts.referrals {
+        found.extend(key(&asked.through, asked.side, &asked.id));
+        if let Referent::Linked(other) = answer {
+            found.extend(key(&asked.through, asked.side.other(), other));
+        }
+    }
+    found
+}
+
+/// A settlement without the personal values of a cluster and of a write of it in what its system says.
 pub(crate) fn scrubbed(
     flows: &Dataflow,
     cluster: &Cluster,
     intent: &Intent,
     settlement: Settlement,
 ) -> Settlement {
-    let Settlement::Refused {
-        kind,
-        properties,
-        reason,
-        advice,
-        at,
-    } = settlement
-    else {
+    if !matches!(settlement, Settlement::Refused { .. }) {
         return settlement;
-    };
-    let texts = personal_texts(flows, cluster, intent);
-    Settlement::Refused {
-        kind,
-        properties,
-        reason: without(&reason, &texts),
-        advice: without(&advice, &texts),
-        at,
     }
-}
-
-/// The personal values of a cluster and of a write of it, the longest first.
-fn personal_texts(flows: &Dataflow, cluster: &Cluster, intent: &Intent) -> Vec<String> {
-    let mut texts = BTreeSet::new();
-    let mut add = |of: &RecordType, property: &str, value: &Value| {
-        if is_personal(flows, of, property) {
-            texts.insert(value.to_string());
-        }
-    };
+    let personal = personal(flows);
+    let mut hidden = Hidden::default();
     let target = match &intent.action {
         Action::Create { target, .. } | Action::Companion { target, .. } => target,
         Action::Update { record } | Action::Delete { record } => &record.record_type,
     };
-    for (property, planned) in &intent.values {
-        add(target, property, &planned.value);
+    let planned = intent.values.iter().map(|(name, planned)| (name, &planned.value));
+    for (property, value) in planned.chain(&intent.before) {
+        if personal.contains(&(target.clone(), property.clone())) {
+            hidden.add(value);
+        }
     }
+    hide_records(&personal, cluster, &mut hidden);
+    masked(settlement, &hidden)
+}
+
+/// A settlement whose words tell no personal value of these clusters' records.
+#[must_use]
+pub fn scrubbed_of<'a>(
+    flows: &Dataflow,
+    clusters: impl IntoIterator<Item = &'a Cluster>,
+    settlement: Settlement,
+) -> Settlement {
+    let personal = personal(flows);
+    let mut hidden = Hidden::default();
+    for cluster in clusters {
+        hide_records(&personal, cluster, &mut hidden);
+    }
+    masked(settlement, &hidden)
+}
+
+/// Hides what the records of a cluster hold, and held when they were last agreed on.
+fn hide_records(personal: &BTreeSet<(RecordType, String)>, cluster: &Cluster, hidden: &mut Hidden) {
     for (key, record) in &cluster.records {
-        for (property, value) in &record.shadow.values {
-            add(&key.record_type, property, value);
+        let bases = record.bases.iter().map(|(name, base)| (name, &base.value));
+        for (property, value) in record.shadow.values.iter().chain(bases) {
+            if personal.contains(&(key.record_type.clone(), property.clone())) {
+                hidden.add(value);
+            }
         }
     }
-    let mut texts: Vec<String> = texts
-        .into_iter()
-        .filter(|text| text.chars().count() >= SHORTEST)
-        .collect();
-    texts.sort_by_key(|text| std::cmp::Reverse(text.len()));
-    texts
 }
 
-/// A text in which these stand no more, in whatever case.
-fn without(text: &str, hidden: &[String]) -> String {
-    let mut text = text.to_owned();
-    for value in hidden {
-        let folded = value.to_ascii_lowercase();
-        let mut from = 0;
-        while let Some(at) = text[from..].to_ascii_lowercase().find(&folded) {
-            text.replace_range(from + at..from + at + folded.len(), MASK);
-            from += at + MASK.len();
-        }
+fn masked(settlement: Settlement, hidden: &Hidden) -> Settlement {
+    match settlement {
+        Settlement::Refused {
+            kind,
+            properties,
+            reason,
+            advice,
+            at,
+        } => Settlement::Refused {
+            kind,
+            properties,
+            reason: hidden.masked(&reason),
+            advice: hidden.masked(&advice),
+            at,
+        },
+        other => other,
     }
-    text
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn values_go_in_whatever_case_and_the_rest_stays() {
-        let hidden = ["alice@example.com".to_owned(), "Müller".to_owned()];
-        let said = "Duplicate: ALICE@example.com is Müller's; alice@example.com";
-        assert_eq!(without(said, &hidden), "Duplicate: ••• is •••'s; •••");
-        assert_eq!(without("nothing of hers", &hidden), "nothing of hers");
-    }
+/// A text in which these values stand no more.
+#[must_use]
+pub fn without<'a>(text: &str, values: impl IntoIterator<Item = &'a Value>) -> String {
+    let mut hidden = Hidden::default();
+    values.into_iter().for_each(|value| hidden.add(value));
+    hidden.masked(text)
 }

@@ -11,6 +11,7 @@ use crate::value::Value;
 use crate::work::Work;
 use jiff::Timestamp;
 
+pub use crate::companions::leans_on;
 pub use crate::creates::recognises;
 pub use crate::matching::match_keys;
 
@@ -19,7 +20,7 @@ pub use crate::matching::match_keys;
 pub fn needs(flows: &Dataflow, cluster: &Cluster, inbox: &[Observation]) -> Needs {
     let mut records = cluster.records.clone();
     for seen in inbox {
-        crate::admit::admit(&mut records, seen.clone());
+        crate::admit::admit(flows, &mut records, seen.clone());
     }
     let mut needs = Needs {
         records: crate::merges::led_to(&records, &cluster.links),
@@ -33,6 +34,9 @@ pub fn needs(flows: &Dataflow, cluster: &Cluster, inbox: &[Observation]) -> Need
         for (flow, side) in flows.flows_of(&key.record_type) {
             need_referrals(flow, side, key, values, &mut needs);
             needs.records.extend(crate::companions::made_before(flow, record));
+            needs
+                .referrals
+                .extend(crate::agreement::referrals(flow, side, key, values));
             let grouped = |link: &crate::cluster::Link| {
                 (&link.first == key || &link.second == key)
                     && flows
@@ -59,6 +63,7 @@ pub fn needs(flows: &Dataflow, cluster: &Cluster, inbox: &[Observation]) -> Need
         need_nested_companions(flows, key, values, &mut needs);
     }
     crate::support::need(flows, cluster, &records, &mut needs);
+    crate::cleared::need(flows, &records, &mut needs);
     for (anchor, head) in &cluster.heads {
         need_head(flows, &anchor.record, &anchor.property, &head.value, &mut needs);
     }
@@ -166,6 +171,34 @@ pub fn reconcile_decided(
     (plan, outcomes)
 }
 
+/// Decides a cluster by reads by id that began once the commit delay had passed: they decide about writes of ours that
+/// earlier reads did not show.
+#[must_use]
+pub fn reconcile_confirmed(
+    flows: &Dataflow,
+    cluster: Cluster,
+    inbox: Vec<Observation>,
+    confirmed: Vec<Observation>,
+    facts: &Facts,
+) -> Plan {
+    let seen = Seen { inbox, confirmed };
+    decide(flows, cluster, seen, Vec::new(), &[], facts, |_| ()).0
+}
+
+/// What was seen of a cluster's records.
+pub(crate) struct Seen {
+    inbox: Vec<Observation>,
+    /// Reads by id that began once the commit delay of our writes had passed.
+    confirmed: Vec<Observation>,
+}
+
+impl From<Vec<Observation>> for Seen {
+    fn from(inbox: Vec<Observation>) -> Self {
+        let confirmed = Vec::new();
+        Self { inbox, confirmed }
+    }
+}
+
 /// What an attempt to carry out an intent came to.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Settlement {
@@ -233,7 +266,7 @@ pub fn settle(
 pub(crate) fn decide<T>(
     flows: &Dataflow,
     cluster: Cluster,
-    inbox: Vec<Observation>,
+    seen: impl Into<Seen>,
     settlements: Vec<(u64, Settlement)>,
     decisions: &[Decision],
     facts: &Facts,
@@ -241,12 +274,14 @@ pub(crate) fn decide<T>(
 ) -> (Plan, Vec<Outcome>, T) {
     let facts = facts.with_types(flows);
     let before = cluster.clone();
-    let seen = crate::support::seen(&inbox);
+    let Seen { inbox, confirmed } = seen.into();
+    let seen = crate::support::seen(inbox.iter().chain(&confirmed));
     let mut work = Work::new(flows, cluster, &facts);
     for (intent, settlement) in settlements {
         work.settle(intent, settlement);
     }
     work.admit(inbox);
+    confirmed.into_iter().for_each(|seen| work.admit_confirmed(seen));
     let outcomes = decisions.iter().map(|decision| work.carry_out(decision));
     let outcomes = outcomes.collect();
     work.tie();

@@ -82,7 +82,8 @@ pub enum Presence {
     Alive,
     /// The system says that it was deleted: a tombstone.
     Deleted,
-    /// A read by id found nothing and no proof of a deletion: out of sight, or it never was.
+    /// A read by id found nothing and no proof of a deletion: out of sight, or it never was. Also what is there and
+    /// cannot be read as a whole ([`Observation::unreadable`]).
     Missing,
 }
 
@@ -112,4 +113,8 @@ pub struct Observation {
     /// Of a deleted record: the record of the same type that it was merged into, where the system says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merged_into: Option<String>,
+    /// Properties that the system shows in a way that cannot be read, with why: out of sight for this record, never
+    /// blank. They are not among `values`. Of a record that is *missing*: it is there, and not even its state can be read.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unreadable: BTreeMap<String, String>,
 }

@@ -1,6 +1,6 @@
 //! Removals: what becomes of the counterpart when a linked record is deleted (RULES.md section 4, R6, R7).
 
-use crate::cluster::{Action, Intent, Link, ParkedKind, Verdict};
+use crate::cluster::{Action, Cleared, Intent, Link, ParkedKind, Verdict};
 use crate::dataflow::{DeleteAgainstEdit, DeletePolicy, Flow, Side};
 use crate::mutation::{Mutation, removed};
 use crate::plan::EventKind;
@@ -8,7 +8,7 @@ use crate::record::{Presence, RecordKey};
 use crate::topology;
 use crate::value::Value;
 use crate::work::Work;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What to do with the counterpart now.
 enum Step {
@@ -28,12 +28,21 @@ impl Work<'_> {
         let flows = self.flows;
         let stands = |link: &Link| waiting.contains(link) || flows.rests(&link.flow);
         for link in links.into_iter().filter(|link| !stands(link)) {
+            if let Some(gone) = self.vanished(&link) {
+                self.settle_vanished(&link, gone);
+                continue;
+            }
             let deleted = |side| {
                 let record = self.record(link.end(side));
                 record.is_some_and(|record| record.shadow.presence == Presence::Deleted)
             };
             match (deleted(Side::First), deleted(Side::Second)) {
-                (false, false) => {}
+                (false, false) => {
+                    self.forget_verdict(&link);
+                    for side in Side::BOTH {
+                        self.forget_refused_removal(link.end(side), &link.flow);
+                    }
+                }
                 (true, true) => {
                     if !self.went_with_parent(&link) {
                         self.carried_on.push(link.flow.clone());
@@ -42,6 +51,14 @@ impl Work<'_> {
                 }
                 (first, _) => self.settle_removal(&link, if first { Side::First } else { Side::Second }),
             }
+        }
+    }
+
+    /// What a person decided about a record that was gone is void once it is there again.
+    fn forget_verdict(&mut self, link: &Link) {
+        let mut links = self.cluster.links.iter_mut();
+        if let Some(own) = links.find(|own| own.flow == link.flow && own.first == link.first) {
+            own.verdict = None;
         }
     }
 
@@ -79,7 +96,11 @@ impl Work<'_> {
                 self.unlink(link, gone, &why);
             }
             Step::Wait => {}
-            Step::Hold(kind, reason) => {
+            _ if link.verdict.is_none() && self.stays_refused(flow, &other, gone.other(), &step) => {}
+            Step::Hold(kind, mut reason) => {
+                if matches!(kind, ParkedKind::Approval | ParkedKind::DeleteConflict) {
+                    reason.push_str(&self.losses(&deleted));
+                }
                 let advice = match kind {
                     ParkedKind::Deferred => "nothing to do: it follows by itself".to_owned(),
                     ParkedKind::Protected => "set its parent back to a draft, and it follows".to_owned(),
@@ -96,6 +117,7 @@ impl Work<'_> {
                 }
             }
             Step::Delete => {
+                self.forget_refused_removal(&other, &flow.name);
                 let reason = format!("{deleted} was deleted");
                 self.intend(
                     &other,
@@ -109,6 +131,19 @@ impl Work<'_> {
         }
     }
 
+    /// Its removal was refused, of the record as it is.
+    fn stays_refused(&self, flow: &Flow, key: &RecordKey, side: Side, step: &Step) -> bool {
+        let put_out = flow.end(side).deactivate.clone().map(|(property, value)| {
+            let planned = crate::cluster::Planned { value, epoch: 0 };
+            BTreeMap::from([(property, planned)])
+        });
+        let deleted = matches!(step, Step::Delete | Step::Hold(ParkedKind::Approval, _));
+        let put_out =
+            put_out.filter(|_| matches!(step, Step::Deactivate | Step::Hold(ParkedKind::Approval, _)));
+        let mut ways = put_out.into_iter().chain(deleted.then(BTreeMap::new));
+        ways.any(|written| self.removal_was_refused(key, &flow.name, &written))
+    }
+
     fn next_step(&mut self, flow: &Flow, link: &Link, gone: Side) -> Step {
         let (deleted, other) = (&link.end(gone).clone(), &link.end(gone.other()).clone());
         let Some(record) = self.record(other) else {
@@ -116,6 +151,14 @@ impl Work<'_> {
         };
         if record.in_flight() || record.shadow.presence == Presence::Missing {
             return Step::Wait;
+        }
+        if let Some(property) = self.unproven(other) {
+            return Step::Hold(
+                ParkedKind::Deferred,
+                format!(
+                    "{deleted} was deleted; whether {property} of {other} was cleared by a person is looked up"
+                ),
+            );
         }
         match link.verdict {
             Some(Verdict::Propagate) => return Step::Delete,
@@ -126,6 +169,9 @@ impl Work<'_> {
         }
         if let Some(step) = self.step_with_parent(flow, link, gone) {
             return step;
+        }
+        if self.is_out_of_use(flow, link, gone) {
+            return Step::Deactivate;
         }
         if let Some(property) = self.out_of_sight(flow, other) {
             return Step::Hold(
@@ -170,6 +216,21 @@ impl Work<'_> {
             DeletePolicy::Propagate => Step::Delete,
             DeletePolicy::Deactivate => Step::Deactivate,
         }
+    }
+
+    /// The counterpart was to be put out of use, and is: by our own write, which is nobody's edit whatever became of its
+    /// answer, or by somebody who meant the same. Nothing is left to be asked or done.
+    fn is_out_of_use(&self, flow: &Flow, link: &Link, gone: Side) -> bool {
+        let deactivates = matches!(
+            flow.end(gone).on_delete,
+            DeletePolicy::Deactivate | DeletePolicy::AskThenDeactivate
+        );
+        let wanted = flow.end(gone.other()).deactivate.as_ref().filter(|_| deactivates);
+        let other = self.record(link.end(gone.other()));
+        let (Some((property, value)), Some(other)) = (wanted, other) else {
+            return false;
+        };
+        other.value(property) == value
     }
 
     /// A part that went may have gone with its parent: the parent is read first, and what becomes of it decides.
@@ -231,7 +292,7 @@ impl Work<'_> {
         let mut own = components.iter().flat_map(|component| &component.nodes);
         let hidden = own.find(|node| {
             let of = &node.at.record;
-            of == other && node.source() && self.flows.hides(&of.record_type, &node.at.property)
+            of == other && node.source() && self.is_hidden(of, &node.at.property)
         });
         hidden.map(|node| node.at.property.clone())
     }
@@ -271,7 +332,8 @@ impl Work<'_> {
                     Some(base) => base.value != own,
                     None => !component.one_way() && !own.is_blank(),
                 };
-                let edited = asked || (b.source() && unmerged);
+                let with_record = self.cleared(&b.at.record, &b.at.property) == Some(Cleared::WithRecord);
+                let edited = asked || (b.source() && unmerged && !with_record);
                 !behind && !edited
             })
     }
@@ -290,7 +352,9 @@ impl Work<'_> {
             };
             let unmerged = |node: &topology::Node<'_>| {
                 let own = topology::own_value(&self.cluster, &node.at);
-                node.source() && base(node).is_none_or(|base| base.value != own)
+                let with_record =
+                    self.cleared(&node.at.record, &node.at.property) == Some(Cleared::WithRecord);
+                node.source() && !with_record && base(node).is_none_or(|base| base.value != own)
             };
             let behind = |node: &topology::Node<'_>| {
                 node.target() && base(node).is_none_or(|base| base.epoch < head.epoch)
@@ -303,7 +367,7 @@ impl Work<'_> {
     }
 
     /// Puts the counterpart out of use; once it is, the link ends.
-    fn deactivate(&mut self, flow: &Flow, link: &Link, gone: Side) {
+    pub(crate) fn deactivate(&mut self, flow: &Flow, link: &Link, gone: Side) {
         let other = link.end(gone.other()).clone();
         let Some((property, value)) = flow.end(gone.other()).deactivate.clone() else {
             return self.unlink(
@@ -316,6 +380,12 @@ impl Work<'_> {
             self.carried_on.push(flow.name.clone());
             return self.unlink(link, gone, "its counterpart was deleted; it is out of use");
         }
+        let kept = self.cluster.records[&other].parked.get(&property).cloned();
+        if let Some(parked) = kept.filter(|parked| parked.kind == ParkedKind::Rewritten) {
+            // It was accepted once and does not stand: asked for again when a person says so.
+            return self.hold(&other, &flow.name, parked);
+        }
+        self.forget_refused_removal(&other, &flow.name);
         let deleted = link.end(gone).clone();
         let reason = format!("{deleted} was deleted");
         let build = |rank| {
@@ -363,6 +433,7 @@ impl Work<'_> {
             }
         }
         self.part(link);
+        self.forget_refused_removal(&staying, &link.flow);
         for key in [&leaving, &staying] {
             if let Some(record) = self.cluster.records.get_mut(key) {
                 record.suppressed.insert(link.flow.clone());

@@ -1,12 +1,15 @@
 //! Settle: take over what became of writes, before the cluster is merged again in the same plan.
 
-use crate::cluster::{Action, Base, Companion, Intent, Newborn, ParkedKind, Record, Shadow};
+use crate::cluster::{
+    Action, Base, Companion, Deed, Intent, Newborn, ParkedKind, Planned, Record, Shadow, Unconfirmed,
+};
 use crate::creates::fingerprint;
-use crate::dataflow::{Dataflow, OnCreate, StandIn};
+use crate::dataflow::{Dataflow, StandIn};
 use crate::mutation::{Mutation, removed};
 use crate::plan::EventKind;
 use crate::reconcile::Settlement;
 use crate::record::{Observation, Presence, RecordKey, Values};
+use crate::refusals::Said;
 use crate::value::Value;
 use crate::work::Work;
 use jiff::Timestamp;
@@ -44,26 +47,13 @@ impl Work<'_> {
                 advice,
                 ..
             } => {
-                let all =
-                    properties.is_empty() || !properties.iter().any(|name| intent.values.contains_key(name));
-                for (property, planned) in &intent.values {
-                    if all || properties.contains(property) {
-                        // Refused whatever its kind: what is computed anew is forgotten at every decision.
-                        let parked =
-                            self.parked(ParkedKind::Refused, planned.epoch, reason.clone(), advice.clone());
-                        self.note(
-                            key,
-                            Some(property),
-                            None,
-                            EventKind::Parked { kind },
-                            reason.clone(),
-                        );
-                        let record = self.cluster.records.get_mut(key);
-                        record
-                            .into_iter()
-                            .for_each(|record| drop(record.parked.insert(property.clone(), parked.clone())));
-                    }
-                }
+                let said = Said {
+                    kind,
+                    named: &properties,
+                    reason: &reason,
+                    advice: &advice,
+                };
+                self.refuse_update(key, &intent, said);
             }
             Settlement::Read { state, unknown } => {
                 let arrived = unknown && state.presence == Presence::Alive;
@@ -146,6 +136,7 @@ impl Work<'_> {
             }
             let left = Values::from([(property.clone(), now.clone())]);
             crate::guarded::note_written(self.flows, key, record, &left);
+            own_base(record, property, planned, &now);
             lines.push((property, planned.epoch, EventKind::Wrote { old, new: now }));
         }
         let why = format!("{} (its answer was lost)", intent.reason);
@@ -177,6 +168,7 @@ impl Work<'_> {
                     },
                 );
             }
+            own_base(record, property, planned, &value);
             written.push((property.clone(), drifted, old, value, planned.epoch));
         }
         record.wrote_at = Some(at);
@@ -184,6 +176,7 @@ impl Work<'_> {
             .iter()
             .map(|(name, _, _, value, _)| (name.clone(), value.clone()));
         crate::guarded::note_written(self.flows, key, record, &left.collect());
+        let (shown, write) = (state.clone(), unconfirmed(Deed::Update, intent, at));
         match state {
             // The answer shows the record right after this write: edits by others that it had missed included.
             Some(state) => {
@@ -201,6 +194,13 @@ impl Work<'_> {
         }
         if let Some(record) = self.cluster.records.get_mut(key) {
             record.shadow.seen = record.shadow.seen.max(at);
+            record.note_applied(write.clone());
+            if shown.is_some() {
+                record.confirm_by_sight();
+            }
+        }
+        if let Some(shown) = shown {
+            self.weigh_answer(key, &write, &shown);
         }
         for (property, drifted, old, new, epoch) in written {
             let why = &intent.reason;
@@ -221,6 +221,7 @@ impl Work<'_> {
                 if let Some(record) = self.cluster.records.get_mut(key) {
                     record.shadow.presence = Presence::Deleted;
                     record.shadow.seen = at;
+                    record.note_applied(unconfirmed(Deed::Delete, intent, at));
                 }
                 self.note(key, None, None, EventKind::Deleted, String::new());
                 self.keep_deleted_values(key, WENT);
@@ -228,25 +229,15 @@ impl Work<'_> {
             Settlement::Refused {
                 kind, reason, advice, ..
             } => {
-                let flows: Vec<String> = self
-                    .cluster
-                    .links
-                    .iter()
-                    .filter(|link| &link.first == key || &link.second == key)
-                    .map(|link| link.flow.clone())
-                    .collect();
                 self.leave_unmade(key, &reason, &advice);
-                for flow in flows {
-                    let parked = self.parked(kind, 0, reason.clone(), advice.clone());
-                    self.hold(key, &flow, parked);
-                    // The verdict was tried and refused: a person decides again.
-                    self.cluster
-                        .links
-                        .iter_mut()
-                        .filter(|link| link.flow == flow)
-                        .for_each(|link| link.verdict = None);
-                }
-                self.note(key, None, None, EventKind::Parked { kind }, reason);
+                let flows = self.removals_by(key, intent);
+                let said = Said {
+                    kind,
+                    named: &[],
+                    reason: &reason,
+                    advice: &advice,
+                };
+                self.refuse_removal(key, intent, &flows, said);
             }
             Settlement::Read { state, .. }
             | Settlement::FoundOwn { state }
@@ -306,69 +297,16 @@ impl Work<'_> {
                 advice,
                 ..
             } => {
-                let source = source.clone();
-                self.refuse_create(&source, &intent, kind, &properties, &reason, &advice);
+                let said = Said {
+                    kind,
+                    named: &properties,
+                    reason: &reason,
+                    advice: &advice,
+                };
+                self.refuse_create(source, &intent, said);
             }
             Settlement::Withdrawn => {}
         }
-    }
-
-    /// A refusal parks the properties it names where the record can be without them, else the create.
-    fn refuse_create(
-        &mut self,
-        source: &RecordKey,
-        intent: &Intent,
-        kind: ParkedKind,
-        named: &[String],
-        reason: &str,
-        advice: &str,
-    ) {
-        let Action::Create {
-            flow: name, identity, ..
-        } = &intent.action
-        else {
-            return;
-        };
-        let Some(flow) = self.flows.flow(name) else { return };
-        let Some(side) = flow.side_of(&source.record_type) else {
-            return;
-        };
-        let to = side.other();
-        let dispensable = |property: &String| {
-            identity.as_ref().is_none_or(|(own, _)| own != property)
-                && flow.mappings.iter().any(|mapping| {
-                    mapping.property(to) == property
-                        && !mapping.never_blank[to.index()]
-                        && !matches!(mapping.on_create, OnCreate::Constant(_))
-                })
-        };
-        self.note(
-            source,
-            None,
-            Some(name),
-            EventKind::Parked { kind },
-            reason.to_owned(),
-        );
-        if !named.is_empty() && named.iter().all(dispensable) {
-            for mapping in flow
-                .mappings
-                .iter()
-                .filter(|mapping| named.iter().any(|name| name == mapping.property(to)))
-            {
-                let epoch = intent
-                    .values
-                    .get(mapping.property(to))
-                    .map_or(0, |planned| planned.epoch);
-                let parked = self.parked(ParkedKind::Refused, epoch, reason.to_owned(), advice.to_owned());
-                if let Some(record) = self.cluster.records.get_mut(source) {
-                    record.parked.insert(mapping.property(side).to_owned(), parked);
-                }
-            }
-            return;
-        }
-        let epoch = fingerprint(&intent.values);
-        let parked = self.parked(lasting(kind), epoch, reason.to_owned(), advice.to_owned());
-        self.hold(source, name, parked);
     }
 
     /// A record that a create made: linked, its base what was sent, what differs an edit on top.
@@ -413,6 +351,7 @@ impl Work<'_> {
                 author: None,
                 protected: false,
                 merged_into: None,
+                unreadable: std::collections::BTreeMap::new(),
             };
             self.cluster.records.insert(
                 key.clone(),
@@ -424,6 +363,7 @@ impl Work<'_> {
         }
         let observed = state.is_some() || known;
         let shown = state.as_ref().map(|state| state.values.clone());
+        let told = state.clone();
         if let Some(state) = state {
             self.admit(vec![state]);
         }
@@ -453,8 +393,20 @@ impl Work<'_> {
                 left_out: left_out.clone(),
             });
             record.wrote_at = Some(at);
+            if answered && !known {
+                let mut write = unconfirmed(Deed::Create, intent, at);
+                // What belongs to no component is the system's own affair from now on.
+                write.wrote.retain(|_, planned| planned.epoch > 0);
+                record.note_applied(write.clone());
+                if let Some(told) = told {
+                    self.weigh_answer(&key, &write, &told);
+                }
+            }
         }
         self.note(&key, None, Some(flow), EventKind::Created, intent.reason.clone());
+        if let Some(flow) = self.flows.flow(flow) {
+            self.hand_refusals_over(flow, source, &key);
+        }
         let flow = flow.clone();
         self.link_born(&flow, source, &key);
     }
@@ -541,9 +493,12 @@ impl Work<'_> {
     }
 
     fn settle_companion(&mut self, intent: Intent, settlement: Settlement) {
-        let Action::Companion { key, .. } = &intent.action else {
+        let Action::Companion { key, target, .. } = &intent.action else {
             return;
         };
+        let known = self.record(&key.owner);
+        let known = known.and_then(|record| record.companions.get(&key.role));
+        let lost = known.and_then(|companion| companion.lost.clone());
         let (id, created, parked) = match settlement {
             Settlement::Applied { id, .. } => (Some(id), true, None),
             Settlement::FoundOwn { state } => (Some(state.key.id), true, None),
@@ -553,29 +508,48 @@ impl Work<'_> {
             Settlement::Refused {
                 kind, reason, advice, ..
             } => {
+                let said = Said {
+                    kind,
+                    named: &[],
+                    reason: &reason,
+                    advice: &advice,
+                };
                 let epoch = fingerprint(&intent.values);
-                (
-                    None,
-                    false,
-                    Some(self.parked(lasting(kind), epoch, reason, advice)),
-                )
+                (None, false, Some(self.refusal(said, target, epoch, None)))
             }
             Settlement::Withdrawn => (None, false, None),
         };
+        let companion = Companion {
+            lost: lost.filter(|_| id.is_none()),
+            id,
+            created,
+            parked,
+        };
         if let Some(record) = self.cluster.records.get_mut(&key.owner) {
-            record
-                .companions
-                .insert(key.role.clone(), Companion { id, created, parked });
+            record.companions.insert(key.role.clone(), companion);
         }
     }
 }
 
-/// What a create that came to nothing is kept as. A refusal holds its content, and a changed one is tried again; one that
-/// nobody can decide holds whatever its content (E3): it may have been carried out.
-fn lasting(kind: ParkedKind) -> ParkedKind {
-    match kind {
-        ParkedKind::Undecidable => kind,
-        _ => ParkedKind::Refused,
+/// A value that stands for no head, as one that puts the record out of use, is ours all the same where it belongs to a
+/// component: nobody's edit (E18).
+fn own_base(record: &mut Record, property: &str, planned: &Planned, value: &Value) {
+    if planned.epoch == 0
+        && let Some(base) = record.bases.get_mut(property)
+    {
+        base.value = value.clone();
+    }
+}
+
+/// An applied write, until a read shows what it left.
+fn unconfirmed(deed: Deed, intent: &Intent, at: Timestamp) -> Unconfirmed {
+    Unconfirmed {
+        deed,
+        version: intent.version.clone(),
+        before: intent.before.clone(),
+        wrote: intent.values.clone(),
+        at,
+        doubted: false,
     }
 }
 

@@ -1,6 +1,6 @@
 //! How alike two records are, for people who decide about ties. Whole numbers, and the same in every run.
 
-use crate::dataflow::{Flow, Kind, Mapping, Side};
+use crate::dataflow::{Flow, Kind, Mapping, MatchRule, Side};
 use crate::facts::Facts;
 use crate::form::Form;
 use crate::record::Values;
@@ -9,12 +9,15 @@ use crate::value::Value;
 /// Of longer texts the beginning is compared, in characters.
 const COMPARED: usize = 200;
 
-/// The properties that are compared and shown, first and second side's names: those of the match rules before the
-/// others. References and ids say nothing to the eye and are left out.
+/// The properties that are compared and shown, first and second side's names: those of the match rules, with what
+/// must agree, before the others. References and ids say nothing to the eye and are left out.
 #[must_use]
 pub fn compared(flow: &Flow) -> Vec<[String; 2]> {
     let rules = flow.match_rules.iter().flat_map(|rule| &rule.parts);
     let rules = rules.map(|part| part.properties.clone());
+    let agreements = flow.match_rules.iter().flat_map(MatchRule::agreements);
+    let agreements = agreements.filter(|one| one.through.is_none());
+    let rules = rules.chain(agreements.map(|one| one.properties.clone()));
     let rows = flow.mappings.iter().filter(|mapping| telling(mapping));
     let rows = rows.map(|mapping| mapping.properties.clone());
     let mut all: Vec<[String; 2]> = Vec::new();

@@ -285,6 +285,6 @@ fn moved(flow: &Flow, side: Side, was: &Record, is: &Record) -> bool {
 }
 
 /// The records that observations are of.
-pub(crate) fn seen(inbox: &[Observation]) -> BTreeSet<RecordKey> {
-    inbox.iter().map(|seen| seen.key.clone()).collect()
+pub(crate) fn seen<'a>(all: impl IntoIterator<Item = &'a Observation>) -> BTreeSet<RecordKey> {
+    all.into_iter().map(|seen| seen.key.clone()).collect()
 }

@@ -59,7 +59,13 @@ impl Work<'_> {
 
     /// The system refused the deletion: the record stays, and is listed.
     pub(crate) fn leave_unmade(&mut self, key: &RecordKey, reason: &str, advice: &str) {
-        let parked = self.parked(ParkedKind::Refused, 0, reason.to_owned(), advice.to_owned());
+        let said = crate::refusals::Said {
+            kind: ParkedKind::Refused,
+            named: &[],
+            reason,
+            advice,
+        };
+        let parked = self.refusal(said, &key.record_type, 0, None);
         let Some(record) = self.cluster.records.get_mut(key) else {
             return;
         };

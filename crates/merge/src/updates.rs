@@ -4,7 +4,7 @@
 use crate::cluster::{Action, Intent, ParkedKind, Planned};
 use crate::creates::reuse;
 use crate::dataflow::Side;
-use crate::merging::{Owed, Owing};
+use crate::merging::Owed;
 use crate::mutation::{Mutation, removed};
 use crate::record::RecordKey;
 use crate::work::Work;
@@ -17,16 +17,32 @@ impl Work<'_> {
     /// Plans the update of every record that is owed something.
     pub(crate) fn plan_updates(&mut self, mut owed: Owed) {
         let keys: Vec<RecordKey> = self.cluster.records.keys().cloned().collect();
+        self.free_kept_identities();
         let mut identities = self.identities();
         for key in keys {
             let owed = owed.remove(&key).unwrap_or_default();
             let mut values = BTreeMap::new();
+            let mut withheld = BTreeMap::new();
             let mut origins = BTreeMap::new();
-            for (property, Owing { value, epoch, origin }) in owed {
-                values.insert(property.clone(), Planned { value, epoch });
-                origins.insert(property, origin);
+            for (property, owing) in owed {
+                let planned = Planned {
+                    value: owing.value,
+                    epoch: owing.epoch,
+                };
+                let into = if owing.withheld {
+                    &mut withheld
+                } else {
+                    &mut values
+                };
+                into.insert(property.clone(), planned);
+                origins.insert(property, owing.origin);
             }
-            values.extend(identities.remove(&key).unwrap_or_default());
+            for (property, planned) in identities.remove(&key).unwrap_or_default() {
+                let refused = self.cluster.records[&key].parked.contains_key(&property);
+                let into = if refused { &mut withheld } else { &mut values };
+                into.insert(property, planned);
+            }
+            values.extend(self.tried_again(&key, &values, withheld));
             self.plan_update(&key, values, &origins);
         }
     }
@@ -114,10 +130,9 @@ impl Work<'_> {
                         .record(counterpart)
                         .is_some_and(crate::cluster::Record::alive);
                 let value = identity.value(&counterpart.id);
-                let refused = record.parked.contains_key(&identity.property);
                 let unseen = record.newborn.as_ref().is_some_and(|newborn| !newborn.observed);
                 let there = record.value(&identity.property) == &value;
-                if both && end.write && !there && !refused && !unseen && !record.shadow.protected {
+                if both && end.write && !there && !unseen && !record.shadow.protected {
                     let planned = Planned { value, epoch: 0 };
                     found
                         .entry(link.end(side).clone())

@@ -1,6 +1,7 @@
 //! The bench on which a cluster is decided: the cluster as it changes, with what it waits for and what happened.
 
-use crate::cluster::{Cluster, Link, Parked, ParkedKind, Record};
+use crate::admit::Admitted;
+use crate::cluster::{Cluster, Link, Parked, ParkedKind, Record, Verdict};
 use crate::dataflow::{Dataflow, Mapping, Side};
 use crate::facts::{Facts, Waits};
 use crate::form::Trouble;
@@ -43,7 +44,13 @@ impl<'a> Work<'a> {
             let key = seen.key.clone();
             let known = self.record(&key).map(|record| record.shadow.values.clone());
             let alive = self.record(&key).is_none_or(Record::alive);
-            crate::admit::admit(&mut self.cluster.records, seen);
+            let writes = self.record(&key).map(|record| record.unconfirmed.clone());
+            let shadow = self.record(&key).map(|record| &record.shadow);
+            let seen = crate::unreadable::believed(shadow, seen);
+            let admitted = crate::admit::admit(self.flows, &mut self.cluster.records, seen);
+            if let Some(writes) = writes.filter(|_| admitted == Admitted::Taken) {
+                self.weigh_sight(&key, &writes);
+            }
             if alive && self.record(&key).is_some_and(Record::is_deleted) {
                 self.just_deleted.insert(key.clone());
             }
@@ -70,11 +77,25 @@ impl<'a> Work<'a> {
             } else {
                 Side::Second
             };
-            let mappings = flows.flow(&link.flow).into_iter().flat_map(|flow| &flow.mappings);
-            let edited = mappings.into_iter().any(|mapping| {
+            let Some(flow) = flows.flow(&link.flow) else {
+                continue;
+            };
+            // What was decided is done: by our own write, with whatever its system changed along with it.
+            let out_of_use = flow.end(side).deactivate.as_ref();
+            let out_of_use = out_of_use.is_some_and(|(property, value)| record.value(property) == value);
+            if out_of_use && link.verdict == Some(Verdict::Deactivate) {
+                continue;
+            }
+            let mappings = &flow.mappings;
+            let edited = mappings.iter().any(|mapping| {
                 let property = mapping.property(side);
-                let before = known.get(property).unwrap_or(&Value::Blank);
-                mapping.travels_to(side.other()) && before != record.value(property)
+                let (before, now) = (
+                    known.get(property).unwrap_or(&Value::Blank),
+                    record.value(property),
+                );
+                // Whether a person cleared a reference is found out first.
+                let weighed = now.is_blank() && crate::cleared::may_go_with_record(mapping);
+                mapping.travels_to(side.other()) && before != now && !weighed
             });
             if edited {
                 link.verdict = None;
@@ -82,9 +103,19 @@ impl<'a> Work<'a> {
         }
     }
 
+    /// The same for a reference that turned out to be cleared by a person.
+    pub(crate) fn recall_verdicts_of(&mut self, key: &RecordKey) {
+        let links = self.cluster.links.iter_mut();
+        for link in links.filter(|link| &link.first == key || &link.second == key) {
+            link.verdict = None;
+        }
+    }
+
     /// The first half of a decision: which records are tied.
     pub(crate) fn tie(&mut self) {
         self.forget_computed_troubles();
+        self.weigh_cleared();
+        self.hold_unreadable();
         let waiting = self.follow_records();
         self.settle_removals(&waiting);
         self.part_outside();
@@ -102,6 +133,8 @@ impl<'a> Work<'a> {
         self.plan_creates();
         self.plan_companions();
         self.plan_updates(owed);
+        self.report_waiting_edits();
+        self.park_unreadable();
         let resting = self.resting();
         for (key, record) in &mut self.cluster.records {
             let observed = record.newborn.as_ref().is_some_and(|newborn| newborn.observed);
@@ -206,6 +239,8 @@ impl<'a> Work<'a> {
             reason,
             advice,
             since: self.facts.now,
+            by: None,
+            grounds: None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! A local Salesforce org and a local Customerp, independent of all other crates.
 
 pub mod customerp;
+mod host;
 #[cfg(feature = "simulation")]
 mod inside;
 mod machine;

@@ -22,11 +22,7 @@ pub(crate) fn one(db: &Db, owner: Rid, role: &str) -> Result<Option<Companion>, 
 
 /// Notes that a companion is needed. Answers whether that is news.
 pub(crate) fn want(db: &Db, owner: Rid, role: &str) -> Result<bool, Trouble> {
-    let wanted = Companion {
-        id: None,
-        created: false,
-        parked: None,
-    };
+    let wanted = Companion::default();
     let sql =
         "INSERT INTO companion (owner, role, id, body) VALUES (?1, ?2, NULL, ?3) ON CONFLICT DO NOTHING";
     Ok(db.run(sql, (owner, role, db.body(&COMPANION, &wanted)?))? > 0)

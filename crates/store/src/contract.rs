@@ -171,6 +171,9 @@ pub trait Store: Send {
     /// Parked, deferred, held and waiting items, after a number, at most `limit`.
     fn items(&mut self, after: u64, limit: usize) -> Result<Vec<Item>, Error>;
 
+    /// The numbers of the items that wait for a person's word: conflicts and approvals.
+    fn asked(&mut self) -> Result<BTreeSet<u64>, Error>;
+
     /// History, newest last, after a number, at most `limit`, optionally of one record.
     fn history(
         &mut self,
@@ -226,6 +229,10 @@ pub trait Store: Send {
 
     /// Records whose parts moved, to be read again (`Waits::reread`) until a page shows them. At most `limit`.
     fn to_reread(&mut self, limit: usize) -> Result<Vec<RecordKey>, Error>;
+
+    /// Records of a system whose last write a read did not show and that was answered no later than `until`: a read by
+    /// id decides ([`tandem_merge::late`]). At most `limit`.
+    fn doubted(&mut self, system: &str, until: Timestamp, limit: usize) -> Result<Vec<RecordKey>, Error>;
 
     /// Approves a flow's deletions beyond its guard, up to now.
     fn approve_flow(&mut self, flow: &str, now: Timestamp) -> Result<(), Error>;
@@ -397,6 +404,9 @@ pub struct Item {
     pub advice: String,
     /// Since when.
     pub since: Timestamp,
+    /// The system that refused it; none where none did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
     /// For conflicts: the contenders, as text by record.
     pub contenders: Vec<(String, Value)>,
     /// Nobody wants to hear of it until then, or until its reason changes.

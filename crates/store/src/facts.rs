@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use tandem_merge::absent;
 use tandem_merge::dataflow::{Dataflow, Reference, Side};
 use tandem_merge::facts::{Facts, Needs, Referent, Referral, Removals};
+use tandem_merge::fates::Stored;
 use tandem_merge::record::{RecordKey, RecordType};
 
 /// What holds for all clusters of one taking.
@@ -116,6 +117,16 @@ pub(crate) fn answer(
             facts.parents.insert(referral, parent);
         }
     }
+    for referral in needs.fates {
+        let mut look = |key: &RecordKey| stored(db, net, key);
+        if let Some(fate) = tandem_merge::fates::fate(flows, &referral, &mut look)? {
+            facts.fates.insert(referral, fate);
+        }
+    }
+    for key in needs.named {
+        let losses = crate::parts::losses(db, flows, &key)?;
+        facts.named.insert(key, losses);
+    }
     for flow in needs.guards {
         let approved = overall.approvals.get(&flow);
         if approved.is_some_and(|at| net.last_gone(&flow).is_none_or(|gone| gone <= *at)) {
@@ -125,6 +136,27 @@ pub(crate) fn answer(
         facts.deletions.insert(flow, counts);
     }
     Ok(facts)
+}
+
+/// What is stored of a record that a reference named.
+fn stored(db: &Db, net: &Net, key: &RecordKey) -> Result<Option<Stored>, Trouble> {
+    if crate::forget::is_forgotten(db, key)? {
+        return Ok(Some(Stored {
+            forgotten: true,
+            ..Stored::default()
+        }));
+    }
+    let Some(rid) = db.rid(key)? else {
+        return Ok(None);
+    };
+    // The cluster's own records are decided right now: it would wait for itself.
+    let own = net.rows.contains_key(&rid);
+    Ok(Some(Stored {
+        cluster: crate::take::as_it_is(db, rid)?,
+        undecided: !own && undecided(db, rid)?,
+        unread: crate::parts::is_unread(db, rid)?,
+        forgotten: false,
+    }))
 }
 
 /// What a reference through a flow leads to.
@@ -150,7 +182,12 @@ fn counterpart(
             Side::Second => (line.second, line.first),
         };
         if line.flow == flow && own == rid {
-            return Ok(Referent::Linked(db.key(other)?.id));
+            // One that was deleted is no counterpart that a reference could name.
+            let row = net.rows.get(&other).map(|(row, _)| row);
+            return Ok(match presence(db, other, row)? {
+                Some(1) => Referent::Unlinked,
+                _ => Referent::Linked(db.key(other)?.id),
+            });
         }
     }
     if undecided || open_intent(db, rid, &crate::outbox::create_slot(flow))? {

@@ -54,6 +54,7 @@ pub(crate) fn ignore(db: &Db, item: u64, until: Option<Timestamp>) -> Result<boo
 pub(crate) fn unversioned(record: &mut Record) {
     record.shadow.version = None;
     record.shadow.seen = Timestamp::UNIX_EPOCH;
+    record.unconfirmed.clear();
 }
 
 /// Forgets the versions of a system's records, and what was seen of them and not decided.
@@ -72,9 +73,14 @@ pub(crate) fn forget_versions(db: &Db, system: &str) -> Result<(), Trouble> {
             db.run(sql, (rid, db.body(&STATE, &record)?))?;
         }
     }
-    let sql = "DELETE FROM inbox WHERE rid IN
-               (SELECT rid FROM record JOIN kind ON kind.number = record.kind WHERE kind.system = ?1)";
-    db.run(sql, [system]).map(drop)
+    for table in ["inbox", "doubt"] {
+        let sql = format!(
+            "DELETE FROM {table} WHERE rid IN
+             (SELECT rid FROM record JOIN kind ON kind.number = record.kind WHERE kind.system = ?1)"
+        );
+        db.run(&sql, [system])?;
+    }
+    Ok(())
 }
 
 /// Marks all records of these types dirty, one at a time.

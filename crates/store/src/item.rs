@@ -30,6 +30,15 @@ pub(crate) fn kind_text(kind: Option<ParkedKind>) -> &'static str {
     }
 }
 
+/// The kinds of items that wait for a person's word; none is a conflict.
+pub(crate) const ASKED: [Option<ParkedKind>; 3] =
+    [None, Some(ParkedKind::Approval), Some(ParkedKind::DeleteConflict)];
+
+/// Whether items of a kind wait for a person's word.
+pub(crate) fn asks(kind: Option<ParkedKind>) -> bool {
+    ASKED.contains(&kind)
+}
+
 /// Everything on a record that waits, in the order of its places.
 pub(crate) fn of_record(
     flows: &Dataflow,
@@ -51,7 +60,12 @@ pub(crate) fn of_record(
             };
             stand(format!("f:{flow}"), flow.clone(), item);
         }
-        for (property, parked) in &record.parked {
+        // What a create was refused for is told once, although it was tried without the value too.
+        let told = |parked: &Parked| {
+            let mut held = record.held.values();
+            parked.by.is_some() && held.any(|held| held.by == parked.by && held.reason == parked.reason)
+        };
+        for (property, parked) in record.parked.iter().filter(|(_, parked)| !told(parked)) {
             let item = Item {
                 property: Some(property.clone()),
                 ..parked_item(key, parked)
@@ -97,6 +111,7 @@ fn parked_item(key: &RecordKey, parked: &Parked) -> Item {
         reason: parked.reason.clone(),
         advice: parked.advice.clone(),
         since: parked.since,
+        by: parked.by.clone(),
         contenders: Vec::new(),
         ignored: None,
     }
@@ -117,9 +132,18 @@ fn question_item(key: &RecordKey, question: &Question) -> Item {
         property: Some(question.anchor.property.clone()),
         role: None,
         kind: None,
-        reason: "the systems hold different values".to_owned(),
-        advice: "say which one holds, or give another".to_owned(),
+        reason: match &question.first {
+            None => "the systems hold different values".to_owned(),
+            Some(_) => "the systems held different values when they were linked".to_owned(),
+        },
+        advice: match &question.first {
+            None => "say which one holds, or give another".to_owned(),
+            Some(flow) => format!(
+                "say which one holds, or give another; `tandem approve {flow}` lets the flow's policy decide all of them"
+            ),
+        },
         since: question.since,
+        by: None,
         contenders: contenders.collect::<Vec<(String, Value)>>(),
         ignored: None,
     }

@@ -1,12 +1,15 @@
 //! Whether an observation shows anything new.
 
+use std::collections::BTreeMap;
 use tandem_merge::cluster::{Newborn, Shadow};
 use tandem_merge::record::{Observation, Presence, Values, Version};
+use tandem_merge::value::Value;
 
 /// The state last known of a record: the newest inbox row, or the shadow.
 pub(crate) struct Known<'a> {
     presence: Presence,
     values: &'a Values,
+    unreadable: &'a BTreeMap<String, String>,
     version: Option<&'a Version>,
     protected: bool,
     partial: bool,
@@ -19,6 +22,7 @@ impl<'a> From<&'a Observation> for Known<'a> {
         Self {
             presence: seen.presence,
             values: &seen.values,
+            unreadable: &seen.unreadable,
             version: seen.version.as_ref(),
             protected: seen.protected,
             partial: seen.partial,
@@ -33,6 +37,7 @@ impl<'a> Known<'a> {
         Self {
             presence: shadow.presence,
             values: &shadow.values,
+            unreadable: &shadow.unreadable,
             version: shadow.version.as_ref(),
             protected: shadow.protected,
             partial: false,
@@ -49,12 +54,13 @@ impl Known<'_> {
         self.presence == seen.presence
             && !(self.unseen && whole)
             && self.protected == seen.protected
-            && self.covers_version(seen.version.as_ref())
+            && self.covers_version(seen)
+            && self.covers_unreadable(seen)
             && (seen.presence != Presence::Alive || self.covers_values(seen))
     }
 
-    fn covers_version(&self, seen: Option<&Version>) -> bool {
-        match (self.version, seen) {
+    fn covers_version(&self, seen: &Observation) -> bool {
+        match (self.version, seen.version.as_ref()) {
             (None, None) => true,
             (Some(known), Some(seen)) => {
                 let same =
@@ -71,7 +77,26 @@ impl Known<'_> {
                 let mut shown = seen.values.iter();
                 shown.all(|(property, value)| self.values.get(property) == Some(value))
             }
-            (known, shown) => known == shown && self.values == &seen.values,
+            (known, shown) => {
+                let read = |(property, _): &(&String, &Value)| !seen.unreadable.contains_key(*property);
+                known == shown && self.values.iter().filter(read).eq(seen.values.iter())
+            }
+        }
+    }
+
+    /// What cannot be read is no news a second time; why it cannot is.
+    fn covers_unreadable(&self, seen: &Observation) -> bool {
+        match seen.partial {
+            true => {
+                seen.unreadable
+                    .iter()
+                    .all(|(property, why)| self.unreadable.get(property) == Some(why))
+                    && !self
+                        .unreadable
+                        .keys()
+                        .any(|property| seen.values.contains_key(property))
+            }
+            false => self.unreadable == &seen.unreadable,
         }
     }
 }
@@ -79,11 +104,7 @@ impl Known<'_> {
 /// The values that a record has once an observation is laid over what is known.
 pub(crate) fn laid_over(known: Option<&Values>, seen: &Observation) -> Values {
     match known {
-        Some(known) if seen.partial => {
-            let mut values = known.clone();
-            values.extend(seen.values.clone());
-            values
-        }
-        _ => seen.values.clone(),
+        Some(known) => tandem_merge::admit::laid_over(known.clone(), seen),
+        None => seen.values.clone(),
     }
 }

@@ -7,6 +7,8 @@ use crate::load::{self, Row, link_line, presence_number};
 use crate::outbox::number;
 use crate::sealed::{ITEM, KEYS, STATE};
 use crate::tally;
+use jiff::Timestamp;
+use std::collections::BTreeSet;
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::facts::MatchKey;
 use tandem_merge::record::{Presence, RecordKey, RecordType};
@@ -141,6 +143,17 @@ pub(crate) fn items(db: &Db, after: u64, limit: usize) -> Result<Vec<Item>, Trou
         })
     };
     rows.into_iter().map(parse).collect()
+}
+
+/// The numbers of items that wait for a person's word.
+pub(crate) fn asked(db: &Db) -> Result<BTreeSet<u64>, Trouble> {
+    let mut found = BTreeSet::new();
+    for kind in crate::item::ASKED {
+        let sql = "SELECT number FROM item WHERE kind = ?1";
+        let numbers: Vec<i64> = db.all(sql, [crate::item::kind_text(kind)], |row| row.get(0))?;
+        found.extend(numbers.into_iter().map(i64::cast_unsigned));
+    }
+    Ok(found)
 }
 
 /// Records of a type by a property's value, or by id where the property is `id`. Reads one record at a
@@ -333,4 +346,18 @@ pub(crate) fn alive_between(
         id,
     };
     Ok(ids.into_iter().map(key).collect())
+}
+
+/// Records of a system whose last write a read did not show, answered no later than a moment.
+pub(crate) fn doubted(
+    db: &Db,
+    system: &str,
+    until: Timestamp,
+    limit: usize,
+) -> Result<Vec<RecordKey>, Trouble> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let sql = "SELECT doubt.rid FROM doubt JOIN record USING (rid) JOIN kind ON kind.number = record.kind
+               WHERE kind.system = ?1 AND doubt.at <= ?2 ORDER BY doubt.rid LIMIT ?3";
+    let rids: Vec<Rid> = db.all(sql, (system, until.as_microsecond(), limit), |row| row.get(0))?;
+    rids.into_iter().map(|rid| db.key(rid)).collect()
 }

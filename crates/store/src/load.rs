@@ -5,7 +5,7 @@ use crate::db::{Db, Rid, Trouble};
 use crate::sealed::{HEADS, INBOX, INTENT, KEYS, QUESTIONS, STATE, parsed};
 use rusqlite::Params;
 use std::collections::BTreeMap;
-use tandem_merge::cluster::{Head, Intent, Link, Newborn, Question, Record, Shadow};
+use tandem_merge::cluster::{Head, Intent, Link, Newborn, Question, Record, Shadow, Unconfirmed};
 use tandem_merge::record::{Observation, Presence, RecordKey};
 
 /// A record's row.
@@ -119,6 +119,8 @@ pub(crate) struct Shadowed {
     pub(crate) shadow: Shadow,
     #[serde(default)]
     pub(crate) newborn: Option<Newborn>,
+    #[serde(default)]
+    pub(crate) unconfirmed: Vec<Unconfirmed>,
 }
 
 fn parse_or_default<T: Default + serde::de::DeserializeOwned>(body: Option<&[u8]>) -> Result<T, Trouble> {

@@ -19,7 +19,7 @@ use crate::contract::{
 };
 use books::Books;
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use tandem_merge::cluster::{Cluster, Intent};
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::facts::MatchKey;
@@ -212,6 +212,12 @@ impl Store for MemoryStore {
         Ok(self.books.item_rows(after, limit))
     }
 
+    fn asked(&mut self) -> Result<BTreeSet<u64>, Error> {
+        let items = self.books.items.iter();
+        let asked = items.filter(|(_, (_, standing))| crate::item::asks(standing.item.kind));
+        Ok(asked.map(|(number, _)| *number).collect())
+    }
+
     fn history(
         &mut self,
         record: Option<&RecordKey>,
@@ -301,6 +307,10 @@ impl Store for MemoryStore {
 
     fn to_reread(&mut self, limit: usize) -> Result<Vec<RecordKey>, Error> {
         Ok(self.books.to_reread(limit))
+    }
+
+    fn doubted(&mut self, system: &str, until: Timestamp, limit: usize) -> Result<Vec<RecordKey>, Error> {
+        Ok(self.books.doubted(system, until, limit))
     }
 
     fn approve_flow(&mut self, flow: &str, now: Timestamp) -> Result<(), Error> {

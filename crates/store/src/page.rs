@@ -9,6 +9,7 @@ use crate::sealed::{CURSOR, INBOX, KEYS};
 use rusqlite::OptionalExtension;
 use std::collections::BTreeSet;
 use tandem_merge::dataflow::Dataflow;
+use tandem_merge::late;
 use tandem_merge::record::{Observation, Presence, RecordKey, Values};
 
 /// Stores a page's observations, and the cursor with them (S4).
@@ -44,7 +45,8 @@ fn admit(db: &Db, flows: &Dataflow, seen: &Observation) -> Result<bool, Trouble>
         (None, Some(state)) => Some(Known::shadow(&state.shadow, state.newborn.as_ref())),
         (None, None) => None,
     };
-    if known.is_some_and(|known| known.covers(seen)) {
+    let unconfirmed = state.as_ref().map_or(&[][..], |state| &state.unconfirmed);
+    if known.is_some_and(|known| known.covers(seen)) || late::is_known(unconfirmed, seen) {
         return Ok(false);
     }
     let gone = seen.presence == Presence::Deleted;

@@ -46,11 +46,7 @@ pub(crate) fn parent(db: &Db, flows: &Dataflow, referral: &Referral) -> Result<O
     let mut parent = Parent {
         own: shown(db, rid)?,
         undecided: undecided(db, rid)?,
-        unread: db
-            .one("SELECT 1 FROM reread WHERE rid = ?1", [rid], |row| {
-                row.get::<_, i64>(0)
-            })?
-            .is_some(),
+        unread: is_unread(db, rid)?,
         ..Parent::default()
     };
     for line in links_of(db, rid)? {
@@ -65,6 +61,27 @@ pub(crate) fn parent(db: &Db, flows: &Dataflow, referral: &Referral) -> Result<O
         }
     }
     Ok(Some(parent))
+}
+
+/// Whether a record is to be read again, which was not done yet.
+pub(crate) fn is_unread(db: &Db, rid: Rid) -> Result<bool, Trouble> {
+    let sql = "SELECT 1 FROM reread WHERE rid = ?1";
+    Ok(db.one(sql, [rid], |row| row.get::<_, i64>(0))?.is_some())
+}
+
+/// How many clusters wait for what becomes of a deleted record that they named; its parts are not among them.
+pub(crate) fn losses(db: &Db, flows: &Dataflow, key: &RecordKey) -> Result<u64, Trouble> {
+    let Some(rid) = db.rid(key)? else { return Ok(0) };
+    let sql = "SELECT kind, count(*) FROM wait JOIN record ON rid = waiting WHERE target = ?1 GROUP BY kind";
+    let waiting: Vec<(i64, i64)> = db.all(sql, [rid], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let mut losses = 0;
+    for (kind, count) in waiting {
+        let of = db.record_type(kind)?;
+        if !flows.flows_of(&of).any(|(flow, _)| flow.supports.is_some()) {
+            losses += count.cast_unsigned();
+        }
+    }
+    Ok(losses)
 }
 
 fn shown(db: &Db, rid: Rid) -> Result<Option<(Presence, Values)>, Trouble> {

@@ -26,6 +26,7 @@ pub(crate) fn bared(to: &Rebinding, key: &RecordKey, record: &mut Record) {
     record.held.clear();
     record.newborn = None;
     record.wrote_at = None;
+    record.unconfirmed.clear();
     record.intent = None;
     if key.record_type.system == to.system {
         record.shadow.version = None;
@@ -37,7 +38,9 @@ pub(crate) fn bared(to: &Rebinding, key: &RecordKey, record: &mut Record) {
 
 /// Goes over to the other system.
 pub(crate) fn carry_out(db: &Db, flows: &Dataflow, to: &Rebinding) -> Result<Rebound, Trouble> {
-    for table in ["inbox", "dirty", "intent", "item", "wait", "approval", "edited"] {
+    for table in [
+        "inbox", "dirty", "intent", "item", "wait", "approval", "edited", "doubt",
+    ] {
         db.run(&format!("DELETE FROM {table}"), [])?;
     }
     db.run("UPDATE system SET cursor = NULL, listed = NULL", [])?;

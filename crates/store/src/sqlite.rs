@@ -12,7 +12,7 @@ use crate::sealed::CURSOR;
 use crate::{Error, commit, forget, guards, history, lists, outbox, page, rebind, schema, take};
 use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use tandem_merge::cluster::{Cluster, Intent};
 use tandem_merge::dataflow::Dataflow;
@@ -307,6 +307,10 @@ impl Store for SqliteStore {
         self.db.unit("read", |db| lists::items(db, after, limit))
     }
 
+    fn asked(&mut self) -> Result<BTreeSet<u64>, Error> {
+        self.db.unit("read", lists::asked)
+    }
+
     fn history(
         &mut self,
         record: Option<&RecordKey>,
@@ -400,6 +404,11 @@ impl Store for SqliteStore {
 
     fn to_reread(&mut self, limit: usize) -> Result<Vec<RecordKey>, Error> {
         self.db.unit("read", |db| crate::parts::to_read(db, limit))
+    }
+
+    fn doubted(&mut self, system: &str, until: Timestamp, limit: usize) -> Result<Vec<RecordKey>, Error> {
+        self.db
+            .unit("read", |db| lists::doubted(db, system, until, limit))
     }
 
     fn approve_flow(&mut self, flow: &str, now: Timestamp) -> Result<(), Error> {

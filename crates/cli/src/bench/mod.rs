@@ -8,7 +8,7 @@ mod scene;
 mod stage;
 
 use crate::failure::{Exit, Failure};
-use crate::screen::Screen;
+use crate::screen::{Cell, Screen};
 use clap::{Args, Subcommand};
 
 /// What to measure.
@@ -86,10 +86,10 @@ fn conclude(screen: &Screen, measured: &[Measured], more: serde_json::Value) -> 
     let mut shown = crate::screen::table(["measured", "", "limit", "of it"]);
     for one in measured {
         shown.add_row([
-            comfy_table::Cell::new(&one.what),
+            Cell::new(&one.what),
             crate::screen::number(one.measured),
             crate::screen::number(one.limit),
-            comfy_table::Cell::new(format!("{} %", one.percent)),
+            Cell::new(format!("{} %", one.percent)),
         ]);
     }
     screen.result(shown);

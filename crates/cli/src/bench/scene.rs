@@ -40,6 +40,7 @@ impl Scene {
         for flow in &mut configuration.dataflow.flows {
             // So many edits are what is measured.
             flow.guard.edits = None;
+            flow.guard.first_links = None;
         }
         let client = reqwest::Client::builder().no_proxy().build();
         let client = client.map_err(|error| Failure::trouble(format!("no client ({error})"), ""))?;

@@ -96,11 +96,11 @@ impl Approve {
             return Err(nothing_changed());
         }
         let mut engine = loading::engine_of_existing_state(common).await?;
-        let (approved, edits) = engine.approve_flow(what, verdict)?;
-        screen.json(&json!({ "flow": what, "approved": approved, "edits": edits }));
-        if edits {
+        let (approved, held) = engine.approve_flow(what, verdict)?;
+        screen.json(&json!({ "flow": what, "approved": approved, "edits": held }));
+        if held {
             screen.say(format!(
-                "The edits of {what} are approved; the next sync writes them."
+                "What the guards of {what} held is approved; the next sync writes it."
             ));
         }
         if approved > 0 {
@@ -237,7 +237,11 @@ fn list(flows: &Dataflow, mut store: SqliteStore, screen: &Screen) -> Result<Exi
         screen.json(&crate::standing::hold(hold));
     }
     let conflicts = items::all(&mut store, usize::MAX, |item| {
-        item.kind == Some(ParkedKind::DeleteConflict)
+        item.property.is_none()
+            && matches!(
+                item.kind,
+                Some(ParkedKind::DeleteConflict | ParkedKind::OutOfSight)
+            )
     })?;
     for item in &conflicts {
         screen.json(&json!({ "item": item.number, "flow": item.flow, "conflict": item.reason }));

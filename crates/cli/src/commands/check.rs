@@ -1,6 +1,6 @@
 //! `tandem check`: what can be kept in step, what cannot, and why.
 
-mod compare;
+pub(crate) mod compare;
 mod watching;
 
 use crate::arguments::Common;
@@ -35,6 +35,7 @@ impl Check {
             introduce(system.as_ref(), &connection.sign_in, screen).await?;
         }
         let schemas = loading::describe(&systems).await?;
+        tell_clocks(&systems, &configuration.dataflow, screen);
         let (flows, passed_over) = loading::served(&configuration, &schemas);
         let mut findings = compare::remarks(&configuration.remarks, &passed_over);
         for flow in &flows.flows {
@@ -54,6 +55,23 @@ impl Check {
                 false => Exit::Done,
             },
         )
+    }
+}
+
+/// Says how the systems' clocks stand to each other, as their replies show.
+fn tell_clocks(systems: &[Arc<dyn Connector>; 2], flows: &Dataflow, screen: &Screen) {
+    let offsets = tandem_engine::measured(systems);
+    let apart = tandem_engine::apart(&flows.systems, offsets, flows.clock_error_seconds);
+    screen.json(&json!({
+        "clocks": offsets.map(|offset| offset.map(|offset| offset.ahead().as_secs_f64())),
+        "clocks_apart": apart,
+    }));
+    match apart {
+        Some(words) => screen.say(words),
+        None if offsets.iter().all(Option::is_some) => {
+            screen.say("The systems' clocks agree, as far as their replies show.");
+        }
+        None => {}
     }
 }
 

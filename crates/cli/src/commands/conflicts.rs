@@ -7,7 +7,7 @@ use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
 use crate::loading;
 use crate::mask::Masks;
-use crate::screen::{Screen, count_of, table_of};
+use crate::screen::{Cell, Screen, count_of, table_of};
 use clap::Args;
 use serde_json::{Value as Json, json};
 use tandem_merge::cluster::{Cluster, Contender, Question};
@@ -66,12 +66,12 @@ impl Conflicts {
             screen.json(&as_json(asked, &masks));
             let [one, two] = flows.systems.each_ref().map(|system| asked.side(system, &masks));
             shown.add_row([
-                asked.item.number.to_string(),
-                items::about(&asked.item),
+                asked.item.number.to_string().into(),
+                items::about(&asked.item).into(),
                 one,
                 two,
-                asked.head(&masks),
-                format!("{:.0}", asked.item.since),
+                asked.head(&masks).into(),
+                format!("{:.0}", asked.item.since).into(),
             ]);
         }
         screen.result(shown);
@@ -128,16 +128,13 @@ fn is_of(flows: &Dataflow, flow: &str, item: &Item) -> bool {
 
 impl Asked {
     /// What a system's records hold, below each other.
-    fn side(&self, system: &str, masks: &Masks) -> String {
+    fn side(&self, system: &str, masks: &Masks) -> Cell {
         let of_system = |contender: &&Contender| {
             let record = contender.record.as_ref();
             record.is_some_and(|record| record.record_type.system == system)
         };
         let all = self.question.contenders.iter().filter(of_system);
-        let all: Vec<String> = all
-            .map(|contender| self.lines(contender, masks).join("\n"))
-            .collect();
-        all.join("\n")
+        Cell::stacked(all.flat_map(|contender| self.lines(contender, masks)))
     }
 
     /// The value held so far, where it contends too.

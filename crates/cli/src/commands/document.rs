@@ -3,7 +3,7 @@
 use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
 use crate::loading;
-use crate::screen::Screen;
+use crate::screen::{Lines, Screen};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use serde_json::json;
@@ -66,7 +66,7 @@ impl Document {
         };
         let text = document::render(&configuration.dataflow, &options);
         screen.json(&json!({ "document": text }));
-        screen.raw(&text);
+        screen.result(Lines(text.lines().collect()));
         Ok(Exit::Done)
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
+use crate::harmless;
 use crate::loading::{CREATED_IN_CUSTOMERP, Draft, Users};
 use crate::screen::Screen;
 use clap::{Args, ValueEnum};
@@ -197,7 +198,8 @@ fn given(option: Option<&str>, question: &str, name: &str) -> Result<String, Fai
 fn typed(question: &str) -> Option<String> {
     let mut line = String::new();
     // A terminal that cannot be written to is met again, and told of, when it is read from.
-    let _ = write!(std::io::stderr(), "{question}: ").and_then(|()| std::io::stderr().flush());
+    let _ =
+        write!(std::io::stderr(), "{}: ", harmless::line(question)).and_then(|()| std::io::stderr().flush());
     let read = std::io::stdin().lock().read_line(&mut line);
     match (read, line.trim()) {
         (Ok(_), text) if !text.is_empty() => Some(text.to_owned()),

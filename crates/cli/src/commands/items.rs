@@ -79,6 +79,9 @@ pub(crate) fn who(item: &Item, systems: &[String; 2]) -> String {
     let other = if own == first { second } else { first };
     match item.kind.map_or(Mender::User, ParkedKind::mender) {
         Mender::User => format!("{first} user"),
+        Mender::Administrator if item.by.is_some() => {
+            format!("{} administrator", item.by.as_deref().unwrap_or_default())
+        }
         // A create was refused on the other side.
         Mender::Administrator if item.flow.is_some() => format!("{other} administrator"),
         Mender::Administrator => format!("{own} administrator"),

@@ -20,7 +20,8 @@ policy decides as at any first link. Without --yes it shows both records and cha
 
 Examples:
   tandem link customer-division customerp/Customer:17 salesforce/Division:0DV...
-  tandem link customer-division Customer:17 Division:0DV... --yes")]
+  tandem link customer-division Customer:17 Division:0DV... --yes
+  tandem link contact-contact Contact:7 Contact:003... --different --yes   two people, whatever their keys say")]
 pub(crate) struct Link {
     /// The flow
     #[arg(value_name = "FLOW")]
@@ -31,7 +32,10 @@ pub(crate) struct Link {
     /// The second system's record: TYPE:ID or TYPE:KEY
     #[arg(value_name = "SECOND")]
     second: String,
-    /// Link them
+    /// They are no counterparts: never offer them to each other again, and create what they lack
+    #[arg(long)]
+    different: bool,
+    /// Link them, or tell them apart
     #[arg(long)]
     yes: bool,
 }
@@ -70,6 +74,14 @@ impl Link {
         self.show(&mut engine, &flows, [&first, &second], screen)?;
         if !self.yes {
             return Err(nothing_changed());
+        }
+        if self.different {
+            engine.tell_apart(&self.flow, &first, &second)?;
+            screen.json(&json!({ "flow": self.flow, "different": [first.to_string(), second.to_string()] }));
+            screen.say(format!(
+                "{first} and {second} are different; the next sync carries out what follows."
+            ));
+            return Ok(Exit::Done);
         }
         engine.link(&self.flow, &first, &second)?;
         screen.json(&json!({ "flow": self.flow, "linked": [first.to_string(), second.to_string()] }));

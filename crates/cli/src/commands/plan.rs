@@ -11,7 +11,7 @@ use crate::mask::{Masks, shorten};
 use crate::screen::{Screen, count_of, table};
 use clap::Args;
 use serde_json::{Value as Json, json};
-use tandem_engine::{PlannedAction, PlannedWrite};
+use tandem_engine::{PlanReport, PlannedAction, PlannedWrite};
 
 /// Show everything a sync would do, record by record, writing nothing.
 #[derive(Debug, Args)]
@@ -21,7 +21,8 @@ Examples:
   tandem plan --limit 20
   tandem plan --matches                                which records would be linked, tie, or stand alone
   tandem plan --matches --flow contact-contact --export decisions.csv
-  tandem plan --json | jq 'select(.action == \"create\")'")]
+  tandem plan --json | jq 'select(.action == \"create\")'
+  tandem plan --json | jq 'select(.summary)'           how much would be done, by kind")]
 pub(crate) struct Plan {
     /// At most this many lines; 0 for all [default: 200, with --json all]
     #[arg(long, value_name = "N")]
@@ -61,31 +62,30 @@ impl Plan {
             let moves = count_of(*values, "value would move", "values would move");
             screen.result(format!("The configuration changed: {change}; {moves}."));
         }
-        let mut shown = table(["flow", "action", "record", "values", "why"]);
-        for write in report.writes.iter().take(limit) {
-            screen.json(&as_json(write, &masks));
-            if !screen.json {
-                shown.add_row([
-                    write.flow.clone().unwrap_or_default(),
-                    action(write),
-                    record(write),
-                    values(write, &masks),
-                    write.reason.clone(),
-                ]);
-            }
-        }
-        screen.result(shown);
-        let rest = report.writes.len().saturating_sub(limit);
-        if rest > 0 {
-            screen.say(format!(
-                "... and {}: --limit 0 shows all.",
-                count_of(rest as u64, "more", "more")
+        screen.json(&json!({ "summary": report.summary.done, "nothing_to_do": is_nothing(&report) }));
+        screen.result(match is_nothing(&report) {
+            true => format!("{}: nothing to do", report.summary.done),
+            false => report.summary.done.to_string(),
+        });
+        show_lines(&report.writes, limit, &masks, screen);
+        if report.waiting > 0 {
+            let count = count_of(report.waiting, "thing waits already", "things wait already");
+            screen.result(format!(
+                "{count}: `tandem failures` and `tandem conflicts` list them."
             ));
+        }
+        for notice in &report.summary.notices {
+            screen.say(notice);
+        }
+        for hold in &report.summary.holds {
+            screen.say(hold);
         }
         screen.result(sync::flow_table(&configuration.dataflow, &report.summary.flows));
         screen.say("Nothing was written.");
         let mut counts = sync::as_json(&configuration.dataflow, &report.summary);
-        counts["writes"] = report.writes.len().into();
+        let writes = report.writes.iter().filter(|write| write.action.is_written());
+        counts["writes"] = writes.count().into();
+        counts["lines"] = report.writes.len().into();
         screen.json(&json!({ "plan": counts }));
         for trouble in &report.summary.troubles {
             screen.complain(&Failure::from(trouble.clone()));
@@ -97,25 +97,63 @@ impl Plan {
     }
 }
 
+/// Whether a sync would do nothing and leave nothing waiting that does not wait already.
+fn is_nothing(report: &PlanReport) -> bool {
+    report.summary.done.is_nothing() && report.writes.is_empty()
+}
+
+/// The lines. Where not all are shown, those that end something or ask somebody are.
+fn show_lines(writes: &[PlannedWrite], limit: usize, masks: &Masks, screen: &Screen) {
+    let mut lines: Vec<&PlannedWrite> = writes.iter().collect();
+    if lines.len() > limit {
+        lines.sort_by_key(|write| !is_grave(write.action));
+    }
+    let mut shown = table(["flow", "action", "record", "values", "why"]);
+    for write in lines.iter().take(limit) {
+        screen.json(&as_json(write, masks));
+        if !screen.json {
+            shown.add_row([
+                write.flow.clone().unwrap_or_default(),
+                action(write),
+                record(write),
+                values(write, masks),
+                write.reason.clone(),
+            ]);
+        }
+    }
+    if !writes.is_empty() {
+        screen.result(shown);
+    }
+    let rest = writes.len().saturating_sub(limit);
+    if rest > 0 {
+        screen.say(format!(
+            "... and {}: --limit 0 shows all.",
+            count_of(rest as u64, "more", "more")
+        ));
+    }
+}
+
+fn is_grave(action: PlannedAction) -> bool {
+    !matches!(
+        action,
+        PlannedAction::Link | PlannedAction::Create | PlannedAction::Companion | PlannedAction::Update
+    )
+}
+
 fn action(write: &PlannedWrite) -> String {
-    let name = match write.action {
-        PlannedAction::Link => "link",
-        PlannedAction::Create => "create",
-        PlannedAction::Companion => "companion",
-        PlannedAction::Update => "update",
-        PlannedAction::Delete => "delete",
-    };
     let follows = if write.follows { " (follows)" } else { "" };
-    format!("{name}{follows}")
+    format!("{}{follows}", write.action.name())
 }
 
 fn record(write: &PlannedWrite) -> String {
-    match (&write.action, &write.with) {
-        (PlannedAction::Create | PlannedAction::Companion, _) => {
+    match (&write.action, &write.with, &write.property) {
+        (PlannedAction::Create | PlannedAction::Companion, ..) => {
             format!("{} for {}", write.target, write.record)
         }
-        (_, Some(with)) => format!("{} with {with}", write.record),
-        (_, None) => write.record.to_string(),
+        (PlannedAction::Unlink, Some(with), _) => format!("{} from {with}", write.record),
+        (_, Some(with), _) => format!("{} with {with}", write.record),
+        (_, None, Some(property)) => format!("{}.{property}", write.record),
+        (_, None, None) => write.record.to_string(),
     }
 }
 
@@ -142,6 +180,7 @@ fn as_json(write: &PlannedWrite, masks: &Masks) -> Json {
         "target": write.target.to_string(),
         "record": write.record.to_string(),
         "with": write.with.as_ref().map(ToString::to_string),
+        "property": write.property,
         "role": write.role,
         "values": values.collect::<serde_json::Map<_, _>>(),
         "reason": write.reason,

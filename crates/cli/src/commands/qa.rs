@@ -5,22 +5,25 @@ use crate::commands::sync::seconds;
 use crate::failure::{Exit, Failure};
 use crate::loading;
 use crate::qa::checklist::{self, Verdict};
-use crate::qa::{self, AsUser, Found, Wanted};
-use crate::screen::{Screen, count_of};
+use crate::qa::{self, AsUser, Consent, Found, Wanted};
+use crate::screen::{Lines, Screen, count_of};
 use clap::Args;
 use serde_json::{Value as Json, json};
 use std::path::PathBuf;
 use std::time::Instant;
+use tandem_merge::config::Configuration;
 
 /// Tick off every sentence of the dataflow document against the two systems.
 ///
 /// Works with records of its own, whose names begin with QA, and deletes them at the end. What cannot be deleted
-/// is put out of use, listed, and used again by the next run.
+/// is put out of use, listed, and used again by the next run; `--clean` removes what can be removed of it. Says what it
+/// will write and where, and asks before it does.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  tandem qa
-  tandem qa --json
+  tandem qa                                             says what it will write, and asks
+  tandem qa --yes --json
+  tandem qa --clean                                     remove what earlier runs left
   tandem qa --as-user customerp.token=ALICE_TOKEN       edit the ERP as another user
   tandem qa --promise my-properties.csv                 check against a table of your own
 
@@ -35,6 +38,15 @@ pub(crate) struct Qa {
     /// Leave the records of the run where they are; the next run deletes them
     #[arg(long)]
     keep: bool,
+    /// Remove what earlier runs left, and do nothing else
+    #[arg(long, conflicts_with_all = ["keep", "promise"])]
+    clean: bool,
+    /// Go ahead without asking
+    #[arg(long)]
+    yes: bool,
+    /// Go ahead although a system may be a production system
+    #[arg(long)]
+    in_production: bool,
 }
 
 impl Qa {
@@ -43,11 +55,14 @@ impl Qa {
         let began = Instant::now();
         let configuration = loading::configuration(common)?;
         let wanted = self.wanted()?;
+        if self.clean {
+            return clean(common, &configuration, &wanted, screen).await;
+        }
         let found = qa::tick_off(common, &configuration, &wanted, screen).await?;
         let counts = checklist::counts(&found.sections);
         let count = |verdict| counts.get(&verdict).copied().unwrap_or(0);
         screen.json(&as_json(&found, seconds(began), &count));
-        screen.result(checklist::text(&found.sections));
+        screen.result(Lines(checklist::text(&found.sections)));
         screen.result(format!(
             "{} passed, {} failed, {} not served, {} could not be tried; {}, {:.0} seconds.",
             count(Verdict::Pass),
@@ -61,12 +76,13 @@ impl Qa {
             ("Kept for the next run", &found.left.kept),
             ("Could not be deleted", &found.left.stuck),
         ] {
-            if !list.is_empty() {
-                screen.result(format!("{what}:"));
-            }
-            for line in list {
-                screen.result(format!("  {line}"));
-            }
+            list_of(what, list, screen);
+        }
+        if found.file.exists() {
+            screen.result(format!(
+                "{} lists what is left; `tandem qa --clean` removes what can be removed of it.",
+                found.file.display()
+            ));
         }
         Ok(if count(Verdict::Fail) > 0 {
             Exit::Waits
@@ -93,7 +109,41 @@ impl Qa {
             users: users?,
             table,
             keep: self.keep,
+            consent: Consent {
+                yes: self.yes,
+                in_production: self.in_production,
+            },
         })
+    }
+}
+
+/// Removes what earlier runs left, and tells what stays.
+async fn clean(
+    common: &Common,
+    configuration: &Configuration,
+    wanted: &Wanted,
+    screen: &Screen,
+) -> Result<Exit, Failure> {
+    let left = qa::clean(common, configuration, wanted, screen).await?;
+    screen.json(&json!({ "deleted": left.deleted, "kept": left.kept, "stuck": left.stuck }));
+    screen.result(format!(
+        "{} deleted.",
+        count_of(left.deleted, "record", "records")
+    ));
+    list_of("Cannot be deleted", &left.kept, screen);
+    list_of("Could not be deleted", &left.stuck, screen);
+    Ok(match left.stuck.is_empty() {
+        true => Exit::Done,
+        false => Exit::Waits,
+    })
+}
+
+fn list_of(what: &str, list: &[String], screen: &Screen) {
+    if !list.is_empty() {
+        screen.result(format!("{what}:"));
+    }
+    for line in list {
+        screen.result(format!("  {line}"));
     }
 }
 
@@ -124,6 +174,7 @@ fn as_json(found: &Found, seconds: f64, count: &impl Fn(Verdict) -> u64) -> Json
         "deleted": found.left.deleted,
         "kept": found.left.kept,
         "stuck": found.left.stuck,
+        "file": found.file.exists().then(|| found.file.display().to_string()),
         "syncs": found.syncs,
         "seconds": seconds,
     })

@@ -3,10 +3,9 @@
 use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
 use crate::loading;
-use crate::screen::{Screen, count_of, number, table};
+use crate::screen::{Cell, Screen, count_of, number, table};
 use crate::standing::who;
 use clap::Args;
-use comfy_table::Cell;
 use serde_json::json;
 use std::sync::Arc;
 use tandem_engine::Move;

@@ -6,7 +6,7 @@ use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
 use crate::loading;
 use crate::mask::Masks;
-use crate::screen::{Screen, count_of, table};
+use crate::screen::{Cell, Screen, count_of, table};
 use clap::{ArgGroup, Args};
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
@@ -243,10 +243,10 @@ fn show(planned: &[Planned], masks: &Masks, done: bool, screen: &Screen) {
             }));
         }
         shown.add_row([
-            asked.item.number.to_string(),
-            items::about(&asked.item),
-            values.join("\n"),
-            answer.clone(),
+            asked.item.number.to_string().into(),
+            items::about(&asked.item).into(),
+            Cell::stacked(values),
+            answer.into(),
         ]);
     }
     match planned.is_empty() {

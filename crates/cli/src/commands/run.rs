@@ -2,25 +2,28 @@
 
 use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
+use crate::interrupt::{Interrupt, STOPPED, interrupted};
 use crate::loading;
 use crate::mask::Masks;
 use crate::screen::Screen;
 use clap::Args;
 use jiff::SignedDuration;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use tandem_console::{Board, Snapshot};
 use tandem_engine::{Engine, Happening, Request, Schedule, Watcher};
 use tandem_merge::config::Configuration;
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::plan::{Event, EventKind};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 /// How often the status page is refreshed.
 const REFRESH: Duration = Duration::from_secs(2);
+/// A trouble that lasts is told again after so long.
+const TOLD_AGAIN: Duration = Duration::from_secs(300);
 /// How often a full disk is tried again.
 const FULL: Duration = Duration::from_secs(5);
 /// Items and lines of history on the status page.
@@ -37,16 +40,25 @@ pub(crate) struct Run {
     /// Serve a status page and metrics at this address
     #[arg(long, value_name = "ADDR")]
     console: Option<SocketAddr>,
+    /// A name that the status page answers to besides this machine's own, such as that of a proxy in front of it
+    #[arg(long, value_name = "NAME", requires = "console")]
+    console_name: Vec<String>,
 }
 
 impl Run {
-    /// Runs until interrupted; the round at hand is finished first.
+    /// Runs until interrupted; the round at hand is finished first if it takes no longer than a second.
     pub(crate) async fn keep_in_step(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
         let configuration = loading::configuration(common)?;
         let watcher = Arc::new(Live::new(*screen, &configuration.dataflow));
+        let mut interrupt = Interrupt::listen(Exit::Done.code());
         let mut full = false;
         loop {
-            match self.work(common, &configuration, &watcher, full, screen).await {
+            let work = self.work(common, &configuration, &watcher, full, screen);
+            let Some(done) = interrupt.cut(work).await else {
+                screen.note(STOPPED);
+                return Ok(Exit::Done);
+            };
+            match done {
                 Err(failure) if failure.is_full() => {
                     if !full {
                         screen.complain(&failure);
@@ -61,7 +73,7 @@ impl Run {
             }
             tokio::select! {
                 biased;
-                () = interrupted() => break,
+                () = interrupt.heard() => break,
                 () = tokio::time::sleep(FULL) => {}
             }
         }
@@ -83,7 +95,8 @@ impl Run {
             true => "There is space again; going on.",
             false => "Keeping in step; Ctrl-C stops after the round at hand.",
         });
-        live(&mut engine, configuration, watcher, self.console, screen).await
+        let console = self.console.map(|address| (address, self.console_name.clone()));
+        live(&mut engine, configuration, watcher, console, screen).await
     }
 }
 
@@ -92,15 +105,15 @@ pub(crate) async fn live(
     engine: &mut Engine,
     configuration: &Configuration,
     watcher: &Arc<Live>,
-    console: Option<SocketAddr>,
+    console: Option<(SocketAddr, Vec<String>)>,
     screen: &Screen,
 ) -> Result<(), Failure> {
     let (ask, mut requests) = mpsc::channel::<Request>(4);
     let page = match console {
         None => None,
-        Some(address) => {
+        Some((address, names)) => {
             let board = Board::default();
-            let server = tandem_console::serve(address, board.clone())
+            let server = tandem_console::serve(address, names, board.clone())
                 .await
                 .map_err(|error| {
                     Failure::usage(
@@ -151,11 +164,13 @@ async fn refresh(ask: mpsc::Sender<Request>, board: Board, watcher: Arc<Live>) {
 fn snapshot(engine: &mut Engine, watcher: &Live) -> Result<Snapshot, Failure> {
     let flows = engine.flows().clone();
     let status = engine.status()?;
+    let strangers = engine.strangers()?;
     let systems = engine.systems().iter();
     let budgets = systems.filter_map(|system| Some((system.system().to_owned(), system.budget()?)));
     let (budgets, notices): (Vec<_>, _) = (budgets.collect(), engine.notices());
     let mut shown = super::status::as_json(&flows, &status);
     super::status::add(&mut shown, &budgets, &notices, engine.holds());
+    shown["strangers"] = serde_json::json!(strangers);
     let now = jiff::Timestamp::now();
     let reached = budgets
         .iter()
@@ -163,6 +178,7 @@ fn snapshot(engine: &mut Engine, watcher: &Live) -> Result<Snapshot, Failure> {
     let troubles = watcher.troubles().into_iter().chain(reached);
     let troubles = troubles.chain(notices.iter().map(ToString::to_string));
     let troubles = troubles.chain(engine.holds().iter().map(ToString::to_string));
+    let troubles = troubles.chain(strangers.iter().map(ToString::to_string));
     let troubles: Vec<String> = troubles.collect();
     let items = super::items::all(engine.store(), SHOWN, |item| {
         item.ignored.is_none() && matches!(super::items::standing(item), "parked" | "approval" | "conflict")
@@ -185,26 +201,14 @@ fn snapshot(engine: &mut Engine, watcher: &Live) -> Result<Snapshot, Failure> {
     })
 }
 
-/// Waits for Ctrl-C or a request to terminate.
-pub(crate) async fn interrupted() {
-    let Ok(mut terminated) = signal(SignalKind::terminate()) else {
-        // Without that signal there is still Ctrl-C; an error means there is neither, and nothing stops us.
-        let _ = tokio::signal::ctrl_c().await;
-        return;
-    };
-    tokio::select! {
-        biased;
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminated.recv() => {}
-    }
-}
-
 /// Shows each change as it travels, and keeps the latest for the status page.
 pub(crate) struct Live {
     screen: Screen,
     masks: Masks,
     latest: Mutex<Vec<serde_json::Value>>,
     troubles: Mutex<Vec<String>>,
+    /// Troubles that were told, and when.
+    told: Mutex<BTreeMap<String, Instant>>,
 }
 
 impl Live {
@@ -215,7 +219,19 @@ impl Live {
             masks: Masks::of(flows),
             latest: Mutex::default(),
             troubles: Mutex::default(),
+            told: Mutex::default(),
         }
+    }
+
+    /// Whether a trouble was not told for a while: one that lasts is met by every round.
+    fn is_news(&self, trouble: &str) -> bool {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.retain(|_, at| at.elapsed() < TOLD_AGAIN);
+        let news = !told.contains_key(trouble);
+        if news {
+            told.insert(trouble.to_owned(), Instant::now());
+        }
+        news
     }
 
     fn latest(&self) -> Vec<serde_json::Value> {
@@ -258,8 +274,11 @@ impl Watcher for Live {
             Happening::Decided { event } if shown(event) => self.decided(event),
             Happening::Sight { notice } => self.screen.note(notice),
             Happening::Held { hold } => self.screen.note(hold),
+            Happening::Stranger { stranger } => self.screen.note(stranger),
             Happening::Trouble { error } => {
-                self.screen.note(error);
+                if self.is_news(&error.to_string()) {
+                    self.screen.note(error);
+                }
                 if let Ok(mut troubles) = self.troubles.lock() {
                     *troubles = vec![error.to_string()];
                 }

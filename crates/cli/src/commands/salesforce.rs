@@ -4,7 +4,7 @@ use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
 use crate::loading;
 use crate::metadata::{self, Contents};
-use crate::screen::{Screen, count_of};
+use crate::screen::{Lines, Screen, count_of};
 use clap::{Args, Subcommand};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -92,10 +92,10 @@ impl Metadata {
         for remark in &contents.remarks {
             screen.say(format!("{remark}."));
         }
-        screen.say(format!(
-            "Next: cd {folder} && sf project deploy start --source-dir force-app\n      sf org assign permset --name {}",
-            metadata::PERMISSION_SET
-        ));
+        screen.say(Lines(vec![
+            format!("Next: cd {folder} && sf project deploy start --source-dir force-app"),
+            format!("      sf org assign permset --name {}", metadata::PERMISSION_SET),
+        ]));
     }
 }
 

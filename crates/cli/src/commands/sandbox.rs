@@ -263,7 +263,7 @@ fn announce(screen: &Screen, system: &str, url: &str, records: serde_json::Value
 pub(crate) async fn until_told_to_stop(stdin_too: bool) {
     tokio::select! {
         biased;
-        () = crate::commands::run::interrupted() => {}
+        () = crate::interrupt::interrupted() => {}
         () = stdin_closed(), if stdin_too => {}
     }
 }

@@ -3,10 +3,9 @@
 use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
 use crate::loading;
-use crate::screen::{Screen, count_of, number, table, thousands};
+use crate::screen::{Cell, Screen, Table, count_of, number, table, thousands};
 use crate::standing;
 use clap::Args;
-use comfy_table::Cell;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use tandem_connector::Budget;
@@ -34,13 +33,22 @@ impl Status {
         let budgets = tandem_engine::budgets(&mut store, systems)?;
         let notices = tandem_engine::notices(&mut store, systems)?;
         let holds = tandem_engine::holds(&mut store)?;
+        let clocks = tandem_engine::clocks(&mut store, systems)?;
+        let apart = tandem_engine::apart(systems, clocks, configuration.dataflow.clock_error_seconds);
         let mut shown = as_json(&configuration.dataflow, &status);
         add(&mut shown, &budgets, &notices, &holds);
+        let strangers = tandem_engine::strangers(&mut store, systems)?;
+        shown["strangers"] = json!(strangers);
+        shown["clocks"] = json!(clocks.map(|clock| clock.map(|clock| clock.ahead().as_secs_f64())));
+        shown["clocks_apart"] = json!(apart);
         screen.json(&shown);
         screen.result(flow_table(&configuration.dataflow, &status));
         screen.result(summary(&status));
-        for line in lines(&budgets, &notices, &holds) {
+        for line in lines(&budgets, &notices, &holds).into_iter().chain(apart) {
             screen.result(line);
+        }
+        for stranger in &strangers {
+            screen.result(stranger);
         }
         let quiet = notices.is_empty() && !holds.iter().any(Hold::needs_approval);
         Ok(if quiet { exit(&status) } else { Exit::Waits })
@@ -80,7 +88,7 @@ pub(crate) fn exit(status: &Standing) -> Exit {
 }
 
 /// One line per flow, in the order of the dataflow document.
-pub(crate) fn flow_table(flows: &Dataflow, status: &Standing) -> comfy_table::Table {
+pub(crate) fn flow_table(flows: &Dataflow, status: &Standing) -> Table {
     let [first, second] = &flows.systems;
     let mut shown = table([
         "flow",

@@ -2,10 +2,10 @@
 
 use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
+use crate::interrupt::{Interrupt, STOPPED};
 use crate::loading;
-use crate::screen::{Screen, number, table, thousands};
+use crate::screen::{Cell, Screen, Table, number, table, thousands};
 use clap::Args;
-use comfy_table::{Cell, Table};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -27,18 +27,30 @@ impl Sync {
         let configuration = loading::configuration(common)?;
         let began = Instant::now();
         let watcher = crate::progress::watcher(screen, false);
-        let mut engine = loading::engine(common, &configuration, watcher.clone()).await?;
-        let summary = engine.sync().await?;
-        drop(engine);
+        let mut interrupt = Interrupt::listen(Exit::Stopped.code());
+        let work = async {
+            let mut engine = loading::engine(common, &configuration, watcher.clone()).await?;
+            Ok::<_, Failure>(engine.sync().await?)
+        };
+        let done = interrupt.cut(work).await;
         drop(watcher);
+        let Some(summary) = done.transpose()? else {
+            screen.note(STOPPED);
+            return Ok(Exit::Stopped);
+        };
         let mut shown = as_json(&configuration.dataflow, &summary);
         shown["seconds"] = seconds(began).into();
         screen.json(&shown);
+        screen.result(summary.done);
         screen.result(flow_table(&configuration.dataflow, &summary.flows));
         screen.say(calls(&summary));
         for notice in &summary.notices {
             screen.say(notice);
         }
+        for stranger in &summary.strangers {
+            screen.say(stranger);
+        }
+        summary.clocks_apart.iter().for_each(|words| screen.say(words));
         for hold in &summary.holds {
             screen.say(hold);
         }
@@ -72,8 +84,11 @@ pub(crate) fn as_json(flows: &Dataflow, summary: &Summary) -> Json {
         "rows_read": summary.rows_read,
         "keys_looked_up": summary.keys_looked_up,
         "written": summary.written,
+        "done": summary.done,
         "rounds": summary.rounds,
+        "strangers": summary.strangers,
         "notices": summary.notices.iter().map(crate::standing::notice).collect::<Vec<_>>(),
+        "clocks_apart": summary.clocks_apart,
         "holds": summary.holds.iter().map(crate::standing::hold).collect::<Vec<_>>(),
         "troubles": summary.troubles.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })

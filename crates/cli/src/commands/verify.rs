@@ -4,7 +4,7 @@ use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
 use crate::loading;
 use crate::mask::Masks;
-use crate::screen::{Screen, count_of, table, thousands};
+use crate::screen::{Cell, Screen, count_of, table, thousands};
 use clap::Args;
 use serde_json::{Value as Json, json};
 use tandem_engine::{Difference, Verification};
@@ -63,11 +63,11 @@ pub(crate) fn show(screen: &Screen, found: &Verification, masks: &Masks) {
         let mut differences = table(["flow", "records", "properties", "values", "what"]);
         for difference in &found.differences {
             differences.add_row([
-                difference.flow.clone(),
-                names(difference).join("\n"),
-                difference.properties.join("\n"),
-                values(difference, masks).join("\n"),
-                difference.what.clone(),
+                Cell::new(&difference.flow),
+                Cell::stacked(names(difference)),
+                Cell::stacked(&difference.properties),
+                Cell::stacked(values(difference, masks)),
+                Cell::new(&difference.what),
             ]);
         }
         screen.result(differences);
@@ -101,6 +101,12 @@ pub(crate) fn show(screen: &Screen, found: &Verification, masks: &Masks) {
     ];
     for (count, what) in asides.into_iter().filter(|(count, _)| *count > 0) {
         screen.result(format!("  {} {what}", thousands(count)));
+    }
+    for (property, pairs) in &found.hidden {
+        screen.result(format!(
+            "  not compared: {property}, which is out of sight, in {}",
+            count_of(*pairs, "linked pair", "linked pairs")
+        ));
     }
 }
 

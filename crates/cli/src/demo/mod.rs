@@ -17,7 +17,7 @@ use crate::commands::verify;
 use crate::failure::{Exit, Failure};
 use crate::loading;
 use crate::mask::Masks;
-use crate::screen::{Screen, thousands};
+use crate::screen::{Lines, Screen, thousands};
 use clap::Args;
 use ledger::Ledger;
 use local::Local;
@@ -84,7 +84,7 @@ pub(crate) async fn show(demo: &Demo, common: &Common, screen: &Screen) -> Resul
     let folder = folder(common)?;
     tokio::select! {
         biased;
-        () = crate::commands::run::interrupted(), if demo.once => {
+        () = crate::interrupt::interrupted(), if demo.once => {
             Err(Failure::trouble("the demo was interrupted", ""))
         }
         done = perform(demo, folder.path(), screen) => done,
@@ -99,9 +99,10 @@ async fn perform(demo: &Demo, folder: &Path, screen: &Screen) -> Result<Exit, Fa
     let first = first_sync(&mut stage, screen).await?;
     report.first_sync(&first, &stage.ledger);
     screen.say(report.first_sync_table());
-    screen.say(report.budget_line());
+    screen.say(Lines(report.budget_lines()));
 
-    screen.say("\nNow people edit records on both sides, through the systems' own interfaces:");
+    screen.say("");
+    screen.say("Now people edit records on both sides, through the systems' own interfaces:");
     report.edits = edits::make(&mut stage.engine, &people, screen).await?;
     report.births = births::make(&mut stage.engine, &people, screen).await?;
     let activations = edits::activate_each_way(&mut stage.engine, &people).await?;
@@ -162,7 +163,8 @@ async fn set_up(demo: &Demo, folder: &Path, screen: &Screen) -> Result<Stage, Fa
 }
 
 async fn first_sync(stage: &mut Stage, screen: &Screen) -> Result<Summary, Failure> {
-    screen.say("\nFirst sync:");
+    screen.say("");
+    screen.say("First sync:");
     let began = Instant::now();
     let summary = stage.engine.sync().await?;
     if let Some(trouble) = summary.troubles.first() {
@@ -182,11 +184,18 @@ async fn first_sync(stage: &mut Stage, screen: &Screen) -> Result<Summary, Failu
 async fn stay(stage: &mut Stage, people: &People, folder: &Path, screen: &Screen) -> Result<(), Failure> {
     pairs::show(&mut stage.engine, people, screen).await?;
     let (customerp, salesforce) = (&stage.customerp.url, &stage.salesforce.url);
-    screen.say(format!(
-        "\nOpen either side in a browser, edit a record, and watch it arrive on the other:\n  \
-         Customerp   {customerp}\n  Salesforce  {salesforce}\nThe state and configuration are in {}. Ctrl-C ends the demo.\n",
+    let kept = format!(
+        "The state and configuration are in {}. Ctrl-C ends the demo.",
         folder.display()
-    ));
+    );
+    screen.say(Lines(vec![
+        String::new(),
+        "Open either side in a browser, edit a record, and watch it arrive on the other:".to_owned(),
+        format!("  Customerp   {customerp}"),
+        format!("  Salesforce  {salesforce}"),
+        kept,
+        String::new(),
+    ]));
     let view = Arc::new(Live::new(*screen, stage.engine.flows()));
     stage.ledger.hand_over(view.clone());
     live(&mut stage.engine, &stage.configuration, &view, None, screen).await

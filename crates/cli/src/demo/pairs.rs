@@ -3,7 +3,7 @@
 use super::people::People;
 use crate::failure::Failure;
 use crate::mask::Masks;
-use crate::screen::{Screen, table};
+use crate::screen::{Screen, Table, table};
 use serde_json::Value as Json;
 use tandem_engine::Engine;
 use tandem_merge::dataflow::{Dataflow, Flow, Side};
@@ -23,19 +23,15 @@ pub(crate) async fn show(engine: &mut Engine, people: &People, screen: &Screen) 
     for name in crate::commands::status::order(&flows) {
         let pair = engine.store().links(Some(name), 0, 1)?.into_iter().next();
         if let (Some(flow), Some(pair)) = (flows.flow(name), pair) {
-            screen.say(format!("\n{name}"));
+            screen.say("");
+            screen.say(name);
             screen.say(one(people, flow, &pair, &masks).await?);
         }
     }
     Ok(())
 }
 
-async fn one(
-    people: &People,
-    flow: &Flow,
-    pair: &LinkRow,
-    masks: &Masks,
-) -> Result<comfy_table::Table, Failure> {
+async fn one(people: &People, flow: &Flow, pair: &LinkRow, masks: &Masks) -> Result<Table, Failure> {
     let [first, second] = flow.ends.each_ref();
     let left = people.record(Side::First, first, &pair.first.id).await?;
     let right = people.record(Side::Second, second, &pair.second.id).await?;

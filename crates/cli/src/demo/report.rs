@@ -5,8 +5,7 @@ use super::budget::Budget;
 use super::edits::Edit;
 use super::ledger::Ledger;
 use crate::commands::{status, sync};
-use crate::screen::{count_of, table, thousands};
-use comfy_table::{Cell, CellAlignment, Table};
+use crate::screen::{Cell, Table, count_of, table, thousands};
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -115,7 +114,7 @@ impl Report {
         let mut shown = table(["flow", "edited in", "property", "seconds"]);
         let took = |seconds: Option<f64>| {
             let text = seconds.map_or("never arrived".to_owned(), |seconds| format!("{seconds:.1}"));
-            Cell::new(text).set_alignment(CellAlignment::Right)
+            Cell::new(text).right()
         };
         for edit in &self.edits {
             let row = [&edit.flow, &edit.side, &edit.property].map(Cell::new);
@@ -129,7 +128,7 @@ impl Report {
     }
 
     /// The call budgets of the first sync for people.
-    pub(crate) fn budget_line(&self) -> String {
+    pub(crate) fn budget_lines(&self) -> Vec<String> {
         let each = self.budgets.iter().map(|(system, budget)| {
             format!(
                 "API calls to {system}: {} (allowed {:.0}: {}, {}, {}, {}){}",
@@ -142,8 +141,7 @@ impl Report {
                 if budget.kept() { "" } else { " - OVER BUDGET" },
             )
         });
-        let each: Vec<String> = each.collect();
-        each.join("\n")
+        each.collect()
     }
 
     /// The last line for people.

@@ -52,8 +52,7 @@ impl Fields {
             );
             let equal = flow.equal.iter();
             names.extend(equal.map(|equal| equal.properties[side.index()].as_str()));
-            let parts = flow.match_rules.iter().flat_map(|rule| &rule.parts);
-            names.extend(parts.map(|part| part.properties[side.index()].as_str()));
+            names.extend(flow.match_rules.iter().flat_map(|rule| rule.properties(side)));
             names.extend(end.identity.as_ref().map(|identity| identity.property.as_str()));
             names.extend(end.only.keys().map(String::as_str));
             names.extend(end.filter.iter().flat_map(|filter| filter.properties()));

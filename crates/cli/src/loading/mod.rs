@@ -15,6 +15,7 @@ pub(crate) use written::{Bindings, CREATED_IN_CUSTOMERP, Draft, Users, shipped};
 
 use crate::arguments::Common;
 use crate::clock::SystemClock;
+use crate::commands::check::compare::{self, Finding, Weight};
 use crate::failure::Failure;
 use std::path::Path;
 use std::sync::Arc;
@@ -63,6 +64,55 @@ pub(crate) async fn describe(systems: &[Arc<dyn Connector>; 2]) -> Result<[Schem
     Ok([first?, second?])
 }
 
+/// How many misfits a refusal names.
+const NAMED: usize = 3;
+
+/// Refuses a configuration that `check` calls wrong. What a system described otherwise when it fitted is no fault of the
+/// configuration: the engine leaves it out of sight and says so.
+fn refuse_misfits(flows: &Dataflow, schemas: &[Schema; 2], store: &mut dyn Store) -> Result<(), Failure> {
+    let mut schemas = schemas.clone();
+    for (schema, fitted) in schemas
+        .iter_mut()
+        .zip(tandem_engine::fitted(store, &flows.systems)?)
+    {
+        for (record_type, properties) in fitted {
+            if let Some(described) = schema.types.get_mut(&record_type) {
+                described.properties.extend(properties);
+            }
+        }
+    }
+    let findings = flows.flows.iter().flat_map(|flow| compare::flow(flow, &schemas));
+    let wrong: Vec<Finding> = findings
+        .filter(|finding| finding.weight == Weight::Wrong)
+        .collect();
+    let Some(first) = wrong.first() else {
+        return Ok(());
+    };
+    let named = wrong.iter().take(NAMED).map(|finding| {
+        let flow = finding.flow.as_deref().unwrap_or_default();
+        format!("{flow}: {}", finding.what)
+    });
+    let more = match wrong.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    let named = named.collect::<Vec<_>>().join("; ");
+    Err(Failure::usage(
+        format!("the configuration does not fit the systems: {named}{more}"),
+        format!(
+            "{}; `tandem check` shows all that is to correct",
+            capitalised(&first.why)
+        ),
+    ))
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
 /// What an engine is made of, over a store and the folder that it is in; without a folder nothing is written
 /// in bulk.
 pub(crate) async fn parts(
@@ -82,6 +132,7 @@ pub(crate) async fn parts(
         ));
     }
     let (flows, remarks) = served(configuration, &schemas);
+    refuse_misfits(&flows, &schemas, store.as_mut())?;
     for remark in remarks {
         tracing::info!("{remark}");
     }

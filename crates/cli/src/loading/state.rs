@@ -11,12 +11,26 @@ use tandem_merge::dataflow::{Dataflow, Side};
 use tandem_merge::record::{RecordKey, RecordType};
 use tandem_store::{Keys, SqliteStore, Store};
 
+/// A clock that was set back by less is not worth a word.
+const NOTICED: jiff::SignedDuration = jiff::SignedDuration::from_secs(2);
+
 /// The database's file name in the folder.
 const DATABASE: &str = "tandem.db";
 
 /// Opens the state, new where there is none.
 pub(crate) fn state(folder: &Path, keys: &Keys) -> Result<SqliteStore, Failure> {
-    Ok(SqliteStore::open_with(folder, keys)?)
+    let mut store = SqliteStore::open_with(folder, keys)?;
+    if let Some(moment) = tandem_engine::reached(&mut store)?
+        && let Some(behind) = tandem_connector::time::not_before(moment)
+        && behind > NOTICED
+    {
+        let behind = jiff::SignedDuration::from_secs(behind.as_secs());
+        tracing::warn!(
+            "this machine's clock is {behind:#} behind the latest moment that the state knows: time goes on from there \
+             until the clock has caught up. Set the clock if it is wrong"
+        );
+    }
+    Ok(store)
 }
 
 /// Opens a state that is there already.

@@ -296,32 +296,29 @@ pub(crate) fn counts(sections: &[Section]) -> BTreeMap<Verdict, u64> {
 }
 
 /// The checklist for people, one line each.
-pub(crate) fn text(sections: &[Section]) -> String {
+pub(crate) fn text(sections: &[Section]) -> Vec<String> {
     let mut lines = Vec::new();
     for section in sections {
         lines.push(section.title.clone());
         lines.push("-".repeat(section.title.chars().count()));
         for line in &section.lines {
-            let about = match (&line.failure, &line.why) {
-                (Some(failure), _) => format!(
-                    "\n    {}: expected {}, seen {}{}",
+            let why = line.why.as_ref().filter(|_| line.failure.is_none());
+            let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+            lines.push(format!("  {:<15} {}{why}", line.result.word(), line.text));
+            lines.extend(line.failure.as_ref().map(|failure| {
+                let because = failure.because.as_ref();
+                format!(
+                    "    {}: expected {}, seen {}{}",
                     failure.done,
                     failure.expected,
                     failure.seen,
-                    failure
-                        .because
-                        .as_ref()
-                        .map(|why| format!(" ({why})"))
-                        .unwrap_or_default()
-                ),
-                (None, Some(why)) => format!(": {why}"),
-                (None, None) => String::new(),
-            };
-            lines.push(format!("  {:<15} {}{about}", line.result.word(), line.text));
+                    because.map(|why| format!(" ({why})")).unwrap_or_default()
+                )
+            }));
         }
         lines.push(String::new());
     }
-    lines.join("\n")
+    lines
 }
 
 #[cfg(test)]
@@ -384,7 +381,7 @@ mod tests {
         let mut list = Checklist::default();
         list.about(About::Row(name_row())).fails(mismatch());
         list.about(About::EveryOne(1)).cannot("nobody signs in");
-        let text = text(&sections(&list));
+        let text = text(&sections(&list)).join("\n");
         assert!(text.contains(
             "  FAIL            name <-> Name\n    edited in customerp to \"high\": expected \"High\""
         ));

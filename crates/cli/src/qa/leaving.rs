@@ -43,7 +43,35 @@ impl Stage {
             .map(|key| json!([key.record_type.system, key.record_type.name, key.id]))
             .collect();
         let text = json!({ "kept": kept, "own": own }).to_string();
-        Ok(self.engine.store().set_note(NOTE, &text)?)
+        self.engine.store().set_note(NOTE, &text)?;
+        self.list_remains()
+    }
+
+    /// Lists what the run has made, and what it keeps, in the file beside the state.
+    fn list_remains(&mut self) -> Result<(), Failure> {
+        let kept = self
+            .cast
+            .players
+            .iter()
+            .filter(|(part, _)| self.is_kept(&part.of));
+        let kept = kept.flat_map(|(part, player)| {
+            let first = self.people.key(Side::First, &part.of, &player.first);
+            let seconds = player.second.iter();
+            let seconds =
+                seconds.map(|(at, id)| self.people.key(Side::Second, &self.promised[*at].types[1], id));
+            seconds.chain([first]).collect::<Vec<_>>()
+        });
+        let mut all: BTreeSet<RecordKey> = kept.chain(self.own.iter().cloned()).collect();
+        // What earlier runs left and its system deletes for nobody is there for good.
+        all.extend(self.remains.records().into_iter().filter(|key| !self.can_go(key)));
+        let all: Vec<(RecordKey, bool)> = all
+            .into_iter()
+            .map(|key| {
+                let kept = self.is_kept_record(&key);
+                (key, kept)
+            })
+            .collect();
+        self.remains.keep(&self.run, &self.sites, all)
     }
 
     fn noted(&mut self) -> Result<Json, Failure> {
@@ -66,19 +94,20 @@ impl Stage {
         Ok(kept.into_iter().filter_map(part).collect())
     }
 
-    /// Deletes what an earlier run that died left behind.
-    pub(crate) async fn sweep(&mut self) -> Result<u64, Failure> {
+    /// The records that an earlier run noted as its own.
+    pub(crate) fn noted_records(&mut self) -> Result<Vec<RecordKey>, Failure> {
         let noted = self.noted()?;
         let key = |row: &Json| {
             let text = |at: usize| row.get(at)?.as_str().map(str::to_owned);
             Some(RecordKey::new(text(0)?, text(1)?, text(2)?))
         };
-        let left: Vec<RecordKey> = noted["own"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(key)
-            .collect();
+        let own = noted["own"].as_array().into_iter().flatten();
+        Ok(own.filter_map(key).collect())
+    }
+
+    /// Deletes what an earlier run that died left behind.
+    pub(crate) async fn sweep(&mut self) -> Result<u64, Failure> {
+        let left = self.noted_records()?;
         if left.is_empty() {
             return Ok(0);
         }

@@ -9,7 +9,9 @@ mod births;
 mod cast;
 mod causes;
 pub(crate) mod checklist;
+mod cleaning;
 mod companions;
+mod consent;
 mod counterparts;
 mod deletions;
 mod edits;
@@ -17,11 +19,13 @@ mod leaving;
 mod levels;
 mod people;
 mod promise;
+mod remains;
 mod sample;
 mod script;
 mod stage;
 mod table;
 
+pub(crate) use consent::Consent;
 pub(crate) use leaving::Left;
 pub(crate) use people::AsUser;
 
@@ -31,10 +35,15 @@ use crate::loading;
 use crate::screen::Screen;
 use cast::Cast;
 use checklist::{Checklist, Section};
+use consent::Site;
 use jiff::Timestamp;
 use people::People;
+use promise::PromisedFlow;
+use remains::Remains;
+use script::Script;
 use stage::Stage;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use tandem_merge::config::Configuration;
 use tandem_merge::dataflow::{Dataflow, Side};
 use tandem_merge::record::RecordType;
@@ -48,6 +57,8 @@ pub(crate) struct Wanted {
     pub(crate) table: Option<(String, String)>,
     /// The run's records stay.
     pub(crate) keep: bool,
+    /// What a person allows beforehand.
+    pub(crate) consent: Consent,
 }
 
 /// What a run found.
@@ -61,18 +72,76 @@ pub(crate) struct Found {
     pub(crate) left: Left,
     /// How often was synced.
     pub(crate) syncs: u64,
+    /// The file that lists what is left.
+    pub(crate) file: PathBuf,
 }
 
 /// Ticks everything off.
 ///
 /// # Errors
-/// A system is down or refuses us, the state cannot be opened, or the table cannot be read.
+/// A system is down or refuses us, the state cannot be opened, the table cannot be read, or nobody consents.
 pub(crate) async fn tick_off(
     common: &Common,
     configuration: &Configuration,
     wanted: &Wanted,
     screen: &Screen,
 ) -> Result<Found, Failure> {
+    let cast = rehearse(configuration, wanted).await?;
+    let file = remains::path(&common.state_folder());
+    let told = consent::of_run(&cast.sites, &file, wanted.keep);
+    wanted.consent.ask(&told, &cast.sites, screen)?;
+    let mut stage = open(common, configuration, cast).await?;
+    let left = perform(&mut stage, wanted.keep, screen).await?;
+    let policies = |at: usize, side: Side| {
+        let policy = stage.flow(at)?.end(side).on_delete;
+        Some(deletions::worded(policy).to_owned())
+    };
+    let systems = [Side::First, Side::Second].map(|side| stage.people.name(side).to_owned());
+    let sections = stage.list.sections(&stage.promised, &systems, policies);
+    Ok(Found {
+        run: stage.run,
+        sections,
+        left,
+        syncs: stage.syncs,
+        file,
+    })
+}
+
+/// Removes what earlier runs left.
+///
+/// # Errors
+/// As [`tick_off`], or what was left is in other systems.
+pub(crate) async fn clean(
+    common: &Common,
+    configuration: &Configuration,
+    wanted: &Wanted,
+    screen: &Screen,
+) -> Result<Left, Failure> {
+    let rehearsed = rehearse(configuration, wanted).await?;
+    // What is opened is synced and written to only after a person's word.
+    let sites = rehearsed.sites.clone();
+    loading::existing_folder(common)?;
+    let mut stage = open(common, configuration, rehearsed).await?;
+    let remnants = stage.remnants()?;
+    if remnants.is_empty() {
+        screen.say("Nothing is left of earlier runs.");
+        return Ok(Left::default());
+    }
+    let told = consent::of_cleaning(&sites, &remnants);
+    wanted.consent.ask(&told, &sites, screen)?;
+    stage.clean(remnants).await
+}
+
+/// What a run would do, before anything is written.
+struct Rehearsed {
+    run: String,
+    people: People,
+    promised: Vec<PromisedFlow>,
+    script: Script,
+    sites: [Site; 2],
+}
+
+async fn rehearse(configuration: &Configuration, wanted: &Wanted) -> Result<Rehearsed, Failure> {
     let run = mark(Timestamp::now());
     let (file, text) = match &wanted.table {
         Some((file, text)) => (file.as_str(), text.as_str()),
@@ -82,10 +151,28 @@ pub(crate) async fn tick_off(
     let mut promised = promise::promise(&rows, &configuration.dataflow);
     let people = People::connect(configuration, &promised, &wanted.users, &run).await?;
     promise::follow_describe(&mut promised, &people.schemas);
+    let script = script::script(&promised, &run, rank(&configuration.dataflow));
+    let sites = consent::sites(&people, &promised, &script).await?;
+    Ok(Rehearsed {
+        run,
+        people,
+        promised,
+        script,
+        sites,
+    })
+}
+
+async fn open(common: &Common, configuration: &Configuration, cast: Rehearsed) -> Result<Stage, Failure> {
+    let Rehearsed {
+        run,
+        people,
+        promised,
+        script,
+        sites,
+    } = cast;
     let watcher = std::sync::Arc::new(tandem_engine::Quiet);
     let engine = loading::engine(common, configuration, watcher).await?;
-    let script = script::script(&promised, &run, rank(engine.flows()));
-    let mut stage = Stage {
+    Ok(Stage {
         engine,
         people,
         promised,
@@ -96,19 +183,9 @@ pub(crate) async fn tick_off(
         items: Vec::new(),
         own: Vec::new(),
         syncs: 0,
-    };
-    let left = perform(&mut stage, wanted.keep, screen).await?;
-    let policies = |at: usize, side: Side| {
-        let policy = stage.flow(at)?.end(side).on_delete;
-        Some(deletions::worded(policy).to_owned())
-    };
-    let systems = [Side::First, Side::Second].map(|side| stage.people.name(side).to_owned());
-    let sections = stage.list.sections(&stage.promised, &systems, policies);
-    Ok(Found {
+        remains: Remains::read(&common.state_folder(), &sites)?,
         run,
-        sections,
-        left,
-        syncs: stage.syncs,
+        sites,
     })
 }
 

@@ -8,7 +8,7 @@ use crate::loading;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tandem_connector::{Change, Connector, ErrorKind, Lane, Outcome, Schema, Write};
+use tandem_connector::{Change, Connector, ErrorKind, Identification, Lane, Outcome, Schema, Write};
 use tandem_merge::config::{Configuration, SecretReference};
 use tandem_merge::dataflow::{
     CompanionRule, Dataflow, Direction, Flow, Kind, Mapping, OnCreate, Reverse, Side,
@@ -74,6 +74,12 @@ impl People {
             run: run.to_owned(),
             writes: AtomicU64::new(0),
         })
+    }
+
+    /// Who the two systems are.
+    pub(crate) async fn identify(&self) -> Result<[Identification; 2], Failure> {
+        let [first, second] = &self.systems;
+        Ok([first.identify().await?, second.identify().await?])
     }
 
     /// The system's name.

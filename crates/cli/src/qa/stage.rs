@@ -2,8 +2,10 @@
 
 use super::cast::{Cast, Player, shown};
 use super::checklist::{About, Checklist, Mismatch, Trial};
+use super::consent::Site;
 use super::people::People;
 use super::promise::{PromisedFlow, Row};
+use super::remains::Remains;
 use super::script::{Part, RowAt, Script};
 use crate::failure::Failure;
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,6 +37,12 @@ pub(crate) struct Stage {
     pub(crate) own: Vec<RecordKey>,
     /// Syncs so far.
     pub(crate) syncs: u64,
+    /// What marks the run's records.
+    pub(crate) run: String,
+    /// The two systems.
+    pub(crate) sites: [Site; 2],
+    /// The file that lists what is left.
+    pub(crate) remains: Remains,
 }
 
 impl Stage {

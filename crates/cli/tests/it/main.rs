@@ -1,8 +1,10 @@
 //! The real binary, run as people and scripts run it.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod announce;
 mod browser;
 mod configuration;
+mod consequences;
 mod crash;
 mod decide;
 mod demo;
@@ -13,12 +15,15 @@ mod document;
 mod faults;
 mod guards;
 mod help;
+mod hostile;
+mod hosts;
 mod keeping;
 mod line;
 mod lines;
 mod live;
 mod local;
 mod metadata;
+mod moods;
 mod onboarding;
 mod org;
 mod own_objects;

@@ -117,6 +117,70 @@ fn no_list_log_or_json_tells_a_personal_value_and_forget_leaves_no_byte() {
     assert_eq!(verified.code, Some(0), "{}{}", verified.out, verified.err);
 }
 
+#[test]
+fn what_a_system_says_of_a_companion_or_a_reference_tells_no_personal_value() {
+    // GIVEN a customer whose telephone number no Account holds: a property that the Divisions of this org have not
+    let pair = Pair::start(&["--records", "1"], &[]);
+    let erp = &pair.customerp.url;
+    let number = "555012345 ask for Mrs Canarybird, mornings only please";
+    let customer = rest::post_customerp(erp, "customers", &json!({ "name": "Birds", "phone": number }));
+    let customer = customer["id"].as_str().unwrap().to_owned();
+    let contact = json!({ "lastName": "Wing", "customerId": customer });
+    let contact = rest::post_customerp(erp, "contacts", &contact)["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    // WHEN the Account is refused for it THEN the reason tells it nowhere
+    quiet(&pair, &["plan"]);
+    assert_eq!(quiet(&pair, &["sync"]).code, Some(3));
+    let looks: [&[&str]; 5] = [
+        &["failures"],
+        &["history"],
+        &["status"],
+        &["explain", &format!("customerp/Contact:{contact}")],
+        &["explain", &format!("customerp/Customer:{customer}")],
+    ];
+    for look in looks {
+        quiet(&pair, look);
+    }
+    let failures = pair.run(&["failures", "--json"]);
+    assert!(
+        failures.out.contains("•••"),
+        "the reason is told without it: {}",
+        failures.out
+    );
+    // WHEN a record that refers to the customer is refused in words about the customer
+    rest::patch_customerp(
+        erp,
+        &format!("customers/{customer}"),
+        &json!({ "phone": "555012345" }),
+    );
+    assert!(matches!(quiet(&pair, &["sync"]).code, Some(0 | 3)));
+    let [_, salesforce] = crate::proxy::between(&pair, [false, true]);
+    salesforce.rule(|method, _, request| match method != "GET" && request.contains("Chief of eggs") {
+        true => crate::proxy::Fate::Answer(
+            400,
+            r#"[{"errorCode":"FIELD_CUSTOM_VALIDATION_EXCEPTION","fields":[],"message":"Call 555012345 first"}]"#,
+        ),
+        false => crate::proxy::Fate::Deliver,
+    });
+    rest::patch_customerp(
+        erp,
+        &format!("contacts/{contact}"),
+        &json!({ "title": "Chief of eggs" }),
+    );
+    assert_eq!(quiet(&pair, &["sync"]).code, Some(3));
+    for look in [
+        &["failures"][..],
+        &["history"],
+        &["explain", &format!("customerp/Contact:{contact}")],
+    ] {
+        quiet(&pair, look);
+    }
+    let failures = pair.run(&["failures", "--json"]);
+    assert!(failures.out.contains("Call ••• first"), "{}", failures.out);
+}
+
 /// How often canaries stand in the files of the state.
 fn canaries_in(pair: &Pair) -> usize {
     let mut found = 0;

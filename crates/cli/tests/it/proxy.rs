@@ -24,14 +24,20 @@ pub(crate) enum Fate {
     CutAfter,
     /// It is carried out; half of its answer arrives.
     HalfAnswer,
+    /// The system never learns of it, and this is answered: status and JSON.
+    Answer(u16, &'static str),
 }
 
 /// Decides by the request: its method, its path, and all of it.
 pub(crate) type Rule = Box<dyn Fn(&str, &str, &str) -> Fate + Send + Sync>;
 
+/// Makes another body out of one, by the path of the request.
+pub(crate) type Alter = Box<dyn Fn(&str, Vec<u8>) -> Vec<u8> + Send + Sync>;
+
 struct Shared {
     target: String,
     rule: Mutex<Rule>,
+    alter: Mutex<Alter>,
     struck: AtomicU64,
     secrets: Mutex<BTreeSet<String>>,
     over: AtomicBool,
@@ -50,6 +56,7 @@ impl Proxy {
         let shared = Arc::new(Shared {
             target: url.trim_start_matches("http://").to_owned(),
             rule: Mutex::new(Box::new(|_, _, _| Fate::Deliver)),
+            alter: Mutex::new(Box::new(|_, body| body)),
             struck: AtomicU64::new(0),
             secrets: Mutex::default(),
             over: AtomicBool::new(false),
@@ -72,6 +79,11 @@ impl Proxy {
     /// What becomes of requests from now on.
     pub(crate) fn rule(&self, rule: impl Fn(&str, &str, &str) -> Fate + Send + Sync + 'static) {
         *self.shared.rule.lock().unwrap() = Box::new(rule);
+    }
+
+    /// What becomes of the bodies of answers from now on.
+    pub(crate) fn alter(&self, alter: impl Fn(&str, Vec<u8>) -> Vec<u8> + Send + Sync + 'static) {
+        *self.shared.alter.lock().unwrap() = Box::new(alter);
     }
 
     /// How many requests were not simply delivered.
@@ -121,6 +133,11 @@ fn serve(mut client: TcpStream, line: &Shared) -> std::io::Result<()> {
         match fate {
             Fate::Delay(wait) => std::thread::sleep(Duration::from_millis(wait)),
             Fate::CutBefore => return client.shutdown(Shutdown::Both),
+            Fate::Answer(status, body) => {
+                let head = format!("HTTP/1.1 {status} Said\r\ncontent-type: application/json\r\n");
+                client.write_all(format!("{head}content-length: {}\r\n\r\n{body}", body.len()).as_bytes())?;
+                continue;
+            }
             _ => {}
         }
         let mut server = TcpStream::connect(&line.target)?;
@@ -141,9 +158,28 @@ fn serve(mut client: TcpStream, line: &Shared) -> std::io::Result<()> {
                 client.write_all(&answer[..answer.len() / 2])?;
                 return client.shutdown(Shutdown::Both);
             }
-            _ => client.write_all(&answer)?,
+            _ => client.write_all(&altered(line, path, answer))?,
         }
     }
+}
+
+/// An answer with the body that it is to have.
+fn altered(line: &Shared, path: &str, answer: Vec<u8>) -> Vec<u8> {
+    let Some(body) = answer.windows(4).position(|part| part == b"\r\n\r\n") else {
+        return answer;
+    };
+    let (head, before) = (
+        String::from_utf8_lossy(&answer[..body]).into_owned(),
+        answer[body + 4..].to_vec(),
+    );
+    let after = (line.alter.lock().unwrap())(path, before.clone());
+    if after == before {
+        return answer;
+    }
+    let kept = |field: &&str| !field.to_ascii_lowercase().starts_with("content-length:");
+    let head: Vec<&str> = head.lines().filter(kept).collect();
+    let head = format!("{}\r\ncontent-length: {}\r\n\r\n", head.join("\r\n"), after.len());
+    [head.into_bytes(), after].concat()
 }
 
 /// Keeps what must never be seen anywhere else.

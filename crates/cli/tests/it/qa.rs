@@ -1,7 +1,7 @@
 //! `tandem qa` in its three settings, and with flows that are broken on purpose.
 
 use crate::local::Pair;
-use crate::rest::get_customerp;
+use crate::rest::{get, get_customerp, query_salesforce};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ const AS_ALICE: [&str; 6] = [
 
 /// Runs `tandem qa` and returns its exit code with its JSON.
 fn tick_off(pair: &Pair) -> (Option<i32>, Json) {
-    let mut command = pair.command(&["qa", "--json"]);
+    let mut command = pair.command(&["qa", "--yes", "--json"]);
     command
         .args(AS_ALICE)
         .env("QA_TOKEN", "customerp-alice-token")
@@ -265,6 +265,143 @@ fn what_is_broken_fails_on_its_own_line() {
         cannot.contains(&product),
         "what hangs on a broken flow is not blamed on its rows"
     );
+}
+
+/// Everything that a run makes, finds and keeps is named QA.
+fn own_records(pair: &Pair) -> usize {
+    let named = |property: &'static str| {
+        move |row: &Json| row[property].as_str().is_some_and(|name| name.starts_with("QA"))
+    };
+    let here = [
+        ("customers", "name"),
+        ("employees", "lastName"),
+        ("products", "name"),
+        ("contacts", "lastName"),
+    ];
+    let here = here.map(|(collection, property)| {
+        list(pair, collection)
+            .iter()
+            .filter(|row| named(property)(row))
+            .count()
+    });
+    let there = [("Contact", "LastName"), ("Product2", "Name"), ("Account", "Name")];
+    let there = there.map(|(object, property)| {
+        let soql = format!("SELECT Id FROM {object} WHERE {property} LIKE 'QA%'");
+        query_salesforce(&pair.salesforce.url, &soql).len()
+    });
+    here.into_iter().chain(there).sum()
+}
+
+fn writes(pair: &Pair) -> [Json; 2] {
+    let log = get(&format!("{}/_local/log", pair.customerp.url));
+    let calls = get(&format!("{}/_local/log", pair.salesforce.url));
+    [log, calls]
+}
+
+#[test]
+fn nothing_is_written_before_a_person_says_yes() {
+    let pair = Pair::start(&["--records", "1"], &[]);
+    let before = writes(&pair);
+    let run = pair.run(&["qa"]);
+    assert_eq!(run.code, Some(2), "{}{}", run.out, run.err);
+    for told in [
+        "in customerp: ",
+        &pair.customerp.url,
+        "in salesforce: ",
+        "Contact",
+        "Product2",
+        "qa-left.json",
+    ] {
+        assert!(run.out.contains(told), "{told}: {}", run.out);
+    }
+    assert!(
+        run.err.contains("nothing was written") && run.err.contains("--yes"),
+        "{}",
+        run.err
+    );
+    let as_json = pair.run(&["qa", "--json"]);
+    assert_eq!(as_json.code, Some(2), "{}{}", as_json.out, as_json.err);
+    let sites = as_json.lines()[0]["will_write"].clone();
+    assert_eq!(sites[0]["system"], "customerp");
+    assert!(
+        sites[1]["makes"]["Contact"]
+            .as_u64()
+            .is_some_and(|count| count > 0),
+        "{sites}"
+    );
+    assert_eq!(writes(&pair), before);
+}
+
+#[test]
+fn what_looks_like_production_is_refused_even_with_a_yes() {
+    // GIVEN an org that says that it is no sandbox
+    let pair = Pair::start(&["--records", "1"], &[]);
+    let [_, salesforce] = crate::proxy::between(&pair, [false, true]);
+    salesforce.alter(|_, body| match String::from_utf8(body) {
+        Ok(text) => text
+            .replace("\"IsSandbox\":true", "\"IsSandbox\":false")
+            .into_bytes(),
+        Err(binary) => binary.into_bytes(),
+    });
+    let before = writes(&pair);
+    for words in [&["qa"][..], &["qa", "--yes"], &["qa", "--yes", "--clean"]] {
+        let run = pair.run(words);
+        assert_eq!(run.code, Some(2), "{words:?} {}{}", run.out, run.err);
+    }
+    let run = pair.run(&["qa", "--yes"]);
+    assert!(run.err.contains("looks like a production system"), "{}", run.err);
+    assert!(run.err.contains("--in-production"), "{}", run.err);
+    assert_eq!(writes(&pair), before);
+    // WHEN a person overrules it THEN asking is all that is left
+    let run = pair.run(&["qa", "--in-production"]);
+    assert!(
+        run.err.contains("--yes") && !run.err.contains("production"),
+        "{}",
+        run.err
+    );
+    assert_eq!(writes(&pair), before);
+}
+
+#[test]
+fn what_a_run_leaves_is_listed_in_a_file_and_cleaned_up() {
+    // GIVEN a run that leaves everything where it is
+    let pair = Pair::start(&["--records", "1"], &[]);
+    let file = pair.path("state/qa-left.json");
+    let run = pair.run(&["qa", "--yes", "--keep", "--json"]);
+    assert!(matches!(run.code, Some(0 | 3)), "{}{}", run.out, run.err);
+    let left: Json = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    let records = left["records"].as_array().unwrap();
+    assert!(records.len() > 20 && own_records(&pair) > 10, "{left}");
+    let unsaid = pair.run(&["qa", "--clean"]);
+    assert_eq!(unsaid.code, Some(2), "{}", unsaid.err);
+    for record in records {
+        let line = format!(
+            "{} {}",
+            record["type"].as_str().unwrap(),
+            record["id"].as_str().unwrap()
+        );
+        assert!(unsaid.out.contains(&line), "{line}: {}", unsaid.out);
+    }
+    // WHEN it is cleaned up
+    let clean = pair.run(&["qa", "--clean", "--yes", "--json"]);
+    assert_eq!(clean.code, Some(0), "{}{}", clean.out, clean.err);
+    // THEN what stays is what Salesforce deletes for nobody, and the file lists that alone
+    let told = clean.last();
+    assert_eq!(told["stuck"], json!([]), "{told}");
+    let kept = told["kept"].as_array().unwrap();
+    let listed: Json = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    let types: BTreeSet<&str> = listed["records"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["type"].as_str().unwrap())
+        .collect();
+    assert_eq!(types, BTreeSet::from(["Division", "User"]), "{kept:?}");
+    assert_eq!(own_records(&pair), 0);
+    assert_eq!(list(&pair, "customers").len(), 1, "the others are there");
+    // AND a run afterwards is as good as the first
+    let again = pair.run(&["qa", "--yes", "--json"]);
+    assert_eq!(again.code, Some(0), "{}{}", again.out, again.err);
 }
 
 #[test]

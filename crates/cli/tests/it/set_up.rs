@@ -67,7 +67,7 @@ fn user(pair: &Pair, mail: &str) -> String {
     let org = &pair.salesforce.url;
     let profile = rest::query_salesforce(org, "SELECT Id FROM Profile WHERE Name = 'Standard User'");
     let body = json!({
-        "Username": mail, "Email": mail, "LastName": "Late", "Alias": "elate", "ProfileId": profile[0]["Id"],
+        "Username": mail, "Email": mail, "FirstName": "Eva", "LastName": "Late", "Alias": "elate", "ProfileId": profile[0]["Id"],
         "CommunityNickname": "elate", "TimeZoneSidKey": "Europe/Berlin", "LocaleSidKey": "en_US",
         "EmailEncodingKey": "UTF-8", "LanguageLocaleKey": "en_US",
     });
@@ -220,18 +220,18 @@ fn an_account_is_neither_taken_over_nor_switched_on_again_without_approval() {
     let name = |id: &str| {
         rest::query_salesforce(
             org,
-            &format!("SELECT FirstName, IsActive FROM User WHERE Id = '{id}'"),
+            &format!("SELECT EmployeeNumber, IsActive FROM User WHERE Id = '{id}'"),
         )
         .remove(0)
     };
-    assert_eq!(name(&chief)["FirstName"], Json::Null);
+    assert_eq!(name(&chief)["EmployeeNumber"], Json::Null);
     let items = waiting(&pair, "approval", "Employee");
     assert_eq!(items.len(), 1, "{items:?}");
     let shown = pair.run(&["approve", "employee-user"]);
     assert!(shown.out.contains("linked with"), "{}", shown.out);
     ended(&pair.run(&["approve", &items[0]["item"].to_string()]), 0);
     ended(&pair.run(&["sync"]), 0);
-    assert_eq!(name(&chief)["FirstName"], "Eva");
+    assert_eq!(name(&chief)["EmployeeNumber"], "E77");
     // WHEN an administrator switches it off, and the ERP on again
     rest::write_salesforce(org, "PATCH", "User", &[json!({ "Id": chief, "IsActive": false })]);
     ended(&pair.run(&["sync"]), 0);

@@ -9,23 +9,24 @@ mod refusal;
 mod schema;
 mod write;
 
-use crate::http::{Address, Failure, Http, Reply, Request};
+use crate::http::{Address, Failure, Http, Reply, Request, clock};
+use crate::listing::Listings;
 use crate::{
-    Capabilities, ChangePage, Connector, Error, ErrorKind, Identification, Lane, ListPage, Outcome, Resumed,
-    Schema, Write,
+    Capabilities, ChangePage, ClockOffset, Connector, Error, ErrorKind, Identification, Lane, ListPage,
+    Outcome, Resumed, Schema, Write,
 };
 use async_trait::async_trait;
 use futures::stream::{self, StreamExt, TryStreamExt};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use reqwest::header::HeaderValue;
 use schema::{Described, Served};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use tandem_merge::computed::Computation;
-use tandem_merge::record::{Observation, Presence, RecordKey, RecordType};
+use tandem_merge::record::{Observation, RecordKey, RecordType};
 use tandem_merge::value::Value;
 use tokio::sync::RwLock;
 use url::Url;
@@ -61,6 +62,28 @@ pub struct CustomerpConfig {
     pub computed: BTreeMap<String, BTreeMap<String, Computation>>,
 }
 
+/// Why a read did not succeed.
+enum Unread {
+    /// There was no answer: the system is in trouble.
+    Silent(Error),
+    /// The answer was no: something else may be answered.
+    Answered(Error),
+}
+
+impl Unread {
+    fn into_error(self) -> Error {
+        match self {
+            Self::Silent(error) | Self::Answered(error) => error,
+        }
+    }
+}
+
+impl From<Error> for Unread {
+    fn from(error: Error) -> Self {
+        Self::Answered(error)
+    }
+}
+
 /// A connection to a Customerp.
 pub struct Customerp {
     config: CustomerpConfig,
@@ -69,6 +92,9 @@ pub struct Customerp {
     root: String,
     capabilities: Capabilities,
     described: RwLock<Option<Arc<Described>>>,
+    listings: Listings,
+    /// How its clock stands to ours by what its listings say.
+    told: Mutex<clock::Offset>,
 }
 
 impl std::fmt::Debug for Customerp {
@@ -101,8 +127,10 @@ impl Customerp {
         authorization.set_sensitive(true);
         let capabilities = Capabilities {
             conditional_write: true,
+            conditional_delete: true,
             idempotent_create: true,
             request_deadline: config.request_deadline,
+            commit_delay: config.overlap.max(config.request_deadline),
             write_batch: 200,
             find_batch: VALUES_MAX,
             fetch_batch: IDS_MAX * 5,
@@ -118,6 +146,8 @@ impl Customerp {
             root,
             capabilities,
             described: RwLock::new(None),
+            listings: Listings::default(),
+            told: Mutex::default(),
         })
     }
 
@@ -131,15 +161,19 @@ impl Customerp {
 
     /// A read that must succeed; its body.
     async fn read(&self, request: Request) -> Result<(Json, Reply), Error> {
+        self.try_read(request).await.map_err(Unread::into_error)
+    }
+
+    async fn try_read(&self, request: Request) -> Result<(Json, Reply), Unread> {
         let reply = self
             .send(request.repeatable())
             .await
-            .map_err(Failure::into_error)?;
+            .map_err(|failure| Unread::Silent(failure.into_error()))?;
         if !reply.is_success() {
-            return Err(refusal::error(&self.http, &reply));
+            return Err(Unread::Answered(refusal::error(&self.http, &reply)));
         }
         match reply.json() {
-            Json::Null => Err(self.http.protocol("a reply is not JSON")),
+            Json::Null => Err(Unread::Answered(self.http.protocol("a reply is not JSON"))),
             body => Ok((body, reply)),
         }
     }
@@ -177,20 +211,42 @@ impl Customerp {
             })
     }
 
+    /// Learns from the moment at which a listing was read, by the ERP's clock.
+    fn learn_clock(&self, as_of: Timestamp, reply: &Reply) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.learn(as_of, reply.began, clock::now());
+    }
+
+    /// A listing that would never end.
+    fn stuck(&self, name: &str, what: &str) -> Error {
+        let what = format!("the listing of {name} is incomplete: {what}");
+        let advice =
+            "Have the ERP's paging mended; it is tried again by itself, and nothing is taken for deleted";
+        self.http.error(ErrorKind::Protocol, what, advice)
+    }
+
     /// Observations of the items of a reply.
     fn items(&self, served: &Served, body: &Json, reply: &Reply) -> Result<Vec<Observation>, Error> {
         let items = body.get("items").and_then(Json::as_array);
         let items = items.ok_or_else(|| self.http.protocol("a listing has no items"))?;
-        items.iter().map(|item| self.item(served, item, reply)).collect()
+        Ok(items
+            .iter()
+            .filter_map(|item| self.item(served, item, reply))
+            .collect())
     }
 
-    fn item(&self, served: &Served, item: &Json, reply: &Reply) -> Result<Observation, Error> {
-        served
-            .observation(&self.config.name, item, reply.began)
-            .ok_or_else(|| {
-                let what = format!("a {} has no id, version or time of change", served.name);
-                self.http.protocol(what)
-            })
+    /// What an item shows. One without an id is nobody's, and no reason to leave the others.
+    fn item(&self, served: &Served, item: &Json, reply: &Reply) -> Option<Observation> {
+        let shown = served.observation(&self.config.name, item, reply.began);
+        if shown.is_none() {
+            let system = self.http.system();
+            tracing::warn!(
+                system,
+                "{system}: a {} without a readable id is passed over",
+                served.name
+            );
+        }
+        shown
     }
 
     async fn fetch_pack(&self, served: &Served, ids: &[String]) -> Result<Vec<Observation>, Error> {
@@ -209,17 +265,9 @@ impl Customerp {
         };
         let known: BTreeSet<String> = found.iter().map(|shown| shown.key.id.clone()).collect();
         let absent = ids.iter().filter(|id| !known.contains(*id));
-        found.extend(absent.map(|id| Observation {
-            key: RecordKey::new(&self.config.name, &served.name, id),
-            presence: Presence::Missing,
-            values: BTreeMap::new(),
-            version: None,
-            created: None,
-            author: None,
-            read_began: began,
-            partial: false,
-            protected: false,
-            merged_into: None,
+        found.extend(absent.map(|id| {
+            let key = RecordKey::new(&self.config.name, &served.name, id);
+            schema::missing(key, began)
         }));
         Ok(found)
     }
@@ -269,10 +317,19 @@ impl Connector for Customerp {
             target.push_str("&cursor=");
             target.extend(byte_serialize(resume));
         }
+        let name = format!("list {}", served.name);
+        if resume.is_none() {
+            self.listings.begin(&name);
+        }
         let (body, reply) = self.read(Request::get(target)).await?;
+        let observations = self.items(&served, &body, &reply)?;
+        let next = body["nextCursor"].as_str();
+        let from = resume.map(String::from_utf8_lossy);
+        let stuck = self.listings.page(&name, &observations, from.as_deref(), next);
+        stuck.map_err(|what| self.stuck(&served.name, &what))?;
         Ok(ListPage {
-            observations: self.items(&served, &body, &reply)?,
-            resume: body["nextCursor"].as_str().map(|next| next.as_bytes().to_vec()),
+            observations,
+            resume: next.map(|next| next.as_bytes().to_vec()),
         })
     }
 
@@ -326,5 +383,11 @@ impl Connector for Customerp {
 
     fn calls(&self) -> u64 {
         self.http.calls()
+    }
+
+    fn clock_offset(&self) -> Option<ClockOffset> {
+        // What a listing says of the moment it was read is the clock that dates the records.
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner).known();
+        told.or_else(|| self.http.offset())
     }
 }

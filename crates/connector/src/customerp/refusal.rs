@@ -68,21 +68,74 @@ fn problem(reply: &Reply) -> Problem {
     }
 }
 
+/// What the status of an answer to a write says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Class {
+    /// The record is another than the plan saw.
+    Stale,
+    /// There is no such record.
+    Gone,
+    /// The write is refused, with reasons.
+    Refused,
+    /// The ERP as a whole does not serve us now.
+    System,
+    /// Nobody knows whether it was carried out.
+    Unknown,
+    /// Nothing that the ERP's contract knows: the write is tried a few times, then its record is parked.
+    Unclear,
+}
+
+/// The classes of statuses; any other is [`Class::Unclear`].
+const CLASSES: [(u16, Class); 12] = [
+    (400, Class::Refused),
+    (401, Class::System),
+    (403, Class::Refused),
+    (404, Class::Gone),
+    (407, Class::System),
+    (408, Class::Unknown),
+    (409, Class::Refused),
+    (410, Class::Gone),
+    (412, Class::Stale),
+    (413, Class::Refused),
+    (422, Class::Refused),
+    (429, Class::System),
+];
+
+fn class(status: u16, creates: bool) -> Class {
+    if status >= 500 {
+        return Class::Unknown;
+    }
+    let known = CLASSES.iter().find(|(known, _)| *known == status);
+    match known.map_or(Class::Unclear, |(_, class)| *class) {
+        // There is no record yet that could have moved or gone.
+        Class::Stale | Class::Gone if creates => Class::Unclear,
+        class => class,
+    }
+}
+
 /// What became of a write that was not answered with success.
-pub(super) fn outcome(http: &Http, reply: &Reply) -> Outcome {
+pub(super) fn outcome(http: &Http, reply: &Reply, creates: bool) -> Outcome {
     let problem = problem(reply);
-    match (reply.status, problem.code.as_str()) {
+    match class(reply.status, creates) {
         // An earlier attempt of this very write may be what moved or removed the record.
-        (404 | 410 | 412, _) if reply.repeated => {
+        Class::Stale | Class::Gone if reply.repeated => {
             Outcome::Unknown("a repeated request found the record changed".to_owned())
         }
-        (412, _) => Outcome::Stale,
-        (404 | 410, "not_found" | "deleted") => Outcome::Gone,
-        (400 | 403 | 409 | 413 | 422, _) => Outcome::Refused(refusal(reply.status, problem)),
+        Class::Stale => Outcome::Stale,
+        Class::Gone => Outcome::Gone,
+        Class::Refused => Outcome::Refused(refusal(reply.status, problem)),
         // Documented: what is not executed in time is not executed at all.
-        (503, "deadline") if !reply.repeated => Outcome::NotSent(error(http, reply)),
-        (500.., _) => Outcome::Unknown(format!("status {}: {}", reply.status, problem.message)),
-        _ => Outcome::NotSent(error(http, reply)),
+        Class::Unknown if reply.status == 503 && problem.code == "deadline" && !reply.repeated => {
+            Outcome::NotSent(error(http, reply))
+        }
+        Class::Unknown => Outcome::Unknown(format!("status {}: {}", reply.status, problem.message)),
+        Class::System => Outcome::NotSent(error(http, reply)),
+        Class::Unclear => Outcome::Refused(Refusal {
+            kind: RefusalKind::Unclear,
+            properties: Vec::new(),
+            message: format!("status {}: {}", reply.status, problem.message),
+            advice: "Let an ERP administrator look why it answers so, then retry".to_owned(),
+        }),
     }
 }
 
@@ -146,6 +199,30 @@ pub(super) fn error(http: &Http, reply: &Reply) -> Error {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn what_no_table_knows_is_the_trouble_of_one_record() {
+        for status in [
+            302, 402, 405, 406, 411, 415, 418, 423, 424, 425, 428, 431, 451, 499,
+        ] {
+            assert_eq!(class(status, false), Class::Unclear, "{status}");
+        }
+        assert_eq!(
+            (class(412, false), class(412, true)),
+            (Class::Stale, Class::Unclear)
+        );
+        assert_eq!(
+            (class(404, false), class(404, true)),
+            (Class::Gone, Class::Unclear)
+        );
+        assert_eq!(
+            (class(410, false), class(410, true)),
+            (Class::Gone, Class::Unclear)
+        );
+        for status in [500, 501, 502, 503, 507, 599] {
+            assert_eq!(class(status, true), Class::Unknown, "{status}");
+        }
+    }
 
     fn refused(fields: &[(&str, &str)], code: &str) -> Refusal {
         let fields = fields.iter().map(|(p, c)| ((*p).to_owned(), (*c).to_owned()));

@@ -1,7 +1,7 @@
 //! What a Customerp says of itself.
 
 use super::{CustomerpConfig, form};
-use crate::http::json::{count, flag, text, texts};
+use crate::http::json::{self, count, flag, text, texts};
 use crate::{Identification, PropertySchema, Schema, TypeSchema};
 use jiff::Timestamp;
 use serde_json::Value as Json;
@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tandem_merge::computed::Computation;
 use tandem_merge::record::{Observation, Presence, RecordKey, Values, Version};
+use tandem_merge::value::Value;
 
 /// Digits of a decimal in all: 16 before the point and 2 behind it.
 const DECIMAL_DIGITS: u32 = 18;
@@ -37,6 +38,7 @@ impl Described {
             id: text(body, "company")?.to_owned(),
             name: text(body, "name")?.to_owned(),
             user: text(body, "user").unwrap_or_default().to_owned(),
+            author: text(body, "user").map(str::to_owned),
             sandbox: None,
             instance: None,
         };
@@ -121,43 +123,92 @@ impl Served {
         }
     }
 
-    /// The state that an item shows; none if it is no record.
+    /// The state that an item shows; none if it does not say whose. Of one whose state cannot be told apart from others
+    /// nothing is taken.
     pub(super) fn observation(&self, system: &str, item: &Json, began: Timestamp) -> Option<Observation> {
-        let number = item.get("version")?.as_i64()?;
+        let key = RecordKey::new(system, &self.name, text(item, "id")?);
+        let version = match version(item) {
+            Ok(version) => version,
+            Err((property, why)) => {
+                return Some(Observation {
+                    unreadable: BTreeMap::from([(property.to_owned(), why)]),
+                    ..missing(key, began)
+                });
+            }
+        };
         let deleted = flag(item, "deleted");
-        let mut values = Values::new();
-        if !deleted {
-            for (name, data_type) in &self.shown {
-                // What is not there is not blank: then the item is not as described.
-                let value = form::decode(data_type, item.get(name)?)?;
-                values.insert(name.clone(), value);
-            }
-            for (name, rule) in &self.computed {
-                let value = rule.value(&values);
-                values.insert(name.clone(), value);
-            }
-        }
+        let (values, unreadable) = if deleted {
+            Default::default()
+        } else {
+            self.values(item)
+        };
         Some(Observation {
-            key: RecordKey::new(system, &self.name, text(item, "id")?),
             presence: if deleted {
                 Presence::Deleted
             } else {
                 Presence::Alive
             },
             values,
-            version: Some(Version {
-                token: format!("\"{number}\""),
-                order: Some(number),
-                modified: text(item, "updatedAt")?.parse().ok()?,
-                firm: true,
-            }),
+            version: Some(version),
             created: text(item, "createdAt").and_then(|created| created.parse().ok()),
             author: text(item, "updatedBy").map(str::to_owned),
-            read_began: began,
-            partial: false,
-            protected: false,
-            merged_into: None,
+            unreadable,
+            ..missing(key, began)
         })
+    }
+
+    /// The values of an item, and why the others cannot be read.
+    fn values(&self, item: &Json) -> (Values, BTreeMap<String, String>) {
+        let (mut values, mut unreadable) = (Values::new(), BTreeMap::new());
+        for (name, data_type) in &self.shown {
+            match json::read(item.get(name), data_type, form::decode) {
+                Ok(value) => drop(values.insert(name.clone(), value)),
+                Err(why) => drop(unreadable.insert(name.clone(), why)),
+            }
+        }
+        for (name, rule) in &self.computed {
+            match rule.inputs().find(|input| unreadable.contains_key(*input)) {
+                Some(input) => {
+                    let why = format!("it is computed from {input}, which cannot be read");
+                    unreadable.insert(name.clone(), why);
+                }
+                None => drop(values.insert(name.clone(), rule.value(&values))),
+            }
+        }
+        (values, unreadable)
+    }
+}
+
+/// The state that an item shows, or which member does not tell it, and why.
+fn version(item: &Json) -> Result<Version, (&'static str, String)> {
+    let number = item.get("version").and_then(Json::as_i64);
+    let number = number.ok_or_else(|| ("version", "it is no whole number".to_owned()))?;
+    let modified = json::read(item.get("updatedAt"), "datetime", form::decode);
+    match modified.map_err(|why| ("updatedAt", why))? {
+        Value::DateTime(modified) => Ok(Version {
+            token: format!("\"{number}\""),
+            order: Some(number),
+            modified,
+            firm: true,
+        }),
+        _ => Err(("updatedAt", "it is blank".to_owned())),
+    }
+}
+
+/// A record of which nothing is known.
+pub(super) fn missing(key: RecordKey, began: Timestamp) -> Observation {
+    Observation {
+        key,
+        presence: Presence::Missing,
+        values: Values::new(),
+        version: None,
+        created: None,
+        author: None,
+        read_began: began,
+        partial: false,
+        protected: false,
+        merged_into: None,
+        unreadable: BTreeMap::new(),
     }
 }
 

@@ -5,7 +5,7 @@ use crate::http::{Failure, Reply, Request, json};
 use crate::{Change, Error, Outcome, Write};
 use reqwest::Method;
 use serde_json::{Map, Value as Json};
-use tandem_merge::record::{RecordKey, RecordType, Values, Version};
+use tandem_merge::record::{Presence, RecordKey, RecordType, Values, Version};
 
 /// Carries out one write.
 pub(super) async fn carry_out(erp: &Customerp, write: &Write) -> Outcome {
@@ -15,7 +15,10 @@ pub(super) async fn carry_out(erp: &Customerp, write: &Write) -> Outcome {
     };
     match erp.send(prepared).await {
         Ok(reply) if reply.is_success() => applied(erp, write, &reply).await,
-        Ok(reply) => refusal::outcome(&erp.http, &reply),
+        Ok(reply) => {
+            let creates = matches!(write.change, Change::Create { .. });
+            refusal::outcome(&erp.http, &reply, creates)
+        }
         Err(Failure::NotSent(error)) => Outcome::NotSent(error),
         Err(Failure::Lost(error)) => Outcome::Unknown(error.message),
     }
@@ -86,14 +89,15 @@ async fn applied(erp: &Customerp, write: &Write, reply: &Reply) -> Outcome {
     let body = reply.json();
     let shown = match erp.served(subject(write)).await {
         Ok(served) => erp.item(&served, &body, reply),
-        Err(error) => Err(error),
+        Err(error) => return Outcome::Unknown(error.message),
     };
     match shown {
-        Ok(state) => Outcome::Applied {
+        Some(state) => Outcome::Applied {
             id: state.key.id.clone(),
-            state: Some(Box::new(state)),
+            // Where the answer cannot be read, only another read can tell how the record stands now.
+            state: (state.presence == Presence::Alive).then(|| Box::new(state)),
         },
-        // It was carried out, but how the record stands now only a read can tell.
-        Err(error) => Outcome::Unknown(error.message),
+        // It was carried out, but which record that made only a read can tell.
+        None => Outcome::Unknown("the answer does not name the record".to_owned()),
     }
 }

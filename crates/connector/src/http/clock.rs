@@ -1,10 +1,20 @@
 //! Our clock, and what the `Date` headers of replies tell about a system's.
 
+use crate::ClockOffset;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-/// The wall clock; in a simulation what the thread takes for it.
+/// Our time, which never goes back; in a simulation what the thread takes for it.
 pub(crate) fn now() -> Timestamp {
+    #[cfg(feature = "simulation")]
+    if let Some(moment) = crate::simulation::now() {
+        return moment;
+    }
+    crate::time::now()
+}
+
+/// The machine's clock as it stands, for what others judge by theirs.
+pub(crate) fn wall() -> Timestamp {
     #[cfg(feature = "simulation")]
     if let Some(moment) = crate::simulation::now() {
         return moment;
@@ -42,6 +52,33 @@ impl ServerClock {
     }
 }
 
+/// How far a system's clock is ahead of ours, as far as its replies tell.
+#[derive(Debug, Default)]
+pub(crate) struct Offset {
+    known: Option<ClockOffset>,
+}
+
+impl Offset {
+    /// What is known.
+    pub(crate) fn known(&self) -> Option<ClockOffset> {
+        self.known
+    }
+
+    /// Learns from a reply that shows `date`, to a request sent and answered at these moments of our clock.
+    pub(crate) fn learn(&mut self, date: Timestamp, sent: Timestamp, answered: Timestamp) {
+        let shown = ClockOffset {
+            least: date.duration_since(answered),
+            most: date.duration_since(sent).saturating_add(RESOLUTION),
+        };
+        let narrowed = self.known.map(|known| ClockOffset {
+            least: known.least.max(shown.least),
+            most: known.most.min(shown.most),
+        });
+        // What does not fit together was measured before one of the clocks was set.
+        self.known = Some(narrowed.filter(|both| both.least <= both.most).unwrap_or(shown));
+    }
+}
+
 /// A moment as HTTP headers write it.
 pub(crate) fn parse(text: &str) -> Option<Timestamp> {
     jiff::fmt::rfc2822::DateTimeParser::new()
@@ -71,6 +108,38 @@ mod tests {
         let moment = parse("Tue, 02 Jan 2024 03:04:05 GMT").unwrap();
         assert_eq!(moment, at("2024-01-02T03:04:05Z"));
         assert_eq!(print(moment).unwrap(), "Tue, 02 Jan 2024 03:04:05 GMT");
+    }
+
+    #[test]
+    fn the_offset_narrows_with_every_reply_and_follows_a_clock_that_is_set() {
+        let ten = SignedDuration::from_mins(10);
+        let mut offset = Offset::default();
+        assert_eq!(offset.known(), None);
+        // A clock like ours shows the second that ours is in.
+        offset.learn(
+            at("2024-01-01T00:00:00Z"),
+            at("2024-01-01T00:00:00.9Z"),
+            at("2024-01-01T00:00:01Z"),
+        );
+        assert_eq!(offset.known().unwrap().ahead(), SignedDuration::ZERO);
+        // WHEN it is set forward
+        offset.learn(
+            at("2024-01-01T00:10:02Z"),
+            at("2024-01-01T00:00:02Z"),
+            at("2024-01-01T00:00:02.4Z"),
+        );
+        offset.learn(
+            at("2024-01-01T00:10:03Z"),
+            at("2024-01-01T00:00:03.8Z"),
+            at("2024-01-01T00:00:03.9Z"),
+        );
+        let known = offset.known().unwrap();
+        assert!(known.least <= ten && ten <= known.most, "{known:?}");
+        assert_eq!(
+            known.most.saturating_sub(known.least),
+            SignedDuration::from_millis(600)
+        );
+        assert!(known.ahead().saturating_sub(ten).abs() < SignedDuration::from_millis(300));
     }
 
     #[test]

@@ -9,6 +9,32 @@ pub(crate) fn parse(bytes: &[u8]) -> Option<Json> {
     serde_json::from_slice(bytes).ok()
 }
 
+/// A member of a record as a value of that data type.
+///
+/// # Errors
+/// Why it cannot be read. What is not there is not blank.
+pub(crate) fn read(
+    json: Option<&Json>,
+    data_type: &str,
+    decode: fn(&str, &Json) -> Option<Value>,
+) -> Result<Value, String> {
+    let Some(json) = json else {
+        return Err("it is not shown".to_owned());
+    };
+    if let Some(why) = super::salvage::reason(json) {
+        return Err(why.to_owned());
+    }
+    let shown = match json {
+        Json::Null => "nothing",
+        Json::Bool(_) => "true or false",
+        Json::Number(_) => "a number",
+        Json::String(_) => "a text",
+        Json::Array(_) => "a list",
+        Json::Object(_) => "a table",
+    };
+    decode(data_type, json).ok_or_else(|| format!("{shown} is shown that is no {data_type}"))
+}
+
 /// A text member of an object.
 pub(crate) fn text<'a>(json: &'a Json, name: &str) -> Option<&'a str> {
     json.get(name).and_then(Json::as_str)

@@ -11,11 +11,12 @@ pub(crate) mod json;
 mod limits;
 mod meter;
 mod request;
+pub(crate) mod salvage;
 
 pub(crate) use meter::Meter;
 pub(crate) use request::{Failure, Reply, Request};
 
-use crate::{Error, ErrorKind};
+use crate::{ClockOffset, Error, ErrorKind};
 use jiff::{SignedDuration, Timestamp};
 use std::io::Write;
 use std::path::Path;
@@ -31,6 +32,8 @@ use url::Url;
 const CONNECT: Duration = Duration::from_secs(10);
 /// Waits between attempts where the system names none.
 const BACKOFF: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(800)];
+/// A request without an answer for so long is named, and again each time it took twice as long.
+const SLOW: Duration = Duration::from_secs(10);
 /// A longer `Retry-After` is the caller's to wait for.
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
 /// The largest reply, in bytes.
@@ -65,6 +68,7 @@ pub(crate) struct Http {
     gate: Semaphore,
     calls: AtomicU64,
     clock: Mutex<clock::ServerClock>,
+    offset: Mutex<clock::Offset>,
     /// What it sends over instead of the network.
     #[cfg(feature = "simulation")]
     line: Option<Arc<dyn crate::simulation::Line>>,
@@ -115,6 +119,7 @@ impl Http {
             gate: Semaphore::new(address.concurrency.max(1)),
             calls: AtomicU64::new(0),
             clock: Mutex::new(clock::ServerClock::default()),
+            offset: Mutex::default(),
             #[cfg(feature = "simulation")]
             line: crate::simulation::line(),
         })
@@ -151,8 +156,36 @@ impl Http {
         self.lock_clock().reached(Instant::now())
     }
 
-    /// Sends a request, repeating it as far as that is safe. Any reply with a status is a success here.
+    /// How far the system's clock is ahead of ours; none before the first reply.
+    pub(crate) fn offset(&self) -> Option<ClockOffset> {
+        self.offset.lock().unwrap_or_else(PoisonError::into_inner).known()
+    }
+
+    /// Sends a request, repeating it as far as that is safe. Any reply with a status is a success here. A request that
+    /// takes long is named while it is waited for.
     pub(crate) async fn send(&self, request: Request) -> Result<Reply, Failure> {
+        #[cfg(feature = "simulation")]
+        if self.line.is_some() {
+            return self.repeat(request).await;
+        }
+        let what = format!("{} {}", request.method, shown_path(&request.target));
+        let began = Instant::now();
+        let mut sent = std::pin::pin!(self.repeat(request));
+        let mut after = SLOW;
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut sent => return done,
+                () = tokio::time::sleep_until(began + after) => {
+                    let (system, seconds) = (&self.system, after.as_secs());
+                    tracing::warn!(system, "{system}: no answer for {seconds} s to {what}; it is waited for");
+                    after *= 2;
+                }
+            }
+        }
+    }
+
+    async fn repeat(&self, request: Request) -> Result<Reply, Failure> {
         let _turn = self.gate.acquire().await;
         let mut repeated = false;
         for pause in BACKOFF.into_iter().map(Some).chain([None]) {
@@ -206,8 +239,7 @@ impl Http {
         if let Some(patience) = request.patience {
             builder = builder.timeout(patience);
         }
-        // Paths name records at most; queries and bodies hold values, and stay out of logs.
-        let path = request.target.split('?').next().unwrap_or_default();
+        let path = shown_path(&request.target);
         tracing::debug!(system = self.system, "{}: {} {path}", self.system, request.method);
         let (began, sent) = (clock::now(), Instant::now());
         let reached = self.reached();
@@ -227,6 +259,8 @@ impl Http {
             .and_then(clock::parse)
         {
             self.lock_clock().learn(date, sent, Instant::now());
+            let mut offset = self.offset.lock().unwrap_or_else(PoisonError::into_inner);
+            offset.learn(date, began, clock::now());
         }
         let body = match &request.into {
             Some((path, files)) if (200..300).contains(&status) => self.keep(response, files, path).await?,
@@ -282,7 +316,7 @@ impl Http {
             body.extend_from_slice(&chunk);
         }
         limits::check(&body).map_err(|what| Failure::Lost(self.protocol(format!("a reply {what}"))))?;
-        Ok(body)
+        Ok(salvage::salvage(body))
     }
 
     /// Writes a body into a file.
@@ -395,6 +429,11 @@ impl Http {
     fn lock_clock(&self) -> std::sync::MutexGuard<'_, clock::ServerClock> {
         self.clock.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Paths name records at most; queries and bodies hold values, and stay out of logs.
+fn shown_path(target: &str) -> &str {
+    target.split('?').next().unwrap_or_default()
 }
 
 /// The certificates of an authority.

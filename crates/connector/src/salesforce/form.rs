@@ -22,7 +22,8 @@ pub(super) fn decode(data_type: &str, json: &Json) -> Option<Value> {
         _ => match json {
             Json::String(text) => Some(Value::text(text)),
             // Compound values are read-only and mapped by their parts.
-            other => Some(Value::Text(other.to_string())),
+            Json::Object(_) | Json::Array(_) => Some(Value::Text(json.to_string())),
+            _ => None,
         },
     }
 }

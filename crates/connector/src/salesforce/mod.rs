@@ -12,6 +12,7 @@ mod changes;
 mod composite;
 mod derived;
 mod events;
+mod fitting;
 mod form;
 mod id;
 mod ledger;
@@ -31,9 +32,10 @@ mod write;
 
 use crate::http::Address;
 use crate::http::json::text;
+use crate::listing::Listings;
 use crate::{
-    Budget, Capabilities, ChangePage, Connector, Error, ErrorKind, Identification, Lane, ListPage, Load,
-    Outcome, Resumed, Schema, Write,
+    Budget, Capabilities, ChangePage, ClockOffset, Connector, Error, ErrorKind, Identification, Lane,
+    ListPage, Load, Outcome, Resumed, Schema, Write,
 };
 use async_trait::async_trait;
 use composite::Subrequest;
@@ -177,6 +179,7 @@ pub struct Salesforce {
     /// What is remembered of price books.
     prices: tokio::sync::Mutex<prices::Prices>,
     absence: absence::Absence,
+    listings: Listings,
 }
 
 impl std::fmt::Debug for Salesforce {
@@ -207,8 +210,11 @@ impl Salesforce {
         let watching = changes::Watching::new(&session, &config)?;
         let capabilities = Capabilities {
             conditional_write: !config.writes.throughput,
+            // One page of the documentation says that the condition holds for DELETE, another that it does not.
+            conditional_delete: false,
             idempotent_create: false,
             request_deadline: config.request_deadline,
+            commit_delay: config.overlap.max(config.request_deadline),
             // Enough at once that calls are full whatever the types.
             write_batch: if config.writes.throughput { 5_000 } else { 1_000 },
             find_batch: 20_000,
@@ -232,6 +238,7 @@ impl Salesforce {
             user_reserve: None,
             prices: tokio::sync::Mutex::default(),
             absence: absence::Absence::default(),
+            listings: Listings::default(),
         })
     }
 
@@ -265,6 +272,14 @@ impl Salesforce {
         })
     }
 
+    /// A listing that would never end.
+    fn stuck(&self, name: &str, what: &str) -> Error {
+        let what = format!("the listing of {name} is incomplete: {what}");
+        let advice = "Have what stands between Tandem and the org mended; it is tried again by itself, and nothing is \
+                      taken for deleted";
+        self.session.http.error(ErrorKind::Protocol, what, advice)
+    }
+
     /// Which rows may not be written; asked once, where users are read.
     async fn protection(&self, object: &Object) -> Result<Arc<Protection>, Error> {
         if object.schema.object != "User" {
@@ -295,7 +310,10 @@ impl Connector for Salesforce {
         let user = self.session.token(None).await?.user.clone();
         let statements = [
             "SELECT Id, Name, IsSandbox, InstanceName FROM Organization".to_owned(),
-            format!("SELECT Id, Username FROM User WHERE Id = {}", soql::quoted(&user)),
+            format!(
+                "SELECT Id, Username, Name FROM User WHERE Id = {}",
+                soql::quoted(&user)
+            ),
         ];
         let reads = statements
             .iter()
@@ -315,6 +333,7 @@ impl Connector for Salesforce {
                 .and_then(|row| text(row, "Username"))
                 .unwrap_or(&user)
                 .to_owned(),
+            author: row(1).and_then(|row| text(row, "Name")).map(str::to_owned),
             sandbox: row(0).and_then(|row| row["IsSandbox"].as_bool()),
             instance: row(0)
                 .and_then(|row| text(row, "InstanceName"))
@@ -392,6 +411,10 @@ impl Connector for Salesforce {
 
     fn calls(&self) -> u64 {
         self.session.http.calls()
+    }
+
+    fn clock_offset(&self) -> Option<ClockOffset> {
+        self.session.http.offset()
     }
 
     fn budget(&self) -> Option<Budget> {

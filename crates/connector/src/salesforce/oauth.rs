@@ -139,7 +139,7 @@ impl Grant {
         let audience = assertion::audience(http.door());
         let mut known = http.reached();
         loop {
-            let now = known.unwrap_or_else(clock::now);
+            let now = known.unwrap_or_else(clock::wall);
             let claims = assertion::Claims {
                 client_id: id,
                 user,

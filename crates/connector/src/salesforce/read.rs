@@ -6,6 +6,7 @@ use super::refusal;
 use super::schema::Object;
 use super::{Salesforce, absence};
 use super::{form, soql};
+use crate::http::json::text;
 use crate::http::{Reply, Request, clock};
 use crate::{Error, ListPage};
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -99,13 +100,12 @@ pub(super) async fn deleted_by_values(
     for statement in soql::packed(&head, &literals) {
         let request = Request::get(soql::address(&org.session, &statement, true));
         let (body, reply) = org.session.read(request).await?;
-        let shown = rows(org, object, &body, &reply).await?;
         let told = body.get("records").and_then(Json::as_array).into_iter().flatten();
-        for (mut row, told) in shown.into_iter().zip(told) {
-            if let Some(value) = told
-                .get(property)
-                .and_then(|value| form::decode(data_type, value))
-            {
+        let told = told.filter_map(|row| Some((text(row, "Id")?, row.get(property)?)));
+        let told: BTreeMap<&str, &Json> = told.collect();
+        for mut row in rows(org, object, &body, &reply).await? {
+            let value = told.get(row.key.id.as_str());
+            if let Some(value) = value.and_then(|value| form::decode(data_type, value)) {
                 row.values.insert(property.to_owned(), value);
                 found.push(row);
             }
@@ -150,7 +150,9 @@ fn trimmed(value: &Value) -> Value {
 /// The next page of all live rows, in the order of their ids.
 pub(super) async fn page(org: &Salesforce, object: &Object, after: Option<&[u8]>) -> Result<ListPage, Error> {
     let after = after.map(String::from_utf8_lossy);
-    let condition = after.map(|id| format!(" WHERE Id > {}", soql::quoted(&id)));
+    let condition = after
+        .as_ref()
+        .map(|id| format!(" WHERE Id > {}", soql::quoted(id)));
     let statement = format!(
         "{}{} ORDER BY Id LIMIT {PAGE}",
         object.select(),
@@ -160,9 +162,12 @@ pub(super) async fn page(org: &Salesforce, object: &Object, after: Option<&[u8]>
     let (body, reply) = org.session.read(request).await?;
     let observations = rows(org, object, &body, &reply).await?;
     let full = observations.len() >= PAGE || body["done"] == Json::Bool(false);
-    let last = observations.last().map(|shown| shown.key.id.clone().into_bytes());
+    let last = observations.last().map(|shown| shown.key.id.clone());
+    if full && (last.is_none() || last.as_deref() == after.as_deref()) {
+        return Err(org.stuck(&object.name, "a page does not go on behind the one before"));
+    }
     Ok(ListPage {
-        resume: last.filter(|_| full),
+        resume: last.filter(|_| full).map(String::into_bytes),
         observations,
     })
 }
@@ -181,15 +186,12 @@ pub(super) async fn rows(
         protection: &protection,
         reply,
     };
-    let strange = || {
-        let what = format!("a row of {} is not as described", object.schema.object);
+    let records = body.get("records").and_then(Json::as_array);
+    let records = records.ok_or_else(|| {
+        let what = format!("a query of {} is answered without rows", object.schema.object);
         org.session.http.protocol(what)
-    };
-    let records = body.get("records").and_then(Json::as_array).ok_or_else(strange)?;
-    records
-        .iter()
-        .map(|row| reading.observation(row).ok_or_else(strange))
-        .collect()
+    })?;
+    Ok(records.iter().filter_map(|row| reading.shown(row)).collect())
 }
 
 /// All rows of the statements, five statements to a call.
@@ -249,7 +251,11 @@ async fn rest(
     found: &mut Vec<Observation>,
 ) -> Result<(), Error> {
     let mut next = body["nextRecordsUrl"].as_str().map(str::to_owned);
+    let mut asked = BTreeSet::new();
     while let Some(address) = next {
+        if !asked.insert(address.clone()) {
+            return Err(org.stuck(&object.name, "it gives the same continuation again"));
+        }
         let (body, reply) = org.session.read(Request::get(address)).await?;
         found.extend(rows(org, object, &body, &reply).await?);
         next = body["nextRecordsUrl"].as_str().map(str::to_owned);

@@ -5,12 +5,12 @@ use super::refusal::Said;
 use super::schema::{Described, Object};
 use super::session::Session;
 use super::soql;
-use crate::http::json::{flag, text};
+use crate::http::json::{self, flag, text};
 use crate::http::{Reply, Request};
 use crate::{Error, ErrorKind};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value as Json;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use tandem_merge::record::{Observation, Presence, RecordKey, Values, Version};
 
 /// `If-Unmodified-Since` and `SystemModstamp` have whole seconds.
@@ -83,15 +83,23 @@ pub(super) struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// The state that a row shows; none if it is not the row that was asked for.
+    /// The state that a row shows; none if it does not say whose. Of one whose state cannot be told apart from others
+    /// nothing is taken.
     pub(super) fn observation(&self, row: &Json) -> Option<Observation> {
+        let id = text(row, "Id")?;
+        let Some(version) = text(row, "SystemModstamp").and_then(|stamp| self.version(stamp)) else {
+            let why = "it is no moment".to_owned();
+            return Some(Observation {
+                unreadable: BTreeMap::from([("SystemModstamp".to_owned(), why)]),
+                ..self.bare(id, Presence::Missing)
+            });
+        };
         let deleted = flag(row, "IsDeleted");
-        let mut values = Values::new();
-        if !deleted {
-            for (name, data_type) in &self.object.shown {
-                // What is not there is not blank: then the row is not as described.
-                let value = form::decode(data_type, row.get(name)?)?;
-                values.insert(name.clone(), value);
+        let (mut values, mut unreadable) = (Values::new(), BTreeMap::new());
+        for (name, data_type) in self.object.shown.iter().filter(|_| !deleted) {
+            match json::read(row.get(name), data_type, form::decode) {
+                Ok(value) => drop(values.insert(name.clone(), value)),
+                Err(why) => drop(unreadable.insert(name.clone(), why)),
             }
         }
         let author = row.get("LastModifiedBy").and_then(|user| text(user, "Name"));
@@ -102,13 +110,27 @@ impl Reading<'_> {
                 Presence::Alive
             },
             values,
-            version: Some(self.version(text(row, "SystemModstamp")?)?),
+            version: Some(version),
             created: created(row),
             author: author.map(str::to_owned),
             protected: self.protection.covers(self.object, row),
             merged_into: text(row, "MasterRecordId").filter(|_| deleted).map(str::to_owned),
-            ..self.bare(text(row, "Id")?, Presence::Alive)
+            unreadable,
+            ..self.bare(id, Presence::Alive)
         })
+    }
+
+    /// The same; one without an id is nobody's, and no reason to leave the others.
+    pub(super) fn shown(&self, row: &Json) -> Option<Observation> {
+        let shown = self.observation(row);
+        if shown.is_none() {
+            let (system, object) = (self.system, &self.object.schema.object);
+            tracing::warn!(
+                system,
+                "{system}: a row of {object} without a readable id is passed over"
+            );
+        }
+        shown
     }
 
     /// A tombstone known by the moment of the deletion alone.
@@ -163,6 +185,7 @@ pub(super) fn bare(system: &str, name: &str, id: &str, presence: Presence, began
         partial: false,
         protected: false,
         merged_into: None,
+        unreadable: BTreeMap::new(),
     }
 }
 

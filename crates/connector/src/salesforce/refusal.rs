@@ -3,7 +3,7 @@
 use crate::http::json::{text, texts};
 use crate::http::{Http, Reply};
 use crate::{Error, ErrorKind, Refusal, RefusalKind};
-use RefusalKind::{BadReference, Busy, Duplicate, Forbidden, Invalid, Limit, Locked};
+use RefusalKind::{BadReference, Busy, Duplicate, Forbidden, Invalid, Limit, Locked, Unclear};
 use jiff::SignedDuration;
 use serde_json::Value as Json;
 
@@ -37,13 +37,13 @@ const CODES: &[(&str, RefusalKind, &str)] = &[
     (
         "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
         Invalid,
-        "Choose an entry of the picklist, or add it there and to the flow's values",
+        "Choose an entry that the picklist has for the record's record type, or add it there and to the flow's values",
     ),
     ("INVALID_EMAIL_ADDRESS", Invalid, "Correct the e-mail address"),
     (
         "NUMBER_OUTSIDE_VALID_RANGE",
         Invalid,
-        "Use a number that the field can hold",
+        "Use a number or a date that the field can hold (dates from the year 1700 to 4000)",
     ),
     (
         "INVALID_FIELD_FOR_INSERT_UPDATE",
@@ -103,7 +103,7 @@ const CODES: &[(&str, RefusalKind, &str)] = &[
     (
         "DUPLICATE_COMM_NICKNAME",
         Duplicate,
-        "The nickname is taken: choose another",
+        "The nickname is taken: give another, or `CommunityNickname: derive:nickname`, which is never taken",
     ),
     (
         "DUPLICATES_DETECTED",
@@ -119,6 +119,11 @@ const CODES: &[(&str, RefusalKind, &str)] = &[
         "INVALID_TYPE_FOR_OPERATION",
         Forbidden,
         "The object does not allow this: change the flow's policy",
+    ),
+    (
+        "INVALID_OPERATION",
+        Forbidden,
+        "The org does not allow this for such a record: see the message, or leave the record out by the flow's filter",
     ),
     (
         "METHOD_NOT_ALLOWED",
@@ -163,6 +168,21 @@ const CODES: &[(&str, RefusalKind, &str)] = &[
         "It was taken back with another: it is tried again",
     ),
 ];
+
+/// What an answer to a write says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Class {
+    /// The record is another than the plan saw.
+    Stale,
+    /// There is no such record.
+    Gone,
+    /// The org as a whole does not serve us now.
+    System,
+    /// Nobody knows whether it was carried out.
+    Unknown,
+    /// The write is refused: by a code, or by an answer that is none of the above.
+    Refused,
+}
 
 /// What the org said of one failed request, subrequest or row.
 #[derive(Clone, Debug, PartialEq)]
@@ -231,6 +251,23 @@ impl Said {
         self.status == 429 || self.code == "REQUEST_LIMIT_EXCEEDED"
     }
 
+    /// Nobody knows whether it was carried out.
+    pub(super) fn is_unknown(&self) -> bool {
+        matches!(self.status, 408 | 420 | 500..) && self.code != "FUNCTIONALITY_NOT_ENABLED"
+    }
+
+    /// What it says of a write; a create has no record yet that could have moved or gone.
+    pub(super) fn class(&self, creates: bool) -> Class {
+        match self.status {
+            412 if !creates => Class::Stale,
+            _ if !creates && self.is_gone() => Class::Gone,
+            401 => Class::System,
+            _ if self.is_quota() => Class::System,
+            _ if self.is_unknown() => Class::Unknown,
+            _ => Class::Refused,
+        }
+    }
+
     /// The code with the org's own words.
     pub(super) fn shown(&self) -> String {
         match (self.code.is_empty(), self.message.is_empty()) {
@@ -243,8 +280,14 @@ impl Said {
     /// Why a row was refused.
     pub(super) fn refusal(&self) -> Refusal {
         let row = CODES.iter().find(|(code, ..)| self.code.starts_with(code));
-        let (_, kind, advice) =
-            row.unwrap_or(&("", Invalid, "See the message, correct the record, then retry"));
+        // Whatever no code explains is tried a few times more; then its record is parked.
+        let otherwise = if self.code.is_empty() && self.fields.is_empty() && self.status != 400 {
+            Unclear
+        } else {
+            Invalid
+        };
+        let unknown = ("", otherwise, "See the message, correct the record, then retry");
+        let (_, kind, advice) = row.unwrap_or(&unknown);
         let properties = if self.fields.is_empty() {
             self.mentioned()
         } else {
@@ -316,6 +359,11 @@ pub(super) fn of_said(http: &Http, said: &Said) -> Error {
             ErrorKind::Refused,
             "the API calls of the day are used up",
             "Wait until the org allows calls again, or raise its limit",
+        ),
+        (410, _) => http.error(
+            ErrorKind::Refused,
+            "it no longer answers the version of its API that Tandem asks for",
+            "Use a newer version of Tandem",
         ),
         (400 | 404, "INVALID_FIELD" | "INVALID_TYPE" | "NOT_FOUND") => http.error(
             ErrorKind::Missing,

@@ -2,8 +2,8 @@
 
 use super::composite::{self, Subrequest};
 use super::packs::{self, Pack, Prepared, Train, Way, Ways};
-use super::refusal::{self, Said};
-use super::{Salesforce, absence, bulk, derived, form, licence, prices};
+use super::refusal::{self, Class, Said};
+use super::{Salesforce, absence, bulk, derived, fitting, form, licence, prices};
 use crate::http::{Failure, Reply, Request, clock, json};
 use crate::{Change, Error, Outcome, Write};
 use futures::stream::{self, StreamExt};
@@ -24,7 +24,8 @@ async fn travel(org: &Salesforce, train: Train<'_, '_>) -> Vec<(usize, Outcome)>
 pub(super) async fn carry_out(org: &Salesforce, batch: &[Write]) -> Vec<Outcome> {
     let mut outcomes: Vec<Option<Outcome>> = batch.iter().map(|_| None).collect();
     let mut ways = Ways::new();
-    let (batch, unresolved) = derived::resolve(org, batch).await;
+    let (batch, mut unresolved) = derived::resolve(org, batch).await;
+    fitting::check(org, &batch, &mut unresolved).await;
     for (place, write) in batch.iter().enumerate() {
         if let Some(outcome) = unresolved.get(&place) {
             outcomes[place] = Some(outcome.clone());
@@ -171,10 +172,11 @@ async fn attempt<'p, 'a>(org: &Salesforce, pack: Pack<'p, 'a>) -> Result<Answere
         return Ok(answers(org, pack, &reply).unwrap_or_else(unread));
     }
     let said = Said::read(u64::from(reply.status), &reply.json());
-    if reply.status == 401 || said.is_quota() {
+    // Of a call as a whole 410 says that the API's version is retired, and nothing of any row.
+    if matches!(reply.status, 401 | 410) || said.is_quota() {
         return Ok(every(Outcome::NotSent(refusal::error(&org.session.http, &reply))));
     }
-    if matches!(reply.status, 408 | 420 | 500..) {
+    if said.is_unknown() {
         return Ok(every(Outcome::Unknown(said.shown())));
     }
     Err(said)
@@ -396,15 +398,15 @@ fn applied(id: &str) -> Outcome {
 
 /// What became of a write that was not carried out.
 fn judge(one: &Prepared<'_>, said: &Said, repeated: bool, org: &Salesforce) -> Outcome {
-    let existing = one.way != Way::Create;
-    let moved = existing && (said.status == 412 || said.is_gone());
-    match said.status {
+    match said.class(one.way == Way::Create) {
         // An earlier attempt of this very write may be what moved or removed the row.
-        _ if moved && repeated => Outcome::Unknown("a repeated request found the record changed".to_owned()),
-        412 => Outcome::Stale,
-        _ if moved => Outcome::Gone,
-        _ if said.is_quota() => Outcome::NotSent(refusal::of_said(&org.session.http, said)),
-        500.. if said.code != "FUNCTIONALITY_NOT_ENABLED" => Outcome::Unknown(said.shown()),
-        _ => Outcome::Refused(said.refusal()),
+        Class::Stale | Class::Gone if repeated => {
+            Outcome::Unknown("a repeated request found the record changed".to_owned())
+        }
+        Class::Stale => Outcome::Stale,
+        Class::Gone => Outcome::Gone,
+        Class::System => Outcome::NotSent(refusal::of_said(&org.session.http, said)),
+        Class::Unknown => Outcome::Unknown(said.shown()),
+        Class::Refused => Outcome::Refused(said.refusal()),
     }
 }

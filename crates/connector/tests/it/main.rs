@@ -5,6 +5,7 @@
 mod conformance;
 mod customerp;
 mod http;
+mod moods;
 mod proxy;
 mod salesforce;
 mod scene;

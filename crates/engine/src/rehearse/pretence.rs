@@ -104,6 +104,7 @@ impl Rehearsal {
             partial: false,
             protected: false,
             merged_into: None,
+            unreadable: std::collections::BTreeMap::new(),
         };
         pretended.news.insert(key.clone());
         pretended.born.insert(key.clone(), born);
@@ -283,6 +284,10 @@ impl Connector for Rehearsal {
 
     fn calls(&self) -> u64 {
         self.system.calls()
+    }
+
+    fn clock_offset(&self) -> Option<tandem_connector::ClockOffset> {
+        self.system.clock_offset()
     }
 }
 

@@ -1,9 +1,9 @@
 //! Complete listings of both systems: records that should be linked and are not.
 
 use super::Verification;
-use crate::{Engine, Error};
+use crate::{Engine, Error, numbers};
 use std::sync::Arc;
-use tandem_merge::dataflow::{Dataflow, Flow, Side};
+use tandem_merge::dataflow::{Dataflow, End, Flow, Side};
 use tandem_merge::record::{Observation, RecordKey};
 use tandem_store::LinkRow;
 
@@ -30,18 +30,8 @@ impl Linked {
     }
 }
 
-/// FNV-1a over group and record: the same in every run, and 64 bits are plenty for a comparison.
 fn number(group: &str, record: &RecordKey) -> u64 {
-    let parts = [
-        group,
-        &record.record_type.system,
-        &record.record_type.name,
-        &record.id,
-    ];
-    let bytes = parts.iter().flat_map(|part| part.bytes().chain([0]));
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    numbers::of([group].into_iter().chain(numbers::parts_of(record)))
 }
 
 impl Engine {
@@ -72,6 +62,7 @@ impl Engine {
 
     fn look_at(&mut self, row: &Observation, linked: &Linked, found: &mut Verification) -> Result<(), Error> {
         let strays = self.flows.flows_of(&row.key.record_type);
+        let strays = strays.filter(|(flow, side)| !is_veiled(&self.flows, flow.end(*side)));
         let strays = strays.filter(|(flow, side)| belongs(flow, *side, row));
         let strays = strays.filter(|(flow, _)| !linked.has(&flow.group, &row.key));
         let strays = strays.map(|(flow, side)| (flow.name.clone(), claims(flow, side, row)));
@@ -103,6 +94,13 @@ impl Engine {
 
 fn belongs(flow: &Flow, side: Side, row: &Observation) -> bool {
     tandem_merge::matching::belongs(flow, side, &row.values)
+}
+
+/// Whether what tells which records belong to a flow is out of sight: nobody can say then whether one is missing.
+fn is_veiled(flows: &Dataflow, end: &End) -> bool {
+    let filtered = end.filter.iter().flat_map(|filter| filter.properties());
+    let mut told = end.only.keys().map(String::as_str).chain(filtered);
+    told.any(|property| flows.hides(&end.record_type, property))
 }
 
 /// Whether a record carries the identity of a counterpart in the flow.

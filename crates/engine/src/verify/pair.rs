@@ -31,6 +31,9 @@ enum Likeness {
 impl Pair<'_> {
     pub(super) fn compare(&self, found: &mut Verification) {
         for mapping in &self.flow.mappings {
+            if self.is_hidden(mapping, found) {
+                continue;
+            }
             found.compared += 1;
             match self.likeness(mapping) {
                 Likeness::Same => {}
@@ -46,15 +49,35 @@ impl Pair<'_> {
         }
     }
 
+    /// Whether one of the two systems does not show the property, or shows it in another form; it is counted apart.
+    fn is_hidden(&self, mapping: &Mapping, found: &mut Verification) -> bool {
+        let mut hidden = false;
+        for side in Side::BOTH {
+            let (of, property) = (&self.flow.end(side).record_type, mapping.property(side));
+            if self.flows.hides(of, property) {
+                found.hides(of, property);
+                hidden = true;
+            }
+        }
+        hidden
+    }
+
     /// Two numbers that must be equal; while parts are on their way they need not be.
     fn compare_totals(&self, equal: &Equal, found: &mut Verification) {
-        found.totals += 1;
-        let own = |side: Side| {
-            let shown = self.shown[side.index()]
-                .values
-                .get(&equal.properties[side.index()]);
-            shown.cloned().unwrap_or_default()
+        let shown = |side: Side| {
+            let values = &self.shown[side.index()].values;
+            values.get(&equal.properties[side.index()]).cloned()
         };
+        let hidden = Side::BOTH.into_iter().filter(|side| shown(*side).is_none());
+        let hidden: Vec<Side> = hidden.collect();
+        for side in &hidden {
+            found.hides(&self.flow.end(*side).record_type, &equal.properties[side.index()]);
+        }
+        if !hidden.is_empty() {
+            return;
+        }
+        found.totals += 1;
+        let own = |side: Side| shown(side).unwrap_or_default();
         let round = |value: &Value| match value {
             Value::Decimal(number) => {
                 Some(number.round_dp_with_strategy(equal.scale, RoundingStrategy::MidpointAwayFromZero))
@@ -165,7 +188,10 @@ impl Pair<'_> {
         let parked = |(key, property): (&RecordKey, &str)| {
             let record = self.cluster.records.get(key);
             record.is_some_and(|record| {
-                record.parked.contains_key(property) || record.held.contains_key(&self.flow.name)
+                // A reference that went blank with its record waits for what becomes of that.
+                record.parked.contains_key(property)
+                    || record.held.contains_key(&self.flow.name)
+                    || record.cleared.contains_key(property)
             })
         };
         let asked = |(key, property): (&RecordKey, &str)| {
@@ -219,7 +245,7 @@ impl Pair<'_> {
         };
         let parked = self.cluster.records.get(&shown.key);
         let parked = parked.is_some_and(|record| record.parked.contains_key(&identity.property));
-        if !end.write || shown.protected || parked {
+        if !end.write || shown.protected || parked || self.flows.hides(&end.record_type, &identity.property) {
             return;
         }
         found.compared += 1;

@@ -5,8 +5,12 @@ use jiff::{SignedDuration, Timestamp};
 use std::sync::Mutex;
 use tandem_engine::Clock;
 
-/// Simulated time: it moves only when somebody sleeps or [`Simulated::pass`] is called.
+/// Simulated time: it jumps where somebody sleeps or [`Simulated::pass`] is called, and moves on a little whenever it is
+/// looked at. No two things happen at one moment, so that a read which began after an answer is later than that.
 pub struct Simulated(Mutex<Timestamp>);
+
+/// How far time moves on with each look.
+const TICK: SignedDuration = SignedDuration::from_micros(1);
 
 impl Simulated {
     pub fn new() -> Self {
@@ -27,7 +31,9 @@ impl Simulated {
 #[async_trait]
 impl Clock for Simulated {
     fn now(&self) -> Timestamp {
-        *self.0.lock().unwrap()
+        let mut now = self.0.lock().unwrap();
+        *now = now.checked_add(TICK).unwrap();
+        *now
     }
 
     async fn sleep_until(&self, at: Timestamp) {

@@ -1,7 +1,12 @@
 //! Edits after the link: one pass, both sides, conflicts, late and old observations, deletes.
 
+use crate::fake::Fake;
+use crate::flows::CRM;
 use crate::world::World;
-use tandem_engine::Standing;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tandem_engine::{Engine, Happening, Standing, Watcher};
+use tandem_merge::record::RecordKey;
 
 #[tokio::test]
 async fn an_edit_of_the_invoice_reaches_both_orders_in_one_pass_with_one_write_each() {
@@ -77,6 +82,57 @@ async fn e2_an_edit_between_plan_and_write_is_not_overwritten_unseen() {
     assert_eq!(world.crm.value(&division, "Name"), "Renamed meanwhile");
     assert_eq!(world.erp.value(&customer, "name"), "Renamed meanwhile");
     world.assert_clean().await;
+}
+
+/// A person who edits a record once a write to the other system was answered.
+struct Meddler {
+    system: Arc<Fake>,
+    record: RecordKey,
+    text: &'static str,
+    left: AtomicBool,
+}
+
+impl Watcher for Meddler {
+    fn happened(&self, what: &Happening<'_>) {
+        let answered = matches!(what, Happening::Answered { system, .. } if *system == CRM);
+        if answered && self.left.swap(false, Ordering::Relaxed) {
+            self.system.edit(&self.record, "description", self.text);
+        }
+    }
+}
+
+#[tokio::test]
+async fn e2_a_record_without_conditions_is_read_before_each_of_its_writes() {
+    // GIVEN an ERP without conditions, and an edit in Salesforce that goes to its order
+    let world = World::with(Fake::without_conditions, |crm| crm);
+    let (_, order) = world.customer_with_order();
+    world.at_rest().await;
+    let invoice = world.only(&world.crm, "Invoice");
+    let other = world.only(&world.crm, "Order");
+    world.crm.edit(&invoice, "Description", "first of all");
+    world.clock.pass(2);
+    // AND somebody who is faster at the second counterpart, so that the order is written twice in one round, and
+    // somebody who edits the order between the two
+    let later = crate::fake::texts(&[("Description", "on top of it")]);
+    world.crm.state.lock().unwrap().meddling.push_back((other, later));
+    let mut parts = world.parts();
+    parts.watcher = Arc::new(Meddler {
+        system: Arc::clone(&world.erp),
+        record: order.clone(),
+        text: "typed in between",
+        left: AtomicBool::new(true),
+    });
+    // WHEN it is synchronized
+    let mut engine = Engine::open(parts).await.unwrap();
+    engine.sync().await.unwrap();
+    // THEN what was typed in between stands, or is kept in the history
+    let stands = world.erp.value(&order, "description") == "typed in between";
+    let history = format!("{:?}", engine.store().history(None, 0, 1_000).unwrap());
+    assert!(
+        history.contains("on top of it"),
+        "the order is not written twice: {history}"
+    );
+    assert!(stands || history.contains("typed in between"), "{history}");
 }
 
 #[tokio::test]

@@ -25,6 +25,10 @@ pub enum Fault {
     Late(i64),
     /// Refused.
     Refused(Refusal),
+    /// Carried out and answered, but every read shows the state before it for so many seconds.
+    ShownLate(i64),
+    /// Accepted, without this property.
+    Ignores(String),
 }
 
 /// How the system tells versions apart.
@@ -45,10 +49,15 @@ pub struct Row {
     pub created: Timestamp,
     pub modified: Timestamp,
     pub deleted: bool,
+    /// Who made this state.
+    pub author: Option<String>,
 }
 
 /// A rule that meets a write: on which type, which fault.
 pub type FaultRule = (String, Fault);
+
+/// What a system answers to a write, always; none: it is carried out.
+pub type Mood = Box<dyn Fn(&Change, &State) -> Option<Outcome> + Send>;
 
 /// Writes that were accepted for later.
 #[derive(Clone, Debug, Default)]
@@ -73,6 +82,16 @@ pub struct State {
     pub replays: Vec<Observation>,
     /// Edits by people right before the next write is carried out.
     pub meddling: VecDeque<(RecordKey, Values)>,
+    /// What it answers always.
+    pub moods: Vec<Mood>,
+    /// Every write that it met.
+    pub met: Vec<Change>,
+    /// A record that makes every batch with it fail as a whole.
+    pub poison: Option<RecordKey>,
+    /// What records were merged into, by id.
+    pub merged: BTreeMap<RecordKey, String>,
+    /// States that are shown instead of the present ones, until then.
+    pub veiled: BTreeMap<RecordKey, (Timestamp, Observation)>,
     /// A type that the next changes compare in full.
     pub compared: Option<String>,
     pub down: bool,
@@ -104,6 +123,14 @@ pub struct Fake {
     given: BTreeMap<String, (String, String)>,
     /// A property that the system rewrites, in capitals or in small letters.
     shouts: Option<(String, bool)>,
+    /// References that it blanks by itself when the record that they name is deleted: type and property.
+    blanks: Vec<(String, String)>,
+    /// It keeps no condition of a deletion.
+    deletes_anyway: bool,
+    /// A property that the system adds something to whenever it is written.
+    adds: Option<(String, String)>,
+    /// It shows who made a state.
+    signs: bool,
     /// How long changes are shown again.
     overlap: SignedDuration,
     pub state: Mutex<State>,
@@ -116,8 +143,10 @@ impl Fake {
             versions,
             limits: Capabilities {
                 conditional_write: true,
+                conditional_delete: true,
                 idempotent_create: false,
                 request_deadline: SignedDuration::from_secs(30),
+                commit_delay: SignedDuration::from_secs(60),
                 write_batch: 3,
                 find_batch: 5,
                 fetch_batch: 4,
@@ -129,6 +158,10 @@ impl Fake {
             unique: unique_properties(name),
             given: given_properties(name),
             shouts: None,
+            blanks: Vec::new(),
+            deletes_anyway: false,
+            adds: None,
+            signs: false,
             overlap: SignedDuration::from_secs(60),
             state: Mutex::default(),
         }
@@ -140,9 +173,28 @@ impl Fake {
         self
     }
 
+    /// Adds something to what it is given.
+    pub fn adding(mut self, property: &str, what: &str) -> Self {
+        self.adds = Some((property.to_owned(), what.to_owned()));
+        self
+    }
+
     /// Writes what it is given in small letters.
     pub fn muttering(mut self, property: &str) -> Self {
         self.shouts = Some((property.to_owned(), false));
+        self
+    }
+
+    /// Blanks a reference by itself when the record that it names is deleted.
+    pub fn blanking(mut self, kind: &str, property: &str) -> Self {
+        self.blanks.push((kind.to_owned(), property.to_owned()));
+        self
+    }
+
+    /// Deletes whatever the condition says.
+    pub fn deleting_anyway(mut self) -> Self {
+        self.deletes_anyway = true;
+        self.limits.conditional_delete = false;
         self
     }
 
@@ -153,6 +205,12 @@ impl Fake {
             batch: 3,
             updates: (!self.limits.conditional_write).then_some(2),
         });
+        self
+    }
+
+    /// Shows who made a state: `tandem` is our own user.
+    pub fn signing(mut self) -> Self {
+        self.signs = true;
         self
     }
 
@@ -193,6 +251,13 @@ impl Fake {
         self.remove(&mut state, key);
     }
 
+    /// A person brings a deleted record back as it was; what was blanked with it stays blank.
+    pub fn undelete(&self, key: &RecordKey) {
+        let mut state = self.state.lock().unwrap();
+        state.rows.get_mut(key).unwrap().deleted = false;
+        self.change(&mut state, key, &Values::new());
+    }
+
     /// Changes a value without a trace, as a formula does: no version, no place in the feed.
     pub fn drift(&self, key: &RecordKey, property: &str, value: &str) {
         let mut state = self.state.lock().unwrap();
@@ -213,6 +278,17 @@ impl Fake {
         state.place = state.place.max(earliest);
     }
 
+    /// Takes a record away without a trace: purged, or hidden from us.
+    pub fn take_away(&self, key: &RecordKey) -> Row {
+        self.state.lock().unwrap().rows.remove(key).unwrap()
+    }
+
+    /// Shows it again.
+    pub fn give_back(&self, key: &RecordKey, row: Row) {
+        let mut state = self.state.lock().unwrap();
+        state.rows.insert(key.clone(), row);
+    }
+
     /// Deletes without a tombstone in the feed.
     pub fn vanish(&self, key: &RecordKey) {
         let mut state = self.state.lock().unwrap();
@@ -226,6 +302,22 @@ impl Fake {
             .unwrap()
             .faults
             .push_back((kind.to_owned(), fault));
+    }
+
+    /// Answers so from now on.
+    pub fn always(&self, mood: impl Fn(&Change, &State) -> Option<Outcome> + Send + 'static) {
+        self.state.lock().unwrap().moods.push(Box::new(mood));
+    }
+
+    /// Answers as it should again.
+    pub fn mended(&self) {
+        self.state.lock().unwrap().moods.clear();
+    }
+
+    /// How many writes it met that fit, since they were counted last.
+    pub fn met(&self, fits: impl Fn(&Change) -> bool) -> usize {
+        let met = std::mem::take(&mut self.state.lock().unwrap().met);
+        met.iter().filter(|change| fits(change)).count()
     }
 
     pub fn value(&self, key: &RecordKey, property: &str) -> String {
@@ -277,6 +369,7 @@ impl Fake {
             created: now,
             modified: now,
             deleted: false,
+            author: None,
         };
         state.rows.insert(key.clone(), row);
         key
@@ -292,6 +385,11 @@ impl Fake {
                 text.to_lowercase()
             };
         }
+        if let Some((name, what)) = &self.adds
+            && let Some(Value::Text(text)) = values.get_mut(name)
+        {
+            text.push_str(what);
+        }
         values
     }
 
@@ -302,6 +400,7 @@ impl Fake {
         row.values.extend(self.rewritten(values.clone()));
         row.counter += 1;
         row.place = place;
+        row.author = None;
         row.modified = self.clock.now();
     }
 
@@ -313,6 +412,23 @@ impl Fake {
         row.counter += 1;
         row.place = place;
         row.modified = self.clock.now();
+        self.blank(state, &key.id);
+    }
+
+    /// Blanks what names a record that is no more.
+    fn blank(&self, state: &mut State, id: &str) {
+        let names = |key: &RecordKey, row: &Row, (kind, property): &(String, String)| {
+            let named = row.values.get(property).and_then(Value::as_text);
+            &key.record_type.name == kind && !row.deleted && named == Some(id)
+        };
+        let mut blanked = Vec::new();
+        for (key, row) in &state.rows {
+            let own = self.blanks.iter().filter(|reference| names(key, row, reference));
+            blanked.extend(own.map(|(_, property)| (key.clone(), property.clone())));
+        }
+        for (key, property) in blanked {
+            self.change(state, &key, &Values::from([(property, Value::Blank)]));
+        }
     }
 
     fn version(&self, row: &Row, now: Timestamp) -> Version {
@@ -336,6 +452,12 @@ impl Fake {
     }
 
     fn show(&self, state: &State, key: &RecordKey, now: Timestamp) -> Observation {
+        if let Some((_, before)) = state.veiled.get(key).filter(|(until, _)| now < *until) {
+            return Observation {
+                read_began: now,
+                ..before.clone()
+            };
+        }
         let row = state.rows.get(key);
         let alive = row.is_some_and(|row| !row.deleted);
         Observation {
@@ -351,11 +473,14 @@ impl Fake {
                 .unwrap_or_default(),
             version: row.map(|row| self.version(row, now)),
             created: row.map(|row| row.created),
-            author: None,
+            author: row
+                .filter(|_| self.signs)
+                .map(|row| row.author.clone().unwrap_or_else(|| "alice".to_owned())),
             read_began: now,
             partial: false,
             protected: false,
-            merged_into: None,
+            merged_into: state.merged.get(key).cloned(),
+            unreadable: std::collections::BTreeMap::new(),
         }
     }
 
@@ -417,7 +542,8 @@ impl Fake {
                     return Outcome::Gone;
                 };
                 let now = self.version(row, self.clock.now());
-                if only_if.as_ref().is_some_and(|version| version.token != now.token) {
+                let kept = !(self.deletes_anyway && matches!(change, Change::Delete { .. }));
+                if kept && only_if.as_ref().is_some_and(|version| version.token != now.token) {
                     return Outcome::Stale;
                 }
                 Some(record)
@@ -439,6 +565,17 @@ impl Fake {
                 record.id.clone()
             }
         };
+        let of = match change {
+            Change::Create { record_type, .. } => record_type,
+            Change::Update { record, .. } | Change::Delete { record, .. } => &record.record_type,
+        };
+        let key = RecordKey {
+            record_type: of.clone(),
+            id: id.clone(),
+        };
+        if let Some(row) = state.rows.get_mut(&key) {
+            row.author = Some("tandem".to_owned());
+        }
         Outcome::Applied { id, state: None }
     }
 
@@ -464,6 +601,16 @@ impl Fake {
         })?;
         Some(refusal(RefusalKind::Duplicate, &[taken.as_str()]))
     }
+}
+
+/// Whether a batch holds the record that makes it fail.
+fn poisoned(state: &State, batch: &[Write]) -> bool {
+    batch.iter().any(|write| match &write.change {
+        Change::Create { .. } => false,
+        Change::Update { record, .. } | Change::Delete { record, .. } => {
+            state.poison.as_ref() == Some(record)
+        }
+    })
 }
 
 pub fn refusal(kind: RefusalKind, properties: &[&str]) -> Refusal {
@@ -505,6 +652,7 @@ impl Connector for Fake {
             id: format!("id of {}", self.name),
             name: self.name.clone(),
             user: "tandem".to_owned(),
+            author: self.signs.then(|| "tandem".to_owned()),
             sandbox: None,
             instance: None,
         })
@@ -583,6 +731,7 @@ impl Connector for Fake {
             cursor: format!("{last} {until}").into_bytes(),
             // A round that an earlier process began may end before the latest changes.
             more: more || state.place > until,
+            incomplete: Vec::new(),
             complete: compared.map(|record_type| Complete {
                 record_type,
                 after: None,
@@ -690,6 +839,11 @@ impl Connector for Fake {
         let outcomes = {
             match self.enter() {
                 Err(error) => batch.iter().map(|_| Outcome::NotSent(error.clone())).collect(),
+                Ok(mut state) if poisoned(&state, batch) => {
+                    state.met.extend(batch.iter().map(|write| write.change.clone()));
+                    let unknown = |_| Outcome::Unknown("status 500".to_owned());
+                    batch.iter().map(unknown).collect()
+                }
                 Ok(mut state) => batch.iter().map(|write| self.meet(&mut state, write)).collect(),
             }
         };
@@ -812,8 +966,40 @@ impl Fake {
         resumed
     }
 
+    /// Carries a write out behind a veil.
+    fn carry_out_late(&self, state: &mut State, write: &Write, seconds: i64) -> Outcome {
+        let now = self.clock.now();
+        let before: Vec<Observation> = state.rows.keys().map(|key| self.show(state, key, now)).collect();
+        let outcome = self.carry_out(state, write);
+        if let Outcome::Applied { id, .. } = &outcome {
+            let of = match &write.change {
+                Change::Create { record_type, .. } => record_type,
+                Change::Update { record, .. } | Change::Delete { record, .. } => &record.record_type,
+            };
+            let key = RecordKey {
+                record_type: of.clone(),
+                id: id.clone(),
+            };
+            let known = before.into_iter().find(|row| row.key == key);
+            let until = now.checked_add(SignedDuration::from_secs(seconds)).unwrap();
+            let before = known.unwrap_or_else(|| Observation {
+                presence: Presence::Missing,
+                values: Values::new(),
+                version: None,
+                created: None,
+                ..self.show(state, &key, now)
+            });
+            state.veiled.insert(key, (until, before));
+        }
+        outcome
+    }
+
     /// A write meets its fault, if one waits for its type.
     fn meet(&self, state: &mut State, write: &Write) -> Outcome {
+        state.met.push(write.change.clone());
+        if let Some(outcome) = state.moods.iter().find_map(|mood| mood(&write.change, state)) {
+            return outcome;
+        }
         let kind = match &write.change {
             Change::Create { record_type, .. } => record_type.name.clone(),
             Change::Update { record, .. } | Change::Delete { record, .. } => record.record_type.name.clone(),
@@ -837,6 +1023,14 @@ impl Fake {
                 Outcome::Unknown("time-out".to_owned())
             }
             Some(Fault::Refused(refusal)) => Outcome::Refused(refusal),
+            Some(Fault::ShownLate(seconds)) => self.carry_out_late(state, write, seconds),
+            Some(Fault::Ignores(property)) => {
+                let mut write = write.clone();
+                if let Change::Create { values, .. } | Change::Update { values, .. } = &mut write.change {
+                    values.remove(&property);
+                }
+                self.carry_out(state, &write)
+            }
         }
     }
 }

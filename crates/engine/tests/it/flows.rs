@@ -74,6 +74,7 @@ fn by(first: &str, second: &str) -> MatchRule {
             properties: [first.to_owned(), second.to_owned()],
             normaliser: Normaliser::CaseFold,
         }],
+        ..MatchRule::default()
     }
 }
 
@@ -160,8 +161,38 @@ pub fn dataflow() -> Dataflow {
         introduction: String::new(),
         clock_error_seconds: 0,
         out_of_sight: BTreeSet::new(),
+        clocks_ahead: std::collections::BTreeMap::new(),
         paused: BTreeSet::new(),
+        asks_first: BTreeSet::new(),
+        ourselves: BTreeMap::new(),
     }
+}
+
+/// The same with contacts that name their boss, a contact as well, and orders that name one.
+pub fn with_contacts() -> Dataflow {
+    let mut flows = dataflow();
+    let contact = |first: &str, second: &str| {
+        mapping(
+            first,
+            second,
+            Kind::Reference(Reference::Flow("contact-contact".to_owned())),
+        )
+    };
+    let mut contacts = flow(
+        "contact-contact",
+        [
+            end(ERP, "Contact", CreatePolicy::On, unique("stamp", "")),
+            end(CRM, "Contact", CreatePolicy::On, unique("Ext", "Contact:")),
+        ],
+        vec![by("name", "Name")],
+        vec![text("name", "Name"), text("use", "Use"), contact("boss", "Boss")],
+    );
+    for end in &mut contacts.ends {
+        end.on_delete = DeletePolicy::Ask;
+    }
+    flows.flows[2].mappings.push(contact("contact", "Contact"));
+    flows.flows.insert(1, contacts);
+    flows
 }
 
 /// The same with lines of orders and a status that locks an order with its lines.
@@ -267,9 +298,13 @@ pub fn unique_properties(system: &str) -> BTreeMap<String, BTreeSet<String>> {
             .collect()
     };
     if system == ERP {
-        of(&["Customer", "Order", "Line"], &["stamp", "invoiceStamp"])
+        of(
+            &["Customer", "Order", "Line", "Contact"],
+            &["stamp", "invoiceStamp"],
+        )
     } else {
-        of(&["Division", "Invoice", "Order", "Account", "Item"], &["Ext"])
+        let kinds = ["Division", "Invoice", "Order", "Account", "Item", "Contact"];
+        of(&kinds, &["Ext"])
     }
 }
 

@@ -2,25 +2,31 @@
 //! engine.
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
+mod cleared;
 mod clock;
 mod compare;
 mod crash;
 mod edits;
 mod fake;
 mod faults;
+mod first_links;
 mod first_sync;
 mod flows;
 mod guards;
 mod hands;
+mod late;
 mod lines;
 mod loads;
 mod onboarding;
 mod people;
 mod policies;
 mod reconfigure;
+mod refusals;
 mod rehearsal;
 mod sight;
 mod simulation;
+mod strangers;
 mod undo;
+mod vanished;
 mod veil;
 mod world;

@@ -228,6 +228,7 @@ async fn records_are_matched_by_a_property_that_holds_the_other_systems_id() {
                 properties: ["id".to_owned(), "Legacy".to_owned()],
                 normaliser: Normaliser::Trim,
             }],
+            ..MatchRule::default()
         },
     );
     let customer = world.erp.add("Customer", &[("number", "C1"), ("name", "Here")]);

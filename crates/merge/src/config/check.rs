@@ -2,7 +2,7 @@
 
 use super::load::FlowSource;
 use super::problem::Problems;
-use crate::dataflow::{CompanionValue, ConflictPolicy, Flow, Kind, Reference, Side};
+use crate::dataflow::{CompanionValue, ConflictPolicy, Flow, Kind, MatchRule, Reference, Side};
 use crate::record::RecordType;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -151,6 +151,13 @@ fn parents(flows: &[Flow], at: usize) -> BTreeSet<usize> {
                 owners.insert(of);
             }
             _ => {}
+        }
+    }
+    let agreements = flow.match_rules.iter().flat_map(MatchRule::agreements);
+    for through in agreements.filter_map(|agreement| agreement.through.as_ref()) {
+        match through {
+            Reference::Flow(name) => drop(names.insert(name)),
+            Reference::Companion { of, .. } => drop(owners.insert(of)),
         }
     }
     for companion in &flow.companions {

@@ -3,17 +3,17 @@
 use super::Users;
 use super::companion::{self, RoleHead};
 use super::end::end;
-use super::flow_file::{EditsText, FlowText, GuardText, MatchPairText, MatchText};
+use super::flow_file::{EditsText, FirstLinksText, FlowText, GuardText};
 use super::kind::family;
 use super::known::{Known, PropertyKnown};
 use super::mapping::{self, Row};
+use super::match_rule::match_rules;
 use super::node::At;
 use super::problem::{Problems, suggestion};
 use super::support;
 use super::written::PerObject;
 use crate::dataflow::{
-    ConflictPolicy, DeleteAgainstEdit, EditGuard, Flow, Guard, Guarded, Kind, Mapping, MatchPart, MatchRule,
-    Normaliser, Side, Unserved,
+    ConflictPolicy, DeleteAgainstEdit, EditGuard, FirstLinkGuard, Flow, Guard, Guarded, Kind, Mapping, Side,
 };
 use crate::record::RecordType;
 use crate::value::Value;
@@ -277,6 +277,20 @@ fn guard(text: Option<&GuardText>) -> Guard {
         at_least: text.at_least.map_or(plain.at_least, u64::from),
         hours: text.hours.map_or(plain.hours, i64::from),
         edits: edit_guard(text.edits.as_ref()),
+        first_links: first_link_guard(text.overwrites.as_ref()),
+    }
+}
+
+fn first_link_guard(text: Option<&FirstLinksText>) -> Option<FirstLinkGuard> {
+    let plain = FirstLinkGuard::default();
+    match text {
+        None => Some(plain),
+        Some(FirstLinksText::Switch(on)) => on.then_some(plain),
+        Some(FirstLinksText::Limits(text)) => Some(FirstLinkGuard {
+            count: text.count.map_or(plain.count, u64::from),
+            percent: text.percent.map_or(plain.percent, u64::from),
+            at_least: text.at_least.map_or(plain.at_least, u64::from),
+        }),
     }
 }
 
@@ -291,109 +305,4 @@ fn edit_guard(text: Option<&EditsText>) -> Option<EditGuard> {
             hours: text.hours.map_or(plain.hours, i64::from),
         }),
     }
-}
-
-fn match_rules(
-    scope: &mut Scope<'_>,
-    text: &FlowText,
-    mappings: &[Mapping],
-    unserved: &[Unserved],
-    has_identity: bool,
-) -> Vec<MatchRule> {
-    let Some(written) = &text.r#match else {
-        let help =
-            "Add `match:` with the properties that tell counterparts, or `match: []` for the identity alone.";
-        scope.problem(&text.flow, "`match` is missing", help);
-        return Vec::new();
-    };
-    let unserved_rule = |rule: &MatchText| {
-        let names = rule.names();
-        unserved.iter().any(|row| names.contains(&row.first.as_str()))
-    };
-    let usable: Vec<&MatchText> = written.value.iter().filter(|rule| !unserved_rule(rule)).collect();
-    let none = usable.is_empty();
-    let rules = usable
-        .into_iter()
-        .filter_map(|rule| match_rule(scope, rule, mappings))
-        .collect();
-    if none && !has_identity {
-        scope.problem(
-            written,
-            format!("flow {} has no match key and no identity", text.flow.value),
-            "Name a property under `match:` that both sides have, or declare `identity:`.",
-        );
-    }
-    rules
-}
-
-fn match_rule(scope: &mut Scope<'_>, rule: &MatchText, mappings: &[Mapping]) -> Option<MatchRule> {
-    let parts: Vec<(At<String>, Option<At<String>>)> = match rule {
-        MatchText::One(name) => vec![(name.clone(), None)],
-        MatchText::All(names) => names.iter().map(|name| (name.clone(), None)).collect(),
-        MatchText::Compared(table) => table
-            .0
-            .iter()
-            .map(|(name, how)| (name.clone(), Some(how.clone())))
-            .collect(),
-        MatchText::Pair(pair) => return match_pair(scope, pair),
-    };
-    let mut known = Vec::new();
-    for (name, how) in parts {
-        let normaliser = how.map_or(Some(Normaliser::Trim), |how| normaliser(scope, &how));
-        let named = |mapping: &&Mapping| mapping.property(Side::First) == name.value;
-        let Some(mapping) = mappings.iter().find(named) else {
-            let names = mappings.iter().map(|mapping| mapping.property(Side::First));
-            let help = suggestion(&name.value, names);
-            scope.problem(
-                &name,
-                format!("match key `{}` is mapped by no row", name.value),
-                help,
-            );
-            continue;
-        };
-        if let Some(normaliser) = normaliser {
-            known.push(MatchPart {
-                properties: mapping.properties.clone(),
-                normaliser,
-            });
-        }
-    }
-    (!known.is_empty()).then_some(MatchRule { parts: known })
-}
-
-/// A key of one property of each system, such as an id that one holds of the other.
-fn match_pair(scope: &mut Scope<'_>, pair: &MatchPairText) -> Option<MatchRule> {
-    let is_id = |name: &At<String>| name.value == crate::matching::ID;
-    for (side, name) in Side::BOTH.into_iter().zip([&pair.first, &pair.second]) {
-        if !is_id(name) {
-            scope.check_property(side, name);
-        }
-    }
-    if is_id(&pair.first) && is_id(&pair.second) {
-        let help = "Name the property of one system that holds the other system's id.";
-        scope.problem(&pair.first, "two systems' own ids are never equal", help);
-        return None;
-    }
-    let normaliser = match &pair.compare {
-        Some(how) => normaliser(scope, how)?,
-        None => Normaliser::Trim,
-    };
-    let properties = [pair.first.value.clone(), pair.second.value.clone()];
-    let part = MatchPart {
-        properties,
-        normaliser,
-    };
-    Some(MatchRule { parts: vec![part] })
-}
-
-fn normaliser(scope: &mut Scope<'_>, how: &At<String>) -> Option<Normaliser> {
-    let options = [
-        ("exact", Normaliser::Exact),
-        ("trim", Normaliser::Trim),
-        ("case-fold", Normaliser::CaseFold),
-        ("email", Normaliser::Email),
-        ("phone", Normaliser::Phone),
-        ("digits", Normaliser::Digits),
-    ];
-    scope.choose("comparison", how, &options)
 }

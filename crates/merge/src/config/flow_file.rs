@@ -1,5 +1,6 @@
 //! What a flow file says, as written.
 
+use super::match_text::MatchText;
 use super::node::{At, Content, Node};
 use super::written::{PerObject, Reader, Scalar, Sided, Table, Written, written};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -216,15 +217,48 @@ written! {
         hours: Option<u32>,
         /// Edits beyond these hold the flow until a person approves; `false`: any number goes on.
         edits: Option<EditsText>,
+        /// First links that would overwrite beyond these wait until a person approves; `false`: any number goes on.
+        overwrites: Option<FirstLinksText>,
+    }
+}
+
+written! {
+    /// Records linked for the first time that hold different values: more than this at once wait for approval.
+    struct FirstLinkGuardText {
+        /// At most this many ...
+        count: Option<u32>,
+        /// ... and at most this share of the flow's links, in percent ...
+        percent: Option<u32>,
+        /// ... but never fewer than this many.
+        at_least: Option<u32>,
+    }
+}
+
+/// `guard.overwrites`: limits, or a switch.
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(untagged)]
+pub(crate) enum FirstLinksText {
+    /// The limits.
+    Limits(FirstLinkGuardText),
+    /// `false` for none.
+    Switch(bool),
+}
+
+impl Written for FirstLinksText {
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        if let Content::Table(_) = node.value {
+            return FirstLinkGuardText::read(node, reader).map(Self::Limits);
+        }
+        bool::read(node, reader).map(Self::Switch)
     }
 }
 
 written! {
     /// Edits from one side that pass both limits within the window hold the flow.
     struct EditGuardText {
-        /// At most this many links ...
+        /// This many links pass in the smallest flow ...
         count: Option<u32>,
-        /// ... or at most this share of the flow's links, in percent.
+        /// ... and this share of the flow's links, in percent.
         percent: Option<u32>,
         /// The window, in hours.
         hours: Option<u32>,
@@ -360,63 +394,6 @@ impl Written for OnlyOfObject {
             _ => At::read(node, reader).map(Self::Filter),
         }
     }
-}
-
-written! {
-    /// A match key of two properties that no row maps, such as a field that holds the other system's id.
-    struct MatchPairText {
-        /// The first system's property; `id` for the record's own id.
-        first: At<String>,
-        /// The second system's property; `id` for the record's own id.
-        second: At<String>,
-        /// How they are compared: `exact`, `trim`, `case-fold`, `email`, `phone`, `digits`.
-        compare: Option<At<String>>,
-    }
-}
-
-/// One match key: a property, several together, several with how each is compared, or one of each system.
-#[derive(Clone, Debug, JsonSchema)]
-#[schemars(untagged)]
-pub(crate) enum MatchText {
-    /// A property of each system, mapped or not.
-    Pair(Box<MatchPairText>),
-    /// One property, compared trimmed.
-    One(At<String>),
-    /// Several that must all be equal, compared trimmed.
-    All(Vec<At<String>>),
-    /// Properties with how they are compared: `exact`, `trim`, `case-fold`, `email`, `phone`, `digits`.
-    Compared(Table<At<String>>),
-}
-
-impl MatchText {
-    /// The first-side properties it names.
-    pub(crate) fn names(&self) -> Vec<&str> {
-        match self {
-            Self::One(name) => vec![name.value.as_str()],
-            Self::All(names) => names.iter().map(|name| name.value.as_str()).collect(),
-            Self::Compared(table) => table.keys().collect(),
-            Self::Pair(_) => Vec::new(),
-        }
-    }
-}
-
-impl Written for MatchText {
-    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
-        match &node.value {
-            Content::List(_) => Vec::read(node, reader).map(Self::All),
-            Content::Table(entries) if names_a_system(entries, reader) => {
-                MatchPairText::read(node, reader).map(|pair| Self::Pair(Box::new(pair)))
-            }
-            Content::Table(_) => Table::read(node, reader).map(Self::Compared),
-            _ => At::read(node, reader).map(Self::One),
-        }
-    }
-}
-
-fn names_a_system(entries: &[(At<String>, Node)], reader: &Reader<'_>) -> bool {
-    entries
-        .iter()
-        .any(|(name, _)| reader.systems.contains(&name.value))
 }
 
 /// `on_delete`: a plain value for the first side, or one per side.

@@ -35,6 +35,7 @@ pub(crate) fn row(scope: &mut Scope<'_>, text: &RowText) -> Option<Row> {
             first: first.value,
             second: other_name(second),
             why: not_on(&scope.objects[1], text.note.as_deref()),
+            personal: text.personal.unwrap_or(false),
         }));
     };
     scope.check_property(Side::Second, &second);
@@ -55,6 +56,7 @@ fn unserved_everywhere(scope: &mut Scope<'_>, text: &RowText, first: &At<String>
         first: first.value.clone(),
         second: None,
         why: text.note.clone().unwrap_or_default(),
+        personal: text.personal.unwrap_or(false),
     }))
 }
 

@@ -15,6 +15,8 @@ mod known;
 mod load;
 mod main_file;
 mod mapping;
+mod match_rule;
+mod match_text;
 mod node;
 mod problem;
 mod schema;
@@ -212,11 +214,19 @@ pub fn pass_over(flow: &mut Flow, first: &str, why: &str) {
         return;
     };
     let mapping = flow.mappings.remove(at);
-    let uses = |rule: &crate::dataflow::MatchRule| rule.parts.iter().any(|part| part.properties[0] == first);
-    flow.match_rules.retain(|rule| !uses(rule));
+    let of = |properties: &[String; 2]| properties[0] == first;
+    flow.match_rules.retain_mut(|rule| {
+        let agreed = !rule.agree.is_empty();
+        rule.agree.retain(|one| !of(&one.properties));
+        rule.contradicted_by.retain(|one| !of(&one.properties));
+        let uses = rule.parts.iter().any(|part| of(&part.properties));
+        let lost = rule.within.iter().any(|one| of(&one.properties)) || agreed && rule.agree.is_empty();
+        !uses && !lost
+    });
     flow.unserved.push(Unserved {
         first: first.to_owned(),
         second: Some(mapping.property(Side::Second).to_owned()),
         why: why.to_owned(),
+        personal: mapping.personal,
     });
 }

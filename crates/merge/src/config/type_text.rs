@@ -23,8 +23,8 @@ impl Family {
     pub(crate) fn of(type_text: &str) -> Option<Self> {
         let word = type_text.split('(').next().unwrap_or_default().trim();
         Some(match word {
-            "string" | "textarea" | "email" | "phone" | "url" | "combobox" | "picklist" | "autonumber"
-            | "enum" => Self::Text,
+            "string" | "textarea" | "email" | "phone" | "url" | "combobox" | "picklist" | "multipicklist"
+            | "autonumber" | "enum" => Self::Text,
             "integer" | "int" => Self::Integer,
             "decimal" | "currency" | "double" | "percent" => Self::Decimal,
             "boolean" => Self::Boolean,

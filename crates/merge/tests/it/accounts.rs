@@ -89,6 +89,7 @@ fn an_account_that_was_made_as_a_companion_is_linked_whatever_its_keys() {
         id: Some("a".to_owned()),
         created: false,
         parked: None,
+        lost: Default::default(),
     };
     let record = cluster.records.get_mut(&customer).unwrap();
     record.companions.insert("Account".to_owned(), made);

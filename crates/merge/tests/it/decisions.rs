@@ -198,12 +198,12 @@ fn records_of_other_flows_and_unknown_ones_are_refused() {
 #[test]
 fn a_tie_is_told_whole_from_each_of_its_records() {
     let cluster = tie();
-    let all = candidates(&flows(), &cluster, &order(), FLOW);
+    let all = candidates(&flows(), &cluster, &facts(), &order(), FLOW);
     let seconds: Vec<&RecordKey> = all.iter().map(|pair| &pair.second).collect();
     assert_eq!(seconds, [&invoice(), &twin()]);
-    assert_eq!(candidates(&flows(), &cluster, &twin(), FLOW), all);
+    assert_eq!(candidates(&flows(), &cluster, &facts(), &twin(), FLOW), all);
     let decided = decide(cluster, &[link(twin())]).0.cluster;
-    assert!(candidates(&flows(), &decided, &invoice(), FLOW).is_empty());
+    assert!(candidates(&flows(), &decided, &facts(), &invoice(), FLOW).is_empty());
 }
 
 #[test]
@@ -230,6 +230,7 @@ fn rules_pick_a_contender_or_leave_the_conflict() {
         contenders,
         since: moment(9),
         answer: None,
+        first: None,
     };
     let owner = |system: &str| AnswerRule::Owner(system.to_owned());
     let two = question(vec![
@@ -279,6 +280,7 @@ fn records_match_by_a_property_that_holds_the_other_systems_id() {
                 properties: ["id".to_owned(), "Legacy".to_owned()],
                 normaliser: Normaliser::Trim,
             }],
+            ..MatchRule::default()
         },
     );
     let by_legacy = seen(&invoice(), 1, values(&[("Legacy", " 1 "), ("Number", "other")]));

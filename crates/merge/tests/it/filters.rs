@@ -311,11 +311,7 @@ fn a_match_key_of_two_properties_is_checked_and_two_ids_are_refused() {
             .iter_mut()
             .find(|(name, _)| name == "product-product2.yaml")
             .unwrap();
-        *text = text.replacen(
-            "match: [productNumber, sku]",
-            &format!("match: [{rule}, productNumber]"),
-            1,
-        );
+        *text = text.replacen("match:\n", &format!("match:\n  - {rule}\n"), 1);
         load(&sources)
     };
     let found = with("{ customerp: id, salesforce: Legacy_Id__c }").unwrap();

@@ -143,3 +143,46 @@ fn the_guard_of_edits_takes_limits_of_its_own_and_can_be_switched_off() {
         problems[0]
     );
 }
+
+#[test]
+fn the_guard_of_edits_is_a_share_of_the_flow_and_of_few_edits_in_small_ones() {
+    use tandem_merge::dataflow::EditGuard;
+    let guard = EditGuard::default();
+    // 48 of 60 are held, and all of 11; a person's ten are not, nor a third of ten thousand less one.
+    assert!(guard.is_passed(48, 60) && guard.is_passed(11, 11));
+    assert!(!guard.is_passed(10, 10) && !guard.is_passed(18, 60) && !guard.is_passed(3_000, 10_000));
+    assert!(guard.is_passed(3_001, 10_000));
+}
+
+#[test]
+fn the_guard_of_first_links_takes_limits_and_can_be_switched_off() {
+    use tandem_merge::config::load;
+    use tandem_merge::dataflow::FirstLinkGuard;
+    let of = |guard: &str| {
+        let mut sources = crate::config::sources(str::to_owned);
+        let file = sources
+            .flows
+            .iter_mut()
+            .find(|(name, _)| name == "product-product2.yaml");
+        let (_, text) = file.unwrap();
+        text.push_str(guard);
+        let dataflow = load(&sources).unwrap().dataflow;
+        dataflow.flow("product-product2").unwrap().guard.first_links
+    };
+    let usual = FirstLinkGuard::default();
+    assert_eq!(of(""), Some(usual));
+    assert_eq!(of("guard: { edits: false }\n"), Some(usual));
+    assert_eq!(of("guard: { overwrites: false }\n"), None);
+    let own = FirstLinkGuard {
+        count: 100,
+        percent: 50,
+        at_least: 3,
+    };
+    assert_eq!(
+        of("guard: { overwrites: { count: 100, percent: 50 } }\n"),
+        Some(own)
+    );
+    // More than ten, or more than five percent, but three in any case.
+    assert!(!usual.is_passed(3, 4) && usual.is_passed(4, 60) && !usual.is_passed(10, 1_000));
+    assert!(usual.is_passed(11, 1_000) && usual.is_passed(11, 1_000_000));
+}

@@ -69,7 +69,10 @@ fn dataflow() -> Dataflow {
         introduction: String::new(),
         clock_error_seconds: 0,
         out_of_sight: std::collections::BTreeSet::new(),
+        clocks_ahead: std::collections::BTreeMap::new(),
         paused: std::collections::BTreeSet::new(),
+        asks_first: std::collections::BTreeSet::new(),
+        ourselves: std::collections::BTreeMap::new(),
     }
 }
 
@@ -100,6 +103,7 @@ fn seen(key: &RecordKey, order: i64, shown: &[(&str, &str)]) -> Observation {
         partial: false,
         protected: false,
         merged_into: None,
+        unreadable: std::collections::BTreeMap::new(),
     }
 }
 

@@ -4,6 +4,8 @@
 
 mod absent;
 mod accounts;
+mod agreement;
+mod cleared;
 mod config;
 mod counterexamples;
 mod decisions;
@@ -12,6 +14,7 @@ mod filters;
 mod fuzz;
 mod guarded;
 mod guards;
+mod kept;
 mod late;
 mod lines;
 mod members;
@@ -19,9 +22,11 @@ mod merge_laws;
 mod merges;
 mod plan_laws;
 mod problems;
+mod refusals;
 mod sign_in;
 mod simulation;
 mod small_scope;
 mod star;
 mod table;
 mod undo;
+mod unreadable;

@@ -237,6 +237,7 @@ fn member(spec: &Spec) -> Member<'_> {
         ours: false,
         in_flight: spec.in_flight,
         parked: spec.parked,
+        loss: None,
         codec: &spec.habit,
     }
 }

@@ -47,6 +47,7 @@ pub(crate) fn seen(key: &RecordKey, order: i64, values: Values) -> Observation {
         partial: false,
         protected: false,
         merged_into: None,
+        unreadable: std::collections::BTreeMap::new(),
     }
 }
 
@@ -1124,11 +1125,7 @@ fn a_companion_is_planned_once_by_its_owner() {
         values(&[("number", "7")]),
     );
     let mut cluster = reconcile(&flows, Cluster::default(), vec![owner.clone()], &facts()).cluster;
-    let wanted = tandem_merge::cluster::Companion {
-        id: None,
-        created: false,
-        parked: None,
-    };
+    let wanted = tandem_merge::cluster::Companion::default();
     cluster
         .records
         .get_mut(&owner.key)

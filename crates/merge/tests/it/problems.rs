@@ -75,7 +75,7 @@ fn a_misspelled_key_is_named_with_its_place() {
     only(
         &problems,
         &[
-            "contact-contact.yaml:10:1",
+            "contact-contact.yaml:11:1",
             "unknown key `conflct`",
             "Did you mean `conflict`?",
         ],
@@ -89,7 +89,7 @@ fn an_unknown_property_is_named() {
         "customerp: firstName",
         "customerp: fristName",
     );
-    assert_eq!(problems.len(), 2, "the match key misses it too: {problems:?}");
+    assert_eq!(problems.len(), 3, "the match keys miss it too: {problems:?}");
     assert!(
         problems
             .iter()
@@ -159,7 +159,8 @@ fn a_wrong_type_is_refused() {
             .all(|problem| problem.help == "Write `type: date`.")
     );
     let problems = changed("contact-contact.yaml", "type: date", "type: dat");
-    only(&problems, &["unknown type `dat`", "Did you mean `date`?"]);
+    assert_eq!(problems.len(), 2, "a match key misses it too: {problems:?}");
+    only(&problems[1..], &["unknown type `dat`", "Did you mean `date`?"]);
 }
 
 #[test]
@@ -243,13 +244,9 @@ fn an_owner_must_be_named() {
 
 #[test]
 fn match_keys_must_be_stated_and_mapped() {
-    let problems = changed("product-product2.yaml", "match: [productNumber, sku]\n", "");
+    let problems = changed("quote-line.yaml", "match: []\n", "");
     only(&problems, &["`match` is missing"]);
-    let problems = changed(
-        "product-product2.yaml",
-        "[productNumber, sku]",
-        "[productNumber, skew]",
-    );
+    let problems = changed("product-product2.yaml", "{ sku: trim,", "{ skew: trim,");
     only(&problems, &["match key `skew` is mapped by no row"]);
 }
 

@@ -108,11 +108,7 @@ fn caller(erp: &Erp, headers: &HeaderMap) -> Option<Caller> {
 pub(crate) async fn this_machine(request: Request, next: Next) -> Response {
     let host = header_text(request.headers(), header::HOST.as_str());
     let origin = header_text(request.headers(), header::ORIGIN.as_str());
-    let name = host
-        .rsplit_once(':')
-        .filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()));
-    let name = name.map_or(host, |(name, _)| name);
-    let own_host = host.is_empty() || ["localhost", "[::1]"].contains(&name) || name.starts_with("127.");
+    let own_host = crate::host::is_for_this_machine(request.headers(), request.uri());
     let own_form = origin.is_empty() || origin == format!("http://{host}");
     if own_host && own_form {
         return next.run(request).await;
@@ -120,7 +116,7 @@ pub(crate) async fn this_machine(request: Request, next: Next) -> Response {
     Refusal::new(
         StatusCode::FORBIDDEN,
         "forbidden",
-        "This Customerp serves this machine only.",
+        "This Customerp serves this machine only: call it localhost, 127.0.0.1 or [::1].",
     )
     .into_response()
 }

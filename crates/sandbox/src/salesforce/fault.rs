@@ -63,6 +63,8 @@ codes! {
     InsufficientMetadata = "INSUFFICIENT_ACCESS", 403;
     /// The caller may not do this.
     InsufficientAccess = "INSUFFICIENT_ACCESS_OR_READONLY", 403;
+    /// A version of the API that is retired.
+    Gone = "GONE", 410;
     /// An id that does not fit here.
     InvalidIdField = "INVALID_ID_FIELD", 400;
     /// An operation that this org does not allow.

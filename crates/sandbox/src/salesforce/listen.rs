@@ -7,8 +7,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::extract::connect_info::Connected;
-use axum::serve::IncomingStream;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -126,31 +124,6 @@ async fn greet(mut stream: TcpStream, tls: TlsAcceptor, admits: Admits) -> io::R
         return Ok(None);
     }
     Ok(Some(Connection::Plain(stream)))
-}
-
-impl axum::serve::Listener for Door {
-    type Io = Connection;
-    type Addr = Peer;
-
-    async fn accept(&mut self) -> (Connection, Peer) {
-        match self.next().await {
-            Some(connection) => {
-                let secure = matches!(connection, Connection::Secure(_));
-                (connection, Peer { secure })
-            }
-            None => std::future::pending().await,
-        }
-    }
-
-    fn local_addr(&self) -> io::Result<Peer> {
-        Ok(Peer { secure: false })
-    }
-}
-
-impl Connected<IncomingStream<'_, Door>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, Door>) -> Peer {
-        *stream.remote_addr()
-    }
 }
 
 impl tokio_stream::Stream for Door {

@@ -18,11 +18,13 @@ mod audit;
 mod browser;
 mod bulk;
 mod calls;
+mod connections;
 mod cursor;
 mod deploy;
 mod events;
 mod fault;
 mod faults;
+mod features;
 mod id;
 #[cfg(feature = "simulation")]
 mod inside;
@@ -30,6 +32,7 @@ mod listen;
 mod oauth;
 mod options;
 mod org;
+mod packed;
 mod schema;
 mod seed;
 mod server;
@@ -45,6 +48,7 @@ mod value;
 mod write;
 
 pub use faults::{FaultAction, FaultRule};
+pub use features::{ApprovalLock, QueueOptions, RecordTypeOptions};
 pub use id::{MalformedId, RecordId};
 #[cfg(feature = "simulation")]
 pub use inside::Inside;

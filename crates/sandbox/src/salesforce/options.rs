@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::faults::FaultRule;
+use super::features::{ApprovalLock, QueueOptions, RecordTypeOptions};
 use super::oauth::public_key;
 use super::shape::FieldSecurity;
 use super::validation::ValidationRule;
@@ -36,6 +37,10 @@ pub struct Options {
     pub line_discounts: bool,
     /// The time zone that the day of a date literal such as `TODAY` begins in.
     pub time_zone: String,
+    /// The oldest version of the API that is answered; older ones are retired.
+    pub oldest_version: u32,
+    /// Whether `If-Unmodified-Since` holds for DELETE, of which the documentation says both.
+    pub conditional_delete: bool,
     /// How many active users the licence allows.
     pub licenses: u32,
     /// How many API calls a day allows.
@@ -76,6 +81,14 @@ pub struct Options {
     pub users: Vec<UserOptions>,
     /// Rows of the standard Invoice, which the API cannot create.
     pub invoices: Vec<InvoiceSeed>,
+    /// An Account may be a person, with a Contact that follows it.
+    pub person_accounts: bool,
+    /// Record types, which may take fewer entries of a picklist than the field has.
+    pub record_types: Vec<RecordTypeOptions>,
+    /// Queues that may own records.
+    pub queues: Vec<QueueOptions>,
+    /// Records in approval, which are locked.
+    pub approval_locks: Vec<ApprovalLock>,
 }
 
 /// A user of the org and the client that logs in as that user.
@@ -164,6 +177,8 @@ impl Default for Options {
             billing: false,
             line_discounts: true,
             time_zone: "Europe/Berlin".to_owned(),
+            oldest_version: 31,
+            conditional_delete: true,
             licenses: 10_000,
             daily_api_requests: 1_000_000,
             token_lifetime_seconds: 7_200,
@@ -186,6 +201,10 @@ impl Default for Options {
                 .into(),
             users: default_users(),
             invoices: Vec::new(),
+            person_accounts: false,
+            record_types: Vec::new(),
+            queues: Vec::new(),
+            approval_locks: Vec::new(),
         }
     }
 }
@@ -343,6 +362,9 @@ impl Options {
             "billing" => self.billing,
             "line-discounts" => self.line_discounts,
             "own-invoices" => self.metadata && !self.billing,
+            "person-accounts" => self.person_accounts,
+            "record-types" => !self.record_types.is_empty(),
+            "queues" => !self.queues.is_empty(),
             "own-divisions" => self.metadata && !self.divisions,
             _ => false,
         }

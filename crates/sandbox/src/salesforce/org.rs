@@ -101,6 +101,8 @@ pub(crate) struct Org {
     pub(crate) pending_emails: Vec<(RecordId, String)>,
     pub(crate) touched: Option<Touched>,
     pub(crate) rules: Vec<validation::Bound>,
+    /// What locks records that wait for approval.
+    pub(crate) locks: Vec<super::features::BoundLock>,
     pub(crate) faults: Faults,
     pub(crate) veil: Veil,
     pub(crate) bin: RecycleBin,
@@ -114,6 +116,8 @@ pub(crate) struct Org {
     referrers: BTreeSet<(RecordId, ObjectIndex, FieldIndex, RecordId)>,
     pub(crate) pod: [u8; 3],
     clock_offset: i64,
+    /// When objects, fields or their visibility last changed.
+    shaped: i64,
     undo: Vec<Undo>,
     changes: Vec<Change>,
 }
@@ -138,6 +142,7 @@ impl Org {
             pending_emails: Vec::new(),
             touched: None,
             rules: Vec::new(),
+            locks: Vec::new(),
             faults: Faults::new(seed, Vec::new()),
             veil: Veil::default(),
             bin: RecycleBin::default(),
@@ -147,6 +152,7 @@ impl Org {
             referrers: BTreeSet::new(),
             pod: pod(seed),
             clock_offset: 0,
+            shaped: machine::now().as_second(),
             undo: Vec::new(),
             changes: Vec::new(),
             schema,
@@ -162,6 +168,16 @@ impl Org {
     /// The org's clock in milliseconds since 1970 UTC.
     pub(crate) fn now_milliseconds(&self) -> i64 {
         machine::now().as_millisecond() + self.clock_offset * 1_000
+    }
+
+    /// The second in which objects, fields or their visibility last changed.
+    pub(crate) fn shaped(&self) -> i64 {
+        self.shaped
+    }
+
+    /// Notes that they change now.
+    pub(crate) fn reshape(&mut self) {
+        self.shaped = self.now();
     }
 
     /// Moves the clock forward, never back.

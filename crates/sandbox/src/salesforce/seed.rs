@@ -42,6 +42,7 @@ impl Org {
         for rule in org.options.validation_rules.clone() {
             org.add_rule(rule)?;
         }
+        org.seed_features(first_user)?;
         org.secure(org.options.field_security.clone())?;
         org.seed_refresh_tokens();
         for invoice in org.options.invoices.clone() {
@@ -178,7 +179,12 @@ impl Org {
     }
 
     /// Writes a row as it is, past all checks; nothing where the org lacks the object.
-    fn seed_row(&mut self, object: &str, by: RecordId, fields: &[(&str, Option<Value>)]) -> Option<RecordId> {
+    pub(super) fn seed_row(
+        &mut self,
+        object: &str,
+        by: RecordId,
+        fields: &[(&str, Option<Value>)],
+    ) -> Option<RecordId> {
         let object = self.optional(object)?;
         let id = self.draw_id(object);
         let now = self.now();

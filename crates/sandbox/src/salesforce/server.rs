@@ -5,13 +5,12 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::Router;
 use axum::body::Body;
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderMap, Response, StatusCode, header};
 use bytes::Bytes;
 use tokio::sync::{oneshot, watch};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 use tokio_stream::StreamExt;
 
 use super::api::{self, Call, Reply};
@@ -22,7 +21,7 @@ use super::options::{Options, OptionsError};
 use super::org::Org;
 use super::tls::{Tls, TlsError};
 use super::value::http_date_text;
-use super::{admin, browser, bulk, faults, oauth, soap};
+use super::{admin, browser, bulk, connections, faults, oauth, packed, soap};
 
 /// A request is carried out whole within this time of its arrival, or not at all.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -209,24 +208,9 @@ pub async fn serve(options: Options, listener: std::net::TcpListener) -> Result<
         admin_token,
         stop: Some(stop),
         streams: Some(streams),
-        task: tokio::spawn(serve_http(door, Arc::clone(&shared), stopped)),
+        task: tokio::spawn(connections::serve(door, Arc::clone(&shared), stopped)),
         events: tokio::spawn(serve_events(pubsub, shared, ends)),
     })
-}
-
-async fn serve_http(door: Door, shared: Arc<Shared>, stopped: oneshot::Receiver<()>) {
-    let mut background = JoinSet::new();
-    background.spawn(bulk::run(Arc::clone(&shared)));
-    background.spawn(faults::release(Arc::clone(&shared)));
-    let router = Router::new().fallback(handle).with_state(shared);
-    let service = router.into_make_service_with_connect_info::<Peer>();
-    let ended = axum::serve(door, service).with_graceful_shutdown(async move {
-        let _ = stopped.await;
-    });
-    if let Err(error) = ended.await {
-        tracing::error!(%error, "the local org stopped");
-    }
-    drop(background);
 }
 
 async fn serve_events(door: Door, shared: Arc<Shared>, mut ends: watch::Receiver<()>) {
@@ -240,22 +224,19 @@ async fn serve_events(door: Door, shared: Arc<Shared>, mut ends: watch::Receiver
     }
 }
 
-async fn handle(
-    State(shared): State<Arc<Shared>>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
-    request: Request,
-) -> Response<Body> {
+/// Answers a request.
+pub(super) async fn handle(shared: Arc<Shared>, peer: Peer, request: Request) -> Response<Body> {
     let arrival = Instant::now();
     let (head, body) = request.into_parts();
     let address = head.uri.path_and_query().map_or("/", |whole| whole.as_str());
     if address.len() > MAX_URI {
         return respond(Fault::new(Code::UriTooLong, "the address is longer than 16,384 bytes").into());
     }
-    if !names_loopback(&head.headers) {
+    if !crate::host::is_for_this_machine(&head.headers, &head.uri) {
         return respond(
             Fault::new(
                 Code::InsufficientAccess,
-                "the local org answers to loopback names only",
+                "the local org serves this machine only: call it localhost, 127.0.0.1 or [::1]",
             )
             .into(),
         );
@@ -277,6 +258,12 @@ async fn handle(
             );
         }
         Err(_) => return respond(late()),
+    };
+    let encoding = head.headers.get(header::CONTENT_ENCODING);
+    let encoding = encoding.map(|encoding| encoding.to_str().unwrap_or("unknown"));
+    let body = match packed::unpacked(encoding, body, most) {
+        Ok(body) => body,
+        Err(fault) => return respond(fault.into()),
     };
     // Data that takes long to arrive is no reason to refuse it.
     let arrival = if upload { Instant::now() } else { arrival };
@@ -316,6 +303,7 @@ pub(crate) fn carry_out(shared: &Shared, url: &str, call: &Call, page: Option<us
         Some("services") if call.path.get(1).is_some_and(|part| part == "Soap") => {
             soap::answer(&mut org, call)
         }
+        Some("services" | "cometd") if api::is_elsewhere(call) => respond(api::elsewhere(call).into()),
         Some("services" | "id") => oauth::answer(&mut org, url, call),
         Some("_local") => respond(admin::answer(&mut org, call)),
         _ => {
@@ -358,26 +346,6 @@ fn late() -> Reply {
         "the request could not be begun within 5 seconds; nothing was done",
     )
     .into()
-}
-
-/// A page of another site may not reach the org under a name that points here.
-fn names_loopback(headers: &HeaderMap) -> bool {
-    let host = headers
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok())
-        .unwrap_or("localhost");
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    };
-    is_loopback(name)
-}
-
-/// Whether the host of an address is this machine.
-pub(crate) fn is_loopback(host: &str) -> bool {
-    let name = host.trim_start_matches('[').trim_end_matches(']');
-    name.eq_ignore_ascii_case("localhost")
-        || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 fn headers(headers: &HeaderMap) -> Vec<(String, String)> {

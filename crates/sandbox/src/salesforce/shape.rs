@@ -113,6 +113,7 @@ impl Org {
     }
 
     fn draw_views(&mut self) -> Outcome<()> {
+        self.reshape();
         let mut lines: BTreeMap<RecordId, BTreeMap<(ObjectIndex, FieldIndex), FieldAccess>> = BTreeMap::new();
         let profiles: Vec<String> = self.options.profiles.clone();
         for line in &self.views.security {

@@ -105,6 +105,12 @@ pub(crate) fn http_date_text(seconds: i64) -> String {
         .unwrap_or_default()
 }
 
+/// The day of a moment in UTC.
+pub(crate) fn moment_date(seconds: i64) -> Option<Date> {
+    let at = Timestamp::from_second(seconds).ok()?;
+    Some(at.to_zoned(TimeZone::UTC).date())
+}
+
 /// Reads an ISO 8601 moment with a zone (`Z`, `+01:00` or `+0100`); fractions of a second are cut off.
 pub(crate) fn parse_moment(text: &str) -> Option<i64> {
     let (clock, offset) = split_zone(text)?;

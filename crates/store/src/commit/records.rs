@@ -58,6 +58,7 @@ impl Commit<'_> {
                 next.presence = Some(presence_number(record.shadow.presence));
                 next.sent = record.in_flight();
                 next.keys = self.keys(row, key, record)?;
+                doubt(self.db, rid, record)?;
             }
             if next.presence != row.presence {
                 self.changed.insert(rid);
@@ -137,6 +138,15 @@ fn bare(record: &Record) -> Result<Vec<u8>, Trouble> {
     json(&bare)
 }
 
+/// Notes whether a read by id is to decide about the record's last write, and when that was answered.
+fn doubt(db: &Db, rid: Rid, record: &Record) -> Result<(), Trouble> {
+    let Some(at) = record.doubted() else {
+        return db.run("DELETE FROM doubt WHERE rid = ?1", [rid]).map(drop);
+    };
+    let sql = "INSERT INTO doubt (rid, at) VALUES (?1, ?2) ON CONFLICT (rid) DO UPDATE SET at = excluded.at";
+    db.run(sql, (rid, at.as_microsecond())).map(drop)
+}
+
 /// Puts a state back into the inbox as the observation that it came from.
 pub(super) fn requeue(db: &Db, rid: Rid, key: &RecordKey, shadow: Shadow) -> Result<(), Trouble> {
     let gone = shadow.presence == Presence::Deleted;
@@ -151,6 +161,7 @@ pub(super) fn requeue(db: &Db, rid: Rid, key: &RecordKey, shadow: Shadow) -> Res
         partial: false,
         protected: shadow.protected,
         merged_into: shadow.merged_into,
+        unreadable: shadow.unreadable,
     };
     let sql = "INSERT INTO inbox (seq, rid, gone, body) VALUES (?1, ?2, ?3, ?4)";
     db.run(sql, (db.tick(), rid, gone, db.body(&INBOX, &seen)?))?;

@@ -158,6 +158,9 @@ impl Books {
     fn is_known(&self, seen: &Observation) -> bool {
         let newest = self.inbox.values().rev().find(|row| row.key == seen.key);
         let state = self.records[&seen.key].state.as_ref();
+        if state.is_some_and(|state| tandem_merge::late::is_known(&state.unconfirmed, seen)) {
+            return true;
+        }
         match (newest, state) {
             (Some(newest), _) => Known::from(newest).covers(seen),
             (None, Some(state)) => Known::shadow(&state.shadow, state.newborn.as_ref()).covers(seen),

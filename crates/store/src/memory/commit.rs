@@ -119,6 +119,7 @@ impl Books {
             partial: false,
             protected: shadow.protected,
             merged_into: shadow.merged_into,
+            unreadable: shadow.unreadable,
         };
         self.receive(flows, seen);
         Ok(())
@@ -374,12 +375,7 @@ impl Work {
             if owner.companions.contains_key(&key.role) {
                 continue;
             }
-            let wanted = Companion {
-                id: None,
-                created: false,
-                parked: None,
-            };
-            owner.companions.insert(key.role.clone(), wanted);
+            owner.companions.insert(key.role.clone(), Companion::default());
             owner.revision += u64::from(owner.state.is_some());
             self.again.insert(key.owner.clone());
         }

@@ -43,6 +43,15 @@ pub(super) fn answer(
             facts.parents.insert(referral, parent);
         }
     }
+    for referral in needs.fates {
+        let mut look = |key: &RecordKey| Ok::<_, std::convert::Infallible>(books.stored(members, key));
+        let Ok(fate) = tandem_merge::fates::fate(flows, &referral, &mut look);
+        facts.fates.extend(fate.map(|fate| (referral, fate)));
+    }
+    for key in needs.named {
+        let losses = books.losses(flows, &key);
+        facts.named.insert(key, losses);
+    }
     for flow in needs.guards {
         let approved = books.approvals.get(&flow);
         let last = last_gone(books, members, &flow);
@@ -90,8 +99,16 @@ fn referent(books: &Books, flows: &Dataflow, members: &BTreeSet<RecordKey>, refe
         Reference::Flow(flow) => {
             let mut links = books.links.values().map(|(_, link)| link);
             let link = links.find(|link| &link.flow == flow && link.end(referral.side) == &key);
-            let id = link.map(|link| link.end(referral.side.other()).id.clone());
-            (id, open(books, &key, &crate::outbox::create_slot(flow)))
+            if let Some(link) = link {
+                // One that was deleted is no counterpart that a reference could name.
+                let other = link.end(referral.side.other());
+                return if books.is_deleted(other) {
+                    Referent::Unlinked
+                } else {
+                    Referent::Linked(other.id.clone())
+                };
+            }
+            (None, open(books, &key, &crate::outbox::create_slot(flow)))
         }
         Reference::Companion { role, .. } => {
             let companion = entry.companions.get(role);

@@ -6,12 +6,29 @@ use crate::item::kind_text;
 use crate::lists::{add_items, add_tally, folded, holds};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
-use tandem_merge::cluster::ParkedKind;
+use tandem_merge::cluster::{ParkedKind, Record};
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::facts::MatchKey;
 use tandem_merge::record::{RecordKey, RecordType};
 
 impl Books {
+    /// Records whose last write a read did not show.
+    pub(super) fn doubted(&self, system: &str, until: Timestamp, limit: usize) -> Vec<RecordKey> {
+        let mut all: Vec<(u64, &RecordKey)> = self
+            .records
+            .iter()
+            .filter(|(key, entry)| {
+                let state = entry.state.as_ref().filter(|_| key.record_type.system == system);
+                state
+                    .and_then(Record::doubted)
+                    .is_some_and(|at| at.as_microsecond() <= until.as_microsecond())
+            })
+            .map(|(key, entry)| (entry.number, key))
+            .collect();
+        all.sort();
+        all.into_iter().take(limit).map(|(_, key)| key.clone()).collect()
+    }
+
     pub(super) fn status(&self, flows: &Dataflow) -> Status {
         let mut status = Status::default();
         for flow in &flows.flows {

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use std::collections::BTreeSet;
 use tandem_merge::dataflow::{Dataflow, Reference};
 use tandem_merge::facts::{Parent, Part, PartsOf, Referral};
+use tandem_merge::fates::Stored;
 use tandem_merge::record::{Presence, RecordKey, Values};
 use tandem_merge::support;
 
@@ -49,6 +50,40 @@ impl Books {
             undecided: self.undecided(&key),
             unread: self.reread.contains_key(&key),
         })
+    }
+
+    /// What is stored of a record that a reference named.
+    pub(super) fn stored(&self, members: &BTreeSet<RecordKey>, key: &RecordKey) -> Option<Stored> {
+        if self.forgotten.contains(key) {
+            return Some(Stored {
+                forgotten: true,
+                ..Stored::default()
+            });
+        }
+        self.records.contains_key(key).then(|| Stored {
+            cluster: as_it_is(self, key),
+            // The cluster's own records are decided right now: it would wait for itself.
+            undecided: !members.contains(key) && self.undecided(key),
+            unread: self.reread.contains_key(key),
+            forgotten: false,
+        })
+    }
+
+    /// How many clusters wait for what becomes of a deleted record that they named; its parts are not among them.
+    pub(super) fn losses(&self, flows: &Dataflow, key: &RecordKey) -> u64 {
+        let is_part = |of: &RecordKey| {
+            let mut uses = flows.flows_of(&of.record_type);
+            uses.any(|(flow, _)| flow.supports.is_some())
+        };
+        let waits = self.waits.iter();
+        let waiting = waits.filter(|(target, waiting)| target == key && !is_part(waiting));
+        waiting.count() as u64
+    }
+
+    /// Whether its system said that it was deleted, by what is decided.
+    pub(super) fn is_deleted(&self, key: &RecordKey) -> bool {
+        let state = self.records.get(key).and_then(|entry| entry.state.as_ref());
+        state.is_some_and(tandem_merge::cluster::Record::is_deleted)
     }
 
     fn undecided(&self, key: &RecordKey) -> bool {

@@ -9,6 +9,7 @@ mod sealed;
 mod setup;
 mod suite;
 mod suite_decisions;
+mod suite_doubt;
 mod suite_facts;
 mod suite_forget;
 mod suite_guards;

@@ -60,7 +60,10 @@ pub(crate) fn flows() -> Dataflow {
         introduction: String::new(),
         clock_error_seconds: 5,
         out_of_sight: std::collections::BTreeSet::new(),
+        clocks_ahead: std::collections::BTreeMap::new(),
         paused: std::collections::BTreeSet::new(),
+        asks_first: std::collections::BTreeSet::new(),
+        ourselves: std::collections::BTreeMap::new(),
     }
 }
 
@@ -74,6 +77,7 @@ fn flow(name: &str, [first, second]: [RecordType; 2], key: &str, their_key: &str
                 properties: [key.into(), their_key.into()],
                 normaliser: Normaliser::CaseFold,
             }],
+            ..MatchRule::default()
         }],
         conflict: ConflictPolicy::Ask,
         delete_against_edit: DeleteAgainstEdit::Ask,
@@ -175,6 +179,7 @@ pub(crate) fn seen(key: &RecordKey, modified: i64, values: &[(&str, &str)]) -> O
         partial: false,
         protected: false,
         merged_into: None,
+        unreadable: std::collections::BTreeMap::new(),
     }
 }
 
@@ -326,6 +331,8 @@ pub(crate) fn dump(store: &mut dyn Store) -> String {
             let all = store.sendable(system, creates, 9, 1_000).unwrap();
             writeln!(text, "sendable {system} {creates} {all:#?}").unwrap();
         }
+        let doubted = store.doubted(system, at(1_000_000), 1_000).unwrap();
+        writeln!(text, "doubted {system} {doubted:?}").unwrap();
     }
     let mut status = store.status(&flows).unwrap();
     status.bytes = 0;

@@ -208,8 +208,7 @@ fn of_end(flow: &Flow, side: Side, described: &TypeSchema) -> Vec<Finding> {
 /// Properties that no row maps and that decide which records belong to the flow and to each other.
 fn asked_for(flow: &Flow, side: Side, described: &TypeSchema) -> Vec<Finding> {
     let end = flow.end(side);
-    let parts = flow.match_rules.iter().flat_map(|rule| &rule.parts);
-    let keys = parts.map(|part| part.properties[side.index()].as_str());
+    let keys = flow.match_rules.iter().flat_map(|rule| rule.properties(side));
     let filter = end.filter.iter().flat_map(|filter| filter.properties());
     let mapped = |name: &&str| {
         flow.mappings
@@ -300,8 +299,9 @@ fn lengths(flow: &Flow, side: Side, described: &TypeSchema) -> Option<Finding> {
 }
 
 /// What a system's abilities mean.
-pub(crate) fn capabilities(system: &dyn Connector) -> Option<Finding> {
+pub(crate) fn capabilities(system: &dyn Connector) -> Vec<Finding> {
     let can = system.capabilities();
+    let name = system.system();
     let finding = |weight, what: String, why: &str| Finding {
         weight,
         flow: None,
@@ -309,16 +309,25 @@ pub(crate) fn capabilities(system: &dyn Connector) -> Option<Finding> {
         what,
         why: why.to_owned(),
     };
-    Some(match can.conditional_write {
-        true => finding(
-            Weight::Fine,
-            format!("{} writes only over what the plan saw", system.system()),
-            "an edit made in between is never overwritten, within the condition's resolution",
-        ),
-        false => finding(
+    if !can.conditional_write {
+        return vec![finding(
             Weight::Limit,
-            format!("{} has no conditional write", system.system()),
+            format!("{name} has no conditional write"),
             "records are read just before they are written; an edit within that moment can be overwritten",
-        ),
-    })
+        )];
+    }
+    let mut found = vec![finding(
+        Weight::Fine,
+        format!("{name} writes only over what the plan saw"),
+        "an edit made in between is never overwritten, within the condition's resolution",
+    )];
+    if !can.conditional_delete {
+        found.push(finding(
+            Weight::Limit,
+            format!("{name} may delete whatever the condition says"),
+            "a record is read just before it is deleted, and decided again if it was edited; an edit within the moments \
+             between that read and the deletion can go with the record, and is kept in the recycle bin alone",
+        ));
+    }
+    found
 }

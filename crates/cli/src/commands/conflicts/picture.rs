@@ -4,7 +4,7 @@ use super::{Asked, as_json, asked};
 use crate::commands::history;
 use crate::failure::{Exit, Failure};
 use crate::mask::Masks;
-use crate::screen::{Screen, table};
+use crate::screen::{Screen, Table, table};
 use serde_json::{Value as Json, json};
 use tandem_merge::cluster::Anchor;
 use tandem_merge::dataflow::{ConflictPolicy, Dataflow};
@@ -71,7 +71,7 @@ fn policy(flows: &Dataflow, policy: ConflictPolicy) -> String {
 }
 
 /// Every member of the component, contending or not.
-fn members(asked: &Asked, component: Option<&Component<'_>>, masks: &Masks) -> comfy_table::Table {
+fn members(asked: &Asked, component: Option<&Component<'_>>, masks: &Masks) -> Table {
     let mut shown = table(["record", "property", "holds", "agreed on", "edited", "by", ""]);
     for at in anchors(component) {
         let Some(record) = asked.cluster.records.get(&at.record) else {

@@ -6,8 +6,7 @@ use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
 use crate::loading;
 use crate::mask::Masks;
-use crate::screen::{Screen, count_of, number, table, table_of};
-use comfy_table::Cell;
+use crate::screen::{Cell, Screen, count_of, number, table, table_of};
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
 use tandem_engine::{Match, MatchCounts, MatchReport, ScoredPair, Shown};
@@ -77,8 +76,8 @@ struct Kept<'a> {
     limit: usize,
     ties: BTreeMap<String, Vec<Vec<ScoredPair>>>,
     pairs: Vec<ScoredPair>,
-    singles: Vec<[String; 4]>,
-    duplicates: Vec<[String; 3]>,
+    singles: Vec<[Cell; 4]>,
+    duplicates: Vec<[Cell; 3]>,
     /// How many are not shown.
     more: u64,
 }
@@ -118,12 +117,17 @@ impl<'a> Kept<'a> {
             } if !full(self.singles.len()) => {
                 let values = self.keys(flow, *side, record);
                 let name = record.key.to_string();
-                self.singles.push([flow.clone(), name, values, why.clone()]);
+                self.singles
+                    .push([flow.into(), name.into(), values.into(), why.into()]);
             }
             Match::Duplicates { flow, side, records } if !full(self.duplicates.len()) => {
                 let names: Vec<String> = records.iter().map(|record| record.key.to_string()).collect();
                 let values = records.first().map(|record| self.keys(flow, *side, record));
-                let row = [flow.clone(), names.join("\n"), values.unwrap_or_default()];
+                let row = [
+                    flow.into(),
+                    Cell::stacked(names),
+                    values.unwrap_or_default().into(),
+                ];
                 self.duplicates.push(row);
             }
             _ => self.more += 1,
@@ -157,12 +161,12 @@ impl<'a> Kept<'a> {
         }
         if !self.duplicates.is_empty() {
             let mut shown = table(["there twice in", "records", "key"]);
-            shown.add_rows(&self.duplicates);
+            self.duplicates.iter().for_each(|row| shown.add_row(row.clone()));
             self.screen.result(shown);
         }
         if !self.singles.is_empty() {
             let mut shown = table(["alone in", "record", "key", "what becomes of it"]);
-            shown.add_rows(&self.singles);
+            self.singles.iter().for_each(|row| shown.add_row(row.clone()));
             self.screen.result(shown);
         }
         if !self.pairs.is_empty() {
@@ -188,20 +192,20 @@ impl<'a> Kept<'a> {
         let columns = self.columns(flow, ties);
         let [first, second] = &self.flows.systems;
         let headings = [
-            format!("tie in {}", flow.name),
-            first.clone(),
-            second.clone(),
-            "alike".to_owned(),
+            format!("tie in {}", flow.name).into(),
+            first.into(),
+            second.into(),
+            Cell::from("alike"),
         ];
-        let names = columns.iter().map(|[one, two]| format!("{one}\n{two}"));
+        let names = columns.iter().map(Cell::stacked);
         let mut shown = table_of(headings.into_iter().chain(names));
         for (place, tie) in ties.iter().enumerate() {
             for pair in tie {
                 let mut row = vec![
-                    (place + 1).to_string(),
-                    pair.first.key.id.clone(),
-                    pair.second.key.id.clone(),
-                    pair.score.to_string(),
+                    (place + 1).to_string().into(),
+                    Cell::new(&pair.first.key.id),
+                    Cell::new(&pair.second.key.id),
+                    pair.score.to_string().into(),
                 ];
                 row.extend(columns.iter().map(|names| self.side_by_side(pair, names)));
                 shown.add_row(row);
@@ -230,9 +234,13 @@ impl<'a> Kept<'a> {
         keys
     }
 
-    fn side_by_side(&self, pair: &ScoredPair, names: &[String; 2]) -> String {
+    fn side_by_side(&self, pair: &ScoredPair, names: &[String; 2]) -> Cell {
         let [one, two] = self.values(pair, names);
-        if one == two { one } else { format!("{one}\n{two}") }
+        if one == two {
+            one.into()
+        } else {
+            Cell::stacked([one, two])
+        }
     }
 
     fn values(&self, pair: &ScoredPair, names: &[String; 2]) -> [String; 2] {

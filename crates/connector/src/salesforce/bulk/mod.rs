@@ -12,7 +12,7 @@ mod results;
 mod rows;
 mod spool;
 
-use super::{Salesforce, derived, write};
+use super::{Salesforce, derived, fitting, write};
 use crate::{Change, Error, ErrorKind, Outcome, Resumed, Write};
 use job::{Job, Operation};
 use rows::Row;
@@ -70,7 +70,8 @@ impl Ingest {
 
     /// Spools a batch of one kind and type. What cannot travel so is carried out at once.
     pub(super) async fn accept(&self, org: &Salesforce, batch: &[Write]) -> Vec<Outcome> {
-        let (resolved, unresolved) = derived::resolve(org, batch).await;
+        let (resolved, mut unresolved) = derived::resolve(org, batch).await;
+        fitting::check(org, &resolved, &mut unresolved).await;
         let mut outcomes: Vec<Option<Outcome>> = batch.iter().map(|_| None).collect();
         for (place, outcome) in unresolved {
             outcomes[place] = Some(outcome);

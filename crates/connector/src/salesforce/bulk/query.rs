@@ -7,7 +7,7 @@
 use super::spool::make_folder;
 use crate::Error;
 use crate::http::json::text;
-use crate::http::{Failure, Reply, Request};
+use crate::http::{Failure, Reply, Request, salvage};
 use crate::salesforce::Salesforce;
 use crate::salesforce::composite::{self, Subrequest};
 use crate::salesforce::record::Reading;
@@ -32,6 +32,8 @@ const PART: usize = 250_000;
 const PAGE: usize = 2_000;
 /// Rows that an org gathers in a second, about: earlier it is not asked for them.
 const PACE: u64 = 20_000;
+/// How often the state of a job is asked for, every 16 seconds in the end: after half an hour pages are sooner there.
+const MOST_ASKED: u32 = 120;
 /// Bytes that a part may have before its time is up.
 const PART_BYTES: u64 = 512 * 1024 * 1024;
 
@@ -59,6 +61,9 @@ pub(in crate::salesforce) struct Large {
     /// The part behind it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     next: Option<String>,
+    /// The parts that were shown.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    shown: Vec<String>,
 }
 
 /// What the next look at a query came to.
@@ -117,6 +122,7 @@ pub(in crate::salesforce) async fn begin(
         locator: None,
         offset: None,
         next: None,
+        shown: Vec::new(),
     })
 }
 
@@ -135,7 +141,7 @@ pub(in crate::salesforce) async fn page(
         if asked > 0 || !fetch(org, large, (&path, files)).await? {
             match state(org, &large.job).await?.as_deref() {
                 Some("JobComplete") => {}
-                Some("UploadComplete" | "InProgress") => {
+                Some("UploadComplete" | "InProgress") if asked < MOST_ASKED => {
                     large.asked = Some(asked + 1);
                     return Ok(Page::Waiting);
                 }
@@ -165,20 +171,26 @@ pub(in crate::salesforce) async fn page(
     };
     let unkept = |error: io::Error| org.session.http.unkept(&path, &error);
     let (rows, offset) = read(object, (&path, files), large.offset.unwrap_or_default()).map_err(unkept)?;
-    let strange = || {
-        let what = format!("a row of {} is not as described", object.schema.object);
-        org.session.http.protocol(what)
-    };
-    let observations = rows
-        .iter()
-        .map(|row| reading.observation(row).ok_or_else(strange));
-    let observations = observations.collect::<Result<Vec<_>, _>>()?;
+    let observations: Vec<Observation> = rows.iter().filter_map(|row| reading.shown(row)).collect();
     large.offset = offset;
     if offset.is_some() {
         return Ok(Page::Rows(observations));
     }
     drop(std::fs::remove_file(&path));
+    large.shown.extend(large.locator.take());
     large.locator = large.next.take();
+    if large
+        .locator
+        .as_ref()
+        .is_some_and(|next| large.shown.contains(next))
+    {
+        let (system, of) = (org.session.http.system(), &object.name);
+        tracing::warn!(
+            system,
+            "{system}: a Bulk query of {of} gives the same part again: it is read in pages"
+        );
+        return Ok(Page::Lost);
+    }
     Ok(match large.locator {
         Some(_) => Page::Rows(observations),
         None => Page::Last(observations),
@@ -241,11 +253,14 @@ fn read(
     drop(reader);
     let start = offset.max(body);
     file.seek(SeekFrom::Start(start))?;
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(file);
-    let mut record = csv::StringRecord::new();
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .from_reader(file);
+    let mut record = csv::ByteRecord::new();
     let mut rows = Vec::new();
     while rows.len() < PAGE {
-        if !reader.read_record(&mut record)? {
+        if !reader.read_byte_record(&mut record)? {
             return Ok((rows, None));
         }
         rows.push(row(object, &head, &record));
@@ -254,9 +269,16 @@ fn read(
 }
 
 /// A row as a query would show it.
-fn row(object: &Object, head: &csv::StringRecord, record: &csv::StringRecord) -> Json {
+fn row(object: &Object, head: &csv::StringRecord, record: &csv::ByteRecord) -> Json {
     let mut row = Map::new();
     for (name, cell) in head.iter().zip(record) {
+        let cell = match salvage::text(cell) {
+            Ok(cell) => cell,
+            Err(mark) => {
+                row.insert(name.to_owned(), mark);
+                continue;
+            }
+        };
         match name.split_once('.') {
             Some((relation, name)) if !cell.is_empty() => {
                 row.insert(relation.to_owned(), json!({ name: cell }));
@@ -274,7 +296,8 @@ fn value(data_type: Option<&str>, cell: &str) -> Json {
     }
     let text = || Json::String(cell.to_owned());
     match data_type {
-        Some("boolean") => Json::Bool(cell.eq_ignore_ascii_case("true")),
+        Some("boolean") if cell.eq_ignore_ascii_case("true") => Json::Bool(true),
+        Some("boolean") if cell.eq_ignore_ascii_case("false") => Json::Bool(false),
         Some("int" | "long" | "double" | "currency" | "percent") => {
             cell.parse().map_or_else(|_| text(), Json::Number)
         }

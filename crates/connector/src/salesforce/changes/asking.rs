@@ -13,12 +13,12 @@ use super::super::{form, refusal, soql};
 use super::cursor::{Cursor, Seen};
 use crate::http::Reply;
 use crate::http::json::{flag, text};
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, Incomplete};
 use jiff::Timestamp;
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use tandem_merge::record::Observation;
+use tandem_merge::record::{Observation, RecordType};
 use url::form_urlencoded::byte_serialize;
 
 /// Rows beyond which no statement asks, whatever is read in pages.
@@ -51,6 +51,7 @@ pub(super) async fn call(
     org: &Salesforce,
     cursor: &mut Cursor,
     open: &[&str],
+    incomplete: &mut Vec<Incomplete>,
 ) -> Result<Vec<Observation>, Error> {
     // Signing in shows the org's clock, before the first query needs it.
     org.session.token(None).await?;
@@ -78,9 +79,20 @@ pub(super) async fn call(
     let (queried, deleted) = parts.split_at(asked.len());
     let mut deleted = deleted.iter();
     let mut observations = Vec::new();
+    let failed = queried.iter().filter(|part| !part.is_success()).count();
     for ((asked, name), part) in asked.iter().zip(&chosen).zip(queried) {
         let seen = cursor.types.entry((*name).to_owned()).or_default();
-        let mut shown = take_rows(org, seen, asked, part, &reply, began).await?;
+        let (mut shown, trouble) = match take_rows(org, seen, asked, part, &reply, began).await {
+            Ok(shown) => shown,
+            // One type alone is passed over; where nothing else is answered either, the org is in trouble.
+            Err(error) if failed < queried.len() && !is_general(&error) => (Vec::new(), Some(error)),
+            Err(error) => return Err(error),
+        };
+        if let Some(error) = trouble {
+            seen.give_up();
+            let of = RecordType::new(&org.config.name, *name);
+            incomplete.push(org.listings.rest(&of, error));
+        }
         if asked.deletions
             && let Some(part) = deleted.next()
         {
@@ -92,6 +104,15 @@ pub(super) async fn call(
     Ok(observations)
 }
 
+/// Troubles that are none of one type: how we stand there, or a description that must be looked at again.
+fn is_general(error: &Error) -> bool {
+    matches!(
+        error.kind,
+        ErrorKind::SignIn | ErrorKind::Refused | ErrorKind::Missing
+    )
+}
+
+/// The rows of a page, and why the listing does not get on, where it does not.
 async fn take_rows(
     org: &Salesforce,
     seen: &mut Seen,
@@ -99,12 +120,12 @@ async fn take_rows(
     part: &Part,
     reply: &Reply,
     began: Timestamp,
-) -> Result<Vec<Observation>, Error> {
+) -> Result<(Vec<Observation>, Option<Error>), Error> {
     if !part.is_success() {
         return Err(refusal::of_said(&org.session.http, &part.said()));
     }
     let shown = read::rows(org, &asked.object, &part.body, reply).await?;
-    let last = shown.last().and_then(|last| {
+    let last = shown.iter().rev().find_map(|last| {
         let version = last.version.as_ref()?;
         Some((version.modified, last.key.id.clone()))
     });
@@ -113,8 +134,30 @@ async fn take_rows(
     let end = shown.is_empty() || whole;
     let total = part.body.get("totalSize").and_then(Json::as_u64);
     seen.left = total.map_or(u64::MAX, |total| total.saturating_sub(shown.len() as u64));
+    let name = &asked.object.name;
+    if seen.after.is_none() {
+        org.listings.begin(name);
+    }
+    // Pages go on behind their last row: that is the continuation.
+    let token = |at: &Option<(Timestamp, String)>| at.as_ref().map(|(stamp, id)| format!("{stamp} {id}"));
+    let (from, next) = (token(&seen.after), token(&last).filter(|_| !end));
+    let stuck = org.listings.page(name, &shown, from.as_deref(), next.as_deref());
+    let stuck = stuck.err().or_else(|| {
+        let back = match (&seen.after, &last) {
+            (_, None) => true,
+            (Some(before), Some(last)) => last == before || last.0 < before.0,
+            (None, Some(_)) => false,
+        };
+        (back && !end).then(|| "a page does not go on behind the one before".to_owned())
+    });
+    if let Some(what) = stuck {
+        return Ok((shown, Some(org.stuck(name, &what))));
+    }
     seen.advance(began, last, end);
-    Ok(shown)
+    if seen.done {
+        org.listings.done(&RecordType::new(&org.config.name, name));
+    }
+    Ok((shown, None))
 }
 
 /// The tombstones that the rows of this page do not show already.

@@ -159,6 +159,31 @@ impl Seen {
         }
     }
 
+    /// The clock that dates the changes went back beyond what is read again: everything is read, and compared in full
+    /// for what went.
+    pub(super) fn notice_set_back(&mut self, now: Timestamp, overlap: SignedDuration) -> bool {
+        let end = now.checked_add(overlap).unwrap_or(Timestamp::MAX);
+        let back = self.since.is_some_and(|since| since > end);
+        if back {
+            *self = Self {
+                since: Some(Timestamp::UNIX_EPOCH),
+                stale: true,
+                ..Self::default()
+            };
+        }
+        back
+    }
+
+    /// The running round shows no more of it; the next one begins anew.
+    pub(super) fn give_up(&mut self) {
+        self.began = None;
+        self.after = None;
+        self.left = 0;
+        self.counted = false;
+        self.large = None;
+        self.done = true;
+    }
+
     /// After so long a pause neither deletions nor events tell everything.
     pub(super) fn notice_pause(&mut self, now: Timestamp) {
         let longer =
@@ -241,6 +266,19 @@ mod tests {
         // Once the overlap has passed, one round more.
         assert!(subscribed(11, 10).due_beside_events(at(310), overlap));
         assert!(!subscribed(311, 10).due_beside_events(at(99_999), overlap));
+    }
+
+    #[test]
+    fn a_clock_set_back_beyond_the_overlap_leads_to_reading_everything() {
+        let overlap = SignedDuration::from_secs(300);
+        let mut near = polled(1_000);
+        assert!(!near.notice_set_back(at(700), overlap));
+        assert_eq!(near, polled(1_000));
+        let mut far = polled(1_000);
+        assert!(far.notice_set_back(at(699), overlap));
+        assert_eq!(far.since, Some(Timestamp::UNIX_EPOCH));
+        assert!(far.compares(at(699), SignedDuration::ZERO));
+        assert!(!far.notice_set_back(at(699), overlap), "once");
     }
 
     #[test]

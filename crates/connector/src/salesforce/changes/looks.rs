@@ -131,7 +131,7 @@ pub(super) async fn look(
     let mut shown = ask(org, &due).await?;
     for (key, look) in due {
         let Some(seen) = shown.get_mut(&key) else { continue };
-        if look.want == Want::Gone && seen.presence == Presence::Missing {
+        if look.want == Want::Gone && seen.presence == Presence::Missing && seen.unreadable.is_empty() {
             bury(seen, &look);
         }
         let (shows, missing) = (look.shown_by(seen), seen.presence == Presence::Missing);

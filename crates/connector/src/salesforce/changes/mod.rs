@@ -18,7 +18,7 @@ use super::events::{self, Change, Standing, Taken};
 use super::ledger::as_long_work;
 use super::read;
 use crate::http::clock;
-use crate::{ChangePage, Complete, Error, ErrorKind};
+use crate::{ChangePage, Complete, Error, ErrorKind, Incomplete};
 use cursor::{Comparing, Cursor, Position, Seen};
 use jiff::{SignedDuration, Timestamp};
 use looks::Look;
@@ -47,7 +47,9 @@ pub(super) async fn page(
     let now = org.now();
     let mut cursor = Cursor::read(cursor);
     let names: Vec<&str> = types.iter().map(|of| of.name.as_str()).collect();
-    names.iter().for_each(|name| cursor.seen(name).notice_pause(now));
+    names
+        .iter()
+        .for_each(|name| notice_time(org, cursor.seen(name), name, now));
     let served = take_events(org, &names, &mut cursor, now).await?;
     // Who does not listen reads a comparison that has begun in one go; changes are asked for again behind it.
     let comparing = |name: &&str| cursor.types[*name].comparing.is_some();
@@ -68,6 +70,7 @@ pub(super) async fn page(
         observations: looks::look(org, &mut cursor, now).await?,
         ..ChangePage::default()
     };
+    page.incomplete = pass_over(org, types, &mut cursor);
     let open: Vec<&str> = names
         .iter()
         .copied()
@@ -77,10 +80,21 @@ pub(super) async fn page(
         page.observations
             .extend(match large::page(org, &mut cursor, &open).await? {
                 Some(rows) => rows,
-                None => asking::call(org, &mut cursor, &open).await?,
+                None => asking::call(org, &mut cursor, &open, &mut page.incomplete).await?,
             });
     }
-    for name in open.iter().filter(|name| cursor.types[**name].done) {
+    let given_up = |name: &str| page.incomplete.iter().any(|one| one.record_type.name == name);
+    if let Some(first) = page
+        .incomplete
+        .first()
+        .filter(|_| names.iter().all(|name| given_up(name)))
+    {
+        return Err(first.error.clone());
+    }
+    for name in open
+        .iter()
+        .filter(|name| cursor.types[**name].done && !given_up(name))
+    {
         org.watching.asked(name);
     }
     let unread = looks::next(&cursor.looks).is_some_and(|next| next <= now);
@@ -106,6 +120,32 @@ pub(super) async fn page(
         .look_at(looks::next(&cursor.looks).map(|next| instant(next, now)));
     page.cursor = serde_json::to_vec(&cursor).unwrap_or_default();
     Ok(page)
+}
+
+/// Notices that the org's clock was set back, or that nobody asked for so long that not everything is told.
+fn notice_time(org: &Salesforce, seen: &mut Seen, name: &str, now: Timestamp) {
+    let told = org.session.http.reached().is_some();
+    if told && seen.notice_set_back(now, org.overlap()) {
+        let system = org.session.http.system();
+        tracing::warn!(
+            system,
+            "{system}: its clock was set back: {name} is read anew as a whole"
+        );
+    }
+    seen.notice_pause(now);
+}
+
+/// Passes over the types whose listing did not get on a short while ago.
+fn pass_over(org: &Salesforce, types: &[RecordType], cursor: &mut Cursor) -> Vec<Incomplete> {
+    let mut resting = Vec::new();
+    for of in types {
+        let seen = cursor.seen(&of.name);
+        if let Some(one) = org.listings.rests(of).filter(|_| !seen.done) {
+            seen.give_up();
+            resting.push(one);
+        }
+    }
+    resting
 }
 
 /// Takes what events told into the cursor. Answers the types that events serve.

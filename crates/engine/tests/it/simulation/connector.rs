@@ -305,6 +305,7 @@ impl System {
             hints,
             cursor: next.write(),
             more,
+            incomplete: Vec::new(),
             complete: complete.map(|record_type| Complete {
                 record_type,
                 after: None,
@@ -364,6 +365,7 @@ impl Connector for System {
             id: format!("id of {}", self.name),
             name: self.name.clone(),
             user: "tandem".to_owned(),
+            author: None,
             sandbox: None,
             instance: None,
         })

@@ -190,6 +190,7 @@ fn by(first: &str, second: &str) -> Vec<MatchRule> {
             properties: [first.to_owned(), second.to_owned()],
             normaliser: Normaliser::Trim,
         }],
+        ..MatchRule::default()
     }]
 }
 
@@ -260,12 +261,15 @@ fn flows(dice: &mut Dice, with_customers: bool) -> Dataflow {
     decide_policies(dice, &mut all);
     Dataflow {
         paused: std::collections::BTreeSet::new(),
+        asks_first: std::collections::BTreeSet::new(),
+        ourselves: std::collections::BTreeMap::new(),
         systems: [ERP.to_owned(), CRM.to_owned()],
         flows: all,
         document_order: Vec::new(),
         introduction: String::new(),
         clock_error_seconds: 5,
         out_of_sight: std::collections::BTreeSet::new(),
+        clocks_ahead: std::collections::BTreeMap::new(),
     }
 }
 

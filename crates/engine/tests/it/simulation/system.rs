@@ -113,8 +113,10 @@ impl System {
     ) -> Self {
         let limits = Capabilities {
             conditional_write: nature.conditional,
+            conditional_delete: nature.conditional,
             idempotent_create: nature.idempotent,
             request_deadline: DEADLINE,
+            commit_delay: OVERLAP,
             write_batch: 3,
             find_batch: 4,
             fetch_batch: 4,
@@ -276,6 +278,7 @@ impl System {
             partial: false,
             protected: false,
             merged_into: None,
+            unreadable: std::collections::BTreeMap::new(),
         }
     }
 

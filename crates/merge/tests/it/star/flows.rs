@@ -86,6 +86,7 @@ pub(crate) fn flow(name: &str, ends: [End; 2], key: [&str; 2], mappings: Vec<Map
                 properties: key.map(str::to_owned),
                 normaliser: Normaliser::Trim,
             }],
+            ..MatchRule::default()
         }],
         conflict: ConflictPolicy::Latest,
         delete_against_edit: DeleteAgainstEdit::Ask,
@@ -167,6 +168,9 @@ pub(crate) fn dataflow(flows: Vec<Flow>) -> Dataflow {
         introduction: String::new(),
         clock_error_seconds: 2,
         out_of_sight: std::collections::BTreeSet::new(),
+        clocks_ahead: std::collections::BTreeMap::new(),
         paused: std::collections::BTreeSet::new(),
+        asks_first: std::collections::BTreeSet::new(),
+        ourselves: std::collections::BTreeMap::new(),
     }
 }

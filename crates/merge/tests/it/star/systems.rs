@@ -135,6 +135,7 @@ impl Systems {
             partial: false,
             protected: false,
             merged_into: None,
+            unreadable: std::collections::BTreeMap::new(),
         }
     }
 

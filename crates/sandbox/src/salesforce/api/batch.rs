@@ -67,7 +67,7 @@ fn carry_out(org: &mut Org, caller: &Caller, given: &Json) -> Outcome<Reply> {
         return Err(Fault::new(Code::NotFound, "a batch cannot hold this resource"));
     }
     let caller = Caller {
-        base: base_of(version)?,
+        base: base_of(org, version)?,
         ..caller.clone()
     };
     dispatch(org, &caller, &call, resource)

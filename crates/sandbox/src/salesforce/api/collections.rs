@@ -8,6 +8,7 @@ use crate::salesforce::fault::{Code, Fault, Outcome};
 use crate::salesforce::id::RecordId;
 use crate::salesforce::org::Org;
 use crate::salesforce::schema::ObjectIndex;
+use crate::salesforce::write::{repeated, repeated_id, repeated_key};
 
 /// The most records of a call that writes.
 const MAX_RECORDS: usize = 200;
@@ -39,9 +40,18 @@ fn create(org: &mut Org, caller: &Caller, (object, body): Record<'_>) -> Outcome
     org.create(caller.actor, object, body).map(success)
 }
 
+/// The names that the id of a record is given by.
+const ID: [&str; 3] = ["id", "Id", "ID"];
+
+/// The id that a record is given with.
+fn id_of(record: &Map<String, Json>) -> Option<RecordId> {
+    let given = ID.iter().find_map(|name| record.get(*name));
+    RecordId::parse(given?.as_str()?).ok()
+}
+
 fn update(org: &mut Org, caller: &Caller, (object, body): Record<'_>) -> Outcome<Json> {
     let mut body = body.clone();
-    let given = ["id", "Id", "ID"].iter().find_map(|name| body.remove(*name));
+    let given = ID.iter().find_map(|name| body.remove(*name));
     let Some(given) = given else {
         return Err(Fault::new(
             Code::MissingArgument,
@@ -75,8 +85,12 @@ fn write(org: &mut Org, caller: &Caller, call: &Call, work: Work<'_>) -> Outcome
     let objects: Vec<Option<&str>> = records.iter().map(|record| type_of(record)).collect();
     check_runs(&objects)?;
     let all_or_none = all_or_none(body.get("allOrNone"))?;
+    let twice = &repeated(records.iter().filter_map(|record| id_of(record)));
     let each = records.iter().zip(objects).map(|(record, object)| {
         move |org: &mut Org| {
+            if let Some(id) = id_of(record).filter(|id| twice.contains(id)) {
+                return Err(repeated_id(id));
+            }
             let object = object
                 .and_then(|name| org.schema.find(name))
                 .ok_or_else(|| unknown_type(object))?;
@@ -206,16 +220,21 @@ fn upsert_all(org: &mut Org, caller: &Caller, call: &Call, object: &str, field: 
     let body = call.object()?;
     let records = records_of(&body)?;
     let all_or_none = all_or_none(body.get("allOrNone"))?;
+    let key_of = |record: &Map<String, Json>| {
+        let given = record.iter().find(|(name, _)| name.eq_ignore_ascii_case(field));
+        let key = given?.1.as_str()?;
+        (!key.is_empty()).then(|| key.to_owned())
+    };
+    let twice = &repeated(records.iter().filter_map(|record| key_of(record)));
     let each = records.into_iter().map(|record| {
         move |org: &mut Org| {
-            let key = record
-                .iter()
-                .find(|(name, _)| name.eq_ignore_ascii_case(field))
-                .and_then(|(_, key)| key.as_str());
-            let key = key.filter(|key| !key.is_empty()).ok_or_else(|| {
+            let key = key_of(record).ok_or_else(|| {
                 Fault::of_field(Code::MissingArgument, field, format!("{field} not specified"))
             })?;
-            match upsert(org, caller.actor, object, field, key, record)? {
+            if twice.contains(&key) {
+                return Err(repeated_key(field, &key));
+            }
+            match upsert(org, caller.actor, object, field, &key, record)? {
                 Upserted::Created(id) => Ok(upsert_result(id, true)),
                 Upserted::Updated(id) => Ok(upsert_result(id, false)),
                 Upserted::Several(_) => Err(Fault::new(

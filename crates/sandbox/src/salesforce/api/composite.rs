@@ -89,6 +89,12 @@ pub(super) fn read(given: &Json) -> Outcome<Subrequest<'_>> {
         given.get(name).and_then(Json::as_str).ok_or_else(missing)
     };
     let headers = given.get("httpHeaders").and_then(Json::as_object);
+    if let Some(name) = headers.and_then(|headers| headers.keys().find(|name| inherited(name))) {
+        return Err(Fault::new(
+            Code::InvalidInput,
+            format!("a subrequest has the header {name} of the request around it and none of its own"),
+        ));
+    }
     let headers = headers
         .into_iter()
         .flatten()
@@ -100,6 +106,13 @@ pub(super) fn read(given: &Json) -> Outcome<Subrequest<'_>> {
         body: given.get("body").filter(|body| !body.is_null()),
         headers: headers.collect(),
     })
+}
+
+/// Whether a header cannot be a subrequest's own.
+fn inherited(name: &str) -> bool {
+    ["Accept", "Authorization", "Content-Type"]
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(name))
 }
 
 fn check_limits(subrequests: &[Subrequest<'_>]) -> Outcome<()> {
@@ -172,7 +185,7 @@ fn carry_out(
         return Err(Fault::not_found());
     };
     let caller = Caller {
-        base: base_of(version)?,
+        base: base_of(org, version)?,
         ..caller.clone()
     };
     if *resource == ["composite"] {

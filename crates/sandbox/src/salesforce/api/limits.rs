@@ -55,6 +55,22 @@ pub(super) fn limits(org: &Org) -> Json {
     Json::Object(limits)
 }
 
+/// How many records the named objects hold, or all of them; names that are unknown are passed over.
+pub(super) fn record_count(org: &Org, names: Option<&str>) -> Json {
+    let all = 0..org.schema.objects.len();
+    let counts =
+        |object: usize| json!({ "count": org.table(object).live(), "name": org.schema.object(object).name });
+    let counts: Vec<Json> = match names {
+        None => all.map(counts).collect(),
+        Some(names) => names
+            .split(',')
+            .filter_map(|name| org.schema.find(name.trim()))
+            .map(counts)
+            .collect(),
+    };
+    json!({ "sObjects": counts })
+}
+
 fn stored(org: &Org) -> u64 {
     let records: usize = (0..org.schema.objects.len())
         .map(|object| org.table(object).live())

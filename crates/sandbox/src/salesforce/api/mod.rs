@@ -4,9 +4,11 @@ mod batch;
 mod changes;
 mod collections;
 mod composite;
+mod entity_tag;
 mod graph;
 mod limits;
 mod query;
+mod related;
 mod resources;
 mod rows;
 mod search;
@@ -26,8 +28,14 @@ use super::schema::ObjectIndex;
 
 pub(crate) use rows::{Upserted, upsert};
 
-/// The oldest and the newest version of the API that is answered.
-pub(crate) const VERSIONS: std::ops::RangeInclusive<u32> = 31..=68;
+/// The first version of the API that there was, and the newest one.
+const FIRST: u32 = 7;
+pub(crate) const NEWEST: u32 = 68;
+
+/// The versions that an org answers: older ones are retired.
+pub(crate) fn versions(org: &Org) -> std::ops::RangeInclusive<u32> {
+    org.options.oldest_version..=NEWEST
+}
 
 /// A call: one HTTP request, or a subrequest of a composite.
 #[derive(Debug, Clone, Default)]
@@ -186,9 +194,9 @@ pub(crate) fn data(org: &mut Org, call: &Call) -> Reply {
 fn answer(org: &mut Org, call: &Call) -> Outcome<Reply> {
     let below: Vec<&str> = call.path.iter().skip(2).map(String::as_str).collect();
     let Some((version, resource)) = below.split_first() else {
-        return Ok(Reply::ok(resources::versions()));
+        return Ok(Reply::ok(resources::versions(org)));
     };
-    let base = base_of(version)?;
+    let base = base_of(org, version)?;
     let user = call
         .bearer()
         .and_then(|token| org.sessions.user(token, org.now()))
@@ -229,15 +237,39 @@ fn client_of(options: &str) -> Option<&str> {
     })
 }
 
-fn base_of(version: &str) -> Outcome<String> {
+fn base_of(org: &Org, version: &str) -> Outcome<String> {
     let number = version
         .strip_prefix('v')
         .and_then(|text| text.strip_suffix(".0"))
         .and_then(|text| text.parse().ok());
-    match number.filter(|number| VERSIONS.contains(number)) {
-        Some(number) => Ok(format!("/services/data/v{number}.0")),
-        None => Err(Fault::not_found()),
+    let known = versions(org);
+    match number {
+        Some(number) if known.contains(&number) => Ok(format!("/services/data/v{number}.0")),
+        Some(number) if (FIRST..*known.start()).contains(&number) => Err(Fault::new(
+            Code::Gone,
+            format!(
+                "API version v{number}.0 is retired. Please use v{}.0 and above",
+                known.start()
+            ),
+        )),
+        _ => Err(Fault::not_found()),
     }
+}
+
+/// Whether a call is for one of Salesforce's APIs beside the ones that are here.
+pub(crate) fn is_elsewhere(call: &Call) -> bool {
+    let second = call.path.get(1).map(String::as_str);
+    match call.path.first().map(String::as_str) {
+        Some("cometd") => true,
+        Some("services") => !matches!(second, Some("data" | "Soap" | "oauth2")),
+        _ => false,
+    }
+}
+
+/// The refusal of a call for another API.
+pub(crate) fn elsewhere(call: &Call) -> Fault {
+    let parts: Vec<&str> = call.path.iter().map(String::as_str).collect();
+    left_out(&parts)
 }
 
 /// Answers one resource: of a call, or of a subrequest. What reads, reads as the caller's profile may.
@@ -257,8 +289,11 @@ fn resource_of(org: &mut Org, caller: &Caller, call: &Call, resource: &[&str]) -
     match resource {
         [] => only(call, "GET", || Ok(Reply::ok(resources::list(&caller.base)))),
         ["limits"] => only(call, "GET", || Ok(Reply::ok(limits::limits(org)))),
+        ["limits", "recordCount"] => only(call, "GET", || {
+            Ok(Reply::ok(limits::record_count(org, call.parameter("sObjects"))))
+        }),
         ["sobjects"] => only(call, "GET", || {
-            Ok(Reply::ok(resources::global(org, &caller.base)))
+            resources::unless_known(org, call, || resources::global(org, &caller.base))
         }),
         ["search"] => search::search(org, caller, call),
         ["parameterizedSearch"] => search::parameterized(org, caller, call),
@@ -272,8 +307,46 @@ fn resource_of(org: &mut Org, caller: &Caller, call: &Call, resource: &[&str]) -
         ["tooling", rest @ ..] => events::tooling(org, caller, call, rest),
         ["metadata", "deployRequest", rest @ ..] => deploy::rest(org, caller, call, rest),
         [
-            "jobs" | "analytics" | "actions" | "process" | "chatter" | "metadata" | "wave" | "ui-api"
-            | "theme" | "tabs" | "quickActions" | "appMenu" | "graphql",
+            "jobs"
+            | "analytics"
+            | "actions"
+            | "process"
+            | "chatter"
+            | "metadata"
+            | "wave"
+            | "ui-api"
+            | "theme"
+            | "tabs"
+            | "quickActions"
+            | "appMenu"
+            | "graphql"
+            | "async-queries"
+            | "commerce"
+            | "compactLayouts"
+            | "connect"
+            | "consent"
+            | "dedupe"
+            | "domino"
+            | "emailConnect"
+            | "event"
+            | "eventSchema"
+            | "folders"
+            | "iot"
+            | "jsonxform"
+            | "knowledgeManagement"
+            | "licensing"
+            | "localizedvalue"
+            | "mobile"
+            | "payments"
+            | "payroll"
+            | "platformEventSchema"
+            | "prechatForms"
+            | "query-plan"
+            | "scheduling"
+            | "smartdatadiscovery"
+            | "support"
+            | "limits"
+            | "search",
             ..,
         ]
         | ["composite", ..] => Err(left_out(resource)),
@@ -291,16 +364,24 @@ fn sobject(
     match rest {
         [] => rows::collection(org, caller, call, object),
         ["describe"] => only(call, "GET", || {
-            Ok(Reply::ok(resources::describe(org, object, &caller.base)))
+            resources::unless_known(org, call, || resources::describe(org, object, &caller.base))
         }),
-        ["describe", ..] | ["listviews" | "quickActions" | "defaultValues", ..] => {
-            Err(left_out(&[&["sobjects"], rest].concat()))
-        }
+        ["describe", ..]
+        | [
+            "listviews" | "quickActions" | "defaultValues" | "eventSchema" | "layouts",
+            ..,
+        ] => Err(left_out(&[&["sobjects"], rest].concat())),
         ["updated"] => only(call, "GET", || changes::updated(org, caller, call, object)),
         ["deleted"] => only(call, "GET", || changes::deleted(org, caller, call, object)),
+        ["Id" | "id"] if call.method == "POST" => rows::create_new(org, caller, call, object),
         [id] => rows::row(org, caller, call, object, id),
-        [field, value] => rows::by_key(org, caller, call, object, field, value),
-        _ => Err(Fault::not_found()),
+        [field, value] if org.schema.object(object).find(field).is_some() => {
+            rows::by_key(org, caller, call, object, field, value)
+        }
+        [id, names @ ..] => {
+            let id = rows::own_id(org, object, id)?;
+            related::related(org, caller, call, (object, id), names)
+        }
     }
 }
 

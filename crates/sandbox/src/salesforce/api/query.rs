@@ -30,6 +30,17 @@ pub(super) fn query(org: &mut Org, caller: &Caller, call: &Call, all: bool, rest
     if call.parameter("columns") == Some("true") {
         return Ok(Reply::ok(columns(org, &query)));
     }
+    select(org, caller, call, all, query)
+}
+
+/// The first page of what a statement of the org's own making finds.
+pub(super) fn list(org: &mut Org, caller: &Caller, call: &Call, statement: &str) -> Outcome<Reply> {
+    let query = Arc::new(org.prepare(statement)?);
+    select(org, caller, call, false, query)
+}
+
+fn select(org: &mut Org, caller: &Caller, call: &Call, all: bool, query: Arc<Prepared>) -> Outcome<Reply> {
+    let resource = if all { "queryAll" } else { "query" };
     if let Selection::Groups(grouping) = &query.selection {
         return grouped(org.groups(caller.actor, &query, grouping, all));
     }

@@ -2,13 +2,16 @@
 
 use serde_json::{Value as Json, json};
 
-use super::VERSIONS;
+use super::rows::http_date;
+use super::{Call, Reply};
+use crate::salesforce::fault::Outcome;
 use crate::salesforce::org::Org;
 use crate::salesforce::schema::{self, ObjectIndex};
+use crate::salesforce::value::http_date_text;
 
 /// The versions of the API, oldest first.
-pub(super) fn versions() -> Json {
-    VERSIONS
+pub(super) fn versions(org: &Org) -> Json {
+    super::versions(org)
         .map(|version| {
             json!({
                 "label": release(version),
@@ -46,6 +49,18 @@ pub(super) fn list(base: &str) -> Json {
     })
 }
 
+/// A description, unless it is the one that the client says it has (`If-Modified-Since`).
+pub(super) fn unless_known(org: &Org, call: &Call, description: impl FnOnce() -> Json) -> Outcome<Reply> {
+    let last = org.shaped();
+    let known = http_date(call, "if-modified-since")?.is_some_and(|since| last <= since);
+    let reply = if known {
+        Reply::empty(304)
+    } else {
+        Reply::ok(description())
+    };
+    Ok(reply.with("Last-Modified", http_date_text(last)))
+}
+
 /// The global describe.
 pub(super) fn global(org: &Org, base: &str) -> Json {
     let objects = org
@@ -58,7 +73,9 @@ pub(super) fn global(org: &Org, base: &str) -> Json {
 
 /// The describe of one object.
 pub(super) fn describe(org: &Org, object: ObjectIndex, base: &str) -> Json {
-    schema::describe(&org.schema, org.schema.object(object), base)
+    let mut described = schema::describe(&org.schema, org.schema.object(object), base);
+    described["recordTypeInfos"] = org.record_type_infos(object, base);
+    described
 }
 
 #[cfg(test)]

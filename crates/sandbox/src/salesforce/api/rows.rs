@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use serde_json::{Map, Value as Json, json};
 
-use super::{Call, Caller, Reply};
+use super::{Call, Caller, Reply, entity_tag};
 use crate::salesforce::fault::{Code, Fault, Outcome};
 use crate::salesforce::id::RecordId;
 use crate::salesforce::org::{Actor, Org};
@@ -43,6 +43,17 @@ pub(super) fn collection(org: &mut Org, caller: &Caller, call: &Call, object: Ob
     }
 }
 
+/// `POST /sobjects/{Object}/Id`: an upsert by an id that is not there yet.
+pub(super) fn create_new(org: &mut Org, caller: &Caller, call: &Call, object: ObjectIndex) -> Outcome<Reply> {
+    let kind = org.schema.object(object);
+    if !kind.createable {
+        return Err(Fault::method_not_allowed(&call.method, "HEAD,GET"));
+    }
+    let body = call.object()?;
+    let id = org.attempt(|org| org.create(caller.actor, object, &body))?;
+    Ok(Reply::created(upsert_result(id, true)))
+}
+
 /// The result of a successful write.
 pub(super) fn success(id: RecordId) -> Json {
     json!({ "id": id.to_string(), "success": true, "errors": [] })
@@ -56,18 +67,32 @@ pub(super) fn row(
     object: ObjectIndex,
     id: &str,
 ) -> Outcome<Reply> {
+    let id = own_id(org, object, id)?;
+    addressed(org, caller, call, object, id)
+}
+
+/// The record that was addressed, by whatever path.
+pub(super) fn addressed(
+    org: &mut Org,
+    caller: &Caller,
+    call: &Call,
+    object: ObjectIndex,
+    id: RecordId,
+) -> Outcome<Reply> {
     check_method(org, call, object)?;
-    let prefix = &org.schema.object(object).prefix;
-    let id = RecordId::parse(id)
-        .ok()
-        .filter(|id| id.prefix() == prefix)
-        .ok_or_else(|| {
-            Fault::new(
-                Code::NotFound,
-                format!("Provided external ID field does not exist or is not accessible: {id}"),
-            )
-        })?;
     one(org, caller, call, object, id)
+}
+
+/// An id of this object.
+pub(super) fn own_id(org: &Org, object: ObjectIndex, text: &str) -> Outcome<RecordId> {
+    let prefix = &org.schema.object(object).prefix;
+    let id = RecordId::parse(text).ok().filter(|id| id.prefix() == prefix);
+    id.ok_or_else(|| {
+        Fault::new(
+            Code::NotFound,
+            format!("Provided external ID field does not exist or is not accessible: {text}"),
+        )
+    })
 }
 
 /// `/sobjects/{Object}/{Field}/{value}`: by an external id or a look-up field.
@@ -82,9 +107,11 @@ pub(super) fn by_key(
     check_method(org, call, object)?;
     let found = matches(org, object, field, value)?;
     if let Some(row) = found.first().and_then(|id| org.table(object).get(*id)) {
-        check_precondition(row, http_date(call, "if-unmodified-since")?)?;
+        check_precondition(row, unmodified_since(org, call)?)?;
     }
+    let update_only = call.parameter("updateOnly") == Some("true");
     match (found.as_slice(), call.method.as_str()) {
+        ([], "PATCH") if update_only => Err(Fault::not_found()),
         (_, "PATCH") => match upsert(org, caller.actor, object, field, value, &call.object()?)? {
             Upserted::Created(id) => Ok(Reply::created(upsert_result(id, true))),
             Upserted::Updated(id) => Ok(Reply::ok(upsert_result(id, false))),
@@ -206,10 +233,13 @@ fn check_method(org: &Org, call: &Call, object: ObjectIndex) -> Outcome<()> {
 }
 
 fn one(org: &mut Org, caller: &Caller, call: &Call, object: ObjectIndex, id: RecordId) -> Outcome<Reply> {
-    let unmodified_since = http_date(call, "if-unmodified-since")?;
+    let unmodified_since = unmodified_since(org, call)?;
     match call.method.as_str() {
         "PATCH" => {
             let body = call.object()?;
+            if let Ok(row) = org.live_row(caller.actor, object, id) {
+                entity_tag::check(org, call, object, row)?;
+            }
             org.attempt(|org| org.update(caller.actor, object, id, &body, unmodified_since))?;
             Ok(Reply::empty(204))
         }
@@ -224,6 +254,9 @@ fn one(org: &mut Org, caller: &Caller, call: &Call, object: ObjectIndex, id: Rec
 fn read(org: &Org, caller: &Caller, call: &Call, object: ObjectIndex, id: RecordId) -> Outcome<Reply> {
     let row = org.visible_row(caller.actor, object, id)?;
     check_precondition(row, http_date(call, "if-unmodified-since")?)?;
+    if let Some(known) = entity_tag::check(org, call, object, row)? {
+        return Ok(known);
+    }
     if http_date(call, "if-modified-since")?.is_some_and(|since| row.stamp <= since) {
         return Ok(Reply::empty(304));
     }
@@ -232,7 +265,11 @@ fn read(org: &Org, caller: &Caller, call: &Call, object: ObjectIndex, id: Record
         .map(|list| list.split(',').map(str::to_owned).collect::<Vec<String>>());
     let fields = fields_named(org, object, names.as_deref())?;
     let reply = Reply::ok(record(org, &caller.base, object, row, &fields));
-    Ok(reply.with("Last-Modified", http_date_text(row.stamp)))
+    let reply = reply.with("Last-Modified", http_date_text(row.stamp));
+    Ok(match entity_tag::of(org, object, row) {
+        Some(tag) => reply.with("ETag", tag),
+        None => reply,
+    })
 }
 
 /// The fields of these names; all of them where none are given.
@@ -272,8 +309,16 @@ pub(super) fn record(org: &Org, base: &str, object: ObjectIndex, row: &Row, fiel
     Json::Object(record)
 }
 
+/// The moment that a write names in `If-Unmodified-Since`; none on a DELETE in an org that does not hold it to that.
+fn unmodified_since(org: &Org, call: &Call) -> Outcome<Option<i64>> {
+    if call.method == "DELETE" && !org.options.conditional_delete {
+        return Ok(None);
+    }
+    http_date(call, "if-unmodified-since")
+}
+
 /// The second that an HTTP date names.
-fn http_date(call: &Call, header: &str) -> Outcome<Option<i64>> {
+pub(super) fn http_date(call: &Call, header: &str) -> Outcome<Option<i64>> {
     let Some(text) = call.header(header) else {
         return Ok(None);
     };

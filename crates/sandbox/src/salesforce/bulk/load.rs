@@ -12,6 +12,7 @@ use super::outcomes::Outcomes;
 use super::rows::{Task, error_text};
 use crate::salesforce::id::RecordId;
 use crate::salesforce::org::{Org, Origin};
+use crate::salesforce::write::repeated;
 
 /// Rows of a slice.
 const SLICE: usize = 200;
@@ -129,6 +130,8 @@ impl Loading {
                 .set_origin(format!("com/salesforce/api/bulk/{version}.0;client="));
         }
         let mut resume_at = self.position();
+        let keys = self.rows.iter().filter_map(|row| self.task.key_of(org, row));
+        let twice = repeated(keys.map(str::to_owned));
         for row in &self.rows {
             if org.job_breaks(self.task.object) {
                 let before = row.position().map_or(0, csv::Position::byte);
@@ -137,7 +140,12 @@ impl Loading {
                 break;
             }
             written += 1;
-            match self.task.carry_out(org, row) {
+            let key = self.task.key_of(org, row).filter(|key| twice.contains(*key));
+            let carried_out = match key {
+                Some(key) => Err(self.task.repeated(key)),
+                None => self.task.carry_out(org, row),
+            };
+            match carried_out {
                 Ok((id, created)) => outcomes.success(self.form, id, created, row),
                 Err(fault) => {
                     failed += 1;

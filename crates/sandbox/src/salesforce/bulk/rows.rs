@@ -11,6 +11,7 @@ use crate::salesforce::id::RecordId;
 use crate::salesforce::org::{Actor, Org};
 use crate::salesforce::schema::{Field, Kind, ObjectIndex};
 use crate::salesforce::value::{parse_date, parse_moment, parse_number};
+use crate::salesforce::write::{repeated_id, repeated_key};
 
 /// How a cell says that the field is to be blanked; an empty cell leaves it alone.
 const BLANK: &str = "#N/A";
@@ -47,6 +48,34 @@ impl Task {
             Operation::Update => self.update(org, row, "an update"),
             Operation::Upsert => self.upsert(org, row),
             Operation::Delete | Operation::HardDelete => self.delete(org, row),
+        }
+    }
+
+    /// What an update or upsert finds its record by, where the row names it.
+    pub(super) fn key_of<'r>(&self, org: &Org, row: &'r StringRecord) -> Option<&'r str> {
+        let name = match (self.operation, self.external_id.as_deref()) {
+            (Operation::Update, _) | (Operation::Upsert, None | Some("Id")) => return self.id_of(row),
+            (Operation::Upsert, Some(name)) => name,
+            _ => return None,
+        };
+        let field = org.schema.object(self.object).find(name)?;
+        let at = self
+            .columns
+            .iter()
+            .position(|column| *column == Column::Field(field))?;
+        row.get(at)
+            .map(str::trim)
+            .filter(|key| !key.is_empty() && *key != BLANK)
+    }
+
+    /// The refusal of a row whose key another row of its batch bears too.
+    pub(super) fn repeated(&self, key: &str) -> Fault {
+        match self.external_id.as_deref().filter(|name| *name != "Id") {
+            Some(name) if self.operation == Operation::Upsert => repeated_key(name, key),
+            _ => RecordId::parse(key).map_or_else(
+                |_| Fault::of_field(Code::MalformedId, "Id", format!("malformed id {key}")),
+                repeated_id,
+            ),
         }
     }
 
@@ -87,16 +116,7 @@ impl Task {
                 None => self.insert(org, row),
             };
         }
-        let field = org.schema.object(self.object).find(name);
-        let key = field
-            .and_then(|field| {
-                self.columns
-                    .iter()
-                    .position(|column| *column == Column::Field(field))
-            })
-            .and_then(|at| row.get(at))
-            .map(str::trim)
-            .filter(|key| !key.is_empty() && *key != BLANK);
+        let key = self.key_of(org, row);
         let key =
             key.ok_or_else(|| Fault::of_field(Code::MissingArgument, name, format!("{name} not specified")))?;
         let body = self.body(org, row)?;

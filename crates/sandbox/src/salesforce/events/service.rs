@@ -16,9 +16,10 @@ use super::wire::{
     FetchRequest, FetchResponse, ManagedFetchRequest, ManagedFetchResponse, PublishRequest, PublishResponse,
     SchemaInfo, SchemaRequest, TopicInfo, TopicRequest,
 };
+use crate::host::is_loopback;
 use crate::salesforce::id::RecordId;
 use crate::salesforce::org::{Actor, Org, Origin};
-use crate::salesforce::server::{Shared, is_loopback};
+use crate::salesforce::server::Shared;
 
 /// Responses that wait for a slow reader.
 const QUEUE: usize = 4;

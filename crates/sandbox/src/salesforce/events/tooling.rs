@@ -39,6 +39,8 @@ pub(crate) fn tooling(org: &mut Org, caller: &Caller, call: &Call, rest: &[&str]
                 "Unable to create/update fields: EventChannel, SelectedEntity. Delete the member and create another.",
             ))
         }
+        // The org tracks no source: its tracker is not there, as in every org that does not track.
+        (_, ["sobjects", "SourceMember", ..]) => Err(Fault::not_found()),
         (method, ["query"] | ["sobjects", OBJECT, ..]) => {
             Err(Fault::method_not_allowed(method, "GET,POST,DELETE"))
         }

@@ -12,6 +12,8 @@ use crate::salesforce::org::Org;
 /// How far ahead an assertion may expire, and how far clocks may differ, in seconds.
 const LONGEST: i64 = 300;
 const SKEW: i64 = 180;
+/// From here on a number counts milliseconds, as Salesforce's own command line sends them: as seconds it were the year 5138.
+const MILLISECONDS: i64 = 100_000_000_000;
 /// The hosts that every org answers for.
 const LOGIN_HOSTS: [&str; 2] = ["login.salesforce.com", "test.salesforce.com"];
 
@@ -89,7 +91,10 @@ fn check_time(claims: &Json, clock: i64) -> Result<(), Refusal> {
         _ => return Err(Refusal::ASSERTION),
     };
     let whole = expires.split('.').next().unwrap_or_default();
-    let expires: i64 = whole.parse().map_err(|_| Refusal::ASSERTION)?;
+    let mut expires: i64 = whole.parse().map_err(|_| Refusal::ASSERTION)?;
+    if expires >= MILLISECONDS {
+        expires /= 1_000;
+    }
     if expires + SKEW <= clock {
         return Err(Refusal::EXPIRED_CODE);
     }

@@ -98,7 +98,7 @@ pub(super) fn identity(org: &Org, url: &str, call: &Call, organization: &str, us
     let mut info = Json::Object(info);
     if let Some(version) = call.parameter("version") {
         let version = if version == "latest" {
-            format!("{}.0", crate::salesforce::api::VERSIONS.end())
+            format!("{}.0", crate::salesforce::api::NEWEST)
         } else {
             version.to_owned()
         };

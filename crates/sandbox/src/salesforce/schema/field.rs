@@ -185,6 +185,12 @@ impl Field {
         self.kind == Kind::TextArea && self.length >= 32_000
     }
 
+    /// The place of an entry in the picklist; the number of entries where it is none of them.
+    pub(crate) fn place_of(&self, entry: &str) -> usize {
+        let known = self.picklist.iter().position(|known| known == entry);
+        known.unwrap_or(self.picklist.len())
+    }
+
     /// Whether a record is a part of the one that the field names, and goes with it.
     pub(crate) fn master(&self) -> bool {
         self.custom() && self.kind == Kind::Reference && self.required && !self.updateable

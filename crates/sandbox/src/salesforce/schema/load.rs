@@ -4,11 +4,12 @@ use super::{Field, Kind, Object, Source};
 use crate::salesforce::options::Options;
 
 /// One file per object; the first lines of each describe the format.
-const FILES: [&str; 21] = [
+const FILES: [&str; 23] = [
     include_str!("../metadata/Account.tsv"),
     include_str!("../metadata/Contact.tsv"),
     include_str!("../metadata/Division.tsv"),
     include_str!("../metadata/Division__c.tsv"),
+    include_str!("../metadata/Group.tsv"),
     include_str!("../metadata/Invoice.tsv"),
     include_str!("../metadata/InvoiceLine.tsv"),
     include_str!("../metadata/InvoiceLine__c.tsv"),
@@ -23,6 +24,7 @@ const FILES: [&str; 21] = [
     include_str!("../metadata/Profile.tsv"),
     include_str!("../metadata/Quote.tsv"),
     include_str!("../metadata/QuoteLineItem.tsv"),
+    include_str!("../metadata/RecordType.tsv"),
     include_str!("../metadata/Task.tsv"),
     include_str!("../metadata/User.tsv"),
     include_str!("../metadata/UserLicense.tsv"),
@@ -170,11 +172,15 @@ fn split_words(name: &str) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::salesforce::features::{QueueOptions, RecordTypeOptions};
 
     #[test]
     fn every_line_of_every_file_is_understood() {
         let all = Options {
             divisions: false,
+            person_accounts: true,
+            queues: vec![QueueOptions::of("Desk", &[])],
+            record_types: vec![RecordTypeOptions::of("Account", "Partner")],
             ..Options::default()
         };
         let most = objects(&Options {

@@ -1,5 +1,7 @@
 //! The calls that are answered.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value as Json, json};
 
 use super::envelope::Element;
@@ -9,7 +11,7 @@ use crate::salesforce::id::RecordId;
 use crate::salesforce::org::{Actor, Org};
 use crate::salesforce::schema::{Kind, ObjectIndex};
 use crate::salesforce::value::moment_text;
-use crate::salesforce::write::Body;
+use crate::salesforce::write::{Body, repeated, repeated_id, repeated_key};
 
 /// The most records of one call.
 const MAX_RECORDS: usize = 200;
@@ -34,15 +36,26 @@ pub(super) fn run(org: &mut Org, actor: Actor, session: &str, call: &Element) ->
             let (object, _, body) = record(org, one)?;
             org.create(actor, object, &body).map(saved)
         }),
-        "update" => each(org, call, "sObjects", MAX_RECORDS, |org, one| {
-            let (object, id, body) = record(org, one)?;
-            let id =
-                id.ok_or_else(|| Fault::new(Code::MissingArgument, "Id not specified in an update call"))?;
-            org.update(actor, object, id, &body, None).map(|()| saved(id))
-        }),
+        "update" => {
+            let twice = twice(call, "Id");
+            each(org, call, "sObjects", MAX_RECORDS, |org, one| {
+                let (object, id, body) = record(org, one)?;
+                let id = id
+                    .ok_or_else(|| Fault::new(Code::MissingArgument, "Id not specified in an update call"))?;
+                if twice.contains(&id.to_string()) {
+                    return Err(repeated_id(id));
+                }
+                org.update(actor, object, id, &body, None).map(|()| saved(id))
+            })
+        }
         "upsert" => {
             let key = call.text_of("externalIDFieldName").to_owned();
+            let twice = twice(call, &key);
             each(org, call, "sObjects", MAX_RECORDS, |org, one| {
+                let value = one.text_of(&key);
+                if twice.contains(value) {
+                    return Err(repeated_key(&key, value));
+                }
                 upsert_one(org, actor, &key, one)
             })
         }
@@ -68,6 +81,18 @@ pub(super) fn run(org: &mut Org, actor: Actor, session: &str, call: &Element) ->
             format!("the local org does not answer {other}: see docs/local-org.md for what it does"),
         )),
     }
+}
+
+/// The values of a field that several records of a call bear; ids in their long form.
+fn twice(call: &Element, field: &str) -> BTreeSet<String> {
+    let records = call.children.iter().filter(|child| child.name == "sObjects");
+    let values = records
+        .map(|record| record.text_of(field))
+        .filter(|value| !value.is_empty());
+    repeated(values.map(|value| {
+        let id = (field == "Id").then(|| RecordId::parse(value).ok()).flatten();
+        id.map_or_else(|| value.to_owned(), |id| id.to_string())
+    }))
 }
 
 /// Does the work for every element of this name, each as a transaction of its own; a refusal is a result.
@@ -243,7 +268,7 @@ fn user_info(org: &Org, actor: Actor) -> Json {
         "orgDefaultCurrencyIsoCode": one(!several),
         "orgDefaultCurrencyLocale": if several { Json::Null } else { json!("en_US") },
         "orgDisallowHtmlAttachments": false,
-        "orgHasPersonAccounts": false,
+        "orgHasPersonAccounts": org.options.person_accounts,
         "organizationId": org.organization().to_string(),
         "organizationMultiCurrency": several,
         "organizationName": org.options.name,

@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::http::{Response, header};
 use serde_json::Value as Json;
 
-use super::api::{Call, VERSIONS};
+use super::api::{Call, versions};
 use super::fault::{Code, Fault, Outcome};
 use super::org::{Actor, Org, Origin};
 use envelope::Service;
@@ -45,7 +45,7 @@ fn run(org: &mut Org, call: &Call, service: Service) -> Outcome<String> {
     };
     if !version
         .parse()
-        .is_ok_and(|number: u32| VERSIONS.contains(&number))
+        .is_ok_and(|number: u32| versions(org).contains(&number))
     {
         return Err(Fault::new(
             Code::UnsupportedApiVersion,

@@ -105,7 +105,7 @@ pub(super) fn bind_on(org: &Org, query: &Query, object: ObjectIndex) -> Result<P
     let sorts = query.order.iter().filter(|_| !grouped);
     let order = sorts.map(|sort| {
         let path = scope.path(&sort.name)?;
-        if scope.is_long(&path) || path.kind == Kind::Address {
+        if scope.is_long(&path) || matches!(path.kind, Kind::Address | Kind::MultiPicklist) {
             return Err(not_usable(&sort.name, "sorted"));
         }
         Ok(SortKey {

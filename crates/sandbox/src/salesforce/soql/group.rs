@@ -257,8 +257,13 @@ impl Org {
             .into_iter()
             .map(|group| {
                 let keys = grouping.order.iter();
-                let keys =
-                    keys.map(|(key, ..)| self.evaluate(query, key, &group).map(|value| folded(&value)));
+                let keys = keys.map(|(key, ..)| {
+                    let value = self.evaluate(query, key, &group)?;
+                    Some(match key {
+                        Expression::Key(at, _) => grouping.keys[*at].sortable(self, &value),
+                        _ => folded(&value),
+                    })
+                });
                 (keys.collect(), group)
             })
             .collect();

@@ -10,6 +10,7 @@ mod filter;
 mod group;
 mod lexer;
 mod like;
+mod limits;
 mod parser;
 mod path;
 mod run;
@@ -37,6 +38,7 @@ impl Org {
             ));
         }
         let query = parser::parse(text).map_err(|error| error.into_fault(text))?;
+        limits::check(&query).map_err(|error| error.into_fault(text))?;
         bind::bind(self, &query).map_err(|error| error.into_fault(text))
     }
 }

@@ -96,6 +96,21 @@ impl Path {
         }
     }
 
+    /// What a value of the path is sorted by: a picklist's by the place of its entry, what is none of them behind; other
+    /// text without regard to case.
+    pub(super) fn sortable(&self, org: &Org, value: &Value) -> Value {
+        let Some(text) = value.as_text() else {
+            return value.clone();
+        };
+        match (&self.leaf, self.object) {
+            (Leaf::Field(at), Some(object)) if self.kind == Kind::Picklist => {
+                let place = org.schema.object(object).field(*at).place_of(text);
+                Value::text(format!("{place:05} {}", text.to_lowercase()))
+            }
+            _ => Value::text(text.to_lowercase()),
+        }
+    }
+
     /// Puts the value where it belongs in the reply's record.
     pub(super) fn place(
         &self,

@@ -106,11 +106,8 @@ impl Org {
 
     fn keys(&self, query: &Prepared, row: &Row) -> Vec<Option<Value>> {
         let key = |sort: &SortKey| {
-            let value = sort.path.value(self, query.object, row)?.into_owned();
-            Some(match value {
-                Value::Text(text) => Value::text(text.to_lowercase()),
-                other => other,
-            })
+            let value = sort.path.value(self, query.object, row)?;
+            Some(sort.path.sortable(self, &value))
         };
         query.order.iter().map(key).collect()
     }

@@ -1,14 +1,23 @@
 //! One JSON value as the value of one field.
 
+use std::ops::RangeInclusive;
+
+use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde_json::Value as Json;
 
 use crate::salesforce::fault::{Code, Fault, Outcome};
 use crate::salesforce::id::RecordId;
 use crate::salesforce::schema::{Field, Kind};
-use crate::salesforce::value::{Value, parse_date, parse_moment, parse_number};
+use crate::salesforce::value::{Value, moment_date, parse_date, parse_moment, parse_number};
 
-/// Checks type, length, digits, form and picklist. Text is trimmed; what is blank then is no value.
+/// The significant digits that the API keeps of a number; beyond them it is what a binary fraction of 64 bits makes of it.
+const EXACT_DIGITS: usize = 15;
+/// The years of the dates that the API takes.
+const YEARS: RangeInclusive<i16> = 1700..=4000;
+
+/// Checks type, length, digits, form and picklist. Text is trimmed; what is blank then is no value. Numbers and booleans
+/// may come as text.
 pub(super) fn decode(field: &Field, json: &Json) -> Outcome<Option<Value>> {
     match json {
         Json::Null if field.kind == Kind::Boolean => Ok(Some(Value::Bool(false))),
@@ -39,7 +48,19 @@ fn decode_number(field: &Field, json: &Json, text: &str) -> Outcome<Value> {
     if bound.is_some_and(|bound| number.abs() >= bound) {
         return Err(outside());
     }
-    Ok(Value::Number(number))
+    Ok(Value::Number(kept(number)))
+}
+
+/// The number as the API keeps it.
+fn kept(number: Decimal) -> Decimal {
+    let digits = number.normalize().mantissa().unsigned_abs().to_string().len();
+    if digits <= EXACT_DIGITS {
+        return number;
+    }
+    let nearest = number.to_string().parse::<f64>().ok();
+    nearest
+        .and_then(|nearest| parse_number(&nearest.to_string()))
+        .unwrap_or(number)
 }
 
 /// Powers of ten without rounding.
@@ -60,8 +81,19 @@ fn decode_text(field: &Field, json: &Json, given: &str) -> Outcome<Option<Value>
         return Ok(None);
     }
     let value = match field.kind {
-        Kind::Date => Value::Date(parse_date(text).ok_or_else(|| wrong_type(field, json))?),
-        Kind::DateTime => Value::Moment(parse_moment(text).ok_or_else(|| wrong_type(field, json))?),
+        Kind::Date => {
+            let date = parse_date(text).ok_or_else(|| wrong_type(field, json))?;
+            check_year(field, Some(date), text)?;
+            Value::Date(date)
+        }
+        Kind::DateTime => {
+            let moment = parse_moment(text).ok_or_else(|| wrong_type(field, json))?;
+            check_year(field, moment_date(moment), text)?;
+            Value::Moment(moment)
+        }
+        Kind::Boolean if text.eq_ignore_ascii_case("true") => Value::Bool(true),
+        Kind::Boolean if text.eq_ignore_ascii_case("false") => Value::Bool(false),
+        kind if kind.is_number() && parse_number(text).is_some() => decode_number(field, json, text)?,
         Kind::Time => {
             let clock = text.strip_suffix('Z').unwrap_or(text);
             Value::Time(clock.parse().map_err(|_| wrong_type(field, json))?)
@@ -73,6 +105,14 @@ fn decode_text(field: &Field, json: &Json, given: &str) -> Outcome<Option<Value>
                 format!("{}: id value of incorrect type: {text}", field.label),
             )
         })?),
+        Kind::MultiPicklist => {
+            let text = in_order(field, text);
+            if text.is_empty() {
+                return Ok(None);
+            }
+            check_text(field, &text)?;
+            Value::text(text)
+        }
         kind if kind.is_text() => {
             check_text(field, text)?;
             Value::text(text)
@@ -82,15 +122,44 @@ fn decode_text(field: &Field, json: &Json, given: &str) -> Outcome<Option<Value>
     Ok(Some(value))
 }
 
+fn check_year(field: &Field, date: Option<Date>, text: &str) -> Outcome<()> {
+    if date.is_some_and(|date| YEARS.contains(&date.year())) {
+        return Ok(());
+    }
+    Err(Fault::of_field(
+        Code::NumberOutsideRange,
+        &field.name,
+        format!("{}: invalid date: {text}", field.label),
+    ))
+}
+
+/// The entries of a multi-select picklist, once each, in the order of their definition; what is not defined comes last.
+fn in_order(field: &Field, text: &str) -> String {
+    let mut entries: Vec<&str> = Vec::new();
+    for entry in text.split(';').map(str::trim).filter(|entry| !entry.is_empty()) {
+        if !entries.contains(&entry) {
+            entries.push(entry);
+        }
+    }
+    entries.sort_by_key(|entry| field.place_of(entry));
+    entries.join(";")
+}
+
 fn check_text(field: &Field, text: &str) -> Outcome<()> {
-    if field.restricted && !field.picklist.iter().any(|value| value == text) {
+    let mut entries: Vec<&str> = vec![text];
+    if field.kind == Kind::MultiPicklist {
+        entries = text.split(';').collect();
+    }
+    let unknown = |entry: &&str| field.place_of(entry) == field.picklist.len();
+    if field.restricted && entries.iter().any(unknown) {
         return Err(Fault::of_field(
             Code::InvalidPicklistValue,
             &field.name,
             format!("{}: bad value for restricted picklist field: {text}", field.label),
         ));
     }
-    if text.chars().count() > field.length {
+    // A character beyond the basic plane counts two, as in Java.
+    if text.encode_utf16().count() > field.length {
         return Err(Fault::of_field(
             Code::StringTooLong,
             &field.name,

@@ -38,7 +38,9 @@ impl Org {
             return Err(unsupported(&kind.name, "delete"));
         }
         let name = kind.name.clone();
-        check_precondition(self.live_row(actor, object, id)?, unmodified_since)?;
+        let row = self.live_row(actor, object, id)?;
+        check_precondition(row, unmodified_since)?;
+        self.check_approval(actor, object, row)?;
         self.check_lock(actor, "DELETE", object, Some(id))?;
         self.touch(Touched::Records, &name)?;
         self.bury(actor, object, id)

@@ -5,6 +5,7 @@ mod decode;
 mod delete;
 mod draft;
 mod merge;
+mod repeats;
 mod rules;
 mod undelete;
 mod unique;
@@ -14,6 +15,7 @@ use serde_json::{Map, Value as Json};
 pub(crate) use body::Purpose;
 pub(crate) use draft::Draft;
 pub(crate) use merge::MERGEABLE;
+pub(crate) use repeats::{repeated, repeated_id, repeated_key};
 pub(crate) use undelete::RecycleBin;
 
 use super::audit::{Action, Change, FieldChange};
@@ -87,6 +89,7 @@ impl Org {
         self.check_rules(object, &draft.row)?;
         self.check_unique(&draft)?;
         self.settle_draft(actor, draft, Action::Create)?;
+        rules::accompany(self, actor, object, id)?;
         Ok(id)
     }
 
@@ -107,6 +110,7 @@ impl Org {
         let before = self.live_row(actor, object, id)?.clone();
         check_precondition(&before, unmodified_since)?;
         self.guard(actor, object, Some(id))?;
+        self.check_approval(actor, object, &before)?;
         self.check_lock(actor, "PATCH", object, Some(id))?;
         let values = self.read_body(actor, object, body, Purpose::Update)?;
         if kind.name != "User" {
@@ -118,7 +122,8 @@ impl Org {
         rules::check(self, actor, &mut draft)?;
         self.check_rules(object, &draft.row)?;
         self.check_unique(&draft)?;
-        self.settle_draft(actor, draft, Action::Update)
+        self.settle_draft(actor, draft, Action::Update)?;
+        rules::accompany(self, actor, object, id)
     }
 
     /// The row, if this actor sees it and it is not deleted.

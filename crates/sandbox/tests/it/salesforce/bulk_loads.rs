@@ -342,3 +342,31 @@ async fn an_aborted_job_accounts_for_every_row() {
     let count = org.query_reply("SELECT COUNT() FROM Account").await.body["totalSize"].clone();
     assert_eq!(count, done);
 }
+
+#[tokio::test]
+async fn a_record_comes_once_in_a_batch() {
+    let org = Org::new().await;
+    let a = org.add("Account", json!({ "Name": "A" })).await;
+    let b = org.add("Account", json!({ "Name": "B" })).await;
+    let update = json!({ "object": "Account", "operation": "update" });
+    let data = format!("Id,Name\n{a},1\n{b},2\n{a},3\n");
+    let (id, info) = run(&org, update, &data).await;
+    assert_eq!(info["numberRecordsFailed"], 2);
+    let failed = result(&org, &id, "failedResults").await;
+    for row in &failed {
+        let error = format!("DUPLICATE_VALUE:Duplicate id specified: {a}:Id --");
+        assert_eq!((&row["sf__Id"], &row["sf__Error"]), (&a, &error));
+    }
+    let upsert =
+        json!({ "object": "Account", "operation": "upsert", "externalIdFieldName": "Customerp_Id__c" });
+    let data = "Customerp_Id__c,Name\nC-1,X\nC-2,Y\nC-1,Z\n";
+    let (id, _) = run(&org, upsert, data).await;
+    let failed = result(&org, &id, "failedResults").await;
+    assert_eq!(failed.len(), 2);
+    assert!(
+        failed.iter().all(|row| row["sf__Error"]
+            == "DUPLICATE_VALUE:Duplicate external id specified: C-1:Customerp_Id__c --")
+    );
+    let names = org.names("SELECT Name FROM Account ORDER BY Name").await;
+    assert_eq!(names, ["2", "A", "Y"]);
+}

@@ -562,6 +562,11 @@ async fn members_of_the_channel_are_selected_at_run_time() {
     assert_eq!(bob.status, 403);
     assert_eq!(org.get(&format!("{path}/{task}")).await.status, 404);
     assert_eq!(
+        // So the sf command learns that the org tracks no source.
+        org.get("tooling/sobjects/SourceMember/describe").await.code(),
+        "NOT_FOUND"
+    );
+    assert_eq!(
         org.get("tooling/query?q=SELECT+Id+FROM+ApexClass").await.code(),
         "INVALID_TYPE"
     );

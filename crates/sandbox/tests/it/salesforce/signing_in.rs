@@ -76,6 +76,8 @@ async fn an_assertion_signed_by_the_clients_key_is_a_token() {
         ("aud", json!(own)),
         ("aud", json!([format!("{own}/services/oauth2/token")])),
         ("exp", json!((now() + 180).to_string())),
+        // The official client counts milliseconds.
+        ("exp", json!((now() + 180) * 1_000)),
     ] {
         let mut claims = claims();
         claims[name] = value;
@@ -127,6 +129,11 @@ async fn an_assertion_that_proves_nothing_is_refused_with_the_reason() {
             sign(KEY, &rs256, &with("aud", json!("https://example.com"))),
             "invalid_grant",
             "audience is invalid",
+        ),
+        (
+            sign(KEY, &rs256, &with("exp", json!((now() - 600) * 1_000))),
+            "invalid_grant",
+            "expired authorization code",
         ),
         (
             sign(KEY, &rs256, &with("exp", json!(now() - 600))),

@@ -268,6 +268,19 @@ async fn records_are_written_through_soap_too() {
         org.query("SELECT Title FROM Contact WHERE LastName = 'U'").await[0]["Title"],
         "B"
     );
+    let twice = format!(
+        "<update><sObjects><type>Contact</type><Id>{id}</Id><Title>1</Title></sObjects><sObjects><type>Contact</type>\
+         <Id>{}</Id><Title>2</Title></sObjects></update>",
+        &id[..15]
+    );
+    let refused = done(&org, &twice).await;
+    assert_eq!(between(&refused, "statusCode"), ["DUPLICATE_VALUE"; 2]);
+    assert_eq!(org.read("Contact", &id).await["Title"], "T");
+    let one = upsert("C");
+    let (start, end) = (one.find("<sObjects>").unwrap(), one.find("</upsert>").unwrap());
+    let twice = one.replace("</upsert>", &format!("{}</upsert>", &one[start..end]));
+    let refused = done(&org, &twice).await;
+    assert_eq!(between(&refused, "statusCode"), ["DUPLICATE_VALUE"; 2]);
     let delete = format!("<delete><ids>{id}</ids></delete>");
     assert_eq!(between(&done(&org, &delete).await, "success"), ["true"]);
     assert_eq!(

@@ -5,25 +5,128 @@ use serde_json::{Value, json};
 
 use super::Org;
 
+/// What a field holds after this was written into it.
+async fn kept(org: &Org, id: &str, field: &str, value: &str) -> String {
+    let body: Value = serde_json::from_str(&format!("{{\"{field}\": {value}}}")).unwrap();
+    let reply = org.update("Invoice__c", id, body).await;
+    assert_eq!(reply.status, StatusCode::NO_CONTENT, "{reply:?}");
+    org.read("Invoice__c", id).await[field].to_string()
+}
+
 #[tokio::test]
-async fn money_keeps_every_digit() {
+async fn numbers_have_fifteen_digits() {
     let org = Org::new().await;
-    let body: Value = serde_json::from_str(r#"{"TotalAmount__c": 9007199254740993.01}"#).unwrap();
-    let id = org.add("Invoice__c", body).await;
+    let id = org.add("Invoice__c", json!({})).await;
+    // The examples of Salesforce's own article on it, and what it leaves as it is.
+    for (written, held) in [
+        ("1222333444555.66", "1222333444555.66"),
+        ("9007199254740.93", "9007199254740.93"),
+        ("1222333444555666.88", "1222333444555667.0"),
+        ("1222333444555666.84", "1222333444555666.8"),
+        ("1222333444555666.12", "1222333444555666.0"),
+        ("49.9999999999999972", "50.0"),
+        ("9999999999999999", "10000000000000000.0"),
+        ("-1222333444555666.88", "-1222333444555667.0"),
+        // More decimals than the field's scale are kept, as the API does.
+        ("0.125", "0.125"),
+    ] {
+        assert_eq!(
+            kept(&org, &id, "TotalAmount__c", written).await,
+            held,
+            "{written}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn numbers_and_booleans_may_be_text() {
+    let org = Org::new().await;
+    let id = org.add("Invoice__c", json!({})).await;
+    assert_eq!(kept(&org, &id, "TotalAmount__c", "\"12.50\"").await, "12.5");
+    let account = json!({ "Name": "A", "NumberOfEmployees": "100", "IsActive": "true" });
+    let account = org.add("Account", account).await;
+    let record = org.read("Account", &account).await;
     assert_eq!(
-        org.read("Invoice__c", &id).await["TotalAmount__c"].to_string(),
-        "9007199254740993.01"
+        (&record["NumberOfEmployees"], &record["IsActive"]),
+        (&json!(100), &json!(true))
     );
-    // More decimals than the field's scale are kept, as the API does.
-    let body: Value = serde_json::from_str(r#"{"TotalAmount__c": 0.125}"#).unwrap();
-    assert_eq!(
-        org.update("Invoice__c", &id, body).await.status,
-        StatusCode::NO_CONTENT
-    );
-    assert_eq!(
-        org.read("Invoice__c", &id).await["TotalAmount__c"].to_string(),
-        "0.125"
-    );
+    for body in [
+        json!({ "NumberOfEmployees": "many" }),
+        json!({ "NumberOfEmployees": "" }),
+        json!({ "NumberOfEmployees": "1.5" }),
+        json!({ "IsActive": "yes" }),
+        json!({ "Name": 5 }),
+    ] {
+        let reply = org.update("Account", &account, body.clone()).await;
+        assert_eq!(reply.code(), "JSON_PARSER_ERROR", "{body}");
+    }
+}
+
+#[tokio::test]
+async fn lengths_are_counted_as_in_java() {
+    let org = Org::new().await;
+    let pairs = |count: usize| "\u{1F600}".repeat(count);
+    let most = json!({ "Name": "A", "AccountNumber": pairs(20) });
+    assert_eq!(org.create("Account", most).await.status, StatusCode::CREATED);
+    let more = json!({ "Name": "A", "AccountNumber": pairs(20) + "x" });
+    assert_eq!(org.create("Account", more).await.code(), "STRING_TOO_LONG");
+}
+
+#[tokio::test]
+async fn years_go_from_1700_to_4000() {
+    let org = Org::new().await;
+    for (object, field, good, bad) in [
+        (
+            "Contact",
+            "Birthdate",
+            ["1700-01-01", "4000-12-31"],
+            ["1699-12-31", "4001-01-01"],
+        ),
+        (
+            "Order",
+            "OrderedDate",
+            ["1700-01-01T00:00:00Z", "4000-12-31T00:00:00Z"],
+            ["1699-12-31T23:59:59Z", "4001-01-01T00:00:00Z"],
+        ),
+    ] {
+        let id = match object {
+            "Order" => org.order().await.0,
+            _ => org.add(object, json!({ "LastName": "A" })).await,
+        };
+        for date in good {
+            let reply = org.update(object, &id, json!({ field: date })).await;
+            assert_eq!(reply.status, StatusCode::NO_CONTENT, "{date}");
+        }
+        for date in bad {
+            let reply = org.update(object, &id, json!({ field: date })).await;
+            assert_eq!(reply.code(), "NUMBER_OUTSIDE_VALID_RANGE", "{date}");
+            assert_eq!(reply.body[0]["fields"], json!([field]));
+        }
+    }
+}
+
+#[tokio::test]
+async fn several_choices_stand_in_the_order_of_their_definition() {
+    let org = Org::new().await;
+    let change = json!({
+        "change": "add-field", "object": "Account", "field": "Regions__c", "type": "multipicklist",
+        "values": ["North", "South", "East"], "restricted": true,
+    });
+    let reply = org.call(reqwest::Method::POST, "/_local/schema", change).await;
+    assert_eq!(reply.status, StatusCode::OK, "{reply:?}");
+    let id = org
+        .add(
+            "Account",
+            json!({ "Name": "A", "Regions__c": "East; North;East;" }),
+        )
+        .await;
+    assert_eq!(org.read("Account", &id).await["Regions__c"], "North;East");
+    let reply = org
+        .update("Account", &id, json!({ "Regions__c": "North;West" }))
+        .await;
+    assert_eq!(reply.code(), "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST");
+    org.update("Account", &id, json!({ "Regions__c": ";" })).await;
+    assert!(org.read("Account", &id).await["Regions__c"].is_null());
 }
 
 #[tokio::test]

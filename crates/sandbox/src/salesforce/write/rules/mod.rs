@@ -6,11 +6,13 @@ mod division;
 mod invoice;
 mod lines;
 mod order;
+mod person;
 mod quote;
 mod user;
 
 use super::Draft;
 use crate::salesforce::fault::{Code, Fault, Outcome};
+use crate::salesforce::id::RecordId;
 use crate::salesforce::org::{Actor, Org};
 use crate::salesforce::schema::{Kind, ObjectIndex};
 use crate::salesforce::table::Row;
@@ -21,7 +23,9 @@ pub(super) fn fill_in(org: &Org, actor: Actor, draft: &mut Draft) {
     if draft.kind().named("OwnerId").is_some() {
         draft.set_default("OwnerId", Value::Reference(actor.user));
     }
+    org.fill_record_type(draft);
     match draft.kind().name.as_str() {
+        "Account" => person::fill_in(draft),
         "Task" => activity::fill_in(draft),
         "Division" => division::fill_in(org, draft),
         "User" => user::fill_in(org, draft),
@@ -82,9 +86,16 @@ pub(super) fn require(draft: &Draft) -> Outcome<()> {
 /// Checks what the object demands and sets what it derives.
 pub(super) fn check(org: &mut Org, actor: Actor, draft: &mut Draft) -> Outcome<()> {
     check_owner(org, draft)?;
+    org.check_record_type(draft)?;
     match draft.kind().name.as_str() {
-        "Contact" => account::derive_person_name(draft),
-        "Account" => account::check(draft)?,
+        "Contact" => {
+            person::check_contact(org, actor, draft)?;
+            account::derive_person_name(draft);
+        }
+        "Account" => {
+            account::check(draft)?;
+            person::check_account(draft)?;
+        }
         "Task" => activity::check(org, draft)?,
         "Division" => division::check(draft)?,
         "User" => user::check(org, actor, draft)?,
@@ -146,6 +157,7 @@ pub(super) fn follow_up(org: &mut Org, draft: &Draft) {
 /// Refuses the deletion of what must stay.
 pub(super) fn before_delete(org: &Org, object: ObjectIndex, row: &Row) -> Outcome<()> {
     match org.schema.object(object).name.as_str() {
+        "Contact" => person::before_delete(org, row),
         "Order" => order::before_delete(org, row),
         "OrderItem" => order::check_unlocked(org, org.value_of(row.id, "OrderId")),
         "Pricebook2" if org.value_of(row.id, "IsStandard") == Some(Value::Bool(true)) => Err(Fault::new(
@@ -156,10 +168,21 @@ pub(super) fn before_delete(org: &Org, object: ObjectIndex, row: &Row) -> Outcom
     }
 }
 
+/// Lets the Contact of a person account follow it.
+pub(super) fn accompany(org: &mut Org, actor: Actor, object: ObjectIndex, id: RecordId) -> Outcome<()> {
+    if org.options.person_accounts && org.schema.object(object).name == "Account" {
+        return person::accompany(org, actor, id);
+    }
+    Ok(())
+}
+
 fn check_owner(org: &Org, draft: &Draft) -> Outcome<()> {
     let Some(owner) = draft.reference("OwnerId").filter(|_| draft.changed("OwnerId")) else {
         return Ok(());
     };
+    if owner.prefix() == "00G" {
+        return org.check_queue(owner, &draft.kind().name);
+    }
     if org.is_active(owner) {
         return Ok(());
     }

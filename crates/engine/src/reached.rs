@@ -1,0 +1,28 @@
+//! The latest moment that a state knows: time goes on from there, also where the machine's clock was set back.
+
+use crate::{Engine, Error, Round};
+use jiff::Timestamp;
+use tandem_store::Store;
+
+/// Where the state keeps it.
+const NOTE: &str = "reached";
+
+/// The latest moment that a state knows; none of one that is new.
+///
+/// # Errors
+/// [`tandem_store::Error`].
+pub fn reached(store: &mut dyn Store) -> Result<Option<Timestamp>, tandem_store::Error> {
+    let text = store.note(NOTE)?;
+    Ok(text.and_then(|text| text.parse().ok()))
+}
+
+impl Engine {
+    /// Keeps the moment, where the round noted anything.
+    pub(crate) fn keep_reached(&mut self, round: &Round) -> Result<(), Error> {
+        if round.observed + round.decided + round.sent > 0 {
+            let now = self.clock.now().to_string();
+            self.store.set_note(NOTE, &now)?;
+        }
+        Ok(())
+    }
+}

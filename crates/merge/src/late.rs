@@ -1,0 +1,106 @@
+//! Late sight: what a write of ours left is not shown yet, or not by every read (RULES.md section 2, *admit*).
+//!
+//! A read that shows the very state a write was computed from, at its version, is no edit back, however late it began.
+//! It is dropped and the write is doubted; once the commit delay has passed a read by id decides ([`crate::kept`]).
+
+use crate::admit::is_earlier;
+use crate::cluster::{Deed, Record, Shadow, Unconfirmed};
+use crate::mutation::{Mutation, removed};
+use crate::record::{Observation, Presence, Values, Version};
+use jiff::Timestamp;
+
+/// More writes than this that no read has shown are not remembered of one record.
+const MOST: usize = 4;
+
+impl Unconfirmed {
+    /// Whether an observation shows the state before the write, although its read began after the answer.
+    #[must_use]
+    pub fn is_before(&self, seen: &Observation) -> bool {
+        if seen.read_began <= self.at || removed(Mutation::LateSight) {
+            return false;
+        }
+        let alive = seen.presence == Presence::Alive;
+        match self.deed {
+            Deed::Create => seen.presence == Presence::Missing,
+            Deed::Update => alive && self.stood_at(seen.version.as_ref()) && self.shows_before(&seen.values),
+            Deed::Delete => alive && self.stood_at(seen.version.as_ref()),
+        }
+    }
+
+    /// Whether that is the version it was computed from. Behind a write whose answer named none the version is not
+    /// known, only that it is no earlier one.
+    fn stood_at(&self, version: Option<&Version>) -> bool {
+        match (&self.version, version) {
+            (Some(known), Some(shown)) if known.token == shown.token => true,
+            (Some(known), Some(shown)) if !known.firm => {
+                !is_earlier(shown, known) && shown.modified <= self.at
+            }
+            (None, None) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether the properties that it changed stand as they stood before.
+    fn shows_before(&self, values: &Values) -> bool {
+        let mut changed = false;
+        for (property, planned) in &self.wrote {
+            let before = self.before.get(property).cloned().unwrap_or_default();
+            match values.get(property) {
+                None => {}
+                Some(shown) if *shown != before => return false,
+                Some(_) => changed |= planned.value != before,
+            }
+        }
+        changed
+    }
+
+    /// Whether the version fence cannot tell the state before the write from what is known by now.
+    fn is_open(&self, shadow: &Shadow) -> bool {
+        match (self.deed, &self.version, &shadow.version) {
+            (Deed::Update, Some(before), Some(known)) => !is_earlier(before, known),
+            _ => false,
+        }
+    }
+}
+
+impl Record {
+    /// Notes an applied write.
+    pub(crate) fn note_applied(&mut self, write: Unconfirmed) {
+        if self.unconfirmed.len() == MOST {
+            self.unconfirmed.remove(0);
+        }
+        self.unconfirmed.push(write);
+    }
+
+    /// An observation was taken: writes whose state before it cannot come back are confirmed.
+    pub(crate) fn confirm_by_sight(&mut self) {
+        let shadow = &self.shadow;
+        self.unconfirmed.retain(|write| write.is_open(shadow));
+    }
+
+    /// When the last of its writes was answered, if a read has shown the state before one of them. Once the commit
+    /// delay has passed since, a read by id tells whether it was kept.
+    #[must_use]
+    pub fn doubted(&self) -> Option<Timestamp> {
+        let mut all = self.unconfirmed.iter();
+        let last = self.unconfirmed.iter().map(|write| write.at).max();
+        last.filter(|_| all.any(|write| write.doubted))
+    }
+}
+
+/// Doubts the write of a record whose state before it an observation shows. Whether there is one.
+pub(crate) fn doubt(record: &mut Record, seen: &Observation) -> bool {
+    let found = record.unconfirmed.iter_mut().find(|write| write.is_before(seen));
+    found.is_some_and(|write| {
+        write.doubted = true;
+        true
+    })
+}
+
+/// Whether an observation shows the state before a write that is doubted already: nothing new.
+#[must_use]
+pub fn is_known(unconfirmed: &[Unconfirmed], seen: &Observation) -> bool {
+    unconfirmed
+        .iter()
+        .any(|write| write.doubted && write.is_before(seen))
+}
