@@ -9,6 +9,7 @@ use tandem_merge::cluster::{Cluster, ParkedKind, Question, Record, Verdict};
 use tandem_merge::dataflow::{Dataflow, DeletePolicy, Side};
 use tandem_merge::facts::Facts;
 use tandem_merge::form::{Form, Trouble};
+use tandem_merge::guarded;
 use tandem_merge::reconcile::reconcile;
 use tandem_merge::record::{Observation, RecordKey, RecordType};
 use tandem_merge::value::Value;
@@ -77,10 +78,15 @@ impl Engine {
     fn give_verdict(&mut self, item: &Item, verdict: Option<Verdict>) -> Result<(), Error> {
         let flow = item.flow.clone();
         self.change(&item.record, |work, cluster| {
-            let count = judge(work.flows, cluster, &item.record, flow.as_deref(), verdict);
-            if count == 0 {
+            let count = match item.property {
+                Some(_) => 0,
+                None => judge(work.flows, cluster, &item.record, flow.as_deref(), verdict),
+            };
+            if count == 0
+                && !guarded::approve(cluster, &item.record, item.property.as_deref(), flow.as_deref())
+            {
                 return Err(Error::command(
-                    format!("{} has no link that waits for approval", item.record),
+                    format!("nothing of {} waits for approval", item.record),
                     "It may have been decided meanwhile; look again",
                 ));
             }
@@ -106,9 +112,9 @@ impl Engine {
                 return Ok((approved, held));
             };
             after = last.number;
-            let waits =
-                |item: &&Item| item.kind == Some(ParkedKind::Approval) && item.flow.as_deref() == Some(flow);
-            for item in items.iter().filter(waits) {
+            let waits = |item: &&Item| awaits_approval_in(&self.flows, item, flow);
+            let items: Vec<Item> = items.iter().filter(waits).cloned().collect();
+            for item in &items {
                 match self.give_verdict(item, verdict) {
                     // Decided meanwhile, or something stands in its way: it is no reason to leave the others.
                     Err(Error::Command { what, .. }) => tracing::warn!("{what}"),
@@ -272,6 +278,19 @@ fn judge(
         count += 1;
     }
     count
+}
+
+/// Whether an item waits for approval in a flow: a deletion, a link, or a guarded value.
+#[must_use]
+pub fn awaits_approval_in(flows: &Dataflow, item: &Item, flow: &str) -> bool {
+    let of = match (&item.flow, &item.property) {
+        (Some(of), _) => Some(of.as_str()),
+        (None, Some(property)) => {
+            guarded::guarding(flows, &item.record, property).map(|flow| flow.name.as_str())
+        }
+        (None, None) => None,
+    };
+    item.kind == Some(ParkedKind::Approval) && of == Some(flow)
 }
 
 /// What approving the deletion that an item is about would do to its record, without a further word.

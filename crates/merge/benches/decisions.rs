@@ -51,6 +51,8 @@ fn mapping(index: usize) -> Mapping {
         alone: None,
         locks: std::collections::BTreeSet::new(),
         create_only: [false, false],
+        awaited: false,
+        stand_in: [None, None],
         note: String::new(),
     }
 }
@@ -96,6 +98,8 @@ fn flow(name: &str, second: &str, identity: &str) -> Flow {
         guard: Guard::default(),
         supports: None,
         equal: Vec::new(),
+        guarded: Default::default(),
+        keeps: None,
     }
 }
 

@@ -201,7 +201,7 @@ impl Pairing<'_> {
         let comes = match led {
             None | Some(Referent::Pending | Referent::Unknown) => true,
             Some(Referent::Unlinked) => !of_flow,
-            Some(Referent::Gone | Referent::Forgotten | Referent::Linked(_)) => false,
+            Some(Referent::Gone | Referent::Forgotten | Referent::Never(_) | Referent::Linked(_)) => false,
         };
         // What is not written gets no companion.
         if !comes || !(of_flow || self.flow.end(Side::Second).write) {

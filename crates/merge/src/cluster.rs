@@ -112,6 +112,18 @@ pub struct Record {
     /// Per flow: records of which a person said that they are not its counterpart. They are never offered again.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub apart: BTreeMap<String, BTreeSet<RecordKey>>,
+    /// Guarded properties with the values that our own last write left there, as long as they stand.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ours: BTreeMap<String, Value>,
+    /// Guarded properties of which a person approved the head's value, with its epoch.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub approved: BTreeMap<String, u64>,
+    /// Per flow: the counterpart that waits for a person's approval.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub awaiting: BTreeMap<String, RecordKey>,
+    /// Per flow: the counterpart that a person approved.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub welcome: BTreeMap<String, RecordKey>,
     /// We created it, and a person took that back: it is deleted as long as it holds these values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unmade: Option<Values>,
@@ -159,6 +171,10 @@ impl Record {
             former: BTreeMap::new(),
             left: BTreeMap::new(),
             apart: BTreeMap::new(),
+            ours: BTreeMap::new(),
+            approved: BTreeMap::new(),
+            awaiting: BTreeMap::new(),
+            welcome: BTreeMap::new(),
             unmade: None,
             cleared: BTreeMap::new(),
             unconfirmed: Vec::new(),
@@ -390,6 +406,10 @@ pub enum ParkedKind {
     DeleteConflict,
     /// Its counterpart was merged into a record that has another.
     Merged,
+    /// A reference to a record that has no counterpart and gets none by itself.
+    NoCounterpart,
+    /// Such a reference for which the configuration has an answer: listed, nothing is wrong.
+    StandIn,
     /// The other end of its link can be seen no more, and nothing says that it was deleted (E20).
     OutOfSight,
     /// The system shows a value that cannot be read; it is read again by id.
@@ -402,7 +422,7 @@ impl ParkedKind {
     pub fn needs_mending(self) -> bool {
         !matches!(
             self,
-            Self::Deferred | Self::NotCreated | Self::Approval | Self::DeleteConflict
+            Self::Deferred | Self::NotCreated | Self::StandIn | Self::Approval | Self::DeleteConflict
         )
     }
 
@@ -416,6 +436,7 @@ impl ParkedKind {
             | Self::DuplicateKey
             | Self::Tie
             | Self::Merged
+            | Self::NoCounterpart
             | Self::Approval
             | Self::DeleteConflict => Mender::User,
             Self::Refused | Self::Busy | Self::Protected | Self::OutOfSight | Self::Unreadable => {
@@ -424,7 +445,7 @@ impl ParkedKind {
             Self::UnknownEnum | Self::WrongType | Self::Rewritten | Self::Undecidable | Self::NotCreated => {
                 Mender::Engineer
             }
-            Self::Deferred => Mender::Nobody,
+            Self::Deferred | Self::StandIn => Mender::Nobody,
         }
     }
 }

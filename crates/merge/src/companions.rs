@@ -1,6 +1,6 @@
 //! Companions: records that a create needs and no flow covers. The owner's cluster creates them, once.
 
-use crate::cluster::{Action, Cluster, Intent, Lookup, Parked, ParkedKind, Planned};
+use crate::cluster::{Action, Cluster, Intent, Lookup, Parked, ParkedKind, Planned, Record};
 use crate::creates::reuse;
 use crate::dataflow::{CompanionKey, CompanionRule, CompanionValue, Dataflow, Flow, Kind, Reference, Side};
 use crate::facts::{Referent, Referral};
@@ -9,6 +9,13 @@ use crate::record::{RecordKey, RecordType, Values};
 use crate::value::Value;
 use crate::work::Work;
 use std::collections::BTreeMap;
+
+/// The companion that a record got before a flow was there that keeps it in step.
+pub(crate) fn made_before(flow: &Flow, record: &Record) -> Option<RecordKey> {
+    let id = record.companions.get(flow.keeps.as_ref()?)?.id.clone()?;
+    let record_type = flow.end(Side::Second).record_type.clone();
+    Some(RecordKey { record_type, id })
+}
 
 /// The companions whose ids a write carries, by the property that holds each.
 #[must_use]
@@ -138,16 +145,69 @@ impl Work<'_> {
                     companion,
                     read,
                     pending: true,
+                    never: None,
+                    lacking: Side::Second,
                 }));
-                let parked = self.trouble(wait, 0);
+                let parked = self.trouble(wait, 0, None);
                 Err(parked
                     .unwrap_or_else(|| self.parked(ParkedKind::Deferred, 0, String::new(), String::new())))
             }
         }
     }
 
+    /// The id of the counterpart of a companion's referent, or why it must be waited for.
+    fn linked_of(&mut self, rule: &CompanionRule, name: &str, id: &str) -> Result<Value, Parked> {
+        let flow = self.flows.flow(name);
+        let asked = Referral {
+            through: Reference::Flow(name.to_owned()),
+            side: Side::First,
+            id: id.to_owned(),
+        };
+        let known = self.facts.referrals.get(&asked);
+        if let Some(Referent::Linked(id)) = known {
+            return Ok(Value::Text(id.clone()));
+        }
+        let of = flow.map_or(&rule.owner, |flow| &flow.end(Side::First).record_type);
+        let on = RecordKey {
+            record_type: of.clone(),
+            id: id.to_owned(),
+        };
+        if matches!(known, Some(Referent::Gone | Referent::Forgotten)) {
+            let reason = format!("needs the counterpart of {on}, which does not exist");
+            let advice = "choose an existing record".to_owned();
+            return Err(self.parked(ParkedKind::ReferenceToNothing, 0, reason, advice));
+        }
+        let never = match known {
+            Some(Referent::Never(why)) => Some(why.clone()),
+            _ => None,
+        };
+        let wait = Trouble::Waits(Box::new(Wait {
+            on,
+            companion: None,
+            read: known == Some(&Referent::Unknown),
+            pending: true,
+            never,
+            lacking: Side::Second,
+        }));
+        let parked = self.trouble(wait, 0, None);
+        Err(parked.unwrap_or_else(|| self.parked(ParkedKind::Deferred, 0, String::new(), String::new())))
+    }
+
+    /// Companions that no flow asks for any more are not wanted any more either.
+    fn forget_unwanted(&mut self) {
+        let flows = self.flows;
+        for (key, record) in &mut self.cluster.records {
+            record.companions.retain(|role, companion| {
+                let mut rules = flows.flows.iter().flat_map(|flow| &flow.companions);
+                companion.id.is_some()
+                    || rules.any(|rule| rule.role == *role && rule.owner == key.record_type)
+            });
+        }
+    }
+
     /// Plans the companions that are wanted and do not exist.
     pub(crate) fn plan_companions(&mut self) {
+        self.forget_unwanted();
         let own: Vec<CompanionKey> = self
             .waits
             .companions
@@ -299,6 +359,13 @@ impl Work<'_> {
                             id: id.to_owned(),
                         };
                         Value::Text(self.companion_of(role, other)?)
+                    }
+                    None => Value::Blank,
+                },
+                CompanionValue::Linked { flow, of } => match record.value(of).as_text() {
+                    Some(id) => {
+                        let id = id.to_owned();
+                        self.linked_of(rule, flow, &id)?
                     }
                     None => Value::Blank,
                 },

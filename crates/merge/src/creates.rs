@@ -5,6 +5,7 @@ use crate::agreement::{self, Fit};
 use crate::cluster::{Action, Anchor, Intent, Lookup, Parked, ParkedKind, Planned};
 use crate::dataflow::{
     CompanionKey, CompanionRule, CreatePolicy, Flow, Kind, Mapping, OnCreate, Reference, Reverse, Side,
+    StandIn,
 };
 use crate::facts::RecordKeyType;
 use crate::form::{Form, Trouble};
@@ -123,6 +124,19 @@ pub fn recognises(
             !foreign && decisive == Some(true) && matching::belongs(flow, side, &found.values)
         }
         Action::Update { .. } | Action::Delete { .. } => false,
+    }
+}
+
+impl Draft {
+    /// Gives the new record what stands in for a reference that leads nowhere; whether there is anything.
+    fn stand_in(&mut self, mapping: &Mapping, to: Side) -> bool {
+        let Some(StandIn::Value(text)) = &mapping.stand_in[to.index()] else {
+            return false;
+        };
+        let value = Value::text(text.as_str());
+        let property = mapping.property(to).to_owned();
+        self.values.insert(property, Planned { value, epoch: 0 });
+        true
     }
 }
 
@@ -403,7 +417,7 @@ impl<'a> Work<'a> {
                 Some(Fit::Strangers) | None => {}
             }
         }
-        self.trouble(Trouble::Waits(waits?), 0)
+        self.trouble(Trouble::Waits(waits?), 0, None)
     }
 
     /// Who else is about to create a record of the type with the same match key (L2).
@@ -515,6 +529,9 @@ impl<'a> Work<'a> {
         };
         let epoch = if follows { epoch } else { 0 };
         if value.is_blank() {
+            if draft.stand_in(mapping, to) {
+                return;
+            }
             let gives = mapping.given_by == Some(to) || mapping.filled_on_create[to.index()];
             if mapping.never_blank[to.index()] && !gives {
                 let trouble = form.encode(&Value::Blank).err().unwrap_or(Trouble::LeftAlone);
@@ -545,21 +562,30 @@ impl<'a> Work<'a> {
     ) {
         let fills = mapping.filled_on_create[to.index()];
         let must = (mapping.never_blank[to.index()] && !fills)
-            || (to == Side::First && mapping.reverse == Reverse::Required);
+            || (to == Side::First && mapping.reverse == Reverse::Required)
+            || (to == Side::Second && mapping.awaited);
+        let planned =
+            matches!(&trouble, Trouble::Waits(wait) if self.counterpart_is_planned(&wait.on, mapping));
+        let for_good = !planned && self.is_for_good(&trouble, mapping);
+        let stood_in = for_good && draft.stand_in(mapping, to);
+        let must = must && !stood_in;
         let to_itself = matches!(&mapping.kind, Kind::Reference(Reference::Flow(name)) if *name == flow.name);
         let pending = matches!(&trouble, Trouble::Waits(wait)
-            if !to_itself && (wait.pending || self.counterpart_is_planned(&wait.on, mapping)));
+            if !to_itself && (wait.pending || planned));
         let alone = matches!(trouble, Trouble::LeftAlone);
         let optional = to == Side::First && mapping.reverse == Reverse::Optional;
         if alone && must {
             let reason = format!("{} leads to nothing that has a counterpart", at.property);
-            let advice = "nothing to do: it follows once there is one".to_owned();
+            let advice = format!(
+                "give {} a record that has one, and it follows by itself",
+                at.property
+            );
             draft
                 .holds
-                .push(self.parked(ParkedKind::Deferred, 0, reason, advice));
+                .push(self.parked(ParkedKind::NoCounterpart, 0, reason, advice));
             return;
         }
-        let Some(parked) = self.trouble(trouble, epoch) else {
+        let Some(parked) = self.trouble(trouble, epoch, Some(mapping)) else {
             return;
         };
         if must || pending {

@@ -160,6 +160,22 @@ pub struct Flow {
     pub supports: Option<Support>,
     /// Numbers that must be equal on linked records; compared, never written.
     pub equal: Vec<Equal>,
+    /// What of a side's records a person approves first.
+    #[serde(default)]
+    pub guarded: [Guarded; 2],
+    /// The role of the companion that its second side's records are for its first side's: those that were made
+    /// before the flow was there are their counterparts.
+    #[serde(default)]
+    pub keeps: Option<String>,
+}
+
+/// What of a side's records a person approves first, because whoever may write the other system must not decide it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Guarded {
+    /// Values by property: written only over what our own last write left there.
+    pub values: BTreeMap<String, Value>,
+    /// Links by a key that was written in the other system after the record was there.
+    pub links: bool,
 }
 
 /// What a supporting flow is to the flow that it supports. The parent of a record is the one that its reference to
@@ -430,6 +446,12 @@ pub struct Mapping {
     pub locks: BTreeSet<String>,
     /// Whether a side takes the property on create only.
     pub create_only: [bool; 2],
+    /// A create on the second side waits for the reference's counterpart.
+    #[serde(default)]
+    pub awaited: bool,
+    /// What a side's record has for a reference whose record has no counterpart there and gets none.
+    #[serde(default)]
+    pub stand_in: [Option<StandIn>; 2],
     /// What to mind, from the configuration.
     pub note: String,
 }
@@ -559,6 +581,15 @@ pub enum OnCreate {
     Value,
     /// This constant (own form of the second side), on creates on the second side.
     Constant(Value),
+}
+
+/// What stands in for a reference whose record has no counterpart and gets none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum StandIn {
+    /// Nothing: the record is created without it, and what it holds stays.
+    Nothing,
+    /// On create, this value in the side's own words; afterwards what the record holds stays.
+    Value(String),
 }
 
 /// What a create on the first side does with a reference that has no counterpart.
@@ -694,6 +725,13 @@ pub enum CompanionValue {
         of: String,
         /// The other owner's record type.
         owner: RecordType,
+    },
+    /// The counterpart in a flow of the record that the named reference property of this owner names.
+    Linked {
+        /// The flow.
+        flow: String,
+        /// The reference property of this owner.
+        of: String,
     },
 }
 

@@ -27,8 +27,11 @@ pub enum Referent {
     Linked(String),
     /// A create of the counterpart is open, or the record is not reconciled yet: it will come by itself.
     Pending,
-    /// The record is known, no counterpart is on its way (parked, policy off, no such companion yet).
+    /// The record is known, and its counterpart waits for something that is told or comes by itself (parked,
+    /// deferred, to be approved, no such companion yet).
     Unlinked,
+    /// The record is known, and no counterpart comes by itself; why.
+    Never(String),
     /// No such record was ever observed: it must be read.
     Unknown,
     /// A read by id said that it does not exist, or it was deleted.
@@ -91,6 +94,8 @@ pub enum Standing {
     Moving,
     /// It waits, for this reason.
     Waits(String),
+    /// It gets no counterpart by itself, for this reason.
+    Never(String),
 }
 
 /// The parent of a part, with its counterpart in the supported flow.

@@ -4,7 +4,7 @@
 //! cut, nothing is guessed (M10). References translate through [`Facts`].
 
 use crate::cluster::ParkedKind;
-use crate::dataflow::{CompanionKey, Flow, Kind, Mapping, Reference, Side};
+use crate::dataflow::{CompanionKey, Flow, Kind, Mapping, Reference, Side, StandIn};
 use crate::facts::{Facts, Referent, Referral};
 use crate::record::{RecordKey, RecordType};
 use crate::value::Value;
@@ -40,6 +40,10 @@ pub struct Wait {
     pub read: bool,
     /// It will come by itself soon: better wait than go on without it.
     pub pending: bool,
+    /// It does not come by itself, and nothing that is told stands in its way; why.
+    pub never: Option<String>,
+    /// The side on which the counterpart is missing.
+    pub lacking: Side,
 }
 
 impl Wait {
@@ -73,11 +77,21 @@ impl Wait {
             companion,
             read: false,
             pending: true,
+            never: None,
+            lacking: side.other(),
         }
     }
 }
 
 impl Trouble {
+    /// The same wait for something that does not come by itself.
+    fn for_good(mut self, why: String) -> Self {
+        if let Self::Waits(wait) = &mut self {
+            wait.never = Some(why);
+        }
+        self
+    }
+
     fn mend(kind: ParkedKind, reason: impl Into<String>, advice: impl Into<String>) -> Self {
         Self::Mend {
             kind,
@@ -197,6 +211,8 @@ impl Form<'_> {
             Referent::Gone | Referent::Forgotten => Err(Trouble::LeftAlone),
             Referent::Pending => Err(self.waits(through, from, id, false, true)),
             Referent::Unknown => Err(self.waits(through, from, id, true, true)),
+            Referent::Never(_) if self.goes_without(from.other()) => Err(Trouble::LeftAlone),
+            Referent::Never(why) => Err(self.waits(through, from, id, false, false).for_good(why)),
             Referent::Unlinked if from == Side::Second && matches!(through, Reference::Companion { .. }) => {
                 Err(Trouble::LeftAlone)
             }
@@ -205,6 +221,12 @@ impl Form<'_> {
                 Err(self.waits(through, from, id, false, companion))
             }
         }
+    }
+
+    /// The first side's records do without what has no counterpart there: it is left as it is.
+    fn goes_without(&self, lacking: Side) -> bool {
+        let stand_in = &self.mapping.stand_in[lacking.index()];
+        lacking == Side::First && stand_in == &Some(StandIn::Nothing)
     }
 
     fn referent(&self, through: &Reference, side: Side, id: &str) -> Referent {

@@ -1,6 +1,7 @@
 //! The pure core of Tandem: values, schema, mapping, policy, matching, component merge, plans, and the
 //! configuration's types with their validation. No I/O, no clock, no randomness, no environment.
 
+pub mod absent;
 pub mod admit;
 mod agreement;
 mod anchors;
@@ -20,6 +21,7 @@ pub mod facts;
 pub mod fates;
 pub mod filter;
 pub mod form;
+pub mod guarded;
 pub mod hand;
 mod kept;
 pub mod late;

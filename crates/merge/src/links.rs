@@ -50,7 +50,7 @@ impl<'a> Work<'a> {
             alone(&pair.first) && alone(&pair.second) || removed(Mutation::SharedLink)
         };
         for pair in sound.iter().filter(|pair| unique(pair)) {
-            if !self.awaits_answer(pair) {
+            if !self.awaits_answer(pair) && !self.awaits_approval(pair) {
                 self.link(pair.flow, &pair.first, &pair.second);
             }
         }
@@ -100,6 +100,10 @@ impl<'a> Work<'a> {
         self.cluster.links.push(link);
         self.cluster.links.sort();
         for key in [first, second] {
+            if let Some(record) = self.cluster.records.get_mut(key) {
+                record.awaiting.remove(&flow.name);
+                record.welcome.remove(&flow.name);
+            }
             self.withdraw_creates_of(key, &flow.name);
             self.forget_refused_create(key, &flow.name);
         }
@@ -147,6 +151,11 @@ impl<'a> Work<'a> {
                     };
                     let mut fit = pairing.fit();
                     // Beside a linked record the natural key alone makes a duplicate (L5).
+                    fit = match self.made_for(flow, first, second) {
+                        Some(true) => Fit::Same,
+                        Some(false) => Fit::Strangers,
+                        None => fit,
+                    };
                     if fit == Fit::Strangers && (linked(first) || linked(second)) {
                         fit = pairing.natural_fit();
                     }
@@ -162,6 +171,14 @@ impl<'a> Work<'a> {
             }
         }
         pairs
+    }
+
+    /// Whether a record is the companion that was made for another before the flow was there; none where none was,
+    /// or it is gone.
+    fn made_for(&self, flow: &Flow, first: &RecordKey, second: &RecordKey) -> Option<bool> {
+        let made = crate::companions::made_before(flow, self.record(first)?)?;
+        let there = self.record(&made).is_some_and(crate::cluster::Record::alive);
+        there.then(|| &made == second)
     }
 
     /// Two records of the cluster as a possible pair.
@@ -237,7 +254,7 @@ impl<'a> Work<'a> {
         let why = match &pair.fit {
             Fit::Doubtful(why) => why,
             Fit::Waits(wait) => {
-                if let Some(parked) = self.trouble(Trouble::Waits(wait.clone()), 0) {
+                if let Some(parked) = self.trouble(Trouble::Waits(wait.clone()), 0, None) {
                     self.hold(&pair.first, &pair.flow.name, parked.clone());
                     self.hold(&pair.second, &pair.flow.name, parked);
                 }

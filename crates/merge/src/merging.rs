@@ -290,7 +290,8 @@ impl<'a> Work<'a> {
             self.park_rewritten(&nodes[index].at, epoch);
         }
         for (index, trouble) in merged.troubles {
-            let Some(parked) = self.trouble(trouble, epoch) else {
+            let mapping = nodes[index].parts[0].mapping;
+            let Some(parked) = self.trouble(trouble, epoch, Some(mapping)) else {
                 continue;
             };
             let at = &nodes[index].at;

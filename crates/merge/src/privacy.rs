@@ -50,7 +50,9 @@ pub fn personal(flows: &Dataflow) -> BTreeSet<(RecordType, String)> {
         let takes = |from: &CompanionValue| match from {
             CompanionValue::Property(name) => marked(name),
             CompanionValue::FirstOf(names, _) => names.iter().any(marked),
-            CompanionValue::Constant(_) | CompanionValue::Companion { .. } => false,
+            CompanionValue::Constant(_)
+            | CompanionValue::Companion { .. }
+            | CompanionValue::Linked { .. } => false,
         };
         let values = rule.values.iter().filter(|(_, from)| takes(from));
         let values: Vec<_> = values

@@ -33,6 +33,7 @@ pub fn needs(flows: &Dataflow, cluster: &Cluster, inbox: &[Observation]) -> Need
         let values = &record.shadow.values;
         for (flow, side) in flows.flows_of(&key.record_type) {
             need_referrals(flow, side, key, values, &mut needs);
+            needs.records.extend(crate::companions::made_before(flow, record));
             needs
                 .referrals
                 .extend(crate::agreement::referrals(flow, side, key, values));
@@ -110,19 +111,23 @@ fn need_nested_companions(flows: &Dataflow, key: &RecordKey, values: &Values, ne
         .flat_map(|flow| &flow.companions)
         .filter(|rule| rule.owner == key.record_type);
     for value in rules.flat_map(|rule| rule.values.values()) {
-        if let CompanionValue::Companion { role, of, owner } = value
-            && let Some(id) = values.get(of).and_then(Value::as_text)
-        {
-            let through = Reference::Companion {
-                role: role.clone(),
-                of: owner.clone(),
-            };
-            needs.referrals.insert(Referral {
-                through,
-                side: Side::First,
-                id: id.to_owned(),
-            });
-        }
+        let (through, of) = match value {
+            CompanionValue::Companion { role, of, owner } => {
+                let through = Reference::Companion {
+                    role: role.clone(),
+                    of: owner.clone(),
+                };
+                (through, of)
+            }
+            CompanionValue::Linked { flow, of } => (Reference::Flow(flow.clone()), of),
+            _ => continue,
+        };
+        let id = values.get(of).and_then(Value::as_text);
+        needs.referrals.extend(id.map(|id| Referral {
+            through,
+            side: Side::First,
+            id: id.to_owned(),
+        }));
     }
 }
 

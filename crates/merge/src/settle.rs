@@ -4,7 +4,7 @@ use crate::cluster::{
     Action, Base, Companion, Deed, Intent, Newborn, ParkedKind, Planned, Record, Shadow, Unconfirmed,
 };
 use crate::creates::fingerprint;
-use crate::dataflow::Dataflow;
+use crate::dataflow::{Dataflow, StandIn};
 use crate::mutation::{Mutation, removed};
 use crate::plan::EventKind;
 use crate::reconcile::Settlement;
@@ -134,6 +134,8 @@ impl Work<'_> {
                 };
                 record.bases.insert(property.clone(), base);
             }
+            let left = Values::from([(property.clone(), now.clone())]);
+            crate::guarded::note_written(self.flows, key, record, &left);
             own_base(record, property, planned, &now);
             lines.push((property, planned.epoch, EventKind::Wrote { old, new: now }));
         }
@@ -170,6 +172,10 @@ impl Work<'_> {
             written.push((property.clone(), drifted, old, value, planned.epoch));
         }
         record.wrote_at = Some(at);
+        let left = written
+            .iter()
+            .map(|(name, _, _, value, _)| (name.clone(), value.clone()));
+        crate::guarded::note_written(self.flows, key, record, &left.collect());
         let (shown, write) = (state.clone(), unconfirmed(Deed::Update, intent, at));
         match state {
             // The answer shows the record right after this write: edits by others that it had missed included.
@@ -361,7 +367,8 @@ impl Work<'_> {
         if let Some(state) = state {
             self.admit(vec![state]);
         }
-        let own_properties = self.mapped_properties(flow, &key);
+        let mut own_properties = self.mapped_properties(flow, &key);
+        own_properties.retain(|name| !self.stands_in(flow, &key, name, intent));
         if let Some(record) = self.cluster.records.get_mut(&key) {
             for (property, planned) in intent
                 .values
@@ -430,6 +437,25 @@ impl Work<'_> {
             .iter()
             .map(|mapping| mapping.property(side).to_owned())
             .collect()
+    }
+
+    /// What was given in the place of a reference that leads nowhere: the record and the head agree on nothing by it.
+    fn stands_in(&self, flow: &str, key: &RecordKey, property: &str, intent: &Intent) -> bool {
+        let flow = self.flows.flow(flow);
+        let Some((flow, side)) = flow.and_then(|flow| Some((flow, flow.side_of(&key.record_type)?))) else {
+            return false;
+        };
+        let given = intent.values.get(property).filter(|planned| planned.epoch == 0);
+        let mut rows = flow
+            .mappings
+            .iter()
+            .filter(|mapping| mapping.property(side) == property);
+        rows.any(|mapping| match &mapping.stand_in[side.index()] {
+            Some(StandIn::Value(text)) => {
+                given.is_some_and(|planned| planned.value == Value::text(text.as_str()))
+            }
+            _ => false,
+        })
     }
 
     /// D3: a create whose source was deleted in the meantime is reported and suppressed.

@@ -194,6 +194,7 @@ impl<'a> Work<'a> {
             .find(|link| link.flow == flow.name && (&link.first == key || &link.second == key))?;
         let (mut rest, mut flows) = (0, 0);
         let mut waiting: Vec<String> = Vec::new();
+        let mut never = false;
         for parts in support::supporting(self.flows, &flow.name) {
             flows += 1;
             for side in Side::BOTH {
@@ -207,6 +208,10 @@ impl<'a> Work<'a> {
                         Standing::AtRest => rest += 1,
                         Standing::Moving => waiting.push(format!("{} is on its way", part.record)),
                         Standing::Waits(why) => waiting.insert(0, format!("{}: {why}", part.record)),
+                        Standing::Never(why) => {
+                            never = true;
+                            waiting.insert(0, format!("{} {why}", part.record));
+                        }
                     }
                 }
             }
@@ -224,6 +229,11 @@ impl<'a> Work<'a> {
                 "{first} {value} waits for its lines: {}{more}",
                 waiting.join("; ")
             );
+            if never {
+                let advice =
+                    "give each line a counterpart (`tandem link`, or switch creation on), or delete it";
+                return Some((ParkedKind::NoCounterpart, reason, advice.to_owned()));
+            }
             let advice = "it follows by itself once they are in step: see what they wait for".to_owned();
             return Some((ParkedKind::Deferred, reason, advice));
         }

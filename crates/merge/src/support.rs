@@ -1,7 +1,7 @@
 //! Supporting flows: records that are parts of others, such as the lines of an order. What a part and its parent
 //! need to know of each other, and when one bears on the other.
 
-use crate::cluster::{Cluster, Parked, Record};
+use crate::cluster::{Cluster, Parked, ParkedKind, Record};
 use crate::dataflow::{Dataflow, Flow, Kind, Mapping, Reference, Side};
 use crate::facts::{Facts, MatchKey, Needs, Parent, PartsOf, Referral, Standing};
 use crate::form::Form;
@@ -178,7 +178,12 @@ pub fn standing(
             return Some(Standing::Moving);
         };
         let named = |name: &String| flow.mappings.iter().any(|mapping| mapping.property(side) == name);
-        if let Some((_, parked)) = end.parked.iter().find(|(name, _)| named(name)) {
+        let waiting = |parked: &Parked| parked.kind != ParkedKind::StandIn;
+        let mut parked = end
+            .parked
+            .iter()
+            .filter(|(name, parked)| named(name) && waiting(parked));
+        if let Some((_, parked)) = parked.next() {
             return Some(waits(parked));
         }
         if end.intent.is_some() {
@@ -197,7 +202,10 @@ pub fn standing(
 }
 
 fn waits(parked: &Parked) -> Standing {
-    Standing::Waits(parked.reason.clone())
+    match parked.kind {
+        ParkedKind::NotCreated => Standing::Never(parked.reason.clone()),
+        _ => Standing::Waits(parked.reason.clone()),
+    }
 }
 
 /// The value that locks a record with these values on a side, with its property, where one does.

@@ -83,6 +83,8 @@ impl Work<'_> {
             }
             return;
         }
+        let mut values = values;
+        self.keep_guarded(key, &mut values);
         let values = self.stage(key, values);
         if values.is_empty() {
             return;

@@ -2,7 +2,7 @@
 
 use crate::admit::Admitted;
 use crate::cluster::{Cluster, Link, Parked, ParkedKind, Record, Verdict};
-use crate::dataflow::{Dataflow, Side};
+use crate::dataflow::{Dataflow, Mapping, Side};
 use crate::facts::{Facts, Waits};
 use crate::form::Trouble;
 use crate::plan::{Event, EventKind, Plan};
@@ -53,6 +53,9 @@ impl<'a> Work<'a> {
             }
             if alive && self.record(&key).is_some_and(Record::is_deleted) {
                 self.just_deleted.insert(key.clone());
+            }
+            if let Some(record) = self.cluster.records.get_mut(&key) {
+                crate::guarded::forget_overwritten(record);
             }
             if let Some(known) = known {
                 self.recall_verdicts(&key, &known);
@@ -243,7 +246,12 @@ impl<'a> Work<'a> {
 
     /// Turns a trouble with a value into what is parked, noting what it waits for. Nothing for values that
     /// are left alone.
-    pub(crate) fn trouble(&mut self, trouble: Trouble, epoch: u64) -> Option<Parked> {
+    pub(crate) fn trouble(
+        &mut self,
+        trouble: Trouble,
+        epoch: u64,
+        mapping: Option<&Mapping>,
+    ) -> Option<Parked> {
         match trouble {
             Trouble::Mend { kind, reason, advice } => Some(self.parked(kind, epoch, reason, advice)),
             Trouble::LeftAlone => None,
@@ -255,8 +263,12 @@ impl<'a> Work<'a> {
                 if wait.read {
                     self.waits.read.insert(wait.on.clone());
                 }
+                let never = self.never(&wait, mapping);
                 self.waits.companions.extend(wait.companion);
                 self.waits.on.insert(wait.on);
+                if let Some((kind, reason, advice)) = never {
+                    return Some(self.parked(kind, epoch, reason, advice));
+                }
                 Some(self.parked(
                     ParkedKind::Deferred,
                     epoch,

@@ -2,11 +2,12 @@
 
 use crate::companion;
 use crate::db::{Db, Rid, Trouble};
-use crate::load::{Row, links_of};
+use crate::load::{self, LinkLine, Row, links_of};
 use crate::take::Net;
 use jiff::{SignedDuration, Timestamp};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use tandem_merge::absent;
 use tandem_merge::dataflow::{Dataflow, Reference, Side};
 use tandem_merge::facts::{Facts, Needs, Referent, Referral, Removals};
 use tandem_merge::fates::Stored;
@@ -174,7 +175,8 @@ fn counterpart(
         Standing::Known { rid, undecided } => (rid, undecided),
         Standing::Told(referent) => return Ok(referent),
     };
-    for line in links_of(db, rid)? {
+    let lines = links_of(db, rid)?;
+    for line in &lines {
         let (own, other) = match referral.side {
             Side::First => (line.first, line.second),
             Side::Second => (line.second, line.first),
@@ -188,12 +190,36 @@ fn counterpart(
             });
         }
     }
-    let pending = undecided || open_intent(db, rid, &crate::outbox::create_slot(flow))?;
-    Ok(if pending {
-        Referent::Pending
-    } else {
-        Referent::Unlinked
-    })
+    if undecided || open_intent(db, rid, &crate::outbox::create_slot(flow))? {
+        return Ok(Referent::Pending);
+    }
+    let why = why_never(db, flows, (flow, referral.side), rid, lines)?;
+    Ok(why.map_or(Referent::Unlinked, Referent::Never))
+}
+
+/// Why a record that was decided gets no counterpart in a flow by itself.
+fn why_never(
+    db: &Db,
+    flows: &Dataflow,
+    (flow, side): (&str, Side),
+    rid: Rid,
+    lines: Vec<LinkLine>,
+) -> Result<Option<String>, Trouble> {
+    let (Some(flow), Some(record)) = (flows.flow(flow), load::row(db, rid)?.bare()?) else {
+        return Ok(None);
+    };
+    let mut links = Vec::new();
+    for line in lines {
+        links.push(line.link(db.key(line.first)?, db.key(line.second)?)?);
+    }
+    Ok(absent::why_never(
+        flows,
+        flow,
+        side,
+        &db.key(rid)?,
+        &record,
+        &links,
+    ))
 }
 
 /// What a reference from an owner to its companion leads to.

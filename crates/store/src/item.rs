@@ -25,7 +25,7 @@ pub(crate) fn kind_text(kind: Option<ParkedKind>) -> &'static str {
         Some(ParkedKind::Approval) => "approval",
         Some(ParkedKind::DeleteConflict) => "delete-conflict",
         Some(ParkedKind::Deferred) => "deferred",
-        Some(ParkedKind::NotCreated) => "not-created",
+        Some(ParkedKind::NotCreated | ParkedKind::StandIn) => "not-created",
         Some(_) => "parked",
     }
 }

@@ -1,4 +1,4 @@
-//! `tandem approve`: lets go ahead what waits for a person: deletions, and what a guard holds.
+//! `tandem approve`: lets go ahead what waits for a person: deletions, guarded values and links, and what a guard holds.
 
 use super::items;
 use crate::arguments::Common;
@@ -7,12 +7,14 @@ use crate::loading;
 use crate::screen::{Screen, count_of, table};
 use clap::{Args, ValueEnum};
 use serde_json::json;
+use std::collections::BTreeMap;
 use tandem_engine::{Held, Hold};
 use tandem_merge::cluster;
 use tandem_merge::cluster::ParkedKind;
 use tandem_merge::config::Configuration;
 use tandem_merge::dataflow::Dataflow;
-use tandem_store::{Item, SqliteStore};
+use tandem_merge::record::RecordKey;
+use tandem_store::{Item, SqliteStore, Store};
 
 /// Let go ahead what waits for a person: deletions, and what a guard holds.
 #[derive(Debug, Args)]
@@ -78,8 +80,9 @@ impl Approve {
         }
         loading::known_flow(&configuration.dataflow, what)?;
         let mut store = loading::existing_state(common, &configuration)?;
-        let waiting = waiting(&mut store, what)?;
+        let waiting = waiting(&configuration.dataflow, &mut store, what)?;
         let held = holds(&mut store, &Held::Flow(what.clone()))?;
+        let links = awaited(&configuration.dataflow, &mut store, &waiting)?;
         drop(store);
         if waiting.is_empty() && held.is_empty() {
             screen.json(&json!({ "flow": what, "waiting": 0 }));
@@ -87,7 +90,7 @@ impl Approve {
             return Ok(Exit::Done);
         }
         let verdict = self.verdict.map(Into::into);
-        show(&configuration.dataflow, &waiting, verdict, screen);
+        show(&configuration.dataflow, &waiting, &links, verdict, screen);
         held.iter().for_each(|hold| screen.say(hold));
         if !self.yes {
             return Err(nothing_changed());
@@ -101,7 +104,7 @@ impl Approve {
             ));
         }
         if approved > 0 {
-            let count = count_of(approved, "deletion is", "deletions are");
+            let count = count_of(approved, "item is", "items are");
             screen.say(format!("{count} approved; the next sync carries it out."));
         }
         Ok(Exit::Done)
@@ -142,9 +145,9 @@ fn nothing_changed() -> Failure {
     Failure::usage("nothing was changed", "Add --yes to approve all of it")
 }
 
-fn waiting(store: &mut SqliteStore, flow: &str) -> Result<Vec<Item>, Failure> {
+fn waiting(flows: &Dataflow, store: &mut SqliteStore, flow: &str) -> Result<Vec<Item>, Failure> {
     items::all(store, usize::MAX, |item| {
-        item.kind == Some(ParkedKind::Approval) && item.flow.as_deref() == Some(flow)
+        tandem_engine::awaits_approval_in(flows, item, flow)
     })
 }
 
@@ -154,17 +157,52 @@ fn holds(store: &mut SqliteStore, of: &Held) -> Result<Vec<Hold>, Failure> {
     Ok(all)
 }
 
+/// The counterparts of records whose link waits for approval, by item.
+fn awaited(
+    flows: &Dataflow,
+    store: &mut SqliteStore,
+    waiting: &[Item],
+) -> Result<BTreeMap<u64, RecordKey>, Failure> {
+    let mut found = BTreeMap::new();
+    for item in waiting.iter().filter(|item| item.property.is_none()) {
+        let cluster = store.cluster(flows, &item.record)?.unwrap_or_default();
+        let record = cluster.records.get(&item.record);
+        let flow = item.flow.as_deref().unwrap_or_default();
+        let linked = cluster
+            .links
+            .iter()
+            .any(|link| link.flow == flow && (link.first == item.record || link.second == item.record));
+        let other = record
+            .and_then(|record| record.awaiting.get(flow))
+            .filter(|_| !linked);
+        found.extend(other.map(|other| (item.number, other.clone())));
+    }
+    Ok(found)
+}
+
 /// What approving would do, record by record.
-fn show(flows: &Dataflow, waiting: &[Item], verdict: Option<cluster::Verdict>, screen: &Screen) {
+fn show(
+    flows: &Dataflow,
+    waiting: &[Item],
+    links: &BTreeMap<u64, RecordKey>,
+    verdict: Option<cluster::Verdict>,
+    screen: &Screen,
+) {
     let mut shown = table(["item", "record", "would be", "why"]);
     for item in waiting {
         let verdict = verdict.or_else(|| tandem_engine::offered_for(flows, item));
-        let would = match verdict {
-            Some(cluster::Verdict::Propagate) => "deleted",
-            Some(cluster::Verdict::Deactivate) => "put out of use",
-            Some(cluster::Verdict::Unlink) => "unlinked, and kept",
-            Some(cluster::Verdict::Recreate) => "kept, and its counterpart created again",
-            None => "decided by the policy",
+        let link = links.get(&item.number);
+        let verdict = verdict.filter(|_| link.is_none() && item.property.is_none());
+        let would = match (link, &item.property, verdict) {
+            (Some(other), ..) => format!("linked with {other}"),
+            (None, Some(property), _) => format!("written: {property}"),
+            (None, None, Some(cluster::Verdict::Propagate)) => "deleted".to_owned(),
+            (None, None, Some(cluster::Verdict::Deactivate)) => "put out of use".to_owned(),
+            (None, None, Some(cluster::Verdict::Unlink)) => "unlinked, and kept".to_owned(),
+            (None, None, Some(cluster::Verdict::Recreate)) => {
+                "kept, and its counterpart created again".to_owned()
+            }
+            (None, None, None) => "decided by the policy".to_owned(),
         };
         screen.json(&json!({
             "item": item.number, "record": item.record.to_string(), "verdict": verdict, "why": item.reason,
@@ -172,7 +210,7 @@ fn show(flows: &Dataflow, waiting: &[Item], verdict: Option<cluster::Verdict>, s
         shown.add_row([
             item.number.to_string(),
             item.record.to_string(),
-            would.to_owned(),
+            would,
             item.reason.clone(),
         ]);
     }
@@ -186,7 +224,7 @@ fn list(flows: &Dataflow, mut store: SqliteStore, screen: &Screen) -> Result<Exi
     let mut shown = table(["flow", "to approve"]);
     let mut waits = 0;
     for flow in &flows.flows {
-        let count = waiting(&mut store, &flow.name)?.len();
+        let count = waiting(flows, &mut store, &flow.name)?.len();
         if count > 0 {
             screen.json(&json!({ "flow": flow.name, "waiting": count }));
             shown.add_row([flow.name.clone(), count.to_string()]);

@@ -121,7 +121,10 @@ impl Story<'_> {
     }
 
     fn waits(&self) -> bool {
-        let mends = |kind: ParkedKind| !matches!(kind, ParkedKind::Deferred | ParkedKind::NotCreated);
+        let mends = |kind: ParkedKind| {
+            let rests = [ParkedKind::Deferred, ParkedKind::NotCreated, ParkedKind::StandIn];
+            !rests.contains(&kind)
+        };
         self.waiting().iter().any(|(_, parked)| mends(parked.kind))
             || self.standings.iter().any(|standing| standing.question.is_some())
     }

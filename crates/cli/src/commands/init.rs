@@ -5,7 +5,7 @@ use crate::failure::{Exit, Failure};
 use crate::harmless;
 use crate::loading::{CREATED_IN_CUSTOMERP, Draft, Users};
 use crate::screen::Screen;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::json;
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::Path;
@@ -38,9 +38,31 @@ pub(crate) struct Init {
     /// Create accounts of people with this profile; without it none are created
     #[arg(long, value_name = "PROFILE")]
     users_profile: Option<String>,
+    /// User of Salesforce who owns records whose own owner has no account; without it the integration user
+    #[arg(long, value_name = "USERNAME")]
+    owner: Option<String>,
+    /// Keep customers in step with Accounts too; without it where the org has no Divisions
+    #[arg(long, value_name = "YES|NO", num_args = 0..=1, default_missing_value = "yes")]
+    customer_account: Option<YesOrNo>,
     /// Create records in Customerp for contacts, products, orders, projects and invoices born in Salesforce
     #[arg(long)]
     create_in_customerp: bool,
+}
+
+/// A word for or against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum YesOrNo {
+    /// For it
+    Yes,
+    /// Against it
+    No,
+}
+
+/// What is asked on a terminal and may be left open.
+struct Answers {
+    profile: Option<String>,
+    owner: Option<String>,
+    accounts: Option<bool>,
 }
 
 impl Init {
@@ -57,26 +79,31 @@ impl Init {
             }
         }
         let env = |name: &str| format!("{{ env: {name} }}");
+        let customerp_url = given(
+            self.customerp_url.as_deref(),
+            "Address of Customerp",
+            "--customerp-url",
+        )?;
+        let salesforce_url = given(
+            self.salesforce_url.as_deref(),
+            "Address of Salesforce",
+            "--salesforce-url",
+        )?;
+        let answers = self.answers();
         let mut draft = Draft {
-            customerp_url: given(
-                self.customerp_url.as_deref(),
-                "Address of Customerp",
-                "--customerp-url",
-            )?,
-            salesforce_url: given(
-                self.salesforce_url.as_deref(),
-                "Address of Salesforce",
-                "--salesforce-url",
-            )?,
+            customerp_url,
+            salesforce_url,
             secrets: [
                 env(&self.customerp_token_env),
                 env(&self.salesforce_client_id_env),
                 env(&self.salesforce_client_secret_env),
             ],
-            users: self.users_profile.clone().map(|profile| Users {
+            users: answers.profile.map(|profile| Users {
                 profile,
                 free_licences: 5,
             }),
+            owner: answers.owner,
+            accounts: answers.accounts,
             pace: Vec::new(),
             create_in_customerp: match self.create_in_customerp {
                 true => CREATED_IN_CUSTOMERP.to_vec(),
@@ -91,8 +118,13 @@ impl Init {
             "config": config.display().to_string(),
             "bindings": { "Division": draft.bindings.division, "Invoice": draft.bindings.invoice },
             "why": why,
+            "with": if draft.with_accounts() { vec!["customer-account"] } else { Vec::new() },
+            "open": open_ends(&draft),
         }));
-        for sentence in why {
+        for sentence in why.into_iter().filter(|sentence| !sentence.is_empty()) {
+            screen.say(sentence);
+        }
+        for sentence in open_ends(&draft) {
             screen.say(sentence);
         }
         screen.say(format!(
@@ -104,6 +136,52 @@ impl Init {
     }
 }
 
+impl Init {
+    /// What was given, and on a terminal what a person types; nothing typed leaves it open.
+    fn answers(&self) -> Answers {
+        let ask = |option: &Option<String>, question: &str| match option {
+            Some(text) => Some(text.clone()),
+            None if std::io::stdin().is_terminal() => typed(question),
+            None => None,
+        };
+        let accounts = self.customer_account.map(|word| word == YesOrNo::Yes);
+        let profile = "Profile of the accounts that are created for employees (nothing: none are created)";
+        let owner =
+            "User name of who owns records whose own owner has no account (nothing: the integration user)";
+        let and_accounts =
+            "Keep customers in step with Accounts too, yes or no (nothing: where the org has no Divisions)";
+        Answers {
+            profile: ask(&self.users_profile, profile),
+            owner: ask(&self.owner, owner),
+            accounts: accounts.or_else(|| {
+                let word = ask(&None, and_accounts)?.to_lowercase();
+                Some(word.starts_with('y'))
+            }),
+        }
+    }
+}
+
+/// What a configuration does without, and how it is given.
+fn open_ends(draft: &Draft) -> Vec<&'static str> {
+    let mut open = Vec::new();
+    if draft.users.is_none() {
+        open.push(
+            "No accounts are created for employees: --users-profile names the profile they would get. Employees are \
+             linked with the users that are there.",
+        );
+    }
+    if draft.owner.is_none() {
+        open.push(
+            "Records whose owner has no account belong to the integration user: --owner names somebody else. They \
+             follow their own owner once that has one.",
+        );
+    }
+    if draft.with_accounts() {
+        open.push("Customers are kept in step with Accounts too; `--customer-account no` leaves them to what needs one.");
+    }
+    open
+}
+
 /// What was given as an option, or what a person types.
 fn given(option: Option<&str>, question: &str, name: &str) -> Result<String, Failure> {
     let missing = || Failure::usage(format!("{question} is not given"), format!("Give it with {name}"));
@@ -113,13 +191,18 @@ fn given(option: Option<&str>, question: &str, name: &str) -> Result<String, Fai
     if !std::io::stdin().is_terminal() {
         return Err(missing());
     }
+    typed(question).ok_or_else(missing)
+}
+
+/// What a person types; none for nothing.
+fn typed(question: &str) -> Option<String> {
     let mut line = String::new();
     // A terminal that cannot be written to is met again, and told of, when it is read from.
     let _ =
         write!(std::io::stderr(), "{}: ", harmless::line(question)).and_then(|()| std::io::stderr().flush());
     let read = std::io::stdin().lock().read_line(&mut line);
     match (read, line.trim()) {
-        (Ok(_), text) if !text.is_empty() => Ok(text.to_owned()),
-        _ => Err(missing()),
+        (Ok(_), text) if !text.is_empty() => Some(text.to_owned()),
+        _ => None,
     }
 }

@@ -55,7 +55,7 @@ pub(crate) fn standing(item: &Item) -> &'static str {
     match item.kind {
         None => "conflict",
         Some(ParkedKind::Deferred) => "deferred",
-        Some(ParkedKind::NotCreated) => "listed",
+        Some(ParkedKind::NotCreated | ParkedKind::StandIn) => "listed",
         Some(ParkedKind::Approval | ParkedKind::DeleteConflict) => "approval",
         Some(_) => "parked",
     }

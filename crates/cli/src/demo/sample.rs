@@ -43,6 +43,8 @@ pub(crate) async fn configuration(
             profile: "Standard User".to_owned(),
             free_licences: 5,
         }),
+        owner: None,
+        accounts: None,
         pace: PACE.to_vec(),
         create_in_customerp: CREATED_IN_CUSTOMERP.to_vec(),
         bindings: Bindings::default(),

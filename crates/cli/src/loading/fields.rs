@@ -68,7 +68,7 @@ impl Fields {
         let owner = rule.values.values().flat_map(|value| match value {
             CompanionValue::Property(name) => vec![name.as_str()],
             CompanionValue::FirstOf(names, _) => names.iter().map(String::as_str).collect(),
-            CompanionValue::Companion { of, .. } => vec![of.as_str()],
+            CompanionValue::Companion { of, .. } | CompanionValue::Linked { of, .. } => vec![of.as_str()],
             CompanionValue::Constant(_) => Vec::new(),
         });
         self.add(&rule.owner, owner);

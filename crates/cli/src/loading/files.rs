@@ -6,7 +6,7 @@ use std::path::Path;
 use tandem_merge::config::{Configuration, Sources, load};
 
 /// The flow files that come with the program, by name.
-pub(crate) const SHIPPED_FLOWS: [(&str, &str); 13] = shipped();
+pub(crate) const SHIPPED_FLOWS: [(&str, &str); 14] = shipped();
 
 macro_rules! flow_file {
     ($name:literal) => {
@@ -17,9 +17,10 @@ macro_rules! flow_file {
     };
 }
 
-const fn shipped() -> [(&'static str, &'static str); 13] {
+const fn shipped() -> [(&'static str, &'static str); 14] {
     [
         flow_file!("customer-division"),
+        flow_file!("customer-account"),
         flow_file!("order-invoice"),
         flow_file!("project-task"),
         flow_file!("quote-invoice"),

@@ -18,6 +18,9 @@ pub(crate) const CREATED_IN_CUSTOMERP: [&str; 6] = [
     "order-line",
 ];
 
+/// The flow between customers and Accounts.
+const ACCOUNTS: &str = "customer-account";
+
 /// What a configuration is written from.
 #[derive(Clone, Debug)]
 pub(crate) struct Draft {
@@ -29,6 +32,10 @@ pub(crate) struct Draft {
     pub(crate) secrets: [String; 3],
     /// How accounts of people are created; none: they are not.
     pub(crate) users: Option<Users>,
+    /// Who owns records whose own owner has no account; none: the user that Tandem signs in as.
+    pub(crate) owner: Option<String>,
+    /// Whether the customer is kept in step with the Account too; none: where the org has no Divisions.
+    pub(crate) accounts: Option<bool>,
     /// Settings of both connections, such as `poll: 1s`.
     pub(crate) pace: Vec<&'static str>,
     /// Flows that create records in Customerp.
@@ -94,6 +101,10 @@ impl Draft {
                 users.profile, users.free_licences,
             );
         }
+        if let Some(owner) = &self.owner {
+            // A text in JSON is one in YAML.
+            let _ = writeln!(text, "    owner: {}", serde_json::json!(owner));
+        }
         let Bindings {
             division,
             invoice,
@@ -108,14 +119,23 @@ impl Draft {
             true => "",
             false => "variants: { order-line: amount, quote-line: amount }\n",
         };
+        let with = match self.with_accounts() {
+            true => format!("# Flows beyond the usual nine.\nwith: [{ACCOUNTS}]\n"),
+            false => String::new(),
+        };
         let _ = writeln!(
             text,
-            "bindings:\n  salesforce: {{ Division: {division}, Invoice: {invoice}, InvoiceLine: {invoice_line} }}\nflows: flows\n{variants}\
+            "bindings:\n  salesforce: {{ Division: {division}, Invoice: {invoice}, InvoiceLine: {invoice_line} }}\nflows: flows\n{with}{variants}\
              # The flows that create records in Customerp for records born in Salesforce.\n\
              create_in_customerp: [{}]",
             self.create_in_customerp.join(", "),
         );
         text
+    }
+
+    /// Whether the customer is kept in step with the Account too.
+    pub(crate) fn with_accounts(&self) -> bool {
+        self.accounts.unwrap_or(self.bindings.division == CUSTOM.division)
     }
 
     /// The configuration it stands for.
@@ -239,6 +259,8 @@ pub(crate) fn shipped(division: &'static str, invoice: &'static str) -> Result<C
         ]
         .map(|name| format!("{{ env: {name} }}")),
         users: None,
+        owner: None,
+        accounts: Some(false),
         pace: Vec::new(),
         create_in_customerp: Vec::new(),
         bindings: Bindings {

@@ -35,6 +35,17 @@ pub(super) const OBJECTS: [Known; 3] = [
     },
 ];
 
+/// Whether a custom object is one of ours. Others are the customer's own, and there already.
+pub(super) fn is_ours(object: &str) -> bool {
+    OBJECTS.iter().any(|known| known.object == object)
+}
+
+/// Whether our metadata gives an object a field. To a customer's own object it gives the identity alone.
+pub(super) fn is_given(object: &str, definition: &super::fields::Definition) -> bool {
+    let own = object.ends_with("__c") && !is_ours(object);
+    !own || *definition == super::fields::Definition::ExternalId
+}
+
 /// Fields of lines of our invoices: name and type as flows write it. A master-detail to the invoice comes first.
 pub(super) const INVOICE_LINE: [(&str, &str); 8] = [
     ("LineNumber__c", "decimal(18,0)"),
@@ -67,23 +78,28 @@ pub(super) const WITHOUT_PERMISSIONS: [&str; 6] = [
     "User",
 ];
 
-/// Standard objects that tell of changes by events.
-pub(super) const WITH_EVENTS: [&str; 10] = [
-    "Account",
-    "Contact",
-    "Opportunity",
-    "Order",
-    "OrderItem",
-    "Product2",
-    "Quote",
-    "QuoteLineItem",
-    "Task",
-    "User",
+/// Standard objects that do not tell of changes by events.
+pub(super) const WITHOUT_EVENTS: [&str; 5] = [
+    "Division",
+    "Invoice",
+    "InvoiceLine",
+    "Pricebook2",
+    "PricebookEntry",
 ];
 
 /// Standard fields with field-level security of their own. All others are seen and written by whoever may see and
 /// write the record, and a permission set that names them is refused.
-pub(super) const SECURED: [(&str, &[&str]); 8] = [
+pub(super) const SECURED: [(&str, &[&str]); 9] = [
+    (
+        "Account",
+        &[
+            "AccountNumber",
+            "BillingAddress",
+            "Description",
+            "Phone",
+            "Website",
+        ],
+    ),
     (
         "Contact",
         &[

@@ -51,14 +51,14 @@ pub(crate) fn contents(configuration: &Configuration) -> Contents {
         "sourceApiVersion": API_VERSION,
     });
     tree.insert("sfdx-project.json".to_owned(), format!("{project:#}\n"));
-    for object in model.custom_objects() {
+    for object in model.custom_objects().filter(|object| known::is_ours(object)) {
         let path = format!("{ROOT}/objects/{object}/{object}.object-meta.xml");
         tree.insert(path, fields::object(object).file("CustomObject"));
     }
     for (object, definitions) in &model.objects {
         // The fields of tasks are those of activities.
         let folder = if object == "Task" { "Activity" } else { object };
-        for (name, definition) in definitions {
+        for (name, definition) in definitions.iter().filter(|(_, it)| known::is_given(object, it)) {
             let path = format!("{ROOT}/objects/{folder}/fields/{name}.field-meta.xml");
             tree.insert(path, definition.xml(object, name).file("CustomField"));
         }
@@ -80,7 +80,11 @@ pub(crate) fn contents(configuration: &Configuration) -> Contents {
     }
     Contents {
         tree,
-        objects: model.custom_objects().map(str::to_owned).collect(),
+        objects: model
+            .custom_objects()
+            .filter(|object| known::is_ours(object))
+            .map(str::to_owned)
+            .collect(),
         fields: model.field_names(),
         events,
         remarks,
@@ -98,11 +102,11 @@ fn events(configuration: &Configuration) -> (Vec<String>, Vec<String>) {
         };
         let entity = match end.object.strip_suffix("__c") {
             Some(custom) => format!("{custom}__ChangeEvent"),
-            None if known::WITH_EVENTS.contains(&end.object.as_str()) => format!("{}ChangeEvent", end.object),
-            None => {
+            None if known::WITHOUT_EVENTS.contains(&end.object.as_str()) => {
                 remarks.push(format!("{} has no change events: it is polled", end.object));
                 continue;
             }
+            None => format!("{}ChangeEvent", end.object),
         };
         if !events.contains(&entity) {
             events.push(entity);

@@ -6,9 +6,25 @@ use super::script::{Part, RowAt, Spec};
 use super::stage::Stage;
 use crate::failure::Failure;
 use std::collections::BTreeMap;
-use tandem_merge::dataflow::{CompanionRule, CompanionValue, Side};
+use tandem_merge::dataflow::{CompanionRule, CompanionValue, Flow, Side};
 use tandem_merge::record::RecordKey;
 use tandem_merge::value::Value;
+
+/// A flow that keeps what would be companions, as their rule: they are found and taken away in the same way.
+fn as_companion(flow: &Flow) -> Option<CompanionRule> {
+    let [first, second] = &flow.ends;
+    Some(CompanionRule {
+        role: flow.keeps.clone()?,
+        property: String::new(),
+        of: "id".to_owned(),
+        owner: first.record_type.clone(),
+        record_type: second.record_type.clone(),
+        find: Vec::new(),
+        identity: second.identity.clone(),
+        create: true,
+        values: BTreeMap::new(),
+    })
+}
 
 impl Stage {
     /// The companions of the run's records, by their identity.
@@ -54,6 +70,7 @@ impl Stage {
                 rules.push(rule.clone());
             }
         }
+        rules.extend(self.engine.flows().flows.iter().filter_map(as_companion));
         rules
     }
 
@@ -69,10 +86,19 @@ impl Stage {
             .flow(at.flow)
             .map(|flow| flow.companions.clone())
             .unwrap_or_default();
+        let flows = self.engine.flows().clone();
         let leads = |rule: &CompanionRule| {
             let mut values = rule.values.clone().into_iter();
             values.find_map(|(name, value)| match value {
                 CompanionValue::Companion { role, of, owner } if of == first => Some((name, role, owner)),
+                CompanionValue::Linked { flow, of } if of == first => {
+                    let flow = flows.flow(&flow)?;
+                    Some((
+                        name,
+                        flow.keeps.clone()?,
+                        flow.end(Side::First).record_type.clone(),
+                    ))
+                }
                 _ => None,
             })
         };

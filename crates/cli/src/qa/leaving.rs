@@ -327,7 +327,12 @@ impl Stage {
     /// Companions of records of types that are wanted, those that hang on others first.
     fn companions(&self, wanted: impl Fn(&str) -> bool) -> Vec<RecordKey> {
         let mut rules = self.companion_rules();
-        let hangs = |value: &CompanionValue| matches!(value, CompanionValue::Companion { .. });
+        let hangs = |value: &CompanionValue| {
+            matches!(
+                value,
+                CompanionValue::Companion { .. } | CompanionValue::Linked { .. }
+            )
+        };
         rules.sort_by_key(|rule| !rule.values.values().any(hangs));
         let of_rule = |rule: &tandem_merge::dataflow::CompanionRule| {
             let own = self.cast.companions.iter();

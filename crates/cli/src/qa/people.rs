@@ -320,6 +320,8 @@ fn reading(properties: [&str; 2]) -> Mapping {
         alone: None,
         locks: std::collections::BTreeSet::new(),
         create_only: [false; 2],
+        awaited: false,
+        stand_in: [None, None],
         note: String::new(),
     }
 }

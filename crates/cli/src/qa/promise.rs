@@ -162,6 +162,8 @@ fn row_of_table(row: &TableRow, flow: &PromisedFlow, flows: &Dataflow) -> Row {
         alone: None,
         locks: std::collections::BTreeSet::new(),
         create_only: [false; 2],
+        awaited: false,
+        stand_in: [None, None],
         note: row.note.clone(),
     };
     Row {
@@ -191,7 +193,12 @@ fn leads_through_companion(row: &TableRow, flow: &PromisedFlow, flows: &Dataflow
     let rules = configured.into_iter().flat_map(|flow| &flow.companions);
     rules
         .flat_map(|rule| rule.values.values())
-        .any(|value| matches!(value, CompanionValue::Companion { of, .. } if of == &row.first.property))
+        .any(|value| {
+            matches!(
+                value,
+                CompanionValue::Companion { of, .. } | CompanionValue::Linked { of, .. } if of == &row.first.property
+            )
+        })
 }
 
 fn kind(row: &TableRow, flows: &Dataflow) -> Kind {

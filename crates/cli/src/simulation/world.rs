@@ -296,6 +296,8 @@ async fn configuration(folder: &TempDir, name: &str, secrets: [&str; 3]) -> Conf
         salesforce_url: HOSTS[1].to_owned(),
         secrets: places.try_into().unwrap(),
         users: None,
+        owner: None,
+        accounts: None,
         pace: vec!["poll: 1s", "overlap: 5s", "request_deadline: 5s"],
         create_in_customerp: CREATED_IN_CUSTOMERP.to_vec(),
         bindings: Bindings::default(),

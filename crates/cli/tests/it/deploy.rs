@@ -9,7 +9,7 @@ use std::path::Path;
 use zip::write::SimpleFileOptions;
 
 /// The files of a package by their paths.
-type Files = BTreeMap<String, String>;
+pub(crate) type Files = BTreeMap<String, String>;
 
 /// Both systems, of which the org has nothing that every org has not. The configuration is that of an org with our
 /// metadata.
@@ -72,7 +72,7 @@ fn package(tree: &Path) -> Files {
     files
 }
 
-fn file(root: &str, inner: &str) -> String {
+pub(crate) fn file(root: &str, inner: &str) -> String {
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<{root} xmlns=\"http://soap.sforce.com/2006/04/metadata\">\n{inner}</{root}>\n"
     )
@@ -100,7 +100,7 @@ fn all_files(root: &Path) -> Vec<String> {
     found
 }
 
-fn zipped(files: &Files) -> Vec<u8> {
+pub(crate) fn zipped(files: &Files) -> Vec<u8> {
     let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
     for (path, text) in files {
         zip.start_file(path.as_str(), SimpleFileOptions::default())
@@ -111,7 +111,7 @@ fn zipped(files: &Files) -> Vec<u8> {
 }
 
 /// What was refused, as "file: problem".
-fn problems(result: &Json) -> Vec<String> {
+pub(crate) fn problems(result: &Json) -> Vec<String> {
     let failures = result["details"]["componentFailures"].as_array().unwrap();
     let text = |failure: &Json, name: &str| failure[name].as_str().unwrap().to_owned();
     let problem = |one: &Json| format!("{}: {}", text(one, "fileName"), text(one, "problem"));

@@ -1,9 +1,10 @@
-//! Values of a new record that the configuration states as a rule. Of a User: `profile:Standard User` (the id of the
+//! Values of a new record that the configuration states as a rule. Of any record's owner: `user:NAME` (the id of the
+//! active user of that user name, or an id as it is). Of a User: `profile:Standard User` (the id of the
 //! profile of that name), `derive:alias`, `derive:nickname` (made from the user's own names); of orders, quotes and
 //! their lines: `derive:standard-price-book`, `derive:price-book-entry` (see [`prices`]). Made from the content alone,
 //! so that the same intent sends the same bytes in every attempt.
 
-use super::{Salesforce, prices, soql};
+use super::{Salesforce, full_id, prices, soql};
 use crate::http::Request;
 use crate::http::json::text;
 use crate::{Change, Error, Outcome, Refusal, RefusalKind, Write};
@@ -13,6 +14,7 @@ use tandem_merge::record::Values;
 use tandem_merge::value::Value;
 
 const PROFILE: &str = "profile:";
+const USER: &str = "user:";
 const ALIAS: &str = "derive:alias";
 const NICKNAME: &str = "derive:nickname";
 /// The longest alias and nickname of a User, in characters.
@@ -21,6 +23,7 @@ const NICKNAME_LENGTH: usize = 40;
 
 enum Rule {
     Profile(String),
+    Owner(String),
     Alias,
     Nickname,
 }
@@ -34,34 +37,33 @@ pub(super) async fn resolve<'a>(
     if !batch.iter().any(has_rules) {
         return (Cow::Borrowed(batch), outcomes);
     }
-    let mut profiles: BTreeMap<String, Result<Option<String>, Error>> = BTreeMap::new();
+    let mut ids = Ids::default();
     let mut resolved = batch.to_vec();
     prices::resolve(org, &mut resolved, &mut outcomes).await;
     for (place, write) in resolved
         .iter_mut()
         .enumerate()
-        .filter(|(_, write)| of_user(write))
+        .filter(|(_, write)| is_ruled(write))
     {
-        let Change::Create { values, .. } = &mut write.change else {
+        let Change::Create { values, record_type } = &mut write.change else {
             continue;
         };
         let names = values.clone();
         for (property, value) in values.iter_mut() {
-            match rule(property, value) {
+            match rule(&record_type.name, property, value) {
                 None => {}
                 Some(Rule::Alias) => *value = Value::text(alias(&names)),
                 Some(Rule::Nickname) => *value = Value::text(nickname(&names)),
-                Some(Rule::Profile(name)) => {
-                    if !profiles.contains_key(&name) {
-                        let id = profile(org, &name).await;
-                        profiles.insert(name.clone(), id);
-                    }
-                    match profiles.get(&name) {
-                        Some(Ok(Some(id))) => *value = Value::text(id.clone()),
-                        Some(Err(error)) => drop(outcomes.insert(place, Outcome::NotSent(error.clone()))),
-                        _ => drop(outcomes.insert(place, Outcome::Refused(no_profile(&name)))),
-                    }
-                }
+                Some(Rule::Profile(name)) => match ids.named(org, "Profile", "Name", &name).await {
+                    Ok(Some(id)) => *value = Value::text(id),
+                    Ok(None) => drop(outcomes.insert(place, Outcome::Refused(no_profile(&name)))),
+                    Err(error) => drop(outcomes.insert(place, Outcome::NotSent(error))),
+                },
+                Some(Rule::Owner(name)) => match ids.owner(org, &name).await {
+                    Ok(Some(id)) => *value = Value::text(id),
+                    Ok(None) => drop(outcomes.insert(place, Outcome::Refused(no_owner(property, &name)))),
+                    Err(error) => drop(outcomes.insert(place, Outcome::NotSent(error))),
+                },
             }
         }
     }
@@ -70,23 +72,23 @@ pub(super) async fn resolve<'a>(
 
 fn has_rules(write: &Write) -> bool {
     let priced = matches!(&write.change, Change::Create { values, .. } if prices::has_rule(values));
-    priced || of_user(write)
+    priced || is_ruled(write)
 }
 
-fn of_user(write: &Write) -> bool {
+fn is_ruled(write: &Write) -> bool {
     let Change::Create { values, record_type } = &write.change else {
         return false;
     };
-    record_type.name == "User"
-        && values
-            .iter()
-            .any(|(property, value)| rule(property, value).is_some())
+    let mut values = values.iter();
+    values.any(|(property, value)| rule(&record_type.name, property, value).is_some())
 }
 
 /// The rule that stands in a property made for it; the same words anywhere else are a person's.
-fn rule(property: &str, value: &Value) -> Option<Rule> {
+fn rule(of: &str, property: &str, value: &Value) -> Option<Rule> {
     let text = value.as_text()?;
     match property {
+        "OwnerId" => text.strip_prefix(USER).map(|name| Rule::Owner(name.to_owned())),
+        _ if of != "User" => None,
         "ProfileId" => text
             .strip_prefix(PROFILE)
             .map(|name| Rule::Profile(name.to_owned())),
@@ -96,11 +98,54 @@ fn rule(property: &str, value: &Value) -> Option<Rule> {
     }
 }
 
-async fn profile(org: &Salesforce, name: &str) -> Result<Option<String>, Error> {
-    let statement = format!("SELECT Id FROM Profile WHERE Name = {}", soql::quoted(name));
+/// Ids by name, each asked once for a batch.
+#[derive(Default)]
+struct Ids(BTreeMap<(&'static str, String), Result<Option<String>, Error>>);
+
+impl Ids {
+    async fn named(
+        &mut self,
+        org: &Salesforce,
+        object: &'static str,
+        field: &str,
+        name: &str,
+    ) -> Result<Option<String>, Error> {
+        let key = (object, name.to_owned());
+        if let Some(known) = self.0.get(&key) {
+            return known.clone();
+        }
+        let id = asked(org, object, &format!("{field} = {}", soql::quoted(name))).await;
+        self.0.insert(key, id.clone());
+        id
+    }
+
+    /// An id stands as it is.
+    async fn owner(&mut self, org: &Salesforce, name: &str) -> Result<Option<String>, Error> {
+        let is_id = name.len() == 18 && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        match full_id(name).or_else(|| is_id.then(|| name.to_owned())) {
+            Some(id) => Ok(Some(id)),
+            None => {
+                self.named(org, "User", "IsActive = true AND Username", name)
+                    .await
+            }
+        }
+    }
+}
+
+async fn asked(org: &Salesforce, object: &str, condition: &str) -> Result<Option<String>, Error> {
+    let statement = format!("SELECT Id FROM {object} WHERE {condition}");
     let request = Request::get(soql::address(&org.session, &statement, false));
     let (body, _) = org.session.read(request).await?;
     Ok(text(&body["records"][0], "Id").map(str::to_owned))
+}
+
+fn no_owner(property: &str, name: &str) -> Refusal {
+    Refusal {
+        kind: RefusalKind::Invalid,
+        properties: vec![property.to_owned()],
+        message: format!("the org has no active user {name:?}"),
+        advice: "Name an existing user under `owner:` of the connection".to_owned(),
+    }
 }
 
 fn no_profile(name: &str) -> Refusal {
@@ -170,11 +215,15 @@ mod tests {
     #[test]
     fn a_rule_counts_only_where_it_is_meant() {
         assert!(
-            matches!(rule("ProfileId", &"profile:Standard User".into()), Some(Rule::Profile(name)) if name == "Standard User")
+            matches!(rule("User", "ProfileId", &"profile:Standard User".into()), Some(Rule::Profile(name)) if name == "Standard User")
         );
-        assert!(matches!(rule("Alias", &ALIAS.into()), Some(Rule::Alias)));
-        assert!(rule("Alias", &"anna".into()).is_none());
-        assert!(rule("Title", &"profile:Standard User".into()).is_none());
-        assert!(rule("Department", &NICKNAME.into()).is_none());
+        assert!(matches!(rule("User", "Alias", &ALIAS.into()), Some(Rule::Alias)));
+        assert!(
+            matches!(rule("Order", "OwnerId", &"user:bob@acme.example".into()), Some(Rule::Owner(name)) if name == "bob@acme.example")
+        );
+        assert!(rule("User", "Alias", &"anna".into()).is_none());
+        assert!(rule("User", "Title", &"profile:Standard User".into()).is_none());
+        assert!(rule("User", "Department", &NICKNAME.into()).is_none());
+        assert!(rule("Contact", "Alias", &ALIAS.into()).is_none());
     }
 }

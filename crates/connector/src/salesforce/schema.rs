@@ -4,11 +4,13 @@ use super::SalesforceConfig;
 use super::composite::{self, SUBREQUESTS, Subrequest};
 use super::refusal;
 use super::session::Session;
+use crate::http::Request;
 use crate::http::json::{count, flag, text, texts};
 use crate::{Error, PropertySchema, Schema, TypeSchema};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use tandem_merge::config::suggestion;
 
 /// The bound objects and the companions' objects.
 #[derive(Default)]
@@ -51,6 +53,12 @@ impl Described {
             .chain(with_users.then_some("Profile"))
             .collect();
         let answers = describes(session, &objects).await?;
+        let lacking = wanted.values().any(|object| !answers.contains_key(*object));
+        let known = if lacking {
+            names(session).await?
+        } else {
+            Vec::new()
+        };
         let mut described = Self {
             powers: answers.get("Profile").map(powers).unwrap_or_default(),
             ..Self::default()
@@ -63,7 +71,9 @@ impl Described {
                     described.objects.insert(name.to_owned(), Arc::new(object));
                 }
                 None => {
-                    described.missing.insert(name.to_owned(), absent(name, object));
+                    described
+                        .missing
+                        .insert(name.to_owned(), absent(name, object, &known));
                 }
             }
         }
@@ -123,7 +133,23 @@ fn powers(profile: &Json) -> Vec<&'static str> {
     powers.into_iter().filter(|power| names.contains(power)).collect()
 }
 
-fn absent(name: &str, object: &str) -> String {
+/// The names of all objects that the org shows to us.
+async fn names(session: &Session) -> Result<Vec<String>, Error> {
+    let (body, _) = session.read(Request::get(session.path("/sobjects"))).await?;
+    let objects = body.get("sobjects").and_then(Json::as_array);
+    let names = objects
+        .into_iter()
+        .flatten()
+        .filter_map(|object| text(object, "name"));
+    Ok(names.map(str::to_owned).collect())
+}
+
+fn absent(name: &str, object: &str, known: &[String]) -> String {
+    // A record type with a choice of objects is bound to one; any other has the object's own name.
+    let near = suggestion(object, known.iter().map(String::as_str));
+    if name == object && near.starts_with("Did you mean") {
+        return format!("the org has no object {object} ({near})");
+    }
     let what = match object.strip_suffix("__c") {
         Some(standard) => format!("deploy Tandem's metadata, or bind {name} to the standard {standard}"),
         None => format!("enable it in the org's setup, or bind {name} to {object}__c of Tandem's metadata"),
@@ -281,7 +307,10 @@ mod tests {
 
     #[test]
     fn absence_says_what_to_do() {
-        let sentence = absent("Invoice", "Invoice__c");
+        let known = ["Invoice", "Lead"].map(str::to_owned);
+        let sentence = absent("Leed", "Leed", &known);
+        assert_eq!(sentence, "the org has no object Leed (Did you mean `Lead`?)");
+        let sentence = absent("Invoice", "Invoice__c", &known);
         assert_eq!(
             sentence,
             "the org has no object Invoice__c (deploy Tandem's metadata, or bind Invoice to the standard Invoice)"

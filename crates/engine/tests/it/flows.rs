@@ -58,6 +58,8 @@ pub fn mapping(first: &str, second: &str, kind: Kind) -> Mapping {
         alone: None,
         locks: std::collections::BTreeSet::new(),
         create_only: [false, false],
+        awaited: false,
+        stand_in: [None, None],
         note: String::new(),
     }
 }
@@ -90,6 +92,8 @@ pub fn flow(name: &str, ends: [End; 2], match_rules: Vec<MatchRule>, mappings: V
         guard: Guard::default(),
         supports: None,
         equal: Vec::new(),
+        guarded: Default::default(),
+        keeps: None,
     }
 }
 
@@ -214,6 +218,8 @@ pub fn with_lines() -> Dataflow {
     ]);
     let parent = Mapping {
         create_only: [true, true],
+        awaited: false,
+        stand_in: [None, None],
         never_blank: [true, true],
         reverse: Reverse::Required,
         ..mapping(

@@ -163,8 +163,10 @@ fn parents(flows: &[Flow], at: usize) -> BTreeSet<usize> {
     for companion in &flow.companions {
         owners.insert(&companion.owner);
         for value in companion.values.values() {
-            if let CompanionValue::Companion { owner, .. } = value {
-                owners.insert(owner);
+            match value {
+                CompanionValue::Companion { owner, .. } => drop(owners.insert(owner)),
+                CompanionValue::Linked { flow, .. } => drop(names.insert(flow)),
+                _ => {}
             }
         }
     }

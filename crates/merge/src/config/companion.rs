@@ -22,6 +22,8 @@ pub(crate) struct RoleHead {
     pub(crate) owner: Option<String>,
     /// The description.
     pub(crate) text: CompanionText,
+    /// The flow that keeps the owner in step with the object: then it is no companion but a counterpart.
+    pub(crate) flow: Option<String>,
 }
 
 impl CompanionText {
@@ -103,6 +105,9 @@ fn rule(scope: &mut Scope<'_>, flow: &FlowText, text: &CompanionText) -> Option<
     }
     let property = text.second.of(&scope.objects[1])?.clone();
     scope.check_property(Side::Second, &property);
+    if role.flow.is_some() {
+        return None;
+    }
     Some(CompanionRule {
         role: role_name.value,
         property: property.value,
@@ -226,8 +231,13 @@ fn companion_value(
                 return None;
             };
             let owner = RecordType::new(&scope.systems[0], target.owner.as_ref()?);
+            let kept_by = target.flow.clone();
             if described_here {
                 check_owner(scope, role, of);
+            }
+            if let Some(flow) = kept_by {
+                let of = of.value.clone();
+                return Some(CompanionValue::Linked { flow, of });
             }
             Some(CompanionValue::Companion {
                 role: other.value.clone(),

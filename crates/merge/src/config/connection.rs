@@ -99,6 +99,7 @@ pub(crate) fn connected(
             encoding: users.encoding.clone(),
             language: users.language.clone(),
         }),
+        owner: written.owner.as_ref().map(|owner| owner.value.clone()),
         changes,
         writes,
     }
@@ -147,10 +148,10 @@ fn changes(
     let text = text.map(|text| &text.value);
     let events = text.and_then(|text| text.events.as_ref());
     for event in events.into_iter().flatten() {
-        let names = || known.objects().chain(known.types_with_choices());
-        if !names().any(|name| name == event.value) && !known.is_custom(&event.value) {
+        let choice = known.types_with_choices().any(|name| name == event.value);
+        if !choice && !known.can_have(&event.value) {
             let message = format!("{} has no record type `{}`", written.kind.value, event.value);
-            problems.add(file, event, message, suggestion(&event.value, names()));
+            problems.add(file, event, message, known.instead_of(&event.value));
         }
     }
     let pubsub = text.and_then(|text| text.pubsub.as_ref());

@@ -197,13 +197,17 @@ pub(crate) fn filled(
     let (before, rest) = template.split_once("${")?;
     let (setting, after) = rest.split_once('}').unwrap_or((rest, ""));
     let known = Users::SETTINGS.map(|name| format!("users.{name}"));
+    let known: Vec<String> = known.into_iter().chain(["owner".to_owned()]).collect();
     if !known.iter().any(|name| name == setting) {
         let help = suggestion(setting, known.iter().map(String::as_str));
         scope.problem(name, format!("unknown setting `{setting}`"), help);
         return None;
     }
     let users = scope.users[side.index()];
-    let value = users.and_then(|users| users.setting(setting.trim_start_matches("users.")));
+    let value = match setting.strip_prefix("users.") {
+        Some(setting) => users.and_then(|users| users.setting(setting)),
+        None => scope.owners[side.index()],
+    };
     Some(value.map(|value| format!("{before}{value}{after}")))
 }
 

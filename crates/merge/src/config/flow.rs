@@ -4,6 +4,7 @@ use super::Users;
 use super::companion::{self, RoleHead};
 use super::end::end;
 use super::flow_file::{EditsText, FirstLinksText, FlowText, GuardText};
+use super::kind::family;
 use super::known::{Known, PropertyKnown};
 use super::mapping::{self, Row};
 use super::match_rule::match_rules;
@@ -12,9 +13,10 @@ use super::problem::{Problems, suggestion};
 use super::support;
 use super::written::PerObject;
 use crate::dataflow::{
-    ConflictPolicy, DeleteAgainstEdit, EditGuard, FirstLinkGuard, Flow, Guard, Mapping, Side,
+    ConflictPolicy, DeleteAgainstEdit, EditGuard, FirstLinkGuard, Flow, Guard, Guarded, Kind, Mapping, Side,
 };
 use crate::record::RecordType;
+use crate::value::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What other flows need to know of a flow.
@@ -38,6 +40,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) half_read: &'a BTreeSet<String>,
     pub(crate) roles: &'a BTreeMap<String, RoleHead>,
     pub(crate) users: [Option<&'a Users>; 2],
+    /// Who owns what has no owner of its own, as the connections say.
+    pub(crate) owners: [Option<&'a str>; 2],
     /// The variant in use, as the main file says.
     pub(crate) variant: Option<&'a str>,
     pub(crate) problems: &'a mut Problems,
@@ -158,10 +162,66 @@ pub(crate) fn build(scope: &mut Scope<'_>, text: &FlowText) -> Flow {
         guard: guard(text.guard.as_ref()),
         supports: support::support(scope, text, &mappings),
         equal: support::equal(scope, text),
+        guarded: Side::BOTH.map(|side| guarded(scope, text, &mappings, side)),
+        keeps: keeps(scope, text),
         ends,
         mappings,
         unserved,
     }
+}
+
+/// What of a side's records a person approves first.
+fn guarded(scope: &mut Scope<'_>, text: &FlowText, mappings: &[Mapping], side: Side) -> Guarded {
+    let written = text
+        .needs_approval
+        .as_ref()
+        .and_then(|both| both.both()[side.index()]);
+    let Some(written) = written else {
+        return Guarded::default();
+    };
+    let mut guarded = Guarded {
+        links: written.links.unwrap_or(false),
+        ..Guarded::default()
+    };
+    for (name, scalar) in written.values.iter().flat_map(|table| &table.0) {
+        let named = |mapping: &&Mapping| mapping.property(Side::First) == name.value;
+        let Some(mapping) = mappings.iter().find(named) else {
+            let known = mappings.iter().map(|mapping| mapping.property(Side::First));
+            let help = suggestion(&name.value, known);
+            scope.problem(name, format!("no row maps `{}`", name.value), help);
+            continue;
+        };
+        let value = match &mapping.kind {
+            Kind::Enum(map) if side == Side::Second => map
+                .to_second
+                .get(&scalar.text())
+                .map(|text| Value::text(text.as_str())),
+            Kind::Enum(map) => map
+                .to_second
+                .contains_key(&scalar.text())
+                .then(|| Value::text(scalar.text())),
+            kind => family(kind).value(scalar),
+        };
+        if value.is_none() {
+            let message = format!("`{}` is no value of {}", scalar.text(), name.value);
+            scope.problem(
+                name,
+                message,
+                "Write a value of the row's type, as the first system has it.",
+            );
+        }
+        guarded
+            .values
+            .extend(value.map(|value| (mapping.property(side).to_owned(), value)));
+    }
+    guarded
+}
+
+/// The role of the companion that the flow keeps.
+fn keeps(scope: &Scope<'_>, text: &FlowText) -> Option<String> {
+    let mut roles = scope.roles.iter();
+    let kept = roles.find(|(_, role)| role.flow.as_ref() == Some(&text.flow.value));
+    kept.map(|(role, _)| role.clone())
 }
 
 fn check_twice(

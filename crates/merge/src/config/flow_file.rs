@@ -11,6 +11,8 @@ written! {
     struct FlowText {
         /// The flow's name, unique, such as `order-invoice`.
         flow: At<String>,
+        /// It takes part only where `with` of the main file names it.
+        optional: Option<bool>,
         /// Its place in the dataflow document.
         section: Option<At<u32>>,
         /// Its place in the order of work among flows that do not refer to one another. A flow comes after the
@@ -49,6 +51,8 @@ written! {
         deactivate: Option<DeactivateText>,
         /// Deletions beyond these wait for approval.
         guard: Option<GuardText>,
+        /// Per side: what of its records a person approves first.
+        needs_approval: Option<Sided<ApprovalText>>,
         /// The property mappings.
         properties: At<Vec<RowText>>,
         /// What a create needs and no flow covers.
@@ -134,6 +138,9 @@ written! {
         references: Option<At<String>>,
         /// The role of the companion that a reference follows.
         companion: Option<At<String>>,
+        /// Per side: what its record has for a reference whose record has no counterpart there and gets none:
+        /// `nothing`, or a value given on create; `${owner}` takes the connection's.
+        or: Option<Sided<At<String>>>,
         /// What a create on the first side does with a reference that has no counterpart: `required`, `optional`.
         reverse: Option<At<String>>,
         /// The coarser side of a `datetime` keeps whole seconds only.
@@ -183,6 +190,17 @@ written! {
         value: Scalar,
         /// Sides where a person approves first.
         approval: Option<Vec<At<String>>>,
+    }
+}
+
+written! {
+    /// What of a side's records a person approves first.
+    struct ApprovalText {
+        /// Values of mapped properties, by the first system's names, that are written without a word only where our
+        /// own last write left what they replace.
+        values: Option<Table<Scalar>>,
+        /// Links by a key that was written in the other system after this side's record was there.
+        links: Option<bool>,
     }
 }
 

@@ -172,6 +172,9 @@ pub(crate) fn reference(scope: &mut Scope<'_>, text: &RowText, first: &At<String
             "Name the companion of the type that the property refers to.",
         );
     }
+    if let Some(flow) = known.flow.clone() {
+        return Some(Reference::Flow(flow));
+    }
     Some(Reference::Companion {
         role: role.value.clone(),
         of: RecordType::new(&scope.systems[0], of),
@@ -188,6 +191,21 @@ pub(crate) fn family(kind: &Kind) -> Family {
         Kind::DateTime { .. } => Family::DateTime,
         Kind::Reference(_) => Family::Reference,
     }
+}
+
+/// The type to write where a described property holds values of another kind than the row; none where they answer to
+/// one another, or nothing is known of the described type. Numbers answer to numbers, and references to ids as text.
+#[must_use]
+pub fn type_to_write(kind: &Kind, described: &str) -> Option<&'static str> {
+    let class = |family: Family| match family {
+        Family::Text | Family::Reference => 0,
+        Family::Integer | Family::Decimal => 1,
+        Family::Boolean => 2,
+        Family::Date => 3,
+        Family::DateTime => 4,
+    };
+    let there = Family::of(described)?;
+    (class(there) != class(family(kind))).then(|| there.noun())
 }
 
 pub(crate) fn check_known_types(

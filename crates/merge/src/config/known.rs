@@ -1,7 +1,8 @@
 //! What is known of the kinds of systems before any of them is asked: their objects with properties and types,
-//! the objects that may serve a record type, and the secrets that a connection needs. It finds misspelled names
-//! and wrong types without a call; what a system says of itself wins over it later. The knowledge is data: no
-//! system's name stands in the code.
+//! the objects that may serve a record type, and the secrets that a connection needs. It finds wrong types without a
+//! call, and misspelled names where a kind has no others; an *open* kind may have any, and only what is no name at all
+//! is found before it is asked. What a system says of itself wins over it later. The knowledge is data: no system's
+//! name stands in the code.
 
 use super::problem::suggestion;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +24,8 @@ pub(crate) struct Known {
     budget: Option<(u32, u32)>,
     /// How the names of objects and properties end that a customer adds.
     custom: Option<&'static str>,
+    /// It has objects and properties besides those listed: it is asked about names.
+    open: bool,
 }
 
 /// A way of signing in.
@@ -95,6 +98,7 @@ impl Known {
                 "sign-in" => known.sign_ins.push(SignInKnown::read(name, value)),
                 "budget" => known.budget = name.parse().ok().zip(value.parse().ok()),
                 "custom" => known.custom = Some(*name),
+                "open" => known.open = true,
                 _ => known.choices.entry(*name).or_default().push(*value),
             }
         }
@@ -139,18 +143,36 @@ impl Known {
         self.custom.is_some_and(|ending| name.ends_with(ending))
     }
 
-    /// Whether the object is listed.
-    pub(crate) fn has_object(&self, object: &str) -> bool {
-        self.objects.contains_key(object)
+    /// Whether there can be an object of that name: it is listed, one that a customer added, of a kind that is not
+    /// listed at all, or of an open kind.
+    pub(crate) fn can_have(&self, object: &str) -> bool {
+        match self.open {
+            true => is_name(object),
+            false => self.objects.is_empty() || self.objects.contains_key(object) || self.is_custom(object),
+        }
+    }
+
+    /// What to write instead of an object that there cannot be.
+    pub(crate) fn instead_of(&self, object: &str) -> String {
+        match self.open {
+            true => NAMES.to_owned(),
+            false => suggestion(object, self.objects().chain(self.types_with_choices())),
+        }
     }
 
     /// What is known of a property.
     pub(crate) fn property(&self, object: &str, name: &str) -> PropertyKnown {
+        if self.open && !is_name(name) {
+            return PropertyKnown::Absent(NAMES.to_owned());
+        }
         let Some(properties) = self.objects.get(object) else {
             return PropertyKnown::Free;
         };
         if let Some(type_text) = properties.get(name) {
             return PropertyKnown::There(type_text);
+        }
+        if self.open {
+            return PropertyKnown::Free;
         }
         if self.is_custom(name) {
             return PropertyKnown::Free;
@@ -165,6 +187,14 @@ impl Known {
             PropertyKnown::Free | PropertyKnown::Absent(_) => None,
         }
     }
+}
+
+/// What every name of an open kind is made of.
+const NAMES: &str = "Names begin with a letter and have letters, digits and `_` alone.";
+
+fn is_name(name: &str) -> bool {
+    let signs = |sign: char| sign.is_ascii_alphanumeric() || sign == '_';
+    name.starts_with(|sign: char| sign.is_ascii_alphabetic()) && name.chars().all(signs)
 }
 
 fn rows(table: &'static str) -> impl Iterator<Item = std::str::Split<'static, char>> {

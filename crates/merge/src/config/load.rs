@@ -86,6 +86,8 @@ impl Loading {
                 problems,
             },
         )?;
+        let half_read = half_read(sources, &flows);
+        let flows = taking_part(file, &main, flows, &half_read, problems);
         let written: Vec<_> = main.connections.0.iter().collect();
         let [first, second] = written.as_slice() else {
             return None;
@@ -113,7 +115,7 @@ impl Loading {
             connections,
             known,
             bindings,
-            half_read: half_read(sources, &flows),
+            half_read,
             flows,
         })
     }
@@ -214,12 +216,11 @@ impl Loading {
     fn check_type(&self, file: &str, side: usize, written: &At<String>, problems: &mut Problems) {
         let known = &self.known[side];
         let object = self.object(side, &written.value);
-        if known.has_object(&object) || known.is_custom(&object) || known.objects().next().is_none() {
+        if known.can_have(&object) {
             return;
         }
         let message = format!("{} has no record type `{}`", self.systems[side], written.value);
-        let types = known.objects().chain(known.types_with_choices());
-        problems.add(file, written, message, suggestion(&written.value, types));
+        problems.add(file, written, message, known.instead_of(&written.value));
     }
 
     fn scope<'a>(
@@ -241,6 +242,7 @@ impl Loading {
             half_read: &self.half_read,
             roles,
             users: [first.users.as_ref(), second.users.as_ref()],
+            owners: [first.owner.as_deref(), second.owner.as_deref()],
             variant: self.variant(&source.text.flow.value).map(|at| at.value.as_str()),
             problems,
         }
@@ -267,6 +269,7 @@ impl Loading {
                 let role = RoleHead {
                     file: source.file.clone(),
                     object: object.value.clone(),
+                    flow: kept_by(heads, owner.as_deref(), &object.value),
                     owner,
                     text: text.clone(),
                 };
@@ -346,6 +349,37 @@ impl Loading {
     }
 }
 
+/// The flows that take part: all but optional ones that the main file does not name.
+fn taking_part(
+    file: &str,
+    main: &MainText,
+    flows: Vec<FlowSource>,
+    half_read: &BTreeSet<String>,
+    problems: &mut Problems,
+) -> Vec<FlowSource> {
+    let optional = |source: &FlowSource| source.text.optional == Some(true);
+    let named: Vec<&At<String>> = main.with.iter().flatten().collect();
+    for name in &named {
+        let found = flows
+            .iter()
+            .any(|source| optional(source) && source.text.flow.value == name.value);
+        if !found && !half_read.contains(&name.value) {
+            let known = flows.iter().filter(|source| optional(source));
+            let help = suggestion(&name.value, known.map(|source| source.text.flow.value.as_str()));
+            problems.add(
+                file,
+                name,
+                format!("there is no optional flow `{}`", name.value),
+                help,
+            );
+        }
+    }
+    let takes_part = |source: &FlowSource| {
+        !optional(source) || named.iter().any(|name| name.value == source.text.flow.value)
+    };
+    flows.into_iter().filter(takes_part).collect()
+}
+
 /// The names of the flows that sources speak of and that could not be read.
 fn half_read(sources: &Sources, read: &[FlowSource]) -> BTreeSet<String> {
     let unread = sources
@@ -355,6 +389,13 @@ fn half_read(sources: &Sources, read: &[FlowSource]) -> BTreeSet<String> {
     let lines = unread.flat_map(|(_, text)| text.lines());
     let names = lines.filter_map(|line| line.strip_prefix("flow:"));
     names.map(|name| name.trim().to_owned()).collect()
+}
+
+/// The flow that keeps an owner in step with an object: what would be a companion is a counterpart there.
+fn kept_by(heads: &BTreeMap<String, FlowHead>, owner: Option<&str>, object: &str) -> Option<String> {
+    let keeps = |head: &FlowHead| Some(head.types[0].as_str()) == owner && head.objects[1] == object;
+    let mut found = heads.iter().filter(|(_, head)| keeps(head));
+    found.next().map(|(name, _)| name.clone())
 }
 
 fn root(file: &str, text: &str, problems: &mut Problems) -> Option<Node> {

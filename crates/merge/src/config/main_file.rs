@@ -15,6 +15,8 @@ written! {
         bindings: Option<Sided<Table<At<String>>>>,
         /// The folder of the flow files, from this file's own folder.
         flows: At<String>,
+        /// Flows that take part only where they are named here: those that say `optional: true`.
+        with: Option<Vec<At<String>>>,
         /// The introductory paragraph of the dataflow document.
         introduction: Option<String>,
         /// How far the two systems' clocks may be apart unnoticed (`2s` if absent).
@@ -75,6 +77,9 @@ written! {
         poll: Option<At<String>>,
         /// How people's accounts are created. Absent: none are.
         users: Option<UsersText>,
+        /// The user, by user name or id, who owns records whose own owner has no account. Absent: the user that
+        /// Tandem signs in as.
+        owner: Option<At<String>>,
         /// How changes are seen (a Salesforce org only).
         changes: Option<At<ChangesText>>,
         /// How writes travel (a Salesforce org only).

@@ -1,5 +1,6 @@
 //! From a written row to a mapping.
 
+use super::end::filled;
 use super::flow::Scope;
 use super::flow_file::RowText;
 use super::kind::{check_known_types, family, kind};
@@ -8,7 +9,7 @@ use super::problem::suggestion;
 use super::support;
 use super::type_text::inside;
 use super::written::{PerObject, Table};
-use crate::dataflow::{Direction, Kind, Mapping, OnCreate, Reference, Reverse, Side, Unserved};
+use crate::dataflow::{Direction, Kind, Mapping, OnCreate, Reference, Reverse, Side, StandIn, Unserved};
 
 /// What became of a row.
 pub(crate) enum Row {
@@ -76,6 +77,7 @@ fn not_on(object: &str, note: Option<&str>) -> String {
 fn served(scope: &mut Scope<'_>, text: &RowText, first: &At<String>, second: &At<String>) -> Option<Row> {
     let direction = direction(scope, text);
     let reverse = reverse(scope, text);
+    let stand_in = stand_in(scope, text, first);
     let conflict = text.conflict.as_ref().and_then(|written| scope.conflict(written));
     let given_by = text.given_by.as_ref().and_then(|name| scope.side(name));
     let never_blank = sides(scope, text.never_blank.as_ref());
@@ -109,6 +111,8 @@ fn served(scope: &mut Scope<'_>, text: &RowText, first: &At<String>, second: &At
         alone,
         locks: support::locks(scope, text, &kind),
         create_only: sides(scope, text.create_only.as_ref()),
+        awaited: text.companion.is_some() && matches!(kind, Kind::Reference(Reference::Flow(_))),
+        stand_in,
         kind,
         note: text.note.clone().unwrap_or_default(),
     })))
@@ -175,6 +179,31 @@ fn reverse(scope: &mut Scope<'_>, text: &RowText) -> Reverse {
         scope.problem(written, "`reverse` is for references only", "Remove it.");
     }
     reverse
+}
+
+/// What stands in for a reference that leads nowhere, per side.
+fn stand_in(scope: &mut Scope<'_>, text: &RowText, first: &At<String>) -> [Option<StandIn>; 2] {
+    let Some(written) = &text.or else {
+        return [None, None];
+    };
+    if text.references.is_none() {
+        let help = "Remove it, or add `references:` with a flow's name.";
+        scope.problem(first, "`or` is for references through a flow only", help);
+    }
+    let both = written.both().map(Option::<&At<String>>::cloned);
+    let [first, second] = both;
+    [(Side::First, first), (Side::Second, second)].map(|(side, written)| {
+        let written = written?;
+        if written.value == "nothing" {
+            return Some(StandIn::Nothing);
+        }
+        if !written.value.contains("${") {
+            return Some(StandIn::Value(written.value));
+        }
+        // Where the connection names nobody, the system gives one of its own.
+        let value = filled(scope, side, &written, &written.value)?;
+        Some(value.map_or(StandIn::Nothing, StandIn::Value))
+    })
 }
 
 fn data_types(scope: &Scope<'_>, text: &RowText, kind: &Kind) -> [String; 2] {

@@ -25,8 +25,9 @@ mod support;
 mod type_text;
 mod written;
 
+pub use kind::type_to_write;
 pub use load::{flows_folder, load};
-pub use problem::Problem;
+pub use problem::{Problem, suggestion};
 pub use schema::{flow_schema, main_schema};
 
 use crate::dataflow::{Dataflow, Flow, Side, Unserved};
@@ -95,6 +96,9 @@ pub struct Connection {
     pub poll_ms: i64,
     /// How people's accounts are created; none: they are not.
     pub users: Option<Users>,
+    /// Who owns records whose own owner has no account; none: the user that Tandem signs in as.
+    #[serde(default)]
+    pub owner: Option<String>,
     /// How changes are seen.
     pub changes: Changes,
     /// How writes travel.

@@ -61,7 +61,8 @@ impl Problems {
 }
 
 /// `did you mean X?` where a name is near one of the candidates, else the list of them.
-pub(crate) fn suggestion<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
+#[must_use]
+pub fn suggestion<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
     let mut known: Vec<&str> = candidates.into_iter().collect();
     known.sort_unstable();
     known.dedup();

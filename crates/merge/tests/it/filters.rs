@@ -285,9 +285,9 @@ fn a_filter_in_a_flow_file_is_checked_against_the_properties() {
         problems("{ salesforce: { Quote: \"Won__c = true\" } }"),
         Vec::<String>::new()
     );
-    let misspelt = problems("{ salesforce: \"Statsu = 'Approved'\" }");
+    let misspelt = problems("{ customerp: \"statsu = 'approved'\" }");
     assert!(
-        misspelt[0].contains("no property `Statsu`") && misspelt[0].contains("Did you mean `Status`?"),
+        misspelt[0].contains("no property `statsu`") && misspelt[0].contains("Did you mean `status`?"),
         "{misspelt:?}"
     );
     let kind = problems("{ salesforce: \"ExpirationDate > 'soon'\" }");
@@ -323,9 +323,9 @@ fn a_match_key_of_two_properties_is_checked_and_two_ids_are_refused() {
     assert!(with("{ customerp: crmId, salesforce: id, compare: exact }").is_err());
     let ids = with("{ customerp: id, salesforce: id }").unwrap_err();
     assert!(ids[0].to_string().contains("own ids are never equal"), "{ids:?}");
-    let misspelt = with("{ customerp: id, salesforce: ProductCod }").unwrap_err();
+    let misspelt = with("{ customerp: productNumbr, salesforce: ProductCode }").unwrap_err();
     assert!(
-        misspelt[0].to_string().contains("Did you mean `ProductCode`?"),
+        misspelt[0].to_string().contains("Did you mean `productNumber`?"),
         "{misspelt:?}"
     );
 }

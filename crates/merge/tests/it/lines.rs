@@ -524,5 +524,5 @@ fn how_a_part_stands() {
     off.flows[1].ends[1].create = CreatePolicy::Off;
     let single = vec![seen(&line(), 1, &[("order", "1"), ("quantity", "5")])];
     let listed_only = reconcile(&off, Cluster::default(), single, &parents(DRAFT)).cluster;
-    assert!(matches!(stands(&listed_only, false), Some(Standing::Waits(_))));
+    assert!(matches!(stands(&listed_only, false), Some(Standing::Never(_))));
 }

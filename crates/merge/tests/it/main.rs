@@ -2,6 +2,8 @@
 //! configuration; its document.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
+mod absent;
+mod accounts;
 mod agreement;
 mod cleared;
 mod config;
@@ -10,6 +12,7 @@ mod decisions;
 mod document;
 mod filters;
 mod fuzz;
+mod guarded;
 mod guards;
 mod kept;
 mod late;

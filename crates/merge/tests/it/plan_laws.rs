@@ -959,7 +959,7 @@ fn drift_that_is_overwritten_is_kept_in_history() {
 }
 
 /// Orders that name another order before them, and a customer whose account they need.
-fn with_references() -> Dataflow {
+pub(crate) fn with_references() -> Dataflow {
     let customer = flow(
         "customer",
         [
@@ -1006,7 +1006,7 @@ fn with_references() -> Dataflow {
     dataflow(vec![customer, order])
 }
 
-fn answers(division: Referent, account: Referent, before: Referent) -> Facts {
+pub(crate) fn answers(division: Referent, account: Referent, before: Referent) -> Facts {
     let of = |through: Reference, id: &str| Referral {
         through,
         side: Side::First,

@@ -4,6 +4,7 @@ use super::books::Books;
 use crate::outbox::{slot, subject};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
+use tandem_merge::absent;
 use tandem_merge::cluster::{Action, Link};
 use tandem_merge::dataflow::{Dataflow, Reference, Side};
 use tandem_merge::facts::{Facts, Needs, Referent, Referral, Removals};
@@ -120,8 +121,22 @@ fn referent(books: &Books, flows: &Dataflow, members: &BTreeSet<RecordKey>, refe
     match id {
         Some(id) => Referent::Linked(id),
         None if coming || (undecided && !members.contains(&key)) => Referent::Pending,
-        None => Referent::Unlinked,
+        None => why_never(books, flows, referral, &key).map_or(Referent::Unlinked, Referent::Never),
     }
+}
+
+/// Why a record that was decided gets no counterpart in a flow by itself.
+fn why_never(books: &Books, flows: &Dataflow, referral: &Referral, key: &RecordKey) -> Option<String> {
+    let Reference::Flow(flow) = &referral.through else {
+        return None;
+    };
+    let record = books.records.get(key)?.state.as_ref()?;
+    let links = books.links.values().map(|(_, link)| link);
+    let links: Vec<Link> = links
+        .filter(|link| &link.first == key || &link.second == key)
+        .cloned()
+        .collect();
+    absent::why_never(flows, flows.flow(flow)?, referral.side, key, record, &links)
 }
 
 fn owner(books: &Books, role: &str, of: &RecordType, id: &str) -> Referent {

@@ -86,6 +86,8 @@ fn flow(name: &str, [first, second]: [RecordType; 2], key: &str, their_key: &str
         companions: Vec::new(),
         supports: None,
         equal: Vec::new(),
+        guarded: Default::default(),
+        keeps: None,
         guard: Guard {
             count: 1,
             percent: 5,
@@ -131,6 +133,8 @@ fn mapping(first: &str, second: &str, kind: Kind) -> Mapping {
         alone: None,
         locks: std::collections::BTreeSet::new(),
         create_only: [false, false],
+        awaited: false,
+        stand_in: [None, None],
         note: String::new(),
     }
 }

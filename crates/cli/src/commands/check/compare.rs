@@ -3,6 +3,7 @@
 use serde::Serialize;
 use std::collections::BTreeSet;
 use tandem_connector::{Connector, PropertySchema, Schema, TypeSchema};
+use tandem_merge::config::{suggestion, type_to_write};
 use tandem_merge::dataflow::{CreatePolicy, Flow, Kind, Mapping, OnCreate, Side};
 use tandem_merge::matching;
 
@@ -106,6 +107,7 @@ pub(crate) fn flow(flow: &Flow, schemas: &[Schema; 2]) -> Vec<Finding> {
             }
         }
     }
+    found.extend(companions(flow, &schemas[Side::Second.index()]));
     for row in &flow.unserved {
         let what = match &row.second {
             Some(second) => format!("not served: {second} is not in the binding in use"),
@@ -120,6 +122,23 @@ pub(crate) fn flow(flow: &Flow, schemas: &[Schema; 2]) -> Vec<Finding> {
             0,
             Finding::new(Weight::Fine, flow, kept, format!("{} with {}", ends[0], ends[1])),
         );
+    }
+    found
+}
+
+/// Properties of companions that their objects do not have.
+fn companions(flow: &Flow, schema: &Schema) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for rule in &flow.companions {
+        let Some(described) = schema.types.get(&rule.record_type.name) else {
+            continue;
+        };
+        let identity = rule.identity.iter().map(|identity| &identity.property);
+        let names: BTreeSet<&String> = identity.chain(&rule.find).chain(rule.values.keys()).collect();
+        let missing = names
+            .into_iter()
+            .filter(|name| !described.properties.contains_key(*name));
+        found.extend(missing.map(|name| absent(flow, described, name)));
     }
     found
 }
@@ -157,7 +176,7 @@ fn of_end(flow: &Flow, side: Side, described: &TypeSchema) -> Vec<Finding> {
             ));
         }
         Some(identity) => match described.properties.get(&identity.property) {
-            None => found.push(absent(flow, object, &identity.property)),
+            None => found.push(absent(flow, described, &identity.property)),
             Some(property) if identity.unique && !property.unique => {
                 let what = format!("{object}.{} is not unique", identity.property);
                 found.push(Finding::new(
@@ -177,7 +196,7 @@ fn of_end(flow: &Flow, side: Side, described: &TypeSchema) -> Vec<Finding> {
             continue;
         }
         match described.properties.get(name) {
-            None => found.push(absent(flow, object, name)),
+            None => found.push(absent(flow, described, name)),
             Some(property) => found.extend(of_property(flow, side, mapping, property)),
         }
     }
@@ -199,14 +218,15 @@ fn asked_for(flow: &Flow, side: Side, described: &TypeSchema) -> Vec<Finding> {
     let names: BTreeSet<&str> = keys.chain(filter).filter(|name| !mapped(name)).collect();
     let absent = |name: &&str| *name != matching::ID && !described.properties.contains_key(*name);
     let missing = names.into_iter().filter(absent);
-    missing
-        .map(|name| self::absent(flow, &end.object, name))
-        .collect()
+    missing.map(|name| self::absent(flow, described, name)).collect()
 }
 
-fn absent(flow: &Flow, object: &str, property: &str) -> Finding {
+fn absent(flow: &Flow, described: &TypeSchema, property: &str) -> Finding {
+    let object = &described.object;
     let why = "correct its name, or show it to our user (field-level security hides what we may not see)";
+    let near = suggestion(property, described.properties.keys().map(String::as_str));
     let why = match flow.supports {
+        _ if near.starts_with("Did you mean") => near,
         _ if property.ends_with("__c") => format!("{DEPLOY}, or show it to our user"),
         None => why.to_owned(),
         Some(_) => format!(
@@ -229,6 +249,11 @@ fn of_property(flow: &Flow, side: Side, mapping: &Mapping, described: &PropertyS
     let name = mapping.property(side);
     let place = format!("{}.{name}", end.object);
     let mut found = Vec::new();
+    if let Some(word) = type_to_write(&mapping.kind, &described.data_type) {
+        let what = format!("{place} is of type {}", described.data_type);
+        let why = format!("the row declares another: write `type: {word}`");
+        found.push(Finding::new(Weight::Wrong, flow, what, why).about(name));
+    }
     if mapping.travels_to(side) && !described.updateable {
         let (weight, why) = match described.createable {
             true => (

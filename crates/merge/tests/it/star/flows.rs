@@ -49,6 +49,8 @@ pub(crate) fn mapping(first: &str, second: &str) -> Mapping {
         alone: None,
         locks: std::collections::BTreeSet::new(),
         create_only: [false, false],
+        awaited: false,
+        stand_in: [None, None],
         note: String::new(),
     }
 }
@@ -94,6 +96,8 @@ pub(crate) fn flow(name: &str, ends: [End; 2], key: [&str; 2], mappings: Vec<Map
         guard: Guard::default(),
         supports: None,
         equal: Vec::new(),
+        guarded: Default::default(),
+        keeps: None,
     }
 }
 
