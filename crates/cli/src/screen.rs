@@ -41,6 +41,16 @@ impl<T: Display> Shown for Lines<T> {
     }
 }
 
+/// The lines of a file that is printed, each ending with CR LF.
+pub(crate) struct DosLines<T>(pub(crate) Vec<T>);
+
+impl<T: Display> Shown for DosLines<T> {
+    fn shown(&self) -> String {
+        let lines = self.0.iter().map(|line| format!("{}\r", line.shown()));
+        lines.collect::<Vec<_>>().join("\n")
+    }
+}
+
 /// Where a command's results go, and in which form.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Screen {

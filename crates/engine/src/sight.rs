@@ -104,7 +104,7 @@ impl std::fmt::Display for Notice {
 pub(crate) struct Look {
     /// The properties in use when it was taken.
     used: String,
-    good: BTreeMap<String, BTreeMap<String, PropertySchema>>,
+    good: Fitted,
     /// What may be done with records of a type: create, update, delete.
     #[serde(default)]
     rights: BTreeMap<String, [bool; 3]>,
@@ -135,15 +135,15 @@ pub fn notices(store: &mut dyn Store, systems: &[String; 2]) -> Result<Vec<Notic
     Ok(found)
 }
 
+/// Properties as they were when they last fitted, by record type and name.
+pub type Fitted = BTreeMap<String, BTreeMap<String, PropertySchema>>;
+
 /// How a state's systems described the properties in use when they last fitted, system by system: what they describe
 /// otherwise since is told by notices.
 ///
 /// # Errors
 /// [`tandem_store::Error`].
-pub fn fitted(
-    store: &mut dyn Store,
-    systems: &[String; 2],
-) -> Result<[BTreeMap<String, BTreeMap<String, PropertySchema>>; 2], tandem_store::Error> {
+pub fn fitted(store: &mut dyn Store, systems: &[String; 2]) -> Result<[Fitted; 2], tandem_store::Error> {
     let [first, second] = systems;
     Ok([load(store, first)?.good, load(store, second)?.good])
 }

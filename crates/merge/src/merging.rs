@@ -349,6 +349,8 @@ impl<'a> Work<'a> {
             // Nor is what a system blanked with a deletion that was carried on.
             let with_record = self.cleared(&at.record, &at.property) == Some(Cleared::WithRecord);
             let parts = nodes[*index].parts.iter().filter(|_| known && !with_record);
+            // What its own side owns, such as a total that the system computes, overwrites nothing that anybody typed.
+            let parts = parts.filter(|part| part.mapping.owned_by != Some(part.side));
             for part in parts.filter(|part| part.mapping.travels_to(part.side.other())) {
                 let place = (part.flow.name.clone(), part.side, at.record.clone());
                 self.edited.insert(place);

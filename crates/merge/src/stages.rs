@@ -129,7 +129,9 @@ impl<'a> Work<'a> {
         for (flow, side) in self.flows.flows_of(&key.record_type) {
             for mapping in flow.mappings.iter().filter(|mapping| mapping.alone == Some(side)) {
                 let property = mapping.property(side);
-                let Some(planned) = values.get(property) else { continue };
+                let Some(planned) = values.get(property) else {
+                    continue;
+                };
                 if !self.locking(flow, mapping, side, &planned.value).1 {
                     values.retain(|name, _| name == property);
                 } else if values.len() > 1 {

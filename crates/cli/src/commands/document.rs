@@ -3,7 +3,7 @@
 use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
 use crate::loading;
-use crate::screen::{Lines, Screen};
+use crate::screen::{DosLines, Lines, Screen};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use serde_json::json;
@@ -66,7 +66,11 @@ impl Document {
         };
         let text = document::render(&configuration.dataflow, &options);
         screen.json(&json!({ "document": text }));
-        screen.result(Lines(text.lines().collect()));
+        let lines: Vec<&str> = text.lines().collect();
+        match self.crlf {
+            true => screen.result(DosLines(lines)),
+            false => screen.result(Lines(lines)),
+        }
         Ok(Exit::Done)
     }
 }

@@ -25,7 +25,11 @@ fn all_problems_are_told_at_once_before_any_call() {
         assert!(text.contains(from), "{name} has no {from}");
         std::fs::write(&path, text.replacen(from, to, 1)).unwrap();
     };
-    break_file("flows/contact-contact.yaml", "LastName", "LatsName");
+    break_file(
+        "flows/contact-contact.yaml",
+        "customerp: lastName",
+        "customerp: latsName",
+    );
     break_file(
         "flows/order-order.yaml",
         "references: employee-user",
@@ -40,7 +44,7 @@ fn all_problems_are_told_at_once_before_any_call() {
     let said: Json = serde_json::from_str(run.err.lines().last().unwrap()).unwrap();
     let problems = said["problems"].as_array().unwrap();
     for (file, word) in [
-        ("contact-contact.yaml", "LatsName"),
+        ("contact-contact.yaml", "latsName"),
         ("order-order.yaml", "employee-usr"),
         ("product-product2.yaml", "bolean"),
     ] {
@@ -53,7 +57,7 @@ fn all_problems_are_told_at_once_before_any_call() {
         assert!(told, "{file}: {}", run.err);
     }
     let text = pair.run(&["status"]);
-    assert!(text.err.contains("Did you mean `LastName`?"), "{}", text.err);
+    assert!(text.err.contains("Did you mean `lastName`?"), "{}", text.err);
     assert_eq!(calls(&pair), before);
 }
 

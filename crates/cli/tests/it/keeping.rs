@@ -104,8 +104,10 @@ fn a_damaged_state_is_told_before_any_call_and_a_backup_brings_it_back() {
     assert_eq!(pair.run(&["backup", "tandem.backup"]).code, Some(0));
     let file = pair.path("state/tandem.db");
     let mut bytes = std::fs::read(&file).unwrap();
-    let middle = bytes.len() / 2 / 8192 * 8192;
-    bytes[middle..middle + 8192].fill(0xa5);
+    // Several pages, so that not all of them are free ones.
+    let pages = bytes.len() / 8192;
+    let damaged = pages / 4 * 8192..pages * 3 / 4 * 8192;
+    bytes[damaged].fill(0xa5);
     std::fs::write(&file, bytes).unwrap();
     let calls = |pair: &Pair| rest::get(&format!("{}/_local/calls", pair.customerp.url))["total"].clone();
     let before = calls(&pair);

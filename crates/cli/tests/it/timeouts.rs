@@ -41,7 +41,7 @@ fn only(pair: &Pair, flow: &str) {
     let text = std::fs::read_to_string(&config).unwrap();
     let lines = text
         .lines()
-        .filter(|line| !line.starts_with("create_in_customerp:"));
+        .filter(|line| !line.starts_with("create_in_customerp:") && !line.starts_with("with:"));
     std::fs::write(&config, lines.collect::<Vec<_>>().join("\n")).unwrap();
 }
 

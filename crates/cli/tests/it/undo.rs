@@ -68,6 +68,9 @@ fn a_run_that_rewrote_many_contacts_is_undone_with_two_commands_and_3_edits_sinc
         "Contact",
         &wrong.collect::<Vec<_>>(),
     );
+    // So many edits wait for a person, who is wrong this time.
+    assert_eq!(pair.run(&["sync", "--json"]).code, Some(3));
+    assert_eq!(pair.run(&["approve", "contact-contact", "--yes"]).code, Some(0));
     let sync = pair.run(&["sync", "--json"]);
     assert_eq!(sync.code, Some(0), "{}{}", sync.out, sync.err);
     assert_eq!(sync.last()["written"]["customerp"], many);

@@ -274,6 +274,12 @@ async fn every_status_of_a_write_has_its_meaning_and_one_that_no_table_knows_is_
             let write = &writes("salesforce", false)[place];
             let org = server.salesforce();
             let outcome = org.write(std::slice::from_ref(write), Lane::Live).await.remove(0);
+            // A call of the org's that is gone is a version that was retired, and no record.
+            let expected = if status.starts_with("410") {
+                "Refused"
+            } else {
+                expected
+            };
             assert_eq!(word(&outcome), expected, "salesforce {status} {:?}", write.change);
         }
     }

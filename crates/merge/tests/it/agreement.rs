@@ -287,11 +287,19 @@ fn open_creates_of_one_title_are_no_rivals_across_customers() {
     assert_eq!(of(&quote("1", "7")), of(&quote("2", "7")));
 }
 
+/// Properties with their texts.
+type Texts<'a> = &'a [(&'a str, &'a str)];
+/// A flow, both record types, a record of each, and what tells them apart.
+type Stranger<'a> = (&'a str, &'a str, &'a str, Texts<'a>, Texts<'a>, &'a str);
+/// Both record types, and a record of each.
+type Same<'a> = (&'a str, &'a str, Texts<'a>, Texts<'a>);
+
 /// By flow: an ERP record, one of the org with the same key that is another's, and what tells.
 #[test]
+#[allow(clippy::too_many_lines)] // A table.
 fn no_shipped_key_takes_a_stranger_for_a_counterpart() {
     let facts = with_accounts(&[("7", "001A")]);
-    let cases: [(&str, &str, &str, &[(&str, &str)], &[(&str, &str)], &str); 9] = [
+    let cases: [Stranger<'_>; 9] = [
         (
             "order-order",
             "Order",
@@ -421,7 +429,7 @@ fn no_shipped_key_takes_a_stranger_for_a_counterpart() {
 #[test]
 fn what_agrees_in_something_is_linked_by_its_number() {
     let facts = with_accounts(&[("7", "001A")]);
-    let cases: [(&str, &str, &[(&str, &str)], &[(&str, &str)]); 4] = [
+    let cases: [Same<'_>; 4] = [
         (
             "Order",
             "Order",

@@ -197,7 +197,7 @@ fn of_end(flow: &Flow, side: Side, described: &TypeSchema) -> Vec<Finding> {
         }
         match described.properties.get(name) {
             None => found.push(absent(flow, described, name)),
-            Some(property) => found.extend(of_property(flow, side, mapping, property)),
+            Some(property) => found.extend(of_property(flow, side, mapping, property, described.createable)),
         }
     }
     found.extend(asked_for(flow, side, described));
@@ -244,7 +244,14 @@ fn absent(flow: &Flow, described: &TypeSchema, property: &str) -> Finding {
     .about(property)
 }
 
-fn of_property(flow: &Flow, side: Side, mapping: &Mapping, described: &PropertySchema) -> Vec<Finding> {
+/// `creates`: whether records of the type can be created at all.
+fn of_property(
+    flow: &Flow,
+    side: Side,
+    mapping: &Mapping,
+    described: &PropertySchema,
+    creates: bool,
+) -> Vec<Finding> {
     let end = flow.end(side);
     let name = mapping.property(side);
     let place = format!("{}.{name}", end.object);
@@ -259,6 +266,10 @@ fn of_property(flow: &Flow, side: Side, mapping: &Mapping, described: &PropertyS
             true => (
                 Weight::Limit,
                 "it is given on create and never changed afterwards",
+            ),
+            false if mapping.create_only[side.index()] && !creates => (
+                Weight::Limit,
+                "it is given on create alone, and nothing is created there",
             ),
             false => (
                 Weight::Wrong,
