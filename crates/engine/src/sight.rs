@@ -136,7 +136,7 @@ pub fn notices(store: &mut dyn Store, systems: &[String; 2]) -> Result<Vec<Notic
 }
 
 /// Properties as they were when they last fitted, by record type and name.
-pub type Fitted = BTreeMap<String, BTreeMap<String, PropertySchema>>;
+type Fitted = BTreeMap<String, BTreeMap<String, PropertySchema>>;
 
 /// How a state's systems described the properties in use when they last fitted, system by system: what they describe
 /// otherwise since is told by notices.

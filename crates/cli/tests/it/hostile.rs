@@ -60,6 +60,7 @@ fn ids(pair: &Pair, flow: &str) -> Vec<(String, String)> {
 }
 
 #[test]
+#[allow(clippy::too_many_lines)] // Every command, one after the other.
 fn no_command_tells_a_terminal_what_to_do() {
     let mut told = Told::default();
     // GIVEN hostile records, a flow that asks, and one that asks before it deletes
@@ -240,7 +241,7 @@ fn runs_harmlessly(pair: &Pair, product: &str) {
         .lines()
         .map_while(Result::ok);
     let mut told: Vec<String> = Vec::new();
-    while let Some(line) = lines.next() {
+    for line in lines.by_ref() {
         told.push(line);
         if told.last().is_some_and(|line| line.contains("3 A")) {
             break;

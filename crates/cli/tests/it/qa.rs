@@ -15,6 +15,18 @@ const AS_ALICE: [&str; 6] = [
     "salesforce.client_secret=QA_SECRET",
 ];
 
+/// Lets no flow ask before first links overwrite anything.
+fn decide_at_once(pair: &Pair) {
+    for entry in std::fs::read_dir(pair.path("flows")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|it| it == "yaml") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            assert!(!text.contains("\nguard:"), "{path:?}");
+            std::fs::write(&path, format!("{text}\nguard: {{ overwrites: false }}\n")).unwrap();
+        }
+    }
+}
+
 /// Runs `tandem qa` and returns its exit code with its JSON.
 fn tick_off(pair: &Pair) -> (Option<i32>, Json) {
     let mut command = pair.command(&["qa", "--yes", "--json"]);
@@ -108,6 +120,10 @@ fn every_row_passes_in_one_of_three_settings_and_none_fails() {
                     preset => ["--preset", preset],
                 };
                 let pair = Pair::start(&["--records", "3"], &org);
+                if setting == "billing" {
+                    // Its invoices are there before Tandem is: the flows' policies decide at once.
+                    decide_at_once(&pair);
+                }
                 let (code, found) = tick_off(&pair);
                 (pair, code, found)
             })

@@ -626,12 +626,11 @@ async fn e17_a_write_that_is_planned_again_and_again_ends_the_sync_with_a_clear_
 async fn a_record_that_somebody_edits_right_before_each_of_our_writes_is_written_in_the_end() {
     let world = World::new();
     let [(customer, division), _] = two(&world).await;
-    let mut state = world.crm.state.lock().unwrap();
     for turn in 0..10 {
         let values = crate::fake::texts(&[("Other", &format!("T{turn}"))]);
-        state.meddling.push_back((division.clone(), values));
+        let edit = (division.clone(), values);
+        world.crm.state.lock().unwrap().meddling.push_back(edit);
     }
-    drop(state);
     world.erp.edit(&customer, "name", "Neuer See");
     assert_eq!(world.sync().await.standing(), Standing::Done);
     assert_eq!(world.crm.value(&division, "Name"), "Neuer See");
