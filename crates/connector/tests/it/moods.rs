@@ -70,6 +70,7 @@ async fn round(erp: &Customerp, mut cursor: Option<Vec<u8>>) -> (Vec<Observation
     }
 }
 
+#[allow(clippy::type_complexity)] // A table.
 #[tokio::test]
 async fn e17_a_type_that_lists_for_ever_is_incomplete_and_the_others_are_read() {
     // However the pages repeat themselves.
