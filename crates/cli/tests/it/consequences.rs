@@ -48,7 +48,9 @@ fn references_that_the_org_blanks_wait_with_the_deletion_and_come_back_with_an_u
     assert_eq!(here(), json!(boss));
     let asked = pair.run(&["approve", "contact-contact", "--json"]).out;
     assert!(asked.contains("1 record lost its reference to it"), "{asked}");
-    // AND an undelete withdraws it all
+    // AND an undelete in a later second (the org's times know no smaller unit) withdraws it all
+    let clock = format!("{}/_local/clock", pair.salesforce.url);
+    rest::post(&clock, &json!({ "advance": 2 }));
     rest::soap(
         &pair.salesforce.url,
         "alice",
