@@ -179,6 +179,18 @@ fn a_bare_org_is_told_what_to_do_and_runs_all_nine_flows_once_it_is_done() {
 }
 
 #[test]
+fn an_org_that_has_the_metadata_already_takes_it_again() {
+    let org = System::start("salesforce", &[]);
+    let folder = tempfile::tempdir().unwrap();
+    let wrote = crate::local::run_in(folder.path(), &["salesforce", "metadata", "tree"]);
+    assert_eq!(wrote.code, Some(0), "{}", wrote.err);
+    let zip = zipped(&package(&folder.path().join("tree")));
+    let result = rest::deploy(&org.url, "alice", &json!({ "rollbackOnError": true }), &zip);
+    assert_eq!(problems(&result), [""; 0]);
+    assert_eq!(result["status"], "Succeeded");
+}
+
+#[test]
 fn a_package_that_does_not_fit_is_refused_whole() {
     let org = System::start("salesforce", &["--preset", "bare"]);
     let folder = tempfile::tempdir().unwrap();

@@ -27,7 +27,9 @@ impl Org {
             ));
         };
         let entity = object.name.clone();
-        let name = name.map_or_else(|| format!("{STANDARD}_{}", event_name(&entity)), str::to_owned);
+        // A developer name has no two underscores in a row.
+        let own_name = || format!("{STANDARD}_{}", event_name(&entity)).replace("__", "_");
+        let name = name.map_or_else(own_name, str::to_owned);
         let taken = self.events.members.selects(&entity)
             || self
                 .events
