@@ -6,7 +6,7 @@
 use crate::admit::is_earlier;
 use crate::cluster::{Deed, Record, Shadow, Unconfirmed};
 use crate::mutation::{Mutation, removed};
-use crate::record::{Observation, Presence, Values, Version};
+use crate::record::{Observation, Presence, Version};
 use jiff::Timestamp;
 
 /// More writes than this that no read has shown are not remembered of one record.
@@ -22,7 +22,7 @@ impl Unconfirmed {
         let alive = seen.presence == Presence::Alive;
         match self.deed {
             Deed::Create => seen.presence == Presence::Missing,
-            Deed::Update => alive && self.stood_at(seen.version.as_ref()) && self.shows_before(&seen.values),
+            Deed::Update => alive && self.stood_at(seen.version.as_ref()) && self.shows_before(seen),
             Deed::Delete => alive && self.stood_at(seen.version.as_ref()),
         }
     }
@@ -40,13 +40,13 @@ impl Unconfirmed {
         }
     }
 
-    /// Whether the properties that it changed stand as they stood before.
-    fn shows_before(&self, values: &Values) -> bool {
+    /// Whether the properties that it changed stand as they stood before. A system may show nothing at all of a blank one.
+    fn shows_before(&self, seen: &Observation) -> bool {
         let mut changed = false;
         for (property, planned) in &self.wrote {
             let before = self.before.get(property).cloned().unwrap_or_default();
-            match values.get(property) {
-                None => {}
+            match seen.values.get(property) {
+                None => changed |= !seen.partial && before.is_blank() && planned.value != before,
                 Some(shown) if *shown != before => return false,
                 Some(_) => changed |= planned.value != before,
             }

@@ -92,6 +92,29 @@ fn e6_the_state_before_our_write_is_no_edit_back_however_late_it_is_read() {
 }
 
 #[test]
+fn e6_a_blank_that_a_system_does_not_show_at_all_is_the_state_before_our_write_too() {
+    let flows = star(Policies::default());
+    // GIVEN a record without a value, of which its system shows no such property
+    let without = |number: i64| {
+        let mut shown = seen(&invoice(), number, of_invoice("0"));
+        shown.values.remove("Description");
+        shown
+    };
+    let both = vec![without(2), seen(&order(), 2, of_order(""))];
+    let cluster = reconcile(&flows, at_rest(&flows), both, &facts()).cluster;
+    let cluster = written(&flows, cluster, None).cluster;
+    assert_eq!(head(&cluster), ["1"]);
+    // WHEN it is read as it was, after the answer
+    let plan = reconcile(&flows, cluster, vec![read_at(960, without(2))], &facts());
+    // THEN nobody blanked it
+    assert_eq!((head(&plan.cluster), edits(&plan)), (vec!["1".to_owned()], 0));
+    assert_eq!(plan.cluster.records[&invoice()].doubted(), Some(moment(950)));
+    // A later version without it is an edit.
+    let plan = reconcile(&flows, plan.cluster, vec![read_at(970, without(30))], &facts());
+    assert_eq!(head(&plan.cluster), [""]);
+}
+
+#[test]
 fn e6_of_two_versions_of_one_moment_the_one_before_our_write_is_known_by_its_token() {
     // GIVEN a system without an order of versions, whose answer shows the state, written within one second
     let flows = star(Policies::default());

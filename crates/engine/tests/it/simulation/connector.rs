@@ -260,7 +260,8 @@ impl System {
             }
         };
         let rows = state.rows.iter().filter(|(key, row)| {
-            types.contains(&key.record_type) && row.modified.as_millisecond() >= place.from
+            let changed = row.modified.as_millisecond() >= place.from;
+            types.contains(&key.record_type) && changed && self.is_listed(&state, key)
         });
         let mut rows: Vec<(i64, String, RecordKey)> = rows
             .map(|(key, row)| (row.modified.as_millisecond(), key.id.clone(), key.clone()))
@@ -287,16 +288,18 @@ impl System {
             if self.one_in(12) {
                 hints.push(key);
             } else {
-                observations.push(self.tell(&mut state, &key));
+                observations.push(self.glance(&mut state, &key));
             }
         }
         let complete = self.one_in(25).then(|| self.dice.lock().unwrap().of(types));
         if let Some(kind) = &complete {
-            let of = |(key, row): &(&RecordKey, &super::system::Row)| &key.record_type == kind && row.alive;
+            let of = |(key, row): &(&RecordKey, &super::system::Row)| {
+                &key.record_type == kind && row.alive && self.is_listed(&state, key)
+            };
             let keys: Vec<RecordKey> = state.rows.iter().filter(of).map(|(key, _)| key.clone()).collect();
             observations.extend(
                 keys.iter()
-                    .map(|key| self.tell(&mut state, key))
+                    .map(|key| self.glance(&mut state, key))
                     .collect::<Vec<_>>(),
             );
         }
@@ -391,9 +394,9 @@ impl Connector for System {
         let rows = state
             .rows
             .iter()
-            .filter(|(key, row)| &key.record_type == record_type && row.alive);
+            .filter(|(key, row)| &key.record_type == record_type && row.alive && self.is_listed(&state, key));
         let keys: Vec<RecordKey> = rows.map(|(key, _)| key.clone()).collect();
-        let observations = keys.iter().map(|key| self.tell(&mut state, key)).collect();
+        let observations = keys.iter().map(|key| self.glance(&mut state, key)).collect();
         Ok(ListPage {
             observations,
             resume: None,
@@ -404,8 +407,8 @@ impl Connector for System {
         pause().await;
         let rows = {
             let mut state = self.look()?;
-            let tell = |id: &String| self.tell(&mut state, &Self::key(record_type, id));
-            ids.iter().map(tell).collect()
+            let glance = |id: &String| self.glance(&mut state, &Self::key(record_type, id));
+            ids.iter().map(glance).collect()
         };
         pause().await;
         Ok(rows)

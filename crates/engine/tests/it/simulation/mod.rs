@@ -9,6 +9,7 @@ mod connector;
 mod dice;
 mod log;
 mod oracle;
+mod quirks;
 mod schedule;
 mod setting;
 mod system;

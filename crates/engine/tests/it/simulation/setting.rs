@@ -1,6 +1,7 @@
 //! What differs between two worlds: flows with their policies, and what the systems are like. Drawn by the seed.
 
 use super::dice::Dice;
+use super::quirks::Quirks;
 use crate::flows::{CRM, ERP, end, flow, mapping, text, unique};
 use std::collections::BTreeMap;
 use tandem_merge::dataflow::{
@@ -103,7 +104,7 @@ pub fn given(of: &RecordType) -> Option<&'static str> {
 }
 
 impl Setting {
-    pub fn draw(dice: &mut Dice) -> Self {
+    pub fn draw(dice: &mut Dice, quirks: &Quirks) -> Self {
         let people = People {
             creates: dice.below(3) > 0,
             deletes: dice.below(3) > 0,
@@ -132,7 +133,9 @@ impl Setting {
         let on_disk = dice.one_in(16);
         let faults = dice.below(8) > 0;
         let policies: Vec<_> = flows.flows.iter().map(policies_of).collect();
-        let words = format!("{people:?} on disk {on_disk} faults {faults}\n  {natures:?}\n  {policies:?}");
+        let words = format!(
+            "{people:?} on disk {on_disk} faults {faults}\n  {natures:?}\n  {quirks:?}\n  {policies:?}"
+        );
         Self {
             flows,
             natures,

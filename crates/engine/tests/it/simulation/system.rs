@@ -3,6 +3,7 @@
 use super::clock::Time;
 use super::dice::Dice;
 use super::log::{Log, plain};
+use super::quirks::Quirk;
 use super::setting::{Nature, given, identities, key_property};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,6 +42,8 @@ pub struct Row {
     pub shown: u64,
     /// States that a slow copy of the system may still show.
     pub older: Vec<Observation>,
+    /// States from before writes of Tandem, with until when they are shown instead, the first ones first.
+    pub veils: Vec<(Timestamp, Observation)>,
 }
 
 /// A request with what was known when it was sent.
@@ -92,6 +95,9 @@ pub struct System {
     pub time: Arc<Time>,
     pub log: Arc<Mutex<Log>>,
     pub dice: Arc<Mutex<Dice>>,
+    /// What it does by itself, with dice for it.
+    pub quirks: BTreeSet<Quirk>,
+    pub moods: Mutex<Dice>,
     /// Something may go wrong.
     pub faults: Mutex<bool>,
     /// Records whose type may be created again after a person deleted one.
@@ -135,6 +141,8 @@ impl System {
             time: Arc::clone(time),
             log: Arc::clone(log),
             dice: Arc::clone(dice),
+            quirks: BTreeSet::new(),
+            moods: Mutex::new(Dice::new(0)),
             faults: Mutex::new(false),
             recreates: false,
             deletes_win: false,
@@ -177,6 +185,7 @@ impl System {
             edited: BTreeMap::new(),
             shown: 0,
             older: Vec::new(),
+            veils: Vec::new(),
         };
         state.rows.insert(key.clone(), row);
         key
@@ -238,47 +247,60 @@ impl System {
             token: modified.to_string(),
             order: None,
             modified,
-            firm: self.now().duration_since(modified) >= SignedDuration::from_secs(1),
+            firm: self.is_firm(modified),
         }
+    }
+
+    /// Whether no other version can have the same time any more.
+    fn is_firm(&self, modified: Timestamp) -> bool {
+        self.nature.counted || self.now().duration_since(modified) >= SignedDuration::from_secs(1)
     }
 
     /// A record as it is now, with the properties that are shown.
     pub fn show(&self, state: &State, key: &RecordKey) -> Observation {
-        let row = state.rows.get(key);
-        let alive = row.filter(|row| row.alive);
-        let shown = |name: &String| {
-            let place = (key.record_type.name.clone(), name.clone());
-            !state.described_without.contains(&place)
+        let nothing = Self::nothing(key, self.time.now());
+        let Some(row) = state.rows.get(key) else {
+            return nothing;
         };
-        let values = alive.map(|row| {
-            let values = row.values.iter().filter(|(name, _)| shown(name));
-            values
-                .map(|(name, value)| (name.clone(), value.clone()))
-                .collect()
-        });
-        let seconds = |at: Timestamp| {
-            if self.nature.counted {
-                at
-            } else {
-                Timestamp::from_second(at.as_second()).unwrap()
-            }
+        let shown = |(name, _): &(&String, &Value)| {
+            let place = (key.record_type.name.clone(), (*name).clone());
+            row.alive && !state.described_without.contains(&place)
+        };
+        let values = row.values.iter().filter(shown);
+        let created = if self.nature.counted {
+            row.created
+        } else {
+            Timestamp::from_second(row.created.as_second()).unwrap()
         };
         Observation {
-            key: key.clone(),
-            presence: match row {
-                None => Presence::Missing,
-                Some(row) if row.alive => Presence::Alive,
-                Some(_) => Presence::Deleted,
+            presence: if row.alive {
+                Presence::Alive
+            } else {
+                Presence::Deleted
             },
-            values: values.unwrap_or_default(),
-            version: row.map(|row| self.version(row)),
-            created: row.map(|row| seconds(row.created)),
+            values: values
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect(),
+            version: Some(self.version(row)),
+            created: Some(created),
+            ..nothing
+        }
+    }
+
+    /// What is shown of a record that is not there.
+    fn nothing(key: &RecordKey, read_began: Timestamp) -> Observation {
+        Observation {
+            key: key.clone(),
+            presence: Presence::Missing,
+            values: Values::new(),
+            version: None,
+            created: None,
             author: None,
-            read_began: self.time.now(),
+            read_began,
             partial: false,
             protected: false,
             merged_into: None,
-            unreadable: std::collections::BTreeMap::new(),
+            unreadable: BTreeMap::new(),
         }
     }
 
@@ -290,6 +312,57 @@ impl System {
         }
         state.rows_read += 1;
         shown
+    }
+
+    /// What a look shows: the record as it is, or as it was before a write of Tandem that is not shown yet.
+    pub fn glance(&self, state: &mut State, key: &RecordKey) -> Observation {
+        let Some(before) = self.veiled(state, key) else {
+            return self.tell(state, key);
+        };
+        state.rows_read += 1;
+        before
+    }
+
+    /// The state from before a write of Tandem, where that is what a look shows.
+    fn veiled(&self, state: &State, key: &RecordKey) -> Option<Observation> {
+        let now = self.time.now();
+        let (_, before) = state
+            .rows
+            .get(key)?
+            .veils
+            .iter()
+            .find(|(until, _)| *until > now)?;
+        let version = before.version.clone().map(|version| Version {
+            firm: self.is_firm(version.modified),
+            ..version
+        });
+        state.described_without.is_empty().then(|| Observation {
+            version,
+            read_began: now,
+            ..before.clone()
+        })
+    }
+
+    /// Whether a listing shows a record at all.
+    pub fn is_listed(&self, state: &State, key: &RecordKey) -> bool {
+        self.veiled(state, key)
+            .is_none_or(|before| before.presence != Presence::Missing)
+    }
+
+    /// What Tandem did to a record may be shown late: before it, it stood like this.
+    fn veil(&self, state: &mut State, before: Observation) {
+        let mut moods = self.moods.lock().unwrap();
+        let late = self.quirks.contains(&Quirk::ShowsLate) && moods.one_in(2);
+        if !late || !state.described_without.is_empty() {
+            return;
+        }
+        let late = SignedDuration::from_millis(1_000 + moods.millis(19_000));
+        let until = self.time.now().checked_add(late).unwrap();
+        if let Some(row) = state.rows.get_mut(&before.key) {
+            // A copy that is behind catches up in order.
+            let until = row.veils.last().map_or(until, |(last, _)| until.max(*last));
+            row.veils.push((until, before));
+        }
     }
 
     /// Carries out what was on its way for so long.
@@ -337,6 +410,7 @@ impl System {
             Change::Create { record_type, values } => {
                 self.before_create(state, request, record_type, values);
                 let key = self.insert(state, record_type, values.clone(), true);
+                self.veil(state, Self::nothing(&key, self.time.now()));
                 state.rows.get_mut(&key).unwrap().again = request.told;
                 state.keys.insert(write.key.clone(), key.id.clone());
                 let mut log = self.log.lock().unwrap();
@@ -354,13 +428,16 @@ impl System {
             }
             Change::Update { record, values, .. } => {
                 self.before_update(state, request, record, values);
-                let now = self.now();
+                let (before, now) = (self.show(state, record), self.now());
                 self.change(state, record, values.clone(), now);
+                self.veil(state, before);
                 record.id.clone()
             }
             Change::Delete { record, .. } => {
                 self.before_delete(state, request, record);
+                let before = self.show(state, record);
                 self.remove(state, record, false);
+                self.veil(state, before);
                 record.id.clone()
             }
         };
@@ -508,6 +585,13 @@ impl System {
         let mut log = self.log.lock().unwrap();
         if self.read_only.contains(&record.record_type.name) {
             log.break_rule(format!("E9: {record} must not be written"));
+        }
+        // Where nothing protects from it, and the state that was overtaken is shown afterwards, nobody can tell it from
+        // an edit (RULES.md section 8).
+        let overtakes = row.edited.values().any(|at| *at > request.seen) && !self.nature.conditional;
+        if overtakes && self.quirks.contains(&Quirk::ShowsLate) {
+            log.unclear(&row.values);
+            log.unclear(values);
         }
         for (property, new) in values {
             let old = row.values.get(property).cloned().unwrap_or_default();

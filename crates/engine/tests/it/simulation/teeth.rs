@@ -52,8 +52,7 @@ fn told(mutation: Mutation, most: u64, found: Option<&(u64, String)>) -> String 
 /// base (the head fits), and one that began before the answer is dropped after it.
 fn bound(mutation: Mutation) -> Option<u64> {
     match mutation {
-        // Shown by the tests of late sight.
-        Mutation::NotHeldInFlight | Mutation::LateSight => None,
+        Mutation::NotHeldInFlight => None,
         Mutation::CursorFirst | Mutation::NotHeldForCreate | Mutation::CreateThaws => Some(20_000),
         _ => Some(1_000),
     }

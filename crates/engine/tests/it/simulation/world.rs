@@ -3,6 +3,7 @@
 use super::clock::Time;
 use super::dice::Dice;
 use super::log::Log;
+use super::quirks::{self, Quirks};
 use super::setting::{Setting, editable, key_property};
 use super::system::System;
 use crate::flows::{CRM, ERP};
@@ -49,7 +50,8 @@ impl Watcher for Ear {
 impl World {
     pub fn new(seed: u64, traced: bool) -> Self {
         let mut dice = Dice::new(seed);
-        let setting = Setting::draw(&mut dice);
+        let quirks = Quirks::draw(seed);
+        let setting = Setting::draw(&mut dice, &quirks);
         let dice = Arc::new(Mutex::new(dice));
         let time = Arc::new(Time::new());
         let log = Arc::new(Mutex::new(Log::new(traced)));
@@ -58,6 +60,8 @@ impl World {
         let system = |index: usize, name: &str| {
             let nature = setting.natures[index].clone();
             let mut system = System::new(name, nature, &time, &log, &dice);
+            system.quirks = quirks.of(index).clone();
+            system.moods = Mutex::new(quirks::dice(seed.wrapping_add(1 + index as u64)));
             let ends = setting.flows.flows.iter().flat_map(|flow| &flow.ends);
             let against = setting.flows.flows[0].delete_against_edit;
             system.recreates = against == DeleteAgainstEdit::EditWins
@@ -266,7 +270,8 @@ impl World {
         let old = row.values.get(property).cloned();
         let text = self.text(old.as_ref());
         let mut at = system.now();
-        if system.nature.late && self.one_in(8) {
+        let veiled = row.veils.iter().any(|(until, _)| *until > self.time.now());
+        if system.nature.late && self.one_in(8) && !veiled {
             // A long transaction: its stamp is from when it began.
             let before = SignedDuration::from_millis(self.dice.lock().unwrap().millis(50_000));
             let begun = at.checked_sub(before).unwrap();
