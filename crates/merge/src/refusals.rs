@@ -162,12 +162,20 @@ impl Work<'_> {
     ) {
         let Some(record) = self.record(key) else { return };
         let grounds = state_of_removal(record, &intent.values);
-        let mut ends = self.cluster.links.iter().filter(|link| flows.contains(&link.flow));
+        let mut ends = self
+            .cluster
+            .links
+            .iter()
+            .filter(|link| flows.contains(&link.flow));
         let judged = ends.any(|link| link.verdict.is_some() && (&link.first == key || &link.second == key));
         let advice = format!(
             "{}; `tandem retry` {}, `tandem approve` with another verdict does without",
             said.advice.trim_end_matches('.'),
-            if judged { "asks you again" } else { "tries it again" }
+            if judged {
+                "asks you again"
+            } else {
+                "tries it again"
+            }
         );
         let told = Said {
             advice: &advice,
