@@ -18,12 +18,24 @@ const LONG_PAUSE: Duration = Duration::from_secs(10);
 /// The watcher that fits the screen.
 pub(crate) fn watcher(screen: &Screen, silent: bool) -> std::sync::Arc<dyn Watcher> {
     if screen.lively {
-        std::sync::Arc::new(Bars::new())
+        std::sync::Arc::new(Bars::new(Tally::default()))
     } else if silent || screen.json {
         std::sync::Arc::new(Quiet)
     } else {
         std::sync::Arc::new(Lines::default())
     }
+}
+
+/// The watcher of a rehearsal, which writes nothing: what it counts would be written.
+pub(crate) fn rehearsal(screen: &Screen) -> std::sync::Arc<dyn Watcher> {
+    if !screen.lively {
+        return std::sync::Arc::new(Quiet);
+    }
+    let tally = Tally {
+        rehearsed: true,
+        ..Tally::default()
+    };
+    std::sync::Arc::new(Bars::new(tally))
 }
 
 /// How many of what.
@@ -33,6 +45,8 @@ struct Tally {
     decided: u64,
     written: BTreeMap<String, u64>,
     refused: u64,
+    /// Nothing of it is written.
+    rehearsed: bool,
 }
 
 impl Tally {
@@ -82,7 +96,9 @@ impl Tally {
             refused => format!(", {} refused", thousands(refused)),
         };
         match each.is_empty() && self.refused == 0 {
+            true if self.rehearsed => "nothing to write".to_owned(),
             true => "nothing written".to_owned(),
+            false if self.rehearsed => format!("would write: {}{refused}", each.join(", ")),
             false => format!("written: {}{refused}", each.join(", ")),
         }
     }
@@ -143,11 +159,11 @@ struct Bars {
 }
 
 impl Bars {
-    fn new() -> Self {
+    fn new(tally: Tally) -> Self {
         let board = MultiProgress::new();
         let work = board.add(line("work"));
         Self {
-            tally: Mutex::default(),
+            tally: Mutex::new(tally),
             board,
             systems: Mutex::default(),
             work,

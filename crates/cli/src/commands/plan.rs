@@ -48,7 +48,7 @@ impl Plan {
         let configuration = loading::configuration(common)?;
         let masks = Masks::asked(&configuration.dataflow, common);
         let (parts, copy) =
-            loading::parts_on_a_copy(common, &configuration, crate::progress::watcher(screen, true)).await?;
+            loading::parts_on_a_copy(common, &configuration, crate::progress::rehearsal(screen)).await?;
         let report = tandem_engine::plan(parts).await?;
         drop(copy);
         let limit = match self.limit.unwrap_or(if screen.json { 0 } else { 200 }) {

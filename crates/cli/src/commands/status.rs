@@ -3,7 +3,7 @@
 use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
 use crate::loading;
-use crate::screen::{Cell, Screen, Table, count_of, number, table, thousands};
+use crate::screen::{Screen, Table, count_of, thousands};
 use crate::standing;
 use clap::Args;
 use serde_json::{Value as Json, json};
@@ -90,8 +90,7 @@ pub(crate) fn exit(status: &Standing) -> Exit {
 /// One line per flow, in the order of the dataflow document.
 pub(crate) fn flow_table(flows: &Dataflow, status: &Standing) -> Table {
     let [first, second] = &flows.systems;
-    let mut shown = table([
-        "flow",
+    let headings = [
         "linked",
         &format!("created in {first}"),
         &format!("created in {second}"),
@@ -102,8 +101,8 @@ pub(crate) fn flow_table(flows: &Dataflow, status: &Standing) -> Table {
         "deferred",
         "to approve",
         "listed only",
-    ]);
-    for name in order(flows) {
+    ];
+    let rows = order(flows).into_iter().map(|name| {
         let flow = status.flows.get(name).cloned().unwrap_or_default();
         let counts = [
             flow.linked,
@@ -117,11 +116,9 @@ pub(crate) fn flow_table(flows: &Dataflow, status: &Standing) -> Table {
             flow.approvals,
             flow.not_created,
         ];
-        let mut row = vec![Cell::new(name)];
-        row.extend(counts.map(number));
-        shown.add_row(row);
-    }
-    shown
+        (name, counts)
+    });
+    Table::of_counts(headings, "flow", &rows.collect::<Vec<_>>())
 }
 
 /// The flows' names in the order of the dataflow document.

@@ -4,7 +4,7 @@ use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
 use crate::interrupt::{Interrupt, STOPPED};
 use crate::loading;
-use crate::screen::{Cell, Screen, Table, number, table, thousands};
+use crate::screen::{Screen, Table, thousands};
 use clap::Args;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
@@ -116,8 +116,7 @@ pub(crate) fn counts(flows: &Dataflow, flow: FlowSummary) -> Json {
 /// What was done, one line per flow.
 pub(crate) fn flow_table(flows: &Dataflow, done: &BTreeMap<String, FlowSummary>) -> Table {
     let [first, second] = &flows.systems;
-    let mut shown = table([
-        "flow",
+    let headings = [
         "linked",
         &format!("created in {first}"),
         &format!("created in {second}"),
@@ -128,8 +127,9 @@ pub(crate) fn flow_table(flows: &Dataflow, done: &BTreeMap<String, FlowSummary>)
         "to approve",
         "listed only",
         "failed",
-    ]);
-    for name in super::status::order(flows) {
+    ];
+    let names = super::status::order(flows).into_iter();
+    let rows = names.map(|name| {
         let flow = done.get(name).copied().unwrap_or_default();
         let counts = [
             flow.linked,
@@ -143,11 +143,9 @@ pub(crate) fn flow_table(flows: &Dataflow, done: &BTreeMap<String, FlowSummary>)
             flow.not_created,
             flow.failed,
         ];
-        let mut row = vec![Cell::new(name)];
-        row.extend(counts.map(number));
-        shown.add_row(row);
-    }
-    shown
+        (name, counts)
+    });
+    Table::of_counts(headings, "flow", &rows.collect::<Vec<_>>())
 }
 
 /// `12 API calls to customerp, 34 to salesforce, in 3 rounds`.

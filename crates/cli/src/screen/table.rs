@@ -63,6 +63,55 @@ impl Table {
         Self(table)
     }
 
+    /// A table of counts by name. Where it does not fit the terminal's width, columns but the first that count nothing are left out.
+    pub(crate) fn of_counts<const N: usize>(
+        headings: [&str; N],
+        name: &str,
+        rows: &[(&str, [u64; N])],
+    ) -> Self {
+        let width = comfy_table::Table::new().width();
+        let width = width.filter(|_| std::io::stdout().is_terminal());
+        Self::of_counts_within(width, headings, name, rows)
+    }
+
+    fn of_counts_within<const N: usize>(
+        width: Option<u16>,
+        headings: [&str; N],
+        name: &str,
+        rows: &[(&str, [u64; N])],
+    ) -> Self {
+        let full = Self::counting(headings, name, rows, |_| true);
+        match width {
+            Some(width) if full.natural_width() > usize::from(width) => {
+                let counts = |at: usize| at == 0 || rows.iter().any(|(_, counts)| counts[at] > 0);
+                Self::counting(headings, name, rows, counts)
+            }
+            _ => full,
+        }
+    }
+
+    fn counting<const N: usize>(
+        headings: [&str; N],
+        name: &str,
+        rows: &[(&str, [u64; N])],
+        shown: impl Fn(usize) -> bool,
+    ) -> Self {
+        let places: Vec<usize> = (0..N).filter(|at| shown(*at)).collect();
+        let first = std::iter::once(Cell::new(name));
+        let mut table = Self::new(first.chain(places.iter().map(|at| Cell::new(headings[*at]))));
+        for (name, counts) in rows {
+            let counts = places.iter().map(|at| super::number(counts[*at]));
+            table.add_row(std::iter::once(Cell::new(*name)).chain(counts));
+        }
+        table
+    }
+
+    /// How wide it is where nothing is broken into lines, in columns of a terminal.
+    fn natural_width(&self) -> usize {
+        let widths = self.0.column_max_content_widths();
+        widths.iter().map(|width| usize::from(*width) + 3).sum::<usize>() + 1
+    }
+
     /// Adds a row.
     pub(crate) fn add_row<T: Into<Cell>>(&mut self, cells: impl IntoIterator<Item = T>) {
         self.0.add_row(cells.into_iter().map(|cell| cell.into().0));
@@ -71,5 +120,23 @@ impl Table {
     /// The lines of it.
     pub(crate) fn drawn(&self) -> String {
         self.0.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn on_a_narrow_terminal_columns_that_count_nothing_are_left_out() {
+        let rows = [("contact-contact", [0, 0, 7]), ("order-order", [0, 0, 0])];
+        let headings = ["linked", "created in salesforce", "listed only"];
+        let shown = |width| Table::of_counts_within(width, headings, "flow", &rows).drawn();
+        for whole in [None, Some(66)] {
+            assert!(shown(whole).contains("created in salesforce"), "{}", shown(whole));
+        }
+        let narrow = shown(Some(65));
+        assert!(narrow.contains("linked") && narrow.contains("listed only") && narrow.contains('7'));
+        assert!(!narrow.contains("created"), "{narrow}");
     }
 }

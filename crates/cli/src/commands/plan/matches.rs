@@ -39,7 +39,7 @@ impl Plan {
             limit => limit,
         };
         let mut kept = Kept::new(screen, flows.clone(), masks, limit);
-        let watcher = crate::progress::watcher(screen, true);
+        let watcher = crate::progress::rehearsal(screen);
         let (parts, copy) = loading::parts_on_a_copy(common, &configuration, watcher).await?;
         let mut see = |found: &Match| {
             if let Some(sheet) = &mut sheet {
