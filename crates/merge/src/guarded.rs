@@ -1,15 +1,15 @@
 //! What a person approves first: values that put back what somebody else set, and links by a key that was written
 //! after the record was there. Whoever may write one system must not decide it for the other.
 
-use crate::cluster::{Cluster, ParkedKind, Planned, Record};
+use crate::cluster::{Cluster, ParkedKind, Record};
 use crate::dataflow::{Dataflow, Flow, Side};
 use crate::facts::MatchKey;
 use crate::links::Pair;
 use crate::matching;
 use crate::record::{RecordKey, Values};
+use crate::stages::Staged;
 use crate::work::Work;
 use jiff::Timestamp;
-use std::collections::BTreeMap;
 
 /// Whether a property of a record type is guarded in a flow, and in which.
 #[must_use]
@@ -64,13 +64,15 @@ pub(crate) fn forget_overwritten(record: &mut Record) {
 
 impl Work<'_> {
     /// Keeps back values that a person must approve.
-    pub(crate) fn keep_guarded(&mut self, key: &RecordKey, values: &mut BTreeMap<String, Planned>) {
+    pub(crate) fn keep_guarded(&self, key: &RecordKey, staged: &mut Staged) {
         let flows = self.flows;
         let uses: Vec<(&Flow, Side)> = flows.flows_of(&key.record_type).collect();
         for (flow, side) in uses {
             for (property, value) in &flow.guarded[side.index()].values {
-                let planned = values.get(property).filter(|planned| &planned.value == value);
-                let Some(planned) = planned.cloned() else { continue };
+                let planned = staged.values.get(property);
+                let Some(planned) = planned.filter(|planned| &planned.value == value) else {
+                    continue;
+                };
                 let Some(record) = self.record(key) else { continue };
                 let stands = record.value(property);
                 let ours = record.ours.get(property) == Some(stands);
@@ -78,7 +80,6 @@ impl Work<'_> {
                 if ours || approved || stands == value {
                     continue;
                 }
-                values.remove(property);
                 let (system, other) = (
                     &key.record_type.system,
                     &flow.end(side.other()).record_type.system,
@@ -89,9 +90,8 @@ impl Work<'_> {
                 let advice =
                     "tandem approve, if that is meant; else set it back in the other system".to_owned();
                 let parked = self.parked(ParkedKind::Approval, planned.epoch, reason, advice);
-                if let Some(record) = self.cluster.records.get_mut(key) {
-                    record.parked.insert(property.clone(), parked);
-                }
+                staged.values.remove(property);
+                staged.parked.insert(property.clone(), parked);
             }
         }
     }

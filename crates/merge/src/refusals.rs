@@ -102,7 +102,7 @@ impl Work<'_> {
     }
 
     /// What was refused before and may be tried again beside what is written anyway: together they would leave
-    /// another state than the refused write. Values that were refused together are tried together.
+    /// another state than the refused write. Values that were refused together are tried together, once it is their turn.
     pub(crate) fn tried_again(
         &self,
         key: &RecordKey,
@@ -123,7 +123,9 @@ impl Work<'_> {
         for (grounds, values) in together {
             let mut written = owed.clone();
             written.extend(values.clone());
-            if state(record, &self.carried(key, written)) != grounds {
+            let carried = self.staged(key, written).values;
+            let travels = values.keys().any(|property| carried.contains_key(property));
+            if travels && state(record, &carried) != grounds {
                 again.extend(values);
             }
         }

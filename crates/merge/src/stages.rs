@@ -2,7 +2,7 @@
 //! for the others, or they for it; one that locks the record waits until all its parts are at rest; a part whose
 //! parent is locked waits for that (R4).
 
-use crate::cluster::{ParkedKind, Planned};
+use crate::cluster::{Parked, ParkedKind, Planned};
 use crate::dataflow::{Flow, Mapping, Side};
 use crate::facts::{Parent, PartsOf, Referral, Standing};
 use crate::form::Form;
@@ -15,13 +15,41 @@ use std::collections::BTreeMap;
 /// How many parts a reason names.
 const NAMED: usize = 3;
 
+/// What of the values that a record is owed goes into its next write, and what becomes of the others.
+pub(crate) struct Staged {
+    /// What goes.
+    pub(crate) values: BTreeMap<String, Planned>,
+    /// What stays back for a reason of its own, by property. What merely waits for its turn is in neither.
+    pub(crate) parked: BTreeMap<String, Parked>,
+    /// The parents that must change first.
+    parents: Vec<Referral>,
+}
+
 impl<'a> Work<'a> {
     /// The values that go into the record's next write; why the others wait is noted on the record.
     pub(crate) fn stage(
         &mut self,
         key: &RecordKey,
-        mut values: BTreeMap<String, Planned>,
+        values: BTreeMap<String, Planned>,
     ) -> BTreeMap<String, Planned> {
+        let staged = self.staged(key, values);
+        for parent in &staged.parents {
+            self.wait_for_parent(parent);
+        }
+        if let Some(record) = self.cluster.records.get_mut(key) {
+            record.parked.extend(staged.parked);
+        }
+        staged.values
+    }
+
+    /// The same, without a note. Whoever asks what one write would carry asks here: a refusal is weighed against that.
+    pub(crate) fn staged(&self, key: &RecordKey, values: BTreeMap<String, Planned>) -> Staged {
+        let mut staged = Staged {
+            values,
+            parked: BTreeMap::new(),
+            parents: Vec::new(),
+        };
+        self.keep_guarded(key, &mut staged);
         let flows = self.flows;
         let uses: Vec<(&'a Flow, Side)> = flows
             .flows
@@ -29,32 +57,26 @@ impl<'a> Work<'a> {
             .filter_map(|flow| Some((flow, flow.side_of(&key.record_type)?)))
             .collect();
         for (flow, side) in &uses {
-            self.keep_given(key, flow, *side, &mut values);
-            self.keep_locked(key, flow, *side, &mut values);
+            self.keep_given(flow, *side, &mut staged);
+            self.keep_locked(key, flow, *side, &mut staged);
         }
         for (flow, side) in uses {
             for mapping in flow.mappings.iter().filter(|mapping| mapping.alone == Some(side)) {
-                self.set_apart(key, flow, mapping, &mut values);
+                self.set_apart(key, flow, mapping, &mut staged);
             }
         }
-        values
+        staged
     }
 
     /// What is given on create only stays as it is.
-    fn keep_given(
-        &mut self,
-        key: &RecordKey,
-        flow: &Flow,
-        side: Side,
-        values: &mut BTreeMap<String, Planned>,
-    ) {
+    fn keep_given(&self, flow: &Flow, side: Side, staged: &mut Staged) {
         for mapping in flow
             .mappings
             .iter()
             .filter(|mapping| mapping.create_only[side.index()])
         {
             let property = mapping.property(side);
-            let Some(planned) = values.remove(property) else {
+            let Some(planned) = staged.values.remove(property) else {
                 continue;
             };
             let other = &flow.end(side.other()).record_type;
@@ -68,26 +90,14 @@ impl<'a> Work<'a> {
                 other.system,
                 mapping.property(side.other())
             );
-            self.park_value(
-                key,
-                property,
-                ParkedKind::Protected,
-                planned.epoch,
-                reason,
-                advice,
-            );
+            let parked = self.parked(ParkedKind::Protected, planned.epoch, reason, advice);
+            staged.parked.insert(property.to_owned(), parked);
         }
     }
 
     /// The parts of a locked record stay as they are. What holds an identity is no part of its content.
-    fn keep_locked(
-        &mut self,
-        key: &RecordKey,
-        flow: &Flow,
-        side: Side,
-        values: &mut BTreeMap<String, Planned>,
-    ) {
-        if values.values().all(|planned| planned.epoch == 0) {
+    fn keep_locked(&self, key: &RecordKey, flow: &Flow, side: Side, staged: &mut Staged) {
+        if staged.values.values().all(|planned| planned.epoch == 0) {
             return;
         }
         let Some((parent, fact)) = self.parent_of(key, flow, side) else {
@@ -97,87 +107,39 @@ impl<'a> Work<'a> {
         let Some((reason, advice)) = shown.and_then(|shown| self.locked(&parent, side, shown)) else {
             return;
         };
-        self.wait_for_parent(&parent);
-        let names: Vec<String> = values.keys().cloned().collect();
-        for name in names {
-            if let Some(planned) = values.remove(&name).filter(|planned| planned.epoch > 0) {
-                self.park_value(
-                    key,
-                    &name,
-                    ParkedKind::Protected,
-                    planned.epoch,
-                    reason.clone(),
-                    advice.clone(),
-                );
-            }
+        staged.parents.push(parent);
+        for (property, planned) in staged.values.extract_if(.., |_, planned| planned.epoch > 0) {
+            let (reason, advice) = (reason.clone(), advice.clone());
+            let parked = self.parked(ParkedKind::Protected, planned.epoch, reason, advice);
+            staged.parked.insert(property, parked);
         }
     }
 
-    /// Which of these values one write would carry: what is given on create only never travels, and what goes alone waits
-    /// for the others, or they for it.
-    pub(crate) fn carried(
-        &self,
-        key: &RecordKey,
-        mut values: BTreeMap<String, Planned>,
-    ) -> BTreeMap<String, Planned> {
-        for (flow, side) in self.flows.flows_of(&key.record_type) {
-            let given = |mapping: &&Mapping| mapping.create_only[side.index()];
-            for mapping in flow.mappings.iter().filter(given) {
-                values.remove(mapping.property(side));
-            }
-        }
-        for (flow, side) in self.flows.flows_of(&key.record_type) {
-            for mapping in flow.mappings.iter().filter(|mapping| mapping.alone == Some(side)) {
-                let property = mapping.property(side);
-                let Some(planned) = values.get(property) else {
-                    continue;
-                };
-                if !self.locking(flow, mapping, side, &planned.value).1 {
-                    values.retain(|name, _| name == property);
-                } else if values.len() > 1 {
-                    values.remove(property);
-                }
-            }
-        }
-        values
-    }
-
-    /// The canonical value of a property that goes alone, and whether it locks its record.
-    fn locking(&self, flow: &Flow, mapping: &Mapping, side: Side, own: &Value) -> (Value, bool) {
+    /// Either the value goes out alone, or all others before it.
+    fn set_apart(&self, key: &RecordKey, flow: &Flow, mapping: &Mapping, staged: &mut Staged) {
+        let Some(side) = mapping.alone else { return };
+        let property = mapping.property(side);
+        let Some(planned) = staged.values.get(property) else {
+            return;
+        };
         let form = Form {
             flow,
             mapping,
             side,
             facts: self.facts,
         };
-        let canonical = form.decode(own).unwrap_or_default();
+        let canonical = form.decode(&planned.value).unwrap_or_default();
         let locks = mapping.locks.is_empty() || mapping.locks.contains(&canonical.to_string());
-        (canonical, locks)
-    }
-
-    /// Either the value goes out alone, or all others before it.
-    fn set_apart(
-        &mut self,
-        key: &RecordKey,
-        flow: &Flow,
-        mapping: &Mapping,
-        values: &mut BTreeMap<String, Planned>,
-    ) {
-        let Some(side) = mapping.alone else { return };
-        let property = mapping.property(side);
-        let Some(planned) = values.get(property).cloned() else {
-            return;
-        };
-        let (canonical, locks) = self.locking(flow, mapping, side, &planned.value);
         if !locks {
-            values.retain(|name, _| name == property);
+            staged.values.retain(|name, _| name == property);
             return;
         }
         if let Some((kind, reason, advice)) = self.parts_move(key, flow, mapping, &canonical) {
-            values.remove(property);
-            self.park_value(key, property, kind, planned.epoch, reason, advice);
-        } else if values.len() > 1 {
-            values.remove(property);
+            let parked = self.parked(kind, planned.epoch, reason, advice);
+            staged.values.remove(property);
+            staged.parked.insert(property.to_owned(), parked);
+        } else if staged.values.len() > 1 {
+            staged.values.remove(property);
         }
     }
 
@@ -301,21 +263,6 @@ impl<'a> Work<'a> {
             });
             let record = referral.and_then(|referral| support::parent_record(flows, &referral));
             self.waits.on.extend(record);
-        }
-    }
-
-    fn park_value(
-        &mut self,
-        key: &RecordKey,
-        property: &str,
-        kind: ParkedKind,
-        epoch: u64,
-        reason: String,
-        advice: String,
-    ) {
-        let parked = self.parked(kind, epoch, reason, advice);
-        if let Some(record) = self.cluster.records.get_mut(key) {
-            record.parked.insert(property.to_owned(), parked);
         }
     }
 }

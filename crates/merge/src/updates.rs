@@ -83,8 +83,6 @@ impl Work<'_> {
             }
             return;
         }
-        let mut values = values;
-        self.keep_guarded(key, &mut values);
         let values = self.stage(key, values);
         if values.is_empty() {
             return;

@@ -104,6 +104,32 @@ fn what_an_administrator_switched_off_is_switched_on_by_a_persons_word_alone() {
 }
 
 #[test]
+fn e17_a_refusal_is_not_tried_again_because_a_value_beside_it_waits_for_approval() {
+    let mut flows = people();
+    flows.flows[0].mappings.push(mapping("name", "Name"));
+    // GIVEN a user whom somebody switched off, and an employee whose name and state changed
+    let off = reconcile(&flows, at_rest(&flows), vec![of_user(5, "m", "off")], &facts());
+    let cluster = sent(off);
+    let id = cluster.records[&employee()].intent.as_ref().unwrap().id;
+    let cluster = settle(&flows, cluster, Vec::new(), vec![(id, applied("1"))], &facts()).cluster;
+    let mut on = with_stamp(of_employee(2_000, "m", "on"));
+    on.values.insert("name".to_owned(), "Ann".into());
+    let plan = reconcile(&flows, cluster, vec![on], &facts());
+    let name = std::collections::BTreeMap::from([("Name".to_owned(), "Ann".to_owned())]);
+    assert_eq!(updates(&plan.cluster)[&user()], name);
+    // WHEN the name is refused
+    let cluster = sent(plan);
+    let id = cluster.records[&user()].intent.as_ref().unwrap().id;
+    let no = crate::refusals::no(&["Name"]);
+    let plan = settle(&flows, cluster, Vec::new(), vec![(id, no)], &facts());
+    // THEN it is not sent again for the sake of the state, which waits
+    assert!(updates(&plan.cluster).is_empty(), "{plan:?}");
+    let parked = &plan.cluster.records[&user()].parked;
+    assert_eq!(parked["State"].kind, ParkedKind::Approval);
+    assert_eq!(parked["Name"].kind, ParkedKind::Refused);
+}
+
+#[test]
 fn what_tandem_switched_off_itself_follows_without_a_word() {
     let flows = people();
     let off = with_stamp(of_employee(5, "m", "off"));

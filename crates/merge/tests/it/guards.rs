@@ -1,8 +1,8 @@
 //! What guards count, and flows that rest.
 
 use crate::plan_laws::{
-    applied, at_rest, facts, first_load, gone, invoice, of_invoice, of_order, order, sales_order, seen, sent,
-    updates,
+    applied, at_rest, facts, first_load, gone, invoice, of_invoice, of_order, of_sales_order, order,
+    sales_order, seen, sent, updates,
 };
 use crate::star::flows::{Policies, star};
 use tandem_merge::cluster::Cluster;
@@ -103,6 +103,21 @@ fn edits_are_told_by_flow_and_side_and_first_links_are_none() {
         .collect();
     let first = Side::First;
     assert_eq!(told, [("order-invoice", first), ("order-order", first)]);
+}
+
+#[test]
+fn what_a_system_computes_is_no_edit_of_anybody() {
+    let flows = star(Policies::default());
+    let computed = |values| crate::refusals::with(values, "Given", "200");
+    let total = seen(&sales_order(), 20, computed(of_sales_order("0")));
+    let plan = reconcile(&flows, at_rest(&flows), vec![total], &facts());
+    // It travels, and no guard counts it.
+    assert!(updates(&plan.cluster)[&order()].contains_key("given"));
+    assert!(plan.edited.is_empty(), "{:?}", plan.edited);
+    // What a person typed beside it counts.
+    let typed = seen(&sales_order(), 20, computed(of_sales_order("x")));
+    let plan = reconcile(&flows, at_rest(&flows), vec![typed], &facts());
+    assert_eq!(plan.edited.len(), 1, "{:?}", plan.edited);
 }
 
 #[test]

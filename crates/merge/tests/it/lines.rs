@@ -17,7 +17,7 @@ use tandem_merge::support;
 use tandem_merge::value::Value;
 
 /// Order to Order with a status that is written alone, and their lines.
-fn dataflow() -> Dataflow {
+pub(crate) fn dataflow() -> Dataflow {
     let status = EnumMap {
         to_second: pairs(&[("draft", "Draft"), ("confirmed", "Activated")]),
         to_first: pairs(&[("Draft", "draft"), ("Activated", "confirmed")]),
@@ -114,11 +114,11 @@ fn gone(key: &RecordKey, order: i64) -> Observation {
     }
 }
 
-fn order() -> RecordKey {
+pub(crate) fn order() -> RecordKey {
     RecordKey::new("erp", "Order", "1")
 }
 
-fn sales_order() -> RecordKey {
+pub(crate) fn sales_order() -> RecordKey {
     RecordKey::new("sf", "Order", "s")
 }
 
@@ -126,11 +126,11 @@ fn line() -> RecordKey {
     RecordKey::new("erp", "Line", "l")
 }
 
-fn item() -> RecordKey {
+pub(crate) fn item() -> RecordKey {
     RecordKey::new("sf", "Item", "i")
 }
 
-fn listed() -> Facts {
+pub(crate) fn listed() -> Facts {
     Facts {
         listed: true,
         now: moment(1_000),
@@ -147,7 +147,7 @@ fn of_order(status: &str, description: &str) -> Vec<(&'static str, String)> {
     ]
 }
 
-fn erp_order(at: i64, status: &str, description: &str) -> Observation {
+pub(crate) fn erp_order(at: i64, status: &str, description: &str) -> Observation {
     let shown = of_order(status, description);
     let shown: Vec<(&str, &str)> = shown
         .iter()
@@ -156,7 +156,7 @@ fn erp_order(at: i64, status: &str, description: &str) -> Observation {
     seen(&order(), at, &shown)
 }
 
-fn sf_order(at: i64, status: &str, description: &str) -> Observation {
+pub(crate) fn sf_order(at: i64, status: &str, description: &str) -> Observation {
     let shown = [
         ("Number", "7"),
         ("Description", description),
@@ -167,13 +167,13 @@ fn sf_order(at: i64, status: &str, description: &str) -> Observation {
 }
 
 /// The two orders, linked and equal.
-fn orders(status: [&str; 2]) -> Cluster {
+pub(crate) fn orders(status: [&str; 2]) -> Cluster {
     let inbox = vec![erp_order(1, status[0], "a"), sf_order(1, status[1], "a")];
     reconcile(&dataflow(), Cluster::default(), inbox, &listed()).cluster
 }
 
 /// Facts with parts of the second side's order that stand so.
-fn with_parts(standings: &[Standing]) -> Facts {
+pub(crate) fn with_parts(standings: &[Standing]) -> Facts {
     let of = PartsOf {
         flow: "order-line".to_owned(),
         side: Side::Second,
@@ -189,7 +189,7 @@ fn with_parts(standings: &[Standing]) -> Facts {
     }
 }
 
-fn written(plan: &Plan, key: &RecordKey) -> Vec<(String, String)> {
+pub(crate) fn written(plan: &Plan, key: &RecordKey) -> Vec<(String, String)> {
     let intent = plan.cluster.records[key].intent.as_ref();
     let planned = intent.into_iter().flat_map(|intent| &intent.values);
     planned
@@ -197,7 +197,7 @@ fn written(plan: &Plan, key: &RecordKey) -> Vec<(String, String)> {
         .collect()
 }
 
-fn one(name: &str, value: &str) -> Vec<(String, String)> {
+pub(crate) fn one(name: &str, value: &str) -> Vec<(String, String)> {
     vec![(name.to_owned(), value.to_owned())]
 }
 
@@ -334,14 +334,15 @@ fn with_parent(own: (Presence, &str), other: (Presence, &str), change: impl Fn(&
     }
 }
 
-const DRAFT: [(Presence, &str); 2] = [(Presence::Alive, "draft"), (Presence::Alive, "Draft")];
-const LOCKED: [(Presence, &str); 2] = [(Presence::Alive, "confirmed"), (Presence::Alive, "Activated")];
+pub(crate) const DRAFT: [(Presence, &str); 2] = [(Presence::Alive, "draft"), (Presence::Alive, "Draft")];
+pub(crate) const LOCKED: [(Presence, &str); 2] =
+    [(Presence::Alive, "confirmed"), (Presence::Alive, "Activated")];
 
-fn parents(of: [(Presence, &str); 2]) -> Facts {
+pub(crate) fn parents(of: [(Presence, &str); 2]) -> Facts {
     with_parent(of[0], of[1], |_| {})
 }
 
-fn erp_line(at: i64, order: &str, quantity: &str) -> Observation {
+pub(crate) fn erp_line(at: i64, order: &str, quantity: &str) -> Observation {
     seen(
         &line(),
         at,
@@ -349,7 +350,7 @@ fn erp_line(at: i64, order: &str, quantity: &str) -> Observation {
     )
 }
 
-fn lines() -> Cluster {
+pub(crate) fn lines() -> Cluster {
     let item = seen(
         &item(),
         1,

@@ -5,6 +5,7 @@
 mod absent;
 mod accounts;
 mod agreement;
+mod alone;
 mod cleared;
 mod config;
 mod counterexamples;

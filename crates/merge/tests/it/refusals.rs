@@ -12,7 +12,7 @@ use tandem_merge::reconcile::{Settlement, reconcile, settle};
 use tandem_merge::record::{Observation, Values};
 use tandem_merge::value::Value;
 
-fn no(properties: &[&str]) -> Settlement {
+pub(crate) fn no(properties: &[&str]) -> Settlement {
     Settlement::Refused {
         kind: ParkedKind::Refused,
         properties: properties.iter().map(|name| (*name).to_owned()).collect(),
@@ -22,7 +22,7 @@ fn no(properties: &[&str]) -> Settlement {
     }
 }
 
-fn with(mut values: Values, property: &str, value: &str) -> Values {
+pub(crate) fn with(mut values: Values, property: &str, value: &str) -> Values {
     values.insert(property.to_owned(), Value::from(value));
     values
 }
