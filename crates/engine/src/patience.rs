@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use tandem_connector::ErrorKind;
 use tandem_merge::cluster::{Action, Intent, ParkedKind};
+use tandem_merge::mutation::{Mutation, removed};
 use tandem_merge::reconcile::Settlement;
 use tandem_merge::record::{Observation, Presence, RecordKey};
 use tandem_merge::value::Value;
@@ -74,6 +75,9 @@ struct Tries {
 impl Tries {
     /// It was tried as often as it is.
     fn over(&self) -> bool {
+        if removed(Mutation::Impatience) {
+            return false;
+        }
         self.same >= TRIES || self.times >= TRIES_MOVED
     }
 }
@@ -137,6 +141,9 @@ impl Patience {
 
     /// Whether what a write is about was written too often in this round.
     pub(crate) fn too_often(&self, intent: &Intent) -> bool {
+        if removed(Mutation::Impatience) {
+            return false;
+        }
         self.written
             .get(&about(intent))
             .is_some_and(|times| *times >= MOST_WRITES)

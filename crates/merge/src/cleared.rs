@@ -8,6 +8,7 @@ use crate::dataflow::{Dataflow, Kind, Mapping, Reference, Side};
 use crate::facts::{Needs, Referent, Referral};
 use crate::fates::{Became, Fate};
 use crate::form::Form;
+use crate::mutation::{Mutation, removed};
 use crate::record::{Presence, RecordKey};
 use crate::topology::{self, Node};
 use crate::value::Value;
@@ -71,7 +72,8 @@ impl Work<'_> {
     /// The references of a record that went blank, by property.
     fn blank_references(&self, key: &RecordKey) -> BTreeMap<String, Referral> {
         let mut found = BTreeMap::new();
-        let Some(record) = self.record(key) else {
+        let followed = !removed(Mutation::BlankedReference);
+        let Some(record) = self.record(key).filter(|_| followed) else {
             return found;
         };
         for (flow, side) in self.flows.flows_of(&key.record_type) {

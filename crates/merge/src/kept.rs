@@ -8,9 +8,10 @@
 use crate::cluster::{Base, Deed, ParkedKind, Planned, Record, Unconfirmed};
 use crate::dataflow::Side;
 use crate::form::Form;
+use crate::mutation::{Mutation, removed};
 use crate::plan::EventKind;
 use crate::privacy::is_personal;
-use crate::record::{Observation, Presence, RecordKey};
+use crate::record::{Observation, Presence, RecordKey, Values};
 use crate::value::Value;
 use crate::work::Work;
 use std::collections::BTreeMap;
@@ -27,8 +28,10 @@ impl Work<'_> {
     /// The state that the answer to a write showed: what it does not hold of what was written.
     pub(crate) fn weigh_answer(&mut self, key: &RecordKey, write: &Unconfirmed, state: &Observation) {
         for (property, planned) in &write.wrote {
-            if let Some(shown) = state.values.get(property) {
-                self.weigh_write(key, property, planned, write.before.get(property), shown);
+            let told = !state.partial && !state.unreadable.contains_key(property);
+            let shown = self.shown(key, property, planned, &state.values);
+            if let Some(shown) = shown.filter(|_| told || state.values.contains_key(property)) {
+                self.weigh_write(key, property, planned, write.before.get(property), &shown);
             }
         }
     }
@@ -72,12 +75,20 @@ impl Work<'_> {
             }
         }
         for (property, (planned, before)) in last {
-            let shown = self.record(key).filter(|record| record.alive());
-            let shown = shown.and_then(|record| record.shadow.values.get(property).cloned());
+            let record = self.record(key).filter(|record| record.alive());
+            let shown = record.and_then(|record| self.shown(key, property, planned, &record.shadow.values));
             if let Some(shown) = shown {
                 self.weigh_write(key, property, planned, before, &shown);
             }
         }
+    }
+
+    /// What is shown of a property that was written: the value, or blank where a system shows nothing at all of such.
+    /// What is not shown to us, or what no flow has read, is not judged.
+    fn shown(&self, key: &RecordKey, property: &str, planned: &Planned, values: &Values) -> Option<Value> {
+        let judged = planned.epoch > 0 && !self.is_hidden(key, property);
+        let shown = values.get(property).cloned();
+        shown.or_else(|| judged.then_some(Value::Blank))
     }
 
     /// Whether the state of a record is the one that our last write of it made.
@@ -126,7 +137,8 @@ impl Work<'_> {
         before: Option<&Value>,
         shown: &Value,
     ) {
-        if shown == &planned.value || self.fits(key, property, planned, shown) {
+        let kept = shown == &planned.value || self.fits(key, property, planned, shown);
+        if kept || removed(Mutation::NotKept) {
             return;
         }
         let Some(record) = self.cluster.records.get_mut(key) else {

@@ -33,6 +33,7 @@ pub mod matching;
 mod merges;
 mod merging;
 pub mod mutation;
+mod own;
 pub mod plan;
 pub mod privacy;
 pub mod questions;

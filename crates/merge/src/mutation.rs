@@ -48,11 +48,23 @@ pub enum Mutation {
     CreateThaws,
     /// The state before a write of ours, read after its answer, counts as an edit back.
     LateSight,
+    /// A link whose end is out of sight is told to nobody, nor are edits that wait for it.
+    DeadLink,
+    /// A reference that went blank with the record that it named counts as cleared by a person.
+    BlankedReference,
+    /// A counterpart that we put out of use counts as edited.
+    OwnDeactivation,
+    /// What a system shows instead of what it accepted counts as an edit.
+    NotKept,
+    /// A removal that was refused is sent again while nothing changed.
+    RemovalAskedAgain,
+    /// A write whose answers settle nothing is tried for ever.
+    Impatience,
 }
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 28] = [
         Self::BehindIsOnTop,
         Self::NoReservation,
         Self::SharedLink,
@@ -75,6 +87,12 @@ impl Mutation {
         Self::NotHeldForCreate,
         Self::CreateThaws,
         Self::LateSight,
+        Self::DeadLink,
+        Self::BlankedReference,
+        Self::OwnDeactivation,
+        Self::NotKept,
+        Self::RemovalAskedAgain,
+        Self::Impatience,
     ];
 }
 

@@ -206,7 +206,8 @@ impl Work<'_> {
             return false;
         };
         let held = record.held.get(flow).and_then(|parked| parked.grounds);
-        held == Some(state_of_removal(record, written)) && !removed(Mutation::ParkedForgotten)
+        let forgotten = removed(Mutation::ParkedForgotten) || removed(Mutation::RemovalAskedAgain);
+        held == Some(state_of_removal(record, written)) && !forgotten
     }
 
     /// The removal of a record in a flow is no longer at issue: nor is its refusal.

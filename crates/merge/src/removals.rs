@@ -230,7 +230,7 @@ impl Work<'_> {
         let (Some((property, value)), Some(other)) = (wanted, other) else {
             return false;
         };
-        other.value(property) == value
+        other.value(property) == value && !removed(Mutation::OwnDeactivation)
     }
 
     /// A part that went may have gone with its parent: the parent is read first, and what becomes of it decides.

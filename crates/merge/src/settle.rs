@@ -1,7 +1,7 @@
 //! Settle: take over what became of writes, before the cluster is merged again in the same plan.
 
 use crate::cluster::{
-    Action, Base, Companion, Deed, Intent, Newborn, ParkedKind, Planned, Record, Shadow, Unconfirmed,
+    Action, Base, Companion, Deed, Intent, Newborn, ParkedKind, Record, Shadow, Unconfirmed,
 };
 use crate::creates::fingerprint;
 use crate::dataflow::{Dataflow, StandIn};
@@ -136,11 +136,13 @@ impl Work<'_> {
             }
             let left = Values::from([(property.clone(), now.clone())]);
             crate::guarded::note_written(self.flows, key, record, &left);
-            own_base(record, property, planned, &now);
             lines.push((property, planned.epoch, EventKind::Wrote { old, new: now }));
         }
         let why = format!("{} (its answer was lost)", intent.reason);
         for (property, epoch, what) in lines {
+            if let (0, EventKind::Wrote { new, .. }) = (epoch, &what) {
+                self.take_own_value(key, property, new);
+            }
             self.note_at(epoch, key, Some(property), None, what, why.clone());
         }
     }
@@ -168,7 +170,6 @@ impl Work<'_> {
                     },
                 );
             }
-            own_base(record, property, planned, &value);
             written.push((property.clone(), drifted, old, value, planned.epoch));
         }
         record.wrote_at = Some(at);
@@ -209,6 +210,9 @@ impl Work<'_> {
                 let (old, new) = (old.clone(), new.clone());
                 let what = EventKind::Overwrote { old, new };
                 self.note_at(epoch, key, property, None, what, why.clone());
+            }
+            if let (0, Some(property)) = (epoch, property) {
+                self.take_own_value(key, property, &new);
             }
             let what = EventKind::Wrote { old, new };
             self.note_at(epoch, key, property, None, what, why.clone());
@@ -393,7 +397,8 @@ impl Work<'_> {
                 left_out: left_out.clone(),
             });
             record.wrote_at = Some(at);
-            if answered && !known {
+            let own = answered || told.as_ref().is_some_and(is_untouched);
+            if own && !known {
                 let mut write = unconfirmed(Deed::Create, intent, at);
                 // What belongs to no component is the system's own affair from now on.
                 write.wrote.retain(|_, planned| planned.epoch > 0);
@@ -531,14 +536,11 @@ impl Work<'_> {
     }
 }
 
-/// A value that stands for no head, as one that puts the record out of use, is ours all the same where it belongs to a
-/// component: nobody's edit (E18).
-fn own_base(record: &mut Record, property: &str, planned: &Planned, value: &Value) {
-    if planned.epoch == 0
-        && let Some(base) = record.bases.get_mut(property)
-    {
-        base.value = value.clone();
-    }
+/// Whether nobody changed a record since it was made, as a system tells that counts: what it shows is what it made of
+/// the create, though its answer was lost.
+fn is_untouched(shown: &Observation) -> bool {
+    let version = shown.version.as_ref().filter(|version| version.order.is_some());
+    version.is_some_and(|version| Some(version.modified) == shown.created)
 }
 
 /// An applied write, until a read shows what it left.

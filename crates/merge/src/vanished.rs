@@ -4,6 +4,7 @@
 
 use crate::cluster::{Action, Link, ParkedKind, Verdict};
 use crate::dataflow::Side;
+use crate::mutation::{Mutation, removed};
 use crate::record::{Presence, RecordKey};
 use crate::removals::removal;
 use crate::topology::{self, Node};
@@ -58,6 +59,9 @@ impl Work<'_> {
     }
 
     fn list_vanished(&mut self, link: &Link, gone: Side) {
+        if removed(Mutation::DeadLink) {
+            return;
+        }
         let (lost, other) = (link.end(gone), link.end(gone.other()));
         // The one that can be seen is listed; where neither can, the first.
         let of = match self.presence(other) {
@@ -75,6 +79,9 @@ impl Work<'_> {
 
     /// Edits that wait because the record they would go to is out of sight. Runs after components are merged.
     pub(crate) fn report_waiting_edits(&mut self) {
+        if removed(Mutation::DeadLink) {
+            return;
+        }
         let links = self.cluster.links.clone();
         let stands = |link: &&Link| link.verdict.is_none() && !self.flows.rests(&link.flow);
         let dead: Vec<(Link, Side)> = links

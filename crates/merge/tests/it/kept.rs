@@ -285,6 +285,79 @@ fn e13_an_answer_that_shows_another_value_than_was_written_parks_the_property() 
 }
 
 #[test]
+fn e13_a_value_that_is_not_shown_at_all_was_not_kept() {
+    let flows = star(Policies::default());
+    let without = |number: i64| {
+        let mut shown = seen(&invoice(), number, of_invoice("0"));
+        shown.values.remove("Description");
+        shown
+    };
+    // GIVEN a property that was blank, of which its system shows nothing
+    let blank = || {
+        let both = vec![without(2), seen(&order(), 2, of_order(""))];
+        reconcile(&flows, at_rest(&flows), both, &facts()).cluster
+    };
+    // WHEN the answer, or the first state seen since, shows nothing of what was written
+    let answered = written(&flows, blank(), Some(without(3)));
+    let later = written(&flows, blank(), None).cluster;
+    let later = reconcile(&flows, later, vec![read_at(960, without(3))], &facts());
+    // THEN it is parked, and nobody's edit
+    for plan in [answered, later] {
+        let (kind, reason, head) = parked(&plan);
+        assert_eq!((kind, head), (ParkedKind::Rewritten, vec!["1".to_owned()]));
+        assert!(reason.ends_with("but it shows nothing"), "{reason}");
+        assert_eq!(edits(&plan), 0);
+    }
+    // What is shown in part tells nothing.
+    let partial = Observation {
+        partial: true,
+        ..without(3)
+    };
+    let plan = written(&flows, blank(), Some(partial));
+    assert!(plan.cluster.records[&invoice()].parked.is_empty());
+}
+
+#[test]
+fn e18_what_puts_a_record_out_of_use_reaches_its_other_counterparts_and_is_nobodys_edit() {
+    let mut flows = star(Policies {
+        on_delete: [DeletePolicy::Deactivate; 2],
+        ..Policies::default()
+    });
+    for flow in &mut flows.flows {
+        flow.ends[0].deactivate = Some(("description".to_owned(), "no".into()));
+    }
+    // GIVEN an order whose sales order is deleted, and that is put out of use by a property that its invoice shares
+    let deleted = vec![gone(&sales_order(), 20)];
+    let cluster = sent(reconcile(&flows, at_rest(&flows), deleted, &facts()));
+    let intent = cluster.records[&order()].intent.as_ref().unwrap();
+    assert_eq!(intent.values["description"].value, "no".into());
+    let shown = Observation {
+        read_began: moment(960),
+        ..seen(&order(), 20, of_order("no"))
+    };
+    // WHEN the answer came, or was lost and a read shows it
+    let read = Settlement::Read {
+        state: shown,
+        unknown: true,
+    };
+    for answer in [applied("1"), read] {
+        let plan = settle(
+            &flows,
+            cluster.clone(),
+            Vec::new(),
+            vec![(intent.id, answer)],
+            &facts(),
+        );
+        // THEN the invoice gets it, nobody edited anything, and nobody is asked
+        assert_eq!(updates(&plan.cluster)[&invoice()]["Description"], "no");
+        assert_eq!((head(&plan.cluster), edits(&plan)), (vec!["no".to_owned()], 0));
+        assert!(plan.cluster.questions.is_empty());
+        assert!(plan.cluster.records.values().all(|record| record.held.is_empty()));
+        assert!(plan.cluster.links.iter().all(|link| link.flow != "order-order"));
+    }
+}
+
+#[test]
 fn e13_a_form_of_the_value_that_the_flow_knows_is_in_step() {
     let flows = star(Policies::default());
     let answer = seen(&invoice(), 2, of_invoice("1 "));

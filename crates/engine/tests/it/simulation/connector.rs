@@ -291,8 +291,10 @@ impl System {
                 observations.push(self.glance(&mut state, &key));
             }
         }
-        let complete = self.one_in(25).then(|| self.dice.lock().unwrap().of(types));
+        let asked = types.iter().find(|of| state.compared.contains(*of)).cloned();
+        let complete = asked.or_else(|| self.one_in(25).then(|| self.dice.lock().unwrap().of(types)));
         if let Some(kind) = &complete {
+            state.compared.remove(kind);
             let of = |(key, row): &(&RecordKey, &super::system::Row)| {
                 &key.record_type == kind && row.alive && self.is_listed(&state, key)
             };
@@ -467,7 +469,7 @@ impl Connector for System {
         let rows = state
             .rows
             .iter()
-            .filter(|(key, row)| &key.record_type == of && !row.alive && carries(row));
+            .filter(|(key, row)| &key.record_type == of && !row.alive && !row.purged && carries(row));
         let shown = rows.map(|(key, row)| Observation {
             values: [(property.to_owned(), row.values[property].clone())].into(),
             ..self.show(&state, key)
@@ -517,14 +519,14 @@ impl Connector for System {
             if outcome.is_none_or(|outcome| matches!(outcome, Outcome::Unknown(_))) {
                 self.doubt(write);
             }
-            let mut log = self.log.lock().unwrap();
-            log.say(|| {
+            self.log.lock().unwrap().say(|| {
                 format!(
                     "    {}: {}",
                     write.key,
                     outcome.map_or("cut off".to_owned(), told)
                 )
             });
+            self.count_vain(write, outcome);
         }
         pause().await;
         outcomes
@@ -587,8 +589,10 @@ impl System {
         };
         for (kind, properties) in kinds {
             let described = schema.types.entry((*kind).to_owned()).or_default();
-            for property in *properties {
-                let place = ((*kind).to_owned(), (*property).to_owned());
+            let use_of = self.quirks.contains(&super::quirks::Quirk::PutsOut);
+            let use_of = use_of.then(|| super::setting::in_use(&self.name));
+            for property in properties.iter().copied().chain(use_of) {
+                let place = ((*kind).to_owned(), property.to_owned());
                 if !state.described_without.contains(&place) {
                     let plain = PropertySchema {
                         data_type: "string".to_owned(),
@@ -597,7 +601,7 @@ impl System {
                         updateable: true,
                         ..PropertySchema::default()
                     };
-                    described.properties.insert((*property).to_owned(), plain);
+                    described.properties.insert(property.to_owned(), plain);
                 }
             }
         }

@@ -40,6 +40,8 @@ pub struct Log {
     pub broken: Vec<String>,
     /// Conflicts met.
     pub conflicts: u64,
+    /// How often each request that came to nothing was sent in this process, by its words and the state that it met.
+    vain: BTreeMap<String, u32>,
     /// A system rewrites titles.
     pub rewrites: bool,
     trace: Option<Vec<String>>,
@@ -121,6 +123,14 @@ impl Log {
     pub fn raced(&mut self, old: &Value, new: &Value) {
         self.unclear.extend([plain(old), plain(new)]);
         self.overtaken.insert(plain(old));
+    }
+
+    /// Values that did not come to stand, by a write whose answer was lost, are edited beside: nobody can tell any more
+    /// who blanked them.
+    pub fn edited_beside(&mut self, dropped: &[Value]) {
+        let texts = dropped.iter().map(plain);
+        let unclear: Vec<String> = texts.filter(|text| self.unclear.contains(text)).collect();
+        self.overtaken.extend(unclear);
     }
 
     /// Whether a write overtook it where nothing protects from that.
@@ -223,6 +233,20 @@ impl Log {
                 );
                 return self.break_rule(what);
             }
+        }
+    }
+
+    /// A process begins, or a person decides: all may be tried anew.
+    pub fn tried_anew(&mut self) {
+        self.vain.clear();
+    }
+
+    /// E17: a request came to nothing, and so often before that no equal one may be sent.
+    pub fn in_vain(&mut self, request: String, most: u32) {
+        let times = self.vain.entry(request.clone()).or_default();
+        *times += 1;
+        if *times == most + 1 {
+            self.break_rule(format!("E17: sent {} times in vain: {request}", most + 1));
         }
     }
 

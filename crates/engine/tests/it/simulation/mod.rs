@@ -4,9 +4,11 @@
 //!
 //! `TANDEM_SCHEDULES` sets how many schedules are run, `TANDEM_SEED` runs one alone and prints what happened.
 
+mod aftermath;
 mod clock;
 mod connector;
 mod dice;
+mod habits;
 mod log;
 mod oracle;
 mod quirks;

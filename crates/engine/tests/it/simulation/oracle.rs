@@ -13,12 +13,12 @@ use tandem_merge::record::RecordKey;
 use tandem_store::LinkRow;
 
 /// What is compared.
-struct Found<'a> {
-    world: &'a World,
-    rows: BTreeMap<RecordKey, Row>,
-    links: Vec<LinkRow>,
-    clusters: BTreeMap<RecordKey, Cluster>,
-    broken: Vec<String>,
+pub struct Found<'a> {
+    pub world: &'a World,
+    pub rows: BTreeMap<RecordKey, Row>,
+    pub links: Vec<LinkRow>,
+    pub clusters: BTreeMap<RecordKey, Cluster>,
+    pub broken: Vec<String>,
 }
 
 /// All that is wrong.
@@ -51,13 +51,16 @@ pub fn check(world: &mut World, engine: &mut Engine) -> Vec<String> {
     found.all_agree();
     found.nobody_is_forgotten();
     found.bases_are_below_heads();
+    found.dead_links_are_told();
+    found.references_agree();
+    found.no_reference_is_taken();
     let mut broken = found.broken;
     nothing_is_left(engine, &mut broken);
     broken
 }
 
 impl Found<'_> {
-    fn alive(&self) -> impl Iterator<Item = (&RecordKey, &Row)> {
+    pub fn alive(&self) -> impl Iterator<Item = (&RecordKey, &Row)> {
         self.rows.iter().filter(|(_, row)| row.alive)
     }
 
@@ -217,7 +220,7 @@ impl Found<'_> {
     }
 
     /// The property is parked, or a conflict about the records waits.
-    fn excused(&self, link: &LinkRow, mapping: &tandem_merge::dataflow::Mapping) -> bool {
+    pub fn excused(&self, link: &LinkRow, mapping: &tandem_merge::dataflow::Mapping) -> bool {
         let ends = [(&link.first, Side::First), (&link.second, Side::Second)];
         ends.into_iter().any(|(end, side)| {
             let Some(cluster) = self.clusters.get(end) else {

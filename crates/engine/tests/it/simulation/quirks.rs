@@ -12,10 +12,30 @@ const ONE_IN: u64 = 3;
 pub enum Quirk {
     /// What Tandem wrote is shown late.
     ShowsLate,
+    /// References to a record go blank when it is deleted.
+    Blanks,
+    /// Records whose counterpart was deleted are put out of use by a property that travels.
+    PutsOut,
+    /// Some of what people delete leaves no trace.
+    Forgets,
+    /// Some values are accepted and do not come to stand.
+    Ignores,
+    /// No deletion by Tandem is allowed.
+    KeepsAll,
+    /// Writes of some records come to nothing, whatever is tried.
+    NeverSettles,
 }
 
 impl Quirk {
-    const ALL: [Self; 1] = [Self::ShowsLate];
+    const ALL: [Self; 7] = [
+        Self::ShowsLate,
+        Self::Blanks,
+        Self::PutsOut,
+        Self::Forgets,
+        Self::Ignores,
+        Self::KeepsAll,
+        Self::NeverSettles,
+    ];
 }
 
 /// The habits of the two systems.
@@ -32,7 +52,8 @@ impl Quirks {
         }
         let mut dice = dice(seed);
         let quirk = dice.of(&Quirk::ALL);
-        let where_to = dice.below(3);
+        // A flow's own habit is both systems'.
+        let where_to = if quirk == Quirk::PutsOut { 2 } else { dice.below(3) };
         for (index, own) in quirks.of.iter_mut().enumerate() {
             if where_to == index || where_to == 2 {
                 own.insert(quirk);
@@ -44,6 +65,11 @@ impl Quirks {
     /// The habits of one system.
     pub fn of(&self, index: usize) -> &BTreeSet<Quirk> {
         &self.of[index]
+    }
+
+    /// Whether either system has a habit.
+    pub fn any(&self, quirk: Quirk) -> bool {
+        self.of.iter().any(|own| own.contains(&quirk))
     }
 }
 

@@ -1,6 +1,7 @@
 //! A schedule: sessions of the real engine, cut off at any await, with people at work between its steps; then no more
 //! edits and no more faults, until nothing moves.
 
+use super::quirks::Quirk;
 use super::world::World;
 use std::future::Future;
 use std::pin::pin;
@@ -81,6 +82,7 @@ impl World {
             parts.described = Some(self.described());
         }
         self.say(|| "-- a process begins --".to_owned());
+        self.log.lock().unwrap().tried_anew();
         let opened = self.undisturbed(Engine::open(parts))?;
         opened.map_err(|error| format!("it does not open: {error}"))
     }
@@ -163,13 +165,40 @@ impl World {
         for item in items {
             let answered = match item.kind {
                 None => self.resolve(engine, &item),
-                Some(ParkedKind::Approval | ParkedKind::DeleteConflict) => self.approve(engine, &item),
+                Some(ParkedKind::Approval | ParkedKind::DeleteConflict) => {
+                    self.weigh_question(&item);
+                    self.approve(engine, &item)
+                }
+                Some(ParkedKind::OutOfSight) if self.gives_up(&item) => self.approve(engine, &item),
                 _ => continue,
             };
             // An answer to something that has changed is refused.
             any |= answered.is_ok();
         }
         Ok(any)
+    }
+
+    /// A person decides about a link whose end left no trace; at rest nobody does, so that it must be told.
+    fn gives_up(&self, item: &Item) -> bool {
+        let at_work = *self.systems[0].faults.lock().unwrap();
+        item.property.is_none() && self.quirks.any(Quirk::Forgets) && at_work && self.one_in(2)
+    }
+
+    /// E18: nobody is asked about an edit of what Tandem put out of use, unless somebody touched it since.
+    fn weigh_question(&self, item: &Item) {
+        let state = self.system(&item.record.record_type).state.lock().unwrap();
+        let Some(row) = state.rows.get(&item.record) else {
+            return;
+        };
+        let edited = row.edited.values().max().copied().unwrap_or_default();
+        let asked = item.kind == Some(ParkedKind::DeleteConflict);
+        if asked && row.fate.put_out.is_some_and(|at| at > edited) {
+            let what = format!(
+                "E18: {} was put out of use by Tandem and touched by nobody since, and its edit is asked about",
+                item.record
+            );
+            self.log.lock().unwrap().break_rule(what);
+        }
     }
 
     fn resolve(&mut self, engine: &mut Engine, item: &Item) -> Result<(), tandem_engine::Error> {
@@ -204,6 +233,7 @@ impl World {
         ];
         let verdict = self.pick(&verdicts);
         self.judge(engine, item);
+        self.log.lock().unwrap().tried_anew();
         let outcome = engine.approve(item.number, Some(verdict));
         self.say(|| {
             format!(
@@ -232,6 +262,7 @@ impl World {
     pub fn rest(&mut self) -> Result<Engine, String> {
         self.say(|| "-- no more edits or faults --".to_owned());
         self.set_faults(false);
+        self.compare_all();
         let before = self.log.lock().unwrap().writes;
         let mut engine = self.open()?;
         for _ in 0..30 {
@@ -239,7 +270,7 @@ impl World {
             let writes = self.log.lock().unwrap().writes;
             self.calm_sync(&mut engine)?;
             let moved = self.log.lock().unwrap().writes != writes;
-            if !self.answer(&mut engine)? && !moved {
+            if !self.answer(&mut engine)? && !moved && !self.compares() {
                 let took = self.log.lock().unwrap().writes - before;
                 if took > MOST_WRITES {
                     return Err(format!("E13: {took} writes without an edit"));
@@ -249,6 +280,23 @@ impl World {
             }
         }
         Err("E8: it does not come to rest".to_owned())
+    }
+
+    /// Who forgets what was deleted lists all of it once more.
+    fn compare_all(&self) {
+        for system in self
+            .systems
+            .iter()
+            .filter(|it| it.quirks.contains(&Quirk::Forgets))
+        {
+            let types = self.types().into_iter().filter(|of| of.system == system.name);
+            system.state.lock().unwrap().compared = types.collect();
+        }
+    }
+
+    fn compares(&self) -> bool {
+        let mut systems = self.systems.iter();
+        systems.any(|system| !system.state.lock().unwrap().compared.is_empty())
     }
 
     fn calm_sync(&mut self, engine: &mut Engine) -> Result<Summary, String> {

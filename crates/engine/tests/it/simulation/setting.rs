@@ -1,7 +1,7 @@
 //! What differs between two worlds: flows with their policies, and what the systems are like. Drawn by the seed.
 
 use super::dice::Dice;
-use super::quirks::Quirks;
+use super::quirks::{Quirk, Quirks};
 use crate::flows::{CRM, ERP, end, flow, mapping, text, unique};
 use std::collections::BTreeMap;
 use tandem_merge::dataflow::{
@@ -105,17 +105,27 @@ pub fn given(of: &RecordType) -> Option<&'static str> {
 
 impl Setting {
     pub fn draw(dice: &mut Dice, quirks: &Quirks) -> Self {
-        let people = People {
+        let mut people = People {
             creates: dice.below(3) > 0,
             deletes: dice.below(3) > 0,
             hides: dice.one_in(8),
         };
+        let about_deletions = [Quirk::Blanks, Quirk::PutsOut, Quirk::Forgets, Quirk::KeepsAll];
+        people.deletes |= about_deletions.into_iter().any(|quirk| quirks.any(quirk));
+        people.creates |= quirks.any(Quirk::Blanks);
         let mut natures = [nature(dice, true), nature(dice, false)];
+        for (index, nature) in natures.iter_mut().enumerate() {
+            // Only who counts shows that a state is the one right behind a write.
+            nature.counted |= quirks.of(index).contains(&Quirk::Ignores);
+        }
         if natures[1].shouts.is_some() && dice.one_in(2) {
             natures[0].shouts = Some(("Order", "title"));
         }
-        let with_customers = dice.one_in(4);
+        let with_customers = dice.one_in(4) || quirks.any(Quirk::Blanks);
         let mut flows = flows(dice, with_customers);
+        if quirks.any(Quirk::PutsOut) {
+            put_out(&mut flows);
+        }
         for flow in &mut flows.flows {
             for side in Side::BOTH {
                 let end = &mut flow.ends[side.index()];
@@ -143,6 +153,36 @@ impl Setting {
             people,
             faults,
             words,
+        }
+    }
+}
+
+/// The properties that hold ids of others, with the type of those.
+pub fn references(of: &RecordType) -> &'static [(&'static str, &'static str)] {
+    match (of.system.as_str(), of.name.as_str()) {
+        (ERP, "Order") => &[("customer", "Customer")],
+        (CRM, "Invoice") => &[("Division", "Division")],
+        _ => &[],
+    }
+}
+
+/// The property that says whether a record is in use, by system.
+pub fn in_use(system: &str) -> &'static str {
+    if system == ERP { "active" } else { "Active" }
+}
+
+/// What says that it is not.
+pub const OUT_OF_USE: &str = "no";
+
+/// Orders and invoices are put out of use where their counterpart is deleted, and whether they are travels.
+fn put_out(flows: &mut Dataflow) {
+    let mut orders = flows.flows.iter_mut();
+    for flow in orders.by_ref().filter(|flow| flow.name.starts_with("order-")) {
+        flow.mappings.push(text(in_use(ERP), in_use(CRM)));
+        for end in &mut flow.ends {
+            end.on_delete = DeletePolicy::Deactivate;
+            let property = in_use(&end.record_type.system).to_owned();
+            end.deactivate = Some((property, Value::from(OUT_OF_USE)));
         }
     }
 }

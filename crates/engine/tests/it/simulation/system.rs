@@ -42,8 +42,26 @@ pub struct Row {
     pub shown: u64,
     /// States that a slow copy of the system may still show.
     pub older: Vec<Observation>,
+    /// It was deleted and left no trace.
+    pub purged: bool,
+    /// What went wrong with it, or was done to it, by habits of its system.
+    pub fate: Fate,
     /// States from before writes of Tandem, with until when they are shown instead, the first ones first.
     pub veils: Vec<(Timestamp, Observation)>,
+}
+
+/// What habits of its system did to a record.
+#[derive(Clone, Debug, Default)]
+pub struct Fate {
+    /// By property, the id that a reference held when Tandem blanked it.
+    pub taken: BTreeMap<String, String>,
+    /// How often people pointed its reference anywhere.
+    pub pointed: u32,
+    /// When Tandem put it out of use, by the log.
+    pub put_out: Option<u64>,
+    /// When a value that Tandem wrote did not come to stand, by the log, and such values.
+    pub ignored: u64,
+    pub dropped: Vec<Value>,
 }
 
 /// A request with what was known when it was sent.
@@ -78,6 +96,8 @@ pub struct State {
     pub hidden: BTreeSet<(String, String)>,
     pub described_without: BTreeSet<(String, String)>,
     pub down_until: Option<Timestamp>,
+    /// Types that are listed in full with the next page of changes.
+    pub compared: BTreeSet<RecordType>,
     pub jobs: BTreeMap<String, Job>,
     /// When keys were looked for, by type and text, by the log.
     pub looked: BTreeMap<(String, String), u64>,
@@ -185,6 +205,8 @@ impl System {
             edited: BTreeMap::new(),
             shown: 0,
             older: Vec::new(),
+            purged: false,
+            fate: Fate::default(),
             veils: Vec::new(),
         };
         state.rows.insert(key.clone(), row);
@@ -222,9 +244,10 @@ impl System {
         row.deleted_by_person = by_person;
         let now = self.now();
         self.touch(row, before, now);
+        self.blank_references(state, key);
     }
 
-    fn touch(&self, row: &mut Row, before: Observation, at: Timestamp) {
+    pub fn touch(&self, row: &mut Row, before: Observation, at: Timestamp) {
         row.counter += 1;
         row.modified = row.modified.max(at);
         row.older.push(before);
@@ -252,14 +275,14 @@ impl System {
     }
 
     /// Whether no other version can have the same time any more.
-    fn is_firm(&self, modified: Timestamp) -> bool {
+    pub fn is_firm(&self, modified: Timestamp) -> bool {
         self.nature.counted || self.now().duration_since(modified) >= SignedDuration::from_secs(1)
     }
 
     /// A record as it is now, with the properties that are shown.
     pub fn show(&self, state: &State, key: &RecordKey) -> Observation {
         let nothing = Self::nothing(key, self.time.now());
-        let Some(row) = state.rows.get(key) else {
+        let Some(row) = state.rows.get(key).filter(|row| !row.purged) else {
             return nothing;
         };
         let shown = |(name, _): &(&String, &Value)| {
@@ -288,7 +311,7 @@ impl System {
     }
 
     /// What is shown of a record that is not there.
-    fn nothing(key: &RecordKey, read_began: Timestamp) -> Observation {
+    pub fn nothing(key: &RecordKey, read_began: Timestamp) -> Observation {
         Observation {
             key: key.clone(),
             presence: Presence::Missing,
@@ -312,57 +335,6 @@ impl System {
         }
         state.rows_read += 1;
         shown
-    }
-
-    /// What a look shows: the record as it is, or as it was before a write of Tandem that is not shown yet.
-    pub fn glance(&self, state: &mut State, key: &RecordKey) -> Observation {
-        let Some(before) = self.veiled(state, key) else {
-            return self.tell(state, key);
-        };
-        state.rows_read += 1;
-        before
-    }
-
-    /// The state from before a write of Tandem, where that is what a look shows.
-    fn veiled(&self, state: &State, key: &RecordKey) -> Option<Observation> {
-        let now = self.time.now();
-        let (_, before) = state
-            .rows
-            .get(key)?
-            .veils
-            .iter()
-            .find(|(until, _)| *until > now)?;
-        let version = before.version.clone().map(|version| Version {
-            firm: self.is_firm(version.modified),
-            ..version
-        });
-        state.described_without.is_empty().then(|| Observation {
-            version,
-            read_began: now,
-            ..before.clone()
-        })
-    }
-
-    /// Whether a listing shows a record at all.
-    pub fn is_listed(&self, state: &State, key: &RecordKey) -> bool {
-        self.veiled(state, key)
-            .is_none_or(|before| before.presence != Presence::Missing)
-    }
-
-    /// What Tandem did to a record may be shown late: before it, it stood like this.
-    fn veil(&self, state: &mut State, before: Observation) {
-        let mut moods = self.moods.lock().unwrap();
-        let late = self.quirks.contains(&Quirk::ShowsLate) && moods.one_in(2);
-        if !late || !state.described_without.is_empty() {
-            return;
-        }
-        let late = SignedDuration::from_millis(1_000 + moods.millis(19_000));
-        let until = self.time.now().checked_add(late).unwrap();
-        if let Some(row) = state.rows.get_mut(&before.key) {
-            // A copy that is behind catches up in order.
-            let until = row.veils.last().map_or(until, |(last, _)| until.max(*last));
-            row.veils.push((until, before));
-        }
     }
 
     /// Carries out what was on its way for so long.
@@ -403,13 +375,18 @@ impl System {
                 return Outcome::Stale;
             }
         }
+        if let Some(outcome) = self.stubborn(write) {
+            return outcome;
+        }
         if let Some(refusal) = self.refusal(state, write) {
             return Outcome::Refused(refusal);
         }
         let id = match &write.change {
             Change::Create { record_type, values } => {
                 self.before_create(state, request, record_type, values);
-                let key = self.insert(state, record_type, values.clone(), true);
+                let kept = self.kept(record_type, values);
+                let key = self.insert(state, record_type, kept.clone(), true);
+                self.note_ignored(state, &key, values, &kept);
                 self.veil(state, Self::nothing(&key, self.time.now()));
                 state.rows.get_mut(&key).unwrap().again = request.told;
                 state.keys.insert(write.key.clone(), key.id.clone());
@@ -429,7 +406,10 @@ impl System {
             Change::Update { record, values, .. } => {
                 self.before_update(state, request, record, values);
                 let (before, now) = (self.show(state, record), self.now());
-                self.change(state, record, values.clone(), now);
+                let kept = self.kept(&record.record_type, values);
+                self.change(state, record, kept.clone(), now);
+                self.note_ignored(state, record, values, &kept);
+                self.note_written(state, record, values);
                 self.veil(state, before);
                 record.id.clone()
             }
@@ -595,6 +575,9 @@ impl System {
         }
         for (property, new) in values {
             let old = row.values.get(property).cloned().unwrap_or_default();
+            if overtakes && self.quirks.contains(&Quirk::Ignores) {
+                log.raced(new, &old);
+            }
             let unseen = row.edited.get(property).is_some_and(|at| *at > request.seen);
             if unseen && self.nature.conditional {
                 log.break_rule(format!("E2: {property} of {record} is overwritten unseen"));

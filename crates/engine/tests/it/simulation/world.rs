@@ -3,7 +3,7 @@
 use super::clock::Time;
 use super::dice::Dice;
 use super::log::Log;
-use super::quirks::{self, Quirks};
+use super::quirks::{self, Quirk, Quirks};
 use super::setting::{Setting, editable, key_property};
 use super::system::System;
 use crate::flows::{CRM, ERP};
@@ -19,6 +19,7 @@ use tempfile::TempDir;
 
 pub struct World {
     pub setting: Setting,
+    pub quirks: Quirks,
     pub dice: Arc<Mutex<Dice>>,
     pub time: Arc<Time>,
     pub log: Arc<Mutex<Log>>,
@@ -75,6 +76,7 @@ impl World {
         let folder = setting.on_disk.then(crate::world::folder);
         let mut world = Self {
             setting,
+            quirks,
             dice,
             time,
             log,
@@ -157,6 +159,9 @@ impl World {
         if self.one_in(3) {
             self.make(&RecordType::new(ERP, "Order"), "2");
         }
+        if self.quirks.any(Quirk::Blanks) {
+            self.people_refer();
+        }
     }
 
     pub fn alive(&self, of: Option<&RecordType>) -> Vec<RecordKey> {
@@ -179,6 +184,9 @@ impl World {
             2 if people.deletes => self.people_delete(),
             3 if people.hides => self.hide_or_show(),
             4 if people.creates => self.people_refer(),
+            5 | 6 if self.quirks.any(Quirk::Blanks) => self.people_refer(),
+            7 if self.quirks.any(Quirk::Blanks) => self.people_delete_one_named(),
+            7 if people.deletes && self.has_deletions() => self.people_delete(),
             _ => self.people_edit(),
         }
     }
@@ -199,17 +207,36 @@ impl World {
         self.edit(&key, editable(of)[0]);
     }
 
+    /// A habit is about deletions: there are more of them.
+    fn has_deletions(&self) -> bool {
+        let all = [Quirk::PutsOut, Quirk::Forgets, Quirk::KeepsAll];
+        all.into_iter().any(|quirk| self.quirks.any(quirk))
+    }
+
     fn people_delete(&mut self) {
-        let keys = self.alive(None);
+        self.delete_one_of(&self.alive(None));
+    }
+
+    /// A record is deleted that others may name.
+    fn people_delete_one_named(&mut self) {
+        let mut keys = self.alive(Some(&RecordType::new(ERP, "Customer")));
+        keys.extend(self.alive(Some(&RecordType::new(CRM, "Division"))));
+        self.delete_one_of(&keys);
+    }
+
+    fn delete_one_of(&self, keys: &[RecordKey]) {
         if keys.is_empty() {
             return;
         }
-        let key = self.pick(&keys);
-        self.say(|| format!("person deletes {key}"));
+        let key = self.pick(keys);
         let system = self.system(&key.record_type);
+        let purged = system.forgets();
+        let how = if purged { ", without a trace" } else { "" };
+        self.say(|| format!("person deletes {key}{how}"));
         let mut state = system.state.lock().unwrap();
         self.log.lock().unwrap().deleted(&state.rows[&key].values);
         system.remove(&mut state, &key, true);
+        state.rows.get_mut(&key).unwrap().purged = purged;
     }
 
     /// A reference to a customer is set.
@@ -223,7 +250,9 @@ impl World {
         self.say(|| format!("person makes {order} refer to {customer}"));
         let values = Values::from([("customer".to_owned(), Value::Text(customer.id))]);
         let system = self.system(&order.record_type);
-        system.change(&mut system.state.lock().unwrap(), &order, values, system.now());
+        let mut state = system.state.lock().unwrap();
+        system.change(&mut state, &order, values, system.now());
+        state.rows.get_mut(&order).unwrap().fate.pointed += 1;
     }
 
     fn hide_or_show(&mut self) {
@@ -261,6 +290,11 @@ impl World {
         if row.ours && row.counter < 2 && row.created.as_second() == system.now().as_second() {
             return;
         }
+        // Between a write that did not come to stand and the first look at it, nobody could tell an edit from it.
+        if row.fate.ignored > row.shown {
+            return;
+        }
+        self.log.lock().unwrap().edited_beside(&row.fate.dropped);
         let hidden = state
             .hidden
             .contains(&(key.record_type.name.clone(), property.to_owned()));
