@@ -59,10 +59,17 @@ impl Work<'_> {
         let keys: Vec<RecordKey> = self.cluster.records.keys().cloned().collect();
         for key in keys {
             let blank = self.blank_references(&key);
-            let Some(record) = self.cluster.records.get_mut(&key) else {
-                continue;
-            };
-            record.cleared.retain(|property, _| blank.contains_key(property));
+            let marked = self
+                .record(&key)
+                .into_iter()
+                .flat_map(|record| record.cleared.keys());
+            // What is out of sight stands as it was known: nothing is decided about it, and nothing forgotten.
+            let over =
+                marked.filter(|property| !blank.contains_key(*property) && !self.is_hidden(&key, property));
+            let over: Vec<String> = over.cloned().collect();
+            if let Some(record) = self.cluster.records.get_mut(&key) {
+                record.cleared.retain(|property, _| !over.contains(property));
+            }
             for (property, referral) in blank {
                 self.weigh(&key, &property, &referral);
             }
@@ -79,7 +86,7 @@ impl Work<'_> {
         for (flow, side) in self.flows.flows_of(&key.record_type) {
             for mapping in &flow.mappings {
                 let property = mapping.property(side);
-                let shown = !self.flows.hides(&key.record_type, property);
+                let shown = !self.is_hidden(key, property);
                 if let Some(referral) = lost(record, mapping, side).filter(|_| shown)
                     && crate::fates::named(self.flows, &referral).is_some()
                 {

@@ -102,3 +102,44 @@ fn check_tells_what_is_not_served_and_that_all_is_well() {
     });
     assert!(identity, "{}", run.out);
 }
+
+#[test]
+fn what_check_calls_wrong_is_refused_by_whatever_would_write() {
+    // GIVEN a row that maps a read-only property both ways
+    let pair = Pair::start(&["--records", "2"], &[]);
+    let path = pair.path("flows/contact-contact.yaml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let row = "customerp: department, salesforce: Department";
+    assert!(text.contains(row), "{text}");
+    let both = text.replacen(row, "customerp: department, salesforce: Name", 1);
+    std::fs::write(&path, both).unwrap();
+    let contacts = || crate::rest::get_customerp(&pair.customerp.url, "contacts")["items"].clone();
+    let before = contacts();
+    // WHEN it is checked, THEN that is wrong
+    let check = pair.run(&["check", "--json"]);
+    assert_eq!(check.code, Some(2), "{}{}", check.out, check.err);
+    let findings = check.lines();
+    let wrong: Vec<&str> = findings
+        .iter()
+        .filter(|finding| finding["weight"] == "wrong")
+        .map(|finding| finding["what"].as_str().unwrap())
+        .collect();
+    assert_eq!(wrong, ["Contact.Name is read-only"]);
+    // AND whatever would write refuses with the same words, and writes nothing
+    for command in [&["plan"][..], &["sync"][..], &["run"][..]] {
+        let refused = pair.run(command);
+        assert_eq!(
+            refused.code,
+            Some(2),
+            "{command:?}: {}{}",
+            refused.out,
+            refused.err
+        );
+        for words in [wrong[0], "turn the row's direction round", "contact-contact"] {
+            assert!(refused.err.contains(words), "{command:?}: {}", refused.err);
+        }
+    }
+    assert_eq!(contacts(), before);
+    let there = crate::rest::query_salesforce(&pair.salesforce.url, "SELECT Id FROM Contact");
+    assert!(there.is_empty(), "{there:?}");
+}

@@ -132,6 +132,21 @@ fn a_field_that_vanishes_is_held_and_never_read_as_blank() {
     assert!(said.contains("Description"), "{said}");
     let here = rest::get_customerp(&pair.customerp.url, "products/1");
     assert_eq!(here["description"], "before");
+    // and nobody says that the two differ: what cannot be seen was not compared
+    let verified = pair.run(&["verify", "--json"]);
+    let told = verified.last();
+    assert_eq!(
+        (&told["different"], verified.code),
+        (&json!(0), Some(0)),
+        "{told}"
+    );
+    let hidden = told["hidden"].as_object().unwrap();
+    assert!(
+        hidden
+            .keys()
+            .any(|property| property.ends_with("Product2.Description")),
+        "{told}"
+    );
     // WHEN the ERP is edited meanwhile and the field comes back, THEN the edit travels
     product(&json!({ "description": "meanwhile" }));
     assert_eq!(pair.run(&["sync", "--json"]).code, Some(3));

@@ -49,12 +49,14 @@ impl Pair<'_> {
         }
     }
 
-    /// Whether one of the two systems does not show the property, or shows it in another form; it is counted apart.
+    /// Whether one of the two systems does not show the property, or shows it in another form, of all records or of this
+    /// one; it is counted apart.
     fn is_hidden(&self, mapping: &Mapping, found: &mut Verification) -> bool {
         let mut hidden = false;
         for side in Side::BOTH {
             let (of, property) = (&self.flow.end(side).record_type, mapping.property(side));
-            if self.flows.hides(of, property) {
+            let unreadable = self.shown[side.index()].unreadable.contains_key(property);
+            if unreadable || self.flows.hides(of, property) {
                 found.hides(of, property);
                 hidden = true;
             }

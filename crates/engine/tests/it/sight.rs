@@ -97,6 +97,24 @@ async fn a_property_that_vanishes_in_mid_run_clears_nothing_and_holds_up_nothing
 }
 
 #[tokio::test]
+async fn what_cannot_be_seen_is_not_compared_as_blank() {
+    for hide in [Veil::hide, Veil::garble] {
+        let Scene { world, veil, .. } = scene().await;
+        // WHEN a value is out of sight, of the whole type or because it cannot be read
+        hide(&veil, "Division", "Email");
+        let found = open(&world, &veil).await.verify().await.unwrap();
+        // THEN it is counted apart, and nobody says that the two differ
+        assert_eq!(found.different, 0, "{found:?}");
+        let mut hidden = found.hidden.keys();
+        assert!(
+            hidden.any(|property| property.ends_with("Division.Email")),
+            "{found:?}"
+        );
+        assert!(found.compared > 0);
+    }
+}
+
+#[tokio::test]
 async fn an_edit_made_out_of_sight_travels_when_the_property_is_back() {
     let Scene {
         world,

@@ -19,6 +19,8 @@ pub struct Veil {
     inner: Arc<Fake>,
     flows: Dataflow,
     hidden: Mutex<BTreeSet<Place>>,
+    /// What is shown in a way that nobody can read.
+    garbled: Mutex<BTreeSet<Place>>,
     /// What was hidden when it was described last.
     asked_without: Mutex<BTreeSet<Place>>,
     /// Described otherwise: type, property, how.
@@ -42,6 +44,7 @@ impl Veil {
             inner: Arc::clone(inner),
             flows: flows.clone(),
             hidden: Mutex::default(),
+            garbled: Mutex::default(),
             asked_without: Mutex::default(),
             changed: Mutex::default(),
         })
@@ -50,6 +53,11 @@ impl Veil {
     pub fn hide(&self, kind: &str, property: &str) {
         let place = (kind.to_owned(), property.to_owned());
         self.hidden.lock().unwrap().insert(place);
+    }
+
+    pub fn garble(&self, kind: &str, property: &str) {
+        let place = (kind.to_owned(), property.to_owned());
+        self.garbled.lock().unwrap().insert(place);
     }
 
     pub fn show(&self, kind: &str, property: &str) {
@@ -77,11 +85,15 @@ impl Veil {
     }
 
     fn veiled(&self, mut rows: Vec<Observation>) -> Vec<Observation> {
-        let without = self.asked_without.lock().unwrap();
+        let (without, garbled) = (self.asked_without.lock().unwrap(), self.garbled.lock().unwrap());
         for row in &mut rows {
             let kind = row.key.record_type.name.clone();
             row.values
                 .retain(|property, _| !without.contains(&(kind.clone(), property.clone())));
+            for (_, property) in garbled.iter().filter(|(of, _)| *of == kind) {
+                row.values.remove(property);
+                row.unreadable.insert(property.clone(), "no text".to_owned());
+            }
         }
         rows
     }

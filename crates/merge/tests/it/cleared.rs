@@ -177,6 +177,31 @@ fn a_reference_whose_record_is_out_of_sight_waits_and_is_an_edit_once_it_is_seen
 }
 
 #[test]
+fn nothing_is_decided_about_a_blank_reference_that_is_out_of_sight_and_nothing_forgotten() {
+    let flows = contacts();
+    let alive = known(&[("m", "S")], Side::Second, "S", Became::Alive, "");
+    let asked = reconcile(&flows, at_rest(&flows), vec![blank(Side::Second, 10)], &alive).cluster;
+    // WHEN it cannot be read, of this record or of any
+    let mut unreadable = blank(Side::Second, 11);
+    unreadable.values.remove("BossId");
+    let why = "a number is shown that is no id".to_owned();
+    unreadable.unreadable.insert("BossId".to_owned(), why);
+    let mut hidden = flows.clone();
+    let of = (theirs().record_type, "BossId".to_owned());
+    hidden.out_of_sight.insert(of);
+    for (flows, inbox) in [(&flows, vec![unreadable]), (&hidden, Vec::new())] {
+        let plan = reconcile(flows, asked.clone(), inbox, &alive);
+        // THEN it is asked about as before
+        assert_eq!(how(&plan, Side::Second), Some(Cleared::Asked));
+        assert!(updates(&plan.cluster).is_empty());
+        // WHEN it is seen again, it was cleared by hand
+        let inbox = vec![blank(Side::Second, 12)];
+        let plan = reconcile(&contacts(), plan.cluster, inbox, &alive);
+        assert_eq!(updates(&plan.cluster), written(own(), "boss", ""));
+    }
+}
+
+#[test]
 fn what_a_deletion_blanked_waits_with_it() {
     let flows = contacts();
     for (side, id, counterpart) in [(Side::Second, "S", "m"), (Side::First, "m", "S")] {
