@@ -4,6 +4,7 @@
 
 mod absent;
 mod accounts;
+mod admitting;
 mod agreement;
 mod alone;
 mod cleared;

@@ -1,0 +1,81 @@
+//! Which observation stands for a record: the fence of versions (S9, E6).
+
+use crate::members::moment;
+use crate::plan_laws::{at_rest, facts, gone, of_order, order, seen};
+use crate::star::flows::{Policies, star};
+use tandem_merge::admit::older;
+use tandem_merge::cluster::{Record, Shadow};
+use tandem_merge::reconcile::reconcile;
+use tandem_merge::record::{Observation, Presence};
+
+/// The order after one more observation.
+fn after(record: Observation, then: Observation) -> Record {
+    let flows = star(Policies::default());
+    let plan = reconcile(&flows, at_rest(&flows), vec![record], &facts());
+    let plan = reconcile(&flows, plan.cluster, vec![then], &facts());
+    plan.cluster.records[&order()].clone()
+}
+
+fn read_at(at: i64, observation: Observation) -> Observation {
+    Observation {
+        read_began: moment(at),
+        ..observation
+    }
+}
+
+#[test]
+fn s9_a_read_that_shows_a_record_alive_at_the_very_version_of_its_deletion_brings_nothing_back() {
+    let alive = read_at(500, seen(&order(), 20, of_order("0")));
+    let record = after(gone(&order(), 20), alive);
+    assert_eq!(record.shadow.presence, Presence::Deleted);
+    // The deletion at the version that was seen alive counts, whenever it was read.
+    let record = after(
+        read_at(500, seen(&order(), 20, of_order("0"))),
+        gone(&order(), 20),
+    );
+    assert_eq!(record.shadow.presence, Presence::Deleted);
+}
+
+#[test]
+fn s9_behind_a_write_without_a_version_what_was_read_before_its_answer_is_older() {
+    let mut shadow: Shadow = seen(&order(), 10, of_order("0")).into();
+    shadow.version.as_mut().unwrap().firm = false;
+    shadow.seen = moment(100);
+    let read = |at| read_at(at, seen(&order(), 50, of_order("1")));
+    assert!(older(&shadow, &read(99)));
+    assert!(!older(&shadow, &read(100)), "it began with the answer");
+}
+
+#[test]
+fn what_cannot_be_read_is_known_until_it_is_shown_again() {
+    let mut garbled = seen(&order(), 10, of_order("0"));
+    garbled.values.remove("due");
+    let why = "no date".to_owned();
+    garbled.unreadable.insert("due".to_owned(), why);
+    let part = |property: &str| {
+        let mut seen = seen(&order(), 11, of_order("0"));
+        seen.values.retain(|name, _| name == property);
+        seen.values.insert(property.to_owned(), "x".into());
+        Observation {
+            partial: true,
+            ..seen
+        }
+    };
+    assert!(
+        after(garbled.clone(), part("description"))
+            .shadow
+            .unreadable
+            .contains_key("due")
+    );
+    assert!(after(garbled, part("due")).shadow.unreadable.is_empty());
+}
+
+#[test]
+fn an_edit_was_made_after_the_state_that_was_known_before() {
+    let record = after(
+        seen(&order(), 20, of_order("0")),
+        seen(&order(), 30, of_order("1")),
+    );
+    let span = record.times["description"];
+    assert_eq!((span.from, span.to), (Some(moment(20)), moment(30)));
+}
