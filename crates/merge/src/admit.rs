@@ -88,10 +88,13 @@ pub(crate) fn take(flows: &Dataflow, record: &mut Record, seen: Observation) {
     let to = changed(flows, &seen);
     // A clock that was set in between tells nothing about the lower end.
     let lower = lower_end(flows, &seen.key, record).filter(|from| *from <= to);
+    let as_created = is_as_created(record, &seen);
     if seen.presence == Presence::Alive {
         for (property, value) in &seen.values {
-            if record.shadow.values.get(property) != Some(value) {
-                record.times.insert(property.clone(), Span { from: lower, to });
+            let known = record.shadow.values.get(property);
+            if known != Some(value) {
+                let from = lower.filter(|_| known.is_some() || !as_created);
+                record.times.insert(property.clone(), Span { from, to });
             }
         }
     }
@@ -122,6 +125,14 @@ pub(crate) fn take(flows: &Dataflow, record: &mut Record, seen: Observation) {
         newborn.observed = true;
     }
     record.confirm_by_sight();
+}
+
+/// We created it, and this is the first look at it, which nobody changed since: what the create did not give has no
+/// old value.
+fn is_as_created(record: &Record, seen: &Observation) -> bool {
+    let unseen = record.newborn.as_ref().is_some_and(|newborn| !newborn.observed);
+    let modified = seen.version.as_ref().map(|version| version.modified);
+    unseen && seen.created.is_some() && modified <= seen.created
 }
 
 /// The values that a record has once an observation of it is laid over those known: what is not shown, or cannot be

@@ -63,6 +63,9 @@ impl Work<'_> {
         }
         for key in [&link.first, &link.second] {
             self.forget_untied(key, &tied);
+            if let Some(record) = self.cluster.records.get_mut(key) {
+                record.born = false;
+            }
         }
         let heads = &self.cluster.heads;
         self.cluster

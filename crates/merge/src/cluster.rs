@@ -133,6 +133,10 @@ pub struct Record {
     /// Our applied writes of it that a read may not show yet, the oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unconfirmed: Vec<Unconfirmed>,
+    /// We created it as the counterpart of one that it is linked with still: what the create could not give it was
+    /// there before, and is nobody's edit.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub born: bool,
 }
 
 /// How a reference came to be blank.
@@ -178,6 +182,7 @@ impl Record {
             unmade: None,
             cleared: BTreeMap::new(),
             unconfirmed: Vec::new(),
+            born: false,
         }
     }
 
@@ -329,6 +334,14 @@ pub struct Head {
     /// So many times in a row it moved back that way: two systems rewrite each other's form (E13).
     #[serde(default, skip_serializing_if = "is_zero")]
     pub rewritten: u32,
+}
+
+impl Head {
+    /// It is the first value that was ever seen, as it stood at first sight: nobody is known to have edited it.
+    #[must_use]
+    pub fn is_first_sight(&self) -> bool {
+        self.epoch == 1 && self.span.from.is_none() && self.origin.is_some()
+    }
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // What serde asks for.

@@ -4,10 +4,11 @@
 //! the survivor's counterpart from then on, unless the survivor has one already: then it is left alone and listed,
 //! for a person to merge there as well. It is neither deleted nor created again.
 
-use crate::cluster::{Anchor, Cluster, Link, ParkedKind, Record};
-use crate::dataflow::{Dataflow, Side};
+use crate::cluster::{Anchor, Base, Cluster, Link, ParkedKind, Record};
+use crate::dataflow::{Dataflow, Mapping, Side};
 use crate::plan::EventKind;
 use crate::record::{Presence, RecordKey};
+use crate::value::Value;
 use crate::work::Work;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -124,7 +125,7 @@ impl Work<'_> {
     }
 
     /// The survivor takes the merged record's place: what the ends agreed on is what its own values are compared
-    /// with, so that whatever the merger changed is an edit.
+    /// with, so that whatever the merger changed is an edit. What the survivor never had at all is no edit, but owed to it.
     fn inherit(&mut self, link: &Link, gone: Side, survivor: &RecordKey) {
         let merged = link.end(gone);
         let mut moved = link.clone();
@@ -141,9 +142,16 @@ impl Work<'_> {
             .records
             .get_mut(merged)
             .map(|record| std::mem::take(&mut record.bases));
+        let taken_over = self.taken_over(survivor);
         if let Some(record) = self.cluster.records.get_mut(survivor) {
             record.suppressed.remove(&link.flow);
             for (property, base) in bases.unwrap_or_default() {
+                let blank = !base.value.is_blank() && taken_over.contains(&property);
+                let never_had = || Base {
+                    value: Value::Blank,
+                    epoch: 0,
+                };
+                let base = if blank { never_had() } else { base };
                 record.bases.entry(property).or_insert(base);
             }
         }
@@ -162,6 +170,25 @@ impl Work<'_> {
             }
         }
         self.withdraw_creates_of(survivor, &link.flow);
+    }
+
+    /// The properties that a survivor is given by its counterpart: nobody cleared them there, they were blank since the
+    /// record was first seen, and what stands in the others is not lost by that.
+    fn taken_over(&self, survivor: &RecordKey) -> BTreeSet<String> {
+        let Some(record) = self.record(survivor) else {
+            return BTreeSet::new();
+        };
+        let flows = self.flows.flows_of(&survivor.record_type);
+        let written = flows.flat_map(|(flow, side)| {
+            let towards = move |mapping: &&Mapping| flow.end(side).write && mapping.travels_to(side);
+            let mappings = flow.mappings.iter().filter(towards);
+            mappings.map(move |mapping| mapping.property(side))
+        });
+        let never_had = |property: &&str| {
+            let blank = record.value(property).is_blank() && !record.times.contains_key(*property);
+            blank && !self.is_hidden(survivor, property)
+        };
+        written.filter(never_had).map(str::to_owned).collect()
     }
 
     /// Links that ended with a deletion come back with the record.

@@ -306,20 +306,13 @@ impl Work<'_> {
                 let (Some(a), Some(b)) = (member(deleted), member(other)) else {
                     return true;
                 };
-                let epoch = component
-                    .nodes
-                    .iter()
-                    .find_map(|node| self.cluster.heads.get(&node.at))
-                    .map_or(0, |head| head.epoch);
                 let base = |node: &topology::Node<'_>| {
                     self.record(&node.at.record)
                         .and_then(|record| record.bases.get(&node.at.property).cloned())
                 };
-                // Without a base it has not seen the head (a one-way component has none before its first edit).
                 // What the other side edits counts although it is not written to the deleted one.
-                let behind = epoch > 0
-                    && (a.target() || b.source())
-                    && base(a).is_none_or(|base| base.epoch < epoch)
+                let behind = (a.target() || b.source())
+                    && self.has_not_seen(component, a, b)
                     && !removed(Mutation::DeleterBehind);
                 let asked = self
                     .cluster
@@ -336,6 +329,29 @@ impl Work<'_> {
                 let edited = asked || (b.source() && unmerged && !with_record);
                 !behind && !edited
             })
+    }
+
+    /// A deleted member never had an edit that stands in the component of its counterpart. What stands there since before the
+    /// one was created for the other is no edit: the create had to leave it out, or one of the two systems filled it in.
+    fn has_not_seen(
+        &self,
+        component: &topology::Component<'_>,
+        deleted: &topology::Node<'_>,
+        other: &topology::Node<'_>,
+    ) -> bool {
+        let heads = &self.cluster.heads;
+        let Some(head) = component.nodes.iter().find_map(|node| heads.get(&node.at)) else {
+            return false;
+        };
+        let ends = [deleted, other].map(|node| self.record(&node.at.record));
+        let born = ends.into_iter().flatten().any(|record| record.born);
+        let first_word = born && head.is_first_sight() && !component.starts_with_edit();
+        // Without a base it has not seen the head (a one-way component has none before its first edit).
+        let base = ends[0].and_then(|record| record.bases.get(&deleted.at.property));
+        match base.map(|base| base.epoch) {
+            None | Some(0) => !first_word,
+            Some(epoch) => epoch < head.epoch,
+        }
     }
 
     /// What was edited in a record has not reached all its other counterparts: with it the edit would go.

@@ -392,6 +392,7 @@ impl Work<'_> {
                     },
                 );
             }
+            record.born = true;
             record.newborn = Some(Newborn {
                 observed,
                 left_out: left_out.clone(),

@@ -77,6 +77,12 @@ impl Component<'_> {
             .into_iter()
             .all(|part| part.mapping.direction != Direction::Both)
     }
+
+    /// Nothing flows at the link: what is there stands, and only an edit made afterwards travels.
+    #[must_use]
+    pub fn starts_with_edit(&self) -> bool {
+        self.one_way() && !self.nodes.iter().any(Node::from_start)
+    }
 }
 
 /// The shadow's value of a member; a record's own id for `id`.

@@ -7,6 +7,7 @@ mod accounts;
 mod admitting;
 mod agreement;
 mod alone;
+mod born;
 mod cleared;
 mod config;
 mod counterexamples;

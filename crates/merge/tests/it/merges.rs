@@ -92,6 +92,44 @@ fn a_merged_records_link_moves_to_the_survivor() {
 }
 
 #[test]
+fn e5_what_a_survivor_never_had_is_given_to_it_and_clears_nothing() {
+    let flows = propagating();
+    let bare = values(&[("Reference", "7")]);
+    // GIVEN a survivor that was blank since it was first seen, before the merger or after it
+    let before = reconcile(
+        &flows,
+        at_rest(&flows),
+        vec![seen(&survivor(), 15, bare.clone())],
+        &facts(),
+    );
+    for (cluster, at) in [(at_rest(&flows), 20), (before.cluster.clone(), 15)] {
+        let rows = vec![merged(20), seen(&survivor(), at, bare.clone())];
+        let plan = reconcile(&flows, cluster, rows, &facts());
+        // THEN nothing is cleared in the others, and the survivor gets what they hold
+        assert_eq!(links_of(&plan.cluster, &order()), [&survivor()]);
+        let written = updates(&plan.cluster);
+        assert_eq!(written[&survivor()]["Description"], "0");
+        assert!(
+            !written
+                .get(&order())
+                .is_some_and(|row| row.contains_key("description")),
+            "{written:?}"
+        );
+    }
+    // but what somebody cleared in the survivor, as far as that was seen, is an edit
+    let had = seen(
+        &survivor(),
+        15,
+        values(&[("Reference", "7"), ("Description", "x")]),
+    );
+    let cluster = reconcile(&flows, at_rest(&flows), vec![had], &facts()).cluster;
+    let cleared = values(&[("Reference", "7"), ("Description", "")]);
+    let rows = vec![merged(20), seen(&survivor(), 20, cleared)];
+    let plan = reconcile(&flows, cluster, rows, &facts());
+    assert_eq!(updates(&plan.cluster)[&order()]["description"], "");
+}
+
+#[test]
 fn two_linked_records_that_are_merged_leave_one_link_one_report_and_no_duplicate() {
     let flows = propagating();
     let plan = reconcile(&flows, two_linked(&flows), vec![merged(20)], &facts());

@@ -1,0 +1,161 @@
+//! Deletions of records that a create made, or of those they were made for (D1, E18): what the create had to leave out and
+//! what a system filled in by itself is nobody's edit, and what somebody edited meanwhile is.
+
+use crate::members::moment;
+use crate::plan_laws::{
+    answers, applied, facts, gone, invoice, of_invoice, order, seen, sent, updates, values, with_references,
+};
+use crate::star::flows::{Policies, star};
+use tandem_merge::cluster::{Cluster, ParkedKind};
+use tandem_merge::dataflow::{Dataflow, DeletePolicy};
+use tandem_merge::facts::{Facts, Referent};
+use tandem_merge::reconcile::{Settlement, reconcile, settle};
+use tandem_merge::record::{Observation, RecordKey, Values};
+
+fn born() -> RecordKey {
+    RecordKey::new("sf", "Order", "n")
+}
+
+fn shown(pairs: &[(&str, &str)], changed: i64) -> Observation {
+    let mut shown = seen(&born(), changed, values(pairs));
+    shown.created = Some(moment(960));
+    shown
+}
+
+/// An order whose reference `before` leads nowhere yet is created without it.
+fn created_without(flows: &Dataflow, facts: &Facts) -> Cluster {
+    let row = values(&[("number", "7"), ("customer", "c"), ("before", "0")]);
+    let plan = reconcile(flows, Cluster::default(), vec![seen(&order(), 1, row)], facts);
+    let cluster = sent(plan);
+    assert!(!cluster.creates[0].values.contains_key("Before"));
+    let id = cluster.creates[0].id;
+    settle(flows, cluster, Vec::new(), vec![(id, applied("n"))], facts).cluster
+}
+
+fn asked(cluster: &Cluster, key: &RecordKey, flow: &str) -> Option<ParkedKind> {
+    cluster.records[key].held.get(flow).map(|parked| parked.kind)
+}
+
+#[test]
+fn d1_e18_what_a_create_had_to_leave_out_is_no_edit_against_the_deletion_of_what_it_made() {
+    let flows = with_references();
+    for left_out in [Referent::Pending, Referent::Unlinked] {
+        let facts = answers(
+            Referent::Linked("d".to_owned()),
+            Referent::Linked("a".to_owned()),
+            left_out,
+        );
+        // WHEN it is deleted before anybody saw it, THEN the question is about the deletion alone
+        let cluster = created_without(&flows, &facts);
+        let plan = reconcile(&flows, cluster.clone(), vec![gone(&born(), 970)], &facts);
+        assert_eq!(
+            asked(&plan.cluster, &order(), "order"),
+            Some(ParkedKind::Approval)
+        );
+        // and after it was seen, with what its system filled in
+        let row = [
+            ("Number", "7"),
+            ("Division", "d"),
+            ("AccountId", "a"),
+            ("Ext", "Order:1"),
+            ("Before", "office"),
+        ];
+        let plan = reconcile(&flows, cluster, vec![shown(&row, 960)], &facts);
+        let plan = reconcile(&flows, plan.cluster, vec![gone(&born(), 970)], &facts);
+        assert_eq!(
+            asked(&plan.cluster, &order(), "order"),
+            Some(ParkedKind::Approval)
+        );
+    }
+}
+
+#[test]
+fn d1_an_edit_of_what_a_create_left_out_stands_against_the_deletion() {
+    let flows = with_references();
+    let facts = answers(
+        Referent::Linked("d".to_owned()),
+        Referent::Linked("a".to_owned()),
+        Referent::Pending,
+    );
+    let cluster = created_without(&flows, &facts);
+    let row = values(&[("number", "7"), ("customer", "c"), ("before", "1")]);
+    let plan = reconcile(&flows, cluster, vec![seen(&order(), 965, row)], &facts);
+    let plan = reconcile(&flows, plan.cluster, vec![gone(&born(), 970)], &facts);
+    assert_eq!(
+        asked(&plan.cluster, &order(), "order"),
+        Some(ParkedKind::DeleteConflict)
+    );
+}
+
+/// An order of the star, created in the second system, which gives it a value of its own.
+fn given(flows: &Dataflow, description: &str, changed: i64) -> Cluster {
+    let row = values(&[("number", "7"), ("description", "1")]);
+    let plan = reconcile(flows, Cluster::default(), vec![seen(&order(), 1, row)], &facts());
+    let cluster = sent(plan);
+    let of = |flow: &str| {
+        let is = |action: &tandem_merge::cluster::Action| matches!(action, tandem_merge::cluster::Action::Create { flow: own, .. } if own == flow);
+        let found = cluster.creates.iter().find(|intent| is(&intent.action));
+        found.unwrap().id
+    };
+    let mut state = seen(&invoice(), 940, of_invoice("1"));
+    state.created = Some(moment(940));
+    let outcomes = vec![
+        (of("order-order"), applied("n")),
+        (of("order-invoice"), Settlement::FoundOwn { state }),
+    ];
+    let plan = settle(flows, cluster, Vec::new(), outcomes, &facts());
+    let row = [
+        ("Reference", "7"),
+        ("Description", description),
+        ("Ext", "Order:1"),
+        ("Given", "g"),
+    ];
+    reconcile(flows, plan.cluster, vec![shown(&row, changed)], &facts()).cluster
+}
+
+#[test]
+fn d1_e18_what_a_system_gave_at_a_create_is_no_edit_against_the_deletion_of_its_source() {
+    let flows = star(Policies {
+        on_delete: [DeletePolicy::Ask; 2],
+        ..Policies::default()
+    });
+    let cluster = given(&flows, "1", 960);
+    assert_eq!(updates(&cluster)[&order()]["given"], "g", "still on its way");
+    let plan = reconcile(&flows, cluster, vec![gone(&order(), 970)], &facts());
+    assert_eq!(
+        asked(&plan.cluster, &born(), "order-order"),
+        Some(ParkedKind::Approval)
+    );
+    // but what a person typed into it since is one
+    let cluster = given(&flows, "typed", 965);
+    let plan = reconcile(&flows, cluster, vec![gone(&order(), 970)], &facts());
+    assert_eq!(
+        asked(&plan.cluster, &born(), "order-order"),
+        Some(ParkedKind::DeleteConflict)
+    );
+}
+
+#[test]
+fn d1_r5_values_of_a_first_link_that_the_deleted_one_never_had_are_asked_about() {
+    let flows = star(Policies {
+        on_delete: [DeletePolicy::Propagate; 2],
+        ..Policies::default()
+    });
+    let both: Vec<Observation> = [
+        (
+            order(),
+            values(&[("number", "7"), ("description", "told here alone")]),
+        ),
+        (born(), values(&[("Reference", "7"), ("Ext", "Order:1")])),
+    ]
+    .into_iter()
+    .map(|(key, row): (RecordKey, Values)| seen(&key, 1, row))
+    .collect();
+    let plan = reconcile(&flows, Cluster::default(), both, &facts());
+    assert!(updates(&plan.cluster)[&born()].contains_key("Description"));
+    let plan = reconcile(&flows, plan.cluster, vec![gone(&born(), 970)], &facts());
+    assert_eq!(
+        asked(&plan.cluster, &order(), "order-order"),
+        Some(ParkedKind::DeleteConflict)
+    );
+}
