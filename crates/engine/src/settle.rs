@@ -428,15 +428,18 @@ impl Engine {
         taken: &[Dirty],
         settlements: &BTreeMap<u64, Settlement>,
     ) -> Result<Vec<Dirty>, Error> {
-        let found = |id: u64| match settlements.get(&id) {
-            Some(Settlement::FoundOwn { state } | Settlement::FoundOther { state }) => {
-                Some(state.key.clone())
-            }
+        let found = |intent: &Intent| match (settlements.get(&intent.id)?, &intent.action) {
+            (Settlement::FoundOwn { state } | Settlement::FoundOther { state }, _) => Some(state.key.clone()),
+            // A create that is sent again may be answered with what the first one made.
+            (Settlement::Applied { id, .. }, Action::Create { target, .. }) => Some(RecordKey {
+                record_type: target.clone(),
+                id: id.clone(),
+            }),
             _ => None,
         };
         let group = |dirty: &Dirty| {
             let own = dirty.cluster.records.keys().cloned();
-            own.chain(open_intents(&dirty.cluster).into_iter().filter_map(found))
+            own.chain(dirty.cluster.creates.iter().filter_map(found))
                 .collect()
         };
         let groups: Vec<Vec<RecordKey>> = taken.iter().map(group).collect();

@@ -228,6 +228,12 @@ impl Fake {
         self
     }
 
+    /// It knows a request to create again, by its key.
+    pub fn knowing_requests(mut self) -> Self {
+        self.limits.idempotent_create = true;
+        self
+    }
+
     pub fn without_unique(mut self) -> Self {
         self.unique.clear();
         self

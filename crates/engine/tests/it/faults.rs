@@ -1,9 +1,10 @@
 //! Lost answers, late requests, refusals, systems that are down.
 
-use crate::fake::{Fault, refusal};
+use crate::fake::{Fake, Fault, refusal};
 use crate::world::World;
 use tandem_connector::RefusalKind;
 use tandem_engine::{Engine, Standing};
+use tandem_merge::cluster::ParkedKind;
 
 #[tokio::test]
 async fn e3_a_create_whose_answer_was_lost_is_found_by_its_identity() {
@@ -417,4 +418,39 @@ async fn e16_a_create_that_landed_and_was_deleted_before_anyone_looked_is_not_se
     engine.sync().await.unwrap();
     // THEN none is made in its place
     assert!(world.crm.live("Invoice").is_empty());
+}
+
+#[tokio::test]
+async fn e17_a_repeated_create_answered_with_a_record_that_is_linked_by_now_is_settled() {
+    // GIVEN a create whose answer was lost, in a system that knows requests again
+    let world = World::with(Fake::knowing_requests, |crm| crm);
+    let division = world.crm.add("Division", &[("Number", "N1"), ("Name", "A")]);
+    world.erp.fault("Customer", Fault::LostAnswer);
+    let mut engine = world.engine().await;
+    engine.round().await.unwrap();
+    let customer = world.only(&world.erp, "Customer");
+    // and what it made is another division's counterpart by now, for it carries nothing of the first one any more
+    world.erp.edit(&customer, "stamp", "");
+    world.erp.edit(&customer, "number", "N2");
+    world.erp.edit(&customer, "name", "B");
+    let named = format!("Customer:{}", customer.id);
+    let values = [("Number", "N2"), ("Name", "B"), ("Ext", named.as_str())];
+    let other = world.crm.add("Division", &values);
+    world.erp.fault("Customer", Fault::LostRequest);
+    world.clock.pass(2);
+    engine.round().await.unwrap();
+    drop(engine);
+    assert!(world.linked(&other, "customer-division").await);
+    assert!(!world.linked(&division, "customer-division").await);
+    // WHEN the create is sent again
+    world.clock.pass(60);
+    world.sync().await;
+    // THEN it is settled, once and for all, and a person is told why
+    assert_eq!(world.only(&world.erp, "Customer"), customer);
+    let mut engine = world.engine().await;
+    assert!(engine.store().unsettled(0, 10).unwrap().is_empty());
+    let items = engine.store().items(0, 10).unwrap();
+    let item = items.iter().find(|item| item.record == division).unwrap();
+    assert_eq!(item.kind, Some(ParkedKind::Undecidable), "{item:#?}");
+    assert!(item.reason.contains("was linked with"), "{item:#?}");
 }
