@@ -136,6 +136,8 @@ impl Engine {
         let names = resting.iter().map(|index| self.flows.systems[*index].clone());
         round.resting = names.collect();
         self.patience.begin_round(self.clock.now());
+        // A round that was broken off leaves writes without an answer, as a process that died does.
+        self.recover()?;
         self.keep_budgets(true)?;
         self.ask_witnesses(&mut round).await?;
         if self.is_stopped() {

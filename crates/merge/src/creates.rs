@@ -190,7 +190,7 @@ impl<'a> Work<'a> {
             || !matching::belongs(flow, side, &record.shadow.values)
             || self.linked_in_group(key, &flow.group)
             || record.newborn.as_ref().is_some_and(|newborn| !newborn.observed);
-        if taken || self.create_is_open(key, flow) || self.is_held(key, flow) {
+        if taken || self.create_is_open(key, flow) || self.is_held(key, flow) || self.may_be_made(key, flow) {
             return false;
         }
         if let Some(former) = record.left.get(&flow.name) {
@@ -236,6 +236,30 @@ impl<'a> Work<'a> {
     fn create_is_open(&self, key: &RecordKey, flow: &Flow) -> bool {
         self.cluster.creates.iter().any(|intent| {
             matches!(&intent.action, Action::Create { flow: of, source, .. } if *of == flow.name && source == key)
+        })
+    }
+
+    /// A record may be what a create made that was sent and has no answer yet: it gets no other counterpart meanwhile.
+    fn may_be_made(&self, key: &RecordKey, flow: &Flow) -> bool {
+        self.cluster.creates.iter().any(|intent| {
+            let Action::Create {
+                flow: of,
+                source,
+                target,
+                ..
+            } = &intent.action
+            else {
+                return false;
+            };
+            let of = self.flows.flow(of).filter(|of| of.group == flow.group);
+            let Some(of) = of.filter(|_| intent.sent.is_some() && *target == key.record_type) else {
+                return false;
+            };
+            let pairing = match of.side_of(target) {
+                Some(Side::First) => self.pairing(of, key, source),
+                _ => self.pairing(of, source, key),
+            };
+            pairing.is_some_and(|pair| pair.fit() == Fit::Same)
         })
     }
 

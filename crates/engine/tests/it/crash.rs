@@ -63,6 +63,42 @@ async fn e3_killed_at_every_await_of_the_first_sync_there_is_one_of_each() {
 }
 
 #[tokio::test]
+async fn e3_a_sync_broken_off_at_any_await_is_taken_up_by_the_next_of_the_same_process() {
+    for breaks_at in 0..400 {
+        let world = filled();
+        let mut engine = world.engine().await;
+        // WHEN a sync is broken off at the n-th await, and the same process syncs again
+        let mut left = breaks_at;
+        let ended = {
+            let mut whole = pin!(engine.sync());
+            let polled = std::future::poll_fn(|context| match whole.as_mut().poll(context) {
+                Poll::Ready(_) => Poll::Ready(true),
+                Poll::Pending if left == 0 => Poll::Ready(false),
+                Poll::Pending => {
+                    left -= 1;
+                    Poll::Pending
+                }
+            });
+            polled.await
+        };
+        engine.sync().await.unwrap();
+        // THEN no write is left without an answer, nothing is doubled and nothing is missing
+        let open = engine.store().unsettled(0, 10).unwrap();
+        assert!(open.is_empty(), "broken off at {breaks_at}: {open:#?}");
+        for kind in ["Division", "Account", "Invoice", "Order"] {
+            assert_eq!(world.crm.live(kind).len(), 3, "{kind}, broken off at {breaks_at}");
+        }
+        drop(engine);
+        world.assert_clean().await;
+        if ended {
+            assert!(breaks_at > 20, "it waits more often than {breaks_at} times");
+            return;
+        }
+    }
+    panic!("a first sync of nine records has more than 400 awaits");
+}
+
+#[tokio::test]
 #[allow(clippy::disallowed_methods)] // A failed seed is run again alone by TANDEM_SEED.
 async fn e1_e8_random_edits_faults_and_crashes_converge() {
     let seed = std::env::var("TANDEM_SEED")

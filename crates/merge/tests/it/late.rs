@@ -7,8 +7,8 @@ use crate::plan_laws::{
 };
 use crate::star::flows::{Policies, star};
 use std::collections::BTreeMap;
-use tandem_merge::cluster::{Cluster, ParkedKind};
-use tandem_merge::dataflow::{Dataflow, DeletePolicy};
+use tandem_merge::cluster::{Action, Cluster, Intent, ParkedKind};
+use tandem_merge::dataflow::{CreatePolicy, Dataflow, DeletePolicy};
 use tandem_merge::plan::{EventKind, Plan};
 use tandem_merge::reconcile::{Settlement, reconcile, settle};
 use tandem_merge::record::{Observation, RecordKey};
@@ -223,4 +223,37 @@ fn m6_a_property_back_in_sight_takes_no_part_until_it_was_read_behind_a_write_un
     let heads = plan.cluster.heads.values().map(|head| head.value.to_string());
     let heads: Vec<String> = heads.collect();
     assert!(heads.contains(&"2".to_owned()), "{heads:?}");
+}
+
+#[test]
+fn e3_what_a_create_without_an_answer_may_have_made_gets_no_counterpart_of_its_own() {
+    // GIVEN the create of an order's counterpart, its answer open, in a flow that creates on both sides
+    let mut flows = star(Policies::default());
+    let mut all = flows.flows.iter_mut();
+    all.find(|flow| flow.name == "order-order").unwrap().ends[0].create = CreatePolicy::On;
+    let new = seen(&order(), 1, values(&[("description", "x")]));
+    let cluster = sent(reconcile(&flows, Cluster::default(), vec![new], &facts()));
+    // WHEN what it made is seen, which carries its identity and no other key
+    let made = seen(
+        &sales_order(),
+        20,
+        values(&[("Description", "x"), ("Ext", "Order:1")]),
+    );
+    let plan = reconcile(&flows, cluster.clone(), vec![made.clone()], &facts());
+    // THEN it waits for the answer
+    let own = |plan: &Plan| {
+        let is = |intent: &&Intent| matches!(&intent.action, Action::Create { source, .. } if *source == sales_order());
+        plan.cluster.creates.iter().filter(is).count()
+    };
+    assert_eq!(own(&plan), 0, "{:#?}", plan.cluster.creates);
+    // and a record that it cannot have made does not
+    let another = RecordKey::new("sf", "Order", "another");
+    let plan = reconcile(
+        &flows,
+        plan.cluster,
+        vec![seen(&another, 21, values(&[("Description", "y")]))],
+        &facts(),
+    );
+    let is = |intent: &Intent| matches!(&intent.action, Action::Create { source, .. } if *source == another);
+    assert!(plan.cluster.creates.iter().any(is), "{:#?}", plan.cluster.creates);
 }
