@@ -4,12 +4,12 @@
 use super::people::People;
 use crate::failure::Failure;
 use std::collections::{BTreeMap, BTreeSet};
-use tandem_merge::dataflow::{Kind, Side};
-use tandem_merge::record::{Observation, RecordKey};
+use tandem_merge::dataflow::{Dataflow, Kind, Mapping, Reference, Side};
+use tandem_merge::record::{Observation, RecordKey, RecordType};
 
-/// What each reference of the ERP named in the beginning: by record and property the id.
+/// What each reference of the ERP named in the beginning: by record and property the record.
 #[derive(Default)]
-pub(super) struct References(BTreeMap<(RecordKey, String), String>);
+pub(super) struct References(BTreeMap<(RecordKey, String), RecordKey>);
 
 impl References {
     /// Reads what refers to what.
@@ -20,24 +20,19 @@ impl References {
 
     /// What is wrong with the references of these rows.
     pub(super) fn check(&self, people: &People, rows: &BTreeMap<RecordKey, Observation>) -> Vec<String> {
-        let alive: BTreeSet<&str> = rows
-            .keys()
-            .filter(|key| key.record_type.system == people.erp())
-            .map(|key| key.id.as_str())
-            .collect();
+        let alive: BTreeSet<RecordKey> = rows.keys().cloned().collect();
         let rows: Vec<Observation> = rows.values().cloned().collect();
         let now: BTreeMap<_, _> = named(people, &rows).collect();
-        let wrong = self.0.iter().filter(|((record, _), id)| {
-            let there = rows.iter().any(|row| &row.key == record);
+        let wrong = self.0.iter().filter(|((record, _), named)| {
             // A merger in the org hands the references of one over to the other.
-            there && alive.contains(id.as_str()) && !people.any_merged()
+            alive.contains(record) && alive.contains(*named) && !people.any_merged()
         });
-        let wrong = wrong.filter(|(place, id)| now.get(*place) != Some(*id));
+        let wrong = wrong.filter(|(place, named)| now.get(*place) != Some(*named));
         wrong
-            .map(|((record, property), id)| {
+            .map(|((record, property), named)| {
                 let place = (record.clone(), property.clone());
                 let shown = now.get(&place);
-                format!("E18: {property} of {record} named {id}, and nobody changed it: {shown:?}")
+                format!("E18: {property} of {record} named {named}, and nobody changed it: {shown:?}")
             })
             .collect()
     }
@@ -47,7 +42,7 @@ impl References {
 fn named<'a>(
     people: &'a People,
     rows: &'a [Observation],
-) -> impl Iterator<Item = ((RecordKey, String), String)> + 'a {
+) -> impl Iterator<Item = ((RecordKey, String), RecordKey)> + 'a {
     let own = rows
         .iter()
         .filter(|row| row.key.record_type.system == people.erp());
@@ -56,13 +51,24 @@ fn named<'a>(
         let mappings = flows.filter(|(_, side)| *side == Side::First);
         let references = mappings.flat_map(|(flow, _)| {
             let of = flow.mappings.iter();
-            of.filter(|mapping| matches!(mapping.kind, Kind::Reference(_)))
+            of.filter_map(|mapping| Some((mapping, of_what(people.flows(), mapping)?)))
         });
-        references.filter_map(|mapping| {
+        references.filter_map(|(mapping, of)| {
             let property = mapping.property(Side::First);
             let id = row.values.get(property)?.as_text()?;
             let place = (row.key.clone(), property.to_owned());
-            (property != "id").then(|| (place, id.to_owned()))
+            let record_type = of.clone();
+            let id = id.to_owned();
+            (property != "id").then_some((place, RecordKey { record_type, id }))
         })
     })
+}
+
+/// Which record type of the ERP a mapped reference names.
+fn of_what<'a>(flows: &'a Dataflow, mapping: &'a Mapping) -> Option<&'a RecordType> {
+    match &mapping.kind {
+        Kind::Reference(Reference::Flow(name)) => Some(&flows.flow(name)?.end(Side::First).record_type),
+        Kind::Reference(Reference::Companion { of, .. }) => Some(of),
+        _ => None,
+    }
 }
