@@ -77,8 +77,8 @@ impl Work<'_> {
         self.hold(&of.clone(), &link.flow, parked);
     }
 
-    /// Edits that wait because the record they would go to is out of sight. Runs after components are merged.
-    pub(crate) fn report_waiting_edits(&mut self) {
+    /// Values that wait because the record they would go to, or come through, is out of sight. Runs after components are merged.
+    pub(crate) fn report_waiting_values(&mut self) {
         if removed(Mutation::DeadLink) {
             return;
         }
@@ -94,9 +94,19 @@ impl Work<'_> {
             if self.presence(other) != Some(Presence::Alive) {
                 continue;
             }
-            for property in self.waiting_edits(lost, other) {
-                let reason = format!("{property} was edited, and waits: {lost} is out of sight");
-                let advice = format!("It is written once {lost} is shown again; see the item of its link");
+            for (property, waits) in self.waiting_values(lost, other) {
+                let (reason, advice) = match waits {
+                    Waits::ToLeave => (
+                        format!("{property} was edited, and waits: {lost} is out of sight"),
+                        format!("It is written once {lost} is shown again; see the item of its link"),
+                    ),
+                    Waits::ToArrive => (
+                        format!(
+                            "{property} is owed a value, and waits: {lost}, which it comes through, is out of sight"
+                        ),
+                        format!("It arrives once {lost} is shown again; see the item of its link"),
+                    ),
+                };
                 let parked = self.parked(ParkedKind::OutOfSight, 0, reason, advice);
                 if let Some(record) = self.cluster.records.get_mut(other) {
                     record.parked.entry(property).or_insert(parked);
@@ -105,8 +115,8 @@ impl Work<'_> {
         }
     }
 
-    /// Properties of a record whose values have not reached its counterpart.
-    fn waiting_edits(&self, lost: &RecordKey, other: &RecordKey) -> Vec<String> {
+    /// Properties of a record whose values have not reached its counterpart, or that are owed a value by it.
+    fn waiting_values(&self, lost: &RecordKey, other: &RecordKey) -> Vec<(String, Waits)> {
         let components = topology::components(self.flows, &self.cluster, true);
         let mut waiting = Vec::new();
         for component in &components {
@@ -120,13 +130,26 @@ impl Work<'_> {
                 let record = self.record(&node.at.record)?;
                 record.bases.get(&node.at.property)
             };
-            let behind = head.is_some_and(|head| base(to).is_none_or(|base| base.epoch < head.epoch));
+            let behind =
+                |node| head.is_some_and(|head| base(node).is_none_or(|base| base.epoch < head.epoch));
             let own = topology::own_value(&self.cluster, &from.at);
             let edited = from.source() && base(from).is_some_and(|base| base.value != own);
-            if to.target() && (behind || edited) {
-                waiting.push(from.at.property.clone());
+            let stands = || self.form(from).decode(&own).ok() == head.map(|head| head.value.clone());
+            if to.target() && (behind(to) || edited) {
+                waiting.push((from.at.property.clone(), Waits::ToLeave));
+            } else if from.target() && base(from).is_some() && behind(from) && !stands() {
+                waiting.push((from.at.property.clone(), Waits::ToArrive));
             }
         }
         waiting
     }
+}
+
+/// Which way a value waits for a record that is out of sight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Waits {
+    /// It was edited in the counterpart.
+    ToLeave,
+    /// The counterpart was not given it before.
+    ToArrive,
 }

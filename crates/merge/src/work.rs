@@ -133,7 +133,7 @@ impl<'a> Work<'a> {
         self.plan_creates();
         self.plan_companions();
         self.plan_updates(owed);
-        self.report_waiting_edits();
+        self.report_waiting_values();
         self.park_unreadable();
         let resting = self.resting();
         for (key, record) in &mut self.cluster.records {

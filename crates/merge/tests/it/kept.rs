@@ -56,6 +56,13 @@ fn at_rest_unordered(flows: &Dataflow, token: &str, modified: i64) -> Cluster {
     cluster
 }
 
+/// The invoice of a system that shows nothing at all of its blank description.
+fn undescribed(number: i64) -> Observation {
+    let mut shown = seen(&invoice(), number, of_invoice("0"));
+    shown.values.remove("Description");
+    shown
+}
+
 fn head(cluster: &Cluster) -> Vec<String> {
     let heads = cluster.heads.iter();
     let of = heads.filter(|(anchor, _)| ["description", "Description"].contains(&anchor.property.as_str()));
@@ -95,22 +102,22 @@ fn e6_the_state_before_our_write_is_no_edit_back_however_late_it_is_read() {
 fn e6_a_blank_that_a_system_does_not_show_at_all_is_the_state_before_our_write_too() {
     let flows = star(Policies::default());
     // GIVEN a record without a value, of which its system shows no such property
-    let without = |number: i64| {
-        let mut shown = seen(&invoice(), number, of_invoice("0"));
-        shown.values.remove("Description");
-        shown
-    };
-    let both = vec![without(2), seen(&order(), 2, of_order(""))];
+    let both = vec![undescribed(2), seen(&order(), 2, of_order(""))];
     let cluster = reconcile(&flows, at_rest(&flows), both, &facts()).cluster;
     let cluster = written(&flows, cluster, None).cluster;
     assert_eq!(head(&cluster), ["1"]);
     // WHEN it is read as it was, after the answer
-    let plan = reconcile(&flows, cluster, vec![read_at(960, without(2))], &facts());
+    let plan = reconcile(&flows, cluster, vec![read_at(960, undescribed(2))], &facts());
     // THEN nobody blanked it
     assert_eq!((head(&plan.cluster), edits(&plan)), (vec!["1".to_owned()], 0));
     assert_eq!(plan.cluster.records[&invoice()].doubted(), Some(moment(950)));
     // A later version without it is an edit.
-    let plan = reconcile(&flows, plan.cluster, vec![read_at(970, without(30))], &facts());
+    let plan = reconcile(
+        &flows,
+        plan.cluster,
+        vec![read_at(970, undescribed(30))],
+        &facts(),
+    );
     assert_eq!(head(&plan.cluster), [""]);
 }
 
@@ -287,20 +294,15 @@ fn e13_an_answer_that_shows_another_value_than_was_written_parks_the_property() 
 #[test]
 fn e13_a_value_that_is_not_shown_at_all_was_not_kept() {
     let flows = star(Policies::default());
-    let without = |number: i64| {
-        let mut shown = seen(&invoice(), number, of_invoice("0"));
-        shown.values.remove("Description");
-        shown
-    };
     // GIVEN a property that was blank, of which its system shows nothing
     let blank = || {
-        let both = vec![without(2), seen(&order(), 2, of_order(""))];
+        let both = vec![undescribed(2), seen(&order(), 2, of_order(""))];
         reconcile(&flows, at_rest(&flows), both, &facts()).cluster
     };
     // WHEN the answer, or the first state seen since, shows nothing of what was written
-    let answered = written(&flows, blank(), Some(without(3)));
+    let answered = written(&flows, blank(), Some(undescribed(3)));
     let later = written(&flows, blank(), None).cluster;
-    let later = reconcile(&flows, later, vec![read_at(960, without(3))], &facts());
+    let later = reconcile(&flows, later, vec![read_at(960, undescribed(3))], &facts());
     // THEN it is parked, and nobody's edit
     for plan in [answered, later] {
         let (kind, reason, head) = parked(&plan);
@@ -311,7 +313,7 @@ fn e13_a_value_that_is_not_shown_at_all_was_not_kept() {
     // What is shown in part tells nothing.
     let partial = Observation {
         partial: true,
-        ..without(3)
+        ..undescribed(3)
     };
     let plan = written(&flows, blank(), Some(partial));
     assert!(plan.cluster.records[&invoice()].parked.is_empty());
@@ -444,4 +446,35 @@ fn e13_what_a_create_made_with_another_value_is_parked_and_no_edit() {
     let parked = &plan.cluster.records[&key].parked["Description"];
     assert_eq!(parked.kind, ParkedKind::Rewritten);
     assert_eq!(head(&plan.cluster), ["0"]);
+}
+
+#[test]
+fn e20_a_value_that_a_record_is_owed_by_one_out_of_sight_is_told() {
+    // GIVEN an edit of an order that its invoice was not given yet
+    let flows = star(Policies::default());
+    let edited = seen(&order(), 10, of_order("1"));
+    let cluster = reconcile(&flows, at_rest(&flows), vec![edited], &facts()).cluster;
+    assert!(cluster.records[&invoice()].intent.is_some());
+    // WHEN the order is there no more, and nothing says that it was deleted
+    let missing = Observation {
+        presence: Presence::Missing,
+        version: None,
+        ..read_at(960, gone(&order(), 0))
+    };
+    let plan = reconcile(&flows, cluster, vec![missing], &facts());
+    // THEN the link is listed, and so is what the invoice waits for
+    let record = &plan.cluster.records[&invoice()];
+    assert_eq!(record.held["order-invoice"].kind, ParkedKind::OutOfSight);
+    let parked = &record.parked["Description"];
+    assert_eq!(parked.kind, ParkedKind::OutOfSight);
+    assert!(parked.reason.contains("is owed a value"), "{}", parked.reason);
+    // and it arrives once the order is shown again
+    let again = read_at(970, seen(&order(), 10, of_order("1")));
+    let plan = reconcile(&flows, plan.cluster, vec![again], &facts());
+    let record = &plan.cluster.records[&invoice()];
+    assert!(record.parked.is_empty() && record.held.is_empty());
+    assert_eq!(
+        record.intent.as_ref().unwrap().values["Description"].value,
+        "1".into()
+    );
 }
