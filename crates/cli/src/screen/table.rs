@@ -63,7 +63,8 @@ impl Table {
         Self(table)
     }
 
-    /// A table of counts by name. Where it does not fit the terminal's width, columns but the first that count nothing are left out.
+    /// A table of counts by name. Where it does not fit the terminal's width, columns that count nothing are left out, but
+    /// for the first.
     pub(crate) fn of_counts<const N: usize>(
         headings: [&str; N],
         name: &str,

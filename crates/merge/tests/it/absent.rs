@@ -15,6 +15,15 @@ use tandem_merge::reconcile::{reconcile, settle};
 use tandem_merge::record::RecordKey;
 use tandem_merge::value::Value;
 
+/// A sales order as its system shows it once we created it for an order, with what the system filled in.
+pub(crate) const AS_CREATED: [(&str, &str); 5] = [
+    ("Number", "7"),
+    ("Division", "d"),
+    ("AccountId", "a"),
+    ("Ext", "Order:1"),
+    ("Before", "office"),
+];
+
 fn linked(id: &str) -> Referent {
     Referent::Linked(id.to_owned())
 }
@@ -84,14 +93,7 @@ fn what_stands_in_is_no_edit_and_gives_way_to_the_counterpart() {
     let id = cluster.creates[0].id;
     let plan = settle(&flows, cluster, Vec::new(), vec![(id, applied("n"))], &nobody);
     let born = RecordKey::new("sf", "Order", "n");
-    let row = [
-        ("Number", "7"),
-        ("Division", "d"),
-        ("AccountId", "a"),
-        ("Ext", "Order:1"),
-        ("Before", "office"),
-    ];
-    let mut shown = seen(&born, 960, values(&row));
+    let mut shown = seen(&born, 960, values(&AS_CREATED));
     shown.created = Some(moment(960));
     let plan = reconcile(&flows, plan.cluster, vec![shown], &nobody);
     let owed = updates(&plan.cluster);

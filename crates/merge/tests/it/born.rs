@@ -1,6 +1,7 @@
 //! Deletions of records that a create made, or of those they were made for (D1, E18): what the create had to leave out and
 //! what a system filled in by itself is nobody's edit, and what somebody edited meanwhile is.
 
+use crate::absent::AS_CREATED;
 use crate::members::moment;
 use crate::plan_laws::{
     answers, applied, facts, gone, invoice, of_invoice, order, seen, sent, updates, values, with_references,
@@ -53,14 +54,7 @@ fn d1_e18_what_a_create_had_to_leave_out_is_no_edit_against_the_deletion_of_what
             Some(ParkedKind::Approval)
         );
         // and after it was seen, with what its system filled in
-        let row = [
-            ("Number", "7"),
-            ("Division", "d"),
-            ("AccountId", "a"),
-            ("Ext", "Order:1"),
-            ("Before", "office"),
-        ];
-        let plan = reconcile(&flows, cluster, vec![shown(&row, 960)], &facts);
+        let plan = reconcile(&flows, cluster, vec![shown(&AS_CREATED, 960)], &facts);
         let plan = reconcile(&flows, plan.cluster, vec![gone(&born(), 970)], &facts);
         assert_eq!(
             asked(&plan.cluster, &order(), "order"),

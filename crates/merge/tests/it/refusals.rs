@@ -128,6 +128,13 @@ fn e17_a_refused_removal_is_held_until_the_record_changes_or_a_person_decides() 
             "{policy:?}"
         );
         assert_eq!(held.by.as_deref(), Some("erp"));
+        // What a retry does is what is said of it.
+        let said = ["tries it again", "asks you again"][usize::from(verdict.is_some())];
+        assert!(held.advice.contains(said), "{policy:?}: {}", held.advice);
+        let mut freed = plan.cluster.clone();
+        freed.records.get_mut(&order()).unwrap().held.clear();
+        let retried = reconcile(&flows, freed, Vec::new(), &facts()).cluster;
+        assert_eq!(is_written(&retried), verdict.is_none(), "{policy:?}");
         let looked = vec![seen(&order(), 30, of_order("0"))];
         let plan = reconcile(&flows, plan.cluster, looked, &facts());
         assert!(!is_written(&plan.cluster), "{policy:?}");

@@ -79,10 +79,9 @@ impl Events {
             .keep_alive_timeout(ALIVE.1)
             .keep_alive_while_idle(true);
         #[cfg(feature = "simulation")]
-        let own = crate::simulation::channel(&endpoint);
+        let channel = crate::simulation::channel(&endpoint).unwrap_or_else(|| endpoint.connect_lazy());
         #[cfg(not(feature = "simulation"))]
-        let own = None;
-        let channel = own.unwrap_or_else(|| endpoint.connect_lazy());
+        let channel = endpoint.connect_lazy();
         Ok(Some(Self {
             shared: Arc::new(Shared {
                 session: Arc::clone(session),
