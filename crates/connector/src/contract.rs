@@ -460,6 +460,19 @@ pub struct Error {
     pub advice: String,
     /// Not before this moment is it worth trying again, where the system says so.
     pub retry_at: Option<Timestamp>,
+    /// It is what the system answered to one request: another one may be answered otherwise. Not so where nothing was
+    /// answered, where the system spoke of its limits, or where what is described there moved.
+    pub answered: bool,
+}
+
+impl Error {
+    /// The same trouble as the answer to one request.
+    #[must_use]
+    pub fn as_answer(self) -> Self {
+        let limit = self.kind == ErrorKind::Refused && self.retry_at.is_some();
+        let answered = self.kind != ErrorKind::Missing && !limit;
+        Self { answered, ..self }
+    }
 }
 
 /// Kinds of trouble with a system as a whole.

@@ -5,10 +5,11 @@
 //! were, or not there, the system went back. What was seen so lately that a request may still be on its way proves
 //! nothing.
 
+use crate::apart::look;
 use crate::{Engine, Error, Round};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tandem_merge::admit::is_earlier;
 use tandem_merge::record::{Observation, Presence, RecordKey, Version};
@@ -155,13 +156,16 @@ impl Engine {
             .collect();
         let ids: Vec<String> = of_kind.keys().map(|key| key.id.clone()).collect();
         let connector = Arc::clone(&self.systems[index]);
-        let rows = match connector.fetch(&kind, &ids).await {
-            Ok(rows) => rows,
-            Err(error) => {
-                self.trouble(round, error);
-                return Ok(());
-            }
-        };
+        let looked = look(connector.as_ref(), &[(kind.clone(), ids)], &BTreeSet::new()).await;
+        if let Some(error) = looked.trouble {
+            self.trouble(round, error);
+            return Ok(());
+        }
+        let rows = looked.rows;
+        if rows.is_empty() {
+            // Witnesses of whom none can be read say nothing.
+            return Ok(());
+        }
         let older = |row: &&Observation| {
             let version = row.version.as_ref().filter(|_| row.presence == Presence::Alive);
             let known = of_kind.get(&row.key);

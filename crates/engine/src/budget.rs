@@ -63,6 +63,7 @@ impl Engine {
             advice: "Nothing is lost; to go on earlier, raise `budget: { share }` of the connection"
                 .to_owned(),
             retry_at: Some(until),
+            answered: false,
         })
     }
 

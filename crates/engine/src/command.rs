@@ -152,8 +152,31 @@ impl Engine {
             records.extend(contenders.filter_map(|contender| contender.record.clone()));
         }
         let mut round = Round::default();
-        self.read(&records, &mut round).await?;
+        self.read_all_of(&records, &mut round).await?;
         Ok(round)
+    }
+
+    /// Reads records of which a person decides, into the inbox, those too that could not be read lately. One that cannot
+    /// is as much a trouble as its system would be.
+    pub(crate) async fn read_all_of(
+        &mut self,
+        records: &BTreeSet<RecordKey>,
+        round: &mut Round,
+    ) -> Result<(), Error> {
+        records.iter().for_each(|record| self.suspects.remove(record));
+        self.read(records, round).await?;
+        let unread = records
+            .iter()
+            .find_map(|record| round.unread.get_key_value(record));
+        if let Some((record, error)) = unread {
+            let message = format!("{record} cannot be read: {}", error.message);
+            let error = tandem_connector::Error {
+                message,
+                ..error.clone()
+            };
+            self.trouble(round, error);
+        }
+        Ok(())
     }
 
     /// Answers a conflict (an item's number) with a choice. Refused when a contender has changed since it
@@ -182,6 +205,7 @@ impl Engine {
     pub fn retry(&mut self, record: &RecordKey) -> Result<(), Error> {
         // What could not be read is read again with the next round.
         self.unreadable_read = None;
+        self.suspects.remove(record);
         self.offered
             .retain(|(_, source, found)| source != record && found != record);
         self.change(record, |_, cluster| {

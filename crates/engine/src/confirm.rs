@@ -25,7 +25,7 @@ impl Engine {
         if doubted.is_empty() {
             return Ok(());
         }
-        let seen = self.fetch(&doubted, round).await;
+        let seen = self.fetch(&doubted, round).await?;
         let records: Vec<RecordKey> = seen.keys().cloned().collect();
         let taken = self.store.take_records(&self.flows, &records, now)?;
         let decide = |dirty: Dirty| {

@@ -1,6 +1,7 @@
 //! Companions in doubt: no flow shows what becomes of them. A refusal that names one gives reason to look, and one that
 //! was deleted or merged away is looked for again, never taken for granted.
 
+use crate::apart::look;
 use crate::{Engine, Error, Round};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -29,14 +30,13 @@ impl Engine {
         let system = Arc::clone(&self.systems[index]);
         for (of, companions) in doubted {
             let ids: Vec<String> = companions.keys().cloned().collect();
-            let rows = match system.fetch(&of, &ids).await {
-                Ok(rows) => rows,
-                Err(error) => {
-                    self.trouble(round, error);
-                    continue;
-                }
-            };
-            for row in rows.iter().filter(|row| row.presence != Presence::Alive) {
+            // What cannot be read stays in doubt.
+            let looked = look(system.as_ref(), &[(of, ids)], &BTreeSet::new()).await;
+            if let Some(error) = looked.trouble {
+                self.trouble(round, error);
+                continue;
+            }
+            for row in looked.rows.iter().filter(|row| row.presence != Presence::Alive) {
                 for key in companions.get(&row.key.id).into_iter().flatten() {
                     self.lose_companion(key, row, round)?;
                 }

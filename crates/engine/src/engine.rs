@@ -67,6 +67,8 @@ pub struct Engine {
     pub(crate) clocks_apart: Option<String>,
     /// When records that hold something unreadable were last read again.
     pub(crate) unreadable_read: Option<Timestamp>,
+    /// Records that could not be read by their ids the last time.
+    pub(crate) suspects: crate::unreadable::Suspects,
     /// Old history on its way out.
     pub(crate) sweep: crate::keep::Sweep,
     /// Types that were never listed to their end although their system was.
@@ -153,6 +155,7 @@ impl Engine {
             kept_budgets: BTreeMap::new(),
             kept_clocks: BTreeMap::new(),
             unreadable_read: None,
+            suspects: crate::unreadable::Suspects::default(),
             clocks_apart: None,
             sweep: crate::keep::Sweep::default(),
             unlisted: BTreeSet::new(),

@@ -4,6 +4,7 @@
 //! out of the core, writes out of the outbox, outcomes back into the store. Every arrow is one transaction of
 //! the store, so the process may die at any await. Clock and randomness come from outside ([`Clock`]).
 
+mod apart;
 mod backwards;
 mod budget;
 mod clock;

@@ -1,5 +1,6 @@
 //! Observe: pages of changes into the inbox, each in the transaction that moves its cursor.
 
+use crate::apart::{Looked, look};
 use crate::engine::FENCE;
 use crate::{Engine, Error, Happening, Round};
 use futures::stream::{FuturesUnordered, StreamExt};
@@ -13,7 +14,7 @@ use tandem_store::Page;
 /// What one request for a page came to.
 struct Turn {
     index: usize,
-    page: Result<ChangePage, tandem_connector::Error>,
+    page: Result<(ChangePage, Looked), tandem_connector::Error>,
 }
 
 impl Engine {
@@ -86,9 +87,9 @@ impl Engine {
         while let Some(Turn { index, page }) = turns.next().await {
             match page {
                 Err(error) => self.trouble(round, error),
-                Ok(mut page) => {
-                    if let Err(error) = self.add_absent(index, &mut page).await? {
-                        self.trouble(round, error);
+                Ok((mut page, hinted)) => {
+                    let absent = self.look_for_absent(index, &page).await?;
+                    if !self.take_in(&mut page, [hinted, absent], round)? {
                         continue;
                     }
                     for one in std::mem::take(&mut page.incomplete) {
@@ -125,22 +126,18 @@ impl Engine {
         cursor: Option<Vec<u8>>,
     ) -> impl Future<Output = Turn> + Send + use<> {
         let system = Arc::clone(&self.systems[index]);
-        let types = types.to_vec();
+        let (types, suspects) = (types.to_vec(), self.suspects.keys());
         async move {
-            let page = changes(system.as_ref(), &types, cursor.as_deref()).await;
+            let page = changes(system.as_ref(), &types, cursor.as_deref(), &suspects).await;
             Turn { index, page }
         }
     }
 
-    /// Reads the records that a page of a complete comparison should show and does not, and adds what is found:
-    /// only what the system says of each by its id counts (R6). Answers what stopped it.
-    async fn add_absent(
-        &mut self,
-        index: usize,
-        page: &mut ChangePage,
-    ) -> Result<Result<(), tandem_connector::Error>, Error> {
+    /// Reads the records that a page of a complete comparison should show and does not: only what the system says of
+    /// each by its id counts (R6).
+    async fn look_for_absent(&mut self, index: usize, page: &ChangePage) -> Result<Looked, Error> {
         let Some(complete) = &page.complete else {
-            return Ok(Ok(()));
+            return Ok(Looked::default());
         };
         let (after, to) = (complete.after.as_deref(), complete.to.as_deref());
         let known = self.store.alive_between(&complete.record_type, after, to)?;
@@ -149,12 +146,32 @@ impl Engine {
         let absent = known.into_iter().filter(|key| !shown.contains(key));
         let absent: Vec<String> = absent.map(|key| key.id).collect();
         if !self.believes(&complete.record_type, all, absent.len())? || absent.is_empty() {
-            return Ok(Ok(()));
+            return Ok(Looked::default());
         }
         let system = Arc::clone(&self.systems[index]);
-        let (rows, trouble) = fetch_types(system.as_ref(), &[(complete.record_type.clone(), absent)]).await;
-        page.observations.extend(rows);
-        Ok(trouble.map_or(Ok(()), Err))
+        let types = [(complete.record_type.clone(), absent)];
+        Ok(look(system.as_ref(), &types, &self.suspects.keys()).await)
+    }
+
+    /// Adds what was read beside a page to it, so that its cursor covers that too. False where the page is not to be kept:
+    /// its system is in trouble, or what could not be read would be forgotten.
+    fn take_in(
+        &mut self,
+        page: &mut ChangePage,
+        beside: [Looked; 2],
+        round: &mut Round,
+    ) -> Result<bool, Error> {
+        for mut looked in beside {
+            let marked = self.take_looked(&looked, round)?;
+            let first = looked.unread.into_values().next().filter(|_| !marked);
+            if let Some(error) = looked.trouble.take().or(first) {
+                self.trouble(round, error);
+                return Ok(false);
+            }
+            looked.rows.iter().for_each(|row| self.suspects.remove(&row.key));
+            page.observations.append(&mut looked.rows);
+        }
+        Ok(true)
     }
 
     fn keep_page(&mut self, index: usize, mut page: ChangePage, round: &mut Round) -> Result<(), Error> {
@@ -216,7 +233,7 @@ impl Engine {
         keys: &BTreeSet<RecordKey>,
         round: &mut Round,
     ) -> Result<BTreeMap<RecordKey, Observation>, Error> {
-        let seen = self.fetch(keys, round).await;
+        let seen = self.fetch(keys, round).await?;
         for system in self.flows.systems.clone() {
             let mine = seen.values().filter(|row| row.key.record_type.system == system);
             let page = Page {
@@ -229,42 +246,72 @@ impl Engine {
                 round.observed += report.new;
             }
         }
+        seen.keys().for_each(|key| self.suspects.remove(key));
         Ok(seen)
     }
 
-    /// Reads records by id, packed per type, both systems at once, storing nothing.
+    /// Reads records by id, packed per type, both systems at once, storing nothing but which of them cannot be read.
     pub(crate) async fn fetch(
         &mut self,
         keys: &BTreeSet<RecordKey>,
         round: &mut Round,
-    ) -> BTreeMap<RecordKey, Observation> {
-        let mut types: BTreeMap<&RecordType, Vec<String>> = BTreeMap::new();
-        for key in keys.iter().filter(|key| !round.is_down(&key.record_type.system)) {
-            types.entry(&key.record_type).or_default().push(key.id.clone());
+    ) -> Result<BTreeMap<RecordKey, Observation>, Error> {
+        let types = self.readable(keys, round);
+        let (seen, looked) = self.look_up_all(types, round).await;
+        for looked in &looked {
+            self.take_looked(looked, round)?;
         }
+        Ok(seen)
+    }
+
+    /// The same, also of records that rest, storing nothing at all: what cannot be read is noted in the round.
+    pub(crate) async fn fetch_anyway(
+        &mut self,
+        keys: &BTreeSet<RecordKey>,
+        round: &mut Round,
+    ) -> BTreeMap<RecordKey, Observation> {
+        let mut types: BTreeMap<RecordType, Vec<String>> = BTreeMap::new();
+        for key in keys {
+            let ids = types.entry(key.record_type.clone()).or_default();
+            ids.push(key.id.clone());
+        }
+        let (seen, looked) = self.look_up_all(types, round).await;
+        for looked in looked {
+            round.unread.extend(looked.unread);
+        }
+        seen
+    }
+
+    /// Reads records by type and id, both systems at once.
+    async fn look_up_all(
+        &mut self,
+        types: BTreeMap<RecordType, Vec<String>>,
+        round: &mut Round,
+    ) -> (BTreeMap<RecordKey, Observation>, [Looked; 2]) {
+        let suspects = self.suspects.keys();
         let side = |index: usize| {
             let system = Arc::clone(&self.systems[index]);
             let name = &self.flows.systems[index];
             let mine = types.iter().filter(|(kind, _)| &kind.system == name);
-            let mine = mine.map(|(kind, ids)| ((*kind).clone(), ids.clone()));
-            let mine: Vec<_> = mine.collect();
-            async move { fetch_types(system.as_ref(), &mine).await }
+            let mine = mine.map(|(kind, ids)| (kind.clone(), ids.clone()));
+            let (mine, suspects): (Vec<_>, _) = (mine.collect(), &suspects);
+            async move { look(system.as_ref(), &mine, suspects).await }
         };
         let (first, second) = futures::join!(side(0), side(1));
-        let mut seen = BTreeMap::new();
-        for (rows, trouble) in [first, second] {
-            if let Some(row) = rows.first() {
+        let (mut seen, mut both) = (BTreeMap::new(), [first, second]);
+        for looked in &mut both {
+            if let Some(row) = looked.rows.first() {
                 let system = row.key.record_type.system.clone();
-                self.count_rows(&system, &rows);
+                self.count_rows(&system, &looked.rows);
             }
-            let mut rows = rows;
+            let mut rows = looked.rows.clone();
             self.leave_out(&mut rows);
             seen.extend(rows.into_iter().map(|row| (row.key.clone(), row)));
-            if let Some(error) = trouble {
+            if let Some(error) = looked.trouble.take() {
                 self.trouble(round, error);
             }
         }
-        seen
+        (seen, both)
     }
 
     /// Notes a type that was not shown to its end, and tells the watcher, once per round.
@@ -282,14 +329,15 @@ impl Engine {
     }
 }
 
-/// One page of changes, with the records that it only hints at read and added, so that the cursor covers
-/// them.
+/// One page of changes, with the records that it only hints at read: what is found belongs to it, so that its cursor
+/// covers them.
 async fn changes(
     system: &dyn Connector,
     types: &[RecordType],
     cursor: Option<&[u8]>,
-) -> Result<ChangePage, tandem_connector::Error> {
-    let mut page = system.changes(types, cursor).await?;
+    suspects: &BTreeSet<RecordKey>,
+) -> Result<(ChangePage, Looked), tandem_connector::Error> {
+    let page = system.changes(types, cursor).await?;
     let shown: BTreeSet<&RecordKey> = page.observations.iter().map(|row| &row.key).collect();
     let mut hinted: BTreeMap<RecordType, Vec<String>> = BTreeMap::new();
     for hint in page.hints.iter().filter(|hint| !shown.contains(hint)) {
@@ -297,24 +345,6 @@ async fn changes(
         ids.push(hint.id.clone());
     }
     let hinted: Vec<_> = hinted.into_iter().collect();
-    let (rows, trouble) = fetch_types(system, &hinted).await;
-    page.observations.extend(rows);
-    trouble.map_or(Ok(page), Err)
-}
-
-/// Records of one system by type and id, with what stopped it.
-async fn fetch_types(
-    system: &dyn Connector,
-    types: &[(RecordType, Vec<String>)],
-) -> (Vec<Observation>, Option<tandem_connector::Error>) {
-    let mut seen = Vec::new();
-    for (record_type, ids) in types {
-        for ids in ids.chunks(system.capabilities().fetch_batch.max(1)) {
-            match system.fetch(record_type, ids).await {
-                Ok(rows) => seen.extend(rows),
-                Err(error) => return (seen, Some(error)),
-            }
-        }
-    }
-    (seen, None)
+    let looked = look(system, &hinted, suspects).await;
+    Ok((page, looked))
 }

@@ -245,6 +245,7 @@ impl Engine {
             message: format!("{others} writes came to nothing, and none to anything ({said})"),
             advice: "Look what is the matter there; they are tried again by themselves".to_owned(),
             retry_at: Some(due),
+            answered: false,
         }
     }
 
@@ -333,7 +334,7 @@ impl Engine {
                 round.strain(self.endless(index, intent));
                 return false;
             }
-            !self.rests(index, intent, round)
+            !self.rests(index, intent, round) && !self.waits_for_sight(index, intent, round)
         });
     }
 
@@ -363,6 +364,7 @@ impl Engine {
             ),
             advice: format!("`tandem history {record}` tells what moves it; please report this"),
             retry_at: None,
+            answered: false,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The state goes over to another system of the same kind: what it would mean, and the step itself.
 
+use crate::apart;
 use crate::{Error, Parts};
 use std::collections::{BTreeMap, BTreeSet};
 use tandem_connector::{Connector, Identification};
@@ -196,13 +197,16 @@ async fn absent(
     ids: &BTreeSet<String>,
 ) -> Result<Vec<String>, Error> {
     let ids: Vec<String> = ids.iter().cloned().collect();
-    let mut gone = Vec::new();
-    for pack in ids.chunks(system.capabilities().fetch_batch.max(1)) {
-        let rows = system.fetch(record_type, pack).await?;
-        let absent = rows.into_iter().filter(|row| row.presence != Presence::Alive);
-        gone.extend(absent.map(|row| row.key.id));
+    // What cannot be read is not known to be absent.
+    let looked = apart::look(system, &[(record_type.clone(), ids)], &BTreeSet::new()).await;
+    if let Some(error) = looked.trouble {
+        return Err(error.into());
     }
-    Ok(gone)
+    let absent = looked
+        .rows
+        .into_iter()
+        .filter(|row| row.presence != Presence::Alive);
+    Ok(absent.map(|row| row.key.id).collect())
 }
 
 /// Goes over. The next sync lists, matches and compares everything anew.

@@ -79,7 +79,7 @@ impl Engine {
             .filter(|intent| harmless(intent) || self.is_over(index, intent, round));
         let due: Vec<Intent> = due.collect();
         let keys: BTreeSet<RecordKey> = due.iter().filter_map(written_record).cloned().collect();
-        let seen = self.fetch(&keys, round).await;
+        let seen = self.fetch(&keys, round).await?;
         let mut read = BTreeMap::new();
         for intent in &due {
             let Some(state) = written_record(intent).and_then(|record| seen.get(record)) else {

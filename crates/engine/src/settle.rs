@@ -64,7 +64,7 @@ impl Engine {
         }
         let mut answers = answers;
         if removed(Mutation::BaseFromReadBack) {
-            self.read_back(&mut answers, round).await;
+            self.read_back(&mut answers, round).await?;
         }
         let mut sorted = self.sort(index, answers, round);
         self.look_behind_trouble(index, &mut sorted, round).await;
@@ -97,16 +97,17 @@ impl Engine {
     }
 
     /// Takes what stands in records after their writes for what was written.
-    async fn read_back(&mut self, answers: &mut [Answer], round: &mut Round) {
+    async fn read_back(&mut self, answers: &mut [Answer], round: &mut Round) -> Result<(), Error> {
         let keys = answers.iter().filter_map(|answer| written_record(&answer.intent));
         let keys: BTreeSet<RecordKey> = keys.cloned().collect();
-        let seen = self.fetch(&keys, round).await;
+        let seen = self.fetch(&keys, round).await?;
         for Answer { intent, outcome } in answers {
             let read = written_record(intent).and_then(|record| seen.get(record));
             if let (Outcome::Applied { state, .. }, Some(read)) = (outcome, read) {
                 *state = Some(Box::new(read.clone()));
             }
         }
+        Ok(())
     }
 
     fn sort(&mut self, index: usize, answers: Vec<Answer>, round: &mut Round) -> Sorted {
@@ -223,19 +224,22 @@ impl Engine {
         }
     }
 
-    /// Whether a system answers a plain look.
+    /// Whether a system answers a plain look: at the record, or at what it is made of.
     async fn answers_looks(&self, index: usize, intents: &[&Intent]) -> bool {
         let system = Arc::clone(&self.systems[index]);
         let Some(first) = intents.first() else {
             return false;
         };
-        match written_record(first) {
-            Some(record) => {
-                let ids = std::slice::from_ref(&record.id);
-                system.fetch(&record.record_type, ids).await.is_ok()
+        if let Some(record) = written_record(first) {
+            let ids = std::slice::from_ref(&record.id);
+            match system.fetch(&record.record_type, ids).await {
+                Ok(_) => return true,
+                Err(error) if !error.answered => return false,
+                // It may be this record alone that cannot be read either.
+                Err(_) => {}
             }
-            None => system.describe().await.is_ok(),
         }
+        system.describe().await.is_ok()
     }
 
     /// Reads the records of writes that came too late. What cannot be read now counts as unknown; what reads as it was,
@@ -249,7 +253,7 @@ impl Engine {
         let overtaken = std::mem::take(&mut sorted.overtaken);
         let keys = overtaken.iter().filter_map(|(intent, _)| written_record(intent));
         let keys: BTreeSet<RecordKey> = keys.cloned().collect();
-        let seen = self.fetch(&keys, round).await;
+        let seen = self.fetch(&keys, round).await?;
         self.judge_overtaken(&seen, round)?;
         for (intent, how) in overtaken {
             let state = written_record(&intent).map(|record| seen.get(record).cloned());

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use tandem_merge::record::RecordType;
+use tandem_merge::record::{RecordKey, RecordType};
 use tandem_store::{FlowStatus, Status};
 
 /// What a sync did and how it left things.
@@ -145,6 +145,8 @@ pub struct Round {
     pub strains: Vec<tandem_connector::Error>,
     /// Types that were not shown to their end, although their system is there.
     pub incomplete: BTreeMap<RecordType, tandem_connector::Error>,
+    /// Records that could not be read although their system is there.
+    pub(crate) unread: BTreeMap<RecordKey, tandem_connector::Error>,
     /// Something to send is left although its system is up.
     pub left: bool,
     /// A property came into sight or went out of it.

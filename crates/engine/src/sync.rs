@@ -106,6 +106,7 @@ impl Engine {
                      their systems"
                     .to_owned(),
             retry_at: None,
+            answered: false,
         }
     }
 

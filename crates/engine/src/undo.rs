@@ -199,7 +199,7 @@ impl Engine {
                 keys.extend(alive.map(|(key, _)| key));
             }
         }
-        self.read(&keys, round).await?;
+        self.read_all_of(&keys, round).await?;
         match round.troubles.first() {
             Some(trouble) => Err(Error::System(trouble.clone())),
             None => Ok(()),

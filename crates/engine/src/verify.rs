@@ -19,6 +19,9 @@ const BATCH: usize = 1_000;
 /// Differences that are shown; the others are counted.
 const SHOWN: usize = 100;
 
+/// Records that cannot be read although their system is there, with what it answers.
+type Unread = BTreeMap<RecordKey, tandem_connector::Error>;
+
 /// What a comparison of both systems found.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Verification {
@@ -121,7 +124,7 @@ impl Engine {
         let ends = links
             .iter()
             .flat_map(|link| [link.first.clone(), link.second.clone()]);
-        let shown = self.read_all(&ends.collect()).await?;
+        let (shown, unread) = self.read_all(&ends.collect()).await?;
         let firsts: Vec<RecordKey> = links.iter().map(|link| link.first.clone()).collect();
         let known = self.store.take_records(&self.flows, &firsts, self.clock.now())?;
         let known = Known::new(known, &self.flows);
@@ -133,6 +136,13 @@ impl Engine {
             let Some(flow) = self.flows.flow(&link.flow) else {
                 continue;
             };
+            let ends = [&link.first, &link.second];
+            if let Some((record, error)) = ends.into_iter().find_map(|end| unread.get_key_value(end)) {
+                let records = vec![link.first.clone(), link.second.clone()];
+                let what = format!("{record} cannot be read: {}", error.message);
+                found.record_differs(&link.flow, records, what);
+                continue;
+            }
             let (Some(first), Some(second)) = (alive(&link.first), alive(&link.second)) else {
                 note_gone(link, cluster, found);
                 continue;
@@ -150,16 +160,16 @@ impl Engine {
         Ok(())
     }
 
-    /// Reads records by id from both systems; every one is answered.
+    /// Reads records by id from both systems; every one is answered, or among those that cannot be read.
     async fn read_all(
         &mut self,
         keys: &BTreeSet<RecordKey>,
-    ) -> Result<BTreeMap<RecordKey, Observation>, Error> {
+    ) -> Result<(BTreeMap<RecordKey, Observation>, Unread), Error> {
         let mut round = Round::default();
-        let shown = self.fetch(keys, &mut round).await;
+        let shown = self.fetch_anyway(keys, &mut round).await;
         match round.troubles.into_iter().next() {
             Some(error) => Err(error.into()),
-            None => Ok(shown),
+            None => Ok((shown, round.unread)),
         }
     }
 }

@@ -64,6 +64,8 @@ impl Engine {
     /// is settled meanwhile leads to more of them, and they share calls.
     pub(crate) async fn send_changes(&mut self, round: &mut Round) -> Result<(), Error> {
         let mut fresh: BTreeSet<RecordKey> = BTreeSet::new();
+        // What cannot be read is not written to where nothing else protects it.
+        let mut blind: BTreeSet<RecordKey> = BTreeSet::new();
         let (mut waits, mut held) = (0, 0);
         loop {
             let mut keeps_deletions = false;
@@ -74,7 +76,8 @@ impl Engine {
                 let queue = &mut queues[index];
                 let limits = self.systems[index].capabilities();
                 let safe = |intent: &Intent| protected(intent, limits, &fresh);
-                let (mut ready, rest): (Vec<_>, Vec<_>) = intents.into_iter().partition(safe);
+                let (mut ready, mut rest): (Vec<_>, Vec<_>) = intents.into_iter().partition(safe);
+                rest.retain(|intent| written_record(intent).is_none_or(|record| !blind.contains(record)));
                 if held < MOST_HELD {
                     keeps_deletions |= hold_deletions(&mut ready);
                 }
@@ -83,8 +86,9 @@ impl Engine {
             }
             let unread: BTreeSet<RecordKey> = stale.difference(&fresh).cloned().collect();
             if !unread.is_empty() {
-                self.look_before_writing(&unread, round).await?;
-                fresh.extend(unread);
+                let unseen = self.look_before_writing(&unread, round).await?;
+                fresh.extend(unread.difference(&unseen).cloned());
+                blind.extend(unseen);
                 self.reconcile(self.last_rank(), round).await?;
             } else if queues.iter().any(|queue| !queue.is_empty()) {
                 self.send(queues, round).await?;
@@ -130,12 +134,12 @@ impl Engine {
 
     /// Reads records that no condition protects. So many of a system that its changes are the shorter answer
     /// are known by these: a record that they do not show is as it was, and so is one of a type whose changes
-    /// this round has asked for already.
+    /// this round has asked for already. Answers those that could not be read.
     async fn look_before_writing(
         &mut self,
         records: &BTreeSet<RecordKey>,
         round: &mut Round,
-    ) -> Result<(), Error> {
+    ) -> Result<BTreeSet<RecordKey>, Error> {
         let mut read = BTreeSet::new();
         for index in 0..2 {
             let system = &self.flows.systems[index];
@@ -149,10 +153,12 @@ impl Engine {
                 read.extend(mine);
             }
         }
-        if !read.is_empty() {
-            self.read(&read, round).await?;
+        if read.is_empty() {
+            return Ok(read);
         }
-        Ok(())
+        let seen = self.read(&read, round).await?;
+        read.retain(|record| !seen.contains_key(record));
+        Ok(read)
     }
 
     fn sendable(
@@ -168,7 +174,7 @@ impl Engine {
             return Ok(Vec::new());
         }
         let Some(delay) = self.load_delay(index, round) else {
-            let waiting = self.patience.waiting(index);
+            let waiting = self.patience.waiting(index) + self.suspects.many();
             let mut intents = self.store.sendable(system, creates, rank, limit + waiting)?;
             self.with_patience(index, &mut intents, round);
             intents.truncate(limit);
@@ -336,7 +342,7 @@ pub(crate) struct Answer {
 
 /// Whether an update or deletion may go out as it is: its condition protects, or the record was read just
 /// now where no condition does.
-fn protected(intent: &Intent, limits: &Capabilities, fresh: &BTreeSet<RecordKey>) -> bool {
+pub(crate) fn protected(intent: &Intent, limits: &Capabilities, fresh: &BTreeSet<RecordKey>) -> bool {
     if removed(Mutation::NoPreRead) {
         return true;
     }

@@ -27,6 +27,7 @@ pub fn admit(flows: &Dataflow, records: &mut BTreeMap<RecordKey, Record>, seen: 
         records.insert(key, Record { since, ..record });
         return Admitted::Taken;
     };
+    crate::unreadable::unmark(record, &seen);
     if crate::late::doubt(record, &seen) {
         return Admitted::Late;
     }

@@ -280,6 +280,9 @@ fn heir(cluster: &Cluster, key: &RecordKey) -> Option<Heir> {
         if record.alive() {
             return Some(Heir::Alive(survivor));
         }
+        if record.is_unreadable(crate::unreadable::WHOLE) {
+            return Some(Heir::Unread(survivor));
+        }
         survivor = record.survivor(&survivor)?;
     }
     None

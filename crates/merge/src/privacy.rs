@@ -113,6 +113,14 @@ pub(crate) fn scrubbed(
     masked(settlement, &hidden)
 }
 
+/// What a system says of a record, without the personal values of its cluster.
+#[must_use]
+pub fn scrubbed_words(flows: &Dataflow, cluster: &Cluster, words: &str) -> String {
+    let mut hidden = Hidden::default();
+    hide_records(&personal(flows), cluster, &mut hidden);
+    hidden.masked(words)
+}
+
 /// A settlement whose words tell no personal value of these clusters' records.
 #[must_use]
 pub fn scrubbed_of<'a>(

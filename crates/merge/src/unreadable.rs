@@ -7,6 +7,7 @@ use crate::cluster::{Parked, ParkedKind, Record, Shadow};
 use crate::dataflow::{Flow, Mapping, Side};
 use crate::record::{Observation, Presence, RecordKey, Values};
 use crate::work::Work;
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 
 const ADVICE: &str = "correct it there; it is read again by itself, `tandem retry` does it at once";
@@ -43,6 +44,50 @@ fn identity_in<'r>(record: &'r Record, flow: &Flow, side: Side) -> Option<(&'r S
 
 /// What stands for a record's state as a whole among what cannot be read.
 const STATE: &str = "state";
+
+/// What stands for a record that its system does not show to whoever asks for it by its id. No property has a space in
+/// its name.
+pub const WHOLE: &str = "the record";
+
+/// Notes that a record cannot be read by its id, and why. What is known of it stands. Whether that is news.
+pub fn mark(record: &mut Record, why: &str) -> bool {
+    if record.is_deleted()
+        || record
+            .shadow
+            .unreadable
+            .get(WHOLE)
+            .is_some_and(|known| known == why)
+    {
+        return false;
+    }
+    record.shadow.unreadable.insert(WHOLE.to_owned(), why.to_owned());
+    true
+}
+
+/// What is seen of a record of which nothing is known, and which cannot be read by its id: that it is so.
+#[must_use]
+pub fn unseen(key: &RecordKey, why: &str, read_began: Timestamp) -> Observation {
+    Observation {
+        key: key.clone(),
+        presence: Presence::Missing,
+        values: Values::new(),
+        version: None,
+        created: None,
+        author: None,
+        read_began,
+        partial: false,
+        protected: false,
+        merged_into: None,
+        unreadable: BTreeMap::from([(WHOLE.to_owned(), why.to_owned())]),
+    }
+}
+
+/// Whatever shows a record shows that it can be read.
+pub(crate) fn unmark(record: &mut Record, seen: &Observation) {
+    if !seen.unreadable.contains_key(WHOLE) {
+        record.shadow.unreadable.remove(WHOLE);
+    }
+}
 
 /// Times of one system that are no further apart may be the same.
 const SAME: jiff::SignedDuration = jiff::SignedDuration::from_secs(5);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use tandem_merge::cluster::{Newborn, Shadow};
 use tandem_merge::record::{Observation, Presence, Values, Version};
+use tandem_merge::unreadable::WHOLE;
 use tandem_merge::value::Value;
 
 /// The state last known of a record: the newest inbox row, or the shadow.
@@ -94,7 +95,7 @@ impl Known<'_> {
                     && !self
                         .unreadable
                         .keys()
-                        .any(|property| seen.values.contains_key(property))
+                        .any(|property| property == WHOLE || seen.values.contains_key(property))
             }
             false => self.unreadable == &seen.unreadable,
         }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod announce;
+mod apart;
 mod browser;
 mod configuration;
 mod consequences;

@@ -167,7 +167,7 @@ fn refusal(status: u16, problem: Problem) -> Refusal {
     }
 }
 
-/// Why the ERP as a whole could not be asked.
+/// Why the ERP could not be asked: as a whole, or this once.
 pub(super) fn error(http: &Http, reply: &Reply) -> Error {
     let problem = problem(reply);
     let said = format!(
@@ -192,7 +192,7 @@ pub(super) fn error(http: &Http, reply: &Reply) -> Error {
     error.retry_at = reply
         .retry_after()
         .and_then(|wait| reply.began.checked_add(wait).ok());
-    error
+    error.as_answer()
 }
 
 #[cfg(test)]

@@ -35,6 +35,7 @@ pub(crate) fn check(system: &str, url: &Url) -> Result<(), Error> {
         message: format!("{} would carry the secret in clear", shown(url)),
         advice: "Write an address that begins with https:// (http:// serves this machine only)".to_owned(),
         retry_at: None,
+        answered: false,
     })
 }
 
@@ -52,6 +53,7 @@ pub(crate) fn pin(system: &str, base: &Url, target: &str) -> Result<Url, Error> 
             shown(base)
         ),
         retry_at: None,
+        answered: false,
     };
     let url = base
         .join(target)

@@ -109,6 +109,7 @@ impl Http {
             message: format!("no HTTP client could be set up ({})", error.without_url()),
             advice: "Check the certificates of this machine".to_owned(),
             retry_at: None,
+            answered: false,
         })?;
         Ok(Self {
             client,
@@ -402,7 +403,7 @@ impl Http {
             "Check that {} is the address of this kind of system",
             address::shown(&self.base())
         );
-        self.error(ErrorKind::Protocol, what, advice)
+        self.error(ErrorKind::Protocol, what, advice).as_answer()
     }
 
     /// Any error about this system.
@@ -418,6 +419,7 @@ impl Http {
             message: message.into(),
             advice: advice.into(),
             retry_at: None,
+            answered: false,
         }
     }
 
@@ -444,6 +446,7 @@ fn certificates(system: &str, pem: &[u8]) -> Result<Vec<reqwest::Certificate>, E
         message: "the certificate authority is no PEM text with certificates".to_owned(),
         advice: "Name a file with `-----BEGIN CERTIFICATE-----` in `certificate_authority`".to_owned(),
         retry_at: None,
+        answered: false,
     };
     let read = reqwest::Certificate::from_pem_bundle(pem).map_err(|_| unfit())?;
     if read.is_empty() { Err(unfit()) } else { Ok(read) }

@@ -228,6 +228,7 @@ impl Ledger {
             advice: "Nothing is lost; to go on earlier, raise `budget: { share }` of the connection"
                 .to_owned(),
             retry_at: Some(midnight(now)),
+            answered: false,
         }
     }
 }

@@ -96,6 +96,7 @@ impl Grant {
             message,
             advice,
             retry_at: None,
+            answered: false,
         };
         Ok(match sign_in {
             SignIn::ClientCredentials {

@@ -330,7 +330,7 @@ fn is_code(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
 }
 
-/// Why the org as a whole could not be asked.
+/// Why the org could not be asked: as a whole, or this once.
 pub(super) fn error(http: &Http, reply: &Reply) -> Error {
     let said = Said::read(u64::from(reply.status), &reply.json());
     let mut error = of_said(http, &said);
@@ -339,7 +339,7 @@ pub(super) fn error(http: &Http, reply: &Reply) -> Error {
         .and_then(|wait| SignedDuration::try_from(wait).ok());
     let wait = wait.or_else(|| said.is_quota().then_some(QUOTA_PAUSE));
     error.retry_at = wait.and_then(|wait| reply.began.checked_add(wait).ok());
-    error
+    if error.answered { error.as_answer() } else { error }
 }
 
 /// Why a request or subrequest failed.
@@ -349,7 +349,7 @@ pub(super) fn of_said(http: &Http, said: &Said) -> Error {
         said.status,
         said.shown().trim_end_matches('.')
     );
-    match (said.status, said.code.as_str()) {
+    let error = match (said.status, said.code.as_str()) {
         (401, _) => http.error(
             ErrorKind::SignIn,
             "it does not accept the token it gave",
@@ -377,7 +377,9 @@ pub(super) fn of_said(http: &Http, said: &Said) -> Error {
         ),
         (420 | 500.., _) => http.down(message),
         _ => http.protocol(message),
-    }
+    };
+    // Used-up calls are the org's as a whole.
+    if said.is_quota() { error } else { error.as_answer() }
 }
 
 #[cfg(test)]

@@ -88,6 +88,14 @@ pub struct State {
     pub met: Vec<Change>,
     /// A record that makes every batch with it fail as a whole.
     pub poison: Option<RecordKey>,
+    /// Records that it does not show to who asks for them by their ids: so a read of several fails as a whole.
+    pub shy: BTreeSet<RecordKey>,
+    /// It does not describe itself.
+    pub mute: bool,
+    /// Ids of every read by ids.
+    pub asked: Vec<Vec<String>>,
+    /// Records that the next changes hint at.
+    pub hints: Vec<RecordKey>,
     /// What records were merged into, by id.
     pub merged: BTreeMap<RecordKey, String>,
     /// States that are shown instead of the present ones, until then.
@@ -504,6 +512,39 @@ impl Fake {
         }
     }
 
+    /// An answer that is none.
+    fn fails(&self) -> Error {
+        Error {
+            system: self.name.clone(),
+            kind: ErrorKind::Down,
+            message: "it answered 500 (an error of its own)".to_owned(),
+            advice: "Look there".to_owned(),
+            retry_at: None,
+            answered: true,
+        }
+    }
+
+    /// Shows records no more to who asks for them by their ids.
+    pub fn hide_from_reads<'a>(&self, keys: impl IntoIterator<Item = &'a RecordKey>) {
+        let mut state = self.state.lock().unwrap();
+        state.shy.extend(keys.into_iter().cloned());
+        state.asked.clear();
+    }
+
+    /// Shows them again.
+    pub fn show_to_reads(&self) {
+        self.state.lock().unwrap().shy.clear();
+    }
+
+    /// How many reads by ids there were since they were counted last, and how many of them asked for a record.
+    pub fn reads_of(&self, key: &RecordKey) -> (usize, usize) {
+        let asked = std::mem::take(&mut self.state.lock().unwrap().asked);
+        (
+            asked.len(),
+            asked.iter().filter(|ids| ids.contains(&key.id)).count(),
+        )
+    }
+
     fn enter(&self) -> Result<std::sync::MutexGuard<'_, State>, Error> {
         let mut state = self.state.lock().unwrap();
         state.calls += 1;
@@ -514,6 +555,7 @@ impl Fake {
                 message: "it does not answer".to_owned(),
                 advice: "Start it".to_owned(),
                 retry_at: None,
+                answered: false,
             });
         }
         self.late_ones(&mut state);
@@ -685,7 +727,9 @@ impl Connector for Fake {
     }
 
     async fn describe(&self) -> Result<Schema, Error> {
-        drop(self.enter()?);
+        if self.enter()?.mute {
+            return Err(self.fails());
+        }
         let mut schema = Schema::default();
         for (kind, (property, _)) in &self.given {
             let mut described = TypeSchema::default();
@@ -753,7 +797,7 @@ impl Connector for Fake {
         state.rows_read += observations.len() as u64;
         Ok(ChangePage {
             observations,
-            hints: Vec::new(),
+            hints: std::mem::take(&mut state.hints),
             cursor: format!("{last} {until}").into_bytes(),
             // A round that an earlier process began may end before the latest changes.
             more: more || state.place > until,
@@ -789,6 +833,11 @@ impl Connector for Fake {
         tokio::task::yield_now().await;
         let mut state = self.enter()?;
         state.rows_read += ids.len() as u64;
+        state.asked.push(ids.to_vec());
+        let mut shy = state.shy.iter();
+        if shy.any(|key| &key.record_type == record_type && ids.contains(&key.id)) {
+            return Err(self.fails());
+        }
         let now = self.clock.now();
         let key = |id: &String| RecordKey {
             record_type: record_type.clone(),
@@ -923,6 +972,7 @@ impl Fake {
             message: "budget of the day for long work reached".to_owned(),
             advice: "Wait".to_owned(),
             retry_at: Some(until),
+            answered: false,
         })
     }
 
@@ -961,6 +1011,7 @@ impl Fake {
                 message: "it was never begun".to_owned(),
                 advice: "It is sent again".to_owned(),
                 retry_at: None,
+                answered: false,
             };
             let unsent = |write: &Write| (write.intent, Outcome::NotSent(error.clone()));
             return Resumed::Done(job.writes.iter().map(unsent).collect());

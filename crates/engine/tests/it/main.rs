@@ -2,6 +2,7 @@
 //! engine.
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
+mod apart;
 mod cleared;
 mod clock;
 mod compare;

@@ -30,13 +30,14 @@ fn refused(kind: RefusalKind, named: &[&str]) -> Option<Outcome> {
     Some(Outcome::Refused(refusal(kind, named)))
 }
 
-fn down() -> Outcome {
+pub fn down() -> Outcome {
     Outcome::NotSent(Error {
         system: "crm".to_owned(),
         kind: ErrorKind::Down,
         message: "it answered 503 (deadline)".to_owned(),
         advice: "Wait".to_owned(),
         retry_at: None,
+        answered: false,
     })
 }
 

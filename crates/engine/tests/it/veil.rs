@@ -80,6 +80,7 @@ impl Veil {
                 message: format!("no such column '{property}' on {kind}"),
                 advice: "Compare the mapping with the system".to_owned(),
                 retry_at: None,
+                answered: false,
             }),
         }
     }

@@ -11,7 +11,8 @@ use tandem_merge::cluster::{Cluster, ParkedKind};
 use tandem_merge::dataflow::{ConflictPolicy, Dataflow, DeletePolicy};
 use tandem_merge::plan::Plan;
 use tandem_merge::reconcile::reconcile;
-use tandem_merge::record::{Observation, Presence, Values};
+use tandem_merge::record::{Observation, Presence, RecordKey, Values};
+use tandem_merge::unreadable::{WHOLE, mark, unseen};
 use tandem_merge::value::Value;
 
 /// The observation with a property that cannot be read.
@@ -231,4 +232,56 @@ fn latest_weighs_the_times_of_edits_by_one_clock() {
     flows.clocks_ahead.insert("sf".to_owned(), ahead);
     assert_eq!(head(&flows, 20, 30), "erp");
     assert_eq!(head(&flows, 20, 55), "sf");
+}
+
+#[test]
+fn e17_a_record_that_nobody_can_ask_for_is_listed_and_what_is_known_of_it_stands() {
+    let flows = star(Policies::default());
+    let mut cluster = at_rest(&flows);
+    let record = cluster.records.get_mut(&order()).unwrap();
+    assert!(mark(record, "it answered 500"));
+    assert!(!mark(record, "it answered 500"), "no news a second time");
+    // WHEN another side is edited
+    let edited = seen(&invoice(), 11, of_invoice("typed"));
+    let plan = reconcile(&flows, cluster, vec![edited], &facts());
+    // THEN it is owed that like any other, and one item names it
+    assert_eq!(parked(&plan, WHOLE), Some(ParkedKind::Unreadable));
+    let record = &plan.cluster.records[&order()];
+    assert!(record.parked[WHOLE].reason.contains("it answered 500"));
+    assert_eq!(record.shadow.presence, Presence::Alive);
+    assert_eq!(updates(&plan.cluster)[&order()]["description"], "typed");
+    // AND whatever shows it ends that, also what is older than known
+    let plan = reconcile(
+        &flows,
+        plan.cluster,
+        vec![seen(&order(), 0, with_due("0", "soon"))],
+        &facts(),
+    );
+    assert_eq!(parked(&plan, WHOLE), None);
+}
+
+#[test]
+fn r6_a_survivor_that_cannot_be_read_is_waited_for_and_nothing_is_deleted_in_its_stead() {
+    let flows = star(Policies {
+        on_delete: [DeletePolicy::Propagate; 2],
+        ..Policies::default()
+    });
+    let survivor = RecordKey::new("sf", "Order", "s2");
+    let merged = Observation {
+        merged_into: Some(survivor.id.clone()),
+        ..gone(&sales_order(), 20)
+    };
+    let unknown = unseen(&survivor, "it answered 500", moment(21));
+    let plan = reconcile(&flows, at_rest(&flows), vec![merged, unknown], &facts());
+    assert!(plan.cluster.records[&order()].intent.is_none());
+    assert!(plan.cluster.links.iter().any(|link| link.second == sales_order()));
+    assert!(plan.waits.read.contains(&survivor));
+    let item = &plan.cluster.records[&survivor].parked[WHOLE];
+    assert_eq!(item.kind, ParkedKind::Unreadable);
+    // WHEN it can be read, THEN the link is its own
+    let mut kept = of_sales_order("kept");
+    kept.remove("Ext");
+    let plan = reconcile(&flows, plan.cluster, vec![seen(&survivor, 22, kept)], &facts());
+    assert!(plan.cluster.links.iter().any(|link| link.second == survivor));
+    assert_eq!(updates(&plan.cluster)[&order()]["description"], "kept");
 }

@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use tandem_merge::record::{Observation, Presence, Version};
+use tandem_merge::record::{Observation, Presence, RecordKey, Version};
 
 /// The most ids that are read in one call.
 const AT_ONCE: usize = 400 * QUERIES;
@@ -105,13 +105,17 @@ impl Look {
     }
 }
 
-/// Looks at the records that are due, in one call.
+/// The record type and the id of what is looked at.
+type Place = (String, String);
+
+/// Looks at the records that are due, in one call. What it shows, and what cannot be read for its own sake: whoever asks
+/// for changes is to look at that.
 pub(super) async fn look(
     org: &Salesforce,
     cursor: &mut Cursor,
     now: Timestamp,
-) -> Result<Vec<Observation>, Error> {
-    let mut due: BTreeMap<(String, String), Look> = BTreeMap::new();
+) -> Result<(Vec<Observation>, Vec<RecordKey>), Error> {
+    let mut due: BTreeMap<Place, Look> = BTreeMap::new();
     let mut later = Vec::new();
     for look in std::mem::take(&mut cursor.looks) {
         let key = (look.of.clone(), look.id.clone());
@@ -126,11 +130,16 @@ pub(super) async fn look(
     }
     cursor.looks = later;
     if due.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Default::default());
     }
-    let mut shown = ask(org, &due).await?;
+    let mut shown = ask_apart(org, due.keys().cloned().collect()).await?;
+    let mut unread = Vec::new();
     for (key, look) in due {
-        let Some(seen) = shown.get_mut(&key) else { continue };
+        let Some(seen) = shown.get_mut(&key) else {
+            unread.push(RecordKey::new(&org.config.name, &key.0, &key.1));
+            cursor.looks.extend(look.again(now, true, org.overlap()));
+            continue;
+        };
         if look.want == Want::Gone && seen.presence == Presence::Missing && seen.unreadable.is_empty() {
             bury(seen, &look);
         }
@@ -145,7 +154,36 @@ pub(super) async fn look(
         }
         cursor.looks.push(again);
     }
-    Ok(shown.into_values().collect())
+    Ok((shown.into_values().collect(), unread))
+}
+
+/// What records show, each apart from the others: what fails together is asked in halves. One that fails alone is absent
+/// from the answer.
+async fn ask_apart(org: &Salesforce, due: Vec<Place>) -> Result<BTreeMap<Place, Observation>, Error> {
+    // So many failures in a row lead to one record and a few more; then the org is in trouble.
+    let most = due.len().checked_ilog2().unwrap_or_default() + 4;
+    let (mut shown, mut failures) = (BTreeMap::new(), 0);
+    let mut packs = vec![due];
+    while let Some(mut pack) = packs.pop() {
+        match ask(org, &pack).await {
+            Ok(rows) => {
+                failures = 0;
+                shown.extend(rows);
+            }
+            Err(error) if !error.answered || failures >= most => return Err(error),
+            Err(_) if pack.len() > 1 => {
+                failures += 1;
+                packs.push(pack.split_off(pack.len() / 2));
+                packs.push(pack);
+            }
+            Err(error) => {
+                failures += 1;
+                let (system, (of, id)) = (&error.system, &pack[0]);
+                tracing::debug!(system, "{of} {id} cannot be read: {}", error.message);
+            }
+        }
+    }
+    Ok(shown)
 }
 
 /// The org told of the deletion, and nothing is left of the record: that is a tombstone.
@@ -160,15 +198,12 @@ fn bury(seen: &mut Observation, look: &Look) {
 }
 
 /// Reads records of several types, by id, five statements to a call.
-async fn ask(
-    org: &Salesforce,
-    due: &BTreeMap<(String, String), Look>,
-) -> Result<BTreeMap<(String, String), Observation>, Error> {
+async fn ask(org: &Salesforce, due: &[Place]) -> Result<BTreeMap<Place, Observation>, Error> {
     let mut statements: Vec<(Arc<Object>, String)> = Vec::new();
-    let types: BTreeSet<&str> = due.keys().map(|(of, _)| of.as_str()).collect();
+    let types: BTreeSet<&str> = due.iter().map(|(of, _)| of.as_str()).collect();
     for of in types {
         let object = org.object(of).await?;
-        let mine = due.keys().filter(|(name, _)| name == of);
+        let mine = due.iter().filter(|(name, _)| name == of);
         let literals: Vec<String> = mine.map(|(_, id)| soql::quoted(id)).collect();
         let packed = soql::packed(&format!("{} WHERE Id", object.select()), &literals);
         statements.extend(
@@ -196,7 +231,7 @@ async fn ask(
             }
         }
     }
-    for (of, id) in due.keys() {
+    for (of, id) in due {
         let key = (of.clone(), id.clone());
         let missing = || bare(&org.config.name, of, id, Presence::Missing, began);
         shown.entry(key).or_insert_with(missing);

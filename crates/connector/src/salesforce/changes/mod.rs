@@ -66,8 +66,10 @@ pub(super) async fn page(
             take_turns(org, &names, &mut cursor);
         }
     }
+    let (observations, hints) = looks::look(org, &mut cursor, now).await?;
     let mut page = ChangePage {
-        observations: looks::look(org, &mut cursor, now).await?,
+        observations,
+        hints,
         ..ChangePage::default()
     };
     page.incomplete = pass_over(org, types, &mut cursor);

@@ -23,6 +23,7 @@ impl System {
             message: message.to_owned(),
             advice: "Wait".to_owned(),
             retry_at: None,
+            answered: false,
         }
     }
 

@@ -1,0 +1,131 @@
+//! Reads of given records, one apart from the other. An answer that is no one's but one record's must not keep the others
+//! away: what fails together is read in halves, until what cannot be read is alone. A system is in trouble only if unlike
+//! requests fail too (E17).
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use tandem_connector::{Connector, Error};
+use tandem_merge::mutation::{Mutation, removed};
+use tandem_merge::record::{Observation, RecordKey, RecordType};
+
+/// After so many failures in a row the system is asked something else.
+const IN_A_ROW: u32 = 3;
+
+/// So many records are looked for alone; what fails together with yet others is put off with them.
+const MOST: usize = 20;
+
+/// What reads of given records came to. Every one is among the rows, or cannot be read, unless the system is in trouble.
+#[derive(Debug, Default)]
+pub(crate) struct Looked {
+    /// What was shown.
+    pub(crate) rows: Vec<Observation>,
+    /// What cannot be read although its system is there, with what was answered.
+    pub(crate) unread: BTreeMap<RecordKey, Error>,
+    /// What stopped it.
+    pub(crate) trouble: Option<Error>,
+}
+
+/// Reads records of one system by type and id. Those that could not be read the last time travel by themselves.
+pub(crate) async fn look(
+    system: &dyn Connector,
+    types: &[(RecordType, Vec<String>)],
+    suspects: &BTreeSet<RecordKey>,
+) -> Looked {
+    let mut look = Look {
+        system,
+        packs: packs(system, types, suspects),
+        looked: Looked::default(),
+        failures: 0,
+        is_there: false,
+    };
+    if let Err(trouble) = look.go_on().await {
+        look.looked.unread.clear();
+        look.looked.trouble = Some(trouble);
+    }
+    look.looked
+}
+
+/// Ids in as few requests as may be, suspects last.
+fn packs(
+    system: &dyn Connector,
+    types: &[(RecordType, Vec<String>)],
+    suspects: &BTreeSet<RecordKey>,
+) -> VecDeque<(RecordType, Vec<String>)> {
+    let most = system.capabilities().fetch_batch.max(1);
+    let (mut first, mut last) = (VecDeque::new(), VecDeque::new());
+    for (of, ids) in types {
+        let suspected = |id: &&String| {
+            let key = RecordKey {
+                record_type: of.clone(),
+                id: (*id).clone(),
+            };
+            suspects.contains(&key)
+        };
+        let (doubted, sound): (Vec<_>, Vec<_>) = ids.iter().partition(suspected);
+        for (packs, ids) in [(&mut first, sound), (&mut last, doubted)] {
+            let chunks = ids.chunks(most);
+            packs.extend(chunks.map(|ids| (of.clone(), ids.iter().copied().cloned().collect())));
+        }
+    }
+    first.append(&mut last);
+    first
+}
+
+struct Look<'a> {
+    system: &'a dyn Connector,
+    packs: VecDeque<(RecordType, Vec<String>)>,
+    looked: Looked,
+    /// In a row.
+    failures: u32,
+    /// It answered something else since the first failure.
+    is_there: bool,
+}
+
+impl Look<'_> {
+    async fn go_on(&mut self) -> Result<(), Error> {
+        while let Some((of, ids)) = self.packs.pop_front() {
+            match self.system.fetch(&of, &ids).await {
+                Ok(rows) => {
+                    self.failures = 0;
+                    self.looked.rows.extend(rows);
+                }
+                Err(error) if !error.answered || removed(Mutation::Impatience) => return Err(error),
+                Err(error) => {
+                    self.failures += 1;
+                    if self.failures >= IN_A_ROW {
+                        self.ask_otherwise().await?;
+                    }
+                    self.part(of, ids, &error);
+                }
+            }
+        }
+        if self.failures > 0 {
+            self.ask_otherwise().await
+        } else {
+            Ok(())
+        }
+    }
+
+    /// A system that answers nothing at all is in trouble.
+    async fn ask_otherwise(&mut self) -> Result<(), Error> {
+        if !self.is_there {
+            self.system.describe().await?;
+            self.is_there = true;
+        }
+        Ok(())
+    }
+
+    /// What failed together is read in halves; what failed alone cannot be read.
+    fn part(&mut self, of: RecordType, mut ids: Vec<String>, error: &Error) {
+        if ids.len() > 1 && self.looked.unread.len() < MOST {
+            let rest = ids.split_off(ids.len() / 2);
+            self.packs.push_front((of.clone(), rest));
+            self.packs.push_front((of, ids));
+            return;
+        }
+        let keys = ids.into_iter().map(|id| RecordKey {
+            record_type: of.clone(),
+            id,
+        });
+        self.looked.unread.extend(keys.map(|key| (key, error.clone())));
+    }
+}
