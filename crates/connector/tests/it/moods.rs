@@ -26,8 +26,13 @@ async fn erp(listing: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> (Off
         _ => listing(asked),
     })
     .await;
+    let config = config(&office);
+    (office, Customerp::connect(config).unwrap())
+}
+
+fn config(office: &Office) -> CustomerpConfig {
     let bindings = [("Contact", "contacts"), ("Order", "orders")];
-    let config = CustomerpConfig {
+    CustomerpConfig {
         name: "customerp".to_owned(),
         url: office.url.clone(),
         certificate_authority: None,
@@ -37,8 +42,7 @@ async fn erp(listing: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> (Off
         bindings: bindings.map(|(name, to)| (name.to_owned(), to.to_owned())).into(),
         computed: BTreeMap::new(),
         fields: BTreeMap::new(),
-    };
-    (office, Customerp::connect(config).unwrap())
+    }
 }
 
 const OK: &str = "200 OK";
@@ -230,4 +234,29 @@ async fn an_erp_whose_clock_goes_back_beyond_the_overlap_is_read_as_a_whole() {
             .all(|asked| asked.path.contains("updatedSince=2026-03-02T10:00:00")),
         "{asked:?}"
     );
+}
+
+#[tokio::test]
+async fn an_answer_to_one_read_is_told_from_a_system_that_is_not_reached() {
+    let [contact, _] = types();
+    let ids = ["1".to_owned()];
+    for status in [401, 403, 404, 405, 415, 423, 428, 451, 500, 503] {
+        let line = format!("{status} Said");
+        let (_office, erp) = erp(move |_| (line.clone(), "{}".to_owned())).await;
+        let error = erp.fetch(&contact, &ids).await.unwrap_err();
+        assert!(error.answered, "{status}: {error:?}");
+        // Whoever asks otherwise finds it well.
+        assert!(erp.describe().await.is_ok(), "{status}");
+    }
+    for body in ["<html>", "{}", "[]"] {
+        let (_office, erp) = erp(move |_| (OK.to_owned(), body.to_owned())).await;
+        let error = erp.fetch(&contact, &ids).await.unwrap_err();
+        assert!(error.answered, "{body}: {error:?}");
+    }
+    let nowhere = CustomerpConfig {
+        url: "http://127.0.0.1:9".parse().unwrap(),
+        ..config(&erp(|_| page(&[], None)).await.0)
+    };
+    let error = Customerp::connect(nowhere).unwrap().fetch(&contact, &ids).await;
+    assert!(error.is_err_and(|error| !error.answered));
 }

@@ -1,7 +1,7 @@
 //! A proxy that swallows replies on demand: the request is carried out, the caller never learns of it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -11,8 +11,12 @@ use url::Url;
 pub(crate) struct Proxy {
     url: Url,
     to_swallow: Arc<AtomicUsize>,
+    refused: Refused,
     task: JoinHandle<()>,
 }
+
+/// Requests with all of these texts are answered with status 500.
+type Refused = Arc<Mutex<Vec<String>>>;
 
 impl Proxy {
     /// A proxy in front of the server at that address.
@@ -22,21 +26,29 @@ impl Proxy {
         let target = format!("127.0.0.1:{}", server.port().unwrap());
         let to_swallow = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&to_swallow);
+        let refused = Refused::default();
+        let texts = Arc::clone(&refused);
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let server = TcpStream::connect(&target).await.unwrap();
-                tokio::spawn(carry(client, server, Arc::clone(&counter)));
+                tokio::spawn(carry(client, server, Arc::clone(&counter), Arc::clone(&texts)));
             }
         });
         Self {
             url: format!("http://127.0.0.1:{port}").parse().unwrap(),
             to_swallow,
+            refused,
             task,
         }
     }
 
     pub(crate) fn url(&self) -> &Url {
         &self.url
+    }
+
+    /// Requests that hold all of these texts are answered with status 500 from now on; none: no request is.
+    pub(crate) fn refuse(&self, texts: &[&str]) {
+        *self.refused.lock().unwrap() = texts.iter().map(|text| (*text).to_owned()).collect();
     }
 
     /// The next replies are swallowed, and their connections cut.
@@ -51,17 +63,34 @@ impl Drop for Proxy {
     }
 }
 
-async fn carry(client: TcpStream, server: TcpStream, to_swallow: Arc<AtomicUsize>) {
-    let (mut from_client, mut to_client) = client.into_split();
+async fn carry(client: TcpStream, server: TcpStream, to_swallow: Arc<AtomicUsize>, refused: Refused) {
+    let (mut from_client, to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
-    let asking = tokio::spawn(async move { tokio::io::copy(&mut from_client, &mut to_server).await });
+    let to_client = Arc::new(tokio::sync::Mutex::new(to_client));
+    let refuses = Arc::clone(&to_client);
+    let asking = tokio::spawn(async move {
+        let mut buffer = vec![0; 64 * 1024];
+        while let Ok(read @ 1..) = from_client.read(&mut buffer).await {
+            let text = String::from_utf8_lossy(&buffer[..read]).into_owned();
+            let texts = refused.lock().unwrap().clone();
+            if !texts.is_empty() && texts.iter().all(|one| text.contains(one)) {
+                let mut client = refuses.lock().await;
+                let _ = client.write_all(REFUSAL).await;
+            } else if to_server.write_all(&buffer[..read]).await.is_err() {
+                break;
+            }
+        }
+    });
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(read) = from_server.read(&mut buffer).await {
         let less_one = |left: usize| left.checked_sub(1);
         let swallowed = to_swallow.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less_one);
-        if read == 0 || swallowed.is_ok() || to_client.write_all(&buffer[..read]).await.is_err() {
+        let mut client = to_client.lock().await;
+        if read == 0 || swallowed.is_ok() || client.write_all(&buffer[..read]).await.is_err() {
             break;
         }
     }
     asking.abort();
 }
+
+const REFUSAL: &[u8] = b"HTTP/1.1 500 Said\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n[]";

@@ -2,8 +2,11 @@
 
 use super::stage::{Org, pages, round};
 use super::{config, update};
+use crate::proxy::Proxy;
 use crate::scene::{applied, one};
 use jiff::SignedDuration;
+use serde_json::{Value as Json, json};
+use std::collections::BTreeSet;
 use std::time::Duration;
 use tandem_connector::Connector;
 use tandem_connector::salesforce::{Salesforce, SalesforceConfig, Watch};
@@ -145,6 +148,55 @@ async fn a_change_that_becomes_visible_late_is_told_then() {
     assert!(!seen.iter().any(says("late")));
     org.advance(60).await;
     org.told(cursor, says("late")).await;
+}
+
+/// A cursor at which these contacts are still to be looked at, as events leave it.
+fn with_looks(cursor: &[u8], ids: &[String]) -> Vec<u8> {
+    let mut cursor: Json = serde_json::from_slice(cursor).unwrap();
+    let at = "2020-01-01T00:00:00Z";
+    let look = |id: &String| json!({ "of": "Contact", "id": id, "want": "any", "at": at, "next": at });
+    cursor["looks"] = ids.iter().map(look).collect();
+    serde_json::to_vec(&cursor).unwrap()
+}
+
+#[tokio::test]
+async fn e17_a_record_that_cannot_be_read_keeps_no_other_from_being_told() {
+    let org = Org::told_by(5, false).await;
+    let mut ids = Vec::new();
+    for name in ["Sound", "Second", "Broken", "Fourth", "Fifth"] {
+        ids.push(org.made(name).await);
+    }
+    let line = Proxy::before(&org.url).await;
+    let ours = Salesforce::connect(watched(&org.server, line.url(), 5, false)).unwrap();
+    let (_, cursor) = round(&ours, None).await;
+    org.advance(60).await;
+    let (_, cursor) = round(&ours, Some(cursor)).await;
+    let (_, cursor) = round(&ours, Some(cursor)).await;
+    // GIVEN events that told of five, of which one is answered with an error whenever it is asked for by its id
+    line.refuse(&["WHERE+Id", &ids[2]]);
+    let pages = pages(&ours, Some(with_looks(&cursor, &ids))).await;
+    // THEN the others are shown, and that one is handed on as a hint
+    let shown: BTreeSet<&String> = pages
+        .iter()
+        .flat_map(|page| &page.observations)
+        .map(|row| &row.key.id)
+        .collect();
+    let hints: Vec<&String> = pages
+        .iter()
+        .flat_map(|page| &page.hints)
+        .map(|hint| &hint.id)
+        .collect();
+    assert_eq!(shown, ids.iter().filter(|id| **id != ids[2]).collect());
+    assert_eq!(hints, [&ids[2]]);
+    // AND an org that answers nothing is in trouble
+    line.refuse(&["WHERE+Id"]);
+    let failed = ours
+        .changes(&[super::of("Contact")], Some(&with_looks(&cursor, &ids)))
+        .await;
+    assert!(failed.is_err_and(|error| error.answered));
+    line.refuse(&[]);
+    let (seen, _) = round(&ours, Some(with_looks(&cursor, &ids))).await;
+    assert_eq!(seen.len(), ids.len());
 }
 
 #[tokio::test]
