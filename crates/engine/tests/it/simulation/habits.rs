@@ -169,6 +169,15 @@ impl System {
         }
     }
 
+    /// Whether a read of these ids is answered with an error.
+    pub fn hides(&self, ids: &[String]) -> bool {
+        let hidden = |id: &String| {
+            let number = id.trim_start_matches(char::is_alphabetic).parse::<u32>();
+            number.is_ok_and(|number| number % 5 == 3)
+        };
+        self.quirks.contains(&Quirk::Hides) && *self.faults.lock().unwrap() && ids.iter().any(hidden)
+    }
+
     /// Counts a request that came to nothing.
     pub fn count_vain(&self, write: &Write, outcome: Option<&Outcome>) {
         let most = match outcome {

@@ -7,6 +7,9 @@ use std::collections::BTreeSet;
 /// One seed in so many has a system with a habit of its own.
 const ONE_IN: u64 = 3;
 
+/// Of the other seeds, one in so many has a system that does not show some records by their ids.
+const HIDES_ONE_IN: u64 = 7;
+
 /// One habit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Quirk {
@@ -24,6 +27,8 @@ pub enum Quirk {
     KeepsAll,
     /// Writes of some records come to nothing, whatever is tried.
     NeverSettles,
+    /// Some records cannot be read by their ids, alone or with others. Drawn apart from the others.
+    Hides,
 }
 
 impl Quirk {
@@ -47,11 +52,12 @@ pub struct Quirks {
 impl Quirks {
     pub fn draw(seed: u64) -> Self {
         let mut quirks = Self::default();
-        if !seed.is_multiple_of(ONE_IN) {
-            return quirks;
-        }
         let mut dice = dice(seed);
-        let quirk = dice.of(&Quirk::ALL);
+        let quirk = match seed.is_multiple_of(ONE_IN) {
+            true => dice.of(&Quirk::ALL),
+            false if seed % HIDES_ONE_IN == 1 => Quirk::Hides,
+            false => return quirks,
+        };
         // A flow's own habit is both systems'.
         let where_to = if quirk == Quirk::PutsOut { 2 } else { dice.below(3) };
         for (index, own) in quirks.of.iter_mut().enumerate() {
