@@ -34,8 +34,7 @@ pub(crate) async fn look(
         system,
         packs: packs(system, types, suspects),
         looked: Looked::default(),
-        failures: 0,
-        is_there: false,
+        doubt: Doubt::default(),
     };
     if let Err(trouble) = look.go_on().await {
         look.looked.unread.clear();
@@ -70,14 +69,55 @@ fn packs(
     first
 }
 
-struct Look<'a> {
-    system: &'a dyn Connector,
-    packs: VecDeque<(RecordType, Vec<String>)>,
-    looked: Looked,
+/// Whether what fails is one request's trouble or its system's.
+#[derive(Debug, Default)]
+pub(crate) struct Doubt {
     /// In a row.
     failures: u32,
     /// It answered something else since the first failure.
     is_there: bool,
+}
+
+impl Doubt {
+    pub(crate) fn went_well(&mut self) {
+        self.failures = 0;
+    }
+
+    /// A request failed: the error where it is the system's.
+    pub(crate) async fn failed(&mut self, system: &dyn Connector, error: &Error) -> Result<(), Error> {
+        if !error.answered || removed(Mutation::Impatience) {
+            return Err(error.clone());
+        }
+        self.failures += 1;
+        if self.failures >= IN_A_ROW {
+            self.ask_otherwise(system).await?;
+        }
+        Ok(())
+    }
+
+    /// No more requests follow.
+    pub(crate) async fn end(&mut self, system: &dyn Connector) -> Result<(), Error> {
+        if self.failures > 0 {
+            self.ask_otherwise(system).await?;
+        }
+        Ok(())
+    }
+
+    /// A system that answers nothing at all is in trouble.
+    async fn ask_otherwise(&mut self, system: &dyn Connector) -> Result<(), Error> {
+        if !self.is_there {
+            system.describe().await?;
+            self.is_there = true;
+        }
+        Ok(())
+    }
+}
+
+struct Look<'a> {
+    system: &'a dyn Connector,
+    packs: VecDeque<(RecordType, Vec<String>)>,
+    looked: Looked,
+    doubt: Doubt,
 }
 
 impl Look<'_> {
@@ -85,39 +125,21 @@ impl Look<'_> {
         while let Some((of, ids)) = self.packs.pop_front() {
             match self.system.fetch(&of, &ids).await {
                 Ok(rows) => {
-                    self.failures = 0;
+                    self.doubt.went_well();
                     self.looked.rows.extend(rows);
                 }
-                Err(error) if !error.answered || removed(Mutation::Impatience) => return Err(error),
                 Err(error) => {
-                    self.failures += 1;
-                    if self.failures >= IN_A_ROW {
-                        self.ask_otherwise().await?;
-                    }
+                    self.doubt.failed(self.system, &error).await?;
                     self.part(of, ids, &error);
                 }
             }
         }
-        if self.failures > 0 {
-            self.ask_otherwise().await
-        } else {
-            Ok(())
-        }
-    }
-
-    /// A system that answers nothing at all is in trouble.
-    async fn ask_otherwise(&mut self) -> Result<(), Error> {
-        if !self.is_there {
-            self.system.describe().await?;
-            self.is_there = true;
-        }
-        Ok(())
+        self.doubt.end(self.system).await
     }
 
     /// What failed together is read in halves; what failed alone cannot be read.
     fn part(&mut self, of: RecordType, mut ids: Vec<String>, error: &Error) {
-        if ids.len() > 1 && self.looked.unread.len() < MOST {
-            let rest = ids.split_off(ids.len() / 2);
+        if let Some(rest) = halved(&mut ids, self.looked.unread.len()) {
             self.packs.push_front((of.clone(), rest));
             self.packs.push_front((of, ids));
             return;
@@ -128,4 +150,10 @@ impl Look<'_> {
         });
         self.looked.unread.extend(keys.map(|key| (key, error.clone())));
     }
+}
+
+/// The second half of what failed together, where it is to be asked for in halves: not where so much failed alone already
+/// that what fails with it is put off.
+pub(crate) fn halved<T>(together: &mut Vec<T>, alone: usize) -> Option<Vec<T>> {
+    (together.len() > 1 && alone < MOST).then(|| together.split_off(together.len() / 2))
 }

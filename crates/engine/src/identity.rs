@@ -2,6 +2,7 @@
 
 use crate::engine::FENCE;
 use crate::pack::{Found, Search, find_all, loose, target};
+use crate::patience::{Answered, Then};
 use crate::{Engine, Error, Round};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,6 +32,14 @@ impl Engine {
         let mut settlements = BTreeMap::new();
         let mut free = Vec::new();
         for intent in intents {
+            if let Some(error) = round.unsought.get(&intent.id).cloned() {
+                // Nobody knows whether it is there: it is looked for again, and never made unlooked.
+                let said = format!("a search for it fails: {}", error.message);
+                if let Then::GiveUp(reason) = self.strain(index, &intent, Answered::Same, &said, round) {
+                    settlements.insert(intent.id, self.given_up(reason));
+                }
+                continue;
+            }
             match found.get(&intent.id).map(Vec::as_slice) {
                 None | Some([]) => match self.not_found(&intent) {
                     Some(settlement) => drop(settlements.insert(intent.id, settlement)),
@@ -70,7 +79,8 @@ impl Engine {
         })
     }
 
-    /// The records that answer to creates by a natural key, in one pass per step of their searches.
+    /// The records that answer to creates by a natural key, in one pass per step of their searches. Creates whose search
+    /// fails for its own sake are named in the round.
     pub(crate) async fn find_counterparts(
         &mut self,
         index: usize,
@@ -80,7 +90,12 @@ impl Engine {
         let mut found = Found::new();
         let mut step = 0;
         loop {
-            let open = intents.iter().filter(|intent| !found.contains_key(&intent.id));
+            let open = |intent: &&Intent| {
+                let failed = step > 0 && round.unsought.contains_key(&intent.id);
+                !failed && !found.contains_key(&intent.id)
+            };
+            let open: Vec<&Intent> = intents.iter().filter(open).collect();
+            let open = open.into_iter();
             let searches: Vec<Search<'_>> = open.filter_map(|intent| search(intent, step)).collect();
             if searches.is_empty() {
                 return Some(found);
@@ -97,7 +112,7 @@ impl Engine {
         }
     }
 
-    /// The records that carry the identities of creates.
+    /// The records that carry the identities of creates. Those whose search fails for its own sake are named in the round.
     pub(crate) async fn find_identities(
         &mut self,
         index: usize,
@@ -180,8 +195,14 @@ impl Engine {
         let system = Arc::clone(&self.systems[index]);
         let name = self.flows.systems[index].clone();
         *self.tally.keys_looked_up.entry(name).or_default() += searches.len() as u64;
+        for search in searches {
+            round.unsought.remove(&search.intent);
+        }
         match find_all(system.as_ref(), searches).await {
-            Ok(found) => Some(found),
+            Ok(sought) => {
+                round.unsought.extend(sought.failed);
+                Some(sought.found)
+            }
             Err(error) => {
                 self.trouble(round, error);
                 None

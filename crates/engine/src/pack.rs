@@ -1,6 +1,7 @@
 //! Packing: searches per type and property list, writes per kind and type.
 
-use std::collections::{BTreeMap, BTreeSet};
+use crate::apart::{Doubt, halved};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use tandem_connector::{Capabilities, Connector, Error, Lane};
 use tandem_merge::cluster::{Action, Intent, Lookup};
 use tandem_merge::record::{Observation, RecordType};
@@ -19,9 +20,18 @@ pub(crate) struct Search<'a> {
 /// What searches found, by intent.
 pub(crate) type Found = BTreeMap<u64, Vec<Observation>>;
 
+/// What searches came to. Every one found what there is, or could not be made.
+#[derive(Debug, Default)]
+pub(crate) struct Sought {
+    pub(crate) found: Found,
+    /// Searches, by intent, that fail although their system is there, with what was answered.
+    pub(crate) failed: BTreeMap<u64, Error>,
+}
+
 /// Looks everything up in the fewest calls. Records are given to every search whose values they have,
-/// compared without regard to case and surrounding white space. Searches with a blank value find nothing.
-pub(crate) async fn find_all(system: &dyn Connector, searches: &[Search<'_>]) -> Result<Found, Error> {
+/// compared without regard to case and surrounding white space. Searches with a blank value find nothing. What fails
+/// together is looked up in halves, until what cannot be looked up is alone.
+pub(crate) async fn find_all(system: &dyn Connector, searches: &[Search<'_>]) -> Result<Sought, Error> {
     let mut packs: BTreeMap<(&RecordType, &[String]), Vec<&Search<'_>>> = BTreeMap::new();
     for search in searches {
         if !search.lookup.values.iter().any(Value::is_blank) {
@@ -29,7 +39,7 @@ pub(crate) async fn find_all(system: &dyn Connector, searches: &[Search<'_>]) ->
             packs.entry(pack).or_default().push(search);
         }
     }
-    let mut found = Found::new();
+    let (mut sought, mut doubt) = (Sought::default(), Doubt::default());
     for ((record_type, properties), searches) in packs {
         let mut wanted: BTreeMap<Vec<String>, Vec<u64>> = BTreeMap::new();
         let mut values = BTreeSet::new();
@@ -39,17 +49,36 @@ pub(crate) async fn find_all(system: &dyn Connector, searches: &[Search<'_>]) ->
             values.insert(search.lookup.values.clone());
         }
         let values: Vec<Vec<Value>> = values.into_iter().collect();
-        for values in values.chunks(system.capabilities().find_batch.max(1)) {
-            let rows = system.find(record_type, properties, values).await;
-            for row in rows.map_err(|error| without(error, values))? {
-                let key: Vec<String> = properties.iter().map(|name| shown(&row, name)).collect();
-                for intent in wanted.get(&key).into_iter().flatten() {
-                    found.entry(*intent).or_default().push(row.clone());
+        let chunks = values.chunks(system.capabilities().find_batch.max(1));
+        let mut chunks: VecDeque<Vec<Vec<Value>>> = chunks.map(<[_]>::to_vec).collect();
+        while let Some(mut values) = chunks.pop_front() {
+            match system.find(record_type, properties, &values).await {
+                Ok(rows) => {
+                    doubt.went_well();
+                    for row in rows {
+                        let key: Vec<String> = properties.iter().map(|name| shown(&row, name)).collect();
+                        for intent in wanted.get(&key).into_iter().flatten() {
+                            sought.found.entry(*intent).or_default().push(row.clone());
+                        }
+                    }
+                }
+                Err(error) => {
+                    let error = without(error, &values);
+                    doubt.failed(system, &error).await?;
+                    if let Some(rest) = halved(&mut values, sought.failed.len()) {
+                        chunks.push_front(rest);
+                        chunks.push_front(values);
+                        continue;
+                    }
+                    let keys = values.iter().map(|key| key.iter().map(loose).collect());
+                    let own = keys.filter_map(|key: Vec<String>| wanted.get(&key)).flatten();
+                    sought.failed.extend(own.map(|intent| (*intent, error.clone())));
                 }
             }
         }
     }
-    Ok(found)
+    doubt.end(system).await?;
+    Ok(sought)
 }
 
 /// What went wrong, without the values that were looked for: a system's words may repeat the question.

@@ -128,7 +128,9 @@ impl Engine {
         };
         let mut own = BTreeMap::new();
         let mut again = Vec::new();
-        for intent in intents {
+        // Of what cannot be looked for nobody knows what became: it stays as it is.
+        let sought = |intent: &Intent| !round.unsought.contains_key(&intent.id);
+        for intent in intents.into_iter().filter(sought) {
             match found.get(&intent.id).and_then(|rows| rows.first()) {
                 Some(state) => {
                     self.ease(index, &intent);
@@ -250,6 +252,7 @@ impl Engine {
         let mut settled = BTreeMap::new();
         let (seen, unseen): (Vec<_>, Vec<_>) = intents
             .into_iter()
+            .filter(|intent| !round.unsought.contains_key(&intent.id))
             .partition(|intent| found.contains_key(&intent.id));
         let Some(absent) = self.settle_deleted(index, unseen, &mut settled, round).await? else {
             return Ok(());

@@ -147,6 +147,8 @@ pub struct Round {
     pub incomplete: BTreeMap<RecordType, tandem_connector::Error>,
     /// Records that could not be read although their system is there.
     pub(crate) unread: BTreeMap<RecordKey, tandem_connector::Error>,
+    /// Creates whose search failed the last time although their system is there.
+    pub(crate) unsought: BTreeMap<u64, tandem_connector::Error>,
     /// Something to send is left although its system is up.
     pub left: bool,
     /// A property came into sight or went out of it.

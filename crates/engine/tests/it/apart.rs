@@ -332,3 +332,61 @@ async fn e17_a_write_that_fails_to_a_record_that_cannot_be_read_either_is_its_ow
     assert_eq!(world.crm.value(&both[2].1, "Name"), "at once");
     assert_eq!(summary.standing(), Standing::Waits);
 }
+
+fn unspeakable(world: &World, value: Option<&str>) {
+    world.crm.state.lock().unwrap().unspeakable = value.map(str::to_owned);
+}
+
+#[tokio::test]
+async fn e17_a_create_whose_search_always_fails_is_never_made_unlooked_and_keeps_no_other_waiting() {
+    let world = World::new();
+    unspeakable(&world, Some("C4"));
+    // GIVEN nine new customers, one of which has its division already
+    let there = world.crm.add("Division", &[("Number", "C4"), ("Name", "C4")]);
+    world.clock.pass(2);
+    let add = |name: String| world.erp.add("Customer", &[("number", &name), ("name", &name)]);
+    let customers: Vec<RecordKey> = (0..9).map(|number| add(format!("C{number}"))).collect();
+    // and no list shows it
+    let row = world.crm.take_away(&there);
+    let summary = sync(&world).await;
+    // THEN the others are made, it is not, and a person is told
+    assert_eq!(world.crm.live("Division").len(), 8);
+    assert_eq!(summary.standing(), Standing::Waits);
+    let items = world.engine().await.store().items(0, 100).unwrap();
+    let told = items.iter().find(|item| item.record == customers[4]).unwrap();
+    assert!(told.reason.contains("a search for it fails"), "{told:#?}");
+    assert!(!world.linked(&customers[4], "customer-division").await);
+    // AND once it can be looked for, it is found
+    world.clock.pass(600);
+    world.crm.give_back(&there, row);
+    unspeakable(&world, None);
+    world.engine().await.retry(&customers[4]).unwrap();
+    sync(&world).await;
+    assert!(world.linked(&there, "customer-division").await);
+    assert_eq!(world.crm.live("Division").len(), 9);
+}
+
+#[tokio::test]
+async fn e3_a_create_of_unknown_outcome_that_cannot_be_looked_for_is_not_sent_again() {
+    let world = World::new();
+    let add = |name: &str| world.erp.add("Customer", &[("number", name), ("name", name)]);
+    let customer = add("C1");
+    world.crm.fault("Division", Fault::LostAnswer);
+    let mut engine = world.engine().await;
+    engine.round().await.unwrap();
+    drop(engine);
+    let division = world.only(&world.crm, "Division");
+    // GIVEN a search for it that fails, by its key and by its identity
+    let identity = world.crm.value(&division, "Ext");
+    unspeakable(&world, Some(&identity));
+    let row = world.crm.take_away(&division);
+    let other = add("C2");
+    sync(&world).await;
+    assert!(world.linked(&other, "customer-division").await);
+    assert_eq!(world.crm.met(|change| matches!(change, Change::Create { .. })), 2);
+    world.crm.give_back(&division, row);
+    unspeakable(&world, None);
+    sync(&world).await;
+    assert!(world.linked(&customer, "customer-division").await);
+    assert_eq!(world.crm.live("Division").len(), 2);
+}

@@ -90,6 +90,8 @@ pub struct State {
     pub poison: Option<RecordKey>,
     /// Records that it does not show to who asks for them by their ids: so a read of several fails as a whole.
     pub shy: BTreeSet<RecordKey>,
+    /// A value that no search may name.
+    pub unspeakable: Option<String>,
     /// It does not describe itself.
     pub mute: bool,
     /// Ids of every read by ids.
@@ -854,6 +856,10 @@ impl Connector for Fake {
     ) -> Result<Vec<Observation>, Error> {
         tokio::task::yield_now().await;
         let state = self.enter()?;
+        let mut named = values.iter().flatten().map(ToString::to_string);
+        if named.any(|value| Some(value) == state.unspeakable) {
+            return Err(self.fails());
+        }
         let now = self.clock.now();
         let rows = state
             .rows
