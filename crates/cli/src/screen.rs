@@ -1,5 +1,6 @@
 //! What people and programs see: lines, tables and JSON on standard output, complaints on standard error.
 
+mod entries;
 mod table;
 
 use crate::arguments::Common;

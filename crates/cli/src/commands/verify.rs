@@ -86,21 +86,39 @@ pub(crate) fn show(screen: &Screen, found: &Verification, masks: &Masks) {
         ));
     }
     let asides = [
-        (found.one_way_differs, "one-way properties differ since the link"),
+        (
+            found.one_way_differs,
+            "one-way property differs since the link",
+            "one-way properties differ since the link",
+        ),
         (
             found.filled_in,
+            "property was filled in by the system at the create",
             "properties were filled in by the system at the create",
         ),
-        (found.waiting, "properties differ and wait"),
-        (found.gone, "links have an end that is gone or out of sight"),
+        (
+            found.waiting,
+            "property differs and waits, or stays as it is",
+            "properties differ and wait, or stay as they are",
+        ),
+        (
+            found.gone,
+            "link has an end that is gone or out of sight",
+            "links have an end that is gone or out of sight",
+        ),
         (
             found.duplicates,
+            "record carries the identity of a counterpart that it is not linked to",
             "records carry the identity of a counterpart that they are not linked to",
         ),
-        (found.unlinked, "records without a link should have one"),
+        (
+            found.unlinked,
+            "record without a link should have one",
+            "records without a link should have one",
+        ),
     ];
-    for (count, what) in asides.into_iter().filter(|(count, _)| *count > 0) {
-        screen.result(format!("  {} {what}", thousands(count)));
+    for (count, one, many) in asides.into_iter().filter(|(count, ..)| *count > 0) {
+        screen.result(format!("  {}", count_of(count, one, many)));
     }
     for (property, pairs) in &found.hidden {
         screen.result(format!(
