@@ -1,11 +1,12 @@
 //! Counterparts that do not come by themselves. Whoever refers to such a record waits for nobody: it is told, or the
 //! configuration says what stands in. So every chain of waits ends in something that a person sees.
 
-use crate::cluster::{Link, ParkedKind, Record};
+use crate::cluster::{Anchor, Link, Parked, ParkedKind, Record};
 use crate::dataflow::{Dataflow, Flow, Kind, Mapping, Reference, Side, StandIn};
 use crate::form::{Trouble, Wait};
 use crate::matching;
 use crate::record::RecordKey;
+use crate::topology::Node;
 use crate::work::Work;
 
 /// Why a record without a link in a flow gets no counterpart there by itself; none where one may come, or where
@@ -63,6 +64,27 @@ impl Work<'_> {
         };
         let advice = format!("nothing to do: {instead}, and it follows once there is a counterpart");
         Some((ParkedKind::StandIn, why, advice))
+    }
+
+    /// How an edit stands that refers to what has no counterpart by its nature, or where the configuration says that the other
+    /// side goes without: it stays where it is, and is listed. Once the others were edited on top of what they have, neither
+    /// value can go to the other side: a person is told.
+    pub(crate) fn left_alone(&self, node: &Node<'_>, epoch: u64) -> Parked {
+        let Anchor { record, property } = &node.at;
+        let part = &node.parts[0];
+        let other = &part.flow.end(part.side.other()).record_type.system;
+        let what = format!("{property} names what has no counterpart in {other}");
+        let agreed = self.record(record).and_then(|record| record.bases.get(property));
+        if agreed.is_none_or(|base| base.epoch >= epoch) {
+            let advice = format!("nothing to do: it stays, and {other} keeps its own value");
+            return self.parked(ParkedKind::StandIn, epoch, what, advice);
+        }
+        let why = format!("{what}, so it stays, and what {other} has by now is not written over it");
+        let advice = format!(
+            "give {property} a record that has a counterpart, and the latest edit holds on both sides; or leave it, \
+             and take this off the list with `tandem ignore`"
+        );
+        self.parked(ParkedKind::NoCounterpart, epoch, why, advice)
     }
 
     /// Whether a trouble with a reference ends by itself: what a create may go on without for good.

@@ -290,10 +290,12 @@ impl<'a> Work<'a> {
             self.park_rewritten(&nodes[index].at, epoch);
         }
         for (index, trouble) in merged.troubles {
-            let mapping = nodes[index].parts[0].mapping;
-            let Some(parked) = self.trouble(trouble, epoch, Some(mapping)) else {
-                continue;
+            let node = nodes[index];
+            let parked = match trouble {
+                Trouble::LeftAlone => Some(self.left_alone(node, epoch)),
+                trouble => self.trouble(trouble, epoch, Some(node.parts[0].mapping)),
             };
+            let Some(parked) = parked else { continue };
             let at = &nodes[index].at;
             if let Some(record) = self.cluster.records.get_mut(&at.record) {
                 record.parked.insert(at.property.clone(), parked);
@@ -535,8 +537,12 @@ impl<'a> Work<'a> {
 /// What is done about an edit, for people: where its value goes.
 fn goes_to(nodes: &[&Node<'_>], merged: &Merged) -> String {
     let mut to = merged.owed.iter().map(|(index, _)| &nodes[*index].at.record);
+    let left = |trouble: &&(usize, Trouble)| trouble.1 == Trouble::LeftAlone;
     match (to.next(), to.next(), to.count()) {
-        (None, ..) => "nothing else has to change".to_owned(),
+        (None, ..) => match merged.troubles.iter().find(left) {
+            Some((index, _)) => format!("{} keeps its own", nodes[*index].at.record),
+            None => "nothing else has to change".to_owned(),
+        },
         (Some(one), None, _) => format!("goes to {one}"),
         (Some(one), Some(two), 0) => format!("goes to {one} and {two}"),
         (Some(one), Some(_), more) => format!("goes to {one} and {} others", more + 1),

@@ -100,10 +100,11 @@ fn story_of(store: &mut dyn Store, cluster: &Cluster) -> Result<Vec<(u64, Event)
     Ok(lines)
 }
 
-/// Something that waits: on what, why, what to do, who can.
-type Waiting<'a> = (String, &'a Parked);
+/// Something that waits: what it is about, whose record it is, and why.
+type Waiting<'a> = (String, &'a RecordKey, &'a Parked);
 
 impl Story<'_> {
+    /// What waits of the record, and of the counterparts that its values go to.
     fn waiting(&self) -> Vec<Waiting<'_>> {
         let record = self.record;
         let held = record
@@ -117,7 +118,15 @@ impl Story<'_> {
         let companions = record.companions.iter();
         let companions = companions
             .filter_map(|(role, companion)| Some((format!("companion {role}"), companion.parked.as_ref()?)));
-        held.chain(parked).chain(companions).collect()
+        let own = held.chain(parked).chain(companions);
+        let own = own.map(|(about, parked)| (about, self.key, parked));
+        let members = self.standings.iter().flat_map(|standing| &standing.members);
+        let others = members.filter(|member| &member.at.record != self.key);
+        let others = others.filter_map(|member| {
+            let about = format!("{}.{}", member.at.record, member.at.property);
+            Some((about, &member.at.record, member.parked.as_ref()?))
+        });
+        own.chain(others).collect()
     }
 
     fn waits(&self) -> bool {
@@ -125,7 +134,7 @@ impl Story<'_> {
             let rests = [ParkedKind::Deferred, ParkedKind::NotCreated, ParkedKind::StandIn];
             !rests.contains(&kind)
         };
-        self.waiting().iter().any(|(_, parked)| mends(parked.kind))
+        self.waiting().iter().any(|(.., parked)| mends(parked.kind))
             || self.standings.iter().any(|standing| standing.question.is_some())
     }
 
@@ -189,8 +198,8 @@ impl Story<'_> {
         let waiting = self.waiting();
         if !waiting.is_empty() {
             let mut shown = table(["waits", "why", "what to do", "who can"]);
-            for (about, parked) in waiting {
-                let who = items::mender(parked.kind, self.key);
+            for (about, whose, parked) in waiting {
+                let who = items::mender(parked.kind, whose);
                 shown.add_row([about, parked.reason.clone(), parked.advice.clone(), who]);
             }
             screen.result(shown);
@@ -235,9 +244,9 @@ impl Story<'_> {
                     "since": link.since })
         });
         let waiting = self.waiting();
-        let waiting = waiting.iter().map(|(about, parked)| {
+        let waiting = waiting.iter().map(|(about, whose, parked)| {
             json!({ "about": about, "kind": parked.kind, "reason": parked.reason, "advice": parked.advice,
-                    "since": parked.since, "who": items::mender(parked.kind, self.key) })
+                    "since": parked.since, "who": items::mender(parked.kind, whose) })
         });
         let standings = self
             .standings

@@ -14,6 +14,7 @@ mod dice;
 mod disk;
 mod document;
 mod faults;
+mod features;
 mod guards;
 mod help;
 mod hostile;

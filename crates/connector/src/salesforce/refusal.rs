@@ -143,7 +143,8 @@ const CODES: &[(&str, RefusalKind, &str)] = &[
     (
         "ENTITY_IS_LOCKED",
         Locked,
-        "The record is locked in its state (activated, posted, in approval): unlock it, or leave the property alone",
+        "The record is locked in its state (activated, posted, in approval): unlock it and run `tandem retry`, or leave \
+         the property alone",
     ),
     (
         "FAILED_ACTIVATION",

@@ -8,9 +8,9 @@ use crate::plan_laws::{
 };
 use tandem_merge::absent::why_never;
 use tandem_merge::cluster::{Cluster, Intent, Link, ParkedKind};
-use tandem_merge::dataflow::{CreatePolicy, Dataflow, Reference, Side, StandIn};
-use tandem_merge::facts::{Facts, Referent};
-use tandem_merge::plan::Plan;
+use tandem_merge::dataflow::{CreatePolicy, Dataflow, Kind, Reference, Side, StandIn};
+use tandem_merge::facts::{Facts, Referent, Referral};
+use tandem_merge::plan::{EventKind, Plan};
 use tandem_merge::reconcile::{reconcile, settle};
 use tandem_merge::record::RecordKey;
 use tandem_merge::value::Value;
@@ -118,6 +118,86 @@ fn where_nothing_stands_in_a_record_goes_without_and_is_only_listed() {
     assert!(!creates(&plan.cluster)[0].values.contains_key("Before"));
     let parked = &plan.cluster.records[&order()].parked["before"];
     assert_eq!(parked.kind, ParkedKind::StandIn);
+}
+
+#[test]
+fn an_edit_that_names_what_has_no_counterpart_stays_and_is_told() {
+    // GIVEN an order and its counterpart, linked and in step
+    let mut flows = standing_in(StandIn::Value("user:office".to_owned()));
+    let rows = flows.flows.iter_mut().flat_map(|flow| &mut flow.mappings);
+    rows.filter(|row| row.property(Side::First) == "before")
+        .for_each(|row| row.stand_in[0] = Some(StandIn::Nothing));
+    let mut known = answers(linked("d"), linked("a"), linked("m"));
+    let cluster = sent(born_in_erp(&flows, &known));
+    let id = cluster.creates[0].id;
+    let plan = settle(&flows, cluster, Vec::new(), vec![(id, applied("n"))], &known);
+    let born = RecordKey::new("sf", "Order", "n");
+    let shows = |at: i64, before: &str| {
+        let mut row = AS_CREATED;
+        row[4].1 = before;
+        let mut shown = seen(&born, at, values(&row));
+        shown.created = Some(moment(960));
+        shown
+    };
+    let plan = reconcile(&flows, plan.cluster, vec![shows(960, "m")], &known);
+    assert!(plan.cluster.records[&born].parked.is_empty(), "{plan:?}");
+    // WHEN somebody gives it to a queue, THEN that stays, goes nowhere, and is listed
+    let mut rows = flows.flows.iter().flat_map(|flow| &flow.mappings);
+    let row = rows.find(|row| row.property(Side::First) == "before").unwrap();
+    let Kind::Reference(through) = &row.kind else {
+        panic!("{row:?}")
+    };
+    for (id, leads) in [
+        ("queue", Referent::Gone),
+        ("stranger", never()),
+        ("k", linked("9")),
+    ] {
+        let asked = Referral {
+            through: through.clone(),
+            side: Side::Second,
+            id: id.to_owned(),
+        };
+        known.referrals.insert(asked, leads);
+    }
+    for (at, owner) in [(1_000, "queue"), (1_010, "stranger")] {
+        let edited = reconcile(&flows, plan.cluster.clone(), vec![shows(at, owner)], &known);
+        let parked = &edited.cluster.records[&born].parked["Before"];
+        assert_eq!(parked.kind, ParkedKind::StandIn, "{owner}");
+        assert!(
+            updates(&edited.cluster)
+                .get(&order())
+                .is_none_or(|owed| !owed.contains_key("before"))
+        );
+        // WHEN the other side is edited on top, THEN nothing overwrites it, and a person is told
+        let mut row = values(&[("number", "7"), ("customer", "c"), ("before", "1")]);
+        let current = &edited.cluster.records[&order()].shadow.values;
+        row.extend(
+            current
+                .iter()
+                .filter(|(name, _)| name.as_str() != "before")
+                .map(|(name, value)| (name.clone(), value.clone())),
+        );
+        let on_top = reconcile(&flows, edited.cluster, vec![seen(&order(), 1_100, row)], &known);
+        let parked = &on_top.cluster.records[&born].parked["Before"];
+        assert!(
+            parked.kind == ParkedKind::NoCounterpart && parked.kind.needs_mending(),
+            "{parked:?}"
+        );
+        assert!(
+            updates(&on_top.cluster)
+                .get(&born)
+                .is_none_or(|owed| !owed.contains_key("Before"))
+        );
+        let told = on_top
+            .history
+            .iter()
+            .find(|event| matches!(event.what, EventKind::Edited { .. }));
+        assert_eq!(told.unwrap().why, format!("{born} keeps its own"));
+        // WHEN it names one that has a counterpart again, THEN the latest edit holds, and nothing waits
+        let again = reconcile(&flows, on_top.cluster, vec![shows(1_200, "k")], &known);
+        assert!(again.cluster.records[&born].parked.is_empty(), "{again:?}");
+        assert_eq!(updates(&again.cluster)[&order()]["before"], "9");
+    }
 }
 
 #[test]
