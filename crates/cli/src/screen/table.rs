@@ -10,8 +10,10 @@ use unicode_width::UnicodeWidthStr;
 
 /// What a column takes beside its text: a blank on each side and a line.
 const FRAME: usize = 3;
-/// So many percent of the lines that entries would take may a table have: columns of a word or two each are no table.
+/// So many percent of the lines that entries would take may a table's rows have: columns of a word or two each are no table.
 const TALL: usize = 150;
+/// Lines of a table that are no row's: its frame and its headings.
+const HEAD: usize = 4;
 
 /// A table with a heading line; it fits the terminal's width.
 #[derive(Clone, Debug)]
@@ -167,7 +169,7 @@ impl Table {
             return entries;
         }
         let table = self.ruled(Some(width)).to_string();
-        match table.lines().count() * 100 > entries.lines().count() * TALL {
+        match table.lines().count().saturating_sub(HEAD) * 100 > entries.lines().count() * TALL {
             true => entries,
             false => table,
         }
