@@ -325,16 +325,15 @@ impl Work<'_, '_> {
     /// The value that encodes to every contender's shadow, if there is one: the largest of several, so that
     /// neither names nor order matter (M2).
     fn agreed(&self, contenders: &[(usize, Value)], with_head: bool) -> Option<Value> {
-        let head = self.head.as_ref().filter(|_| with_head).map(|head| &head.value);
         let fits_all = |candidate: &Value, own: Option<usize>| {
-            head.is_none_or(|value| value == candidate)
-                && contenders.iter().all(|(index, _)| {
-                    let member = &self.members[*index];
-                    own == Some(*index) || member.codec.fits(candidate, &member.shadow)
-                })
+            contenders.iter().all(|(index, _)| {
+                let member = &self.members[*index];
+                own == Some(*index) || member.codec.fits(candidate, &member.shadow)
+            })
         };
-        if let Some(value) = head {
-            return fits_all(value, None).then(|| value.clone());
+        // A head that contends is the only candidate.
+        if let Some(head) = self.head.as_ref().filter(|_| with_head) {
+            return fits_all(&head.value, None).then(|| head.value.clone());
         }
         let fitting = contenders
             .iter()

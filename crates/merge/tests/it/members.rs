@@ -222,7 +222,7 @@ impl Case {
     }
 }
 
-fn member(spec: &Spec) -> Member<'_> {
+pub(crate) fn member(spec: &Spec) -> Member<'_> {
     Member {
         record: RecordKey::new("s", "T", spec.name.clone()),
         side: spec.side,

@@ -1,0 +1,193 @@
+//! Whether a read shows the state before a write of ours (late sight), told by version, values and moments alone.
+
+use crate::members::moment;
+use crate::plan_laws::{facts, gone, invoice, of_invoice, order, sales_order, seen, sent, values};
+use crate::star::flows::{Policies, star};
+use std::collections::BTreeMap;
+use tandem_merge::cluster::{Action, Cluster, Deed, ParkedKind, Planned, Unconfirmed};
+use tandem_merge::reconcile::{Settlement, reconcile, settle};
+use tandem_merge::record::{Observation, Presence, Version};
+
+/// A version of a system without an order of them.
+fn version(token: &str, modified: i64, firm: bool) -> Option<Version> {
+    Some(Version {
+        token: token.to_owned(),
+        order: None,
+        modified: moment(modified),
+        firm,
+    })
+}
+
+/// A write of the description "1" over "0", answered at 950.
+fn write(deed: Deed, version: Option<Version>) -> Unconfirmed {
+    let wrote = |name: &str, value: &str| {
+        let value = value.into();
+        (name.to_owned(), Planned { value, epoch: 1 })
+    };
+    Unconfirmed {
+        deed,
+        version,
+        before: values(&[("Description", "0")]),
+        wrote: BTreeMap::from([wrote("Description", "1")]),
+        at: moment(950),
+        doubted: false,
+    }
+}
+
+/// What was read at 960.
+fn read(version: Option<Version>, description: &str) -> Observation {
+    Observation {
+        version,
+        read_began: moment(960),
+        ..seen(&invoice(), 1, of_invoice(description))
+    }
+}
+
+#[test]
+fn e6_the_state_before_our_write_is_told_by_its_version() {
+    let known = |firm| version("a", 900, firm);
+    let rows = [
+        // A version that counts: nothing but itself.
+        (known(true), version("a", 900, true), true),
+        (known(true), version("b", 900, true), false),
+        (known(true), version("b", 940, true), false),
+        (known(true), version("b", 899, true), false),
+        (known(true), None, false),
+        // One that an answer did not name: any from there on that stood before our answer.
+        (known(false), version("a", 900, true), true),
+        (known(false), version("b", 900, true), true),
+        (known(false), version("b", 950, true), true),
+        (known(false), version("b", 951, true), false),
+        (known(false), version("b", 899, true), false),
+        (known(false), None, false),
+        // A system that shows none.
+        (None, None, true),
+        (None, version("a", 900, true), false),
+    ];
+    for deed in [Deed::Update, Deed::Delete] {
+        for (before, shown, expected) in &rows {
+            let found = write(deed, before.clone()).is_before(&read(shown.clone(), "0"));
+            assert_eq!(found, *expected, "{deed:?} {before:?} {shown:?}");
+        }
+    }
+}
+
+#[test]
+fn e6_only_what_was_read_after_the_answer_can_be_late() {
+    let write = write(Deed::Update, version("a", 900, true));
+    let at = |second| Observation {
+        read_began: moment(second),
+        ..read(version("a", 900, true), "0")
+    };
+    // What began no later is older by the fence already.
+    assert!(!write.is_before(&at(949)) && !write.is_before(&at(950)));
+    assert!(write.is_before(&at(951)));
+    // A deletion is a state of its own, however it is read.
+    let deleted = Observation {
+        version: version("a", 900, true),
+        read_began: moment(960),
+        ..gone(&invoice(), 1)
+    };
+    assert!(!write.is_before(&deleted));
+}
+
+#[test]
+fn e6_the_state_before_our_write_is_told_by_the_values_that_it_changed() {
+    let shows = |write: &Unconfirmed, pairs: &[(&str, &str)], partial| {
+        let seen = Observation {
+            values: values(pairs),
+            partial,
+            ..read(version("a", 900, true), "0")
+        };
+        write.is_before(&seen)
+    };
+    let of = |before: &str, wrote: &str| {
+        let mut write = write(Deed::Update, version("a", 900, true));
+        write.before = values(&[("Description", before)]);
+        write.wrote.get_mut("Description").unwrap().value = wrote.into();
+        write
+    };
+    let write = of("0", "1");
+    assert!(shows(&write, &[("Description", "0")], false));
+    assert!(!shows(&write, &[("Description", "1")], false), "what we wrote");
+    assert!(!shows(&write, &[("Description", "2")], false), "a third value");
+    assert!(!shows(&write, &[("Due", "0")], false), "out of sight");
+    // Where nothing stood before, a system may show nothing of it; a read of a part tells nothing.
+    let write = of("", "1");
+    assert!(shows(&write, &[], false) && shows(&write, &[("Description", "")], false));
+    assert!(!shows(&write, &[], true));
+    // What was written as it stood tells nothing of when it was read.
+    for same in ["", "0"] {
+        let write = of(same, same);
+        assert!(!shows(&write, &[], false) && !shows(&write, &[("Description", same)], false));
+    }
+    // Of two, both must stand as they stood, and one of them must have changed.
+    let mut write = of("0", "1");
+    write.before.insert("Due".to_owned(), "x".into());
+    let due = |value: &str| Planned {
+        value: value.into(),
+        epoch: 1,
+    };
+    write.wrote.insert("Due".to_owned(), due("x"));
+    assert!(shows(&write, &[("Description", "0"), ("Due", "x")], false));
+    assert!(!shows(&write, &[("Description", "0"), ("Due", "y")], false));
+}
+
+/// The star's order after the create of its counterpart lost its answer and was found: whether what it shows is held
+/// against that create, and whether the other value of it was parked for that.
+fn found(shown: Observation) -> (bool, bool) {
+    let flows = star(Policies::default());
+    let pairs = [("number", "7"), ("description", "1")];
+    let plan = reconcile(
+        &flows,
+        Cluster::default(),
+        vec![seen(&order(), 1, values(&pairs))],
+        &facts(),
+    );
+    let cluster = sent(plan);
+    let is = |action: &Action| matches!(action, Action::Create { flow, .. } if flow == "order-order");
+    let create = cluster.creates.iter().find(|intent| is(&intent.action));
+    let id = create.unwrap().id;
+    let state = Settlement::FoundOwn { state: shown };
+    let plan = settle(&flows, cluster, Vec::new(), vec![(id, state)], &facts());
+    let record = &plan.cluster.records[&sales_order()];
+    assert_eq!(record.shadow.presence, Presence::Alive);
+    let parked = record.parked.get("Description").map(|parked| parked.kind);
+    (
+        !record.unconfirmed.is_empty(),
+        parked == Some(ParkedKind::Rewritten),
+    )
+}
+
+#[test]
+fn e13_what_is_found_of_a_create_is_our_own_work_only_where_its_system_tells_that_nobody_changed_it_since() {
+    let pairs = [("Reference", "7"), ("Description", "cut"), ("Ext", "Order:1")];
+    let shown = |order: Option<i64>, modified: i64, created: Option<i64>| {
+        let version = version("v", modified, true).map(|version| Version { order, ..version });
+        Observation {
+            version,
+            created: created.map(moment),
+            read_began: moment(960),
+            ..seen(&sales_order(), 1, values(&pairs))
+        }
+    };
+    // Made and never changed since, by a version that counts
+    assert_eq!(found(shown(Some(1), 940, Some(940))), (true, true));
+    // Changed since, or by a version that does not tell, or without a moment to compare with
+    for (order, modified, created) in [
+        (Some(2), 941, Some(940)),
+        (Some(1), 940, None),
+        (None, 940, Some(940)),
+    ] {
+        assert_eq!(
+            found(shown(order, modified, created)),
+            (false, false),
+            "{order:?} {modified} {created:?}"
+        );
+    }
+    let unversioned = Observation {
+        version: None,
+        ..shown(Some(1), 940, None)
+    };
+    assert_eq!(found(unversioned), (false, false));
+}
