@@ -5,7 +5,7 @@ use crate::members::moment;
 use crate::plan_laws::{creates, facts, gone, seen, sent, updates, values};
 use crate::star::flows::{dataflow, end, flow, mapping};
 use std::collections::BTreeMap;
-use tandem_merge::cluster::{Cleared, Cluster, ParkedKind, Verdict};
+use tandem_merge::cluster::{Cleared, Cluster, Link, ParkedKind, Verdict};
 use tandem_merge::dataflow::{Dataflow, DeletePolicy, Kind, Mapping, Reference, Side};
 use tandem_merge::facts::{Facts, Referent, Referral};
 use tandem_merge::fates::{Became, Fate, Stored, fate};
@@ -472,7 +472,24 @@ fn what_became_of_a_record_follows_from_what_is_stored() {
     assert_eq!(of(&open), Became::Open);
     assert_eq!(so(&open, [false, true, false]), Became::Open);
     assert_eq!(so(&open, [true, false, false]), Became::Undecided);
-    assert_eq!(of(&after(&open, Vec::new(), Some(Verdict::Unlink))), Became::Kept);
+    let parted = after(&open, Vec::new(), Some(Verdict::Unlink));
+    assert_eq!(of(&parted), Became::Kept);
+    // A link of another flow, or of another record in its own, is none of its counterpart's here.
+    let link = rest.links[0].clone();
+    let elsewhere = Link {
+        flow: "another".to_owned(),
+        ..link.clone()
+    };
+    let of_another = Link {
+        first: key(Side::First, "x"),
+        second: key(Side::Second, "X"),
+        ..link
+    };
+    for link in [elsewhere, of_another] {
+        let mut parted = parted.clone();
+        parted.links = vec![link];
+        assert_eq!(of(&parted), Became::Kept);
+    }
     // What names a record goes before it.
     assert_eq!(
         of(&after(&open, Vec::new(), Some(Verdict::Propagate))),

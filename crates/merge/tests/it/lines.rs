@@ -395,6 +395,8 @@ fn a_new_line_of_a_locked_order_is_not_created() {
         plan.cluster.records[&line()].held["order-line"].kind,
         ParkedKind::Protected
     );
+    // Either end of its order may free it.
+    assert!(plan.waits.on.contains(&order()) && plan.waits.on.contains(&sales_order()));
     let plan = reconcile(&flows, plan.cluster, Vec::new(), &parents(DRAFT));
     assert_eq!(plan.cluster.creates.len(), 1);
 }

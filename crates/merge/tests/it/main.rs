@@ -12,6 +12,7 @@ mod cleared;
 mod components;
 mod config;
 mod counterexamples;
+mod creating;
 mod decisions;
 mod document;
 mod filters;

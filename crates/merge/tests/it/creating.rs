@@ -1,0 +1,113 @@
+//! What a create carries, what it must wait for, and what it takes for its own counterpart.
+
+use crate::plan_laws::{answers, creates, facts, order, sales_order, seen, values, with_references};
+use crate::star::flows::{Policies, star};
+use tandem_merge::cluster::{Action, Cluster, Intent};
+use tandem_merge::dataflow::{Agreement, Dataflow, Mapping, Normaliser, Side};
+use tandem_merge::facts::Referent;
+use tandem_merge::reconcile::{recognises, reconcile};
+use tandem_merge::record::{Observation, RecordKey, RecordType};
+
+/// The create of the sales order of a described order.
+fn create(flows: &Dataflow) -> Intent {
+    let pairs = [("number", "7"), ("description", "A  b"), ("note", "n")];
+    let told = seen(&order(), 1, values(&pairs));
+    let plan = reconcile(flows, Cluster::default(), vec![told], &facts());
+    let is =
+        |intent: &&Intent| matches!(&intent.action, Action::Create { flow, .. } if flow == "order-order");
+    plan.cluster.creates.iter().find(is).unwrap().clone()
+}
+
+fn found(pairs: &[(&str, &str)]) -> Observation {
+    seen(&sales_order(), 2, values(pairs))
+}
+
+#[test]
+fn e3_what_bears_no_mark_or_our_own_is_recognised_by_its_key_and_what_bears_anothers_is_not() {
+    let flows = star(Policies::default());
+    let create = create(&flows);
+    let recognised = |pairs: &[(&str, &str)]| recognises(&flows, &create, &found(pairs));
+    assert!(recognised(&[("Reference", "7")]));
+    assert!(recognised(&[("Reference", "7"), ("Ext", "Order:1")]));
+    assert!(!recognised(&[("Reference", "7"), ("Ext", "Order:2")]));
+    assert!(!recognised(&[("Reference", "8")]));
+    assert!(!recognised(&[("Reference", "8"), ("Ext", "Order:1")]));
+}
+
+#[test]
+fn r8_a_text_within_which_a_key_holds_tells_strangers_by_its_own_comparison() {
+    let mut flows = star(Policies::default());
+    let agreement = |first: &str, second: &str, normaliser| Agreement {
+        properties: [first.to_owned(), second.to_owned()],
+        normaliser,
+        through: None,
+    };
+    let flow = flows.flows.iter_mut().find(|flow| flow.name == "order-order");
+    flow.unwrap().match_rules[0].within = vec![
+        agreement("description", "Description", Normaliser::CaseFold),
+        agreement("note", "Note", Normaliser::Exact),
+    ];
+    let create = create(&flows);
+    let recognised = |description: &str, note: &str| {
+        let pairs = [("Reference", "7"), ("Description", description), ("Note", note)];
+        recognises(&flows, &create, &found(&pairs))
+    };
+    assert!(recognised("A  b", "n") && recognised("a B", "n"));
+    assert!(!recognised("other", "n"));
+    assert!(!recognised("a b", "N") && !recognised("a b", "other"));
+}
+
+#[test]
+fn m06_what_is_out_of_sight_on_either_side_is_left_out_of_a_create_and_owed() {
+    for (system, property) in [("erp", "description"), ("sf", "Description")] {
+        let mut flows = star(Policies::default());
+        let hidden = (RecordType::new(system, "Order"), property.to_owned());
+        flows.out_of_sight.insert(hidden);
+        let create = create(&flows);
+        assert!(!create.values.contains_key("Description"), "{system}");
+        let Action::Create { left_out, .. } = &create.action else {
+            panic!("{create:?}")
+        };
+        assert!(left_out.contains("Description"), "{system}: {left_out:?}");
+    }
+}
+
+#[test]
+fn e10_a_create_waits_for_a_reference_that_it_must_have_and_goes_without_one_that_it_may_lack() {
+    let linked = |id: &str| Referent::Linked(id.to_owned());
+    let facts = answers(linked("d"), linked("a"), Referent::Unlinked);
+    let pairs = [("number", "7"), ("customer", "c"), ("before", "0")];
+    let created = |change: &dyn Fn(&mut Mapping)| {
+        let mut flows = with_references();
+        let mut all = flows.flows[1].mappings.iter_mut();
+        change(
+            all.find(|mapping| mapping.property(Side::First) == "before")
+                .unwrap(),
+        );
+        let told = seen(&order(), 1, values(&pairs));
+        let plan = reconcile(&flows, Cluster::default(), vec![told], &facts);
+        (
+            creates(&plan.cluster).len(),
+            plan.cluster.records[&order()].held.len(),
+        )
+    };
+    assert_eq!(created(&|_| {}), (1, 0));
+    assert_eq!(created(&|mapping| mapping.never_blank[1] = true), (0, 1));
+    assert_eq!(created(&|mapping| mapping.awaited = true), (0, 1));
+    // Its system fills it in by itself.
+    let filled = |mapping: &mut Mapping| {
+        (mapping.never_blank[1], mapping.filled_on_create[1]) = (true, true);
+    };
+    assert_eq!(created(&filled), (1, 0));
+    // What holds for the other side says nothing of this one.
+    assert_eq!(created(&|mapping| mapping.never_blank[0] = true), (1, 0));
+}
+
+#[test]
+fn a_record_of_another_type_is_nobodys_counterpart() {
+    let flows = star(Policies::default());
+    let create = create(&flows);
+    let other = RecordKey::new("sf", "Order", "s2");
+    let pairs = [("Number", "7")];
+    assert!(!recognises(&flows, &create, &seen(&other, 2, values(&pairs))));
+}
