@@ -6,6 +6,7 @@ use crate::world::World;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tandem_engine::{Engine, Happening, Standing, Watcher};
+use tandem_merge::cluster::ParkedKind;
 use tandem_merge::record::RecordKey;
 
 #[tokio::test]
@@ -133,6 +134,63 @@ async fn e2_a_record_without_conditions_is_read_before_each_of_its_writes() {
         "the order is not written twice: {history}"
     );
     assert!(stands || history.contains("typed in between"), "{history}");
+}
+
+/// A person who edits a record of the CRM once its changes were read.
+struct Latecomer {
+    system: Arc<Fake>,
+    record: RecordKey,
+    left: AtomicBool,
+}
+
+impl Watcher for Latecomer {
+    fn happened(&self, what: &Happening<'_>) {
+        let read = matches!(what, Happening::Observed { system, .. } if *system == CRM);
+        if read && self.left.swap(false, Ordering::Relaxed) {
+            self.system.edit(&self.record, "Email", "typed since");
+        }
+    }
+}
+
+#[tokio::test]
+async fn e2_where_no_condition_holds_a_deletion_its_record_is_read_just_before_it() {
+    for edited in [true, false] {
+        // GIVEN a CRM that keeps the conditions of updates alone, and a customer that is deleted
+        let world = World::with(|erp| erp, Fake::deleting_anyway);
+        let customer = world
+            .erp
+            .add("Customer", &[("number", "C1"), ("name", "Blauer See")]);
+        world.at_rest().await;
+        let division = world.only(&world.crm, "Division");
+        // Its state was read long after it came to be, so that the condition of an update would protect it.
+        world.crm.edit(&division, "Email", "first");
+        world.clock.pass(2);
+        world
+            .erp
+            .add("Customer", &[("number", "C2"), ("name", "Weisser Berg")]);
+        world.at_rest().await;
+        let all = world.crm.live("Division");
+        let other = all.into_iter().find(|key| key != &division).unwrap();
+        world.erp.delete(&customer);
+        world.crm.edit(&other, "Email", "shown in the next page");
+        world.clock.pass(2);
+        // WHEN somebody edits its division after the changes were read, or nobody does
+        let mut parts = world.parts();
+        parts.watcher = Arc::new(Latecomer {
+            system: Arc::clone(&world.crm),
+            record: division.clone(),
+            left: AtomicBool::new(edited),
+        });
+        let mut engine = Engine::open(parts).await.unwrap();
+        engine.sync().await.unwrap();
+        // THEN it is there and a person is asked, or it is deleted
+        assert_eq!(world.crm.live("Division").contains(&division), edited);
+        let items = engine.store().items(0, 100).unwrap();
+        let asked = items
+            .iter()
+            .any(|item| item.record == division && item.kind == Some(ParkedKind::DeleteConflict));
+        assert_eq!(asked, edited, "{items:#?}");
+    }
 }
 
 #[tokio::test]
