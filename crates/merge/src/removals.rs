@@ -1,6 +1,6 @@
 //! Removals: what becomes of the counterpart when a linked record is deleted (RULES.md section 4, R6, R7).
 
-use crate::cluster::{Action, Cleared, Intent, Link, ParkedKind, Verdict};
+use crate::cluster::{Action, Cleared, Head, Intent, Link, ParkedKind, Verdict};
 use crate::dataflow::{DeleteAgainstEdit, DeletePolicy, Flow, Side};
 use crate::mutation::{Mutation, removed};
 use crate::plan::EventKind;
@@ -345,6 +345,9 @@ impl Work<'_> {
         };
         let ends = [deleted, other].map(|node| self.record(&node.at.record));
         let born = ends.into_iter().flatten().any(|record| record.born);
+        if born && self.came_with_its_record(head, other) {
+            return false;
+        }
         let first_word = born && head.is_first_sight() && !component.starts_with_edit();
         // Without a base it has not seen the head (a one-way component has none before its first edit).
         let base = ends[0].and_then(|record| record.bases.get(&deleted.at.property));
@@ -352,6 +355,18 @@ impl Work<'_> {
             None | Some(0) => !first_word,
             Some(epoch) => epoch < head.epoch,
         }
+    }
+
+    /// The head is what the system of a record that we created gave it by itself, in place of the blank that we had for it.
+    fn came_with_its_record(&self, head: &Head, node: &topology::Node<'_>) -> bool {
+        let Some(record) = self.record(&node.at.record).filter(|record| record.born) else {
+            return false;
+        };
+        let made = record
+            .shadow
+            .created
+            .is_some_and(|created| head.span.to <= created);
+        made && head.span.from.is_none() && head.origin.as_ref() == Some(&node.at.record)
     }
 
     /// What was edited in a record has not reached all its other counterparts: with it the edit would go.

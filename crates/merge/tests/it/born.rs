@@ -8,7 +8,7 @@ use crate::plan_laws::{
 };
 use crate::star::flows::{Policies, star};
 use tandem_merge::cluster::{Cluster, ParkedKind};
-use tandem_merge::dataflow::{Dataflow, DeletePolicy};
+use tandem_merge::dataflow::{Dataflow, DeletePolicy, Direction};
 use tandem_merge::facts::{Facts, Referent};
 use tandem_merge::reconcile::{Settlement, reconcile, settle};
 use tandem_merge::record::{Observation, RecordKey, Values};
@@ -127,6 +127,27 @@ fn d1_e18_what_a_system_gave_at_a_create_is_no_edit_against_the_deletion_of_its_
         asked(&plan.cluster, &born(), "order-order"),
         Some(ParkedKind::DeleteConflict)
     );
+}
+
+#[test]
+fn d1_e18_what_a_system_gave_where_the_source_was_blank_is_no_edit_against_the_deletion_of_the_source() {
+    // GIVEN a value that the second system gives and that people edit on both sides
+    let mut flows = star(Policies {
+        on_delete: [DeletePolicy::Ask; 2],
+        ..Policies::default()
+    });
+    let mut mappings = flows.flows[1].mappings.iter_mut();
+    let mapping = mappings.find(|mapping| mapping.given_by.is_some()).unwrap();
+    (mapping.direction, mapping.owned_by) = (Direction::Both, None);
+    let against = |cluster: Cluster| {
+        assert_eq!(updates(&cluster)[&order()]["given"], "g", "still on its way");
+        let plan = reconcile(&flows, cluster, vec![gone(&order(), 970)], &facts());
+        asked(&plan.cluster, &born(), "order-order")
+    };
+    // WHEN it was given as the record was made, THEN it is nobody's
+    assert_eq!(against(given(&flows, "1", 960)), Some(ParkedKind::Approval));
+    // and where somebody may have put it there since, it may be theirs
+    assert_eq!(against(given(&flows, "1", 965)), Some(ParkedKind::DeleteConflict));
 }
 
 #[test]
