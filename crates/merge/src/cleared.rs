@@ -1,6 +1,7 @@
 //! References that went blank: by a person, or because the record that they named was deleted (E18). What a deletion
 //! blanks belongs to the deletion: it is no edit while that is undecided, goes on with it, and is given back where the
-//! deletion is withdrawn.
+//! deletion is withdrawn. So does what Tandem blanks for a deletion of its own: what names the record is released first, and
+//! gets it back where the system refuses to delete it.
 
 use crate::cluster::{Cleared, Head, Record};
 use crate::component::Loss;
@@ -10,7 +11,7 @@ use crate::fates::{Became, Fate};
 use crate::form::Form;
 use crate::mutation::{Mutation, removed};
 use crate::record::{Presence, RecordKey};
-use crate::topology::{self, Node};
+use crate::topology::{self, Node, Part};
 use crate::value::Value;
 use crate::work::Work;
 use std::collections::BTreeMap;
@@ -196,6 +197,60 @@ impl Work<'_> {
         )
     }
 
+    /// The members that name a record which is to be deleted because its counterpart was, as another member shows that lost
+    /// that one. Each with the blank of its own form.
+    pub(crate) fn releases(&self, nodes: &[&Node<'_>]) -> Vec<(usize, Value)> {
+        let going: Vec<RecordKey> = nodes.iter().filter_map(|node| self.going(node)).collect();
+        let names = |part: &Part<'_>, own: &Value| {
+            let Kind::Reference(through) = &part.mapping.kind else {
+                return false;
+            };
+            let referral = own.as_text().map(|id| Referral {
+                through: through.clone(),
+                side: part.side,
+                id: id.to_owned(),
+            });
+            let named = referral.and_then(|referral| crate::fates::named(self.flows, &referral));
+            named.is_some_and(|named| going.contains(&named))
+        };
+        let mut found = Vec::new();
+        for (index, node) in nodes.iter().enumerate() {
+            let own = topology::own_value(&self.cluster, &node.at);
+            let record = self.record(&node.at.record);
+            let open = record.is_some_and(|record| !record.in_flight() && !record.shadow.protected);
+            if open && node.target() && node.parts.iter().any(|part| names(part, &own)) {
+                found.extend(
+                    self.form(node)
+                        .encode(&Value::Blank)
+                        .ok()
+                        .map(|blank| (index, blank)),
+                );
+            }
+        }
+        found
+    }
+
+    /// The record that is about to be deleted because the one was that a member named.
+    fn going(&self, node: &Node<'_>) -> Option<RecordKey> {
+        let with_record = self.cleared(&node.at.record, &node.at.property)? == Cleared::WithRecord;
+        let follows =
+            with_record && node.source() && node.parts.iter().all(|part| part.mapping.blank_is_edit);
+        let fate = self.fate(node).filter(|_| follows)?;
+        fate.counterpart.filter(|_| fate.became == Became::Going)
+    }
+
+    /// Notes that a reference of a record is blank by our own write, for a deletion that may yet be refused. Whether it is one.
+    pub(crate) fn is_released(&mut self, key: &RecordKey, property: &str, value: &Value) -> bool {
+        let mut flows = self.flows.flows_of(&key.record_type);
+        let own = |mapping: &Mapping, side| mapping.property(side) == property && may_go_with_record(mapping);
+        let refers = flows.any(|(flow, side)| flow.mappings.iter().any(|mapping| own(mapping, side)));
+        let released = refers && value.is_blank();
+        if let Some(record) = self.cluster.records.get_mut(key).filter(|_| released) {
+            record.cleared.insert(property.to_owned(), Cleared::WithRecord);
+        }
+        released
+    }
+
     /// How a property of a record that is a reference came to be blank.
     pub(crate) fn cleared(&self, key: &RecordKey, property: &str) -> Option<Cleared> {
         self.record(key)?.cleared.get(property).copied()
@@ -240,6 +295,9 @@ impl Work<'_> {
             )),
             (Cleared::WithRecord, Became::Over | Became::Kept | Became::Alive | Became::Replaced(_))
             | (Cleared::ByHand, _) => None,
+            (Cleared::WithRecord, Became::Going) => Some(format!(
+                "it is blank for the deletion of {of}, and gets its value back if that is refused"
+            )),
             (Cleared::WithRecord, _) => Some(format!(
                 "it went blank when {of} was deleted: what becomes of that decides"
             )),

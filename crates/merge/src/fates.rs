@@ -1,7 +1,7 @@
 //! Fates: what became of a record that a reference named before it went blank. A system that deletes a record blanks
 //! what names it by itself, so a blank reference is an edit only where the record that it named is known to live (E18).
 
-use crate::cluster::{Action, Cluster, Record};
+use crate::cluster::{Action, Cluster, Intent, Record};
 use crate::dataflow::{Dataflow, Reference, Side};
 use crate::facts::Referral;
 use crate::record::{Presence, RecordKey};
@@ -31,21 +31,27 @@ pub enum Became {
     Unseen,
     /// It is there.
     Alive,
+    /// It is about to be deleted, or its counterpart is: a system may delete nothing that others name, so what names it is
+    /// released first.
+    Going,
     /// It was deleted, and what becomes of its counterpart is not settled.
     Open,
     /// It was deleted or merged, and this record of its side stands in its place.
     Replaced(String),
     /// It was deleted, and its counterpart stays as it is, without one.
     Kept,
-    /// It was deleted, and its counterpart is gone too or about to be deleted, or there was none.
+    /// It was deleted, and its counterpart is gone too, or there was none.
     Over,
 }
 
 impl Became {
-    /// Whether it says that the record was deleted.
+    /// Whether it says that the record was deleted, or is about to be.
     #[must_use]
     pub fn is_deleted(&self) -> bool {
-        matches!(self, Self::Open | Self::Replaced(_) | Self::Kept | Self::Over)
+        matches!(
+            self,
+            Self::Going | Self::Open | Self::Replaced(_) | Self::Kept | Self::Over
+        )
     }
 }
 
@@ -100,6 +106,7 @@ pub fn fate<E>(
             Err(became) if own => (became, None),
             // It was merged into one that is not known yet.
             Err(_) => (Became::Open, None),
+            Ok(Presence::Alive) if own && record.is_some_and(is_going) => (Became::Going, None),
             Ok(Presence::Alive) if own => (Became::Alive, None),
             Ok(Presence::Alive) => (Became::Replaced(key.id.clone()), None),
             Ok(_) => after_deletion(flow, referral.side, &key, &stored.cluster, look)?,
@@ -148,13 +155,8 @@ fn after_deletion<E>(
     let mut links = cluster.links.iter();
     if let Some(link) = links.find(|link| link.flow == flow && link.end(side) == key) {
         let other = link.end(side.other()).clone();
-        let intent = cluster
-            .records
-            .get(&other)
-            .and_then(|record| record.intent.as_ref());
-        // A system may delete nothing that others name: the references go first.
-        let goes = intent.is_some_and(|intent| matches!(intent.action, Action::Delete { .. }));
-        let became = if goes { Became::Over } else { Became::Open };
+        let goes = cluster.records.get(&other).is_some_and(is_going);
+        let became = if goes { Became::Going } else { Became::Open };
         return Ok((became, Some(other)));
     }
     let record = cluster.records.get(key);
@@ -189,6 +191,12 @@ fn after_deletion<E>(
         (Presence::Alive | Presence::Missing, _) => Became::Open,
     };
     Ok((became, Some(other)))
+}
+
+/// It is to be deleted, or its deletion is under way.
+fn is_going(record: &Record) -> bool {
+    let deletes = |intent: &Intent| matches!(intent.action, Action::Delete { .. });
+    record.intent.as_ref().is_some_and(deletes)
 }
 
 /// A counterpart of it is on its way.

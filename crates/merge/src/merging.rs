@@ -283,6 +283,7 @@ impl<'a> Work<'a> {
                 .or_default()
                 .insert(at.property.clone(), owing);
         }
+        self.release(nodes, owed);
         for node in nodes {
             self.list_loss(node, epoch);
         }
@@ -300,6 +301,39 @@ impl<'a> Work<'a> {
             if let Some(record) = self.cluster.records.get_mut(&at.record) {
                 record.parked.insert(at.property.clone(), parked);
             }
+        }
+    }
+
+    /// What names a record that is to be deleted goes blank first. The head stays, so that the value comes back where the
+    /// deletion does not come about.
+    fn release(&mut self, nodes: &[&Node<'a>], owed: &mut Owed) {
+        let releases = self.releases(nodes);
+        for (index, node) in nodes.iter().enumerate() {
+            let (key, property) = (&node.at.record, &node.at.property);
+            let release = releases.iter().find(|(released, _)| *released == index);
+            let refers = node
+                .parts
+                .iter()
+                .any(|part| crate::cleared::may_go_with_record(part.mapping));
+            let Some(record) = self.cluster.records.get_mut(key).filter(|_| refers) else {
+                continue;
+            };
+            let Some((_, value)) = release else {
+                // What was refused of a release counts no longer than that is wanted.
+                record
+                    .parked
+                    .retain(|name, parked| name != property || parked.epoch > 0);
+                continue;
+            };
+            let owing = Owing {
+                value: value.clone(),
+                epoch: 0,
+                origin: Some(key.clone()),
+                withheld: record.parked.contains_key(property),
+            };
+            owed.entry(key.clone())
+                .or_default()
+                .insert(property.clone(), owing);
         }
     }
 

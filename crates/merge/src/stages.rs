@@ -97,7 +97,8 @@ impl<'a> Work<'a> {
 
     /// The parts of a locked record stay as they are. What holds an identity is no part of its content.
     fn keep_locked(&self, key: &RecordKey, flow: &Flow, side: Side, staged: &mut Staged) {
-        if staged.values.values().all(|planned| planned.epoch == 0) {
+        let content = |planned: &Planned| planned.epoch > 0 || planned.value.is_blank();
+        if !staged.values.values().any(content) {
             return;
         }
         let Some((parent, fact)) = self.parent_of(key, flow, side) else {
@@ -108,7 +109,7 @@ impl<'a> Work<'a> {
             return;
         };
         staged.parents.push(parent);
-        for (property, planned) in staged.values.extract_if(.., |_, planned| planned.epoch > 0) {
+        for (property, planned) in staged.values.extract_if(.., |_, planned| content(planned)) {
             let (reason, advice) = (reason.clone(), advice.clone());
             let parked = self.parked(ParkedKind::Protected, planned.epoch, reason, advice);
             staged.parked.insert(property, parked);

@@ -303,6 +303,105 @@ fn a_deletion_that_was_carried_on_takes_the_references_with_it() {
     assert!(plan.history.is_empty() && plan.cluster.records[&theirs()].cleared.is_empty());
 }
 
+/// Facts of a boss that is about to be deleted because its counterpart was.
+fn going() -> Facts {
+    let mut facts = known(&[("m", "S")], Side::Second, "S", Became::Going, "m");
+    let own = known(&[], Side::First, "m", Became::Going, "S");
+    facts.fates.extend(own.fates);
+    facts
+}
+
+/// A report whose reference to that boss was released, which is settled this way.
+fn released(flows: &Dataflow, outcome: Settlement) -> Plan {
+    let plan = again(flows, lost(flows, Side::Second), &going());
+    assert_eq!(updates(&plan.cluster), written(own(), "boss", ""));
+    let cluster = sent(plan);
+    let id = cluster.records[&own()].intent.as_ref().unwrap().id;
+    let plan = settle(flows, cluster, Vec::new(), vec![(id, outcome)], &going());
+    assert!(updates(&plan.cluster).is_empty(), "once is enough");
+    plan
+}
+
+fn answered() -> Settlement {
+    Settlement::Applied {
+        id: "c".to_owned(),
+        state: Some(blank(Side::First, 50)),
+        at: moment(50),
+    }
+}
+
+#[test]
+fn e18_what_was_released_for_a_deletion_comes_back_where_that_is_refused() {
+    let flows = contacts();
+    // whatever became of the answer
+    let read = Settlement::Read {
+        state: blank(Side::First, 50),
+        unknown: true,
+    };
+    for outcome in [answered(), read] {
+        let plan = released(&flows, outcome);
+        assert_eq!(how(&plan, Side::First), Some(Cleared::WithRecord));
+        // GIVEN a deletion that was refused, about which a person is asked again, THEN what names the boss does so again
+        let mut refused = known(&[("m", "S")], Side::Second, "S", Became::Open, "m");
+        let own_fate = known(&[], Side::First, "m", Became::Alive, "S");
+        refused.fates.extend(own_fate.fates);
+        let plan = again(&flows, plan, &refused);
+        assert_eq!(updates(&plan.cluster), written(own(), "boss", "m"));
+        // and at a second attempt it is released again.
+        let cluster = sent(plan);
+        let id = cluster.records[&own()].intent.as_ref().unwrap().id;
+        let back = Settlement::Applied {
+            id: "c".to_owned(),
+            state: Some(seen(&own(), 60, of_own("m"))),
+            at: moment(60),
+        };
+        let plan = settle(&flows, cluster, Vec::new(), vec![(id, back)], &refused);
+        assert!(updates(&plan.cluster).is_empty());
+        let plan = again(&flows, plan, &going());
+        assert_eq!(updates(&plan.cluster), written(own(), "boss", ""));
+    }
+}
+
+#[test]
+fn e18_what_was_released_for_a_deletion_is_blank_everywhere_once_that_was_carried_out() {
+    let flows = contacts();
+    let plan = released(&flows, answered());
+    let mut over = known(&[], Side::Second, "S", Became::Over, "m");
+    let own_fate = known(&[], Side::First, "m", Became::Over, "S");
+    over.fates.extend(own_fate.fates);
+    let plan = again(&flows, plan, &over);
+    assert!(updates(&plan.cluster).is_empty());
+    let boss = |(anchor, _): &(&tandem_merge::cluster::Anchor, _)| anchor.property == "boss";
+    let (_, head) = plan.cluster.heads.iter().find(boss).unwrap();
+    assert_eq!(head.value, Value::Blank);
+    let plan = again(&flows, plan, &over);
+    assert!(
+        plan.cluster
+            .records
+            .values()
+            .all(|record| record.cleared.is_empty())
+    );
+}
+
+#[test]
+fn a_release_that_was_refused_is_not_sent_again_and_counts_no_longer_than_the_deletion_is_wanted() {
+    let flows = contacts();
+    let no = Settlement::Refused {
+        kind: ParkedKind::Refused,
+        properties: vec!["boss".to_owned()],
+        reason: "a report has a boss".to_owned(),
+        advice: String::new(),
+        at: moment(50),
+    };
+    let plan = released(&flows, no);
+    assert!(plan.cluster.records[&own()].parked.contains_key("boss"));
+    let plan = again(&flows, plan, &going());
+    assert!(updates(&plan.cluster).is_empty());
+    let open = known(&[("m", "S")], Side::Second, "S", Became::Open, "m");
+    let plan = again(&flows, plan, &open);
+    assert!(!plan.cluster.records[&own()].parked.contains_key("boss"));
+}
+
 #[test]
 fn a_counterpart_that_stays_alone_keeps_what_names_it() {
     let flows = contacts();
@@ -445,6 +544,19 @@ fn became(flows: &Dataflow, clusters: &[Cluster], [undecided, unread, forgotten]
     found.unwrap().became
 }
 
+/// What became of the boss of the ERP, by what is stored of it.
+fn became_of_own(flows: &Dataflow, cluster: &Cluster) -> Became {
+    let mut look = |key: &RecordKey| -> Result<Option<Stored>, ()> {
+        let known = cluster.records.contains_key(key);
+        Ok(known.then(|| Stored {
+            cluster: cluster.clone(),
+            ..Stored::default()
+        }))
+    };
+    let found = fate(flows, &referral(Side::First, "c"), &mut look).unwrap();
+    found.unwrap().became
+}
+
 #[test]
 fn what_became_of_a_record_follows_from_what_is_stored() {
     let flows = contacts();
@@ -491,10 +603,10 @@ fn what_became_of_a_record_follows_from_what_is_stored() {
         assert_eq!(of(&parted), Became::Kept);
     }
     // What names a record goes before it.
-    assert_eq!(
-        of(&after(&open, Vec::new(), Some(Verdict::Propagate))),
-        Became::Over
-    );
+    let going = after(&open, Vec::new(), Some(Verdict::Propagate));
+    assert_eq!(of(&going), Became::Going);
+    assert_eq!(became_of_own(&flows, &going), Became::Going);
+    assert_eq!(became_of_own(&flows, &open), Became::Alive);
     assert_eq!(of(&after(&open, vec![gone(&own(), 30)], None)), Became::Over);
     // Created again: on its way first, then there.
     let recreated = after(&open, Vec::new(), Some(Verdict::Recreate));
