@@ -53,6 +53,10 @@ pub fn older(shadow: &Shadow, seen: &Observation) -> bool {
     if removed(Mutation::NoFence) {
         return false;
     }
+    // What is not to be found any more was purged or hidden: that it was deleted stands.
+    if shadow.presence == Presence::Deleted && seen.presence == Presence::Missing {
+        return true;
+    }
     let later_read = seen.read_began > shadow.seen;
     match (&shadow.version, &seen.version) {
         (Some(known), Some(new)) => match place(known, new) {

@@ -119,17 +119,24 @@ impl Work<'_> {
                 together.entry(grounds).or_default().insert(property, planned);
             }
         }
-        let mut again = BTreeMap::new();
-        for (grounds, values) in together {
+        let left_by = |again: &BTreeMap<u64, BTreeMap<String, Planned>>| {
             let mut written = owed.clone();
-            written.extend(values.clone());
+            written.extend(
+                again
+                    .values()
+                    .flatten()
+                    .map(|(name, planned)| (name.clone(), planned.clone())),
+            );
             let carried = self.staged(key, written).values;
-            let travels = values.keys().any(|property| carried.contains_key(property));
-            if travels && state(record, &carried) != grounds {
-                again.extend(values);
-            }
-        }
-        again
+            (state(record, &carried), carried)
+        };
+        together.retain(|grounds, values| {
+            let (state, carried) = left_by(&BTreeMap::from([(*grounds, values.clone())]));
+            state != *grounds && values.keys().any(|property| carried.contains_key(property))
+        });
+        // What differs group by group may come to the very write that was refused.
+        while together.remove(&left_by(&together).0).is_some() {}
+        together.into_values().flatten().collect()
     }
 
     /// The flows in whose links a write carries the deletion of the other end on.

@@ -37,6 +37,18 @@ fn s9_a_read_that_shows_a_record_alive_at_the_very_version_of_its_deletion_bring
 }
 
 #[test]
+fn s9_what_was_deleted_stays_so_where_it_is_not_to_be_found_any_more() {
+    // a system that purges it forgets that too
+    let purged = Observation {
+        presence: Presence::Missing,
+        version: None,
+        ..read_at(500, gone(&order(), 20))
+    };
+    let record = after(gone(&order(), 20), purged);
+    assert_eq!(record.shadow.presence, Presence::Deleted);
+}
+
+#[test]
 fn s9_behind_a_write_without_a_version_what_was_read_before_its_answer_is_older() {
     let mut shadow: Shadow = seen(&order(), 10, of_order("0")).into();
     shadow.version.as_mut().unwrap().firm = false;

@@ -83,6 +83,32 @@ fn e17_what_is_tried_again_stays_told_until_it_is_settled() {
     assert!(plan.cluster.records[&invoice()].parked.is_empty());
 }
 
+#[test]
+fn e17_what_is_tried_again_by_parts_does_not_come_to_the_very_write_that_was_refused() {
+    let flows = star(Policies::default());
+    // GIVEN a description that is refused, then a due date with it, then both beside a number that is free
+    let mut plan = refused(&flows, &["Description"]);
+    let mut row = of_order("1");
+    let mut tried = Vec::new();
+    for (at, property, value) in [(20, "due", "soon"), (30, "number", "8")] {
+        row = with(row, property, value);
+        plan = reconcile(
+            &flows,
+            plan.cluster,
+            vec![seen(&order(), at, row.clone())],
+            &facts(),
+        );
+        tried.push(updates(&plan.cluster)[&invoice()].clone());
+        let cluster = sent(plan);
+        let id = cluster.records[&invoice()].intent.as_ref().unwrap().id;
+        plan = settle(&flows, cluster, Vec::new(), vec![(id, no(&["Due"]))], &facts());
+    }
+    assert_eq!(tried[1].len(), 3);
+    // THEN what was named waits, and the others go without it
+    let next = &updates(&plan.cluster)[&invoice()];
+    assert_eq!(next.keys().collect::<Vec<_>>(), ["Description", "Number"]);
+}
+
 /// The deletion of the sales order is carried on to the order, which refuses.
 fn kept(flows: &Dataflow, verdict: Option<Verdict>) -> Plan {
     let mut cluster = at_rest(flows);
