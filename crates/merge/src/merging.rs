@@ -587,14 +587,18 @@ fn goes_to(nodes: &[&Node<'_>], merged: &Merged) -> String {
 /// top of the blank that the create left, unless its system is known to fill the property in.
 fn base_of_newborn(record: &Record, node: &Node<'_>, head: Option<&Head>) -> Option<Base> {
     record.newborn.as_ref().filter(|newborn| newborn.observed)?;
-    let changed = record.shadow.version.as_ref()?.modified > record.shadow.created?;
-    let filled = node
-        .parts
-        .iter()
-        .any(|part| part.mapping.filled_on_create[part.side.index()]);
     let epoch = head
         .filter(|head| head.value.is_blank())
         .map_or(0, |head| head.epoch);
     let value = Value::Blank;
-    (changed && !filled).then_some(Base { value, epoch })
+    may_be_typed(record, node)?.then_some(Base { value, epoch })
+}
+
+/// Whether somebody may have typed what stands in a record that we created and gave nothing: it was changed since, and its
+/// system is not known to fill the property in. None where that cannot be told.
+pub(crate) fn may_be_typed(record: &Record, node: &Node<'_>) -> Option<bool> {
+    let changed = record.shadow.version.as_ref()?.modified > record.shadow.created?;
+    let mut parts = node.parts.iter();
+    let filled = parts.any(|part| part.mapping.filled_on_create[part.side.index()]);
+    Some(changed && !filled)
 }

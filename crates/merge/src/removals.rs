@@ -2,6 +2,7 @@
 
 use crate::cluster::{Action, Cleared, Head, Intent, Link, ParkedKind, Verdict};
 use crate::dataflow::{DeleteAgainstEdit, DeletePolicy, Flow, Side};
+use crate::merging::may_be_typed;
 use crate::mutation::{Mutation, removed};
 use crate::plan::EventKind;
 use crate::record::{Presence, RecordKey};
@@ -320,10 +321,13 @@ impl Work<'_> {
                     .iter()
                     .any(|question| component.nodes.iter().any(|node| node.at == question.anchor));
                 let own = topology::own_value(&self.cluster, &b.at);
-                // A value that never agreed with anything counts as edited: a person may be asked about it still.
+                // A value that never agreed with anything counts as edited: a person may be asked about it still. Not so
+                // what a system gave by itself to a record that we created.
+                let made = self.record(other).filter(|record| record.born);
+                let given = made.and_then(|record| may_be_typed(record, b)) == Some(false);
                 let unmerged = match base(b) {
                     Some(base) => base.value != own,
-                    None => !component.one_way() && !own.is_blank(),
+                    None => !component.one_way() && !own.is_blank() && !given,
                 };
                 let with_record = self.cleared(&b.at.record, &b.at.property) == Some(Cleared::WithRecord);
                 let edited = asked || (b.source() && unmerged && !with_record);

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 use tandem_connector::Connector;
 use tandem_connector::simulation::{Line, set_line};
-use tandem_engine::{Engine, Quiet, Schedule};
+use tandem_engine::{Engine, Held, Quiet, Schedule};
 use tandem_fuzz::Dice;
 use tandem_merge::cluster::{ParkedKind, Verdict};
 use tandem_merge::config::Configuration;
@@ -31,7 +31,7 @@ const LONGEST: u64 = 3_600_000;
 const MOST_BY_PROCESS: u64 = 4_000;
 
 /// More requests than this one undisturbed sync has no reason to send.
-const MOST_REQUESTS: u64 = 400;
+const MOST_REQUESTS: u64 = 1_000;
 
 pub(super) struct World {
     pub(super) lines: Arc<Lines>,
@@ -215,13 +215,13 @@ impl World {
         Ok(())
     }
 
-    /// People decide about deletions that wait for them. Whether they did.
+    /// People decide about deletions that wait for them, and about flows that a guard stopped. Whether they did.
     fn answer(&mut self, engine: &mut Engine) -> Result<bool, String> {
         let items = engine
             .store()
             .items(0, 1_000)
             .map_err(|error| error.to_string())?;
-        let mut any = false;
+        let mut any = self.let_go_on(engine)?;
         for item in items {
             if !matches!(item.kind, Some(ParkedKind::Approval | ParkedKind::DeleteConflict)) {
                 continue;
@@ -240,6 +240,22 @@ impl World {
                 .say(|| format!("a person decides {verdict:?} about {}: {outcome:?}", item.record));
         }
         Ok(any)
+    }
+
+    /// People approve the edits of flows that a guard stopped. Whether there were any.
+    fn let_go_on(&self, engine: &mut Engine) -> Result<bool, String> {
+        let held = engine.holds().iter().filter_map(|hold| match &hold.of {
+            Held::Flow(flow) => Some(flow.clone()),
+            Held::System(_) => None,
+        });
+        let held: Vec<String> = held.collect();
+        for flow in &held {
+            let outcome = engine.approve_flow(flow, None);
+            let outcome = outcome.map_err(|error| error.to_string())?;
+            self.lines
+                .say(|| format!("a person lets {flow} go on: {outcome:?}"));
+        }
+        Ok(!held.is_empty())
     }
 
     /// Every record of both systems as a person sees it.

@@ -151,6 +151,34 @@ fn d1_e18_what_a_system_gave_where_the_source_was_blank_is_no_edit_against_the_d
 }
 
 #[test]
+fn d1_e18_what_a_system_filled_in_is_no_edit_where_the_source_went_before_anybody_looked() {
+    let flows = star(Policies {
+        on_delete: [DeletePolicy::Ask; 2],
+        ..Policies::default()
+    });
+    let against = |changed: i64| {
+        let row = values(&[("number", "7")]);
+        let plan = reconcile(&flows, Cluster::default(), vec![seen(&order(), 1, row)], &facts());
+        let cluster = sent(plan);
+        let made = cluster
+            .creates
+            .iter()
+            .map(|intent| (intent.id, applied("n")))
+            .collect();
+        let plan = settle(&flows, cluster, Vec::new(), made, &facts());
+        let rows = [("Reference", "7"), ("Description", "filled"), ("Ext", "Order:1")];
+        let both = vec![gone(&order(), 970), shown(&rows, changed)];
+        let plan = reconcile(&flows, plan.cluster, both, &facts());
+        // and so it is at the next decision
+        let plan = reconcile(&flows, plan.cluster, Vec::new(), &facts());
+        asked(&plan.cluster, &born(), "order-order")
+    };
+    assert_eq!(against(960), Some(ParkedKind::Approval));
+    // where somebody changed it since, it may be theirs
+    assert_eq!(against(965), Some(ParkedKind::DeleteConflict));
+}
+
+#[test]
 fn d1_r5_values_of_a_first_link_that_the_deleted_one_never_had_are_asked_about() {
     let flows = star(Policies {
         on_delete: [DeletePolicy::Propagate; 2],
