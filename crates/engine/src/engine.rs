@@ -134,6 +134,9 @@ impl Engine {
         let authors = [(&one, &first), (&two, &second)]
             .map(|(system, identity)| Some((system.clone(), identity.author.clone()?)));
         flows.ourselves = authors.into_iter().flatten().collect();
+        let delays = [(&one, &parts.systems[0]), (&two, &parts.systems[1])]
+            .map(|(name, system)| (name.clone(), system.capabilities().commit_delay));
+        flows.commit_delays = BTreeMap::from(delays);
         Self {
             flows,
             store: parts.store,

@@ -110,7 +110,11 @@ impl Engine {
     pub(crate) async fn read_again(&mut self, round: &mut Round) -> Result<bool, Error> {
         let mut asked = BTreeSet::new();
         loop {
-            let noted: BTreeSet<RecordKey> = self.store.to_reread(BATCH)?.into_iter().collect();
+            let noted: BTreeSet<RecordKey> = self
+                .store
+                .to_reread(self.clock.now(), BATCH)?
+                .into_iter()
+                .collect();
             let noted: BTreeSet<RecordKey> = noted.difference(&asked).cloned().collect();
             if noted.is_empty() {
                 return Ok(!asked.is_empty());

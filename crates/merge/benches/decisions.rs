@@ -179,6 +179,7 @@ fn main() {
         clock_error_seconds: 2,
         out_of_sight: std::collections::BTreeSet::new(),
         clocks_ahead: std::collections::BTreeMap::new(),
+        commit_delays: std::collections::BTreeMap::new(),
         paused: std::collections::BTreeSet::new(),
         asks_first: std::collections::BTreeSet::new(),
         ourselves: std::collections::BTreeMap::new(),

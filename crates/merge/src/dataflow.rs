@@ -63,6 +63,9 @@ pub struct Dataflow {
     /// moment, too.
     #[serde(skip)]
     pub clocks_ahead: BTreeMap<String, SignedDuration>,
+    /// How long each system may take until a read shows what was written. Of the moment, too.
+    #[serde(skip)]
+    pub commit_delays: BTreeMap<String, SignedDuration>,
     /// Flows that rest: nothing is decided or written for them, their links stay. Of the moment, too.
     #[serde(skip)]
     pub paused: BTreeSet<String>,

@@ -203,6 +203,9 @@ pub struct Waits {
     /// Records to read again because parts of them moved: what is seen of a read that began at this moment or
     /// later answers it.
     pub reread: BTreeMap<RecordKey, Timestamp>,
+    /// Records to read once more by a read that begins at this moment or later: what is seen of them earlier may lag behind
+    /// their parts. Nobody waits for it.
+    pub later: BTreeMap<RecordKey, Timestamp>,
     /// Records whose decision the cluster bears on: their parts stand otherwise now.
     pub wake: BTreeSet<RecordKey>,
 }

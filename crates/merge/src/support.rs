@@ -266,9 +266,13 @@ pub(crate) fn consequences(
                 parents[0] == parents[1] && stands(before, &parents[0]) == stands(&plan.cluster, &parents[1]);
             let summed = (support.rolls_up && side == Side::Second) || !record.alive();
             let moved = was.is_none_or(|was| moved(flow, side, was, record));
+            let delay = flows.commit_delays.get(&key.record_type.system);
+            let settled = delay.and_then(|delay| now.checked_add(*delay).ok());
             for (parent, _) in parents.into_iter().flatten() {
                 if summed && moved {
                     plan.waits.reread.insert(parent.clone(), now);
+                    let settled = settled.filter(|_| support.rolls_up && side == Side::Second);
+                    plan.waits.later.extend(settled.map(|at| (parent.clone(), at)));
                 }
                 if !same || inbox.contains(key) {
                     plan.waits.wake.insert(parent);

@@ -105,6 +105,7 @@ fn erase(db: &Db, rid: Rid) -> Result<u64, Trouble> {
         "DELETE FROM wait WHERE target = ?1 OR waiting = ?1",
         "DELETE FROM item WHERE rid = ?1",
         "DELETE FROM reread WHERE rid = ?1",
+        "DELETE FROM later WHERE rid = ?1",
         "DELETE FROM doubt WHERE rid = ?1",
         "UPDATE record SET id = 'forgotten-' || rid, revision = revision + 1, presence = NULL, sent = 0, keys = NULL,
          questions = NULL, heads = NULL, state = NULL WHERE rid = ?1",

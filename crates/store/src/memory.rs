@@ -305,8 +305,8 @@ impl Store for MemoryStore {
         Ok(self.books.with_key(key))
     }
 
-    fn to_reread(&mut self, limit: usize) -> Result<Vec<RecordKey>, Error> {
-        Ok(self.books.to_reread(limit))
+    fn to_reread(&mut self, now: Timestamp, limit: usize) -> Result<Vec<RecordKey>, Error> {
+        Ok(self.books.to_reread(now, limit))
     }
 
     fn doubted(&mut self, system: &str, until: Timestamp, limit: usize) -> Result<Vec<RecordKey>, Error> {

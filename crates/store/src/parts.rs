@@ -7,9 +7,8 @@ use crate::hash;
 use crate::load::{self, links_of};
 use crate::take::{self, Net};
 use jiff::Timestamp;
-use std::collections::BTreeMap;
 use tandem_merge::dataflow::{Dataflow, Reference, Side};
-use tandem_merge::facts::{Parent, Part, PartsOf, Referral};
+use tandem_merge::facts::{Parent, Part, PartsOf, Referral, Waits};
 use tandem_merge::record::{Presence, RecordKey, Values};
 use tandem_merge::support;
 
@@ -90,20 +89,25 @@ fn shown(db: &Db, rid: Rid) -> Result<Option<(Presence, Values)>, Trouble> {
 }
 
 /// Notes that records are to be read again, by reads that begin at these moments or later.
-pub(crate) fn note(db: &Db, records: &BTreeMap<RecordKey, Timestamp>) -> Result<(), Trouble> {
-    for (key, at) in records {
-        if crate::forget::is_forgotten(db, key)? {
-            continue;
+pub(crate) fn note(db: &Db, waits: &Waits) -> Result<(), Trouble> {
+    let again = "INSERT INTO reread (rid, at) VALUES (?1, ?2)
+                 ON CONFLICT (rid) DO UPDATE SET at = max(at, excluded.at)";
+    let later = "INSERT INTO later (rid, at) VALUES (?1, ?2)
+                 ON CONFLICT (rid) DO UPDATE SET at = max(at, excluded.at)";
+    for (sql, records) in [(again, &waits.reread), (later, &waits.later)] {
+        for (key, at) in records {
+            if !crate::forget::is_forgotten(db, key)? {
+                db.run(sql, (db.make_rid(key)?, at.as_microsecond()))?;
+            }
         }
-        let sql = "INSERT INTO reread (rid, at) VALUES (?1, ?2)
-                   ON CONFLICT (rid) DO UPDATE SET at = max(at, excluded.at)";
-        db.run(sql, (db.make_rid(key)?, at.as_microsecond()))?;
     }
     Ok(())
 }
 
 /// A read that began at that moment answers what was to be read again, and wakes who waits for it.
 pub(crate) fn answered(db: &Db, rid: Rid, began: Timestamp) -> Result<(), Trouble> {
+    let sql = "DELETE FROM later WHERE rid = ?1 AND at <= ?2";
+    db.run(sql, (rid, began.as_microsecond()))?;
     let sql = "DELETE FROM reread WHERE rid = ?1 AND at <= ?2";
     if db.run(sql, (rid, began.as_microsecond()))? > 0 {
         let sql = "SELECT waiting FROM wait WHERE target = ?1 ORDER BY waiting";
@@ -115,10 +119,10 @@ pub(crate) fn answered(db: &Db, rid: Rid, began: Timestamp) -> Result<(), Troubl
     Ok(())
 }
 
-/// Records to read again, at most `limit`.
-pub(crate) fn to_read(db: &Db, limit: usize) -> Result<Vec<RecordKey>, Trouble> {
+/// Records to read again, and those to read once more by now, at most `limit`.
+pub(crate) fn to_read(db: &Db, now: Timestamp, limit: usize) -> Result<Vec<RecordKey>, Trouble> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let sql = "SELECT rid FROM reread ORDER BY rid LIMIT ?1";
-    let rids: Vec<Rid> = db.all(sql, [limit], |row| row.get(0))?;
+    let sql = "SELECT rid FROM reread UNION SELECT rid FROM later WHERE at <= ?1 ORDER BY rid LIMIT ?2";
+    let rids: Vec<Rid> = db.all(sql, (now.as_microsecond(), limit), |row| row.get(0))?;
     rids.into_iter().map(|rid| db.key(rid)).collect()
 }

@@ -60,6 +60,8 @@ CREATE INDEX item_kind ON item (kind, area, ignored);
 const ADDED: &str = "
 -- Records to read again, by a read that begins at this moment or later.
 CREATE TABLE IF NOT EXISTS reread (rid INTEGER PRIMARY KEY, at INTEGER NOT NULL);
+-- Records to read once more, by a read that begins at this moment or later.
+CREATE TABLE IF NOT EXISTS later (rid INTEGER PRIMARY KEY, at INTEGER NOT NULL);
 -- Records whose last write, answered at this moment (in microseconds), a read did not show.
 CREATE TABLE IF NOT EXISTS doubt (rid INTEGER PRIMARY KEY, at INTEGER NOT NULL);
 ";

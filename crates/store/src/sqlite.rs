@@ -402,8 +402,8 @@ impl Store for SqliteStore {
         self.db.unit("read", |db| lists::with_key(db, key))
     }
 
-    fn to_reread(&mut self, limit: usize) -> Result<Vec<RecordKey>, Error> {
-        self.db.unit("read", |db| crate::parts::to_read(db, limit))
+    fn to_reread(&mut self, now: Timestamp, limit: usize) -> Result<Vec<RecordKey>, Error> {
+        self.db.unit("read", |db| crate::parts::to_read(db, now, limit))
     }
 
     fn doubted(&mut self, system: &str, until: Timestamp, limit: usize) -> Result<Vec<RecordKey>, Error> {

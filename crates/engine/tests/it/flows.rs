@@ -162,6 +162,7 @@ pub fn dataflow() -> Dataflow {
         clock_error_seconds: 0,
         out_of_sight: BTreeSet::new(),
         clocks_ahead: std::collections::BTreeMap::new(),
+        commit_delays: std::collections::BTreeMap::new(),
         paused: BTreeSet::new(),
         asks_first: BTreeSet::new(),
         ourselves: BTreeMap::new(),

@@ -141,7 +141,15 @@ async fn a_sum_that_moves_without_a_version_is_read_again() {
         .edit(&world.crm.live("Item")[1].clone(), "Quantity", "8");
     world.at_rest().await;
     assert_eq!(world.erp.value(&order, "sum"), "12");
-    assert!(world.engine().await.store().to_reread(10).unwrap().is_empty());
+    assert!(
+        world
+            .engine()
+            .await
+            .store()
+            .to_reread(jiff::Timestamp::UNIX_EPOCH, 10)
+            .unwrap()
+            .is_empty()
+    );
     world.assert_clean().await;
 }
 

@@ -149,6 +149,7 @@ impl Loading {
                 clock_error_seconds: clock.div_euclid(1_000) + i64::from(clock.rem_euclid(1_000) > 0),
                 out_of_sight: BTreeSet::new(),
                 clocks_ahead: std::collections::BTreeMap::new(),
+                commit_delays: std::collections::BTreeMap::new(),
                 paused: BTreeSet::new(),
                 asks_first: BTreeSet::new(),
                 ourselves: BTreeMap::new(),

@@ -70,6 +70,7 @@ pub(crate) fn dataflow() -> Dataflow {
         clock_error_seconds: 0,
         out_of_sight: std::collections::BTreeSet::new(),
         clocks_ahead: std::collections::BTreeMap::new(),
+        commit_delays: std::collections::BTreeMap::new(),
         paused: std::collections::BTreeSet::new(),
         asks_first: std::collections::BTreeSet::new(),
         ourselves: std::collections::BTreeMap::new(),
@@ -473,7 +474,9 @@ fn a_line_is_not_deleted_under_a_locked_order() {
 
 #[test]
 fn a_part_wakes_its_parent_and_has_it_read_again_when_it_moved() {
-    let flows = dataflow();
+    let mut flows = dataflow();
+    let delay = jiff::SignedDuration::from_secs(10);
+    flows.commit_delays.insert("sf".to_owned(), delay);
     let rest = lines();
     let same = reconcile(&flows, rest.clone(), Vec::new(), &parents(DRAFT));
     assert!(same.waits.wake.is_empty() && same.waits.reread.is_empty());
@@ -488,6 +491,8 @@ fn a_part_wakes_its_parent_and_has_it_read_again_when_it_moved() {
         plan.waits.reread,
         BTreeMap::from([(sales_order(), moment(1_000))])
     );
+    // And once more when no read can lag behind it.
+    assert_eq!(plan.waits.later, BTreeMap::from([(sales_order(), moment(1_010))]));
     // A new version of the same values moves no sum.
     let echo = seen(
         &item(),

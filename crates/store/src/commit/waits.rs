@@ -15,7 +15,7 @@ impl Commit<'_> {
         }
         let plan = self.plan;
         let waits = &plan.waits;
-        crate::parts::note(self.db, &waits.reread)?;
+        crate::parts::note(self.db, waits)?;
         for key in &waits.wake {
             self.again.extend(self.db.rid(key)?);
         }

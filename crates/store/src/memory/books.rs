@@ -32,6 +32,8 @@ pub(super) struct Books {
     pub(super) handles: BTreeMap<u64, String>,
     /// Records to read again, by a read that begins at this moment or later.
     pub(super) reread: BTreeMap<RecordKey, Timestamp>,
+    /// Records to read once more, by a read that begins at this moment or later.
+    pub(super) later: BTreeMap<RecordKey, Timestamp>,
     /// Target and who waits for it.
     pub(super) waits: BTreeSet<(RecordKey, RecordKey)>,
     pub(super) items: BTreeMap<u64, (RecordKey, Standing)>,

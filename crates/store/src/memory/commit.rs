@@ -350,12 +350,11 @@ impl Work {
 
     fn waits(&mut self, books: &mut Books, plan: &Plan, token: &Taken) {
         books.waits.retain(|(_, waiting)| !self.touched.contains(waiting));
-        let known = |(key, _): &(&RecordKey, &jiff::Timestamp)| !books.forgotten.contains(*key);
-        let reread: Vec<_> = plan.waits.reread.iter().filter(known).collect();
-        for (key, at) in reread {
-            books.entry(key);
-            let noted = books.reread.entry(key.clone()).or_insert(*at);
-            *noted = (*noted).max(*at);
+        for (key, at) in &plan.waits.reread {
+            books.note_reread(key, *at, false);
+        }
+        for (key, at) in &plan.waits.later {
+            books.note_reread(key, *at, true);
         }
         let woken = plan.waits.wake.iter();
         self.again

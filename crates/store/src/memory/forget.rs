@@ -37,6 +37,7 @@ impl Books {
         self.intents.retain(|_, intent| subject(&intent.action) != key);
         self.items.retain(|_, (of, _)| of != key);
         self.reread.remove(key);
+        self.later.remove(key);
         let waiting: BTreeSet<RecordKey> = self
             .waits
             .iter()

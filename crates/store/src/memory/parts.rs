@@ -97,6 +97,7 @@ impl Books {
 
     /// A read that began at that moment answers what was to be read again, and wakes who waits for it.
     pub(super) fn answered(&mut self, key: &RecordKey, began: Timestamp) {
+        self.later.retain(|of, at| of != key || *at > began);
         if self.reread.get(key).is_none_or(|at| *at > began) {
             return;
         }
@@ -111,14 +112,24 @@ impl Books {
         }
     }
 
-    /// Records to read again.
-    pub(super) fn to_reread(&self, limit: usize) -> Vec<RecordKey> {
-        let mut all: Vec<(u64, &RecordKey)> = self
-            .reread
-            .keys()
-            .map(|key| (self.records[key].number, key))
-            .collect();
+    /// Notes that a record is to be read again, or once more later, by a read that begins at this moment or after it.
+    pub(super) fn note_reread(&mut self, key: &RecordKey, at: Timestamp, later: bool) {
+        if self.forgotten.contains(key) {
+            return;
+        }
+        self.entry(key);
+        let notes = if later { &mut self.later } else { &mut self.reread };
+        let noted = notes.entry(key.clone()).or_insert(at);
+        *noted = (*noted).max(at);
+    }
+
+    /// Records to read again, and those to read once more by now.
+    pub(super) fn to_reread(&self, now: Timestamp, limit: usize) -> Vec<RecordKey> {
+        let due = self.later.iter().filter(|(_, at)| **at <= now);
+        let all = self.reread.keys().chain(due.map(|(key, _)| key));
+        let mut all: Vec<(u64, &RecordKey)> = all.map(|key| (self.records[key].number, key)).collect();
         all.sort();
+        all.dedup();
         all.into_iter().take(limit).map(|(_, key)| key.clone()).collect()
     }
 }

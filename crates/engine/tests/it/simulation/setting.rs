@@ -313,6 +313,7 @@ fn flows(dice: &mut Dice, with_customers: bool) -> Dataflow {
         clock_error_seconds: 5,
         out_of_sight: std::collections::BTreeSet::new(),
         clocks_ahead: std::collections::BTreeMap::new(),
+        commit_delays: std::collections::BTreeMap::new(),
     }
 }
 
