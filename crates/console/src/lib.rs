@@ -7,7 +7,9 @@
 mod metrics;
 mod page;
 mod server;
+mod signs;
 mod snapshot;
 
 pub use server::{Server, serve};
+pub use signs::is_harmful;
 pub use snapshot::{Board, Snapshot};

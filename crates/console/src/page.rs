@@ -1,5 +1,6 @@
 //! The status page.
 
+use crate::signs::is_harmful;
 use crate::snapshot::Snapshot;
 use serde_json::Value as Json;
 use std::fmt::Write;
@@ -93,11 +94,20 @@ fn table(page: &mut String, title: &str, columns: &[(&str, String)], rows: &[Jso
     page.push_str("</table>");
 }
 
+/// A text that is no markup, and turns no words around: marks of direction are shown as what they are.
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
+    let mut shown = String::with_capacity(text.len());
+    for sign in text.chars() {
+        match sign {
+            '&' => shown.push_str("&amp;"),
+            '<' => shown.push_str("&lt;"),
+            '>' => shown.push_str("&gt;"),
+            '"' => shown.push_str("&quot;"),
+            harmful if is_harmful(harmful) => shown.extend(harmful.escape_default()),
+            plain => shown.push(plain),
+        }
+    }
+    shown
 }
 
 #[cfg(test)]
@@ -108,7 +118,7 @@ mod tests {
     #[test]
     fn what_comes_from_systems_is_escaped() {
         let snapshot = Snapshot {
-            items: vec![json!({ "item": 3, "reason": "<script>" })],
+            items: vec![json!({ "item": 3, "reason": "<script>\u{202e}exe\u{1b}" })],
             ..Snapshot::default()
         };
         let page = render(Some(&snapshot));
@@ -116,6 +126,8 @@ mod tests {
             page.contains("&lt;script&gt;") && !page.contains("<script>"),
             "{page}"
         );
+        assert!(page.contains("\\u{202e}exe\\u{1b}"), "{page}");
+        assert!(!page.contains(|sign| sign != '\n' && is_harmful(sign)), "{page}");
         assert!(page.contains("<td class=\"n\">3</td>"), "{page}");
     }
 }
