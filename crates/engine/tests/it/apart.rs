@@ -251,7 +251,15 @@ async fn e17_an_order_that_cannot_be_read_keeps_no_other_from_its_sum() {
     world.crm.show_to_reads();
     sync(&world).await;
     assert_eq!(world.erp.value(&orders[0], "sum"), "70");
-    assert!(world.engine().await.store().to_reread(jiff::Timestamp::UNIX_EPOCH, 10).unwrap().is_empty());
+    assert!(
+        world
+            .engine()
+            .await
+            .store()
+            .to_reread(jiff::Timestamp::UNIX_EPOCH, 10)
+            .unwrap()
+            .is_empty()
+    );
 }
 
 #[tokio::test]
