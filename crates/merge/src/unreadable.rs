@@ -42,11 +42,10 @@ fn identity_in<'r>(record: &'r Record, flow: &Flow, side: Side) -> Option<(&'r S
         .find(|(property, _)| tells(property))
 }
 
-/// What stands for a record's state as a whole among what cannot be read.
-const STATE: &str = "state";
+/// What stands for a record's state as a whole among what cannot be read. No property has a space in its name.
+const STATE: &str = "the state";
 
-/// What stands for a record that its system does not show to whoever asks for it by its id. No property has a space in
-/// its name.
+/// What stands for a record that its system does not show to whoever asks for it by its id.
 pub const WHOLE: &str = "the record";
 
 /// Notes that a record cannot be read by its id, and why. What is known of it stands. Whether that is news.

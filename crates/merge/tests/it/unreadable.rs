@@ -67,6 +67,21 @@ fn e14_what_cannot_be_read_is_no_edit_and_keeps_no_other_property_away() {
 }
 
 #[test]
+fn e14_a_property_called_state_is_one_like_any_other() {
+    let flows = star(Policies::default());
+    let shown = without("state", seen(&order(), 10, of_order("0")));
+    let mut plan = reconcile(&flows, at_rest(&flows), vec![shown], &facts());
+    let record = plan.cluster.records.get_mut(&order()).unwrap();
+    let told = &record.parked["state"].reason;
+    assert!(told.starts_with("state cannot be read: "), "{told}");
+    // and whoever has it read again does not take back how new the record is
+    let known = record.shadow.version.clone();
+    tandem_merge::unreadable::believe(record);
+    assert!(known.is_some());
+    assert_eq!(record.shadow.version, known);
+}
+
+#[test]
 fn e14_an_edit_that_could_not_be_read_travels_once_it_can() {
     let flows = star(Policies::default());
     let shown = without("description", seen(&order(), 10, of_order("new")));
@@ -161,7 +176,7 @@ fn e15_a_record_that_shows_another_ones_state_is_asked_about() {
     for strange in [reset(2, 100), another] {
         let plan = reconcile(&flows, later.clone(), vec![strange.clone()], &facts());
         // THEN nothing of it travels, nothing is written to it, and a person is told
-        assert_eq!(parked(&plan, "state"), Some(ParkedKind::Unreadable));
+        assert_eq!(parked(&plan, "the state"), Some(ParkedKind::Unreadable));
         assert!(!updates(&plan.cluster).contains_key(&order()));
         assert!(
             updates(&plan.cluster)
@@ -175,7 +190,7 @@ fn e15_a_record_that_shows_another_ones_state_is_asked_about() {
             ..seen(&order_key(), 110, of_order("typed"))
         };
         let plan = reconcile(&flows, plan.cluster, vec![back], &facts());
-        assert_eq!(parked(&plan, "state"), None);
+        assert_eq!(parked(&plan, "the state"), None);
         // WHEN a person says that it holds, it is an edit
         let mut told = reconcile(&flows, later.clone(), vec![strange.clone()], &facts()).cluster;
         tandem_merge::unreadable::believe(told.records.get_mut(&order()).unwrap());
@@ -184,12 +199,12 @@ fn e15_a_record_that_shows_another_ones_state_is_asked_about() {
             ..strange
         };
         let plan = reconcile(&flows, told, vec![again], &facts());
-        assert_eq!(parked(&plan, "state"), None);
+        assert_eq!(parked(&plan, "the state"), None);
         assert_eq!(updates(&plan.cluster)[&invoice()]["Description"], "strange");
     }
     // What is merely late is dropped, as ever.
     let late = reconcile(&flows, later, vec![reset(2, 2)], &facts());
-    assert_eq!(parked(&late, "state"), None);
+    assert_eq!(parked(&late, "the state"), None);
 }
 
 fn order_key() -> tandem_merge::record::RecordKey {
