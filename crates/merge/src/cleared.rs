@@ -18,16 +18,22 @@ use std::collections::BTreeMap;
 
 /// The reference that a blank property of a record held when the record and the head last agreed.
 fn lost(record: &Record, mapping: &Mapping, side: Side) -> Option<Referral> {
-    let Kind::Reference(through @ Reference::Flow(_)) = &mapping.kind else {
+    let property = mapping.property(side);
+    let agreed = &record.bases.get(property)?.value;
+    let blank = property != "id" && record.alive() && record.value(property).is_blank();
+    let follows = may_go_with_record(mapping) && blank;
+    referral(mapping, side, agreed).filter(|_| follows)
+}
+
+/// The referral that a value of a mapped property is, where it is one.
+fn referral(mapping: &Mapping, side: Side, value: &Value) -> Option<Referral> {
+    let Kind::Reference(through) = &mapping.kind else {
         return None;
     };
-    let property = mapping.property(side);
-    let id = record.bases.get(property)?.value.as_text()?;
-    let blank = property != "id" && record.alive() && record.value(property).is_blank();
-    blank.then(|| Referral {
+    Some(Referral {
         through: through.clone(),
         side,
-        id: id.to_owned(),
+        id: value.as_text()?.to_owned(),
     })
 }
 
@@ -179,18 +185,9 @@ impl Work<'_> {
     /// A member that names a record which is there.
     fn names_something(&self, node: &Node<'_>) -> bool {
         let own = topology::own_value(&self.cluster, &node.at);
-        let (Some(part), Some(id)) = (node.parts.first(), own.as_text()) else {
-            return false;
-        };
-        let Kind::Reference(through) = &part.mapping.kind else {
-            return false;
-        };
-        let referral = Referral {
-            through: through.clone(),
-            side: part.side,
-            id: id.to_owned(),
-        };
-        let known = self.facts.referrals.get(&referral);
+        let mut parts = node.parts.iter().take(1);
+        let referral = parts.find_map(|part| referral(part.mapping, part.side, &own));
+        let known = referral.and_then(|referral| self.facts.referrals.get(&referral));
         matches!(
             known,
             Some(Referent::Linked(_) | Referent::Pending | Referent::Unlinked)
@@ -201,15 +198,11 @@ impl Work<'_> {
     /// that one. Each with the blank of its own form.
     pub(crate) fn releases(&self, nodes: &[&Node<'_>]) -> Vec<(usize, Value)> {
         let going: Vec<RecordKey> = nodes.iter().filter_map(|node| self.going(node)).collect();
+        if going.is_empty() {
+            return Vec::new();
+        }
         let names = |part: &Part<'_>, own: &Value| {
-            let Kind::Reference(through) = &part.mapping.kind else {
-                return false;
-            };
-            let referral = own.as_text().map(|id| Referral {
-                through: through.clone(),
-                side: part.side,
-                id: id.to_owned(),
-            });
+            let referral = referral(part.mapping, part.side, own);
             let named = referral.and_then(|referral| crate::fates::named(self.flows, &referral));
             named.is_some_and(|named| going.contains(&named))
         };
@@ -240,7 +233,7 @@ impl Work<'_> {
     }
 
     /// Notes that a reference of a record is blank by our own write, for a deletion that may yet be refused. Whether it is one.
-    pub(crate) fn is_released(&mut self, key: &RecordKey, property: &str, value: &Value) -> bool {
+    pub(crate) fn note_release(&mut self, key: &RecordKey, property: &str, value: &Value) -> bool {
         let mut flows = self.flows.flows_of(&key.record_type);
         let own = |mapping: &Mapping, side| mapping.property(side) == property && may_go_with_record(mapping);
         let refers = flows.any(|(flow, side)| flow.mappings.iter().any(|mapping| own(mapping, side)));

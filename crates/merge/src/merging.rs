@@ -307,15 +307,18 @@ impl<'a> Work<'a> {
     /// What names a record that is to be deleted goes blank first. The head stays, so that the value comes back where the
     /// deletion does not come about.
     fn release(&mut self, nodes: &[&Node<'a>], owed: &mut Owed) {
+        let refers = |node: &&Node<'a>| {
+            let mut parts = node.parts.iter();
+            parts.any(|part| crate::cleared::may_go_with_record(part.mapping))
+        };
+        if !nodes.iter().any(refers) {
+            return;
+        }
         let releases = self.releases(nodes);
-        for (index, node) in nodes.iter().enumerate() {
+        for (index, node) in nodes.iter().enumerate().filter(|(_, node)| refers(node)) {
             let (key, property) = (&node.at.record, &node.at.property);
             let release = releases.iter().find(|(released, _)| *released == index);
-            let refers = node
-                .parts
-                .iter()
-                .any(|part| crate::cleared::may_go_with_record(part.mapping));
-            let Some(record) = self.cluster.records.get_mut(key).filter(|_| refers) else {
+            let Some(record) = self.cluster.records.get_mut(key) else {
                 continue;
             };
             let Some((_, value)) = release else {

@@ -11,7 +11,7 @@ impl Work<'_> {
     /// A value that stood for no head was written into a property of a component, or stands there by an answer that was
     /// lost.
     pub(crate) fn take_own_value(&mut self, key: &RecordKey, property: &str, value: &Value) {
-        if self.is_released(key, property, value) {
+        if self.note_release(key, property, value) {
             return;
         }
         let known = self.record(key).and_then(|record| record.bases.get(property));

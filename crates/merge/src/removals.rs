@@ -347,11 +347,11 @@ impl Work<'_> {
         let Some(head) = component.nodes.iter().find_map(|node| heads.get(&node.at)) else {
             return false;
         };
-        let ends = [deleted, other].map(|node| self.record(&node.at.record));
-        let born = ends.into_iter().flatten().any(|record| record.born);
-        if born && self.came_with_its_record(head, other) {
+        if self.came_with_its_record(head, other) {
             return false;
         }
+        let ends = [deleted, other].map(|node| self.record(&node.at.record));
+        let born = ends.into_iter().flatten().any(|record| record.born);
         let first_word = born && head.is_first_sight() && !component.starts_with_edit();
         // Without a base it has not seen the head (a one-way component has none before its first edit).
         let base = ends[0].and_then(|record| record.bases.get(&deleted.at.property));

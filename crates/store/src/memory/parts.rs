@@ -97,7 +97,9 @@ impl Books {
 
     /// A read that began at that moment answers what was to be read again, and wakes who waits for it.
     pub(super) fn answered(&mut self, key: &RecordKey, began: Timestamp) {
-        self.later.retain(|of, at| of != key || *at > began);
+        if self.later.get(key).is_some_and(|at| *at <= began) {
+            self.later.remove(key);
+        }
         if self.reread.get(key).is_none_or(|at| *at > began) {
             return;
         }
