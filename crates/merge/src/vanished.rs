@@ -133,11 +133,21 @@ impl Work<'_> {
             let behind =
                 |node| head.is_some_and(|head| base(node).is_none_or(|base| base.epoch < head.epoch));
             let own = topology::own_value(&self.cluster, &from.at);
-            let edited = from.source() && base(from).is_some_and(|base| base.value != own);
-            let stands = || self.form(from).decode(&own).ok() == head.map(|head| head.value.clone());
+            let meaning = |node: &Node<'_>| {
+                self.form(node)
+                    .decode(&topology::own_value(&self.cluster, &node.at))
+                    .ok()
+            };
+            // Without a base nothing of it was ever taken in: what it holds is owed unless the lost one held it too.
+            let edited = from.source()
+                && match base(from) {
+                    Some(base) => base.value != own,
+                    None => !own.is_blank() && meaning(from) != meaning(to),
+                };
+            let stands = || meaning(from) == head.map(|head| head.value.clone());
             if to.target() && (behind(to) || edited) {
                 waiting.push((from.at.property.clone(), Waits::ToLeave));
-            } else if from.target() && base(from).is_some() && behind(from) && !stands() {
+            } else if from.target() && behind(from) && !stands() {
                 waiting.push((from.at.property.clone(), Waits::ToArrive));
             }
         }

@@ -7,7 +7,7 @@ use crate::plan_laws::{
 };
 use crate::star::flows::{Policies, star};
 use std::collections::BTreeMap;
-use tandem_merge::cluster::{Cluster, ParkedKind};
+use tandem_merge::cluster::{Action, Cluster, ParkedKind};
 use tandem_merge::dataflow::{Dataflow, DeletePolicy};
 use tandem_merge::plan::{EventKind, Plan};
 use tandem_merge::reconcile::{Settlement, reconcile, reconcile_confirmed, settle};
@@ -477,4 +477,58 @@ fn e20_a_value_that_a_record_is_owed_by_one_out_of_sight_is_told() {
         record.intent.as_ref().unwrap().values["Description"].value,
         "1".into()
     );
+}
+
+#[test]
+fn e20_what_a_new_record_owes_or_is_owed_waits_for_a_source_that_vanished_before_it_was_seen() {
+    let flows = star(Policies::default());
+    let missing = Observation {
+        presence: Presence::Missing,
+        version: None,
+        ..read_at(960, gone(&order(), 0))
+    };
+    let due = |mut values: Values| {
+        values.insert("due".to_owned(), "1 May".into());
+        values
+    };
+    let vanished = |edit: Vec<Observation>, invoice_shows: &[(&str, &str)]| {
+        // GIVEN an invoice that was created for an order, which may have been edited since
+        let first = vec![seen(
+            &order(),
+            1,
+            values(&[("number", "7"), ("description", "0")]),
+        )];
+        let cluster = sent(reconcile(&flows, Cluster::default(), first, &facts()));
+        let made = creates(&cluster).into_iter().find(
+            |it| matches!(&it.action, Action::Create { target, .. } if *target == invoice().record_type),
+        );
+        let id = made.unwrap().id;
+        // WHEN nobody sees the order any more before anybody looks at the invoice
+        let plan = settle(&flows, cluster, Vec::new(), vec![(id, applied("i"))], &facts());
+        let cluster = edit.into_iter().fold(plan.cluster, |cluster, edit| {
+            reconcile(&flows, cluster, vec![edit], &facts()).cluster
+        });
+        let plan = reconcile(&flows, cluster, vec![missing.clone()], &facts());
+        let mut shown = of_invoice("0");
+        shown.extend(values(invoice_shows));
+        let looked = Observation {
+            created: Some(moment(940)),
+            ..read_at(970, seen(&invoice(), 950, shown))
+        };
+        let plan = reconcile(&flows, plan.cluster, vec![looked], &facts());
+        let record = plan.cluster.records[&invoice()].clone();
+        assert_eq!(record.held["order-invoice"].kind, ParkedKind::OutOfSight);
+        record.parked.get("Due").map(|parked| parked.reason.clone())
+    };
+    // THEN somebody is told of what was typed in the one and of what the other was given
+    assert_eq!(vanished(Vec::new(), &[]), None);
+    let typed = vanished(Vec::new(), &[("Due", "2 May")]).unwrap();
+    assert!(typed.contains("was edited, and waits"), "{typed}");
+    let edit = seen(
+        &order(),
+        10,
+        due(values(&[("number", "7"), ("description", "0")])),
+    );
+    let owed = vanished(vec![edit], &[]).unwrap();
+    assert!(owed.contains("is owed a value"), "{owed}");
 }

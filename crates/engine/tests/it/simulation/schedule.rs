@@ -166,7 +166,7 @@ impl World {
             let answered = match item.kind {
                 None => self.resolve(engine, &item),
                 Some(ParkedKind::Approval | ParkedKind::DeleteConflict) => {
-                    self.weigh_question(&item);
+                    self.weigh_question(engine, &item);
                     self.approve(engine, &item)
                 }
                 Some(ParkedKind::OutOfSight) if self.gives_up(&item) => self.approve(engine, &item),
@@ -182,23 +182,6 @@ impl World {
     fn gives_up(&self, item: &Item) -> bool {
         let at_work = *self.systems[0].faults.lock().unwrap();
         item.property.is_none() && self.quirks.any(Quirk::Forgets) && at_work && self.one_in(2)
-    }
-
-    /// E18: nobody is asked about an edit of what Tandem put out of use, unless somebody touched it since.
-    fn weigh_question(&self, item: &Item) {
-        let state = self.system(&item.record.record_type).state.lock().unwrap();
-        let Some(row) = state.rows.get(&item.record) else {
-            return;
-        };
-        let edited = row.edited.values().max().copied().unwrap_or_default();
-        let asked = item.kind == Some(ParkedKind::DeleteConflict);
-        if asked && row.fate.put_out.is_some_and(|at| at > edited) {
-            let what = format!(
-                "E18: {} was put out of use by Tandem and touched by nobody since, and its edit is asked about",
-                item.record
-            );
-            self.log.lock().unwrap().break_rule(what);
-        }
     }
 
     fn resolve(&mut self, engine: &mut Engine, item: &Item) -> Result<(), tandem_engine::Error> {

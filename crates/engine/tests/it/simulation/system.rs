@@ -50,6 +50,13 @@ pub struct Row {
     pub veils: Vec<(Timestamp, Observation)>,
 }
 
+impl Row {
+    /// Within the resolution of its times nobody can tell an edit of a new record from what its system filled in.
+    pub fn may_be_filling_in(&self, now: Timestamp) -> bool {
+        self.ours && self.counter < 2 && self.created.as_second() == now.as_second()
+    }
+}
+
 /// What habits of its system did to a record.
 #[derive(Clone, Debug, Default)]
 pub struct Fate {

@@ -247,10 +247,13 @@ impl World {
             return self.people_edit();
         }
         let (customer, order) = (self.pick(&customers), self.pick(&orders));
-        self.say(|| format!("person makes {order} refer to {customer}"));
-        let values = Values::from([("customer".to_owned(), Value::Text(customer.id))]);
+        let values = Values::from([("customer".to_owned(), Value::Text(customer.id.clone()))]);
         let system = self.system(&order.record_type);
         let mut state = system.state.lock().unwrap();
+        if state.rows[&order].may_be_filling_in(system.now()) {
+            return;
+        }
+        self.say(|| format!("person makes {order} refer to {customer}"));
         system.change(&mut state, &order, values, system.now());
         state.rows.get_mut(&order).unwrap().fate.pointed += 1;
     }
@@ -286,8 +289,7 @@ impl World {
         let system = Arc::clone(self.system(&key.record_type));
         let mut state = system.state.lock().unwrap();
         let row = &state.rows[key];
-        // Within the resolution of its times nobody can tell an edit of a new record from what its system filled in.
-        if row.ours && row.counter < 2 && row.created.as_second() == system.now().as_second() {
+        if row.may_be_filling_in(system.now()) {
             return;
         }
         // Between a write that did not come to stand and the first look at it, nobody could tell an edit from it.
