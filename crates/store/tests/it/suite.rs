@@ -4,6 +4,8 @@ use crate::setup::*;
 use std::collections::BTreeMap;
 use tandem_merge::cluster::{Action, Link};
 use tandem_merge::plan::Plan;
+use tandem_merge::reconcile::settle;
+use tandem_merge::record::RecordKey;
 use tandem_store::{Decided, Error, Rebinding};
 
 #[test]
@@ -110,6 +112,29 @@ fn s5_a_withdrawn_intent_is_not_marked_and_a_sent_one_is_never_replaced() {
         let next = store.sendable(CRM, false, 0, 10).unwrap().remove(0);
         assert!(next.id > first.id);
         assert!(store.begin_write(FENCE, &[first.id], at(400)).unwrap().is_empty());
+    });
+}
+
+#[test]
+fn s5_a_sent_write_keeps_its_content_whatever_a_plan_says_of_it() {
+    on_both(|store| {
+        linked(store);
+        let anna = [("name", "Anna"), ("email", "ann@example.org")];
+        observe(store, vec![seen(&customer("1"), 100, &anna)]);
+        rest(store);
+        let first = store.sendable(CRM, false, 0, 10).unwrap().remove(0);
+        let sent = store.begin_write(FENCE, &[first.id], at(300)).unwrap();
+        // GIVEN a plan that was made while it was on its way, and that names other content for it
+        let anne = [("name", "Anne"), ("email", "ann@example.org")];
+        observe(store, vec![seen(&customer("1"), 400, &anne)]);
+        let mut plans: Vec<Decided> = take(store).into_iter().map(decided).collect();
+        assert_eq!(plans.len(), 1);
+        let cluster = &mut plans[0].plan.cluster;
+        let contact = cluster.records.get_mut(&contact("a")).unwrap();
+        contact.intent.as_mut().unwrap().values.clear();
+        // THEN what was sent stands as it was sent
+        commit(store, plans);
+        assert_eq!(store.unsettled(0, 10).unwrap(), sent);
     });
 }
 
@@ -338,6 +363,35 @@ fn the_answer_to_a_create_meets_what_was_observed_meanwhile() {
         let links = store.links(Some("order"), 0, 10).unwrap();
         assert_eq!(links.len(), 1, "{:#?}", store.items(0, 10));
         assert_eq!(links[0].second, invoice("x"));
+    });
+}
+
+#[test]
+fn r8_the_answer_to_a_create_takes_nothing_from_a_link_made_meanwhile() {
+    on_both(|store| {
+        let number = |key: &RecordKey, at, number| seen(key, at, &[("number", number)]);
+        observe(store, vec![number(&order("7"), 1, "7")]);
+        listed(store);
+        rest(store);
+        let create = store.sendable(CRM, true, 9, 10).unwrap().remove(0);
+        store.begin_write(FENCE, &[create.id], at(300)).unwrap();
+        let taken = store.take_for_intents(&flows(), &[create.id], at(6_000)).unwrap();
+        // GIVEN that the new record has been found by its number, and linked with another order, since the answer was weighed
+        observe(store, vec![number(&order("8"), 280, "8")]);
+        observe(store, vec![seen(&invoice("x"), 290, &[("Number", "8")])]);
+        rest(store);
+        let links = store.links(Some("order"), 0, 10).unwrap();
+        assert_eq!((links.len(), &links[0].first), (1, &order("8")));
+        let plans = taken.into_iter().map(|dirty| {
+            let outcomes = vec![(create.id, applied("x"))];
+            let plan = settle(&flows(), dirty.cluster, dirty.inbox, outcomes, &dirty.facts);
+            let token = dirty.token;
+            Decided { plan, token }
+        });
+        // THEN the plan is put back, and the link stands
+        let plans = plans.collect();
+        assert_eq!(commit(store, plans).put_back.len(), 1);
+        assert_eq!(store.links(Some("order"), 0, 10).unwrap(), links);
     });
 }
 
