@@ -279,6 +279,10 @@ impl Engine {
     ) -> Settlement {
         let token = |version: &Option<Version>| version.as_ref().map(|version| version.token.clone());
         let (answered, read) = match &state {
+            // A record whose version has moved is there, whatever a look that lags behind does not show.
+            Some(state) if state.presence == Presence::Missing && how == Overtaken::Stale => {
+                (Answered::Moved, ", and a look does not show it")
+            }
             Some(state) if state.presence != Presence::Alive => {
                 self.ease(index, intent);
                 let state = state.clone();

@@ -50,7 +50,10 @@ impl<'a> Work<'a> {
             alone(&pair.first) && alone(&pair.second) || removed(Mutation::SharedLink)
         };
         for pair in sound.iter().filter(|pair| unique(pair)) {
-            if !self.awaits_answer(pair) && !self.awaits_approval(pair) {
+            if self.awaits_answer(pair) {
+                // Whatever the create comes to, the other one is decided anew.
+                self.waits.on.extend([pair.first.clone(), pair.second.clone()]);
+            } else if !self.awaits_approval(pair) {
                 self.link(pair.flow, &pair.first, &pair.second);
             }
         }

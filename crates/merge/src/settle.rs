@@ -67,6 +67,7 @@ impl Work<'_> {
                     };
                     self.file_drifted(key, &intent, what);
                 }
+                self.believe_gone(key, unknown, &state);
                 self.admit(vec![state]);
                 if arrived {
                     self.recognise_arrived(key, &intent, &shown);
@@ -243,19 +244,33 @@ impl Work<'_> {
                 };
                 self.refuse_removal(key, intent, &flows, said);
             }
-            Settlement::Read { state, .. }
-            | Settlement::FoundOwn { state }
-            | Settlement::FoundOther { state } => {
-                let deleted = state.presence == Presence::Deleted;
-                let open = may_arrive(intent, &state);
-                self.admit(vec![state]);
-                if deleted {
-                    self.keep_deleted_values(key, WENT);
-                } else if open {
-                    self.keep_deleted_values(key, "its deletion has no answer and may arrive yet");
-                }
+            Settlement::Read { state, unknown } => {
+                self.believe_gone(key, unknown, &state);
+                self.admit_after_removal(key, intent, state);
+            }
+            Settlement::FoundOwn { state } | Settlement::FoundOther { state } => {
+                self.admit_after_removal(key, intent, state);
             }
             Settlement::Withdrawn => {}
+        }
+    }
+
+    /// A write was answered that there is no such record, and a look finds none either: it does not only show late.
+    fn believe_gone(&mut self, key: &RecordKey, unknown: bool, state: &Observation) {
+        let gone = !unknown && state.presence != Presence::Alive;
+        if let Some(record) = self.cluster.records.get_mut(key).filter(|_| gone) {
+            record.unconfirmed.clear();
+        }
+    }
+
+    fn admit_after_removal(&mut self, key: &RecordKey, intent: &Intent, state: Observation) {
+        let deleted = state.presence == Presence::Deleted;
+        let open = may_arrive(intent, &state);
+        self.admit(vec![state]);
+        if deleted {
+            self.keep_deleted_values(key, WENT);
+        } else if open {
+            self.keep_deleted_values(key, "its deletion has no answer and may arrive yet");
         }
     }
 

@@ -1,6 +1,6 @@
 //! What a create carries, what it must wait for, and what it takes for its own counterpart.
 
-use crate::plan_laws::{answers, creates, facts, order, sales_order, seen, values, with_references};
+use crate::plan_laws::{answers, creates, facts, order, sales_order, seen, sent, values, with_references};
 use crate::star::flows::{Policies, star};
 use tandem_merge::cluster::{Action, Cluster, Intent};
 use tandem_merge::dataflow::{Agreement, Dataflow, Mapping, Normaliser, Side};
@@ -110,4 +110,23 @@ fn a_record_of_another_type_is_nobodys_counterpart() {
     let other = RecordKey::new("sf", "Order", "s2");
     let pairs = [("Number", "7")];
     assert!(!recognises(&flows, &create, &seen(&other, 2, values(&pairs))));
+}
+
+#[test]
+fn e8_a_record_that_may_be_what_a_create_left_is_decided_anew_once_that_is_answered() {
+    let flows = star(Policies::default());
+    // GIVEN an order whose counterpart is being created, and nobody knows yet what came of it
+    let source = vec![seen(
+        &order(),
+        1,
+        values(&[("number", "7"), ("description", "0")]),
+    )];
+    let cluster = sent(reconcile(&flows, Cluster::default(), source, &facts()));
+    // WHEN a record with its key turns up, without the identity that the create gave
+    let stranger = seen(&sales_order(), 5, values(&[("Reference", "7")]));
+    let plan = reconcile(&flows, cluster, vec![stranger], &facts());
+    // THEN it is not linked, and it waits for the answer
+    let linked = |key: &RecordKey| plan.cluster.links.iter().any(|link| &link.second == key);
+    assert!(!linked(&sales_order()));
+    assert!(plan.waits.on.contains(&order()), "{:?}", plan.waits);
 }

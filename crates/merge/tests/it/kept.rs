@@ -480,6 +480,36 @@ fn e20_a_value_that_a_record_is_owed_by_one_out_of_sight_is_told() {
 }
 
 #[test]
+fn e17_a_write_to_a_new_record_that_its_system_does_not_know_is_not_sent_again() {
+    let flows = star(Policies::default());
+    // GIVEN a record that we made and nobody saw yet, and a write to it
+    let made = made(&flows);
+    let edited = reconcile(&flows, made, vec![seen(&order(), 10, of_order("1"))], &facts());
+    let cluster = sent(edited);
+    let id = cluster.records[&sales_order()].intent.as_ref().unwrap().id;
+    let missing = Observation {
+        presence: Presence::Missing,
+        version: None,
+        ..read_at(970, gone(&sales_order(), 0))
+    };
+    // A look alone may show it late.
+    let plan = reconcile(&flows, cluster.clone(), vec![missing.clone()], &facts());
+    assert!(plan.cluster.records[&sales_order()].alive());
+    // WHEN the write is answered that there is no such record, and a look does not find it either
+    let read = Settlement::Read {
+        state: missing,
+        unknown: false,
+    };
+    let plan = settle(&flows, cluster, Vec::new(), vec![(id, read)], &facts());
+    // THEN it is out of sight, which is told, and nothing is written to it
+    let record = &plan.cluster.records[&sales_order()];
+    assert_eq!(record.shadow.presence, Presence::Missing);
+    assert!(record.intent.is_none());
+    let told = &plan.cluster.records[&order()].held["order-order"];
+    assert_eq!(told.kind, ParkedKind::OutOfSight);
+}
+
+#[test]
 fn e20_what_a_new_record_owes_or_is_owed_waits_for_a_source_that_vanished_before_it_was_seen() {
     let flows = star(Policies::default());
     let missing = Observation {
