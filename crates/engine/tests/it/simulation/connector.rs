@@ -80,6 +80,7 @@ impl System {
             let told = told && matches!(outcome, Outcome::Applied { .. });
             let repeated = Request {
                 told,
+                again: matches!(outcome, Outcome::Applied { .. }),
                 ..request.clone()
             };
             self.put_late(state, &repeated);
@@ -139,6 +140,7 @@ impl System {
             write: write.clone(),
             seen,
             told: false,
+            again: false,
         }
     }
 

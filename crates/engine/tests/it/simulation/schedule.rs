@@ -8,7 +8,8 @@ use std::pin::pin;
 use std::task::{Context, Poll};
 use tandem_engine::{Choice, Engine, Summary};
 use tandem_merge::cluster::{ParkedKind, Verdict};
-use tandem_store::Item;
+use tandem_merge::record::RecordKey;
+use tandem_store::{Item, LinkRow};
 
 /// Stretches between two awaits after which the engine is said never to end.
 const ENDLESS: u64 = 4_000;
@@ -228,17 +229,25 @@ impl World {
         outcome
     }
 
-    /// Both ends of the links of an item's record are a person's affair from now on.
+    /// Both ends of the links of an item's record are a person's affair from now on, and so are earlier counterparts of
+    /// theirs.
     fn judge(&mut self, engine: &mut Engine, item: &Item) {
         let links = engine.store().links(None, 0, 1_000).unwrap();
-        let mut log = self.log.lock().unwrap();
-        for link in links
+        let of_item = |link: &&LinkRow| link.first == item.record || link.second == item.record;
+        let ends: Vec<&RecordKey> = links
             .iter()
-            .filter(|link| link.first == item.record || link.second == item.record)
-        {
-            log.judged(&link.first);
-            log.judged(&link.second);
-        }
+            .filter(of_item)
+            .flat_map(|link| [&link.first, &link.second])
+            .collect();
+        let former = self.systems.iter().flat_map(|system| {
+            let state = system.state.lock().unwrap();
+            let gone = state.rows.iter().filter(|(_, row)| !row.alive);
+            let of_ends = gone.filter(|(key, row)| ends.iter().any(|end| row.is_marked_as_of(key, end)));
+            of_ends.map(|(key, _)| key.clone()).collect::<Vec<_>>()
+        });
+        let former: Vec<RecordKey> = former.collect();
+        let mut log = self.log.lock().unwrap();
+        ends.into_iter().chain(&former).for_each(|key| log.judged(key));
     }
 
     /// No more edits and no more faults: until nothing moves and nobody is asked any more.

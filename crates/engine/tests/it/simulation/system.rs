@@ -51,6 +51,15 @@ pub struct Row {
 }
 
 impl Row {
+    /// Its identity says that it is the counterpart of a record of the other system.
+    pub fn is_marked_as_of(&self, key: &RecordKey, counterpart: &RecordKey) -> bool {
+        let marks = identities(&key.record_type)
+            .iter()
+            .filter_map(|name| self.values.get(*name));
+        let mut ids = marks.filter_map(|mark| mark.as_text()?.rsplit(':').next());
+        key.record_type.system != counterpart.record_type.system && ids.any(|id| id == counterpart.id)
+    }
+
     /// Within the resolution of its times nobody can tell an edit of a new record from what its system filled in.
     pub fn may_be_filling_in(&self, now: Timestamp) -> bool {
         self.ours && self.counter < 2 && self.created.as_second() == now.as_second()
@@ -77,9 +86,11 @@ pub struct Request {
     pub write: Write,
     /// When its record was shown last, by the log.
     pub seen: u64,
-    /// It was carried out and answered before, and arrives once more. A sender cannot take it back: what a person
-    /// deleted in between comes back by it, which nobody's rules can prevent (E16 speaks of intents that are open).
+    /// It was carried out and answered before, and arrives once more: its sender waits for nothing any more.
     pub told: bool,
+    /// It was carried out before, answered or not. No sender can take back what a line delivers twice, so a record that
+    /// a person deleted in between may come back by it.
+    pub again: bool,
 }
 
 /// Writes accepted for later.
@@ -471,7 +482,7 @@ impl System {
 
     /// What the log says about a create that is about to happen.
     fn before_create(&self, state: &State, request: &Request, of: &RecordType, values: &Values) {
-        let (write, may_come_back) = (&request.write, self.recreates || request.told);
+        let (write, may_come_back) = (&request.write, self.recreates || request.again);
         let mut log = self.log.lock().unwrap();
         if self.read_only.contains(&of.name) {
             log.break_rule(format!("E9: {of} must not be written and is created"));
@@ -492,6 +503,8 @@ impl System {
                 write.key
             ));
         }
+        // What a create left that nobody answered, and that was purged since, left nothing by which it could be known.
+        let unheard_of = |key: &RecordKey, row: &Row| row.purged && earlier.contains(key);
         for property in identities(of) {
             let Some(value) = values.get(*property).filter(|value| !value.is_blank()) else {
                 continue;
@@ -503,7 +516,11 @@ impl System {
             for (key, row) in same {
                 if row.alive {
                     log.break_rule(format!("E3: {key} is there for {value}, and another one is made"));
-                } else if row.deleted_by_person && !may_come_back && !log.is_judged(key) {
+                } else if row.deleted_by_person
+                    && !unheard_of(key, row)
+                    && !may_come_back
+                    && !log.is_judged(key)
+                {
                     log.break_rule(format!(
                         "E16: {key} of {value} was deleted by a person and is created again"
                     ));
