@@ -61,6 +61,9 @@ impl Work<'_> {
                 self.cluster.heads.insert(at, held.head.clone());
             }
         }
+        // What the link did not tie may travel with a create all the same.
+        let heads = self.cluster.heads.keys();
+        tied.extend(heads.filter(|at| self.is_being_copied(&at.record)).cloned());
         for key in [&link.first, &link.second] {
             self.forget_untied(key, &tied);
             if let Some(record) = self.cluster.records.get_mut(key) {

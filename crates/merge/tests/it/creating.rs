@@ -1,11 +1,15 @@
 //! What a create carries, what it must wait for, and what it takes for its own counterpart.
 
-use crate::plan_laws::{answers, creates, facts, order, sales_order, seen, sent, values, with_references};
+use crate::members::moment;
+use crate::plan_laws::{
+    answers, applied, creates, facts, gone, invoice, of_invoice, order, sales_order, seen, sent, values,
+    with_references,
+};
 use crate::star::flows::{Policies, star};
 use tandem_merge::cluster::{Action, Cluster, Intent};
-use tandem_merge::dataflow::{Agreement, Dataflow, Mapping, Normaliser, Side};
+use tandem_merge::dataflow::{Agreement, Dataflow, DeletePolicy, Mapping, Normaliser, Side};
 use tandem_merge::facts::Referent;
-use tandem_merge::reconcile::{recognises, reconcile};
+use tandem_merge::reconcile::{recognises, reconcile, settle};
 use tandem_merge::record::{Observation, RecordKey, RecordType};
 
 /// The create of the sales order of a described order.
@@ -129,4 +133,37 @@ fn e8_a_record_that_may_be_what_a_create_left_is_decided_anew_once_that_is_answe
     let linked = |key: &RecordKey| plan.cluster.links.iter().any(|link| &link.second == key);
     assert!(!linked(&sales_order()));
     assert!(plan.waits.on.contains(&order()), "{:?}", plan.waits);
+}
+
+#[test]
+fn e5_what_is_edited_while_a_create_is_under_way_follows_though_another_link_ends() {
+    let flows = star(Policies {
+        on_delete: [DeletePolicy::Unlink; 2],
+        ..Policies::default()
+    });
+    let noted = |at, note| {
+        let pairs = [("number", "7"), ("description", "0"), ("note", note)];
+        seen(&order(), at, values(&pairs))
+    };
+    // GIVEN an order with its invoice, and a create of its sales order that carries its note
+    let both = vec![noted(1, "a"), seen(&invoice(), 1, of_invoice("0"))];
+    let linked = reconcile(&flows, Cluster::default(), both, &facts()).cluster;
+    let cluster = sent(reconcile(&flows, linked, vec![noted(5, "b")], &facts()));
+    let id = creates(&cluster)[0].id;
+    assert_eq!(creates(&cluster)[0].values["Note"].value, "b".into());
+    let stamp = cluster.records[&order()].intent.as_ref().unwrap().id;
+    let done = vec![(stamp, applied(&order().id))];
+    let cluster = settle(&flows, cluster, Vec::new(), done, &facts()).cluster;
+    // WHEN the invoice is deleted, and the note is edited again before the create is answered
+    let unlinked = reconcile(&flows, cluster, vec![gone(&invoice(), 10)], &facts()).cluster;
+    assert!(unlinked.links.is_empty());
+    let again = Observation {
+        read_began: moment(960),
+        ..noted(20, "c")
+    };
+    let edited = reconcile(&flows, unlinked, vec![again], &facts()).cluster;
+    let plan = settle(&flows, edited, Vec::new(), vec![(id, applied("s"))], &facts());
+    // THEN what the create made follows
+    let intent = plan.cluster.records[&sales_order()].intent.as_ref().unwrap();
+    assert_eq!(intent.values["Note"].value, "c".into());
 }
