@@ -3,7 +3,7 @@
 //! requests fail too (E17).
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use tandem_connector::{Connector, Error};
+use tandem_connector::{Connector, Error, Schema};
 use tandem_merge::mutation::{Mutation, removed};
 use tandem_merge::record::{Observation, RecordKey, RecordType};
 
@@ -22,6 +22,9 @@ pub(crate) struct Looked {
     pub(crate) unread: BTreeMap<RecordKey, Error>,
     /// What stopped it.
     pub(crate) trouble: Option<Error>,
+    /// What its system described when it was asked whether it is there: [`crate::sight`] has to know of it, for what is
+    /// read from then on shows what that shows.
+    pub(crate) described: Option<Schema>,
 }
 
 /// Reads records of one system by type and id. Those that could not be read the last time travel by themselves.
@@ -40,6 +43,7 @@ pub(crate) async fn look(
         look.looked.unread.clear();
         look.looked.trouble = Some(trouble);
     }
+    look.looked.described = look.doubt.described;
     look.looked
 }
 
@@ -74,8 +78,8 @@ fn packs(
 pub(crate) struct Doubt {
     /// In a row.
     failures: u32,
-    /// It answered something else since the first failure.
-    is_there: bool,
+    /// What it answered to something else since the first failure.
+    pub(crate) described: Option<Schema>,
 }
 
 impl Doubt {
@@ -105,9 +109,8 @@ impl Doubt {
 
     /// A system that answers nothing at all is in trouble.
     async fn ask_otherwise(&mut self, system: &dyn Connector) -> Result<(), Error> {
-        if !self.is_there {
-            system.describe().await?;
-            self.is_there = true;
+        if self.described.is_none() {
+            self.described = Some(system.describe().await?);
         }
         Ok(())
     }

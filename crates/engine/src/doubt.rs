@@ -32,6 +32,7 @@ impl Engine {
             let ids: Vec<String> = companions.keys().cloned().collect();
             // What cannot be read stays in doubt.
             let looked = look(system.as_ref(), &[(of, ids)], &BTreeSet::new()).await;
+            self.take_described(index, looked.described)?;
             if let Some(error) = looked.trouble {
                 self.trouble(round, error);
                 continue;

@@ -1,5 +1,6 @@
 //! Who is there already: look-ups before creates, and what a create of unknown outcome has left behind.
 
+use crate::apart::Doubt;
 use crate::engine::FENCE;
 use crate::pack::{Found, Search, find_all, loose, target};
 use crate::patience::{Answered, Then};
@@ -26,7 +27,7 @@ impl Engine {
         if removed(Mutation::NoLookUp) {
             return Ok(intents);
         }
-        let Some(found) = self.find_counterparts(index, &intents, round).await else {
+        let Some(found) = self.find_counterparts(index, &intents, round).await? else {
             return Ok(Vec::new());
         };
         let mut settlements = BTreeMap::new();
@@ -86,7 +87,7 @@ impl Engine {
         index: usize,
         intents: &[Intent],
         round: &mut Round,
-    ) -> Option<Found> {
+    ) -> Result<Option<Found>, Error> {
         let mut found = Found::new();
         let mut step = 0;
         loop {
@@ -98,9 +99,11 @@ impl Engine {
             let open = open.into_iter();
             let searches: Vec<Search<'_>> = open.filter_map(|intent| search(intent, step)).collect();
             if searches.is_empty() {
-                return Some(found);
+                return Ok(Some(found));
             }
-            let rows = self.find(index, &searches, round).await?;
+            let Some(rows) = self.find(index, &searches, round).await? else {
+                return Ok(None);
+            };
             for intent in intents {
                 let rows = rows.get(&intent.id).into_iter().flatten();
                 let fits: Vec<_> = rows.filter(|row| self.answers(intent, row)).cloned().collect();
@@ -118,7 +121,7 @@ impl Engine {
         index: usize,
         intents: &[&Intent],
         round: &mut Round,
-    ) -> Option<Found> {
+    ) -> Result<Option<Found>, Error> {
         let by_identity = |intent: &&Intent| {
             let (property, value) = identity(intent)?;
             Some((intent.id, property.clone(), value.clone()))
@@ -191,14 +194,22 @@ impl Engine {
         Ok(known.is_some_and(|known| known.suppressed.contains(flow)))
     }
 
-    async fn find(&mut self, index: usize, searches: &[Search<'_>], round: &mut Round) -> Option<Found> {
+    async fn find(
+        &mut self,
+        index: usize,
+        searches: &[Search<'_>],
+        round: &mut Round,
+    ) -> Result<Option<Found>, Error> {
         let system = Arc::clone(&self.systems[index]);
         let name = self.flows.systems[index].clone();
         *self.tally.keys_looked_up.entry(name).or_default() += searches.len() as u64;
         for search in searches {
             round.unsought.remove(&search.intent);
         }
-        match find_all(system.as_ref(), searches).await {
+        let mut doubt = Doubt::default();
+        let sought = find_all(system.as_ref(), searches, &mut doubt).await;
+        self.take_described(index, doubt.described)?;
+        Ok(match sought {
             Ok(sought) => {
                 round.unsought.extend(sought.failed);
                 Some(sought.found)
@@ -207,7 +218,7 @@ impl Engine {
                 self.trouble(round, error);
                 None
             }
-        }
+        })
     }
 
     /// Whether a record that a search showed answers to a create, by the match rules' own comparison. Whom

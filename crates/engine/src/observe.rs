@@ -89,7 +89,7 @@ impl Engine {
                 Err(error) => self.trouble(round, error),
                 Ok((mut page, hinted)) => {
                     let absent = self.look_for_absent(index, &page).await?;
-                    if !self.take_in(&mut page, [hinted, absent], round)? {
+                    if !self.take_in(index, &mut page, [hinted, absent], round)? {
                         continue;
                     }
                     for one in std::mem::take(&mut page.incomplete) {
@@ -157,11 +157,13 @@ impl Engine {
     /// its system is in trouble, or what could not be read would be forgotten.
     fn take_in(
         &mut self,
+        index: usize,
         page: &mut ChangePage,
         beside: [Looked; 2],
         round: &mut Round,
     ) -> Result<bool, Error> {
         for mut looked in beside {
+            self.take_described(index, looked.described.take())?;
             let marked = self.take_looked(&looked, round)?;
             let first = looked.unread.into_values().next().filter(|_| !marked);
             if let Some(error) = looked.trouble.take().or(first) {
@@ -257,7 +259,7 @@ impl Engine {
         round: &mut Round,
     ) -> Result<BTreeMap<RecordKey, Observation>, Error> {
         let types = self.readable(keys, round);
-        let (seen, looked) = self.look_up_all(types, round).await;
+        let (seen, looked) = self.look_up_all(types, round).await?;
         for looked in &looked {
             self.take_looked(looked, round)?;
         }
@@ -269,17 +271,17 @@ impl Engine {
         &mut self,
         keys: &BTreeSet<RecordKey>,
         round: &mut Round,
-    ) -> BTreeMap<RecordKey, Observation> {
+    ) -> Result<BTreeMap<RecordKey, Observation>, Error> {
         let mut types: BTreeMap<RecordType, Vec<String>> = BTreeMap::new();
         for key in keys {
             let ids = types.entry(key.record_type.clone()).or_default();
             ids.push(key.id.clone());
         }
-        let (seen, looked) = self.look_up_all(types, round).await;
+        let (seen, looked) = self.look_up_all(types, round).await?;
         for looked in looked {
             round.unread.extend(looked.unread);
         }
-        seen
+        Ok(seen)
     }
 
     /// Reads records by type and id, both systems at once.
@@ -287,7 +289,7 @@ impl Engine {
         &mut self,
         types: BTreeMap<RecordType, Vec<String>>,
         round: &mut Round,
-    ) -> (BTreeMap<RecordKey, Observation>, [Looked; 2]) {
+    ) -> Result<(BTreeMap<RecordKey, Observation>, [Looked; 2]), Error> {
         let suspects = self.suspects.keys();
         let side = |index: usize| {
             let system = Arc::clone(&self.systems[index]);
@@ -299,7 +301,8 @@ impl Engine {
         };
         let (first, second) = futures::join!(side(0), side(1));
         let (mut seen, mut both) = (BTreeMap::new(), [first, second]);
-        for looked in &mut both {
+        for (index, looked) in both.iter_mut().enumerate() {
+            self.take_described(index, looked.described.take())?;
             if let Some(row) = looked.rows.first() {
                 let system = row.key.record_type.system.clone();
                 self.count_rows(&system, &looked.rows);
@@ -311,7 +314,7 @@ impl Engine {
                 self.trouble(round, error);
             }
         }
-        (seen, both)
+        Ok((seen, both))
     }
 
     /// Notes a type that was not shown to its end, and tells the watcher, once per round.

@@ -30,8 +30,13 @@ pub(crate) struct Sought {
 
 /// Looks everything up in the fewest calls. Records are given to every search whose values they have,
 /// compared without regard to case and surrounding white space. Searches with a blank value find nothing. What fails
-/// together is looked up in halves, until what cannot be looked up is alone.
-pub(crate) async fn find_all(system: &dyn Connector, searches: &[Search<'_>]) -> Result<Sought, Error> {
+/// together is looked up in halves, until what cannot be looked up is alone. What the system described meanwhile is left
+/// in the doubt.
+pub(crate) async fn find_all(
+    system: &dyn Connector,
+    searches: &[Search<'_>],
+    doubt: &mut Doubt,
+) -> Result<Sought, Error> {
     let mut packs: BTreeMap<(&RecordType, &[String]), Vec<&Search<'_>>> = BTreeMap::new();
     for search in searches {
         if !search.lookup.values.iter().any(Value::is_blank) {
@@ -39,7 +44,7 @@ pub(crate) async fn find_all(system: &dyn Connector, searches: &[Search<'_>]) ->
             packs.entry(pack).or_default().push(search);
         }
     }
-    let (mut sought, mut doubt) = (Sought::default(), Doubt::default());
+    let mut sought = Sought::default();
     for ((record_type, properties), searches) in packs {
         let mut wanted: BTreeMap<Vec<String>, Vec<u64>> = BTreeMap::new();
         let mut values = BTreeSet::new();

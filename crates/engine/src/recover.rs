@@ -123,7 +123,7 @@ impl Engine {
             .iter()
             .filter(|intent| self.unique_identity(intent))
             .collect();
-        let Some(found) = self.find_identities(index, &known, round).await else {
+        let Some(found) = self.find_identities(index, &known, round).await? else {
             return Ok(());
         };
         let mut own = BTreeMap::new();
@@ -246,7 +246,7 @@ impl Engine {
         intents: Vec<Intent>,
         round: &mut Round,
     ) -> Result<(), Error> {
-        let Some(found) = self.find_counterparts(index, &intents, round).await else {
+        let Some(found) = self.find_counterparts(index, &intents, round).await? else {
             return Ok(());
         };
         let mut settled = BTreeMap::new();

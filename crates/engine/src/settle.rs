@@ -67,7 +67,7 @@ impl Engine {
             self.read_back(&mut answers, round).await?;
         }
         let mut sorted = self.sort(index, answers, round);
-        self.look_behind_trouble(index, &mut sorted, round).await;
+        self.look_behind_trouble(index, &mut sorted, round).await?;
         if !sorted.unsent.is_empty() {
             self.store.mark_unknown(FENCE, &sorted.unsent, true)?;
         }
@@ -200,13 +200,19 @@ impl Engine {
 
     /// Writes that were not sent because their system seems to be in trouble: where it is not, as another write or a
     /// plain look shows, the trouble is theirs alone.
-    async fn look_behind_trouble(&mut self, index: usize, sorted: &mut Sorted, round: &mut Round) {
+    async fn look_behind_trouble(
+        &mut self,
+        index: usize,
+        sorted: &mut Sorted,
+        round: &mut Round,
+    ) -> Result<(), Error> {
         let troubled = std::mem::take(&mut sorted.troubled);
         if troubled.is_empty() {
-            return;
+            return Ok(());
         }
         let intents: Vec<&Intent> = troubled.iter().map(|(intent, _)| intent).collect();
-        let well = sorted.judged || !sorted.overtaken.is_empty() || self.answers_looks(index, &intents).await;
+        let well =
+            sorted.judged || !sorted.overtaken.is_empty() || self.answers_looks(index, &intents).await?;
         for (intent, error) in troubled {
             if !well {
                 sorted.unsent.push(intent.id);
@@ -222,24 +228,28 @@ impl Engine {
                 }
             }
         }
+        Ok(())
     }
 
     /// Whether a system answers a plain look: at the record, or at what it is made of.
-    async fn answers_looks(&self, index: usize, intents: &[&Intent]) -> bool {
+    async fn answers_looks(&mut self, index: usize, intents: &[&Intent]) -> Result<bool, Error> {
         let system = Arc::clone(&self.systems[index]);
         let Some(first) = intents.first() else {
-            return false;
+            return Ok(false);
         };
         if let Some(record) = written_record(first) {
             let ids = std::slice::from_ref(&record.id);
             match system.fetch(&record.record_type, ids).await {
-                Ok(_) => return true,
-                Err(error) if !error.answered => return false,
+                Ok(_) => return Ok(true),
+                Err(error) if !error.answered => return Ok(false),
                 // It may be this record alone that cannot be read either.
                 Err(_) => {}
             }
         }
-        system.describe().await.is_ok()
+        let described = system.describe().await.ok();
+        let well = described.is_some();
+        self.take_described(index, described)?;
+        Ok(well)
     }
 
     /// Reads the records of writes that came too late. What cannot be read now counts as unknown; what reads as it was,
@@ -322,9 +332,9 @@ impl Engine {
             return Ok(());
         }
         let intents: Vec<&Intent> = duplicates.iter().map(|(intent, _)| intent).collect();
-        let ours = self.find_identities(index, &intents, round).await;
+        let ours = self.find_identities(index, &intents, round).await?;
         let owned: Vec<Intent> = intents.into_iter().cloned().collect();
-        let theirs = self.find_counterparts(index, &owned, round).await;
+        let theirs = self.find_counterparts(index, &owned, round).await?;
         let (Some(ours), Some(theirs)) = (ours, theirs) else {
             sorted
                 .unknown

@@ -121,6 +121,8 @@ pub(crate) struct Sight {
     refused: BTreeSet<(RecordType, String)>,
     /// A refusal asks for a look.
     doubt: bool,
+    /// Something came into sight or went out of it since the last round ended.
+    moved: bool,
 }
 
 /// The notices that a state keeps, system by system.
@@ -191,7 +193,7 @@ impl Engine {
             !self.sight.refused.is_empty() || self.sight.looks.values().any(|look| !look.notices.is_empty());
         let due = age.is_some_and(|age| age >= LOOK_EVERY_MINUTES) && (moved || lost);
         let doubt = std::mem::take(&mut self.sight.doubt);
-        let mut changed = false;
+        let mut changed = std::mem::take(&mut self.sight.moved);
         for index in 0..2 {
             let name = &self.flows.systems[index];
             let strange = |error: &tandem_connector::Error| {
@@ -212,6 +214,15 @@ impl Engine {
             }
         }
         Ok(changed)
+    }
+
+    /// A system described itself when it was asked whether it is there at all. What is read from then on shows what that
+    /// description shows, so it is looked at before any of it is taken in.
+    pub(crate) fn take_described(&mut self, index: usize, described: Option<Schema>) -> Result<(), Error> {
+        if let Some(schema) = described {
+            self.sight.moved |= self.take_look(index, &schema)?;
+        }
+        Ok(())
     }
 
     /// A refusal that names properties gives reason to look, once for each of them.

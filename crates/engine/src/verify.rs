@@ -166,7 +166,7 @@ impl Engine {
         keys: &BTreeSet<RecordKey>,
     ) -> Result<(BTreeMap<RecordKey, Observation>, Unread), Error> {
         let mut round = Round::default();
-        let shown = self.fetch_anyway(keys, &mut round).await;
+        let shown = self.fetch_anyway(keys, &mut round).await?;
         match round.troubles.into_iter().next() {
             Some(error) => Err(error.into()),
             None => Ok((shown, round.unread)),

@@ -1,7 +1,7 @@
 //! A system in memory: versions, unique properties, conditional writes, change feed, and faults on demand.
 
 use crate::clock::Simulated;
-use crate::flows::{given_properties, unique_properties};
+use crate::flows::{dataflow, given_properties, unique_properties, with_contacts, with_lines};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -735,6 +735,10 @@ impl Connector for Fake {
         let mut schema = Schema::default();
         for (kind, (property, _)) in &self.given {
             let mut described = TypeSchema::default();
+            for flows in [dataflow(), with_contacts(), with_lines()] {
+                let all = crate::veil::described(&flows, &self.name).types.remove(kind);
+                described.properties.extend(all.unwrap_or_default().properties);
+            }
             let filled = tandem_connector::PropertySchema {
                 data_type: "string".to_owned(),
                 filled_on_create: true,

@@ -96,6 +96,34 @@ async fn a_property_that_vanishes_in_mid_run_clears_nothing_and_holds_up_nothing
     world.assert_clean().await;
 }
 
+/// Whether a system is there is asked by having it describe itself, and from then on it shows what that shows.
+#[tokio::test]
+async fn e05_a_property_that_is_found_missing_by_the_way_clears_nothing() {
+    let Scene {
+        world,
+        veil,
+        customer,
+        division,
+    } = scene().await;
+    let mut engine = open(&world, &veil).await;
+    engine.sync().await.unwrap();
+    // GIVEN reads by id that always fail, so that the system is asked something else, before its changes
+    let all = ["Division", "Order", "Invoice"].map(|kind| world.crm.live(kind));
+    world.crm.hide_from_reads(all.iter().flatten());
+    world.clock.pass(3_600);
+    // WHEN a field was hidden by then, and the record is edited
+    veil.hide("Division", "Email");
+    world.crm.edit(&division, "Name", "Roter See");
+    world.clock.pass(2);
+    let summary = engine.sync().await.unwrap();
+    // THEN the field is out of sight, and not blank
+    assert!(summary.troubles.is_empty(), "{:?}", summary.troubles);
+    assert_eq!(world.erp.value(&customer, "name"), "Roter See");
+    assert_eq!(world.erp.value(&customer, "email"), "first@example.org");
+    let lost: Vec<_> = summary.notices.iter().map(|notice| notice.what).collect();
+    assert_eq!(lost, [Lost::Sight]);
+}
+
 #[tokio::test]
 async fn what_cannot_be_seen_is_not_compared_as_blank() {
     for hide in [Veil::hide, Veil::garble] {

@@ -38,6 +38,34 @@ pub fn plain() -> PropertySchema {
     }
 }
 
+/// A system with all the properties that flows use.
+pub fn described(flows: &Dataflow, system: &str) -> Schema {
+    let mut schema = Schema::default();
+    for flow in &flows.flows {
+        for end in flow.ends.iter().filter(|end| end.record_type.system == system) {
+            let of = schema
+                .types
+                .entry(end.record_type.name.clone())
+                .or_insert_with(TypeSchema::default);
+            let side = Side::BOTH
+                .into_iter()
+                .find(|side| flow.end(*side) == end)
+                .unwrap();
+            let mapped = flow
+                .mappings
+                .iter()
+                .map(|mapping| mapping.property(side).to_owned());
+            let identity = end.identity.iter().map(|identity| identity.property.clone());
+            let matched = flow.match_rules.iter().flat_map(|rule| &rule.parts);
+            let matched = matched.map(|part| part.properties[side.index()].clone());
+            for property in mapped.chain(identity).chain(matched) {
+                of.properties.insert(property, plain());
+            }
+        }
+    }
+    schema
+}
+
 impl Veil {
     pub fn over(inner: &Arc<Fake>, flows: &Dataflow) -> Arc<Self> {
         Arc::new(Self {
@@ -130,33 +158,7 @@ impl Connector for Veil {
     async fn describe(&self) -> Result<Schema, Error> {
         let hidden = self.hidden.lock().unwrap().clone();
         self.asked_without.lock().unwrap().clone_from(&hidden);
-        let mut schema = Schema::default();
-        for flow in &self.flows.flows {
-            for end in flow
-                .ends
-                .iter()
-                .filter(|end| end.record_type.system == self.system())
-            {
-                let of = schema
-                    .types
-                    .entry(end.record_type.name.clone())
-                    .or_insert_with(TypeSchema::default);
-                let side = Side::BOTH
-                    .into_iter()
-                    .find(|side| flow.end(*side) == end)
-                    .unwrap();
-                let mapped = flow
-                    .mappings
-                    .iter()
-                    .map(|mapping| mapping.property(side).to_owned());
-                let identity = end.identity.iter().map(|identity| identity.property.clone());
-                let matched = flow.match_rules.iter().flat_map(|rule| &rule.parts);
-                let matched = matched.map(|part| part.properties[side.index()].clone());
-                for property in mapped.chain(identity).chain(matched) {
-                    of.properties.insert(property, plain());
-                }
-            }
-        }
+        let mut schema = described(&self.flows, self.system());
         for ((kind, property), described) in self.changed.lock().unwrap().iter() {
             let of = schema.types.get_mut(kind).unwrap();
             of.properties.insert(property.clone(), described.clone());
@@ -182,8 +184,10 @@ impl Connector for Veil {
     }
 
     async fn fetch(&self, record_type: &RecordType, ids: &[String]) -> Result<Vec<Observation>, Error> {
+        // What has an error of its own never gets as far as the properties.
+        let rows = self.inner.fetch(record_type, ids).await?;
         self.enter()?;
-        Ok(self.veiled(self.inner.fetch(record_type, ids).await?))
+        Ok(self.veiled(rows))
     }
 
     async fn find(
