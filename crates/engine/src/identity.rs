@@ -260,8 +260,9 @@ impl Engine {
             Action::Create { flow, source, .. } => self.spoken_for(intent, flow, source, rows)?,
             _ => None,
         };
-        if refused.is_none() && matches!(intent.action, Action::Create { .. }) {
-            // So that the cluster is taken together with the candidate's.
+        if !forgotten && matches!(intent.action, Action::Create { .. }) {
+            // So that the cluster is taken together with the candidate's; and what was seen counts, whatever a later look
+            // shows of one that is spoken for.
             self.keep_found(rows)?;
         }
         Ok(match refused {

@@ -277,3 +277,22 @@ async fn c9_e5_an_edit_that_the_deleter_had_not_seen_is_not_lost() {
     assert_eq!(world.crm.live("Division"), vec![division]);
     assert_eq!(summary.standing(), Standing::Waits);
 }
+
+#[tokio::test]
+async fn e05_what_the_search_of_a_create_shows_of_a_record_counts_whomever_it_belongs_to() {
+    let world = World::new();
+    let (customer, _) = world.customer_with_order();
+    world.at_rest().await;
+    let division = world.only(&world.crm, "Division");
+    // GIVEN an edit that no listing tells of
+    world.crm.drift(&division, "Number", "C9");
+    // WHEN a customer with that number needs a counterpart, and the search for one finds the division
+    let other = world
+        .erp
+        .add("Customer", &[("number", "C9"), ("name", "Schwarzer See")]);
+    world.clock.pass(2);
+    world.sync().await;
+    assert!(!world.linked(&other, "customer-division").await);
+    // THEN the edit was seen, and travels
+    assert_eq!(world.erp.value(&customer, "number"), "C9");
+}
