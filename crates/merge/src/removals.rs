@@ -1,7 +1,7 @@
 //! Removals: what becomes of the counterpart when a linked record is deleted (RULES.md section 4, R6, R7).
 
 use crate::cluster::{Action, Cleared, Head, Intent, Link, ParkedKind, Verdict};
-use crate::dataflow::{DeleteAgainstEdit, DeletePolicy, Flow, Side};
+use crate::dataflow::{DeleteAgainstEdit, DeletePolicy, Flow, Kind, Side};
 use crate::merging::may_be_typed;
 use crate::mutation::{Mutation, removed};
 use crate::plan::EventKind;
@@ -336,7 +336,8 @@ impl Work<'_> {
     }
 
     /// A deleted member never had an edit that stands in the component of its counterpart. What stands there since before the
-    /// one was created for the other is no edit: the create had to leave it out, or one of the two systems filled it in.
+    /// one was created for the other is no edit: the create had to leave it out, or one of the two systems filled it in. Not
+    /// so a plain value that the create could not give: whoever deletes the one never saw it.
     fn has_not_seen(
         &self,
         component: &topology::Component<'_>,
@@ -352,13 +353,30 @@ impl Work<'_> {
         }
         let ends = [deleted, other].map(|node| self.record(&node.at.record));
         let born = ends.into_iter().flatten().any(|record| record.born);
-        let first_word = born && head.is_first_sight() && !component.starts_with_edit();
+        let first_word =
+            born && head.is_first_sight() && !component.starts_with_edit() && !self.was_withheld(deleted);
         // Without a base it has not seen the head (a one-way component has none before its first edit).
         let base = ends[0].and_then(|record| record.bases.get(&deleted.at.property));
         match base.map(|base| base.epoch) {
             None | Some(0) => !first_word,
             Some(epoch) => epoch < head.epoch,
         }
+    }
+
+    /// We created the deleted one without a value that stands in the other: it was refused, did not fit or was out of sight.
+    /// A reference had to wait, and what systems give by themselves is no person's.
+    fn was_withheld(&self, deleted: &topology::Node<'_>) -> bool {
+        let Some(record) = self.record(&deleted.at.record).filter(|record| record.born) else {
+            return false;
+        };
+        let plain = |part: &topology::Part<'_>| {
+            let mapping = part.mapping;
+            let own = mapping.owned_by.is_some() || mapping.given_by.is_some();
+            let filled = own || mapping.filled_on_create.contains(&true);
+            !filled && !matches!(mapping.kind, Kind::Reference(_))
+        };
+        let base = record.bases.get(&deleted.at.property);
+        base.is_none_or(|base| base.value.is_blank()) && deleted.parts.iter().all(plain)
     }
 
     /// The head is what the system of a record that we created gave it by itself, in place of the blank that we had for it.

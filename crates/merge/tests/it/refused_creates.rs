@@ -104,6 +104,36 @@ fn what_a_create_had_to_leave_out_is_told_on_the_new_record_alone_and_waits_for_
     assert_eq!(updates(&plan.cluster)[&sales_order()]["Description"], "y");
 }
 
+#[test]
+fn d1_a_value_that_was_refused_stands_against_the_deletion_of_what_was_created_without_it() {
+    let flows = star(Policies {
+        on_delete: [DeletePolicy::Propagate; 2],
+        ..Policies::default()
+    });
+    let cluster = sent(refused(&flows, &["Description"]));
+    let id = create(&cluster).unwrap().id;
+    let made = settle(&flows, cluster, Vec::new(), vec![(id, applied("s"))], &facts()).cluster;
+    let asked = |cluster: &Cluster| {
+        let plan = reconcile(&flows, cluster.clone(), vec![gone(&sales_order(), 970)], &facts());
+        let held = plan.cluster.records[&order()].held.get("order-order");
+        held.map(|parked| parked.kind)
+    };
+    // Before anybody saw it, while it is tried once more, and once that was refused too
+    assert_eq!(asked(&made), Some(ParkedKind::DeleteConflict));
+    let shown = values(&[("Reference", "7"), ("Note", "n"), ("Ext", "Order:1")]);
+    let plan = reconcile(&flows, made, vec![seen(&sales_order(), 960, shown)], &facts());
+    assert_eq!(updates(&plan.cluster)[&sales_order()]["Description"], "x");
+    assert_eq!(asked(&plan.cluster), Some(ParkedKind::DeleteConflict));
+    let cluster = sent(plan);
+    let of = |key| cluster.records[&key].intent.as_ref().unwrap().id;
+    let outcomes = vec![
+        (of(sales_order()), no(&["Description"])),
+        (of(order()), applied("1")),
+    ];
+    let plan = settle(&flows, cluster, Vec::new(), outcomes, &facts());
+    assert_eq!(asked(&plan.cluster), Some(ParkedKind::DeleteConflict));
+}
+
 /// The star, of which something makes a property of the sales order indispensable.
 fn indispensable(what: impl Fn(&mut Flow)) -> Dataflow {
     let mut flows = star(Policies::default());
