@@ -167,6 +167,7 @@ pub fn merge(head: Option<&Head>, members: &[Member<'_>], rule: &Rule<'_>) -> Me
     work.leave_rewritten();
     work.give_back();
     let contenders = work.contenders();
+    let contenders = work.without_sources(contenders);
     if !contenders.is_empty() {
         work.contend(contenders);
     }
@@ -302,6 +303,27 @@ impl Work<'_, '_> {
         } else {
             values
         }
+    }
+
+    /// As long as there is no head, a create gives what its source holds. Where what it made was edited since, that was on
+    /// top of the source as it still stands (M6): the two agreed before, and the source contends with nobody.
+    fn without_sources(&mut self, contenders: Vec<(usize, Value)>) -> Vec<(usize, Value)> {
+        if self.head.is_some() {
+            return contenders;
+        }
+        let given = |(index, _): &(usize, Value)| {
+            let base = self.bases[*index].as_ref().filter(|base| base.epoch == 0)?;
+            let value = self.members[*index].codec.decode(&base.value).ok();
+            value.filter(|value| !value.is_blank())
+        };
+        let given: Vec<Value> = contenders.iter().filter_map(given).collect();
+        let (sources, others): (Vec<_>, Vec<_>) = contenders.into_iter().partition(|(index, _)| {
+            let member = &self.members[*index];
+            let stands = given.iter().any(|value| member.codec.fits(value, &member.shadow));
+            stands && self.bases[*index].is_none()
+        });
+        sources.iter().for_each(|(index, _)| self.set_base(*index, 0));
+        others
     }
 
     fn contend(&mut self, contenders: Vec<(usize, Value)>) {

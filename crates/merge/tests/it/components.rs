@@ -39,6 +39,51 @@ fn m04_what_a_member_was_set_to_that_the_head_says_already_moves_nothing() {
     assert_eq!(merged.conflict, None);
 }
 
+/// The source of a create that was sent before there was a head, what the create made of it, edited since, and others.
+fn made(policy: ConflictPolicy, others: &[&str]) -> Merged {
+    let joining = |(name, value): (&str, &str)| Spec {
+        base: None,
+        ..Spec::clean(name, Side::First, value, 0)
+    };
+    let mut made = Spec::clean("b", Side::Second, "1", 0);
+    made.edit("2", 20);
+    let others = others.iter().map(|value| joining(("c", value)));
+    let members = [joining(("a", "1")), made].into_iter().chain(others).collect();
+    let head = head("", 0, 0, "a");
+    Case {
+        policy,
+        head: None,
+        ..case(head, members)
+    }
+    .merge()
+}
+
+#[test]
+fn m06_an_edit_of_what_a_create_made_is_on_top_of_the_source_that_the_create_took_it_from() {
+    // WHEN the policy is for the source, THEN the edit is no conflict with it
+    let merged = made(ConflictPolicy::Wins(Side::First), &[]);
+    assert_eq!(merged.conflict, None);
+    assert_eq!(merged.head.unwrap().value, Value::from("2"));
+    assert_eq!(merged.owed, [(0, Value::from("2"))]);
+    // and with a third one the two that differ contend, and they alone
+    let merged = made(ConflictPolicy::Wins(Side::First), &["3"]);
+    let clash = merged.conflict.unwrap();
+    assert_eq!(
+        (clash.members, clash.winner),
+        (vec![1, 2], Some(Value::from("3")))
+    );
+    assert_eq!(merged.owed, [(0, Value::from("3")), (1, Value::from("3"))]);
+    assert_eq!(
+        merged.bases[..2],
+        [base("1", 0), base("2", 0)],
+        "seen, and overruled"
+    );
+    // nor is one lost where a person is asked
+    let merged = made(ConflictPolicy::Ask, &["3"]);
+    assert_eq!(merged.conflict.unwrap().members, [1, 2]);
+    assert!(merged.owed.is_empty() && merged.head.is_none());
+}
+
 #[test]
 fn m07_a_head_that_the_edits_agree_against_contends() {
     // GIVEN two members behind that were set to the same value, which is not the head's
