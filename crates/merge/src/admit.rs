@@ -4,6 +4,7 @@ use crate::cluster::{Record, Shadow, Span};
 use crate::dataflow::Dataflow;
 use crate::mutation::{Mutation, removed};
 use crate::record::{Observation, Presence, RecordKey, Values, Version};
+use crate::value::Value;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
@@ -101,6 +102,16 @@ pub(crate) fn take(flows: &Dataflow, record: &mut Record, seen: Observation) {
                 let from = lower.filter(|_| known.is_some() || !as_created);
                 record.times.insert(property.clone(), Span { from, to });
             }
+        }
+        // A system may show nothing at all of what is blank.
+        let blanked = |(property, known): &(&String, &Value)| {
+            let told = seen.values.contains_key(*property) || seen.unreadable.contains_key(*property);
+            !seen.partial && !told && !known.is_blank()
+        };
+        let blanked = record.shadow.values.iter().filter(blanked);
+        let blanked: Vec<String> = blanked.map(|(property, _)| property.clone()).collect();
+        for property in blanked {
+            record.times.insert(property, Span { from: lower, to });
         }
     }
     let known = std::mem::take(&mut record.shadow.values);

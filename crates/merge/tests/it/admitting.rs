@@ -91,3 +91,27 @@ fn an_edit_was_made_after_the_state_that_was_known_before() {
     let span = record.times["description"];
     assert_eq!((span.from, span.to), (Some(moment(20)), moment(30)));
 }
+
+#[test]
+fn an_edit_that_leaves_nothing_to_be_shown_has_its_moment_too() {
+    let mut blanked = of_order("1");
+    blanked.remove("description");
+    let with = || seen(&order(), 20, of_order("0"));
+    let record = after(with(), seen(&order(), 30, blanked.clone()));
+    let span = record.times["description"];
+    assert_eq!((span.from, span.to), (Some(moment(20)), moment(30)));
+    // What is not shown this time alone, or cannot be read, was not edited.
+    let before = after(with(), with()).times.get("description").copied();
+    let partial = Observation {
+        partial: true,
+        ..seen(&order(), 30, blanked.clone())
+    };
+    let garbled = Observation {
+        unreadable: [("description".to_owned(), "no text".to_owned())].into(),
+        ..seen(&order(), 30, blanked)
+    };
+    for hidden in [partial, garbled] {
+        let record = after(with(), hidden);
+        assert_eq!(record.times.get("description").copied(), before);
+    }
+}
