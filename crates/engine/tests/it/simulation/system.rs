@@ -64,6 +64,11 @@ impl Row {
     pub fn may_be_filling_in(&self, now: Timestamp) -> bool {
         self.ours && self.counter < 2 && self.created.as_second() == now.as_second()
     }
+
+    /// Between a write that did not come to stand and the first look at it, nobody could tell an edit from it.
+    pub fn is_undecided(&self) -> bool {
+        self.fate.ignored > self.shown
+    }
 }
 
 /// What habits of its system did to a record.
@@ -593,13 +598,14 @@ impl System {
         // Where nothing protects from it, and the state that was overtaken is shown afterwards, nobody can tell it from
         // an edit (RULES.md section 8).
         let overtakes = row.edited.values().any(|at| *at > request.seen) && !self.nature.conditional;
-        if overtakes && self.quirks.contains(&Quirk::ShowsLate) {
+        let shown_late = overtakes && self.quirks.contains(&Quirk::ShowsLate);
+        if shown_late {
             log.unclear(&row.values);
             log.unclear(values);
         }
         for (property, new) in values {
             let old = row.values.get(property).cloned().unwrap_or_default();
-            if overtakes && self.quirks.contains(&Quirk::Ignores) {
+            if shown_late || (overtakes && self.quirks.contains(&Quirk::Ignores)) {
                 log.raced(new, &old);
             }
             let unseen = row.edited.get(property).is_some_and(|at| *at > request.seen);

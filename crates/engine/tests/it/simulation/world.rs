@@ -250,9 +250,11 @@ impl World {
         let values = Values::from([("customer".to_owned(), Value::Text(customer.id.clone()))]);
         let system = self.system(&order.record_type);
         let mut state = system.state.lock().unwrap();
-        if state.rows[&order].may_be_filling_in(system.now()) {
+        let row = &state.rows[&order];
+        if row.may_be_filling_in(system.now()) || row.is_undecided() {
             return;
         }
+        self.log.lock().unwrap().edited_beside(&row.fate.dropped);
         self.say(|| format!("person makes {order} refer to {customer}"));
         system.change(&mut state, &order, values, system.now());
         state.rows.get_mut(&order).unwrap().fate.pointed += 1;
@@ -292,8 +294,7 @@ impl World {
         if row.may_be_filling_in(system.now()) {
             return;
         }
-        // Between a write that did not come to stand and the first look at it, nobody could tell an edit from it.
-        if row.fate.ignored > row.shown {
+        if row.is_undecided() {
             return;
         }
         self.log.lock().unwrap().edited_beside(&row.fate.dropped);
