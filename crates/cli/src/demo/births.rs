@@ -12,7 +12,7 @@ use std::time::Instant;
 use tandem_connector::Schema;
 use tandem_engine::Engine;
 use tandem_merge::cluster::ParkedKind;
-use tandem_merge::dataflow::{CreatePolicy, Dataflow, Flow, Kind, Mapping, OnCreate, Reference, Side};
+use tandem_merge::dataflow::{CreatePolicy, Dataflow, Flow, Kind, Mapping, OnCreate, Side};
 use tandem_merge::value::Value;
 
 /// Items looked through for a date to give.
@@ -170,8 +170,9 @@ fn born_with(mapping: &Mapping, shown: Option<&Json>, key: bool, listed: bool) -
     if let OnCreate::Constant(value) = &mapping.on_create {
         return Some(as_json(value));
     }
-    let companion = matches!(mapping.kind, Kind::Reference(Reference::Companion { .. }));
-    if !mapping.travels_to(Side::First) && !companion {
+    // A system may want a reference though it says nothing to the other one.
+    let reference = matches!(mapping.kind, Kind::Reference(_));
+    if !mapping.travels_to(Side::First) && !reference {
         return None;
     }
     let mandatory = mapping.never_blank[Side::Second.index()];

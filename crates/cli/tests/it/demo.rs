@@ -74,6 +74,24 @@ fn a_small_demo_proves_itself() {
 }
 
 #[test]
+fn a_small_demo_proves_itself_where_customers_are_accounts() {
+    let result = demo(&["--records", "6", "--seed", "3", "--preset", "no-divisions"]);
+    let arrived = |of: &str| -> Vec<(String, bool)> {
+        let all = result[of].as_array().unwrap().iter();
+        all.map(|one| (one["flow"].as_str().unwrap().to_owned(), one["seconds"].is_f64()))
+            .collect()
+    };
+    // Records that people make in Salesforce carry what it wants, and every one of them arrives, as every edit does.
+    for of in ["births", "edits"] {
+        let arrived = arrived(of);
+        assert!(!arrived.is_empty(), "{of}");
+        assert!(arrived.iter().all(|(_, seen)| *seen), "{of}: {arrived:?}");
+    }
+    assert!(flow(&result, "customer-account")["linked"].as_u64().unwrap() > 0);
+    assert_eq!(result["verify"]["different"], 0);
+}
+
+#[test]
 fn northwind_is_linked_in_full() {
     let Some(dump) = northwind() else { return };
     let result = demo(&["--northwind", &dump]);
