@@ -239,6 +239,9 @@ pub struct Unconfirmed {
     pub wrote: BTreeMap<String, Planned>,
     /// When its answer came.
     pub at: Timestamp,
+    /// The same moment by its system's clock, as far as that was measured.
+    #[serde(default)]
+    pub there: Option<Timestamp>,
     /// A read that began later showed the state before it: a read by id decides, once the commit delay has passed.
     #[serde(default)]
     pub doubted: bool,

@@ -92,6 +92,13 @@ impl Dataflow {
         moment.checked_sub(ahead).unwrap_or(moment)
     }
 
+    /// A moment of our clock by a system's, as far as it was measured.
+    #[must_use]
+    pub fn by_its_clock(&self, system: &str, moment: Timestamp) -> Timestamp {
+        let ahead = self.clocks_ahead.get(system).copied().unwrap_or_default();
+        moment.checked_add(ahead).unwrap_or(moment)
+    }
+
     /// Whether a flow rests.
     #[must_use]
     pub fn rests(&self, flow: &str) -> bool {

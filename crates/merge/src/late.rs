@@ -33,7 +33,7 @@ impl Unconfirmed {
         match (&self.version, version) {
             (Some(known), Some(shown)) if known.token == shown.token => true,
             (Some(known), Some(shown)) if !known.firm => {
-                !is_earlier(shown, known) && shown.modified <= self.at
+                !is_earlier(shown, known) && shown.modified <= self.there.unwrap_or(self.at)
             }
             (None, None) => true,
             _ => false,

@@ -178,7 +178,10 @@ impl Work<'_> {
             .iter()
             .map(|(name, _, _, value, _)| (name.clone(), value.clone()));
         crate::guarded::note_written(self.flows, key, record, &left.collect());
-        let (shown, write) = (state.clone(), unconfirmed(Deed::Update, intent, at));
+        let (shown, write) = (
+            state.clone(),
+            unconfirmed(self.flows, key, Deed::Update, intent, at),
+        );
         match state {
             // The answer shows the record right after this write: edits by others that it had missed included.
             Some(state) => {
@@ -226,7 +229,7 @@ impl Work<'_> {
                 if let Some(record) = self.cluster.records.get_mut(key) {
                     record.shadow.presence = Presence::Deleted;
                     record.shadow.seen = at;
-                    record.note_applied(unconfirmed(Deed::Delete, intent, at));
+                    record.note_applied(unconfirmed(self.flows, key, Deed::Delete, intent, at));
                 }
                 self.note(key, None, None, EventKind::Deleted, String::new());
                 self.keep_deleted_values(key, WENT);
@@ -415,7 +418,7 @@ impl Work<'_> {
             record.wrote_at = Some(at);
             let own = answered || told.as_ref().is_some_and(is_untouched);
             if own && !known {
-                let mut write = unconfirmed(Deed::Create, intent, at);
+                let mut write = unconfirmed(self.flows, &key, Deed::Create, intent, at);
                 // What belongs to no component is the system's own affair from now on.
                 write.wrote.retain(|_, planned| planned.epoch > 0);
                 record.note_applied(write.clone());
@@ -560,13 +563,14 @@ fn is_untouched(shown: &Observation) -> bool {
 }
 
 /// An applied write, until a read shows what it left.
-fn unconfirmed(deed: Deed, intent: &Intent, at: Timestamp) -> Unconfirmed {
+fn unconfirmed(flows: &Dataflow, key: &RecordKey, deed: Deed, intent: &Intent, at: Timestamp) -> Unconfirmed {
     Unconfirmed {
         deed,
         version: intent.version.clone(),
         before: intent.before.clone(),
         wrote: intent.values.clone(),
         at,
+        there: Some(flows.by_its_clock(&key.record_type.system, at)),
         doubted: false,
     }
 }

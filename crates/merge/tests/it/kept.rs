@@ -449,6 +449,31 @@ fn e13_what_a_create_made_with_another_value_is_parked_and_no_edit() {
 }
 
 #[test]
+fn e6_the_state_before_our_write_is_told_by_its_systems_own_clock() {
+    // GIVEN a system whose clock is a minute ahead, and a write whose answer named no version, at 950 by our clock
+    let mut flows = star(Policies::default());
+    let ahead = jiff::SignedDuration::from_mins(1);
+    flows.clocks_ahead.insert("sf".to_owned(), ahead);
+    let mut known = at_rest_unordered(&flows, "a", 955);
+    let version = known.records.get_mut(&invoice()).unwrap().shadow.version.as_mut();
+    version.unwrap().firm = false;
+    let cluster = written(&flows, known, None).cluster;
+    let before = |token, modified| {
+        unordered(
+            token,
+            modified,
+            read_at(960, seen(&invoice(), 1, of_invoice("0"))),
+        )
+    };
+    for (token, modified, late) in [("a", 955, true), ("b", 1_005, true), ("b", 1_015, false)] {
+        let seen = vec![before(token, modified)];
+        let plan = reconcile(&flows, cluster.clone(), seen, &facts());
+        let doubted = plan.cluster.records[&invoice()].doubted().is_some();
+        assert_eq!(doubted, late, "{token} {modified}");
+    }
+}
+
+#[test]
 fn e20_a_value_that_a_record_is_owed_by_one_out_of_sight_is_told() {
     // GIVEN an edit of an order that its invoice was not given yet
     let flows = star(Policies::default());

@@ -30,6 +30,7 @@ fn write(deed: Deed, version: Option<Version>) -> Unconfirmed {
         before: values(&[("Description", "0")]),
         wrote: BTreeMap::from([wrote("Description", "1")]),
         at: moment(950),
+        there: None,
         doubted: false,
     }
 }
