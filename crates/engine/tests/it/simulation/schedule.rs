@@ -216,7 +216,7 @@ impl World {
             Verdict::Deactivate,
         ];
         let verdict = self.pick(&verdicts);
-        self.judge(engine, item);
+        self.judge(engine, item, verdict == Verdict::Recreate);
         self.log.lock().unwrap().tried_anew();
         let outcome = engine.approve(item.number, Some(verdict));
         self.say(|| {
@@ -229,9 +229,9 @@ impl World {
         outcome
     }
 
-    /// Both ends of the links of an item's record are a person's affair from now on, and so are earlier counterparts of
-    /// theirs.
-    fn judge(&mut self, engine: &mut Engine, item: &Item) {
+    /// Both ends of the links of an item's record are a person's affair from now on. Who says that one is to be created
+    /// again says it of their earlier counterparts too.
+    fn judge(&mut self, engine: &mut Engine, item: &Item, recreated: bool) {
         let links = engine.store().links(None, 0, 1_000).unwrap();
         let of_item = |link: &&LinkRow| link.first == item.record || link.second == item.record;
         let ends: Vec<&RecordKey> = links
@@ -241,7 +241,7 @@ impl World {
             .collect();
         let former = self.systems.iter().flat_map(|system| {
             let state = system.state.lock().unwrap();
-            let gone = state.rows.iter().filter(|(_, row)| !row.alive);
+            let gone = state.rows.iter().filter(|(_, row)| recreated && !row.alive);
             let of_ends = gone.filter(|(key, row)| ends.iter().any(|end| row.is_marked_as_of(key, end)));
             of_ends.map(|(key, _)| key.clone()).collect::<Vec<_>>()
         });
