@@ -156,8 +156,8 @@ impl Engine {
             .collect();
         let ids: Vec<String> = of_kind.keys().map(|key| key.id.clone()).collect();
         let connector = Arc::clone(&self.systems[index]);
-        let looked = look(connector.as_ref(), &[(kind.clone(), ids)], &BTreeSet::new()).await;
-        self.take_described(index, looked.described)?;
+        let mut looked = look(connector.as_ref(), &[(kind.clone(), ids)], &BTreeSet::new()).await;
+        self.take_described(index, looked.described, [looked.rows.as_mut_slice()])?;
         if let Some(error) = looked.trouble {
             self.trouble(round, error);
             return Ok(());

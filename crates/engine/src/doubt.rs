@@ -31,8 +31,8 @@ impl Engine {
         for (of, companions) in doubted {
             let ids: Vec<String> = companions.keys().cloned().collect();
             // What cannot be read stays in doubt.
-            let looked = look(system.as_ref(), &[(of, ids)], &BTreeSet::new()).await;
-            self.take_described(index, looked.described)?;
+            let mut looked = look(system.as_ref(), &[(of, ids)], &BTreeSet::new()).await;
+            self.take_described(index, looked.described, [looked.rows.as_mut_slice()])?;
             if let Some(error) = looked.trouble {
                 self.trouble(round, error);
                 continue;

@@ -154,7 +154,7 @@ impl Engine {
     }
 
     /// Adds what was read beside a page to it, so that its cursor covers that too. False where the page is not to be kept:
-    /// its system is in trouble, or what could not be read would be forgotten.
+    /// its system is in trouble, what could not be read would be forgotten, or all is to be read again.
     fn take_in(
         &mut self,
         index: usize,
@@ -163,7 +163,10 @@ impl Engine {
         round: &mut Round,
     ) -> Result<bool, Error> {
         for mut looked in beside {
-            self.take_described(index, looked.described.take())?;
+            let rows = [page.observations.as_mut_slice(), looked.rows.as_mut_slice()];
+            if self.take_described(index, looked.described.take(), rows)? {
+                return Ok(false);
+            }
             let marked = self.take_looked(&looked, round)?;
             let first = looked.unread.into_values().next().filter(|_| !marked);
             if let Some(error) = looked.trouble.take().or(first) {
@@ -302,7 +305,7 @@ impl Engine {
         let (first, second) = futures::join!(side(0), side(1));
         let (mut seen, mut both) = (BTreeMap::new(), [first, second]);
         for (index, looked) in both.iter_mut().enumerate() {
-            self.take_described(index, looked.described.take())?;
+            self.take_described(index, looked.described.take(), [looked.rows.as_mut_slice()])?;
             if let Some(row) = looked.rows.first() {
                 let system = row.key.record_type.system.clone();
                 self.count_rows(&system, &looked.rows);

@@ -248,7 +248,7 @@ impl Engine {
         }
         let described = system.describe().await.ok();
         let well = described.is_some();
-        self.take_described(index, described)?;
+        self.take_described(index, described, [])?;
         Ok(well)
     }
 

@@ -125,6 +125,15 @@ pub(crate) struct Sight {
     moved: bool,
 }
 
+/// What a description showed.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    /// Something came into sight or went out of it.
+    moved: bool,
+    /// All is to be read again, for something is shown again.
+    anew: bool,
+}
+
 /// The notices that a state keeps, system by system.
 ///
 /// # Errors
@@ -209,7 +218,7 @@ impl Engine {
             }
             let system = std::sync::Arc::clone(&self.systems[index]);
             match system.describe().await {
-                Ok(schema) => changed |= self.take_look(index, &schema)?,
+                Ok(schema) => changed |= self.take_look(index, &schema)?.moved,
                 Err(error) => self.trouble(round, error),
             }
         }
@@ -217,12 +226,21 @@ impl Engine {
     }
 
     /// A system described itself when it was asked whether it is there at all. What is read from then on shows what that
-    /// description shows, so it is looked at before any of it is taken in.
-    pub(crate) fn take_described(&mut self, index: usize, described: Option<Schema>) -> Result<(), Error> {
-        if let Some(schema) = described {
-            self.sight.moved |= self.take_look(index, &schema)?;
-        }
-        Ok(())
+    /// description shows, so it is looked at before any of it is taken in; rows that were read on the way may show what the
+    /// one before showed. Whether all is to be read again: what was on its way must not move the cursor then.
+    pub(crate) fn take_described<'r>(
+        &mut self,
+        index: usize,
+        described: Option<Schema>,
+        rows: impl IntoIterator<Item = &'r mut [Observation]>,
+    ) -> Result<bool, Error> {
+        let Some(schema) = described else {
+            return Ok(false);
+        };
+        rows.into_iter().for_each(|rows| self.leave_out(rows));
+        let seen = self.take_look(index, &schema)?;
+        self.sight.moved |= seen.moved;
+        Ok(seen.anew)
     }
 
     /// A refusal that names properties gives reason to look, once for each of them.
@@ -236,7 +254,7 @@ impl Engine {
         }
     }
 
-    fn take_look(&mut self, index: usize, schema: &Schema) -> Result<bool, Error> {
+    fn take_look(&mut self, index: usize, schema: &Schema) -> Result<Seen, Error> {
         let system = self.flows.systems[index].clone();
         let now = self.clock.now();
         self.sight.at = Some(now);
@@ -316,7 +334,8 @@ impl Engine {
         }
         let back =
             |notice: &Notice| notice.returning && !before.iter().any(|old| old.returning && old.same(notice));
-        if look.notices.iter().any(back) {
+        let anew = look.notices.iter().any(back);
+        if anew {
             // Everything is read again: what was edited meanwhile shows no change of its own.
             let page = Page {
                 system: system.clone(),
@@ -325,10 +344,10 @@ impl Engine {
             };
             self.store.commit_page(FENCE, &self.flows, &page)?;
         }
-        let changed = look.notices != before;
+        let moved = look.notices != before;
         self.keep_look(&system, look)?;
         self.free_described(&otherwise)?;
-        Ok(changed)
+        Ok(Seen { moved, anew })
     }
 
     fn keep_look(&mut self, system: &str, look: Look) -> Result<(), Error> {

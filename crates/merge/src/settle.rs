@@ -187,6 +187,7 @@ impl Work<'_> {
             Some(state) => {
                 let seen = Observation {
                     read_began: at,
+                    partial: state.partial || shows_less(record, intent, &state),
                     ..state
                 };
                 self.admit(vec![seen]);
@@ -560,6 +561,13 @@ impl Work<'_> {
 fn is_untouched(shown: &Observation) -> bool {
     let version = shown.version.as_ref().filter(|version| version.order.is_some());
     version.is_some_and(|version| Some(version.modified) == shown.created)
+}
+
+/// Whether an answer says nothing of a property beside those written that holds a value, as far as is known. It may have
+/// been hidden since: only a look tells what went blank.
+fn shows_less(record: &Record, intent: &Intent, state: &Observation) -> bool {
+    let mut known = record.shadow.values.iter().filter(|(_, value)| !value.is_blank());
+    known.any(|(property, _)| !intent.values.contains_key(property) && !state.values.contains_key(property))
 }
 
 /// An applied write, until a read shows what it left.

@@ -124,6 +124,47 @@ async fn e05_a_property_that_is_found_missing_by_the_way_clears_nothing() {
     assert_eq!(lost, [Lost::Sight]);
 }
 
+/// What was read before that shows less, and must neither count as blank nor end the reading of everything.
+#[tokio::test]
+async fn e05_a_property_that_is_found_again_by_the_way_is_not_blank_and_all_is_read_again() {
+    let Scene {
+        world,
+        veil,
+        customer,
+        division,
+    } = scene().await;
+    let green = [
+        ("number", "C2"),
+        ("name", "Gruener See"),
+        ("email", "second@example.org"),
+    ];
+    let second = world.erp.add("Customer", &green);
+    let other = world.crm.add("Division", &[("Number", "C9"), ("Name", "Alone")]);
+    let mut engine = open(&world, &veil).await;
+    engine.sync().await.unwrap();
+    let made = world.crm.live("Division").into_iter();
+    let made = made.filter(|key| world.crm.value(key, "Name") == "Gruener See");
+    // GIVEN a field that is out of sight, edited meanwhile
+    veil.hide("Division", "Email");
+    for one in made {
+        world.crm.edit(&one, "Email", "unseen@example.org");
+    }
+    world.clock.pass(3_600);
+    engine.sync().await.unwrap();
+    assert_eq!(world.erp.value(&second, "email"), "second@example.org");
+    // WHEN it is shown again, and the system is asked whether it is there while its changes are read
+    veil.show("Division", "Email");
+    world.crm.edit(&division, "Name", "Roter See");
+    world.crm.hide_from_reads([&other]);
+    world.crm.state.lock().unwrap().hints = vec![other];
+    world.clock.pass(2);
+    engine.sync().await.unwrap();
+    // THEN nothing was taken for blank, and what was edited out of sight travels
+    assert_eq!(world.erp.value(&customer, "name"), "Roter See");
+    assert_eq!(world.erp.value(&customer, "email"), "first@example.org");
+    assert_eq!(world.erp.value(&second, "email"), "unseen@example.org");
+}
+
 #[tokio::test]
 async fn what_cannot_be_seen_is_not_compared_as_blank() {
     for hide in [Veil::hide, Veil::garble] {

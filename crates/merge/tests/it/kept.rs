@@ -432,6 +432,23 @@ fn e13_what_a_read_by_id_after_the_commit_delay_shows_unchanged_was_accepted_and
 }
 
 #[test]
+fn e5_what_an_answer_does_not_show_beside_what_was_written_stands_until_a_look() {
+    let flows = star(Policies::default());
+    // GIVEN an answer that shows nothing of the number, which nobody wrote: it may be hidden by now
+    let mut shown = of_invoice("1");
+    shown.remove("Number");
+    let answer = seen(&invoice(), 2, shown.clone());
+    let cluster = written(&flows, at_rest(&flows), Some(answer)).cluster;
+    let number = |cluster: &Cluster| cluster.records[&invoice()].value("Number").clone();
+    assert_eq!(number(&cluster), "7".into());
+    assert!(cluster.records[&order()].intent.is_none());
+    // A look tells.
+    let look = read_at(9_000, seen(&invoice(), 2, shown));
+    let plan = reconcile(&flows, cluster, vec![look], &facts());
+    assert!(number(&plan.cluster).is_blank());
+}
+
+#[test]
 fn e13_what_a_create_made_with_another_value_is_parked_and_no_edit() {
     let flows = star(Policies::default());
     let made = made(&flows);
