@@ -274,7 +274,7 @@ impl Search<'_> {
         });
         let target = &self.flow.end(side.other()).record_type;
         let why = match record.held.get(&self.flow.name) {
-            _ if created => format!("a {} is created in {}", target.name, target.system),
+            _ if created => format!("its {} is created in {}", target.name, target.system),
             Some(held) => held.reason.clone(),
             None if record.suppressed.contains(&self.flow.name) => "it is left alone".to_owned(),
             None => "it waits".to_owned(),

@@ -96,7 +96,7 @@ async fn matches_are_shown_and_nothing_is_written() {
         })
         .collect();
     assert!(
-        singles.iter().any(|why| *why == "a Division is created in crm"),
+        singles.iter().any(|why| *why == "its Division is created in crm"),
         "{singles:?}"
     );
     assert_eq!((world.erp.applied(), world.crm.applied()), (0, 0));

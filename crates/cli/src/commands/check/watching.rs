@@ -45,8 +45,9 @@ pub(super) fn findings(connection: &Connection, schema: &Schema, flows: &Dataflo
         let calls = (polled + SHARED - 1) / SHARED * HOUR / poll.max(1);
         found.push(finding(
             format!(
-                "seeing changes in {} costs {calls} calls an hour when nothing happens",
-                connection.name
+                "seeing changes in {} costs {} calls an hour when nothing happens",
+                connection.name,
+                crate::screen::thousands(calls.unsigned_abs())
             ),
             format!(
                 "{polled} types are asked for, five to a call, every {} s; {told} are told by events",
