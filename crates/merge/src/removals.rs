@@ -353,8 +353,8 @@ impl Work<'_> {
         }
         let ends = [deleted, other].map(|node| self.record(&node.at.record));
         let born = ends.into_iter().flatten().any(|record| record.born);
-        let first_word =
-            born && head.is_first_sight() && !component.starts_with_edit() && !self.was_withheld(deleted);
+        let withheld = !head.value.is_blank() && self.was_withheld(deleted);
+        let first_word = born && head.is_first_sight() && !component.starts_with_edit() && !withheld;
         // Without a base it has not seen the head (a one-way component has none before its first edit).
         let base = ends[0].and_then(|record| record.bases.get(&deleted.at.property));
         match base.map(|base| base.epoch) {

@@ -228,8 +228,8 @@ impl World {
             }
             if item.kind == Some(ParkedKind::DeleteConflict) && !self.people.edited(&item.record) {
                 return Err(format!(
-                    "E18: asked about an edit of {} that nobody made",
-                    item.record
+                    "E18: asked about an edit of {} that nobody made: {}",
+                    item.record, item.reason
                 ));
             }
             let verdicts = [Verdict::Recreate, Verdict::Unlink, Verdict::Propagate];

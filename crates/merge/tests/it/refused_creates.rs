@@ -2,7 +2,8 @@
 //! told on one record alone, until it is another value.
 
 use crate::plan_laws::{
-    applied, at_rest, facts, gone, of_order, order, sales_order, seen, sent, updates, values,
+    applied, at_rest, facts, gone, invoice, of_invoice, of_order, order, sales_order, seen, sent, updates,
+    values,
 };
 use crate::refusals::no;
 use crate::star::flows::{Policies, mapping, star};
@@ -132,6 +133,26 @@ fn d1_a_value_that_was_refused_stands_against_the_deletion_of_what_was_created_w
     ];
     let plan = settle(&flows, cluster, Vec::new(), outcomes, &facts());
     assert_eq!(asked(&plan.cluster), Some(ParkedKind::DeleteConflict));
+}
+
+#[test]
+fn e18_what_is_blank_everywhere_stands_against_no_deletion() {
+    let flows = star(Policies {
+        on_delete: [DeletePolicy::Propagate; 2],
+        ..Policies::default()
+    });
+    // GIVEN a record made of two that have nothing to describe
+    let both = vec![
+        seen(&order(), 1, of_order("")),
+        seen(&invoice(), 1, of_invoice("")),
+    ];
+    let cluster = sent(reconcile(&flows, Cluster::default(), both, &facts()));
+    let id = create(&cluster).unwrap().id;
+    let made = settle(&flows, cluster, Vec::new(), vec![(id, applied("s"))], &facts()).cluster;
+    // WHEN it is deleted
+    let plan = reconcile(&flows, made, vec![gone(&sales_order(), 970)], &facts());
+    // THEN nobody is asked about an edit
+    assert!(!plan.cluster.records[&order()].held.contains_key("order-order"));
 }
 
 /// The star, of which something makes a property of the sales order indispensable.
