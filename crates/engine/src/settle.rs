@@ -313,10 +313,14 @@ impl Engine {
         };
         match self.strain(index, intent, answered, said, round) {
             Then::GiveUp(reason) => self.given_up(format!("{reason}{read}")),
-            Then::Again => state.map_or(Settlement::Withdrawn, |state| Settlement::Read {
-                state,
-                unknown: false,
-            }),
+            // What a look does not show of a record that is there says nothing: the write is planned anew.
+            Then::Again => {
+                let alive = state.filter(|state| state.presence == Presence::Alive);
+                alive.map_or(Settlement::Withdrawn, |state| Settlement::Read {
+                    state,
+                    unknown: false,
+                })
+            }
         }
     }
 
