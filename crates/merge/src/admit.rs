@@ -33,6 +33,9 @@ pub fn admit(flows: &Dataflow, records: &mut BTreeMap<RecordKey, Record>, seen: 
         return Admitted::Late;
     }
     if older(&record.shadow, &seen) {
+        if is_between(&record.shadow, &seen) {
+            crate::late::doubt_last(record);
+        }
         return Admitted::Older;
     }
     take(flows, record, seen);
@@ -62,9 +65,7 @@ pub fn older(shadow: &Shadow, seen: &Observation) -> bool {
     match (&shadow.version, &seen.version) {
         (Some(known), Some(new)) => match place(known, new) {
             std::cmp::Ordering::Less => true,
-            // A write whose answer named no version left the one before it: what was read before that answer may
-            // lie between the two.
-            std::cmp::Ordering::Greater => !known.firm && seen.read_began < shadow.seen,
+            std::cmp::Ordering::Greater => is_unclear(shadow, known, seen),
             std::cmp::Ordering::Equal => match (shadow.presence, seen.presence) {
                 (Presence::Deleted, Presence::Alive) => true,
                 (Presence::Alive, Presence::Deleted) => false,
@@ -74,6 +75,22 @@ pub fn older(shadow: &Shadow, seen: &Observation) -> bool {
         (None, Some(_)) => false,
         (_, None) => !later_read,
     }
+}
+
+/// Whether an observation at a later version than the known one may still show an earlier state: a write whose answer
+/// named no version left the one before it, and what was read before that answer may lie between the two.
+fn is_unclear(shadow: &Shadow, known: &Version, seen: &Observation) -> bool {
+    !known.firm && seen.read_began < shadow.seen
+}
+
+/// Whether an observation that is dropped for that shows something else than is known: it may as well lie behind the
+/// write, and no later read need show it again.
+fn is_between(shadow: &Shadow, seen: &Observation) -> bool {
+    let (Some(known), Some(new)) = (&shadow.version, &seen.version) else {
+        return false;
+    };
+    let tells = seen.presence != shadow.presence || laid_over(shadow.values.clone(), seen) != shadow.values;
+    place(known, new) == std::cmp::Ordering::Greater && is_unclear(shadow, known, seen) && tells
 }
 
 /// Whether a version stands before another one of the same record.

@@ -242,7 +242,8 @@ pub struct Unconfirmed {
     /// The same moment by its system's clock, as far as that was measured.
     #[serde(default)]
     pub there: Option<Timestamp>,
-    /// A read that began later showed the state before it: a read by id decides, once the commit delay has passed.
+    /// A read that began later showed the state before it, or an earlier one what may be behind it: a read by id
+    /// decides, once the commit delay has passed.
     #[serde(default)]
     pub doubted: bool,
 }

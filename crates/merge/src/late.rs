@@ -1,7 +1,9 @@
 //! Late sight: what a write of ours left is not shown yet, or not by every read (RULES.md section 2, *admit*).
 //!
 //! A read that shows the very state a write was computed from, at its version, is no edit back, however late it began.
-//! It is dropped and the write is doubted; once the commit delay has passed a read by id decides ([`crate::kept`]).
+//! It is dropped and the write is doubted; once the commit delay has passed a read by id decides ([`crate::kept`]). So
+//! it does where a read that began before the answer to a write, which named no version, shows what is not known: that
+//! may have been before the write or since.
 
 use crate::admit::is_earlier;
 use crate::cluster::{Deed, Record, Shadow, Unconfirmed};
@@ -95,6 +97,13 @@ pub(crate) fn doubt(record: &mut Record, seen: &Observation) -> bool {
         write.doubted = true;
         true
     })
+}
+
+/// Doubts the last write of a record: what a read has shown stood before it or behind it.
+pub(crate) fn doubt_last(record: &mut Record) {
+    if let Some(write) = record.unconfirmed.last_mut() {
+        write.doubted = true;
+    }
 }
 
 /// Whether an observation shows the state before a write that is doubted already: nothing new.

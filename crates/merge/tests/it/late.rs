@@ -81,7 +81,7 @@ fn written_blindly(flows: &Dataflow) -> Cluster {
 }
 
 #[test]
-fn c07_what_was_read_before_our_write_was_answered_is_dropped_whatever_its_version() {
+fn c07_what_was_read_before_our_write_was_answered_is_dropped_whatever_its_version_and_read_again() {
     let flows = star(Policies::default());
     let cluster = written_blindly(&flows);
     // Somebody else had edited it right before the write.
@@ -90,6 +90,24 @@ fn c07_what_was_read_before_our_write_was_answered_is_dropped_whatever_its_versi
         ..seen(&invoice(), 30, of_invoice("0"))
     };
     let after = reconcile(&flows, cluster.clone(), vec![before.clone()], &facts());
+    let mut doubted = cluster.clone();
+    let write = doubted
+        .records
+        .get_mut(&invoice())
+        .unwrap()
+        .unconfirmed
+        .last_mut();
+    write.unwrap().doubted = true;
+    assert_eq!(
+        after.cluster, doubted,
+        "it may as well have been edited since: a read by id tells"
+    );
+    // An echo tells nothing.
+    let echo = Observation {
+        values: of_invoice("1"),
+        ..before.clone()
+    };
+    let after = reconcile(&flows, cluster.clone(), vec![echo], &facts());
     assert_eq!(after.cluster, cluster);
     let later = Observation {
         read_began: moment(960),

@@ -22,6 +22,7 @@
 //! | a match key is reserved | `c13` |
 //! | an unlinked twin holds a create | simulation (133) |
 //! | edits reach the others before their record is deleted | simulation (2265), `d1_a_record_is_deleted_only` |
+//! | what was read before an answer without a version is read again | simulation (3030), `c07` |
 //!
 //! Two rules are kept in two places, and each place alone suffices: unsent creates of a deleted record are
 //! withdrawn and not planned again; the base of an agreeing contender moves with the head.

@@ -357,6 +357,7 @@ impl World {
             }
         }
         while self.engine.reconcile(&self.systems, None) {}
+        self.engine.confirm(&self.systems);
         self.say(format!("round: {}", self.summary()));
         self.answer_questions();
         self.answer_removals();

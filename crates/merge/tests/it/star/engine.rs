@@ -7,7 +7,7 @@ use tandem_merge::cluster::{Action, Cluster, Intent, ParkedKind};
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::facts::Facts;
 use tandem_merge::plan::{Event, Plan};
-use tandem_merge::reconcile::{Settlement, recognises, settle};
+use tandem_merge::reconcile::{Settlement, recognises, reconcile_confirmed, settle};
 use tandem_merge::record::{Observation, Presence, RecordKey};
 
 /// What is between the engine and the systems.
@@ -81,6 +81,26 @@ impl Engine {
         let facts = self.facts(systems);
         let plan = settle(&self.flows, self.cluster.clone(), inbox, settled, &facts);
         self.take(plan);
+    }
+
+    /// Reads records anew whose last write is doubted.
+    pub(crate) fn confirm(&mut self, systems: &Systems) {
+        let doubted = self
+            .cluster
+            .records
+            .iter()
+            .filter(|(_, record)| record.doubted().is_some());
+        let seen: Vec<Observation> = doubted.map(|(key, _)| systems.observe(key)).collect();
+        if !seen.is_empty() {
+            let (cluster, facts) = (self.cluster.clone(), self.facts(systems));
+            self.take(reconcile_confirmed(
+                &self.flows,
+                cluster,
+                Vec::new(),
+                seen,
+                &facts,
+            ));
+        }
     }
 
     /// Reads a page of changes with an overlap; it arrives later.
