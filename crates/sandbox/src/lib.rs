@@ -6,6 +6,7 @@ mod host;
 mod inside;
 mod machine;
 pub mod salesforce;
+mod traffic;
 
 #[cfg(feature = "simulation")]
 pub use inside::Answer;

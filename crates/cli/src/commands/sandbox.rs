@@ -15,6 +15,7 @@ use tandem_sandbox::{customerp, salesforce};
 Examples:
   tandem sandbox salesforce --port 8081
   tandem sandbox salesforce --preset no-divisions
+  tandem sandbox salesforce --latency 20 --record traffic.jsonl
   tandem sandbox customerp --port 8082 --records 100
   tandem sandbox customerp --northwind northwind.sql")]
 pub(crate) struct Sandbox {
@@ -36,6 +37,12 @@ struct Serving {
     /// The port to listen on; 0 takes a free one
     #[arg(long, default_value_t = 0, value_name = "N")]
     port: u16,
+    /// How many milliseconds every request is on its way
+    #[arg(long, default_value_t = 0, value_name = "MS")]
+    latency: u64,
+    /// Write every request and its answer to this file, a line of JSON each
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
     /// End when standard input is closed, as it is when the starting process ends
     #[arg(long)]
     until_stdin_closes: bool,
@@ -58,6 +65,9 @@ struct SalesforceArguments {
     /// A JSON file of options, which may name a preset of its own
     #[arg(long, value_name = "FILE", conflicts_with = "preset")]
     options: Option<PathBuf>,
+    /// Make ids and tokens repeatable; without it every start is another org
+    #[arg(long, value_name = "S")]
+    seed: Option<u64>,
     /// Answer https alone; without it both http and https are answered
     #[arg(long)]
     https: bool,
@@ -131,6 +141,9 @@ impl SalesforceArguments {
                 )
             })?,
         };
+        options.latency_ms = self.serving.latency.max(options.latency_ms);
+        options.record = self.serving.record.clone().or(options.record);
+        options.seed = self.seed.or(options.seed);
         options.tls |= self.https;
         options.pubsub_port = self.pubsub_port.unwrap_or(options.pubsub_port);
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, self.serving.port));
@@ -170,6 +183,8 @@ impl CustomerpArguments {
         };
         self.filling.lay_over(&mut options)?;
         options.port = self.serving.port;
+        options.latency_ms = self.serving.latency.max(options.latency_ms);
+        options.record = self.serving.record.clone().or(options.record);
         let server = customerp::serve(options).await.map_err(unfit)?;
         let counts = server.counts();
         let records: serde_json::Map<_, _> = counts

@@ -47,6 +47,10 @@ pub struct Options {
     pub northwind: Option<PathBuf>,
     /// The text of such a dump.
     pub northwind_sql: Option<String>,
+    /// How many milliseconds a request is on its way.
+    pub latency_ms: u64,
+    /// A file for every request and its answer, a line of JSON each.
+    pub record: Option<PathBuf>,
     /// Faults to plant beneath validation, one record each; a kind given several times is planted several times.
     pub faults: Vec<FaultKind>,
 }
@@ -69,6 +73,8 @@ impl Default for Options {
             lines: true,
             northwind: None,
             northwind_sql: None,
+            latency_ms: 0,
+            record: None,
             faults: Vec::new(),
         }
     }

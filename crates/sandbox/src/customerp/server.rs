@@ -19,6 +19,7 @@ use super::options::{Options, User};
 use super::schema::{Catalog, TableError};
 use super::store::Store;
 use super::{admin, api, gate, generate, northwind, pages};
+use crate::traffic::Traffic;
 
 /// Why a local Customerp did not start.
 #[derive(Debug, Error)]
@@ -52,6 +53,12 @@ pub enum StartError {
         line: usize,
         /// What was found there.
         what: String,
+    },
+    /// The file for requests cannot be made.
+    #[error("no record of requests can be made: {source}")]
+    Record {
+        /// What the machine answered.
+        source: io::Error,
     },
     /// A fault cannot be planted.
     #[error("cannot plant {kind:?}: {why}")]
@@ -181,6 +188,9 @@ pub async fn serve(options: Options) -> Result<Server, StartError> {
     };
     let listener = TcpListener::bind(wanted).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
+    let traffic = Traffic::open(options.latency_ms, options.record.as_deref())
+        .map_err(|source| StartError::Record { source })?;
+    let traffic = Arc::new(traffic);
     // Small replies must not wait for the acknowledgement of the ones before.
     let listener = listener.tap_io(|stream| {
         if let Err(error) = stream.set_nodelay(true) {
@@ -188,7 +198,7 @@ pub async fn serve(options: Options) -> Result<Server, StartError> {
         }
     });
     let counts = counts(&erp);
-    let app = router(erp);
+    let app = router(erp).layer(axum::middleware::from_fn_with_state(traffic, travel));
     let (stop, stopped) = oneshot::channel::<()>();
     let task = tokio::spawn(async move {
         let until = async move {
@@ -206,6 +216,15 @@ pub async fn serve(options: Options) -> Result<Server, StartError> {
         stop: Some(stop),
         task,
     })
+}
+
+/// Lets a request pass the way to this system.
+async fn travel(
+    axum::extract::State(traffic): axum::extract::State<Arc<Traffic>>,
+    request: axum::extract::Request,
+    next: axum::middleware::Next,
+) -> axum::response::Response {
+    traffic.pass(request, |request| next.run(request)).await
 }
 
 fn counts(erp: &Erp) -> Vec<(String, usize)> {

@@ -55,6 +55,10 @@ pub struct Options {
     pub validation_rules: Vec<ValidationRule>,
     /// What profiles may do with fields.
     pub field_security: Vec<FieldSecurity>,
+    /// How many milliseconds a request is on its way, but for one to the Pub/Sub API.
+    pub latency_ms: u64,
+    /// A file for every request and its answer, a line of JSON each.
+    pub record: Option<std::path::PathBuf>,
     /// What goes wrong, and when.
     pub faults: Vec<FaultRule>,
     /// The token that `/_local/faults` asks for; another at every start where none is given.
@@ -186,6 +190,8 @@ impl Default for Options {
             audit_entries: 200_000,
             validation_rules: Vec::new(),
             field_security: Vec::new(),
+            latency_ms: 0,
+            record: None,
             faults: Vec::new(),
             admin_token: None,
             tls: false,

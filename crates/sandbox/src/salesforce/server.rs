@@ -22,6 +22,7 @@ use super::org::Org;
 use super::tls::{Tls, TlsError};
 use super::value::http_date_text;
 use super::{admin, browser, bulk, connections, faults, oauth, packed, soap};
+use crate::traffic::Traffic;
 
 /// A request is carried out whole within this time of its arrival, or not at all.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -139,6 +140,7 @@ pub(crate) struct Shared {
     org: Mutex<Org>,
     address: SocketAddr,
     keepalive: Duration,
+    traffic: Traffic,
 }
 
 impl bulk::Keeper for Shared {
@@ -161,6 +163,7 @@ impl Shared {
             // Where it is said to be, so that a subscriber who names the org's address is believed.
             address: SocketAddr::from(([127, 0, 0, 1], INSIDE)),
             keepalive: Duration::from_secs(240),
+            traffic: Traffic::default(),
         }
     }
 
@@ -190,6 +193,7 @@ pub async fn serve(options: Options, listener: std::net::TcpListener) -> Result<
         Duration::from_secs(u64::from(options.event_keepalive_seconds)),
     );
     let pubsub = std::net::TcpListener::bind((address.ip(), options.pubsub_port))?;
+    let traffic = Traffic::open(options.latency_ms, options.record.as_deref())?;
     let mut org = Org::first_day(options).map_err(|fault| ServeError::Seed(fault.message))?;
     org.open_events().map_err(ServeError::Selection)?;
     let admin_token = org.admin_token.clone();
@@ -202,6 +206,7 @@ pub async fn serve(options: Options, listener: std::net::TcpListener) -> Result<
         org: Mutex::new(org),
         address,
         keepalive,
+        traffic,
     });
     let (stop, stopped) = oneshot::channel::<()>();
     let (streams, ends) = watch::channel(());
@@ -229,8 +234,16 @@ async fn serve_events(door: Door, shared: Arc<Shared>, mut ends: watch::Receiver
     }
 }
 
-/// Answers a request.
+/// Lets a request pass the way to this org, and answers it.
 pub(super) async fn handle(shared: Arc<Shared>, peer: Peer, request: Request) -> Response<Body> {
+    let here = Arc::clone(&shared);
+    shared
+        .traffic
+        .pass(request, |request| answer(here, peer, request))
+        .await
+}
+
+async fn answer(shared: Arc<Shared>, peer: Peer, request: Request) -> Response<Body> {
     let arrival = Instant::now();
     let (head, body) = request.into_parts();
     let address = head.uri.path_and_query().map_or("/", |whole| whole.as_str());

@@ -2,3 +2,4 @@
 
 mod customerp;
 mod salesforce;
+mod traffic;
