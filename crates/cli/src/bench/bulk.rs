@@ -1,25 +1,20 @@
 //! `tandem bench bulk`: a first sync of many records into an empty org, by `tandem sync` as a process of its own,
 //! which is killed while jobs run and started again.
 
-use super::scene::Scene;
-use super::{Measured, conclude};
+use super::process::{Taken, Watched};
+use super::scene::{Lab, Scene};
+use super::{Measured, RECORDS_PER_CUSTOMER, conclude};
 use crate::failure::{Exit, Failure};
 use crate::screen::{Screen, thousands};
 use clap::Args;
-use serde_json::{Value as Json, json};
+use serde_json::json;
 use std::path::Path;
-use std::process::Stdio;
-use std::time::{Duration, Instant};
-use tokio::process::{Child, Command};
+use std::time::Instant;
 
-/// Records that the generator makes for a customer, lines among them, at least.
-const RECORDS_PER_CUSTOMER: u32 = 10;
 /// Calls that a first sync may take.
 const CALLS: u64 = 150;
 /// Memory that the process may take, in MB.
 const MEMORY: u64 = 300;
-/// Between two looks at the process.
-const LOOK: Duration = Duration::from_millis(100);
 /// What the org's rule says of the records that it refuses.
 const RULE: &str = "Numbers that end in 00 are not taken here";
 
@@ -62,20 +57,23 @@ impl Load {
             "Setting up both systems with {} customers ...",
             thousands(customers.into())
         ));
-        let scene = Scene::start(customers, &org, screen).await?;
+        let scene = Scene::start(&Lab::of(customers, &org), screen).await?;
         throughput(&scene.config())?;
         let before = scene.calls().await?;
         let began = Instant::now();
-        let mut memory = 0;
+        let mut taken = Taken::default();
         if !self.no_kill {
             screen.say("A first sync, to be killed while jobs run ...");
-            let killed = self.begin_and_kill(&scene, &mut memory).await?;
+            let killed;
+            (killed, taken) = self.begin_and_kill(&scene).await?;
             if !killed {
                 screen.say("It ended before a job ran long enough to be killed.");
             }
         }
         screen.say("The sync is started again and goes to its end ...");
-        let said = finish(&scene, &mut memory).await?;
+        let ended = Watched::start(scene.command("sync"))?.end().await?;
+        let memory = taken.memory_kb.max(ended.taken.memory_kb);
+        let said = ended.result()?;
         let calls = scene.calls().await? - before;
         let seconds = began.elapsed().as_secs();
         let flows = said["flows"].as_array().cloned().unwrap_or_default();
@@ -105,76 +103,15 @@ impl Load {
         Ok(conclude(screen, &measured, more))
     }
 
-    /// Starts a sync and kills it once a job was submitted.
-    async fn begin_and_kill(&self, scene: &Scene, memory: &mut u64) -> Result<bool, Failure> {
-        let mut process = sync(scene)?;
-        loop {
-            if process.try_wait().map_err(|error| lost(&error))?.is_some() {
-                return Ok(false);
-            }
-            *memory = (*memory).max(peak(&process));
-            if submitted(&scene.folder().join("bulk").join("salesforce")) {
-                process.kill().await.map_err(|error| lost(&error))?;
-                return Ok(true);
-            }
-            tokio::time::sleep(LOOK).await;
+    /// Starts a sync and kills it once a job was submitted. Answers whether it was, and what it took.
+    async fn begin_and_kill(&self, scene: &Scene) -> Result<(bool, Taken), Failure> {
+        let mut process = Watched::start(scene.command("sync"))?;
+        let jobs = scene.folder().join("bulk").join("salesforce");
+        match process.run_until(|| submitted(&jobs)).await? {
+            true => Ok((false, process.end().await?.taken)),
+            false => Ok((true, process.kill().await?)),
         }
     }
-}
-
-/// Lets a sync go to its end. Answers what it said.
-async fn finish(scene: &Scene, memory: &mut u64) -> Result<Json, Failure> {
-    let mut process = sync(scene)?;
-    let mut output = process.stdout.take();
-    let reading = tokio::spawn(async move {
-        let mut text = Vec::new();
-        if let Some(output) = output.as_mut() {
-            let _ = tokio::io::AsyncReadExt::read_to_end(output, &mut text).await;
-        }
-        text
-    });
-    let status = loop {
-        if let Some(status) = process.try_wait().map_err(|error| lost(&error))? {
-            break status;
-        }
-        *memory = (*memory).max(peak(&process));
-        tokio::time::sleep(LOOK).await;
-    };
-    let text = reading.await.unwrap_or_default();
-    if !matches!(status.code(), Some(0 | 3)) {
-        return Err(Failure::trouble(
-            format!("the sync ended with {status}"),
-            "Its own words stand above",
-        ));
-    }
-    let text = String::from_utf8_lossy(&text);
-    let last = text.lines().last().unwrap_or_default();
-    Ok(serde_json::from_str(last)
-        .or_else(|_| serde_json::from_str(&text))
-        .unwrap_or_default())
-}
-
-fn sync(scene: &Scene) -> Result<Child, Failure> {
-    let program = std::env::current_exe().map_err(|error| lost(&error))?;
-    Command::new(program)
-        .args(["sync", "--json", "--quiet", "--config"])
-        .arg(scene.config())
-        .arg("--state")
-        .arg(scene.folder())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|error| lost(&error))
-}
-
-/// The most memory that a process has taken, in KB; 0 where the machine does not tell.
-fn peak(process: &Child) -> u64 {
-    let Some(id) = process.id() else { return 0 };
-    let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let number = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse().ok());
-    number.unwrap_or_default()
 }
 
 /// Whether a job in the folder was handed to the org and is not settled.
@@ -193,11 +130,4 @@ fn throughput(config: &Path) -> Result<(), Failure> {
     let kind = "    kind: salesforce\n";
     let text = text.replacen(kind, &format!("{kind}    writes: {{ mode: throughput }}\n"), 1);
     std::fs::write(config, text).map_err(unwritable)
-}
-
-fn lost(error: &std::io::Error) -> Failure {
-    Failure::trouble(
-        format!("the sync could not be started or watched ({error})"),
-        "Run it again",
-    )
 }

@@ -1,6 +1,6 @@
 //! `tandem bench calls`: what changed records and idle rounds cost in API calls, by the org's own counter.
 
-use super::scene::Scene;
+use super::scene::{Lab, Scene};
 use super::stage::Stage;
 use super::{Measured, conclude};
 use crate::commands::run::schedule;
@@ -61,7 +61,7 @@ impl Calls {
             thousands(customers.into())
         ));
         let org = ["--preset".to_owned(), "no-divisions".to_owned()];
-        let mut scene = Scene::start(customers, &org, screen).await?;
+        let mut scene = Scene::start(&Lab::of(customers, &org), screen).await?;
         let mut measured = Vec::new();
         let mut engine = open(&scene.configuration, scene.folder()).await?;
         rest(&mut engine).await?;

@@ -1,7 +1,7 @@
 //! `tandem bench conflicts`: what records edited on both sides cost in time, against the same edits without
 //! conflicts.
 
-use super::scene::Scene;
+use super::scene::{Lab, Scene};
 use super::{Measured, conclude};
 use crate::failure::{Exit, Failure};
 use crate::loading;
@@ -49,7 +49,7 @@ impl Conflicts {
             thousands(customers.into())
         ));
         let org = ["--preset".to_owned(), "no-divisions".to_owned()];
-        let mut scene = Scene::start(customers, &org, screen).await?;
+        let mut scene = Scene::start(&Lab::of(customers, &org), screen).await?;
         contacts_alone(&mut scene.configuration.dataflow);
         let mut engine = open(&scene).await?;
         rest(&mut engine).await?;

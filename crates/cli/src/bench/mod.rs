@@ -1,11 +1,17 @@
 //! `tandem bench`: what Tandem costs, measured on local systems and held to a limit.
 
+mod bare;
 mod bulk;
 mod calls;
 mod conflicts;
+mod idle;
+mod initial;
 mod latency;
+mod process;
 mod scene;
+mod script;
 mod stage;
+mod unchanged;
 
 use crate::failure::{Exit, Failure};
 use crate::screen::{Cell, Screen};
@@ -15,6 +21,9 @@ use clap::{Args, Subcommand};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
+  tandem bench initial --records 100000 --latency 20   a first sync, against a loader that decides nothing
+  tandem bench unchanged             a complete comparison in which nothing has changed
+  tandem bench idle                  a quiet hour, and commands with nothing to do
   tandem bench calls                 API calls for 10,000 changed records, and of an idle round
   tandem bench calls --changes 2000 --json
   tandem bench conflicts             records edited on both sides, in time
@@ -31,6 +40,15 @@ pub(crate) struct Bench {
 
 #[derive(Debug, Subcommand)]
 enum What {
+    /// A first sync of generated records, against a bare loader that sends the same and decides nothing
+    Initial(initial::Initial),
+    /// A complete comparison in which nothing has changed, against a bare reader of the same pages
+    Unchanged(unchanged::Unchanged),
+    /// A quiet hour of `run`, and commands with nothing to do
+    Idle(idle::Idle),
+    /// The bare loader and reader, as a process of its own
+    #[command(hide = true)]
+    Bare(bare::Bare),
     /// API calls for changed records, with conditions and in throughput mode, and of an idle round
     Calls(calls::Calls),
     /// Time for records edited on both sides, against the same edits without conflicts
@@ -45,10 +63,41 @@ impl Bench {
     /// Measures.
     pub(crate) async fn measure(&self, screen: &Screen) -> Result<Exit, Failure> {
         match &self.what {
+            What::Initial(initial) => initial.measure(screen).await,
+            What::Unchanged(unchanged) => unchanged.measure(screen).await,
+            What::Idle(idle) => idle.measure(screen).await,
+            What::Bare(bare) => bare.load(screen).await,
             What::Calls(calls) => calls.measure(screen).await,
             What::Conflicts(conflicts) => conflicts.measure(screen).await,
             What::Latency(latency) => latency.measure(screen).await,
             What::Bulk(load) => load.measure(screen).await,
+        }
+    }
+}
+
+/// The data of a measurement.
+#[derive(Clone, Debug, Args, serde::Serialize)]
+struct Data {
+    /// About how many records to generate
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(10..))]
+    records: u32,
+    /// The seed of the generator
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+    /// How many milliseconds every request is on its way
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    latency: u32,
+}
+
+/// Records that the generator makes for a customer, lines among them, at least.
+const RECORDS_PER_CUSTOMER: u32 = 10;
+
+impl Data {
+    fn lab(&self) -> scene::Lab {
+        scene::Lab {
+            seed: self.seed,
+            latency: self.latency,
+            ..scene::Lab::of(self.records / RECORDS_PER_CUSTOMER, &[])
         }
     }
 }

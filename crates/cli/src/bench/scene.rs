@@ -1,26 +1,58 @@
 //! Two local systems as processes of their own, with a configuration and the org's own counter of calls.
 
+use super::process::{Taken, Watched};
 use crate::commands::sandbox::Filling;
 use crate::demo::local::Local;
 use crate::demo::sample;
 use crate::failure::Failure;
 use crate::screen::Screen;
 use serde_json::Value as Json;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use tandem_merge::config::Configuration;
+
+/// Both systems, by the names of their commands.
+const SYSTEMS: [&str; 2] = ["customerp", "salesforce"];
+
+/// What a measurement is set up with.
+pub(super) struct Lab {
+    /// Generated customers; the other types follow in a fixed ratio.
+    pub(super) customers: u32,
+    /// The generator's seed.
+    pub(super) seed: u64,
+    /// How many milliseconds every request is on its way.
+    pub(super) latency: u32,
+    /// Every request is recorded, in the files that [`Scene::records`] names.
+    pub(super) record: bool,
+    /// The org's own arguments.
+    pub(super) org: Vec<String>,
+}
+
+impl Lab {
+    /// So many customers, no latency, nothing recorded.
+    pub(super) fn of(customers: u32, org: &[String]) -> Self {
+        Self {
+            customers,
+            seed: 1,
+            latency: 0,
+            record: false,
+            org: org.to_vec(),
+        }
+    }
+}
 
 /// What a measurement runs on.
 pub(super) struct Scene {
     folder: tempfile::TempDir,
     pub(super) salesforce: Local,
-    _customerp: Local,
+    pub(super) customerp: Local,
     pub(super) configuration: Configuration,
     client: reqwest::Client,
 }
 
 impl Scene {
-    /// Starts both systems; `org`: the org's arguments.
-    pub(super) async fn start(customers: u32, org: &[String], screen: &Screen) -> Result<Self, Failure> {
+    /// Starts both systems.
+    pub(super) async fn start(lab: &Lab, screen: &Screen) -> Result<Self, Failure> {
         let made = tempfile::Builder::new().prefix("tandem-bench-").tempdir();
         let folder = made.map_err(|error| {
             Failure::trouble(
@@ -29,12 +61,21 @@ impl Scene {
             )
         })?;
         let filling = Filling {
-            records: Some(customers),
+            records: Some(lab.customers),
+            seed: Some(lab.seed),
             ..Filling::default()
         };
-        let erp = filling.arguments();
+        let (mut erp, mut org) = (filling.arguments(), lab.org.clone());
+        org.extend(["--seed".to_owned(), lab.seed.to_string()]);
+        for (system, arguments) in SYSTEMS.into_iter().zip([&mut erp, &mut org]) {
+            arguments.extend(["--latency".to_owned(), lab.latency.to_string()]);
+            if lab.record {
+                let file = record(folder.path(), system).display().to_string();
+                arguments.extend(["--record".to_owned(), file]);
+            }
+        }
         let (customerp, salesforce) =
-            futures::try_join!(Local::start("customerp", &erp), Local::start("salesforce", org))?;
+            futures::try_join!(Local::start(SYSTEMS[0], &erp), Local::start(SYSTEMS[1], &org))?;
         let mut configuration =
             sample::configuration(folder.path(), &customerp.url, &salesforce.url, screen).await?;
         for flow in &mut configuration.dataflow.flows {
@@ -47,10 +88,20 @@ impl Scene {
         Ok(Self {
             folder,
             salesforce,
-            _customerp: customerp,
+            customerp,
             configuration,
             client,
         })
+    }
+
+    /// What was asked of both systems, and answered: the ERP's file, and the org's.
+    pub(super) fn records(&self) -> [PathBuf; 2] {
+        SYSTEMS.map(|system| record(self.folder(), system))
+    }
+
+    /// What both systems have taken of the machine by now.
+    pub(super) fn taken(&self) -> [Taken; 2] {
+        [&self.customerp, &self.salesforce].map(|system| system.id().map_or_else(Taken::default, Taken::of))
     }
 
     /// The folder of configuration and state.
@@ -61,6 +112,36 @@ impl Scene {
     /// The configuration's file.
     pub(super) fn config(&self) -> PathBuf {
         self.folder().join("tandem.yaml")
+    }
+
+    /// What both systems have taken since an earlier look, the ERP first.
+    pub(super) fn taken_since(&self, before: [Taken; 2]) -> [Taken; 2] {
+        let now = self.taken();
+        [now[0].since(before[0]), now[1].since(before[1])]
+    }
+
+    /// How many bytes the state's files take.
+    pub(super) fn state_bytes(&self) -> u64 {
+        let files = std::fs::read_dir(self.folder()).into_iter().flatten().flatten();
+        let of_state = files.filter(|file| file.file_name().to_string_lossy().starts_with("tandem.db"));
+        of_state
+            .filter_map(|file| file.metadata().ok())
+            .map(|data| data.len())
+            .sum()
+    }
+
+    /// A first sync in a process of its own. Answers how many links there are.
+    pub(super) async fn first_sync(&self) -> Result<u64, Failure> {
+        let ended = Watched::start(self.command("sync"))?.end().await?;
+        Ok(linked(&ended.result()?))
+    }
+
+    /// The arguments of a command in a process of its own.
+    pub(super) fn command(&self, name: &str) -> [OsString; 7] {
+        let words = [name, "--json", "--quiet", "--config"].map(OsString::from);
+        let [name, json, quiet, config] = words;
+        let (file, folder) = (self.config().into(), self.folder().into());
+        [name, json, quiet, config, file, "--state".into(), folder]
     }
 
     /// API calls that the org has counted so far.
@@ -86,6 +167,16 @@ impl Scene {
         let reply = request.send().await.map_err(broken)?;
         reply.error_for_status().map_err(broken).map(drop)
     }
+}
+
+/// How many links a sync has told of.
+pub(super) fn linked(said: &Json) -> u64 {
+    let flows = said["flows"].as_array().into_iter().flatten();
+    flows.filter_map(|flow| flow["linked"].as_u64()).sum()
+}
+
+fn record(folder: &Path, system: &str) -> PathBuf {
+    folder.join(format!("{system}.jsonl"))
 }
 
 fn broken(error: reqwest::Error) -> Failure {

@@ -11,8 +11,8 @@ use tokio::process::{Child, Command};
 pub(crate) struct Local {
     /// Its address.
     pub(crate) url: String,
-    // Held for their ends alone: the process is killed, and its standard input closes.
-    _process: Child,
+    // Held for its end: the process is killed, and its standard input closes.
+    process: Child,
 }
 
 impl Local {
@@ -44,9 +44,11 @@ impl Local {
         let said: Option<Json> = line.and_then(|line| serde_json::from_str(&line).ok());
         let url = said.and_then(|said| said["url"].as_str().map(str::to_owned));
         let url = url.ok_or_else(|| failed("it ended at once".to_owned()))?;
-        Ok(Self {
-            url,
-            _process: process,
-        })
+        Ok(Self { url, process })
+    }
+
+    /// The process's id; none once it has ended.
+    pub(crate) fn id(&self) -> Option<u32> {
+        self.process.id()
     }
 }

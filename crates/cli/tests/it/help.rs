@@ -2,7 +2,7 @@
 
 use crate::local::tandem;
 
-const COMMANDS: [&[&str]; 40] = [
+const COMMANDS: [&[&str]; 43] = [
     &[],
     &["demo"],
     &["sandbox"],
@@ -39,6 +39,9 @@ const COMMANDS: [&[&str]; 40] = [
     &["salesforce"],
     &["salesforce", "metadata"],
     &["bench"],
+    &["bench", "initial"],
+    &["bench", "unchanged"],
+    &["bench", "idle"],
     &["bench", "calls"],
     &["bench", "bulk"],
     &["bench", "latency"],

@@ -3,6 +3,7 @@
 
 mod announce;
 mod apart;
+mod bench;
 mod browser;
 mod configuration;
 mod consequences;

@@ -1,0 +1,57 @@
+//! Measurements measure: small ones, for their form and their reference; what they are held to is for large ones.
+
+use crate::local::tandem;
+use serde_json::Value as Json;
+
+/// What a measurement of a few records says, whatever it holds them to.
+fn measure(what: &str, more: &[&str]) -> Json {
+    let small = ["bench", what, "--records", "30", "--json", "--quiet"];
+    let run = tandem().args(small).args(more).output().unwrap();
+    let (out, err) = (
+        String::from_utf8(run.stdout).unwrap(),
+        String::from_utf8_lossy(&run.stderr),
+    );
+    assert!(matches!(run.status.code(), Some(0 | 1)), "{out} {err}");
+    let last = out.lines().last().unwrap_or_default();
+    let said: Json = serde_json::from_str(last).unwrap_or_else(|error| panic!("{error}: {out} {err}"));
+    assert!(said["measured"].is_array(), "{said}");
+    said["more"].clone()
+}
+
+#[test]
+fn a_bare_loader_makes_in_fresh_systems_what_the_sync_has_made() {
+    // Whatever it makes too much or too little, or is refused, ends the measurement.
+    let more = measure("initial", &["--latency", "1"]);
+    let (linked, loaded) = (more["linked"].as_u64().unwrap(), &more["loaded"]);
+    assert!(linked > 30, "{more}");
+    assert!(
+        loaded["rows"].as_u64().unwrap() >= linked,
+        "a row for each: {more}"
+    );
+    let steps: Vec<u64> = loaded["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(Json::as_u64)
+        .collect();
+    assert!(steps.len() == 2 && steps.iter().all(|steps| *steps > 0), "{more}");
+    assert!(more["bare"]["wall_ms"].as_u64() > Some(0), "{more}");
+}
+
+#[test]
+fn a_bare_reader_asks_for_what_a_comparison_has_asked_for() {
+    let more = measure("unchanged", &[]);
+    let requests: u64 = more["requests"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(Json::as_u64)
+        .sum();
+    assert!(requests > 2, "{more}");
+}
+
+#[test]
+fn a_quiet_run_is_told_for_an_hour() {
+    let more = measure("idle", &["--seconds", "1"]);
+    assert!(more["sync"]["wall_ms"].as_u64() > Some(0), "{more}");
+}
