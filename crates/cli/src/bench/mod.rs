@@ -7,6 +7,7 @@ mod conflicts;
 mod idle;
 mod initial;
 mod latency;
+mod merge;
 mod process;
 mod scene;
 mod script;
@@ -24,6 +25,7 @@ Examples:
   tandem bench initial --records 100000 --latency 20   a first sync, against a loader that decides nothing
   tandem bench unchanged             a complete comparison in which nothing has changed
   tandem bench idle                  a quiet hour, and commands with nothing to do
+  tandem bench merge                 decisions a second on one core
   tandem bench calls                 API calls for 10,000 changed records, and of an idle round
   tandem bench calls --changes 2000 --json
   tandem bench conflicts             records edited on both sides, in time
@@ -46,6 +48,8 @@ enum What {
     Unchanged(unchanged::Unchanged),
     /// A quiet hour of `run`, and commands with nothing to do
     Idle(idle::Idle),
+    /// Decisions a second on one core
+    Merge(merge::Merge),
     /// The bare loader and reader, as a process of its own
     #[command(hide = true)]
     Bare(bare::Bare),
@@ -66,6 +70,7 @@ impl Bench {
             What::Initial(initial) => initial.measure(screen).await,
             What::Unchanged(unchanged) => unchanged.measure(screen).await,
             What::Idle(idle) => idle.measure(screen).await,
+            What::Merge(merge) => merge.measure(screen).await,
             What::Bare(bare) => bare.load(screen).await,
             What::Calls(calls) => calls.measure(screen).await,
             What::Conflicts(conflicts) => conflicts.measure(screen).await,

@@ -2,7 +2,7 @@
 
 use crate::local::tandem;
 
-const COMMANDS: [&[&str]; 43] = [
+const COMMANDS: [&[&str]; 44] = [
     &[],
     &["demo"],
     &["sandbox"],
@@ -42,6 +42,7 @@ const COMMANDS: [&[&str]; 43] = [
     &["bench", "initial"],
     &["bench", "unchanged"],
     &["bench", "idle"],
+    &["bench", "merge"],
     &["bench", "calls"],
     &["bench", "bulk"],
     &["bench", "latency"],
