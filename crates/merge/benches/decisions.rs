@@ -26,7 +26,9 @@ use tandem_merge::value::Value;
 const PROPERTIES: usize = 20;
 /// A decision may cost this many times what writing the cluster as JSON costs.
 const LIMIT: u128 = 40;
-const RUN: Duration = Duration::from_millis(600);
+/// Each piece of work is measured so many times, for so long.
+const TURNS: usize = 40;
+const WHILE: Duration = Duration::from_millis(15);
 
 fn mapping(index: usize) -> Mapping {
     Mapping {
@@ -153,18 +155,30 @@ fn observation(key: RecordKey, at: i64, edit: Option<&str>) -> Observation {
     }
 }
 
-/// How often a piece of work is done, and what one time costs.
-fn measure(name: &str, mut work: impl FnMut()) -> u128 {
-    work();
+/// What one turn of a piece of work costs in a short while, in nanoseconds.
+fn cost(work: &mut dyn FnMut()) -> u128 {
     let began = Instant::now();
-    let mut count: u128 = 0;
-    while began.elapsed() < RUN {
-        (0..20).for_each(|_| work());
-        count += 20;
+    let mut turns: u128 = 0;
+    while began.elapsed() < WHILE {
+        (0..5).for_each(|_| work());
+        turns += 5;
     }
-    let nanos = began.elapsed().as_nanos();
-    println!("{name:<14} {:>9} per second", count * 1_000_000_000 / nanos);
-    nanos / count
+    began.elapsed().as_nanos() / turns
+}
+
+/// The least that each piece of work costs: they take turns, so that what else the machine does strikes none alone.
+fn measure<const N: usize>(works: [(&str, &mut dyn FnMut()); N]) -> [u128; N] {
+    let mut least = [u128::MAX; N];
+    let mut works = works;
+    for _ in 0..TURNS {
+        for (least, (_, work)) in least.iter_mut().zip(&mut works) {
+            *least = cost(*work).min(*least);
+        }
+    }
+    for (least, (name, _)) in least.iter().zip(&works) {
+        println!("{name:<14} {:>9} per second", 1_000_000_000 / least.max(&1));
+    }
+    least
 }
 
 fn main() {
@@ -197,20 +211,21 @@ fn main() {
     let load = keys.iter().map(|key| observation(key.clone(), 1, None)).collect();
     let cluster = reconcile(&flows, Cluster::default(), load, &facts).cluster;
     assert_eq!((cluster.links.len(), cluster.heads.len()), (2, PROPERTIES));
-    let yardstick = measure("as JSON", || {
-        for record in cluster.records.values() {
-            black_box(serde_json::to_string(record).unwrap());
-        }
-    });
     let decide = |inbox: Vec<Observation>| black_box(reconcile(&flows, cluster.clone(), inbox, &facts));
     let one = observation(keys[0].clone(), 10, Some("edited here"));
     let other = observation(keys[2].clone(), 11, Some("edited there"));
     assert_eq!(decide(vec![one.clone(), other.clone()]).history.len(), 2);
-    let costs = [
-        measure("at rest", || drop(decide(Vec::new()))),
-        measure("one edit", || drop(decide(vec![one.clone()]))),
-        measure("conflict", || drop(decide(vec![one.clone(), other.clone()]))),
-    ];
+    let mut as_json = || {
+        for record in cluster.records.values() {
+            black_box(serde_json::to_string(record).unwrap());
+        }
+    };
+    let [yardstick, costs @ ..] = measure([
+        ("as JSON", &mut as_json),
+        ("at rest", &mut || drop(decide(Vec::new()))),
+        ("one edit", &mut || drop(decide(vec![one.clone()]))),
+        ("conflict", &mut || drop(decide(vec![one.clone(), other.clone()]))),
+    ]);
     let worst = costs.into_iter().max().unwrap_or_default();
     println!(
         "worst decision: {} times the JSON, limit {LIMIT}",

@@ -19,21 +19,23 @@ impl Work<'_> {
     /// A head anchored at a record that is not there moves to a member that is: components of the living alone
     /// must find it.
     pub(crate) fn anchor_to_the_living(&mut self) {
+        if self.cluster.heads.keys().all(|at| self.lives(at)) {
+            return;
+        }
         let components = topology::components(self.flows, &self.cluster, true);
         for held in self.held_heads(&components) {
-            let lives = |at: &&Anchor| {
-                self.cluster
-                    .records
-                    .get(&at.record)
-                    .is_some_and(|record| record.alive())
-            };
-            if lives(&&held.anchor) {
+            if self.lives(&held.anchor) {
                 continue;
             }
-            if let Some(to) = held.members.iter().find(lives).cloned() {
+            if let Some(to) = held.members.iter().find(|at| self.lives(at)).cloned() {
                 self.move_head(&held.anchor, to);
             }
         }
+    }
+
+    fn lives(&self, at: &Anchor) -> bool {
+        let record = self.cluster.records.get(&at.record);
+        record.is_some_and(crate::cluster::Record::alive)
     }
 
     /// Ends a link for heads and bases: every part that remains tied keeps the head it had, what is tied to

@@ -158,7 +158,8 @@ impl<'a> Work<'a> {
             let dead: Vec<Intent> = dead.cloned().collect();
             self.cluster.creates.extend(dead);
         }
-        let components = topology::components(self.flows, &self.cluster, false);
+        // Most clusters need no create; none of them ties or kills a record.
+        let mut components = None;
         let keys: Vec<RecordKey> = self.cluster.records.keys().cloned().collect();
         for key in &keys {
             let flows = self.flows;
@@ -169,7 +170,9 @@ impl<'a> Work<'a> {
                 .filter_map(|flow| Some((flow, flow.side_of(&key.record_type)?)))
             {
                 if self.may_create(key, flow, side) {
-                    self.plan_create(key, flow, side, &components, &before);
+                    let components = components
+                        .get_or_insert_with(|| topology::components(self.flows, &self.cluster, false));
+                    self.plan_create(key, flow, side, components, &before);
                 }
             }
         }
