@@ -10,6 +10,7 @@ use clap::Args;
 use futures::stream::{FuturesUnordered, StreamExt};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value as Json, json};
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -143,12 +144,18 @@ impl Loader {
     async fn send_all(&self, system: usize, script: &Path, at_once: usize) -> Result<(), Failure> {
         let mut steps = BufReader::new(File::open(script).map_err(script::unusable)?).lines();
         let mut under_way = FuturesUnordered::new();
+        let (mut number, mut open) = (0, BTreeSet::new());
         while let Some(line) = steps.next().transpose().map_err(script::unusable)? {
             let step: Step = serde_json::from_str(&line).map_err(|error| script::unusable(error.into()))?;
-            while under_way.len() >= at_once {
-                under_way.next().await.transpose()?;
+            while under_way.len() >= at_once || !step.after.is_disjoint(&open) {
+                if let Some(done) = under_way.next().await.transpose()? {
+                    open.remove(&done);
+                }
             }
-            under_way.push(self.send(system, step));
+            let own = number;
+            open.insert(own);
+            under_way.push(async move { self.send(system, step).await.map(|()| own) });
+            number += 1;
         }
         while under_way.next().await.transpose()?.is_some() {}
         Ok(())

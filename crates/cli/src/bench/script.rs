@@ -6,7 +6,7 @@
 use crate::failure::Failure;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -33,6 +33,21 @@ pub(super) struct Step {
     pub(super) makes: Vec<u32>,
     /// So many writes were refused.
     pub(super) refused: usize,
+    /// Earlier steps of the same system that name a record which this one names: they come first.
+    pub(super) after: BTreeSet<u64>,
+}
+
+impl Step {
+    /// The places of the records that it names.
+    fn names(&self) -> BTreeSet<u32> {
+        let texts = [Some(&self.path), Some(&self.body), self.data.as_ref()];
+        let parts = texts
+            .into_iter()
+            .flatten()
+            .flat_map(|text| text.split(PLACE[0]).skip(1));
+        let places = parts.filter_map(|part| part.split_once(PLACE[1])?.0.parse().ok());
+        places.collect()
+    }
 }
 
 /// What the script asks of the loader.
@@ -124,6 +139,7 @@ fn write(
     let mut files = [make(&scripts[0])?, make(&scripts[1])?];
     let mut next = [line(&mut lines[0])?, line(&mut lines[1])?];
     let mut under_way = [Vec::new(), Vec::new()];
+    let mut named = [HashMap::new(), HashMap::new()];
     let mut summary = Summary::default();
     loop {
         let system = match &next {
@@ -136,7 +152,13 @@ fn write(
             break;
         };
         let times = [one.arrived, one.answered];
-        if let Some(step) = step(system, one) {
+        if let Some(mut step) = step(system, one) {
+            let (names, number) = (step.names(), summary.steps[system]);
+            step.after = names
+                .iter()
+                .filter_map(|place| named[system].get(place).copied())
+                .collect();
+            named[system].extend(names.into_iter().map(|place| (place, number)));
             summary.steps[system] += 1;
             under_way[system].push(times);
             serde_json::to_writer(&mut files[system], &step).map_err(|error| unusable(error.into()))?;
@@ -247,6 +269,7 @@ impl Author {
             media: line.media,
             makes,
             refused,
+            after: BTreeSet::new(),
         }
     }
 
@@ -426,6 +449,7 @@ mod tests {
             org[1].body
         );
         assert!(!org[1].body.contains("yesterday"), "{}", org[1].body);
+        assert!(org[1].after.is_empty(), "it waits for the id alone");
         // WHEN what was read since a moment is made one
         let summary = of_reads(&records, &scripts, 2).unwrap();
         assert_eq!(summary.steps, [0, 1]);
