@@ -89,8 +89,9 @@ fn is_between(shadow: &Shadow, seen: &Observation) -> bool {
     let (Some(known), Some(new)) = (&shadow.version, &seen.version) else {
         return false;
     };
-    let tells = seen.presence != shadow.presence || laid_over(shadow.values.clone(), seen) != shadow.values;
-    place(known, new) == std::cmp::Ordering::Greater && is_unclear(shadow, known, seen) && tells
+    let tells =
+        || seen.presence != shadow.presence || laid_over(shadow.values.clone(), seen) != shadow.values;
+    is_unclear(shadow, known, seen) && place(known, new) == std::cmp::Ordering::Greater && tells()
 }
 
 /// Whether a version stands before another one of the same record.

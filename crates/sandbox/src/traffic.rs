@@ -85,7 +85,7 @@ impl Record {
         A: Future<Output = Response>,
     {
         let (head, body) = request.into_parts();
-        // What is cut off or too large is the system's to refuse.
+        // Of what is cut off or too large nothing arrives.
         let body = to_bytes(body, MOST).await.unwrap_or_default();
         let (method, uri, media) = (head.method.clone(), head.uri.clone(), head.headers.clone());
         let response = answer(Request::from_parts(head, Body::from(body.clone()))).await;

@@ -34,6 +34,8 @@ const COLLECTIONS: [&str; 9] = [
 ];
 /// Records of a page of the ERP.
 const PAGE: usize = 1_000;
+/// Collections of the ERP that are read at once.
+const READ_AT_ONCE: usize = 2;
 /// Between two looks at a job.
 const LOOK: Duration = Duration::from_millis(250);
 /// Batches of rows that wait to be kept.
@@ -93,7 +95,10 @@ impl Bare {
         };
         let pages = COLLECTIONS.iter().filter(|_| !self.scripts_alone);
         let pages = pages.map(|collection| loader.pages(collection));
-        let pages: Vec<_> = futures::stream::iter(pages).buffer_unordered(2).collect().await;
+        let pages: Vec<_> = futures::stream::iter(pages)
+            .buffer_unordered(READ_AT_ONCE)
+            .collect()
+            .await;
         let read = pages.into_iter().sum::<Result<u64, Failure>>()?;
         let files = scripts(&self.folder);
         futures::try_join!(
@@ -165,10 +170,11 @@ impl Loader {
     async fn send(&self, system: usize, step: Step) -> Result<(), Failure> {
         let body = self.filled(&step.body).await;
         let path = self.filled(&step.path).await;
+        let sent = step.data.as_ref().map_or(body.len(), String::len);
         let (made, refused) = match &step.data {
             Some(data) => {
                 let data = self.filled(data).await;
-                (self.job(&path, body.clone(), data).await?, 0)
+                (self.job(&path, body, data).await?, 0)
             }
             None => {
                 let method = Method::from_bytes(step.method.as_bytes()).unwrap_or(Method::POST);
@@ -185,7 +191,7 @@ impl Loader {
                 } else {
                     request
                 };
-                let answer = self.answer(request.body(body.clone())).await?;
+                let answer = self.answer(request.body(body)).await?;
                 let answer: Json = serde_json::from_slice(&answer).unwrap_or_default();
                 if system == 0 {
                     return Ok(());
@@ -201,7 +207,7 @@ impl Loader {
             );
             return Err(Failure::trouble(what, "Run it again"));
         }
-        let bytes = step.data.as_ref().map_or(body.len(), String::len) / made.len().max(1);
+        let bytes = sent / made.len().max(1);
         let row = |id: &String| (1, id.clone(), vec![b' '; bytes]);
         self.keep(made.iter().map(row).collect()).await;
         for (place, id) in step.makes.into_iter().zip(made) {

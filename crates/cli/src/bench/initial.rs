@@ -2,7 +2,7 @@
 //! same requests to fresh systems, keeps a row of every record, and decides nothing.
 
 use super::process::Watched;
-use super::scene::{Lab, Scene};
+use super::scene::Scene;
 use super::{Data, Measured, bare, conclude, script};
 use crate::failure::{Exit, Failure};
 use crate::screen::{Screen, thousands};
@@ -34,14 +34,7 @@ pub(super) struct Initial {
 impl Initial {
     pub(super) async fn measure(&self, screen: &Screen) -> Result<Exit, Failure> {
         screen.say("A first sync ...");
-        let scene = Scene::start(
-            &Lab {
-                record: true,
-                ..self.data.lab()
-            },
-            screen,
-        )
-        .await?;
+        let scene = Scene::start(&self.data.lab().recorded(), screen).await?;
         let before = scene.taken();
         let ended = Watched::start(scene.command("sync"))?.end().await?;
         let systems = scene.taken_since(before);

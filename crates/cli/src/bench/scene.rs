@@ -39,6 +39,11 @@ impl Lab {
             org: org.to_vec(),
         }
     }
+
+    /// The same, with every request recorded.
+    pub(super) fn recorded(self) -> Self {
+        Self { record: true, ..self }
+    }
 }
 
 /// What a measurement runs on.

@@ -2,7 +2,7 @@
 //! that asks for the same pages and parses them.
 
 use super::process::Watched;
-use super::scene::{Lab, Scene};
+use super::scene::Scene;
 use super::{Data, Measured, bare, conclude, script};
 use crate::failure::{Exit, Failure};
 use crate::screen::{Screen, thousands};
@@ -30,14 +30,7 @@ pub(super) struct Unchanged {
 impl Unchanged {
     pub(super) async fn measure(&self, screen: &Screen) -> Result<Exit, Failure> {
         screen.say("A first sync, which is not measured ...");
-        let scene = Scene::start(
-            &Lab {
-                record: true,
-                ..self.data.lab()
-            },
-            screen,
-        )
-        .await?;
+        let scene = Scene::start(&self.data.lab().recorded(), screen).await?;
         let linked = scene.first_sync().await?;
         screen.say(format!(
             "A complete comparison of {} links ...",
