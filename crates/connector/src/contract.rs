@@ -460,9 +460,8 @@ pub struct Error {
     pub advice: String,
     /// Not before this moment is it worth trying again, where the system says so.
     pub retry_at: Option<Timestamp>,
-    /// It is what the system answered to one request: another one may be answered otherwise. Not so where nothing was
-    /// answered, where the system spoke of its limits, or where what is described there moved.
-    pub answered: bool,
+    /// What may be in trouble.
+    pub scope: Scope,
 }
 
 impl Error {
@@ -470,9 +469,24 @@ impl Error {
     #[must_use]
     pub fn as_answer(self) -> Self {
         let limit = self.kind == ErrorKind::Refused && self.retry_at.is_some();
-        let answered = self.kind != ErrorKind::Missing && !limit;
-        Self { answered, ..self }
+        let scope = match self.kind {
+            ErrorKind::Missing => Scope::System,
+            _ if limit => Scope::System,
+            _ => Scope::Answer,
+        };
+        Self { scope, ..self }
     }
+}
+
+/// What may be in trouble when a request fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// The system: it was not reached, it spoke of its limits, or what is described there moved.
+    System,
+    /// This request: it was answered so, and another may be answered otherwise.
+    Answer,
+    /// This request or the system: it was sent, and no answer came.
+    Silence,
 }
 
 /// Kinds of trouble with a system as a whole.

@@ -236,7 +236,7 @@ mod tests {
             message: "stuck".to_owned(),
             advice: String::new(),
             retry_at: None,
-            answered: false,
+            scope: crate::Scope::System,
         };
         let told = listings.rest(&of, error.clone());
         assert_eq!(told.error.message, "the listing of Order is incomplete: stuck");

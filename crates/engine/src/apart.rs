@@ -3,7 +3,7 @@
 //! requests fail too (E17).
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use tandem_connector::{Connector, Error, Schema};
+use tandem_connector::{Connector, Error, Schema, Scope};
 use tandem_merge::mutation::{Mutation, removed};
 use tandem_merge::record::{Observation, RecordKey, RecordType};
 
@@ -12,6 +12,8 @@ const IN_A_ROW: u32 = 3;
 
 /// So many records are looked for alone; what fails together with yet others is put off with them.
 const MOST: usize = 20;
+/// So many where nothing is answered: each of them takes as long as an answer may take.
+const MOST_SILENT: usize = 3;
 
 /// What reads of given records came to. Every one is among the rows, or cannot be read, unless the system is in trouble.
 #[derive(Debug, Default)]
@@ -89,11 +91,14 @@ impl Doubt {
 
     /// A request failed: the error where it is the system's.
     pub(crate) async fn failed(&mut self, system: &dyn Connector, error: &Error) -> Result<(), Error> {
-        if !error.answered || removed(Mutation::Impatience) {
+        if error.scope == Scope::System || removed(Mutation::Impatience) {
             return Err(error.clone());
         }
         self.failures += 1;
-        if self.failures >= IN_A_ROW {
+        if error.scope == Scope::Silence {
+            // Nobody waits in vain a second time before it is known that the system is there.
+            self.described = Some(system.describe().await?);
+        } else if self.failures >= IN_A_ROW {
             self.ask_otherwise(system).await?;
         }
         Ok(())
@@ -142,7 +147,7 @@ impl Look<'_> {
 
     /// What failed together is read in halves; what failed alone cannot be read.
     fn part(&mut self, of: RecordType, mut ids: Vec<String>, error: &Error) {
-        if let Some(rest) = halved(&mut ids, self.looked.unread.len()) {
+        if let Some(rest) = halved(&mut ids, self.looked.unread.len(), error) {
             self.packs.push_front((of.clone(), rest));
             self.packs.push_front((of, ids));
             return;
@@ -157,6 +162,10 @@ impl Look<'_> {
 
 /// The second half of what failed together, where it is to be asked for in halves: not where so much failed alone already
 /// that what fails with it is put off.
-pub(crate) fn halved<T>(together: &mut Vec<T>, alone: usize) -> Option<Vec<T>> {
-    (together.len() > 1 && alone < MOST).then(|| together.split_off(together.len() / 2))
+pub(crate) fn halved<T>(together: &mut Vec<T>, alone: usize, error: &Error) -> Option<Vec<T>> {
+    let most = match error.scope {
+        Scope::Silence => MOST_SILENT,
+        Scope::Answer | Scope::System => MOST,
+    };
+    (together.len() > 1 && alone < most).then(|| together.split_off(together.len() / 2))
 }

@@ -2,7 +2,7 @@
 
 use crate::{Engine, Error, Round};
 use std::sync::Arc;
-use tandem_connector::{Budget, Connector, ErrorKind};
+use tandem_connector::{Budget, Connector, ErrorKind, Scope};
 use tandem_store::Store;
 
 fn note(system: &str) -> String {
@@ -63,7 +63,7 @@ impl Engine {
             advice: "Nothing is lost; to go on earlier, raise `budget: { share }` of the connection"
                 .to_owned(),
             retry_at: Some(until),
-            answered: false,
+            scope: Scope::System,
         })
     }
 

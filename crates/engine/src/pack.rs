@@ -70,7 +70,7 @@ pub(crate) async fn find_all(
                 Err(error) => {
                     let error = without(error, &values);
                     doubt.failed(system, &error).await?;
-                    if let Some(rest) = halved(&mut values, sought.failed.len()) {
+                    if let Some(rest) = halved(&mut values, sought.failed.len(), &error) {
                         chunks.push_front(rest);
                         chunks.push_front(values);
                         continue;

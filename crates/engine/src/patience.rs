@@ -5,7 +5,7 @@
 use crate::{Engine, Error, Round};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
-use tandem_connector::ErrorKind;
+use tandem_connector::{ErrorKind, Scope};
 use tandem_merge::cluster::{Action, Intent, ParkedKind};
 use tandem_merge::mutation::{Mutation, removed};
 use tandem_merge::reconcile::Settlement;
@@ -245,7 +245,7 @@ impl Engine {
             message: format!("{others} writes came to nothing, and none to anything ({said})"),
             advice: "Look what is the matter there; they are tried again by themselves".to_owned(),
             retry_at: Some(due),
-            answered: false,
+            scope: Scope::System,
         }
     }
 
@@ -364,7 +364,7 @@ impl Engine {
             ),
             advice: format!("`tandem history {record}` tells what moves it; please report this"),
             retry_at: None,
-            answered: false,
+            scope: Scope::System,
         }
     }
 }

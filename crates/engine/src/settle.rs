@@ -9,7 +9,7 @@ use crate::{Engine, Error, Happening, Round};
 use jiff::SignedDuration;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use tandem_connector::{ErrorKind, Outcome, Refusal, RefusalKind};
+use tandem_connector::{ErrorKind, Outcome, Refusal, RefusalKind, Scope};
 use tandem_merge::cluster::{Action, Cluster, Intent, ParkedKind};
 use tandem_merge::mutation::{Mutation, removed};
 use tandem_merge::privacy;
@@ -241,7 +241,7 @@ impl Engine {
             let ids = std::slice::from_ref(&record.id);
             match system.fetch(&record.record_type, ids).await {
                 Ok(_) => return Ok(true),
-                Err(error) if !error.answered => return Ok(false),
+                Err(error) if error.scope == Scope::System => return Ok(false),
                 // It may be this record alone that cannot be read either.
                 Err(_) => {}
             }

@@ -106,7 +106,7 @@ impl Engine {
                      their systems"
                     .to_owned(),
             retry_at: None,
-            answered: false,
+            scope: tandem_connector::Scope::System,
         }
     }
 

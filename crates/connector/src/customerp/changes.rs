@@ -1,10 +1,10 @@
 //! Changes of a Customerp: listings by `updatedSince`, type by type, each from where its last complete round
 //! began, less the overlap.
 
-use super::{Customerp, Unread};
+use super::Customerp;
 use crate::http::Request;
 use crate::http::json::text;
-use crate::{ChangePage, Error, ErrorKind};
+use crate::{ChangePage, Error, ErrorKind, Scope};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -122,11 +122,11 @@ pub(super) async fn page(
                     page.observations.extend(rows);
                 }
                 // One type alone is passed over; where nothing else is answered either, the system is in trouble.
-                Err(Unread::Answered(error)) if is_of_one_type(&error) && (any || given_up.is_empty()) => {
+                Err(error) if is_of_one_type(&error) && (any || given_up.is_empty()) => {
                     seen.give_up();
                     given_up.push((record_type, error));
                 }
-                Err(unread) => return Err(unread.into_error()),
+                Err(error) => return Err(error),
             }
         }
         page.more |= !seen.done;
@@ -152,21 +152,22 @@ pub(super) async fn page(
 
 /// Whether a trouble may be that of one type: not how we stand there, nor a binding that leads nowhere.
 fn is_of_one_type(error: &Error) -> bool {
-    !matches!(
+    let general = matches!(
         error.kind,
         ErrorKind::SignIn | ErrorKind::Refused | ErrorKind::Missing
-    )
+    );
+    !general && error.scope != Scope::System
 }
 
 /// The next page of one type.
-async fn read_on(erp: &Customerp, of: &RecordType, seen: &mut Seen) -> Result<Vec<Observation>, Unread> {
+async fn read_on(erp: &Customerp, of: &RecordType, seen: &mut Seen) -> Result<Vec<Observation>, Error> {
     let served = erp.served(of).await?;
     let name = format!("changes {}", served.name);
     if seen.page.is_none() {
         erp.listings.begin(&name);
     }
     let target = seen.target(&served.schema.object, erp.config.overlap);
-    let (body, reply) = erp.try_read(Request::get(target)).await?;
+    let (body, reply) = erp.read(Request::get(target)).await?;
     let as_of = text(&body, "asOf").and_then(|text| text.parse().ok());
     let as_of = as_of.ok_or_else(|| {
         let what = format!("a listing of {} does not say when it was read", served.name);

@@ -62,28 +62,6 @@ pub struct CustomerpConfig {
     pub computed: BTreeMap<String, BTreeMap<String, Computation>>,
 }
 
-/// Why a read did not succeed.
-enum Unread {
-    /// There was no answer: the system is in trouble.
-    Silent(Error),
-    /// The answer was no: something else may be answered.
-    Answered(Error),
-}
-
-impl Unread {
-    fn into_error(self) -> Error {
-        match self {
-            Self::Silent(error) | Self::Answered(error) => error,
-        }
-    }
-}
-
-impl From<Error> for Unread {
-    fn from(error: Error) -> Self {
-        Self::Answered(error)
-    }
-}
-
 /// A connection to a Customerp.
 pub struct Customerp {
     config: CustomerpConfig,
@@ -161,19 +139,12 @@ impl Customerp {
 
     /// A read that must succeed; its body.
     async fn read(&self, request: Request) -> Result<(Json, Reply), Error> {
-        self.try_read(request).await.map_err(Unread::into_error)
-    }
-
-    async fn try_read(&self, request: Request) -> Result<(Json, Reply), Unread> {
-        let reply = self
-            .send(request.repeatable())
-            .await
-            .map_err(|failure| Unread::Silent(failure.into_error()))?;
+        let reply = self.send(request.reading()).await.map_err(Failure::into_error)?;
         if !reply.is_success() {
-            return Err(Unread::Answered(refusal::error(&self.http, &reply)));
+            return Err(refusal::error(&self.http, &reply));
         }
         match reply.json() {
-            Json::Null => Err(Unread::Answered(self.http.protocol("a reply is not JSON"))),
+            Json::Null => Err(self.http.protocol("a reply is not JSON")),
             body => Ok((body, reply)),
         }
     }
@@ -222,7 +193,7 @@ impl Customerp {
         let what = format!("the listing of {name} is incomplete: {what}");
         let advice =
             "Have the ERP's paging mended; it is tried again by itself, and nothing is taken for deleted";
-        self.http.error(ErrorKind::Protocol, what, advice)
+        self.http.error(ErrorKind::Protocol, what, advice).as_answer()
     }
 
     /// Observations of the items of a reply.

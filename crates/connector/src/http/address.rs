@@ -1,6 +1,6 @@
 //! Addresses: where secrets may go.
 
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, Scope};
 use url::{Host, Url};
 
 /// Whether the address is this machine's own.
@@ -35,7 +35,7 @@ pub(crate) fn check(system: &str, url: &Url) -> Result<(), Error> {
         message: format!("{} would carry the secret in clear", shown(url)),
         advice: "Write an address that begins with https:// (http:// serves this machine only)".to_owned(),
         retry_at: None,
-        answered: false,
+        scope: Scope::System,
     })
 }
 
@@ -53,7 +53,7 @@ pub(crate) fn pin(system: &str, base: &Url, target: &str) -> Result<Url, Error> 
             shown(base)
         ),
         retry_at: None,
-        answered: false,
+        scope: Scope::System,
     };
     let url = base
         .join(target)

@@ -16,7 +16,7 @@ pub(crate) mod salvage;
 pub(crate) use meter::Meter;
 pub(crate) use request::{Failure, Reply, Request};
 
-use crate::{ClockOffset, Error, ErrorKind};
+use crate::{ClockOffset, Error, ErrorKind, Scope};
 use jiff::{SignedDuration, Timestamp};
 use std::io::Write;
 use std::path::Path;
@@ -34,6 +34,8 @@ const CONNECT: Duration = Duration::from_secs(10);
 const BACKOFF: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(800)];
 /// A request without an answer for so long is named, and again each time it took twice as long.
 const SLOW: Duration = Duration::from_secs(10);
+/// The longest wait for the answer to a read. Salesforce ends a query after as long.
+const READ: Duration = Duration::from_secs(120);
 /// A longer `Retry-After` is the caller's to wait for.
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
 /// The largest reply, in bytes.
@@ -64,6 +66,8 @@ pub(crate) struct Http {
     door: Url,
     /// Where the work is done, if not at the door.
     moved: RwLock<Option<Url>>,
+    /// The longest time a request may take effect.
+    deadline: Duration,
     meter: Option<Arc<dyn Meter>>,
     gate: Semaphore,
     calls: AtomicU64,
@@ -90,7 +94,6 @@ impl Http {
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("tandem/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT.min(whole))
-            .timeout(whole)
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
             .tcp_nodelay(true);
@@ -109,13 +112,14 @@ impl Http {
             message: format!("no HTTP client could be set up ({})", error.without_url()),
             advice: "Check the certificates of this machine".to_owned(),
             retry_at: None,
-            answered: false,
+            scope: Scope::System,
         })?;
         Ok(Self {
             client,
             system: address.system,
             door: address.url,
             moved: RwLock::default(),
+            deadline: whole,
             meter: address.meter,
             gate: Semaphore::new(address.concurrency.max(1)),
             calls: AtomicU64::new(0),
@@ -190,13 +194,19 @@ impl Http {
         let _turn = self.gate.acquire().await;
         let mut repeated = false;
         for pause in BACKOFF.into_iter().map(Some).chain([None]) {
+            let began = Instant::now();
             let tried = self.attempt(&request).await;
+            // What was waited for to the end is not waited for again at once.
+            let hung = request.reads && began.elapsed() >= self.patience(&request);
             let (again, wait) = match &tried {
                 Ok(reply) => (request.repeatable && reply.may_pass(), reply.retry_after()),
                 // What was refused before it was sent is refused again.
                 Err(Failure::NotSent(error)) => (error.kind == ErrorKind::Down, None),
                 // What is no answer of this kind of system is none the next time either.
-                Err(Failure::Lost(error)) => (request.repeatable && error.kind == ErrorKind::Down, None),
+                Err(Failure::Lost(error)) => {
+                    let again = request.repeatable && error.kind == ErrorKind::Down && !hung;
+                    (again, None)
+                }
             };
             let wait = pause.map(|pause| wait.unwrap_or(pause));
             match (tried, wait) {
@@ -212,6 +222,15 @@ impl Http {
             }
         }
         Err(Failure::NotSent(self.down("no attempt was left")))
+    }
+
+    /// The longest wait for an answer.
+    fn patience(&self, request: &Request) -> Duration {
+        match request.patience {
+            Some(own) => own,
+            None if request.reads => self.deadline.min(READ),
+            None => self.deadline,
+        }
     }
 
     async fn attempt(&self, request: &Request) -> Result<Reply, Failure> {
@@ -237,9 +256,7 @@ impl Http {
             let file = file.map_err(|error| Failure::NotSent(self.unkept(path, &error)))?;
             builder = builder.body(reqwest::Body::wrap(file));
         }
-        if let Some(patience) = request.patience {
-            builder = builder.timeout(patience);
-        }
+        builder = builder.timeout(self.patience(request));
         let path = shown_path(&request.target);
         tracing::debug!(system = self.system, "{}: {} {path}", self.system, request.method);
         let (began, sent) = (clock::now(), Instant::now());
@@ -295,7 +312,7 @@ impl Http {
                     Broken::NotSent => Failure::NotSent(self.down("no connection")),
                     Broken::Lost => {
                         self.count(request);
-                        Failure::Lost(self.down("it did not answer in time"))
+                        Failure::Lost(self.silent("it did not answer in time"))
                     }
                 });
         }
@@ -378,13 +395,20 @@ impl Http {
                 cause
             )
         };
-        let error = self.down(what);
         if unsent {
-            Failure::NotSent(error)
+            Failure::NotSent(self.down(what))
         } else {
             // A request that got no reply may have been carried out: it counts as a call.
             uncounted.into_iter().for_each(|request| self.count(request));
-            Failure::Lost(error)
+            Failure::Lost(self.silent(what))
+        }
+    }
+
+    /// The system was reached and gave no answer.
+    fn silent(&self, what: impl Into<String>) -> Error {
+        Error {
+            scope: Scope::Silence,
+            ..self.down(what)
         }
     }
 
@@ -419,7 +443,7 @@ impl Http {
             message: message.into(),
             advice: advice.into(),
             retry_at: None,
-            answered: false,
+            scope: Scope::System,
         }
     }
 
@@ -446,7 +470,7 @@ fn certificates(system: &str, pem: &[u8]) -> Result<Vec<reqwest::Certificate>, E
         message: "the certificate authority is no PEM text with certificates".to_owned(),
         advice: "Name a file with `-----BEGIN CERTIFICATE-----` in `certificate_authority`".to_owned(),
         retry_at: None,
-        answered: false,
+        scope: Scope::System,
     };
     let read = reqwest::Certificate::from_pem_bundle(pem).map_err(|_| unfit())?;
     if read.is_empty() { Err(unfit()) } else { Ok(read) }

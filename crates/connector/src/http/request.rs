@@ -27,6 +27,8 @@ pub(crate) struct Request {
     pub(crate) patience: Option<Duration>,
     /// Carrying it out twice has the effect of once: a read, an idempotency key, a precondition.
     pub(crate) repeatable: bool,
+    /// It has no effect: nobody waits for it as long as for a write.
+    pub(crate) reads: bool,
     /// The system counts it as an API call.
     pub(crate) counted: bool,
     /// It goes to the configured address, wherever the work went since.
@@ -51,6 +53,7 @@ impl Request {
             into: None,
             patience: None,
             repeatable: false,
+            reads: false,
             counted: true,
             at_the_door: false,
         }
@@ -99,6 +102,14 @@ impl Request {
     pub(crate) fn repeatable(mut self) -> Self {
         self.repeatable = true;
         self
+    }
+
+    /// A request that has no effect.
+    pub(crate) fn reading(self) -> Self {
+        Self {
+            reads: true,
+            ..self.repeatable()
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! never exceeded. Long work stops before live changes do, and pauses grow before anything stops.
 
 use crate::http::{Meter, clock};
-use crate::{Allowance, Budget, Error, ErrorKind};
+use crate::{Allowance, Budget, Error, ErrorKind, Scope};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -228,7 +228,7 @@ impl Ledger {
             advice: "Nothing is lost; to go on earlier, raise `budget: { share }` of the connection"
                 .to_owned(),
             retry_at: Some(midnight(now)),
-            answered: false,
+            scope: Scope::System,
         }
     }
 }

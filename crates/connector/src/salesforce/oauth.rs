@@ -6,7 +6,7 @@
 use super::assertion::{self, PrivateKey};
 use super::token_file::TokenFile;
 use crate::http::{Failure, Http, Reply, Request, address, clock, json};
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, Scope};
 use jiff::SignedDuration;
 use reqwest::Method;
 use reqwest::header::HeaderValue;
@@ -96,7 +96,7 @@ impl Grant {
             message,
             advice,
             retry_at: None,
-            answered: false,
+            scope: Scope::System,
         };
         Ok(match sign_in {
             SignIn::ClientCredentials {

@@ -2,7 +2,7 @@
 
 use crate::http::json::{text, texts};
 use crate::http::{Http, Reply};
-use crate::{Error, ErrorKind, Refusal, RefusalKind};
+use crate::{Error, ErrorKind, Refusal, RefusalKind, Scope};
 use RefusalKind::{BadReference, Busy, Duplicate, Forbidden, Invalid, Limit, Locked, Unclear};
 use jiff::SignedDuration;
 use serde_json::Value as Json;
@@ -340,7 +340,11 @@ pub(super) fn error(http: &Http, reply: &Reply) -> Error {
         .and_then(|wait| SignedDuration::try_from(wait).ok());
     let wait = wait.or_else(|| said.is_quota().then_some(QUOTA_PAUSE));
     error.retry_at = wait.and_then(|wait| reply.began.checked_add(wait).ok());
-    if error.answered { error.as_answer() } else { error }
+    if error.scope == Scope::Answer {
+        error.as_answer()
+    } else {
+        error
+    }
 }
 
 /// Why a request or subrequest failed.

@@ -105,9 +105,15 @@ impl Session {
     /// Asks for the org's limits, where the last answer is no longer fresh.
     pub(super) async fn measure(&self) -> Result<(), Error> {
         if self.ledger.is_stale() {
-            let (body, _) = self.read(Request::get("/limits")).await?;
-            self.ledger.learn_limits(&body);
+            self.greet().await?;
         }
+        Ok(())
+    }
+
+    /// Asks for the org's limits, which shows whether it answers at all.
+    pub(super) async fn greet(&self) -> Result<(), Error> {
+        let (body, _) = self.read(Request::get("/limits")).await?;
+        self.ledger.learn_limits(&body);
         Ok(())
     }
 
@@ -143,10 +149,7 @@ impl Session {
 
     /// A read that must succeed: its body and the reply around it.
     pub(super) async fn read(&self, request: Request) -> Result<(Json, Reply), Error> {
-        let reply = self
-            .send(request.repeatable())
-            .await
-            .map_err(Failure::into_error)?;
+        let reply = self.send(request.reading()).await.map_err(Failure::into_error)?;
         if !reply.is_success() {
             return Err(super::refusal::error(&self.http, &reply));
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tandem_connector::customerp::{Customerp, CustomerpConfig};
 use tandem_connector::salesforce::{Salesforce, SalesforceConfig, Share, SignIn, Watch, Writes};
-use tandem_connector::{Change, Connector, ErrorKind, Lane, Outcome, Write};
+use tandem_connector::{Change, Connector, ErrorKind, Lane, Outcome, Scope, Write};
 use tandem_merge::record::{RecordKey, RecordType, Version};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -136,6 +136,39 @@ async fn a_system_that_stays_busy_is_down_and_says_until_when() {
     assert!(wait > SignedDuration::from_mins(50), "{wait}");
     // Longer than anyone should wait within a call: it was not tried again.
     assert_eq!(script.served(), 1);
+}
+
+/// A server that reads each request and gives no answer: it hangs up, or waits for ever. How often it was asked.
+async fn silent(hangs_up: bool) -> (Url, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let read = stream.read(&mut [0; 4_096]).await.unwrap();
+            count.fetch_add(usize::from(read > 0), Ordering::SeqCst);
+            if !hangs_up {
+                held.push(stream);
+            }
+        }
+    });
+    (url.parse().unwrap(), asked)
+}
+
+#[tokio::test]
+async fn a_read_without_an_answer_may_be_its_own_trouble_and_what_hung_is_not_waited_for_again() {
+    for (hangs_up, attempts) in [(true, 3), (false, 1)] {
+        let (url, asked) = silent(hangs_up).await;
+        let erp = Customerp::connect(CustomerpConfig {
+            request_deadline: SignedDuration::from_millis(500),
+            ..customerp(&url)
+        });
+        let error = erp.unwrap().describe().await.unwrap_err();
+        assert_eq!((error.kind, error.scope), (ErrorKind::Down, Scope::Silence));
+        assert_eq!(asked.load(Ordering::SeqCst), attempts);
+    }
 }
 
 #[tokio::test]

@@ -1,12 +1,12 @@
 //! An ERP in hostile moods: pages without end, and records that cannot be read.
 
-use crate::salesforce::office::{Answer, Asked, Office};
+use crate::salesforce::office::{Answer, Asked, HANGS_UP, Office};
 use jiff::SignedDuration;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tandem_connector::customerp::{Customerp, CustomerpConfig};
-use tandem_connector::{ChangePage, Connector, ErrorKind};
+use tandem_connector::{ChangePage, Connector, ErrorKind, Scope};
 use tandem_merge::record::{Observation, Presence, RecordType};
 use tandem_merge::value::Value;
 
@@ -122,7 +122,12 @@ async fn e17_a_type_that_lists_for_ever_is_incomplete_and_the_others_are_read() 
 
 #[tokio::test]
 async fn one_type_that_is_refused_or_down_keeps_no_other_away() {
-    for status in ["404 Not Found", "500 Internal Server Error", "418 I'm a teapot"] {
+    for status in [
+        "404 Not Found",
+        "500 Internal Server Error",
+        "418 I'm a teapot",
+        HANGS_UP,
+    ] {
         let (_office, erp) = erp(move |asked| match asked.path.contains("contacts") {
             true => (status.to_owned(), String::from("{}")),
             false => page(&[item(7)], None),
@@ -132,12 +137,12 @@ async fn one_type_that_is_refused_or_down_keeps_no_other_away() {
         assert_eq!((rows.len(), last.incomplete.len()), (1, 1), "{status}");
         assert_eq!(last.incomplete[0].record_type, types()[0]);
     }
-    // Where nothing is answered the system is down.
-    let (_office, erp) = erp(|_| ("500 Internal Server Error".to_owned(), String::from("{}"))).await;
-    assert_eq!(
-        erp.changes(&types(), None).await.unwrap_err().kind,
-        ErrorKind::Down
-    );
+    // Where nothing is answered, or all with an error, the system is down.
+    for status in ["500 Internal Server Error", HANGS_UP] {
+        let (_office, erp) = erp(move |_| (status.to_owned(), String::from("{}"))).await;
+        let error = erp.changes(&types(), None).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Down);
+    }
 }
 
 #[tokio::test]
@@ -244,19 +249,19 @@ async fn an_answer_to_one_read_is_told_from_a_system_that_is_not_reached() {
         let line = format!("{status} Said");
         let (_office, erp) = erp(move |_| (line.clone(), "{}".to_owned())).await;
         let error = erp.fetch(&contact, &ids).await.unwrap_err();
-        assert!(error.answered, "{status}: {error:?}");
+        assert_eq!(error.scope, Scope::Answer, "{status}: {error:?}");
         // Whoever asks otherwise finds it well.
         assert!(erp.describe().await.is_ok(), "{status}");
     }
     for body in ["<html>", "{}", "[]"] {
         let (_office, erp) = erp(move |_| (OK.to_owned(), body.to_owned())).await;
         let error = erp.fetch(&contact, &ids).await.unwrap_err();
-        assert!(error.answered, "{body}: {error:?}");
+        assert_eq!(error.scope, Scope::Answer, "{body}: {error:?}");
     }
     let nowhere = CustomerpConfig {
         url: "http://127.0.0.1:9".parse().unwrap(),
         ..config(&erp(|_| page(&[], None)).await.0)
     };
     let error = Customerp::connect(nowhere).unwrap().fetch(&contact, &ids).await;
-    assert!(error.is_err_and(|error| !error.answered));
+    assert!(error.is_err_and(|error| error.scope == Scope::System));
 }

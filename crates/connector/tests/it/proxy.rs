@@ -15,8 +15,8 @@ pub(crate) struct Proxy {
     task: JoinHandle<()>,
 }
 
-/// Requests with all of these texts are answered with status 500.
-type Refused = Arc<Mutex<Vec<String>>>;
+/// Requests with all of these texts are answered with status 500, or not at all.
+type Refused = Arc<Mutex<(Vec<String>, bool)>>;
 
 impl Proxy {
     /// A proxy in front of the server at that address.
@@ -48,7 +48,17 @@ impl Proxy {
 
     /// Requests that hold all of these texts are answered with status 500 from now on; none: no request is.
     pub(crate) fn refuse(&self, texts: &[&str]) {
-        *self.refused.lock().unwrap() = texts.iter().map(|text| (*text).to_owned()).collect();
+        self.strike(texts, false);
+    }
+
+    /// The same, but the connection ends without an answer.
+    pub(crate) fn hang_up(&self, texts: &[&str]) {
+        self.strike(texts, true);
+    }
+
+    fn strike(&self, texts: &[&str], silent: bool) {
+        let texts = texts.iter().map(|text| (*text).to_owned()).collect();
+        *self.refused.lock().unwrap() = (texts, silent);
     }
 
     /// The next replies are swallowed, and their connections cut.
@@ -72,9 +82,13 @@ async fn carry(client: TcpStream, server: TcpStream, to_swallow: Arc<AtomicUsize
         let mut buffer = vec![0; 64 * 1024];
         while let Ok(read @ 1..) = from_client.read(&mut buffer).await {
             let text = String::from_utf8_lossy(&buffer[..read]).into_owned();
-            let texts = refused.lock().unwrap().clone();
+            let (texts, silent) = refused.lock().unwrap().clone();
             if !texts.is_empty() && texts.iter().all(|one| text.contains(one)) {
                 let mut client = refuses.lock().await;
+                if silent {
+                    let _ = client.shutdown().await;
+                    break;
+                }
                 let _ = client.write_all(REFUSAL).await;
             } else if to_server.write_all(&buffer[..read]).await.is_err() {
                 break;

@@ -56,7 +56,7 @@ async fn sync(world: &World) -> Summary {
 
 #[tokio::test]
 async fn e17_a_record_whose_reads_always_fail_holds_up_no_other_at_either_side() {
-    for of_erp in [false, true] {
+    for (of_erp, silent) in [(false, false), (true, false), (false, true), (true, true)] {
         let (world, both) = nine().await;
         let (system, other) = if of_erp {
             (&world.erp, &world.crm)
@@ -78,6 +78,7 @@ async fn e17_a_record_whose_reads_always_fail_holds_up_no_other_at_either_side()
         let (broken, _) = ends(&both[4]);
         // GIVEN a record of which every read fails, and edits of it and of all others
         system.hide_from_reads([&broken]);
+        system.state.lock().unwrap().silent = silent;
         for (place, pair) in both.iter().enumerate() {
             other.edit(&ends(pair).1, its, &format!("N{place}"));
         }
@@ -95,7 +96,11 @@ async fn e17_a_record_whose_reads_always_fail_holds_up_no_other_at_either_side()
         assert_eq!(summary.standing(), Standing::Waits);
         let items = unreadable(&world).await;
         assert_eq!(named(&items), [&broken]);
-        assert!(items[0].reason.contains("it answered 500"), "{items:#?}");
+        let said = match silent {
+            true => "it did not answer in time",
+            false => "it answered 500",
+        };
+        assert!(items[0].reason.contains(said), "{items:#?}");
         // AND once it can be read, it goes on by itself
         system.show_to_reads();
         let summary = sync(&world).await;
@@ -138,7 +143,14 @@ async fn e17_reads_that_always_fail_grow_rare_and_cost_others_nothing() {
 
 #[tokio::test]
 async fn a_system_that_answers_nothing_at_all_is_in_trouble_and_no_record_is_blamed() {
+    for (silent, most) in [(false, 4), (true, 1)] {
+        answers_nothing(silent, most).await;
+    }
+}
+
+async fn answers_nothing(silent: bool, most: usize) {
     let (world, both) = nine().await;
+    world.crm.state.lock().unwrap().silent = silent;
     world
         .crm
         .hide_from_reads(both.iter().map(|(_, division)| division));
@@ -149,7 +161,7 @@ async fn a_system_that_answers_nothing_at_all_is_in_trouble_and_no_record_is_bla
     let summary = world.engine().await.sync().await.unwrap();
     assert_eq!(summary.standing(), Standing::Trouble);
     let asked = world.crm.state.lock().unwrap().asked.len();
-    assert!(asked <= 4, "{asked} reads");
+    assert!(asked <= most, "{asked} reads");
     world.crm.show_to_reads();
     world.crm.state.lock().unwrap().mute = false;
     assert!(unreadable(&world).await.is_empty());
@@ -182,6 +194,39 @@ async fn e17_where_no_record_of_a_type_can_be_read_calls_stay_few_and_other_type
     assert!(unreadable(&world).await.is_empty());
     world.clock.pass(120);
     sync(&world).await;
+    world.assert_clean().await;
+}
+
+#[tokio::test]
+async fn e17_where_no_read_of_a_type_is_answered_few_are_waited_for_and_other_types_travel() {
+    let world = World::new();
+    let both = pairs(&world, 18).await;
+    let order = world.order(&both[0].0, "O1");
+    world.at_rest().await;
+    let counterpart = world.only(&world.crm, "Order");
+    // GIVEN hints at records whose reads, four at a time, are not answered
+    for (_, division) in &both {
+        world.crm.drift(division, "Phone", "5");
+    }
+    let hints: Vec<RecordKey> = both.iter().map(|(_, division)| division.clone()).collect();
+    world.crm.hide_from_reads(&hints);
+    {
+        let mut state = world.crm.state.lock().unwrap();
+        (state.silent, state.hints) = (true, hints);
+    }
+    world.erp.edit(&order, "description", "second");
+    let round = world.engine().await.round().await.unwrap();
+    // THEN three are looked for alone, and what else hangs is asked for once
+    assert!(round.troubles.is_empty(), "{:?}", round.troubles);
+    let asked = world.crm.state.lock().unwrap().asked.len();
+    assert!((6..=12).contains(&asked), "{asked} reads that hang");
+    sync(&world).await;
+    assert_eq!(world.crm.value(&counterpart, "Description"), "second");
+    assert_eq!(unreadable(&world).await.len(), 18);
+    world.crm.show_to_reads();
+    world.clock.pass(1_000);
+    sync(&world).await;
+    assert!(unreadable(&world).await.is_empty());
     world.assert_clean().await;
 }
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use tandem_connector::{
     Budget, Capabilities, Change, ChangePage, Complete, Connector, Error, ErrorKind, Identification, Lane,
-    ListPage, Load, Outcome, Refusal, RefusalKind, Resumed, Schema, TypeSchema, Write,
+    ListPage, Load, Outcome, Refusal, RefusalKind, Resumed, Schema, Scope, TypeSchema, Write,
 };
 use tandem_engine::Clock;
 use tandem_merge::record::{Observation, Presence, RecordKey, RecordType, Values, Version};
@@ -94,6 +94,8 @@ pub struct State {
     pub unspeakable: Option<String>,
     /// It does not describe itself.
     pub mute: bool,
+    /// What fails is not answered at all.
+    pub silent: bool,
     /// Ids of every read by ids.
     pub asked: Vec<Vec<String>>,
     /// Records that the next changes hint at.
@@ -514,15 +516,19 @@ impl Fake {
         }
     }
 
-    /// An answer that is none.
-    fn fails(&self) -> Error {
+    /// An answer that is none, or none at all.
+    fn fails(&self, silent: bool) -> Error {
+        let (message, scope) = match silent {
+            true => ("it did not answer in time", Scope::Silence),
+            false => ("it answered 500 (an error of its own)", Scope::Answer),
+        };
         Error {
             system: self.name.clone(),
             kind: ErrorKind::Down,
-            message: "it answered 500 (an error of its own)".to_owned(),
+            message: message.to_owned(),
             advice: "Look there".to_owned(),
             retry_at: None,
-            answered: true,
+            scope,
         }
     }
 
@@ -557,7 +563,7 @@ impl Fake {
                 message: "it does not answer".to_owned(),
                 advice: "Start it".to_owned(),
                 retry_at: None,
-                answered: false,
+                scope: Scope::System,
             });
         }
         self.late_ones(&mut state);
@@ -729,8 +735,12 @@ impl Connector for Fake {
     }
 
     async fn describe(&self) -> Result<Schema, Error> {
-        if self.enter()?.mute {
-            return Err(self.fails());
+        let (mute, silent) = {
+            let state = self.enter()?;
+            (state.mute, state.silent)
+        };
+        if mute {
+            return Err(self.fails(silent));
         }
         let mut schema = Schema::default();
         for (kind, (property, _)) in &self.given {
@@ -842,7 +852,7 @@ impl Connector for Fake {
         state.asked.push(ids.to_vec());
         let mut shy = state.shy.iter();
         if shy.any(|key| &key.record_type == record_type && ids.contains(&key.id)) {
-            return Err(self.fails());
+            return Err(self.fails(state.silent));
         }
         let now = self.clock.now();
         let key = |id: &String| RecordKey {
@@ -862,7 +872,7 @@ impl Connector for Fake {
         let state = self.enter()?;
         let mut named = values.iter().flatten().map(ToString::to_string);
         if named.any(|value| Some(value) == state.unspeakable) {
-            return Err(self.fails());
+            return Err(self.fails(state.silent));
         }
         let now = self.clock.now();
         let rows = state
@@ -982,7 +992,7 @@ impl Fake {
             message: "budget of the day for long work reached".to_owned(),
             advice: "Wait".to_owned(),
             retry_at: Some(until),
-            answered: false,
+            scope: Scope::System,
         })
     }
 
@@ -1021,7 +1031,7 @@ impl Fake {
                 message: "it was never begun".to_owned(),
                 advice: "It is sent again".to_owned(),
                 retry_at: None,
-                answered: false,
+                scope: Scope::System,
             };
             let unsent = |write: &Write| (write.intent, Outcome::NotSent(error.clone()));
             return Resumed::Done(job.writes.iter().map(unsent).collect());

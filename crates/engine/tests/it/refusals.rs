@@ -2,7 +2,7 @@
 
 use crate::fake::{Fake, State, refusal};
 use crate::world::World;
-use tandem_connector::{Change, Error, ErrorKind, Outcome, RefusalKind};
+use tandem_connector::{Change, Error, ErrorKind, Outcome, RefusalKind, Scope};
 use tandem_engine::{Standing, Summary};
 use tandem_merge::cluster::{ParkedKind, Verdict};
 use tandem_merge::record::RecordKey;
@@ -37,7 +37,7 @@ pub fn down() -> Outcome {
         message: "it answered 503 (deadline)".to_owned(),
         advice: "Wait".to_owned(),
         retry_at: None,
-        answered: false,
+        scope: Scope::System,
     })
 }
 

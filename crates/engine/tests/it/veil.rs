@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use tandem_connector::{
     Capabilities, Change, ChangePage, Connector, Error, ErrorKind, Identification, Lane, ListPage, Outcome,
-    PropertySchema, RefusalKind, Resumed, Schema, TypeSchema, Write,
+    PropertySchema, RefusalKind, Resumed, Schema, Scope, TypeSchema, Write,
 };
 use tandem_merge::dataflow::{Dataflow, Side};
 use tandem_merge::record::{Observation, RecordType};
@@ -108,7 +108,7 @@ impl Veil {
                 message: format!("no such column '{property}' on {kind}"),
                 advice: "Compare the mapping with the system".to_owned(),
                 retry_at: None,
-                answered: false,
+                scope: Scope::System,
             }),
         }
     }

@@ -7,8 +7,8 @@ use super::super::record::bare;
 use super::super::schema::Object;
 use super::super::{form, read, refusal, soql};
 use super::cursor::Cursor;
-use crate::Error;
 use crate::http::clock;
+use crate::{Error, Scope};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -157,8 +157,8 @@ pub(super) async fn look(
     Ok((shown.into_values().collect(), unread))
 }
 
-/// What records show, each apart from the others: what fails together is asked in halves. One that fails alone is absent
-/// from the answer.
+/// What records show, each apart from the others: what fails together is asked in halves, where nothing is answered only
+/// while the org answers something else. One that fails alone is absent from the answer.
 async fn ask_apart(org: &Salesforce, due: Vec<Place>) -> Result<BTreeMap<Place, Observation>, Error> {
     // So many failures in a row lead to one record and a few more; then the org is in trouble.
     let most = due.len().checked_ilog2().unwrap_or_default() + 4;
@@ -170,14 +170,17 @@ async fn ask_apart(org: &Salesforce, due: Vec<Place>) -> Result<BTreeMap<Place, 
                 failures = 0;
                 shown.extend(rows);
             }
-            Err(error) if !error.answered || failures >= most => return Err(error),
-            Err(_) if pack.len() > 1 => {
-                failures += 1;
-                packs.push(pack.split_off(pack.len() / 2));
-                packs.push(pack);
-            }
+            Err(error) if error.scope == Scope::System || failures >= most => return Err(error),
             Err(error) => {
                 failures += 1;
+                if error.scope == Scope::Silence {
+                    org.session.greet().await?;
+                }
+                if pack.len() > 1 {
+                    packs.push(pack.split_off(pack.len() / 2));
+                    packs.push(pack);
+                    continue;
+                }
                 let (system, (of, id)) = (&error.system, &pack[0]);
                 tracing::debug!(system, "{of} {id} cannot be read: {}", error.message);
             }

@@ -36,6 +36,9 @@ impl Asked {
 /// What to answer: status with further headers, and body.
 pub(crate) type Answer = (String, String);
 
+/// The status of no answer at all.
+pub(crate) const HANGS_UP: &str = "";
+
 /// The running server.
 pub(crate) struct Office {
     pub(crate) url: Url,
@@ -94,6 +97,9 @@ async fn serve(mut stream: TcpStream, book: &Mutex<Vec<Asked>>, answer: &(dyn Fn
     };
     let (status, body) = answer(&asked);
     book.lock().unwrap().push(asked);
+    if status == HANGS_UP {
+        return;
+    }
     let head = format!(
         "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
         body.len()

@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 use std::sync::MutexGuard;
 use tandem_connector::{
     Capabilities, Change, ChangePage, Complete, Connector, Error, ErrorKind, Identification, Lane, ListPage,
-    Outcome, PropertySchema, RefusalKind, Resumed, Schema, Write,
+    Outcome, PropertySchema, RefusalKind, Resumed, Schema, Scope, Write,
 };
 use tandem_engine::Clock;
 use tandem_merge::record::{Observation, RecordKey, RecordType};
@@ -23,7 +23,7 @@ impl System {
             message: message.to_owned(),
             advice: "Wait".to_owned(),
             retry_at: None,
-            answered: false,
+            scope: Scope::System,
         }
     }
 
@@ -410,9 +410,9 @@ impl Connector for System {
 
     async fn fetch(&self, record_type: &RecordType, ids: &[String]) -> Result<Vec<Observation>, Error> {
         pause().await;
-        if self.hides(ids) {
-            let error = self.trouble(ErrorKind::Down, "it answered 500");
-            return Err(error.as_answer());
+        if let Some(scope) = self.hides(ids) {
+            let error = self.trouble(ErrorKind::Down, "it showed nothing");
+            return Err(Error { scope, ..error });
         }
         let rows = {
             let mut state = self.look()?;

@@ -5,7 +5,7 @@ use super::quirks::Quirk;
 use super::setting::{OUT_OF_USE, in_use, references};
 use super::system::{State, System, refusal};
 use jiff::SignedDuration;
-use tandem_connector::{Change, Outcome, RefusalKind, Write};
+use tandem_connector::{Change, Outcome, RefusalKind, Scope, Write};
 use tandem_engine::Clock;
 use tandem_merge::record::{Observation, Presence, RecordKey, RecordType, Values, Version};
 use tandem_merge::value::Value;
@@ -169,13 +169,19 @@ impl System {
         }
     }
 
-    /// Whether a read of these ids is answered with an error.
-    pub fn hides(&self, ids: &[String]) -> bool {
-        let hidden = |id: &String| {
+    /// What becomes of a read that asks for one of these: it is answered with an error, or not at all.
+    pub fn hides(&self, ids: &[String]) -> Option<Scope> {
+        if !self.quirks.contains(&Quirk::Hides) || !*self.faults.lock().unwrap() {
+            return None;
+        }
+        ids.iter().find_map(|id| {
             let number = id.trim_start_matches(char::is_alphabetic).parse::<u32>();
-            number.is_ok_and(|number| number % 5 == 3)
-        };
-        self.quirks.contains(&Quirk::Hides) && *self.faults.lock().unwrap() && ids.iter().any(hidden)
+            match number.ok()? % 10 {
+                3 => Some(Scope::Answer),
+                8 => Some(Scope::Silence),
+                _ => None,
+            }
+        })
     }
 
     /// Counts a request that came to nothing.
