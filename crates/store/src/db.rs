@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Row};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tandem_merge::record::{RecordKey, RecordType};
 use tandem_seal::Seal;
 
@@ -344,15 +345,26 @@ impl Db {
         self.run(sql, (rid, mark, own)).map(drop)
     }
 
-    #[cfg(feature = "faults")]
+    /// A statement is about to run.
+    #[cfg_attr(
+        not(feature = "faults"),
+        allow(clippy::unnecessary_wraps, clippy::unused_self, reason = "as with faults")
+    )]
     fn step(&self) -> Result<(), Trouble> {
-        let mut fault = self.fault.borrow_mut();
-        fault.as_mut().map_or(Ok(()), crate::faults::Fault::step)
-    }
-
-    #[cfg(not(feature = "faults"))]
-    #[allow(clippy::unnecessary_wraps, reason = "the same shape as with faults")]
-    fn step(&self) -> Result<(), Trouble> {
+        STATEMENTS.fetch_add(1, Ordering::Relaxed);
+        #[cfg(feature = "faults")]
+        if let Some(fault) = self.fault.borrow_mut().as_mut() {
+            return fault.step();
+        }
         Ok(())
     }
+}
+
+/// Statements run by this process.
+static STATEMENTS: AtomicU64 = AtomicU64::new(0);
+
+/// How many SQL statements this process has run on states, beginnings and ends of transactions among them.
+#[must_use]
+pub fn statements() -> u64 {
+    STATEMENTS.load(Ordering::Relaxed)
 }

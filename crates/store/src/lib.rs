@@ -32,6 +32,7 @@ mod tally;
 
 pub use backup::{Holding, back_up, look_at_backup, look_at_state, restore};
 pub use contract::*;
+pub use db::statements;
 pub use keys::Keys;
 pub use memory::MemoryStore;
 pub use sqlite::SqliteStore;

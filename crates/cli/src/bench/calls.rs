@@ -1,26 +1,19 @@
 //! `tandem bench calls`: what changed records and idle rounds cost in API calls, by the org's own counter.
 
+use super::engine::{open, open_watched, rest};
 use super::scene::{Lab, Scene};
 use super::stage::Stage;
-use super::{Measured, conclude};
+use super::{Measured, conclude, edits};
 use crate::commands::run::schedule;
-use crate::demo::edits::choose;
 use crate::failure::{Exit, Failure};
-use crate::loading;
 use crate::screen::{Screen, thousands};
 use clap::Args;
 use futures::FutureExt;
 use serde_json::json;
-use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tandem_connector::{Change, Lane, Outcome, Schema, Write};
-use tandem_engine::{Engine, Happening, Quiet, Watcher};
-use tandem_merge::config::Configuration;
-use tandem_merge::dataflow::{Flow, Kind, Side};
-use tandem_merge::record::{RecordKey, RecordType};
-use tandem_merge::value::Value;
+use tandem_engine::{Engine, Happening, Watcher};
+use tandem_merge::dataflow::Side;
 use tandem_sandbox::salesforce;
 use tokio::sync::{mpsc, watch};
 
@@ -30,8 +23,6 @@ const IDLE_ROUNDS: u64 = 120;
 const IDLE_CALLS: u64 = 2;
 /// By this much the org's clock moves on, so that nothing is read again because it is young.
 const PAST: u32 = 600;
-/// Writes of Customerp in a call.
-const BATCH: usize = 200;
 /// Between two rounds of an idle hour, in milliseconds.
 const PACE: i64 = 100;
 /// An hour in milliseconds.
@@ -116,16 +107,8 @@ impl Calls {
         mode: &str,
         limit: u64,
     ) -> Result<Measured, Failure> {
-        let writes = self.writes(engine, mode).await?;
-        let customerp = Arc::clone(&engine.systems()[0]);
-        for batch in writes.chunks(BATCH) {
-            for outcome in customerp.write(batch, Lane::Live).await {
-                if !matches!(outcome, Outcome::Applied { .. }) {
-                    let what = format!("a record could not be changed: {outcome:?}");
-                    return Err(Failure::trouble(what, "Run it again"));
-                }
-            }
-        }
+        let wanted = usize::try_from(self.changes).unwrap_or(usize::MAX);
+        edits::make(engine, wanted, mode, &[Side::First]).await?;
         let before = scene.calls().await?;
         let summary = rest(engine).await?;
         let calls = scene.calls().await? - before;
@@ -138,75 +121,6 @@ impl Calls {
         let what = format!("{} changed records, {mode}", thousands(u64::from(self.changes)));
         Ok(Measured::new(what, calls, limit))
     }
-
-    /// Changes of linked records, spread evenly over the types that have enough.
-    async fn writes(&self, engine: &mut Engine, mode: &str) -> Result<Vec<Write>, Failure> {
-        let schemas = loading::describe(&engine.systems().clone()).await?;
-        let wanted = usize::try_from(self.changes).unwrap_or(usize::MAX);
-        let mut pools: Vec<(String, Vec<RecordKey>)> = Vec::new();
-        for (flow, property) in changeable(engine, &schemas) {
-            let links = engine.store().links(Some(&flow), 0, wanted)?;
-            pools.push((property, links.into_iter().map(|link| link.first).collect()));
-        }
-        pools.sort_by_key(|(_, records)| records.len());
-        let mut writes: Vec<Write> = Vec::new();
-        let mut types = pools.len();
-        for (property, records) in pools {
-            let share = (wanted - writes.len()).div_ceil(types);
-            types -= 1;
-            for record in records.into_iter().take(share) {
-                let intent = writes.len() as u64 + 1;
-                let value = Value::text(format!("{mode} {intent}"));
-                writes.push(Write {
-                    intent,
-                    key: format!("bench-{mode}-{intent}"),
-                    change: Change::Update {
-                        record,
-                        values: [(property.clone(), value)].into(),
-                        only_if: None,
-                    },
-                });
-            }
-        }
-        if writes.len() < wanted {
-            let what = format!("only {} records can be changed", writes.len());
-            return Err(Failure::trouble(what, "Ask for fewer with --changes"));
-        }
-        Ok(writes)
-    }
-}
-
-/// For each record type of Customerp a flow, and a plain text of its that one counterpart alone takes: one write a change.
-fn changeable(engine: &Engine, described: &[Schema; 2]) -> Vec<(String, String)> {
-    let flows = engine.flows();
-    let mut found: BTreeMap<&RecordType, (String, String)> = BTreeMap::new();
-    for flow in flows.flows.iter().filter(|flow| flow.supports.is_none()) {
-        let of = &flow.end(Side::First).record_type;
-        let takers = |property: &str| {
-            let takes = |(flow, side): &(&Flow, Side)| {
-                flow.mappings
-                    .iter()
-                    .any(|mapping| mapping.property(*side) == property)
-            };
-            flows.flows_of(of).filter(takes).count()
-        };
-        let plain = |property: &str| {
-            let counterpart = described[1].types.get(&flow.end(Side::Second).record_type.name);
-            let property = counterpart.and_then(|of| of.properties.get(property));
-            property.is_some_and(|property| matches!(property.data_type.as_str(), "string" | "textarea"))
-        };
-        let mut alone = flow.clone();
-        alone.mappings.retain(|mapping| {
-            let one = takers(mapping.property(Side::First)) == 1;
-            mapping.kind == Kind::String && one && plain(mapping.property(Side::Second))
-        });
-        let chosen = choose(&alone, Side::First, described[0].types.get(&of.name));
-        if let Some(mapping) = chosen {
-            let property = mapping.property(Side::First).to_owned();
-            found.entry(of).or_insert((flow.name.clone(), property));
-        }
-    }
-    found.into_values().collect()
 }
 
 /// Counts rounds.
@@ -300,26 +214,3 @@ async fn settle(org: &Arc<dyn tandem_connector::Connector>, counted: &mut watch:
 
 /// Longer than what is read again because it is young: the demo's pace is five seconds.
 const QUIET: Duration = Duration::from_secs(12);
-
-async fn open(configuration: &Configuration, folder: &Path) -> Result<Engine, Failure> {
-    open_watched(configuration, folder, Arc::new(Quiet)).await
-}
-
-async fn open_watched(
-    configuration: &Configuration,
-    folder: &Path,
-    watcher: Arc<dyn Watcher>,
-) -> Result<Engine, Failure> {
-    let store = loading::state(folder, &loading::keys(configuration)?)?;
-    let parts = loading::parts(configuration, Box::new(store), watcher, Some(folder));
-    Ok(Engine::open(parts.await?).await?)
-}
-
-/// Syncs until nothing moves, and what is read again for a while is read.
-async fn rest(engine: &mut Engine) -> Result<tandem_engine::Summary, Failure> {
-    let summary = engine.sync().await?;
-    match summary.troubles.first() {
-        Some(trouble) => Err(trouble.clone().into()),
-        None => Ok(summary),
-    }
-}

@@ -1,27 +1,23 @@
 //! `tandem bench conflicts`: what records edited on both sides cost in time, against the same edits without
 //! conflicts.
 
+use super::edits;
+use super::engine::{open, rest};
 use super::scene::{Lab, Scene};
 use super::{Measured, conclude};
 use crate::failure::{Exit, Failure};
-use crate::loading;
 use crate::screen::{Screen, thousands};
 use clap::Args;
 use serde_json::json;
-use std::sync::Arc;
 use std::time::Instant;
-use tandem_connector::{Change, Connector, Lane, Outcome, Write};
-use tandem_engine::{Engine, Quiet};
+use tandem_connector::Write;
+use tandem_engine::Engine;
 use tandem_merge::dataflow::{ConflictPolicy, Dataflow, Side};
-use tandem_merge::record::RecordKey;
-use tandem_merge::value::Value;
 use tandem_store::LinkRow;
 
 /// The flow whose records are edited, and two of its free texts.
 const FLOW: &str = "contact-contact";
 const TEXTS: [[&str; 2]; 2] = [["description", "Description"], ["title", "Title"]];
-/// Writes handed over at once.
-const BATCH: usize = 1_000;
 /// With conflicts at most so many percent of the time without.
 const LIMIT: u64 = 200;
 
@@ -51,7 +47,7 @@ impl Conflicts {
         let org = ["--preset".to_owned(), "no-divisions".to_owned()];
         let mut scene = Scene::start(&Lab::of(customers, &org), screen).await?;
         contacts_alone(&mut scene.configuration.dataflow);
-        let mut engine = open(&scene).await?;
+        let mut engine = open(&scene.configuration, scene.folder()).await?;
         rest(&mut engine).await?;
         let wanted = usize::try_from(self.records).unwrap_or(usize::MAX);
         let mut links = engine.store().links(Some(FLOW), 0, wanted)?;
@@ -94,10 +90,10 @@ impl Conflicts {
             let property = TEXTS[texts[side.index()]][side.index()];
             let writes = links.iter().enumerate().map(|(place, link)| {
                 let value = format!("{mark} {place} in {}", engine.flows().systems[side.index()]);
-                write(place as u64 + 1, mark, link.end(side).clone(), property, &value)
+                edits::edit(place + 1, mark, link.end(side).clone(), property, &value)
             });
             let writes: Vec<Write> = writes.collect();
-            carry(&engine.systems()[side.index()], &writes).await?;
+            edits::carry(&engine.systems()[side.index()], &writes).await?;
         }
         let began = Instant::now();
         rest(engine).await?;
@@ -115,50 +111,7 @@ fn contacts_alone(flows: &mut Dataflow) {
     }
 }
 
-fn write(intent: u64, mark: &str, record: RecordKey, property: &str, value: &str) -> Write {
-    Write {
-        intent,
-        key: format!("bench-{mark}-{record}"),
-        change: Change::Update {
-            record,
-            values: [(property.to_owned(), Value::text(value))].into(),
-            only_if: None,
-        },
-    }
-}
-
-async fn carry(system: &Arc<dyn Connector>, writes: &[Write]) -> Result<(), Failure> {
-    for batch in writes.chunks(BATCH) {
-        for outcome in system.write(batch, Lane::Live).await {
-            if !matches!(outcome, Outcome::Applied { .. }) {
-                let what = format!("a record could not be edited: {outcome:?}");
-                return Err(Failure::trouble(what, "Run it again"));
-            }
-        }
-    }
-    Ok(())
-}
-
 fn conflicts(engine: &mut Engine) -> Result<u64, Failure> {
     let status = engine.status()?;
     Ok(status.flows.get(FLOW).map_or(0, |flow| flow.conflicts))
-}
-
-async fn open(scene: &Scene) -> Result<Engine, Failure> {
-    let store = loading::state(scene.folder(), &loading::keys(&scene.configuration)?)?;
-    let parts = loading::parts(
-        &scene.configuration,
-        Box::new(store),
-        Arc::new(Quiet),
-        Some(scene.folder()),
-    );
-    Ok(Engine::open(parts.await?).await?)
-}
-
-/// Syncs until nothing is left to do.
-async fn rest(engine: &mut Engine) -> Result<(), Failure> {
-    match engine.sync().await?.troubles.into_iter().next() {
-        Some(trouble) => Err(trouble.into()),
-        None => Ok(()),
-    }
 }

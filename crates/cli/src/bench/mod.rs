@@ -4,7 +4,10 @@ mod bare;
 mod bulk;
 mod calls;
 mod conflicts;
+mod edits;
+mod engine;
 mod idle;
+mod incremental;
 mod initial;
 mod latency;
 mod merge;
@@ -25,6 +28,7 @@ Examples:
   tandem bench initial --records 100000 --latency 20   a first sync, against a loader that decides nothing
   tandem bench unchanged             a complete comparison in which nothing has changed
   tandem bench idle                  a quiet hour, and commands with nothing to do
+  tandem bench incremental           500 edits among many links, against the same among few
   tandem bench merge                 decisions a second on one core
   tandem bench calls                 API calls for 10,000 changed records, and of an idle round
   tandem bench calls --changes 2000 --json
@@ -48,6 +52,8 @@ enum What {
     Unchanged(unchanged::Unchanged),
     /// A quiet hour of `run`, and commands with nothing to do
     Idle(idle::Idle),
+    /// Edits on both sides among many linked records, against the same among few; SQL statements an edit
+    Incremental(incremental::Incremental),
     /// Decisions a second on one core
     Merge(merge::Merge),
     /// The bare loader and reader, as a process of its own
@@ -70,6 +76,7 @@ impl Bench {
             What::Initial(initial) => initial.measure(screen).await,
             What::Unchanged(unchanged) => unchanged.measure(screen).await,
             What::Idle(idle) => idle.measure(screen).await,
+            What::Incremental(incremental) => incremental.measure(screen).await,
             What::Merge(merge) => merge.measure(screen).await,
             What::Bare(bare) => bare.load(screen).await,
             What::Calls(calls) => calls.measure(screen).await,

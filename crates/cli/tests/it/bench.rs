@@ -55,3 +55,15 @@ fn a_quiet_run_is_told_for_an_hour() {
     let more = measure("idle", &["--seconds", "1"]);
     assert!(more["sync"]["wall_ms"].as_u64() > Some(0), "{more}");
 }
+
+#[test]
+fn edits_on_both_sides_travel_and_their_statements_are_counted() {
+    // Whatever does not travel ends the measurement.
+    let more = measure("incremental", &["--edits", "6"]);
+    for scene in ["few", "many"] {
+        let cost = &more[scene];
+        assert!(cost["linked"].as_u64() > Some(20), "{more}");
+        assert!(cost["statements"].as_u64() > Some(6), "{more}");
+        assert!(cost["calls"].as_u64() > Some(0), "{more}");
+    }
+}

@@ -2,7 +2,7 @@
 
 use crate::local::tandem;
 
-const COMMANDS: [&[&str]; 44] = [
+const COMMANDS: [&[&str]; 45] = [
     &[],
     &["demo"],
     &["sandbox"],
@@ -42,6 +42,7 @@ const COMMANDS: [&[&str]; 44] = [
     &["bench", "initial"],
     &["bench", "unchanged"],
     &["bench", "idle"],
+    &["bench", "incremental"],
     &["bench", "merge"],
     &["bench", "calls"],
     &["bench", "bulk"],

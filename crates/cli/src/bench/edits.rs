@@ -1,0 +1,127 @@
+//! Edits of linked records, spread over the record types, to measure what follows from them.
+
+use crate::demo::edits::choose;
+use crate::failure::Failure;
+use crate::loading;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tandem_connector::{Change, Connector, Lane, Outcome, Schema, Write};
+use tandem_engine::Engine;
+use tandem_merge::dataflow::{Flow, Kind, Side};
+use tandem_merge::record::{RecordKey, RecordType};
+use tandem_merge::value::Value;
+
+/// Writes in a call.
+const BATCH: usize = 1_000;
+
+/// Edits so many linked records, evenly over the record types that have enough, each on one of these sides in turn: a
+/// plain text of it gets a value that holds the mark.
+pub(super) async fn make(
+    engine: &mut Engine,
+    wanted: usize,
+    mark: &str,
+    sides: &[Side],
+) -> Result<(), Failure> {
+    let schemas = loading::describe(&engine.systems().clone()).await?;
+    let mut pools = Vec::new();
+    for (flow, properties) in texts(engine, &schemas, sides) {
+        let links = engine.store().links(Some(&flow), 0, wanted)?;
+        pools.push((properties, links));
+    }
+    pools.sort_by_key(|(_, links)| links.len());
+    let (mut made, mut types) = (0, pools.len());
+    let mut writes = [Vec::new(), Vec::new()];
+    for (properties, links) in pools {
+        let share = (wanted - made).div_ceil(types);
+        types -= 1;
+        for link in links.into_iter().take(share) {
+            let side = sides[made % sides.len()];
+            made += 1;
+            let property = &properties[side.index()];
+            writes[side.index()].push(edit(
+                made,
+                mark,
+                link.end(side).clone(),
+                property,
+                &format!("{mark} {made}"),
+            ));
+        }
+    }
+    if made < wanted {
+        let what = format!("only {made} records can be edited");
+        return Err(Failure::trouble(what, "Ask for fewer edits, or for more records"));
+    }
+    for (system, writes) in engine.systems().iter().zip(&writes) {
+        carry(system, writes).await?;
+    }
+    Ok(())
+}
+
+/// For each record type of the first system a flow, and a plain text of it by its names on both sides: one write an edit,
+/// so nothing else takes it where it is edited, and it travels from there.
+fn texts(engine: &Engine, described: &[Schema; 2], sides: &[Side]) -> Vec<(String, [String; 2])> {
+    let flows = engine.flows();
+    let mut found: BTreeMap<&RecordType, (String, [String; 2])> = BTreeMap::new();
+    for flow in flows.flows.iter().filter(|flow| flow.supports.is_none()) {
+        let is_alone = |side: Side, property: &str| {
+            let takes = |(flow, side): &(&Flow, Side)| {
+                let mut names = flow.mappings.iter().map(|mapping| mapping.property(*side));
+                names.any(|name| name == property)
+            };
+            flows.flows_of(&flow.end(side).record_type).filter(takes).count() == 1
+        };
+        let of = |side: Side| {
+            described[side.index()]
+                .types
+                .get(&flow.end(side).record_type.name)
+        };
+        let is_plain = |property: &str| {
+            let property = of(Side::Second).and_then(|of| of.properties.get(property));
+            property.is_some_and(|property| matches!(property.data_type.as_str(), "string" | "textarea"))
+        };
+        let is_editable = |side: Side, property: &str| {
+            let property = of(side).and_then(|of| of.properties.get(property));
+            property.is_some_and(|property| property.updateable)
+        };
+        let mut fit = flow.clone();
+        fit.mappings.retain(|mapping| {
+            let from = |side: &Side| {
+                let name = mapping.property(*side);
+                is_alone(*side, name) && is_editable(*side, name) && mapping.travels_to(side.other())
+            };
+            mapping.kind == Kind::String && is_plain(mapping.property(Side::Second)) && sides.iter().all(from)
+        });
+        if let Some(mapping) = choose(&fit, Side::First, of(Side::First)) {
+            let names = Side::BOTH.map(|side| mapping.property(side).to_owned());
+            let first = &flow.end(Side::First).record_type;
+            found.entry(first).or_insert((flow.name.clone(), names));
+        }
+    }
+    found.into_values().collect()
+}
+
+/// The edit of one property.
+pub(super) fn edit(place: usize, mark: &str, record: RecordKey, property: &str, value: &str) -> Write {
+    Write {
+        intent: place as u64,
+        key: format!("bench-{mark}-{record}"),
+        change: Change::Update {
+            record,
+            values: [(property.to_owned(), Value::text(value))].into(),
+            only_if: None,
+        },
+    }
+}
+
+/// Carries edits out; each must be.
+pub(super) async fn carry(system: &Arc<dyn Connector>, writes: &[Write]) -> Result<(), Failure> {
+    for batch in writes.chunks(BATCH) {
+        for outcome in system.write(batch, Lane::Live).await {
+            if !matches!(outcome, Outcome::Applied { .. }) {
+                let what = format!("a record could not be edited: {outcome:?}");
+                return Err(Failure::trouble(what, "Run it again"));
+            }
+        }
+    }
+    Ok(())
+}
