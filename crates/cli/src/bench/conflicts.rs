@@ -103,9 +103,8 @@ impl Conflicts {
 
 /// What contacts need and nothing else, under the policy that decides by itself.
 fn contacts_alone(flows: &mut Dataflow) {
-    flows
-        .flows
-        .retain(|flow| flow.name == FLOW || flow.name == "customer-division");
+    let needed = [FLOW, "customer-division", "customer-account"];
+    flows.flows.retain(|flow| needed.contains(&flow.name.as_str()));
     for flow in &mut flows.flows {
         flow.conflict = ConflictPolicy::Latest;
     }

@@ -10,6 +10,7 @@ use serde_json::Value as Json;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use tandem_merge::config::Configuration;
+use tandem_merge::dataflow::Dataflow;
 
 /// Both systems, by the names of their commands.
 const SYSTEMS: [&str; 2] = ["customerp", "salesforce"];
@@ -83,11 +84,7 @@ impl Scene {
             futures::try_join!(Local::start(SYSTEMS[0], &erp), Local::start(SYSTEMS[1], &org))?;
         let mut configuration =
             sample::configuration(folder.path(), &customerp.url, &salesforce.url, screen).await?;
-        for flow in &mut configuration.dataflow.flows {
-            // So many edits are what is measured.
-            flow.guard.edits = None;
-            flow.guard.first_links = None;
-        }
+        lift_guards(&mut configuration.dataflow);
         let client = reqwest::Client::builder().no_proxy().build();
         let client = client.map_err(|error| Failure::trouble(format!("no client ({error})"), ""))?;
         Ok(Self {
@@ -171,6 +168,14 @@ impl Scene {
             .body(format!(r#"{{"advance":{seconds}}}"#));
         let reply = request.send().await.map_err(broken)?;
         reply.error_for_status().map_err(broken).map(drop)
+    }
+}
+
+/// So many edits are what is measured: none is held because they are many.
+pub(super) fn lift_guards(flows: &mut Dataflow) {
+    for flow in &mut flows.flows {
+        flow.guard.edits = None;
+        flow.guard.first_links = None;
     }
 }
 

@@ -1,5 +1,6 @@
 //! Both local systems in this process, with sample data and a configuration.
 
+use super::scene;
 use crate::demo::sample;
 use crate::failure::Failure;
 use crate::screen::Screen;
@@ -39,6 +40,7 @@ impl Stage {
         let org = salesforce::serve(options, listener).await;
         let org = org.map_err(|error| failed("the local org did not start", &error))?;
         let mut configuration = sample::configuration(folder.path(), &erp.url(), &org.url(), screen).await?;
+        scene::lift_guards(&mut configuration.dataflow);
         let authority = folder.path().join("org.pem");
         std::fs::write(&authority, org.certificate())
             .map_err(|error| failed("a file could not be written", &error))?;

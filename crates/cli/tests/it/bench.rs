@@ -5,17 +5,23 @@ use serde_json::Value as Json;
 
 /// What a measurement of a few records says, whatever it holds them to.
 fn measure(what: &str, more: &[&str]) -> Json {
-    let small = ["bench", what, "--records", "30", "--json", "--quiet"];
-    let run = tandem().args(small).args(more).output().unwrap();
+    let small = [&["--records", "30"], more].concat();
+    let said = say(what, &small).pop().unwrap();
+    assert!(said["measured"].is_array(), "{said}");
+    said["more"].clone()
+}
+
+/// What a measurement says, line by line.
+fn say(what: &str, arguments: &[&str]) -> Vec<Json> {
+    let command = ["bench", what, "--json", "--quiet"];
+    let run = tandem().args(command).args(arguments).output().unwrap();
     let (out, err) = (
         String::from_utf8(run.stdout).unwrap(),
         String::from_utf8_lossy(&run.stderr),
     );
     assert!(matches!(run.status.code(), Some(0 | 1)), "{out} {err}");
-    let last = out.lines().last().unwrap_or_default();
-    let said: Json = serde_json::from_str(last).unwrap_or_else(|error| panic!("{error}: {out} {err}"));
-    assert!(said["measured"].is_array(), "{said}");
-    said["more"].clone()
+    let read = |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {out} {err}"));
+    out.lines().map(read).collect()
 }
 
 #[test]
@@ -65,5 +71,25 @@ fn edits_on_both_sides_travel_and_their_statements_are_counted() {
         assert!(cost["linked"].as_u64() > Some(20), "{more}");
         assert!(cost["statements"].as_u64() > Some(6), "{more}");
         assert!(cost["calls"].as_u64() > Some(0), "{more}");
+    }
+}
+
+#[test]
+fn records_edited_on_both_sides_meet_in_conflicts() {
+    // Fewer conflicts than edits end the measurement.
+    let more = measure("conflicts", &[]);
+    assert!(more["together_ms"].as_u64() > Some(0), "{more}");
+}
+
+#[test]
+fn every_edit_arrives_however_many_of_the_few_records_are_edited() {
+    let said = say("latency", &["--edits", "12", "--poll", "1"]);
+    assert_eq!(said.len(), 2, "by events and by polling");
+    for way in said {
+        assert_eq!(
+            (way["edits"].as_u64(), way["lost"].as_u64()),
+            (Some(12), Some(0)),
+            "{way}"
+        );
     }
 }
