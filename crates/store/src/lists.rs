@@ -267,24 +267,11 @@ pub(crate) fn group_of(flows: &Dataflow, flow: &str) -> String {
 }
 
 fn touch_anew(db: &Db, flows: &Dataflow, row: &Row) -> Result<(), Trouble> {
-    let inbox = load::inbox_of(db, row.rid)?;
-    if row.state.is_none() && inbox.is_empty() {
+    if row.state.is_none() && load::inbox_of(db, row.rid)?.is_empty() {
         return Ok(());
     }
     let shadow = row.shadow()?;
-    let shadow = shadow.filter(|shadow| shadow.presence == tandem_merge::record::Presence::Alive);
-    let mut keys = std::collections::BTreeSet::new();
-    if let Some(shadow) = &shadow {
-        keys.extend(crate::page::keys_of(flows, &row.key(db)?, &shadow.values));
-    }
-    for (_, seen) in inbox {
-        crate::page::add_keys(
-            &mut keys,
-            flows,
-            &seen,
-            shadow.as_ref().map(|shadow| &shadow.values),
-        );
-    }
+    let keys = crate::page::keys_shown(db, flows, row.rid, &row.key(db)?, shadow.as_ref())?;
     if let Some(body) = crate::page::reindex(db, row, &keys)? {
         let body = db.shut(&KEYS, body)?;
         db.run("UPDATE record SET keys = ?2 WHERE rid = ?1", (row.rid, body))?;

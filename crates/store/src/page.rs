@@ -8,6 +8,7 @@ use crate::load::{self, Row};
 use crate::sealed::{CURSOR, INBOX, KEYS};
 use rusqlite::OptionalExtension;
 use std::collections::BTreeSet;
+use tandem_merge::cluster::Shadow;
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::late;
 use tandem_merge::record::{Observation, Presence, RecordKey, Values};
@@ -74,12 +75,7 @@ fn newest(db: &Db, rid: Rid) -> Result<Option<Observation>, Trouble> {
 }
 
 /// Adds the keys that an observation can be found by. Answers whether there are any.
-pub(crate) fn add_keys(
-    keys: &mut BTreeSet<i64>,
-    flows: &Dataflow,
-    seen: &Observation,
-    shadow: Option<&Values>,
-) -> bool {
+fn add_keys(keys: &mut BTreeSet<i64>, flows: &Dataflow, seen: &Observation, shadow: Option<&Values>) -> bool {
     if seen.presence != Presence::Alive {
         return false;
     }
@@ -90,8 +86,26 @@ pub(crate) fn add_keys(
     any
 }
 
+/// All keys that a record can be found by: what is known of it, where it is alive, and its inbox rows laid over that.
+pub(crate) fn keys_shown(
+    db: &Db,
+    flows: &Dataflow,
+    rid: Rid,
+    key: &RecordKey,
+    shadow: Option<&Shadow>,
+) -> Result<BTreeSet<i64>, Trouble> {
+    let mut keys = BTreeSet::new();
+    if let Some(shadow) = shadow.filter(|shadow| shadow.presence == Presence::Alive) {
+        keys.extend(keys_of(flows, key, &shadow.values));
+    }
+    for (_, seen) in load::inbox_of(db, rid)? {
+        add_keys(&mut keys, flows, &seen, shadow.map(|shadow| &shadow.values));
+    }
+    Ok(keys)
+}
+
 /// The match keys of a record with these values, as numbers.
-pub(crate) fn keys_of(flows: &Dataflow, key: &RecordKey, values: &Values) -> Vec<i64> {
+fn keys_of(flows: &Dataflow, key: &RecordKey, values: &Values) -> Vec<i64> {
     let keys = tandem_merge::reconcile::match_keys(flows, key, values);
     keys.iter().map(hash::match_key).collect()
 }

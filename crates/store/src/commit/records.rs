@@ -2,10 +2,10 @@
 
 use super::Commit;
 use crate::db::{Db, Rid, Trouble};
-use crate::load::{self, Row, presence_number};
+use crate::load::{Row, presence_number};
 use crate::page;
 use crate::sealed::{HEADS, INBOX, KEYS, Place, QUESTIONS, STATE};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use tandem_merge::cluster::{Head, Question, Record, Shadow};
 use tandem_merge::record::{Observation, Presence, RecordKey};
 
@@ -103,14 +103,7 @@ impl Commit<'_> {
 
     /// Indexes a record by what its shadow and its inbox rows show now.
     fn keys(&self, row: &Row, key: &RecordKey, record: &Record) -> Result<Option<Vec<u8>>, Trouble> {
-        let mut keys = BTreeSet::new();
-        let values = &record.shadow.values;
-        if record.shadow.presence == Presence::Alive {
-            keys.extend(page::keys_of(self.flows, key, values));
-        }
-        for (_, seen) in load::inbox_of(self.db, row.rid)? {
-            page::add_keys(&mut keys, self.flows, &seen, Some(values));
-        }
+        let keys = page::keys_shown(self.db, self.flows, row.rid, key, Some(&record.shadow))?;
         let news = page::reindex(self.db, row, &keys)?;
         Ok(news.or_else(|| row.keys.clone()))
     }

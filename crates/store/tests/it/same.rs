@@ -309,3 +309,38 @@ proptest! {
         }
     }
 }
+
+/// A record that is known to be deleted, and shown in part, alive: it is found by what is known and what is shown.
+#[test]
+fn s8_marking_everything_keeps_the_keys_of_what_is_shown_in_part() {
+    let row = |modified, presence| Row {
+        kind: 3,
+        id: 1,
+        value: 0,
+        modified,
+        presence,
+        firm: false,
+    };
+    let page = |row| Unit::Page {
+        rows: vec![row],
+        cursor: false,
+    };
+    let late = |between, twice| Unit::DecideLate {
+        between: Box::new(between),
+        twice,
+    };
+    let units = [
+        page(row(100, 3)),
+        late(page(row(200, 0)), false),
+        late(page(row(100, 2)), false),
+        late(Unit::TouchAll, true),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let mut database = SqliteStore::open(folder.path()).unwrap();
+    let mut model = MemoryStore::new("model");
+    for unit in &units {
+        let (theirs, ours) = (carry_out(&mut model, unit), carry_out(&mut database, unit));
+        assert_eq!(ours, theirs, "{unit:?}");
+        assert_eq!(dump(&mut database), dump(&mut model), "after {unit:?}");
+    }
+}
