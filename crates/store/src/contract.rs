@@ -118,7 +118,8 @@ pub trait Store: Send {
 
     /// Marks unsent intents as sent, durably, and returns those that it marked: an intent withdrawn or
     /// replaced in the meantime is not among them (S5). One of unknown outcome is marked again, with the
-    /// same content, a later moment and one attempt more.
+    /// same content, a later moment and one attempt more; not so where it was accepted under a handle since, by which
+    /// its outcome is asked for.
     fn begin_write(&mut self, fence: Fence, intents: &[u64], now: Timestamp) -> Result<Vec<Intent>, Error>;
 
     /// Sent intents without an outcome, except those accepted under a handle: after a crash, all of them.

@@ -85,7 +85,7 @@ pub(crate) fn unsettled(db: &Db, after: u64, limit: usize) -> Result<Vec<Intent>
     rows.iter().map(IntentRow::intent).collect()
 }
 
-/// Marks intents as sent; those gone or sent with an outcome still open are left out (S5).
+/// Marks intents as sent; those gone, sent with an outcome still open, or accepted are left out (S5).
 pub(crate) fn begin_write(db: &Db, intents: &[u64], now: Timestamp) -> Result<Vec<Intent>, Trouble> {
     let mut marked = Vec::new();
     for id in intents {
@@ -93,7 +93,7 @@ pub(crate) fn begin_write(db: &Db, intents: &[u64], now: Timestamp) -> Result<Ve
             continue;
         };
         let mut intent = row.intent()?;
-        if intent.sent.is_some() && !intent.unknown {
+        if intent.sent.is_some() && (!intent.unknown || is_accepted(db, *id)?) {
             continue;
         }
         intent.sent = Some(now);
@@ -134,6 +134,13 @@ pub(crate) fn accept(db: &Db, intents: &[u64], handle: &str) -> Result<(), Troub
         db.run(sql, (id.cast_signed(), handle))?;
     }
     Ok(())
+}
+
+fn is_accepted(db: &Db, id: u64) -> Result<bool, Trouble> {
+    let sql = "SELECT handle IS NOT NULL FROM intent WHERE id = ?1";
+    Ok(db
+        .one(sql, [id.cast_signed()], |row| row.get(0))?
+        .unwrap_or_default())
 }
 
 /// The handles of a system's open intents, by their first intent.

@@ -252,7 +252,8 @@ impl Books {
             let Some(intent) = self.intents.get_mut(id) else {
                 continue;
             };
-            if intent.sent.is_some() && !intent.unknown {
+            let accepted = self.handles.contains_key(id);
+            if intent.sent.is_some() && (!intent.unknown || accepted) {
                 continue;
             }
             if removed(Mutation::NoSentMark) {

@@ -335,10 +335,45 @@ fn s8_marking_everything_keeps_the_keys_of_what_is_shown_in_part() {
         late(page(row(100, 2)), false),
         late(Unit::TouchAll, true),
     ];
+    same(&units);
+}
+
+/// A write of unknown outcome that was accepted when it was sent again is asked for by its handle, and not sent once more.
+#[test]
+fn s5_what_was_accepted_is_not_begun_again() {
+    let row = Row {
+        kind: 1,
+        id: 0,
+        value: 0,
+        modified: 100,
+        presence: 2,
+        firm: false,
+    };
+    let send = |system, creates, outcome| Unit::Send {
+        system,
+        creates,
+        outcome,
+    };
+    same(&[
+        Unit::Listed(true),
+        Unit::Listed(false),
+        Unit::Page {
+            rows: vec![row],
+            cursor: false,
+        },
+        Unit::Decide { rank: 0, limit: 1 },
+        send(ERP, true, Outcome::Unknown),
+        send(CRM, false, Outcome::Accepted(false)),
+        send(ERP, false, Outcome::Nothing),
+    ]);
+}
+
+/// Both stores do the same.
+fn same(units: &[Unit]) {
     let folder = tempfile::tempdir().unwrap();
     let mut database = SqliteStore::open(folder.path()).unwrap();
     let mut model = MemoryStore::new("model");
-    for unit in &units {
+    for unit in units {
         let (theirs, ours) = (carry_out(&mut model, unit), carry_out(&mut database, unit));
         assert_eq!(ours, theirs, "{unit:?}");
         assert_eq!(dump(&mut database), dump(&mut model), "after {unit:?}");

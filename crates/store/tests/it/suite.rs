@@ -437,6 +437,11 @@ fn s5_an_accepted_intent_is_asked_for_by_its_handle_alone() {
         store.mark_unknown(FENCE, &[create], false).unwrap();
         assert_eq!(store.handles(CRM).unwrap(), Vec::<String>::new());
         assert_eq!(store.unsettled(0, 10).unwrap().len(), 1);
+        // Sent once more and accepted, it is under way again, though nobody knows what became of the first time.
+        assert_eq!(store.begin_write(FENCE, &[create], at(80)).unwrap().len(), 1);
+        store.accept(FENCE, &[create], "job-2").unwrap();
+        assert_eq!(store.begin_write(FENCE, &[create], at(90)).unwrap(), []);
+        assert_eq!(store.accepted("job-2", 0, 10).unwrap()[0].attempts, 2);
     });
 }
 
