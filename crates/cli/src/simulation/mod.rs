@@ -22,7 +22,7 @@ use line::Counts;
 use world::World;
 
 /// Schedules of an ordinary run.
-const SCHEDULES: u64 = 24;
+const SCHEDULES: u64 = 28;
 
 /// Runs something on this thread by a clock that jumps to where the next sleeper wakes.
 fn in_simulated_time<T>(work: impl Future<Output = T>) -> T {
