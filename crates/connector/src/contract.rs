@@ -469,10 +469,10 @@ impl Error {
     #[must_use]
     pub fn as_answer(self) -> Self {
         let limit = self.kind == ErrorKind::Refused && self.retry_at.is_some();
-        let scope = match self.kind {
-            ErrorKind::Missing => Scope::System,
-            _ if limit => Scope::System,
-            _ => Scope::Answer,
+        let scope = if limit || self.kind == ErrorKind::Missing {
+            Scope::System
+        } else {
+            Scope::Answer
         };
         Self { scope, ..self }
     }

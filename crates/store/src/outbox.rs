@@ -136,6 +136,7 @@ pub(crate) fn accept(db: &Db, intents: &[u64], handle: &str) -> Result<(), Troub
     Ok(())
 }
 
+/// Whether an intent's outcome is asked for by a handle.
 fn is_accepted(db: &Db, id: u64) -> Result<bool, Trouble> {
     let sql = "SELECT handle IS NOT NULL FROM intent WHERE id = ?1";
     Ok(db

@@ -21,8 +21,6 @@ use tokio::sync::{mpsc, watch};
 const IDLE_ROUNDS: u64 = 120;
 /// Calls of a round that asks for the changes of all types.
 const IDLE_CALLS: u64 = 2;
-/// By this much the org's clock moves on, so that nothing is read again because it is young.
-const PAST: u32 = 600;
 /// Between two rounds of an idle hour, in milliseconds.
 const PACE: i64 = 100;
 /// An hour in milliseconds.
@@ -56,16 +54,16 @@ impl Calls {
         let mut measured = Vec::new();
         let mut engine = open(&scene.configuration, scene.folder()).await?;
         rest(&mut engine).await?;
-        scene.advance(PAST).await?;
+        scene.age().await?;
         rest(&mut engine).await?;
         // 25 to a call, and a few to see the changes and their echoes.
         let changes = u64::from(self.changes);
         let limit = changes.div_ceil(25) + 50;
         measured.push(self.change(&scene, &mut engine, "conditional", limit).await?);
 
-        scene.advance(PAST).await?;
+        scene.age().await?;
         rest(&mut engine).await?;
-        scene.advance(PAST).await?;
+        scene.age().await?;
         // Somebody who waits to be told makes rounds those of a live run.
         let waiting = engine.systems()[1].changed().now_or_never();
         debug_assert!(waiting.is_none(), "a local org without events tells nothing");
@@ -85,7 +83,7 @@ impl Calls {
         scene.configuration.connections[1].writes.throughput = true;
         let mut engine = open(&scene.configuration, scene.folder()).await?;
         rest(&mut engine).await?;
-        scene.advance(PAST).await?;
+        scene.age().await?;
         rest(&mut engine).await?;
         let limit = changes.div_ceil(1_000) + 5;
         measured.push(self.change(&scene, &mut engine, "throughput", limit).await?);

@@ -19,8 +19,6 @@ const LIMIT: u64 = 120;
 const STATEMENTS: u64 = 12;
 /// Records that are generated for each edit, at least, so that there are enough of the types that are edited.
 const RECORDS_PER_EDIT: u32 = 4;
-/// By this much the org's clock moves on, so that nothing is read again because it is young.
-const PAST: u32 = 600;
 
 /// What to measure.
 #[derive(Debug, Args)]
@@ -95,7 +93,7 @@ impl Incremental {
         scene.first_sync().await?;
         let mut engine = open(&scene.configuration, scene.folder()).await?;
         rest(&mut engine).await?;
-        scene.advance(PAST).await?;
+        scene.age().await?;
         rest(&mut engine).await?;
         let wanted = usize::try_from(self.edits).unwrap_or(usize::MAX);
         edits::make(&mut engine, wanted, "incremental", &Side::BOTH).await?;

@@ -15,6 +15,9 @@ use tandem_merge::dataflow::Dataflow;
 /// Both systems, by the names of their commands.
 const SYSTEMS: [&str; 2] = ["customerp", "salesforce"];
 
+/// Nothing is young any more after so many seconds.
+const PAST: u32 = 600;
+
 /// What a measurement is set up with.
 pub(super) struct Lab {
     /// Generated customers; the other types follow in a fixed ratio.
@@ -160,12 +163,12 @@ impl Scene {
         Ok(serde_json::from_slice(&body).unwrap_or_default())
     }
 
-    /// Moves the org's clock on by so many seconds.
-    pub(super) async fn advance(&self, seconds: u32) -> Result<(), Failure> {
+    /// Moves the org's clock on, so that nothing is read again because it is young.
+    pub(super) async fn age(&self) -> Result<(), Failure> {
         let request = self.client.post(format!("{}/_local/clock", self.salesforce.url));
         let request = request
             .header("content-type", "application/json")
-            .body(format!(r#"{{"advance":{seconds}}}"#));
+            .body(format!(r#"{{"advance":{PAST}}}"#));
         let reply = request.send().await.map_err(broken)?;
         reply.error_for_status().map_err(broken).map(drop)
     }
