@@ -23,7 +23,7 @@ pub struct Fate {
 /// What becomes of a record that was named.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Became {
-    /// It is to be read again, which was not done yet.
+    /// It is to be read again, which was not done yet; or it was, and did not show what we made a moment ago.
     Unread,
     /// Something seen of it was not decided yet.
     Undecided,
@@ -129,17 +129,14 @@ fn presence(stored: &Stored, key: &RecordKey) -> Result<Presence, Became> {
     if stored.forgotten {
         return Err(Became::Over);
     }
-    match stored
-        .cluster
-        .records
-        .get(key)
-        .map(|record| record.shadow.presence)
-    {
+    let record = stored.cluster.records.get(key);
+    match record.map(|record| record.shadow.presence) {
         _ if stored.undecided => Err(Became::Undecided),
         // A tombstone is proof whatever is read again.
         Some(Presence::Deleted) => Ok(Presence::Deleted),
         _ if stored.unread => Err(Became::Unread),
         None | Some(Presence::Missing) => Err(Became::Unseen),
+        Some(Presence::Alive) if record.is_some_and(Record::may_be_gone) => Err(Became::Unread),
         Some(Presence::Alive) => Ok(Presence::Alive),
     }
 }

@@ -80,6 +80,12 @@ impl Record {
         self.unconfirmed.retain(|write| write.is_open(shadow));
     }
 
+    /// We made it, and a look did not show it: whether it is there still a read by id tells, once the commit delay has passed.
+    pub(crate) fn may_be_gone(&self) -> bool {
+        let mut all = self.unconfirmed.iter();
+        all.any(|write| write.doubted && write.deed == Deed::Create)
+    }
+
     /// When the last of its writes was answered, if a read has shown the state before one of them. Once the commit
     /// delay has passed since, a read by id tells whether it was kept.
     #[must_use]

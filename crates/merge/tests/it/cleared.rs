@@ -5,7 +5,7 @@ use crate::members::moment;
 use crate::plan_laws::{creates, facts, gone, seen, sent, updates, values};
 use crate::star::flows::{dataflow, end, flow, mapping};
 use std::collections::BTreeMap;
-use tandem_merge::cluster::{Cleared, Cluster, Link, ParkedKind, Verdict};
+use tandem_merge::cluster::{Cleared, Cluster, Deed, Link, ParkedKind, Unconfirmed, Verdict};
 use tandem_merge::dataflow::{Dataflow, DeletePolicy, Kind, Mapping, Reference, Side};
 use tandem_merge::facts::{Facts, Referent, Referral};
 use tandem_merge::fates::{Became, Fate, Stored, fate};
@@ -580,6 +580,22 @@ fn what_became_of_a_record_follows_from_what_is_stored() {
         ..gone(&theirs(), 20)
     };
     assert_eq!(of(&after(&rest, vec![missing], None)), Became::Unseen);
+    // We made it, and a look right after that did not show it: it may be gone by now, which a later look decides.
+    let mut unsure = rest.clone();
+    let made = unsure.records.get_mut(&theirs()).unwrap();
+    let before = |doubted| Unconfirmed {
+        deed: Deed::Create,
+        version: None,
+        before: Values::new(),
+        wrote: BTreeMap::new(),
+        at: moment(5),
+        there: None,
+        doubted,
+    };
+    made.unconfirmed = vec![before(false)];
+    assert_eq!(of(&unsure), Became::Alive);
+    unsure.records.get_mut(&theirs()).unwrap().unconfirmed = vec![before(true)];
+    assert_eq!(of(&unsure), Became::Unread);
     let open = after(&rest, vec![gone(&theirs(), 20)], None);
     assert_eq!(of(&open), Became::Open);
     assert_eq!(so(&open, [false, true, false]), Became::Open);
