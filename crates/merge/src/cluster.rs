@@ -556,6 +556,17 @@ pub struct Intent {
     pub follows: bool,
 }
 
+impl Intent {
+    /// The record whose counterpart it makes, if it makes one.
+    #[must_use]
+    pub fn source(&self) -> Option<&RecordKey> {
+        match &self.action {
+            Action::Create { source, .. } => Some(source),
+            Action::Companion { .. } | Action::Update { .. } | Action::Delete { .. } => None,
+        }
+    }
+}
+
 /// What an intent does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Action {

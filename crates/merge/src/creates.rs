@@ -193,7 +193,12 @@ impl<'a> Work<'a> {
             || !matching::belongs(flow, side, &record.shadow.values)
             || self.linked_in_group(key, &flow.group)
             || record.newborn.as_ref().is_some_and(|newborn| !newborn.observed);
-        if taken || self.create_is_open(key, flow) || self.is_held(key, flow) || self.may_be_made(key, flow) {
+        if taken || self.create_is_open(key, flow) || self.is_held(key, flow) {
+            return false;
+        }
+        if let Some(source) = self.may_be_made_for(key, flow) {
+            // Whatever that create comes to, this one is decided anew.
+            self.waits.on.insert(source);
             return false;
         }
         if let Some(former) = record.left.get(&flow.name) {
@@ -242,9 +247,11 @@ impl<'a> Work<'a> {
         })
     }
 
-    /// A record may be what a create made that was sent and has no answer yet: it gets no other counterpart meanwhile.
-    fn may_be_made(&self, key: &RecordKey, flow: &Flow) -> bool {
-        self.cluster.creates.iter().any(|intent| {
+    /// A record may be what a create made that was sent and has no answer yet: it gets no other counterpart meanwhile. The
+    /// source of that create, which may be deleted by now.
+    fn may_be_made_for(&self, key: &RecordKey, flow: &Flow) -> Option<RecordKey> {
+        let mut sent = self.cluster.creates.iter().filter(|intent| intent.sent.is_some());
+        sent.find_map(|intent| {
             let Action::Create {
                 flow: of,
                 source,
@@ -252,17 +259,17 @@ impl<'a> Work<'a> {
                 ..
             } = &intent.action
             else {
-                return false;
+                return None;
             };
-            let of = self.flows.flow(of).filter(|of| of.group == flow.group);
-            let Some(of) = of.filter(|_| intent.sent.is_some() && *target == key.record_type) else {
-                return false;
-            };
+            let of = self.flows.flow(of)?;
+            if of.group != flow.group || *target != key.record_type {
+                return None;
+            }
             let pairing = match of.side_of(target) {
                 Some(Side::First) => self.pairing(of, key, source),
                 _ => self.pairing(of, source, key),
             };
-            pairing.is_some_and(|pair| pair.fit() == Fit::Same)
+            (pairing?.fit() == Fit::Same).then(|| source.clone())
         })
     }
 

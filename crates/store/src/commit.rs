@@ -45,8 +45,8 @@ struct Commit<'a> {
     rows: BTreeMap<Rid, (RecordKey, Row)>,
     /// Their numbers.
     rids: BTreeMap<RecordKey, Rid>,
-    /// Records whose links, open creates, companions, presence or standing changed: whoever waits for one
-    /// is woken.
+    /// Records whose links, open creates, companions, presence or standing changed, or about which a doubt ended:
+    /// whoever waits for one is woken.
     changed: BTreeSet<Rid>,
     /// Records to mark dirty when all is stored.
     again: BTreeSet<Rid>,

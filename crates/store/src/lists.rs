@@ -271,7 +271,8 @@ fn touch_anew(db: &Db, flows: &Dataflow, row: &Row) -> Result<(), Trouble> {
         return Ok(());
     }
     let shadow = row.shadow()?;
-    let keys = crate::page::keys_shown(db, flows, row.rid, &row.key(db)?, shadow.as_ref())?;
+    let creating = load::creates(db, row.rid)?;
+    let keys = crate::page::keys_shown(db, flows, row.rid, &row.key(db)?, shadow.as_ref(), creating)?;
     if let Some(body) = crate::page::reindex(db, row, &keys)? {
         let body = db.shut(&KEYS, body)?;
         db.run("UPDATE record SET keys = ?2 WHERE rid = ?1", (row.rid, body))?;

@@ -186,6 +186,16 @@ pub(crate) fn intent_by_id(db: &Db, id: u64) -> Result<Option<IntentRow>, Troubl
     Ok(intent_rows_of(db, sql, [id.cast_signed()])?.pop())
 }
 
+/// Whether a counterpart of a record is being made.
+pub(crate) fn creates(db: &Db, rid: Rid) -> Result<bool, Trouble> {
+    for row in intent_rows(db, rid)? {
+        if row.intent()?.source().is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// A link's row.
 #[derive(Clone, Debug)]
 pub(crate) struct LinkLine {

@@ -86,16 +86,18 @@ fn add_keys(keys: &mut BTreeSet<i64>, flows: &Dataflow, seen: &Observation, shad
     any
 }
 
-/// All keys that a record can be found by: what is known of it, where it is alive, and its inbox rows laid over that.
+/// All keys that a record can be found by: what is known of it, where it is alive or a counterpart may be made for it
+/// still (`creating`), and its inbox rows laid over that.
 pub(crate) fn keys_shown(
     db: &Db,
     flows: &Dataflow,
     rid: Rid,
     key: &RecordKey,
     shadow: Option<&Shadow>,
+    creating: bool,
 ) -> Result<BTreeSet<i64>, Trouble> {
     let mut keys = BTreeSet::new();
-    if let Some(shadow) = shadow.filter(|shadow| shadow.presence == Presence::Alive) {
+    if let Some(shadow) = shadow.filter(|shadow| creating || shadow.presence == Presence::Alive) {
         keys.extend(keys_of(flows, key, &shadow.values));
     }
     for (_, seen) in load::inbox_of(db, rid)? {

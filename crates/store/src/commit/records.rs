@@ -58,7 +58,9 @@ impl Commit<'_> {
                 next.presence = Some(presence_number(record.shadow.presence));
                 next.sent = record.in_flight();
                 next.keys = self.keys(row, key, record)?;
-                doubt(self.db, rid, record)?;
+                if doubt(self.db, rid, record)? {
+                    self.changed.insert(rid);
+                }
             }
             if next.presence != row.presence {
                 self.changed.insert(rid);
@@ -103,7 +105,9 @@ impl Commit<'_> {
 
     /// Indexes a record by what its shadow and its inbox rows show now.
     fn keys(&self, row: &Row, key: &RecordKey, record: &Record) -> Result<Option<Vec<u8>>, Trouble> {
-        let keys = page::keys_shown(self.db, self.flows, row.rid, key, Some(&record.shadow))?;
+        let mut creates = self.plan.cluster.creates.iter();
+        let creating = creates.any(|intent| intent.source() == Some(key));
+        let keys = page::keys_shown(self.db, self.flows, row.rid, key, Some(&record.shadow), creating)?;
         let news = page::reindex(self.db, row, &keys)?;
         Ok(news.or_else(|| row.keys.clone()))
     }
@@ -131,13 +135,15 @@ fn bare(record: &Record) -> Result<Vec<u8>, Trouble> {
     json(&bare)
 }
 
-/// Notes whether a read by id is to decide about the record's last write, and when that was answered.
-fn doubt(db: &Db, rid: Rid, record: &Record) -> Result<(), Trouble> {
+/// Notes whether a read by id is to decide about the record's last write, and when that was answered. Whether one was to
+/// and is no more.
+fn doubt(db: &Db, rid: Rid, record: &Record) -> Result<bool, Trouble> {
     let Some(at) = record.doubted() else {
-        return db.run("DELETE FROM doubt WHERE rid = ?1", [rid]).map(drop);
+        return Ok(db.run("DELETE FROM doubt WHERE rid = ?1", [rid])? > 0);
     };
     let sql = "INSERT INTO doubt (rid, at) VALUES (?1, ?2) ON CONFLICT (rid) DO UPDATE SET at = excluded.at";
-    db.run(sql, (rid, at.as_microsecond())).map(drop)
+    db.run(sql, (rid, at.as_microsecond()))?;
+    Ok(false)
 }
 
 /// Puts a state back into the inbox as the observation that it came from.

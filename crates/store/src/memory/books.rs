@@ -195,8 +195,10 @@ impl Books {
         for seen in self.inbox.values().filter(|seen| &seen.key == key) {
             keys.extend(self.keys_shown(flows, seen));
         }
+        let mut open = self.intents.values();
+        let creating = open.any(|intent| intent.source() == Some(key));
         let entry = self.entry(key);
-        if let Some(record) = entry.state.as_ref().filter(|record| record.alive()) {
+        if let Some(record) = entry.state.as_ref().filter(|record| creating || record.alive()) {
             keys.extend(tandem_merge::reconcile::match_keys(
                 flows,
                 key,

@@ -298,7 +298,12 @@ impl Work {
             let state = books.records.get(key).and_then(|entry| entry.state.as_ref());
             state.map(|record| record.shadow.presence)
         };
-        if presence(books) != presence(&self.before) {
+        let doubted = |books: &Books| {
+            let state = books.records.get(key).and_then(|entry| entry.state.as_ref());
+            state.is_some_and(|record| record.doubted().is_some())
+        };
+        let doubt_ended = doubted(&self.before) && !doubted(books);
+        if doubt_ended || presence(books) != presence(&self.before) {
             self.changed.insert(key.clone());
         }
         let woken = self.changed.contains(key);

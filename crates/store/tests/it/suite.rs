@@ -4,7 +4,7 @@ use crate::setup::*;
 use std::collections::BTreeMap;
 use tandem_merge::cluster::{Action, Link};
 use tandem_merge::plan::Plan;
-use tandem_merge::reconcile::settle;
+use tandem_merge::reconcile::{Settlement, settle};
 use tandem_merge::record::RecordKey;
 use tandem_store::{Decided, Error, Rebinding};
 
@@ -231,6 +231,36 @@ fn s9_an_older_observation_never_replaces_a_younger_one() {
         rest(store);
         let cluster = store.cluster(&flows(), &customer("1")).unwrap().unwrap();
         assert_eq!(cluster.records[&customer("1")].value("name").to_string(), "New");
+    });
+}
+
+#[test]
+fn e16_what_a_create_without_an_answer_may_have_made_is_found_also_once_its_source_was_deleted() {
+    on_both(|store| {
+        // GIVEN a create of unknown outcome, whose source was deleted since
+        observe(store, vec![seen(&customer("1"), 1, ANN)]);
+        listed(store);
+        rest(store);
+        send_all(store, CRM, true);
+        rest(store);
+        let create = store.sendable(CRM, true, 9, 10).unwrap()[0].id;
+        store.begin_write(FENCE, &[create], at(300)).unwrap();
+        store.mark_unknown(FENCE, &[create], false).unwrap();
+        observe(store, vec![deleted(&customer("1"), 400)]);
+        rest(store);
+        // WHEN what it made is shown, also after a change of the configuration
+        observe(store, vec![seen(&contact("a"), 350, ANN_THERE)]);
+        rest(store);
+        store.touch_all(&flows()).unwrap();
+        rest(store);
+        // THEN nothing is made for that in turn
+        assert_eq!(store.sendable(ERP, true, 9, 10).unwrap(), []);
+        // WHEN the create is known to have made nothing, THEN it is a record like any other
+        let open = store.unsettled(0, 10).unwrap();
+        let withdrawn = settled(store, &open[0], Settlement::Withdrawn);
+        assert_eq!(withdrawn.put_back, Vec::<String>::new());
+        rest(store);
+        assert_eq!(store.sendable(ERP, true, 9, 10).unwrap().len(), 1);
     });
 }
 

@@ -3,7 +3,7 @@
 use crate::setup::*;
 use tandem_merge::reconcile::reconcile_confirmed;
 use tandem_merge::record::Observation;
-use tandem_store::{Decided, Store};
+use tandem_store::{Decided, Dirty, Store};
 
 const NEW: &[(&str, &str)] = &[("name", "Anna"), ("email", "ann@example.org")];
 const NEW_THERE: &[(&str, &str)] = &[("LastName", "Anna"), ("Email", "ann@example.org")];
@@ -66,6 +66,36 @@ fn a_read_that_decides_ends_the_doubt_and_leaves_an_item() {
         let items = store.items(0, 10).unwrap();
         assert_eq!(items.len(), 1, "{items:#?}");
         assert!(store.sendable(CRM, false, 9, 10).unwrap().is_empty());
+    });
+}
+
+#[test]
+fn who_waits_for_a_record_in_doubt_is_woken_when_the_doubt_ends() {
+    on_both(|store| {
+        written(store);
+        observe(store, vec![late(5_950)]);
+        rest(store);
+        // GIVEN somebody who waits for what will be known of the contact
+        observe(store, vec![seen(&customer("2"), 1, &[("name", "Bea")])]);
+        for mut waiting in take(store).into_iter().map(decided) {
+            waiting.plan.waits.on.insert(contact("a"));
+            commit(store, vec![waiting]);
+        }
+        assert_eq!(take(store), []);
+        // WHEN the write shows, and nothing else changes
+        for dirty in store.take_records(&flows(), &[contact("a")], at(9_000)).unwrap() {
+            let read = Observation {
+                read_began: at(9_000),
+                ..seen(&contact("a"), 5_890, NEW_THERE)
+            };
+            let plan = reconcile_confirmed(&flows(), dirty.cluster, dirty.inbox, vec![read], &dirty.facts);
+            let token = dirty.token;
+            commit(store, vec![Decided { plan, token }]);
+        }
+        // THEN it is decided anew
+        let woken = take(store);
+        let of = |dirty: &Dirty| dirty.cluster.records.contains_key(&customer("2"));
+        assert!(woken.iter().any(of), "{woken:#?}");
     });
 }
 

@@ -3,7 +3,7 @@
 use super::clock::pause;
 use super::log::plain;
 use super::setting::key_property;
-use super::system::{Job, OVERLAP, Request, State, System, refusal, told};
+use super::system::{DEADLINE, Job, OVERLAP, Request, State, System, refusal, told};
 use async_trait::async_trait;
 use jiff::SignedDuration;
 use std::sync::MutexGuard;
@@ -88,15 +88,16 @@ impl System {
         if told { outcome } else { lost() }
     }
 
-    /// A request takes effect within its deadline.
+    /// A request takes effect within its deadline, counted from when it left, or never.
     pub fn put_late(&self, state: &mut State, request: &Request) {
         let millis = self.dice.lock().unwrap().millis(18_000);
-        let at = self
-            .time
-            .now()
-            .checked_add(SignedDuration::from_millis(millis))
-            .unwrap();
-        state.late.push((at, request.clone()));
+        let now = self.time.now();
+        let at = now.checked_add(SignedDuration::from_millis(millis)).unwrap();
+        let latest = request.left.checked_add(DEADLINE - SignedDuration::from_secs(1));
+        let at = at.min(latest.unwrap());
+        if at >= now {
+            state.late.push((at, request.clone()));
+        }
     }
 
     /// The process died: what was on its way may have got lost, or not.
@@ -129,7 +130,7 @@ impl System {
         }
     }
 
-    fn request(state: &State, write: &Write) -> Request {
+    fn request(&self, state: &State, write: &Write) -> Request {
         let seen = match &write.change {
             Change::Create { .. } => 0,
             Change::Update { record, .. } | Change::Delete { record, .. } => {
@@ -138,6 +139,7 @@ impl System {
         };
         Request {
             write: write.clone(),
+            left: self.time.now(),
             seen,
             told: false,
             again: false,
@@ -151,7 +153,7 @@ impl System {
             .filter(|(_, job)| job.begun.is_none() && !job.given_up);
         let open = open.next().map(|(handle, _)| handle.clone());
         let handle = open.unwrap_or_else(|| format!("job{}", state.jobs.len()));
-        let requests: Vec<Request> = batch.iter().map(|write| Self::request(state, write)).collect();
+        let requests: Vec<Request> = batch.iter().map(|write| self.request(state, write)).collect();
         state
             .jobs
             .entry(handle.clone())
@@ -487,7 +489,7 @@ impl Connector for System {
     async fn write(&self, batch: &[Write], lane: Lane) -> Vec<Outcome> {
         {
             let mut state = self.state.lock().unwrap();
-            state.flying = batch.iter().map(|write| Self::request(&state, write)).collect();
+            state.flying = batch.iter().map(|write| self.request(&state, write)).collect();
             self.log.lock().unwrap().say(|| {
                 let all = batch
                     .iter()

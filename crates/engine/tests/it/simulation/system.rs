@@ -89,6 +89,8 @@ pub struct Fate {
 #[derive(Clone, Debug)]
 pub struct Request {
     pub write: Write,
+    /// When it left its sender.
+    pub left: Timestamp,
     /// When its record was shown last, by the log.
     pub seen: u64,
     /// It was carried out and answered before, and arrives once more: its sender waits for nothing any more.
