@@ -189,7 +189,7 @@ impl Engine {
         asked: &[RecordType],
         round: &Round,
     ) -> Result<(), Error> {
-        let before = self.unlisted.clone();
+        let (before, unready) = (self.unlisted.clone(), self.unready_flows());
         if !self.listed.contains(system) {
             let open = round.incomplete.keys().filter(|of| of.system == system);
             self.unlisted.extend(open.cloned());
@@ -199,17 +199,14 @@ impl Engine {
         if self.unlisted == before {
             return Ok(());
         }
+        let rests = self.unready_flows();
+        for flow in unready.iter().filter(|flow| !rests.contains(flow)) {
+            self.touch_flow(flow)?;
+        }
         let text = serde_json::to_string(&self.unlisted).unwrap_or_default();
         self.store.set_note(UNLISTED, &text)?;
         self.let_rest();
-        let freed: Vec<RecordType> = before.difference(&self.unlisted).cloned().collect();
-        let flows = self.flows.flows.iter();
-        let flows = flows.filter(|flow| flow.ends.iter().any(|end| freed.contains(&end.record_type)));
-        let types: Vec<RecordType> = flows
-            .flat_map(|flow| &flow.ends)
-            .map(|end| end.record_type.clone())
-            .collect();
-        Ok(self.store.touch_types(&types)?)
+        Ok(())
     }
 
     fn keep_holds(&mut self) -> Result<(), Error> {
@@ -270,8 +267,8 @@ impl Engine {
             ));
         }
         let words = "a person paused it; changes are seen and kept".to_owned();
-        self.hold(Held::Flow(flow.to_owned()), Why::Paused, words)?;
-        self.touch_flow(flow)
+        self.touch_flow(flow)?;
+        self.hold(Held::Flow(flow.to_owned()), Why::Paused, words)
     }
 
     /// Lets a paused flow go on: what was seen meanwhile is decided with the next round.
@@ -287,8 +284,8 @@ impl Engine {
             };
             return Err(Error::command(format!("{flow} is not paused"), advice));
         }
-        self.lift(&Held::Flow(flow.to_owned()), Why::Paused)?;
-        self.touch_flow(flow)
+        self.touch_flow(flow)?;
+        self.lift(&Held::Flow(flow.to_owned()), Why::Paused)
     }
 
     pub(crate) fn known_flow(&self, flow: &str) -> Result<(), Error> {
@@ -301,6 +298,8 @@ impl Engine {
         }
     }
 
+    /// Marks all records of a flow, so that they are decided anew: before it is noted that it rests or goes on, so that
+    /// whoever dies in between does it again.
     fn touch_flow(&mut self, flow: &str) -> Result<(), Error> {
         let ends = self.flows.flow(flow).map(|flow| &flow.ends);
         let types: Vec<RecordType> = ends
@@ -319,8 +318,8 @@ impl Engine {
         let mut approved = self.approved_edits()?;
         approved.insert(flow.to_owned());
         self.keep_approved_edits(&approved)?;
-        self.lift(&Held::Flow(flow.to_owned()), Why::Edits)?;
         self.touch_flow(flow)?;
+        self.lift(&Held::Flow(flow.to_owned()), Why::Edits)?;
         Ok(true)
     }
 
@@ -430,8 +429,8 @@ impl Engine {
                 flow.end(side).record_type.system,
                 guard.hours
             );
-            self.hold(Held::Flow(flow.name.clone()), Why::Edits, words)?;
             self.touch_flow(&flow.name)?;
+            self.hold(Held::Flow(flow.name.clone()), Why::Edits, words)?;
             stopped = true;
         }
         Ok(stopped)

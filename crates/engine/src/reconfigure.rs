@@ -314,8 +314,9 @@ impl Engine {
         let before = self.unread.len();
         self.unread.retain(|(of, _)| of.system != system);
         if self.unread.len() < before {
-            self.keep_unread()?;
+            self.hide();
             self.store.touch_all(&self.flows)?;
+            self.keep_unread()?;
         }
         Ok(())
     }

@@ -352,14 +352,14 @@ impl Engine {
 
     fn keep_look(&mut self, system: &str, look: Look) -> Result<(), Error> {
         let text = serde_json::to_string(&look).unwrap_or_default();
-        self.store.set_note(&note(system), &text)?;
         self.sight.looks.insert(system.to_owned(), look);
         let before = self.flows.out_of_sight.clone();
         self.hide();
         if self.flows.out_of_sight != before {
             self.store.touch_all(&self.flows)?;
         }
-        Ok(())
+        // Noted last: whoever dies in between marks all again.
+        Ok(self.store.set_note(&note(system), &text)?)
     }
 
     pub(crate) fn hide(&mut self) {

@@ -1,11 +1,12 @@
 //! E17: a record that its system does not show to who asks for it by its id is nobody else's trouble.
 
 use crate::fake::{Fake, Fault};
-use crate::flows::with_lines;
+use crate::flows::{CRM, ERP, end, flow, text, unique, with_lines};
 use crate::world::World;
 use tandem_connector::Change;
 use tandem_engine::{Standing, Summary};
 use tandem_merge::cluster::ParkedKind;
+use tandem_merge::dataflow::CreatePolicy;
 use tandem_merge::record::RecordKey;
 use tandem_store::Item;
 
@@ -442,4 +443,33 @@ async fn e3_a_create_of_unknown_outcome_that_cannot_be_looked_for_is_not_sent_ag
     sync(&world).await;
     assert!(world.linked(&customer, "customer-division").await);
     assert_eq!(world.crm.live("Division").len(), 2);
+}
+
+#[tokio::test]
+async fn e8_all_flows_that_rested_for_a_list_that_did_not_end_go_on_once_it_does() {
+    // GIVEN invoices that come of orders and of quotes, and quotes that cannot be listed
+    let mut world = World::new();
+    "invoice".clone_into(&mut world.flows.flows[1].group);
+    let ends = [
+        end(ERP, "Quote", CreatePolicy::Off, unique("stamp", "")),
+        end(CRM, "Invoice", CreatePolicy::On, unique("Ext", "Quote:")),
+    ];
+    let mut quotes = flow("quote-invoice", ends, Vec::new(), vec![text("number", "Number")]);
+    "invoice".clone_into(&mut quotes.group);
+    world.flows.flows.push(quotes);
+    let (_, order) = world.customer_with_order();
+    world.erp.state.lock().unwrap().cut_short = Some("Quote".to_owned());
+    let synced = world.engine().await.sync().await.unwrap();
+    assert_eq!(synced.troubles.len(), 1, "{synced:#?}");
+    world.clock.pass(120);
+    world.engine().await.sync().await.unwrap();
+    // THEN nobody can tell whose an invoice is
+    assert!(world.linked(&order, "order-order").await);
+    assert!(world.crm.live("Invoice").is_empty());
+    // WHEN they are listed, and nothing else is seen
+    world.erp.state.lock().unwrap().cut_short = None;
+    world.sync().await;
+    // THEN the order has its invoice
+    assert!(world.linked(&order, "order-invoice").await);
+    world.assert_clean().await;
 }

@@ -7,8 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use tandem_connector::{
-    Budget, Capabilities, Change, ChangePage, Complete, Connector, Error, ErrorKind, Identification, Lane,
-    ListPage, Load, Outcome, Refusal, RefusalKind, Resumed, Schema, Scope, TypeSchema, Write,
+    Budget, Capabilities, Change, ChangePage, Complete, Connector, Error, ErrorKind, Identification,
+    Incomplete, Lane, ListPage, Load, Outcome, Refusal, RefusalKind, Resumed, Schema, Scope, TypeSchema,
+    Write,
 };
 use tandem_engine::Clock;
 use tandem_merge::record::{Observation, Presence, RecordKey, RecordType, Values, Version};
@@ -106,6 +107,8 @@ pub struct State {
     pub veiled: BTreeMap<RecordKey, (Timestamp, Observation)>,
     /// A type that the next changes compare in full.
     pub compared: Option<String>,
+    /// A type whose changes cannot be read to their end.
+    pub cut_short: Option<String>,
     pub down: bool,
     /// Loads are refused until then.
     pub no_loads: Option<Timestamp>,
@@ -810,6 +813,12 @@ impl Connector for Fake {
             let rows: Vec<_> = rows.map(|(key, _)| self.show(&state, key, now)).collect();
             observations.extend(rows);
         }
+        let cut_short = state
+            .cut_short
+            .iter()
+            .map(|kind| RecordType::new(&self.name, kind));
+        let cut_short: Vec<RecordType> = cut_short.filter(|of| types.contains(of)).collect();
+        observations.retain(|seen| !cut_short.contains(&seen.key.record_type));
         state.rows_read += observations.len() as u64;
         Ok(ChangePage {
             observations,
@@ -817,7 +826,13 @@ impl Connector for Fake {
             cursor: format!("{last} {until}").into_bytes(),
             // A round that an earlier process began may end before the latest changes.
             more: more || state.place > until,
-            incomplete: Vec::new(),
+            incomplete: cut_short
+                .into_iter()
+                .map(|record_type| Incomplete {
+                    record_type,
+                    error: self.fails(state.silent),
+                })
+                .collect(),
             complete: compared.map(|record_type| Complete {
                 record_type,
                 after: None,
