@@ -156,18 +156,14 @@ impl Engine {
             Held::Flow(flow) if hold.why != Why::FirstLinks => Some(flow.clone()),
             Held::Flow(_) | Held::System(_) => None,
         });
-        let paused = flows.chain(self.unready_flows()).collect();
+        let paused = flows.chain(self.unready_flows(&self.unlisted)).collect();
         self.flows.paused = paused;
     }
 
-    /// Flows of whose records some were never seen, and those that share a group with them: nobody can tell yet which
-    /// records have a counterpart.
-    fn unready_flows(&self) -> Vec<String> {
-        let unlisted = |flow: &&Flow| {
-            flow.ends
-                .iter()
-                .any(|end| self.unlisted.contains(&end.record_type))
-        };
+    /// Flows of whose records some were never seen, as types are unlisted, and those that share a group with them: nobody
+    /// can tell yet which records have a counterpart.
+    fn unready_flows(&self, unlisted: &BTreeSet<RecordType>) -> Vec<String> {
+        let unlisted = |flow: &&Flow| flow.ends.iter().any(|end| unlisted.contains(&end.record_type));
         let groups: BTreeSet<&String> = self
             .flows
             .flows
@@ -189,22 +185,25 @@ impl Engine {
         asked: &[RecordType],
         round: &Round,
     ) -> Result<(), Error> {
-        let (before, unready) = (self.unlisted.clone(), self.unready_flows());
+        let mut unlisted = self.unlisted.clone();
         if !self.listed.contains(system) {
             let open = round.incomplete.keys().filter(|of| of.system == system);
-            self.unlisted.extend(open.cloned());
+            unlisted.extend(open.cloned());
         }
         let read = |of: &RecordType| asked.contains(of) && !round.incomplete.contains_key(of);
-        self.unlisted.retain(|of| !read(of));
-        if self.unlisted == before {
+        unlisted.retain(|of| !read(of));
+        if unlisted == self.unlisted {
             return Ok(());
         }
-        let rests = self.unready_flows();
-        for flow in unready.iter().filter(|flow| !rests.contains(flow)) {
-            self.touch_flow(flow)?;
+        let rest = self.unready_flows(&unlisted);
+        for flow in self.unready_flows(&self.unlisted) {
+            if !rest.contains(&flow) {
+                self.touch_flow(&flow)?;
+            }
         }
-        let text = serde_json::to_string(&self.unlisted).unwrap_or_default();
+        let text = serde_json::to_string(&unlisted).unwrap_or_default();
         self.store.set_note(UNLISTED, &text)?;
+        self.unlisted = unlisted;
         self.let_rest();
         Ok(())
     }

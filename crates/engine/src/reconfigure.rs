@@ -276,9 +276,7 @@ impl Engine {
 
     fn keep_unread(&mut self) -> Result<(), Error> {
         let text = serde_json::to_string(&self.unread).unwrap_or_default();
-        self.store.set_note(UNREAD, &text)?;
-        self.hide();
-        Ok(())
+        Ok(self.store.set_note(UNREAD, &text)?)
     }
 
     /// Properties that came into use on records that are known take no part before everything was read: what was
@@ -297,6 +295,7 @@ impl Engine {
                 }
             }
         }
+        self.hide();
         self.keep_unread()?;
         for system in systems {
             let page = Page {

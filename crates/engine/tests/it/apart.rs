@@ -1,4 +1,5 @@
-//! E17: a record that its system does not show to who asks for it by its id is nobody else's trouble.
+//! E17: a record that its system does not show to who asks for it by its id is nobody else's trouble; nor is a type whose
+//! list does not end, longer than that lasts.
 
 use crate::fake::{Fake, Fault};
 use crate::flows::{CRM, ERP, end, flow, text, unique, with_lines};

@@ -294,16 +294,13 @@ impl Work {
 
     /// Moves the revision of a record that is not as it was.
     fn revise(&mut self, books: &mut Books, key: &RecordKey) {
-        let presence = |books: &Books| {
+        let told = |books: &Books| {
             let state = books.records.get(key).and_then(|entry| entry.state.as_ref());
-            state.map(|record| record.shadow.presence)
+            let presence = state.map(|record| record.shadow.presence);
+            (presence, state.is_some_and(|record| record.doubted().is_some()))
         };
-        let doubted = |books: &Books| {
-            let state = books.records.get(key).and_then(|entry| entry.state.as_ref());
-            state.is_some_and(|record| record.doubted().is_some())
-        };
-        let doubt_ended = doubted(&self.before) && !doubted(books);
-        if doubt_ended || presence(books) != presence(&self.before) {
+        let ((was, doubted), (is, doubts)) = (told(&self.before), told(books));
+        if was != is || (doubted && !doubts) {
             self.changed.insert(key.clone());
         }
         let woken = self.changed.contains(key);

@@ -293,6 +293,15 @@ pub(crate) fn linked(store: &mut dyn Store) {
     assert_eq!(store.links(None, 0, 10).unwrap().len(), 1);
 }
 
+/// Ann, who has her account, and whose contact is about to be created.
+pub(crate) fn creating(store: &mut dyn Store) {
+    observe(store, vec![seen(&customer("1"), 1, ANN)]);
+    listed(store);
+    rest(store);
+    send_all(store, CRM, true);
+    rest(store);
+}
+
 /// A key of 32 equal bytes.
 pub(crate) fn key(byte: u8) -> Arc<Seal> {
     // In base64 three equal bytes are four letters; the last two of the 32 take three and a sign.

@@ -11,11 +11,7 @@ use tandem_store::{Decided, Error, Rebinding};
 #[test]
 fn s1_a_create_under_way_is_an_intent_and_no_link() {
     on_both(|store| {
-        observe(store, vec![seen(&customer("1"), 1, ANN)]);
-        listed(store);
-        rest(store);
-        send_all(store, CRM, true);
-        rest(store);
+        creating(store);
         let intents = store.sendable(CRM, true, 9, 10).unwrap();
         assert_eq!(intents.len(), 1, "the contact follows its account: {intents:#?}");
         assert!(store.links(None, 0, 10).unwrap().is_empty());
@@ -238,11 +234,7 @@ fn s9_an_older_observation_never_replaces_a_younger_one() {
 fn e16_what_a_create_without_an_answer_may_have_made_is_found_also_once_its_source_was_deleted() {
     on_both(|store| {
         // GIVEN a create of unknown outcome, whose source was deleted since
-        observe(store, vec![seen(&customer("1"), 1, ANN)]);
-        listed(store);
-        rest(store);
-        send_all(store, CRM, true);
-        rest(store);
+        creating(store);
         let create = store.sendable(CRM, true, 9, 10).unwrap()[0].id;
         store.begin_write(FENCE, &[create], at(300)).unwrap();
         store.mark_unknown(FENCE, &[create], false).unwrap();
@@ -518,11 +510,7 @@ fn rebinding_keeps_links_that_hold_there_and_forgets_what_was_agreed() {
 #[test]
 fn s9_the_first_whole_look_at_a_record_of_ours_is_news_whatever_it_shows() {
     on_both(|store| {
-        observe(store, vec![seen(&customer("1"), 1, ANN)]);
-        listed(store);
-        rest(store);
-        send_all(store, CRM, true);
-        rest(store);
+        creating(store);
         send_all(store, CRM, true);
         rest(store);
         let made = store.links(Some("customer"), 0, 10).unwrap()[0].second.clone();
