@@ -240,10 +240,9 @@ impl Engine {
         let Some(mut dirty) = taken.into_iter().next() else {
             return Err(unknown_record(record));
         };
-        let facts = dirty.facts.with_types(&self.flows);
         let work = Work {
             flows: &self.flows,
-            facts: &facts,
+            facts: &dirty.facts,
             inbox: &dirty.inbox,
         };
         change(&work, &mut dirty.cluster)?;

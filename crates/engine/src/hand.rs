@@ -22,8 +22,7 @@ impl Engine {
         let Some(dirty) = taken.into_iter().next() else {
             return Err(unknown_record(record));
         };
-        let facts = dirty.facts.with_types(&self.flows);
-        let (cluster, history) = hand::unlink(&self.flows, dirty.cluster, record, flow, &facts);
+        let (cluster, history) = hand::unlink(&self.flows, dirty.cluster, record, flow, &dirty.facts);
         if history.is_empty() {
             let of = flow.map_or_else(String::new, |flow| format!(" in {flow}"));
             return Err(Error::command(

@@ -127,7 +127,7 @@ impl Engine {
         let (shown, unread) = self.read_all(&ends.collect()).await?;
         let firsts: Vec<RecordKey> = links.iter().map(|link| link.first.clone()).collect();
         let known = self.store.take_records(&self.flows, &firsts, self.clock.now())?;
-        let known = Known::new(known, &self.flows);
+        let known = Known::new(known);
         for link in links {
             let Some((cluster, facts)) = known.of(&link.first) else {
                 continue;
@@ -200,14 +200,14 @@ struct Known {
 }
 
 impl Known {
-    fn new(taken: Vec<Dirty>, flows: &tandem_merge::dataflow::Dataflow) -> Self {
+    fn new(taken: Vec<Dirty>) -> Self {
         let mut places = BTreeMap::new();
         let mut clusters = Vec::new();
         for dirty in taken {
             for key in dirty.cluster.records.keys() {
                 places.insert(key.clone(), clusters.len());
             }
-            clusters.push((dirty.cluster, dirty.facts.with_types(flows)));
+            clusters.push((dirty.cluster, dirty.facts));
         }
         Self { clusters, places }
     }

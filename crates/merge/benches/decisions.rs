@@ -25,7 +25,7 @@ use tandem_merge::value::Value;
 
 const PROPERTIES: usize = 20;
 /// A decision may cost this many times what writing the cluster as JSON costs.
-const LIMIT: u128 = 40;
+const LIMIT: u128 = 12;
 /// Each piece of work is measured so many times, for so long.
 const TURNS: usize = 40;
 const WHILE: Duration = Duration::from_millis(15);

@@ -19,10 +19,11 @@ use std::collections::BTreeMap;
 /// The reference that a blank property of a record held when the record and the head last agreed.
 fn lost(record: &Record, mapping: &Mapping, side: Side) -> Option<Referral> {
     let property = mapping.property(side);
-    let agreed = &record.bases.get(property)?.value;
-    let blank = property != "id" && record.alive() && record.value(property).is_blank();
-    let follows = may_go_with_record(mapping) && blank;
-    referral(mapping, side, agreed).filter(|_| follows)
+    let follows = may_go_with_record(mapping) && property != "id" && record.alive();
+    if !follows || !record.value(property).is_blank() {
+        return None;
+    }
+    referral(mapping, side, &record.bases.get(property)?.value)
 }
 
 /// The referral that a value of a mapped property is, where it is one.
@@ -93,8 +94,8 @@ impl Work<'_> {
         for (flow, side) in self.flows.flows_of(&key.record_type) {
             for mapping in &flow.mappings {
                 let property = mapping.property(side);
-                let shown = !self.is_hidden(key, property);
-                if let Some(referral) = lost(record, mapping, side).filter(|_| shown)
+                if let Some(referral) = lost(record, mapping, side)
+                    && !self.is_hidden(key, property)
                     && crate::fates::named(self.flows, &referral).is_some()
                 {
                     found.insert(property.to_owned(), referral);

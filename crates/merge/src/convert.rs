@@ -23,7 +23,8 @@ pub fn convert(
     changed: &Mappings,
     facts: &Facts,
 ) -> BTreeSet<(String, Side, RecordKey)> {
-    let facts = facts.with_types(flows).with_cluster(cluster);
+    let facts = facts.with_types(flows);
+    let facts = facts.with_cluster(flows, cluster);
     let mut edited = BTreeSet::new();
     for component in topology::components(flows, cluster, false) {
         let parts = component.nodes.iter().flat_map(|node| &node.parts);

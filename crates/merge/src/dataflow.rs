@@ -124,6 +124,19 @@ impl Dataflow {
         })
     }
 
+    /// Whether a flow of a record type refers to the counterparts that another flow, or itself, ties.
+    #[must_use]
+    pub fn refers(&self, record_type: &RecordType, to: &str) -> bool {
+        let referred =
+            |mapping: &Mapping| matches!(&mapping.kind, Kind::Reference(Reference::Flow(name)) if name == to);
+        let given =
+            |value: &CompanionValue| matches!(value, CompanionValue::Linked { flow, .. } if flow == to);
+        self.flows_of(record_type).any(|(flow, _)| {
+            let mut given_values = flow.companions.iter().flat_map(|rule| rule.values.values());
+            flow.mappings.iter().any(referred) || given_values.any(given)
+        })
+    }
+
     /// All record types of a system, without repetition, in flow order.
     #[must_use]
     pub fn types_of(&self, system: &str) -> Vec<RecordType> {

@@ -1,13 +1,15 @@
 //! Facts: what a decision about one cluster needs to know of others. The store looks them up by the
 //! [`Needs`] that [`crate::reconcile::needs`] derives, so that the core stays free of any database.
 
-use crate::cluster::Verdict;
-use crate::dataflow::{CompanionKey, Reference, Side};
+use crate::cluster::{Cluster, Link, Record, Verdict};
+use crate::dataflow::{CompanionKey, Dataflow, Reference, Side};
 use crate::fates::Fate;
 use crate::record::{Presence, RecordKey, Values};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// A reference as a record shows it: through what, on which side, to which id.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -147,8 +149,9 @@ pub struct Facts {
     pub reserved: BTreeMap<(RecordKeyType, String), RecordKey>,
     /// Per flow: how many of its links deletions are about.
     pub deletions: BTreeMap<String, Removals>,
-    /// The record type of a flow's side, for every flow: derived from the dataflow, filled by the core itself.
-    pub types: BTreeMap<(String, Side), crate::record::RecordType>,
+    /// The record type of a flow's side, for every flow: derived from the dataflow ([`types`]), filled by the core itself
+    /// where whoever looked the facts up did not.
+    pub types: Types,
     /// Flows whose deletions a person approved beyond the guard.
     pub approved: BTreeSet<String>,
     /// The parts asked for; those that are not there any more left out.
@@ -166,6 +169,9 @@ pub struct Facts {
     /// Now, by our clock. For the `since` of what is decided; decides nothing itself.
     pub now: Timestamp,
 }
+
+/// Record types by flow and side.
+pub type Types = Arc<BTreeMap<(String, Side), RecordKeyType>>;
 
 /// Deletions on the links of a flow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -213,41 +219,37 @@ pub struct Waits {
 impl Facts {
     /// The same facts with the record types of all flows' sides.
     #[must_use]
-    pub fn with_types(&self, flows: &crate::dataflow::Dataflow) -> Self {
-        let ends = flows.flows.iter().flat_map(|flow| {
-            Side::BOTH.map(|side| ((flow.name.clone(), side), flow.end(side).record_type.clone()))
-        });
-        Self {
-            types: ends.collect(),
-            ..self.clone()
+    pub fn with_types(&self, flows: &Dataflow) -> Cow<'_, Self> {
+        if !self.types.is_empty() {
+            return Cow::Borrowed(self);
         }
+        let types = types(flows);
+        Cow::Owned(Self {
+            types,
+            ..self.clone()
+        })
     }
 
-    /// The same facts with what a cluster itself has settled since they were looked up: links and companions.
+    /// The same facts with what a cluster itself has settled since they were looked up: links, as far as a flow of its
+    /// records refers to theirs, and companions.
     #[must_use]
-    pub fn with_cluster(&self, cluster: &crate::cluster::Cluster) -> Self {
-        let mut facts = self.clone();
-        let alive = |key| {
-            cluster
-                .records
-                .get(key)
-                .is_some_and(crate::cluster::Record::alive)
+    pub fn with_cluster(&self, flows: &Dataflow, cluster: &Cluster) -> Cow<'_, Self> {
+        let mut facts = Cow::Borrowed(self);
+        let alive = |key| cluster.records.get(key).is_some_and(Record::alive);
+        let referred = |link: &&Link| {
+            let mut records = cluster.records.keys();
+            records.any(|key| flows.refers(&key.record_type, &link.flow))
         };
-        for link in cluster
-            .links
-            .iter()
-            .filter(|link| alive(&link.first) && alive(&link.second))
-        {
-            for side in [Side::First, Side::Second] {
+        for link in cluster.links.iter().filter(referred) {
+            if !alive(&link.first) || !alive(&link.second) {
+                continue;
+            }
+            for side in Side::BOTH {
                 let through = Reference::Flow(link.flow.clone());
-                let referral = Referral {
-                    through,
-                    side,
-                    id: link.end(side).id.clone(),
-                };
-                facts
-                    .referrals
-                    .insert(referral, Referent::Linked(link.end(side.other()).id.clone()));
+                let id = link.end(side).id.clone();
+                let other = link.end(side.other()).id.clone();
+                let asked = Referral { through, side, id };
+                facts.to_mut().referrals.insert(asked, Referent::Linked(other));
             }
         }
         for (owner, record) in &cluster.records {
@@ -257,14 +259,27 @@ impl Facts {
                     role: role.clone(),
                     of: owner.record_type.clone(),
                 };
-                let referral = Referral {
+                let side = Side::First;
+                let asked = Referral {
                     through,
-                    side: Side::First,
+                    side,
                     id: owner.id.clone(),
                 };
-                facts.referrals.insert(referral, Referent::Linked(id.clone()));
+                facts
+                    .to_mut()
+                    .referrals
+                    .insert(asked, Referent::Linked(id.clone()));
             }
         }
         facts
     }
+}
+
+/// The record type of each side of each flow.
+#[must_use]
+pub fn types(flows: &Dataflow) -> Types {
+    let ends = flows.flows.iter().flat_map(|flow| {
+        Side::BOTH.map(|side| ((flow.name.clone(), side), flow.end(side).record_type.clone()))
+    });
+    Arc::new(ends.collect())
 }

@@ -5,7 +5,7 @@
 //! is the write's own (the next in the system's count, or made by our own user no later than the answer); or a read by
 //! id, once the commit delay has passed, still shows the state before it.
 
-use crate::cluster::{Base, Deed, ParkedKind, Planned, Record, Unconfirmed};
+use crate::cluster::{Base, Cluster, Deed, ParkedKind, Planned, Record, Unconfirmed};
 use crate::dataflow::Side;
 use crate::form::Form;
 use crate::mutation::{Mutation, removed};
@@ -109,16 +109,18 @@ impl Work<'_> {
 
     /// Identities that are shown by now wait for nobody.
     pub(crate) fn free_kept_identities(&mut self) {
-        for link in self.cluster.links.clone() {
+        let Cluster { links, records, .. } = &mut self.cluster;
+        for link in links {
             for side in Side::BOTH {
                 let flow = self.flows.flow(&link.flow);
-                let Some(identity) = flow.and_then(|flow| flow.end(side).identity.as_ref()) else {
+                let identity = flow.and_then(|flow| flow.end(side).identity.as_ref());
+                let record = records.get_mut(link.end(side));
+                let (Some(identity), Some(record)) =
+                    (identity, record.filter(|record| !record.parked.is_empty()))
+                else {
                     continue;
                 };
                 let wanted = identity.value(&link.end(side.other()).id);
-                let Some(record) = self.cluster.records.get_mut(link.end(side)) else {
-                    continue;
-                };
                 let there = record.value(&identity.property) == &wanted;
                 record.parked.retain(|name, parked| {
                     !there || name != &identity.property || parked.kind != ParkedKind::Rewritten

@@ -12,8 +12,13 @@ impl Work<'_> {
     /// Ends the links of which an end is outside its flow's filter. Both ends remember each other, so that neither
     /// gets another counterpart.
     pub(crate) fn part_outside(&mut self) {
-        for link in self.cluster.links.clone() {
-            let flows = self.flows;
+        let flows = self.flows;
+        let filtered = |link: &&Link| {
+            let flow = flows.flow(&link.flow);
+            flow.is_some_and(|flow| flow.ends.iter().any(|end| end.filter.is_some()))
+        };
+        let links: Vec<Link> = self.cluster.links.iter().filter(filtered).cloned().collect();
+        for link in links {
             let Some(flow) = flows.flow(&link.flow).filter(|flow| !flows.rests(&flow.name)) else {
                 continue;
             };

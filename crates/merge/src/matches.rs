@@ -43,7 +43,8 @@ pub fn candidates(
     record: &RecordKey,
     group: &str,
 ) -> Vec<Candidate> {
-    let facts = facts.with_types(flows).with_cluster(cluster);
+    let facts = facts.with_types(flows);
+    let facts = facts.with_cluster(flows, cluster);
     let work = Work::new(flows, cluster.clone(), &facts);
     let [open, _] = work.open_and_taken();
     let mut pairs: Vec<Candidate> = open

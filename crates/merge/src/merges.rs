@@ -65,7 +65,13 @@ impl Work<'_> {
     pub(crate) fn follow_records(&mut self) -> BTreeSet<Link> {
         let mut waiting = BTreeSet::new();
         let flows = self.flows;
-        let links = self.cluster.links.clone().into_iter();
+        let merged = |record: &Record| record.shadow.merged_into.is_some();
+        let links = if self.cluster.records.values().any(merged) {
+            self.cluster.links.clone()
+        } else {
+            Vec::new()
+        };
+        let links = links.into_iter();
         for link in links.filter(|link| !flows.rests(&link.flow)) {
             for gone in Side::BOTH {
                 match heir(&self.cluster, link.end(gone)) {
@@ -237,6 +243,15 @@ impl Work<'_> {
 
     /// A counterpart left by a merger is listed for as long as it stands alone.
     pub(crate) fn forget_settled_mergers(&mut self) {
+        let merged = |record: &Record| {
+            record
+                .held
+                .values()
+                .any(|parked| parked.kind == ParkedKind::Merged)
+        };
+        if !self.cluster.records.values().any(merged) {
+            return;
+        }
         let linked: BTreeSet<(RecordKey, String)> = linked(self.flows, &self.cluster);
         for (key, record) in &mut self.cluster.records {
             let alive = record.alive();

@@ -6,7 +6,8 @@ use crate::dataflow::ConflictPolicy;
 use crate::form::{Form, Trouble};
 use crate::plan::EventKind;
 use crate::record::RecordKey;
-use crate::topology::{self, Component, Node};
+use crate::rest::Rest;
+use crate::topology::{self, Component, Node, Sketch};
 use crate::value::Value;
 use crate::work::Work;
 use std::collections::BTreeMap;
@@ -39,9 +40,11 @@ impl Codec for Form<'_> {
 }
 
 impl<'a> Work<'a> {
-    /// Merges every component of the linked records.
+    /// Merges every component of the linked records, but for those that are at rest.
     pub(crate) fn merge_components(&mut self) -> Owed {
-        let components = topology::components(self.flows, &self.cluster, false);
+        let sketch = Sketch::of(self.flows, &self.cluster, false);
+        let rest = Rest::of(self.flows, &self.cluster, &sketch.records);
+        let components = sketch.components(|members| !rest.holds(members));
         let mut owed = Owed::new();
         for component in &components {
             self.merge_component(component, &mut owed);

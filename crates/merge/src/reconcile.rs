@@ -1,6 +1,6 @@
 //! Reconcile: from heads, bases and shadows of one cluster, decide.
 
-use crate::cluster::{Cluster, ParkedKind};
+use crate::cluster::{Cluster, Parked, ParkedKind};
 use crate::dataflow::{CompanionValue, Dataflow, Flow, Kind, Reference, Side};
 use crate::decisions::{Decision, Outcome};
 use crate::facts::{Facts, MatchKey, Needs, Referral};
@@ -10,6 +10,8 @@ use crate::record::{Observation, Presence, RecordKey, Values};
 use crate::value::Value;
 use crate::work::Work;
 use jiff::Timestamp;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 pub use crate::companions::leans_on;
 pub use crate::creates::recognises;
@@ -17,13 +19,18 @@ pub use crate::matching::match_keys;
 
 /// What must be known of other clusters before [`reconcile`] can decide this one, its inbox admitted.
 #[must_use]
-pub fn needs(flows: &Dataflow, cluster: &Cluster, inbox: &[Observation]) -> Needs {
-    let mut records = cluster.records.clone();
+pub fn needs<'i>(
+    flows: &Dataflow,
+    cluster: &Cluster,
+    inbox: impl IntoIterator<Item = &'i Observation>,
+) -> Needs {
+    let mut records = Cow::Borrowed(&cluster.records);
     for seen in inbox {
-        crate::admit::admit(flows, &mut records, seen.clone());
+        crate::admit::admit(flows, records.to_mut(), seen.clone());
     }
+    let records = &*records;
     let mut needs = Needs {
-        records: crate::merges::led_to(&records, &cluster.links),
+        records: crate::merges::led_to(records, &cluster.links),
         ..Needs::default()
     };
     for (key, record) in records
@@ -62,8 +69,8 @@ pub fn needs(flows: &Dataflow, cluster: &Cluster, inbox: &[Observation]) -> Need
         }
         need_nested_companions(flows, key, values, &mut needs);
     }
-    crate::support::need(flows, cluster, &records, &mut needs);
-    crate::cleared::need(flows, &records, &mut needs);
+    crate::support::need(flows, cluster, records, &mut needs);
+    crate::cleared::need(flows, records, &mut needs);
     for (anchor, head) in &cluster.heads {
         need_head(flows, &anchor.record, &anchor.property, &head.value, &mut needs);
     }
@@ -272,11 +279,12 @@ pub(crate) fn decide<T>(
     facts: &Facts,
     between: impl FnOnce(&mut Work<'_>) -> T,
 ) -> (Plan, Vec<Outcome>, T) {
-    let facts = facts.with_types(flows);
-    let before = cluster.clone();
+    let facts = &*facts.with_types(flows);
+    let before = crate::support::before(flows, &cluster);
+    let told_before = Told::of(&cluster);
     let Seen { inbox, confirmed } = seen.into();
     let seen = crate::support::seen(inbox.iter().chain(&confirmed));
-    let mut work = Work::new(flows, cluster, &facts);
+    let mut work = Work::new(flows, cluster, facts);
     for (intent, settlement) in settlements {
         work.settle(intent, settlement);
     }
@@ -285,33 +293,41 @@ pub(crate) fn decide<T>(
     let outcomes = decisions.iter().map(|decision| work.carry_out(decision));
     let outcomes = outcomes.collect();
     work.tie();
-    let facts = facts.with_cluster(&work.cluster);
-    let mut work = work.with_facts(&facts);
+    let facts = &*facts.with_cluster(flows, &work.cluster);
+    let mut work = work.with_facts(facts);
     let told = between(&mut work);
     work.decide();
     let mut plan = work.into_plan();
-    keep_since(&before, &mut plan.cluster);
+    told_before.keep_since(&mut plan.cluster);
     crate::support::consequences(flows, &before, &seen, &mut plan, facts.now);
     (plan, outcomes, told)
 }
 
-/// What was parked before for the same reason keeps the moment since when.
-fn keep_since(before: &Cluster, after: &mut Cluster) {
-    for (key, record) in &mut after.records {
-        let Some(known) = before.records.get(key) else {
-            continue;
-        };
-        let pairs = [
-            (&known.parked, &mut record.parked),
-            (&known.held, &mut record.held),
-        ];
-        for (old, new) in pairs {
-            for (name, parked) in new.iter_mut() {
-                if let Some(old) = old
-                    .get(name)
-                    .filter(|old| old.kind == parked.kind && old.reason == parked.reason)
-                {
-                    parked.since = old.since;
+/// What people were told before of records: what is parked of them by property, and held by flow.
+struct Told(BTreeMap<RecordKey, [BTreeMap<String, Parked>; 2]>);
+
+impl Told {
+    fn of(cluster: &Cluster) -> Self {
+        let records = cluster.records.iter();
+        let told = records.filter(|(_, record)| !record.parked.is_empty() || !record.held.is_empty());
+        Self(
+            told.map(|(key, record)| (key.clone(), [record.parked.clone(), record.held.clone()]))
+                .collect(),
+        )
+    }
+
+    /// What is told for the same reason keeps the moment since when.
+    fn keep_since(&self, after: &mut Cluster) {
+        for (key, before) in &self.0 {
+            let Some(record) = after.records.get_mut(key) else {
+                continue;
+            };
+            for (old, new) in before.iter().zip([&mut record.parked, &mut record.held]) {
+                for (name, parked) in new.iter_mut() {
+                    let same = |old: &&Parked| old.kind == parked.kind && old.reason == parked.reason;
+                    if let Some(old) = old.get(name).filter(same) {
+                        parked.since = old.since;
+                    }
                 }
             }
         }

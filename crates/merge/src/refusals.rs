@@ -119,6 +119,9 @@ impl Work<'_> {
                 together.entry(grounds).or_default().insert(property, planned);
             }
         }
+        if together.is_empty() {
+            return BTreeMap::new();
+        }
         let left_by = |again: &BTreeMap<u64, BTreeMap<String, Planned>>| {
             let mut written = owed.clone();
             written.extend(

@@ -25,6 +25,9 @@ impl Work<'_> {
     /// Decides every link of which one end is deleted, but for those that wait. Runs before components are merged.
     pub(crate) fn settle_removals(&mut self, waiting: &BTreeSet<Link>) {
         self.withdraw_creates_of_the_deleted();
+        if !self.may_be_about_removals() {
+            return;
+        }
         let links = self.cluster.links.clone();
         let flows = self.flows;
         let stands = |link: &Link| waiting.contains(link) || flows.rests(&link.flow);
@@ -53,6 +56,15 @@ impl Work<'_> {
                 (first, _) => self.settle_removal(&link, if first { Side::First } else { Side::Second }),
             }
         }
+    }
+
+    /// Whether a record of the cluster is gone, or anything is left of one that was.
+    fn may_be_about_removals(&self) -> bool {
+        let about = |record: &crate::cluster::Record| {
+            !record.alive() || record.held.values().any(|parked| parked.grounds.is_some())
+        };
+        self.cluster.records.values().any(about)
+            || self.cluster.links.iter().any(|link| link.verdict.is_some())
     }
 
     /// What a person decided about a record that was gone is void once it is there again.

@@ -237,6 +237,19 @@ impl Parent {
     }
 }
 
+/// A cluster before its decision, as far as [`consequences`] asks: nothing of one without parts of others.
+pub(crate) fn before(flows: &Dataflow, cluster: &Cluster) -> Cluster {
+    let is_part = |key: &RecordKey| {
+        let mut uses = flows.flows_of(&key.record_type);
+        uses.any(|(flow, _)| flow.supports.is_some())
+    };
+    if cluster.records.keys().any(is_part) {
+        cluster.clone()
+    } else {
+        Cluster::default()
+    }
+}
+
 /// What a plan bears on beyond its cluster: parents to be decided again, and parents to be read again because the
 /// system sums their parts up.
 pub(crate) fn consequences(

@@ -1,7 +1,8 @@
 //! The components of a cluster: which properties of which records stand for the same thing.
 
-use crate::cluster::{Anchor, Cluster};
+use crate::cluster::{Anchor, Cluster, Link, Record};
 use crate::dataflow::{ConflictPolicy, Dataflow, Direction, Flow, Mapping, Side};
+use crate::record::RecordKey;
 use crate::value::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -98,27 +99,7 @@ pub fn own_value(cluster: &Cluster, at: &Anchor) -> Value {
 /// The components of a cluster's linked records. Records that are not alive take part only `with_dead`.
 #[must_use]
 pub fn components<'a>(flows: &'a Dataflow, cluster: &Cluster, with_dead: bool) -> Vec<Component<'a>> {
-    let mut graph = Graph::default();
-    for link in &cluster.links {
-        let Some(flow) = flows.flow(&link.flow) else {
-            continue;
-        };
-        let dead = |side| {
-            let record = cluster.records.get(link.end(side));
-            !record.is_some_and(crate::cluster::Record::alive)
-        };
-        if !with_dead && (dead(Side::First) || dead(Side::Second)) {
-            continue;
-        }
-        for mapping in &flow.mappings {
-            let ends = Side::BOTH.map(|side| Anchor {
-                record: link.end(side).clone(),
-                property: mapping.property(side).to_owned(),
-            });
-            graph.join(flow, mapping, ends);
-        }
-    }
-    graph.into_components()
+    Sketch::of(flows, cluster, with_dead).components(|_| true)
 }
 
 /// The components of one record on its own in a flow: what a create starts from.
@@ -132,62 +113,118 @@ pub fn single<'a>(flow: &'a Flow, mapping: &'a Mapping, side: Side, at: Anchor) 
     }
 }
 
-#[derive(Default)]
-struct Graph<'a> {
-    nodes: Vec<Node<'a>>,
-    places: BTreeMap<Anchor, usize>,
-    /// Per node, the smallest index known to be of the same component.
+/// A member by numbers: its record's among the ends of links, and its property.
+pub(crate) type Place<'a> = (usize, &'a str);
+
+/// A mapping along a link, with the members that it ties.
+struct Join<'a> {
+    flow: &'a Flow,
+    mapping: &'a Mapping,
+    ends: [usize; 2],
+}
+
+/// The components of a cluster before they are told: which members belong together.
+pub(crate) struct Sketch<'a, 'c> {
+    /// The records at the ends of links, in order.
+    pub(crate) records: Vec<&'c RecordKey>,
+    joins: Vec<Join<'a>>,
+    /// Members, numbered as they were met.
+    places: BTreeMap<Place<'a>, usize>,
+    /// Per member, the smallest number known to be of the same component.
     root: Vec<usize>,
 }
 
-impl<'a> Graph<'a> {
-    fn join(&mut self, flow: &'a Flow, mapping: &'a Mapping, ends: [Anchor; 2]) {
-        let mut indices = [0; 2];
-        for (side, end) in Side::BOTH.into_iter().zip(ends) {
-            let index = self.place(end);
-            self.nodes[index].parts.push(Part { flow, mapping, side });
-            indices[side.index()] = index;
+impl<'a, 'c> Sketch<'a, 'c> {
+    /// What links tie together. Records that are not alive take part only `with_dead`.
+    pub(crate) fn of(flows: &'a Dataflow, cluster: &'c Cluster, with_dead: bool) -> Self {
+        let alive = |key| cluster.records.get(key).is_some_and(Record::alive);
+        let links = cluster.links.iter();
+        let links = links.filter(|link| with_dead || alive(&link.first) && alive(&link.second));
+        let links: Vec<(&Flow, &Link)> = links
+            .filter_map(|link| Some((flows.flow(&link.flow)?, link)))
+            .collect();
+        let ends = links.iter().flat_map(|(_, link)| [&link.first, &link.second]);
+        let mut records: Vec<&RecordKey> = ends.collect();
+        records.sort_unstable();
+        records.dedup();
+        let mut sketch = Self {
+            records,
+            joins: Vec::new(),
+            places: BTreeMap::new(),
+            root: Vec::new(),
+        };
+        for (flow, link) in links {
+            let number = |side| sketch.records.partition_point(|key| *key < link.end(side));
+            let ends = Side::BOTH.map(number);
+            for mapping in &flow.mappings {
+                sketch.join(flow, mapping, ends);
+            }
         }
-        let (a, b) = (self.find(indices[0]), self.find(indices[1]));
+        sketch
+    }
+
+    fn join(&mut self, flow: &'a Flow, mapping: &'a Mapping, records: [usize; 2]) {
+        let ends = Side::BOTH.map(|side| self.place((records[side.index()], mapping.property(side))));
+        self.joins.push(Join { flow, mapping, ends });
+        let (a, b) = (self.find(ends[0]), self.find(ends[1]));
         self.root[a.max(b)] = a.min(b);
     }
 
-    fn place(&mut self, at: Anchor) -> usize {
-        if let Some(index) = self.places.get(&at) {
-            return *index;
+    fn place(&mut self, at: Place<'a>) -> usize {
+        let next = self.root.len();
+        let number = *self.places.entry(at).or_insert(next);
+        if number == next {
+            self.root.push(next);
         }
-        let index = self.nodes.len();
-        self.places.insert(at.clone(), index);
-        self.nodes.push(Node {
-            at,
-            parts: Vec::new(),
+        number
+    }
+
+    fn find(&self, mut number: usize) -> usize {
+        while self.root[number] != number {
+            number = self.root[number];
+        }
+        number
+    }
+
+    /// Those components of whose members, in order, this holds.
+    pub(crate) fn components(&self, mut wanted: impl FnMut(&[Place<'a>]) -> bool) -> Vec<Component<'a>> {
+        let mut groups: Vec<Vec<Place<'a>>> = Vec::new();
+        let mut group_of: Vec<Option<usize>> = vec![None; self.root.len()];
+        for (place, number) in &self.places {
+            let group = *group_of[self.find(*number)].get_or_insert_with(|| {
+                groups.push(Vec::new());
+                groups.len() - 1
+            });
+            groups[group].push(*place);
+        }
+        let mut parts: BTreeMap<usize, Vec<Part<'a>>> = BTreeMap::new();
+        groups.retain(|group| {
+            let kept = wanted(group);
+            if kept {
+                parts.extend(group.iter().map(|place| (self.places[place], Vec::new())));
+            }
+            kept
         });
-        self.root.push(index);
-        index
-    }
-
-    fn find(&self, mut index: usize) -> usize {
-        while self.root[index] != index {
-            index = self.root[index];
+        for Join { flow, mapping, ends } in self.joins.iter().filter(|_| !groups.is_empty()) {
+            for side in Side::BOTH {
+                if let Some(parts) = parts.get_mut(&ends[side.index()]) {
+                    parts.push(Part { flow, mapping, side });
+                }
+            }
         }
-        index
-    }
-
-    fn into_components(self) -> Vec<Component<'a>> {
-        let roots: Vec<usize> = (0..self.nodes.len()).map(|index| self.find(index)).collect();
-        let mut found: BTreeMap<usize, Vec<Node<'a>>> = BTreeMap::new();
-        for (node, root) in self.nodes.into_iter().zip(roots) {
-            found.entry(root).or_default().push(node);
-        }
-        let mut components: Vec<Component<'a>> = found
-            .into_values()
-            .map(|mut nodes| {
-                nodes.sort_by(|a, b| a.at.cmp(&b.at));
-                Component { nodes }
-            })
-            .collect();
-        components.sort_by(|a, b| a.nodes[0].at.cmp(&b.nodes[0].at));
-        components
+        let mut node = |(record, property): Place<'a>| Node {
+            at: Anchor {
+                record: self.records[record].clone(),
+                property: property.to_owned(),
+            },
+            parts: parts
+                .remove(&self.places[&(record, property)])
+                .unwrap_or_default(),
+        };
+        let components = groups.into_iter().map(|group| Component {
+            nodes: group.into_iter().map(&mut node).collect(),
+        });
+        components.collect()
     }
 }
 

@@ -82,10 +82,9 @@ impl Work<'_> {
         if removed(Mutation::DeadLink) {
             return;
         }
-        let links = self.cluster.links.clone();
         let stands = |link: &&Link| link.verdict.is_none() && !self.flows.rests(&link.flow);
+        let links = self.cluster.links.iter();
         let dead: Vec<(Link, Side)> = links
-            .iter()
             .filter(stands)
             .filter_map(|link| Some((link.clone(), self.vanished(link)?)))
             .collect();

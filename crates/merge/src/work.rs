@@ -42,7 +42,10 @@ impl<'a> Work<'a> {
     pub(crate) fn admit(&mut self, inbox: Vec<Observation>) {
         for seen in inbox {
             let key = seen.key.clone();
-            let known = self.record(&key).map(|record| record.shadow.values.clone());
+            let judged = |link: &Link| link.verdict.is_some() && (link.first == key || link.second == key);
+            let judged = self.cluster.links.iter().any(judged);
+            let known = self.record(&key).filter(|_| judged);
+            let known = known.map(|record| record.shadow.values.clone());
             let alive = self.record(&key).is_none_or(Record::alive);
             let writes = self.record(&key).map(|record| record.unconfirmed.clone());
             let shadow = self.record(&key).map(|record| &record.shadow);

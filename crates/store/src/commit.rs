@@ -3,7 +3,7 @@
 mod intents;
 mod items;
 mod links;
-mod records;
+pub(crate) mod records;
 mod waits;
 
 pub(crate) use waits::smallest_linked;
@@ -102,7 +102,7 @@ impl<'a> Commit<'a> {
     /// about to write is withdrawn; where it is linked or something was sent for it, the plan is put back.
     fn add_newcomer(&mut self, key: &RecordKey) -> Result<(), Trouble> {
         let rid = self.db.make_rid(key)?;
-        let row = load::row(self.db, rid)?;
+        let mut row = load::row(self.db, rid)?;
         if let Some(shadow) = row.shadow()? {
             let intents = load::intent_rows(self.db, rid)?;
             let tied = !load::links_of(self.db, rid)?.is_empty() || intents.iter().any(|row| row.sent);
@@ -110,6 +110,7 @@ impl<'a> Commit<'a> {
                 return Err(Trouble::PutBack(constraint::CHANGED));
             }
             records::requeue(self.db, rid, key, shadow)?;
+            row.has.received();
         }
         self.add_row(row).map(drop)
     }

@@ -37,7 +37,8 @@ pub trait Store: Send {
 
     /// Stores observations and the cursor that covers them. Observations equal to what is known (same
     /// version, same values, same presence: the shadow, or the newest in the inbox) are dropped, except that
-    /// a not-firm version becoming firm is kept. The rest marks their records dirty and is indexed by match
+    /// a not-firm version becoming firm is kept. An echo ([`tandem_merge::echo`]) moves its record's version and nothing
+    /// else. The rest marks their records dirty and is indexed by match
     /// keys at once.
     fn commit_page(&mut self, fence: Fence, flows: &Dataflow, page: &Page) -> Result<PageReport, Error>;
 

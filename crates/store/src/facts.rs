@@ -2,14 +2,15 @@
 
 use crate::companion;
 use crate::db::{Db, Rid, Trouble};
-use crate::load::{self, LinkLine, Row, links_of};
+use crate::load::{self, LinkLine, links_of};
 use crate::take::Net;
 use jiff::{SignedDuration, Timestamp};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use tandem_merge::absent;
 use tandem_merge::dataflow::{Dataflow, Reference, Side};
-use tandem_merge::facts::{Facts, Needs, Referent, Referral, Removals};
+use tandem_merge::facts::{Facts, Needs, Referent, Referral, Removals, Types};
 use tandem_merge::fates::Stored;
 use tandem_merge::record::{RecordKey, RecordType};
 
@@ -18,6 +19,7 @@ pub(crate) struct Overall {
     now: Timestamp,
     listed_at: Option<Timestamp>,
     approvals: BTreeMap<String, Timestamp>,
+    types: Types,
     deletions: RefCell<BTreeMap<String, Removals>>,
 }
 
@@ -43,6 +45,7 @@ impl Overall {
                 None
             },
             approvals: approvals.into_iter().map(parse).collect::<Result<_, Trouble>>()?,
+            types: tandem_merge::facts::types(flows),
             deletions: RefCell::default(),
         })
     }
@@ -91,6 +94,7 @@ pub(crate) fn answer(
         listed: overall.listed_at.is_some(),
         listed_at: overall.listed_at,
         now: overall.now,
+        types: Arc::clone(&overall.types),
         ..Facts::default()
     };
     for referral in needs.referrals {
@@ -182,11 +186,14 @@ fn counterpart(
             Side::Second => (line.second, line.first),
         };
         if line.flow == flow && own == rid {
+            let sql = "SELECT presence, id FROM record WHERE rid = ?1";
+            let found = db.one(sql, [other], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let (presence, id) =
+                found.ok_or_else(|| Trouble::Unreadable(format!("record {other} is not there")))?;
             // One that was deleted is no counterpart that a reference could name.
-            let row = net.rows.get(&other).map(|(row, _)| row);
-            return Ok(match presence(db, other, row)? {
+            return Ok(match presence {
                 Some(1) => Referent::Unlinked,
-                _ => Referent::Linked(db.key(other)?.id),
+                _ => Referent::Linked(id),
             });
         }
     }
@@ -270,30 +277,22 @@ fn standing(db: &Db, net: &Net, of: &RecordType, id: &str) -> Result<Standing, T
     if crate::forget::is_forgotten(db, &key)? {
         return Ok(Standing::Told(Referent::Forgotten));
     }
-    let Some(rid) = db.rid(&key)? else {
+    let Some(kind) = db.kind(of)? else {
         return Ok(Standing::Told(Referent::Unknown));
     };
-    let own = net.rows.get(&rid);
-    let presence = presence(db, rid, own.map(|(row, _)| row))?;
-    let undecided = undecided(db, rid)?;
-    match presence {
-        Some(1 | 2) => Ok(Standing::Told(Referent::Gone)),
-        None if !undecided => Ok(Standing::Told(Referent::Unknown)),
+    let sql = "SELECT rid, presence, EXISTS (SELECT 1 FROM inbox WHERE inbox.rid = record.rid)
+                   OR EXISTS (SELECT 1 FROM dirty WHERE dirty.rid = record.rid AND own = 1)
+               FROM record WHERE kind = ?1 AND id = ?2";
+    let found: Option<(Rid, Option<i64>, bool)> =
+        db.one(sql, (kind, id), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    match found {
+        None | Some((_, None, false)) => Ok(Standing::Told(Referent::Unknown)),
+        Some((_, Some(1 | 2), _)) => Ok(Standing::Told(Referent::Gone)),
         // The cluster's own records are decided right now: it would wait for itself.
-        _ => Ok(Standing::Known {
+        Some((rid, _, undecided)) => Ok(Standing::Known {
             rid,
-            undecided: undecided && own.is_none(),
+            undecided: undecided && !net.rows.contains_key(&rid),
         }),
-    }
-}
-
-fn presence(db: &Db, rid: Rid, row: Option<&Row>) -> Result<Option<i64>, Trouble> {
-    match row {
-        Some(row) => Ok(row.presence),
-        None => {
-            let sql = "SELECT presence FROM record WHERE rid = ?1";
-            Ok(db.one(sql, [rid], |row| row.get(0))?.flatten())
-        }
     }
 }
 

@@ -267,12 +267,12 @@ pub(crate) fn group_of(flows: &Dataflow, flow: &str) -> String {
 }
 
 fn touch_anew(db: &Db, flows: &Dataflow, row: &Row) -> Result<(), Trouble> {
-    if row.state.is_none() && load::inbox_of(db, row.rid)?.is_empty() {
+    if row.state.is_none() && !row.has.inbox() {
         return Ok(());
     }
     let shadow = row.shadow()?;
-    let creating = load::creates(db, row.rid)?;
-    let keys = crate::page::keys_shown(db, flows, row.rid, &row.key(db)?, shadow.as_ref(), creating)?;
+    let creating = row.has.intents() && load::creates(db, row.rid)?;
+    let keys = crate::page::keys_shown(db, flows, row, &row.key(db)?, shadow.as_ref(), creating)?;
     if let Some(body) = crate::page::reindex(db, row, &keys)? {
         let body = db.shut(&KEYS, body)?;
         db.run("UPDATE record SET keys = ?2 WHERE rid = ?1", (row.rid, body))?;

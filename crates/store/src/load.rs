@@ -5,6 +5,7 @@ use crate::db::{Db, Rid, Trouble};
 use crate::sealed::{HEADS, INBOX, INTENT, KEYS, QUESTIONS, STATE, parsed};
 use rusqlite::Params;
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 use tandem_merge::cluster::{Head, Intent, Link, Newborn, Question, Record, Shadow, Unconfirmed};
 use tandem_merge::record::{Observation, Presence, RecordKey};
 
@@ -23,6 +24,76 @@ pub(crate) struct Row {
     pub(crate) questions: Option<Vec<u8>>,
     pub(crate) heads: Option<Vec<u8>>,
     pub(crate) state: Option<Vec<u8>>,
+    pub(crate) has: Has,
+}
+
+/// What other tables hold of a record: asked for with its row, so that what is not there is not looked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Has(i64);
+
+impl Has {
+    /// One bit each, in the order of the tests below.
+    const SQL: &str = "
+        EXISTS (SELECT 1 FROM link WHERE first = record.rid)
+        | EXISTS (SELECT 1 FROM link WHERE second = record.rid)
+        | (EXISTS (SELECT 1 FROM intent WHERE intent.record = record.rid) << 1)
+        | (EXISTS (SELECT 1 FROM companion WHERE owner = record.rid) << 2)
+        | (EXISTS (SELECT 1 FROM inbox WHERE inbox.rid = record.rid) << 3)
+        | (EXISTS (SELECT 1 FROM dirty WHERE dirty.rid = record.rid) << 4)
+        | (EXISTS (SELECT 1 FROM item WHERE item.rid = record.rid) << 5)
+        | (EXISTS (SELECT 1 FROM wait WHERE waiting = record.rid) << 6)
+        | (EXISTS (SELECT 1 FROM doubt WHERE doubt.rid = record.rid) << 7)
+        | (EXISTS (SELECT 1 FROM reread WHERE reread.rid = record.rid) << 8)
+        | (EXISTS (SELECT 1 FROM later WHERE later.rid = record.rid) << 8)";
+    const INBOX: i64 = 3;
+    const DIRTY: i64 = 4;
+
+    fn bit(self, number: i64) -> bool {
+        self.0 >> number & 1 == 1
+    }
+
+    /// It was put into the inbox just now.
+    pub(crate) fn received(&mut self) {
+        self.0 |= 1 << Self::INBOX | 1 << Self::DIRTY;
+    }
+
+    pub(crate) fn links(self) -> bool {
+        self.bit(0)
+    }
+
+    pub(crate) fn intents(self) -> bool {
+        self.bit(1)
+    }
+
+    pub(crate) fn companions(self) -> bool {
+        self.bit(2)
+    }
+
+    pub(crate) fn inbox(self) -> bool {
+        self.bit(Self::INBOX)
+    }
+
+    pub(crate) fn dirty(self) -> bool {
+        self.bit(Self::DIRTY)
+    }
+
+    pub(crate) fn items(self) -> bool {
+        self.bit(5)
+    }
+
+    /// It waits for others.
+    pub(crate) fn waits(self) -> bool {
+        self.bit(6)
+    }
+
+    pub(crate) fn doubt(self) -> bool {
+        self.bit(7)
+    }
+
+    /// It is to be read again.
+    pub(crate) fn unread(self) -> bool {
+        self.bit(8)
+    }
 }
 
 /// Presence as a number.
@@ -34,33 +105,54 @@ pub(crate) fn presence_number(presence: Presence) -> i64 {
     }
 }
 
+/// Its columns by one condition.
+fn select(condition: &str) -> String {
+    let columns = "rid, kind, id, revision, woke, presence, sent, keys, questions, heads, state";
+    format!("SELECT {columns}, {} FROM record WHERE {condition}", Has::SQL)
+}
+
 /// A record's row by number.
 pub(crate) fn row(db: &Db, rid: Rid) -> Result<Row, Trouble> {
-    let sql = "SELECT kind, id, revision, woke, presence, sent, keys, questions, heads, state
-               FROM record WHERE rid = ?1";
-    let found = db.one(sql, [rid], |row| {
+    static SQL: LazyLock<String> = LazyLock::new(|| select("rid = ?1"));
+    let found = found(db, &SQL, [rid])?;
+    found.ok_or_else(|| Trouble::Unreadable(format!("record {rid} is not there")))
+}
+
+/// The row of a record; it gets one where it has none.
+pub(crate) fn make_row(db: &Db, key: &RecordKey) -> Result<Row, Trouble> {
+    static SQL: LazyLock<String> = LazyLock::new(|| select("kind = ?1 AND id = ?2"));
+    let kind = db.make_kind(&key.record_type)?;
+    match found(db, &SQL, (kind, &key.id))? {
+        Some(row) => Ok(row),
+        None => row(db, db.make_rid(key)?),
+    }
+}
+
+fn found(db: &Db, sql: &str, params: impl Params) -> Result<Option<Row>, Trouble> {
+    let found = db.one(sql, params, |row| {
         Ok(Row {
-            rid,
-            kind: row.get(0)?,
-            id: row.get(1)?,
-            revision: row.get(2)?,
-            woke: row.get(3)?,
-            presence: row.get(4)?,
-            sent: row.get(5)?,
-            keys: row.get(6)?,
-            questions: row.get(7)?,
-            heads: row.get(8)?,
-            state: row.get(9)?,
+            rid: row.get(0)?,
+            kind: row.get(1)?,
+            id: row.get(2)?,
+            revision: row.get(3)?,
+            woke: row.get(4)?,
+            presence: row.get(5)?,
+            sent: row.get(6)?,
+            keys: row.get(7)?,
+            questions: row.get(8)?,
+            heads: row.get(9)?,
+            state: row.get(10)?,
+            has: Has(row.get(11)?),
         })
     })?;
-    let found = found.ok_or_else(|| Trouble::Unreadable(format!("record {rid} is not there")))?;
-    Ok(Row {
+    let Some(found) = found else { return Ok(None) };
+    Ok(Some(Row {
         keys: db.opened_if(&KEYS, found.keys)?,
         questions: db.opened_if(&QUESTIONS, found.questions)?,
         heads: db.opened_if(&HEADS, found.heads)?,
         state: db.opened_if(&STATE, found.state)?,
         ..found
-    })
+    }))
 }
 
 impl Row {
@@ -96,7 +188,9 @@ impl Row {
         let Some(mut record) = self.bare()? else {
             return Ok(None);
         };
-        record.companions = companion::of_owner(db, self.rid)?;
+        if self.has.companions() {
+            record.companions = companion::of_owner(db, self.rid)?;
+        }
         let own = intents.iter().position(writes_record);
         record.intent = own.map(|at| intents.remove(at));
         Ok(Some(record))

@@ -1,5 +1,6 @@
 //! Storing what a system showed.
 
+use crate::commit::records;
 use crate::contract::{Page, PageReport};
 use crate::db::{Db, Rid, Trouble};
 use crate::hash;
@@ -10,8 +11,8 @@ use rusqlite::OptionalExtension;
 use std::collections::BTreeSet;
 use tandem_merge::cluster::Shadow;
 use tandem_merge::dataflow::Dataflow;
-use tandem_merge::late;
 use tandem_merge::record::{Observation, Presence, RecordKey, Values};
+use tandem_merge::{echo, late};
 
 /// Stores a page's observations, and the cursor with them (S4).
 pub(crate) fn commit(db: &Db, flows: &Dataflow, page: &Page) -> Result<PageReport, Trouble> {
@@ -36,10 +37,13 @@ fn admit(db: &Db, flows: &Dataflow, seen: &Observation) -> Result<bool, Trouble>
     if crate::forget::is_forgotten(db, &seen.key)? {
         return Ok(false);
     }
-    let rid = db.make_rid(&seen.key)?;
-    crate::parts::answered(db, rid, seen.read_began)?;
-    let row = load::row(db, rid)?;
-    let newest = newest(db, rid)?;
+    let mut row = load::make_row(db, &seen.key)?;
+    let rid = row.rid;
+    if row.has.unread() {
+        crate::parts::answered(db, rid, seen.read_began)?;
+        row = load::row(db, rid)?;
+    }
+    let newest = if row.has.inbox() { newest(db, rid)? } else { None };
     let state = row.shadowed()?;
     let known = match (&newest, &state) {
         (Some(newest), _) => Some(Known::from(newest)),
@@ -48,6 +52,12 @@ fn admit(db: &Db, flows: &Dataflow, seen: &Observation) -> Result<bool, Trouble>
     };
     let unconfirmed = state.as_ref().map_or(&[][..], |state| &state.unconfirmed);
     if known.is_some_and(|known| known.covers(seen)) || late::is_known(unconfirmed, seen) {
+        return Ok(false);
+    }
+    let same = state
+        .as_ref()
+        .is_some_and(|state| state.shadow.values == seen.values);
+    if same && take_echo(db, flows, &row, seen)? {
         return Ok(false);
     }
     let gone = seen.presence == Presence::Deleted;
@@ -65,6 +75,19 @@ fn admit(db: &Db, flows: &Dataflow, seen: &Observation) -> Result<bool, Trouble>
         let body = db.shut(&KEYS, body)?;
         db.run("UPDATE record SET keys = ?2 WHERE rid = ?1", (rid, body))?;
     }
+    Ok(true)
+}
+
+/// Whether an observation is an echo; then its record has taken it.
+fn take_echo(db: &Db, flows: &Dataflow, row: &Row, seen: &Observation) -> Result<bool, Trouble> {
+    if row.has.inbox() || row.has.dirty() || row.has.intents() {
+        return Ok(false);
+    }
+    let record = row.bare()?;
+    let Some(record) = record.and_then(|record| echo::taken(flows, &record, seen)) else {
+        return Ok(false);
+    };
+    records::store_state(db, row.rid, &record)?;
     Ok(true)
 }
 
@@ -91,7 +114,7 @@ fn add_keys(keys: &mut BTreeSet<i64>, flows: &Dataflow, seen: &Observation, shad
 pub(crate) fn keys_shown(
     db: &Db,
     flows: &Dataflow,
-    rid: Rid,
+    row: &Row,
     key: &RecordKey,
     shadow: Option<&Shadow>,
     creating: bool,
@@ -100,8 +123,10 @@ pub(crate) fn keys_shown(
     if let Some(shadow) = shadow.filter(|shadow| creating || shadow.presence == Presence::Alive) {
         keys.extend(keys_of(flows, key, &shadow.values));
     }
-    for (_, seen) in load::inbox_of(db, rid)? {
-        add_keys(&mut keys, flows, &seen, shadow.map(|shadow| &shadow.values));
+    if row.has.inbox() {
+        for (_, seen) in load::inbox_of(db, row.rid)? {
+            add_keys(&mut keys, flows, &seen, shadow.map(|shadow| &shadow.values));
+        }
     }
     Ok(keys)
 }

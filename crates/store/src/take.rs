@@ -184,8 +184,7 @@ fn gather(db: &Db, flows: &Dataflow, seeds: &[Rid], without: &HashSet<Rid>) -> R
     }
     loop {
         net.finish()?;
-        let inbox: Vec<Observation> = net.inbox.values().cloned().collect();
-        let needs = tandem_merge::reconcile::needs(flows, &net.cluster, &inbox);
+        let needs = tandem_merge::reconcile::needs(flows, &net.cluster, net.inbox.values());
         let before = net.rows.len();
         for candidate in candidates(db, &needs)? {
             let full = net.rows.len() >= CANDIDATE_LIMIT;
@@ -220,19 +219,26 @@ impl Net {
             if self.rows.contains_key(&rid) || without.contains(&rid) {
                 continue;
             }
-            for line in load::links_of(db, rid)? {
-                open.extend([line.first, line.second]);
-                self.links.insert(line.number, line);
+            let row = load::row(db, rid)?;
+            if row.has.links() {
+                for line in load::links_of(db, rid)? {
+                    open.extend([line.first, line.second]);
+                    self.links.insert(line.number, line);
+                }
             }
-            self.add(db, rid)?;
+            self.add(db, row)?;
         }
         Ok(())
     }
 
-    fn add(&mut self, db: &Db, rid: Rid) -> Result<(), Trouble> {
-        let row = load::row(db, rid)?;
+    fn add(&mut self, db: &Db, row: Row) -> Result<(), Trouble> {
+        let rid = row.rid;
         let key = row.key(db)?;
-        let rows = load::intent_rows(db, rid)?;
+        let rows = if row.has.intents() {
+            load::intent_rows(db, rid)?
+        } else {
+            Vec::new()
+        };
         let mut intents = rows
             .iter()
             .map(load::IntentRow::intent)
@@ -249,7 +255,7 @@ impl Net {
             };
             self.cluster.heads.insert(anchor, head);
         }
-        if !row.sent || removed(Mutation::NotHeldInFlight) {
+        if row.has.inbox() && (!row.sent || removed(Mutation::NotHeldInFlight)) {
             self.inbox.extend(load::inbox_of(db, rid)?);
         }
         self.rows.insert(rid, (row, key));

@@ -42,7 +42,10 @@ pub(crate) struct Cast {
 impl Cast {
     /// Derives the translations of references from what is linked.
     pub(crate) fn learn(&mut self, promised: &[PromisedFlow], flows: &Dataflow) {
-        let mut facts = Facts::default().with_types(flows);
+        let mut facts = Facts {
+            types: tandem_merge::facts::types(flows),
+            ..Facts::default()
+        };
         let mut tie = |through: Reference, first: &str, second: &str| {
             for (side, id, other) in [(Side::First, first, second), (Side::Second, second, first)] {
                 let asked = Referral {

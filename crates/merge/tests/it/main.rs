@@ -15,6 +15,7 @@ mod counterexamples;
 mod creating;
 mod decisions;
 mod document;
+mod echo;
 mod filters;
 mod fuzz;
 mod guarded;

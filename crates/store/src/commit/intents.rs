@@ -45,7 +45,7 @@ impl Commit<'_> {
 
     fn intents_before(&self) -> Result<BTreeMap<u64, IntentRow>, Trouble> {
         let mut before = BTreeMap::new();
-        for (rid, (key, _)) in &self.rows {
+        for (rid, (key, _)) in self.rows.iter().filter(|(_, (_, row))| row.has.intents()) {
             let planned = self.plan.cluster.records.contains_key(key);
             for row in load::intent_rows(self.db, *rid)? {
                 // The write of a record that the plan leaves out is not the plan's to remove.

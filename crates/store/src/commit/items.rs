@@ -12,12 +12,14 @@ use tandem_merge::record::RecordKey;
 
 impl Commit<'_> {
     pub(super) fn store_items(&mut self) -> Result<(), Trouble> {
-        for (rid, (key, _)) in &self.rows {
+        for (rid, (key, row)) in &self.rows {
             let record = self.plan.cluster.records.get(key);
             let questions = self.questions(key);
             let links = &self.plan.cluster.links;
             let standing = item::of_record(self.flows, key, record, &questions, links);
-            self.store_standing(*rid, standing)?;
+            if row.has.items() || !standing.is_empty() {
+                self.store_standing(*rid, standing)?;
+            }
         }
         Ok(())
     }

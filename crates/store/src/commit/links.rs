@@ -3,10 +3,11 @@
 use super::Commit;
 use crate::companion;
 use crate::db::{Rid, Trouble};
-use crate::load::{self, LinkLine};
+use crate::load::{self, LinkLine, Row};
 use std::collections::BTreeMap;
 use tandem_merge::cluster::Link;
 use tandem_merge::mutation::{Mutation, removed};
+use tandem_merge::record::RecordKey;
 
 impl Commit<'_> {
     pub(super) fn store_links(&mut self) -> Result<(), Trouble> {
@@ -34,6 +35,10 @@ impl Commit<'_> {
     fn links_before(&self) -> Result<BTreeMap<(String, Rid, Rid), LinkLine>, Trouble> {
         let mut before = BTreeMap::new();
         for (rid, _) in &self.token.records {
+            let linked = |(_, row): &(RecordKey, Row)| row.has.links();
+            if !self.rows.get(&rid.cast_signed()).is_none_or(linked) {
+                continue;
+            }
             for line in load::links_of(self.db, rid.cast_signed())? {
                 before.insert((line.flow.clone(), line.first, line.second), line);
             }
@@ -71,8 +76,13 @@ impl Commit<'_> {
         let plan = self.plan;
         for (key, record) in &plan.cluster.records {
             let rid = self.rid(key)?;
-            let first = self.rows.get(&rid).is_none_or(|(_, row)| row.state.is_none());
-            let before = companion::of_owner(self.db, rid)?;
+            let row = self.rows.get(&rid).map(|(_, row)| row);
+            let first = row.is_none_or(|row| row.state.is_none());
+            let before = if row.is_none_or(|row| row.has.companions()) {
+                companion::of_owner(self.db, rid)?
+            } else {
+                BTreeMap::new()
+            };
             let (changed, kept) = companion::replace(self.db, rid, &before, &record.companions, first)?;
             if changed {
                 self.changed.insert(rid);

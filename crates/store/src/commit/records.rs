@@ -19,6 +19,10 @@ impl Commit<'_> {
         }
         for (rid, _) in &self.token.records {
             let rid = rid.cast_signed();
+            let dirty = |(_, row): &(RecordKey, Row)| row.has.dirty();
+            if !self.rows.get(&rid).is_none_or(dirty) {
+                continue;
+            }
             let sql = "DELETE FROM dirty WHERE rid = ?1 AND mark <= ?2
                        AND NOT EXISTS (SELECT 1 FROM inbox WHERE rid = ?1) RETURNING own";
             let marks = self.token.marks.cast_signed();
@@ -58,7 +62,7 @@ impl Commit<'_> {
                 next.presence = Some(presence_number(record.shadow.presence));
                 next.sent = record.in_flight();
                 next.keys = self.keys(row, key, record)?;
-                if doubt(self.db, rid, record)? {
+                if doubt(self.db, row, record)? {
                     self.changed.insert(rid);
                 }
             }
@@ -107,7 +111,7 @@ impl Commit<'_> {
     fn keys(&self, row: &Row, key: &RecordKey, record: &Record) -> Result<Option<Vec<u8>>, Trouble> {
         let mut creates = self.plan.cluster.creates.iter();
         let creating = creates.any(|intent| intent.source() == Some(key));
-        let keys = page::keys_shown(self.db, self.flows, row.rid, key, Some(&record.shadow), creating)?;
+        let keys = page::keys_shown(self.db, self.flows, row, key, Some(&record.shadow), creating)?;
         let news = page::reindex(self.db, row, &keys)?;
         Ok(news.or_else(|| row.keys.clone()))
     }
@@ -135,11 +139,17 @@ fn bare(record: &Record) -> Result<Vec<u8>, Trouble> {
     json(&bare)
 }
 
+/// Stores a record that took an echo: nothing but its state differs.
+pub(crate) fn store_state(db: &Db, rid: Rid, record: &Record) -> Result<(), Trouble> {
+    let sql = "UPDATE record SET revision = revision + 1, state = ?2 WHERE rid = ?1";
+    db.run(sql, (rid, db.shut(&STATE, bare(record)?)?)).map(drop)
+}
+
 /// Notes whether a read by id is to decide about the record's last write, and when that was answered. Whether one was to
 /// and is no more.
-fn doubt(db: &Db, rid: Rid, record: &Record) -> Result<bool, Trouble> {
+fn doubt(db: &Db, Row { rid, has, .. }: &Row, record: &Record) -> Result<bool, Trouble> {
     let Some(at) = record.doubted() else {
-        return Ok(db.run("DELETE FROM doubt WHERE rid = ?1", [rid])? > 0);
+        return Ok(has.doubt() && db.run("DELETE FROM doubt WHERE rid = ?1", [rid])? > 0);
     };
     let sql = "INSERT INTO doubt (rid, at) VALUES (?1, ?2) ON CONFLICT (rid) DO UPDATE SET at = excluded.at";
     db.run(sql, (rid, at.as_microsecond()))?;

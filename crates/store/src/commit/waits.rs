@@ -10,7 +10,7 @@ use tandem_merge::record::RecordKey;
 impl Commit<'_> {
     /// Replaces what the cluster waits for, and puts down the companions that it needs.
     pub(super) fn store_waits(&mut self) -> Result<(), Trouble> {
-        for rid in self.rows.keys() {
+        for (rid, _) in self.rows.iter().filter(|(_, (_, row))| row.has.waits()) {
             self.db.run("DELETE FROM wait WHERE waiting = ?1", [rid])?;
         }
         let plan = self.plan;

@@ -143,7 +143,7 @@ impl Books {
             }
             self.entry(&seen.key);
             self.answered(&seen.key, seen.read_began);
-            if self.is_known(seen) {
+            if self.is_known(seen) || self.take_echo(flows, seen) {
                 report.known += 1;
                 continue;
             }
@@ -168,6 +168,26 @@ impl Books {
             (None, Some(state)) => Known::shadow(&state.shadow, state.newborn.as_ref()).covers(seen),
             (None, None) => false,
         }
+    }
+
+    /// Whether an observation is an echo; then its record has taken it.
+    fn take_echo(&mut self, flows: &Dataflow, seen: &Observation) -> bool {
+        let open = self.dirty.contains_key(&seen.key)
+            || self.inbox.values().any(|row| row.key == seen.key)
+            || self
+                .intents
+                .values()
+                .any(|intent| subject(&intent.action) == &seen.key);
+        let Some(entry) = self.records.get_mut(&seen.key).filter(|_| !open) else {
+            return false;
+        };
+        let state = entry.state.as_ref();
+        let Some(record) = state.and_then(|state| tandem_merge::echo::taken(flows, state, seen)) else {
+            return false;
+        };
+        entry.state = Some(record);
+        entry.revision += 1;
+        true
     }
 
     /// Puts an observation into the inbox and finds its record by its match keys at once.

@@ -23,6 +23,7 @@ pub(super) fn answer(
         listed: listed_at.is_some(),
         listed_at,
         now,
+        types: tandem_merge::facts::types(flows),
         ..Facts::default()
     };
     for referral in needs.referrals {

@@ -257,6 +257,36 @@ fn e16_what_a_create_without_an_answer_may_have_made_is_found_also_once_its_sour
 }
 
 #[test]
+fn e7_an_echo_moves_the_version_and_leaves_nothing_to_decide() {
+    on_both(|store| {
+        linked(store);
+        let shown = store.cluster(&flows(), &customer("1")).unwrap().unwrap();
+        let shown = &shown.records[&customer("1")].shadow;
+        let echo = tandem_merge::record::Observation {
+            values: shown.values.clone(),
+            ..seen(&customer("1"), 400, ANN)
+        };
+        assert_eq!(observe(store, vec![echo.clone()]).known, 1);
+        assert_eq!(take(store), [], "nothing is to be decided");
+        let after = store.cluster(&flows(), &customer("1")).unwrap().unwrap();
+        assert_eq!(after.records[&customer("1")].shadow.version, echo.version);
+        // While anything seen of it waits, or is to be written, the next look waits behind it.
+        let edit = seen(
+            &customer("1"),
+            500,
+            &[("name", "Anna"), ("email", "ann@example.com")],
+        );
+        assert_eq!(observe(store, vec![edit]).new, 1);
+        let back = tandem_merge::record::Observation {
+            values: echo.values.clone(),
+            ..seen(&customer("1"), 600, ANN)
+        };
+        assert_eq!(observe(store, vec![back]).new, 1);
+        assert_eq!(take(store)[0].inbox.len(), 2);
+    });
+}
+
+#[test]
 fn what_is_known_is_dropped_and_a_version_that_became_firm_is_not() {
     on_both(|store| {
         let mut loose = seen(&customer("1"), 1, ANN);

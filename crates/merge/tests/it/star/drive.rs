@@ -210,7 +210,7 @@ impl World {
                 if !page.is_empty() {
                     self.say(format!("page of {} arrives", page.len()));
                 }
-                self.engine.commit(page);
+                self.engine.commit(&self.systems, page);
             }
             Air::Request(intent) => {
                 let fate = if faults { self.choices.below(10) } else { 9 };

@@ -5,6 +5,7 @@ use crate::members::moment;
 use std::collections::BTreeSet;
 use tandem_merge::cluster::{Action, Cluster, Intent, ParkedKind};
 use tandem_merge::dataflow::Dataflow;
+use tandem_merge::echo;
 use tandem_merge::facts::Facts;
 use tandem_merge::plan::{Event, Plan};
 use tandem_merge::reconcile::{Settlement, recognises, reconcile_confirmed, settle};
@@ -31,6 +32,8 @@ pub(crate) struct Engine {
     pub(crate) since: [i64; 2],
     pub(crate) numbers: u64,
     pub(crate) listed: BTreeSet<usize>,
+    /// Echoes taken at the door.
+    pub(crate) echoes: u64,
 }
 
 impl Engine {
@@ -44,6 +47,7 @@ impl Engine {
             since: [0; 2],
             numbers: 0,
             listed: BTreeSet::new(),
+            echoes: 0,
         }
     }
 
@@ -109,7 +113,7 @@ impl Engine {
         self.air.push(Air::Page(page));
     }
 
-    pub(crate) fn commit(&mut self, page: Vec<Observation>) {
+    pub(crate) fn commit(&mut self, systems: &Systems, page: Vec<Observation>) {
         for seen in &page {
             let side = usize::from(seen.key.record_type.system == "sf");
             let modified = seen
@@ -126,7 +130,34 @@ impl Engine {
                     && (seen.presence != Presence::Alive || shadow.values == seen.values)
             })
         };
-        self.inbox.extend(page.into_iter().filter(|seen| !known(seen)));
+        let news: Vec<Observation> = page.into_iter().filter(|seen| !known(seen)).collect();
+        for seen in news {
+            if !self.take_echo(systems, &seen) {
+                self.inbox.push(seen);
+            }
+        }
+    }
+
+    /// Takes an echo at the door: a decision about it would come to the same.
+    fn take_echo(&mut self, systems: &Systems, seen: &Observation) -> bool {
+        let creates =
+            |intent: &Intent| matches!(&intent.action, Action::Create { source, .. } if source == &seen.key);
+        let open =
+            self.inbox.iter().any(|row| row.key == seen.key) || self.cluster.creates.iter().any(creates);
+        let record = self.cluster.records.get(&seen.key).filter(|_| !open);
+        let Some(taken) = record.and_then(|record| echo::taken(&self.flows, record, seen)) else {
+            return false;
+        };
+        let (facts, inbox) = (self.facts(systems), vec![seen.clone()]);
+        let decided = settle(&self.flows, self.cluster.clone(), inbox, Vec::new(), &facts);
+        self.cluster.records.insert(seen.key.clone(), taken);
+        assert_eq!(
+            decided.cluster, self.cluster,
+            "E7: a decision about the echo {seen:?}"
+        );
+        assert_eq!(decided.history, [], "E7: what an echo leads to");
+        self.echoes += 1;
+        true
     }
 
     /// Held: its write is under way, or it may be what a sent create made.
