@@ -106,7 +106,7 @@ impl Calls {
         limit: u64,
     ) -> Result<Measured, Failure> {
         let wanted = usize::try_from(self.changes).unwrap_or(usize::MAX);
-        edits::make(engine, wanted, mode, &[Side::First]).await?;
+        edits::make(engine, &scene.people().await?, wanted, mode, &[Side::First]).await?;
         let before = scene.calls().await?;
         let summary = rest(engine).await?;
         let calls = scene.calls().await? - before;

@@ -1,18 +1,19 @@
 //! `tandem bench conflicts`: what records edited on both sides cost in time, against the same edits without
 //! conflicts.
 
-use super::edits;
+use super::edits::{self, Edit};
 use super::engine::{open, rest};
 use super::scene::{Lab, Scene};
 use super::{Measured, conclude};
+use crate::demo::people::People;
 use crate::failure::{Exit, Failure};
 use crate::screen::{Screen, thousands};
 use clap::Args;
 use serde_json::json;
 use std::time::Instant;
-use tandem_connector::Write;
 use tandem_engine::Engine;
 use tandem_merge::dataflow::{ConflictPolicy, Dataflow, Side};
+use tandem_merge::value::Value;
 use tandem_store::LinkRow;
 
 /// The flow whose records are edited, and two of its free texts.
@@ -56,10 +57,11 @@ impl Conflicts {
             let what = format!("only {} records can be edited", links.len());
             return Err(Failure::trouble(what, "Ask for fewer with --records"));
         }
-        let apart = self.edit(&mut engine, &links, "apart", [0, 1]).await?;
+        let people = scene.people().await?;
+        let apart = edit(&mut engine, &people, &links, "apart", [0, 1]).await?;
         screen.say(format!("without conflicts: {apart} ms"));
         let before = conflicts(&mut engine)?;
-        let together = self.edit(&mut engine, &links, "together", [0, 0]).await?;
+        let together = edit(&mut engine, &people, &links, "together", [0, 0]).await?;
         screen.say(format!("with conflicts: {together} ms"));
         let met = conflicts(&mut engine)? - before;
         if met < u64::from(self.records) {
@@ -77,28 +79,37 @@ impl Conflicts {
         let more = json!({ "records": self.records, "apart_ms": apart, "together_ms": together });
         Ok(conclude(screen, &measured, more))
     }
+}
 
-    /// Edits every record on both sides, each in its own text, and times the sync that follows, in milliseconds.
-    async fn edit(
-        &self,
-        engine: &mut Engine,
-        links: &[LinkRow],
-        mark: &str,
-        texts: [usize; 2],
-    ) -> Result<u64, Failure> {
-        for side in Side::BOTH {
-            let property = TEXTS[texts[side.index()]][side.index()];
-            let writes = links.iter().enumerate().map(|(place, link)| {
-                let value = format!("{mark} {place} in {}", engine.flows().systems[side.index()]);
-                edits::edit(place + 1, mark, link.end(side).clone(), property, &value)
-            });
-            let writes: Vec<Write> = writes.collect();
-            edits::carry(&engine.systems()[side.index()], &writes).await?;
-        }
-        let began = Instant::now();
-        rest(engine).await?;
-        Ok(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX))
+/// Edits every record on both sides, each in its own text, and times the sync that follows, in milliseconds.
+async fn edit(
+    engine: &mut Engine,
+    people: &People,
+    links: &[LinkRow],
+    mark: &str,
+    texts: [usize; 2],
+) -> Result<u64, Failure> {
+    let Some(flow) = engine.flows().flow(FLOW).cloned() else {
+        return Err(Failure::trouble(
+            format!("there is no flow {FLOW}"),
+            "Run it again",
+        ));
+    };
+    for side in Side::BOTH {
+        let system = &engine.flows().systems[side.index()];
+        let edits = links.iter().enumerate().map(|(place, link)| Edit {
+            side,
+            end: flow.end(side).clone(),
+            id: link.end(side).id.clone(),
+            property: TEXTS[texts[side.index()]][side.index()].to_owned(),
+            value: Value::text(format!("{mark} {place} in {system}")),
+        });
+        let edits: Vec<Edit> = edits.collect();
+        edits::carry(people, &edits).await?;
     }
+    let began = Instant::now();
+    rest(engine).await?;
+    Ok(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX))
 }
 
 /// What contacts need and nothing else, under the policy that decides by itself.

@@ -1,23 +1,25 @@
 //! Edits of linked records, spread over the record types, to measure what follows from them.
 
 use crate::demo::edits::choose;
+use crate::demo::people::People;
 use crate::failure::Failure;
 use crate::loading;
+use futures::{StreamExt, TryStreamExt, stream};
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use tandem_connector::{Change, Connector, Lane, Outcome, Schema, Write};
+use tandem_connector::Schema;
 use tandem_engine::Engine;
-use tandem_merge::dataflow::{Flow, Kind, Side};
-use tandem_merge::record::{RecordKey, RecordType};
+use tandem_merge::dataflow::{End, Flow, Kind, Side};
+use tandem_merge::record::RecordType;
 use tandem_merge::value::Value;
 
-/// Writes in a call.
-const BATCH: usize = 1_000;
+/// Edits under way at once.
+const AT_ONCE: usize = 8;
 
 /// Edits so many linked records, evenly over the record types that have enough, each on one of these sides in turn: a
-/// plain text of it gets a value that holds the mark.
+/// plain text of it gets a value that holds the mark. A person does, not the user that syncs.
 pub(super) async fn make(
     engine: &mut Engine,
+    people: &People,
     wanted: usize,
     mark: &str,
     sides: &[Side],
@@ -26,35 +28,32 @@ pub(super) async fn make(
     let mut pools = Vec::new();
     for (flow, properties) in texts(engine, &schemas, sides) {
         let links = engine.store().links(Some(&flow), 0, wanted)?;
-        pools.push((properties, links));
+        let ends = engine.flows().flow(&flow).map(|flow| flow.ends.clone());
+        pools.extend(ends.map(|ends| (ends, properties, links)));
     }
-    pools.sort_by_key(|(_, links)| links.len());
+    pools.sort_by_key(|(_, _, links)| links.len());
     let (mut made, mut types) = (0, pools.len());
-    let mut writes = [Vec::new(), Vec::new()];
-    for (properties, links) in pools {
+    let mut edits = Vec::new();
+    for (ends, properties, links) in pools {
         let share = (wanted - made).div_ceil(types);
         types -= 1;
         for link in links.into_iter().take(share) {
             let side = sides[made % sides.len()];
             made += 1;
-            let property = &properties[side.index()];
-            writes[side.index()].push(edit(
-                made,
-                mark,
-                link.end(side).clone(),
-                property,
-                &format!("{mark} {made}"),
-            ));
+            edits.push(Edit {
+                side,
+                end: ends[side.index()].clone(),
+                id: link.end(side).id.clone(),
+                property: properties[side.index()].clone(),
+                value: Value::text(format!("{mark} {made}")),
+            });
         }
     }
     if made < wanted {
         let what = format!("only {made} records can be edited");
         return Err(Failure::trouble(what, "Ask for fewer edits, or for more records"));
     }
-    for (system, writes) in engine.systems().iter().zip(&writes) {
-        carry(system, writes).await?;
-    }
-    Ok(())
+    carry(people, &edits).await
 }
 
 /// For each record type of the first system a flow, and a plain text of it by its names on both sides: one write an edit,
@@ -100,28 +99,20 @@ fn texts(engine: &Engine, described: &[Schema; 2], sides: &[Side]) -> Vec<(Strin
     found.into_values().collect()
 }
 
-/// The edit of one property.
-pub(super) fn edit(place: usize, mark: &str, record: RecordKey, property: &str, value: &str) -> Write {
-    Write {
-        intent: place as u64,
-        key: format!("bench-{mark}-{record}"),
-        change: Change::Update {
-            record,
-            values: [(property.to_owned(), Value::text(value))].into(),
-            only_if: None,
-        },
-    }
+/// The edit of one property by a person.
+pub(super) struct Edit {
+    pub(super) side: Side,
+    pub(super) end: End,
+    pub(super) id: String,
+    pub(super) property: String,
+    pub(super) value: Value,
 }
 
-/// Carries edits out; each must be.
-pub(super) async fn carry(system: &Arc<dyn Connector>, writes: &[Write]) -> Result<(), Failure> {
-    for batch in writes.chunks(BATCH) {
-        for outcome in system.write(batch, Lane::Live).await {
-            if !matches!(outcome, Outcome::Applied { .. }) {
-                let what = format!("a record could not be edited: {outcome:?}");
-                return Err(Failure::trouble(what, "Run it again"));
-            }
-        }
-    }
-    Ok(())
+/// Makes edits as a person does, one at a time each, several at once.
+pub(super) async fn carry(people: &People, edits: &[Edit]) -> Result<(), Failure> {
+    let all = edits
+        .iter()
+        .map(|edit| people.change(edit.side, &edit.end, &edit.id, &edit.property, &edit.value));
+    let all = stream::iter(all).buffer_unordered(AT_ONCE);
+    all.try_collect::<()>().await
 }

@@ -96,7 +96,14 @@ impl Incremental {
         scene.age().await?;
         rest(&mut engine).await?;
         let wanted = usize::try_from(self.edits).unwrap_or(usize::MAX);
-        edits::make(&mut engine, wanted, "incremental", &Side::BOTH).await?;
+        edits::make(
+            &mut engine,
+            &scene.people().await?,
+            wanted,
+            "incremental",
+            &Side::BOTH,
+        )
+        .await?;
         screen.say(format!("{} edits ...", thousands(self.edits.into())));
         let (calls, before) = (scene.calls().await?, Taken::of(std::process::id()));
         let (statements, began) = (tandem_store::statements(), Instant::now());

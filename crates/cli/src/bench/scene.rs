@@ -3,6 +3,7 @@
 use super::process::{Taken, Watched};
 use crate::commands::sandbox::Filling;
 use crate::demo::local::Local;
+use crate::demo::people::People;
 use crate::demo::sample;
 use crate::failure::Failure;
 use crate::screen::Screen;
@@ -147,6 +148,11 @@ impl Scene {
         let [name, json, quiet, config] = words;
         let (file, folder) = (self.config().into(), self.folder().into());
         [name, json, quiet, config, file, "--state".into(), folder]
+    }
+
+    /// Somebody who works in both systems, and is not the user that syncs.
+    pub(super) async fn people(&self) -> Result<People, Failure> {
+        People::sign_in(&self.customerp.url, &self.salesforce.url, &self.configuration).await
     }
 
     /// API calls that the org has counted so far.
