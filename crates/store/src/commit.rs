@@ -11,38 +11,103 @@ pub(crate) use waits::smallest_linked;
 use crate::constraint;
 use crate::contract::{CommitReport, Decided, Taken};
 use crate::db::{Db, Rid, Trouble};
+use crate::gathered::{Gathered, Member};
 use crate::load::{self, Row};
 use crate::tally;
 use std::collections::{BTreeMap, BTreeSet};
 use tandem_merge::cluster::Intent;
 use tandem_merge::dataflow::Dataflow;
-use tandem_merge::plan::Plan;
+use tandem_merge::plan::{Event, Plan};
 use tandem_merge::record::RecordKey;
 
-/// Stores plans; one that breaks a uniqueness constraint is undone and reported, the others stay (S6).
+/// Stores plans; one that breaks a uniqueness constraint is undone and reported, the others stay (S6). That is rare, so all
+/// are tried together first.
 pub(crate) fn plans(db: &Db, flows: &Dataflow, plans: &[Decided]) -> Result<CommitReport, Trouble> {
     let mut report = CommitReport::default();
-    for decided in plans {
-        let stored = db.part(|| Commit::begin(db, flows, decided)?.store());
-        match stored {
-            Ok(()) => report.stored += 1,
-            Err(trouble) => match trouble.put_back() {
-                Some(why) => report.put_back.push(why.to_owned()),
-                None => return Err(trouble),
-            },
+    let mut told = Told::default();
+    match db.part(|| together(db, flows, plans)) {
+        Ok(all) => {
+            report.stored = plans.len() as u64;
+            told = all;
+        }
+        Err(trouble) if trouble.put_back().is_none() => return Err(trouble),
+        Err(_) => {
+            for plan in plans {
+                match db.part(|| together(db, flows, std::slice::from_ref(plan))) {
+                    Ok(of) => {
+                        report.stored += 1;
+                        told.add(of);
+                    }
+                    Err(trouble) => match trouble.put_back() {
+                        Some(why) => report.put_back.push(why.to_owned()),
+                        None => return Err(trouble),
+                    },
+                }
+            }
         }
     }
+    told.store(db)?;
     Ok(report)
 }
 
+/// Stores plans, or none of them.
+fn together<'a>(db: &'a Db, flows: &'a Dataflow, plans: &'a [Decided]) -> Result<Told<'a>, Trouble> {
+    let seqs = plans.iter().flat_map(|decided| &decided.token.inbox);
+    let seqs: Vec<i64> = seqs.map(|seq| seq.cast_signed()).collect();
+    if !seqs.is_empty() {
+        let sql = "DELETE FROM inbox WHERE seq IN (SELECT value FROM json_each(?1))";
+        db.run(sql, [load::numbers(&seqs)])?;
+    }
+    let mut gathered = Gathered::without_inbox();
+    gathered.read(db, plans.iter().flat_map(|decided| taken(&decided.token)))?;
+    let mut told = Told::default();
+    for decided in plans {
+        told.add(Commit::begin(db, flows, decided, &mut gathered)?.store()?);
+    }
+    Ok(told)
+}
+
+/// The numbers of the records that were taken.
+fn taken(token: &Taken) -> impl Iterator<Item = Rid> {
+    token.records.iter().map(|(rid, _)| rid.cast_signed())
+}
+
+/// What plans that were stored leave in the history and in the counts of flows, stored for all of them at once.
+#[derive(Default)]
+struct Told<'a> {
+    history: Vec<(Rid, &'a Event)>,
+    counts: tally::Counts,
+}
+
+impl<'a> Told<'a> {
+    fn add(&mut self, other: Self) {
+        self.history.extend(other.history);
+        for (of, n) in other.counts {
+            *self.counts.entry(of).or_default() += n;
+        }
+    }
+
+    fn store(self, db: &Db) -> Result<(), Trouble> {
+        crate::history::store(db, &self.history)?;
+        for ((flow, what), n) in self.counts {
+            let sql = "INSERT INTO tally (flow, what, n) VALUES (?1, ?2, ?3)
+                       ON CONFLICT (flow, what) DO UPDATE SET n = n + excluded.n";
+            db.run(sql, (flow, what, n.cast_signed()))?;
+        }
+        Ok(())
+    }
+}
+
 /// One plan on its way into the tables.
-struct Commit<'a> {
+struct Commit<'a, 'g> {
     db: &'a Db,
     flows: &'a Dataflow,
     plan: &'a Plan,
     token: &'a Taken,
+    /// What was read for this plan and those stored with it.
+    gathered: &'g mut Gathered,
     /// The records of the plan and those taken, as they were, by number.
-    rows: BTreeMap<Rid, (RecordKey, Row)>,
+    rows: BTreeMap<Rid, (RecordKey, Member)>,
     /// Their numbers.
     rids: BTreeMap<RecordKey, Rid>,
     /// Records whose links, open creates, companions, presence or standing changed, or about which a doubt ended:
@@ -50,29 +115,38 @@ struct Commit<'a> {
     changed: BTreeSet<Rid>,
     /// Records to mark dirty when all is stored.
     again: BTreeSet<Rid>,
+    /// Records that the plan waits for.
+    waited_for: BTreeSet<Rid>,
     /// Intents that the plan has no more.
     removed: Vec<Intent>,
 }
 
-impl<'a> Commit<'a> {
-    fn begin(db: &'a Db, flows: &'a Dataflow, decided: &'a Decided) -> Result<Self, Trouble> {
+impl<'a, 'g> Commit<'a, 'g> {
+    fn begin(
+        db: &'a Db,
+        flows: &'a Dataflow,
+        decided: &'a Decided,
+        gathered: &'g mut Gathered,
+    ) -> Result<Self, Trouble> {
         let mut commit = Self {
             db,
             flows,
             plan: &decided.plan,
             token: &decided.token,
+            gathered,
             rows: BTreeMap::new(),
             rids: BTreeMap::new(),
             changed: BTreeSet::new(),
             again: BTreeSet::new(),
+            waited_for: BTreeSet::new(),
             removed: Vec::new(),
         };
         for (rid, revision) in &commit.token.records {
-            let row = load::row(db, rid.cast_signed())?;
-            if row.revision.cast_unsigned() != *revision {
+            let member = commit.gathered.take(db, rid.cast_signed())?;
+            if member.row.revision.cast_unsigned() != *revision {
                 return Err(Trouble::PutBack(constraint::CHANGED));
             }
-            commit.add_row(row)?;
+            commit.add_member(member)?;
         }
         let plan = commit.plan;
         for key in plan.cluster.records.keys() {
@@ -89,12 +163,17 @@ impl<'a> Commit<'a> {
         Ok(commit)
     }
 
-    fn add_row(&mut self, row: Row) -> Result<Rid, Trouble> {
-        let key = row.key(self.db)?;
-        let rid = row.rid;
+    fn add_member(&mut self, member: Member) -> Result<Rid, Trouble> {
+        let key = member.row.key(self.db)?;
+        let rid = member.row.rid;
         self.rids.insert(key.clone(), rid);
-        self.rows.insert(rid, (key, row));
+        self.rows.insert(rid, (key, member));
         Ok(rid)
+    }
+
+    /// The row of a record as it was.
+    fn row(&self, rid: Rid) -> Option<&Row> {
+        self.rows.get(&rid).map(|(_, member)| &member.row)
     }
 
     /// A record that was not taken: the answer to a create. Where it was admitted on its own in the
@@ -102,17 +181,15 @@ impl<'a> Commit<'a> {
     /// about to write is withdrawn; where it is linked or something was sent for it, the plan is put back.
     fn add_newcomer(&mut self, key: &RecordKey) -> Result<(), Trouble> {
         let rid = self.db.make_rid(key)?;
-        let mut row = load::row(self.db, rid)?;
-        if let Some(shadow) = row.shadow()? {
-            let intents = load::intent_rows(self.db, rid)?;
-            let tied = !load::links_of(self.db, rid)?.is_empty() || intents.iter().any(|row| row.sent);
-            if tied {
+        let mut member = self.gathered.take(self.db, rid)?;
+        if let Some(shadow) = member.row.shadow()? {
+            if !member.links.is_empty() || member.intents.iter().any(|row| row.sent) {
                 return Err(Trouble::PutBack(constraint::CHANGED));
             }
             records::requeue(self.db, rid, key, shadow)?;
-            row.has.received();
+            member.row.has.received();
         }
-        self.add_row(row).map(drop)
+        self.add_member(member).map(drop)
     }
 
     /// The number of a record that the plan names.
@@ -121,19 +198,39 @@ impl<'a> Commit<'a> {
             return Ok(*rid);
         }
         let rid = self.db.make_rid(key)?;
-        self.add_row(load::row(self.db, rid)?)
+        let member = self.gathered.take(self.db, rid)?;
+        self.add_member(member)
     }
 
-    fn store(mut self) -> Result<(), Trouble> {
+    fn store(mut self) -> Result<Told<'a>, Trouble> {
         self.store_companions()?;
         self.store_intents()?;
         self.store_links()?;
-        self.clear_inbox()?;
+        self.clear_dirty()?;
         self.store_records()?;
         self.store_items()?;
         self.store_waits()?;
-        self.store_history()?;
-        self.wake()
+        self.store_counted()?;
+        self.wake()?;
+        let mut told = Told {
+            history: Vec::new(),
+            counts: tally::counts(self.flows, self.plan, &self.removed),
+        };
+        for event in &self.plan.history {
+            told.history.push((self.known_rid(&event.record)?, event));
+        }
+        // Whatever is stored next reads anew what this one may have changed.
+        let touched = [&self.again, &self.waited_for].into_iter().flatten().copied();
+        self.gathered.forget(self.rows.keys().copied().chain(touched));
+        Ok(told)
+    }
+
+    /// The number of a record, mostly one of the plan's own.
+    fn known_rid(&self, key: &RecordKey) -> Result<Rid, Trouble> {
+        match self.rids.get(key) {
+            Some(rid) => Ok(*rid),
+            None => self.db.make_rid(key),
+        }
     }
 
     /// What guards count: deletions carried on, and edits taken over.
@@ -146,19 +243,8 @@ impl<'a> Commit<'a> {
         for (flow, side, key) in &self.plan.edited {
             let sql = "INSERT INTO edited (flow, side, rid, at) VALUES (?1, ?2, ?3, ?4)
                        ON CONFLICT (flow, side, rid) DO UPDATE SET at = excluded.at";
-            let rid = self.db.make_rid(key)?;
+            let rid = self.known_rid(key)?;
             self.db.run(sql, (flow, crate::guards::number(*side), rid, now))?;
-        }
-        Ok(())
-    }
-
-    fn store_history(&mut self) -> Result<(), Trouble> {
-        crate::history::store(self.db, &self.plan.history)?;
-        self.store_counted()?;
-        for ((flow, what), n) in tally::counts(self.flows, self.plan, &self.removed) {
-            let sql = "INSERT INTO tally (flow, what, n) VALUES (?1, ?2, ?3)
-                       ON CONFLICT (flow, what) DO UPDATE SET n = n + excluded.n";
-            self.db.run(sql, (flow, what, n.cast_signed()))?;
         }
         Ok(())
     }

@@ -1,23 +1,21 @@
 //! Rows of companions.
 
 use crate::db::{Db, Rid, Trouble};
+use crate::load;
 use crate::sealed::COMPANION;
 use std::collections::BTreeMap;
 use tandem_merge::cluster::Companion;
 
-/// The companions of an owner, by role.
-pub(crate) fn of_owner(db: &Db, owner: Rid) -> Result<BTreeMap<String, Companion>, Trouble> {
-    let sql = "SELECT role, body FROM companion WHERE owner = ?1";
-    let rows: Vec<(String, Vec<u8>)> = db.all(sql, [owner], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let parse = |(role, body): (String, Vec<u8>)| Ok((role, db.read(&COMPANION, body)?));
+/// The companions of these owners: owner, role, companion.
+pub(crate) fn of_all(db: &Db, owners: &[Rid]) -> Result<Vec<(Rid, String, Companion)>, Trouble> {
+    if owners.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = "SELECT owner, role, body FROM companion WHERE owner IN (SELECT value FROM json_each(?1))";
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+    let rows: Vec<(Rid, String, Vec<u8>)> = db.all(sql, [load::numbers(owners)], read)?;
+    let parse = |(owner, role, body): (Rid, String, Vec<u8>)| Ok((owner, role, db.read(&COMPANION, body)?));
     rows.into_iter().map(parse).collect()
-}
-
-/// One companion of an owner.
-pub(crate) fn one(db: &Db, owner: Rid, role: &str) -> Result<Option<Companion>, Trouble> {
-    let sql = "SELECT body FROM companion WHERE owner = ?1 AND role = ?2";
-    let body: Option<Vec<u8>> = db.one(sql, (owner, role), |row| row.get(0))?;
-    body.map(|body| db.read(&COMPANION, body)).transpose()
 }
 
 /// Notes that a companion is needed. Answers whether that is news.

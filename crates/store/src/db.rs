@@ -336,6 +336,23 @@ impl Db {
         })
     }
 
+    /// The keys of records, in the same order.
+    pub(crate) fn keys(&self, rids: &[Rid]) -> Result<Vec<RecordKey>, Trouble> {
+        let sql = "SELECT rid, kind, id FROM record WHERE rid IN (SELECT value FROM json_each(?1))";
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+        let mut found: HashMap<Rid, RecordKey> = HashMap::new();
+        let rows: Vec<(Rid, i64, String)> = self.all(sql, [crate::load::numbers(rids)], read)?;
+        for (rid, kind, id) in rows {
+            let record_type = self.record_type(kind)?;
+            found.insert(rid, RecordKey { record_type, id });
+        }
+        let key = |rid: &Rid| {
+            let key = found.get(rid).cloned();
+            key.ok_or_else(|| Trouble::Unreadable(format!("record {rid} is not there")))
+        };
+        rids.iter().map(key).collect()
+    }
+
     /// Marks a record dirty; its age stays. `own`: by itself, not woken by a change of another.
     pub(crate) fn mark_dirty(&self, rid: Rid, own: bool) -> Result<(), Trouble> {
         let mark = self.tick();

@@ -1,8 +1,8 @@
 //! What a decision needs to know of other clusters.
 
-use crate::companion;
 use crate::db::{Db, Rid, Trouble};
-use crate::load::{self, LinkLine, links_of};
+use crate::load::{self, links_of};
+use crate::named::{Known, Named};
 use crate::take::Net;
 use jiff::{SignedDuration, Timestamp};
 use std::cell::RefCell;
@@ -87,7 +87,8 @@ pub(crate) fn answer(
     db: &Db,
     flows: &Dataflow,
     net: &Net,
-    needs: Needs,
+    needs: &Needs,
+    named: &Named<'_>,
     overall: &Overall,
 ) -> Result<Facts, Trouble> {
     let mut facts = Facts {
@@ -97,47 +98,47 @@ pub(crate) fn answer(
         types: Arc::clone(&overall.types),
         ..Facts::default()
     };
-    for referral in needs.referrals {
+    for referral in &needs.referrals {
         let referent = match &referral.through {
-            Reference::Flow(flow) => counterpart(db, flows, net, flow, &referral)?,
+            Reference::Flow(flow) => counterpart(db, flows, net, flow, referral, named)?,
             Reference::Companion { role, of } => match referral.side {
-                Side::First => companion_of(db, net, role, of, &referral.id)?,
-                Side::Second => owner_of(db, role, of, &referral.id)?,
+                Side::First => companion_of(db, net, (role, of), referral, named)?,
+                Side::Second => owner_of(of, referral, named),
             },
         };
-        facts.referrals.insert(referral, referent);
+        facts.referrals.insert(referral.clone(), referent);
     }
-    for (target, key) in needs.reservations {
-        if let Some(holder) = holder(db, net, &target, &key)? {
-            facts.reserved.insert((target, key), holder);
+    for (target, key) in &needs.reservations {
+        if let Some(holder) = holder(db, net, target, key)? {
+            facts.reserved.insert((target.clone(), key.clone()), holder);
         }
     }
-    for of in needs.parts {
-        let parts = crate::parts::of(db, flows, net, &of)?;
-        facts.parts.insert(of, parts);
+    for of in &needs.parts {
+        let parts = crate::parts::of(db, flows, net, of)?;
+        facts.parts.insert(of.clone(), parts);
     }
-    for referral in needs.parents {
-        if let Some(parent) = crate::parts::parent(db, flows, &referral)? {
-            facts.parents.insert(referral, parent);
+    for referral in &needs.parents {
+        if let Some(parent) = named.parent(referral) {
+            facts.parents.insert(referral.clone(), parent.clone());
         }
     }
-    for referral in needs.fates {
+    for referral in &needs.fates {
         let mut look = |key: &RecordKey| stored(db, net, key);
-        if let Some(fate) = tandem_merge::fates::fate(flows, &referral, &mut look)? {
-            facts.fates.insert(referral, fate);
+        if let Some(fate) = tandem_merge::fates::fate(flows, referral, &mut look)? {
+            facts.fates.insert(referral.clone(), fate);
         }
     }
-    for key in needs.named {
-        let losses = crate::parts::losses(db, flows, &key)?;
-        facts.named.insert(key, losses);
+    for key in &needs.named {
+        let losses = crate::parts::losses(db, flows, key)?;
+        facts.named.insert(key.clone(), losses);
     }
-    for flow in needs.guards {
-        let approved = overall.approvals.get(&flow);
-        if approved.is_some_and(|at| net.last_gone(&flow).is_none_or(|gone| gone <= *at)) {
+    for flow in &needs.guards {
+        let approved = overall.approvals.get(flow);
+        if approved.is_some_and(|at| net.last_gone(flow).is_none_or(|gone| gone <= *at)) {
             facts.approved.insert(flow.clone());
         }
-        let counts = overall.deletions(db, flows, &flow)?;
-        facts.deletions.insert(flow, counts);
+        let counts = overall.deletions(db, flows, flow)?;
+        facts.deletions.insert(flow.clone(), counts);
     }
     Ok(facts)
 }
@@ -170,37 +171,27 @@ fn counterpart(
     net: &Net,
     flow: &str,
     referral: &Referral,
+    named: &Named<'_>,
 ) -> Result<Referent, Trouble> {
     let Some(end) = flows.flow(flow).map(|flow| flow.end(referral.side)) else {
         return Ok(Referent::Unlinked);
     };
-    let standing = standing(db, net, &end.record_type, &referral.id)?;
-    let (rid, undecided) = match standing {
+    let known = named.of(referral);
+    let (rid, undecided) = match standing(db, net, &end.record_type, &referral.id, known)? {
         Standing::Known { rid, undecided } => (rid, undecided),
         Standing::Told(referent) => return Ok(referent),
     };
-    let lines = links_of(db, rid)?;
-    for line in &lines {
-        let (own, other) = match referral.side {
-            Side::First => (line.first, line.second),
-            Side::Second => (line.second, line.first),
-        };
-        if line.flow == flow && own == rid {
-            let sql = "SELECT presence, id FROM record WHERE rid = ?1";
-            let found = db.one(sql, [other], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            let (presence, id) =
-                found.ok_or_else(|| Trouble::Unreadable(format!("record {other} is not there")))?;
-            // One that was deleted is no counterpart that a reference could name.
-            return Ok(match presence {
-                Some(1) => Referent::Unlinked,
-                _ => Referent::Linked(id),
-            });
-        }
+    if let Some((presence, id)) = known.and_then(|known| known.counterpart.clone()) {
+        // One that was deleted is no counterpart that a reference could name.
+        return Ok(match presence {
+            Some(1) => Referent::Unlinked,
+            _ => Referent::Linked(id),
+        });
     }
     if undecided || open_intent(db, rid, &crate::outbox::create_slot(flow))? {
         return Ok(Referent::Pending);
     }
-    let why = why_never(db, flows, (flow, referral.side), rid, lines)?;
+    let why = why_never(db, flows, (flow, referral.side), rid)?;
     Ok(why.map_or(Referent::Unlinked, Referent::Never))
 }
 
@@ -210,13 +201,12 @@ fn why_never(
     flows: &Dataflow,
     (flow, side): (&str, Side),
     rid: Rid,
-    lines: Vec<LinkLine>,
 ) -> Result<Option<String>, Trouble> {
     let (Some(flow), Some(record)) = (flows.flow(flow), load::row(db, rid)?.bare()?) else {
         return Ok(None);
     };
     let mut links = Vec::new();
-    for line in lines {
+    for line in links_of(db, rid)? {
         links.push(line.link(db.key(line.first)?, db.key(line.second)?)?);
     }
     Ok(absent::why_never(
@@ -230,13 +220,20 @@ fn why_never(
 }
 
 /// What a reference from an owner to its companion leads to.
-fn companion_of(db: &Db, net: &Net, role: &str, of: &RecordType, id: &str) -> Result<Referent, Trouble> {
-    let (rid, undecided) = match standing(db, net, of, id)? {
+fn companion_of(
+    db: &Db,
+    net: &Net,
+    (role, of): (&str, &RecordType),
+    referral: &Referral,
+    named: &Named<'_>,
+) -> Result<Referent, Trouble> {
+    let known = named.of(referral);
+    let (rid, undecided) = match standing(db, net, of, &referral.id, known)? {
         Standing::Known { rid, undecided } => (rid, undecided),
         Standing::Told(referent) => return Ok(referent),
     };
-    let companion = companion::one(db, rid, role)?;
-    if let Some(id) = companion.as_ref().and_then(|companion| companion.id.clone()) {
+    let companion = known.and_then(|known| known.companion.as_ref());
+    if let Some(id) = companion.and_then(|companion| companion.id.clone()) {
         return Ok(Referent::Linked(id));
     }
     let wanted = companion.is_some_and(|companion| companion.parked.is_none());
@@ -249,16 +246,10 @@ fn companion_of(db: &Db, net: &Net, role: &str, of: &RecordType, id: &str) -> Re
 }
 
 /// Whose companion an id is.
-fn owner_of(db: &Db, role: &str, of: &RecordType, id: &str) -> Result<Referent, Trouble> {
-    let sql = "SELECT owner FROM companion WHERE role = ?1 AND id = ?2";
-    let owners: Vec<Rid> = db.all(sql, [role, id], |row| row.get(0))?;
-    let mut keys: Vec<RecordKey> = owners
-        .into_iter()
-        .map(|owner| db.key(owner))
-        .collect::<Result<_, _>>()?;
-    keys.retain(|key| &key.record_type == of);
-    let first = keys.into_iter().min();
-    Ok(first.map_or(Referent::Unlinked, |key| Referent::Linked(key.id)))
+fn owner_of(of: &RecordType, referral: &Referral, named: &Named<'_>) -> Referent {
+    let owners = named.owners(referral).iter();
+    let first = owners.filter(|key| &key.record_type == of).min();
+    first.map_or(Referent::Unlinked, |key| Referent::Linked(key.id.clone()))
 }
 
 /// What is known of a record that is referred to.
@@ -269,7 +260,13 @@ enum Standing {
     Told(Referent),
 }
 
-fn standing(db: &Db, net: &Net, of: &RecordType, id: &str) -> Result<Standing, Trouble> {
+fn standing(
+    db: &Db,
+    net: &Net,
+    of: &RecordType,
+    id: &str,
+    known: Option<&Known>,
+) -> Result<Standing, Trouble> {
     let key = RecordKey {
         record_type: of.clone(),
         id: id.to_owned(),
@@ -277,23 +274,18 @@ fn standing(db: &Db, net: &Net, of: &RecordType, id: &str) -> Result<Standing, T
     if crate::forget::is_forgotten(db, &key)? {
         return Ok(Standing::Told(Referent::Forgotten));
     }
-    let Some(kind) = db.kind(of)? else {
+    let Some(known) = known else {
         return Ok(Standing::Told(Referent::Unknown));
     };
-    let sql = "SELECT rid, presence, EXISTS (SELECT 1 FROM inbox WHERE inbox.rid = record.rid)
-                   OR EXISTS (SELECT 1 FROM dirty WHERE dirty.rid = record.rid AND own = 1)
-               FROM record WHERE kind = ?1 AND id = ?2";
-    let found: Option<(Rid, Option<i64>, bool)> =
-        db.one(sql, (kind, id), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    match found {
-        None | Some((_, None, false)) => Ok(Standing::Told(Referent::Unknown)),
-        Some((_, Some(1 | 2), _)) => Ok(Standing::Told(Referent::Gone)),
+    Ok(match known.presence {
+        None if !known.undecided => Standing::Told(Referent::Unknown),
+        Some(1 | 2) => Standing::Told(Referent::Gone),
         // The cluster's own records are decided right now: it would wait for itself.
-        Some((rid, _, undecided)) => Ok(Standing::Known {
-            rid,
-            undecided: undecided && !net.rows.contains_key(&rid),
-        }),
-    }
+        _ => Standing::Known {
+            rid: known.rid,
+            undecided: known.undecided && !net.rows.contains_key(&known.rid),
+        },
+    })
 }
 
 pub(crate) fn undecided(db: &Db, rid: Rid) -> Result<bool, Trouble> {

@@ -1,7 +1,7 @@
 //! The history: lines, the runs that they belong to, and how old ones go.
 
 use crate::contract::{Compaction, HistorySize, RunRow};
-use crate::db::{Db, Trouble};
+use crate::db::{Db, Rid, Trouble};
 use crate::outbox::number;
 use crate::sealed::HISTORY;
 use jiff::Timestamp;
@@ -52,21 +52,20 @@ impl CurrentRun {
     }
 }
 
-/// Stores lines of a plan under the run at hand.
-pub(crate) fn store(db: &Db, events: &[Event]) -> Result<(), Trouble> {
-    let Some(last) = events.last() else {
+/// Stores lines of plans, each with its record's number, under the run at hand.
+pub(crate) fn store(db: &Db, events: &[(Rid, &Event)]) -> Result<(), Trouble> {
+    let Some(last) = events.iter().map(|(_, event)| event.at).max() else {
         return Ok(());
     };
     let run = db.run.number(db)?;
     let mut counts: BTreeMap<&str, i64> = BTreeMap::new();
     let mut bytes = 0;
     let mut first = None;
-    for event in events {
+    for (rid, event) in events {
         let event = Event {
             run: run.cast_unsigned(),
-            ..event.clone()
+            ..Event::clone(event)
         };
-        let rid = db.make_rid(&event.record)?;
         let body = db.body(&HISTORY, &event)?;
         bytes += number(body.len());
         let sql = "INSERT INTO history (rid, at, body) VALUES (?1, ?2, ?3)";
@@ -81,7 +80,7 @@ pub(crate) fn store(db: &Db, events: &[Event]) -> Result<(), Trouble> {
     }
     let sql = "UPDATE run SET ended = max(ended, ?2), first = CASE first WHEN 0 THEN ?3 ELSE first END,
                last = (SELECT max(number) FROM history) WHERE number = ?1";
-    db.run(sql, (run, last.at.as_microsecond(), first))?;
+    db.run(sql, (run, last.as_microsecond(), first))?;
     for (what, n) in counts {
         let sql = "INSERT INTO run_count (run, what, n) VALUES (?1, ?2, ?3)
                    ON CONFLICT (run, what) DO UPDATE SET n = n + excluded.n";

@@ -114,8 +114,17 @@ pub(crate) fn links(db: &Db, flow: Option<&str>, after: u64, limit: usize) -> Re
             db.all(&sql, (after, limit), link_line)?
         }
     };
-    let row = |line: load::LinkLine| {
-        let link = line.link(db.key(line.first)?, db.key(line.second)?)?;
+    let ends: Vec<Rid> = lines.iter().flat_map(|line| [line.first, line.second]).collect();
+    let mut keys = db.keys(&ends)?.into_iter();
+    let mut row = |line: load::LinkLine| {
+        let ends = (keys.next(), keys.next());
+        let (Some(first), Some(second)) = ends else {
+            return Err(Trouble::Unreadable(format!(
+                "an end of link {} is not there",
+                line.number
+            )));
+        };
+        let link = line.link(first, second)?;
         Ok(LinkRow {
             number: line.number.cast_unsigned(),
             flow: link.flow,
@@ -125,7 +134,7 @@ pub(crate) fn links(db: &Db, flow: Option<&str>, after: u64, limit: usize) -> Re
             verdict: link.verdict,
         })
     };
-    lines.into_iter().map(row).collect()
+    lines.into_iter().map(&mut row).collect()
 }
 
 /// Items after a number.
@@ -210,8 +219,8 @@ pub(crate) fn companions(
     let rows: Vec<(Rid, String)> = db.all(sql, (role, after, number(limit)), |row| {
         Ok((row.get(0)?, row.get(1)?))
     })?;
-    let owner = |(rid, id): (Rid, String)| Ok((db.key(rid)?, id));
-    rows.into_iter().map(owner).collect()
+    let (rids, ids): (Vec<Rid>, Vec<String>) = rows.into_iter().unzip();
+    Ok(db.keys(&rids)?.into_iter().zip(ids).collect())
 }
 
 /// Records that were never observed and that others wait for.
@@ -220,7 +229,7 @@ pub(crate) fn unread(db: &Db, limit: usize) -> Result<Vec<RecordKey>, Trouble> {
                WHERE presence IS NULL AND NOT EXISTS (SELECT 1 FROM inbox WHERE inbox.rid = target)
                ORDER BY target LIMIT ?1";
     let rids: Vec<Rid> = db.all(sql, [number(limit)], |row| row.get(0))?;
-    rids.into_iter().map(|rid| db.key(rid)).collect()
+    db.keys(&rids)
 }
 
 /// Marks dirty the records on which an approval of the flow waits.
@@ -305,7 +314,7 @@ pub(crate) fn alive_after(
 pub(crate) fn with_key(db: &Db, key: &MatchKey) -> Result<Vec<RecordKey>, Trouble> {
     let sql = "SELECT rid FROM match_key WHERE key = ?1 ORDER BY rid";
     let rids: Vec<Rid> = db.all(sql, [db.blind(crate::hash::match_key(key))], |row| row.get(0))?;
-    rids.into_iter().map(|rid| db.key(rid)).collect()
+    db.keys(&rids)
 }
 
 fn page_start(after: u64) -> i64 {
@@ -347,5 +356,5 @@ pub(crate) fn doubted(
     let sql = "SELECT doubt.rid FROM doubt JOIN record USING (rid) JOIN kind ON kind.number = record.kind
                WHERE kind.system = ?1 AND doubt.at <= ?2 ORDER BY doubt.rid LIMIT ?3";
     let rids: Vec<Rid> = db.all(sql, (system, until.as_microsecond(), limit), |row| row.get(0))?;
-    rids.into_iter().map(|rid| db.key(rid)).collect()
+    db.keys(&rids)
 }

@@ -1,10 +1,9 @@
 //! Rows of records, links and intents as the core's words.
 
-use crate::companion;
 use crate::db::{Db, Rid, Trouble};
 use crate::sealed::{HEADS, INBOX, INTENT, KEYS, QUESTIONS, STATE, parsed};
 use rusqlite::Params;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 use tandem_merge::cluster::{Head, Intent, Link, Newborn, Question, Record, Shadow, Unconfirmed};
 use tandem_merge::record::{Observation, Presence, RecordKey};
@@ -44,7 +43,9 @@ impl Has {
         | (EXISTS (SELECT 1 FROM wait WHERE waiting = record.rid) << 6)
         | (EXISTS (SELECT 1 FROM doubt WHERE doubt.rid = record.rid) << 7)
         | (EXISTS (SELECT 1 FROM reread WHERE reread.rid = record.rid) << 8)
-        | (EXISTS (SELECT 1 FROM later WHERE later.rid = record.rid) << 8)";
+        | (EXISTS (SELECT 1 FROM later WHERE later.rid = record.rid) << 8)
+        | (EXISTS (SELECT 1 FROM wait WHERE target = record.rid) << 9)
+        | (EXISTS (SELECT 1 FROM dirty WHERE dirty.rid = record.rid AND own = 1) << 10)";
     const INBOX: i64 = 3;
     const DIRTY: i64 = 4;
 
@@ -94,6 +95,16 @@ impl Has {
     pub(crate) fn unread(self) -> bool {
         self.bit(8)
     }
+
+    /// Something seen of it was not decided yet.
+    pub(crate) fn undecided(self) -> bool {
+        self.inbox() || self.bit(10)
+    }
+
+    /// Others wait for it.
+    pub(crate) fn awaited(self) -> bool {
+        self.bit(9)
+    }
 }
 
 /// Presence as a number.
@@ -105,10 +116,15 @@ pub(crate) fn presence_number(presence: Presence) -> i64 {
     }
 }
 
-/// Its columns by one condition.
+/// Its columns from one source.
+fn columns(from: &str) -> String {
+    let columns =
+        "record.rid, kind, record.id, revision, woke, presence, sent, keys, questions, heads, state";
+    format!("SELECT {columns}, {} FROM {from}", Has::SQL)
+}
+
 fn select(condition: &str) -> String {
-    let columns = "rid, kind, id, revision, woke, presence, sent, keys, questions, heads, state";
-    format!("SELECT {columns}, {} FROM record WHERE {condition}", Has::SQL)
+    columns(&format!("record WHERE {condition}"))
 }
 
 /// A record's row by number.
@@ -118,44 +134,87 @@ pub(crate) fn row(db: &Db, rid: Rid) -> Result<Row, Trouble> {
     found.ok_or_else(|| Trouble::Unreadable(format!("record {rid} is not there")))
 }
 
-/// The row of a record; it gets one where it has none.
-pub(crate) fn make_row(db: &Db, key: &RecordKey) -> Result<Row, Trouble> {
-    static SQL: LazyLock<String> = LazyLock::new(|| select("kind = ?1 AND id = ?2"));
-    let kind = db.make_kind(&key.record_type)?;
-    match found(db, &SQL, (kind, &key.id))? {
-        Some(row) => Ok(row),
-        None => row(db, db.make_rid(key)?),
+/// The rows of records by their keys, of those that have one.
+pub(crate) fn rows_of<'k>(
+    db: &Db,
+    keys: impl Iterator<Item = &'k RecordKey>,
+) -> Result<HashMap<RecordKey, Row>, Trouble> {
+    static SQL: LazyLock<String> = LazyLock::new(|| {
+        columns(
+            "json_each(?1) AS asked
+             CROSS JOIN record ON kind = asked.value ->> 0 AND record.id = asked.value ->> 1",
+        )
+    });
+    let mut asked = Vec::new();
+    for key in keys {
+        if let Some(kind) = db.kind(&key.record_type)? {
+            asked.push(serde_json::json!([kind, key.id]));
+        }
     }
+    let asked = serde_json::Value::from(asked).to_string();
+    let mut rows = HashMap::new();
+    for row in db.all(&SQL, [asked], read_row)? {
+        let row = row.opened(db)?;
+        rows.insert(row.key(db)?, row);
+    }
+    Ok(rows)
+}
+
+/// The rows of records and of all that links tie to them, in no order.
+pub(crate) fn tied_rows(db: &Db, rids: &[Rid]) -> Result<Vec<Row>, Trouble> {
+    static SQL: LazyLock<String> = LazyLock::new(|| {
+        let tied = "WITH RECURSIVE tied (end) AS (SELECT value FROM json_each(?1)
+                    UNION SELECT second FROM tied JOIN link ON first = end
+                    UNION SELECT first FROM tied JOIN link ON second = end)";
+        format!("{tied} {}", select("rid IN (SELECT end FROM tied)"))
+    });
+    found_all(db, &SQL, rids)
 }
 
 fn found(db: &Db, sql: &str, params: impl Params) -> Result<Option<Row>, Trouble> {
-    let found = db.one(sql, params, |row| {
-        Ok(Row {
-            rid: row.get(0)?,
-            kind: row.get(1)?,
-            id: row.get(2)?,
-            revision: row.get(3)?,
-            woke: row.get(4)?,
-            presence: row.get(5)?,
-            sent: row.get(6)?,
-            keys: row.get(7)?,
-            questions: row.get(8)?,
-            heads: row.get(9)?,
-            state: row.get(10)?,
-            has: Has(row.get(11)?),
-        })
-    })?;
-    let Some(found) = found else { return Ok(None) };
-    Ok(Some(Row {
-        keys: db.opened_if(&KEYS, found.keys)?,
-        questions: db.opened_if(&QUESTIONS, found.questions)?,
-        heads: db.opened_if(&HEADS, found.heads)?,
-        state: db.opened_if(&STATE, found.state)?,
-        ..found
-    }))
+    let found = db.one(sql, params, read_row)?;
+    found.map(|row| row.opened(db)).transpose()
+}
+
+fn found_all(db: &Db, sql: &str, rids: &[Rid]) -> Result<Vec<Row>, Trouble> {
+    let rows = db.all(sql, [numbers(rids)], read_row)?;
+    rows.into_iter().map(|row| row.opened(db)).collect()
+}
+
+fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
+    Ok(Row {
+        rid: row.get(0)?,
+        kind: row.get(1)?,
+        id: row.get(2)?,
+        revision: row.get(3)?,
+        woke: row.get(4)?,
+        presence: row.get(5)?,
+        sent: row.get(6)?,
+        keys: row.get(7)?,
+        questions: row.get(8)?,
+        heads: row.get(9)?,
+        state: row.get(10)?,
+        has: Has(row.get(11)?),
+    })
+}
+
+/// Numbers as a JSON array: what `json_each` takes.
+pub(crate) fn numbers(rids: &[Rid]) -> String {
+    let all: Vec<String> = rids.iter().map(Rid::to_string).collect();
+    format!("[{}]", all.join(","))
 }
 
 impl Row {
+    fn opened(self, db: &Db) -> Result<Self, Trouble> {
+        Ok(Self {
+            keys: db.opened_if(&KEYS, self.keys)?,
+            questions: db.opened_if(&QUESTIONS, self.questions)?,
+            heads: db.opened_if(&HEADS, self.heads)?,
+            state: db.opened_if(&STATE, self.state)?,
+            ..self
+        })
+    }
+
     /// The record's key.
     pub(crate) fn key(&self, db: &Db) -> Result<RecordKey, Trouble> {
         Ok(RecordKey {
@@ -181,19 +240,6 @@ impl Row {
     pub(crate) fn shadowed(&self) -> Result<Option<Shadowed>, Trouble> {
         let parse = |state: &Vec<u8>| parsed(state, format_args!("record {}", self.rid));
         self.state.as_ref().map(parse).transpose()
-    }
-
-    /// The record with its companions and the intent among these.
-    pub(crate) fn record(&self, db: &Db, intents: &mut Vec<Intent>) -> Result<Option<Record>, Trouble> {
-        let Some(mut record) = self.bare()? else {
-            return Ok(None);
-        };
-        if self.has.companions() {
-            record.companions = companion::of_owner(db, self.rid)?;
-        }
-        let own = intents.iter().position(writes_record);
-        record.intent = own.map(|at| intents.remove(at));
-        Ok(Some(record))
     }
 
     /// The heads anchored at the record, by property.
@@ -274,6 +320,16 @@ pub(crate) fn intent_rows(db: &Db, rid: Rid) -> Result<Vec<IntentRow>, Trouble> 
     intent_rows_of(db, sql, [rid])
 }
 
+/// The rows of all open intents of these records, by number.
+pub(crate) fn intents_of_all(db: &Db, rids: &[Rid]) -> Result<Vec<IntentRow>, Trouble> {
+    if rids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = "SELECT id, record, slot, sent, body FROM intent
+               WHERE record IN (SELECT value FROM json_each(?1)) ORDER BY id";
+    intent_rows_of(db, sql, [numbers(rids)])
+}
+
 /// An intent's row by number.
 pub(crate) fn intent_by_id(db: &Db, id: u64) -> Result<Option<IntentRow>, Trouble> {
     let sql = "SELECT id, record, slot, sent, body FROM intent WHERE id = ?1";
@@ -333,6 +389,28 @@ pub(crate) fn links_of(db: &Db, rid: Rid) -> Result<Vec<LinkLine>, Trouble> {
     let mut lines = db.all(sql, [rid], link_line)?;
     lines.sort_by_key(|line| line.number);
     Ok(lines)
+}
+
+/// The live links of which one of these records is the first end, in no order.
+pub(crate) fn links_from(db: &Db, rids: &[Rid]) -> Result<Vec<LinkLine>, Trouble> {
+    if rids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = "SELECT number, flow, first, second, verdict, since FROM link
+               WHERE first IN (SELECT value FROM json_each(?1))";
+    db.all(sql, [numbers(rids)], link_line)
+}
+
+/// The inbox rows of these records in order of arrival: record, number, what was seen.
+pub(crate) fn inbox_of_all(db: &Db, rids: &[Rid]) -> Result<Vec<(Rid, i64, Observation)>, Trouble> {
+    if rids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = "SELECT rid, seq, body FROM inbox WHERE rid IN (SELECT value FROM json_each(?1)) ORDER BY seq";
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+    let rows: Vec<(Rid, i64, Vec<u8>)> = db.all(sql, [numbers(rids)], read)?;
+    let parse = |(rid, seq, body): (Rid, i64, Vec<u8>)| Ok((rid, seq, db.read(&INBOX, body)?));
+    rows.into_iter().map(parse).collect()
 }
 
 /// The inbox rows of a record in order of arrival.

@@ -1,9 +1,10 @@
 //! The outbox: intents in sending order, their sent marks, their outcomes.
 
 use crate::db::{Db, Rid, Trouble};
-use crate::load::{IntentRow, intent_by_id, intent_rows_of};
+use crate::load::{IntentRow, intent_rows_of, numbers};
 use crate::sealed::INTENT;
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 use tandem_merge::cluster::{Action, Intent};
 use tandem_merge::mutation::{Mutation, removed};
 use tandem_merge::record::RecordKey;
@@ -88,12 +89,9 @@ pub(crate) fn unsettled(db: &Db, after: u64, limit: usize) -> Result<Vec<Intent>
 /// Marks intents as sent; those gone, sent with an outcome still open, or accepted are left out (S5).
 pub(crate) fn begin_write(db: &Db, intents: &[u64], now: Timestamp) -> Result<Vec<Intent>, Trouble> {
     let mut marked = Vec::new();
-    for id in intents {
-        let Some(row) = intent_by_id(db, *id)? else {
-            continue;
-        };
+    for row in open(db, intents)? {
         let mut intent = row.intent()?;
-        if intent.sent.is_some() && (!intent.unknown || is_accepted(db, *id)?) {
+        if intent.sent.is_some() && (!intent.unknown || is_accepted(db, row.id)?) {
             continue;
         }
         intent.sent = Some(now);
@@ -108,10 +106,7 @@ pub(crate) fn begin_write(db: &Db, intents: &[u64], now: Timestamp) -> Result<Ve
 
 /// Marks sent intents as of unknown outcome, or as not sent after all.
 pub(crate) fn mark_unknown(db: &Db, intents: &[u64], unsend: bool) -> Result<(), Trouble> {
-    for id in intents {
-        let Some(row) = intent_by_id(db, *id)? else {
-            continue;
-        };
+    for row in open(db, intents)? {
         let mut intent = row.intent()?;
         if intent.sent.is_none() {
             continue;
@@ -129,19 +124,14 @@ pub(crate) fn mark_unknown(db: &Db, intents: &[u64], unsend: bool) -> Result<(),
 
 /// Notes the handle of sent intents.
 pub(crate) fn accept(db: &Db, intents: &[u64], handle: &str) -> Result<(), Trouble> {
-    for id in intents {
-        let sql = "UPDATE intent SET handle = ?2 WHERE id = ?1 AND sent = 1";
-        db.run(sql, (id.cast_signed(), handle))?;
-    }
-    Ok(())
+    let sql = "UPDATE intent SET handle = ?2 WHERE sent = 1 AND id IN (SELECT value FROM json_each(?1))";
+    db.run(sql, (numbers(&signed(intents)), handle)).map(drop)
 }
 
 /// Whether an intent's outcome is asked for by a handle.
-fn is_accepted(db: &Db, id: u64) -> Result<bool, Trouble> {
+fn is_accepted(db: &Db, id: i64) -> Result<bool, Trouble> {
     let sql = "SELECT handle IS NOT NULL FROM intent WHERE id = ?1";
-    Ok(db
-        .one(sql, [id.cast_signed()], |row| row.get(0))?
-        .unwrap_or_default())
+    Ok(db.one(sql, [id], |row| row.get(0))?.unwrap_or_default())
 }
 
 /// The handles of a system's open intents, by their first intent.
@@ -162,13 +152,19 @@ pub(crate) fn accepted(db: &Db, handle: &str, after: u64, limit: usize) -> Resul
 
 /// The open intents of these numbers.
 pub(crate) fn intents(db: &Db, numbers: &[u64]) -> Result<Vec<Intent>, Trouble> {
-    let mut open = Vec::new();
-    for id in numbers {
-        if let Some(row) = intent_by_id(db, *id)? {
-            open.push(row.intent()?);
-        }
-    }
-    Ok(open)
+    open(db, numbers)?.iter().map(IntentRow::intent).collect()
+}
+
+/// The rows of those of these intents that are open, in the same order.
+fn open(db: &Db, intents: &[u64]) -> Result<Vec<IntentRow>, Trouble> {
+    let sql = "SELECT id, record, slot, sent, body FROM intent WHERE id IN (SELECT value FROM json_each(?1))";
+    let rows = intent_rows_of(db, sql, [numbers(&signed(intents))])?;
+    let mut rows: BTreeMap<i64, IntentRow> = rows.into_iter().map(|row| (row.id, row)).collect();
+    Ok(signed(intents).iter().filter_map(|id| rows.remove(id)).collect())
+}
+
+fn signed(numbers: &[u64]) -> Vec<i64> {
+    numbers.iter().map(|number| number.cast_signed()).collect()
 }
 
 /// Stores an intent's marks; a handle is over. The record's revision moves, so that a plan made before is put back.
@@ -196,12 +192,14 @@ pub(crate) fn body(intent: &Intent) -> Result<Vec<u8>, Trouble> {
 
 /// The records that these intents are about, in the order given.
 pub(crate) fn subjects(db: &Db, intents: &[u64]) -> Result<Vec<Rid>, Trouble> {
-    let mut rids = Vec::new();
-    for id in intents {
-        let sql = "SELECT record FROM intent WHERE id = ?1";
-        rids.extend(db.one(sql, [id.cast_signed()], |row| row.get::<_, Rid>(0))?);
-    }
-    Ok(rids)
+    let sql = "SELECT id, record FROM intent WHERE id IN (SELECT value FROM json_each(?1))";
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    let rows: Vec<(i64, Rid)> = db.all(sql, [numbers(&signed(intents))], read)?;
+    let records: BTreeMap<i64, Rid> = rows.into_iter().collect();
+    Ok(signed(intents)
+        .iter()
+        .filter_map(|id| records.get(id).copied())
+        .collect())
 }
 
 /// A number for the database.

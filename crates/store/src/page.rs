@@ -8,20 +8,26 @@ use crate::known::{Known, laid_over};
 use crate::load::{self, Row};
 use crate::sealed::{CURSOR, INBOX, KEYS};
 use rusqlite::OptionalExtension;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use tandem_merge::cluster::Shadow;
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::record::{Observation, Presence, RecordKey, Values};
 use tandem_merge::{echo, late};
 
+/// So many rows are read at once.
+const TOGETHER: usize = 200;
+
 /// Stores a page's observations, and the cursor with them (S4).
 pub(crate) fn commit(db: &Db, flows: &Dataflow, page: &Page) -> Result<PageReport, Trouble> {
     let mut report = PageReport::default();
-    for seen in &page.observations {
-        if admit(db, flows, seen)? {
-            report.new += 1;
-        } else {
-            report.known += 1;
+    for part in page.observations.chunks(TOGETHER) {
+        let mut rows = load::rows_of(db, part.iter().map(|seen| &seen.key))?;
+        for seen in part {
+            if admit(db, flows, seen, &mut rows)? {
+                report.new += 1;
+            } else {
+                report.known += 1;
+            }
         }
     }
     if let Some(cursor) = &page.cursor {
@@ -32,16 +38,26 @@ pub(crate) fn commit(db: &Db, flows: &Dataflow, page: &Page) -> Result<PageRepor
     Ok(report)
 }
 
-/// Puts one observation into the inbox, unless it shows nothing new.
-fn admit(db: &Db, flows: &Dataflow, seen: &Observation) -> Result<bool, Trouble> {
+/// Puts one observation into the inbox, unless it shows nothing new. `rows`: those that were read and did not change since.
+fn admit(
+    db: &Db,
+    flows: &Dataflow,
+    seen: &Observation,
+    rows: &mut HashMap<RecordKey, Row>,
+) -> Result<bool, Trouble> {
     if crate::forget::is_forgotten(db, &seen.key)? {
         return Ok(false);
     }
-    let mut row = load::make_row(db, &seen.key)?;
+    let mut row = match rows.remove(&seen.key) {
+        Some(row) => row,
+        None => load::row(db, db.make_rid(&seen.key)?)?,
+    };
     let rid = row.rid;
     if row.has.unread() {
         crate::parts::answered(db, rid, seen.read_began)?;
         row = load::row(db, rid)?;
+        // It may have woken any other.
+        rows.clear();
     }
     let newest = if row.has.inbox() { newest(db, rid)? } else { None };
     let state = row.shadowed()?;

@@ -2,12 +2,15 @@
 //! parents that are to be read again.
 
 use crate::db::{Db, Rid, Trouble};
-use crate::facts::undecided;
+use crate::gathered::Gathered;
 use crate::hash;
-use crate::load::{self, links_of};
+use crate::load::Shadowed;
+use crate::named::{self, Asked, UNDECIDED};
+use crate::sealed::STATE;
 use crate::take::{self, Net};
 use jiff::Timestamp;
-use tandem_merge::dataflow::{Dataflow, Reference, Side};
+use std::collections::{BTreeMap, BTreeSet};
+use tandem_merge::dataflow::{Dataflow, Side};
 use tandem_merge::facts::{Parent, Part, PartsOf, Referral, Waits};
 use tandem_merge::record::{Presence, RecordKey, Values};
 use tandem_merge::support;
@@ -17,49 +20,83 @@ pub(crate) fn of(db: &Db, flows: &Dataflow, net: &Net, of: &PartsOf) -> Result<V
     let key = db.blind(hash::match_key(&support::key_of(of)));
     let sql = "SELECT rid FROM match_key WHERE key = ?1 ORDER BY rid";
     let found: Vec<Rid> = db.all(sql, [key], |row| row.get(0))?;
+    let others = found.into_iter().filter(|rid| !net.rows.contains_key(rid));
+    let others: Vec<Rid> = others.collect();
+    let mut gathered = Gathered::without_inbox();
+    gathered.read(db, others.iter().copied())?;
     let mut parts = Vec::new();
-    for rid in found {
-        let record = db.key(rid)?;
+    for rid in others {
+        let part = take::as_gathered(db, &mut gathered, rid)?;
+        let Some((row, record)) = part.rows.get(&rid) else {
+            continue;
+        };
         let is_part = flows
             .flow(&of.flow)
             .is_some_and(|flow| flow.end(of.side).record_type == record.record_type);
-        if !is_part || net.rows.contains_key(&rid) {
-            continue;
+        if is_part {
+            let record = record.clone();
+            let standing = support::standing(flows, of, &part.cluster, &record, row.has.undecided());
+            parts.extend(standing.map(|standing| Part { record, standing }));
         }
-        let cluster = take::as_it_is(db, rid)?;
-        let standing = support::standing(flows, of, &cluster, &record, undecided(db, rid)?);
-        parts.extend(standing.map(|standing| Part { record, standing }));
     }
     Ok(parts)
 }
 
-/// What is known of a parent; none of a reference that leads to no flow.
-pub(crate) fn parent(db: &Db, flows: &Dataflow, referral: &Referral) -> Result<Option<Parent>, Trouble> {
-    let (Reference::Flow(flow), Some(key)) = (&referral.through, support::parent_record(flows, referral))
-    else {
-        return Ok(None);
-    };
-    let Some(rid) = db.rid(&key)? else {
-        return Ok(Some(Parent::default()));
-    };
-    let mut parent = Parent {
-        own: shown(db, rid)?,
-        undecided: undecided(db, rid)?,
-        unread: is_unread(db, rid)?,
-        ..Parent::default()
-    };
-    for line in links_of(db, rid)? {
-        let (own, other) = match referral.side {
-            Side::First => (line.first, line.second),
-            Side::Second => (line.second, line.first),
-        };
-        if line.flow == *flow && own == rid {
-            parent.other = shown(db, other)?;
-            let verdict = line.verdict.as_deref().map(serde_json::from_str);
-            parent.verdict = verdict.transpose()?;
+/// What is known of parents, of all at once; nothing of a reference that leads to no flow.
+pub(crate) fn parents<'a>(
+    db: &Db,
+    flows: &Dataflow,
+    referrals: impl Iterator<Item = &'a Referral>,
+) -> Result<BTreeMap<&'a Referral, Parent>, Trouble> {
+    let mut parents = BTreeMap::new();
+    let mut asked = [Asked::new(), Asked::new()];
+    for referral in referrals.collect::<BTreeSet<_>>() {
+        if support::parent_record(flows, referral).is_some() {
+            parents.insert(referral, Parent::default());
+            asked[referral.side.index()].push(referral);
         }
     }
-    Ok(Some(parent))
+    for side in Side::BOTH {
+        look_at_parents(db, flows, side, &asked[side.index()], &mut parents)?;
+    }
+    Ok(parents)
+}
+
+fn look_at_parents<'a>(
+    db: &Db,
+    flows: &Dataflow,
+    side: Side,
+    asked: &Asked<'a>,
+    parents: &mut BTreeMap<&'a Referral, Parent>,
+) -> Result<(), Trouble> {
+    let (own, other) = match side {
+        Side::First => ("first", "second"),
+        Side::Second => ("second", "first"),
+    };
+    let sql = format!(
+        "SELECT asked.value ->> 0, record.state, {UNDECIDED},
+                EXISTS (SELECT 1 FROM reread WHERE reread.rid = record.rid), link.verdict, other.state
+         FROM json_each(?1) AS asked
+         CROSS JOIN record ON record.kind = asked.value ->> 1 AND record.id = asked.value ->> 2
+         LEFT JOIN link ON link.{own} = record.rid AND +link.flow = asked.value ->> 3
+         LEFT JOIN record AS other ON other.rid = link.{other}"
+    );
+    let rows = asked.iter().map(|referral| named::through_flow(flows, referral));
+    let Some(asking) = named::array(db, rows)? else {
+        return Ok(());
+    };
+    db.each(&sql, [asking], |row| {
+        let verdict: Option<String> = row.get(4)?;
+        let parent = Parent {
+            own: shown(db, row.get(1)?)?,
+            other: shown(db, row.get(5)?)?,
+            verdict: verdict.as_deref().map(serde_json::from_str).transpose()?,
+            undecided: row.get(2)?,
+            unread: row.get(3)?,
+        };
+        parents.insert(named::asked_for(asked, row)?, parent);
+        Ok(())
+    })
 }
 
 /// Whether a record is to be read again, which was not done yet.
@@ -83,9 +120,10 @@ pub(crate) fn losses(db: &Db, flows: &Dataflow, key: &RecordKey) -> Result<u64, 
     Ok(losses)
 }
 
-fn shown(db: &Db, rid: Rid) -> Result<Option<(Presence, Values)>, Trouble> {
-    let shadow = load::row(db, rid)?.shadow()?;
-    Ok(shadow.map(|shadow| (shadow.presence, shadow.values)))
+/// What a record's state shows.
+fn shown(db: &Db, state: Option<Vec<u8>>) -> Result<Option<(Presence, Values)>, Trouble> {
+    let state: Option<Shadowed> = state.map(|state| db.read(&STATE, state)).transpose()?;
+    Ok(state.map(|state| (state.shadow.presence, state.shadow.values)))
 }
 
 /// Notes that records are to be read again, by reads that begin at these moments or later.
@@ -124,5 +162,5 @@ pub(crate) fn to_read(db: &Db, now: Timestamp, limit: usize) -> Result<Vec<Recor
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let sql = "SELECT rid FROM reread UNION SELECT rid FROM later WHERE at <= ?1 ORDER BY rid LIMIT ?2";
     let rids: Vec<Rid> = db.all(sql, (now.as_microsecond(), limit), |row| row.get(0))?;
-    rids.into_iter().map(|rid| db.key(rid)).collect()
+    db.keys(&rids)
 }

@@ -3,11 +3,13 @@
 use crate::contract::{Dirty, Taken};
 use crate::db::{Db, Rid, Trouble};
 use crate::facts::{self, Overall};
+use crate::gathered::{Gathered, Member};
 use crate::load::{self, LinkLine, Row};
+use crate::named::Named;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use tandem_merge::cluster::{Anchor, Cluster, Link};
 use tandem_merge::dataflow::Dataflow;
-use tandem_merge::facts::Needs;
+use tandem_merge::facts::{Facts, Needs};
 use tandem_merge::mutation::{Mutation, removed};
 use tandem_merge::record::{Observation, RecordKey};
 
@@ -19,7 +21,7 @@ pub(crate) const CANDIDATE_LIMIT: usize = 200;
 pub(crate) struct Net {
     /// The records by number, admitted or not.
     pub(crate) rows: BTreeMap<Rid, (Row, RecordKey)>,
-    /// The state, links apart.
+    /// The state, links apart until it is finished.
     pub(crate) cluster: Cluster,
     links: BTreeMap<i64, LinkLine>,
     inbox: BTreeMap<i64, Observation>,
@@ -40,19 +42,20 @@ pub(crate) fn dirty(
     let mut taken = Batch::new(db, flows, overall);
     for (_, kinds) in ranks.range(..=rank) {
         let mut after = 0;
-        while taken.done.len() < limit {
+        while taken.taken.len() < limit {
             let Some(seeds) = seeds(db, kinds, after, limit)? else {
                 break;
             };
+            taken.read(seeds.iter().map(|(_, seed)| *seed))?;
             for (seq, seed) in seeds {
                 after = seq;
-                if taken.done.len() < limit {
+                if taken.taken.len() < limit {
                     taken.take(&[seed])?;
                 }
             }
         }
     }
-    Ok(taken.done)
+    taken.told()
 }
 
 /// The next dirty records of these types by age, none of whose own write is under way.
@@ -81,10 +84,11 @@ pub(crate) fn of_records(
     overall: &Overall,
 ) -> Result<Vec<Dirty>, Trouble> {
     let mut taken = Batch::new(db, flows, overall);
+    taken.read(seeds.iter().copied())?;
     for seed in seeds {
         taken.take_without_used(*seed)?;
     }
-    Ok(taken.done)
+    taken.told()
 }
 
 /// The clusters of groups of records; none for a group that shares a record with one before it.
@@ -95,22 +99,30 @@ pub(crate) fn together(
     overall: &Overall,
 ) -> Result<Vec<Option<Dirty>>, Trouble> {
     let mut taken = Batch::new(db, flows, overall);
-    let mut all = Vec::new();
+    let mut kept = Vec::new();
     for group in groups {
         let seeds: Vec<Option<Rid>> = group.iter().map(|key| db.rid(key)).collect::<Result<_, _>>()?;
         let seeds: Vec<Rid> = seeds.into_iter().flatten().collect();
-        let kept = taken.take(&seeds)?;
-        all.push(kept.then(|| taken.done.pop()).flatten());
+        kept.push(taken.take(&seeds)?);
     }
-    Ok(all)
+    let mut told = taken.told()?.into_iter();
+    Ok(kept
+        .into_iter()
+        .map(|kept| if kept { told.next() } else { None })
+        .collect())
 }
 
 /// One cluster as it is stored, without candidates.
 pub(crate) fn as_it_is(db: &Db, seed: Rid) -> Result<Cluster, Trouble> {
+    Ok(as_gathered(db, &mut Gathered::default(), seed)?.cluster)
+}
+
+/// The same of what was gathered, with its rows.
+pub(crate) fn as_gathered(db: &Db, gathered: &mut Gathered, seed: Rid) -> Result<Net, Trouble> {
     let mut net = Net::default();
-    net.join(db, seed, &HashSet::new())?;
+    net.join(db, gathered, seed, &HashSet::new())?;
     net.finish()?;
-    Ok(net.cluster)
+    Ok(net)
 }
 
 /// Clusters taken so far; no record is part of two.
@@ -118,8 +130,10 @@ struct Batch<'a> {
     db: &'a Db,
     flows: &'a Dataflow,
     overall: &'a Overall,
+    gathered: Gathered,
     used: HashSet<Rid>,
-    done: Vec<Dirty>,
+    /// What was taken, and what each needs to know.
+    taken: Vec<(Net, Needs)>,
 }
 
 impl<'a> Batch<'a> {
@@ -128,9 +142,16 @@ impl<'a> Batch<'a> {
             db,
             flows,
             overall,
+            gathered: Gathered::default(),
             used: HashSet::new(),
-            done: Vec::new(),
+            taken: Vec::new(),
         }
+    }
+
+    /// Reads the clusters of records that were not taken yet, all at once.
+    fn read(&mut self, seeds: impl Iterator<Item = Rid>) -> Result<(), Trouble> {
+        let open = seeds.filter(|seed| !self.used.contains(seed));
+        self.gathered.read(self.db, open)
     }
 
     /// Takes the clusters of records as one, unless a part of it was taken with another: then it waits for that one.
@@ -139,11 +160,11 @@ impl<'a> Batch<'a> {
         if seeds.iter().any(|seed| self.used.contains(seed)) {
             return Ok(false);
         }
-        let (net, needs) = gather(self.db, self.flows, seeds, &HashSet::new())?;
+        let (net, needs) = gather(self.db, self.flows, &mut self.gathered, seeds, &HashSet::new())?;
         if net.rows.keys().any(|rid| self.used.contains(rid)) {
             return Ok(false);
         }
-        self.keep(net, needs)?;
+        self.keep(net, needs);
         Ok(true)
     }
 
@@ -152,35 +173,39 @@ impl<'a> Batch<'a> {
         if self.used.contains(&seed) {
             return Ok(());
         }
-        let (net, needs) = gather(self.db, self.flows, &[seed], &self.used)?;
-        self.keep(net, needs)
+        let (net, needs) = gather(self.db, self.flows, &mut self.gathered, &[seed], &self.used)?;
+        self.keep(net, needs);
+        Ok(())
     }
 
-    fn keep(&mut self, net: Net, needs: Needs) -> Result<(), Trouble> {
+    fn keep(&mut self, net: Net, needs: Needs) {
         self.used.extend(net.rows.keys());
-        let facts = facts::answer(self.db, self.flows, &net, needs, self.overall)?;
-        let revision =
-            |(rid, (row, _)): (&Rid, &(Row, RecordKey))| (rid.cast_unsigned(), row.revision.cast_unsigned());
-        let token = Taken {
-            inbox: net.inbox.keys().map(|seq| seq.cast_unsigned()).collect(),
-            records: net.rows.iter().map(revision).collect(),
-            marks: self.db.now().cast_unsigned(),
+        self.taken.push((net, needs));
+    }
+
+    /// What was taken, with what each needs to know: that is looked up for all at once.
+    fn told(self) -> Result<Vec<Dirty>, Trouble> {
+        let (nets, needs): (Vec<Net>, Vec<Needs>) = self.taken.into_iter().unzip();
+        let named = Named::look_up(self.db, self.flows, &needs)?;
+        let tell = |(net, needs): (Net, &Needs)| {
+            let facts = facts::answer(self.db, self.flows, &net, needs, &named, self.overall)?;
+            Ok(net.told(facts, self.db.now().cast_unsigned()))
         };
-        self.done.push(Dirty {
-            cluster: net.cluster,
-            inbox: net.inbox.into_values().collect(),
-            facts,
-            token,
-        });
-        Ok(())
+        nets.into_iter().zip(&needs).map(tell).collect()
     }
 }
 
 /// Gathers records' clusters with their candidates, whole clusters each, and says what they need to know.
-fn gather(db: &Db, flows: &Dataflow, seeds: &[Rid], without: &HashSet<Rid>) -> Result<(Net, Needs), Trouble> {
+fn gather(
+    db: &Db,
+    flows: &Dataflow,
+    gathered: &mut Gathered,
+    seeds: &[Rid],
+    without: &HashSet<Rid>,
+) -> Result<(Net, Needs), Trouble> {
     let mut net = Net::default();
     for seed in seeds {
-        net.join(db, *seed, without)?;
+        net.join(db, gathered, *seed, without)?;
     }
     loop {
         net.finish()?;
@@ -189,7 +214,7 @@ fn gather(db: &Db, flows: &Dataflow, seeds: &[Rid], without: &HashSet<Rid>) -> R
         for candidate in candidates(db, &needs)? {
             let full = net.rows.len() >= CANDIDATE_LIMIT;
             if !full && !net.rows.contains_key(&candidate) && !without.contains(&candidate) {
-                net.join(db, candidate, without)?;
+                net.join(db, gathered, candidate, without)?;
             }
         }
         if net.rows.len() == before {
@@ -213,37 +238,37 @@ fn candidates(db: &Db, needs: &Needs) -> Result<BTreeSet<Rid>, Trouble> {
 
 impl Net {
     /// Adds a record and all that links tie to it.
-    fn join(&mut self, db: &Db, seed: Rid, without: &HashSet<Rid>) -> Result<(), Trouble> {
+    fn join(
+        &mut self,
+        db: &Db,
+        gathered: &mut Gathered,
+        seed: Rid,
+        without: &HashSet<Rid>,
+    ) -> Result<(), Trouble> {
         let mut open = vec![seed];
         while let Some(rid) = open.pop() {
             if self.rows.contains_key(&rid) || without.contains(&rid) {
                 continue;
             }
-            let row = load::row(db, rid)?;
-            if row.has.links() {
-                for line in load::links_of(db, rid)? {
-                    open.extend([line.first, line.second]);
-                    self.links.insert(line.number, line);
-                }
+            let mut member = gathered.take(db, rid)?;
+            for line in std::mem::take(&mut member.links) {
+                open.extend([line.first, line.second]);
+                self.links.insert(line.number, line);
             }
-            self.add(db, row)?;
+            self.add(db, member)?;
         }
         Ok(())
     }
 
-    fn add(&mut self, db: &Db, row: Row) -> Result<(), Trouble> {
-        let rid = row.rid;
+    fn add(&mut self, db: &Db, member: Member) -> Result<(), Trouble> {
+        let row = member.row;
         let key = row.key(db)?;
-        let rows = if row.has.intents() {
-            load::intent_rows(db, rid)?
-        } else {
-            Vec::new()
-        };
-        let mut intents = rows
-            .iter()
-            .map(load::IntentRow::intent)
-            .collect::<Result<Vec<_>, _>>()?;
-        if let Some(record) = row.record(db, &mut intents)? {
+        let intents = member.intents.iter().map(load::IntentRow::intent);
+        let mut intents = intents.collect::<Result<Vec<_>, _>>()?;
+        if let Some(mut record) = row.bare()? {
+            record.companions = member.companions;
+            let own = intents.iter().position(load::writes_record);
+            record.intent = own.map(|at| intents.remove(at));
             self.cluster.records.insert(key.clone(), record);
         }
         self.cluster.creates.extend(intents);
@@ -255,11 +280,28 @@ impl Net {
             };
             self.cluster.heads.insert(anchor, head);
         }
-        if row.has.inbox() && (!row.sent || removed(Mutation::NotHeldInFlight)) {
-            self.inbox.extend(load::inbox_of(db, rid)?);
+        if !row.sent || removed(Mutation::NotHeldInFlight) {
+            self.inbox.extend(member.inbox);
         }
-        self.rows.insert(rid, (row, key));
+        self.rows.insert(row.rid, (row, key));
         Ok(())
+    }
+
+    /// Hands the cluster out with what it needs to know. `marks`: the count of changes.
+    fn told(self, facts: Facts, marks: u64) -> Dirty {
+        let revision =
+            |(rid, (row, _)): (&Rid, &(Row, RecordKey))| (rid.cast_unsigned(), row.revision.cast_unsigned());
+        let token = Taken {
+            inbox: self.inbox.keys().map(|seq| seq.cast_unsigned()).collect(),
+            records: self.rows.iter().map(revision).collect(),
+            marks,
+        };
+        Dirty {
+            cluster: self.cluster,
+            inbox: self.inbox.into_values().collect(),
+            facts,
+            token,
+        }
     }
 
     /// Puts links, creates and questions in their order.

@@ -3,7 +3,7 @@
 use super::Commit;
 use crate::constraint;
 use crate::db::{Rid, Trouble};
-use crate::load::{self, IntentRow};
+use crate::load::IntentRow;
 use crate::outbox::{body, destination, number, slot, subject};
 use crate::sealed::INTENT;
 use std::borrow::Cow;
@@ -11,9 +11,9 @@ use std::collections::BTreeMap;
 use tandem_merge::cluster::{Action, Intent};
 use tandem_merge::plan::Plan;
 
-impl Commit<'_> {
+impl Commit<'_, '_> {
     pub(super) fn store_intents(&mut self) -> Result<(), Trouble> {
-        let mut before = self.intents_before()?;
+        let mut before = self.intents_before();
         let mut new = Vec::new();
         for intent in Self::intents_after(self.plan) {
             if intent.id == 0 {
@@ -43,18 +43,18 @@ impl Commit<'_> {
         own.chain(&cluster.creates).collect()
     }
 
-    fn intents_before(&self) -> Result<BTreeMap<u64, IntentRow>, Trouble> {
+    fn intents_before(&mut self) -> BTreeMap<u64, IntentRow> {
         let mut before = BTreeMap::new();
-        for (rid, (key, _)) in self.rows.iter().filter(|(_, (_, row))| row.has.intents()) {
+        for (key, member) in self.rows.values_mut() {
             let planned = self.plan.cluster.records.contains_key(key);
-            for row in load::intent_rows(self.db, *rid)? {
+            for row in std::mem::take(&mut member.intents) {
                 // The write of a record that the plan leaves out is not the plan's to remove.
                 if planned || !row.slot.is_empty() {
                     before.insert(row.id.cast_unsigned(), row);
                 }
             }
         }
-        Ok(before)
+        before
     }
 
     fn keep(&self, row: &IntentRow, intent: &Intent) -> Result<(), Trouble> {

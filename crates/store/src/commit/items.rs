@@ -10,14 +10,14 @@ use std::collections::BTreeMap;
 use tandem_merge::cluster::Question;
 use tandem_merge::record::RecordKey;
 
-impl Commit<'_> {
+impl Commit<'_, '_> {
     pub(super) fn store_items(&mut self) -> Result<(), Trouble> {
-        for (rid, (key, row)) in &self.rows {
+        for (rid, (key, member)) in &self.rows {
             let record = self.plan.cluster.records.get(key);
             let questions = self.questions(key);
             let links = &self.plan.cluster.links;
             let standing = item::of_record(self.flows, key, record, &questions, links);
-            if row.has.items() || !standing.is_empty() {
+            if member.row.has.items() || !standing.is_empty() {
                 self.store_standing(*rid, standing)?;
             }
         }

@@ -3,15 +3,14 @@
 use super::Commit;
 use crate::companion;
 use crate::db::{Rid, Trouble};
-use crate::load::{self, LinkLine, Row};
+use crate::load::LinkLine;
 use std::collections::BTreeMap;
 use tandem_merge::cluster::Link;
 use tandem_merge::mutation::{Mutation, removed};
-use tandem_merge::record::RecordKey;
 
-impl Commit<'_> {
+impl Commit<'_, '_> {
     pub(super) fn store_links(&mut self) -> Result<(), Trouble> {
-        let mut before = self.links_before()?;
+        let mut before = self.links_before();
         let mut new = Vec::new();
         let plan = self.plan;
         for link in &plan.cluster.links {
@@ -32,18 +31,18 @@ impl Commit<'_> {
         Ok(())
     }
 
-    fn links_before(&self) -> Result<BTreeMap<(String, Rid, Rid), LinkLine>, Trouble> {
+    fn links_before(&mut self) -> BTreeMap<(String, Rid, Rid), LinkLine> {
         let mut before = BTreeMap::new();
-        for (rid, _) in &self.token.records {
-            let linked = |(_, row): &(RecordKey, Row)| row.has.links();
-            if !self.rows.get(&rid.cast_signed()).is_none_or(linked) {
-                continue;
-            }
-            for line in load::links_of(self.db, rid.cast_signed())? {
+        for rid in super::taken(self.token) {
+            let member = self.rows.get_mut(&rid).map(|(_, member)| member);
+            for line in member
+                .map(|member| std::mem::take(&mut member.links))
+                .unwrap_or_default()
+            {
                 before.insert((line.flow.clone(), line.first, line.second), line);
             }
         }
-        Ok(before)
+        before
     }
 
     fn keep_link(&mut self, line: &LinkLine, link: &Link) -> Result<(), Trouble> {
@@ -76,13 +75,11 @@ impl Commit<'_> {
         let plan = self.plan;
         for (key, record) in &plan.cluster.records {
             let rid = self.rid(key)?;
-            let row = self.rows.get(&rid).map(|(_, row)| row);
-            let first = row.is_none_or(|row| row.state.is_none());
-            let before = if row.is_none_or(|row| row.has.companions()) {
-                companion::of_owner(self.db, rid)?
-            } else {
-                BTreeMap::new()
-            };
+            let member = self.rows.get_mut(&rid).map(|(_, member)| member);
+            let first = member.as_ref().is_none_or(|member| member.row.state.is_none());
+            let before = member
+                .map(|member| std::mem::take(&mut member.companions))
+                .unwrap_or_default();
             let (changed, kept) = companion::replace(self.db, rid, &before, &record.companions, first)?;
             if changed {
                 self.changed.insert(rid);

@@ -2,6 +2,7 @@
 
 use super::Commit;
 use crate::db::{Db, Rid, Trouble};
+use crate::gathered::Member;
 use crate::load::{Row, presence_number};
 use crate::page;
 use crate::sealed::{HEADS, INBOX, KEYS, Place, QUESTIONS, STATE};
@@ -9,18 +10,11 @@ use std::collections::BTreeMap;
 use tandem_merge::cluster::{Head, Question, Record, Shadow};
 use tandem_merge::record::{Observation, Presence, RecordKey};
 
-impl Commit<'_> {
-    /// Removes the inbox rows and dirty marks that were taken. A record with rows left, or marked since it
-    /// was taken, stays dirty.
-    pub(super) fn clear_inbox(&mut self) -> Result<(), Trouble> {
-        for seq in &self.token.inbox {
-            self.db
-                .run("DELETE FROM inbox WHERE seq = ?1", [seq.cast_signed()])?;
-        }
-        for (rid, _) in &self.token.records {
-            let rid = rid.cast_signed();
-            let dirty = |(_, row): &(RecordKey, Row)| row.has.dirty();
-            if !self.rows.get(&rid).is_none_or(dirty) {
+impl Commit<'_, '_> {
+    /// Removes the dirty marks that were taken. A record with inbox rows left, or marked since it was taken, stays dirty.
+    pub(super) fn clear_dirty(&mut self) -> Result<(), Trouble> {
+        for rid in super::taken(self.token) {
+            if !self.row(rid).is_none_or(|row| row.has.dirty()) {
                 continue;
             }
             let sql = "DELETE FROM dirty WHERE rid = ?1 AND mark <= ?2
@@ -49,7 +43,7 @@ impl Commit<'_> {
         }
         let rids: Vec<Rid> = self.rows.keys().copied().collect();
         for rid in rids {
-            let Some((key, row)) = self.rows.get(&rid) else {
+            let Some((key, Member { row, .. })) = self.rows.get(&rid) else {
                 continue;
             };
             let mut next = Row {
@@ -76,7 +70,7 @@ impl Commit<'_> {
 
     fn store_row(&self, rid: Rid, next: &Row) -> Result<(), Trouble> {
         let woken = self.changed.contains(&rid);
-        let same = self.rows.get(&rid).is_some_and(|(_, row)| {
+        let same = self.row(rid).is_some_and(|row| {
             row.state == next.state
                 && row.heads == next.heads
                 && row.questions == next.questions

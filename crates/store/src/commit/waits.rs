@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use tandem_merge::cluster::Link;
 use tandem_merge::record::RecordKey;
 
-impl Commit<'_> {
+impl Commit<'_, '_> {
     /// Replaces what the cluster waits for, and puts down the companions that it needs.
     pub(super) fn store_waits(&mut self) -> Result<(), Trouble> {
-        for (rid, _) in self.rows.iter().filter(|(_, (_, row))| row.has.waits()) {
+        let rows = self.rows.iter();
+        for (rid, _) in rows.filter(|(_, (_, member))| member.row.has.waits()) {
             self.db.run("DELETE FROM wait WHERE waiting = ?1", [rid])?;
         }
         let plan = self.plan;
@@ -39,6 +40,7 @@ impl Commit<'_> {
 
     fn wait_for(&mut self, key: &RecordKey, waiting: &BTreeSet<Rid>) -> Result<(), Trouble> {
         let target = self.db.make_rid(key)?;
+        self.waited_for.insert(target);
         for waiting in waiting {
             let sql = "INSERT INTO wait (target, waiting) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
             self.db.run(sql, (target, waiting))?;
@@ -67,7 +69,9 @@ impl Commit<'_> {
 
     /// Marks dirty who waits for what the plan changed, and what the plan left to be done.
     pub(super) fn wake(&mut self) -> Result<(), Trouble> {
-        for rid in &self.changed {
+        let awaited = |rid: &&Rid| self.row(**rid).is_none_or(|row| row.has.awaited());
+        let awaited: Vec<Rid> = self.changed.iter().filter(awaited).copied().collect();
+        for rid in awaited {
             let sql = "SELECT waiting FROM wait WHERE target = ?1 ORDER BY waiting";
             let waiting: Vec<Rid> = self.db.all(sql, [rid], |row| row.get(0))?;
             let others = waiting.into_iter();
