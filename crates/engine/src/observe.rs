@@ -192,6 +192,7 @@ impl Engine {
         };
         let report = self.store.commit_page(FENCE, &self.flows, &page)?;
         round.observed += report.new;
+        round.echoes += report.echoes;
         Ok(())
     }
 
@@ -249,6 +250,7 @@ impl Engine {
             if !page.observations.is_empty() {
                 let report = self.store.commit_page(FENCE, &self.flows, &page)?;
                 round.observed += report.new;
+                round.echoes += report.echoes;
             }
         }
         seen.keys().for_each(|key| self.suspects.remove(key));

@@ -19,7 +19,7 @@ pub fn reached(store: &mut dyn Store) -> Result<Option<Timestamp>, tandem_store:
 impl Engine {
     /// Keeps the moment, where the round noted anything.
     pub(crate) fn keep_reached(&mut self, round: &Round) -> Result<(), Error> {
-        if round.observed + round.decided + round.sent > 0 {
+        if round.observed + round.echoes + round.decided + round.sent > 0 {
             let now = self.clock.now().to_string();
             self.store.set_note(NOTE, &now)?;
         }

@@ -127,6 +127,8 @@ pub(crate) fn flows_between(before: &Status, after: &Status) -> BTreeMap<String,
 pub struct Round {
     /// Observations that were new.
     pub observed: u64,
+    /// Observations that moved a version and nothing else.
+    pub echoes: u64,
     /// Clusters decided.
     pub decided: u64,
     /// Writes answered as carried out, refused or overtaken.

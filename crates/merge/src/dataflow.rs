@@ -124,17 +124,21 @@ impl Dataflow {
         })
     }
 
-    /// Whether a flow of a record type refers to the counterparts that another flow, or itself, ties.
+    /// Whether anything of a record type refers to the counterparts that a flow ties: a mapping or a match rule of one of its
+    /// flows, or a companion that it owns.
     #[must_use]
     pub fn refers(&self, record_type: &RecordType, to: &str) -> bool {
-        let referred =
-            |mapping: &Mapping| matches!(&mapping.kind, Kind::Reference(Reference::Flow(name)) if name == to);
+        let leads = |through: &Reference| matches!(through, Reference::Flow(name) if name == to);
         let given =
             |value: &CompanionValue| matches!(value, CompanionValue::Linked { flow, .. } if flow == to);
-        self.flows_of(record_type).any(|(flow, _)| {
-            let mut given_values = flow.companions.iter().flat_map(|rule| rule.values.values());
-            flow.mappings.iter().any(referred) || given_values.any(given)
-        })
+        let mapped = |mapping: &Mapping| matches!(&mapping.kind, Kind::Reference(through) if leads(through));
+        let mut flows = self.flows_of(record_type).map(|(flow, _)| flow);
+        let mut rules = self.flows.iter().flat_map(|flow| &flow.companions);
+        flows.any(|flow| {
+            let mut agreements = flow.match_rules.iter().flat_map(MatchRule::agreements);
+            let compared = |agreement: &Agreement| agreement.through.as_ref().is_some_and(leads);
+            flow.mappings.iter().any(mapped) || agreements.any(compared)
+        }) || rules.any(|rule| rule.owner == *record_type && rule.values.values().any(given))
     }
 
     /// All record types of a system, without repetition, in flow order.

@@ -5,15 +5,17 @@ use crate::admit;
 use crate::cluster::{Record, Unconfirmed};
 use crate::dataflow::Dataflow;
 use crate::record::{Observation, Presence};
+use crate::unreadable;
 
 /// The record once it has taken an echo; none where the observation is none, or where a decision may hang on it: what is
 /// open, parked, held or in doubt is decided anew at whatever is seen. `record`: without its open intents; give none that
-/// has one, or that waits to be decided.
+/// has one, that waits to be decided, or of whose cluster anything is listed.
 #[must_use]
 pub fn taken(flows: &Dataflow, record: &Record, seen: &Observation) -> Option<Record> {
     let echo = shows_the_same(record, seen)
         && is_settled(record)
         && !admit::older(&record.shadow, seen)
+        && unreadable::contradicts(&record.shadow, seen).is_none()
         && record.unconfirmed.iter().all(|write| is_shown(write, seen));
     echo.then(|| {
         let mut record = record.clone();

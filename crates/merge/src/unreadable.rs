@@ -96,7 +96,7 @@ const ADVICE_ON_STATE: &str = "if it is meant (a backup was restored, a counter 
 
 /// What an observation shows that no later state of the same record can show: another moment of its creation, or fewer
 /// changes at a later time. None where nothing is strange. That it is merely older is not strange: it was late.
-fn contradicts(known: &Shadow, seen: &Observation) -> Option<String> {
+pub(crate) fn contradicts(known: &Shadow, seen: &Observation) -> Option<String> {
     if seen.presence != Presence::Alive || known.presence == Presence::Deleted {
         return None;
     }

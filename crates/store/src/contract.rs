@@ -314,6 +314,8 @@ pub struct PageReport {
     pub new: u64,
     /// Observations that showed nothing new.
     pub known: u64,
+    /// Echoes ([`tandem_merge::echo`]): they moved the version of their record and nothing else.
+    pub echoes: u64,
 }
 
 /// A cluster taken for a decision.

@@ -23,10 +23,10 @@ pub(crate) fn commit(db: &Db, flows: &Dataflow, page: &Page) -> Result<PageRepor
     for part in page.observations.chunks(TOGETHER) {
         let mut rows = load::rows_of(db, part.iter().map(|seen| &seen.key))?;
         for seen in part {
-            if admit(db, flows, seen, &mut rows)? {
-                report.new += 1;
-            } else {
-                report.known += 1;
+            match admit(db, flows, seen, &mut rows)? {
+                Admitted::New => report.new += 1,
+                Admitted::Known => report.known += 1,
+                Admitted::Echo => report.echoes += 1,
             }
         }
     }
@@ -38,15 +38,22 @@ pub(crate) fn commit(db: &Db, flows: &Dataflow, page: &Page) -> Result<PageRepor
     Ok(report)
 }
 
+/// What an observation came to.
+enum Admitted {
+    New,
+    Known,
+    Echo,
+}
+
 /// Puts one observation into the inbox, unless it shows nothing new. `rows`: those that were read and did not change since.
 fn admit(
     db: &Db,
     flows: &Dataflow,
     seen: &Observation,
     rows: &mut HashMap<RecordKey, Row>,
-) -> Result<bool, Trouble> {
+) -> Result<Admitted, Trouble> {
     if crate::forget::is_forgotten(db, &seen.key)? {
-        return Ok(false);
+        return Ok(Admitted::Known);
     }
     let mut row = match rows.remove(&seen.key) {
         Some(row) => row,
@@ -68,13 +75,13 @@ fn admit(
     };
     let unconfirmed = state.as_ref().map_or(&[][..], |state| &state.unconfirmed);
     if known.is_some_and(|known| known.covers(seen)) || late::is_known(unconfirmed, seen) {
-        return Ok(false);
+        return Ok(Admitted::Known);
     }
     let same = state
         .as_ref()
         .is_some_and(|state| state.shadow.values == seen.values);
     if same && take_echo(db, flows, &row, seen)? {
-        return Ok(false);
+        return Ok(Admitted::Echo);
     }
     let gone = seen.presence == Presence::Deleted;
     let sql = "INSERT INTO inbox (seq, rid, gone, body) VALUES (?1, ?2, ?3, ?4)";
@@ -91,7 +98,7 @@ fn admit(
         let body = db.shut(&KEYS, body)?;
         db.run("UPDATE record SET keys = ?2 WHERE rid = ?1", (rid, body))?;
     }
-    Ok(true)
+    Ok(Admitted::New)
 }
 
 /// Whether an observation is an echo; then its record has taken it.
@@ -103,6 +110,13 @@ fn take_echo(db: &Db, flows: &Dataflow, row: &Row, seen: &Observation) -> Result
     let Some(record) = record.and_then(|record| echo::taken(flows, &record, seen)) else {
         return Ok(false);
     };
+    let sql = "WITH RECURSIVE tied (end) AS (SELECT ?1
+               UNION SELECT second FROM tied JOIN link ON first = end
+               UNION SELECT first FROM tied JOIN link ON second = end)
+               SELECT EXISTS (SELECT 1 FROM item WHERE rid IN (SELECT end FROM tied))";
+    if db.one(sql, [row.rid], |row| row.get(0))? == Some(true) {
+        return Ok(false);
+    }
     records::store_state(db, row.rid, &record)?;
     Ok(true)
 }

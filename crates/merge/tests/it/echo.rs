@@ -127,6 +127,12 @@ fn e7_what_shows_anything_else_is_no_echo() {
         change(&mut seen);
         assert!(!is_echo(&record, &seen), "{what}");
     }
+    // Its id stands for another record, made later.
+    let mut record = record;
+    record.shadow.created = Some(echo.read_began - jiff::SignedDuration::from_hours(2));
+    let mut another = echo;
+    another.created = Some(another.read_began - jiff::SignedDuration::from_hours(1));
+    assert!(!is_echo(&record, &another));
 }
 
 #[test]

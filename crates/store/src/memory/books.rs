@@ -143,8 +143,12 @@ impl Books {
             }
             self.entry(&seen.key);
             self.answered(&seen.key, seen.read_began);
-            if self.is_known(seen) || self.take_echo(flows, seen) {
+            if self.is_known(seen) {
                 report.known += 1;
+                continue;
+            }
+            if self.take_echo(flows, seen) {
+                report.echoes += 1;
                 continue;
             }
             report.new += 1;
@@ -178,7 +182,10 @@ impl Books {
                 .intents
                 .values()
                 .any(|intent| subject(&intent.action) == &seen.key);
-        let Some(entry) = self.records.get_mut(&seen.key).filter(|_| !open) else {
+        let tied = super::take::tied(self, &seen.key);
+        let listed = self.items.values().any(|(record, _)| tied.contains(record));
+        let settled = !open && !listed;
+        let Some(entry) = self.records.get_mut(&seen.key).filter(|_| settled) else {
             return false;
         };
         let state = entry.state.as_ref();

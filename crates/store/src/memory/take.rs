@@ -82,9 +82,14 @@ pub(super) fn together(
 
 /// One cluster as it is stored, without candidates.
 pub(super) fn as_it_is(books: &Books, seed: &RecordKey) -> Cluster {
+    cluster(books, &tied(books, seed))
+}
+
+/// A record and all that links tie to it.
+pub(super) fn tied(books: &Books, seed: &RecordKey) -> BTreeSet<RecordKey> {
     let mut members = BTreeSet::new();
     join(books, seed, &BTreeSet::new(), &mut members);
-    cluster(books, &members)
+    members
 }
 
 fn gather(

@@ -266,7 +266,7 @@ fn e7_an_echo_moves_the_version_and_leaves_nothing_to_decide() {
             values: shown.values.clone(),
             ..seen(&customer("1"), 400, ANN)
         };
-        assert_eq!(observe(store, vec![echo.clone()]).known, 1);
+        assert_eq!(observe(store, vec![echo.clone()]).echoes, 1);
         assert_eq!(take(store), [], "nothing is to be decided");
         let after = store.cluster(&flows(), &customer("1")).unwrap().unwrap();
         assert_eq!(after.records[&customer("1")].shadow.version, echo.version);

@@ -66,6 +66,13 @@ fn a_read_that_decides_ends_the_doubt_and_leaves_an_item() {
         let items = store.items(0, 10).unwrap();
         assert_eq!(items.len(), 1, "{items:#?}");
         assert!(store.sendable(CRM, false, 9, 10).unwrap().is_empty());
+        // While anything is listed of a cluster, whatever is seen of it is decided: it may be what frees that.
+        let known = store.cluster(&flows(), &customer("1")).unwrap().unwrap();
+        let echo = Observation {
+            values: known.records[&customer("1")].shadow.values.clone(),
+            ..seen(&customer("1"), 9_500, NEW)
+        };
+        assert_eq!(observe(store, vec![echo]).new, 1);
     });
 }
 
