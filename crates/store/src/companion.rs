@@ -7,13 +7,10 @@ use std::collections::BTreeMap;
 use tandem_merge::cluster::Companion;
 
 /// The companions of these owners: owner, role, companion.
-pub(crate) fn of_all(db: &Db, owners: &[Rid]) -> Result<Vec<(Rid, String, Companion)>, Trouble> {
-    if owners.is_empty() {
-        return Ok(Vec::new());
-    }
+pub(crate) fn of(db: &Db, owners: &[Rid]) -> Result<Vec<(Rid, String, Companion)>, Trouble> {
     let sql = "SELECT owner, role, body FROM companion WHERE owner IN (SELECT value FROM json_each(?1))";
     let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
-    let rows: Vec<(Rid, String, Vec<u8>)> = db.all(sql, [load::numbers(owners)], read)?;
+    let rows: Vec<(Rid, String, Vec<u8>)> = load::of_all(db, sql, owners, read)?;
     let parse = |(owner, role, body): (Rid, String, Vec<u8>)| Ok((owner, role, db.read(&COMPANION, body)?));
     rows.into_iter().map(parse).collect()
 }

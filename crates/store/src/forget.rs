@@ -69,7 +69,7 @@ pub(crate) fn forget(db: &Db, records: &[RecordKey], at: Timestamp) -> Result<Fo
     let key = key(db)?;
     for record in records {
         let Some(rid) = db.rid(record)? else { continue };
-        if load::intent_rows(db, rid)?.iter().any(|intent| intent.sent) {
+        if load::intents_of(db, &[rid])?.iter().any(|intent| intent.sent) {
             return Err(Trouble::Told(Error::UnderWay(record.clone())));
         }
         let sql = "INSERT INTO forgotten (hash, at) VALUES (?1, ?2) ON CONFLICT DO NOTHING";

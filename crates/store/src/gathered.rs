@@ -46,12 +46,12 @@ impl Gathered {
             rows.map(|row| row.rid).collect::<Vec<Rid>>()
         };
         let links = load::links_from(db, &having(Has::links))?;
-        let intents = load::intents_of_all(db, &having(Has::intents))?;
-        let companions = companion::of_all(db, &having(Has::companions))?;
+        let intents = load::intents_of(db, &having(Has::intents))?;
+        let companions = companion::of(db, &having(Has::companions))?;
         let inbox = if self.without_inbox {
             Vec::new()
         } else {
-            load::inbox_of_all(db, &having(Has::inbox))?
+            load::inbox_of(db, &having(Has::inbox))?
         };
         let mut read: HashMap<Rid, Member> =
             rows.into_iter().map(|row| (row.rid, Member::bare(row))).collect();

@@ -168,7 +168,8 @@ pub(crate) fn tied_rows(db: &Db, rids: &[Rid]) -> Result<Vec<Row>, Trouble> {
                     UNION SELECT first FROM tied JOIN link ON second = end)";
         format!("{tied} {}", select("rid IN (SELECT end FROM tied)"))
     });
-    found_all(db, &SQL, rids)
+    let rows = of_all(db, &SQL, rids, read_row)?;
+    rows.into_iter().map(|row| row.opened(db)).collect()
 }
 
 fn found(db: &Db, sql: &str, params: impl Params) -> Result<Option<Row>, Trouble> {
@@ -176,9 +177,17 @@ fn found(db: &Db, sql: &str, params: impl Params) -> Result<Option<Row>, Trouble
     found.map(|row| row.opened(db)).transpose()
 }
 
-fn found_all(db: &Db, sql: &str, rids: &[Rid]) -> Result<Vec<Row>, Trouble> {
-    let rows = db.all(sql, [numbers(rids)], read_row)?;
-    rows.into_iter().map(|row| row.opened(db)).collect()
+/// What a statement reads of these records, whose numbers are its only parameter; nothing is asked of none.
+pub(crate) fn of_all<T>(
+    db: &Db,
+    sql: &str,
+    rids: &[Rid],
+    read: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+) -> Result<Vec<T>, Trouble> {
+    if rids.is_empty() {
+        return Ok(Vec::new());
+    }
+    db.all(sql, [numbers(rids)], read)
 }
 
 fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
@@ -297,7 +306,10 @@ impl IntentRow {
 
 /// Rows of intents: id, record, slot, sent, body.
 pub(crate) fn intent_rows_of(db: &Db, sql: &str, params: impl Params) -> Result<Vec<IntentRow>, Trouble> {
-    let mut rows = db.all(sql, params, intent_row)?;
+    opened(db, db.all(sql, params, intent_row)?)
+}
+
+fn opened(db: &Db, mut rows: Vec<IntentRow>) -> Result<Vec<IntentRow>, Trouble> {
     for row in &mut rows {
         row.body = db.opened(&INTENT, std::mem::take(&mut row.body))?;
     }
@@ -314,20 +326,12 @@ fn intent_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<IntentRow> {
     })
 }
 
-/// The rows of all open intents of a record: its own write, creates with it as source, its companions.
-pub(crate) fn intent_rows(db: &Db, rid: Rid) -> Result<Vec<IntentRow>, Trouble> {
-    let sql = "SELECT id, record, slot, sent, body FROM intent WHERE record = ?1 ORDER BY id";
-    intent_rows_of(db, sql, [rid])
-}
-
-/// The rows of all open intents of these records, by number.
-pub(crate) fn intents_of_all(db: &Db, rids: &[Rid]) -> Result<Vec<IntentRow>, Trouble> {
-    if rids.is_empty() {
-        return Ok(Vec::new());
-    }
+/// The rows of all open intents of these records, by number: their own writes, creates with them as source, their
+/// companions.
+pub(crate) fn intents_of(db: &Db, rids: &[Rid]) -> Result<Vec<IntentRow>, Trouble> {
     let sql = "SELECT id, record, slot, sent, body FROM intent
                WHERE record IN (SELECT value FROM json_each(?1)) ORDER BY id";
-    intent_rows_of(db, sql, [numbers(rids)])
+    opened(db, of_all(db, sql, rids, intent_row)?)
 }
 
 /// An intent's row by number.
@@ -338,7 +342,7 @@ pub(crate) fn intent_by_id(db: &Db, id: u64) -> Result<Option<IntentRow>, Troubl
 
 /// Whether a counterpart of a record is being made.
 pub(crate) fn creates(db: &Db, rid: Rid) -> Result<bool, Trouble> {
-    for row in intent_rows(db, rid)? {
+    for row in intents_of(db, &[rid])? {
         if row.intent()?.source().is_some() {
             return Ok(true);
         }
@@ -393,30 +397,16 @@ pub(crate) fn links_of(db: &Db, rid: Rid) -> Result<Vec<LinkLine>, Trouble> {
 
 /// The live links of which one of these records is the first end, in no order.
 pub(crate) fn links_from(db: &Db, rids: &[Rid]) -> Result<Vec<LinkLine>, Trouble> {
-    if rids.is_empty() {
-        return Ok(Vec::new());
-    }
     let sql = "SELECT number, flow, first, second, verdict, since FROM link
                WHERE first IN (SELECT value FROM json_each(?1))";
-    db.all(sql, [numbers(rids)], link_line)
+    of_all(db, sql, rids, link_line)
 }
 
 /// The inbox rows of these records in order of arrival: record, number, what was seen.
-pub(crate) fn inbox_of_all(db: &Db, rids: &[Rid]) -> Result<Vec<(Rid, i64, Observation)>, Trouble> {
-    if rids.is_empty() {
-        return Ok(Vec::new());
-    }
+pub(crate) fn inbox_of(db: &Db, rids: &[Rid]) -> Result<Vec<(Rid, i64, Observation)>, Trouble> {
     let sql = "SELECT rid, seq, body FROM inbox WHERE rid IN (SELECT value FROM json_each(?1)) ORDER BY seq";
     let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
-    let rows: Vec<(Rid, i64, Vec<u8>)> = db.all(sql, [numbers(rids)], read)?;
+    let rows: Vec<(Rid, i64, Vec<u8>)> = of_all(db, sql, rids, read)?;
     let parse = |(rid, seq, body): (Rid, i64, Vec<u8>)| Ok((rid, seq, db.read(&INBOX, body)?));
-    rows.into_iter().map(parse).collect()
-}
-
-/// The inbox rows of a record in order of arrival.
-pub(crate) fn inbox_of(db: &Db, rid: Rid) -> Result<Vec<(i64, Observation)>, Trouble> {
-    let sql = "SELECT seq, body FROM inbox WHERE rid = ?1 ORDER BY seq";
-    let rows: Vec<(i64, Vec<u8>)> = db.all(sql, [rid], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let parse = |(seq, body): (i64, Vec<u8>)| Ok((seq, db.read(&INBOX, body)?));
     rows.into_iter().map(parse).collect()
 }

@@ -154,7 +154,7 @@ pub(crate) fn keys_shown(
         keys.extend(keys_of(flows, key, &shadow.values));
     }
     if row.has.inbox() {
-        for (_, seen) in load::inbox_of(db, row.rid)? {
+        for (_, _, seen) in load::inbox_of(db, &[row.rid])? {
             add_keys(&mut keys, flows, &seen, shadow.map(|shadow| &shadow.values));
         }
     }
