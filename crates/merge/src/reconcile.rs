@@ -256,6 +256,17 @@ pub enum Settlement {
     Withdrawn,
 }
 
+impl Settlement {
+    /// Whether it shows a record as it stands now.
+    fn shows(&self) -> bool {
+        match self {
+            Self::Applied { state, .. } => state.is_some(),
+            Self::FoundOwn { .. } | Self::FoundOther { .. } | Self::Read { .. } => true,
+            Self::Refused { .. } | Self::Withdrawn => false,
+        }
+    }
+}
+
 /// Settles intents of a cluster (by number) and reconciles it again, as one plan.
 #[must_use]
 pub fn settle(
@@ -285,6 +296,7 @@ pub(crate) fn decide<T>(
     let Seen { inbox, confirmed } = seen.into();
     let seen = crate::support::seen(inbox.iter().chain(&confirmed));
     let mut work = Work::new(flows, cluster, facts);
+    let shown = settlements.iter().any(|(_, settlement)| settlement.shows());
     for (intent, settlement) in settlements {
         work.settle(intent, settlement);
     }
@@ -300,7 +312,21 @@ pub(crate) fn decide<T>(
     let mut plan = work.into_plan();
     told_before.keep_since(&mut plan.cluster);
     crate::support::consequences(flows, &before, &seen, &mut plan, facts.now);
+    if shown {
+        ask_for_more(flows, facts, &mut plan);
+    }
     (plan, outcomes, told)
+}
+
+/// Facts are looked up before it is known what answers to writes show. Where a record turns out to have been merged into
+/// another one, or to refer to one that nobody asked for, the cluster is decided once more: nothing else may ever wake it.
+fn ask_for_more(flows: &Dataflow, facts: &Facts, plan: &mut Plan) {
+    let needs = needs(flows, &plan.cluster, []);
+    let mut referrals = needs.referrals.iter();
+    let more = !needs.records.is_empty() || referrals.any(|it| !facts.referrals.contains_key(it));
+    if more && let Some(key) = plan.cluster.records.keys().next() {
+        plan.waits.wake.insert(key.clone());
+    }
 }
 
 /// What people were told before of records: what is parked of them by property, and held by flow.

@@ -8,7 +8,7 @@ use crate::star::flows::{Policies, star};
 use tandem_merge::cluster::{Action, Cluster, Intent, ParkedKind};
 use tandem_merge::dataflow::{Dataflow, DeletePolicy};
 use tandem_merge::plan::{EventKind, Plan};
-use tandem_merge::reconcile::{needs, reconcile};
+use tandem_merge::reconcile::{Settlement, needs, reconcile, settle};
 use tandem_merge::record::{Observation, RecordKey};
 
 fn propagating() -> Dataflow {
@@ -198,4 +198,49 @@ fn an_undeleted_record_gets_its_link_back() {
     assert!(updates(&plan.cluster).is_empty() && creates(&plan.cluster).is_empty());
     assert!(plan.cluster.records[&sales_order()].suppressed.is_empty());
     assert!(again(&flows, &plan).history.is_empty());
+}
+
+#[test]
+fn e8_what_a_late_write_shows_of_a_merger_is_decided_again_with_the_survivor() {
+    let flows = propagating();
+    // GIVEN a write that came too late, because its record had been merged; nobody asked for the survivor
+    let edited = values(&[
+        ("number", "7"),
+        ("description", "edited"),
+        ("orderId", "s"),
+        ("given", "g"),
+    ]);
+    let mut cluster = reconcile(
+        &flows,
+        at_rest(&flows),
+        vec![seen(&order(), 30, edited)],
+        &facts(),
+    )
+    .cluster;
+    let intent = cluster
+        .records
+        .get_mut(&sales_order())
+        .and_then(|it| it.intent.as_mut());
+    let intent = intent.map(|intent| {
+        intent.id = 1;
+        intent.sent = Some(moment(31));
+    });
+    assert!(intent.is_some());
+    let read = Settlement::Read {
+        state: merged(32),
+        unknown: false,
+    };
+    // WHEN it is settled
+    let plan = settle(&flows, cluster, Vec::new(), vec![(1, read)], &facts());
+    // THEN nothing is decided about the link yet, and the cluster is decided again, with the survivor
+    assert_eq!(links_of(&plan.cluster, &order()), [&sales_order()]);
+    assert!(
+        plan.cluster
+            .records
+            .keys()
+            .any(|key| plan.waits.wake.contains(key))
+    );
+    assert!(needs(&flows, &plan.cluster, []).records.contains(&survivor()));
+    // AND once only: what is not there is waited for
+    assert!(again(&flows, &plan).waits.wake.is_empty());
 }
