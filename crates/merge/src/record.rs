@@ -2,30 +2,114 @@
 
 use crate::value::Value;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use serde::{Deserialize, Serialize, Serializer};
+use std::cell::RefCell;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::ops::Deref;
+use std::sync::Arc;
 
 /// The values of a record by property name, in the system's own form.
 pub type Values = BTreeMap<String, Value>;
 
 /// A record type of a system, such as `salesforce` / `Invoice`. The object or table that serves it is the
-/// connector's affair (the *binding*).
+/// connector's affair (the *binding*). Every key carries one, so the names are kept once and shared.
+#[derive(Clone, Deserialize)]
+#[serde(from = "TypeNames")]
+pub struct RecordType(Arc<TypeNames>);
+
+/// The names of a record type.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct RecordType {
+pub struct TypeNames {
     /// The system's name in the configuration.
     pub system: String,
     /// The record type's name.
     pub name: String,
 }
 
+/// So many record types share their names within a thread; no configuration has as many.
+const SHARED: usize = 1_000;
+
+thread_local! {
+    static TYPES: RefCell<BTreeSet<Arc<TypeNames>>> = RefCell::default();
+}
+
 impl RecordType {
     /// A record type by its two names.
     pub fn new(system: impl Into<String>, name: impl Into<String>) -> Self {
-        Self {
+        Self::from(TypeNames {
             system: system.into(),
             name: name.into(),
+        })
+    }
+}
+
+impl From<TypeNames> for RecordType {
+    fn from(names: TypeNames) -> Self {
+        TYPES.with_borrow_mut(|types| {
+            if let Some(known) = types.get(&names) {
+                return Self(Arc::clone(known));
+            }
+            let names = Arc::new(names);
+            if types.len() < SHARED {
+                types.insert(Arc::clone(&names));
+            }
+            Self(names)
+        })
+    }
+}
+
+impl Serialize for RecordType {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl Deref for RecordType {
+    type Target = TypeNames;
+
+    fn deref(&self) -> &TypeNames {
+        &self.0
+    }
+}
+
+impl PartialEq for RecordType {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
+    }
+}
+
+impl Eq for RecordType {}
+
+impl Ord for RecordType {
+    fn cmp(&self, other: &Self) -> Ordering {
+        if Arc::ptr_eq(&self.0, &other.0) {
+            return Ordering::Equal;
         }
+        self.0.cmp(&other.0)
+    }
+}
+
+impl PartialOrd for RecordType {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Hash for RecordType {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+impl fmt::Debug for RecordType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RecordType")
+            .field("system", &self.system)
+            .field("name", &self.name)
+            .finish()
     }
 }
 

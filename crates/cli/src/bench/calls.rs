@@ -157,7 +157,7 @@ async fn idle_with_events(screen: &Screen) -> Result<Measured, Failure> {
     let configuration = &mut stage.configuration;
     let org = &mut configuration.connections[1];
     let types = configuration.dataflow.types_of(&org.name);
-    org.changes.events = types.into_iter().map(|of| of.name).collect();
+    org.changes.events = types.into_iter().map(|of| of.name.clone()).collect();
     org.changes.poll_ms = HOUR;
     configuration
         .connections

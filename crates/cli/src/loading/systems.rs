@@ -57,7 +57,7 @@ fn customerp(
     let types = configuration.dataflow.types_of(&connection.name);
     let collections = types.into_iter().map(|it| {
         let collection = collection(configuration, &it);
-        (it.name, collection)
+        (it.name.clone(), collection)
     });
     let computed = tandem_merge::computed::of_types(&configuration.dataflow).into_iter();
     let computed = computed.filter(|(of, _)| of.system == connection.name);
@@ -69,7 +69,7 @@ fn customerp(
         request_deadline: deadline(connection, DEADLINE),
         overlap: SignedDuration::from_millis(connection.overlap_ms),
         bindings: collections.collect(),
-        computed: computed.map(|(of, rules)| (of.name, rules)).collect(),
+        computed: computed.map(|(of, rules)| (of.name.clone(), rules)).collect(),
         fields: fields.of_system(&connection.name),
     })?;
     Ok(Arc::new(connector))

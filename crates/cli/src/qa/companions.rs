@@ -107,7 +107,7 @@ impl Stage {
             return Ok(());
         };
         let id = self.cast_value(spec);
-        let expected = id.and_then(|id| self.cast.companions.get(&(role, owner.name, id)).cloned());
+        let expected = id.and_then(|id| self.cast.companions.get(&(role, owner.name.clone(), id)).cloned());
         let counterpart = self.key(part, Side::Second, at.flow);
         let between = counterpart.and_then(|key| {
             let value = self.shown.get(&key)?.values.get(&rule.property)?;

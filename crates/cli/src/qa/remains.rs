@@ -116,8 +116,8 @@ impl Remains {
         records: impl IntoIterator<Item = (RecordKey, bool)>,
     ) -> Result<(), Failure> {
         let remnant = |(key, kept): (RecordKey, bool)| Remnant {
-            system: key.record_type.system,
-            record_type: key.record_type.name,
+            system: key.record_type.system.clone(),
+            record_type: key.record_type.name.clone(),
             id: key.id,
             kept,
         };
