@@ -1,4 +1,4 @@
-//! Match keys as numbers, for a small index; sums of what is stored.
+//! Match keys as numbers, for a small index; sums of what former programs stored.
 
 use tandem_merge::dataflow::Side;
 use tandem_merge::facts::MatchKey;
@@ -17,8 +17,8 @@ pub(crate) fn match_key(key: &MatchKey) -> i64 {
     fed(hash, key.key.as_bytes()).cast_signed()
 }
 
-/// A number that shows whether bytes were altered by accident.
-pub(crate) fn sum(bytes: &[u8]) -> u64 {
+/// The sum of a value as programs stored it that knew no checksum of the usual kind.
+pub(crate) fn former_sum(bytes: &[u8]) -> u64 {
     fed(START, bytes)
 }
 

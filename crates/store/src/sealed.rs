@@ -11,10 +11,12 @@ use std::borrow::Cow;
 use std::fmt::Display;
 use tandem_seal::Seal;
 
-/// The first byte of a value in clear; behind it stand eight bytes of its sum.
-const CLEAR: u8 = 0x02;
+/// The first byte of a value in clear; behind it stand four bytes of its CRC-32.
+const CLEAR: u8 = 0x03;
 /// Bytes before a value in clear.
-const CLEAR_HEAD: usize = 9;
+const CLEAR_HEAD: usize = 5;
+/// The same as former programs wrote it: eight bytes of another sum.
+const FORMER: (u8, usize) = (0x02, 9);
 /// Notes that hold nothing of the systems: read before the key is known, or by other programs.
 const OPEN_NOTES: [&str; 5] = ["clock", "fence", "seal", "swept", "backup"];
 
@@ -157,7 +159,7 @@ pub(crate) fn shut(seal: Option<&Seal>, place: &Place, plain: Vec<u8>) -> Result
         None if place.json => {
             let mut stored = Vec::with_capacity(CLEAR_HEAD + plain.len());
             stored.push(CLEAR);
-            stored.extend_from_slice(&hash::sum(&plain).to_le_bytes());
+            stored.extend_from_slice(&crc32fast::hash(&plain).to_le_bytes());
             stored.extend_from_slice(&plain);
             Ok(stored)
         }
@@ -171,16 +173,19 @@ pub(crate) fn opened(seal: Option<&Seal>, place: &Place, mut stored: Vec<u8>) ->
         return unseal(seal, &place.name(), &stored);
     }
     // Values of programs that knew no sum begin with their JSON.
-    if !place.json || stored.first() != Some(&CLEAR) {
-        return Ok(stored);
-    }
+    let (head, sum): (usize, fn(&[u8]) -> u64) = match stored.first() {
+        Some(&CLEAR) if place.json => (CLEAR_HEAD, |plain| crc32fast::hash(plain).into()),
+        Some(&first) if place.json && first == FORMER.0 => (FORMER.1, hash::former_sum),
+        _ => return Ok(stored),
+    };
     let damaged = || Trouble::Unreadable(format!("a value of the table {}", place.table));
-    let sum: [u8; 8] = stored
-        .get(1..CLEAR_HEAD)
-        .and_then(|sum| sum.try_into().ok())
-        .ok_or_else(damaged)?;
-    let plain = stored.split_off(CLEAR_HEAD);
-    if hash::sum(&plain) == u64::from_le_bytes(sum) {
+    let noted = stored.get(1..head).ok_or_else(damaged)?;
+    let noted = noted
+        .iter()
+        .rev()
+        .fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+    let plain = stored.split_off(head);
+    if sum(&plain) == noted {
         Ok(plain)
     } else {
         Err(damaged())
@@ -211,6 +216,23 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use rusqlite::Connection;
+
+    #[test]
+    fn values_are_read_as_every_program_stored_them_and_damage_shows() {
+        let plain = br#"{"at":1}"#.to_vec();
+        let mut former = vec![FORMER.0];
+        former.extend_from_slice(&hash::former_sum(&plain).to_le_bytes());
+        former.extend_from_slice(&plain);
+        for stored in [shut(None, &STATE, plain.clone()).unwrap(), former] {
+            assert_eq!(opened(None, &STATE, stored.clone()).unwrap(), plain);
+            for place in 1..stored.len() {
+                let mut damaged = stored.clone();
+                damaged[place] ^= 0x10;
+                assert!(opened(None, &STATE, damaged).is_err(), "{place}");
+            }
+        }
+        assert_eq!(opened(None, &STATE, plain.clone()).unwrap(), plain);
+    }
 
     /// Columns of text that name things, and hold nothing that people wrote; or are blinded, or sealed as notes.
     const NAMES: [&str; 32] = [
