@@ -13,7 +13,7 @@ use crate::sealed::ALL;
 use crate::sqlite::{SqliteStore, connect};
 use crate::{Error, schema};
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::OptionalExtension;
 use std::path::{Path, PathBuf};
 
 /// How far numbers leap: no state gives out so many between two backups.
@@ -203,14 +203,4 @@ fn beside(path: &Path, end: &str) -> PathBuf {
 fn settle_folder(path: &Path) -> std::io::Result<()> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     std::fs::File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
-}
-
-/// Whether every page of the file is sound.
-pub(crate) fn look_over(connection: &Connection) -> Result<(), Error> {
-    let said: Result<String, _> = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0));
-    match said {
-        Ok(said) if said == "ok" => Ok(()),
-        Ok(said) => Err(Error::Corrupt(said.replace('\n', " "))),
-        Err(source) => Err(Error::database("looked over", source)),
-    }
 }

@@ -13,37 +13,36 @@ use crate::contract::{CommitReport, Decided, Taken};
 use crate::db::{Db, Rid, Trouble};
 use crate::gathered::{Gathered, Member};
 use crate::load::{self, Row};
-use crate::tally;
+use crate::{counts, tally};
 use std::collections::{BTreeMap, BTreeSet};
 use tandem_merge::cluster::Intent;
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::plan::{Event, Plan};
 use tandem_merge::record::RecordKey;
 
-/// Stores plans; one that breaks a uniqueness constraint is undone and reported, the others stay (S6). That is rare, so all
-/// are tried together first.
-pub(crate) fn plans(db: &Db, flows: &Dataflow, plans: &[Decided]) -> Result<CommitReport, Trouble> {
+/// Stores plans, or fails where one breaks a uniqueness constraint: then none may stay.
+pub(crate) fn all(db: &Db, flows: &Dataflow, plans: &[Decided]) -> Result<CommitReport, Trouble> {
+    together(db, flows, plans)?.store(db)?;
+    Ok(CommitReport {
+        stored: plans.len() as u64,
+        put_back: Vec::new(),
+    })
+}
+
+/// Stores plans; one that breaks a uniqueness constraint is undone and reported, the others stay (S6).
+pub(crate) fn each(db: &Db, flows: &Dataflow, plans: &[Decided]) -> Result<CommitReport, Trouble> {
     let mut report = CommitReport::default();
     let mut told = Told::default();
-    match db.part(|| together(db, flows, plans)) {
-        Ok(all) => {
-            report.stored = plans.len() as u64;
-            told = all;
-        }
-        Err(trouble) if trouble.put_back().is_none() => return Err(trouble),
-        Err(_) => {
-            for plan in plans {
-                match db.part(|| together(db, flows, std::slice::from_ref(plan))) {
-                    Ok(of) => {
-                        report.stored += 1;
-                        told.add(of);
-                    }
-                    Err(trouble) => match trouble.put_back() {
-                        Some(why) => report.put_back.push(why.to_owned()),
-                        None => return Err(trouble),
-                    },
-                }
+    for plan in plans {
+        match db.part(|| together(db, flows, std::slice::from_ref(plan))) {
+            Ok(of) => {
+                report.stored += 1;
+                told.add(of);
             }
+            Err(trouble) => match trouble.put_back() {
+                Some(why) => report.put_back.push(why.to_owned()),
+                None => return Err(trouble),
+            },
         }
     }
     told.store(db)?;
@@ -77,6 +76,7 @@ fn taken(token: &Taken) -> impl Iterator<Item = Rid> {
 struct Told<'a> {
     history: Vec<(Rid, &'a Event)>,
     counts: tally::Counts,
+    changed: counts::Changed,
 }
 
 impl<'a> Told<'a> {
@@ -85,16 +85,15 @@ impl<'a> Told<'a> {
         for (of, n) in other.counts {
             *self.counts.entry(of).or_default() += n;
         }
+        self.changed.add(other.changed);
     }
 
     fn store(self, db: &Db) -> Result<(), Trouble> {
         crate::history::store(db, &self.history)?;
         for ((flow, what), n) in self.counts {
-            let sql = "INSERT INTO tally (flow, what, n) VALUES (?1, ?2, ?3)
-                       ON CONFLICT (flow, what) DO UPDATE SET n = n + excluded.n";
-            db.run(sql, (flow, what, n.cast_signed()))?;
+            counts::add(db, &flow, what, n.cast_signed())?;
         }
-        Ok(())
+        self.changed.store(db)
     }
 }
 
@@ -119,6 +118,8 @@ struct Commit<'a, 'g> {
     waited_for: BTreeSet<Rid>,
     /// Intents that the plan has no more.
     removed: Vec<Intent>,
+    /// What is counted of it.
+    counted: counts::Changed,
 }
 
 impl<'a, 'g> Commit<'a, 'g> {
@@ -140,6 +141,7 @@ impl<'a, 'g> Commit<'a, 'g> {
             again: BTreeSet::new(),
             waited_for: BTreeSet::new(),
             removed: Vec::new(),
+            counted: counts::Changed::default(),
         };
         for (rid, revision) in &commit.token.records {
             let member = commit.gathered.take(db, rid.cast_signed())?;
@@ -180,13 +182,12 @@ impl<'a, 'g> Commit<'a, 'g> {
     /// meantime, that state is put into the inbox, to be weighed like any other observation, and what it was
     /// about to write is withdrawn; where it is linked or something was sent for it, the plan is put back.
     fn add_newcomer(&mut self, key: &RecordKey) -> Result<(), Trouble> {
-        let rid = self.db.make_rid(key)?;
-        let mut member = self.gathered.take(self.db, rid)?;
+        let mut member = self.gathered.make(self.db, key)?;
         if let Some(shadow) = member.row.shadow()? {
             if !member.links.is_empty() || member.intents.iter().any(|row| row.sent) {
                 return Err(Trouble::PutBack(constraint::CHANGED));
             }
-            records::requeue(self.db, rid, key, shadow)?;
+            records::requeue(self.db, member.row.rid, key, shadow)?;
             member.row.has.received();
         }
         self.add_member(member).map(drop)
@@ -197,8 +198,7 @@ impl<'a, 'g> Commit<'a, 'g> {
         if let Some(rid) = self.rids.get(key) {
             return Ok(*rid);
         }
-        let rid = self.db.make_rid(key)?;
-        let member = self.gathered.take(self.db, rid)?;
+        let member = self.gathered.make(self.db, key)?;
         self.add_member(member)
     }
 
@@ -215,6 +215,7 @@ impl<'a, 'g> Commit<'a, 'g> {
         let mut told = Told {
             history: Vec::new(),
             counts: tally::counts(self.flows, self.plan, &self.removed),
+            changed: std::mem::take(&mut self.counted),
         };
         for event in &self.plan.history {
             told.history.push((self.known_rid(&event.record)?, event));

@@ -1,6 +1,7 @@
 //! The connection: statements, transactions, record types by number, and the count of changes.
 
 use crate::Error;
+use crate::pages::Damage;
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -62,7 +63,10 @@ impl Trouble {
         let Self::Sql(rusqlite::Error::SqliteFailure(code, Some(message))) = self else {
             return None;
         };
-        (code.code == rusqlite::ErrorCode::ConstraintViolation).then(|| constraint(message))
+        // Any other constraint breaks on a damaged file alone.
+        use rusqlite::ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE};
+        let unique = [SQLITE_CONSTRAINT_UNIQUE, SQLITE_CONSTRAINT_PRIMARYKEY];
+        unique.contains(&code.extended_code).then(|| constraint(message))
     }
 }
 
@@ -93,6 +97,7 @@ pub(crate) struct Db {
     /// The run that history belongs to.
     pub(crate) run: crate::history::CurrentRun,
     pub(crate) forgotten: crate::forget::Known,
+    pub(crate) damage: Damage,
     #[cfg(feature = "faults")]
     pub(crate) fault: RefCell<Option<crate::faults::Fault>>,
 }
@@ -108,6 +113,7 @@ impl Db {
             seal,
             run: crate::history::CurrentRun::default(),
             forgotten: crate::forget::Known::default(),
+            damage: Damage::default(),
             #[cfg(feature = "faults")]
             fault: RefCell::default(),
         };
@@ -170,20 +176,23 @@ impl Db {
         self.connection.last_insert_rowid()
     }
 
-    /// One transaction: all of it or nothing.
+    /// One transaction: all of it or nothing. None where the file is known to be damaged.
     pub(crate) fn unit<T>(
         &self,
         doing: &'static str,
         work: impl FnOnce(&Self) -> Result<T, Trouble>,
     ) -> Result<T, Error> {
+        self.attempt(work).map_err(|trouble| trouble.told(doing))
+    }
+
+    /// The same, with why it failed.
+    pub(crate) fn attempt<T>(&self, work: impl FnOnce(&Self) -> Result<T, Trouble>) -> Result<T, Trouble> {
+        self.damage.refused().map_err(Trouble::Told)?;
         let done = self
             .run("BEGIN IMMEDIATE", [])
             .and_then(|_| work(self))
             .and_then(|value| self.commit().map(|()| value));
-        done.map_err(|trouble| {
-            self.roll_back();
-            trouble.told(doing)
-        })
+        done.inspect_err(|_| self.roll_back())
     }
 
     fn commit(&self) -> Result<(), Trouble> {
@@ -318,9 +327,7 @@ impl Db {
         if let Some(rid) = self.rid(key)? {
             return Ok(rid);
         }
-        let kind = self.make_kind(&key.record_type)?;
-        self.run("INSERT INTO record (kind, id) VALUES (?1, ?2)", (kind, &key.id))?;
-        Ok(self.inserted())
+        Ok(crate::load::make_row(self, key)?.rid)
     }
 
     /// The key of a record.
@@ -356,8 +363,9 @@ impl Db {
     /// Marks a record dirty; its age stays. `own`: by itself, not woken by a change of another.
     pub(crate) fn mark_dirty(&self, rid: Rid, own: bool) -> Result<(), Trouble> {
         let mark = self.tick();
+        // Of one row only: the database keeps what it changes apart for a statement that might change many.
         let sql = "INSERT INTO dirty (rid, kind, seq, mark, own)
-                   SELECT rid, kind, ?2, ?2, ?3 FROM record WHERE rid = ?1
+                   VALUES (?1, (SELECT kind FROM record WHERE rid = ?1), ?2, ?2, ?3)
                    ON CONFLICT (rid) DO UPDATE SET mark = excluded.mark, own = max(own, excluded.own)";
         self.run(sql, (rid, mark, own)).map(drop)
     }

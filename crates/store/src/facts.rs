@@ -3,6 +3,7 @@
 use crate::db::{Db, Rid, Trouble};
 use crate::load::{self, links_of};
 use crate::named::{Known, Named};
+use crate::parts::Parts;
 use crate::take::Net;
 use jiff::{SignedDuration, Timestamp};
 use std::cell::RefCell;
@@ -65,7 +66,10 @@ impl Overall {
         let waiting = count(db, sql, [flow])?;
         let sql = "SELECT count(*) FROM deletion WHERE flow = ?1 AND at > ?2";
         let carried_on = count(db, sql, (flow, from))?;
-        let links = count(db, "SELECT count(*) FROM link WHERE flow = ?1", [flow])?;
+        let links = crate::counts::linked(db, flow)?;
+        if waiting > links {
+            return Err(crate::counts::miscounted(flow));
+        }
         let answer = Removals {
             waiting,
             carried_on,
@@ -89,6 +93,7 @@ pub(crate) fn answer(
     net: &Net,
     needs: &Needs,
     named: &Named<'_>,
+    parts: &mut Parts,
     overall: &Overall,
 ) -> Result<Facts, Trouble> {
     let mut facts = Facts {
@@ -114,8 +119,7 @@ pub(crate) fn answer(
         }
     }
     for of in &needs.parts {
-        let parts = crate::parts::of(db, flows, net, of)?;
-        facts.parts.insert(of.clone(), parts);
+        facts.parts.insert(of.clone(), parts.of(db, flows, net, of)?);
     }
     for referral in &needs.parents {
         if let Some(parent) = named.parent(referral) {

@@ -77,6 +77,7 @@ pub(crate) fn forget(db: &Db, records: &[RecordKey], at: Timestamp) -> Result<Fo
         done.lines += erase(db, rid)?;
         done.records += 1;
     }
+    crate::counts::recount(db)?;
     db.set_note(SCRUB, "due")?;
     db.forgotten.clear();
     Ok(done)

@@ -5,7 +5,7 @@ use crate::db::{Db, Rid, Trouble};
 use crate::load::{self, Has, IntentRow, LinkLine, Row};
 use std::collections::{BTreeMap, HashMap};
 use tandem_merge::cluster::Companion;
-use tandem_merge::record::Observation;
+use tandem_merge::record::{Observation, RecordKey};
 
 /// A record's row with what hangs on it.
 pub(crate) struct Member {
@@ -87,6 +87,14 @@ impl Gathered {
     pub(crate) fn forget(&mut self, rids: impl IntoIterator<Item = Rid>) {
         for rid in rids {
             self.members.remove(&rid);
+        }
+    }
+
+    /// Hands a record out that may not have been named before.
+    pub(crate) fn make(&mut self, db: &Db, key: &RecordKey) -> Result<Member, Trouble> {
+        match db.rid(key)? {
+            Some(rid) => self.take(db, rid),
+            None => load::make_row(db, key).map(Member::bare),
         }
     }
 

@@ -38,7 +38,7 @@ pub(crate) fn edits(db: &Db, flow: &str, from: Timestamp) -> Result<Edits, Troub
         found.edited[side.index()] = count(db, sql, (flow, number(side)))?;
     }
     if found.edited.iter().any(|edited| *edited > 0) {
-        found.links = count(db, "SELECT count(*) FROM link WHERE flow = ?1", [flow])?;
+        found.links = crate::counts::linked(db, flow)?;
     }
     Ok(found)
 }

@@ -5,6 +5,7 @@ mod commit;
 mod companion;
 mod constraint;
 mod contract;
+mod counts;
 mod db;
 mod facts;
 #[cfg(feature = "faults")]
@@ -24,6 +25,7 @@ mod memory;
 mod named;
 mod outbox;
 mod page;
+mod pages;
 mod parts;
 mod rebind;
 mod schema;

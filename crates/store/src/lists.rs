@@ -19,10 +19,9 @@ pub(crate) fn status(db: &Db, flows: &Dataflow) -> Result<Status, Trouble> {
     for flow in &flows.flows {
         status.flows.insert(flow.name.clone(), FlowStatus::default());
     }
-    count_links(db, &mut status)?;
     count_items(db, &mut status)?;
     add_tallies(db, &mut status)?;
-    let sql = "SELECT kind, count(*) FROM record WHERE presence IS NOT NULL GROUP BY kind";
+    let sql = "SELECT number, known FROM kind WHERE known > 0";
     for (kind, n) in db.all(sql, [], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))? {
         let of = db.record_type(kind)?;
         status.records.insert(of.to_string(), n.cast_unsigned());
@@ -42,15 +41,6 @@ pub(crate) fn status(db: &Db, flows: &Dataflow) -> Result<Status, Trouble> {
     status.bytes = count(db, sql, [])?;
     status.history = crate::history::size(db)?;
     Ok(status)
-}
-
-fn count_links(db: &Db, status: &mut Status) -> Result<(), Trouble> {
-    let sql = "SELECT flow, count(*) FROM link GROUP BY flow";
-    let counts: Vec<(String, i64)> = db.all(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    for (flow, n) in counts {
-        status.flows.entry(flow).or_default().linked = n.cast_unsigned();
-    }
-    Ok(())
 }
 
 fn count_items(db: &Db, status: &mut Status) -> Result<(), Trouble> {
@@ -80,7 +70,7 @@ pub(crate) fn add_items(flow: &mut FlowStatus, kind: &str, ignored: bool, n: u64
 }
 
 fn add_tallies(db: &Db, status: &mut Status) -> Result<(), Trouble> {
-    let sql = "SELECT flow, what, n FROM tally";
+    let sql = "SELECT flow, what, n FROM tally WHERE n > 0";
     let all: Vec<(String, String, i64)> =
         db.all(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     for (flow, what, n) in all {
@@ -92,6 +82,7 @@ fn add_tallies(db: &Db, status: &mut Status) -> Result<(), Trouble> {
 /// Adds a tally to a flow's counts.
 pub(crate) fn add_tally(flow: &mut FlowStatus, what: &str, n: u64) {
     let counted = match what {
+        tally::LINKED => &mut flow.linked,
         tally::CREATED_FIRST => &mut flow.created[0],
         tally::CREATED_SECOND => &mut flow.created[1],
         tally::UPDATED => &mut flow.updated,
@@ -242,6 +233,7 @@ pub(crate) fn touch_approvals(db: &Db, flow: &str) -> Result<(), Trouble> {
 /// Marks every admitted record dirty and indexes it anew, one at a time: the match rules may have changed.
 pub(crate) fn touch_all(db: &Db, flows: &Dataflow) -> Result<(), Trouble> {
     regroup_links(db, flows)?;
+    crate::counts::recount(db)?;
     let mut after = 0;
     let sql = "SELECT rid FROM record WHERE rid > ?1 ORDER BY rid LIMIT 500";
     loop {

@@ -127,6 +127,26 @@ fn select(condition: &str) -> String {
     columns(&format!("record WHERE {condition}"))
 }
 
+/// The row of a record that was not named before.
+pub(crate) fn make_row(db: &Db, key: &RecordKey) -> Result<Row, Trouble> {
+    let kind = db.make_kind(&key.record_type)?;
+    db.run("INSERT INTO record (kind, id) VALUES (?1, ?2)", (kind, &key.id))?;
+    Ok(Row {
+        rid: db.inserted(),
+        kind,
+        id: key.id.clone(),
+        revision: 0,
+        woke: 0,
+        presence: None,
+        sent: false,
+        keys: None,
+        questions: None,
+        heads: None,
+        state: None,
+        has: Has::default(),
+    })
+}
+
 /// A record's row by number.
 pub(crate) fn row(db: &Db, rid: Rid) -> Result<Row, Trouble> {
     static SQL: LazyLock<String> = LazyLock::new(|| select("rid = ?1"));

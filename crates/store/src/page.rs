@@ -22,6 +22,11 @@ pub(crate) fn commit(db: &Db, flows: &Dataflow, page: &Page) -> Result<PageRepor
     let mut report = PageReport::default();
     for part in page.observations.chunks(TOGETHER) {
         let mut rows = load::rows_of(db, part.iter().map(|seen| &seen.key))?;
+        for Observation { key, .. } in part {
+            if !rows.contains_key(key) && !crate::forget::is_forgotten(db, key)? {
+                rows.insert(key.clone(), load::make_row(db, key)?);
+            }
+        }
         for seen in part {
             match admit(db, flows, seen, &mut rows)? {
                 Admitted::New => report.new += 1,

@@ -4,42 +4,95 @@
 use crate::db::{Db, Rid, Trouble};
 use crate::gathered::Gathered;
 use crate::hash;
-use crate::load::Shadowed;
+use crate::load::{self, Shadowed};
 use crate::named::{self, Asked, UNDECIDED};
 use crate::sealed::STATE;
 use crate::take::{self, Net};
 use jiff::Timestamp;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tandem_merge::dataflow::{Dataflow, Side};
-use tandem_merge::facts::{Parent, Part, PartsOf, Referral, Waits};
+use tandem_merge::facts::{Needs, Parent, Part, PartsOf, Referral, Waits};
 use tandem_merge::record::{Presence, RecordKey, Values};
 use tandem_merge::support;
 
-/// How the parts of a record stand.
-pub(crate) fn of(db: &Db, flows: &Dataflow, net: &Net, of: &PartsOf) -> Result<Vec<Part>, Trouble> {
-    let key = db.blind(hash::match_key(&support::key_of(of)));
-    let sql = "SELECT rid FROM match_key WHERE key = ?1 ORDER BY rid";
-    let found: Vec<Rid> = db.all(sql, [key], |row| row.get(0))?;
-    let others = found.into_iter().filter(|rid| !net.rows.contains_key(rid));
-    let others: Vec<Rid> = others.collect();
-    let mut gathered = Gathered::without_inbox();
-    gathered.read(db, others.iter().copied())?;
-    let mut parts = Vec::new();
-    for rid in others {
-        let part = take::as_gathered(db, &mut gathered, rid)?;
-        let Some((row, record)) = part.rows.get(&rid) else {
-            continue;
+/// Parts of the records that are decided, looked up for all of them at once: an order and its lines ask for the same ones.
+#[derive(Default)]
+pub(crate) struct Parts {
+    /// By the number of the key that they are found by.
+    found: HashMap<i64, Vec<Rid>>,
+    gathered: Gathered,
+    /// Clusters of parts that were read, and in which of them a record is.
+    nets: Vec<Net>,
+    places: HashMap<Rid, usize>,
+}
+
+impl Parts {
+    /// Looks up whose parts are asked for.
+    pub(crate) fn look_up(db: &Db, needs: &[Needs]) -> Result<Self, Trouble> {
+        let mut parts = Self {
+            gathered: Gathered::without_inbox(),
+            ..Self::default()
         };
-        let is_part = flows
-            .flow(&of.flow)
-            .is_some_and(|flow| flow.end(of.side).record_type == record.record_type);
-        if is_part {
-            let record = record.clone();
-            let standing = support::standing(flows, of, &part.cluster, &record, row.has.undecided());
-            parts.extend(standing.map(|standing| Part { record, standing }));
+        let asked = needs.iter().flat_map(|needs| &needs.parts);
+        let keys: BTreeSet<i64> = asked.map(|of| number(db, of)).collect();
+        let keys: Vec<i64> = keys.into_iter().collect();
+        let sql =
+            "SELECT key, rid FROM match_key WHERE key IN (SELECT value FROM json_each(?1)) ORDER BY rid";
+        let found: Vec<(i64, Rid)> = load::of_all(db, sql, &keys, |row| Ok((row.get(0)?, row.get(1)?)))?;
+        parts.gathered.read(db, found.iter().map(|(_, rid)| *rid))?;
+        for (key, rid) in found {
+            parts.found.entry(key).or_default().push(rid);
         }
+        Ok(parts)
     }
-    Ok(parts)
+
+    /// How the parts of a record stand, those that are decided with it left out.
+    pub(crate) fn of(
+        &mut self,
+        db: &Db,
+        flows: &Dataflow,
+        net: &Net,
+        of: &PartsOf,
+    ) -> Result<Vec<Part>, Trouble> {
+        let found = self.found.get(&number(db, of)).cloned().unwrap_or_default();
+        let mut parts = Vec::new();
+        for rid in found.into_iter().filter(|rid| !net.rows.contains_key(rid)) {
+            let part = self.net(db, rid)?;
+            let Some((row, record)) = part.rows.get(&rid) else {
+                continue;
+            };
+            let is_part = flows
+                .flow(&of.flow)
+                .is_some_and(|flow| flow.end(of.side).record_type == record.record_type);
+            if is_part {
+                let standing = support::standing(flows, of, &part.cluster, record, row.has.undecided());
+                let record = record.clone();
+                parts.extend(standing.map(|standing| Part { record, standing }));
+            }
+        }
+        Ok(parts)
+    }
+
+    /// The cluster that a record is in.
+    fn net(&mut self, db: &Db, rid: Rid) -> Result<&Net, Trouble> {
+        let place = match self.places.get(&rid) {
+            Some(place) => *place,
+            None => {
+                let net = take::as_gathered(db, &mut self.gathered, rid)?;
+                let place = self.nets.len();
+                self.places.extend(net.rows.keys().map(|rid| (*rid, place)));
+                self.nets.push(net);
+                place
+            }
+        };
+        let net = self.nets.get(place);
+        net.ok_or_else(|| Trouble::Unreadable(format!("record {rid} is not there")))
+    }
+}
+
+/// The number of the key that parts are found by, as the index holds it.
+fn number(db: &Db, of: &PartsOf) -> i64 {
+    db.blind(hash::match_key(&support::key_of(of)))
 }
 
 /// What is known of parents, of all at once; nothing of a reference that leads to no flow.

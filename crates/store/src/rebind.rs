@@ -61,8 +61,7 @@ pub(crate) fn carry_out(db: &Db, flows: &Dataflow, to: &Rebinding) -> Result<Reb
         db.run("DELETE FROM companion WHERE role = ?1 AND id = ?2", [role, id])?;
     }
     db.run("DELETE FROM companion WHERE id IS NULL", [])?;
-    let kept: Option<i64> = db.one("SELECT count(*) FROM link", [], |row| row.get(0))?;
-    done.kept = kept.unwrap_or_default().cast_unsigned();
+    done.kept = crate::facts::count(db, "SELECT count(*) FROM link", [])?;
     lists::touch_all(db, flows)?;
     Ok(done)
 }

@@ -6,7 +6,7 @@ use rusqlite::config::DbConfig;
 
 /// What makes each form of the state out of the one before; the first makes it out of nothing. A new form is a
 /// step at the end: none that was ever published is changed.
-const STEPS: &[&str] = &[TABLES, HANDLES, RUNS, FORGOTTEN, GUARDS];
+const STEPS: &[&str] = &[TABLES, HANDLES, RUNS, FORGOTTEN, GUARDS, COUNTS];
 
 /// Intents that a system accepted for later keep the handle to ask by.
 const HANDLES: &str = "
@@ -54,6 +54,13 @@ CREATE INDEX edited_at ON edited (flow, side, at);
 ALTER TABLE item ADD COLUMN ignored INTEGER;
 DROP INDEX item_kind;
 CREATE INDEX item_kind ON item (kind, area, ignored);
+";
+
+/// How many links a flow has and how many records of a type are known is counted ([`crate::counts`]).
+const COUNTS: &str = "
+ALTER TABLE kind ADD COLUMN known INTEGER NOT NULL DEFAULT 0;
+UPDATE kind SET known = (SELECT count(*) FROM record WHERE kind = number AND presence IS NOT NULL);
+INSERT INTO tally (flow, what, n) SELECT flow, 'linked', count(*) FROM link GROUP BY flow;
 ";
 
 /// Tables that states of the same form may lack: made by programs that knew none of them.
@@ -197,6 +204,8 @@ fn settle_pragmas(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "wal_autocheckpoint", 8000)?;
     connection.pragma_update(None, "cache_size", -32_000)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
+    // A damaged page is refused when it is read.
+    connection.pragma_update(None, "cell_size_check", "ON")?;
     // A word that a person removed from a system does not linger in free pages of the file.
     connection.pragma_update(None, "secure_delete", "FAST")
 }

@@ -8,6 +8,7 @@ use crate::db::{Db, Trouble};
 use crate::facts::Overall;
 use crate::folder::{self, Hold};
 use crate::keys::Keys;
+use crate::pages::Look;
 use crate::sealed::CURSOR;
 use crate::{Error, commit, forget, guards, history, lists, outbox, page, rebind, schema, take};
 use jiff::Timestamp;
@@ -22,6 +23,8 @@ use tandem_merge::record::{RecordKey, RecordType};
 
 /// The durable state in a folder of its own, held by one process at a time.
 pub struct SqliteStore {
+    /// Ends first: the last connection that is closed settles the log.
+    look: Option<Look>,
     db: Db,
     _hold: Hold,
 }
@@ -56,7 +59,11 @@ impl SqliteStore {
         let seal = crate::keys::found(&connection, keys)?;
         let mut db = Db::new(connection, seal).map_err(|trouble| trouble.told("opened"))?;
         crate::keys::fit(&mut db, keys)?;
-        let store = Self { db, _hold: hold };
+        let store = Self {
+            look: None,
+            db,
+            _hold: hold,
+        };
         store.name_state()?;
         // A process may have died between forgetting and rewriting the files.
         forget::scrub(&store.db)?;
@@ -81,12 +88,24 @@ impl SqliteStore {
         Self::open_with(to, keys)
     }
 
-    /// Looks every page of the file over, so that damage is known before anything is decided on it.
+    /// Begins to look every page of the file over beside the work. Once damage is found every unit of work fails with
+    /// [`Error::Corrupt`]; no write is marked as sent before the look is over. One that is not over ends with the store.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] with what is wrong.
-    pub fn look_over(&self) -> Result<(), Error> {
-        crate::backup::look_over(&self.db.connection)
+    /// [`Error::Database`] where the file cannot be read by a second connection.
+    pub fn look_over(&mut self) -> Result<(), Error> {
+        let path = self.db.connection.path().unwrap_or_default();
+        self.look = Some(Look::begin(Path::new(path), &self.db.damage)?);
+        Ok(())
+    }
+
+    /// Waits until the look that was begun is over. One that failed is begun again: nothing passes without.
+    fn await_look(&mut self) -> Result<(), Error> {
+        let ended = self.look.take().map_or(Ok(()), Look::end);
+        if ended.is_err() {
+            self.look_over()?;
+        }
+        ended
     }
 
     /// What the state holds.
@@ -113,17 +132,8 @@ impl SqliteStore {
         doing: &'static str,
         work: impl FnOnce(&Db) -> Result<T, Trouble>,
     ) -> Result<T, Error> {
-        self.db.unit(doing, |db| {
-            let found = db.note("fence")?.and_then(|text| text.parse().ok());
-            let found: Fence = found.unwrap_or_default();
-            if fence < found {
-                return Err(Trouble::Told(Error::Fenced { found, ours: fence }));
-            }
-            if fence > found {
-                db.set_note("fence", &fence.to_string())?;
-            }
-            work(db)
-        })
+        self.db
+            .unit(doing, |db| fenced(db, fence).and_then(|()| work(db)))
     }
 
     /// Cuts the store off at a statement from now on: `after` more statements pass, every later one fails.
@@ -140,6 +150,19 @@ impl SqliteStore {
     pub fn mend(&mut self) {
         *self.db.fault.borrow_mut() = None;
     }
+}
+
+/// Refuses a holder whose fence is lower than one seen.
+fn fenced(db: &Db, fence: Fence) -> Result<(), Trouble> {
+    let found = db.note("fence")?.and_then(|text| text.parse().ok());
+    let found: Fence = found.unwrap_or_default();
+    if fence < found {
+        return Err(Trouble::Told(Error::Fenced { found, ours: fence }));
+    }
+    if fence > found {
+        db.set_note("fence", &fence.to_string())?;
+    }
+    Ok(())
 }
 
 pub(crate) fn connect(path: &Path) -> Result<Connection, Error> {
@@ -240,7 +263,15 @@ impl Store for SqliteStore {
         flows: &Dataflow,
         plans: Vec<Decided>,
     ) -> Result<CommitReport, Error> {
-        self.write(fence, "given plans", |db| commit::plans(db, flows, &plans))
+        let doing = "given plans";
+        // That one breaks a constraint is rare. A savepoint would keep every page that all the others change.
+        let all = |db: &Db| fenced(db, fence).and_then(|()| commit::all(db, flows, &plans));
+        match self.db.attempt(all) {
+            Err(trouble) if trouble.put_back().is_some() => {
+                self.write(fence, doing, |db| commit::each(db, flows, &plans))
+            }
+            done => done.map_err(|trouble| trouble.told(doing)),
+        }
     }
 
     fn sendable(
@@ -267,6 +298,7 @@ impl Store for SqliteStore {
     }
 
     fn begin_write(&mut self, fence: Fence, intents: &[u64], now: Timestamp) -> Result<Vec<Intent>, Error> {
+        self.await_look()?;
         self.write(fence, "marked", |db| outbox::begin_write(db, intents, now))
     }
 
@@ -325,6 +357,8 @@ impl Store for SqliteStore {
         let done = self
             .db
             .unit("made to forget", |db| forget::forget(db, records, at))?;
+        // A file that is read meanwhile keeps its log.
+        self.await_look()?;
         forget::scrub(&self.db)?;
         Ok(done)
     }

@@ -6,6 +6,7 @@ use crate::facts::{self, Overall};
 use crate::gathered::{Gathered, Member};
 use crate::load::{self, LinkLine, Row};
 use crate::named::Named;
+use crate::parts::Parts;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use tandem_merge::cluster::{Anchor, Cluster, Link};
 use tandem_merge::dataflow::Dataflow;
@@ -187,8 +188,9 @@ impl<'a> Batch<'a> {
     fn told(self) -> Result<Vec<Dirty>, Trouble> {
         let (nets, needs): (Vec<Net>, Vec<Needs>) = self.taken.into_iter().unzip();
         let named = Named::look_up(self.db, self.flows, &needs)?;
+        let mut parts = Parts::look_up(self.db, &needs)?;
         let tell = |(net, needs): (Net, &Needs)| {
-            let facts = facts::answer(self.db, self.flows, &net, needs, &named, self.overall)?;
+            let facts = facts::answer(self.db, self.flows, &net, needs, &named, &mut parts, self.overall)?;
             Ok(net.told(facts, self.db.now().cast_unsigned()))
         };
         nets.into_iter().zip(&needs).map(tell).collect()

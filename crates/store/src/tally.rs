@@ -6,6 +6,8 @@ use tandem_merge::dataflow::{Dataflow, Side};
 use tandem_merge::plan::{Event, EventKind, Plan};
 use tandem_merge::record::RecordType;
 
+/// Live links: counted where they change ([`crate::counts`]).
+pub(crate) const LINKED: &str = "linked";
 /// Creates applied on the first side.
 pub(crate) const CREATED_FIRST: &str = "created first";
 /// Creates applied on the second side.

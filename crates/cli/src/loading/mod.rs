@@ -153,7 +153,7 @@ pub(crate) async fn engine(
     watcher: Arc<dyn Watcher>,
 ) -> Result<Engine, Failure> {
     let folder = common.state_folder();
-    let store = state(&folder, &keys(configuration)?)?;
+    let mut store = state(&folder, &keys(configuration)?)?;
     store.look_over()?;
     let parts = parts(configuration, Box::new(store), watcher, Some(&folder)).await?;
     let mut engine = Engine::open(parts).await?;

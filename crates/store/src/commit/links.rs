@@ -21,8 +21,9 @@ impl Commit<'_, '_> {
                 None => new.push((link, first, second)),
             }
         }
-        for ((_, first, second), line) in before {
+        for ((flow, first, second), line) in before {
             self.db.run("DELETE FROM link WHERE number = ?1", [line.number])?;
+            *self.counted.links.entry(flow).or_default() -= 1;
             self.changed.extend([first, second]);
         }
         for (link, first, second) in new {
@@ -68,6 +69,7 @@ impl Commit<'_, '_> {
         self.db
             .run(sql, (&link.flow, group, first, second, verdict(link)?, since))?;
         self.changed.extend([first, second]);
+        *self.counted.links.entry(link.flow.clone()).or_default() += 1;
         Ok(())
     }
 

@@ -62,6 +62,8 @@ impl Commit<'_, '_> {
             }
             if next.presence != row.presence {
                 self.changed.insert(rid);
+                let known = |row: &Row| i64::from(row.presence.is_some());
+                *self.counted.records.entry(row.kind).or_default() += known(&next) - known(row);
             }
             self.store_row(rid, &next)?;
         }

@@ -2,7 +2,7 @@
 
 use crate::crash::{LIFE, copy_as_left};
 use crate::setup::*;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tandem_store::{Error, Keys, SqliteStore, Store, back_up, look_at_backup, look_at_state, restore};
 
 fn live(store: &mut dyn Store) {
@@ -133,6 +133,20 @@ fn a_held_state_is_not_replaced() {
     drop(store);
 }
 
+#[test]
+fn links_and_records_of_a_state_that_did_not_count_them_are_counted() {
+    let home = tempfile::tempdir().unwrap();
+    let mut store = SqliteStore::open(home.path()).unwrap();
+    live(&mut store);
+    let told = dump(&mut store);
+    drop(store);
+    let file = rusqlite::Connection::open(home.path().join("tandem.db")).unwrap();
+    let former = "DELETE FROM tally WHERE what = 'linked'; ALTER TABLE kind DROP COLUMN known; PRAGMA user_version = 5;";
+    file.execute_batch(former).unwrap();
+    drop(file);
+    assert_eq!(dump(&mut SqliteStore::open(home.path()).unwrap()), told);
+}
+
 /// How a page is damaged.
 fn damage(bytes: &mut [u8], page: usize, kind: usize) {
     let page = &mut bytes[page * 8192..(page + 1) * 8192];
@@ -151,8 +165,18 @@ fn damage(bytes: &mut [u8], page: usize, kind: usize) {
     }
 }
 
+/// A state in the folder with one page damaged; its folder.
+fn damaged(home: &Path, whole: &[u8], page: usize, kind: usize) -> PathBuf {
+    let mut bytes = whole.to_vec();
+    damage(&mut bytes, page, kind);
+    let there = home.join(format!("damaged-{page}-{kind}"));
+    std::fs::create_dir_all(&there).unwrap();
+    std::fs::write(there.join("tandem.db"), bytes).unwrap();
+    there
+}
+
 #[test]
-fn damage_of_any_page_is_noticed_before_anything_is_decided() {
+fn e19_nothing_is_sent_from_a_damaged_file_whatever_page_it_is() {
     let home = tempfile::tempdir().unwrap();
     let state = home.path().join("state");
     live(&mut SqliteStore::open(&state).unwrap());
@@ -160,24 +184,65 @@ fn damage_of_any_page_is_noticed_before_anything_is_decided() {
     let pages = whole.len() / 8192;
     assert!(pages > 20, "only {pages} pages");
     let mut noticed = 0;
-    for page in 0..pages {
-        for kind in 0..3 {
-            let mut bytes = whole.clone();
-            damage(&mut bytes, page, kind);
-            let there = home.path().join("damaged");
-            std::fs::create_dir_all(&there).unwrap();
-            std::fs::write(there.join("tandem.db"), bytes).unwrap();
-            let opened = SqliteStore::open(&there).and_then(|store| store.look_over());
-            match opened {
-                Err(Error::Corrupt(_)) => noticed += 1,
-                // A free page holds nothing.
-                Ok(()) => assert!(is_free(&whole, page), "page {page} of {pages}, damage {kind}"),
-                Err(other) => panic!("page {page}, damage {kind}: {other:?}"),
-            }
-            std::fs::remove_dir_all(there).unwrap();
+    for (page, kind) in (0..pages).flat_map(|page| (0..3).map(move |kind| (page, kind))) {
+        let there = damaged(home.path(), &whole, page, kind);
+        let opened = SqliteStore::open(&there).and_then(|mut store| {
+            store.look_over()?;
+            store.begin_write(1, &[], at(9_000))?;
+            // Once it is known nothing else is done either.
+            store.note("anything")
+        });
+        match opened {
+            Err(Error::Corrupt(_)) => noticed += 1,
+            // A free page holds nothing.
+            Ok(_) => assert!(is_free(&whole, page), "page {page} of {pages}, damage {kind}"),
+            Err(other) => panic!("page {page}, damage {kind}: {other:?}"),
         }
+        std::fs::remove_dir_all(there).unwrap();
     }
     assert!(noticed > 60, "only {noticed}");
+}
+
+#[test]
+fn nothing_is_read_from_a_damaged_page_before_that_is_found() {
+    let home = tempfile::tempdir().unwrap();
+    let state = home.path().join("state");
+    live(&mut SqliteStore::open(&state).unwrap());
+    let whole = std::fs::read(state.join("tandem.db")).unwrap();
+    let told = dump(&mut SqliteStore::open(&state).unwrap());
+    let mut refused = 0;
+    for (page, kind) in (0..whole.len() / 8192).flat_map(|page| (0..3).map(move |kind| (page, kind))) {
+        let there = damaged(home.path(), &whole, page, kind);
+        let read = SqliteStore::open(&there).and_then(|mut store| try_dump(&mut store));
+        match read {
+            Err(Error::Corrupt(_)) => refused += 1,
+            Ok(read) => assert_eq!(read, told, "page {page}, damage {kind}"),
+            Err(other) => panic!("page {page}, damage {kind}: {other:?}"),
+        }
+        std::fs::remove_dir_all(there).unwrap();
+    }
+    assert!(refused > 30, "only {refused}");
+}
+
+#[test]
+fn a_look_that_nobody_waits_for_ends_before_the_file_is_closed() {
+    let home = tempfile::tempdir().unwrap();
+    live(&mut SqliteStore::open(home.path()).unwrap());
+    let file = rusqlite::Connection::open(home.path().join("tandem.db")).unwrap();
+    // Enough to look at for a while.
+    let sql =
+        "INSERT INTO history (rid, body) WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n
+               WHERE n < 200000) SELECT 1000, randomblob(100) FROM n";
+    file.execute(sql, []).unwrap();
+    drop(file);
+    let log = home.path().join("tandem.db-wal");
+    let mut store = SqliteStore::open(home.path()).unwrap();
+    store.look_over().unwrap();
+    store.set_note("anything", "else").unwrap();
+    assert!(log.exists());
+    drop(store);
+    // Whoever closes the file last settles the log; a look only reads.
+    assert!(!log.exists());
 }
 
 /// Whether a page is on the list of free ones, by the database's own account.

@@ -14,7 +14,9 @@ use tandem_merge::reconcile::{Settlement, reconcile, settle};
 use tandem_merge::record::{Observation, Presence, RecordKey, RecordType, Version};
 use tandem_merge::value::Value;
 use tandem_seal::Seal;
-use tandem_store::{CommitReport, Decided, Dirty, Keys, MemoryStore, Page, PageReport, SqliteStore, Store};
+use tandem_store::{
+    CommitReport, Decided, Dirty, Error, Keys, MemoryStore, Page, PageReport, SqliteStore, Store,
+};
 
 /// The fence of whoever holds the state here.
 pub(crate) const FENCE: u64 = 1;
@@ -333,37 +335,45 @@ pub(crate) fn on_both(test: impl Fn(&mut dyn Store)) {
 
 /// Everything that a store shows, tokens and sizes apart.
 pub(crate) fn dump(store: &mut dyn Store) -> String {
+    try_dump(store).unwrap()
+}
+
+/// The same, or why it cannot be read.
+pub(crate) fn try_dump(store: &mut dyn Store) -> Result<String, Error> {
     let flows = flows();
     let mut text = String::new();
     for system in [ERP, CRM] {
-        writeln!(text, "cursor {system} {:?}", store.cursor(system).unwrap()).unwrap();
+        writeln!(text, "cursor {system} {:?}", store.cursor(system)?).unwrap();
         for creates in [true, false] {
-            let all = store.sendable(system, creates, 9, 1_000).unwrap();
+            let all = store.sendable(system, creates, 9, 1_000)?;
             writeln!(text, "sendable {system} {creates} {all:#?}").unwrap();
         }
-        let doubted = store.doubted(system, at(1_000_000), 1_000).unwrap();
+        let doubted = store.doubted(system, at(1_000_000), 1_000)?;
         writeln!(text, "doubted {system} {doubted:?}").unwrap();
     }
-    let mut status = store.status(&flows).unwrap();
+    let mut status = store.status(&flows)?;
     status.bytes = 0;
     status.history.bytes = 0;
     writeln!(text, "{status:#?}").unwrap();
-    writeln!(text, "{:#?}", store.unsettled(0, 1_000).unwrap()).unwrap();
+    writeln!(text, "{:#?}", store.unsettled(0, 1_000)?).unwrap();
     for system in [ERP, CRM] {
-        for handle in store.handles(system).unwrap() {
-            let accepted = store.accepted(&handle, 0, 1_000).unwrap();
+        for handle in store.handles(system)? {
+            let accepted = store.accepted(&handle, 0, 1_000)?;
             writeln!(text, "accepted {system} {handle} {accepted:#?}").unwrap();
         }
     }
-    writeln!(text, "{:#?}", store.links(None, 0, 1_000).unwrap()).unwrap();
-    writeln!(text, "{:#?}", store.items(0, 1_000).unwrap()).unwrap();
-    writeln!(text, "{:#?}", store.history(None, 0, 1_000).unwrap()).unwrap();
-    writeln!(text, "{:#?}", store.runs(0, 1_000).unwrap()).unwrap();
-    writeln!(text, "{:#?}", store.companions("Account", "", 1_000).unwrap()).unwrap();
-    writeln!(text, "{:#?}", store.unread(1_000).unwrap()).unwrap();
-    for dirty in take(store) {
+    for link in store.links(None, 0, 1_000)? {
+        let cluster = store.cluster(&flows, &link.first)?;
+        writeln!(text, "{link:#?} {cluster:#?}").unwrap();
+    }
+    writeln!(text, "{:#?}", store.items(0, 1_000)?).unwrap();
+    writeln!(text, "{:#?}", store.history(None, 0, 1_000)?).unwrap();
+    writeln!(text, "{:#?}", store.runs(0, 1_000)?).unwrap();
+    writeln!(text, "{:#?}", store.companions("Account", "", 1_000)?).unwrap();
+    writeln!(text, "{:#?}", store.unread(1_000)?).unwrap();
+    for dirty in store.take_dirty(&flows, 9, 100, at(5_000))? {
         let shown = (&dirty.cluster, &dirty.inbox, &dirty.facts);
         writeln!(text, "{shown:#?}").unwrap();
     }
-    text
+    Ok(text)
 }
