@@ -296,7 +296,8 @@ pub(crate) fn decide<T>(
     let Seen { inbox, confirmed } = seen.into();
     let seen = crate::support::seen(inbox.iter().chain(&confirmed));
     let mut work = Work::new(flows, cluster, facts);
-    let shown = settlements.iter().any(|(_, settlement)| settlement.shows());
+    let shows = |(_, settlement): &(u64, Settlement)| settlement.shows();
+    let learns = !confirmed.is_empty() || !decisions.is_empty() || settlements.iter().any(shows);
     for (intent, settlement) in settlements {
         work.settle(intent, settlement);
     }
@@ -312,14 +313,15 @@ pub(crate) fn decide<T>(
     let mut plan = work.into_plan();
     told_before.keep_since(&mut plan.cluster);
     crate::support::consequences(flows, &before, &seen, &mut plan, facts.now);
-    if shown {
+    if learns {
         ask_for_more(flows, facts, &mut plan);
     }
     (plan, outcomes, told)
 }
 
-/// Facts are looked up before it is known what answers to writes show. Where a record turns out to have been merged into
-/// another one, or to refer to one that nobody asked for, the cluster is decided once more: nothing else may ever wake it.
+/// Facts are looked up before it is known what answers to writes and reads by id show, and what people decide. Where a record
+/// turns out to have been merged into another one, or to refer to one that nobody asked for, the cluster is decided once more:
+/// nothing else may ever wake it.
 fn ask_for_more(flows: &Dataflow, facts: &Facts, plan: &mut Plan) {
     let needs = needs(flows, &plan.cluster, []);
     let mut referrals = needs.referrals.iter();

@@ -8,7 +8,7 @@ use crate::star::flows::{Policies, star};
 use tandem_merge::cluster::{Action, Cluster, Intent, ParkedKind};
 use tandem_merge::dataflow::{Dataflow, DeletePolicy};
 use tandem_merge::plan::{EventKind, Plan};
-use tandem_merge::reconcile::{Settlement, needs, reconcile, settle};
+use tandem_merge::reconcile::{Settlement, needs, reconcile, reconcile_confirmed, settle};
 use tandem_merge::record::{Observation, RecordKey};
 
 fn propagating() -> Dataflow {
@@ -243,4 +243,17 @@ fn e8_what_a_late_write_shows_of_a_merger_is_decided_again_with_the_survivor() {
     assert!(needs(&flows, &plan.cluster, []).records.contains(&survivor()));
     // AND once only: what is not there is waited for
     assert!(again(&flows, &plan).waits.wake.is_empty());
+}
+
+#[test]
+fn e8_what_a_read_by_id_shows_of_a_merger_is_decided_again_with_the_survivor() {
+    let flows = propagating();
+    let plan = reconcile_confirmed(&flows, at_rest(&flows), Vec::new(), vec![merged(32)], &facts());
+    assert_eq!(links_of(&plan.cluster, &order()), [&sales_order()]);
+    assert!(
+        plan.cluster
+            .records
+            .keys()
+            .any(|key| plan.waits.wake.contains(key))
+    );
 }
