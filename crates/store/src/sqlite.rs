@@ -25,6 +25,8 @@ use tandem_merge::record::{RecordKey, RecordType};
 pub struct SqliteStore {
     /// Ends first: the last connection that is closed settles the log.
     look: Option<Look>,
+    /// Nothing may be sent: not every page was looked over that is to be.
+    unsure: bool,
     db: Db,
     _hold: Hold,
 }
@@ -61,6 +63,7 @@ impl SqliteStore {
         crate::keys::fit(&mut db, keys)?;
         let store = Self {
             look: None,
+            unsure: false,
             db,
             _hold: hold,
         };
@@ -94,18 +97,25 @@ impl SqliteStore {
     /// # Errors
     /// [`Error::Database`] where the file cannot be read by a second connection.
     pub fn look_over(&mut self) -> Result<(), Error> {
-        let path = self.db.connection.path().unwrap_or_default();
-        self.look = Some(Look::begin(Path::new(path), &self.db.damage)?);
+        self.unsure = true;
+        self.look = Some(self.begin_look()?);
         Ok(())
     }
 
-    /// Waits until the look that was begun is over. One that failed is begun again: nothing passes without.
+    fn begin_look(&self) -> Result<Look, Error> {
+        let path = self.db.connection.path().unwrap_or_default();
+        Look::begin(Path::new(path), &self.db.damage)
+    }
+
+    /// Waits until every page was looked over, where that is to be. A look that failed is made again: nothing passes without
+    /// one that went well (E19).
     fn await_look(&mut self) -> Result<(), Error> {
-        let ended = self.look.take().map_or(Ok(()), Look::end);
-        if ended.is_err() {
-            self.look_over()?;
+        if self.unsure {
+            let begun = self.look.take();
+            begun.map_or_else(|| self.begin_look(), Ok)?.end()?;
+            self.unsure = false;
         }
-        ended
+        Ok(())
     }
 
     /// What the state holds.

@@ -297,3 +297,19 @@ fn a_backup_of_a_state_that_was_killed_is_whole() {
         store.links(None, 0, 100).unwrap()
     );
 }
+
+#[test]
+fn e19_a_look_that_could_not_be_made_lets_nothing_be_sent() {
+    let home = tempfile::tempdir().unwrap();
+    let mut store = SqliteStore::open(home.path()).unwrap();
+    live(&mut store);
+    let (file, away) = (home.path().join("tandem.db"), home.path().join("away.db"));
+    std::fs::rename(&file, &away).unwrap();
+    assert!(store.look_over().is_err());
+    for _ in 0..2 {
+        assert!(store.begin_write(1, &[], at(9_000)).is_err());
+    }
+    // AND it goes on by itself once the look can be made
+    std::fs::rename(&away, &file).unwrap();
+    store.begin_write(1, &[], at(9_000)).unwrap();
+}
