@@ -7,6 +7,7 @@
 pub(crate) mod address;
 pub(crate) mod clock;
 mod file;
+mod gate;
 pub(crate) mod json;
 mod limits;
 mod meter;
@@ -24,7 +25,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError, RwLock};
 use std::time::Duration;
 use tandem_seal::Files;
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use url::Url;
 
@@ -51,7 +51,7 @@ pub(crate) struct Address {
     pub(crate) url: Url,
     /// The longest time a request may take effect, and so the longest wait for its reply.
     pub(crate) deadline: SignedDuration,
-    /// Requests in flight at once.
+    /// Requests in flight at once while the system does not say that these are too many.
     pub(crate) concurrency: usize,
     /// The certificates (PEM) of the authority that vouches for the system; none: the machine's own.
     pub(crate) authority: Option<Vec<u8>>,
@@ -69,7 +69,7 @@ pub(crate) struct Http {
     /// The longest time a request may take effect.
     deadline: Duration,
     meter: Option<Arc<dyn Meter>>,
-    gate: Semaphore,
+    gate: gate::Gate,
     calls: AtomicU64,
     clock: Mutex<clock::ServerClock>,
     offset: Mutex<clock::Offset>,
@@ -121,7 +121,7 @@ impl Http {
             moved: RwLock::default(),
             deadline: whole,
             meter: address.meter,
-            gate: Semaphore::new(address.concurrency.max(1)),
+            gate: gate::Gate::new(address.concurrency),
             calls: AtomicU64::new(0),
             clock: Mutex::new(clock::ServerClock::default()),
             offset: Mutex::default(),
@@ -191,11 +191,16 @@ impl Http {
     }
 
     async fn repeat(&self, request: Request) -> Result<Reply, Failure> {
-        let _turn = self.gate.acquire().await;
+        let turn = self.gate.turn().await;
         let mut repeated = false;
         for pause in BACKOFF.into_iter().map(Some).chain([None]) {
             let began = Instant::now();
             let tried = self.attempt(&request).await;
+            match &tried {
+                Ok(reply) if reply.tells_of_too_many() => turn.too_many(),
+                Ok(_) => turn.went_well(),
+                Err(_) => {}
+            }
             // What was waited for to the end is not waited for again at once.
             let hung = request.reads && began.elapsed() >= self.patience(&request);
             let (again, wait) = match &tried {

@@ -143,6 +143,11 @@ impl Reply {
         matches!(self.status, 420 | 429 | 500 | 502 | 503 | 504)
     }
 
+    /// Whether the system has more requests than it takes.
+    pub(crate) fn tells_of_too_many(&self) -> bool {
+        matches!(self.status, 420 | 429 | 503)
+    }
+
     /// How long the system asks to be left alone, in seconds or until a date.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         let text = self.headers.get("retry-after")?.to_str().ok()?.trim();
