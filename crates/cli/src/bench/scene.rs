@@ -77,6 +77,8 @@ impl Scene {
         };
         let (mut erp, mut org) = (filling.arguments(), lab.org.clone());
         org.extend(["--seed".to_owned(), lab.seed.to_string()]);
+        // So that moving it on brings it to the present.
+        org.extend(["--clock-behind".to_owned(), PAST.to_string()]);
         for (system, arguments) in SYSTEMS.into_iter().zip([&mut erp, &mut org]) {
             arguments.extend(["--latency".to_owned(), lab.latency.to_string()]);
             if lab.record {

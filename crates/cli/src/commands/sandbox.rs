@@ -68,6 +68,9 @@ struct SalesforceArguments {
     /// Make ids and tokens repeatable; without it every start is another org
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
+    /// How many seconds the org's clock is behind at first
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    clock_behind: u32,
     /// Answer https alone; without it both http and https are answered
     #[arg(long)]
     https: bool,
@@ -144,6 +147,7 @@ impl SalesforceArguments {
         options.latency_ms = self.serving.latency.max(options.latency_ms);
         options.record = self.serving.record.clone().or(options.record);
         options.seed = self.seed.or(options.seed);
+        options.clock_behind_seconds = self.clock_behind.max(options.clock_behind_seconds);
         options.tls |= self.https;
         options.pubsub_port = self.pubsub_port.unwrap_or(options.pubsub_port);
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, self.serving.port));

@@ -49,6 +49,8 @@ pub struct Options {
     pub token_lifetime_seconds: u32,
     /// Every use of a refresh token replaces it.
     pub rotate_refresh_tokens: bool,
+    /// How many seconds the org's clock is behind at first; `/_local/clock` moves it on.
+    pub clock_behind_seconds: u32,
     /// How many changes `/_local/log` keeps; older ones are dropped.
     pub audit_entries: usize,
     /// Conditions that no record may satisfy.
@@ -187,6 +189,7 @@ impl Default for Options {
             daily_api_requests: 1_000_000,
             token_lifetime_seconds: 7_200,
             rotate_refresh_tokens: false,
+            clock_behind_seconds: 0,
             audit_entries: 200_000,
             validation_rules: Vec::new(),
             field_security: Vec::new(),

@@ -127,6 +127,7 @@ impl Org {
     pub(crate) fn empty(options: Options) -> Org {
         let schema = Arc::new(Schema::new(&options));
         let seed = options.seed.unwrap_or_else(nanos);
+        let clock_offset = -i64::from(options.clock_behind_seconds);
         Org {
             tables: schema.objects.iter().map(Table::new).collect(),
             sessions: Sessions::new(seed, i64::from(options.token_lifetime_seconds)),
@@ -151,8 +152,8 @@ impl Org {
             admin_token: options.admin_token.clone().unwrap_or_else(secret),
             referrers: BTreeSet::new(),
             pod: pod(seed),
-            clock_offset: 0,
-            shaped: machine::now().as_second(),
+            clock_offset,
+            shaped: machine::now().as_second() + clock_offset,
             undo: Vec::new(),
             changes: Vec::new(),
             schema,
