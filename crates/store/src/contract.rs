@@ -4,6 +4,7 @@ use crate::Error;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::Pin;
 use tandem_merge::cluster::{Cluster, Intent, ParkedKind, Verdict};
 use tandem_merge::dataflow::{Dataflow, Side};
 use tandem_merge::facts::{Facts, MatchKey};
@@ -115,6 +116,11 @@ pub trait Store: Send {
         limit: usize,
     ) -> Result<usize, Error> {
         Ok(self.sendable(system, creates, rank, limit)?.len())
+    }
+
+    /// Resolves once [`Store::begin_write`] waits for nothing: a state that is looked over still lets nothing be sent.
+    fn looked_over(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(std::future::ready(()))
     }
 
     /// Marks unsent intents as sent, durably, and returns those that it marked: an intent withdrawn or

@@ -9,7 +9,8 @@ use crate::Error;
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::thread::JoinHandle;
 
 /// So many pages or steps of the database lie between two questions whether the look is still wanted.
@@ -33,7 +34,41 @@ impl Damage {
 #[derive(Debug)]
 pub(crate) struct Look {
     unwanted: Arc<AtomicBool>,
+    over: Over,
     thread: Option<JoinHandle<Result<(), Error>>>,
+}
+
+/// Whether a look is over, and who is to be woken then.
+#[derive(Clone, Debug, Default)]
+struct Over(Arc<Mutex<(bool, Option<Waker>)>>);
+
+impl Over {
+    fn state(&self) -> MutexGuard<'_, (bool, Option<Waker>)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn poll(&self, context: &Context<'_>) -> Poll<()> {
+        let mut state = self.state();
+        if state.0 {
+            return Poll::Ready(());
+        }
+        state.1 = Some(context.waker().clone());
+        Poll::Pending
+    }
+}
+
+/// Says that a look is over, however its thread ends.
+struct Ends(Over);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        let waiting = {
+            let mut state = self.0.state();
+            state.0 = true;
+            state.1.take()
+        };
+        waiting.into_iter().for_each(Waker::wake);
+    }
 }
 
 impl Look {
@@ -47,14 +82,25 @@ impl Look {
         connection
             .progress_handler(STEPS, Some(move || asked.load(Ordering::Relaxed)))
             .map_err(failed)?;
-        let damage = damage.clone();
+        let (damage, over) = (damage.clone(), Over::default());
+        let ends = Ends(over.clone());
         let thread = std::thread::Builder::new().name("pages".to_owned());
-        let thread = thread.spawn(move || look_over(&connection, &damage));
+        let thread = thread.spawn(move || {
+            let _ends = ends;
+            look_over(&connection, &damage)
+        });
         let thread = thread.map_err(|source| Error::folder(database, source))?;
         Ok(Self {
             unwanted,
+            over,
             thread: Some(thread),
         })
+    }
+
+    /// Resolves once it is over, whatever it found.
+    pub(crate) fn over(&self) -> impl Future<Output = ()> + Send + use<> {
+        let over = self.over.clone();
+        std::future::poll_fn(move |context| over.poll(context))
     }
 
     /// Waits until every page was looked at, and tells what is wrong or why it could not be done.

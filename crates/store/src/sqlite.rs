@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::pin::Pin;
 use tandem_merge::cluster::{Cluster, Intent};
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::facts::MatchKey;
@@ -305,6 +306,13 @@ impl Store for SqliteStore {
         self.db.unit("read", |db| {
             outbox::count_sendable(db, system, creates, rank, limit)
         })
+    }
+
+    fn looked_over(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        match &self.look {
+            Some(look) => Box::pin(look.over()),
+            None => Box::pin(std::future::ready(())),
+        }
     }
 
     fn begin_write(&mut self, fence: Fence, intents: &[u64], now: Timestamp) -> Result<Vec<Intent>, Error> {
