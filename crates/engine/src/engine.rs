@@ -137,6 +137,11 @@ impl Engine {
         let delays = [(&one, &parts.systems[0]), (&two, &parts.systems[1])]
             .map(|(name, system)| (name.clone(), system.capabilities().commit_delay));
         flows.commit_delays = BTreeMap::from(delays);
+        let deadlines = [(&one, &parts.systems[0]), (&two, &parts.systems[1])].into_iter();
+        let deadlines = deadlines.filter(|(_, system)| !system.capabilities().idempotent_create);
+        flows.request_deadlines = deadlines
+            .map(|(name, system)| (name.clone(), system.capabilities().request_deadline))
+            .collect();
         Self {
             flows,
             store: parts.store,

@@ -80,16 +80,21 @@ pub struct Record {
     /// The last observation kept.
     pub shadow: Shadow,
     /// Per mapped property: what the record and the head last agreed on.
+    #[serde(default)]
     pub bases: BTreeMap<String, Base>,
     /// Per property: when its present value came to be, where that was not before `since`.
+    #[serde(default)]
     pub times: BTreeMap<String, Span>,
     /// The modification time of the first observation of it.
     pub since: Timestamp,
     /// Per property: why it is not written.
+    #[serde(default)]
     pub parked: BTreeMap<String, Parked>,
     /// Per flow: why the record is neither linked nor created in it.
+    #[serde(default)]
     pub held: BTreeMap<String, Parked>,
     /// Flows in which the record was deleted or unlinked: neither linked nor created again.
+    #[serde(default)]
     pub suppressed: BTreeSet<String>,
     /// The one open update or deletion of the record.
     pub intent: Option<Intent>,
@@ -99,6 +104,7 @@ pub struct Record {
     /// Created by us and not observed in full since: what the system filled in becomes base silently.
     pub newborn: Option<Newborn>,
     /// Companions it owns, by role.
+    #[serde(default)]
     pub companions: BTreeMap<String, Companion>,
     /// When our last write of it was answered: a lower end for the time of later edits.
     pub wrote_at: Option<Timestamp>,
@@ -137,6 +143,10 @@ pub struct Record {
     /// there before, and is nobody's edit.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub born: bool,
+    /// Its create got no answer and was found: until then the request may arrive once more, and nothing but the identity
+    /// that it carries keeps it from making another one (E3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arrives_until: Option<Timestamp>,
 }
 
 /// How a reference came to be blank.
@@ -183,6 +193,7 @@ impl Record {
             cleared: BTreeMap::new(),
             unconfirmed: Vec::new(),
             born: false,
+            arrives_until: None,
         }
     }
 

@@ -85,8 +85,8 @@ pub struct Rule<'a> {
     pub answer: Option<&'a Value>,
     /// Values flow one way only: without an owned member there is no head before the source's first edit.
     pub one_way: bool,
-    /// A head without predecessor starts above this epoch: running components were joined, and writes that are
-    /// under way carry epochs of theirs.
+    /// A head that moves goes above this epoch: running components were joined, or a write that is under way carries
+    /// the epoch of a head that is no more.
     pub floor: u64,
 }
 

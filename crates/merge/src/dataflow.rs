@@ -66,6 +66,10 @@ pub struct Dataflow {
     /// How long each system may take until a read shows what was written. Of the moment, too.
     #[serde(skip)]
     pub commit_delays: BTreeMap<String, SignedDuration>,
+    /// How long after its sending a create may take effect once more, by systems that do not know a request again.
+    /// Of the moment, too.
+    #[serde(skip)]
+    pub request_deadlines: BTreeMap<String, SignedDuration>,
     /// Flows that rest: nothing is decided or written for them, their links stay. Of the moment, too.
     #[serde(skip)]
     pub paused: BTreeSet<String>,

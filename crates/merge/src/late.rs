@@ -30,13 +30,13 @@ impl Unconfirmed {
     }
 
     /// Whether that is the version it was computed from. Behind a write whose answer named none the version is not
-    /// known, only that it is no earlier one.
+    /// known, only that it is no earlier one; behind a create of which no read has shown anything, not even that.
     fn stood_at(&self, version: Option<&Version>) -> bool {
+        let reached = |shown: &Version| shown.modified <= self.there.unwrap_or(self.at);
         match (&self.version, version) {
             (Some(known), Some(shown)) if known.token == shown.token => true,
-            (Some(known), Some(shown)) if !known.firm => {
-                !is_earlier(shown, known) && shown.modified <= self.there.unwrap_or(self.at)
-            }
+            (Some(known), Some(shown)) if !known.firm => !is_earlier(shown, known) && reached(shown),
+            (None, Some(shown)) => reached(shown),
             (None, None) => true,
             _ => false,
         }

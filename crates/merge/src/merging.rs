@@ -213,8 +213,8 @@ impl<'a> Work<'a> {
         until.is_some_and(|until| modified.is_some_and(|modified| modified <= until))
     }
 
-    /// The component's head with its anchor. Two running components that a link joins start anew: all their
-    /// values contend.
+    /// The component's head with its anchor, and the epoch above which a new one starts: writes that are under way carry
+    /// epochs of heads that may be no more. Two running components that a link joins start anew: all their values contend.
     fn head_of(&mut self, component: &Component<'_>) -> (Anchor, Option<Head>, u64) {
         let found: Vec<Anchor> = component
             .nodes
@@ -223,14 +223,20 @@ impl<'a> Work<'a> {
             .filter(|at| self.cluster.heads.contains_key(at))
             .cloned()
             .collect();
+        let flying = component.nodes.iter().filter_map(|node| {
+            let intent = self.record(&node.at.record)?.intent.as_ref();
+            let sent = intent.filter(|intent| intent.sent.is_some())?;
+            Some(sent.values.get(&node.at.property)?.epoch)
+        });
+        let flying = flying.max().unwrap_or_default();
         match found.as_slice() {
-            [] => (component.nodes[0].at.clone(), None, 0),
-            [anchor] => (anchor.clone(), self.cluster.heads.get(anchor).cloned(), 0),
+            [] => (component.nodes[0].at.clone(), None, flying),
+            [anchor] => (anchor.clone(), self.cluster.heads.get(anchor).cloned(), flying),
             several => {
                 let dropped = several
                     .iter()
                     .filter_map(|anchor| self.cluster.heads.remove(anchor));
-                let floor = dropped.map(|head| head.epoch).max().unwrap_or_default();
+                let floor = dropped.map(|head| head.epoch).fold(flying, u64::max);
                 for node in &component.nodes {
                     if let Some(record) = self.cluster.records.get_mut(&node.at.record) {
                         record.bases.remove(&node.at.property);

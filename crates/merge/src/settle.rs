@@ -310,7 +310,12 @@ impl Work<'_> {
             }
             Settlement::FoundOwn { state } => {
                 let (key, at) = (state.key.clone(), state.read_began);
-                self.born(&intent, key, Some(state), at, false);
+                self.born(&intent, key.clone(), Some(state), at, false);
+                let deadline = self.flows.request_deadlines.get(&target.system);
+                let until = deadline.and_then(|deadline| at.checked_add(*deadline).ok());
+                if let Some(record) = self.cluster.records.get_mut(&key).filter(|_| intent.unknown) {
+                    record.arrives_until = until;
+                }
             }
             Settlement::FoundOther { state } | Settlement::Read { state, .. } => self.admit(vec![state]),
             Settlement::Refused {

@@ -18,6 +18,7 @@ impl Work<'_> {
     pub(crate) fn plan_updates(&mut self, mut owed: Owed) {
         let keys: Vec<RecordKey> = self.cluster.records.keys().cloned().collect();
         self.free_kept_identities();
+        self.await_repeated_creates();
         let mut identities = self.identities();
         for key in keys {
             let owed = owed.remove(&key).unwrap_or_default();
@@ -109,6 +110,16 @@ impl Work<'_> {
         }
     }
 
+    /// A record whose create may arrive once more keeps its identity until it cannot; then its cluster is decided again.
+    fn await_repeated_creates(&mut self) {
+        for (key, record) in &mut self.cluster.records {
+            record.arrives_until = record.arrives_until.filter(|until| *until > self.facts.now);
+            if let Some(until) = record.arrives_until {
+                self.waits.later.insert(key.clone(), until);
+            }
+        }
+    }
+
     /// What the ends of live links hold of each other's identity: written where it is not there yet.
     fn identities(&self) -> BTreeMap<RecordKey, BTreeMap<String, Planned>> {
         let mut found: BTreeMap<RecordKey, BTreeMap<String, Planned>> = BTreeMap::new();
@@ -130,7 +141,8 @@ impl Work<'_> {
                 let value = identity.value(&counterpart.id);
                 let unseen = record.newborn.as_ref().is_some_and(|newborn| !newborn.observed);
                 let there = record.value(&identity.property) == &value;
-                if both && end.write && !there && !unseen && !record.shadow.protected {
+                let kept = record.arrives_until.is_some();
+                if both && end.write && !there && !unseen && !kept && !record.shadow.protected {
                     let planned = Planned { value, epoch: 0 };
                     found
                         .entry(link.end(side).clone())

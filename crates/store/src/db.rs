@@ -1,7 +1,7 @@
 //! The connection: statements, transactions, record types by number, and the count of changes.
 
-use crate::Error;
 use crate::pages::Damage;
+use crate::{Error, match_index};
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -91,6 +91,8 @@ pub(crate) struct Db {
     kinds: RefCell<HashMap<RecordType, i64>>,
     types: RefCell<HashMap<i64, RecordType>>,
     clock: Cell<i64>,
+    /// Entries of match keys that are new; none: not counted yet.
+    new_keys: Cell<Option<u64>>,
     stored_clock: Cell<i64>,
     /// What values are sealed with; none: they are in clear.
     pub(crate) seal: Option<Arc<Seal>>,
@@ -109,6 +111,7 @@ impl Db {
             kinds: RefCell::default(),
             types: RefCell::default(),
             clock: Cell::new(0),
+            new_keys: Cell::new(None),
             stored_clock: Cell::new(0),
             seal,
             run: crate::history::CurrentRun::default(),
@@ -171,6 +174,28 @@ impl Db {
         Ok(())
     }
 
+    /// Runs a statement for rows, many at once. `VALUES` in it stands for them. Answers the number of the first row, where
+    /// it inserts them.
+    pub(crate) fn many<const N: usize>(
+        &self,
+        sql: &str,
+        rows: Vec<[rusqlite::types::Value; N]>,
+    ) -> Result<Option<i64>, Trouble> {
+        let mut first = None;
+        let mut left = rows.into_iter().peekable();
+        while left.peek().is_some() {
+            // Few sizes: each is a statement that is prepared once.
+            let size = TOGETHER.into_iter().find(|size| *size <= left.len()).unwrap_or(1);
+            let row = format!("({})", vec!["?"; N].join(","));
+            let sql = sql.replacen("VALUES", &format!("VALUES {}", vec![row; size].join(",")), 1);
+            let values = left.by_ref().take(size).flatten();
+            self.run(&sql, rusqlite::params_from_iter(values))?;
+            let last = self.inserted();
+            first.get_or_insert(last + 1 - i64::try_from(size).unwrap_or(i64::MAX));
+        }
+        Ok(first)
+    }
+
     /// The number of the row inserted last.
     pub(crate) fn inserted(&self) -> i64 {
         self.connection.last_insert_rowid()
@@ -195,9 +220,30 @@ impl Db {
         done.inspect_err(|_| self.roll_back())
     }
 
+    /// So many entries of match keys are new.
+    pub(crate) fn indexed(&self, entries: u64) {
+        self.new_keys
+            .set(self.new_keys.get().map(|known| known + entries));
+    }
+
+    /// Lets new match keys go over once they are many.
+    fn settle_index(&self) -> Result<(), Trouble> {
+        let mut new = match self.new_keys.get() {
+            Some(new) => new,
+            None => match_index::count_new(self)?,
+        };
+        if new > match_index::NEW {
+            match_index::settle(self)?;
+            new = 0;
+        }
+        self.new_keys.set(Some(new));
+        Ok(())
+    }
+
     fn commit(&self) -> Result<(), Trouble> {
         let clock = self.clock.get();
         if clock != self.stored_clock.get() {
+            self.settle_index()?;
             self.set_note("clock", &clock.to_string())?;
         }
         self.run("COMMIT", [])?;
@@ -229,6 +275,7 @@ impl Db {
     /// Drops what is remembered; reads it anew from what is stored.
     fn forget(&self) -> Result<(), Trouble> {
         self.forgotten.clear();
+        self.new_keys.set(None);
         self.kinds.borrow_mut().clear();
         self.types.borrow_mut().clear();
         let sql = "SELECT value FROM note WHERE name = 'clock'";
@@ -299,18 +346,6 @@ impl Db {
         let of = found.ok_or_else(|| Trouble::Unreadable(format!("record type {number} has no name")))?;
         self.remember(&of, number);
         Ok(of)
-    }
-
-    /// All record types ever named, with their numbers.
-    pub(crate) fn record_types(&self) -> Result<Vec<(i64, RecordType)>, Trouble> {
-        self.all(
-            "SELECT number, system, name FROM kind ORDER BY number",
-            [],
-            |row| {
-                let of = RecordType::new(row.get::<_, String>(1)?, row.get::<_, String>(2)?);
-                Ok((row.get(0)?, of))
-            },
-        )
     }
 
     /// The number of a record, if it was ever named.
@@ -384,6 +419,9 @@ impl Db {
         Ok(())
     }
 }
+
+/// So many rows are given to one statement.
+const TOGETHER: [usize; 3] = [64, 16, 4];
 
 /// Statements run by this process.
 static STATEMENTS: AtomicU64 = AtomicU64::new(0);

@@ -100,7 +100,6 @@ fn erase(db: &Db, rid: Rid) -> Result<u64, Trouble> {
         "DELETE FROM inbox WHERE rid = ?1",
         "DELETE FROM dirty WHERE rid = ?1",
         "DELETE FROM link WHERE first = ?1 OR second = ?1",
-        "DELETE FROM match_key WHERE rid = ?1",
         "DELETE FROM intent WHERE record = ?1",
         "DELETE FROM companion WHERE owner = ?1",
         "DELETE FROM wait WHERE target = ?1 OR waiting = ?1",
@@ -113,6 +112,7 @@ fn erase(db: &Db, rid: Rid) -> Result<u64, Trouble> {
     ] {
         db.run(sql, [rid])?;
     }
+    crate::match_index::forget(db, rid)?;
     db.run(
         "UPDATE history_size SET lines = lines - ?1, bytes = bytes - ?2",
         (lines, bytes),

@@ -1,5 +1,6 @@
 //! What guards count, and what people want to hear nothing of.
 
+use crate::at_rest;
 use crate::contract::{Edits, Item};
 use crate::db::{Db, Trouble};
 use crate::facts::count;
@@ -67,10 +68,10 @@ pub(crate) fn forget_versions(db: &Db, system: &str) -> Result<(), Trouble> {
         let Some((last, _)) = rows.last() else { break };
         after = *last;
         for (rid, state) in rows {
-            let mut record: Record = db.read(&STATE, state)?;
+            let mut record = at_rest::record(&db.opened(&STATE, state)?, "record")?;
             unversioned(&mut record);
             let sql = "UPDATE record SET state = ?2, revision = revision + 1 WHERE rid = ?1";
-            db.run(sql, (rid, db.body(&STATE, &record)?))?;
+            db.run(sql, (rid, db.shut(&STATE, at_rest::of_record(&record)?)?))?;
         }
     }
     for table in ["inbox", "doubt"] {

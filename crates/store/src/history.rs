@@ -60,7 +60,7 @@ pub(crate) fn store(db: &Db, events: &[(Rid, &Event)]) -> Result<(), Trouble> {
     let run = db.run.number(db)?;
     let mut counts: BTreeMap<&str, i64> = BTreeMap::new();
     let mut bytes = 0;
-    let mut first = None;
+    let mut rows = Vec::new();
     for (rid, event) in events {
         let event = Event {
             run: run.cast_unsigned(),
@@ -68,11 +68,10 @@ pub(crate) fn store(db: &Db, events: &[(Rid, &Event)]) -> Result<(), Trouble> {
         };
         let body = db.body(&HISTORY, &event)?;
         bytes += number(body.len());
-        let sql = "INSERT INTO history (rid, at, body) VALUES (?1, ?2, ?3)";
-        db.run(sql, (rid, event.at.as_microsecond(), body))?;
-        first.get_or_insert(db.inserted());
+        rows.push([(*rid).into(), event.at.as_microsecond().into(), body.into()]);
         *counts.entry(event.what.name()).or_default() += 1;
     }
+    let first = db.many("INSERT INTO history (rid, at, body) VALUES", rows)?;
     let sql = "UPDATE history_size SET lines = lines + ?1, bytes = bytes + ?2";
     db.run(sql, (number(events.len()), bytes))?;
     if run == 0 {

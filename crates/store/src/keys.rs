@@ -2,7 +2,7 @@
 
 use crate::db::{Db, Trouble};
 use crate::sealed::{self, ALL, KEYS, Place};
-use crate::{Error, load, page};
+use crate::{Error, load, match_index, page};
 use rusqlite::{Connection, OptionalExtension};
 use std::sync::Arc;
 use tandem_merge::cluster::Action;
@@ -121,7 +121,7 @@ fn turn_notes(db: &Db, before: Option<&Seal>, after: &Seal) -> Result<(), Troubl
 
 /// The index of match keys, blinded by the key.
 fn index_anew(db: &Db) -> Result<(), Trouble> {
-    db.run("DELETE FROM match_key", [])?;
+    match_index::clear(db)?;
     let mut last = i64::MIN;
     let sql =
         format!("SELECT rid, keys FROM record WHERE rid > ?1 AND keys IS NOT NULL ORDER BY rid LIMIT {PAGE}");
@@ -133,7 +133,7 @@ fn index_anew(db: &Db) -> Result<(), Trouble> {
         last = *end;
         for (rid, stored) in rows {
             for key in page::numbers(&db.opened(&KEYS, stored)?) {
-                page::index(db, key, rid)?;
+                match_index::add(db, key, rid)?;
             }
         }
     }

@@ -1,5 +1,6 @@
 //! The durable state of Tandem, as units of work over an embedded database.
 
+mod at_rest;
 mod backup;
 mod commit;
 mod companion;
@@ -21,6 +22,7 @@ mod keys;
 mod known;
 mod lists;
 mod load;
+mod match_index;
 mod memory;
 mod named;
 mod outbox;

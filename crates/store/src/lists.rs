@@ -7,6 +7,7 @@ use crate::load::{self, Row, link_line, presence_number};
 use crate::outbox::number;
 use crate::sealed::{ITEM, KEYS, STATE};
 use crate::tally;
+use crate::{at_rest, match_index};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use tandem_merge::dataflow::Dataflow;
@@ -177,7 +178,8 @@ pub(crate) fn search(
     db.each(sql, [kind], |row| {
         let id: String = row.get(0)?;
         let hit = property == "id" && folded(&id) == wanted;
-        if hit || holds(&db.read(&STATE, row.get(1)?)?, property, &wanted) {
+        let state = db.opened(&STATE, row.get(1)?)?;
+        if hit || holds(&at_rest::record(&state, "record")?, property, &wanted) {
             found.push(key(id));
         }
         Ok(())
@@ -304,9 +306,7 @@ pub(crate) fn alive_after(
 
 /// Records that are indexed by a match key.
 pub(crate) fn with_key(db: &Db, key: &MatchKey) -> Result<Vec<RecordKey>, Trouble> {
-    let sql = "SELECT rid FROM match_key WHERE key = ?1 ORDER BY rid";
-    let rids: Vec<Rid> = db.all(sql, [db.blind(crate::hash::match_key(key))], |row| row.get(0))?;
-    db.keys(&rids)
+    db.keys(&match_index::having(db, crate::hash::match_key(key), i64::MAX)?)
 }
 
 fn page_start(after: u64) -> i64 {

@@ -1,7 +1,9 @@
 //! Rows of records, links and intents as the core's words.
 
+use crate::at_rest;
 use crate::db::{Db, Rid, Trouble};
 use crate::sealed::{HEADS, INBOX, INTENT, KEYS, QUESTIONS, STATE, parsed};
+use jiff::Timestamp;
 use rusqlite::Params;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
@@ -254,9 +256,7 @@ impl Row {
 
     /// The record without its intent and companions, if it was admitted.
     pub(crate) fn bare(&self) -> Result<Option<Record>, Trouble> {
-        let parse = |state: &Vec<u8>| -> Result<Record, Trouble> {
-            parsed(state, format_args!("record {}", self.rid))
-        };
+        let parse = |state: &Vec<u8>| at_rest::record(state, format_args!("record {}", self.rid));
         self.state.as_ref().map(parse).transpose()
     }
 
@@ -267,13 +267,17 @@ impl Row {
 
     /// The shadow, and whether we made the record.
     pub(crate) fn shadowed(&self) -> Result<Option<Shadowed>, Trouble> {
-        let parse = |state: &Vec<u8>| parsed(state, format_args!("record {}", self.rid));
+        let parse = |state: &Vec<u8>| at_rest::part(state, format_args!("record {}", self.rid));
         self.state.as_ref().map(parse).transpose()
     }
 
-    /// The heads anchored at the record, by property.
-    pub(crate) fn heads(&self) -> Result<BTreeMap<String, Head>, Trouble> {
-        parse_or_default(self.heads.as_deref())
+    /// The heads anchored at the record, by property. `record`: what its state says.
+    pub(crate) fn heads(
+        &self,
+        key: &RecordKey,
+        record: Option<&Record>,
+    ) -> Result<BTreeMap<String, Head>, Trouble> {
+        at_rest::heads(self.heads.as_deref(), key, record)
     }
 
     /// The questions anchored at the record.
@@ -290,6 +294,8 @@ pub(crate) struct Shadowed {
     pub(crate) newborn: Option<Newborn>,
     #[serde(default)]
     pub(crate) unconfirmed: Vec<Unconfirmed>,
+    #[serde(default)]
+    pub(crate) arrives_until: Option<Timestamp>,
 }
 
 fn parse_or_default<T: Default + serde::de::DeserializeOwned>(body: Option<&[u8]>) -> Result<T, Trouble> {

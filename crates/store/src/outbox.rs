@@ -4,6 +4,7 @@ use crate::db::{Db, Rid, Trouble};
 use crate::load::{IntentRow, intent_rows_of, numbers};
 use crate::sealed::INTENT;
 use jiff::Timestamp;
+use rusqlite::types::Value as Sql;
 use std::collections::BTreeMap;
 use tandem_merge::cluster::{Action, Intent};
 use tandem_merge::mutation::{Mutation, removed};
@@ -88,7 +89,7 @@ pub(crate) fn unsettled(db: &Db, after: u64, limit: usize) -> Result<Vec<Intent>
 
 /// Marks intents as sent; those gone, sent with an outcome still open, or accepted are left out (S5).
 pub(crate) fn begin_write(db: &Db, intents: &[u64], now: Timestamp) -> Result<Vec<Intent>, Trouble> {
-    let mut marked = Vec::new();
+    let (mut marks, mut marked) = (Marks::default(), Vec::new());
     for row in open(db, intents)? {
         let mut intent = row.intent()?;
         if intent.sent.is_some() && (!intent.unknown || is_accepted(db, row.id)?) {
@@ -97,15 +98,17 @@ pub(crate) fn begin_write(db: &Db, intents: &[u64], now: Timestamp) -> Result<Ve
         intent.sent = Some(now);
         intent.attempts += 1;
         if !removed(Mutation::NoSentMark) {
-            store_mark(db, &row, &intent)?;
+            marks.add(db, &row, &intent)?;
         }
         marked.push(intent);
     }
+    marks.store(db)?;
     Ok(marked)
 }
 
 /// Marks sent intents as of unknown outcome, or as not sent after all.
 pub(crate) fn mark_unknown(db: &Db, intents: &[u64], unsend: bool) -> Result<(), Trouble> {
+    let mut marks = Marks::default();
     for row in open(db, intents)? {
         let mut intent = row.intent()?;
         if intent.sent.is_none() {
@@ -117,9 +120,9 @@ pub(crate) fn mark_unknown(db: &Db, intents: &[u64], unsend: bool) -> Result<(),
         } else {
             intent.unknown = true;
         }
-        store_mark(db, &row, &intent)?;
+        marks.add(db, &row, &intent)?;
     }
-    Ok(())
+    marks.store(db)
 }
 
 /// Notes the handle of sent intents.
@@ -167,14 +170,35 @@ fn signed(numbers: &[u64]) -> Vec<i64> {
     numbers.iter().map(|number| number.cast_signed()).collect()
 }
 
-/// Stores an intent's marks; a handle is over. The record's revision moves, so that a plan made before is put back.
-fn store_mark(db: &Db, row: &IntentRow, intent: &Intent) -> Result<(), Trouble> {
-    let sent = intent.sent.is_some();
-    let sql = "UPDATE intent SET sent = ?2, body = ?3, handle = NULL WHERE id = ?1";
-    db.run(sql, (row.id, sent, db.shut(&INTENT, body(intent)?)?))?;
-    let own = row.slot.is_empty() && sent;
-    let sql = "UPDATE record SET revision = revision + 1, sent = max(?2, sent * ?3) WHERE rid = ?1";
-    db.run(sql, (row.record, own, !row.slot.is_empty())).map(drop)
+/// Marks of intents on their way into the tables; their handles are over. The revisions of their records move, so that a
+/// plan made before is put back.
+#[derive(Default)]
+struct Marks {
+    intents: Vec<[Sql; 3]>,
+    /// Whether the own write of a record is sent, where it is that which is marked.
+    records: BTreeMap<Rid, Option<bool>>,
+}
+
+impl Marks {
+    fn add(&mut self, db: &Db, row: &IntentRow, intent: &Intent) -> Result<(), Trouble> {
+        let sent = intent.sent.is_some();
+        let body = db.shut(&INTENT, body(intent)?)?;
+        self.intents.push([row.id.into(), sent.into(), body.into()]);
+        let own = self.records.entry(row.record).or_default();
+        *own = own.or(row.slot.is_empty().then_some(sent));
+        Ok(())
+    }
+
+    fn store(self, db: &Db) -> Result<(), Trouble> {
+        let sql = "WITH mark (number, state, body) AS (VALUES)
+                   UPDATE intent SET sent = mark.state, body = mark.body, handle = NULL FROM mark WHERE id = number";
+        db.many(sql, self.intents)?;
+        let sql = "WITH mark (number, own) AS (VALUES)
+                   UPDATE record SET revision = revision + 1, sent = coalesce(own, sent) FROM mark WHERE rid = number";
+        let records = self.records.into_iter();
+        let rows = records.map(|(rid, own)| [rid.into(), own.map_or(Sql::Null, Sql::from)]);
+        db.many(sql, rows.collect()).map(drop)
+    }
 }
 
 /// An intent as it is stored, before it is shut: its number is the row's.

@@ -1,13 +1,15 @@
 //! Storing what a system showed.
 
-use crate::commit::records;
+use crate::at_rest;
 use crate::contract::{Page, PageReport};
 use crate::db::{Db, Rid, Trouble};
 use crate::hash;
 use crate::known::{Known, laid_over};
 use crate::load::{self, Row};
-use crate::sealed::{CURSOR, INBOX, KEYS};
+use crate::match_index;
+use crate::sealed::{CURSOR, INBOX, KEYS, STATE};
 use rusqlite::OptionalExtension;
+use rusqlite::types::Value as Sql;
 use std::collections::{BTreeSet, HashMap};
 use tandem_merge::cluster::Shadow;
 use tandem_merge::dataflow::Dataflow;
@@ -21,19 +23,15 @@ const TOGETHER: usize = 200;
 pub(crate) fn commit(db: &Db, flows: &Dataflow, page: &Page) -> Result<PageReport, Trouble> {
     let mut report = PageReport::default();
     for part in page.observations.chunks(TOGETHER) {
-        let mut rows = load::rows_of(db, part.iter().map(|seen| &seen.key))?;
-        for Observation { key, .. } in part {
-            if !rows.contains_key(key) && !crate::forget::is_forgotten(db, key)? {
-                rows.insert(key.clone(), load::make_row(db, key)?);
-            }
-        }
+        let mut door = Door::open(db, flows, part)?;
         for seen in part {
-            match admit(db, flows, seen, &mut rows)? {
+            match door.admit(seen)? {
                 Admitted::New => report.new += 1,
                 Admitted::Known => report.known += 1,
                 Admitted::Echo => report.echoes += 1,
             }
         }
+        door.store()?;
     }
     if let Some(cursor) = &page.cursor {
         let sql = "INSERT INTO system (name, cursor) VALUES (?1, ?2)
@@ -50,80 +48,152 @@ enum Admitted {
     Echo,
 }
 
-/// Puts one observation into the inbox, unless it shows nothing new. `rows`: those that were read and did not change since.
-fn admit(
-    db: &Db,
-    flows: &Dataflow,
-    seen: &Observation,
-    rows: &mut HashMap<RecordKey, Row>,
-) -> Result<Admitted, Trouble> {
-    if crate::forget::is_forgotten(db, &seen.key)? {
-        return Ok(Admitted::Known);
-    }
-    let mut row = match rows.remove(&seen.key) {
-        Some(row) => row,
-        None => load::row(db, db.make_rid(&seen.key)?)?,
-    };
-    let rid = row.rid;
-    if row.has.unread() {
-        crate::parts::answered(db, rid, seen.read_began)?;
-        row = load::row(db, rid)?;
-        // It may have woken any other.
-        rows.clear();
-    }
-    let newest = if row.has.inbox() { newest(db, rid)? } else { None };
-    let state = row.shadowed()?;
-    let known = match (&newest, &state) {
-        (Some(newest), _) => Some(Known::from(newest)),
-        (None, Some(state)) => Some(Known::shadow(&state.shadow, state.newborn.as_ref())),
-        (None, None) => None,
-    };
-    let unconfirmed = state.as_ref().map_or(&[][..], |state| &state.unconfirmed);
-    if known.is_some_and(|known| known.covers(seen)) || late::is_known(unconfirmed, seen) {
-        return Ok(Admitted::Known);
-    }
-    let same = state
-        .as_ref()
-        .is_some_and(|state| state.shadow.values == seen.values);
-    if same && take_echo(db, flows, &row, seen)? {
-        return Ok(Admitted::Echo);
-    }
-    let gone = seen.presence == Presence::Deleted;
-    let sql = "INSERT INTO inbox (seq, rid, gone, body) VALUES (?1, ?2, ?3, ?4)";
-    db.run(sql, (db.tick(), rid, gone, db.body(&INBOX, seen)?))?;
-    db.mark_dirty(rid, true)?;
-    let mut keys = indexed(&row);
-    if add_keys(
-        &mut keys,
-        flows,
-        seen,
-        state.as_ref().map(|state| &state.shadow.values),
-    ) && let Some(body) = reindex(db, &row, &keys)?
-    {
-        let body = db.shut(&KEYS, body)?;
-        db.run("UPDATE record SET keys = ?2 WHERE rid = ?1", (rid, body))?;
-    }
-    Ok(Admitted::New)
+/// Where observations come in, some at a time: the rows of their records are read together, and what they leave is
+/// stored together.
+struct Door<'a> {
+    db: &'a Db,
+    flows: &'a Dataflow,
+    /// Rows that were read and did not change since.
+    rows: HashMap<RecordKey, Row>,
+    /// Whether anything is listed of a record's cluster, where that was asked.
+    listed: HashMap<Rid, bool>,
+    /// Inbox rows that are not stored yet.
+    inbox: Vec<[Sql; 4]>,
+    /// Dirty marks that are not stored yet.
+    dirty: Vec<[Sql; 5]>,
+    /// Records that took an echo, not stored yet.
+    echoes: Vec<[Sql; 2]>,
 }
 
-/// Whether an observation is an echo; then its record has taken it.
-fn take_echo(db: &Db, flows: &Dataflow, row: &Row, seen: &Observation) -> Result<bool, Trouble> {
-    if row.has.inbox() || row.has.dirty() || row.has.intents() {
-        return Ok(false);
+impl<'a> Door<'a> {
+    fn open(db: &'a Db, flows: &'a Dataflow, part: &[Observation]) -> Result<Self, Trouble> {
+        let mut rows = load::rows_of(db, part.iter().map(|seen| &seen.key))?;
+        for Observation { key, .. } in part {
+            if !rows.contains_key(key) && !crate::forget::is_forgotten(db, key)? {
+                rows.insert(key.clone(), load::make_row(db, key)?);
+            }
+        }
+        Ok(Self {
+            db,
+            flows,
+            rows,
+            listed: HashMap::new(),
+            inbox: Vec::new(),
+            dirty: Vec::new(),
+            echoes: Vec::new(),
+        })
     }
-    let record = row.bare()?;
-    let Some(record) = record.and_then(|record| echo::taken(flows, &record, seen)) else {
-        return Ok(false);
-    };
-    let sql = "WITH RECURSIVE tied (end) AS (SELECT ?1
-               UNION SELECT second FROM tied JOIN link ON first = end
-               UNION SELECT first FROM tied JOIN link ON second = end)
-               SELECT EXISTS (SELECT 1 FROM item WHERE rid IN (SELECT end FROM tied))";
-    if db.one(sql, [row.rid], |row| row.get(0))? == Some(true) {
-        return Ok(false);
+
+    /// Stores what is not stored yet.
+    fn store(&mut self) -> Result<(), Trouble> {
+        let sql = "INSERT INTO inbox (seq, rid, gone, body) VALUES";
+        self.db.many(sql, std::mem::take(&mut self.inbox))?;
+        let sql = "INSERT INTO dirty (rid, kind, seq, mark, own) VALUES
+                   ON CONFLICT (rid) DO UPDATE SET mark = excluded.mark, own = max(own, excluded.own)";
+        self.db.many(sql, std::mem::take(&mut self.dirty))?;
+        let sql = "WITH echo (number, shown) AS (VALUES)
+                   UPDATE record SET revision = revision + 1, state = shown FROM echo WHERE rid = number";
+        self.db.many(sql, std::mem::take(&mut self.echoes)).map(drop)
     }
-    records::store_state(db, row.rid, &record)?;
-    Ok(true)
+
+    /// The row of a record as it is now.
+    fn row(&mut self, key: &RecordKey) -> Result<Row, Trouble> {
+        if let Some(row) = self.rows.remove(key) {
+            return Ok(row);
+        }
+        self.store()?;
+        load::row(self.db, self.db.make_rid(key)?)
+    }
+
+    /// Puts one observation into the inbox, unless it shows nothing new.
+    fn admit(&mut self, seen: &Observation) -> Result<Admitted, Trouble> {
+        let db = self.db;
+        if crate::forget::is_forgotten(db, &seen.key)? {
+            return Ok(Admitted::Known);
+        }
+        let mut row = self.row(&seen.key)?;
+        let rid = row.rid;
+        if row.has.unread() {
+            self.store()?;
+            crate::parts::answered(db, &row, seen.read_began)?;
+            row = load::row(db, rid)?;
+            // It may have woken any other.
+            self.rows.clear();
+        }
+        let newest = if row.has.inbox() { newest(db, rid)? } else { None };
+        let state = row.shadowed()?;
+        let known = match (&newest, &state) {
+            (Some(newest), _) => Some(Known::from(newest)),
+            (None, Some(state)) => Some(Known::shadow(&state.shadow, state.newborn.as_ref())),
+            (None, None) => None,
+        };
+        let unconfirmed = state.as_ref().map_or(&[][..], |state| &state.unconfirmed);
+        if known.is_some_and(|known| known.covers(seen)) || late::is_known(unconfirmed, seen) {
+            return Ok(Admitted::Known);
+        }
+        let same = state
+            .as_ref()
+            .is_some_and(|state| state.shadow.values == seen.values);
+        if same && self.take_echo(&row, seen)? {
+            return Ok(Admitted::Echo);
+        }
+        self.receive(&row, seen)?;
+        let mut keys = indexed(&row);
+        let shadow = state.as_ref().map(|state| &state.shadow.values);
+        if add_keys(&mut keys, self.flows, seen, shadow)
+            && let Some(body) = reindex(db, &row, &keys)?
+        {
+            let body = db.shut(&KEYS, body)?;
+            db.run("UPDATE record SET keys = ?2 WHERE rid = ?1", (rid, body))?;
+        }
+        Ok(Admitted::New)
+    }
+
+    /// Puts an observation into the inbox and marks its record dirty, by itself.
+    fn receive(&mut self, row: &Row, seen: &Observation) -> Result<(), Trouble> {
+        let gone = seen.presence == Presence::Deleted;
+        let (seq, body) = (self.db.tick(), self.db.body(&INBOX, seen)?);
+        self.inbox
+            .push([seq.into(), row.rid.into(), gone.into(), body.into()]);
+        let mark = self.db.tick();
+        let dirty = [row.rid, row.kind, mark, mark, 1];
+        self.dirty.push(dirty.map(Sql::from));
+        Ok(())
+    }
+
+    /// Whether an observation is an echo; then its record has taken it.
+    fn take_echo(&mut self, row: &Row, seen: &Observation) -> Result<bool, Trouble> {
+        if row.has.inbox() || row.has.dirty() || row.has.intents() {
+            return Ok(false);
+        }
+        let record = row.bare()?;
+        let Some(record) = record.and_then(|record| echo::taken(self.flows, &record, seen)) else {
+            return Ok(false);
+        };
+        if self.is_listed(row.rid)? {
+            return Ok(false);
+        }
+        let state = self.db.shut(&STATE, at_rest::of_record(&record)?)?;
+        self.echoes.push([row.rid.into(), state.into()]);
+        Ok(true)
+    }
+
+    /// Whether anything is listed of a record's cluster. The first question is answered for all that came in.
+    fn is_listed(&mut self, rid: Rid) -> Result<bool, Trouble> {
+        if let Some(listed) = self.listed.get(&rid) {
+            return Ok(*listed);
+        }
+        let known = self.rows.values().filter(|row| row.state.is_some());
+        let rids: Vec<Rid> = known.map(|row| row.rid).chain([rid]).collect();
+        let sql = "WITH RECURSIVE tied (seed, end) AS (SELECT value, value FROM json_each(?1)
+                   UNION SELECT seed, second FROM tied JOIN link ON first = end
+                   UNION SELECT seed, first FROM tied JOIN link ON second = end)
+                   SELECT DISTINCT seed FROM tied WHERE EXISTS (SELECT 1 FROM item WHERE rid = end)";
+        let listed: Vec<Rid> = load::of_all(self.db, sql, &rids, |row| row.get(0))?;
+        self.listed.extend(rids.into_iter().map(|rid| (rid, false)));
+        self.listed.extend(listed.into_iter().map(|rid| (rid, true)));
+        Ok(self.listed.get(&rid).copied().unwrap_or_default())
+    }
 }
 
 fn newest(db: &Db, rid: Rid) -> Result<Option<Observation>, Trouble> {
@@ -183,12 +253,6 @@ pub(crate) fn numbers(body: &[u8]) -> BTreeSet<i64> {
     body.chunks(8).map(number).collect()
 }
 
-/// Lets a record be found by a key.
-pub(crate) fn index(db: &Db, key: i64, rid: Rid) -> Result<(), Trouble> {
-    let sql = "INSERT INTO match_key (key, rid) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
-    db.run(sql, (db.blind(key), rid)).map(drop)
-}
-
 /// Indexes a record by exactly these keys. Answers what its row must say, if that is news.
 pub(crate) fn reindex(db: &Db, row: &Row, keys: &BTreeSet<i64>) -> Result<Option<Vec<u8>>, Trouble> {
     let before = indexed(row);
@@ -196,13 +260,10 @@ pub(crate) fn reindex(db: &Db, row: &Row, keys: &BTreeSet<i64>) -> Result<Option
         return Ok(None);
     }
     for gone in before.difference(keys) {
-        db.run(
-            "DELETE FROM match_key WHERE key = ?1 AND rid = ?2",
-            (db.blind(*gone), row.rid),
-        )?;
+        match_index::remove(db, *gone, row.rid)?;
     }
     for new in keys.difference(&before) {
-        index(db, *new, row.rid)?;
+        match_index::add(db, *new, row.rid)?;
     }
     Ok(Some(keys.iter().flat_map(|key| key.to_le_bytes()).collect()))
 }

@@ -4,10 +4,11 @@
 use crate::db::{Db, Rid, Trouble};
 use crate::gathered::Gathered;
 use crate::hash;
-use crate::load::{self, Shadowed};
+use crate::load::{Row, Shadowed};
 use crate::named::{self, Asked, UNDECIDED};
 use crate::sealed::STATE;
 use crate::take::{self, Net};
+use crate::{at_rest, match_index};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tandem_merge::dataflow::{Dataflow, Side};
@@ -36,9 +37,7 @@ impl Parts {
         let asked = needs.iter().flat_map(|needs| &needs.parts);
         let keys: BTreeSet<i64> = asked.map(|of| number(db, of)).collect();
         let keys: Vec<i64> = keys.into_iter().collect();
-        let sql =
-            "SELECT key, rid FROM match_key WHERE key IN (SELECT value FROM json_each(?1)) ORDER BY rid";
-        let found: Vec<(i64, Rid)> = load::of_all(db, sql, &keys, |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let found = match_index::having_any(db, &keys)?;
         parts.gathered.read(db, found.iter().map(|(_, rid)| *rid))?;
         for (key, rid) in found {
             parts.found.entry(key).or_default().push(rid);
@@ -175,7 +174,8 @@ pub(crate) fn losses(db: &Db, flows: &Dataflow, key: &RecordKey) -> Result<u64, 
 
 /// What a record's state shows.
 fn shown(db: &Db, state: Option<Vec<u8>>) -> Result<Option<(Presence, Values)>, Trouble> {
-    let state: Option<Shadowed> = state.map(|state| db.read(&STATE, state)).transpose()?;
+    let state = db.opened_if(&STATE, state)?;
+    let state: Option<Shadowed> = state.map(|state| at_rest::part(&state, "record")).transpose()?;
     Ok(state.map(|state| (state.shadow.presence, state.shadow.values)))
 }
 
@@ -195,10 +195,15 @@ pub(crate) fn note(db: &Db, waits: &Waits) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// A read that began at that moment answers what was to be read again, and wakes who waits for it.
-pub(crate) fn answered(db: &Db, rid: Rid, began: Timestamp) -> Result<(), Trouble> {
+/// A read that began at that moment answers what was to be read again, and wakes who waits for it: the record itself
+/// where its create can arrive no more.
+pub(crate) fn answered(db: &Db, row: &Row, began: Timestamp) -> Result<(), Trouble> {
+    let rid = row.rid;
     let sql = "DELETE FROM later WHERE rid = ?1 AND at <= ?2";
-    db.run(sql, (rid, began.as_microsecond()))?;
+    let later = db.run(sql, (rid, began.as_microsecond()))? > 0;
+    if later && row.shadowed()?.is_some_and(|known| known.arrives_until.is_some()) {
+        db.mark_dirty(rid, false)?;
+    }
     let sql = "DELETE FROM reread WHERE rid = ?1 AND at <= ?2";
     if db.run(sql, (rid, began.as_microsecond()))? > 0 {
         let sql = "SELECT waiting FROM wait WHERE target = ?1 ORDER BY waiting";

@@ -7,6 +7,7 @@
 use crate::contract::{Rebinding, Rebound};
 use crate::db::{Db, Rid, Trouble};
 use crate::sealed::STATE;
+use crate::{at_rest, match_index};
 use crate::{lists, load};
 use jiff::Timestamp;
 use tandem_merge::cluster::Record;
@@ -78,12 +79,12 @@ fn one(db: &Db, to: &Rebinding, rid: Rid) -> Result<u64, Trouble> {
             bared(to, &key, &mut record);
             let sql = "UPDATE record SET revision = revision + 1, sent = 0, questions = NULL, heads = NULL, state = ?2
                        WHERE rid = ?1";
-            db.run(sql, (rid, db.body(&STATE, &record)?))?;
+            db.run(sql, (rid, db.shut(&STATE, at_rest::of_record(&record)?)?))?;
             Ok(0)
         }
         _ => {
             let ended = db.run("DELETE FROM link WHERE first = ?1 OR second = ?1", [rid])?;
-            db.run("DELETE FROM match_key WHERE rid = ?1", [rid])?;
+            match_index::forget(db, rid)?;
             db.run("DELETE FROM companion WHERE owner = ?1", [rid])?;
             let sql = "UPDATE record SET revision = revision + 1, presence = NULL, sent = 0, keys = NULL,
                        questions = NULL, heads = NULL, state = NULL WHERE rid = ?1";

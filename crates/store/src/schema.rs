@@ -6,7 +6,7 @@ use rusqlite::config::DbConfig;
 
 /// What makes each form of the state out of the one before; the first makes it out of nothing. A new form is a
 /// step at the end: none that was ever published is changed.
-const STEPS: &[&str] = &[TABLES, HANDLES, RUNS, FORGOTTEN, GUARDS, COUNTS];
+const STEPS: &[&str] = &[TABLES, HANDLES, RUNS, FORGOTTEN, GUARDS, COUNTS, AT_REST];
 
 /// Intents that a system accepted for later keep the handle to ask by.
 const HANDLES: &str = "
@@ -61,6 +61,12 @@ const COUNTS: &str = "
 ALTER TABLE kind ADD COLUMN known INTEGER NOT NULL DEFAULT 0;
 UPDATE kind SET known = (SELECT count(*) FROM record WHERE kind = number AND presence IS NOT NULL);
 INSERT INTO tally (flow, what, n) SELECT flow, 'linked', count(*) FROM link GROUP BY flow;
+";
+
+/// Rows of records are read as before, and written shorter ([`crate::at_rest`]): programs that do not know how refuse.
+/// New match keys have a table of their own ([`crate::match_index`]).
+const AT_REST: &str = "
+CREATE TABLE match_new (key INTEGER NOT NULL, rid INTEGER NOT NULL, PRIMARY KEY (key, rid)) WITHOUT ROWID;
 ";
 
 /// Tables that states of the same form may lack: made by programs that knew none of them.

@@ -5,6 +5,7 @@ use crate::db::{Db, Rid, Trouble};
 use crate::facts::{self, Overall};
 use crate::gathered::{Gathered, Member};
 use crate::load::{self, LinkLine, Row};
+use crate::match_index;
 use crate::named::Named;
 use crate::parts::Parts;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -37,8 +38,11 @@ pub(crate) fn dirty(
     overall: &Overall,
 ) -> Result<Vec<Dirty>, Trouble> {
     let mut ranks: BTreeMap<usize, Vec<i64>> = BTreeMap::new();
-    for (kind, of) in db.record_types()? {
-        ranks.entry(flows.rank(&of)).or_default().push(kind);
+    let sql = "SELECT number FROM kind WHERE EXISTS (SELECT 1 FROM dirty WHERE dirty.kind = number)";
+    let kinds: Vec<i64> = db.all(sql, [], |row| row.get(0))?;
+    for kind in kinds {
+        let rank = flows.rank(&db.record_type(kind)?);
+        ranks.entry(rank).or_default().push(kind);
     }
     let mut taken = Batch::new(db, flows, overall);
     for (_, kinds) in ranks.range(..=rank) {
@@ -226,11 +230,9 @@ fn gather(
 }
 
 fn candidates(db: &Db, needs: &Needs) -> Result<BTreeSet<Rid>, Trouble> {
-    let sql = "SELECT rid FROM match_key WHERE key = ?1 ORDER BY rid LIMIT 201";
     let mut all = BTreeSet::new();
     for key in &needs.keys {
-        let found: Vec<Rid> = db.all(sql, [db.blind(crate::hash::match_key(key))], |row| row.get(0))?;
-        all.extend(found);
+        all.extend(match_index::having(db, crate::hash::match_key(key), 201)?);
     }
     for key in &needs.records {
         all.extend(db.rid(key)?);
@@ -267,7 +269,15 @@ impl Net {
         let key = row.key(db)?;
         let intents = member.intents.iter().map(load::IntentRow::intent);
         let mut intents = intents.collect::<Result<Vec<_>, _>>()?;
-        if let Some(mut record) = row.bare()? {
+        let record = row.bare()?;
+        for (property, head) in row.heads(&key, record.as_ref())? {
+            let anchor = Anchor {
+                record: key.clone(),
+                property,
+            };
+            self.cluster.heads.insert(anchor, head);
+        }
+        if let Some(mut record) = record {
             record.companions = member.companions;
             let own = intents.iter().position(load::writes_record);
             record.intent = own.map(|at| intents.remove(at));
@@ -275,13 +285,6 @@ impl Net {
         }
         self.cluster.creates.extend(intents);
         self.cluster.questions.extend(row.questions()?);
-        for (property, head) in row.heads()? {
-            let anchor = Anchor {
-                record: key.clone(),
-                property,
-            };
-            self.cluster.heads.insert(anchor, head);
-        }
         if !row.sent || removed(Mutation::NotHeldInFlight) {
             self.inbox.extend(member.inbox);
         }

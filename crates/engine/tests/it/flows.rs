@@ -163,6 +163,7 @@ pub fn dataflow() -> Dataflow {
         out_of_sight: BTreeSet::new(),
         clocks_ahead: std::collections::BTreeMap::new(),
         commit_delays: std::collections::BTreeMap::new(),
+        request_deadlines: std::collections::BTreeMap::new(),
         paused: BTreeSet::new(),
         asks_first: BTreeSet::new(),
         ourselves: BTreeMap::new(),

@@ -1,10 +1,12 @@
 //! Whether a read shows the state before a write of ours (late sight), told by version, values and moments alone.
 
 use crate::members::moment;
-use crate::plan_laws::{facts, gone, invoice, of_invoice, order, sales_order, seen, sent, values};
+use crate::plan_laws::{facts, gone, invoice, of_invoice, order, sales_order, seen, sent, updates, values};
 use crate::star::flows::{Policies, star};
 use std::collections::BTreeMap;
 use tandem_merge::cluster::{Action, Cluster, Deed, ParkedKind, Planned, Unconfirmed};
+use tandem_merge::facts::Facts;
+use tandem_merge::plan::Plan;
 use tandem_merge::reconcile::{Settlement, reconcile, settle};
 use tandem_merge::record::{Observation, Presence, Version};
 
@@ -63,7 +65,10 @@ fn e6_the_state_before_our_write_is_told_by_its_version() {
         (known(false), None, false),
         // A system that shows none.
         (None, None, true),
-        (None, version("a", 900, true), false),
+        // No read had shown what it was computed from, a create of ours: whatever stood before our answer.
+        (None, version("a", 900, true), true),
+        (None, version("a", 950, true), true),
+        (None, version("a", 951, true), false),
     ];
     for deed in [Deed::Update, Deed::Delete] {
         for (before, shown, expected) in &rows {
@@ -191,4 +196,44 @@ fn e13_what_is_found_of_a_create_is_our_own_work_only_where_its_system_tells_tha
         ..shown(Some(1), 940, None)
     };
     assert_eq!(found(unversioned), (false, false));
+}
+
+#[test]
+fn e3_a_record_keeps_the_identity_by_which_it_was_found_as_long_as_its_create_may_arrive_once_more() {
+    // GIVEN a sales order whose create got no answer, found by its identity at 960 and showing none since
+    let mut flows = star(Policies::default());
+    let minute = jiff::SignedDuration::from_secs(60);
+    flows.request_deadlines.insert("sf".to_owned(), minute);
+    let at = |second| Facts {
+        now: moment(second),
+        ..facts()
+    };
+    let new = seen(&order(), 1, values(&[("number", "7"), ("description", "1")]));
+    let mut cluster = sent(reconcile(&flows, Cluster::default(), vec![new], &at(950)));
+    let is = |action: &Action| matches!(action, Action::Create { flow, .. } if flow == "order-order");
+    let create = cluster
+        .creates
+        .iter_mut()
+        .find(|intent| is(&intent.action))
+        .unwrap();
+    create.unknown = true;
+    let id = create.id;
+    let pairs = [("Reference", "7"), ("Description", "1")];
+    let state = Observation {
+        read_began: moment(960),
+        ..seen(&sales_order(), 1, values(&pairs))
+    };
+    // WHEN it is decided while the request may arrive once more, and when it may not
+    let found = vec![(id, Settlement::FoundOwn { state })];
+    let plan = settle(&flows, cluster, Vec::new(), found, &at(960));
+    let over = reconcile(&flows, plan.cluster.clone(), Vec::new(), &at(1_020));
+    // THEN its identity is written then, and not before
+    let written = |plan: &Plan| {
+        let update = updates(&plan.cluster).remove(&sales_order());
+        update.is_some_and(|values| values.contains_key("Ext"))
+    };
+    assert!(!written(&plan), "{:?}", updates(&plan.cluster));
+    assert_eq!(plan.waits.later.get(&sales_order()), Some(&moment(1_020)));
+    assert!(written(&over));
+    assert!(over.waits.later.is_empty());
 }

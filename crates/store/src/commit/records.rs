@@ -1,6 +1,7 @@
 //! Records of a plan: states, heads, questions, match keys; what was taken of them is done.
 
 use super::Commit;
+use crate::at_rest;
 use crate::db::{Db, Rid, Trouble};
 use crate::gathered::Member;
 use crate::load::{Row, presence_number};
@@ -46,13 +47,17 @@ impl Commit<'_, '_> {
             let Some((key, Member { row, .. })) = self.rows.get(&rid) else {
                 continue;
             };
+            let planned = self.plan.cluster.records.get(key);
             let mut next = Row {
-                heads: heads.get(key).map(json).transpose()?,
+                heads: heads
+                    .get(key)
+                    .map(|heads| at_rest::of_heads(key, planned, heads))
+                    .transpose()?,
                 questions: questions.get(key).map(json).transpose()?,
                 ..row.clone()
             };
-            if let Some(record) = self.plan.cluster.records.get(key) {
-                next.state = Some(bare(record)?);
+            if let Some(record) = planned {
+                next.state = Some(at_rest::of_record(record)?);
                 next.presence = Some(presence_number(record.shadow.presence));
                 next.sent = record.in_flight();
                 next.keys = self.keys(row, key, record)?;
@@ -120,25 +125,6 @@ fn json(value: &impl serde::Serialize) -> Result<Vec<u8>, Trouble> {
         reason = "compared with what was there, then shut"
     )]
     Ok(serde_json::to_vec(value)?)
-}
-
-/// A record as its row keeps it: the intent and the companions have tables of their own.
-fn bare(record: &Record) -> Result<Vec<u8>, Trouble> {
-    if record.intent.is_none() && record.companions.is_empty() {
-        return json(record);
-    }
-    let bare = Record {
-        intent: None,
-        companions: BTreeMap::new(),
-        ..record.clone()
-    };
-    json(&bare)
-}
-
-/// Stores a record that took an echo: nothing but its state differs.
-pub(crate) fn store_state(db: &Db, rid: Rid, record: &Record) -> Result<(), Trouble> {
-    let sql = "UPDATE record SET revision = revision + 1, state = ?2 WHERE rid = ?1";
-    db.run(sql, (rid, db.shut(&STATE, bare(record)?)?)).map(drop)
 }
 
 /// Notes whether a read by id is to decide about the record's last write, and when that was answered. Whether one was to

@@ -95,10 +95,15 @@ impl Books {
         Some((shadow.presence, shadow.values.clone()))
     }
 
-    /// A read that began at that moment answers what was to be read again, and wakes who waits for it.
+    /// A read that began at that moment answers what was to be read again, and wakes who waits for it: the record itself
+    /// where its create can arrive no more.
     pub(super) fn answered(&mut self, key: &RecordKey, began: Timestamp) {
         if self.later.get(key).is_some_and(|at| *at <= began) {
             self.later.remove(key);
+            let state = self.records.get(key).and_then(|entry| entry.state.as_ref());
+            if state.is_some_and(|record| record.arrives_until.is_some()) {
+                self.mark_dirty(key, false);
+            }
         }
         if self.reread.get(key).is_none_or(|at| *at > began) {
             return;

@@ -222,3 +222,25 @@ fn a_parent_is_read_again_until_a_later_read_shows_it_and_its_parts_are_woken() 
         assert!(woken, "it waits for its parent");
     });
 }
+
+#[test]
+fn e3_a_record_whose_create_can_arrive_no_more_is_decided_again_by_a_read_from_then_on() {
+    on_both(|store| {
+        ann_with_an_order(store);
+        let mut dirty = taken(store, &customer("1"));
+        let record = dirty.cluster.records.get_mut(&contact("a")).unwrap();
+        record.arrives_until = Some(at(6_000));
+        let plan = reconcile(&with_parts(), dirty.cluster, dirty.inbox, &dirty.facts);
+        assert_eq!(plan.waits.later.get(&contact("a")), Some(&at(6_000)));
+        let token = dirty.token;
+        let report = store.commit_plans(FENCE, &with_parts(), vec![Decided { plan, token }]);
+        assert!(report.unwrap().put_back.is_empty());
+        for (began, woken) in [(5_999, false), (6_000, true)] {
+            let mut shown = seen(&contact("a"), 1, ANN_THERE);
+            shown.read_began = at(began);
+            see(store, shown);
+            let dirty = store.take_dirty(&with_parts(), 9, 100, at(began)).unwrap();
+            assert_eq!(!dirty.is_empty(), woken, "{began}");
+        }
+    });
+}

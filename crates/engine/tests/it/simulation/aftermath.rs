@@ -97,6 +97,12 @@ impl Found<'_> {
             // What never was anything but blank is written over nothing on the other side of a one-way property.
             let never = own.is_empty() && !mapping.travels_to(side.other());
             let edited = edited && !(never && base.is_some_and(|base| base.epoch == 0));
+            // What the policy had overruled before the other end was gone waits for nothing.
+            let shown = known.bases.get(mapping.property(side.other()));
+            let overruled = base
+                .zip(shown)
+                .is_some_and(|(lost, shown)| shown.epoch < lost.epoch);
+            let edited = edited && !overruled;
             edited && travels && matches!(mapping.kind, Kind::String)
         };
         let waiting = flow.mappings.iter().filter(waits);

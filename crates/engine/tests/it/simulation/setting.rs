@@ -314,6 +314,7 @@ fn flows(dice: &mut Dice, with_customers: bool) -> Dataflow {
         out_of_sight: std::collections::BTreeSet::new(),
         clocks_ahead: std::collections::BTreeMap::new(),
         commit_delays: std::collections::BTreeMap::new(),
+        request_deadlines: std::collections::BTreeMap::new(),
     }
 }
 

@@ -170,6 +170,7 @@ pub(crate) fn dataflow(flows: Vec<Flow>) -> Dataflow {
         out_of_sight: std::collections::BTreeSet::new(),
         clocks_ahead: std::collections::BTreeMap::new(),
         commit_delays: std::collections::BTreeMap::new(),
+        request_deadlines: std::collections::BTreeMap::new(),
         paused: std::collections::BTreeSet::new(),
         asks_first: std::collections::BTreeSet::new(),
         ourselves: std::collections::BTreeMap::new(),

@@ -1,0 +1,66 @@
+//! The index of match keys: which records can be found by which.
+//!
+//! Keys are hashes, so every batch of records writes all over the index, and the larger it is the more of it. So new
+//! entries go into a small table of their own (`match_new`), and all of it goes over into the large one in order of its
+//! keys, once it has grown: each page of that is written once for many batches. Whoever looks, looks into both.
+
+use crate::db::{Db, Rid, Trouble};
+use crate::load;
+
+/// More new entries than this go over. Few where the store is tested, so that they often do.
+pub(crate) const NEW: u64 = if cfg!(feature = "faults") { 8 } else { 60_000 };
+
+/// Records that have a key, by their numbers, at most `limit`.
+pub(crate) fn having(db: &Db, key: i64, limit: i64) -> Result<Vec<Rid>, Trouble> {
+    let sql = "SELECT rid FROM match_key WHERE key = ?1
+               UNION SELECT rid FROM match_new WHERE key = ?1 ORDER BY rid LIMIT ?2";
+    db.all(sql, (db.blind(key), limit), |row| row.get(0))
+}
+
+/// Records that have one of these keys, by their numbers, each with the key as the index holds it.
+pub(crate) fn having_any(db: &Db, blinded: &[i64]) -> Result<Vec<(i64, Rid)>, Trouble> {
+    let sql = "SELECT key, rid FROM match_key WHERE key IN (SELECT value FROM json_each(?1))
+               UNION SELECT key, rid FROM match_new WHERE key IN (SELECT value FROM json_each(?1)) ORDER BY rid";
+    load::of_all(db, sql, blinded, |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+/// Lets a record be found by a key.
+pub(crate) fn add(db: &Db, key: i64, rid: Rid) -> Result<(), Trouble> {
+    let sql = "INSERT INTO match_new (key, rid) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+    db.indexed(db.run(sql, (db.blind(key), rid))? as u64);
+    Ok(())
+}
+
+/// Lets a record be found by a key no more.
+pub(crate) fn remove(db: &Db, key: i64, rid: Rid) -> Result<(), Trouble> {
+    let key = db.blind(key);
+    db.run("DELETE FROM match_new WHERE key = ?1 AND rid = ?2", (key, rid))?;
+    db.run("DELETE FROM match_key WHERE key = ?1 AND rid = ?2", (key, rid))
+        .map(drop)
+}
+
+/// Lets a record be found no more.
+pub(crate) fn forget(db: &Db, rid: Rid) -> Result<(), Trouble> {
+    db.run("DELETE FROM match_key WHERE rid = ?1", [rid])?;
+    db.run("DELETE FROM match_new WHERE rid = ?1", [rid]).map(drop)
+}
+
+/// Lets nothing be found.
+pub(crate) fn clear(db: &Db) -> Result<(), Trouble> {
+    db.run("DELETE FROM match_key", [])?;
+    db.run("DELETE FROM match_new", []).map(drop)
+}
+
+/// How many entries are new.
+pub(crate) fn count_new(db: &Db) -> Result<u64, Trouble> {
+    let count: Option<i64> = db.one("SELECT count(*) FROM match_new", [], |row| row.get(0))?;
+    Ok(count.unwrap_or_default().cast_unsigned())
+}
+
+/// Lets what is new go over.
+pub(crate) fn settle(db: &Db) -> Result<(), Trouble> {
+    let sql = "INSERT INTO match_key (key, rid) SELECT key, rid FROM match_new WHERE true ORDER BY key, rid
+               ON CONFLICT DO NOTHING";
+    db.run(sql, [])?;
+    db.run("DELETE FROM match_new", []).map(drop)
+}
