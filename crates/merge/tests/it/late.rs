@@ -275,3 +275,30 @@ fn e3_what_a_create_without_an_answer_may_have_made_gets_no_counterpart_of_its_o
     let is = |intent: &Intent| matches!(&intent.action, Action::Create { source, .. } if *source == another);
     assert!(plan.cluster.creates.iter().any(is), "{:#?}", plan.cluster.creates);
 }
+
+#[test]
+fn s3_a_head_that_starts_anew_stands_above_what_is_under_way() {
+    // GIVEN an invoice with a write under way, whose component has no head any more
+    let flows = star(Policies::default());
+    let edited = seen(&order(), 10, of_order("1"));
+    let mut cluster = sent(reconcile(&flows, at_rest(&flows), vec![edited], &facts()));
+    let intent = cluster.records[&invoice()].intent.clone().unwrap();
+    let epoch = intent.values["Description"].epoch;
+    assert!(epoch > 1);
+    cluster.heads.clear();
+    for (key, property) in [
+        (order(), "description"),
+        (invoice(), "Description"),
+        (sales_order(), "Description"),
+    ] {
+        cluster.records.get_mut(&key).unwrap().bases.remove(property);
+    }
+    // WHEN it is decided
+    let again = seen(&order(), 11, of_order("2"));
+    let plan = reconcile(&flows, cluster, vec![again], &facts());
+    // THEN what comes of that write cannot be taken for the new head's
+    let heads = plan.cluster.heads.iter();
+    let mut heads = heads.filter(|(at, _)| at.property.eq_ignore_ascii_case("description"));
+    let (_, head) = heads.next().unwrap();
+    assert!(head.epoch > epoch, "{head:?}, and {epoch} is under way");
+}
