@@ -105,8 +105,8 @@ impl Engine {
         Ok(report)
     }
 
-    /// Reads records again whose parts moved: their system sums up in them and shows no new version. Whether
-    /// there were any.
+    /// Reads records again whose parts moved, for their system sums up in them and shows no new version, and those whose
+    /// create can arrive no more. Whether there were any.
     pub(crate) async fn read_again(&mut self, round: &mut Round) -> Result<bool, Error> {
         let mut asked = BTreeSet::new();
         loop {

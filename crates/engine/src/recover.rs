@@ -151,7 +151,9 @@ impl Engine {
         }
         self.recovered(own, round)?;
         let size = self.systems[index].capabilities().write_batch.max(1);
-        self.store.looked_over().await;
+        if !again.is_empty() {
+            self.store.looked_over().await;
+        }
         while !again.is_empty() && !round.is_down(&self.flows.systems[index]) {
             let rest = again.split_off(again.len().min(size));
             let numbers: Vec<u64> = again.iter().map(|intent| intent.id).collect();

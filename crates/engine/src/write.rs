@@ -238,8 +238,10 @@ impl Engine {
     /// that got any write.
     async fn send(&mut self, mut queues: Queues, round: &mut Round) -> Result<BTreeSet<usize>, Error> {
         let mut sent = BTreeSet::new();
-        // Whoever stops the work need not wait for it.
-        self.store.looked_over().await;
+        if !queues.iter().all(VecDeque::is_empty) {
+            // Whoever stops the work need not wait for it.
+            self.store.looked_over().await;
+        }
         loop {
             let mut marked = [Vec::new(), Vec::new()];
             let mut lanes = [Lane::Live; 2];

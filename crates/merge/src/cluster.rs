@@ -242,7 +242,7 @@ impl Record {
 pub struct Unconfirmed {
     /// What it did.
     pub deed: Deed,
-    /// The state that it was computed from; none for a create.
+    /// The state that it was computed from; none for a create, or where no read had shown any.
     pub version: Option<Version>,
     /// The values that it was computed from, of the properties it wrote.
     pub before: Values,

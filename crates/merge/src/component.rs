@@ -469,7 +469,7 @@ impl Work<'_, '_> {
         if !self.move_head(value, from)
             && let Some(head) = &mut self.head
         {
-            head.epoch += 1;
+            head.epoch = head.epoch.max(self.rule.floor) + 1;
         }
         true
     }

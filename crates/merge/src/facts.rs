@@ -210,7 +210,7 @@ pub struct Waits {
     /// later answers it.
     pub reread: BTreeMap<RecordKey, Timestamp>,
     /// Records to read once more by a read that begins at this moment or later: what is seen of them earlier may lag behind
-    /// their parts. Nobody waits for it.
+    /// their parts, or their create may arrive once more until then, after which they are decided again.
     pub later: BTreeMap<RecordKey, Timestamp>,
     /// Records whose decision the cluster bears on: their parts stand otherwise now.
     pub wake: BTreeSet<RecordKey>,

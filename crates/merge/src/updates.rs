@@ -110,7 +110,8 @@ impl Work<'_> {
         }
     }
 
-    /// A record whose create may arrive once more keeps its identity until it cannot; then its cluster is decided again.
+    /// A record whose create may arrive once more keeps the identity that it shows until it cannot; then its cluster is
+    /// decided again.
     fn await_repeated_creates(&mut self) {
         for (key, record) in &mut self.cluster.records {
             record.arrives_until = record.arrives_until.filter(|until| *until > self.facts.now);
@@ -141,7 +142,7 @@ impl Work<'_> {
                 let value = identity.value(&counterpart.id);
                 let unseen = record.newborn.as_ref().is_some_and(|newborn| !newborn.observed);
                 let there = record.value(&identity.property) == &value;
-                let kept = record.arrives_until.is_some();
+                let kept = record.arrives_until.is_some() && !record.value(&identity.property).is_blank();
                 if both && end.write && !there && !unseen && !kept && !record.shadow.protected {
                     let planned = Planned { value, epoch: 0 };
                     found

@@ -235,8 +235,7 @@ pub trait Store: Send {
     /// among them by chance.
     fn with_key(&mut self, key: &MatchKey) -> Result<Vec<RecordKey>, Error>;
 
-    /// Records whose parts moved, to be read again (`Waits::reread`, and by now `Waits::later`) until a page shows them. At
-    /// most `limit`.
+    /// Records to be read again (`Waits::reread`, and by now `Waits::later`) until a page shows them. At most `limit`.
     fn to_reread(&mut self, now: Timestamp, limit: usize) -> Result<Vec<RecordKey>, Error>;
 
     /// Records of a system whose last write a read did not show and that was answered no later than `until`: a read by

@@ -112,9 +112,14 @@ impl SqliteStore {
     /// one that went well (E19).
     fn await_look(&mut self) -> Result<(), Error> {
         if self.unsure {
-            let begun = self.look.take();
-            begun.map_or_else(|| self.begin_look(), Ok)?.end()?;
-            self.unsure = false;
+            let begun = self.look.take().map_or_else(|| self.begin_look(), Ok);
+            let ended = begun.and_then(Look::end);
+            if ended.is_err() {
+                // So that the next write has something to wait for.
+                self.look = self.begin_look().ok();
+            }
+            self.unsure = ended.is_err();
+            return ended;
         }
         Ok(())
     }

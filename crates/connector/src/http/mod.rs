@@ -191,16 +191,18 @@ impl Http {
     }
 
     async fn repeat(&self, request: Request) -> Result<Reply, Failure> {
-        let turn = self.gate.turn().await;
         let mut repeated = false;
         for pause in BACKOFF.into_iter().map(Some).chain([None]) {
+            // Given up while it pauses: others go on.
+            let turn = self.gate.turn().await;
             let began = Instant::now();
             let tried = self.attempt(&request).await;
             match &tried {
                 Ok(reply) if reply.tells_of_too_many() => turn.too_many(),
-                Ok(_) => turn.went_well(),
-                Err(_) => {}
+                Ok(reply) if !reply.may_pass() => turn.went_well(),
+                _ => {}
             }
+            drop(turn);
             // What was waited for to the end is not waited for again at once.
             let hung = request.reads && began.elapsed() >= self.patience(&request);
             let (again, wait) = match &tried {

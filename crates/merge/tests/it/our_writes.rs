@@ -200,7 +200,7 @@ fn e13_what_is_found_of_a_create_is_our_own_work_only_where_its_system_tells_tha
 
 #[test]
 fn e3_a_record_keeps_the_identity_by_which_it_was_found_as_long_as_its_create_may_arrive_once_more() {
-    // GIVEN a sales order whose create got no answer, found by its identity at 960 and showing none since
+    // GIVEN a sales order whose create got no answer, found at 960, that shows an identity that its link does not want
     let mut flows = star(Policies::default());
     let minute = jiff::SignedDuration::from_secs(60);
     flows.request_deadlines.insert("sf".to_owned(), minute);
@@ -218,7 +218,7 @@ fn e3_a_record_keeps_the_identity_by_which_it_was_found_as_long_as_its_create_ma
         .unwrap();
     create.unknown = true;
     let id = create.id;
-    let pairs = [("Reference", "7"), ("Description", "1")];
+    let pairs = [("Reference", "7"), ("Description", "1"), ("Ext", "Order:9")];
     let state = Observation {
         read_began: moment(960),
         ..seen(&sales_order(), 1, values(&pairs))
@@ -236,4 +236,9 @@ fn e3_a_record_keeps_the_identity_by_which_it_was_found_as_long_as_its_create_ma
     assert_eq!(plan.waits.later.get(&sales_order()), Some(&moment(1_020)));
     assert!(written(&over));
     assert!(over.waits.later.is_empty());
+    // AND one that it shows no more is given back at once, for nothing else keeps the request from making another
+    let mut cluster = plan.cluster;
+    let record = cluster.records.get_mut(&sales_order()).unwrap();
+    record.shadow.values.remove("Ext");
+    assert!(written(&reconcile(&flows, cluster, Vec::new(), &at(961))));
 }
