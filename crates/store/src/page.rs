@@ -114,11 +114,11 @@ impl<'a> Door<'a> {
         let mut row = self.row(&seen.key)?;
         let rid = row.rid;
         if row.has.unread() {
-            self.store()?;
-            crate::parts::answered(db, &row, seen.read_began)?;
-            row = load::row(db, rid)?;
-            // It may have woken any other.
-            self.rows.clear();
+            let woken = crate::parts::answered(db, &row, seen.read_began)?;
+            self.wake(&woken)?;
+            if woken.contains(&rid) {
+                row = load::row(db, rid)?;
+            }
         }
         let newest = if row.has.inbox() { newest(db, rid)? } else { None };
         let state = row.shadowed()?;
@@ -147,6 +147,16 @@ impl<'a> Door<'a> {
             db.run("UPDATE record SET keys = ?2 WHERE rid = ?1", (rid, body))?;
         }
         Ok(Admitted::New)
+    }
+
+    /// Marks records dirty that wait for what came in.
+    fn wake(&mut self, woken: &[Rid]) -> Result<(), Trouble> {
+        if !woken.is_empty() {
+            // Their own marks are the older ones.
+            self.store()?;
+            self.rows.retain(|_, row| !woken.contains(&row.rid));
+        }
+        woken.iter().try_for_each(|rid| self.db.mark_dirty(*rid, false))
     }
 
     /// Puts an observation into the inbox and marks its record dirty, by itself.

@@ -195,24 +195,21 @@ pub(crate) fn note(db: &Db, waits: &Waits) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// A read that began at that moment answers what was to be read again, and wakes who waits for it: the record itself
-/// where its create can arrive no more.
-pub(crate) fn answered(db: &Db, row: &Row, began: Timestamp) -> Result<(), Trouble> {
-    let rid = row.rid;
-    let sql = "DELETE FROM later WHERE rid = ?1 AND at <= ?2";
-    let later = db.run(sql, (rid, began.as_microsecond()))? > 0;
+/// A read that began at that moment answers what was to be read again. Who is to be woken: whoever waits for it, and the
+/// record itself where its create can arrive no more.
+pub(crate) fn answered(db: &Db, row: &Row, began: Timestamp) -> Result<Vec<Rid>, Trouble> {
+    let (rid, began) = (row.rid, began.as_microsecond());
+    let mut woken = Vec::new();
+    let later = db.run("DELETE FROM later WHERE rid = ?1 AND at <= ?2", (rid, began))? > 0;
     if later && row.shadowed()?.is_some_and(|known| known.arrives_until.is_some()) {
-        db.mark_dirty(rid, false)?;
+        woken.push(rid);
     }
-    let sql = "DELETE FROM reread WHERE rid = ?1 AND at <= ?2";
-    if db.run(sql, (rid, began.as_microsecond()))? > 0 {
+    if db.run("DELETE FROM reread WHERE rid = ?1 AND at <= ?2", (rid, began))? > 0 {
         let sql = "SELECT waiting FROM wait WHERE target = ?1 ORDER BY waiting";
         let waiting: Vec<Rid> = db.all(sql, [rid], |row| row.get(0))?;
-        for waiting in waiting {
-            db.mark_dirty(waiting, false)?;
-        }
+        woken.extend(waiting);
     }
-    Ok(())
+    Ok(woken)
 }
 
 /// Records to read again, and those to read once more by now, at most `limit`.
