@@ -134,14 +134,14 @@ impl Engine {
         let authors = [(&one, &first), (&two, &second)]
             .map(|(system, identity)| Some((system.clone(), identity.author.clone()?)));
         flows.ourselves = authors.into_iter().flatten().collect();
-        let delays = [(&one, &parts.systems[0]), (&two, &parts.systems[1])]
-            .map(|(name, system)| (name.clone(), system.capabilities().commit_delay));
-        flows.commit_delays = BTreeMap::from(delays);
-        let deadlines = [(&one, &parts.systems[0]), (&two, &parts.systems[1])].into_iter();
-        let deadlines = deadlines.filter(|(_, system)| !system.capabilities().idempotent_create);
-        flows.request_deadlines = deadlines
-            .map(|(name, system)| (name.clone(), system.capabilities().request_deadline))
-            .collect();
+        for (name, system) in [&one, &two].into_iter().zip(&parts.systems) {
+            let limits = system.capabilities();
+            flows.commit_delays.insert(name.clone(), limits.commit_delay);
+            if !limits.idempotent_create {
+                let deadline = limits.request_deadline;
+                flows.request_deadlines.insert(name.clone(), deadline);
+            }
+        }
         Self {
             flows,
             store: parts.store,

@@ -151,13 +151,10 @@ impl Engine {
         }
         self.recovered(own, round)?;
         let size = self.systems[index].capabilities().write_batch.max(1);
-        if !again.is_empty() {
-            self.store.looked_over().await;
-        }
         while !again.is_empty() && !round.is_down(&self.flows.systems[index]) {
             let rest = again.split_off(again.len().min(size));
             let numbers: Vec<u64> = again.iter().map(|intent| intent.id).collect();
-            let marked = self.mark(index, &numbers)?;
+            let marked = self.mark(index, &numbers).await?;
             let answers = self.carry(index, marked, tandem_connector::Lane::Live).await;
             self.settle_answers_again(index, answers, round).await?;
             again = rest;

@@ -238,10 +238,6 @@ impl Engine {
     /// that got any write.
     async fn send(&mut self, mut queues: Queues, round: &mut Round) -> Result<BTreeSet<usize>, Error> {
         let mut sent = BTreeSet::new();
-        if !queues.iter().all(VecDeque::is_empty) {
-            // Whoever stops the work need not wait for it.
-            self.store.looked_over().await;
-        }
         loop {
             let mut marked = [Vec::new(), Vec::new()];
             let mut lanes = [Lane::Live; 2];
@@ -253,7 +249,7 @@ impl Engine {
                     queue.retain(|batch| batch.lane == Lane::Live);
                 }
                 if let Some(batch) = queue.pop_front() {
-                    marked[index] = self.mark(index, &batch.intents)?;
+                    marked[index] = self.mark(index, &batch.intents).await?;
                     lanes[index] = batch.lane;
                 }
             }
@@ -301,7 +297,9 @@ impl Engine {
     }
 
     /// Marks a batch as sent, durably. What was withdrawn in the meantime falls out.
-    pub(crate) fn mark(&mut self, index: usize, batch: &[u64]) -> Result<Vec<Intent>, Error> {
+    pub(crate) async fn mark(&mut self, index: usize, batch: &[u64]) -> Result<Vec<Intent>, Error> {
+        // Here, and not in the store: whoever stops the work need not wait for it.
+        self.store.looked_over().await;
         self.begin_own_time(&self.flows.systems[index].clone())?;
         let intents = self.store.begin_write(FENCE, batch, self.clock.now())?;
         let system = &self.flows.systems[index];

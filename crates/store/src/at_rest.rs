@@ -3,7 +3,7 @@
 //! each origin once. Rows of former programs, which kept all of it, are read as before.
 
 use crate::db::Trouble;
-use crate::sealed::parsed;
+use crate::sealed::{json, parsed};
 use jiff::Timestamp;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -127,14 +127,14 @@ struct Short {
     #[serde(default = "one", rename = "e", skip_serializing_if = "is_one")]
     epoch: u64,
     /// Which of the moments.
-    #[serde(default, rename = "s", skip_serializing_if = "is_zero")]
+    #[serde(default, rename = "s", skip_serializing_if = "is_default")]
     span: usize,
     /// Which of the origins.
-    #[serde(default, rename = "o", skip_serializing_if = "is_zero")]
+    #[serde(default, rename = "o", skip_serializing_if = "is_default")]
     origin: usize,
     #[serde(default, rename = "b", skip_serializing_if = "Option::is_none")]
     before: Option<Value>,
-    #[serde(default, rename = "r", skip_serializing_if = "is_none")]
+    #[serde(default, rename = "r", skip_serializing_if = "is_default")]
     rewritten: u32,
 }
 
@@ -147,14 +147,8 @@ fn is_one(number: &u64) -> bool {
     *number == 1
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
-fn is_zero(number: &usize) -> bool {
-    *number == 0
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
-fn is_none(number: &u32) -> bool {
-    *number == 0
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// Heads anchored at a record as its row keeps them, before they are shut. The first origin is the record itself.
@@ -233,15 +227,6 @@ fn is(value: &Value, shown: Option<&Value>) -> bool {
         (value, Some(shown)) => value == shown,
         (_, None) => false,
     }
-}
-
-/// What is seen once it is compared, then shut.
-fn json(value: &impl Serialize) -> Result<Vec<u8>, Trouble> {
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "compared with what was there, then shut"
-    )]
-    Ok(serde_json::to_vec(value)?)
 }
 
 /// Two values as a list, or the first of them alone as former programs kept it.

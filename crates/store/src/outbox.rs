@@ -2,7 +2,7 @@
 
 use crate::db::{Db, Rid, Trouble};
 use crate::load::{IntentRow, intent_rows_of, numbers};
-use crate::sealed::INTENT;
+use crate::sealed::{INTENT, json};
 use jiff::Timestamp;
 use rusqlite::types::Value as Sql;
 use std::collections::BTreeMap;
@@ -207,11 +207,7 @@ pub(crate) fn body(intent: &Intent) -> Result<Vec<u8>, Trouble> {
         id: 0,
         ..intent.clone()
     };
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "compared with what was there, then shut"
-    )]
-    Ok(serde_json::to_vec(&unnumbered)?)
+    json(&unnumbered)
 }
 
 /// The records that these intents are about, in the order given.

@@ -7,8 +7,7 @@
 use crate::contract::{Rebinding, Rebound};
 use crate::db::{Db, Rid, Trouble};
 use crate::sealed::STATE;
-use crate::{at_rest, match_index};
-use crate::{lists, load};
+use crate::{at_rest, lists, load, match_index};
 use jiff::Timestamp;
 use tandem_merge::cluster::Record;
 use tandem_merge::dataflow::Dataflow;

@@ -72,9 +72,7 @@ pub(crate) const ALL: [&Place; 10] = [
 impl Db {
     /// A value as it is stored.
     pub(crate) fn body(&self, place: &Place, value: &impl Serialize) -> Result<Vec<u8>, Trouble> {
-        #[allow(clippy::disallowed_methods, reason = "this is the place that seals")]
-        let json = serde_json::to_vec(value)?;
-        self.shut(place, json)
+        self.shut(place, json(value)?)
     }
 
     /// Bytes as they are stored.
@@ -190,6 +188,12 @@ pub(crate) fn opened(seal: Option<&Seal>, place: &Place, mut stored: Vec<u8>) ->
     } else {
         Err(damaged())
     }
+}
+
+/// A value as JSON: what is compared with what was there, before it is shut.
+pub(crate) fn json(value: &impl Serialize) -> Result<Vec<u8>, Trouble> {
+    #[allow(clippy::disallowed_methods, reason = "this is the place that seals")]
+    Ok(serde_json::to_vec(value)?)
 }
 
 /// JSON as a value; `what` it is, for complaints.

@@ -6,7 +6,7 @@ use crate::db::{Db, Rid, Trouble};
 use crate::gathered::Member;
 use crate::load::{Row, presence_number};
 use crate::page;
-use crate::sealed::{HEADS, INBOX, KEYS, Place, QUESTIONS, STATE};
+use crate::sealed::{HEADS, INBOX, KEYS, Place, QUESTIONS, STATE, json};
 use std::collections::BTreeMap;
 use tandem_merge::cluster::{Head, Question, Record, Shadow};
 use tandem_merge::record::{Observation, Presence, RecordKey};
@@ -116,15 +116,6 @@ impl Commit<'_, '_> {
         let news = page::reindex(self.db, row, &keys)?;
         Ok(news.or_else(|| row.keys.clone()))
     }
-}
-
-/// A part of a row before it is shut.
-fn json(value: &impl serde::Serialize) -> Result<Vec<u8>, Trouble> {
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "compared with what was there, then shut"
-    )]
-    Ok(serde_json::to_vec(value)?)
 }
 
 /// Notes whether a read by id is to decide about the record's last write, and when that was answered. Whether one was to
