@@ -53,7 +53,7 @@ pub struct Member<'a> {
     pub newborn: Option<bool>,
     /// Its present value came to be with our own last write, as far as times tell.
     pub ours: bool,
-    /// Its write is under way.
+    /// A write that carries it is under way.
     pub in_flight: bool,
     /// It was refused at this epoch.
     pub parked: Option<u64>,

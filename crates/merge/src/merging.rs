@@ -196,7 +196,7 @@ impl<'a> Work<'a> {
             blank_is_edit: node.parts.iter().all(|part| part.mapping.blank_is_edit),
             newborn: newborn.map(|newborn| newborn.left_out.contains(property)),
             ours: self.came_with_our_write(&node.at.record, record),
-            in_flight: record.in_flight(),
+            in_flight: is_carried(record, property),
             parked: record.parked.get(property).map(|parked| parked.epoch),
             loss: self.loss(node),
             codec: form,
@@ -593,6 +593,12 @@ fn goes_to(nodes: &[&Node<'_>], merged: &Merged) -> String {
         (Some(one), Some(two), 0) => format!("goes to {one} and {two}"),
         (Some(one), Some(_), more) => format!("goes to {one} and {} others", more + 1),
     }
+}
+
+/// Whether a write that is under way carries the property: what stands there is not known until it is settled.
+fn is_carried(record: &Record, property: &str) -> bool {
+    let sent = record.intent.as_ref().filter(|intent| intent.sent.is_some());
+    sent.is_some_and(|intent| intent.values.contains_key(property))
 }
 
 /// A record that we created and that somebody changed before we saw it first: what it got since is an edit on

@@ -3,12 +3,12 @@
 use crate::members::moment;
 use crate::plan_laws::{
     applied, at_rest, facts, gone, invoice, of_invoice, of_order, of_sales_order, order, sales_order, seen,
-    sent, values,
+    sent, updates, values,
 };
 use crate::star::flows::{Policies, star};
 use std::collections::BTreeMap;
 use tandem_merge::cluster::{Action, Cluster, Intent, ParkedKind};
-use tandem_merge::dataflow::{CreatePolicy, Dataflow, DeletePolicy};
+use tandem_merge::dataflow::{ConflictPolicy, CreatePolicy, Dataflow, DeletePolicy};
 use tandem_merge::plan::{EventKind, Plan};
 use tandem_merge::reconcile::{Settlement, reconcile, settle};
 use tandem_merge::record::{Observation, RecordKey};
@@ -301,4 +301,43 @@ fn s3_a_head_that_starts_anew_stands_above_what_is_under_way() {
     let mut heads = heads.filter(|(at, _)| at.property.eq_ignore_ascii_case("description"));
     let (_, head) = heads.next().unwrap();
     assert!(head.epoch > epoch, "{head:?}, and {epoch} is under way");
+}
+
+#[test]
+fn m7_what_is_typed_over_what_a_create_gave_is_no_conflict_whatever_was_under_way_when_the_head_came_to_be() {
+    // GIVEN an order whose description is asked about against its invoice's, while a create gave it to the sales order
+    let flows = star(Policies {
+        conflict: ConflictPolicy::Ask,
+        on_delete: [DeletePolicy::Unlink; 2],
+        ..Policies::default()
+    });
+    let rows = vec![
+        seen(&order(), 1, of_order("1")),
+        seen(&invoice(), 1, of_invoice("2")),
+    ];
+    let cluster = sent(reconcile(&flows, Cluster::default(), rows, &facts()));
+    assert_eq!(cluster.questions.len(), 1);
+    let id = cluster.creates[0].id;
+    let plan = settle(&flows, cluster, Vec::new(), vec![(id, applied("s"))], &facts());
+    let shown = seen(&sales_order(), 2, of_sales_order("1"));
+    let plan = reconcile(&flows, plan.cluster, vec![shown], &facts());
+    // AND a note on its way there when the invoice is deleted
+    let mut noted = of_order("1");
+    noted.insert("note".to_owned(), Value::from("t"));
+    let plan = reconcile(&flows, plan.cluster, vec![seen(&order(), 3, noted)], &facts());
+    let cluster = sent(plan);
+    let id = cluster.records[&sales_order()].intent.as_ref().unwrap().id;
+    let plan = reconcile(&flows, cluster, vec![gone(&invoice(), 4)], &facts());
+    // WHEN it is answered, and somebody has typed over what the create gave
+    let mut typed = of_sales_order("3");
+    typed.insert("Note".to_owned(), Value::from("t"));
+    let typed = vec![seen(&sales_order(), 951, typed)];
+    let plan = settle(&flows, plan.cluster, typed, vec![(id, applied("s"))], &facts());
+    // THEN it goes to the order, and nobody is asked
+    let conflicts = plan
+        .history
+        .iter()
+        .filter(|event| matches!(event.what, EventKind::Conflict { .. }));
+    assert_eq!(conflicts.count(), 0, "{:#?}", plan.history);
+    assert_eq!(updates(&plan.cluster)[&order()]["description"], "3");
 }
