@@ -1,6 +1,6 @@
 //! Reconcile: from heads, bases and shadows of one cluster, decide.
 
-use crate::cluster::{Cluster, Parked, ParkedKind};
+use crate::cluster::{Cluster, Link, Parked, ParkedKind, Record};
 use crate::dataflow::{CompanionValue, Dataflow, Flow, Kind, Reference, Side};
 use crate::decisions::{Decision, Outcome};
 use crate::facts::{Facts, MatchKey, Needs, Referral};
@@ -44,13 +44,14 @@ pub fn needs<'i>(
             needs
                 .referrals
                 .extend(crate::agreement::referrals(flow, side, key, values));
-            let grouped = |link: &crate::cluster::Link| {
+            let grouped = |link: &&Link| {
                 (&link.first == key || &link.second == key)
                     && flows
                         .flow(&link.flow)
                         .is_some_and(|other| other.group == flow.group)
             };
-            let linked = cluster.links.iter().any(grouped);
+            let mut links = cluster.links.iter().filter(grouped);
+            let linked = links.any(|link| !may_end(link, records));
             if record.shadow.presence == Presence::Deleted {
                 needs.guards.insert(flow.name.clone());
             } else if !linked
@@ -75,6 +76,12 @@ pub fn needs<'i>(
         need_head(flows, &anchor.record, &anchor.property, &head.value, &mut needs);
     }
     needs
+}
+
+/// Whether a link may end in this very decision, so that its ends need what unlinked records do.
+fn may_end(link: &Link, records: &BTreeMap<RecordKey, Record>) -> bool {
+    let alive = |key: &RecordKey| records.get(key).is_some_and(Record::alive);
+    link.verdict.is_some() || !alive(&link.first) || !alive(&link.second)
 }
 
 fn need_referrals(flow: &Flow, side: Side, key: &RecordKey, values: &Values, needs: &mut Needs) {

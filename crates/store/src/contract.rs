@@ -98,7 +98,8 @@ pub trait Store: Send {
     ) -> Result<CommitReport, Error>;
 
     /// Unsent intents of a system in sending order (rank, then number): creates and companions of rank <=
-    /// `rank` when `creates`, else updates and deletions.
+    /// `rank` when `creates`, else updates and deletions, but for those of records of which something was seen and not
+    /// decided.
     fn sendable(
         &mut self,
         system: &str,

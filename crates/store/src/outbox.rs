@@ -47,6 +47,11 @@ pub(crate) fn destination(action: &Action) -> (&str, bool) {
     }
 }
 
+/// What is unsent of a system. A record of which something was seen and not decided is not written: what is planned for it
+/// was computed from what was known before.
+const SENDABLE: &str = "FROM intent WHERE system = ?1 AND creates = ?2 AND rank <= ?3 AND sent = 0
+               AND (creates OR NOT EXISTS (SELECT 1 FROM inbox WHERE rid = intent.record))";
+
 /// Unsent intents of a system in sending order.
 pub(crate) fn sendable(
     db: &Db,
@@ -56,9 +61,8 @@ pub(crate) fn sendable(
     limit: usize,
 ) -> Result<Vec<Intent>, Trouble> {
     let rank = if creates { rank } else { usize::MAX };
-    let sql = "SELECT id, record, slot, sent, body FROM intent
-               WHERE system = ?1 AND creates = ?2 AND rank <= ?3 AND sent = 0 ORDER BY rank, id LIMIT ?4";
-    let rows = intent_rows_of(db, sql, (system, creates, number(rank), number(limit)))?;
+    let sql = format!("SELECT id, record, slot, sent, body {SENDABLE} ORDER BY rank, id LIMIT ?4");
+    let rows = intent_rows_of(db, &sql, (system, creates, number(rank), number(limit)))?;
     rows.iter().map(IntentRow::intent).collect()
 }
 
@@ -71,10 +75,9 @@ pub(crate) fn count_sendable(
     limit: usize,
 ) -> Result<usize, Trouble> {
     let rank = if creates { rank } else { usize::MAX };
-    let sql = "SELECT count(*) FROM (SELECT 1 FROM intent
-               WHERE system = ?1 AND creates = ?2 AND rank <= ?3 AND sent = 0 LIMIT ?4)";
+    let sql = format!("SELECT count(*) FROM (SELECT 1 {SENDABLE} LIMIT ?4)");
     let given = (system, creates, number(rank), number(limit));
-    let count: Option<i64> = db.one(sql, given, |row| row.get(0))?;
+    let count: Option<i64> = db.one(&sql, given, |row| row.get(0))?;
     Ok(usize::try_from(count.unwrap_or_default()).unwrap_or(usize::MAX))
 }
 

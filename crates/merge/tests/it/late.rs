@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use tandem_merge::cluster::{Action, Cluster, Intent, ParkedKind};
 use tandem_merge::dataflow::{ConflictPolicy, CreatePolicy, Dataflow, DeletePolicy};
 use tandem_merge::plan::{EventKind, Plan};
-use tandem_merge::reconcile::{Settlement, reconcile, settle};
+use tandem_merge::reconcile::{Settlement, needs, reconcile, settle};
 use tandem_merge::record::{Observation, RecordKey};
 use tandem_merge::value::Value;
 
@@ -340,4 +340,18 @@ fn m7_what_is_typed_over_what_a_create_gave_is_no_conflict_whatever_was_under_wa
         .filter(|event| matches!(event.what, EventKind::Conflict { .. }));
     assert_eq!(conflicts.count(), 0, "{:#?}", plan.history);
     assert_eq!(updates(&plan.cluster)[&order()]["description"], "3");
+}
+
+#[test]
+fn e3_what_a_create_in_place_of_a_deleted_record_must_know_is_asked_for_with_the_deletion() {
+    // GIVEN a pair at rest: nothing about creates is asked
+    let flows = star(Policies::default());
+    let cluster = at_rest(&flows);
+    let reserved = |inbox: &[Observation]| needs(&flows, &cluster, inbox).reservations.len();
+    assert_eq!(reserved(&[]), 0);
+    // WHEN one is deleted, THEN who else creates the same is asked at once: the link may end in this very decision
+    let asked = needs(&flows, &cluster, &[gone(&sales_order(), 20)]);
+    let mut reservations = asked.reservations.iter();
+    assert!(reservations.any(|(target, _)| target == &sales_order().record_type));
+    assert!(!asked.keys.is_empty());
 }

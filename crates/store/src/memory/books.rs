@@ -267,7 +267,8 @@ impl Books {
     pub(super) fn sendable(&self, system: &str, creates: bool, rank: usize, limit: usize) -> Vec<Intent> {
         let fits = |intent: &&Intent| {
             let within = !creates || intent.rank <= rank;
-            intent.sent.is_none() && within && destination(&intent.action) == (system, creates)
+            let decided = creates || !self.has_inbox(subject(&intent.action));
+            intent.sent.is_none() && within && decided && destination(&intent.action) == (system, creates)
         };
         let mut all: Vec<Intent> = self.intents.values().filter(fits).cloned().collect();
         all.sort_by_key(|intent| (intent.rank, intent.id));

@@ -135,6 +135,25 @@ fn s5_a_sent_write_keeps_its_content_whatever_a_plan_says_of_it() {
 }
 
 #[test]
+fn s5_a_record_of_which_something_is_seen_and_not_decided_is_not_written() {
+    on_both(|store| {
+        linked(store);
+        let anna = [("name", "Anna"), ("email", "ann@example.org")];
+        observe(store, vec![seen(&customer("1"), 100, &anna)]);
+        rest(store);
+        assert_eq!(store.sendable(CRM, false, 0, 10).unwrap().len(), 1);
+        // GIVEN an edit of the target that came in since
+        let elsewhere = [("LastName", "Ann"), ("Email", "anna@example.org")];
+        observe(store, vec![seen(&contact("a"), 200, &elsewhere)]);
+        // THEN what was planned before is not sent until that is decided
+        assert_eq!(store.sendable(CRM, false, 0, 10).unwrap(), []);
+        assert_eq!(store.count_sendable(CRM, false, 0, 10).unwrap(), 0);
+        rest(store);
+        assert_eq!(store.sendable(CRM, false, 0, 10).unwrap().len(), 1);
+    });
+}
+
+#[test]
 fn s5_an_unknown_outcome_stays_sent_and_may_be_sent_again() {
     on_both(|store| {
         linked(store);
