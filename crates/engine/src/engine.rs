@@ -137,6 +137,9 @@ impl Engine {
         for (name, system) in [&one, &two].into_iter().zip(&parts.systems) {
             let limits = system.capabilities();
             flows.commit_delays.insert(name.clone(), limits.commit_delay);
+            if !limits.conditional_write || !limits.conditional_delete {
+                flows.unprotected.insert(name.clone());
+            }
             if !limits.idempotent_create {
                 let deadline = limits.request_deadline;
                 flows.request_deadlines.insert(name.clone(), deadline);

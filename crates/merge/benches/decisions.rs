@@ -195,6 +195,7 @@ fn main() {
         clocks_ahead: std::collections::BTreeMap::new(),
         commit_delays: std::collections::BTreeMap::new(),
         request_deadlines: BTreeMap::new(),
+        unprotected: std::collections::BTreeSet::new(),
         paused: std::collections::BTreeSet::new(),
         asks_first: std::collections::BTreeSet::new(),
         ourselves: std::collections::BTreeMap::new(),

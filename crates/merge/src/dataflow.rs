@@ -70,6 +70,10 @@ pub struct Dataflow {
     /// Of the moment, too.
     #[serde(skip)]
     pub request_deadlines: BTreeMap<String, SignedDuration>,
+    /// Systems with writes that no condition protects: one may have met a later state than it was computed from. Of the
+    /// moment, too.
+    #[serde(skip)]
+    pub unprotected: BTreeSet<String>,
     /// Flows that rest: nothing is decided or written for them, their links stay. Of the moment, too.
     #[serde(skip)]
     pub paused: BTreeSet<String>,

@@ -58,14 +58,14 @@ impl Work<'_> {
             Settlement::Read { state, unknown } => {
                 let arrived = unknown && state.presence == Presence::Alive;
                 let shown = state.values.clone();
-                let open = arrived && may_arrive(&intent, &state);
+                let open = arrived && may_arrive(self.flows, &intent, &state);
                 if unknown && (!arrived || open) {
                     let what = if open {
                         "it may arrive yet"
                     } else {
                         "the record is gone"
                     };
-                    self.file_drifted(key, &intent, what);
+                    self.file_drifted(key, &intent, what, arrived.then_some(&shown));
                 }
                 self.believe_gone(key, unknown, &state);
                 self.admit(vec![state]);
@@ -86,7 +86,7 @@ impl Work<'_> {
 
     /// An update of unknown outcome went to a record that is gone, or may arrive yet: it overwrites values that had
     /// drifted before that, so they are kept in the history (E5).
-    fn file_drifted(&mut self, key: &RecordKey, intent: &Intent, what_now: &str) {
+    fn file_drifted(&mut self, key: &RecordKey, intent: &Intent, what_now: &str, shown: Option<&Values>) {
         let Some(record) = self.cluster.records.get(key) else {
             return;
         };
@@ -94,8 +94,10 @@ impl Work<'_> {
         for (property, planned) in &intent.values {
             let old = intent.before.get(property).cloned().unwrap_or_default();
             let new = planned.value.clone();
+            let now = shown.and_then(|shown| shown.get(property));
+            let stands = now.is_none_or(|now| now == &old);
             let kept = is_drift(record, property, &old) || is_only_target(self.flows, key, property);
-            if old != new && !old.is_blank() && kept {
+            if old != new && !old.is_blank() && stands && kept {
                 drifted.push((property, planned.epoch, EventKind::Overwrote { old, new }));
             }
         }
@@ -250,10 +252,10 @@ impl Work<'_> {
             }
             Settlement::Read { state, unknown } => {
                 self.believe_gone(key, unknown, &state);
-                self.admit_after_removal(key, intent, state);
+                self.admit_after_removal(key, intent, state, unknown);
             }
             Settlement::FoundOwn { state } | Settlement::FoundOther { state } => {
-                self.admit_after_removal(key, intent, state);
+                self.admit_after_removal(key, intent, state, false);
             }
             Settlement::Withdrawn => {}
         }
@@ -267,9 +269,9 @@ impl Work<'_> {
         }
     }
 
-    fn admit_after_removal(&mut self, key: &RecordKey, intent: &Intent, state: Observation) {
+    fn admit_after_removal(&mut self, key: &RecordKey, intent: &Intent, state: Observation, unknown: bool) {
         let deleted = state.presence == Presence::Deleted;
-        let open = may_arrive(intent, &state);
+        let open = unknown && may_arrive(self.flows, intent, &state);
         self.admit(vec![state]);
         if deleted {
             self.keep_deleted_values(key, WENT);
@@ -591,14 +593,15 @@ fn unconfirmed(flows: &Dataflow, key: &RecordKey, deed: Deed, intent: &Intent, a
 /// Why the values of a deleted record are in the history.
 const WENT: &str = "deleted with its record";
 
-/// Whether a write without an answer may arrive yet: its record is as it was, so its condition holds.
-fn may_arrive(intent: &Intent, state: &Observation) -> bool {
-    match (&intent.version, &state.version) {
-        (Some(before), Some(now)) => {
-            state.presence == Presence::Alive && !crate::admit::is_earlier(before, now)
-        }
+/// Whether a write without an answer may arrive yet, or has arrived and does not show: its record is as it was, so its
+/// condition holds, or it has none.
+fn may_arrive(flows: &Dataflow, intent: &Intent, state: &Observation) -> bool {
+    let as_before = match (&intent.version, &state.version) {
+        (Some(before), Some(now)) => !crate::admit::is_earlier(before, now),
         _ => false,
-    }
+    };
+    let bare = flows.unprotected.contains(&state.key.record_type.system);
+    state.presence == Presence::Alive && (as_before || bare)
 }
 
 /// Whether what is typed into a property goes nowhere: no other record may hold it.

@@ -151,6 +151,7 @@ impl Loading {
                 clocks_ahead: std::collections::BTreeMap::new(),
                 commit_delays: std::collections::BTreeMap::new(),
                 request_deadlines: std::collections::BTreeMap::new(),
+                unprotected: std::collections::BTreeSet::new(),
                 paused: BTreeSet::new(),
                 asks_first: BTreeSet::new(),
                 ourselves: BTreeMap::new(),

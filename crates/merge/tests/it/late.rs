@@ -195,6 +195,50 @@ fn e5_what_a_deletion_without_an_answer_may_take_yet_is_in_the_history() {
 }
 
 #[test]
+fn e5_what_a_write_without_condition_or_answer_may_have_taken_is_in_the_history_whatever_is_read() {
+    // GIVEN a deletion, and an update of a note that somebody had typed, whose records were edited since
+    let noted = |note: &str, description: &str| {
+        let mut values = of_sales_order(description);
+        values.insert("Note".to_owned(), Value::from(note));
+        values
+    };
+    let took = |unprotected: bool, key: &RecordKey, causes: [Observation; 2], read: Observation| {
+        let mut flows = propagating();
+        flows
+            .unprotected
+            .extend(unprotected.then(|| key.record_type.system.clone()));
+        let [first, second] = causes;
+        let cluster = reconcile(&flows, at_rest(&flows), vec![first], &facts()).cluster;
+        let cluster = sent(reconcile(&flows, cluster, vec![second], &facts()));
+        let id = cluster.records[key].intent.as_ref().unwrap().id;
+        let read = Settlement::Read {
+            state: read,
+            unknown: true,
+        };
+        overwritten(&settle(&flows, cluster, Vec::new(), vec![(id, read)], &facts()))
+    };
+    let deletion = |unprotected| {
+        let causes = [seen(&order(), 2, of_order("0")), gone(&sales_order(), 20)];
+        took(unprotected, &order(), causes, seen(&order(), 3, of_order("1")))
+    };
+    let update = |unprotected| {
+        let mut edited = of_order("0");
+        edited.insert("note".to_owned(), Value::from("d"));
+        let causes = [
+            seen(&sales_order(), 2, noted("by hand", "0")),
+            seen(&order(), 3, edited),
+        ];
+        let read = seen(&sales_order(), 4, noted("by hand", "1"));
+        took(unprotected, &sales_order(), causes, read)
+    };
+    // THEN what they may have met is kept, though the record is shown as it was, or later; a condition keeps it there
+    assert!(deletion(true).contains(&"1".to_owned()), "{:?}", deletion(true));
+    assert!(update(true).contains(&"by hand".to_owned()), "{:?}", update(true));
+    assert_eq!(deletion(false), Vec::<String>::new());
+    assert_eq!(update(false), Vec::<String>::new());
+}
+
+#[test]
 fn s1_what_a_create_made_keeps_the_link_that_it_was_given_meanwhile() {
     // GIVEN the create of another order's invoice, and the invoice that it made linked with the first order
     let flows = star(Policies::default());

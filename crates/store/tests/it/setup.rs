@@ -65,6 +65,7 @@ pub(crate) fn flows() -> Dataflow {
         clocks_ahead: std::collections::BTreeMap::new(),
         commit_delays: std::collections::BTreeMap::new(),
         request_deadlines: std::collections::BTreeMap::new(),
+        unprotected: std::collections::BTreeSet::new(),
         paused: std::collections::BTreeSet::new(),
         asks_first: std::collections::BTreeSet::new(),
         ourselves: std::collections::BTreeMap::new(),

@@ -315,6 +315,7 @@ fn flows(dice: &mut Dice, with_customers: bool) -> Dataflow {
         clocks_ahead: std::collections::BTreeMap::new(),
         commit_delays: std::collections::BTreeMap::new(),
         request_deadlines: std::collections::BTreeMap::new(),
+        unprotected: std::collections::BTreeSet::new(),
     }
 }
 

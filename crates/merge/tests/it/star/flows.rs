@@ -171,6 +171,7 @@ pub(crate) fn dataflow(flows: Vec<Flow>) -> Dataflow {
         clocks_ahead: std::collections::BTreeMap::new(),
         commit_delays: std::collections::BTreeMap::new(),
         request_deadlines: std::collections::BTreeMap::new(),
+        unprotected: std::collections::BTreeSet::new(),
         paused: std::collections::BTreeSet::new(),
         asks_first: std::collections::BTreeSet::new(),
         ourselves: std::collections::BTreeMap::new(),
