@@ -424,14 +424,15 @@ impl Work<'_> {
                 left_out: left_out.clone(),
             });
             record.wrote_at = Some(at);
-            let own = answered || told.as_ref().is_some_and(is_untouched);
-            if own && !known {
+            if is_untouched(&record.shadow) || answered && !known {
                 let mut write = unconfirmed(self.flows, &key, Deed::Create, intent, at);
                 // What belongs to no component is the system's own affair from now on.
                 write.wrote.retain(|_, planned| planned.epoch > 0);
                 record.note_applied(write.clone());
-                if let Some(told) = told {
-                    self.weigh_answer(&key, &write, &told);
+                match told {
+                    Some(told) => self.weigh_answer(&key, &write, &told),
+                    None if known => self.weigh_sight(&key, &[write]),
+                    None => {}
                 }
             }
         }
@@ -564,8 +565,8 @@ impl Work<'_> {
 }
 
 /// Whether nobody changed a record since it was made, as a system tells that counts: what it shows is what it made of
-/// the create, though its answer was lost.
-fn is_untouched(shown: &Observation) -> bool {
+/// the create, though its answer was lost, or it was seen before that.
+fn is_untouched(shown: &Shadow) -> bool {
     let version = shown.version.as_ref().filter(|version| version.order.is_some());
     version.is_some_and(|version| Some(version.modified) == shown.created)
 }

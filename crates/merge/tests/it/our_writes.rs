@@ -1,7 +1,9 @@
 //! Whether a read shows the state before a write of ours (late sight), told by version, values and moments alone.
 
 use crate::members::moment;
-use crate::plan_laws::{facts, gone, invoice, of_invoice, order, sales_order, seen, sent, updates, values};
+use crate::plan_laws::{
+    applied, facts, gone, invoice, of_invoice, order, sales_order, seen, sent, updates, values,
+};
 use crate::star::flows::{Policies, star};
 use std::collections::BTreeMap;
 use tandem_merge::cluster::{Action, Cluster, Deed, ParkedKind, Planned, Unconfirmed};
@@ -142,6 +144,12 @@ fn e6_the_state_before_our_write_is_told_by_the_values_that_it_changed() {
 /// The star's order after the create of its counterpart lost its answer and was found: whether what it shows is held
 /// against that create, and whether the other value of it was parked for that.
 fn found(shown: Observation) -> (bool, bool) {
+    let state = Settlement::FoundOwn { state: shown };
+    created(None, state)
+}
+
+/// The same of a create that is settled so, where what it made was shown before or not.
+fn created(before: Option<Observation>, settlement: Settlement) -> (bool, bool) {
     let flows = star(Policies::default());
     let pairs = [("number", "7"), ("description", "1")];
     let plan = reconcile(
@@ -154,8 +162,8 @@ fn found(shown: Observation) -> (bool, bool) {
     let is = |action: &Action| matches!(action, Action::Create { flow, .. } if flow == "order-order");
     let create = cluster.creates.iter().find(|intent| is(&intent.action));
     let id = create.unwrap().id;
-    let state = Settlement::FoundOwn { state: shown };
-    let plan = settle(&flows, cluster, Vec::new(), vec![(id, state)], &facts());
+    let cluster = reconcile(&flows, cluster, before.into_iter().collect(), &facts()).cluster;
+    let plan = settle(&flows, cluster, Vec::new(), vec![(id, settlement)], &facts());
     let record = &plan.cluster.records[&sales_order()];
     assert_eq!(record.shadow.presence, Presence::Alive);
     let parked = record.parked.get("Description").map(|parked| parked.kind);
@@ -196,6 +204,31 @@ fn e13_what_is_found_of_a_create_is_our_own_work_only_where_its_system_tells_tha
         ..shown(Some(1), 940, None)
     };
     assert_eq!(found(unversioned), (false, false));
+}
+
+#[test]
+fn e5_what_a_create_did_not_leave_is_no_edit_though_its_record_was_seen_before_it_was_settled() {
+    let pairs = [("Reference", "7"), ("Ext", "Order:1")];
+    let shown = |counted: i64, read_began: i64| Observation {
+        created: Some(moment(940)),
+        version: version("v", 939 + counted, true).map(|version| Version {
+            order: Some(counted),
+            ..version
+        }),
+        read_began: moment(read_began),
+        ..seen(&sales_order(), 1, values(&pairs))
+    };
+    let found = |counted| Settlement::FoundOwn {
+        state: shown(counted, 960),
+    };
+    let parked = (true, true);
+    assert_eq!(created(None, found(1)), parked);
+    assert_eq!(created(Some(shown(1, 945)), found(1)), parked);
+    assert_eq!(created(Some(shown(1, 945)), applied("s")), parked);
+    // What was changed since may be somebody's edit.
+    for settlement in [found(2), applied("s")] {
+        assert_eq!(created(Some(shown(2, 945)), settlement), (false, false));
+    }
 }
 
 #[test]
