@@ -6,7 +6,7 @@ use super::setting::references;
 use super::system::Row;
 use super::world::World;
 use tandem_engine::Engine;
-use tandem_merge::cluster::ParkedKind;
+use tandem_merge::cluster::{Base, ParkedKind};
 use tandem_merge::dataflow::{Flow, Kind, Mapping, Reference, Side};
 use tandem_merge::record::RecordKey;
 use tandem_store::{Item, LinkRow};
@@ -103,6 +103,9 @@ impl Found<'_> {
                 .zip(shown)
                 .is_some_and(|(lost, shown)| shown.epoch < lost.epoch);
             let edited = edited && !overruled;
+            // What a one-way property held before the link goes nowhere, as long as nobody edits it.
+            let held = |shown: &Base| shown.epoch == 0 && plain(&shown.value) == own;
+            let edited = edited && (mapping.travels_to(side.other()) || !shown.is_some_and(held));
             edited && travels && matches!(mapping.kind, Kind::String)
         };
         let waiting = flow.mappings.iter().filter(waits);

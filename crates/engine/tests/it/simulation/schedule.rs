@@ -6,7 +6,7 @@ use super::world::World;
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll};
-use tandem_engine::{Choice, Engine, Summary};
+use tandem_engine::{Choice, Clock, Engine, Summary};
 use tandem_merge::cluster::{ParkedKind, Verdict};
 use tandem_merge::record::RecordKey;
 use tandem_store::{Item, LinkRow};
@@ -262,7 +262,8 @@ impl World {
             let writes = self.log.lock().unwrap().writes;
             self.calm_sync(&mut engine)?;
             let moved = self.log.lock().unwrap().writes != writes;
-            if !self.answer(&mut engine)? && !moved && !self.compares() {
+            if !self.answer(&mut engine)? && !moved && !self.compares() && !self.waits_for_sight(&mut engine)
+            {
                 let took = self.log.lock().unwrap().writes - before;
                 if took > MOST_WRITES {
                     return Err(format!("E13: {took} writes without an edit"));
@@ -289,6 +290,17 @@ impl World {
     fn compares(&self) -> bool {
         let mut systems = self.systems.iter();
         systems.any(|system| !system.state.lock().unwrap().compared.is_empty())
+    }
+
+    /// What Tandem did is not shown yet, or it waits for the look that tells whether it was kept (late sight).
+    fn waits_for_sight(&self, engine: &mut Engine) -> bool {
+        let now = self.time.now();
+        self.systems.iter().any(|system| {
+            let state = system.state.lock().unwrap();
+            let mut veils = state.rows.values().flat_map(|row| &row.veils);
+            let doubted = engine.store().doubted(&system.name, now, 1).unwrap();
+            veils.any(|(until, _)| *until > now) || !doubted.is_empty()
+        })
     }
 
     fn calm_sync(&mut self, engine: &mut Engine) -> Result<Summary, String> {
