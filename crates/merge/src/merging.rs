@@ -1,6 +1,6 @@
 //! Merging the components of a cluster: members out of records, results back into records.
 
-use crate::cluster::{Anchor, Base, Cleared, Contender, Head, ParkedKind, Question, Record};
+use crate::cluster::{Action, Anchor, Base, Cleared, Contender, Head, ParkedKind, Question, Record};
 use crate::component::{self, Clash, Codec, Member, Merged, Rule};
 use crate::dataflow::ConflictPolicy;
 use crate::form::{Form, Trouble};
@@ -223,11 +223,7 @@ impl<'a> Work<'a> {
             .filter(|at| self.cluster.heads.contains_key(at))
             .cloned()
             .collect();
-        let flying = component.nodes.iter().filter_map(|node| {
-            let intent = self.record(&node.at.record)?.intent.as_ref();
-            let sent = intent.filter(|intent| intent.sent.is_some())?;
-            Some(sent.values.get(&node.at.property)?.epoch)
-        });
+        let flying = component.nodes.iter().map(|node| self.flying(&node.at));
         let flying = flying.max().unwrap_or_default();
         match found.as_slice() {
             [] => (component.nodes[0].at.clone(), None, flying),
@@ -245,6 +241,31 @@ impl<'a> Work<'a> {
                 (component.nodes[0].at.clone(), None, floor)
             }
         }
+    }
+
+    /// The latest epoch that a write under way carries a property at: one of its record, or a create out of it.
+    fn flying(&self, at: &Anchor) -> u64 {
+        let own = self.record(&at.record).and_then(|record| record.intent.as_ref());
+        let own = own.filter(|intent| intent.sent.is_some());
+        let own = own.and_then(|intent| intent.values.get(&at.property));
+        let sent = self.cluster.creates.iter().filter(|intent| intent.sent.is_some());
+        let copies = sent.filter_map(|intent| match &intent.action {
+            Action::Create { flow, source, .. } if source == &at.record => {
+                Some((self.flows.flow(flow)?, intent))
+            }
+            _ => None,
+        });
+        let copied = copies.flat_map(|(flow, intent)| {
+            let side = flow.side_of(&at.record.record_type);
+            let rows = flow.mappings.iter().filter_map(move |row| Some((row, side?)));
+            let rows = rows.filter(|(row, side)| row.property(*side) == at.property);
+            rows.filter_map(|(row, side)| intent.values.get(row.property(side.other())))
+        });
+        own.into_iter()
+            .chain(copied)
+            .map(|planned| planned.epoch)
+            .max()
+            .unwrap_or_default()
     }
 
     fn store(

@@ -348,6 +348,29 @@ fn s3_a_head_that_starts_anew_stands_above_what_is_under_way() {
 }
 
 #[test]
+fn e8_a_head_that_starts_anew_stands_above_what_a_create_under_way_carries() {
+    // GIVEN an order whose sales order is being created, with no head any more of what that carries
+    let flows = star(Policies::default());
+    let new = seen(&order(), 1, values(&[("number", "7"), ("description", "1")]));
+    let mut cluster = sent(reconcile(&flows, Cluster::default(), vec![new], &facts()));
+    let of_sales_order_flow =
+        |intent: &Intent| matches!(&intent.action, Action::Create { flow, .. } if flow == "order-order");
+    cluster.creates.retain(of_sales_order_flow);
+    let create = cluster.creates[0].clone();
+    assert!(create.values["Description"].epoch > 0);
+    cluster.heads.clear();
+    cluster.records.get_mut(&order()).unwrap().bases.clear();
+    // WHEN it is linked with an invoice that holds another value, and then the create is answered
+    let linked = seen(&invoice(), 2, of_invoice("2"));
+    let typed = seen(&order(), 3, of_order("3"));
+    let plan = reconcile(&flows, cluster, vec![linked, typed], &facts());
+    let answer = vec![(create.id, applied("s"))];
+    let plan = settle(&flows, plan.cluster, Vec::new(), answer, &facts());
+    // THEN the new record is behind, and gets the head
+    assert_eq!(updates(&plan.cluster)[&sales_order()]["Description"], "3");
+}
+
+#[test]
 fn m7_what_is_typed_over_what_a_create_gave_is_no_conflict_whatever_was_under_way_when_the_head_came_to_be() {
     // GIVEN an order whose description is asked about against its invoice's, while a create gave it to the sales order
     let flows = star(Policies {
