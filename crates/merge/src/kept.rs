@@ -31,7 +31,8 @@ impl Work<'_> {
             let told = !state.partial && !state.unreadable.contains_key(property);
             let shown = self.shown(key, property, planned, &state.values);
             if let Some(shown) = shown.filter(|_| told || state.values.contains_key(property)) {
-                self.weigh_write(key, property, planned, write.before.get(property), &shown);
+                let before: Vec<&Value> = write.before.get(property).into_iter().collect();
+                self.weigh_write(key, property, planned, &before, &shown);
             }
         }
     }
@@ -66,19 +67,20 @@ impl Work<'_> {
     }
 
     fn weigh_writes(&mut self, key: &RecordKey, writes: &[Unconfirmed]) {
-        // Of several the last one counts, and what stood before the first.
-        let mut last: BTreeMap<&String, (&Planned, Option<&Value>)> = BTreeMap::new();
+        // Of several the last one counts, and what stood before any of them.
+        let mut last: BTreeMap<&String, (&Planned, Vec<&Value>)> = BTreeMap::new();
         for write in writes {
             for (property, planned) in &write.wrote {
-                let before = write.before.get(property);
-                last.entry(property).or_insert((planned, before)).0 = planned;
+                let (last, before) = last.entry(property).or_insert((planned, Vec::new()));
+                *last = planned;
+                before.extend(write.before.get(property));
             }
         }
         for (property, (planned, before)) in last {
             let record = self.record(key).filter(|record| record.alive());
             let shown = record.and_then(|record| self.shown(key, property, planned, &record.shadow.values));
             if let Some(shown) = shown {
-                self.weigh_write(key, property, planned, before, &shown);
+                self.weigh_write(key, property, planned, &before, &shown);
             }
         }
     }
@@ -136,7 +138,7 @@ impl Work<'_> {
         key: &RecordKey,
         property: &str,
         planned: &Planned,
-        before: Option<&Value>,
+        before: &[&Value],
         shown: &Value,
     ) {
         let kept = shown == &planned.value || self.fits(key, property, planned, shown);
@@ -146,7 +148,7 @@ impl Work<'_> {
         let Some(record) = self.cluster.records.get_mut(key) else {
             return;
         };
-        let ignored = shown.is_blank() || before == Some(shown);
+        let ignored = shown.is_blank() || before.contains(&shown);
         if planned.epoch > 0 {
             let agreed = record
                 .bases

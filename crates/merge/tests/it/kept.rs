@@ -432,6 +432,36 @@ fn e13_what_a_read_by_id_after_the_commit_delay_shows_unchanged_was_accepted_and
 }
 
 #[test]
+fn e5_a_write_that_was_ignored_is_owed_still_where_another_one_came_before_it() {
+    // GIVEN two writes of which no read has shown anything
+    let mut flows = star(Policies::default());
+    flows.ourselves = BTreeMap::from([("sf".to_owned(), "Tandem".to_owned())]);
+    let cluster = written(&flows, at_rest_unordered(&flows, "a", 1), None).cluster;
+    let again = seen(&order(), 11, of_order("2"));
+    let cluster = sent(reconcile(&flows, cluster, vec![again], &facts()));
+    let id = cluster.records[&invoice()].intent.as_ref().unwrap().id;
+    let cluster = settle(&flows, cluster, Vec::new(), vec![(id, applied("i"))], &facts()).cluster;
+    // WHEN the first state seen is the second one's, and holds what the first one wrote
+    let state = unordered("c", 951, seen(&invoice(), 1, of_invoice("1")));
+    let state = Observation {
+        author: Some("Tandem".to_owned()),
+        ..read_at(990, state)
+    };
+    let plan = reconcile(&flows, cluster, vec![state], &facts());
+    let (kind, _, of_head) = parked(&plan);
+    assert_eq!((kind, of_head), (ParkedKind::Rewritten, vec!["2".to_owned()]));
+    // THEN what is typed over that had not seen the value that was ignored
+    let typed = unordered("d", 991, seen(&invoice(), 1, of_invoice("3")));
+    let plan = reconcile(&flows, plan.cluster, vec![read_at(995, typed)], &facts());
+    let conflict = |what: &EventKind| matches!(what, EventKind::Conflict { .. });
+    assert!(
+        plan.history.iter().any(|event| conflict(&event.what)),
+        "{:#?}",
+        plan.history
+    );
+}
+
+#[test]
 fn e5_what_an_answer_does_not_show_beside_what_was_written_stands_until_a_look() {
     let flows = star(Policies::default());
     // GIVEN an answer that shows nothing of the number, which nobody wrote: it may be hidden by now
