@@ -2,6 +2,7 @@
 
 use crate::cluster::{Action, Cleared, Head, Intent, Link, ParkedKind, Verdict};
 use crate::dataflow::{DeleteAgainstEdit, DeletePolicy, Flow, Kind, Side};
+use crate::form::Form;
 use crate::merging::may_be_typed;
 use crate::mutation::{Mutation, removed};
 use crate::plan::EventKind;
@@ -360,19 +361,35 @@ impl Work<'_> {
         let Some(head) = component.nodes.iter().find_map(|node| heads.get(&node.at)) else {
             return false;
         };
-        if self.came_with_its_record(head, other) {
+        let ends = [deleted, other].map(|node| self.record(&node.at.record));
+        let base = ends[0].and_then(|record| record.bases.get(&deleted.at.property));
+        // What the two had agreed on before somebody typed another value.
+        let replaced =
+            base.is_some_and(|base| !base.value.is_blank() && self.differs(deleted, head, &base.value));
+        if !replaced && self.came_with_its_record(head, other) {
             return false;
         }
-        let ends = [deleted, other].map(|node| self.record(&node.at.record));
         let born = ends.into_iter().flatten().any(|record| record.born);
         let withheld = !head.value.is_blank() && self.was_withheld(deleted);
-        let first_word = born && head.is_first_sight() && !component.starts_with_edit() && !withheld;
+        let first_word =
+            !replaced && born && head.is_first_sight() && !component.starts_with_edit() && !withheld;
         // Without a base it has not seen the head (a one-way component has none before its first edit).
-        let base = ends[0].and_then(|record| record.bases.get(&deleted.at.property));
         match base.map(|base| base.epoch) {
             None | Some(0) => !first_word,
             Some(epoch) => epoch < head.epoch,
         }
+    }
+
+    /// Whether a value of a member says something else than the head.
+    fn differs(&self, node: &topology::Node<'_>, head: &Head, own: &Value) -> bool {
+        let part = &node.parts[0];
+        let form = Form {
+            flow: part.flow,
+            mapping: part.mapping,
+            side: part.side,
+            facts: self.facts,
+        };
+        form.decode(own).is_ok() && !form.fits(&head.value, own)
     }
 
     /// We created the deleted one without a value that stands in the other: it was refused, did not fit or was out of sight.

@@ -4,11 +4,12 @@
 use crate::absent::AS_CREATED;
 use crate::members::moment;
 use crate::plan_laws::{
-    answers, applied, facts, gone, invoice, of_invoice, order, seen, sent, updates, values, with_references,
+    answers, applied, facts, gone, invoice, of_invoice, of_order, of_sales_order, order, sales_order, seen,
+    sent, updates, values, with_references,
 };
 use crate::star::flows::{Policies, star};
 use tandem_merge::cluster::{Cluster, ParkedKind};
-use tandem_merge::dataflow::{Dataflow, DeletePolicy, Direction};
+use tandem_merge::dataflow::{ConflictPolicy, Dataflow, DeletePolicy, Direction};
 use tandem_merge::facts::{Facts, Referent};
 use tandem_merge::reconcile::{Settlement, reconcile, settle};
 use tandem_merge::record::{Observation, RecordKey, Values};
@@ -201,4 +202,31 @@ fn d1_r5_values_of_a_first_link_that_the_deleted_one_never_had_are_asked_about()
         asked(&plan.cluster, &order(), "order-order"),
         Some(ParkedKind::DeleteConflict)
     );
+}
+
+#[test]
+fn d1_what_was_typed_over_what_a_create_gave_stands_against_the_deletion_of_its_source() {
+    // GIVEN a sales order that got its order's description while that was asked about against the invoice's
+    let mut flows = star(Policies {
+        conflict: ConflictPolicy::Ask,
+        ..Policies::default()
+    });
+    flows.flows[0].ends[1].on_delete = DeletePolicy::Unlink;
+    let rows = vec![
+        seen(&order(), 1, of_order("1")),
+        seen(&invoice(), 1, of_invoice("2")),
+    ];
+    let cluster = sent(reconcile(&flows, Cluster::default(), rows, &facts()));
+    let id = cluster.creates[0].id;
+    let cluster = settle(&flows, cluster, Vec::new(), vec![(id, applied("s"))], &facts()).cluster;
+    // WHEN somebody typed over it within the moment that it was made in, before the invoice and the order are deleted
+    let typed = Observation {
+        created: Some(moment(940)),
+        ..seen(&sales_order(), 940, of_sales_order("3"))
+    };
+    let plan = reconcile(&flows, cluster, vec![gone(&invoice(), 951), typed], &facts());
+    let plan = reconcile(&flows, plan.cluster, vec![gone(&order(), 970)], &facts());
+    // THEN the deletion is not carried on by itself
+    let held = asked(&plan.cluster, &sales_order(), "order-order");
+    assert_eq!(held, Some(ParkedKind::DeleteConflict));
 }
