@@ -7,14 +7,14 @@ mod setup;
 use setup::{FENCE, at, commit, contact, customer, decided, flows, listed, seen};
 use std::time::{Duration, Instant};
 use tandem_merge::record::Observation;
-use tandem_store::{Dirty, Page, SqliteStore, Store};
+use tandem_store::{Dirty, Ledger, Page, Store};
 
 const BATCH: i64 = 1_000;
 
 fn main() {
     let records: i64 = std::env::args().nth(1).map_or(20_000, |n| n.parse().unwrap());
     let folder = tempfile::tempdir().unwrap();
-    let mut store = SqliteStore::open(folder.path()).unwrap();
+    let mut store = Ledger::open(folder.path()).unwrap();
     listed(&mut store);
     load(&mut store, "pages, first side", records, |n| row(n, 0));
     load(&mut store, "pages, second side", records, |n| counterpart(n, 0));
@@ -26,7 +26,7 @@ fn main() {
     println!("{:<24}{:>9} bytes a pair", "size", bytes / records.unsigned_abs());
 }
 
-fn load(store: &mut SqliteStore, what: &str, records: i64, row: impl Fn(i64) -> Observation) {
+fn load(store: &mut Ledger, what: &str, records: i64, row: impl Fn(i64) -> Observation) {
     let mut spent = Duration::ZERO;
     for start in (0..records).step_by(1_000) {
         let page = Page {
@@ -42,7 +42,7 @@ fn load(store: &mut SqliteStore, what: &str, records: i64, row: impl Fn(i64) -> 
 }
 
 /// Takes, decides and stores everything that is dirty; the deciding is not counted.
-fn decide(store: &mut SqliteStore, what: &str, records: i64) {
+fn decide(store: &mut Ledger, what: &str, records: i64) {
     let (mut taking, mut storing, mut deciding) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
     let mut clusters = 0;
     loop {

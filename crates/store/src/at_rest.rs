@@ -1,17 +1,15 @@
 //! A record and its heads as their row keeps them: what would stand there twice is kept once. A base that equals what
 //! its record shows is its epoch alone; a head says nothing of what its record shows as well, and names each moment and
-//! each origin once. Rows of former programs, which kept all of it, are read as before.
+//! each origin once.
 
 use crate::db::Trouble;
 use crate::sealed::{json, parsed};
 use jiff::Timestamp;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::marker::PhantomData;
 use tandem_merge::cluster::{Base, Cleared, Head, Newborn, Parked, Record, Shadow, Span, Unconfirmed};
 use tandem_merge::record::{RecordKey, Values};
 use tandem_merge::value::Value;
@@ -102,7 +100,7 @@ pub(crate) fn of_record(record: &Record) -> Result<Vec<u8>, Trouble> {
 
 /// The record that a row keeps. `what` it is, for complaints.
 pub(crate) fn record(state: &[u8], what: impl fmt::Display) -> Result<Record, Trouble> {
-    let Kept(mut record, same): Kept<Record, Same<'static>> = parsed(state, what)?;
+    let (mut record, same): (Record, Same<'static>) = parsed(state, what)?;
     for (epoch, properties) in same {
         for property in properties {
             let value = record.value(&property).clone();
@@ -114,8 +112,8 @@ pub(crate) fn record(state: &[u8], what: impl fmt::Display) -> Result<Record, Tr
 
 /// A part of the record that a row keeps: `T` names what is wanted, most is passed over.
 pub(crate) fn part<T: for<'d> Deserialize<'d>>(state: &[u8], what: impl fmt::Display) -> Result<T, Trouble> {
-    let kept: Kept<T, Option<IgnoredAny>> = parsed(state, what)?;
-    Ok(kept.0)
+    let (part, _rest): (T, IgnoredAny) = parsed(state, what)?;
+    Ok(part)
 }
 
 /// A head without what its record shows as well.
@@ -185,9 +183,6 @@ pub(crate) fn heads(
     let Some(stored) = stored else {
         return Ok(BTreeMap::new());
     };
-    if stored.first() == Some(&b'{') {
-        return parsed(stored, "record");
-    }
     let (spans, origins, kept): Stored = parsed(stored, "record")?;
     let missing = || Trouble::Unreadable(format!("the heads of {anchor}"));
     let head = |(property, short): (String, Short)| {
@@ -226,37 +221,6 @@ fn is(value: &Value, shown: Option<&Value>) -> bool {
         (Value::Decimal(value), Some(Value::Decimal(shown))) => value.serialize() == shown.serialize(),
         (value, Some(shown)) => value == shown,
         (_, None) => false,
-    }
-}
-
-/// Two values as a list, or the first of them alone as former programs kept it.
-struct Kept<T, S>(T, S);
-
-impl<'de, T: Deserialize<'de>, S: Deserialize<'de> + Default> Deserialize<'de> for Kept<T, S> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Either<T, S>(PhantomData<(T, S)>);
-
-        impl<'de, T: Deserialize<'de>, S: Deserialize<'de> + Default> Visitor<'de> for Either<T, S> {
-            type Value = Kept<T, S>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a record, or a list of two that begins with one")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-                let first = T::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(Kept(first, S::default()))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut all: A) -> Result<Self::Value, A::Error> {
-                let missing = |place| serde::de::Error::invalid_length(place, &"two");
-                let first = all.next_element()?.ok_or_else(|| missing(0))?;
-                let second = all.next_element()?.ok_or_else(|| missing(1))?;
-                Ok(Kept(first, second))
-            }
-        }
-
-        from.deserialize_any(Either(PhantomData))
     }
 }
 
@@ -339,16 +303,6 @@ mod tests {
         let kept = String::from_utf8(kept).unwrap();
         assert_eq!(kept.matches("Garden").count(), 1, "{kept}");
         assert!(kept.contains("Bergen") && !kept.contains("parked"), "{kept}");
-    }
-
-    #[test]
-    fn what_former_programs_kept_whole_is_read() {
-        let (key, record) = order();
-        let whole = text(&record);
-        assert_eq!(text(&super::record(whole.as_bytes(), "record").unwrap()), whole);
-        let heads = BTreeMap::from([("title", head("Garden", 2, Some(&key)))]);
-        let read = super::heads(Some(text(&heads).as_bytes()), &key, Some(&record)).unwrap();
-        assert_eq!(text(&read), text(&heads));
     }
 
     #[test]

@@ -9,12 +9,63 @@ use crate::db::{Db, Trouble};
 use crate::facts::count;
 use crate::folder::{self, DATABASE};
 use crate::keys::Keys;
+use crate::ledger::Ledger;
+use crate::postgres::{Postgres, Server};
 use crate::sealed::ALL;
-use crate::sqlite::{SqliteStore, connect};
-use crate::{Error, schema};
+use crate::sqlite::{self, Sqlite};
+use crate::storage::Storage;
+use crate::{Error, carry};
 use jiff::Timestamp;
-use rusqlite::OptionalExtension;
 use std::path::{Path, PathBuf};
+
+/// Where a state is kept.
+#[derive(Clone, Debug)]
+pub enum Home {
+    /// In a folder of this machine.
+    Folder(PathBuf),
+    /// In a schema of a PostgreSQL server.
+    Server(Server),
+}
+
+/// As a part of a sentence.
+impl std::fmt::Display for Home {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Folder(folder) => folder.display().fmt(f),
+            Self::Server(server) => server.fmt(f),
+        }
+    }
+}
+
+/// Whether a state is there.
+///
+/// # Errors
+/// [`Error::HalfRestored`]; of a server as [`Ledger::open_at`].
+pub fn is_there(home: &Home) -> Result<bool, Error> {
+    match home {
+        Home::Folder(folder) => {
+            let there = folder.join(DATABASE).is_file();
+            there.then(|| folder::refuse_half_replaced(folder)).transpose()?;
+            Ok(there)
+        }
+        Home::Server(server) => Ok(Postgres::open_to_read(server)?.is_some()),
+    }
+}
+
+/// Copies a state, which may be held by another process, into an empty file, as it is at one moment.
+pub(crate) fn copy(from: &Home, to: &Path) -> Result<(), Error> {
+    match from {
+        Home::Folder(folder) => sqlite::copy(&folder.join(DATABASE), to),
+        Home::Server(server) => {
+            let target = Sqlite::open(to)?;
+            let Some(source) = Postgres::open_to_read(server)? else {
+                return Ok(());
+            };
+            let copied = carry::in_one(&target, || carry::rows(&source, &target, &target));
+            copied.map_err(|trouble| trouble.told("copied"))
+        }
+    }
+}
 
 /// How far numbers leap: no state gives out so many between two backups.
 const LEAP: i64 = 1 << 32;
@@ -36,17 +87,17 @@ pub struct Holding {
     pub made: Option<Timestamp>,
 }
 
-/// Copies the state in a folder into a file that only its owner may read. The state may be held and changed meanwhile:
+/// Copies a state into a file that only its owner may read. The state may be held and changed meanwhile:
 /// the copy is what it was at one moment.
 ///
 /// # Errors
 /// [`Error::Taken`] where the file is there already, [`Error::Corrupt`] where the state is damaged.
-pub fn back_up(folder: &Path, to: &Path, keys: &Keys, now: Timestamp) -> Result<Holding, Error> {
+pub fn back_up(home: &Home, to: &Path, keys: &Keys, now: Timestamp) -> Result<Holding, Error> {
     if to.exists() {
         return Err(Error::Taken(to.display().to_string()));
     }
     let draft = beside(to, "part");
-    let done = copy_into(folder, &draft, keys, now).and_then(|holding| {
+    let done = copy_into(home, &draft, keys, now).and_then(|holding| {
         let moved = std::fs::rename(&draft, to).and_then(|()| settle_folder(to));
         moved
             .map_err(|source| Error::folder(to, source))
@@ -59,16 +110,13 @@ pub fn back_up(folder: &Path, to: &Path, keys: &Keys, now: Timestamp) -> Result<
     done
 }
 
-fn copy_into(folder: &Path, draft: &Path, keys: &Keys, now: Timestamp) -> Result<Holding, Error> {
+fn copy_into(home: &Home, draft: &Path, keys: &Keys, now: Timestamp) -> Result<Holding, Error> {
     let failed = |source| Error::folder(draft, source);
     if draft.exists() {
         std::fs::remove_file(draft).map_err(failed)?;
     }
     drop(folder::private_file(draft).map_err(failed)?);
-    let source = connect(&folder.join(DATABASE))?;
-    source
-        .execute("VACUUM INTO ?1", [draft.to_string_lossy().into_owned()])
-        .map_err(|source| Error::database("copied", source))?;
+    copy(home, draft)?;
     let db = opened(draft, keys, false)?;
     db.unit("copied", |db| db.set_note("backup", &now.to_string()))?;
     let holding = holding(&db)?;
@@ -91,54 +139,64 @@ pub fn look_at_backup(file: &Path, keys: &Keys) -> Result<Holding, Error> {
     }
 }
 
-/// What the state in a folder holds; none where there is none.
+/// What a state holds; none where there is none.
 ///
 /// # Errors
-/// As [`SqliteStore::open`].
-pub fn look_at_state(folder: &Path, keys: &Keys) -> Result<Option<Holding>, Error> {
-    if !folder.join(DATABASE).exists() {
+/// As [`Ledger::open_at`].
+pub fn look_at_state(home: &Home, keys: &Keys) -> Result<Option<Holding>, Error> {
+    if !is_there(home)? {
         return Ok(None);
     }
-    let store = SqliteStore::open_with(folder, keys)?;
-    store.holding().map(Some)
+    Ledger::open_at(home, keys)?.holding().map(Some)
 }
 
-/// Puts a backup in the place of the state, which is kept beside it: the folder's name is the answer, none where there
-/// was no state.
+/// Puts a backup in the place of the state, which is kept beside it: where is the answer, none where there was no state.
 ///
 /// # Errors
 /// As [`look_at_backup`]; [`Error::Held`] while another process holds the state.
-pub fn restore(file: &Path, folder: &Path, keys: &Keys, now: Timestamp) -> Result<Option<PathBuf>, Error> {
+pub fn restore(file: &Path, home: &Home, keys: &Keys, now: Timestamp) -> Result<Option<String>, Error> {
     look_at_backup(file, keys)?;
-    let hold = folder::take_hold(folder)?;
-    let draft = folder.join("restored.db");
-    let failed = |source| Error::folder(&draft, source);
-    drop(folder::private_file(&draft).map_err(failed)?);
-    std::fs::copy(file, &draft).map_err(failed)?;
-    let mut db = opened(&draft, keys, true)?;
-    schema::bring_up_to_date(&db.connection)?;
+    let mark = now.strftime("%Y%m%dT%H%M%SZ").to_string();
+    match home {
+        Home::Folder(folder) => {
+            let hold = folder::take_hold(folder)?;
+            let draft = folder.join("restored.db");
+            grown_old(file, &draft, keys, now)?;
+            let moved = folder::replace(folder, &draft, &mark);
+            drop(hold);
+            Ok(moved?.map(|kept| kept.display().to_string()))
+        }
+        Home::Server(server) => {
+            let draft = beside(file, "restoring");
+            let done = grown_old(file, &draft, keys, now).and_then(|()| {
+                let source = Sqlite::open_whole(&draft)?;
+                Postgres::replace(server, &mark.to_lowercase(), |target| {
+                    let filled = carry::rows(&source, target, &source);
+                    filled.map_err(|trouble| trouble.told("restored"))
+                })
+            });
+            // Nobody needs it, whether it was put in place or not.
+            let _gone = std::fs::remove_file(&draft);
+            done
+        }
+    }
+}
+
+/// Copies a backup into a file of its own, as a state that knows that it is old.
+fn grown_old(file: &Path, draft: &Path, keys: &Keys, now: Timestamp) -> Result<(), Error> {
+    let failed = |source| Error::folder(draft, source);
+    drop(folder::private_file(draft).map_err(failed)?);
+    std::fs::copy(file, draft).map_err(failed)?;
+    let mut db = opened(draft, keys, true)?;
     crate::keys::fit(&mut db, keys)?;
-    db.unit("restored", |db| grow_old(db, now))?;
-    drop(db);
-    let moved = folder::replace(folder, &draft, &now.strftime("%Y%m%dT%H%M%SZ").to_string());
-    drop(hold);
-    moved
+    db.unit("restored", |db| grow_old(db, now))
 }
 
 /// A database that is no one's state: in one file, without a log beside it.
 fn opened(file: &Path, keys: &Keys, thoroughly: bool) -> Result<Db, Error> {
-    let connection = connect(file)?;
-    let open = |source| Error::database("opened", source);
-    schema::refuse_newer(&connection)?;
-    let whole: Option<String> = connection
-        .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
-        .optional()
-        .map_err(open)?;
-    if whole.as_deref() != Some("ok") {
-        return Err(Error::Corrupt(whole.unwrap_or_default()));
-    }
-    let seal = crate::keys::found(&connection, keys)?;
-    let db = Db::new(connection, seal).map_err(|trouble| trouble.told("opened"))?;
+    let storage: Box<dyn Storage> = Box::new(Sqlite::open_whole(file)?);
+    let mut db = Db::new(storage).map_err(|trouble| trouble.told("opened"))?;
+    db.seal = crate::keys::found(&db, keys)?;
     if thoroughly {
         db.unit("read", look_at_values)?;
     }
@@ -152,7 +210,7 @@ fn look_at_values(db: &Db) -> Result<(), Trouble> {
             "SELECT {} FROM {} WHERE {0} IS NOT NULL",
             place.column, place.table
         );
-        db.each(&sql, [], |row| db.opened(place, row.get(0)?).map(drop))?;
+        db.walk(&sql, [], |row| db.opened(place, row.get(0)?).map(drop))?;
     }
     let sql = "SELECT name FROM note";
     let names: Vec<String> = db.all(sql, [], |row| row.get(0))?;
@@ -178,13 +236,7 @@ pub(crate) fn holding(db: &Db) -> Result<Holding, Error> {
 fn grow_old(db: &Db, now: Timestamp) -> Result<(), Trouble> {
     db.run("UPDATE system SET cursor = NULL, listed = NULL", [])?;
     db.run("DELETE FROM intent WHERE sent = 0", [])?;
-    let sql = "UPDATE sqlite_sequence SET seq = seq + ?1";
-    db.run(sql, [LEAP])?;
-    for name in ["intent", "item"] {
-        let sql = "INSERT INTO sqlite_sequence (name, seq) SELECT ?1, ?2
-                   WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = ?1)";
-        db.run(sql, (name, LEAP))?;
-    }
+    db.leap(LEAP);
     let sql = "SELECT rid FROM record WHERE state IS NOT NULL";
     let rids: Vec<i64> = db.all(sql, [], |row| row.get(0))?;
     rids.iter().try_for_each(|rid| db.mark_dirty(*rid, true))?;

@@ -38,7 +38,7 @@ impl Changed {
 /// Adds to a count of a flow.
 pub(crate) fn add(db: &Db, flow: &str, what: &str, n: i64) -> Result<(), Trouble> {
     let sql = "INSERT INTO tally (flow, what, n) VALUES (?1, ?2, ?3)
-               ON CONFLICT (flow, what) DO UPDATE SET n = n + excluded.n";
+               ON CONFLICT (flow, what) DO UPDATE SET n = tally.n + excluded.n";
     db.run(sql, (flow, what, n)).map(drop)
 }
 

@@ -1,8 +1,8 @@
 //! The connection: statements, transactions, record types by number, and the count of changes.
 
 use crate::pages::Damage;
+use crate::storage::{DatabaseError, Given, Row, Storage, Value};
 use crate::{Error, match_index};
-use rusqlite::{Connection, OptionalExtension, Params, Row};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ pub(crate) type Rid = i64;
 #[derive(Debug)]
 pub(crate) enum Trouble {
     /// The database said no.
-    Sql(rusqlite::Error),
+    Sql(DatabaseError),
     /// A stored value cannot be read.
     Unreadable(String),
     /// A plan cannot be stored as it is, for this reason.
@@ -26,9 +26,15 @@ pub(crate) enum Trouble {
     Told(Error),
 }
 
+impl From<DatabaseError> for Trouble {
+    fn from(source: DatabaseError) -> Self {
+        Self::Sql(source)
+    }
+}
+
 impl From<rusqlite::Error> for Trouble {
     fn from(source: rusqlite::Error) -> Self {
-        Self::Sql(source)
+        Self::Sql(source.into())
     }
 }
 
@@ -60,40 +66,56 @@ impl Trouble {
         if let Self::PutBack(why) = self {
             return Some(why);
         }
-        let Self::Sql(rusqlite::Error::SqliteFailure(code, Some(message))) = self else {
-            return None;
-        };
-        // Any other constraint breaks on a damaged file alone.
-        use rusqlite::ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE};
-        let unique = [SQLITE_CONSTRAINT_UNIQUE, SQLITE_CONSTRAINT_PRIMARYKEY];
-        unique.contains(&code.extended_code).then(|| constraint(message))
+        let Self::Sql(source) = self else { return None };
+        source.broken_constraint().map(constraint)
     }
 }
 
-fn constraint(message: &str) -> &'static str {
+/// What a broken constraint is about; SQLite names it `table.column`, PostgreSQL as its index is called.
+fn constraint(name: &str) -> &'static str {
     use crate::constraint as words;
-    if message.contains("link.") {
+    let is = |what: [&str; 2]| what.iter().any(|what| name.contains(what));
+    if is(["link.", "link_"]) {
         words::LINK
-    } else if message.contains("intent.reservation") {
+    } else if is(["intent.reservation", "intent_reservation"]) {
         words::RESERVATION
-    } else if message.contains("intent.record") {
+    } else if is(["intent.record", "intent_record"]) {
         words::INTENT
-    } else if message.contains("companion.") {
+    } else if is(["companion.", "companion_"]) {
         words::COMPANION
     } else {
         words::OTHER
     }
 }
 
-/// One connection with what it remembers between statements.
+/// What the program numbers by itself: how far each came is stored with every unit, so that no number is given twice.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Numbered {
+    /// Ages, marks and inbox rows.
+    Change,
+    Kind,
+    Record,
+    Link,
+    Intent,
+    Item,
+    Line,
+    Run,
+    Companion,
+    System,
+}
+
+/// How far each came.
+type Counts = [i64; 10];
+
+/// A storage with what is remembered between statements.
 pub(crate) struct Db {
-    pub(crate) connection: Connection,
+    pub(crate) storage: Box<dyn Storage>,
     kinds: RefCell<HashMap<RecordType, i64>>,
     types: RefCell<HashMap<i64, RecordType>>,
-    clock: Cell<i64>,
+    counts: Cell<Counts>,
     /// Entries of match keys that are new; none: not counted yet.
     new_keys: Cell<Option<u64>>,
-    stored_clock: Cell<i64>,
+    stored_counts: Cell<Counts>,
     /// What values are sealed with; none: they are in clear.
     pub(crate) seal: Option<Arc<Seal>>,
     /// The run that history belongs to.
@@ -105,100 +127,116 @@ pub(crate) struct Db {
 }
 
 impl Db {
-    pub(crate) fn new(connection: Connection, seal: Option<Arc<Seal>>) -> Result<Self, Trouble> {
+    /// In clear, until it is given a seal.
+    pub(crate) fn new(storage: Box<dyn Storage>) -> Result<Self, Trouble> {
         let db = Self {
-            connection,
+            storage,
             kinds: RefCell::default(),
             types: RefCell::default(),
-            clock: Cell::new(0),
+            counts: Cell::default(),
             new_keys: Cell::new(None),
-            stored_clock: Cell::new(0),
-            seal,
+            stored_counts: Cell::default(),
+            seal: None,
             run: crate::history::CurrentRun::default(),
             forgotten: crate::forget::Known::default(),
             damage: Damage::default(),
             #[cfg(feature = "faults")]
             fault: RefCell::default(),
         };
-        db.forget()?;
+        db.read_counts()?;
         Ok(db)
     }
 
     /// Runs a statement; answers how many rows it changed.
-    pub(crate) fn run(&self, sql: &str, params: impl Params) -> Result<usize, Trouble> {
+    pub(crate) fn run(&self, sql: &str, given: impl Given) -> Result<usize, Trouble> {
         self.step()?;
-        Ok(self.connection.prepare_cached(sql)?.execute(params)?)
+        Ok(self.storage.run(sql, &given.values())?)
     }
 
     /// The first row, if any.
     pub(crate) fn one<T>(
         &self,
         sql: &str,
-        params: impl Params,
-        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+        given: impl Given,
+        read: impl FnOnce(&dyn Row) -> Result<T, Trouble>,
     ) -> Result<Option<T>, Trouble> {
         self.step()?;
-        Ok(self
-            .connection
-            .prepare_cached(sql)?
-            .query_row(params, read)
-            .optional()?)
+        let (mut found, mut read) = (None, Some(read));
+        self.storage.read(sql, &given.values(), &mut |row| {
+            found = read.take().map(|read| read(row)).transpose()?;
+            Ok(false)
+        })?;
+        Ok(found)
     }
 
     /// All rows: only for queries whose result is small by nature or limited.
     pub(crate) fn all<T>(
         &self,
         sql: &str,
-        params: impl Params,
-        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+        given: impl Given,
+        mut read: impl FnMut(&dyn Row) -> Result<T, Trouble>,
     ) -> Result<Vec<T>, Trouble> {
-        self.step()?;
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let rows = statement.query_map(params, read)?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let mut all = Vec::new();
+        self.each(sql, given, |row| {
+            all.push(read(row)?);
+            Ok(())
+        })?;
+        Ok(all)
     }
 
-    /// Visits rows one at a time, for queries of any size.
+    /// Visits rows one at a time: only for queries whose result is small by nature or limited.
     pub(crate) fn each(
         &self,
         sql: &str,
-        params: impl Params,
-        mut visit: impl FnMut(&Row<'_>) -> Result<(), Trouble>,
+        given: impl Given,
+        mut visit: impl FnMut(&dyn Row) -> Result<(), Trouble>,
     ) -> Result<(), Trouble> {
         self.step()?;
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query(params)?;
-        while let Some(row) = rows.next()? {
-            visit(row)?;
-        }
-        Ok(())
+        self.storage
+            .read(sql, &given.values(), &mut |row| visit(row).map(|()| true))
     }
 
-    /// Runs a statement for rows, many at once. `VALUES` in it stands for them. Answers the number of the first row, where
-    /// it inserts them.
-    pub(crate) fn many<const N: usize>(
+    /// Visits rows one at a time, for queries of any size.
+    pub(crate) fn walk(
         &self,
         sql: &str,
-        rows: Vec<[rusqlite::types::Value; N]>,
-    ) -> Result<Option<i64>, Trouble> {
-        let mut first = None;
+        given: impl Given,
+        mut visit: impl FnMut(&dyn Row) -> Result<(), Trouble>,
+    ) -> Result<(), Trouble> {
+        self.step()?;
+        self.storage
+            .walk(sql, &given.values(), &mut |row| visit(row).map(|()| true))
+    }
+
+    /// Runs a statement for rows, many at once. `VALUES` in it stands for them.
+    pub(crate) fn many<const N: usize>(&self, sql: &str, rows: Vec<[Value<'_>; N]>) -> Result<(), Trouble> {
         let mut left = rows.into_iter().peekable();
         while left.peek().is_some() {
             // Few sizes: each is a statement that is prepared once.
             let size = TOGETHER.into_iter().find(|size| *size <= left.len()).unwrap_or(1);
             let row = format!("({})", vec!["?"; N].join(","));
             let sql = sql.replacen("VALUES", &format!("VALUES {}", vec![row; size].join(",")), 1);
-            let values = left.by_ref().take(size).flatten();
-            self.run(&sql, rusqlite::params_from_iter(values))?;
-            let last = self.inserted();
-            first.get_or_insert(last + 1 - i64::try_from(size).unwrap_or(i64::MAX));
+            let values: Vec<Value<'_>> = left.by_ref().take(size).flatten().collect();
+            self.run(&sql, values)?;
         }
-        Ok(first)
+        Ok(())
     }
 
-    /// The number of the row inserted last.
-    pub(crate) fn inserted(&self) -> i64 {
-        self.connection.last_insert_rowid()
+    /// The next number of its kind.
+    pub(crate) fn next(&self, of: Numbered) -> i64 {
+        let mut counts = self.counts.get();
+        let Some(count) = counts.get_mut(of as usize) else {
+            return 0;
+        };
+        *count += 1;
+        let next = *count;
+        self.counts.set(counts);
+        next
+    }
+
+    /// Goes on with numbers far behind those given so far.
+    pub(crate) fn leap(&self, by: i64) {
+        self.counts.set(self.counts.get().map(|count| count + by));
     }
 
     /// One transaction: all of it or nothing. None where the file is known to be damaged.
@@ -241,62 +279,68 @@ impl Db {
     }
 
     fn commit(&self) -> Result<(), Trouble> {
-        let clock = self.clock.get();
-        if clock != self.stored_clock.get() {
+        let counts = self.counts.get();
+        if counts != self.stored_counts.get() {
             self.settle_index()?;
-            self.set_note("clock", &clock.to_string())?;
+            let text: Vec<String> = counts.iter().map(i64::to_string).collect();
+            self.set_note("clock", &text.join(" "))?;
         }
         self.run("COMMIT", [])?;
-        self.stored_clock.set(clock);
+        self.stored_counts.set(counts);
         Ok(())
     }
 
     fn roll_back(&self) {
-        if !self.connection.is_autocommit() {
-            // The database rolls back by itself when this fails: the connection is gone then.
-            let _gone = self.connection.execute_batch("ROLLBACK");
-        }
-        let _gone = self.forget();
+        self.storage.roll_back();
+        self.forget_types();
+        self.new_keys.set(None);
+        self.counts.set(self.stored_counts.get());
     }
 
     /// A part of a transaction that may be undone on its own.
     pub(crate) fn part<T>(&self, work: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Trouble> {
         self.run("SAVEPOINT part", [])?;
+        let counts = self.counts.get();
         let done = work();
         if done.is_err() {
             self.run("ROLLBACK TO part", [])?;
-            self.kinds.borrow_mut().clear();
-            self.types.borrow_mut().clear();
+            self.forget_types();
+            self.counts.set(counts);
         }
         self.run("RELEASE part", [])?;
         done
     }
 
-    /// Drops what is remembered; reads it anew from what is stored.
-    fn forget(&self) -> Result<(), Trouble> {
+    fn forget_types(&self) {
         self.forgotten.clear();
-        self.new_keys.set(None);
         self.kinds.borrow_mut().clear();
         self.types.borrow_mut().clear();
-        let sql = "SELECT value FROM note WHERE name = 'clock'";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let text: Option<String> = statement.query_row([], |row| row.get(0)).optional()?;
-        let clock = text.map_or(Ok(0), |text| text.parse());
-        let clock = clock.map_err(|_| Trouble::Unreadable("the count of changes".to_owned()))?;
-        self.clock.set(clock);
-        self.stored_clock.set(clock);
+    }
+
+    /// Reads how far numbers came.
+    fn read_counts(&self) -> Result<(), Trouble> {
+        let unreadable = || Trouble::Unreadable("the count of changes".to_owned());
+        let mut counts = Counts::default();
+        if let Some(text) = self.note("clock")? {
+            let stored: Result<Vec<i64>, _> = text.split(' ').map(str::parse).collect();
+            counts = stored
+                .ok()
+                .and_then(|stored| stored.try_into().ok())
+                .ok_or_else(unreadable)?;
+        }
+        self.counts.set(counts);
+        self.stored_counts.set(counts);
         Ok(())
     }
 
     /// The next number of the count of changes: ages, marks and inbox rows are numbered by it.
     pub(crate) fn tick(&self) -> i64 {
-        self.clock.set(self.clock.get() + 1);
-        self.clock.get()
+        self.next(Numbered::Change)
     }
 
     /// The count of changes so far.
     pub(crate) fn now(&self) -> i64 {
-        self.clock.get()
+        self.counts.get()[Numbered::Change as usize]
     }
 
     /// The number of a record type, if any record of it was ever named.
@@ -317,11 +361,9 @@ impl Db {
         if let Some(number) = self.kind(of)? {
             return Ok(number);
         }
-        self.run(
-            "INSERT INTO kind (system, name) VALUES (?1, ?2)",
-            [&of.system, &of.name],
-        )?;
-        let number = self.inserted();
+        let number = self.next(Numbered::Kind);
+        let sql = "INSERT INTO kind (number, system, name, known) VALUES (?1, ?2, ?3, 0)";
+        self.run(sql, (number, &of.system, &of.name))?;
         self.remember(of, number);
         Ok(number)
     }
@@ -338,10 +380,7 @@ impl Db {
         }
         let sql = "SELECT system, name FROM kind WHERE number = ?1";
         let found = self.one(sql, [number], |row| {
-            Ok(RecordType::new(
-                row.get::<_, String>(0)?,
-                row.get::<_, String>(1)?,
-            ))
+            Ok(RecordType::new(row.get::<String>(0)?, row.get::<String>(1)?))
         })?;
         let of = found.ok_or_else(|| Trouble::Unreadable(format!("record type {number} has no name")))?;
         self.remember(&of, number);
@@ -381,7 +420,7 @@ impl Db {
     /// The keys of records, in the same order.
     pub(crate) fn keys(&self, rids: &[Rid]) -> Result<Vec<RecordKey>, Trouble> {
         let sql = "SELECT rid, kind, id FROM record WHERE rid IN (SELECT value FROM json_each(?1))";
-        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+        let read = |row: &dyn Row| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
         let mut found: HashMap<Rid, RecordKey> = HashMap::new();
         let rows: Vec<(Rid, i64, String)> = self.all(sql, [crate::load::numbers(rids)], read)?;
         for (rid, kind, id) in rows {
@@ -401,7 +440,7 @@ impl Db {
         // Of one row only: the database keeps what it changes apart for a statement that might change many.
         let sql = "INSERT INTO dirty (rid, kind, seq, mark, own)
                    VALUES (?1, (SELECT kind FROM record WHERE rid = ?1), ?2, ?2, ?3)
-                   ON CONFLICT (rid) DO UPDATE SET mark = excluded.mark, own = max(own, excluded.own)";
+                   ON CONFLICT (rid) DO UPDATE SET mark = excluded.mark, own = dirty.own | excluded.own";
         self.run(sql, (rid, mark, own)).map(drop)
     }
 

@@ -4,6 +4,7 @@ use crate::db::{Db, Rid, Trouble};
 use crate::load::{self, links_of};
 use crate::named::{Known, Named};
 use crate::parts::Parts;
+use crate::storage::Given;
 use crate::take::Net;
 use jiff::{SignedDuration, Timestamp};
 use std::cell::RefCell;
@@ -62,7 +63,7 @@ impl Overall {
                                  UNION SELECT rid FROM inbox WHERE gone = 1)
                    SELECT count(*) FROM (
                        SELECT number FROM gone JOIN link ON first = rid WHERE flow = ?1
-                       UNION SELECT number FROM gone JOIN link ON second = rid WHERE flow = ?1)";
+                       UNION SELECT number FROM gone JOIN link ON second = rid WHERE flow = ?1) AS lost";
         let waiting = count(db, sql, [flow])?;
         let sql = "SELECT count(*) FROM deletion WHERE flow = ?1 AND at > ?2";
         let carried_on = count(db, sql, (flow, from))?;
@@ -81,7 +82,7 @@ impl Overall {
 }
 
 /// A count.
-pub(crate) fn count(db: &Db, sql: &str, params: impl rusqlite::Params) -> Result<u64, Trouble> {
+pub(crate) fn count(db: &Db, sql: &str, params: impl Given) -> Result<u64, Trouble> {
     let n: Option<i64> = db.one(sql, params, |row| row.get(0))?;
     Ok(n.unwrap_or_default().cast_unsigned())
 }

@@ -25,7 +25,7 @@ impl Fault {
         }
         let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR);
         let message = Some("cut off by a test".to_owned());
-        Err(Trouble::Sql(rusqlite::Error::SqliteFailure(code, message)))
+        Err(rusqlite::Error::SqliteFailure(code, message).into())
     }
 }
 

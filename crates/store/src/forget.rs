@@ -4,6 +4,7 @@ use crate::Error;
 use crate::contract::Forgotten;
 use crate::db::{Db, Rid, Trouble};
 use crate::load;
+use crate::storage::Value;
 use jiff::Timestamp;
 use ring::hmac;
 use std::cell::Cell;
@@ -47,8 +48,7 @@ fn key(db: &Db) -> Result<String, Trouble> {
     if let Some(key) = db.note(KEY)? {
         return Ok(key);
     }
-    let made: Option<String> = db.one("SELECT lower(hex(randomblob(32)))", [], |row| row.get(0))?;
-    let made = made.unwrap_or_default();
+    let made = crate::hash::random(32)?;
     db.set_note(KEY, &made)?;
     Ok(made)
 }
@@ -91,9 +91,7 @@ fn erase(db: &Db, rid: Rid) -> Result<u64, Trouble> {
         |row| row.get(0),
     )?;
     let sql = "SELECT count(*), coalesce(sum(length(body)), 0) FROM history WHERE rid = ?1";
-    let told = db.one(sql, [rid], |row| {
-        Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
-    })?;
+    let told = db.one(sql, [rid], |row| Ok((row.get::<i64>(0)?, row.get::<i64>(1)?)))?;
     let (lines, bytes) = told.unwrap_or_default();
     for sql in [
         "DELETE FROM history WHERE rid = ?1",
@@ -127,24 +125,18 @@ fn erase(db: &Db, rid: Rid) -> Result<u64, Trouble> {
 /// was forgotten is forgotten even where this fails; it is done again when the state is opened.
 pub(crate) fn scrub(db: &Db) -> Result<(), Error> {
     let failed = |source| Error::database("rewritten", source);
-    let due = "SELECT count(*) FROM note WHERE name = ?1";
-    let due: i64 = db
-        .connection
-        .query_row(due, [SCRUB], |row| row.get(0))
-        .map_err(failed)?;
-    if due == 0 {
+    let (name, mut due) = ([Value::Text(SCRUB.into())], false);
+    let looked = db
+        .storage
+        .read("SELECT 1 FROM note WHERE name = ?1", &name, &mut |_| {
+            due = true;
+            Ok(false)
+        });
+    looked.map_err(|trouble| trouble.told("rewritten"))?;
+    if !due {
         return Ok(());
     }
-    let rewritten = db.connection.execute_batch(
-        "PRAGMA secure_delete = ON;
-         PRAGMA temp_store = DEFAULT;
-         PRAGMA wal_checkpoint(TRUNCATE);
-         VACUUM;
-         PRAGMA wal_checkpoint(TRUNCATE);
-         PRAGMA temp_store = MEMORY;
-         PRAGMA secure_delete = FAST;",
-    );
-    rewritten.map_err(failed)?;
-    let done = db.connection.execute("DELETE FROM note WHERE name = ?1", [SCRUB]);
+    db.storage.rewrite().map_err(failed)?;
+    let done = db.storage.run("DELETE FROM note WHERE name = ?1", &name);
     done.map(drop).map_err(failed)
 }

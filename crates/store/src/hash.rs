@@ -1,5 +1,8 @@
-//! Match keys as numbers, for a small index; sums of what former programs stored.
+//! Match keys as numbers, for a small index; names by chance.
 
+use crate::db::Trouble;
+use ring::rand::{SecureRandom, SystemRandom};
+use std::fmt::Write as _;
 use tandem_merge::dataflow::Side;
 use tandem_merge::facts::MatchKey;
 
@@ -17,11 +20,6 @@ pub(crate) fn match_key(key: &MatchKey) -> i64 {
     fed(hash, key.key.as_bytes()).cast_signed()
 }
 
-/// The sum of a value as programs stored it that knew no checksum of the usual kind.
-pub(crate) fn former_sum(bytes: &[u8]) -> u64 {
-    fed(START, bytes)
-}
-
 const START: u64 = 0xcbf2_9ce4_8422_2325;
 
 /// FNV-1a.
@@ -29,4 +27,16 @@ fn fed(hash: u64, bytes: &[u8]) -> u64 {
     bytes.iter().fold(hash, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
     })
+}
+
+/// So many random bytes, in hexadecimal digits.
+pub(crate) fn random(bytes: usize) -> Result<String, Trouble> {
+    let mut drawn = vec![0; bytes];
+    let filled = SystemRandom::new().fill(&mut drawn);
+    filled.map_err(|_| Trouble::Unreadable("the system has no random numbers".to_owned()))?;
+    let mut text = String::new();
+    for byte in drawn {
+        let _written = write!(text, "{byte:02x}");
+    }
+    Ok(text)
 }

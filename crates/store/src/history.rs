@@ -1,9 +1,10 @@
 //! The history: lines, the runs that they belong to, and how old ones go.
 
 use crate::contract::{Compaction, HistorySize, RunRow};
-use crate::db::{Db, Rid, Trouble};
+use crate::db::{Db, Numbered, Rid, Trouble};
 use crate::outbox::number;
 use crate::sealed::HISTORY;
+use crate::storage::Row;
 use jiff::Timestamp;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -44,9 +45,9 @@ impl CurrentRun {
                 return Ok(number);
             }
         }
-        let sql = "INSERT INTO run (kind, began, ended, first, last) VALUES (?1, ?2, ?2, 0, 0)";
-        db.run(sql, (&run.kind, run.began.as_microsecond()))?;
-        let number = db.inserted();
+        let number = db.next(Numbered::Run);
+        let sql = "INSERT INTO run (number, kind, began, ended, first, last) VALUES (?1, ?2, ?3, ?3, 0, 0)";
+        db.run(sql, (number, &run.kind, run.began.as_microsecond()))?;
         run.number = Some(number);
         Ok(number)
     }
@@ -60,7 +61,7 @@ pub(crate) fn store(db: &Db, events: &[(Rid, &Event)]) -> Result<(), Trouble> {
     let run = db.run.number(db)?;
     let mut counts: BTreeMap<&str, i64> = BTreeMap::new();
     let mut bytes = 0;
-    let mut rows = Vec::new();
+    let (mut rows, mut lines) = (Vec::new(), (0, 0));
     for (rid, event) in events {
         let event = Event {
             run: run.cast_unsigned(),
@@ -68,21 +69,30 @@ pub(crate) fn store(db: &Db, events: &[(Rid, &Event)]) -> Result<(), Trouble> {
         };
         let body = db.body(&HISTORY, &event)?;
         bytes += number(body.len());
-        rows.push([(*rid).into(), event.at.as_microsecond().into(), body.into()]);
+        lines.1 = db.next(Numbered::Line);
+        if rows.is_empty() {
+            lines.0 = lines.1;
+        }
+        rows.push([
+            lines.1.into(),
+            (*rid).into(),
+            event.at.as_microsecond().into(),
+            body.into(),
+        ]);
         *counts.entry(event.what.name()).or_default() += 1;
     }
-    let first = db.many("INSERT INTO history (rid, at, body) VALUES", rows)?;
+    db.many("INSERT INTO history (number, rid, at, body) VALUES", rows)?;
     let sql = "UPDATE history_size SET lines = lines + ?1, bytes = bytes + ?2";
     db.run(sql, (number(events.len()), bytes))?;
     if run == 0 {
         return Ok(());
     }
-    let sql = "UPDATE run SET ended = max(ended, ?2), first = CASE first WHEN 0 THEN ?3 ELSE first END,
-               last = (SELECT max(number) FROM history) WHERE number = ?1";
-    db.run(sql, (run, last.as_microsecond(), first))?;
+    let sql = "UPDATE run SET ended = CASE WHEN ended < ?2 THEN ?2 ELSE ended END,
+               first = CASE first WHEN 0 THEN ?3 ELSE first END, last = ?4 WHERE number = ?1";
+    db.run(sql, (run, last.as_microsecond(), lines.0, lines.1))?;
     for (what, n) in counts {
         let sql = "INSERT INTO run_count (run, what, n) VALUES (?1, ?2, ?3)
-                   ON CONFLICT (run, what) DO UPDATE SET n = n + excluded.n";
+                   ON CONFLICT (run, what) DO UPDATE SET n = run_count.n + excluded.n";
         db.run(sql, (run, what, n))?;
     }
     Ok(())
@@ -96,7 +106,7 @@ pub(crate) fn lines(
     limit: usize,
 ) -> Result<Vec<(u64, Event)>, Trouble> {
     let (after, limit) = (start(after), number(limit));
-    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    let read = |row: &dyn Row| Ok((row.get(0)?, row.get(1)?));
     let rows: Vec<(i64, Vec<u8>)> = match record {
         Some(key) => {
             let Some(rid) = db.rid(key)? else {
@@ -120,14 +130,8 @@ pub(crate) fn runs(db: &Db, after: u64, limit: usize) -> Result<Vec<RunRow>, Tro
     let sql =
         "SELECT number, kind, began, ended, first, last FROM run WHERE number > ?1 ORDER BY number LIMIT ?2";
     let rows = db.all(sql, (start(after), number(limit)), |row| {
-        let lines = (row.get::<_, i64>(4)?, row.get::<_, i64>(5)?);
-        Ok((
-            row.get::<_, i64>(0)?,
-            row.get(1)?,
-            row.get(2)?,
-            row.get(3)?,
-            lines,
-        ))
+        let lines = (row.get::<i64>(4)?, row.get::<i64>(5)?);
+        Ok((row.get::<i64>(0)?, row.get(1)?, row.get(2)?, row.get(3)?, lines))
     })?;
     let row = |(number, kind, began, ended, lines): (i64, String, i64, i64, (i64, i64))| {
         let sql = "SELECT what, n FROM run_count WHERE run = ?1";
@@ -194,11 +198,7 @@ fn drop_runs(db: &Db, before: i64) -> Result<(), Trouble> {
 pub(crate) fn size(db: &Db) -> Result<HistorySize, Trouble> {
     let sql = "SELECT lines, bytes, (SELECT at FROM history ORDER BY number LIMIT 1) FROM history_size";
     let found = db.one(sql, [], |row| {
-        Ok((
-            row.get::<_, i64>(0)?,
-            row.get::<_, i64>(1)?,
-            row.get::<_, Option<i64>>(2)?,
-        ))
+        Ok((row.get::<i64>(0)?, row.get::<i64>(1)?, row.get::<Option<i64>>(2)?))
     })?;
     let (lines, bytes, oldest) = found.unwrap_or_default();
     Ok(HistorySize {

@@ -3,7 +3,6 @@
 use crate::db::{Db, Trouble};
 use crate::sealed::{self, ALL, KEYS, Place};
 use crate::{Error, load, match_index, page};
-use rusqlite::{Connection, OptionalExtension};
 use std::sync::Arc;
 use tandem_merge::cluster::Action;
 use tandem_seal::Seal;
@@ -21,13 +20,8 @@ pub struct Keys {
 ///
 /// # Errors
 /// [`Error::KeyMissing`], [`Error::KeyWrong`].
-pub(crate) fn found(connection: &Connection, keys: &Keys) -> Result<Option<Arc<Seal>>, Error> {
-    let sql = "SELECT value FROM note WHERE name = 'seal'";
-    let stored = connection.query_row(sql, [], |row| row.get::<_, String>(0));
-    let stored = stored
-        .optional()
-        .map_err(|source| Error::database("opened", source))?;
-    let Some(name) = stored else {
+pub(crate) fn found(db: &Db, keys: &Keys) -> Result<Option<Arc<Seal>>, Error> {
+    let Some(name) = db.unit("opened", |db| db.note("seal"))? else {
         return Ok(None);
     };
     if keys.current.is_none() {
@@ -72,11 +66,8 @@ fn sweep(db: &Db) -> Result<(), Trouble> {
     if db.note("swept")?.as_deref() != Some("no") {
         return Ok(());
     }
-    db.connection.execute_batch("VACUUM")?;
-    db.set_note("swept", "yes")?;
-    let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
-    db.connection.query_row(sql, [], |_| Ok(()))?;
-    Ok(())
+    db.storage.rewrite()?;
+    db.set_note("swept", "yes")
 }
 
 /// Rows turned in one go.
@@ -105,7 +96,7 @@ fn turn_column(db: &Db, place: &Place, before: Option<&Seal>, after: &Seal) -> R
 }
 
 fn turn_notes(db: &Db, before: Option<&Seal>, after: &Seal) -> Result<(), Trouble> {
-    let sql = "SELECT name, CAST(value AS BLOB) FROM note";
+    let sql = "SELECT name, value FROM note";
     let notes: Vec<(String, Vec<u8>)> = db.all(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
     for (name, stored) in notes.into_iter().filter(|(name, _)| !sealed::is_open(name)) {
         let place = sealed::note_place(&name);

@@ -1,7 +1,8 @@
-//! The durable state of Tandem, as units of work over an embedded database.
+//! The durable state of Tandem, as units of work over a database: SQLite in a folder, or PostgreSQL.
 
 mod at_rest;
 mod backup;
+mod carry;
 mod commit;
 mod companion;
 mod constraint;
@@ -20,6 +21,7 @@ mod history;
 mod item;
 mod keys;
 mod known;
+mod ledger;
 mod lists;
 mod load;
 mod match_index;
@@ -29,19 +31,23 @@ mod outbox;
 mod page;
 mod pages;
 mod parts;
+mod postgres;
 mod rebind;
 mod schema;
 mod sealed;
 mod sqlite;
+mod storage;
 mod take;
 mod tally;
 
-pub use backup::{Holding, back_up, look_at_backup, look_at_state, restore};
+pub use backup::{Holding, Home, back_up, is_there, look_at_backup, look_at_state, restore};
 pub use contract::*;
 pub use db::statements;
 pub use keys::Keys;
+pub use ledger::Ledger;
 pub use memory::MemoryStore;
-pub use sqlite::SqliteStore;
+pub use postgres::Server;
+pub use storage::DatabaseError;
 
 /// Why a unit of work failed. Nothing of it is stored then.
 #[derive(Debug, thiserror::Error)]
@@ -60,13 +66,13 @@ pub enum Error {
     },
     /// The database failed.
     #[error(
-        "the state could not be {doing}: {source}. Check free space and permissions of its folder, then run again"
+        "the state could not be {doing}: {source}. Check that its database is there and takes writes, then run again"
     )]
     Database {
         /// What was being done.
         doing: &'static str,
         /// The database's own error.
-        source: rusqlite::Error,
+        source: DatabaseError,
     },
     /// The disk is full. Nothing of the unit is stored.
     #[error(
@@ -102,6 +108,16 @@ pub enum Error {
     /// The file is a state, but no backup.
     #[error("{0} is no backup. Name a file that `tandem backup` made")]
     NoBackup(String),
+    /// The state was written by an older program.
+    #[error(
+        "the state has form {found}, that of an older program, and this one reads form {known} alone: there is no way over. Move its folder away and run `tandem sync`: records that match find each other again, and `tandem plan` shows beforehand what would be written"
+    )]
+    Older {
+        /// The form's number in the state.
+        found: i64,
+        /// The one that is known here.
+        known: i64,
+    },
     /// The state was written by a newer program.
     #[error("the state has form {found}, and this program knows forms up to {known}. Use the newer program")]
     Newer {
@@ -123,6 +139,16 @@ pub enum Error {
         "a write of {0} has no answer yet, so it cannot be forgotten now. Run `tandem sync`, then try again"
     )]
     UnderWay(tandem_merge::record::RecordKey),
+    /// The server that the state is kept on does not let us in.
+    #[error(
+        "the state cannot be reached in {place}: {why}. Check that the server runs and that `state: {{ postgres: .. }}` in tandem.yaml names it, then run again"
+    )]
+    Unreachable {
+        /// Where it is kept.
+        place: String,
+        /// What the server or the line says.
+        why: String,
+    },
     /// Another process holds the state.
     #[error("another tandem process holds the state {0}. Stop it, or use another --state")]
     Held(String),
@@ -151,26 +177,12 @@ impl Error {
     }
 
     /// Names a failure of the database: `doing` ends "the state could not be".
-    pub(crate) fn database(doing: &'static str, source: rusqlite::Error) -> Self {
-        use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType};
-        use rusqlite::ErrorCode::{DatabaseCorrupt, DiskFull, NotADatabase, ReadOnly};
-        let damaged = matches!(
-            source,
-            FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..)
-        );
-        match source.sqlite_error_code() {
-            Some(DatabaseCorrupt | NotADatabase) => Self::Corrupt(format!("{} ({source})", folder::DATABASE)),
-            Some(DiskFull) => Self::Full(doing),
-            Some(ReadOnly) => Self::ReadOnly(doing),
-            _ if is_full(&source) => Self::Full(doing),
-            _ if damaged => Self::Corrupt(source.to_string()),
-            _ => Self::Database { doing, source },
+    pub(crate) fn database(doing: &'static str, source: impl Into<DatabaseError>) -> Self {
+        let source = source.into();
+        match &source {
+            DatabaseError::Sqlite(failed) => sqlite::told(doing, failed),
+            DatabaseError::Postgres { code, .. } => postgres::told(doing, code.as_deref()),
         }
+        .unwrap_or(Self::Database { doing, source })
     }
-}
-
-/// The shared memory of the log could not grow: what a full disk looks like when the state is opened.
-fn is_full(source: &rusqlite::Error) -> bool {
-    let code = source.sqlite_error().map(|error| error.extended_code);
-    code == Some(rusqlite::ffi::SQLITE_IOERR_SHMSIZE)
 }

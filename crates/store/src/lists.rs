@@ -23,7 +23,7 @@ pub(crate) fn status(db: &Db, flows: &Dataflow) -> Result<Status, Trouble> {
     count_items(db, &mut status)?;
     add_tallies(db, &mut status)?;
     let sql = "SELECT number, known FROM kind WHERE known > 0";
-    for (kind, n) in db.all(sql, [], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))? {
+    for (kind, n) in db.all(sql, [], |row| Ok((row.get(0)?, row.get::<i64>(1)?)))? {
         let of = db.record_type(kind)?;
         status.records.insert(of.to_string(), n.cast_unsigned());
     }
@@ -38,8 +38,7 @@ pub(crate) fn status(db: &Db, flows: &Dataflow) -> Result<Status, Trouble> {
     for (system, at) in listed {
         status.listed.insert(system, at.parse()?);
     }
-    let sql = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()";
-    status.bytes = count(db, sql, [])?;
+    status.bytes = db.storage.bytes()?;
     status.history = crate::history::size(db)?;
     Ok(status)
 }
@@ -175,7 +174,7 @@ pub(crate) fn search(
         id,
     };
     let sql = "SELECT id, state FROM record WHERE kind = ?1 AND state IS NOT NULL ORDER BY id";
-    db.each(sql, [kind], |row| {
+    db.walk(sql, [kind], |row| {
         let id: String = row.get(0)?;
         let hit = property == "id" && folded(&id) == wanted;
         let state = db.opened(&STATE, row.get(1)?)?;
@@ -207,7 +206,7 @@ pub(crate) fn companions(
 ) -> Result<Vec<(RecordKey, String)>, Trouble> {
     // All owners of the last id belong to the page, or paging by id would pass some over.
     let sql = "SELECT owner, id FROM companion WHERE role = ?1 AND id > ?2 AND id <= (
-                   SELECT max(id) FROM (SELECT id FROM companion WHERE role = ?1 AND id > ?2 ORDER BY id LIMIT ?3))
+                   SELECT max(id) FROM (SELECT id FROM companion WHERE role = ?1 AND id > ?2 ORDER BY id LIMIT ?3) AS page)
                ORDER BY id, owner";
     let rows: Vec<(Rid, String)> = db.all(sql, (role, after, number(limit)), |row| {
         Ok((row.get(0)?, row.get(1)?))
@@ -256,7 +255,9 @@ fn regroup_links(db: &Db, flows: &Dataflow) -> Result<(), Trouble> {
     let names: Vec<String> = db.all("SELECT DISTINCT flow FROM link", [], |row| row.get(0))?;
     for name in names {
         let group = group_of(flows, &name);
-        let sql = "UPDATE OR IGNORE link SET grp = ?2 WHERE flow = ?1 AND grp <> ?2";
+        let sql = "UPDATE link SET grp = ?2 WHERE flow = ?1 AND grp <> ?2 AND NOT EXISTS (
+                       SELECT 1 FROM link AS other WHERE other.grp = ?2
+                       AND (other.first = link.first OR other.second = link.second))";
         db.run(sql, [&name, &group])?;
         db.run("DELETE FROM link WHERE flow = ?1 AND grp <> ?2", [&name, &group])?;
     }

@@ -1,10 +1,10 @@
 //! Rows of records, links and intents as the core's words.
 
 use crate::at_rest;
-use crate::db::{Db, Rid, Trouble};
+use crate::db::{Db, Numbered, Rid, Trouble};
 use crate::sealed::{HEADS, INBOX, INTENT, KEYS, QUESTIONS, STATE, parsed};
+use crate::storage::{Given, Row as Read};
 use jiff::Timestamp;
-use rusqlite::Params;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 use tandem_merge::cluster::{Head, Intent, Link, Newborn, Question, Record, Shadow, Unconfirmed};
@@ -35,19 +35,19 @@ pub(crate) struct Has(i64);
 impl Has {
     /// One bit each, in the order of the tests below.
     const SQL: &str = "
-        EXISTS (SELECT 1 FROM link WHERE first = record.rid)
-        | EXISTS (SELECT 1 FROM link WHERE second = record.rid)
-        | (EXISTS (SELECT 1 FROM intent WHERE intent.record = record.rid) << 1)
-        | (EXISTS (SELECT 1 FROM companion WHERE owner = record.rid) << 2)
-        | (EXISTS (SELECT 1 FROM inbox WHERE inbox.rid = record.rid) << 3)
-        | (EXISTS (SELECT 1 FROM dirty WHERE dirty.rid = record.rid) << 4)
-        | (EXISTS (SELECT 1 FROM item WHERE item.rid = record.rid) << 5)
-        | (EXISTS (SELECT 1 FROM wait WHERE waiting = record.rid) << 6)
-        | (EXISTS (SELECT 1 FROM doubt WHERE doubt.rid = record.rid) << 7)
-        | (EXISTS (SELECT 1 FROM reread WHERE reread.rid = record.rid) << 8)
-        | (EXISTS (SELECT 1 FROM later WHERE later.rid = record.rid) << 8)
-        | (EXISTS (SELECT 1 FROM wait WHERE target = record.rid) << 9)
-        | (EXISTS (SELECT 1 FROM dirty WHERE dirty.rid = record.rid AND own = 1) << 10)";
+        (CASE WHEN EXISTS (SELECT 1 FROM link WHERE first = record.rid) THEN 1 ELSE 0 END)
+        | (CASE WHEN EXISTS (SELECT 1 FROM link WHERE second = record.rid) THEN 1 ELSE 0 END)
+        | (CASE WHEN EXISTS (SELECT 1 FROM intent WHERE intent.record = record.rid) THEN 2 ELSE 0 END)
+        | (CASE WHEN EXISTS (SELECT 1 FROM companion WHERE owner = record.rid) THEN 4 ELSE 0 END)
+        | (CASE WHEN EXISTS (SELECT 1 FROM inbox WHERE inbox.rid = record.rid) THEN 8 ELSE 0 END)
+        | (CASE WHEN EXISTS (SELECT 1 FROM dirty WHERE dirty.rid = record.rid) THEN 16 ELSE 0 END)
+        | (CASE WHEN EXISTS (SELECT 1 FROM item WHERE item.rid = record.rid) THEN 32 ELSE 0 END)
+        | (CASE WHEN EXISTS (SELECT 1 FROM wait WHERE waiting = record.rid) THEN 64 ELSE 0 END)
+        | (CASE WHEN EXISTS (SELECT 1 FROM doubt WHERE doubt.rid = record.rid) THEN 128 ELSE 0 END)
+        | (CASE WHEN EXISTS (SELECT 1 FROM reread WHERE reread.rid = record.rid) THEN 256 ELSE 0 END)
+        | (CASE WHEN EXISTS (SELECT 1 FROM later WHERE later.rid = record.rid) THEN 256 ELSE 0 END)
+        | (CASE WHEN EXISTS (SELECT 1 FROM wait WHERE target = record.rid) THEN 512 ELSE 0 END)
+        | (CASE WHEN EXISTS (SELECT 1 FROM dirty WHERE dirty.rid = record.rid AND own = 1) THEN 1024 ELSE 0 END)";
     const INBOX: i64 = 3;
     const DIRTY: i64 = 4;
 
@@ -132,9 +132,11 @@ fn select(condition: &str) -> String {
 /// The row of a record that was not named before.
 pub(crate) fn make_row(db: &Db, key: &RecordKey) -> Result<Row, Trouble> {
     let kind = db.make_kind(&key.record_type)?;
-    db.run("INSERT INTO record (kind, id) VALUES (?1, ?2)", (kind, &key.id))?;
+    let rid = db.next(Numbered::Record);
+    let sql = "INSERT INTO record (rid, kind, id, revision, woke, sent) VALUES (?1, ?2, ?3, 0, 0, 0)";
+    db.run(sql, (rid, kind, &key.id))?;
     Ok(Row {
-        rid: db.inserted(),
+        rid,
         kind,
         id: key.id.clone(),
         revision: 0,
@@ -164,7 +166,7 @@ pub(crate) fn rows_of<'k>(
     static SQL: LazyLock<String> = LazyLock::new(|| {
         columns(
             "json_each(?1) AS asked
-             CROSS JOIN record ON kind = asked.value ->> 0 AND record.id = asked.value ->> 1",
+             CROSS JOIN record ON kind = CAST(asked.value ->> 0 AS BIGINT) AND record.id = asked.value ->> 1",
         )
     });
     let mut asked = Vec::new();
@@ -185,16 +187,16 @@ pub(crate) fn rows_of<'k>(
 /// The rows of records and of all that links tie to them, in no order.
 pub(crate) fn tied_rows(db: &Db, rids: &[Rid]) -> Result<Vec<Row>, Trouble> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
-        let tied = "WITH RECURSIVE tied (end) AS (SELECT value FROM json_each(?1)
-                    UNION SELECT second FROM tied JOIN link ON first = end
-                    UNION SELECT first FROM tied JOIN link ON second = end)";
-        format!("{tied} {}", select("rid IN (SELECT end FROM tied)"))
+        let tied = "WITH RECURSIVE tied (tip) AS (SELECT value FROM json_each(?1) UNION
+                    SELECT CASE WHEN first = tip THEN second ELSE first END FROM tied
+                    JOIN link ON first = tip OR second = tip)";
+        format!("{tied} {}", select("rid IN (SELECT tip FROM tied)"))
     });
     let rows = of_all(db, &SQL, rids, read_row)?;
     rows.into_iter().map(|row| row.opened(db)).collect()
 }
 
-fn found(db: &Db, sql: &str, params: impl Params) -> Result<Option<Row>, Trouble> {
+fn found(db: &Db, sql: &str, params: impl Given) -> Result<Option<Row>, Trouble> {
     let found = db.one(sql, params, read_row)?;
     found.map(|row| row.opened(db)).transpose()
 }
@@ -204,7 +206,7 @@ pub(crate) fn of_all<T>(
     db: &Db,
     sql: &str,
     rids: &[Rid],
-    read: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+    read: impl FnMut(&dyn Read) -> Result<T, Trouble>,
 ) -> Result<Vec<T>, Trouble> {
     if rids.is_empty() {
         return Ok(Vec::new());
@@ -212,7 +214,7 @@ pub(crate) fn of_all<T>(
     db.all(sql, [numbers(rids)], read)
 }
 
-fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
+fn read_row(row: &dyn Read) -> Result<Row, Trouble> {
     Ok(Row {
         rid: row.get(0)?,
         kind: row.get(1)?,
@@ -331,7 +333,7 @@ impl IntentRow {
 }
 
 /// Rows of intents: id, record, slot, sent, body.
-pub(crate) fn intent_rows_of(db: &Db, sql: &str, params: impl Params) -> Result<Vec<IntentRow>, Trouble> {
+pub(crate) fn intent_rows_of(db: &Db, sql: &str, params: impl Given) -> Result<Vec<IntentRow>, Trouble> {
     opened(db, db.all(sql, params, intent_row)?)
 }
 
@@ -342,7 +344,7 @@ fn opened(db: &Db, mut rows: Vec<IntentRow>) -> Result<Vec<IntentRow>, Trouble> 
     Ok(rows)
 }
 
-fn intent_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<IntentRow> {
+fn intent_row(row: &dyn Read) -> Result<IntentRow, Trouble> {
     Ok(IntentRow {
         id: row.get(0)?,
         record: row.get(1)?,
@@ -388,7 +390,7 @@ pub(crate) struct LinkLine {
 }
 
 /// Reads a link's row: number, flow, first, second, verdict, since.
-pub(crate) fn link_line(row: &rusqlite::Row<'_>) -> rusqlite::Result<LinkLine> {
+pub(crate) fn link_line(row: &dyn Read) -> Result<LinkLine, Trouble> {
     Ok(LinkLine {
         number: row.get(0)?,
         flow: row.get(1)?,
@@ -431,7 +433,7 @@ pub(crate) fn links_from(db: &Db, rids: &[Rid]) -> Result<Vec<LinkLine>, Trouble
 /// The inbox rows of these records in order of arrival: record, number, what was seen.
 pub(crate) fn inbox_of(db: &Db, rids: &[Rid]) -> Result<Vec<(Rid, i64, Observation)>, Trouble> {
     let sql = "SELECT rid, seq, body FROM inbox WHERE rid IN (SELECT value FROM json_each(?1)) ORDER BY seq";
-    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+    let read = |row: &dyn Read| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
     let rows: Vec<(Rid, i64, Vec<u8>)> = of_all(db, sql, rids, read)?;
     let parse = |(rid, seq, body): (Rid, i64, Vec<u8>)| Ok((rid, seq, db.read(&INBOX, body)?));
     rows.into_iter().map(parse).collect()

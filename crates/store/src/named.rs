@@ -3,6 +3,7 @@
 use crate::db::{Db, Rid, Trouble};
 use crate::parts;
 use crate::sealed::COMPANION;
+use crate::storage::Row;
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 use tandem_merge::cluster::Companion;
@@ -91,9 +92,9 @@ impl<'a> Named<'a> {
         };
         // The plus keeps the planner from walking all links of the flow.
         let sql = format!(
-            "SELECT asked.value ->> 0, record.rid, record.presence, {UNDECIDED}, link.number, other.presence, other.id
+            "SELECT CAST(asked.value ->> 0 AS BIGINT), record.rid, record.presence, {UNDECIDED}, link.number, other.presence, other.id
              FROM json_each(?1) AS asked
-             CROSS JOIN record ON record.kind = asked.value ->> 1 AND record.id = asked.value ->> 2
+             CROSS JOIN record ON record.kind = CAST(asked.value ->> 1 AS BIGINT) AND record.id = asked.value ->> 2
              LEFT JOIN link ON link.{own} = record.rid AND +link.flow = asked.value ->> 3
              LEFT JOIN record AS other ON other.rid = link.{other}"
         );
@@ -101,7 +102,7 @@ impl<'a> Named<'a> {
             return Ok(());
         };
         db.each(&sql, [asking], |row| {
-            let counterpart = match (row.get::<_, Option<i64>>(4)?, row.get::<_, Option<String>>(6)?) {
+            let counterpart = match (row.get::<Option<i64>>(4)?, row.get::<Option<String>>(6)?) {
                 (None, _) => None,
                 (Some(_), Some(id)) => Some((row.get(5)?, id)),
                 (Some(link), None) => {
@@ -119,9 +120,9 @@ impl<'a> Named<'a> {
 
     fn look_for_companions(&mut self, db: &Db, asked: &Asked<'a>) -> Result<(), Trouble> {
         let sql = format!(
-            "SELECT asked.value ->> 0, record.rid, record.presence, {UNDECIDED}, companion.body
+            "SELECT CAST(asked.value ->> 0 AS BIGINT), record.rid, record.presence, {UNDECIDED}, companion.body
              FROM json_each(?1) AS asked
-             CROSS JOIN record ON record.kind = asked.value ->> 1 AND record.id = asked.value ->> 2
+             CROSS JOIN record ON record.kind = CAST(asked.value ->> 1 AS BIGINT) AND record.id = asked.value ->> 2
              LEFT JOIN companion ON companion.owner = record.rid AND companion.role = asked.value ->> 3"
         );
         let rows = asked.iter().map(|referral| match &referral.through {
@@ -143,7 +144,7 @@ impl<'a> Named<'a> {
     }
 
     fn look_for_owners(&mut self, db: &Db, asked: &Asked<'a>) -> Result<(), Trouble> {
-        let sql = "SELECT asked.value ->> 0, record.kind, record.id
+        let sql = "SELECT CAST(asked.value ->> 0 AS BIGINT), record.kind, record.id
                    FROM json_each(?1) AS asked
                    CROSS JOIN companion ON companion.role = asked.value ->> 1 AND companion.id = asked.value ->> 2
                    JOIN record ON record.rid = companion.owner";
@@ -197,14 +198,14 @@ pub(crate) fn through_flow<'r>(
 }
 
 /// What an answer is about.
-pub(crate) fn asked_for<'a>(asked: &Asked<'a>, row: &rusqlite::Row<'_>) -> Result<&'a Referral, Trouble> {
+pub(crate) fn asked_for<'a>(asked: &Asked<'a>, row: &dyn Row) -> Result<&'a Referral, Trouble> {
     let place: u32 = row.get(0)?;
     let asked = asked.get(place as usize).copied();
     asked.ok_or_else(|| Trouble::Unreadable(format!("answer {place} was not asked for")))
 }
 
 /// The first columns of an answer.
-fn known(row: &rusqlite::Row<'_>) -> rusqlite::Result<Known> {
+fn known(row: &dyn Row) -> Result<Known, Trouble> {
     Ok(Known {
         rid: row.get(1)?,
         presence: row.get(2)?,

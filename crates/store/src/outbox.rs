@@ -3,8 +3,8 @@
 use crate::db::{Db, Rid, Trouble};
 use crate::load::{IntentRow, intent_rows_of, numbers};
 use crate::sealed::{INTENT, json};
+use crate::storage::{Row, Type, Value};
 use jiff::Timestamp;
-use rusqlite::types::Value as Sql;
 use std::collections::BTreeMap;
 use tandem_merge::cluster::{Action, Intent};
 use tandem_merge::mutation::{Mutation, removed};
@@ -50,7 +50,7 @@ pub(crate) fn destination(action: &Action) -> (&str, bool) {
 /// What is unsent of a system. A record of which something was seen and not decided is not written: what is planned for it
 /// was computed from what was known before.
 const SENDABLE: &str = "FROM intent WHERE system = ?1 AND creates = ?2 AND rank <= ?3 AND sent = 0
-               AND (creates OR NOT EXISTS (SELECT 1 FROM inbox WHERE rid = intent.record))";
+               AND (creates = 1 OR NOT EXISTS (SELECT 1 FROM inbox WHERE rid = intent.record))";
 
 /// Unsent intents of a system in sending order.
 pub(crate) fn sendable(
@@ -75,7 +75,7 @@ pub(crate) fn count_sendable(
     limit: usize,
 ) -> Result<usize, Trouble> {
     let rank = if creates { rank } else { usize::MAX };
-    let sql = format!("SELECT count(*) FROM (SELECT 1 {SENDABLE} LIMIT ?4)");
+    let sql = format!("SELECT count(*) FROM (SELECT 1 {SENDABLE} LIMIT ?4) AS few");
     let given = (system, creates, number(rank), number(limit));
     let count: Option<i64> = db.one(&sql, given, |row| row.get(0))?;
     Ok(usize::try_from(count.unwrap_or_default()).unwrap_or(usize::MAX))
@@ -177,7 +177,7 @@ fn signed(numbers: &[u64]) -> Vec<i64> {
 /// plan made before is put back.
 #[derive(Default)]
 struct Marks {
-    intents: Vec<[Sql; 3]>,
+    intents: Vec<[Value<'static>; 3]>,
     /// Whether the own write of a record is sent, where it is that which is marked.
     records: BTreeMap<Rid, Option<bool>>,
 }
@@ -199,7 +199,7 @@ impl Marks {
         let sql = "WITH mark (number, own) AS (VALUES)
                    UPDATE record SET revision = revision + 1, sent = coalesce(own, sent) FROM mark WHERE rid = number";
         let records = self.records.into_iter();
-        let rows = records.map(|(rid, own)| [rid.into(), own.map_or(Sql::Null, Sql::from)]);
+        let rows = records.map(|(rid, own)| [rid.into(), own.map_or(Value::Null(Type::Int), Value::from)]);
         db.many(sql, rows.collect()).map(drop)
     }
 }
@@ -216,7 +216,7 @@ pub(crate) fn body(intent: &Intent) -> Result<Vec<u8>, Trouble> {
 /// The records that these intents are about, in the order given.
 pub(crate) fn subjects(db: &Db, intents: &[u64]) -> Result<Vec<Rid>, Trouble> {
     let sql = "SELECT id, record FROM intent WHERE id IN (SELECT value FROM json_each(?1))";
-    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    let read = |row: &dyn Row| Ok((row.get(0)?, row.get(1)?));
     let rows: Vec<(i64, Rid)> = db.all(sql, [numbers(&signed(intents))], read)?;
     let records: BTreeMap<i64, Rid> = rows.into_iter().collect();
     Ok(signed(intents)

@@ -2,14 +2,13 @@
 
 use crate::at_rest;
 use crate::contract::{Page, PageReport};
-use crate::db::{Db, Rid, Trouble};
+use crate::db::{Db, Numbered, Rid, Trouble};
 use crate::hash;
 use crate::known::{Known, laid_over};
 use crate::load::{self, Row};
 use crate::match_index;
 use crate::sealed::{CURSOR, INBOX, KEYS, STATE};
-use rusqlite::OptionalExtension;
-use rusqlite::types::Value as Sql;
+use crate::storage::Value;
 use std::collections::{BTreeSet, HashMap};
 use tandem_merge::cluster::Shadow;
 use tandem_merge::dataflow::Dataflow;
@@ -34,9 +33,10 @@ pub(crate) fn commit(db: &Db, flows: &Dataflow, page: &Page) -> Result<PageRepor
         door.store()?;
     }
     if let Some(cursor) = &page.cursor {
-        let sql = "INSERT INTO system (name, cursor) VALUES (?1, ?2)
+        let sql = "INSERT INTO system (number, name, cursor) VALUES (?1, ?2, ?3)
                    ON CONFLICT (name) DO UPDATE SET cursor = excluded.cursor";
-        db.run(sql, (&page.system, db.shut(&CURSOR, cursor.clone())?))?;
+        let cursor = db.shut(&CURSOR, cursor.clone())?;
+        db.run(sql, (db.next(Numbered::System), &page.system, cursor))?;
     }
     Ok(report)
 }
@@ -58,11 +58,11 @@ struct Door<'a> {
     /// Whether anything is listed of a record's cluster, where that was asked.
     listed: HashMap<Rid, bool>,
     /// Inbox rows that are not stored yet.
-    inbox: Vec<[Sql; 4]>,
+    inbox: Vec<[Value<'static>; 4]>,
     /// Dirty marks that are not stored yet.
-    dirty: Vec<[Sql; 5]>,
+    dirty: Vec<[Value<'static>; 5]>,
     /// Records that took an echo, not stored yet.
-    echoes: Vec<[Sql; 2]>,
+    echoes: Vec<[Value<'static>; 2]>,
 }
 
 impl<'a> Door<'a> {
@@ -89,7 +89,7 @@ impl<'a> Door<'a> {
         let sql = "INSERT INTO inbox (seq, rid, gone, body) VALUES";
         self.db.many(sql, std::mem::take(&mut self.inbox))?;
         let sql = "INSERT INTO dirty (rid, kind, seq, mark, own) VALUES
-                   ON CONFLICT (rid) DO UPDATE SET mark = excluded.mark, own = max(own, excluded.own)";
+                   ON CONFLICT (rid) DO UPDATE SET mark = excluded.mark, own = dirty.own | excluded.own";
         self.db.many(sql, std::mem::take(&mut self.dirty))?;
         let sql = "WITH echo (number, shown) AS (VALUES)
                    UPDATE record SET revision = revision + 1, state = shown FROM echo WHERE rid = number";
@@ -167,7 +167,7 @@ impl<'a> Door<'a> {
             .push([seq.into(), row.rid.into(), gone.into(), body.into()]);
         let mark = self.db.tick();
         let dirty = [row.rid, row.kind, mark, mark, 1];
-        self.dirty.push(dirty.map(Sql::from));
+        self.dirty.push(dirty.map(Value::from));
         Ok(())
     }
 
@@ -195,10 +195,10 @@ impl<'a> Door<'a> {
         }
         let known = self.rows.values().filter(|row| row.state.is_some());
         let rids: Vec<Rid> = known.map(|row| row.rid).chain([rid]).collect();
-        let sql = "WITH RECURSIVE tied (seed, end) AS (SELECT value, value FROM json_each(?1)
-                   UNION SELECT seed, second FROM tied JOIN link ON first = end
-                   UNION SELECT seed, first FROM tied JOIN link ON second = end)
-                   SELECT DISTINCT seed FROM tied WHERE EXISTS (SELECT 1 FROM item WHERE rid = end)";
+        let sql = "WITH RECURSIVE tied (seed, tip) AS (SELECT value, value FROM json_each(?1) UNION
+                   SELECT seed, CASE WHEN first = tip THEN second ELSE first END FROM tied
+                   JOIN link ON first = tip OR second = tip)
+                   SELECT DISTINCT seed FROM tied WHERE EXISTS (SELECT 1 FROM item WHERE rid = tip)";
         let listed: Vec<Rid> = load::of_all(self.db, sql, &rids, |row| row.get(0))?;
         self.listed.extend(rids.into_iter().map(|rid| (rid, false)));
         self.listed.extend(listed.into_iter().map(|rid| (rid, true)));
@@ -281,10 +281,7 @@ pub(crate) fn reindex(db: &Db, row: &Row, keys: &BTreeSet<i64>) -> Result<Option
 /// Binds a system's name to its identification, or refuses another one.
 pub(crate) fn bind(db: &Db, system: &str, identity: &str) -> Result<(), Trouble> {
     let sql = "SELECT identity FROM system WHERE name = ?1";
-    let known: Option<Option<String>> = db
-        .connection
-        .query_row(sql, [system], |row| row.get(0))
-        .optional()?;
+    let known: Option<Option<String>> = db.one(sql, [system], |row| row.get(0))?;
     match known.flatten() {
         Some(known) if known == identity => Ok(()),
         Some(known) => Err(Trouble::Told(crate::Error::OtherSystem {
@@ -293,9 +290,10 @@ pub(crate) fn bind(db: &Db, system: &str, identity: &str) -> Result<(), Trouble>
             found: identity.to_owned(),
         })),
         None => {
-            let sql = "INSERT INTO system (name, identity) VALUES (?1, ?2)
+            let sql = "INSERT INTO system (number, name, identity) VALUES (?1, ?2, ?3)
                        ON CONFLICT (name) DO UPDATE SET identity = excluded.identity";
-            db.run(sql, [system, identity]).map(drop)
+            db.run(sql, (db.next(Numbered::System), system, identity))
+                .map(drop)
         }
     }
 }

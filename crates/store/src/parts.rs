@@ -126,10 +126,10 @@ fn look_at_parents<'a>(
         Side::Second => ("second", "first"),
     };
     let sql = format!(
-        "SELECT asked.value ->> 0, record.state, {UNDECIDED},
+        "SELECT CAST(asked.value ->> 0 AS BIGINT), record.state, {UNDECIDED},
                 EXISTS (SELECT 1 FROM reread WHERE reread.rid = record.rid), link.verdict, other.state
          FROM json_each(?1) AS asked
-         CROSS JOIN record ON record.kind = asked.value ->> 1 AND record.id = asked.value ->> 2
+         CROSS JOIN record ON record.kind = CAST(asked.value ->> 1 AS BIGINT) AND record.id = asked.value ->> 2
          LEFT JOIN link ON link.{own} = record.rid AND +link.flow = asked.value ->> 3
          LEFT JOIN record AS other ON other.rid = link.{other}"
     );
@@ -154,7 +154,7 @@ fn look_at_parents<'a>(
 /// Whether a record is to be read again, which was not done yet.
 pub(crate) fn is_unread(db: &Db, rid: Rid) -> Result<bool, Trouble> {
     let sql = "SELECT 1 FROM reread WHERE rid = ?1";
-    Ok(db.one(sql, [rid], |row| row.get::<_, i64>(0))?.is_some())
+    Ok(db.one(sql, [rid], |row| row.get::<i64>(0))?.is_some())
 }
 
 /// How many clusters wait for what becomes of a deleted record that they named; its parts are not among them.
@@ -182,9 +182,9 @@ fn shown(db: &Db, state: Option<Vec<u8>>) -> Result<Option<(Presence, Values)>, 
 /// Notes that records are to be read again, by reads that begin at these moments or later.
 pub(crate) fn note(db: &Db, waits: &Waits) -> Result<(), Trouble> {
     let again = "INSERT INTO reread (rid, at) VALUES (?1, ?2)
-                 ON CONFLICT (rid) DO UPDATE SET at = max(at, excluded.at)";
+                 ON CONFLICT (rid) DO UPDATE SET at = excluded.at WHERE excluded.at > reread.at";
     let later = "INSERT INTO later (rid, at) VALUES (?1, ?2)
-                 ON CONFLICT (rid) DO UPDATE SET at = max(at, excluded.at)";
+                 ON CONFLICT (rid) DO UPDATE SET at = excluded.at WHERE excluded.at > later.at";
     for (sql, records) in [(again, &waits.reread), (later, &waits.later)] {
         for (key, at) in records {
             if !crate::forget::is_forgotten(db, key)? {

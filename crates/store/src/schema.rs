@@ -1,98 +1,41 @@
-//! The tables, and how a database gets them.
+//! The tables, and what form they have.
 
 use crate::Error;
-use rusqlite::Connection;
-use rusqlite::config::DbConfig;
 
-/// What makes each form of the state out of the one before; the first makes it out of nothing. A new form is a
-/// step at the end: none that was ever published is changed.
-const STEPS: &[&str] = &[TABLES, HANDLES, RUNS, FORGOTTEN, GUARDS, COUNTS, AT_REST];
+/// The form of the tables: any other is refused. The state of 0.1 had forms up to 7, and there is no way over.
+pub(crate) const FORM: i64 = 8;
 
-/// Intents that a system accepted for later keep the handle to ask by.
-const HANDLES: &str = "
-ALTER TABLE intent ADD COLUMN handle TEXT;
-CREATE INDEX intent_handle ON intent (handle, id) WHERE handle IS NOT NULL;
-DROP INDEX intent_sent;
-CREATE INDEX intent_sent ON intent (id) WHERE sent = 1 AND handle IS NULL;
-";
+/// Whether a state is there, by the form that it says it has (0: none). Refuses one of another form.
+///
+/// # Errors
+/// [`Error::Older`], [`Error::Newer`].
+pub(crate) fn is_there(found: i64) -> Result<bool, Error> {
+    match found {
+        0 => Ok(false),
+        FORM => Ok(true),
+        1..FORM => Err(Error::Older { found, known: FORM }),
+        _ => Err(Error::Newer { found, known: FORM }),
+    }
+}
 
-/// Lines of the history belong to runs and know their moment (in microseconds); how many there are is counted.
-const RUNS: &str = "
-CREATE TABLE run (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
-    kind TEXT NOT NULL,
-    began INTEGER NOT NULL,
-    ended INTEGER NOT NULL,
-    first INTEGER NOT NULL,
-    last INTEGER NOT NULL
+/// Moments are in microseconds. PostgreSQL reads the same text in its own words ([`crate::postgres`]).
+pub(crate) const TABLES: &str = "
+CREATE TABLE note (name TEXT PRIMARY KEY, value BLOB NOT NULL);
+CREATE TABLE system (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, identity TEXT, cursor BLOB, listed TEXT);
+-- known: how many records of the type are known.
+CREATE TABLE kind (
+    number INTEGER PRIMARY KEY, system TEXT NOT NULL, name TEXT NOT NULL, known INTEGER NOT NULL, UNIQUE (system, name)
 );
-CREATE TABLE run_count (run INTEGER NOT NULL, what TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (run, what)) WITHOUT ROWID;
-ALTER TABLE history ADD COLUMN at INTEGER NOT NULL DEFAULT 0;
-UPDATE history SET at = CASE
-    WHEN json_valid(CAST(body AS TEXT))
-        THEN CAST(unixepoch(json_extract(CAST(body AS TEXT), '$.at'), 'subsec') * 1000000 AS INTEGER)
-    WHEN json_valid(CAST(substr(body, 10) AS TEXT))
-        THEN CAST(unixepoch(json_extract(CAST(substr(body, 10) AS TEXT), '$.at'), 'subsec') * 1000000 AS INTEGER)
-    ELSE unixepoch() * 1000000
-END;
-CREATE TABLE history_size (lines INTEGER NOT NULL, bytes INTEGER NOT NULL);
-INSERT INTO history_size SELECT count(*), coalesce(sum(length(body)), 0) FROM history;
-";
-
-/// Keyed hashes of records that were forgotten.
-const FORGOTTEN: &str = "
-CREATE TABLE forgotten (hash BLOB PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
-";
-
-/// What guards count, and what people want to hear nothing of. at is in microseconds; an item is ignored until then.
-const GUARDS: &str = "
-CREATE TABLE edited (
-    flow TEXT NOT NULL, side INTEGER NOT NULL, rid INTEGER NOT NULL, at INTEGER NOT NULL,
-    PRIMARY KEY (flow, side, rid)
-) WITHOUT ROWID;
-CREATE INDEX edited_at ON edited (flow, side, at);
-ALTER TABLE item ADD COLUMN ignored INTEGER;
-DROP INDEX item_kind;
-CREATE INDEX item_kind ON item (kind, area, ignored);
-";
-
-/// How many links a flow has and how many records of a type are known is counted ([`crate::counts`]).
-const COUNTS: &str = "
-ALTER TABLE kind ADD COLUMN known INTEGER NOT NULL DEFAULT 0;
-UPDATE kind SET known = (SELECT count(*) FROM record WHERE kind = number AND presence IS NOT NULL);
-INSERT INTO tally (flow, what, n) SELECT flow, 'linked', count(*) FROM link GROUP BY flow;
-";
-
-/// Rows of records are read as before, and written shorter ([`crate::at_rest`]): programs that do not know how refuse.
-/// New match keys have a table of their own ([`crate::match_index`]).
-const AT_REST: &str = "
-CREATE TABLE match_new (key INTEGER NOT NULL, rid INTEGER NOT NULL, PRIMARY KEY (key, rid)) WITHOUT ROWID;
-";
-
-/// Tables that states of the same form may lack: made by programs that knew none of them.
-const ADDED: &str = "
--- Records to read again, by a read that begins at this moment or later.
-CREATE TABLE IF NOT EXISTS reread (rid INTEGER PRIMARY KEY, at INTEGER NOT NULL);
--- Records to read once more, by a read that begins at this moment or later.
-CREATE TABLE IF NOT EXISTS later (rid INTEGER PRIMARY KEY, at INTEGER NOT NULL);
--- Records whose last write, answered at this moment (in microseconds), a read did not show.
-CREATE TABLE IF NOT EXISTS doubt (rid INTEGER PRIMARY KEY, at INTEGER NOT NULL);
-";
-
-const TABLES: &str = "
-CREATE TABLE note (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE system (name TEXT PRIMARY KEY, identity TEXT, cursor BLOB, listed TEXT);
-CREATE TABLE kind (number INTEGER PRIMARY KEY, system TEXT NOT NULL, name TEXT NOT NULL, UNIQUE (system, name));
 -- Every record ever named. state is NULL until it was admitted; presence mirrors it (0 alive, 1 deleted,
 -- 2 missing). heads and questions are those anchored here. keys are the indexed match keys, as hashes.
 CREATE TABLE record (
     rid INTEGER PRIMARY KEY,
     kind INTEGER NOT NULL,
     id TEXT NOT NULL,
-    revision INTEGER NOT NULL DEFAULT 0,
-    woke INTEGER NOT NULL DEFAULT 0,
+    revision INTEGER NOT NULL,
+    woke INTEGER NOT NULL,
     presence INTEGER,
-    sent INTEGER NOT NULL DEFAULT 0,
+    sent INTEGER NOT NULL,
     keys BLOB,
     questions BLOB,
     heads BLOB,
@@ -109,7 +52,7 @@ CREATE TABLE dirty (
 );
 CREATE INDEX dirty_age ON dirty (kind, seq);
 CREATE TABLE link (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    number INTEGER PRIMARY KEY,
     flow TEXT NOT NULL,
     grp TEXT NOT NULL,
     first INTEGER NOT NULL,
@@ -120,10 +63,13 @@ CREATE TABLE link (
 CREATE UNIQUE INDEX link_first ON link (first, grp);
 CREATE UNIQUE INDEX link_second ON link (second, grp);
 CREATE INDEX link_flow ON link (flow, number);
+-- New match keys go over into the large table once they are many.
+CREATE TABLE match_new (key INTEGER NOT NULL, rid INTEGER NOT NULL, PRIMARY KEY (key, rid)) WITHOUT ROWID;
 CREATE TABLE match_key (key INTEGER NOT NULL, rid INTEGER NOT NULL, PRIMARY KEY (key, rid)) WITHOUT ROWID;
--- record: target of updates and deletions, source of creates, owner of companions; slot keeps these apart.
+-- record: target of updates and deletions, source of creates, owner of companions; slot keeps these apart. handle: what
+-- its system is asked by for the outcome.
 CREATE TABLE intent (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    id INTEGER PRIMARY KEY,
     record INTEGER NOT NULL,
     slot TEXT NOT NULL,
     system TEXT NOT NULL,
@@ -132,86 +78,65 @@ CREATE TABLE intent (
     sent INTEGER NOT NULL,
     target INTEGER,
     reservation TEXT,
+    handle TEXT,
     body BLOB NOT NULL
 );
 CREATE UNIQUE INDEX intent_record ON intent (record, slot);
 CREATE UNIQUE INDEX intent_reservation ON intent (target, reservation) WHERE reservation IS NOT NULL;
 CREATE INDEX intent_unsent ON intent (system, creates, rank, id) WHERE sent = 0;
-CREATE INDEX intent_sent ON intent (id) WHERE sent = 1;
-CREATE TABLE companion (owner INTEGER NOT NULL, role TEXT NOT NULL, id TEXT, body BLOB NOT NULL);
+CREATE INDEX intent_handle ON intent (handle, id) WHERE handle IS NOT NULL;
+CREATE INDEX intent_sent ON intent (id) WHERE sent = 1 AND handle IS NULL;
+CREATE TABLE companion (
+    number INTEGER PRIMARY KEY, owner INTEGER NOT NULL, role TEXT NOT NULL, id TEXT, body BLOB NOT NULL
+);
 CREATE UNIQUE INDEX companion_owner ON companion (owner, role);
 CREATE INDEX companion_id ON companion (role, id) WHERE id IS NOT NULL;
 CREATE TABLE wait (target INTEGER NOT NULL, waiting INTEGER NOT NULL, PRIMARY KEY (target, waiting)) WITHOUT ROWID;
 CREATE INDEX wait_waiting ON wait (waiting);
+-- What waits for people; one is ignored until a moment.
 CREATE TABLE item (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    number INTEGER PRIMARY KEY,
     rid INTEGER NOT NULL,
     slot TEXT NOT NULL,
     area TEXT NOT NULL,
     kind TEXT NOT NULL,
+    ignored INTEGER,
     body BLOB NOT NULL
 );
 CREATE UNIQUE INDEX item_record ON item (rid, slot);
-CREATE INDEX item_kind ON item (kind, area);
-CREATE TABLE history (number INTEGER PRIMARY KEY AUTOINCREMENT, rid INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE INDEX item_kind ON item (kind, area, ignored);
+CREATE TABLE history (
+    number INTEGER PRIMARY KEY, rid INTEGER NOT NULL, at INTEGER NOT NULL, body BLOB NOT NULL
+);
 CREATE INDEX history_record ON history (rid, number);
+CREATE TABLE history_size (lines INTEGER NOT NULL, bytes INTEGER NOT NULL);
+INSERT INTO history_size VALUES (0, 0);
+-- The runs that lines belong to, with what is counted of each.
+CREATE TABLE run (
+    number INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    began INTEGER NOT NULL,
+    ended INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL
+);
+CREATE TABLE run_count (run INTEGER NOT NULL, what TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (run, what)) WITHOUT ROWID;
 CREATE TABLE deletion (flow TEXT NOT NULL, at INTEGER NOT NULL);
 CREATE INDEX deletion_flow ON deletion (flow, at);
+-- Edits that guards count, by the last of each record.
+CREATE TABLE edited (
+    flow TEXT NOT NULL, side INTEGER NOT NULL, rid INTEGER NOT NULL, at INTEGER NOT NULL,
+    PRIMARY KEY (flow, side, rid)
+) WITHOUT ROWID;
+CREATE INDEX edited_at ON edited (flow, side, at);
 CREATE TABLE approval (flow TEXT PRIMARY KEY, at TEXT NOT NULL);
 CREATE TABLE tally (flow TEXT NOT NULL, what TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (flow, what)) WITHOUT ROWID;
+-- Keyed hashes of records that were forgotten.
+CREATE TABLE forgotten (hash BLOB PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
+-- Records to read again, by a read that begins at this moment or later.
+CREATE TABLE reread (rid INTEGER PRIMARY KEY, at INTEGER NOT NULL);
+-- Records to read once more, by a read that begins at this moment or later.
+CREATE TABLE later (rid INTEGER PRIMARY KEY, at INTEGER NOT NULL);
+-- Records whose last write, answered at this moment, a read did not show.
+CREATE TABLE doubt (rid INTEGER PRIMARY KEY, at INTEGER NOT NULL);
 ";
-
-/// Sets how the database is kept, makes its tables where they are missing, and brings an older state up to date.
-pub(crate) fn prepare(connection: &Connection) -> Result<(), Error> {
-    refuse_newer(connection)?;
-    settle_pragmas(connection).map_err(|source| Error::database("opened", source))?;
-    bring_up_to_date(connection)
-}
-
-/// Refuses a state that a newer program wrote.
-pub(crate) fn refuse_newer(connection: &Connection) -> Result<(), Error> {
-    let (found, known) = forms(connection)?;
-    match found > known {
-        true => Err(Error::Newer { found, known }),
-        false => Ok(()),
-    }
-}
-
-/// Takes the steps that the database lacks.
-pub(crate) fn bring_up_to_date(connection: &Connection) -> Result<(), Error> {
-    let (found, _) = forms(connection)?;
-    let done = usize::try_from(found).unwrap_or_default();
-    for (form, step) in STEPS.iter().enumerate().skip(done) {
-        let all = format!("BEGIN IMMEDIATE;{step}PRAGMA user_version = {};COMMIT;", form + 1);
-        connection
-            .execute_batch(&all)
-            .map_err(|source| Error::database("made", source))?;
-    }
-    connection
-        .execute_batch(ADDED)
-        .map_err(|source| Error::database("made", source))
-}
-
-/// The form of the database, and the newest that is known.
-fn forms(connection: &Connection) -> Result<(i64, i64), Error> {
-    let found = connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0));
-    let found = found.map_err(|source| Error::database("opened", source))?;
-    Ok((found, i64::try_from(STEPS.len()).unwrap_or(i64::MAX)))
-}
-
-fn settle_pragmas(connection: &Connection) -> rusqlite::Result<()> {
-    connection.busy_timeout(std::time::Duration::from_secs(10))?;
-    connection.set_prepared_statement_cache_capacity(160);
-    // Else a statement on a table with a partial index is planned anew each time that a value is bound.
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    connection.pragma_update(None, "page_size", 8192)?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.pragma_update(None, "wal_autocheckpoint", 8000)?;
-    connection.pragma_update(None, "cache_size", -32_000)?;
-    connection.pragma_update(None, "temp_store", "MEMORY")?;
-    // A damaged page is refused when it is read.
-    connection.pragma_update(None, "cell_size_check", "ON")?;
-    // A word that a person removed from a system does not linger in free pages of the file.
-    connection.pragma_update(None, "secure_delete", "FAST")
-}

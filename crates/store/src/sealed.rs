@@ -4,7 +4,6 @@
 //! that a state with a key holds none of it in clear. A test compares the tables with [`ALL`].
 
 use crate::db::{Db, Trouble};
-use crate::hash;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
@@ -15,8 +14,6 @@ use tandem_seal::Seal;
 const CLEAR: u8 = 0x03;
 /// Bytes before a value in clear.
 const CLEAR_HEAD: usize = 5;
-/// The same as former programs wrote it: eight bytes of another sum.
-const FORMER: (u8, usize) = (0x02, 9);
 /// Notes that hold nothing of the systems: read before the key is known, or by other programs.
 const OPEN_NOTES: [&str; 5] = ["clock", "fence", "seal", "swept", "backup"];
 
@@ -57,10 +54,10 @@ pub(crate) const STATE: Place = Place::json("record", "rid", "state");
 pub(crate) const HEADS: Place = Place::json("record", "rid", "heads");
 pub(crate) const QUESTIONS: Place = Place::json("record", "rid", "questions");
 pub(crate) const KEYS: Place = Place::bytes("record", "rid", "keys");
-pub(crate) const CURSOR: Place = Place::bytes("system", "rowid", "cursor");
+pub(crate) const CURSOR: Place = Place::bytes("system", "number", "cursor");
 pub(crate) const INBOX: Place = Place::json("inbox", "seq", "body");
 pub(crate) const INTENT: Place = Place::json("intent", "id", "body");
-pub(crate) const COMPANION: Place = Place::json("companion", "rowid", "body");
+pub(crate) const COMPANION: Place = Place::json("companion", "number", "body");
 pub(crate) const ITEM: Place = Place::json("item", "number", "body");
 pub(crate) const HISTORY: Place = Place::json("history", "number", "body");
 
@@ -114,7 +111,7 @@ impl Db {
 
     /// A small named value.
     pub(crate) fn note(&self, name: &str) -> Result<Option<String>, Trouble> {
-        let sql = "SELECT CAST(value AS BLOB) FROM note WHERE name = ?1";
+        let sql = "SELECT value FROM note WHERE name = ?1";
         let stored: Option<Vec<u8>> = self.one(sql, [name], |row| row.get(0))?;
         let plain = match (stored, self.seal_of_note(name)) {
             (Some(stored), Some(seal)) => Some(unseal(seal, &note_place(name), &stored)?),
@@ -128,11 +125,11 @@ impl Db {
     pub(crate) fn set_note(&self, name: &str, value: &str) -> Result<(), Trouble> {
         let sql = "INSERT INTO note (name, value) VALUES (?1, ?2)
                    ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-        match self.seal_of_note(name) {
-            Some(seal) => self.run(sql, (name, sealed(seal, &note_place(name), value.as_bytes())?)),
-            None => self.run(sql, [name, value]),
-        }
-        .map(drop)
+        let value = match self.seal_of_note(name) {
+            Some(seal) => sealed(seal, &note_place(name), value.as_bytes())?,
+            None => value.as_bytes().to_vec(),
+        };
+        self.run(sql, (name, value)).map(drop)
     }
 
     fn seal_of_note(&self, name: &str) -> Option<&Seal> {
@@ -170,23 +167,19 @@ pub(crate) fn opened(seal: Option<&Seal>, place: &Place, mut stored: Vec<u8>) ->
     if let Some(seal) = seal {
         return unseal(seal, &place.name(), &stored);
     }
-    // Values of programs that knew no sum begin with their JSON.
-    let (head, sum): (usize, fn(&[u8]) -> u64) = match stored.first() {
-        Some(&CLEAR) if place.json => (CLEAR_HEAD, |plain| crc32fast::hash(plain).into()),
-        Some(&first) if place.json && first == FORMER.0 => (FORMER.1, hash::former_sum),
-        _ => return Ok(stored),
-    };
+    if !place.json {
+        return Ok(stored);
+    }
     let damaged = || Trouble::Unreadable(format!("a value of the table {}", place.table));
-    let noted = stored.get(1..head).ok_or_else(damaged)?;
-    let noted = noted
-        .iter()
-        .rev()
-        .fold(0, |sum, byte| sum << 8 | u64::from(*byte));
-    let plain = stored.split_off(head);
-    if sum(&plain) == noted {
-        Ok(plain)
-    } else {
-        Err(damaged())
+    let (Some(&CLEAR), Some(noted)) = (stored.first(), stored.get(1..CLEAR_HEAD)) else {
+        return Err(damaged());
+    };
+    let noted = <[u8; 4]>::try_from(noted).map(u32::from_le_bytes);
+    let noted = noted.map_err(|_| damaged())?;
+    let plain = stored.split_off(CLEAR_HEAD);
+    match crc32fast::hash(&plain) == noted {
+        true => Ok(plain),
+        false => Err(damaged()),
     }
 }
 
@@ -222,24 +215,20 @@ mod tests {
     use rusqlite::Connection;
 
     #[test]
-    fn values_are_read_as_every_program_stored_them_and_damage_shows() {
+    fn damage_of_a_value_in_clear_shows() {
         let plain = br#"{"at":1}"#.to_vec();
-        let mut former = vec![FORMER.0];
-        former.extend_from_slice(&hash::former_sum(&plain).to_le_bytes());
-        former.extend_from_slice(&plain);
-        for stored in [shut(None, &STATE, plain.clone()).unwrap(), former] {
-            assert_eq!(opened(None, &STATE, stored.clone()).unwrap(), plain);
-            for place in 1..stored.len() {
-                let mut damaged = stored.clone();
-                damaged[place] ^= 0x10;
-                assert!(opened(None, &STATE, damaged).is_err(), "{place}");
-            }
+        let stored = shut(None, &STATE, plain.clone()).unwrap();
+        assert_eq!(opened(None, &STATE, stored.clone()).unwrap(), plain);
+        for place in 0..stored.len() {
+            let mut damaged = stored.clone();
+            damaged[place] ^= 0x10;
+            assert!(opened(None, &STATE, damaged).is_err(), "{place}");
         }
-        assert_eq!(opened(None, &STATE, plain.clone()).unwrap(), plain);
+        assert!(opened(None, &STATE, Vec::new()).is_err());
     }
 
     /// Columns of text that name things, and hold nothing that people wrote; or are blinded, or sealed as notes.
-    const NAMES: [&str; 32] = [
+    const NAMES: [&str; 30] = [
         "edited.flow",
         "note.name",
         "note.value",
@@ -270,14 +259,12 @@ mod tests {
         "run.kind",
         "run_count.what",
         "forgotten.hash",
-        "sqlite_sequence.name",
-        "sqlite_sequence.seq",
     ];
 
     #[test]
     fn every_column_that_may_hold_what_people_wrote_is_sealed() {
         let connection = Connection::open_in_memory().unwrap();
-        crate::schema::prepare(&connection).unwrap();
+        connection.execute_batch(crate::schema::TABLES).unwrap();
         let sql =
             "SELECT m.name || '.' || c.name, c.type FROM sqlite_schema m JOIN pragma_table_info(m.name) c
                    WHERE m.type = 'table'";

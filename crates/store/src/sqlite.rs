@@ -1,530 +1,176 @@
-//! The store in one SQLite file.
+//! SQLite as a storage: one file in a folder, held by this process.
 
-use crate::contract::{
-    CommitReport, Compaction, Decided, Dirty, Edits, Fence, Forgotten, Item, LinkRow, Page, PageReport,
-    Rebinding, Rebound, RunRow, Status, Store,
-};
-use crate::db::{Db, Trouble};
-use crate::facts::Overall;
-use crate::folder::{self, Hold};
-use crate::keys::Keys;
-use crate::pages::Look;
-use crate::sealed::CURSOR;
-use crate::{Error, commit, forget, guards, history, lists, outbox, page, rebind, schema, take};
-use jiff::Timestamp;
-use rusqlite::{Connection, OpenFlags};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::db::Trouble;
+use crate::storage::{Column, DatabaseError, Row, Storage, Value, Visitor};
+use crate::{Error, folder, schema};
+use rusqlite::config::DbConfig;
+use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
+use rusqlite::{Connection, OpenFlags, params_from_iter};
 use std::path::Path;
-use std::pin::Pin;
-use tandem_merge::cluster::{Cluster, Intent};
-use tandem_merge::dataflow::Dataflow;
-use tandem_merge::facts::MatchKey;
-use tandem_merge::plan::Event;
-use tandem_merge::record::{RecordKey, RecordType};
 
-/// The durable state in a folder of its own, held by one process at a time.
-pub struct SqliteStore {
-    /// Ends first: the last connection that is closed settles the log.
-    look: Option<Look>,
-    /// Nothing may be sent: not every page was looked over that is to be.
-    unsure: bool,
-    db: Db,
-    _hold: Hold,
-}
+/// A connection to a file.
+pub(crate) struct Sqlite(Connection);
 
-impl std::fmt::Debug for SqliteStore {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let path = self.db.connection.path().unwrap_or_default();
-        f.debug_struct("SqliteStore").field("path", &path).finish()
-    }
-}
-
-impl SqliteStore {
-    /// Opens the state in a folder, which is made where it is missing. Only its owner may read it.
+impl Sqlite {
+    /// Opens the state in a file, whose tables are made where it has none.
     ///
     /// # Errors
-    /// [`Error::Held`] while another process has it open, [`Error::Corrupt`] where the file is no state,
-    /// [`Error::Newer`] where a newer program wrote it, [`Error::KeyMissing`] where it is sealed.
-    pub fn open(folder: &Path) -> Result<Self, Error> {
-        Self::open_with(folder, &Keys::default())
-    }
-
-    /// Opens the state in a folder with its keys. One in clear, or sealed with the former key, is sealed anew.
-    ///
-    /// # Errors
-    /// As [`SqliteStore::open`], and [`Error::KeyWrong`].
-    pub fn open_with(folder: &Path, keys: &Keys) -> Result<Self, Error> {
-        let hold = folder::take_hold(folder)?;
-        folder::refuse_half_replaced(folder)?;
-        let path = folder::make_database(folder)?;
-        let connection = connect(&path)?;
-        schema::prepare(&connection)?;
-        let seal = crate::keys::found(&connection, keys)?;
-        let mut db = Db::new(connection, seal).map_err(|trouble| trouble.told("opened"))?;
-        crate::keys::fit(&mut db, keys)?;
-        let store = Self {
-            look: None,
-            unsure: false,
-            db,
-            _hold: hold,
-        };
-        store.name_state()?;
-        // A process may have died between forgetting and rewriting the files.
-        forget::scrub(&store.db)?;
-        Ok(store)
-    }
-
-    /// Opens a consistent copy of the state in `from`, made in the folder `to`, which must not hold a state
-    /// yet. The original is only read, and may be held by another process. Without a state in `from` the
-    /// copy is a new one.
-    ///
-    /// # Errors
-    /// As [`SqliteStore::open_with`].
-    pub fn open_copy(from: &Path, to: &Path, keys: &Keys) -> Result<Self, Error> {
-        let source = from.join(folder::DATABASE);
-        if source.exists() {
-            folder::refuse_half_replaced(from)?;
-            drop(folder::take_hold(to)?);
-            let target = folder::make_database(to)?;
-            let copied = connect(&source)?.execute("VACUUM INTO ?1", [target.to_string_lossy().into_owned()]);
-            copied.map_err(|source| Error::database("copied", source))?;
+    /// [`Error::Older`], [`Error::Newer`], [`Error::Corrupt`], [`Error::Database`].
+    pub(crate) fn open(file: &Path) -> Result<Self, Error> {
+        let connection = connect(file)?;
+        let there = schema::is_there(form(&connection)?)?;
+        settle(&connection).map_err(|source| Error::database("opened", source))?;
+        if !there {
+            let form = schema::FORM;
+            let all = format!(
+                "BEGIN IMMEDIATE;{}PRAGMA user_version = {form};COMMIT;",
+                schema::TABLES
+            );
+            let made = connection.execute_batch(&all);
+            made.map_err(|source| Error::database("made", source))?;
         }
-        Self::open_with(to, keys)
+        Ok(Self(connection))
     }
 
-    /// Begins to look every page of the file over beside the work. Once damage is found every unit of work fails with
-    /// [`Error::Corrupt`]; no write is marked as sent before the look is over. One that is not over ends with the store.
+    /// Opens a file that is no one's state, without a log beside it, every page of it looked at.
     ///
     /// # Errors
-    /// [`Error::Database`] where the file cannot be read by a second connection.
-    pub fn look_over(&mut self) -> Result<(), Error> {
-        self.unsure = true;
-        self.look = Some(self.begin_look()?);
-        Ok(())
-    }
-
-    fn begin_look(&self) -> Result<Look, Error> {
-        let path = self.db.connection.path().unwrap_or_default();
-        Look::begin(Path::new(path), &self.db.damage)
-    }
-
-    /// Waits until every page was looked over, where that is to be. A look that failed is made again: nothing passes without
-    /// one that went well (E19).
-    fn await_look(&mut self) -> Result<(), Error> {
-        if self.unsure {
-            let begun = self.look.take().map_or_else(|| self.begin_look(), Ok);
-            let ended = begun.and_then(Look::end);
-            if ended.is_err() {
-                // So that the next write has something to wait for.
-                self.look = self.begin_look().ok();
-            }
-            self.unsure = ended.is_err();
-            return ended;
+    /// [`Error::Older`], [`Error::Newer`], [`Error::Corrupt`], [`Error::Database`].
+    pub(crate) fn open_whole(file: &Path) -> Result<Self, Error> {
+        let connection = connect(file)?;
+        schema::is_there(form(&connection)?)?;
+        let said = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get::<_, String>(0));
+        match said.map_err(|source| Error::database("opened", source))? {
+            said if said == "ok" => Ok(Self(connection)),
+            said => Err(Error::Corrupt(said)),
         }
-        Ok(())
-    }
-
-    /// What the state holds.
-    pub(crate) fn holding(&self) -> Result<crate::backup::Holding, Error> {
-        crate::backup::holding(&self.db)
-    }
-
-    /// The random text that names the state, made once.
-    fn name_state(&self) -> Result<(), Error> {
-        self.db.unit("named", |db| {
-            if db.note("state")?.is_none() {
-                let sql = "SELECT lower(hex(randomblob(8)))";
-                let name: Option<String> = db.one(sql, [], |row| row.get(0))?;
-                db.set_note("state", &name.unwrap_or_default())?;
-            }
-            Ok(())
-        })
-    }
-
-    /// A unit that writes, refused to a holder whose fence is lower than one seen.
-    fn write<T>(
-        &self,
-        fence: Fence,
-        doing: &'static str,
-        work: impl FnOnce(&Db) -> Result<T, Trouble>,
-    ) -> Result<T, Error> {
-        self.db
-            .unit(doing, |db| fenced(db, fence).and_then(|()| work(db)))
-    }
-
-    /// Cuts the store off at a statement from now on: `after` more statements pass, every later one fails.
-    /// `copy`: the state's folder, and where the files are copied as they are at that moment, as a process
-    /// that died there would leave them.
-    #[cfg(feature = "faults")]
-    pub fn cut_off(&mut self, after: u64, copy: Option<(std::path::PathBuf, std::path::PathBuf)>) {
-        let fault = crate::faults::Fault { left: after, copy };
-        *self.db.fault.borrow_mut() = Some(fault);
-    }
-
-    /// Lets every statement pass again.
-    #[cfg(feature = "faults")]
-    pub fn mend(&mut self) {
-        *self.db.fault.borrow_mut() = None;
     }
 }
 
-/// Refuses a holder whose fence is lower than one seen.
-fn fenced(db: &Db, fence: Fence) -> Result<(), Trouble> {
-    let found = db.note("fence")?.and_then(|text| text.parse().ok());
-    let found: Fence = found.unwrap_or_default();
-    if fence < found {
-        return Err(Trouble::Told(Error::Fenced { found, ours: fence }));
-    }
-    if fence > found {
-        db.set_note("fence", &fence.to_string())?;
-    }
-    Ok(())
-}
-
-pub(crate) fn connect(path: &Path) -> Result<Connection, Error> {
+/// A connection to a file that is there.
+pub(crate) fn connect(file: &Path) -> Result<Connection, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    Connection::open_with_flags(path, flags).map_err(|source| Error::database("opened", source))
+    Connection::open_with_flags(file, flags).map_err(|source| Error::database("opened", source))
 }
 
-impl Store for SqliteStore {
-    fn bind(&mut self, identities: &BTreeMap<String, String>) -> Result<(), Error> {
-        self.db.unit("bound to its systems", |db| {
-            let mut all = identities.iter();
-            all.try_for_each(|(system, identity)| page::bind(db, system, identity))
-        })
+/// Copies the state in a file, which may be held by another process, into an empty file, as it is at one moment.
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), Error> {
+    let copied = connect(from)?.execute("VACUUM INTO ?1", [to.to_string_lossy().into_owned()]);
+    copied
+        .map(drop)
+        .map_err(|source| Error::database("copied", source))
+}
+
+fn form(connection: &Connection) -> Result<i64, Error> {
+    let found = connection.pragma_query_value(None, "user_version", |row| row.get(0));
+    found.map_err(|source| Error::database("opened", source))
+}
+
+fn settle(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(std::time::Duration::from_secs(10))?;
+    connection.set_prepared_statement_cache_capacity(160);
+    // Else a statement on a table with a partial index is planned anew each time that a value is bound.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    connection.pragma_update(None, "page_size", 8192)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "wal_autocheckpoint", 8000)?;
+    connection.pragma_update(None, "cache_size", -32_000)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    // A damaged page is refused when it is read.
+    connection.pragma_update(None, "cell_size_check", "ON")?;
+    // A word that a person removed from a system does not linger in free pages of the file.
+    connection.pragma_update(None, "secure_delete", "FAST")
+}
+
+impl Storage for Sqlite {
+    fn run(&self, sql: &str, given: &[Value<'_>]) -> Result<usize, DatabaseError> {
+        let mut statement = self.0.prepare_cached(sql)?;
+        Ok(statement.execute(params_from_iter(given))?)
     }
 
-    fn rebind(&mut self, flows: &Dataflow, to: &Rebinding) -> Result<Rebound, Error> {
-        self.db
-            .unit("bound to another system", |db| rebind::carry_out(db, flows, to))
-    }
-
-    fn state_id(&mut self) -> Result<String, Error> {
-        Ok(self.note("state")?.unwrap_or_default())
-    }
-
-    fn cursor(&mut self, system: &str) -> Result<Option<Vec<u8>>, Error> {
-        self.db.unit("read", |db| {
-            let sql = "SELECT cursor FROM system WHERE name = ?1";
-            db.opened_if(&CURSOR, db.one(sql, [system], |row| row.get(0))?.flatten())
-        })
-    }
-
-    fn commit_page(&mut self, fence: Fence, flows: &Dataflow, page: &Page) -> Result<PageReport, Error> {
-        self.write(fence, "given a page", |db| page::commit(db, flows, page))
-    }
-
-    fn mark_listed(&mut self, system: &str, at: Timestamp) -> Result<(), Error> {
-        self.db.unit("marked as listed", |db| {
-            let sql = "INSERT INTO system (name, listed) VALUES (?1, ?2)
-                       ON CONFLICT (name) DO UPDATE SET listed = coalesce(listed, excluded.listed)";
-            db.run(sql, (system, at.to_string())).map(drop)
-        })
-    }
-
-    fn take_dirty(
-        &mut self,
-        flows: &Dataflow,
-        rank: usize,
-        limit: usize,
-        now: Timestamp,
-    ) -> Result<Vec<Dirty>, Error> {
-        self.db.unit("read", |db| {
-            let overall = Overall::read(db, flows, now)?;
-            take::dirty(db, flows, rank, limit, &overall)
-        })
-    }
-
-    fn take_for_intents(
-        &mut self,
-        flows: &Dataflow,
-        intents: &[u64],
-        now: Timestamp,
-    ) -> Result<Vec<Dirty>, Error> {
-        self.db.unit("read", |db| {
-            let overall = Overall::read(db, flows, now)?;
-            take::of_records(db, flows, &outbox::subjects(db, intents)?, &overall)
-        })
-    }
-
-    fn take_records(
-        &mut self,
-        flows: &Dataflow,
-        records: &[RecordKey],
-        now: Timestamp,
-    ) -> Result<Vec<Dirty>, Error> {
-        self.db.unit("read", |db| {
-            let overall = Overall::read(db, flows, now)?;
-            let rids: Vec<Option<_>> = records.iter().map(|key| db.rid(key)).collect::<Result<_, _>>()?;
-            let rids: Vec<_> = rids.into_iter().flatten().collect();
-            take::of_records(db, flows, &rids, &overall)
-        })
-    }
-
-    fn take_together(
-        &mut self,
-        flows: &Dataflow,
-        groups: &[Vec<RecordKey>],
-        now: Timestamp,
-    ) -> Result<Vec<Option<Dirty>>, Error> {
-        self.db.unit("read", |db| {
-            let overall = Overall::read(db, flows, now)?;
-            take::together(db, flows, groups, &overall)
-        })
-    }
-
-    fn commit_plans(
-        &mut self,
-        fence: Fence,
-        flows: &Dataflow,
-        plans: Vec<Decided>,
-    ) -> Result<CommitReport, Error> {
-        let doing = "given plans";
-        // That one breaks a constraint is rare. A savepoint would keep every page that all the others change.
-        let all = |db: &Db| fenced(db, fence).and_then(|()| commit::all(db, flows, &plans));
-        match self.db.attempt(all) {
-            Err(trouble) if trouble.put_back().is_some() => {
-                self.write(fence, doing, |db| commit::each(db, flows, &plans))
+    fn read(&self, sql: &str, given: &[Value<'_>], visit: &mut Visitor<'_>) -> Result<(), Trouble> {
+        let mut statement = self.0.prepare_cached(sql)?;
+        let mut rows = statement.query(params_from_iter(given))?;
+        while let Some(row) = rows.next()? {
+            if !visit(row)? {
+                break;
             }
-            done => done.map_err(|trouble| trouble.told(doing)),
         }
-    }
-
-    fn sendable(
-        &mut self,
-        system: &str,
-        creates: bool,
-        rank: usize,
-        limit: usize,
-    ) -> Result<Vec<Intent>, Error> {
-        self.db
-            .unit("read", |db| outbox::sendable(db, system, creates, rank, limit))
-    }
-
-    fn count_sendable(
-        &mut self,
-        system: &str,
-        creates: bool,
-        rank: usize,
-        limit: usize,
-    ) -> Result<usize, Error> {
-        self.db.unit("read", |db| {
-            outbox::count_sendable(db, system, creates, rank, limit)
-        })
-    }
-
-    fn looked_over(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        match &self.look {
-            Some(look) => Box::pin(look.over()),
-            None => Box::pin(std::future::ready(())),
-        }
-    }
-
-    fn begin_write(&mut self, fence: Fence, intents: &[u64], now: Timestamp) -> Result<Vec<Intent>, Error> {
-        self.await_look()?;
-        self.write(fence, "marked", |db| outbox::begin_write(db, intents, now))
-    }
-
-    fn unsettled(&mut self, after: u64, limit: usize) -> Result<Vec<Intent>, Error> {
-        self.db.unit("read", |db| outbox::unsettled(db, after, limit))
-    }
-
-    fn mark_unknown(&mut self, fence: Fence, intents: &[u64], unsend: bool) -> Result<(), Error> {
-        self.write(fence, "marked", |db| outbox::mark_unknown(db, intents, unsend))
-    }
-
-    fn accept(&mut self, fence: Fence, intents: &[u64], handle: &str) -> Result<(), Error> {
-        self.write(fence, "marked", |db| outbox::accept(db, intents, handle))
-    }
-
-    fn handles(&mut self, system: &str) -> Result<Vec<String>, Error> {
-        self.db.unit("read", |db| outbox::handles(db, system))
-    }
-
-    fn accepted(&mut self, handle: &str, after: u64, limit: usize) -> Result<Vec<Intent>, Error> {
-        self.db
-            .unit("read", |db| outbox::accepted(db, handle, after, limit))
-    }
-
-    fn intents(&mut self, numbers: &[u64]) -> Result<Vec<Intent>, Error> {
-        self.db.unit("read", |db| outbox::intents(db, numbers))
-    }
-
-    fn status(&mut self, flows: &Dataflow) -> Result<Status, Error> {
-        self.db.unit("read", |db| lists::status(db, flows))
-    }
-
-    fn links(&mut self, flow: Option<&str>, after: u64, limit: usize) -> Result<Vec<LinkRow>, Error> {
-        self.db.unit("read", |db| lists::links(db, flow, after, limit))
-    }
-
-    fn items(&mut self, after: u64, limit: usize) -> Result<Vec<Item>, Error> {
-        self.db.unit("read", |db| lists::items(db, after, limit))
-    }
-
-    fn asked(&mut self) -> Result<BTreeSet<u64>, Error> {
-        self.db.unit("read", lists::asked)
-    }
-
-    fn history(
-        &mut self,
-        record: Option<&RecordKey>,
-        after: u64,
-        limit: usize,
-    ) -> Result<Vec<(u64, Event)>, Error> {
-        self.db
-            .unit("read", |db| history::lines(db, record, after, limit))
-    }
-
-    fn forget(&mut self, records: &[RecordKey], at: Timestamp) -> Result<Forgotten, Error> {
-        let done = self
-            .db
-            .unit("made to forget", |db| forget::forget(db, records, at))?;
-        // A file that is read meanwhile keeps its log.
-        self.await_look()?;
-        forget::scrub(&self.db)?;
-        Ok(done)
-    }
-
-    fn is_forgotten(&mut self, record: &RecordKey) -> Result<bool, Error> {
-        self.db.unit("read", |db| forget::is_forgotten(db, record))
-    }
-
-    fn begin_run(&mut self, kind: &str, at: Timestamp) -> Result<(), Error> {
-        self.db.run.begin(kind, at);
         Ok(())
     }
 
-    fn runs(&mut self, after: u64, limit: usize) -> Result<Vec<RunRow>, Error> {
-        self.db.unit("read", |db| history::runs(db, after, limit))
+    fn roll_back(&self) {
+        if !self.0.is_autocommit() {
+            // The database rolls back by itself when this fails: the connection is gone then.
+            let _gone = self.0.execute_batch("ROLLBACK");
+        }
     }
 
-    fn compact_history(&mut self, before: Timestamp, after: u64, limit: usize) -> Result<Compaction, Error> {
-        self.db
-            .unit("compacted", |db| history::compact(db, before, after, limit))
+    fn bytes(&self) -> Result<u64, Trouble> {
+        let sql = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()";
+        let bytes: i64 = self.0.query_row(sql, [], |row| row.get(0))?;
+        Ok(bytes.cast_unsigned())
     }
 
-    fn search(
-        &mut self,
-        record_type: &RecordType,
-        property: &str,
-        value: &str,
-    ) -> Result<Vec<RecordKey>, Error> {
-        self.db
-            .unit("read", |db| lists::search(db, record_type, property, value))
+    fn rewrite(&self) -> Result<(), DatabaseError> {
+        Ok(self.0.execute_batch(
+            "PRAGMA secure_delete = ON;
+             PRAGMA temp_store = DEFAULT;
+             PRAGMA wal_checkpoint(TRUNCATE);
+             VACUUM;
+             PRAGMA wal_checkpoint(TRUNCATE);
+             PRAGMA temp_store = MEMORY;
+             PRAGMA secure_delete = FAST;",
+        )?)
     }
+}
 
-    fn cluster(&mut self, _flows: &Dataflow, record: &RecordKey) -> Result<Option<Cluster>, Error> {
-        self.db.unit("read", |db| {
-            let rid = db.rid(record)?;
-            rid.map(|rid| take::as_it_is(db, rid)).transpose()
+impl Row for rusqlite::Row<'_> {
+    fn column(&self, place: usize) -> Option<Column<'_>> {
+        Some(match self.get_ref(place).ok()? {
+            ValueRef::Null => Column::Null,
+            ValueRef::Integer(number) => Column::Int(number),
+            ValueRef::Text(text) => Column::Text(std::str::from_utf8(text).ok()?),
+            ValueRef::Blob(bytes) => Column::Blob(bytes),
+            ValueRef::Real(_) => return None,
         })
     }
+}
 
-    fn companions(
-        &mut self,
-        role: &str,
-        after: &str,
-        limit: usize,
-    ) -> Result<Vec<(RecordKey, String)>, Error> {
-        self.db
-            .unit("read", |db| lists::companions(db, role, after, limit))
+impl ToSql for Value<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Null(_) => ValueRef::Null,
+            Self::Int(number) => ValueRef::Integer(*number),
+            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+            Self::Blob(bytes) => ValueRef::Blob(bytes),
+        }))
     }
+}
 
-    fn unread(&mut self, limit: usize) -> Result<Vec<RecordKey>, Error> {
-        self.db.unit("read", |db| lists::unread(db, limit))
+/// What a failure means for people, where it is of a kind that is known.
+pub(crate) fn told(doing: &'static str, failed: &rusqlite::Error) -> Option<Error> {
+    use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType};
+    use rusqlite::ErrorCode::{DatabaseCorrupt, DiskFull, NotADatabase, ReadOnly};
+    let damaged = matches!(
+        failed,
+        FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..)
+    );
+    match failed.sqlite_error_code() {
+        Some(DatabaseCorrupt | NotADatabase) => {
+            Some(Error::Corrupt(format!("{} ({failed})", folder::DATABASE)))
+        }
+        Some(DiskFull) => Some(Error::Full(doing)),
+        Some(ReadOnly) => Some(Error::ReadOnly(doing)),
+        _ if is_full(failed) => Some(Error::Full(doing)),
+        _ if damaged => Some(Error::Corrupt(failed.to_string())),
+        _ => None,
     }
+}
 
-    fn alive_between(
-        &mut self,
-        record_type: &RecordType,
-        after: Option<&str>,
-        to: Option<&str>,
-    ) -> Result<Vec<RecordKey>, Error> {
-        self.db
-            .unit("read", |db| lists::alive_between(db, record_type, after, to))
-    }
-
-    fn alive_after(
-        &mut self,
-        record_type: &RecordType,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<RecordKey>, Error> {
-        self.db
-            .unit("read", |db| lists::alive_after(db, record_type, after, limit))
-    }
-
-    fn with_key(&mut self, key: &MatchKey) -> Result<Vec<RecordKey>, Error> {
-        self.db.unit("read", |db| lists::with_key(db, key))
-    }
-
-    fn to_reread(&mut self, now: Timestamp, limit: usize) -> Result<Vec<RecordKey>, Error> {
-        self.db.unit("read", |db| crate::parts::to_read(db, now, limit))
-    }
-
-    fn doubted(&mut self, system: &str, until: Timestamp, limit: usize) -> Result<Vec<RecordKey>, Error> {
-        self.db
-            .unit("read", |db| lists::doubted(db, system, until, limit))
-    }
-
-    fn approve_flow(&mut self, flow: &str, now: Timestamp) -> Result<(), Error> {
-        self.db.unit("given an approval", |db| {
-            let sql = "INSERT INTO approval (flow, at) VALUES (?1, ?2)
-                       ON CONFLICT (flow) DO UPDATE SET at = excluded.at";
-            db.run(sql, (flow, now.to_string()))?;
-            lists::touch_approvals(db, flow)
-        })
-    }
-
-    fn edits(&mut self, flow: &str, from: Timestamp) -> Result<Edits, Error> {
-        self.db.unit("read", |db| guards::edits(db, flow, from))
-    }
-
-    fn forget_edits(&mut self, flow: &str) -> Result<(), Error> {
-        let sql = "DELETE FROM edited WHERE flow = ?1";
-        self.db
-            .unit("given an approval", |db| db.run(sql, [flow]).map(drop))
-    }
-
-    fn forget_versions(&mut self, system: &str) -> Result<(), Error> {
-        self.db.unit("changed", |db| guards::forget_versions(db, system))
-    }
-
-    fn ignore(&mut self, item: u64, until: Option<Timestamp>) -> Result<bool, Error> {
-        self.db.unit("changed", |db| guards::ignore(db, item, until))
-    }
-
-    fn hear_again(&mut self, now: Timestamp) -> Result<(), Error> {
-        let sql = "UPDATE item SET ignored = NULL WHERE ignored <= ?1";
-        self.db
-            .unit("changed", |db| db.run(sql, [now.as_microsecond()]).map(drop))
-    }
-
-    fn touch_types(&mut self, types: &[RecordType]) -> Result<(), Error> {
-        self.db.unit("marked", |db| guards::touch_types(db, types))
-    }
-
-    fn touch(&mut self, records: &[RecordKey]) -> Result<(), Error> {
-        self.db.unit("marked", |db| {
-            for key in records {
-                if let Some(rid) = db.rid(key)? {
-                    db.mark_dirty(rid, true)?;
-                }
-            }
-            Ok(())
-        })
-    }
-
-    fn touch_all(&mut self, flows: &Dataflow) -> Result<(), Error> {
-        self.db.unit("marked", |db| lists::touch_all(db, flows))
-    }
-
-    fn note(&mut self, name: &str) -> Result<Option<String>, Error> {
-        self.db.unit("read", |db| db.note(name))
-    }
-
-    fn set_note(&mut self, name: &str, value: &str) -> Result<(), Error> {
-        self.db.unit("written", |db| db.set_note(name, value))
-    }
+/// The shared memory of the log could not grow: what a full disk looks like when the state is opened.
+fn is_full(failed: &rusqlite::Error) -> bool {
+    let code = failed.sqlite_error().map(|error| error.extended_code);
+    code == Some(rusqlite::ffi::SQLITE_IOERR_SHMSIZE)
 }

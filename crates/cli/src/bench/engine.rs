@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use tandem_engine::{Engine, Quiet, Summary, Watcher};
 use tandem_merge::config::Configuration;
+use tandem_store::Home;
 
 /// Opens the state in a folder, and says nothing of what happens.
 pub(super) async fn open(configuration: &Configuration, folder: &Path) -> Result<Engine, Failure> {
@@ -18,7 +19,7 @@ pub(super) async fn open_watched(
     folder: &Path,
     watcher: Arc<dyn Watcher>,
 ) -> Result<Engine, Failure> {
-    let store = loading::state(folder, &loading::keys(configuration)?)?;
+    let store = loading::state(&Home::Folder(folder.to_owned()), &loading::keys(configuration)?)?;
     let parts = loading::parts(configuration, Box::new(store), watcher, Some(folder));
     Ok(Engine::open(parts.await?).await?)
 }

@@ -17,7 +17,7 @@ use tandem_merge::reconcile::reconcile;
 use tandem_merge::record::{Observation, RecordKey, Version};
 use tandem_merge::value::Value;
 use tandem_sandbox::salesforce;
-use tandem_store::Dirty;
+use tandem_store::{Dirty, Home};
 
 /// The flow of the cluster.
 const FLOW: &str = "contact-contact";
@@ -102,7 +102,10 @@ fn a_second(nanoseconds: u64) -> u64 {
 /// A contact with its counterpart after a first sync, as it is taken to be decided.
 async fn linked_contact(stage: &Stage) -> Result<(Dataflow, RecordKey, Dirty), Failure> {
     let configuration = &stage.configuration;
-    let store = loading::state(&stage.folder.path().join("state"), &loading::keys(configuration)?)?;
+    let store = loading::state(
+        &Home::Folder(stage.folder.path().join("state")),
+        &loading::keys(configuration)?,
+    )?;
     let parts = loading::parts(configuration, Box::new(store), Arc::new(Quiet), None).await?;
     let mut engine = Engine::open(parts).await?;
     if let Some(trouble) = engine.sync().await?.troubles.into_iter().next() {

@@ -14,7 +14,7 @@ use tandem_merge::cluster::ParkedKind;
 use tandem_merge::config::Configuration;
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::record::RecordKey;
-use tandem_store::{Item, SqliteStore, Store};
+use tandem_store::{Item, Ledger, Store};
 
 /// Let go ahead what waits for a person: deletions, and what a guard holds.
 #[derive(Debug, Args)]
@@ -145,13 +145,13 @@ fn nothing_changed() -> Failure {
     Failure::usage("nothing was changed", "Add --yes to approve all of it")
 }
 
-fn waiting(flows: &Dataflow, store: &mut SqliteStore, flow: &str) -> Result<Vec<Item>, Failure> {
+fn waiting(flows: &Dataflow, store: &mut Ledger, flow: &str) -> Result<Vec<Item>, Failure> {
     items::all(store, usize::MAX, |item| {
         tandem_engine::awaits_approval_in(flows, item, flow)
     })
 }
 
-fn holds(store: &mut SqliteStore, of: &Held) -> Result<Vec<Hold>, Failure> {
+fn holds(store: &mut Ledger, of: &Held) -> Result<Vec<Hold>, Failure> {
     let mut all = tandem_engine::holds(store)?;
     all.retain(|hold| &hold.of == of && hold.needs_approval());
     Ok(all)
@@ -160,7 +160,7 @@ fn holds(store: &mut SqliteStore, of: &Held) -> Result<Vec<Hold>, Failure> {
 /// The counterparts of records whose link waits for approval, by item.
 fn awaited(
     flows: &Dataflow,
-    store: &mut SqliteStore,
+    store: &mut Ledger,
     waiting: &[Item],
 ) -> Result<BTreeMap<u64, RecordKey>, Failure> {
     let mut found = BTreeMap::new();
@@ -220,7 +220,7 @@ fn show(
 }
 
 /// What waits for approval: by flow, and what guards hold.
-fn list(flows: &Dataflow, mut store: SqliteStore, screen: &Screen) -> Result<Exit, Failure> {
+fn list(flows: &Dataflow, mut store: Ledger, screen: &Screen) -> Result<Exit, Failure> {
     let mut shown = table(["flow", "to approve"]);
     let mut waits = 0;
     for flow in &flows.flows {

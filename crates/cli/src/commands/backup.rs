@@ -27,10 +27,10 @@ impl Backup {
     /// Copies the state.
     pub(crate) fn make(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
         let configuration = loading::configuration(common)?;
-        let folder = loading::existing_folder(common)?;
+        let home = loading::existing_home(common, &configuration)?;
         let keys = loading::keys(&configuration)?;
         let now = jiff::Timestamp::now();
-        let held = tandem_store::back_up(&folder, &self.file, &keys, now)?;
+        let held = tandem_store::back_up(&home, &self.file, &keys, now)?;
         screen.json(&json!({
             "file": self.file,
             "made": held.made,

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use std::collections::BTreeSet;
 use tandem_merge::record::RecordKey;
-use tandem_store::{SqliteStore, Store};
+use tandem_store::{Ledger, Store};
 
 /// Lines of history read at a time.
 const PAGE: usize = 1_000;
@@ -76,7 +76,7 @@ impl Forget {
     }
 }
 
-fn lines_of(store: &mut SqliteStore, key: &RecordKey) -> Result<usize, Failure> {
+fn lines_of(store: &mut Ledger, key: &RecordKey) -> Result<usize, Failure> {
     let (mut count, mut after) = (0, 0);
     loop {
         let page = store.history(Some(key), after, PAGE)?;

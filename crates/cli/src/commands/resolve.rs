@@ -88,7 +88,7 @@ impl Resolve {
         if let Some(flow) = &self.flow {
             loading::known_flow(flows, flow)?;
         }
-        loading::existing_folder(common)?;
+        loading::existing_home(common, &configuration)?;
         let mut engine = loading::engine(common, &configuration, Arc::new(tandem_engine::Quiet)).await?;
         let masks = Masks::asked(flows, common);
         let planned = self.plan(&mut engine, &masks)?;

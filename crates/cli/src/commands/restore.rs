@@ -13,7 +13,7 @@ use tandem_store::{Error, Holding};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The backup is read in full and checked first. A state that is there, or cannot be read, gives way with --yes alone, and
-is kept in a folder beside the new one. The next sync lists and compares both systems anew before it decides anything:
+is kept beside the new one, in a folder or a schema of its own. The next sync lists and compares both systems anew before it decides anything:
 edits made since the backup are seen as edits, and nothing old is written over them. What people decided in Tandem
 since the backup (links, answers, approvals) is to be decided again. `tandem plan` shows what would follow.
 
@@ -35,17 +35,17 @@ impl Restore {
     pub(crate) fn carry_out(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
         let configuration = loading::configuration(common)?;
         let keys = loading::keys(&configuration)?;
-        let folder = common.state_folder();
+        let home = loading::home(common, &configuration)?;
         let backup = tandem_store::look_at_backup(&self.file, &keys)?;
         if !self.yes
-            && let Some(why) = in_the_way(tandem_store::look_at_state(&folder, &keys), &backup)?
+            && let Some(why) = in_the_way(tandem_store::look_at_state(&home, &keys), &backup)?
         {
             return Err(Failure::usage(
                 format!("{why}; nothing was changed"),
                 "Run `tandem restore FILE --yes` to let it give way: it is kept beside the restored one",
             ));
         }
-        let kept = tandem_store::restore(&self.file, &folder, &keys, jiff::Timestamp::now())?;
+        let kept = tandem_store::restore(&self.file, &home, &keys, jiff::Timestamp::now())?;
         screen.json(&json!({
             "file": self.file,
             "made": backup.made,
@@ -60,7 +60,7 @@ impl Restore {
             thousands(backup.records),
         ));
         if let Some(kept) = kept {
-            screen.say(format!("The state before it is kept in {}.", kept.display()));
+            screen.say(format!("The state before it is kept in {kept}."));
         }
         screen.say(
             "`tandem plan` shows what follows; `tandem sync` lists and compares both systems anew before it decides.",
@@ -84,9 +84,13 @@ fn in_the_way(there: Result<Option<Holding>, Error>, backup: &Holding) -> Result
             "another state is there, with {} links, and the backup is not of it",
             thousands(state.links)
         ))),
-        Err(error @ (Error::Held(_) | Error::Folder { .. } | Error::Full(_) | Error::ReadOnly(_))) => {
-            Err(error.into())
-        }
+        Err(
+            error @ (Error::Held(_)
+            | Error::Unreachable { .. }
+            | Error::Folder { .. }
+            | Error::Full(_)
+            | Error::ReadOnly(_)),
+        ) => Err(error.into()),
         Err(error) => Ok(Some(format!(
             "a state is there that cannot be read ({})",
             short(&error)

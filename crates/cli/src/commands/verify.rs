@@ -23,7 +23,7 @@ impl Verify {
         let configuration = loading::configuration(common)?;
         let masks = Masks::asked(&configuration.dataflow, common);
         // A state that does not exist yet has nothing to compare: say so rather than make one.
-        loading::existing_folder(common)?;
+        loading::existing_home(common, &configuration)?;
         let mut engine =
             loading::engine(common, &configuration, crate::progress::watcher(screen, true)).await?;
         let found = engine.verify().await?;

@@ -28,6 +28,7 @@ use std::sync::Arc;
 use std::time::Instant;
 use tandem_engine::{Engine, Summary};
 use tandem_merge::config::Configuration;
+use tandem_store::Home;
 
 /// Customers generated where nothing is said.
 const CUSTOMERS: u32 = 25;
@@ -150,7 +151,7 @@ async fn set_up(demo: &Demo, folder: &Path, screen: &Screen) -> Result<Stage, Fa
     screen.say(format!("  Salesforce  {}", salesforce.url));
     let configuration = sample::configuration(folder, &customerp.url, &salesforce.url, screen).await?;
     let ledger = Arc::new(Ledger::new(crate::progress::watcher(screen, true)));
-    let store = loading::state(folder, &loading::keys(&configuration)?)?;
+    let store = loading::state(&Home::Folder(folder.to_owned()), &loading::keys(&configuration)?)?;
     let parts = loading::parts(&configuration, Box::new(store), ledger.clone(), Some(folder)).await?;
     let engine = Engine::open(parts).await?;
     Ok(Stage {

@@ -8,8 +8,8 @@ mod systems;
 mod written;
 
 pub(crate) use files::configuration;
-pub(crate) use secret::keys;
-pub(crate) use state::{existing_folder, existing_state, parts_on_a_copy, records_named, state, with_linked};
+pub(crate) use secret::{home, keys};
+pub(crate) use state::{existing_home, existing_state, parts_on_a_copy, records_named, state, with_linked};
 pub(crate) use systems::{collection, connect};
 pub(crate) use written::{Bindings, CREATED_IN_CUSTOMERP, Draft, Users, shipped};
 
@@ -152,9 +152,9 @@ pub(crate) async fn engine(
     configuration: &Configuration,
     watcher: Arc<dyn Watcher>,
 ) -> Result<Engine, Failure> {
-    let folder = common.state_folder();
-    let mut store = state(&folder, &keys(configuration)?)?;
+    let mut store = state(&home(common, configuration)?, &keys(configuration)?)?;
     store.look_over()?;
+    let folder = common.state_folder();
     let parts = parts(configuration, Box::new(store), watcher, Some(&folder)).await?;
     let mut engine = Engine::open(parts).await?;
     engine.keep_history(jiff::SignedDuration::from_millis(configuration.keep_history_ms));
@@ -164,7 +164,7 @@ pub(crate) async fn engine(
 /// An engine over a state that is there already, for commands of people.
 pub(crate) async fn engine_of_existing_state(common: &Common) -> Result<Engine, Failure> {
     let configuration = configuration(common)?;
-    existing_folder(common)?;
+    existing_home(common, &configuration)?;
     engine(common, &configuration, Arc::new(tandem_engine::Quiet)).await
 }
 

@@ -1,11 +1,12 @@
 //! Secrets, by reference to environment or file.
 
+use crate::arguments::Common;
 use crate::failure::Failure;
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
 use tandem_merge::config::{Configuration, Connection, SecretReference};
 use tandem_seal::Seal;
-use tandem_store::Keys;
+use tandem_store::{Home, Keys, Server};
 
 /// The secret of that name of a connection.
 pub(crate) fn secret(connection: &Connection, name: &str) -> Result<SecretString, Failure> {
@@ -38,6 +39,21 @@ pub(crate) fn keys(configuration: &Configuration) -> Result<Keys, Failure> {
         current: one(&configuration.state.key, "key")?,
         former: one(&configuration.state.former_key, "former_key")?,
     })
+}
+
+/// Where the state is kept: on the server that the configuration names, else in the folder.
+pub(crate) fn home(common: &Common, configuration: &Configuration) -> Result<Home, Failure> {
+    let Some(named) = &configuration.state.server else {
+        return Ok(Home::Folder(common.state_folder()));
+    };
+    let connection = resolved(&named.connection, "postgres", "the state")?;
+    let server = Server::new(connection.expose_secret(), &named.schema).map_err(|why| {
+        Failure::usage(
+            format!("the `postgres` of the state is no connection string ({why})"),
+            "Write it as `postgres://user:password@host/database`, or as `host=.. user=.. dbname=..`",
+        )
+    })?;
+    Ok(Home::Server(server))
 }
 
 /// What stands where a reference leads to.

@@ -3,23 +3,19 @@
 use crate::arguments::Common;
 use crate::failure::Failure;
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tandem_engine::{Parts, Watcher};
 use tandem_merge::config::Configuration;
 use tandem_merge::dataflow::{Dataflow, Side};
 use tandem_merge::record::{RecordKey, RecordType};
-use tandem_store::{Keys, SqliteStore, Store};
+use tandem_store::{Home, Keys, Ledger, Store};
 
 /// A clock that was set back by less is not worth a word.
 const NOTICED: jiff::SignedDuration = jiff::SignedDuration::from_secs(2);
 
-/// The database's file name in the folder.
-const DATABASE: &str = "tandem.db";
-
 /// Opens the state, new where there is none.
-pub(crate) fn state(folder: &Path, keys: &Keys) -> Result<SqliteStore, Failure> {
-    let mut store = SqliteStore::open_with(folder, keys)?;
+pub(crate) fn state(home: &Home, keys: &Keys) -> Result<Ledger, Failure> {
+    let mut store = Ledger::open_at(home, keys)?;
     if let Some(moment) = tandem_engine::reached(&mut store)?
         && let Some(behind) = tandem_connector::time::not_before(moment)
         && behind > NOTICED
@@ -34,20 +30,26 @@ pub(crate) fn state(folder: &Path, keys: &Keys) -> Result<SqliteStore, Failure> 
 }
 
 /// Opens a state that is there already.
-pub(crate) fn existing_state(common: &Common, configuration: &Configuration) -> Result<SqliteStore, Failure> {
-    state(&existing_folder(common)?, &super::keys(configuration)?)
+pub(crate) fn existing_state(common: &Common, configuration: &Configuration) -> Result<Ledger, Failure> {
+    state(
+        &existing_home(common, configuration)?,
+        &super::keys(configuration)?,
+    )
 }
 
-/// The folder of a state that is there already.
-pub(crate) fn existing_folder(common: &Common) -> Result<PathBuf, Failure> {
-    let folder = common.state_folder();
-    if !folder.join(DATABASE).is_file() {
-        return Err(Failure::usage(
-            format!("there is no state in {}", folder.display()),
-            "Run `tandem sync` first, or name its folder with --state",
-        ));
+/// Where a state is kept that is there already.
+pub(crate) fn existing_home(common: &Common, configuration: &Configuration) -> Result<Home, Failure> {
+    let home = super::home(common, configuration)?;
+    if tandem_store::is_there(&home)? {
+        return Ok(home);
     }
-    Ok(folder)
+    Err(Failure::usage(
+        format!("there is no state in {home}"),
+        match home {
+            Home::Folder(_) => "Run `tandem sync` first, or name its folder with --state",
+            Home::Server(_) => "Run `tandem sync` first, or name its schema in the configuration",
+        },
+    ))
 }
 
 /// What an engine is made of, over a copy of the state in a temporary folder, which lives as long as the folder
@@ -66,8 +68,8 @@ pub(crate) async fn parts_on_a_copy(
                 "Free space, or set TMPDIR",
             )
         })?;
-    let store = SqliteStore::open_copy(
-        &common.state_folder(),
+    let store = Ledger::open_copy(
+        &super::home(common, configuration)?,
         folder.path(),
         &super::keys(configuration)?,
     )?;

@@ -120,7 +120,7 @@ pub(crate) async fn clean(
     let rehearsed = rehearse(configuration, wanted).await?;
     // What is opened is synced and written to only after a person's word.
     let sites = rehearsed.sites.clone();
-    loading::existing_folder(common)?;
+    loading::existing_home(common, configuration)?;
     let mut stage = open(common, configuration, rehearsed).await?;
     let remnants = stage.remnants()?;
     if remnants.is_empty() {

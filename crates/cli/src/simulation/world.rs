@@ -18,7 +18,7 @@ use tandem_merge::cluster::{ParkedKind, Verdict};
 use tandem_merge::config::Configuration;
 use tandem_merge::record::{Observation, RecordKey, Values, Version};
 use tandem_sandbox::{customerp, salesforce};
-use tandem_store::SqliteStore;
+use tandem_store::Ledger;
 use tempfile::TempDir;
 
 /// Record types whose changes may come as events.
@@ -292,7 +292,7 @@ async fn run_for(engine: &mut Engine, millis: u64) -> Result<(), tandem_engine::
 /// An engine over the state in a folder, as a new process has it.
 async fn open(lines: &Lines, configuration: &Configuration, folder: &Path) -> Result<Engine, String> {
     lines.say(|| "-- a process begins --".to_owned());
-    let store = SqliteStore::open(folder).map_err(|error| error.to_string())?;
+    let store = Ledger::open(folder).map_err(|error| error.to_string())?;
     let parts = loading::parts(configuration, Box::new(store), Arc::new(Quiet), Some(folder)).await;
     let mut parts = parts.map_err(|failure| format!("{failure:?}"))?;
     parts.clock = Arc::new(Simulated);

@@ -4,6 +4,7 @@ use serde_json::Value as Json;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The binary.
 pub(crate) fn tandem() -> Command {
@@ -82,6 +83,19 @@ impl Drop for System {
     }
 }
 
+/// Where the state is to be kept: on the server that `TANDEM_POSTGRES` names, if there is one (`clients/with-postgres`).
+fn state() -> String {
+    static MADE: AtomicU32 = AtomicU32::new(0);
+    let number = MADE.fetch_add(1, Ordering::Relaxed);
+    match std::env::var_os("TANDEM_POSTGRES") {
+        Some(_) => format!(
+            "\nstate: {{ postgres: {{ env: TANDEM_POSTGRES }}, schema: c{}_{number} }}\n",
+            std::process::id()
+        ),
+        None => String::new(),
+    }
+}
+
 /// Both systems and a folder with a configuration for them.
 pub(crate) struct Pair {
     pub(crate) customerp: System,
@@ -118,10 +132,12 @@ impl Pair {
         let config = pair.path("tandem.yaml");
         let text = std::fs::read_to_string(&config).unwrap();
         let quick = "\n    poll: 1s\n    overlap: 5s\n    request_deadline: 5s\n    secrets:";
-        std::fs::write(&config, text.replace("\n    secrets:", quick)).unwrap();
+        let text = text.replace("\n    secrets:", quick) + &state();
+        std::fs::write(&config, text).unwrap();
         pair
     }
 
+    /// A file of its folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

@@ -37,6 +37,7 @@ mod reconfigure;
 mod rest;
 mod secrets;
 mod selective;
+mod server;
 mod set_up;
 mod timeouts;
 mod trouble;

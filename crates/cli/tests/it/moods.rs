@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-use tandem_store::{SqliteStore, Store};
+use tandem_store::{Ledger, Store};
 
 /// A stop is carried out within this.
 const STOPS_WITHIN: Duration = Duration::from_secs(2);
@@ -392,7 +392,7 @@ fn what_was_written_before_the_clock_was_set_back_can_be_written_after_it() {
     // GIVEN a state that was last used while this machine's clock was an hour ahead
     let ahead = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1);
     {
-        let mut state = SqliteStore::open(&pair.path("state")).unwrap();
+        let mut state = Ledger::open(&pair.path("state")).unwrap();
         state.set_note("reached", &ahead.to_string()).unwrap();
     }
     let counterpart = rest::get_customerp(&erp, &path)["salesforceId"]

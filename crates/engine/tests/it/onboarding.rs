@@ -7,7 +7,7 @@ use tandem_merge::dataflow::{CreatePolicy, MatchPart, MatchRule, Normaliser};
 use tandem_merge::decisions::{Decision, Outcome};
 use tandem_merge::filter::Filter;
 use tandem_merge::record::RecordKey;
-use tandem_store::SqliteStore;
+use tandem_store::{Home, Ledger};
 
 const FLOW: &str = "customer-division";
 
@@ -39,8 +39,12 @@ fn town() -> Town {
 
 async fn look(world: &World) -> (Vec<Match>, MatchReport) {
     let copy = folder();
-    let store =
-        SqliteStore::open_copy(world.folder.path(), copy.path(), &tandem_store::Keys::default()).unwrap();
+    let store = Ledger::open_copy(
+        &Home::Folder(world.folder.path().to_owned()),
+        copy.path(),
+        &tandem_store::Keys::default(),
+    )
+    .unwrap();
     let mut found = Vec::new();
     let mut see = |one: &Match| found.push(one.clone());
     let report = matches(world.parts_in(store), None, &mut see).await.unwrap();
@@ -294,8 +298,12 @@ async fn matches_of_a_system_that_is_down_are_trouble() {
     let Town { world, .. } = town();
     world.erp.state.lock().unwrap().down = true;
     let copy = folder();
-    let store =
-        SqliteStore::open_copy(world.folder.path(), copy.path(), &tandem_store::Keys::default()).unwrap();
+    let store = Ledger::open_copy(
+        &Home::Folder(world.folder.path().to_owned()),
+        copy.path(),
+        &tandem_store::Keys::default(),
+    )
+    .unwrap();
     let mut see = |one: &Match| panic!("{one:?}");
     let found = matches(world.parts_in(store), None, &mut see).await;
     let told = match found {

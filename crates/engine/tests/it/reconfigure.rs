@@ -9,7 +9,7 @@ use tandem_connector::Connector;
 use tandem_engine::{Changed, Engine, Parts, PlanReport, Standing, plan};
 use tandem_merge::dataflow::{ConflictPolicy, EnumMap, Kind, Mapping};
 use tandem_merge::record::RecordKey;
-use tandem_store::{Keys, SqliteStore};
+use tandem_store::{Home, Keys, Ledger};
 
 const FLOW: &str = "customer-division";
 
@@ -27,8 +27,12 @@ fn size(names: &[(&str, &str)]) -> Mapping {
 
 async fn rehearse(world: &World) -> PlanReport {
     let copy = folder();
-    let store =
-        SqliteStore::open_copy(world.folder.path(), &copy.path().join("copy"), &Keys::default()).unwrap();
+    let store = Ledger::open_copy(
+        &Home::Folder(world.folder.path().to_owned()),
+        &copy.path().join("copy"),
+        &Keys::default(),
+    )
+    .unwrap();
     plan(world.parts_in(store)).await.unwrap()
 }
 

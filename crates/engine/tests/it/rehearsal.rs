@@ -3,12 +3,12 @@
 use crate::world::{World, folder};
 use std::collections::BTreeMap;
 use tandem_engine::{PlanReport, PlannedAction, plan};
-use tandem_store::SqliteStore;
+use tandem_store::{Home, Ledger};
 
 async fn rehearse(world: &World) -> PlanReport {
     let copy = folder();
-    let store = SqliteStore::open_copy(
-        world.folder.path(),
+    let store = Ledger::open_copy(
+        &Home::Folder(world.folder.path().to_owned()),
         &copy.path().join("copy"),
         &tandem_store::Keys::default(),
     )

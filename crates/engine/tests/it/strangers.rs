@@ -5,7 +5,7 @@ use crate::flows::CRM;
 use crate::world::{World, folder};
 use tandem_engine::Engine;
 use tandem_merge::record::RecordKey;
-use tandem_store::SqliteStore;
+use tandem_store::Ledger;
 use tempfile::TempDir;
 
 /// Both systems show who made a state.
@@ -14,7 +14,7 @@ fn signing() -> World {
 }
 
 async fn second(world: &World, folder: &TempDir) -> Engine {
-    let store = SqliteStore::open(folder.path()).unwrap();
+    let store = Ledger::open(folder.path()).unwrap();
     Engine::open(world.parts_in(store)).await.unwrap()
 }
 

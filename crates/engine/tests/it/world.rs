@@ -8,7 +8,7 @@ use tandem_connector::Connector;
 use tandem_engine::{Engine, Parts, Quiet, Summary, Verification};
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::record::RecordKey;
-use tandem_store::{SqliteStore, Store};
+use tandem_store::{Ledger, Store};
 use tempfile::TempDir;
 
 pub struct World {
@@ -38,10 +38,10 @@ impl World {
     }
 
     pub fn parts(&self) -> Parts {
-        self.parts_in(SqliteStore::open(self.folder.path()).unwrap())
+        self.parts_in(Ledger::open(self.folder.path()).unwrap())
     }
 
-    pub fn parts_in(&self, store: SqliteStore) -> Parts {
+    pub fn parts_in(&self, store: Ledger) -> Parts {
         Parts {
             flows: self.flows.clone(),
             store: Box::new(store),
@@ -114,13 +114,13 @@ impl World {
 
     /// What the state keeps of the configuration that it was last used with.
     pub fn shape(&self) -> String {
-        let mut store = SqliteStore::open(self.folder.path()).unwrap();
+        let mut store = Ledger::open(self.folder.path()).unwrap();
         store.note("shape").unwrap().unwrap()
     }
 
     /// Puts that back.
     pub fn set_shape(&self, shape: &str) {
-        let mut store = SqliteStore::open(self.folder.path()).unwrap();
+        let mut store = Ledger::open(self.folder.path()).unwrap();
         store.set_note("shape", shape).unwrap();
     }
 

@@ -6,7 +6,9 @@ use super::main_file::{ConnectionText, HistoryText, MainText, SecretText, StateT
 use super::node::{At, Node};
 use super::problem::{Problems, suggestion};
 use super::type_text::milliseconds;
-use super::{BudgetShare, Changes, Connection, StateKeys, Users, Writes, sign_in};
+use super::{
+    BudgetShare, Changes, Connection, StateServer, StateSettings, Users, Writes, is_schema_name, sign_in,
+};
 use crate::dataflow::{CreatePolicy, Flow, Side};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -276,24 +278,44 @@ pub(crate) fn bindings(
     bound
 }
 
-/// Where the keys of the state are kept.
-pub(crate) fn state_keys(file: &str, text: Option<&StateText>, problems: &mut Problems) -> StateKeys {
+/// Where and how the state is kept.
+pub(crate) fn state_settings(file: &str, text: Option<&StateText>, problems: &mut Problems) -> StateSettings {
     let reference = |text: &Option<At<Option<SecretText>>>| {
         let place = text.as_ref()?.value.as_ref()?;
         Some(place.reference())
     };
     let Some(text) = text else {
-        return StateKeys::default();
-    };
-    let keys = StateKeys {
-        key: reference(&text.key),
-        former_key: reference(&text.former_key),
+        return StateSettings::default();
     };
     if let (None, Some(former)) = (&text.key, &text.former_key) {
         let help = "Add `key:` with the new one; a state that is encrypted stays so.";
         problems.add(file, former, "a former key stands here without a new one", help);
     }
-    keys
+    if let Some(schema) = text
+        .schema
+        .as_ref()
+        .filter(|schema| !is_schema_name(&schema.value))
+    {
+        let message = format!("`{}` cannot name the schema of the state", schema.value);
+        let help = "Use up to 32 small letters, digits and underscores, no digit first, such as `tandem`.";
+        problems.add(file, schema, message, help);
+    }
+    if let (None, Some(schema)) = (&text.postgres, &text.schema) {
+        let help = "Add `postgres: { env: NAME }`, where the connection string is; a state in a folder has no schema.";
+        problems.add(file, schema, "a schema stands here without a server", help);
+    }
+    let schema = text
+        .schema
+        .as_ref()
+        .map_or("tandem", |schema| schema.value.as_str());
+    StateSettings {
+        server: reference(&text.postgres).map(|connection| StateServer {
+            connection,
+            schema: schema.to_owned(),
+        }),
+        key: reference(&text.key),
+        former_key: reference(&text.former_key),
+    }
 }
 
 pub(crate) fn remarks(flows: &[Flow], connections: &[Connection; 2]) -> Vec<String> {

@@ -2,7 +2,7 @@
 
 use super::check;
 use super::companion::{RoleHead, owner_type};
-use super::connection::{bindings, connected, duration, kept, remarks, state_keys, used_types};
+use super::connection::{bindings, connected, duration, kept, remarks, state_settings, used_types};
 use super::flow::{self, FlowHead, Scope};
 use super::flow_file::FlowText;
 use super::known::{self, Known};
@@ -135,7 +135,7 @@ impl Loading {
         self.check_variants(problems);
         let order = check::order(&self.flows, &flows, problems);
         let remarks = remarks(&flows, &self.connections);
-        let state = state_keys(&self.file, self.main.state.as_ref(), problems);
+        let state = state_settings(&self.file, self.main.state.as_ref(), problems);
         let clock = self.main.clock_error.as_ref();
         let clock = clock.map_or(Some(2_000), |text| duration(&self.file, text, problems))?;
         let keep_history_ms = kept(&self.file, self.main.history.as_ref(), problems)?;

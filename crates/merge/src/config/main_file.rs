@@ -29,14 +29,19 @@ written! {
         create_in_second: Option<Vec<At<String>>>,
         /// The variants of flows that are in use where it is not the usual one, by flow.
         variants: Option<Table<At<String>>>,
-        /// How the state is kept on disk.
+        /// Where and how the state is kept.
         state: Option<StateText>,
     }
 }
 
 written! {
-    /// How the state is kept on disk.
+    /// Where and how the state is kept.
     struct StateText {
+        /// Where the connection string of a PostgreSQL server is kept (`postgres://user:password@host/database`). Absent: the
+        /// state is kept in a folder of this machine.
+        postgres: Option<At<Option<SecretText>>>,
+        /// The schema on that server (`tandem` if absent).
+        schema: Option<At<String>>,
         /// Where the key is kept that the state is encrypted with: 32 random bytes in base64. Absent: it is in clear.
         key: Option<At<Option<SecretText>>>,
         /// The key that it was encrypted with before, while keys change.

@@ -58,7 +58,7 @@ pub struct Configuration {
     /// [`pass_over`].
     pub if_present: BTreeSet<(String, String)>,
     /// How the state is kept on disk.
-    pub state: StateKeys,
+    pub state: StateSettings,
     /// How long history is kept, in milliseconds.
     pub keep_history_ms: i64,
     /// What the configuration leads to and its author may not expect; for people.
@@ -163,13 +163,34 @@ pub enum SecretReference {
     File(String),
 }
 
-/// Where the keys are kept that the state is encrypted with.
+/// Where and how the state is kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StateKeys {
+pub struct StateSettings {
+    /// The server that it is kept on; none: in a folder.
+    pub server: Option<StateServer>,
     /// The key; none: the state is in clear.
     pub key: Option<SecretReference>,
     /// The key before it, while keys change.
     pub former_key: Option<SecretReference>,
+}
+
+/// A PostgreSQL server that keeps a state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateServer {
+    /// Where its connection string is kept, which may hold a password.
+    pub connection: SecretReference,
+    /// The schema that is the state's own.
+    pub schema: String,
+}
+
+/// Whether a text can name the schema of a state: up to 32 small letters, digits and underscores, no digit first. The
+/// database takes such a name as it stands, and there is room for a moment behind it.
+#[must_use]
+pub fn is_schema_name(text: &str) -> bool {
+    let letter = |first: char| first.is_ascii_lowercase() || first == '_';
+    (1..=32).contains(&text.len())
+        && text.starts_with(letter)
+        && text.chars().all(|it| letter(it) || it.is_ascii_digit())
 }
 
 /// How people's accounts are created in a system.

@@ -354,6 +354,18 @@ fn the_key_of_the_state_is_never_a_value() {
 }
 
 #[test]
+fn the_server_of_the_state_is_named_by_reference_and_its_schema_plainly() {
+    let with = |state: &str| main_changed("introduction: >", &format!("state: {state}\nintroduction: >"));
+    let problems = with("{ postgres: postgres://ann:very-secret@db/erp }");
+    only(&problems, &["here stands a secret itself", "{ env: NAME }"]);
+    assert!(!problems[0].to_string().contains("very-secret"));
+    let problems = with("{ postgres: { env: SERVER }, schema: Tandem }");
+    only(&problems, &["`Tandem` cannot name the schema", "small letters"]);
+    let problems = with("{ schema: tandem }");
+    only(&problems, &["a schema stands here without a server", "postgres:"]);
+}
+
+#[test]
 fn secrets_are_never_values() {
     let problems = main_changed("token: { env: TANDEM_CUSTOMERP_TOKEN }", "token: very-secret");
     only(&problems, &["here stands a secret itself", "{ env: NAME }"]);

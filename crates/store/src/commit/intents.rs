@@ -2,7 +2,7 @@
 
 use super::Commit;
 use crate::constraint;
-use crate::db::{Rid, Trouble};
+use crate::db::{Numbered, Rid, Trouble};
 use crate::load::IntentRow;
 use crate::outbox::{body, destination, number, slot, subject};
 use crate::sealed::INTENT;
@@ -82,9 +82,11 @@ impl Commit<'_, '_> {
         let slot = slot(&intent.action);
         let (system, creates) = destination(&intent.action);
         let (target, reservation) = self.reservation(intent)?;
-        let sql = "INSERT INTO intent (record, slot, system, creates, rank, sent, target, reservation, body)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+        let sql =
+            "INSERT INTO intent (id, record, slot, system, creates, rank, sent, target, reservation, body)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
         let columns = (
+            self.db.next(Numbered::Intent),
             record,
             &slot,
             system,

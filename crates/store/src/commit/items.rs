@@ -2,7 +2,7 @@
 
 use super::Commit;
 use crate::contract::Item;
-use crate::db::{Rid, Trouble};
+use crate::db::{Numbered, Rid, Trouble};
 use crate::guards::is_news;
 use crate::item::{self, Standing, kind_text};
 use crate::sealed::ITEM;
@@ -55,8 +55,9 @@ impl Commit<'_, '_> {
                     self.db.run(sql, (number, area, kind, body))?;
                 }
                 None => {
-                    let sql = "INSERT INTO item (rid, slot, area, kind, body) VALUES (?1, ?2, ?3, ?4, ?5)";
-                    self.db.run(sql, (rid, slot, area, kind, body))?;
+                    let sql = "INSERT INTO item (number, rid, slot, area, kind, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+                    let number = self.db.next(Numbered::Item);
+                    self.db.run(sql, (number, rid, slot, area, kind, body))?;
                 }
             }
         }

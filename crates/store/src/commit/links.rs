@@ -2,7 +2,7 @@
 
 use super::Commit;
 use crate::companion;
-use crate::db::{Rid, Trouble};
+use crate::db::{Numbered, Rid, Trouble};
 use crate::load::LinkLine;
 use std::collections::BTreeMap;
 use tandem_merge::cluster::Link;
@@ -63,11 +63,12 @@ impl Commit<'_, '_> {
         if removed(Mutation::SharedLink) {
             group = format!("{group} {first} {second}");
         }
-        let sql =
-            "INSERT INTO link (flow, grp, first, second, verdict, since) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-        let since = link.since.to_string();
-        self.db
-            .run(sql, (&link.flow, group, first, second, verdict(link)?, since))?;
+        let sql = "INSERT INTO link (number, flow, grp, first, second, verdict, since) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        let (number, since) = (self.db.next(Numbered::Link), link.since.to_string());
+        self.db.run(
+            sql,
+            (number, &link.flow, group, first, second, verdict(link)?, since),
+        )?;
         self.changed.extend([first, second]);
         *self.counted.links.entry(link.flow.clone()).or_default() += 1;
         Ok(())

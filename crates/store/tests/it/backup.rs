@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Wake};
-use tandem_store::{Error, Keys, SqliteStore, Store, back_up, look_at_backup, look_at_state, restore};
+use tandem_store::{Error, Home, Keys, Ledger, Store, back_up, look_at_backup, look_at_state, restore};
 
 fn live(store: &mut dyn Store) {
     for (name, step) in LIFE {
@@ -14,23 +14,27 @@ fn live(store: &mut dyn Store) {
     }
 }
 
+fn folder(path: &Path) -> Home {
+    Home::Folder(path.to_owned())
+}
+
 #[test]
 fn a_backup_is_the_state_at_one_moment_while_it_is_held_and_changed() {
     for keys in [Keys::default(), keys(7)] {
         let home = tempfile::tempdir().unwrap();
         let (state, file) = (home.path().join("state"), home.path().join("backup.db"));
-        let mut store = SqliteStore::open_with(&state, &keys).unwrap();
+        let mut store = Ledger::open_with(&state, &keys).unwrap();
         live(&mut store);
-        let held = back_up(&state, &file, &keys, at(7_000)).unwrap();
+        let held = back_up(&folder(&state), &file, &keys, at(7_000)).unwrap();
         observe(&mut store, vec![seen(&customer("9"), 1, ANN)]);
         assert_eq!(look_at_backup(&file, &keys).unwrap(), held);
         assert_eq!(held.made, Some(at(7_000)));
         assert_eq!(held.links, store.links(None, 0, 100).unwrap().len() as u64);
         drop(store);
-        let now = look_at_state(&state, &keys).unwrap().unwrap();
+        let now = look_at_state(&folder(&state), &keys).unwrap().unwrap();
         assert!(now.state == held.state && now.changes > held.changes && now.made.is_none());
         // A file that is there is not written over, and a state is no backup.
-        let again = back_up(&state, &file, &keys, at(7_000)).unwrap_err();
+        let again = back_up(&folder(&state), &file, &keys, at(7_000)).unwrap_err();
         assert!(matches!(again, Error::Taken(_)), "{again:?}");
         let no = look_at_backup(&state.join("tandem.db"), &keys).unwrap_err();
         assert!(matches!(no, Error::NoBackup(_)), "{no:?}");
@@ -43,8 +47,8 @@ fn a_backup_is_its_owners_alone_and_sealed_as_the_state_is() {
     use std::os::unix::fs::PermissionsExt;
     let home = tempfile::tempdir().unwrap();
     let (state, file) = (home.path().join("state"), home.path().join("backup.db"));
-    live(&mut SqliteStore::open_with(&state, &keys(7)).unwrap());
-    back_up(&state, &file, &keys(7), at(7_000)).unwrap();
+    live(&mut Ledger::open_with(&state, &keys(7)).unwrap());
+    back_up(&folder(&state), &file, &keys(7), at(7_000)).unwrap();
     assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     let bytes = std::fs::read(&file).unwrap();
     assert!(!bytes.windows(15).any(|part| part == b"ann@example.org"));
@@ -56,7 +60,7 @@ fn a_backup_is_its_owners_alone_and_sealed_as_the_state_is() {
 fn s3_a_restored_state_keeps_its_bases_and_lists_everything_anew() {
     let home = tempfile::tempdir().unwrap();
     let (state, file) = (home.path().join("state"), home.path().join("backup.db"));
-    let mut store = SqliteStore::open(&state).unwrap();
+    let mut store = Ledger::open(&state).unwrap();
     live(&mut store);
     observe(&mut store, vec![seen(&order("54"), 1, &[("number", "54")])]);
     rest(&mut store);
@@ -74,7 +78,7 @@ fn s3_a_restored_state_keeps_its_bases_and_lists_everything_anew() {
     let history = store.history(None, 0, 1_000).unwrap();
     let unsettled = store.unsettled(0, 100).unwrap();
     assert!(!unsettled.is_empty() && !store.sendable(CRM, true, 9, 100).unwrap().is_empty());
-    back_up(&state, &file, &Keys::default(), at(7_000)).unwrap();
+    back_up(&folder(&state), &file, &Keys::default(), at(7_000)).unwrap();
     // WHEN the state goes on, is lost, and the backup takes its place
     observe(
         &mut store,
@@ -82,11 +86,11 @@ fn s3_a_restored_state_keeps_its_bases_and_lists_everything_anew() {
     );
     rest(&mut store);
     drop(store);
-    let kept = restore(&file, &state, &Keys::default(), at(8_000))
+    let kept = restore(&file, &folder(&state), &Keys::default(), at(8_000))
         .unwrap()
         .unwrap();
     // THEN what was agreed is as it was, and what was sent is still to be settled
-    let mut store = SqliteStore::open(&state).unwrap();
+    let mut store = Ledger::open(&state).unwrap();
     assert_eq!(store.cluster(&flows(), &customer("1")).unwrap(), cluster);
     assert_eq!(store.history(None, 0, 1_000).unwrap(), history);
     assert_eq!(store.unsettled(0, 100).unwrap(), unsettled);
@@ -105,7 +109,7 @@ fn s3_a_restored_state_keeps_its_bases_and_lists_everything_anew() {
     assert!(anew.iter().any(|intent| intent.id > 1 << 32), "{anew:?}");
     // AND the former state is kept
     drop(store);
-    let mut former = SqliteStore::open(&kept).unwrap();
+    let mut former = Ledger::open(Path::new(&kept)).unwrap();
     let cluster = former.cluster(&flows(), &customer("1")).unwrap().unwrap();
     let shown = &cluster.records[&customer("1")].shadow.values["name"];
     assert_eq!(shown, &"Changed".into());
@@ -115,40 +119,25 @@ fn s3_a_restored_state_keeps_its_bases_and_lists_everything_anew() {
 fn a_restore_cut_off_half_way_is_refused_until_it_is_done_again() {
     let home = tempfile::tempdir().unwrap();
     let (state, file) = (home.path().join("state"), home.path().join("backup.db"));
-    live(&mut SqliteStore::open(&state).unwrap());
-    back_up(&state, &file, &Keys::default(), at(7_000)).unwrap();
+    live(&mut Ledger::open(&state).unwrap());
+    back_up(&folder(&state), &file, &Keys::default(), at(7_000)).unwrap();
     std::fs::write(state.join("restoring"), "").unwrap();
     std::fs::remove_file(state.join("tandem.db")).unwrap();
-    let refused = SqliteStore::open(&state).unwrap_err();
+    let refused = Ledger::open(&state).unwrap_err();
     assert!(matches!(refused, Error::HalfRestored), "{refused:?}");
-    restore(&file, &state, &Keys::default(), at(8_000)).unwrap();
-    SqliteStore::open(&state).unwrap();
+    restore(&file, &folder(&state), &Keys::default(), at(8_000)).unwrap();
+    Ledger::open(&state).unwrap();
 }
 
 #[test]
 fn a_held_state_is_not_replaced() {
     let home = tempfile::tempdir().unwrap();
     let (state, file) = (home.path().join("state"), home.path().join("backup.db"));
-    let store = SqliteStore::open(&state).unwrap();
-    back_up(&state, &file, &Keys::default(), at(7_000)).unwrap();
-    let held = restore(&file, &state, &Keys::default(), at(8_000)).unwrap_err();
+    let store = Ledger::open(&state).unwrap();
+    back_up(&folder(&state), &file, &Keys::default(), at(7_000)).unwrap();
+    let held = restore(&file, &folder(&state), &Keys::default(), at(8_000)).unwrap_err();
     assert!(matches!(held, Error::Held(_)), "{held:?}");
     drop(store);
-}
-
-#[test]
-fn links_and_records_of_a_state_that_did_not_count_them_are_counted() {
-    let home = tempfile::tempdir().unwrap();
-    let mut store = SqliteStore::open(home.path()).unwrap();
-    live(&mut store);
-    let told = dump(&mut store);
-    drop(store);
-    let file = rusqlite::Connection::open(home.path().join("tandem.db")).unwrap();
-    let former = "DELETE FROM tally WHERE what = 'linked'; ALTER TABLE kind DROP COLUMN known;
-                  INSERT INTO match_key SELECT key, rid FROM match_new; DROP TABLE match_new; PRAGMA user_version = 5;";
-    file.execute_batch(former).unwrap();
-    drop(file);
-    assert_eq!(dump(&mut SqliteStore::open(home.path()).unwrap()), told);
 }
 
 /// How a page is damaged.
@@ -197,20 +186,20 @@ fn wait(mut what: Pin<Box<dyn Future<Output = ()> + Send>>) {
 fn e19_nothing_is_sent_from_a_damaged_file_whatever_page_it_is() {
     let home = tempfile::tempdir().unwrap();
     let state = home.path().join("state");
-    live(&mut SqliteStore::open(&state).unwrap());
+    live(&mut Ledger::open(&state).unwrap());
     let whole = std::fs::read(state.join("tandem.db")).unwrap();
     let pages = whole.len() / 8192;
     assert!(pages > 20, "only {pages} pages");
     let mut noticed = 0;
     for (page, kind) in (0..pages).flat_map(|page| (0..3).map(move |kind| (page, kind))) {
         let there = damaged(home.path(), &whole, page, kind);
-        let opened = SqliteStore::open(&there).and_then(|mut store| {
+        let opened = Ledger::open(&there).and_then(|mut store| {
             store.look_over()?;
             store.begin_write(1, &[], at(9_000))?;
             // Once it is known nothing else is done either.
             store.note("anything")
         });
-        let awaited = SqliteStore::open(&there).and_then(|mut store| {
+        let awaited = Ledger::open(&there).and_then(|mut store| {
             store.look_over()?;
             wait(store.looked_over());
             store.note("anything")
@@ -231,13 +220,13 @@ fn e19_nothing_is_sent_from_a_damaged_file_whatever_page_it_is() {
 fn nothing_is_read_from_a_damaged_page_before_that_is_found() {
     let home = tempfile::tempdir().unwrap();
     let state = home.path().join("state");
-    live(&mut SqliteStore::open(&state).unwrap());
+    live(&mut Ledger::open(&state).unwrap());
     let whole = std::fs::read(state.join("tandem.db")).unwrap();
-    let told = dump(&mut SqliteStore::open(&state).unwrap());
+    let told = dump(&mut Ledger::open(&state).unwrap());
     let mut refused = 0;
     for (page, kind) in (0..whole.len() / 8192).flat_map(|page| (0..3).map(move |kind| (page, kind))) {
         let there = damaged(home.path(), &whole, page, kind);
-        let read = SqliteStore::open(&there).and_then(|mut store| try_dump(&mut store));
+        let read = Ledger::open(&there).and_then(|mut store| try_dump(&mut store));
         match read {
             Err(Error::Corrupt(_)) => refused += 1,
             Ok(read) => assert_eq!(read, told, "page {page}, damage {kind}"),
@@ -251,16 +240,16 @@ fn nothing_is_read_from_a_damaged_page_before_that_is_found() {
 #[test]
 fn a_look_that_nobody_waits_for_ends_before_the_file_is_closed() {
     let home = tempfile::tempdir().unwrap();
-    live(&mut SqliteStore::open(home.path()).unwrap());
+    live(&mut Ledger::open(home.path()).unwrap());
     let file = rusqlite::Connection::open(home.path().join("tandem.db")).unwrap();
     // Enough to look at for a while.
     let sql =
-        "INSERT INTO history (rid, body) WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n
-               WHERE n < 200000) SELECT 1000, randomblob(100) FROM n";
+        "INSERT INTO history (number, rid, at, body) WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n
+               WHERE n < 200000) SELECT n + 100000, 1000, 0, randomblob(100) FROM n";
     file.execute(sql, []).unwrap();
     drop(file);
     let log = home.path().join("tandem.db-wal");
-    let mut store = SqliteStore::open(home.path()).unwrap();
+    let mut store = Ledger::open(home.path()).unwrap();
     store.look_over().unwrap();
     store.set_note("anything", "else").unwrap();
     assert!(log.exists());
@@ -285,9 +274,9 @@ fn is_free(whole: &[u8], page: usize) -> bool {
 fn a_damaged_backup_is_refused_and_the_state_stays() {
     let home = tempfile::tempdir().unwrap();
     let (state, file) = (home.path().join("state"), home.path().join("backup.db"));
-    live(&mut SqliteStore::open(&state).unwrap());
-    back_up(&state, &file, &Keys::default(), at(7_000)).unwrap();
-    let before = dump(&mut SqliteStore::open(&state).unwrap());
+    live(&mut Ledger::open(&state).unwrap());
+    back_up(&folder(&state), &file, &Keys::default(), at(7_000)).unwrap();
+    let before = dump(&mut Ledger::open(&state).unwrap());
     let mut bytes = std::fs::read(&file).unwrap();
     // Within a value: no page is broken, but the sum of the value.
     let place = bytes
@@ -296,26 +285,26 @@ fn a_damaged_backup_is_refused_and_the_state_stays() {
         .unwrap();
     bytes[place] ^= 1;
     std::fs::write(&file, &bytes).unwrap();
-    let refused = restore(&file, &state, &Keys::default(), at(8_000)).unwrap_err();
+    let refused = restore(&file, &folder(&state), &Keys::default(), at(8_000)).unwrap_err();
     assert!(matches!(refused, Error::Corrupt(_)), "{refused:?}");
     std::fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
-    let refused = restore(&file, &state, &Keys::default(), at(8_000)).unwrap_err();
+    let refused = restore(&file, &folder(&state), &Keys::default(), at(8_000)).unwrap_err();
     assert!(matches!(refused, Error::Corrupt(_)), "{refused:?}");
-    assert_eq!(dump(&mut SqliteStore::open(&state).unwrap()), before);
+    assert_eq!(dump(&mut Ledger::open(&state).unwrap()), before);
 }
 
 #[test]
 fn a_backup_of_a_state_that_was_killed_is_whole() {
     let home = tempfile::tempdir().unwrap();
     let (state, dead) = (home.path().join("state"), home.path().join("dead"));
-    let mut store = SqliteStore::open(&state).unwrap();
+    let mut store = Ledger::open(&state).unwrap();
     live(&mut store);
     copy_as_left(&state, &dead);
     let file = home.path().join("backup.db");
-    back_up(&dead, &file, &Keys::default(), at(7_000)).unwrap();
+    back_up(&folder(&dead), &file, &Keys::default(), at(7_000)).unwrap();
     let fresh: &Path = &home.path().join("fresh");
-    restore(&file, fresh, &Keys::default(), at(8_000)).unwrap();
-    let mut restored = SqliteStore::open(fresh).unwrap();
+    restore(&file, &folder(fresh), &Keys::default(), at(8_000)).unwrap();
+    let mut restored = Ledger::open(fresh).unwrap();
     assert_eq!(
         restored.links(None, 0, 100).unwrap(),
         store.links(None, 0, 100).unwrap()
@@ -325,7 +314,7 @@ fn a_backup_of_a_state_that_was_killed_is_whole() {
 #[test]
 fn e19_a_look_that_could_not_be_made_lets_nothing_be_sent() {
     let home = tempfile::tempdir().unwrap();
-    let mut store = SqliteStore::open(home.path()).unwrap();
+    let mut store = Ledger::open(home.path()).unwrap();
     live(&mut store);
     let (file, away) = (home.path().join("tandem.db"), home.path().join("away.db"));
     std::fs::rename(&file, &away).unwrap();

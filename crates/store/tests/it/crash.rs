@@ -3,7 +3,7 @@
 use crate::setup::*;
 use std::path::Path;
 use tandem_merge::reconcile::{Settlement, settle};
-use tandem_store::{Decided, Error, SqliteStore, Store};
+use tandem_store::{Decided, Error, Keys, Ledger, Store};
 
 pub(crate) type Step = (&'static str, fn(&mut dyn Store) -> Result<(), Error>);
 
@@ -144,6 +144,30 @@ fn s7_a_unit_cut_off_at_any_statement_leaves_all_of_it_or_nothing() {
     assert!(cuts > 500, "only {cuts} cuts: the units did next to nothing");
 }
 
+/// The same where a server keeps the state: the process that dies takes its session with it.
+#[test]
+#[ignore = "wants a server: ./test --long, or clients/with-postgres"]
+fn s7_a_session_that_ends_at_any_statement_leaves_all_of_it_or_nothing() {
+    let home = schema().expect("TANDEM_POSTGRES names a server");
+    let open = || Ledger::open_at(&home, &Keys::default()).unwrap();
+    let mut cuts = 0;
+    for (name, step) in LIFE.iter().chain(AFTERWARDS) {
+        let before = dump(&mut open());
+        for n in 0.. {
+            let mut store = open();
+            store.cut_off(n, None);
+            let done = step(&mut store);
+            drop(store);
+            if done.is_ok() {
+                break;
+            }
+            assert_eq!(dump(&mut open()), before, "{name}, dead at statement {n}");
+            cuts += 1;
+        }
+    }
+    assert!(cuts > 500, "only {cuts} cuts: the units did next to nothing");
+}
+
 /// Cuts a step off at every one of its statements, then lets it pass. Answers how many cuts there were.
 fn cut_everywhere(
     home: &Path,
@@ -151,7 +175,7 @@ fn cut_everywhere(
     name: &str,
     step: fn(&mut dyn Store) -> Result<(), Error>,
 ) -> u64 {
-    let mut store = SqliteStore::open(state).unwrap();
+    let mut store = Ledger::open(state).unwrap();
     let before = dump(&mut store);
     for n in 0.. {
         let dead = home.join("dead");
@@ -175,7 +199,7 @@ fn cut_everywhere(
 }
 
 fn reopened(folder: &Path) -> String {
-    let text = dump(&mut SqliteStore::open(folder).unwrap());
+    let text = dump(&mut Ledger::open(folder).unwrap());
     std::fs::remove_dir_all(folder).unwrap();
     text
 }

@@ -1,7 +1,7 @@
 //! What only a folder with a file can do.
 
 use crate::setup::*;
-use tandem_store::{Error, Keys, SqliteStore, Store};
+use tandem_store::{Error, Home, Keys, Ledger, Store};
 
 #[cfg(unix)]
 #[test]
@@ -9,7 +9,7 @@ fn the_state_is_its_owners_alone() {
     use std::os::unix::fs::PermissionsExt;
     let home = tempfile::tempdir().unwrap();
     let folder = home.path().join("deep/state");
-    let mut store = SqliteStore::open(&folder).unwrap();
+    let mut store = Ledger::open(&folder).unwrap();
     observe(&mut store, vec![seen(&customer("1"), 1, &[("name", "Ann")])]);
     let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&folder), 0o700);
@@ -29,8 +29,8 @@ fn the_state_is_its_owners_alone() {
 #[test]
 fn one_process_holds_the_state_at_a_time() {
     let folder = tempfile::tempdir().unwrap();
-    let store = SqliteStore::open(folder.path()).unwrap();
-    let held = SqliteStore::open(folder.path()).unwrap_err();
+    let store = Ledger::open(folder.path()).unwrap();
+    let held = Ledger::open(folder.path()).unwrap_err();
     assert!(matches!(held, Error::Held(_)));
     let text = held.to_string();
     assert!(
@@ -38,25 +38,25 @@ fn one_process_holds_the_state_at_a_time() {
         "{text}"
     );
     drop(store);
-    SqliteStore::open(folder.path()).unwrap();
+    Ledger::open(folder.path()).unwrap();
 }
 
 #[test]
 fn a_copy_is_whole_and_apart_while_the_original_is_held() {
     let home = tempfile::tempdir().unwrap();
     let (here, there) = (home.path().join("here"), home.path().join("there"));
-    let mut store = SqliteStore::open(&here).unwrap();
+    let mut store = Ledger::open(&here).unwrap();
     observe(&mut store, vec![seen(&customer("1"), 1, &[("name", "Ann")])]);
-    let mut copy = SqliteStore::open_copy(&here, &there, &Keys::default()).unwrap();
+    let mut copy = Ledger::open_copy(&Home::Folder(here.clone()), &there, &Keys::default()).unwrap();
     assert_eq!(dump(&mut copy), dump(&mut store));
     assert_eq!(copy.state_id().unwrap(), store.state_id().unwrap());
     rest(&mut copy);
     assert_eq!(take(&mut store).len(), 1);
     drop(copy);
-    let again = SqliteStore::open_copy(&here, &there, &Keys::default());
+    let again = Ledger::open_copy(&Home::Folder(here.clone()), &there, &Keys::default());
     assert!(again.is_err(), "there is a state already");
-    let mut fresh = SqliteStore::open_copy(
-        &home.path().join("none"),
+    let mut fresh = Ledger::open_copy(
+        &Home::Folder(home.path().join("none")),
         &home.path().join("fresh"),
         &Keys::default(),
     )
@@ -72,32 +72,35 @@ fn a_file_that_is_no_state_is_told_clearly() {
         "this is a letter, not a database. ".repeat(99),
     )
     .unwrap();
-    let refused = SqliteStore::open(folder.path()).unwrap_err();
+    let refused = Ledger::open(folder.path()).unwrap_err();
     assert!(matches!(refused, Error::Corrupt(_)), "{refused:?}");
     assert!(refused.to_string().contains("tandem restore"), "{refused}");
 }
 
 #[test]
-fn a_newer_form_is_refused() {
+fn a_newer_form_is_refused_and_an_older_one() {
     let folder = tempfile::tempdir().unwrap();
-    drop(SqliteStore::open(folder.path()).unwrap());
+    drop(Ledger::open(folder.path()).unwrap());
     let file = rusqlite::Connection::open(folder.path().join("tandem.db")).unwrap();
     file.pragma_update(None, "user_version", 99).unwrap();
-    drop(file);
-    let refused = SqliteStore::open(folder.path()).unwrap_err();
+    let refused = Ledger::open(folder.path()).unwrap_err();
     assert!(matches!(refused, Error::Newer { found: 99, .. }), "{refused:?}");
+    file.pragma_update(None, "user_version", 7).unwrap();
+    let refused = Ledger::open(folder.path()).unwrap_err();
+    assert!(matches!(refused, Error::Older { found: 7, .. }), "{refused:?}");
+    assert!(refused.to_string().contains("there is no way over"), "{refused}");
 }
 
 #[test]
 fn a_damaged_row_is_told_clearly_and_nothing_is_stored() {
     let folder = tempfile::tempdir().unwrap();
-    let mut store = SqliteStore::open(folder.path()).unwrap();
+    let mut store = Ledger::open(folder.path()).unwrap();
     observe(&mut store, vec![seen(&customer("1"), 1, &[("name", "Ann")])]);
     drop(store);
     let file = rusqlite::Connection::open(folder.path().join("tandem.db")).unwrap();
     file.execute("UPDATE inbox SET body = '{'", []).unwrap();
     drop(file);
-    let mut store = SqliteStore::open(folder.path()).unwrap();
+    let mut store = Ledger::open(folder.path()).unwrap();
     let taken = store.take_dirty(&flows(), 9, 10, at(0));
     assert!(matches!(taken, Err(Error::Corrupt(_))), "{taken:?}");
 }
@@ -105,20 +108,20 @@ fn a_damaged_row_is_told_clearly_and_nothing_is_stored() {
 #[test]
 fn the_state_is_there_again_after_reopening() {
     let folder = tempfile::tempdir().unwrap();
-    let mut store = SqliteStore::open(folder.path()).unwrap();
+    let mut store = Ledger::open(folder.path()).unwrap();
     observe(&mut store, vec![seen(&order("7"), 1, &[("number", "7")])]);
     listed(&mut store);
     rest(&mut store);
     observe(&mut store, vec![seen(&order("8"), 1, &[("number", "8")])]);
     let before = dump(&mut store);
     drop(store);
-    assert_eq!(dump(&mut SqliteStore::open(folder.path()).unwrap()), before);
+    assert_eq!(dump(&mut Ledger::open(folder.path()).unwrap()), before);
 }
 
 #[test]
 fn twenty_thousand_records_pass_in_batches() {
     let folder = tempfile::tempdir().unwrap();
-    let mut store = SqliteStore::open(folder.path()).unwrap();
+    let mut store = Ledger::open(folder.path()).unwrap();
     for batch in 0..20 {
         let row = |n: i64| {
             let id = format!("{}", batch * 1_000 + n);

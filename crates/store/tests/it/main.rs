@@ -6,6 +6,7 @@ mod crash;
 mod folder;
 mod same;
 mod sealed;
+mod server;
 mod setup;
 mod suite;
 mod suite_decisions;

@@ -3,7 +3,7 @@
 use crate::crash::LIFE;
 use crate::setup::*;
 use std::path::Path;
-use tandem_store::{Error, Keys, SqliteStore, Store};
+use tandem_store::{Error, Home, Keys, Ledger, Store};
 
 /// What people wrote in the life of a state, in the forms that it may take on disk.
 const CANARIES: [&str; 4] = ["ann@example.org", "bob@example.org", "\"Anna\"", "\"Bob\""];
@@ -33,7 +33,7 @@ fn found(folder: &Path) -> Vec<&'static str> {
 fn nothing_that_people_wrote_is_in_the_files_of_a_sealed_state() {
     let home = tempfile::tempdir().unwrap();
     let (clear, sealed) = (home.path().join("clear"), home.path().join("sealed"));
-    let mut store = SqliteStore::open(&clear).unwrap();
+    let mut store = Ledger::open(&clear).unwrap();
     let as_it_was = live(&mut store);
     assert_eq!(
         found(&clear).len(),
@@ -41,14 +41,14 @@ fn nothing_that_people_wrote_is_in_the_files_of_a_sealed_state() {
         "the canaries are in a state in clear"
     );
     // GIVEN the same life under a key
-    let mut store = SqliteStore::open_with(&sealed, &keys(7)).unwrap();
+    let mut store = Ledger::open_with(&sealed, &keys(7)).unwrap();
     assert_eq!(live(&mut store), as_it_was);
     // THEN neither database nor log shows any of it, while it is open and afterwards
     assert_eq!(found(&sealed), Vec::<&str>::new());
     drop(store);
     assert_eq!(found(&sealed), Vec::<&str>::new());
     // AND it is there again
-    let mut store = SqliteStore::open_with(&sealed, &keys(7)).unwrap();
+    let mut store = Ledger::open_with(&sealed, &keys(7)).unwrap();
     assert_eq!(dump(&mut store), as_it_was);
     assert_eq!(store.note("remark").unwrap().unwrap(), "ann@example.org asked");
     let hit = store.search(&customer("1").record_type, "email", "bob@example.org");
@@ -58,20 +58,20 @@ fn nothing_that_people_wrote_is_in_the_files_of_a_sealed_state() {
 #[test]
 fn a_sealed_state_opens_with_its_key_alone() {
     let folder = tempfile::tempdir().unwrap();
-    live(&mut SqliteStore::open_with(folder.path(), &keys(7)).unwrap());
-    let without = SqliteStore::open(folder.path()).unwrap_err();
+    live(&mut Ledger::open_with(folder.path(), &keys(7)).unwrap());
+    let without = Ledger::open(folder.path()).unwrap_err();
     assert!(matches!(without, Error::KeyMissing), "{without:?}");
-    let wrong = SqliteStore::open_with(folder.path(), &keys(8)).unwrap_err();
+    let wrong = Ledger::open_with(folder.path(), &keys(8)).unwrap_err();
     assert!(matches!(wrong, Error::KeyWrong), "{wrong:?}");
     let copy = folder.path().join("copy");
-    let copied = SqliteStore::open_copy(folder.path(), &copy, &keys(8)).unwrap_err();
+    let copied = Ledger::open_copy(&Home::Folder(folder.path().to_owned()), &copy, &keys(8)).unwrap_err();
     assert!(matches!(copied, Error::KeyWrong), "{copied:?}");
 }
 
 #[test]
 fn a_state_in_clear_is_sealed_when_it_gets_a_key_and_again_when_keys_change() {
     let folder = tempfile::tempdir().unwrap();
-    let mut store = SqliteStore::open(folder.path()).unwrap();
+    let mut store = Ledger::open(folder.path()).unwrap();
     let as_it_was = live(&mut store);
     drop(store);
     let changing = Keys {
@@ -79,15 +79,15 @@ fn a_state_in_clear_is_sealed_when_it_gets_a_key_and_again_when_keys_change() {
         former: Some(key(7)),
     };
     for keys in [keys(7), changing, keys(8)] {
-        let mut store = SqliteStore::open_with(folder.path(), &keys).unwrap();
+        let mut store = Ledger::open_with(folder.path(), &keys).unwrap();
         assert_eq!(found(folder.path()), Vec::<&str>::new(), "nothing is left behind");
         assert_eq!(dump(&mut store), as_it_was);
         assert_eq!(store.note("remark").unwrap().unwrap(), "ann@example.org asked");
     }
-    let former = SqliteStore::open_with(folder.path(), &keys(7)).unwrap_err();
+    let former = Ledger::open_with(folder.path(), &keys(7)).unwrap_err();
     assert!(matches!(former, Error::KeyWrong), "{former:?}");
     // Records are found by their match keys: whoever comes now is linked to the one there.
-    let mut store = SqliteStore::open_with(folder.path(), &keys(8)).unwrap();
+    let mut store = Ledger::open_with(folder.path(), &keys(8)).unwrap();
     observe(&mut store, vec![seen(&order("70"), 1, &[("number", "70")])]);
     observe(&mut store, vec![seen(&invoice("i70"), 1, &[("Number", "70")])]);
     drop(store);
@@ -95,7 +95,7 @@ fn a_state_in_clear_is_sealed_when_it_gets_a_key_and_again_when_keys_change() {
         current: Some(key(9)),
         former: Some(key(8)),
     };
-    let mut store = SqliteStore::open_with(folder.path(), &changing).unwrap();
+    let mut store = Ledger::open_with(folder.path(), &changing).unwrap();
     rest(&mut store);
     let links = store.links(Some("order"), 0, 10).unwrap();
     assert!(links.iter().any(|link| link.first == order("70")), "{links:?}");
@@ -104,13 +104,13 @@ fn a_state_in_clear_is_sealed_when_it_gets_a_key_and_again_when_keys_change() {
 #[test]
 fn a_reservation_holds_under_a_key_and_when_keys_change() {
     let folder = tempfile::tempdir().unwrap();
-    let mut store = SqliteStore::open(folder.path()).unwrap();
+    let mut store = Ledger::open(folder.path()).unwrap();
     observe(&mut store, vec![seen(&order("1"), 1, &[("number", "same")])]);
     listed(&mut store);
     rest(&mut store);
     assert_eq!(store.sendable(CRM, true, 9, 10).unwrap().len(), 1);
     drop(store);
-    let mut store = SqliteStore::open_with(folder.path(), &keys(7)).unwrap();
+    let mut store = Ledger::open_with(folder.path(), &keys(7)).unwrap();
     observe(&mut store, vec![seen(&order("2"), 1, &[("number", "same")])]);
     rest(&mut store);
     assert_eq!(
@@ -124,7 +124,7 @@ fn a_reservation_holds_under_a_key_and_when_keys_change() {
 fn a_value_that_was_altered_is_noticed_in_clear_and_sealed() {
     for keys in [Keys::default(), keys(7)] {
         let folder = tempfile::tempdir().unwrap();
-        let mut store = SqliteStore::open_with(folder.path(), &keys).unwrap();
+        let mut store = Ledger::open_with(folder.path(), &keys).unwrap();
         observe(&mut store, vec![seen(&customer("1"), 1, ANN)]);
         drop(store);
         let file = rusqlite::Connection::open(folder.path().join("tandem.db")).unwrap();
@@ -135,7 +135,7 @@ fn a_value_that_was_altered_is_noticed_in_clear_and_sealed() {
             let mut altered = body.clone();
             altered[place] ^= 0x20;
             file.execute("UPDATE inbox SET body = ?1", [altered]).unwrap();
-            let mut store = SqliteStore::open_with(folder.path(), &keys).unwrap();
+            let mut store = Ledger::open_with(folder.path(), &keys).unwrap();
             let taken = store.take_dirty(&flows(), 9, 10, at(0));
             assert!(matches!(taken, Err(Error::Corrupt(_))), "{place}: {taken:?}");
         }

@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use tandem_merge::cluster::Intent;
 use tandem_merge::dataflow::{
     CompanionRule, CompanionValue, ConflictPolicy, CreatePolicy, Dataflow, DeleteAgainstEdit, DeletePolicy,
@@ -15,7 +17,7 @@ use tandem_merge::record::{Observation, Presence, RecordKey, RecordType, Version
 use tandem_merge::value::Value;
 use tandem_seal::Seal;
 use tandem_store::{
-    CommitReport, Decided, Dirty, Error, Keys, MemoryStore, Page, PageReport, SqliteStore, Store,
+    CommitReport, Decided, Dirty, Error, Home, Keys, Ledger, MemoryStore, Page, PageReport, Server, Store,
 };
 
 /// The fence of whoever holds the state here.
@@ -327,11 +329,29 @@ pub(crate) fn keys(byte: u8) -> Keys {
     }
 }
 
-/// Runs a test against both stores, the one on disk in clear and sealed.
+/// A new schema on the server that `TANDEM_POSTGRES` names, where the tests have one (`clients/with-postgres` starts one).
+pub(crate) fn schema() -> Option<Home> {
+    static MADE: AtomicU32 = AtomicU32::new(0);
+    let connection = std::env::var("TANDEM_POSTGRES").ok()?;
+    let number = MADE.fetch_add(1, Ordering::Relaxed);
+    let name = format!("t{}_{number}", std::process::id());
+    Some(Home::Server(Server::new(&connection, &name).unwrap()))
+}
+
+/// One home on each storage: a folder that is not there yet in this one, and a schema where the tests have a server.
+pub(crate) fn homes(within: &Path) -> Vec<Home> {
+    let folder = Home::Folder(within.join("state"));
+    std::iter::once(folder).chain(schema()).collect()
+}
+
+/// Runs a test against all stores: the ledger in clear and sealed, on each storage, and the model.
 pub(crate) fn on_both(test: impl Fn(&mut dyn Store)) {
-    let folder = tempfile::tempdir().unwrap();
-    test(&mut SqliteStore::open(&folder.path().join("clear")).unwrap());
-    test(&mut SqliteStore::open_with(&folder.path().join("sealed"), &keys(7)).unwrap());
+    for keys in [Keys::default(), keys(7)] {
+        let folder = tempfile::tempdir().unwrap();
+        for home in homes(folder.path()) {
+            test(&mut Ledger::open_at(&home, &keys).unwrap());
+        }
+    }
     test(&mut MemoryStore::new("model"));
 }
 

@@ -3,7 +3,7 @@
 use crate::setup::*;
 use tandem_merge::dataflow::{Reference, Side};
 use tandem_merge::facts::{Referent, Referral};
-use tandem_store::{Error, SqliteStore, Store};
+use tandem_store::{Error, Ledger, Store};
 
 #[test]
 fn a_forgotten_record_is_let_in_no_more_and_others_leave_it_alone() {
@@ -100,7 +100,7 @@ fn no_byte_of_a_forgotten_record_stays_in_the_files() {
         }
         found
     };
-    let mut store = SqliteStore::open(folder.path()).unwrap();
+    let mut store = Ledger::open(folder.path()).unwrap();
     let mail = format!("{CANARY}@example.org");
     observe(
         &mut store,
@@ -134,7 +134,7 @@ fn no_byte_of_a_forgotten_record_stays_in_the_files() {
     drop(store);
     assert_eq!(bytes(), 0);
     // The others are as they were.
-    let mut store = SqliteStore::open(folder.path()).unwrap();
+    let mut store = Ledger::open(folder.path()).unwrap();
     assert!(store.cluster(&flows(), &customer("2")).unwrap().is_some());
     assert!(store.is_forgotten(&customer("1")).unwrap());
 }

@@ -8,14 +8,27 @@ use super::setting::{Setting, editable, key_property};
 use super::system::System;
 use crate::flows::{CRM, ERP};
 use jiff::SignedDuration;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use tandem_connector::Connector;
 use tandem_engine::{Clock, Engine, Happening, Parts, Watcher};
 use tandem_merge::dataflow::{DeleteAgainstEdit, DeletePolicy};
 use tandem_merge::record::{RecordKey, RecordType, Values};
 use tandem_merge::value::Value;
-use tandem_store::{MemoryStore, SqliteStore, Store};
+use tandem_store::{Home, Keys, Ledger, MemoryStore, Server, Store};
 use tempfile::TempDir;
+
+/// A home on disk: on the server that `TANDEM_POSTGRES` names, else in the folder beside it.
+fn home() -> (Home, TempDir) {
+    static MADE: AtomicU32 = AtomicU32::new(0);
+    let folder = crate::world::folder();
+    let Ok(connection) = std::env::var("TANDEM_POSTGRES") else {
+        return (Home::Folder(folder.path().to_owned()), folder);
+    };
+    let number = MADE.fetch_add(1, Ordering::Relaxed);
+    let schema = format!("s{}_{number}", std::process::id());
+    (Home::Server(Server::new(&connection, &schema).unwrap()), folder)
+}
 
 pub struct World {
     pub setting: Setting,
@@ -26,7 +39,7 @@ pub struct World {
     pub systems: [Arc<System>; 2],
     /// The state between two processes; none while one has it.
     pub kept: Option<Box<dyn Store>>,
-    folder: Option<TempDir>,
+    home: Option<(Home, TempDir)>,
     edits: u32,
 }
 
@@ -73,7 +86,7 @@ impl World {
             Arc::new(system)
         };
         let systems = [system(0, ERP), system(1, CRM)];
-        let folder = setting.on_disk.then(crate::world::folder);
+        let home = setting.on_disk.then(home);
         let mut world = Self {
             setting,
             quirks,
@@ -82,7 +95,7 @@ impl World {
             log,
             systems,
             kept: Some(Box::new(MemoryStore::new("sim"))),
-            folder,
+            home,
             edits: 0,
         };
         world.reopen();
@@ -90,11 +103,11 @@ impl World {
         world
     }
 
-    /// A process with a file opens it anew.
+    /// A process whose state is on disk opens it anew.
     pub fn reopen(&mut self) {
-        if let Some(folder) = &self.folder {
+        if let Some((home, _)) = &self.home {
             drop(self.kept.take());
-            self.kept = Some(Box::new(SqliteStore::open(folder.path()).unwrap()));
+            self.kept = Some(Box::new(Ledger::open_at(home, &Keys::default()).unwrap()));
         }
     }
 

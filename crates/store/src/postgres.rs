@@ -1,0 +1,321 @@
+//! PostgreSQL as a storage: one schema of a database, held by this process.
+//!
+//! Architecture invariant: whoever holds the schema holds an advisory lock of the very session that runs the statements.
+//! A session that is lost takes its transaction with it, and no statement of a process that lost its hold is carried out.
+
+mod dialect;
+mod server;
+
+pub use server::Server;
+
+use crate::db::Trouble;
+use crate::storage::{Column, DatabaseError, Row, Storage, Type, Value, Visitor};
+use crate::{Error, schema};
+use futures::executor::block_on;
+use server::Session;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use tokio_postgres::Statement;
+use tokio_postgres::types::{IsNull, ToSql, Type as Kind, to_sql_checked};
+
+/// A session that holds a schema.
+pub(crate) struct Postgres {
+    session: Session,
+    /// Statements that were prepared, by their text and the types of what they are given.
+    prepared: RefCell<HashMap<(String, Vec<Type>), Statement>>,
+    /// How many cursors were opened.
+    cursors: Cell<u64>,
+}
+
+/// How a session works. Statements find their rows by an index or read a table that is small, as they are written to: a
+/// plan that was made while the tables were empty must hold once they are large. What is committed is on the disk.
+const SETTINGS: &str = "
+SET synchronous_commit = on;
+SET enable_seqscan = off;
+SET enable_hashjoin = off;
+SET enable_mergejoin = off;
+SET plan_cache_mode = force_generic_plan;
+SET jit = off;
+SET client_min_messages = warning;
+SET tcp_keepalives_idle = 30;
+SET tcp_keepalives_interval = 10;
+SET tcp_keepalives_count = 3;
+SET lock_timeout = '5s';
+";
+
+/// So many rows of a walk are in memory.
+const FETCHED: u32 = 500;
+
+impl Postgres {
+    /// Takes hold of the schema, and makes its tables where it has none.
+    ///
+    /// # Errors
+    /// [`Error::Unreachable`], [`Error::Held`], [`Error::Older`], [`Error::Newer`], [`Error::Database`].
+    pub(crate) fn open(server: &Server) -> Result<Self, Error> {
+        let storage = Self::begin(server)?;
+        storage.session.hold(server)?;
+        if !storage.is_there(server)? {
+            let made = storage.make(server);
+            made.map_err(|source| Error::database("made", source))?;
+        }
+        Ok(storage)
+    }
+
+    /// Opens the schema to read it, as it is at this moment, whoever holds it. None where it holds no state.
+    ///
+    /// # Errors
+    /// As [`Postgres::open`].
+    pub(crate) fn open_to_read(server: &Server) -> Result<Option<Self>, Error> {
+        let storage = Self::begin(server)?;
+        if !storage.is_there(server)? {
+            return Ok(None);
+        }
+        let moment = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+        let begun = storage.session.batch(moment);
+        begun.map_err(|source| Error::database("read", source))?;
+        Ok(Some(storage))
+    }
+
+    /// Takes hold of the schema and lets `fill` make its state anew. The one that was there stays in a schema of another
+    /// name, which is the answer.
+    ///
+    /// # Errors
+    /// As [`Postgres::open`]; what `fill` answers: then everything is as it was.
+    pub(crate) fn replace(
+        server: &Server,
+        mark: &str,
+        fill: impl FnOnce(&dyn Storage) -> Result<(), Error>,
+    ) -> Result<Option<String>, Error> {
+        let storage = Self::begin(server)?;
+        storage.session.hold(server)?;
+        let there = storage.is_there(server)?;
+        let failed = |source| Error::database("restored", source);
+        storage.session.batch("BEGIN").map_err(failed)?;
+        let kept = format!("{}_replaced_{mark}", server.schema());
+        if there {
+            let sql = format!("ALTER SCHEMA \"{}\" RENAME TO \"{kept}\"", server.schema());
+            storage.session.batch(&sql).map_err(failed)?;
+        }
+        storage.make_tables(server).map_err(failed)?;
+        fill(&storage).inspect_err(|_| storage.roll_back())?;
+        storage.session.batch("COMMIT").map_err(failed)?;
+        Ok(there.then_some(kept))
+    }
+
+    fn begin(server: &Server) -> Result<Self, Error> {
+        let session = Session::begin(server)?;
+        let settled = format!("{SETTINGS} SET search_path = \"{}\";", server.schema());
+        let settled = session.batch(&settled);
+        settled.map_err(|source| Error::database("opened", source))?;
+        Ok(Self {
+            session,
+            prepared: RefCell::default(),
+            cursors: Cell::new(0),
+        })
+    }
+
+    /// Whether the schema holds a state of the form that is known.
+    fn is_there(&self, server: &Server) -> Result<bool, Error> {
+        let table = format!("\"{}\".note", server.schema());
+        let sql = "SELECT obj_description(to_regclass($1), 'pg_class')";
+        let (mut found, given) = (None, [Value::Text(table.into())]);
+        let read = self.read(sql, &given, &mut |row| {
+            found = row.get::<Option<String>>(0)?;
+            Ok(false)
+        });
+        read.map_err(|trouble| trouble.told("opened"))?;
+        let form = found.as_deref().and_then(|text| text.strip_prefix(FORM));
+        schema::is_there(form.and_then(|form| form.parse().ok()).unwrap_or(0))
+    }
+
+    fn make(&self, server: &Server) -> Result<(), DatabaseError> {
+        self.session.batch("BEGIN")?;
+        let made = self.make_tables(server);
+        made.and_then(|()| self.session.batch("COMMIT"))
+            .inspect_err(|_| self.roll_back())
+    }
+
+    fn make_tables(&self, server: &Server) -> Result<(), DatabaseError> {
+        let schema = server.schema();
+        self.session.batch(&format!(
+            "CREATE SCHEMA IF NOT EXISTS \"{schema}\"; {} COMMENT ON TABLE note IS '{FORM}{}';",
+            dialect::tables(schema::TABLES),
+            schema::FORM
+        ))
+    }
+
+    fn prepared(&self, sql: &str, given: &[Value<'_>]) -> Result<Statement, DatabaseError> {
+        let key = (sql.to_owned(), given.iter().map(Value::of).collect::<Vec<_>>());
+        if let Some(statement) = self.prepared.borrow().get(&key) {
+            return Ok(statement.clone());
+        }
+        let kinds: Vec<Kind> = key.1.iter().map(|of| kind(*of)).collect();
+        let text = dialect::statement(sql);
+        let statement = block_on(self.session.client().prepare_typed(&text, &kinds))?;
+        self.prepared.borrow_mut().insert(key, statement.clone());
+        Ok(statement)
+    }
+}
+
+/// What the comment on a table of every state begins with; its form follows.
+const FORM: &str = "tandem state, form ";
+
+fn kind(of: Type) -> Kind {
+    match of {
+        Type::Int => Kind::INT8,
+        Type::Text => Kind::TEXT,
+        Type::Blob => Kind::BYTEA,
+    }
+}
+
+/// Values as the client takes them.
+fn handed<'v>(given: &'v [Value<'_>]) -> Vec<&'v (dyn ToSql + Sync)> {
+    given.iter().map(|value| value as &(dyn ToSql + Sync)).collect()
+}
+
+impl Storage for Postgres {
+    fn run(&self, sql: &str, given: &[Value<'_>]) -> Result<usize, DatabaseError> {
+        let statement = self.prepared(sql, given)?;
+        let changed = block_on(self.session.client().execute(&statement, &handed(given)))?;
+        Ok(usize::try_from(changed).unwrap_or(usize::MAX))
+    }
+
+    fn read(&self, sql: &str, given: &[Value<'_>], visit: &mut Visitor<'_>) -> Result<(), Trouble> {
+        let statement = self.prepared(sql, given)?;
+        let rows = block_on(self.session.client().query(&statement, &handed(given)));
+        for row in rows.map_err(DatabaseError::from)? {
+            if !visit(&row)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn walk(&self, sql: &str, given: &[Value<'_>], visit: &mut Visitor<'_>) -> Result<(), Trouble> {
+        self.cursors.set(self.cursors.get() + 1);
+        let cursor = format!("walk_{}", self.cursors.get());
+        let kinds: Vec<Kind> = given.iter().map(|value| kind(value.of())).collect();
+        let text = format!(
+            "DECLARE {cursor} NO SCROLL CURSOR FOR {}",
+            dialect::statement(sql)
+        );
+        let client = self.session.client();
+        let opened = block_on(async {
+            let statement = client.prepare_typed(&text, &kinds).await?;
+            client.execute(&statement, &handed(given)).await?;
+            client.prepare(&format!("FETCH {FETCHED} FROM {cursor}")).await
+        });
+        let fetch = opened.map_err(DatabaseError::from)?;
+        'rows: loop {
+            let rows = block_on(client.query(&fetch, &[])).map_err(DatabaseError::from)?;
+            if rows.is_empty() {
+                break;
+            }
+            for row in rows {
+                if !visit(&row)? {
+                    break 'rows;
+                }
+            }
+        }
+        Ok(self.session.batch(&format!("CLOSE {cursor}"))?)
+    }
+
+    fn roll_back(&self) {
+        // A session that is lost takes its transaction with it.
+        let _lost = self.session.batch("ROLLBACK");
+    }
+
+    fn bytes(&self) -> Result<u64, Trouble> {
+        let sql = "SELECT CAST(coalesce(sum(pg_total_relation_size(pg_class.oid)), 0) AS BIGINT)
+                   FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+                   WHERE nspname = current_schema() AND relkind = 'r'";
+        let mut bytes = 0_i64;
+        self.read(sql, &[], &mut |row| {
+            bytes = row.get(0)?;
+            Ok(false)
+        })?;
+        Ok(bytes.cast_unsigned())
+    }
+
+    fn rewrite(&self) -> Result<(), DatabaseError> {
+        let sql = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()";
+        let tables = block_on(self.session.client().query(sql, &[]))?;
+        for table in tables {
+            let table: &str = table.try_get(0)?;
+            self.session.batch(&format!("VACUUM (FULL) \"{table}\""))?;
+        }
+        Ok(())
+    }
+}
+
+impl Row for tokio_postgres::Row {
+    fn column(&self, place: usize) -> Option<Column<'_>> {
+        let of = self.columns().get(place)?.type_();
+        let int = |number: Option<i64>| number.map_or(Column::Null, Column::Int);
+        Some(match *of {
+            Kind::INT8 => int(self.try_get(place).ok()?),
+            Kind::INT4 => int(self.try_get::<_, Option<i32>>(place).ok()?.map(i64::from)),
+            Kind::BOOL => int(self.try_get::<_, Option<bool>>(place).ok()?.map(i64::from)),
+            Kind::TEXT | Kind::NAME => {
+                let text: Option<&str> = self.try_get(place).ok()?;
+                text.map_or(Column::Null, Column::Text)
+            }
+            Kind::BYTEA => {
+                let bytes: Option<&[u8]> = self.try_get(place).ok()?;
+                bytes.map_or(Column::Null, Column::Blob)
+            }
+            _ => return None,
+        })
+    }
+}
+
+impl ToSql for Value<'_> {
+    fn to_sql(
+        &self,
+        of: &Kind,
+        out: &mut bytes::BytesMut,
+    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        match self {
+            Self::Null(_) => Ok(IsNull::Yes),
+            Self::Int(number) => number.to_sql(of, out),
+            Self::Text(text) => (&**text).to_sql(of, out),
+            Self::Blob(bytes) => (&**bytes).to_sql(of, out),
+        }
+    }
+
+    fn accepts(of: &Kind) -> bool {
+        [Kind::INT8, Kind::TEXT, Kind::BYTEA].contains(of)
+    }
+
+    to_sql_checked!();
+}
+
+impl From<tokio_postgres::Error> for DatabaseError {
+    fn from(failed: tokio_postgres::Error) -> Self {
+        // What stands in a row is no part of it: a detail may quote values.
+        match failed.as_db_error() {
+            Some(said) => Self::Postgres {
+                message: said.message().to_owned(),
+                code: Some(said.code().code().to_owned()),
+                constraint: said.constraint().map(str::to_owned),
+            },
+            None => Self::Postgres {
+                message: server::whole(&failed),
+                code: None,
+                constraint: None,
+            },
+        }
+    }
+}
+
+/// What a failure means for people, where it is of a kind that is known.
+pub(crate) fn told(doing: &'static str, code: Option<&str>) -> Option<Error> {
+    match code? {
+        "53100" => Some(Error::Full(doing)),
+        "25006" => Some(Error::ReadOnly(doing)),
+        "XX001" | "XX002" => Some(Error::Corrupt(
+            "the server says that a table or an index is".to_owned(),
+        )),
+        _ => None,
+    }
+}

@@ -1,0 +1,190 @@
+//! The server that a state is kept on, and sessions with it.
+
+use crate::Error;
+use crate::storage::DatabaseError;
+use futures::executor::block_on;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+use tandem_merge::config::is_schema_name;
+use tokio::runtime::Runtime;
+use tokio_postgres::config::{Config, Host};
+use tokio_postgres::{Client, SimpleQueryMessage};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+/// Where on a PostgreSQL server a state is kept.
+#[derive(Clone)]
+pub struct Server {
+    config: Config,
+    schema: String,
+}
+
+/// Without the password.
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Server({self})")
+    }
+}
+
+/// As a part of a sentence: "schema tandem of database erp on db.example.org".
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let host = match self.config.get_hosts().first() {
+            Some(Host::Tcp(name)) => name.clone(),
+            #[cfg(unix)]
+            Some(Host::Unix(path)) => path.display().to_string(),
+            None => "this machine".to_owned(),
+        };
+        let database = self.config.get_dbname().or(self.config.get_user()).unwrap_or("?");
+        write!(f, "schema {} of database {database} on {host}", self.schema)
+    }
+}
+
+impl Server {
+    /// A server by its connection string (`postgres://user:password@host:port/database`, or `key=value` pairs), and the
+    /// schema in which the state is kept.
+    ///
+    /// # Errors
+    /// What is wrong with either, as a sentence without its end.
+    pub fn new(connection: &str, schema: &str) -> Result<Self, String> {
+        let mut config: Config = connection.parse().map_err(|error| whole(&error))?;
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(Duration::from_secs(10));
+        }
+        if config.get_application_name().is_none() {
+            config.application_name(format!("tandem, process {}", std::process::id()));
+        }
+        if !is_schema_name(schema) {
+            return Err(format!(
+                "`{schema}` cannot name its schema: use small letters, digits and underscores"
+            ));
+        }
+        Ok(Self {
+            config,
+            schema: schema.to_owned(),
+        })
+    }
+
+    /// The schema.
+    #[must_use]
+    pub fn schema(&self) -> &str {
+        &self.schema
+    }
+}
+
+/// One session, driven by a thread of its own while callers wait.
+pub(super) struct Session {
+    client: Option<Client>,
+    runtime: Option<Runtime>,
+}
+
+impl Session {
+    /// Connects. With TLS where the server has it, and always where the connection string says `sslmode=require`.
+    pub(super) fn begin(server: &Server) -> Result<Self, Error> {
+        let unreachable = |why: String| Error::Unreachable {
+            place: server.to_string(),
+            why,
+        };
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("postgres")
+            .enable_all()
+            .build()
+            .map_err(|error| unreachable(error.to_string()))?;
+        let (config, tls) = (server.config.clone(), tls().map_err(unreachable)?);
+        let connecting = runtime.spawn(async move {
+            let (client, connection) = config.connect(tls).await?;
+            // Its end is what every statement after it is told.
+            tokio::spawn(connection);
+            Ok::<_, tokio_postgres::Error>(client)
+        });
+        let connected = block_on(connecting).map_err(|error| unreachable(error.to_string()));
+        let mut session = Self {
+            client: None,
+            runtime: Some(runtime),
+        };
+        session.client = Some(connected?.map_err(|error| unreachable(whole(&error)))?);
+        Ok(session)
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        #[allow(clippy::expect_used, reason = "it is there until the session is dropped")]
+        self.client.as_ref().expect("a session under way")
+    }
+
+    /// Runs statements that are given nothing and answer nothing.
+    pub(super) fn batch(&self, sql: &str) -> Result<(), DatabaseError> {
+        Ok(block_on(self.client().batch_execute(sql))?)
+    }
+
+    /// Takes hold of the schema for as long as the session lasts. One that was just lost is waited for.
+    pub(super) fn hold(&self, server: &Server) -> Result<(), Error> {
+        let lock = format!("hashtext('tandem'), hashtext('{}')", server.schema());
+        let taken = self.batch(&format!("SELECT pg_advisory_lock({lock})"));
+        match taken {
+            Ok(()) => Ok(()),
+            Err(DatabaseError::Postgres { code: Some(code), .. }) if code == LOCK_NOT_AVAILABLE => {
+                Err(Error::Held(format!("in {server}{}", self.holder(&lock))))
+            }
+            Err(source) => Err(Error::database("opened", source)),
+        }
+    }
+
+    /// Who holds the schema, as the end of a sentence.
+    fn holder(&self, lock: &str) -> String {
+        let sql = format!(
+            "SELECT application_name, coalesce(host(client_addr), 'the same machine') FROM pg_locks
+             JOIN pg_stat_activity USING (pid) WHERE locktype = 'advisory' AND granted
+             AND (classid::bigint, objid::bigint) IN (SELECT a::bigint & 4294967295, b::bigint & 4294967295
+                 FROM (VALUES ({lock})) AS t (a, b)) AND datname = current_database()"
+        );
+        let rows = block_on(self.client().simple_query(&sql)).unwrap_or_default();
+        let named = rows.iter().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some(format!(" ({} on {})", row.get(0)?, row.get(1)?)),
+            _ => None,
+        });
+        named.unwrap_or_default()
+    }
+}
+
+/// What the server says where a lock was not given in time.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Some(client) = self.client.take() {
+            // The server ends a session a moment after its line: whoever comes next need not wait for that.
+            let _lost = block_on(client.batch_execute("ROLLBACK; SELECT pg_advisory_unlock_all()"));
+        }
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn tls() -> Result<MakeRustlsConnect, String> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut roots = rustls::RootCertStore::empty();
+    // One that cannot be read is one less that is trusted.
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(MakeRustlsConnect::new(config))
+}
+
+/// An error with what it came from.
+pub(super) fn whole(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        source = error.source();
+    }
+    text
+}
