@@ -237,7 +237,7 @@ fn grow_old(db: &Db, now: Timestamp) -> Result<(), Trouble> {
     db.run("UPDATE system SET cursor = NULL, listed = NULL", [])?;
     db.run("DELETE FROM intent WHERE sent = 0", [])?;
     db.leap(LEAP);
-    let sql = "SELECT rid FROM record WHERE state IS NOT NULL";
+    let sql = "SELECT rid FROM record WHERE presence IS NOT NULL";
     let rids: Vec<i64> = db.all(sql, [], |row| row.get(0))?;
     rids.iter().try_for_each(|rid| db.mark_dirty(*rid, true))?;
     db.run("DELETE FROM note WHERE name = 'backup'", [])?;

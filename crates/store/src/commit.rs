@@ -63,6 +63,7 @@ fn together<'a>(db: &'a Db, flows: &'a Dataflow, plans: &'a [Decided]) -> Result
     for decided in plans {
         told.add(Commit::begin(db, flows, decided, &mut gathered)?.store()?);
     }
+    gathered.rows.store(db)?;
     Ok(told)
 }
 

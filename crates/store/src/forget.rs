@@ -105,8 +105,9 @@ fn erase(db: &Db, rid: Rid) -> Result<u64, Trouble> {
         "DELETE FROM reread WHERE rid = ?1",
         "DELETE FROM later WHERE rid = ?1",
         "DELETE FROM doubt WHERE rid = ?1",
-        "UPDATE record SET id = 'forgotten-' || rid, revision = revision + 1, presence = NULL, sent = 0, keys = NULL,
-         questions = NULL, heads = NULL, state = NULL WHERE rid = ?1",
+        "DELETE FROM body WHERE rid = ?1",
+        "UPDATE record SET id = 'forgotten-' || rid, revision = revision + 1, presence = NULL, sent = 0, keys = NULL
+         WHERE rid = ?1",
     ] {
         db.run(sql, [rid])?;
     }

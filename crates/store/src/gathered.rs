@@ -3,6 +3,8 @@
 use crate::companion;
 use crate::db::{Db, Rid, Trouble};
 use crate::load::{self, Has, IntentRow, LinkLine, Row};
+use crate::sealed::{HEADS, KEYS, Place, QUESTIONS, STATE};
+use crate::storage::{Type, Value};
 use std::collections::{BTreeMap, HashMap};
 use tandem_merge::cluster::Companion;
 use tandem_merge::record::{Observation, RecordKey};
@@ -23,6 +25,64 @@ pub(crate) struct Gathered {
     members: HashMap<Rid, Member>,
     /// Inbox rows are left out: they are known already, or cleared.
     without_inbox: bool,
+    /// What is to be written before rows are read.
+    pub(crate) rows: Rows,
+}
+
+/// Rows of records on their way into the tables, written many at a time.
+#[derive(Default)]
+pub(crate) struct Rows {
+    /// Number, when it was woken, presence, whether its own write is sent, keys.
+    records: BTreeMap<Rid, [Value<'static>; 5]>,
+    /// Number, state, heads, questions.
+    bodies: BTreeMap<Rid, [Value<'static>; 4]>,
+}
+
+impl Rows {
+    /// Adds a row, with its body where that is news.
+    pub(crate) fn add(&mut self, db: &Db, row: &Row, body: bool) -> Result<(), Trouble> {
+        let shut = |place: &Place, plain: &Option<Vec<u8>>| match plain {
+            Some(plain) => db.shut(place, plain.clone()).map(Value::from),
+            None => Ok(Value::Null(Type::Blob)),
+        };
+        let record = [
+            row.rid.into(),
+            row.woke.into(),
+            row.presence.map_or(Value::Null(Type::Int), Value::from),
+            row.sent.into(),
+            shut(&KEYS, &row.keys)?,
+        ];
+        self.records.insert(row.rid, record);
+        if body {
+            let body = [
+                row.rid.into(),
+                shut(&STATE, &row.state)?,
+                shut(&HEADS, &row.heads)?,
+                shut(&QUESTIONS, &row.questions)?,
+            ];
+            self.bodies.insert(row.rid, body);
+        }
+        Ok(())
+    }
+
+    /// Writes them where a record is among them whose row is to be read.
+    pub(crate) fn store_for(&mut self, db: &Db, rid: Rid) -> Result<(), Trouble> {
+        match self.records.contains_key(&rid) {
+            true => self.store(db),
+            false => Ok(()),
+        }
+    }
+
+    /// Writes them.
+    pub(crate) fn store(&mut self, db: &Db) -> Result<(), Trouble> {
+        let sql = "WITH next (number, woke, presence, sent, keys) AS (VALUES)
+                   UPDATE record SET revision = revision + 1, woke = next.woke, presence = next.presence, sent = next.sent,
+                   keys = next.keys FROM next WHERE rid = number";
+        db.many(sql, std::mem::take(&mut self.records).into_values().collect())?;
+        let sql = "INSERT INTO body (rid, state, heads, questions) VALUES ON CONFLICT (rid)
+                   DO UPDATE SET state = excluded.state, heads = excluded.heads, questions = excluded.questions";
+        db.many(sql, std::mem::take(&mut self.bodies).into_values().collect())
+    }
 }
 
 impl Gathered {
@@ -40,6 +100,7 @@ impl Gathered {
         if seeds.is_empty() {
             return Ok(());
         }
+        self.rows.store(db)?;
         let rows = load::tied_rows(db, &seeds)?;
         let having = |what: fn(Has) -> bool| {
             let rows = rows.iter().filter(|row| what(row.has));

@@ -60,7 +60,7 @@ pub(crate) fn unversioned(record: &mut Record) {
 
 /// Forgets the versions of a system's records, and what was seen of them and not decided.
 pub(crate) fn forget_versions(db: &Db, system: &str) -> Result<(), Trouble> {
-    let sql = "SELECT rid, state FROM record JOIN kind ON kind.number = record.kind
+    let sql = "SELECT rid, state FROM record JOIN body USING (rid) JOIN kind ON kind.number = record.kind
                WHERE kind.system = ?1 AND rid > ?2 AND state IS NOT NULL ORDER BY rid LIMIT 500";
     let mut after = 0;
     loop {
@@ -70,8 +70,9 @@ pub(crate) fn forget_versions(db: &Db, system: &str) -> Result<(), Trouble> {
         for (rid, state) in rows {
             let mut record = at_rest::record(&db.opened(&STATE, state)?, "record")?;
             unversioned(&mut record);
-            let sql = "UPDATE record SET state = ?2, revision = revision + 1 WHERE rid = ?1";
+            let sql = "UPDATE body SET state = ?2 WHERE rid = ?1";
             db.run(sql, (rid, db.shut(&STATE, at_rest::of_record(&record)?)?))?;
+            db.run("UPDATE record SET revision = revision + 1 WHERE rid = ?1", [rid])?;
         }
     }
     for table in ["inbox", "doubt"] {
@@ -88,7 +89,7 @@ pub(crate) fn forget_versions(db: &Db, system: &str) -> Result<(), Trouble> {
 pub(crate) fn touch_types(db: &Db, types: &[RecordType]) -> Result<(), Trouble> {
     for of in types {
         let Some(kind) = db.kind(of)? else { continue };
-        let sql = "SELECT rid FROM record WHERE kind = ?1 AND rid > ?2 AND state IS NOT NULL ORDER BY rid LIMIT 500";
+        let sql = "SELECT rid FROM record WHERE kind = ?1 AND rid > ?2 AND presence IS NOT NULL ORDER BY rid LIMIT 500";
         let mut after = 0;
         loop {
             let rids: Vec<i64> = db.all(sql, (kind, after), |row| row.get(0))?;

@@ -173,7 +173,7 @@ pub(crate) fn search(
         record_type: of.clone(),
         id,
     };
-    let sql = "SELECT id, state FROM record WHERE kind = ?1 AND state IS NOT NULL ORDER BY id";
+    let sql = "SELECT id, state FROM record JOIN body USING (rid) WHERE kind = ?1 AND state IS NOT NULL ORDER BY id";
     db.walk(sql, [kind], |row| {
         let id: String = row.get(0)?;
         let hit = property == "id" && folded(&id) == wanted;

@@ -22,6 +22,7 @@ pub(crate) struct Row {
     /// Its update or deletion is sent.
     pub(crate) sent: bool,
     pub(crate) keys: Option<Vec<u8>>,
+    /// What a table of its own holds, in these three.
     pub(crate) questions: Option<Vec<u8>>,
     pub(crate) heads: Option<Vec<u8>>,
     pub(crate) state: Option<Vec<u8>>,
@@ -126,7 +127,9 @@ fn columns(from: &str) -> String {
 }
 
 fn select(condition: &str) -> String {
-    columns(&format!("record WHERE {condition}"))
+    columns(&format!(
+        "record LEFT JOIN body ON body.rid = record.rid WHERE {condition}"
+    ))
 }
 
 /// The row of a record that was not named before.
@@ -153,7 +156,7 @@ pub(crate) fn make_row(db: &Db, key: &RecordKey) -> Result<Row, Trouble> {
 
 /// A record's row by number.
 pub(crate) fn row(db: &Db, rid: Rid) -> Result<Row, Trouble> {
-    static SQL: LazyLock<String> = LazyLock::new(|| select("rid = ?1"));
+    static SQL: LazyLock<String> = LazyLock::new(|| select("record.rid = ?1"));
     let found = found(db, &SQL, [rid])?;
     found.ok_or_else(|| Trouble::Unreadable(format!("record {rid} is not there")))
 }
@@ -166,7 +169,8 @@ pub(crate) fn rows_of<'k>(
     static SQL: LazyLock<String> = LazyLock::new(|| {
         columns(
             "json_each(?1) AS asked
-             CROSS JOIN record ON kind = CAST(asked.value ->> 0 AS BIGINT) AND record.id = asked.value ->> 1",
+             CROSS JOIN record ON kind = CAST(asked.value ->> 0 AS BIGINT) AND record.id = asked.value ->> 1
+             LEFT JOIN body ON body.rid = record.rid",
         )
     });
     let mut asked = Vec::new();
@@ -190,7 +194,7 @@ pub(crate) fn tied_rows(db: &Db, rids: &[Rid]) -> Result<Vec<Row>, Trouble> {
         let tied = "WITH RECURSIVE tied (tip) AS (SELECT value FROM json_each(?1) UNION
                     SELECT CASE WHEN first = tip THEN second ELSE first END FROM tied
                     JOIN link ON first = tip OR second = tip)";
-        format!("{tied} {}", select("rid IN (SELECT tip FROM tied)"))
+        format!("{tied} {}", select("record.rid IN (SELECT tip FROM tied)"))
     });
     let rows = of_all(db, &SQL, rids, read_row)?;
     rows.into_iter().map(|row| row.opened(db)).collect()

@@ -91,9 +91,13 @@ impl<'a> Door<'a> {
         let sql = "INSERT INTO dirty (rid, kind, seq, mark, own) VALUES
                    ON CONFLICT (rid) DO UPDATE SET mark = excluded.mark, own = dirty.own | excluded.own";
         self.db.many(sql, std::mem::take(&mut self.dirty))?;
-        let sql = "WITH echo (number, shown) AS (VALUES)
-                   UPDATE record SET revision = revision + 1, state = shown FROM echo WHERE rid = number";
-        self.db.many(sql, std::mem::take(&mut self.echoes)).map(drop)
+        let echoes = std::mem::take(&mut self.echoes);
+        let rids: Vec<[Value<'static>; 1]> = echoes.iter().map(|[rid, _]| [rid.clone()]).collect();
+        let sql = "WITH echo (number) AS (VALUES)
+                   UPDATE record SET revision = revision + 1 FROM echo WHERE rid = number";
+        self.db.many(sql, rids)?;
+        let sql = "WITH echo (number, shown) AS (VALUES) UPDATE body SET state = shown FROM echo WHERE rid = number";
+        self.db.many(sql, echoes)
     }
 
     /// The row of a record as it is now.

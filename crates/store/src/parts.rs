@@ -126,12 +126,13 @@ fn look_at_parents<'a>(
         Side::Second => ("second", "first"),
     };
     let sql = format!(
-        "SELECT CAST(asked.value ->> 0 AS BIGINT), record.state, {UNDECIDED},
+        "SELECT CAST(asked.value ->> 0 AS BIGINT), body.state, {UNDECIDED},
                 EXISTS (SELECT 1 FROM reread WHERE reread.rid = record.rid), link.verdict, other.state
          FROM json_each(?1) AS asked
          CROSS JOIN record ON record.kind = CAST(asked.value ->> 1 AS BIGINT) AND record.id = asked.value ->> 2
+         LEFT JOIN body ON body.rid = record.rid
          LEFT JOIN link ON link.{own} = record.rid AND +link.flow = asked.value ->> 3
-         LEFT JOIN record AS other ON other.rid = link.{other}"
+         LEFT JOIN body AS other ON other.rid = link.{other}"
     );
     let rows = asked.iter().map(|referral| named::through_flow(flows, referral));
     let Some(asking) = named::array(db, rows)? else {

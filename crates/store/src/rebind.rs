@@ -76,8 +76,11 @@ fn one(db: &Db, to: &Rebinding, rid: Rid) -> Result<u64, Trouble> {
     match record {
         Some(mut record) if stays(to, &key, &record, linked) => {
             bared(to, &key, &mut record);
-            let sql = "UPDATE record SET revision = revision + 1, sent = 0, questions = NULL, heads = NULL, state = ?2
-                       WHERE rid = ?1";
+            db.run(
+                "UPDATE record SET revision = revision + 1, sent = 0 WHERE rid = ?1",
+                [rid],
+            )?;
+            let sql = "UPDATE body SET state = ?2, heads = NULL, questions = NULL WHERE rid = ?1";
             db.run(sql, (rid, db.shut(&STATE, at_rest::of_record(&record)?)?))?;
             Ok(0)
         }
@@ -85,9 +88,9 @@ fn one(db: &Db, to: &Rebinding, rid: Rid) -> Result<u64, Trouble> {
             let ended = db.run("DELETE FROM link WHERE first = ?1 OR second = ?1", [rid])?;
             match_index::forget(db, rid)?;
             db.run("DELETE FROM companion WHERE owner = ?1", [rid])?;
-            let sql = "UPDATE record SET revision = revision + 1, presence = NULL, sent = 0, keys = NULL,
-                       questions = NULL, heads = NULL, state = NULL WHERE rid = ?1";
+            let sql = "UPDATE record SET revision = revision + 1, presence = NULL, sent = 0, keys = NULL WHERE rid = ?1";
             db.run(sql, [rid])?;
+            db.run("DELETE FROM body WHERE rid = ?1", [rid])?;
             Ok(ended as u64)
         }
     }

@@ -26,8 +26,8 @@ CREATE TABLE system (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, iden
 CREATE TABLE kind (
     number INTEGER PRIMARY KEY, system TEXT NOT NULL, name TEXT NOT NULL, known INTEGER NOT NULL, UNIQUE (system, name)
 );
--- Every record ever named. state is NULL until it was admitted; presence mirrors it (0 alive, 1 deleted,
--- 2 missing). heads and questions are those anchored here. keys are the indexed match keys, as hashes.
+-- Every record ever named: what moves with every touch. presence is NULL until it was admitted (0 alive, 1 deleted,
+-- 2 missing). keys are the indexed match keys, as hashes.
 CREATE TABLE record (
     rid INTEGER PRIMARY KEY,
     kind INTEGER NOT NULL,
@@ -37,11 +37,11 @@ CREATE TABLE record (
     presence INTEGER,
     sent INTEGER NOT NULL,
     keys BLOB,
-    questions BLOB,
-    heads BLOB,
-    state BLOB,
     UNIQUE (kind, id)
 );
+-- What is known of records and large; written by decisions and looks alone. state is there where presence is. heads and
+-- questions are those anchored here.
+CREATE TABLE body (rid INTEGER PRIMARY KEY, state BLOB, heads BLOB, questions BLOB);
 CREATE INDEX record_gone ON record (rid) WHERE presence = 1;
 CREATE TABLE inbox (seq INTEGER PRIMARY KEY, rid INTEGER NOT NULL, gone INTEGER NOT NULL, body BLOB NOT NULL);
 CREATE INDEX inbox_record ON inbox (rid, seq);

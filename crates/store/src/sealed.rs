@@ -50,9 +50,9 @@ impl Place {
     }
 }
 
-pub(crate) const STATE: Place = Place::json("record", "rid", "state");
-pub(crate) const HEADS: Place = Place::json("record", "rid", "heads");
-pub(crate) const QUESTIONS: Place = Place::json("record", "rid", "questions");
+pub(crate) const STATE: Place = Place::json("body", "rid", "state");
+pub(crate) const HEADS: Place = Place::json("body", "rid", "heads");
+pub(crate) const QUESTIONS: Place = Place::json("body", "rid", "questions");
 pub(crate) const KEYS: Place = Place::bytes("record", "rid", "keys");
 pub(crate) const CURSOR: Place = Place::bytes("system", "number", "cursor");
 pub(crate) const INBOX: Place = Place::json("inbox", "seq", "body");

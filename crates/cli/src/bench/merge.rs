@@ -100,7 +100,7 @@ fn a_second(nanoseconds: u64) -> u64 {
 }
 
 /// A contact with its counterpart after a first sync, as it is taken to be decided.
-async fn linked_contact(stage: &Stage) -> Result<(Dataflow, RecordKey, Dirty), Failure> {
+pub(super) async fn linked_contact(stage: &Stage) -> Result<(Dataflow, RecordKey, Dirty), Failure> {
     let configuration = &stage.configuration;
     let store = loading::state(
         &Home::Folder(stage.folder.path().join("state")),

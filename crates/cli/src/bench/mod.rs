@@ -15,6 +15,7 @@ mod process;
 mod scene;
 mod script;
 mod stage;
+mod storage;
 mod unchanged;
 
 use crate::failure::{Exit, Failure};
@@ -30,6 +31,7 @@ Examples:
   tandem bench idle                  a quiet hour, and commands with nothing to do
   tandem bench incremental           500 edits among many links, against the same among few
   tandem bench merge                 decisions a second on one core
+  tandem bench storage               clusters settled a second, against bare row writes
   tandem bench calls                 API calls for 10,000 changed records, and of an idle round
   tandem bench calls --changes 2000 --json
   tandem bench conflicts             records edited on both sides, in time
@@ -56,6 +58,8 @@ enum What {
     Incremental(incremental::Incremental),
     /// Decisions a second on one core
     Merge(merge::Merge),
+    /// Clusters settled a second against bare writes of the same rows, on each storage
+    Storage(storage::Storage),
     /// The bare loader and reader, as a process of its own
     #[command(hide = true)]
     Bare(bare::Bare),
@@ -78,6 +82,7 @@ impl Bench {
             What::Idle(idle) => idle.measure(screen).await,
             What::Incremental(incremental) => incremental.measure(screen).await,
             What::Merge(merge) => merge.measure(screen).await,
+            What::Storage(storage) => storage.measure(screen).await,
             What::Bare(bare) => bare.load(screen).await,
             What::Calls(calls) => calls.measure(screen).await,
             What::Conflicts(conflicts) => conflicts.measure(screen).await,

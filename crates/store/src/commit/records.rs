@@ -6,7 +6,7 @@ use crate::db::{Db, Rid, Trouble};
 use crate::gathered::Member;
 use crate::load::{Row, presence_number};
 use crate::page;
-use crate::sealed::{HEADS, INBOX, KEYS, Place, QUESTIONS, STATE, json};
+use crate::sealed::{INBOX, json};
 use std::collections::BTreeMap;
 use tandem_merge::cluster::{Head, Question, Record, Shadow};
 use tandem_merge::record::{Observation, Presence, RecordKey};
@@ -70,42 +70,27 @@ impl Commit<'_, '_> {
                 let known = |row: &Row| i64::from(row.presence.is_some());
                 *self.counted.records.entry(row.kind).or_default() += known(&next) - known(row);
             }
-            self.store_row(rid, &next)?;
+            self.store_row(rid, next)?;
         }
         Ok(())
     }
 
-    fn store_row(&self, rid: Rid, next: &Row) -> Result<(), Trouble> {
+    fn store_row(&mut self, rid: Rid, mut next: Row) -> Result<(), Trouble> {
         let woken = self.changed.contains(&rid);
-        let same = self.row(rid).is_some_and(|row| {
-            row.state == next.state
-                && row.heads == next.heads
-                && row.questions == next.questions
-                && row.keys == next.keys
-                && row.sent == next.sent
-                && row.presence == next.presence
+        let row = self.row(rid);
+        let same_body = row.is_some_and(|row| {
+            row.state == next.state && row.heads == next.heads && row.questions == next.questions
         });
-        if same && !woken {
+        let same = row.is_some_and(|row| {
+            row.keys == next.keys && row.sent == next.sent && row.presence == next.presence
+        });
+        if same && same_body && !woken {
             return Ok(());
         }
-        let woke = if woken { self.db.tick() } else { next.woke };
-        let sql = "UPDATE record SET revision = revision + 1, woke = ?2, presence = ?3, sent = ?4, keys = ?5,
-                   questions = ?6, heads = ?7, state = ?8 WHERE rid = ?1";
-        let shut = |place: &Place, plain: &Option<Vec<u8>>| {
-            let plain = plain.clone();
-            plain.map(|plain| self.db.shut(place, plain)).transpose()
-        };
-        let columns = (
-            rid,
-            woke,
-            next.presence,
-            next.sent,
-            shut(&KEYS, &next.keys)?,
-            shut(&QUESTIONS, &next.questions)?,
-            shut(&HEADS, &next.heads)?,
-            shut(&STATE, &next.state)?,
-        );
-        self.db.run(sql, columns).map(drop)
+        if woken {
+            next.woke = self.db.tick();
+        }
+        self.gathered.rows.add(self.db, &next, !same_body)
     }
 
     /// Indexes a record by what its shadow and its inbox rows show now.

@@ -30,7 +30,8 @@ impl Commit<'_, '_> {
         for key in &waits.companions {
             let owner = self.db.make_rid(&key.owner)?;
             if companion::want(self.db, owner, &key.role)? {
-                let sql = "UPDATE record SET revision = revision + 1 WHERE rid = ?1 AND state IS NOT NULL";
+                self.gathered.rows.store_for(self.db, owner)?;
+                let sql = "UPDATE record SET revision = revision + 1 WHERE rid = ?1 AND presence IS NOT NULL";
                 self.db.run(sql, [owner])?;
                 self.again.insert(owner);
             }
@@ -48,6 +49,7 @@ impl Commit<'_, '_> {
         if self.rows.contains_key(&target) {
             return Ok(());
         }
+        self.gathered.rows.store_for(self.db, target)?;
         // It may have changed after the facts were looked up, when nobody was known to wait for it.
         let sql = "SELECT woke FROM record WHERE rid = ?1";
         let woke: Option<i64> = self.db.one(sql, [target], |row| row.get(0))?;

@@ -15,7 +15,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 /// Where on a PostgreSQL server a state is kept.
 #[derive(Clone)]
 pub struct Server {
-    config: Config,
+    config: Box<Config>,
     schema: String,
 }
 
@@ -60,7 +60,7 @@ impl Server {
             ));
         }
         Ok(Self {
-            config,
+            config: Box::new(config),
             schema: schema.to_owned(),
         })
     }

@@ -22,6 +22,7 @@ use tempfile::TempDir;
 fn home() -> (Home, TempDir) {
     static MADE: AtomicU32 = AtomicU32::new(0);
     let folder = crate::world::folder();
+    #[allow(clippy::disallowed_methods, reason = "where the tests have a server")]
     let Ok(connection) = std::env::var("TANDEM_POSTGRES") else {
         return (Home::Folder(folder.path().to_owned()), folder);
     };
