@@ -39,7 +39,7 @@ impl Initial {
         let ended = Watched::start(scene.command("sync"))?.end().await?;
         let systems = scene.taken_since(before);
         let linked = super::scene::linked(&ended.result()?);
-        let state = scene.state_bytes();
+        let state = scene.state_bytes()?;
         screen.say(format!(
             "The same by a bare loader, for {} links ...",
             thousands(linked)

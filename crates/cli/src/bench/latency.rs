@@ -17,7 +17,6 @@ use tandem_merge::config::Configuration;
 use tandem_merge::dataflow::{Direction, Kind, Side};
 use tandem_merge::value::Value;
 use tandem_sandbox::salesforce;
-use tandem_store::Home;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 /// The flow whose records are edited.
@@ -87,10 +86,8 @@ impl Latency {
         stage: &Stage,
     ) -> Result<Measured, Failure> {
         let arrivals = Arc::new(Arrivals::default());
-        let store = loading::state(
-            &Home::Folder(stage.folder.path().join(way)),
-            &loading::keys(configuration)?,
-        )?;
+        let home = super::home(&stage.folder.path().join(way), way)?;
+        let store = loading::state(&home, &loading::keys(configuration)?)?;
         let parts = loading::parts(configuration, Box::new(store), arrivals.clone(), None).await?;
         let mut engine = Engine::open(parts).await?;
         if let Some(trouble) = engine.sync().await?.troubles.into_iter().next() {

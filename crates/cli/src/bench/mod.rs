@@ -21,6 +21,8 @@ mod unchanged;
 use crate::failure::{Exit, Failure};
 use crate::screen::{Cell, Screen};
 use clap::{Args, Subcommand};
+use std::path::Path;
+use tandem_store::{Home, Server};
 
 /// What to measure.
 #[derive(Debug, Args)]
@@ -37,6 +39,9 @@ Examples:
   tandem bench conflicts             records edited on both sides, in time
   tandem bench latency --edits 200
   tandem bench bulk --records 200000 a first sync by Bulk API 2.0, killed on its way
+
+The state is kept on a PostgreSQL server where TANDEM_POSTGRES holds its connection string (what the server takes is not
+counted): clients/with-postgres tandem bench initial
 
 Exit codes:
   0  within the limits
@@ -105,6 +110,24 @@ struct Data {
     #[arg(long, value_name = "MS", default_value_t = 0)]
     latency: u32,
 }
+
+/// Where a measurement keeps its state: in a schema of its own on the server that `TANDEM_POSTGRES` names, else in the folder.
+fn home(folder: &Path, name: &str) -> Result<Home, Failure> {
+    match std::env::var(SERVER) {
+        Err(_) => Ok(Home::Folder(folder.to_owned())),
+        Ok(connection) => Server::new(&connection, &schema(name))
+            .map(Home::Server)
+            .map_err(|why| Failure::usage(why, format!("Correct {SERVER}"))),
+    }
+}
+
+/// A schema of this measurement's own.
+fn schema(name: &str) -> String {
+    format!("bench_{}_{name}", std::process::id())
+}
+
+/// Names a server for states to be kept on while they are measured.
+const SERVER: &str = "TANDEM_POSTGRES";
 
 /// Records that the generator makes for a customer, lines among them, at least.
 const RECORDS_PER_CUSTOMER: u32 = 10;

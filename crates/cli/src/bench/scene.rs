@@ -1,5 +1,6 @@
 //! Two local systems as processes of their own, with a configuration and the org's own counter of calls.
 
+use super::SERVER;
 use super::process::{Taken, Watched};
 use crate::commands::sandbox::Filling;
 use crate::demo::local::Local;
@@ -9,9 +10,12 @@ use crate::failure::Failure;
 use crate::screen::Screen;
 use serde_json::Value as Json;
 use std::ffi::OsString;
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use tandem_merge::config::Configuration;
 use tandem_merge::dataflow::Dataflow;
+use tandem_store::{Home, Keys, Ledger, Store};
 
 /// Both systems, by the names of their commands.
 const SYSTEMS: [&str; 2] = ["customerp", "salesforce"];
@@ -91,6 +95,7 @@ impl Scene {
         let mut configuration =
             sample::configuration(folder.path(), &customerp.url, &salesforce.url, screen).await?;
         lift_guards(&mut configuration.dataflow);
+        keep_on_server(folder.path())?;
         let client = reqwest::Client::builder().no_proxy().build();
         let client = client.map_err(|error| Failure::trouble(format!("no client ({error})"), ""))?;
         Ok(Self {
@@ -128,14 +133,23 @@ impl Scene {
         [now[0].since(before[0]), now[1].since(before[1])]
     }
 
-    /// How many bytes the state's files take.
-    pub(super) fn state_bytes(&self) -> u64 {
+    /// How many bytes the state takes: its files, or its tables on a server.
+    pub(super) fn state_bytes(&self) -> Result<u64, Failure> {
+        if let home @ Home::Server(_) = self.home()? {
+            return Ok(Ledger::open_at(&home, &Keys::default())?.status(&self.configuration.dataflow)?.bytes);
+        }
         let files = std::fs::read_dir(self.folder()).into_iter().flatten().flatten();
         let of_state = files.filter(|file| file.file_name().to_string_lossy().starts_with("tandem.db"));
-        of_state
+        let bytes = of_state
             .filter_map(|file| file.metadata().ok())
             .map(|data| data.len())
-            .sum()
+            .sum();
+        Ok(bytes)
+    }
+
+    /// Where its processes keep their state.
+    fn home(&self) -> Result<Home, Failure> {
+        super::home(self.folder(), "scene")
     }
 
     /// A first sync in a process of its own. Answers how many links there are.
@@ -180,6 +194,20 @@ impl Scene {
         let reply = request.send().await.map_err(broken)?;
         reply.error_for_status().map_err(broken).map(drop)
     }
+}
+
+/// Lets the processes keep their state on a server, where one is named.
+fn keep_on_server(folder: &Path) -> Result<(), Failure> {
+    let Home::Server(server) = super::home(folder, "scene")? else {
+        return Ok(());
+    };
+    let state = format!(
+        "\nstate: {{ postgres: {{ env: {SERVER} }}, schema: {} }}\n",
+        server.schema()
+    );
+    let file = OpenOptions::new().append(true).open(folder.join("tandem.yaml"));
+    file.and_then(|mut file| file.write_all(state.as_bytes()))
+        .map_err(|error| Failure::trouble(format!("the configuration cannot be written ({error})"), "Free space"))
 }
 
 /// So many edits are what is measured: none is held because they are many.

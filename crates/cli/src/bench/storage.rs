@@ -2,7 +2,7 @@
 
 use super::merge::linked_contact;
 use super::stage::Stage;
-use super::{Measured, conclude};
+use super::{Measured, SERVER, conclude, schema};
 use crate::failure::{Exit, Failure};
 use crate::screen::Screen;
 use clap::Args;
@@ -21,8 +21,6 @@ use tandem_store::{Decided, Dirty, Home, Keys, Ledger, Page, Server, Store};
 const TOGETHER: usize = 500;
 /// The flow of the clusters, and what a contact is found by on each side.
 const FOUND_BY: [&str; 2] = ["email", "Email"];
-/// Where a server is named, for its state to be measured, too.
-const SERVER: &str = "TANDEM_POSTGRES";
 
 /// What to measure.
 #[derive(Debug, Args)]
@@ -61,7 +59,7 @@ impl Storage {
         )?;
         match std::env::var(SERVER) {
             Ok(connection) => {
-                let name = format!("bench_{}", std::process::id());
+                let name = schema("ledger");
                 let server = Server::new(&connection, &name);
                 let server = server.map_err(|why| Failure::usage(why, "Correct TANDEM_POSTGRES"))?;
                 let bare = bare_on_server(&connection, &name, self.clusters, &contacts).await?;

@@ -2,6 +2,7 @@
 
 use crate::local::{Pair, tandem};
 use serde_json::json;
+use tandem_store::{Home, Keys, Ledger, Server};
 
 fn done(pair: &Pair, arguments: &[&str]) -> serde_json::Value {
     let run = pair.run(arguments);
@@ -31,26 +32,19 @@ fn a_state_on_a_server_is_worked_with_backed_up_and_moved_to_a_folder_and_back()
     assert!(links.len() > 6);
     assert_eq!(done(&pair, &["verify", "--json"])["different"], json!(0));
     // AND while one process has it nobody else may, and is told who has it
-    let mut run = pair
-        .command(&["run", "--json"])
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    std::io::BufRead::read_line(
-        &mut std::io::BufReader::new(run.stdout.take().unwrap()),
-        &mut line,
-    )
-    .unwrap();
+    let schema = on_server.rsplit("schema: ").next().unwrap();
+    let schema = schema.trim_end_matches(" }\n");
+    let connection = std::env::var("TANDEM_POSTGRES").unwrap();
+    let home = Home::Server(Server::new(&connection, schema).unwrap());
+    let holder = Ledger::open_at(&home, &Keys::default()).unwrap();
     let held = pair.run(&["status"]);
-    run.kill().unwrap();
-    run.wait().unwrap();
     assert_eq!(held.code, Some(2), "{}", held.err);
     assert!(
-        held.err.contains(&format!("process {}", run.id())),
+        held.err.contains(&format!("process {}", std::process::id())),
         "{}",
         held.err
     );
+    drop(holder);
     // AND its backup is a state in a folder
     done(&pair, &["backup", "moved.backup", "--json"]);
     let in_folder = on_server.split("\nstate:").next().unwrap().to_owned() + "\n";

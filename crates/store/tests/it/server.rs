@@ -149,7 +149,7 @@ fn what_was_forgotten_and_what_was_in_clear_is_not_left_in_the_tables() {
     drop(store);
     let shows = || {
         let sql = format!(
-            "SELECT count(*) FROM {}.record WHERE position('bob@'::bytea IN state) > 0",
+            "SELECT count(*) FROM {}.body WHERE position('bob@'::bytea IN state) > 0",
             name(&home)
         );
         ask(&sql)
