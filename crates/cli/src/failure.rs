@@ -130,6 +130,7 @@ impl From<tandem_store::Error> for Failure {
             | tandem_store::Error::Taken(_)
             | tandem_store::Error::NoBackup(_)
             | tandem_store::Error::UnderWay(_)
+            | tandem_store::Error::Shared(_)
             | tandem_store::Error::Older { .. }
             | tandem_store::Error::Newer { .. }
             | tandem_store::Error::Folder { .. } => Exit::Usage,

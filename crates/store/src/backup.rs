@@ -57,10 +57,13 @@ pub(crate) fn copy(from: &Home, to: &Path) -> Result<(), Error> {
     match from {
         Home::Folder(folder) => sqlite::copy(&folder.join(DATABASE), to),
         Home::Server(server) => {
-            let target = Sqlite::open(to)?;
             let Some(source) = Postgres::open_to_read(server)? else {
-                return Ok(());
+                return Err(Error::Unreachable {
+                    place: server.to_string(),
+                    why: "there is no state any more".to_owned(),
+                });
             };
+            let target = Sqlite::make(to)?;
             let copied = carry::in_one(&target, || carry::rows(&source, &target, &target));
             copied.map_err(|trouble| trouble.told("copied"))
         }
@@ -105,16 +108,14 @@ pub fn back_up(home: &Home, to: &Path, keys: &Keys, now: Timestamp) -> Result<Ho
     });
     if done.is_err() {
         // What is half made is in nobody's way, and may hold what filled the disk.
-        let _gone = std::fs::remove_file(&draft);
+        let _gone = remove_draft(&draft);
     }
     done
 }
 
 fn copy_into(home: &Home, draft: &Path, keys: &Keys, now: Timestamp) -> Result<Holding, Error> {
     let failed = |source| Error::folder(draft, source);
-    if draft.exists() {
-        std::fs::remove_file(draft).map_err(failed)?;
-    }
+    remove_draft(draft).map_err(failed)?;
     drop(folder::private_file(draft).map_err(failed)?);
     copy(home, draft)?;
     let db = opened(draft, keys, false)?;
@@ -176,7 +177,7 @@ pub fn restore(file: &Path, home: &Home, keys: &Keys, now: Timestamp) -> Result<
                 })
             });
             // Nobody needs it, whether it was put in place or not.
-            let _gone = std::fs::remove_file(&draft);
+            let _gone = remove_draft(&draft);
             done
         }
     }
@@ -185,11 +186,29 @@ pub fn restore(file: &Path, home: &Home, keys: &Keys, now: Timestamp) -> Result<
 /// Copies a backup into a file of its own, as a state that knows that it is old.
 fn grown_old(file: &Path, draft: &Path, keys: &Keys, now: Timestamp) -> Result<(), Error> {
     let failed = |source| Error::folder(draft, source);
+    // What a restore left that was cut off belongs to another backup.
+    remove_draft(draft).map_err(failed)?;
     drop(folder::private_file(draft).map_err(failed)?);
     std::fs::copy(file, draft).map_err(failed)?;
     let mut db = opened(draft, keys, true)?;
     crate::keys::fit(&mut db, keys)?;
     db.unit("restored", |db| grow_old(db, now))
+}
+
+/// Removes a draft with what the database put beside it.
+fn remove_draft(draft: &Path) -> std::io::Result<()> {
+    let files = std::iter::once(draft.to_owned()).chain(["journal", "wal", "shm"].map(|end| {
+        let mut name = draft.file_name().unwrap_or_default().to_owned();
+        name.push(format!("-{end}"));
+        draft.with_file_name(name)
+    }));
+    for file in files {
+        match std::fs::remove_file(file) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// A database that is no one's state: in one file, without a log beside it.

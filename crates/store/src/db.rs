@@ -234,12 +234,14 @@ impl Db {
         next
     }
 
-    /// Goes on with numbers far behind those given so far.
+    /// Goes on with numbers far behind those given so far. Changes are counted on: no other process knows them.
     pub(crate) fn leap(&self, by: i64) {
-        self.counts.set(self.counts.get().map(|count| count + by));
+        let mut counts = self.counts.get().map(|count| count + by);
+        counts[Numbered::Change as usize] -= by;
+        self.counts.set(counts);
     }
 
-    /// One transaction: all of it or nothing. None where the file is known to be damaged.
+    /// One transaction: all of it or nothing. Refused where the file is known to be damaged.
     pub(crate) fn unit<T>(
         &self,
         doing: &'static str,

@@ -1,6 +1,7 @@
 //! Match keys as numbers, for a small index; names by chance.
 
 use crate::db::Trouble;
+use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 use std::fmt::Write as _;
 use tandem_merge::dataflow::Side;
@@ -29,14 +30,23 @@ fn fed(hash: u64, bytes: &[u8]) -> u64 {
     })
 }
 
+/// A text as a hash that no other text has, in hexadecimal digits.
+pub(crate) fn of_text(text: &str) -> String {
+    in_digits(digest(&SHA256, text.as_bytes()).as_ref())
+}
+
 /// So many random bytes, in hexadecimal digits.
 pub(crate) fn random(bytes: usize) -> Result<String, Trouble> {
     let mut drawn = vec![0; bytes];
     let filled = SystemRandom::new().fill(&mut drawn);
     filled.map_err(|_| Trouble::Unreadable("the system has no random numbers".to_owned()))?;
+    Ok(in_digits(&drawn))
+}
+
+fn in_digits(bytes: &[u8]) -> String {
     let mut text = String::new();
-    for byte in drawn {
+    for byte in bytes {
         let _written = write!(text, "{byte:02x}");
     }
-    Ok(text)
+    text
 }

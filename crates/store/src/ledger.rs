@@ -87,7 +87,7 @@ impl Ledger {
     ) -> Result<Self, Error> {
         let mut db = Db::new(storage).map_err(|trouble| trouble.told("opened"))?;
         db.seal = crate::keys::found(&db, keys)?;
-        crate::keys::fit(&mut db, keys)?;
+        later_where_locked(crate::keys::fit(&mut db, keys))?;
         let store = Self {
             look: None,
             unsure: false,
@@ -97,7 +97,7 @@ impl Ledger {
         };
         store.name_state()?;
         // A process may have died between forgetting and rewriting the files.
-        forget::scrub(&store.db)?;
+        later_where_locked(forget::scrub(&store.db))?;
         Ok(store)
     }
 
@@ -189,6 +189,14 @@ impl Ledger {
     #[cfg(feature = "faults")]
     pub fn mend(&mut self) {
         *self.db.fault.borrow_mut() = None;
+    }
+}
+
+/// What is to be rewritten is rewritten when the state is opened next, where somebody else reads it just now.
+fn later_where_locked(done: Result<(), Error>) -> Result<(), Error> {
+    match done {
+        Err(Error::Database { source, .. }) if source.is_locked() => Ok(()),
+        done => done,
     }
 }
 

@@ -81,7 +81,7 @@ pub enum Error {
     Full(&'static str),
     /// The disk or the folder takes no writes.
     #[error(
-        "the state could not be {0}: its disk or its files are read-only. Make them writable for this user, or name another folder with --state"
+        "the state could not be {0}: its disk, its files or its server take no writes. Make them writable for this user, or keep the state elsewhere"
     )]
     ReadOnly(&'static str),
     /// A stored value or a page cannot be read.
@@ -110,7 +110,7 @@ pub enum Error {
     NoBackup(String),
     /// The state was written by an older program.
     #[error(
-        "the state has form {found}, that of an older program, and this one reads form {known} alone: there is no way over. Move its folder away and run `tandem sync`: records that match find each other again, and `tandem plan` shows beforehand what would be written"
+        "the state has form {found}, that of an older program, and this one reads form {known} alone: there is no way over. Move it away and run `tandem sync`: records that match find each other again, and `tandem plan` shows beforehand what would be written"
     )]
     Older {
         /// The form's number in the state.
@@ -149,8 +149,13 @@ pub enum Error {
         /// What the server or the line says.
         why: String,
     },
+    /// The schema is not the state's own.
+    #[error(
+        "{0} holds tables that are not of a state. Name a schema that is Tandem's own: `state: {{ postgres: .., schema: NAME }}`"
+    )]
+    Shared(String),
     /// Another process holds the state.
-    #[error("another tandem process holds the state {0}. Stop it, or use another --state")]
+    #[error("another tandem process holds the state {0}. Stop it, or name another state")]
     Held(String),
     /// The file could not be made or opened.
     #[error("the state folder {path} cannot be used: {source}")]

@@ -252,7 +252,9 @@ pub(crate) fn touch_all(db: &Db, flows: &Dataflow) -> Result<(), Trouble> {
 /// Gives every link the group that its flow is in now. One whose record has another link there by now ends: which
 /// of the two holds was decided while its flow was away.
 fn regroup_links(db: &Db, flows: &Dataflow) -> Result<(), Trouble> {
-    let names: Vec<String> = db.all("SELECT DISTINCT flow FROM link", [], |row| row.get(0))?;
+    let names: Vec<String> = db.all("SELECT DISTINCT flow FROM link ORDER BY flow", [], |row| {
+        row.get(0)
+    })?;
     for name in names {
         let group = group_of(flows, &name);
         let sql = "UPDATE link SET grp = ?2 WHERE flow = ?1 AND grp <> ?2 AND NOT EXISTS (

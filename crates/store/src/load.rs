@@ -243,6 +243,10 @@ pub(crate) fn numbers(rids: &[Rid]) -> String {
 
 impl Row {
     fn opened(self, db: &Db) -> Result<Self, Trouble> {
+        // Two tables, one fact.
+        if self.presence.is_some() != self.state.is_some() {
+            return Err(Trouble::Unreadable(format!("the state of record {}", self.rid)));
+        }
         Ok(Self {
             keys: db.opened_if(&KEYS, self.keys)?,
             questions: db.opened_if(&QUESTIONS, self.questions)?,

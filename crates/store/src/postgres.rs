@@ -41,6 +41,10 @@ SET tcp_keepalives_idle = 30;
 SET tcp_keepalives_interval = 10;
 SET tcp_keepalives_count = 3;
 SET lock_timeout = '5s';
+SET statement_timeout = 0;
+SET idle_in_transaction_session_timeout = 0;
+SET idle_session_timeout = 0;
+SET default_transaction_isolation = 'read committed';
 ";
 
 /// So many rows of a walk are in memory.
@@ -55,6 +59,7 @@ impl Postgres {
         let storage = Self::begin(server)?;
         storage.session.hold(server)?;
         if !storage.is_there(server)? {
+            storage.refuse_strangers(server)?;
             let made = storage.make(server);
             made.map_err(|source| Error::database("made", source))?;
         }
@@ -70,7 +75,8 @@ impl Postgres {
         if !storage.is_there(server)? {
             return Ok(None);
         }
-        let moment = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+        // Nobody puts another state in its place meanwhile.
+        let moment = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; LOCK TABLE note IN ACCESS SHARE MODE";
         let begun = storage.session.batch(moment);
         begun.map_err(|source| Error::database("read", source))?;
         Ok(Some(storage))
@@ -88,12 +94,20 @@ impl Postgres {
     ) -> Result<Option<String>, Error> {
         let storage = Self::begin(server)?;
         storage.session.hold(server)?;
-        let there = storage.is_there(server)?;
+        // One of another form gives way like any other.
+        let there = match storage.is_there(server) {
+            Err(Error::Older { .. } | Error::Newer { .. }) => true,
+            found => found?,
+        };
+        storage.refuse_strangers(server)?;
         let failed = |source| Error::database("restored", source);
         storage.session.batch("BEGIN").map_err(failed)?;
         let kept = format!("{}_replaced_{mark}", server.schema());
         if there {
-            let sql = format!("ALTER SCHEMA \"{}\" RENAME TO \"{kept}\"", server.schema());
+            let schema = server.schema();
+            let sql = format!(
+                "LOCK TABLE note IN ACCESS EXCLUSIVE MODE; ALTER SCHEMA \"{schema}\" RENAME TO \"{kept}\""
+            );
             storage.session.batch(&sql).map_err(failed)?;
         }
         storage.make_tables(server).map_err(failed)?;
@@ -128,6 +142,19 @@ impl Postgres {
         schema::is_there(form.and_then(|form| form.parse().ok()).unwrap_or(0))
     }
 
+    /// Refuses a schema that holds anything but a state.
+    fn refuse_strangers(&self, server: &Server) -> Result<(), Error> {
+        let known: Vec<&str> = schema::tables().collect();
+        let sql = "SELECT EXISTS (SELECT 1 FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+                   WHERE nspname = $1 AND relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND relname <> ALL ($2))";
+        let asked = block_on(self.session.client().query_one(sql, &[&server.schema(), &known]));
+        let strangers = asked.and_then(|row| row.try_get(0));
+        match strangers.map_err(|source| Error::database("opened", source))? {
+            true => Err(Error::Shared(server.to_string())),
+            false => Ok(()),
+        }
+    }
+
     fn make(&self, server: &Server) -> Result<(), DatabaseError> {
         self.session.batch("BEGIN")?;
         let made = self.make_tables(server);
@@ -137,8 +164,10 @@ impl Postgres {
 
     fn make_tables(&self, server: &Server) -> Result<(), DatabaseError> {
         let schema = server.schema();
+        // Whoever was given a schema need not be allowed to make one.
         self.session.batch(&format!(
-            "CREATE SCHEMA IF NOT EXISTS \"{schema}\"; {} COMMENT ON TABLE note IS '{FORM}{}';",
+            "DO $$ BEGIN IF to_regnamespace('{schema}') IS NULL THEN CREATE SCHEMA \"{schema}\"; END IF; END $$; {}
+             COMMENT ON TABLE note IS '{FORM}{}';",
             dialect::tables(schema::TABLES),
             schema::FORM
         ))
@@ -238,13 +267,7 @@ impl Storage for Postgres {
     }
 
     fn rewrite(&self) -> Result<(), DatabaseError> {
-        let sql = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()";
-        let tables = block_on(self.session.client().query(sql, &[]))?;
-        for table in tables {
-            let table: &str = table.try_get(0)?;
-            self.session.batch(&format!("VACUUM (FULL) \"{table}\""))?;
-        }
-        Ok(())
+        schema::tables().try_for_each(|table| self.session.batch(&format!("VACUUM (FULL) {table}")))
     }
 }
 

@@ -18,6 +18,12 @@ pub(crate) fn is_there(found: i64) -> Result<bool, Error> {
     }
 }
 
+/// The names of the tables.
+pub(crate) fn tables() -> impl Iterator<Item = &'static str> {
+    let made = TABLES.split("CREATE TABLE ").skip(1);
+    made.filter_map(|text| text.split_whitespace().next())
+}
+
 /// Moments are in microseconds. PostgreSQL reads the same text in its own words ([`crate::postgres`]).
 pub(crate) const TABLES: &str = "
 CREATE TABLE note (name TEXT PRIMARY KEY, value BLOB NOT NULL);

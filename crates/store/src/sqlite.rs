@@ -21,14 +21,21 @@ impl Sqlite {
         let there = schema::is_there(form(&connection)?)?;
         settle(&connection).map_err(|source| Error::database("opened", source))?;
         if !there {
-            let form = schema::FORM;
-            let all = format!(
-                "BEGIN IMMEDIATE;{}PRAGMA user_version = {form};COMMIT;",
-                schema::TABLES
-            );
-            let made = connection.execute_batch(&all);
-            made.map_err(|source| Error::database("made", source))?;
+            make_tables(&connection).map_err(|source| Error::database("made", source))?;
         }
+        Ok(Self(connection))
+    }
+
+    /// Makes the tables in an empty file that is no one's state: without a log beside it.
+    ///
+    /// # Errors
+    /// [`Error::Database`], [`Error::Full`].
+    pub(crate) fn make(file: &Path) -> Result<Self, Error> {
+        let connection = connect(file)?;
+        let sized = connection.pragma_update(None, "page_size", PAGE_SIZE);
+        sized
+            .and_then(|()| make_tables(&connection))
+            .map_err(|source| Error::database("made", source))?;
         Ok(Self(connection))
     }
 
@@ -66,12 +73,21 @@ fn form(connection: &Connection) -> Result<i64, Error> {
     found.map_err(|source| Error::database("opened", source))
 }
 
+fn make_tables(connection: &Connection) -> rusqlite::Result<()> {
+    let (tables, form) = (schema::TABLES, schema::FORM);
+    connection.execute_batch(&format!(
+        "BEGIN IMMEDIATE;{tables}PRAGMA user_version = {form};COMMIT;"
+    ))
+}
+
+const PAGE_SIZE: i32 = 8192;
+
 fn settle(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(std::time::Duration::from_secs(10))?;
     connection.set_prepared_statement_cache_capacity(160);
     // Else a statement on a table with a partial index is planned anew each time that a value is bound.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    connection.pragma_update(None, "page_size", 8192)?;
+    connection.pragma_update(None, "page_size", PAGE_SIZE)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "wal_autocheckpoint", 8000)?;

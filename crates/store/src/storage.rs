@@ -84,6 +84,15 @@ impl DatabaseError {
     }
 }
 
+impl DatabaseError {
+    /// Whether somebody else has locked what a statement wanted.
+    pub(crate) fn is_locked(&self) -> bool {
+        matches!(self, Self::Postgres { code: Some(code), .. } if code == LOCK_NOT_AVAILABLE)
+    }
+}
+
+/// PostgreSQL's word for a lock that was not given in time.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
 /// PostgreSQL's word for a uniqueness constraint that was broken.
 const UNIQUE_VIOLATION: &str = "23505";
 

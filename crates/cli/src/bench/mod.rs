@@ -40,8 +40,8 @@ Examples:
   tandem bench latency --edits 200
   tandem bench bulk --records 200000 a first sync by Bulk API 2.0, killed on its way
 
-The state is kept on a PostgreSQL server where TANDEM_POSTGRES holds its connection string (what the server takes is not
-counted): clients/with-postgres tandem bench initial
+initial, unchanged, idle, incremental, latency and storage keep the state on a PostgreSQL server where TANDEM_POSTGRES holds its connection string (what the server takes is not
+counted; schemas called bench_... stay there): clients/with-postgres tandem bench initial
 
 Exit codes:
   0  within the limits

@@ -136,7 +136,9 @@ impl Scene {
     /// How many bytes the state takes: its files, or its tables on a server.
     pub(super) fn state_bytes(&self) -> Result<u64, Failure> {
         if let home @ Home::Server(_) = self.home()? {
-            return Ok(Ledger::open_at(&home, &Keys::default())?.status(&self.configuration.dataflow)?.bytes);
+            return Ok(Ledger::open_at(&home, &Keys::default())?
+                .status(&self.configuration.dataflow)?
+                .bytes);
         }
         let files = std::fs::read_dir(self.folder()).into_iter().flatten().flatten();
         let of_state = files.filter(|file| file.file_name().to_string_lossy().starts_with("tandem.db"));
@@ -207,7 +209,12 @@ fn keep_on_server(folder: &Path) -> Result<(), Failure> {
     );
     let file = OpenOptions::new().append(true).open(folder.join("tandem.yaml"));
     file.and_then(|mut file| file.write_all(state.as_bytes()))
-        .map_err(|error| Failure::trouble(format!("the configuration cannot be written ({error})"), "Free space"))
+        .map_err(|error| {
+            Failure::trouble(
+                format!("the configuration cannot be written ({error})"),
+                "Free space",
+            )
+        })
 }
 
 /// So many edits are what is measured: none is held because they are many.

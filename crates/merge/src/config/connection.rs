@@ -297,7 +297,8 @@ pub(crate) fn state_settings(file: &str, text: Option<&StateText>, problems: &mu
         .filter(|schema| !is_schema_name(&schema.value))
     {
         let message = format!("`{}` cannot name the schema of the state", schema.value);
-        let help = "Use up to 32 small letters, digits and underscores, no digit first, such as `tandem`.";
+        let help = "Use up to 32 small letters, digits and underscores, no digit first, such as `tandem`; it must be \
+                    the state's own, so `public` and `pg_..` cannot be.";
         problems.add(file, schema, message, help);
     }
     if let (None, Some(schema)) = (&text.postgres, &text.schema) {

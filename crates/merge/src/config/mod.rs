@@ -57,7 +57,7 @@ pub struct Configuration {
     /// Rows (flow, first side's property) that are passed over where a system lacks the property: see
     /// [`pass_over`].
     pub if_present: BTreeSet<(String, String)>,
-    /// How the state is kept on disk.
+    /// Where and how the state is kept.
     pub state: StateSettings,
     /// How long history is kept, in milliseconds.
     pub keep_history_ms: i64,
@@ -184,11 +184,15 @@ pub struct StateServer {
 }
 
 /// Whether a text can name the schema of a state: up to 32 small letters, digits and underscores, no digit first. The
-/// database takes such a name as it stands, and there is room for a moment behind it.
+/// database takes such a name as it stands, and there is room for a moment behind it. `public` is everybody's, and names
+/// that begin with `pg_` are the database's own.
 #[must_use]
 pub fn is_schema_name(text: &str) -> bool {
     let letter = |first: char| first.is_ascii_lowercase() || first == '_';
     (1..=32).contains(&text.len())
+        && text != "public"
+        && text != "information_schema"
+        && !text.starts_with("pg_")
         && text.starts_with(letter)
         && text.chars().all(|it| letter(it) || it.is_ascii_digit())
 }

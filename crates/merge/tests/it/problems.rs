@@ -361,6 +361,10 @@ fn the_server_of_the_state_is_named_by_reference_and_its_schema_plainly() {
     assert!(!problems[0].to_string().contains("very-secret"));
     let problems = with("{ postgres: { env: SERVER }, schema: Tandem }");
     only(&problems, &["`Tandem` cannot name the schema", "small letters"]);
+    for name in ["public", "pg_temp", "9", "a-b", "\"\""] {
+        let problems = with(&format!("{{ postgres: {{ env: SERVER }}, schema: {name} }}"));
+        only(&problems, &["cannot name the schema"]);
+    }
     let problems = with("{ schema: tandem }");
     only(&problems, &["a schema stands here without a server", "postgres:"]);
 }

@@ -47,7 +47,30 @@ impl Server {
     /// # Errors
     /// What is wrong with either, as a sentence without its end.
     pub fn new(connection: &str, schema: &str) -> Result<Self, String> {
-        let mut config: Config = connection.parse().map_err(|error| whole(&error))?;
+        // Whoever checks a certificate at all checks it in full here.
+        let plain = ["verify-full", "verify-ca"]
+            .iter()
+            .fold(connection.to_owned(), |text, mode| {
+                text.replace(&format!("sslmode={mode}"), "sslmode=require")
+            });
+        // What is wrong may be a piece of a password.
+        let mut config: Config = plain
+            .parse()
+            .map_err(|_| "an option is unknown, or a value is none that it takes".to_owned())?;
+        let misread = |host: &Host| matches!(host, Host::Tcp(name) if name.contains('@'));
+        if config.get_hosts().iter().any(misread) {
+            return Err("its password holds an @: write that as %40".to_owned());
+        }
+        if !connection.contains("keepalives") {
+            let idle = Duration::from_secs(30);
+            config
+                .keepalives_idle(idle)
+                .keepalives_interval(idle / 3)
+                .keepalives_retries(3);
+        }
+        if config.get_tcp_user_timeout().is_none() {
+            config.tcp_user_timeout(Duration::from_secs(60));
+        }
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(Duration::from_secs(10));
         }
@@ -93,17 +116,19 @@ impl Session {
             .map_err(|error| unreachable(error.to_string()))?;
         let (config, tls) = (server.config.clone(), tls().map_err(unreachable)?);
         let connecting = runtime.spawn(async move {
-            let (client, connection) = config.connect(tls).await?;
+            let connecting = tokio::time::timeout(PATIENCE, config.connect(tls));
+            let connected = connecting.await.map_err(|_| "it does not answer".to_owned())?;
+            let (client, connection) = connected.map_err(|error| whole(&error))?;
             // Its end is what every statement after it is told.
             tokio::spawn(connection);
-            Ok::<_, tokio_postgres::Error>(client)
+            Ok::<_, String>(client)
         });
-        let connected = block_on(connecting).map_err(|error| unreachable(error.to_string()));
+        let connected = block_on(connecting).unwrap_or_else(|error| Err(error.to_string()));
         let mut session = Self {
             client: None,
             runtime: Some(runtime),
         };
-        session.client = Some(connected?.map_err(|error| unreachable(whole(&error)))?);
+        session.client = Some(connected.map_err(unreachable)?);
         Ok(session)
     }
 
@@ -123,7 +148,7 @@ impl Session {
         let taken = self.batch(&format!("SELECT pg_advisory_lock({lock})"));
         match taken {
             Ok(()) => Ok(()),
-            Err(DatabaseError::Postgres { code: Some(code), .. }) if code == LOCK_NOT_AVAILABLE => {
+            Err(refused) if refused.is_locked() => {
                 Err(Error::Held(format!("in {server}{}", self.holder(&lock))))
             }
             Err(source) => Err(Error::database("opened", source)),
@@ -147,16 +172,21 @@ impl Session {
     }
 }
 
-/// What the server says where a lock was not given in time.
-const LOCK_NOT_AVAILABLE: &str = "55P03";
+/// So long is an answer waited for that comes at once where anybody is there.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 impl Drop for Session {
     fn drop(&mut self) {
-        if let Some(client) = self.client.take() {
+        let (client, runtime) = (self.client.take(), self.runtime.take());
+        if let (Some(client), Some(runtime)) = (client, &runtime) {
             // The server ends a session a moment after its line: whoever comes next need not wait for that.
-            let _lost = block_on(client.batch_execute("ROLLBACK; SELECT pg_advisory_unlock_all()"));
+            let ending = runtime.spawn(async move {
+                let end = client.batch_execute("ROLLBACK; SELECT pg_advisory_unlock_all()");
+                tokio::time::timeout(PATIENCE, end).await.is_ok()
+            });
+            let _lost = block_on(ending);
         }
-        if let Some(runtime) = self.runtime.take() {
+        if let Some(runtime) = runtime {
             runtime.shutdown_background();
         }
     }

@@ -178,6 +178,57 @@ fn a_state_of_another_form_is_refused() {
 }
 
 #[test]
+#[ignore = "wants a server: ./test --long, or clients/with-postgres"]
+fn a_schema_that_holds_something_else_is_left_alone() {
+    let home = home();
+    ask(&format!(
+        "CREATE SCHEMA {0}; CREATE TABLE {0}.theirs (a INT)",
+        name(&home)
+    ));
+    let refused = Ledger::open_at(&home, &Keys::default()).unwrap_err();
+    assert!(matches!(refused, Error::Shared(_)), "{refused}");
+    ask(&format!("DROP TABLE {}.theirs", name(&home)));
+    live(&mut Ledger::open_at(&home, &Keys::default()).unwrap());
+    let here = tempfile::tempdir().unwrap();
+    let file = here.path().join("backup");
+    back_up(&home, &file, &Keys::default(), at(7_000)).unwrap();
+    // One in which somebody else has put a table is not renamed, and one of another form gives way.
+    ask(&format!("CREATE VIEW {}.theirs AS SELECT 1", name(&home)));
+    let refused = restore(&file, &home, &Keys::default(), at(8_000)).unwrap_err();
+    assert!(matches!(refused, Error::Shared(_)), "{refused}");
+    ask(&format!("DROP VIEW {}.theirs", name(&home)));
+    ask(&format!(
+        "COMMENT ON TABLE {}.note IS 'tandem state, form 99'",
+        name(&home)
+    ));
+    let kept = restore(&file, &home, &Keys::default(), at(8_000)).unwrap();
+    assert!(kept.is_some());
+    Ledger::open_at(&home, &Keys::default()).unwrap();
+}
+
+#[test]
+#[ignore = "wants a server: ./test --long, or clients/with-postgres"]
+fn a_state_opens_while_somebody_reads_what_is_to_be_rewritten() {
+    let home = home();
+    live(&mut Ledger::open_at(&home, &Keys::default()).unwrap());
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let connection = std::env::var("TANDEM_POSTGRES").unwrap();
+        let (reader, line) = tokio_postgres::connect(&connection, NoTls).await.unwrap();
+        tokio::spawn(line);
+        let reads = format!("BEGIN; SELECT count(*) FROM {}.note", name(&home));
+        reader.batch_execute(&reads).await.unwrap();
+        // It is sealed all the same, and rewritten once nobody reads it.
+        let mut store = Ledger::open_at(&home, &keys(7)).unwrap();
+        assert_eq!(store.note("swept").unwrap().as_deref(), Some("no"));
+        drop(store);
+        reader.batch_execute("COMMIT").await.unwrap();
+        let mut store = Ledger::open_at(&home, &keys(7)).unwrap();
+        assert_eq!(store.note("swept").unwrap().as_deref(), Some("yes"));
+    });
+}
+
+#[test]
 fn a_server_that_is_not_there_is_told_without_its_password() {
     let server = Server::new("postgres://ann:secret@127.0.0.1:1/erp", "tandem").unwrap();
     let shown = format!("{server:?}");
@@ -192,14 +243,17 @@ fn a_server_that_is_not_there_is_told_without_its_password() {
         text.contains("127.0.0.1") && !text.contains("secret") && !shown.contains("secret"),
         "{text}"
     );
-    for schema in ["", "Tandem", "1st", "a-b", "a\"b", &"x".repeat(33)] {
+    for schema in ["", "Tandem", "1st", "a-b", "a\"b", &"x".repeat(33), "public"] {
         assert!(
-            Server::new("host=x", schema)
-                .unwrap_err()
-                .contains("small letters"),
+            Server::new("host=x", schema).unwrap_err().contains("cannot name"),
             "{schema}"
         );
     }
     assert!(Server::new("postgres://ann@x:port/erp", "tandem").is_err());
+    let at = Server::new("postgres://ann:s3@cret@db/erp", "tandem").unwrap_err();
+    assert!(at.contains("%40") && !at.contains("cret"), "{at}");
+    let unknown = Server::new("host=db hunter2=x", "tandem").unwrap_err();
+    assert!(!unknown.contains("hunter2"), "{unknown}");
+    assert!(Server::new("host=db sslmode=verify-full", "tandem").is_ok());
     assert!(is_there(&Home::Folder(Path::new("/nowhere").to_owned())).is_ok_and(|there| !there));
 }
