@@ -12,15 +12,18 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use tandem_merge::dataflow::{Dataflow, Side};
 use tandem_merge::reconcile::reconcile;
-use tandem_merge::record::{Observation, RecordKey};
+use tandem_merge::record::Observation;
 use tandem_merge::value::Value;
 use tandem_sandbox::salesforce;
 use tandem_store::{Decided, Dirty, Home, Keys, Ledger, Page, Server, Store};
 
 /// So many records come in with a page, and so many clusters are decided at once.
 const TOGETHER: usize = 500;
-/// The flow of the clusters, and what a contact is found by on each side.
-const FOUND_BY: [&str; 2] = ["email", "Email"];
+/// What a contact is found by on each side, and where it notes its counterpart.
+const FOUND_BY: [[&str; 3]; 2] = [
+    ["email", "phone", "salesforceId"],
+    ["Email", "Phone", "Customerp_Id__c"],
+];
 
 /// What to measure.
 #[derive(Debug, Args)]
@@ -203,14 +206,19 @@ impl Contacts {
     }
 
     fn pair(&self, number: u32) -> [Observation; 2] {
-        let address = Value::text(format!("somebody.{number}@example.org"));
+        let ids = [format!("{number}"), format!("003{number:015}")];
+        let noted = [ids[1].clone(), format!("Contact:{number}")];
         [0, 1].map(|side| {
             let mut one = self.0[side].clone();
-            one.key = RecordKey {
-                id: format!("003{number:015}"),
-                ..one.key
-            };
-            one.values.insert(FOUND_BY[side].to_owned(), address.clone());
+            one.key.id.clone_from(&ids[side]);
+            let texts = [
+                format!("somebody.{number}@example.org"),
+                format!("+1 555 {number:07}"),
+                noted[side].clone(),
+            ];
+            for (property, text) in FOUND_BY[side].into_iter().zip(texts) {
+                one.values.insert(property.to_owned(), Value::text(text));
+            }
             one
         })
     }
