@@ -81,7 +81,7 @@ pub enum Error {
     Full(&'static str),
     /// The disk or the folder takes no writes.
     #[error(
-        "the state could not be {0}: its disk, its files or its server take no writes. Make them writable for this user, or keep the state elsewhere"
+        "the state could not be {0}: its disk or its files are read-only, or its server takes no writes. Make it writable for this user, or keep the state elsewhere (--state names another folder)"
     )]
     ReadOnly(&'static str),
     /// A stored value or a page cannot be read.

@@ -6,6 +6,8 @@
 
 use crate::db::{Db, Rid, Trouble};
 use crate::load;
+use crate::storage::Value;
+use std::collections::BTreeSet;
 
 /// More new entries than this go over. Few where the store is tested, so that they often do.
 pub(crate) const NEW: u64 = if cfg!(feature = "faults") { 8 } else { 60_000 };
@@ -15,6 +17,27 @@ pub(crate) fn having(db: &Db, key: i64, limit: i64) -> Result<Vec<Rid>, Trouble>
     let sql = "SELECT rid FROM match_key WHERE key = ?1
                UNION SELECT rid FROM match_new WHERE key = ?1 ORDER BY rid LIMIT ?2";
     db.all(sql, (db.blind(key), limit), |row| row.get(0))
+}
+
+/// So many keys are asked for by one statement.
+const TOGETHER: usize = 12;
+
+/// Records that have one of these keys, at most `limit` of each.
+pub(crate) fn having_each(db: &Db, keys: &BTreeSet<i64>, limit: i64) -> Result<BTreeSet<Rid>, Trouble> {
+    let keys: Vec<i64> = keys.iter().map(|key| db.blind(*key)).collect();
+    let mut found = BTreeSet::new();
+    for part in keys.chunks(TOGETHER) {
+        let each = (1..=part.len()).map(|key| {
+            format!(
+                "SELECT rid FROM (SELECT rid FROM match_key WHERE key = ?{key} UNION
+                 SELECT rid FROM match_new WHERE key = ?{key} ORDER BY rid LIMIT {limit}) AS of_{key}"
+            )
+        });
+        let sql = each.collect::<Vec<_>>().join(" UNION ");
+        let given: Vec<Value<'_>> = part.iter().map(|key| Value::Int(*key)).collect();
+        found.extend(db.all(&sql, given, |row| row.get::<Rid>(0))?);
+    }
+    Ok(found)
 }
 
 /// Records that have one of these keys, by their numbers, each with the key as the index holds it.

@@ -28,7 +28,8 @@ pub(crate) struct Postgres {
 }
 
 /// How a session works. Statements find their rows by an index or read a table that is small, as they are written to: a
-/// plan that was made while the tables were empty must hold once they are large. What is committed is on the disk.
+/// plan that was made while the tables were empty must hold once they are large. Little is sorted or hashed, and room for
+/// more would be cleared with every statement. What is committed is on the disk.
 const SETTINGS: &str = "
 SET synchronous_commit = on;
 SET enable_seqscan = off;
@@ -36,6 +37,7 @@ SET enable_hashjoin = off;
 SET enable_mergejoin = off;
 SET plan_cache_mode = force_generic_plan;
 SET jit = off;
+SET work_mem = '64kB';
 SET client_min_messages = warning;
 SET tcp_keepalives_idle = 30;
 SET tcp_keepalives_interval = 10;

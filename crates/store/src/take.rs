@@ -229,11 +229,12 @@ fn gather(
     }
 }
 
+/// As many candidates by one key are too many.
+const MANY: i64 = 201;
+
 fn candidates(db: &Db, needs: &Needs) -> Result<BTreeSet<Rid>, Trouble> {
-    let mut all = BTreeSet::new();
-    for key in &needs.keys {
-        all.extend(match_index::having(db, crate::hash::match_key(key), 201)?);
-    }
+    let keys = needs.keys.iter().map(crate::hash::match_key).collect();
+    let mut all = match_index::having_each(db, &keys, MANY)?;
     for key in &needs.records {
         all.extend(db.rid(key)?);
     }

@@ -20,7 +20,30 @@ pub(crate) fn statement(sql: &str) -> String {
         .replace("CROSS JOIN", "JOIN")
         .replace("+link.flow", "link.flow")
         .replace("BEGIN IMMEDIATE", "BEGIN");
-    numbered(&sql)
+    numbered(&one_at_a_time(&sql))
+}
+
+/// Lets what is asked for of each row be looked up by an index, row by row: the planner would rather read the whole of a
+/// table once, which is small when it is asked and large later. An offset keeps it from that.
+fn one_at_a_time(sql: &str) -> String {
+    const ASKED: &str = "EXISTS (";
+    let mut text = String::with_capacity(sql.len());
+    let mut rest = sql;
+    while let Some((before, after)) = rest.split_once(ASKED) {
+        let mut open = 1;
+        let end = after.find(|letter| {
+            open += i32::from(letter == '(') - i32::from(letter == ')');
+            open == 0
+        });
+        let (inner, behind) = after.split_at(end.unwrap_or(after.len()));
+        text.push_str(before);
+        text.push_str(ASKED);
+        text.push_str(&one_at_a_time(inner));
+        text.push_str(" OFFSET 0");
+        rest = behind;
+    }
+    text.push_str(rest);
+    text
 }
 
 /// Parameters as PostgreSQL numbers them: `?2` is `$2`, and the third `?` without a number is `$3`.
@@ -66,6 +89,13 @@ mod tests {
             told("DELETE FROM t WHERE a IN (SELECT value FROM json_each(?1))"),
             "DELETE FROM t WHERE a IN (SELECT CAST(value AS BIGINT) FROM \
              json_array_elements_text(CAST($1 AS json)) AS t (value))"
+        );
+        assert_eq!(
+            told(
+                "SELECT EXISTS (SELECT 1 FROM t WHERE a IN (?1, ?2)) OR EXISTS (SELECT 1 FROM s WHERE EXISTS (SELECT 1 FROM u))"
+            ),
+            "SELECT EXISTS (SELECT 1 FROM t WHERE a IN ($1, $2) OFFSET 0) OR \
+             EXISTS (SELECT 1 FROM s WHERE EXISTS (SELECT 1 FROM u OFFSET 0) OFFSET 0)"
         );
         assert_eq!(
             tables("CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT, c BLOB) WITHOUT ROWID;"),
