@@ -137,9 +137,15 @@ fn settle_all(store: &mut dyn Store) -> Result<(), Error> {
 fn s7_a_unit_cut_off_at_any_statement_leaves_all_of_it_or_nothing() {
     let home = tempfile::tempdir().unwrap();
     let state = home.path().join("state");
+    let uncut = home.path().join("uncut");
     let mut cuts = 0;
     for (name, step) in LIFE.iter().chain(AFTERWARDS) {
         cuts += cut_everywhere(home.path(), &state, name, *step);
+        // What was undone gave no number away.
+        let mut whole = Ledger::open(&uncut).unwrap();
+        step(&mut whole).unwrap();
+        let told = dump(&mut Ledger::open(&state).unwrap());
+        assert_eq!(told, dump(&mut whole), "{name}, as without a cut");
     }
     assert!(cuts > 500, "only {cuts} cuts: the units did next to nothing");
 }
