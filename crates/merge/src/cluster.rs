@@ -298,6 +298,26 @@ pub struct Shadow {
     pub unreadable: BTreeMap<String, String>,
 }
 
+impl Shadow {
+    /// The observation of a record that this came from.
+    #[must_use]
+    pub fn into_observation(self, key: RecordKey) -> Observation {
+        Observation {
+            key,
+            presence: self.presence,
+            values: self.values,
+            version: self.version,
+            created: self.created,
+            author: self.author,
+            read_began: self.seen,
+            partial: false,
+            protected: self.protected,
+            merged_into: self.merged_into,
+            unreadable: self.unreadable,
+        }
+    }
+}
+
 impl From<Observation> for Shadow {
     fn from(seen: Observation) -> Self {
         Self {

@@ -40,9 +40,9 @@ pub(crate) struct Rows {
 
 impl Rows {
     /// Adds a row, with its body where that is news.
-    pub(crate) fn add(&mut self, db: &Db, row: &Row, body: bool) -> Result<(), Trouble> {
-        let shut = |place: &Place, plain: &Option<Vec<u8>>| match plain {
-            Some(plain) => db.shut(place, plain.clone()).map(Value::from),
+    pub(crate) fn add(&mut self, db: &Db, row: Row, body: bool) -> Result<(), Trouble> {
+        let shut = |place: &Place, plain: Option<Vec<u8>>| match plain {
+            Some(plain) => db.shut(place, plain).map(Value::from),
             None => Ok(Value::Null(Type::Blob)),
         };
         let record = [
@@ -50,15 +50,15 @@ impl Rows {
             row.woke.into(),
             row.presence.map_or(Value::Null(Type::Int), Value::from),
             row.sent.into(),
-            shut(&KEYS, &row.keys)?,
+            shut(&KEYS, row.keys)?,
         ];
         self.records.insert(row.rid, record);
         if body {
             let body = [
                 row.rid.into(),
-                shut(&STATE, &row.state)?,
-                shut(&HEADS, &row.heads)?,
-                shut(&QUESTIONS, &row.questions)?,
+                shut(&STATE, row.state)?,
+                shut(&HEADS, row.heads)?,
+                shut(&QUESTIONS, row.questions)?,
             ];
             self.bodies.insert(row.rid, body);
         }

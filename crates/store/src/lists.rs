@@ -309,7 +309,11 @@ pub(crate) fn alive_after(
 
 /// Records that are indexed by a match key.
 pub(crate) fn with_key(db: &Db, key: &MatchKey) -> Result<Vec<RecordKey>, Trouble> {
-    db.keys(&match_index::having(db, crate::hash::match_key(key), i64::MAX)?)
+    let key = BTreeSet::from([crate::hash::match_key(key)]);
+    let found: Vec<Rid> = match_index::having_each(db, &key, i64::MAX)?
+        .into_iter()
+        .collect();
+    db.keys(&found)
 }
 
 fn page_start(after: u64) -> i64 {

@@ -12,13 +12,6 @@ use std::collections::BTreeSet;
 /// More new entries than this go over. Few where the store is tested, so that they often do.
 pub(crate) const NEW: u64 = if cfg!(feature = "faults") { 8 } else { 60_000 };
 
-/// Records that have a key, by their numbers, at most `limit`.
-pub(crate) fn having(db: &Db, key: i64, limit: i64) -> Result<Vec<Rid>, Trouble> {
-    let sql = "SELECT rid FROM match_key WHERE key = ?1
-               UNION SELECT rid FROM match_new WHERE key = ?1 ORDER BY rid LIMIT ?2";
-    db.all(sql, (db.blind(key), limit), |row| row.get(0))
-}
-
 /// So many keys are asked for by one statement.
 const TOGETHER: usize = 12;
 

@@ -62,7 +62,7 @@ impl Postgres {
         storage.session.hold(server)?;
         if !storage.is_there(server)? {
             storage.refuse_strangers(server)?;
-            let made = storage.make(server);
+            let made = storage.make_tables(server);
             made.map_err(|source| Error::database("made", source))?;
         }
         Ok(storage)
@@ -113,7 +113,8 @@ impl Postgres {
             storage.session.batch(&sql).map_err(failed)?;
         }
         storage.make_tables(server).map_err(failed)?;
-        fill(&storage).inspect_err(|_| storage.roll_back())?;
+        // Where it fails the session ends, and its transaction with it.
+        fill(&storage)?;
         storage.session.batch("COMMIT").map_err(failed)?;
         Ok(there.then_some(kept))
     }
@@ -157,13 +158,7 @@ impl Postgres {
         }
     }
 
-    fn make(&self, server: &Server) -> Result<(), DatabaseError> {
-        self.session.batch("BEGIN")?;
-        let made = self.make_tables(server);
-        made.and_then(|()| self.session.batch("COMMIT"))
-            .inspect_err(|_| self.roll_back())
-    }
-
+    /// All of it or nothing: the server takes what comes at once for one transaction, where none is under way.
     fn make_tables(&self, server: &Server) -> Result<(), DatabaseError> {
         let schema = server.schema();
         // Whoever was given a schema need not be allowed to make one.

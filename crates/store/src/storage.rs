@@ -115,6 +115,16 @@ pub(crate) enum Value<'a> {
 }
 
 impl Value<'_> {
+    /// The same, without its bytes.
+    fn borrowed(&self) -> Value<'_> {
+        match self {
+            Self::Null(of) => Value::Null(*of),
+            Self::Int(number) => Value::Int(*number),
+            Self::Text(text) => Value::Text(Cow::Borrowed(text)),
+            Self::Blob(bytes) => Value::Blob(Cow::Borrowed(bytes)),
+        }
+    }
+
     pub(crate) fn of(&self) -> Type {
         match self {
             Self::Null(of) => *of,
@@ -230,7 +240,7 @@ pub(crate) trait Given {
 
 impl Given for Vec<Value<'_>> {
     fn values(&self) -> Vec<Value<'_>> {
-        self.clone()
+        self.iter().map(Value::borrowed).collect()
     }
 }
 

@@ -135,17 +135,8 @@ fn observations(
         .next()
         .map(|mapping| mapping.property(Side::First).to_owned());
     let unchanged = Observation {
-        key: key.clone(),
-        presence: shadow.presence,
-        values: shadow.values.clone(),
-        version: shadow.version.clone(),
-        created: shadow.created,
-        author: shadow.author.clone(),
         read_began: dirty.facts.now,
-        partial: false,
-        protected: shadow.protected,
-        merged_into: None,
-        unreadable: std::collections::BTreeMap::new(),
+        ..shadow.clone().into_observation(key.clone())
     };
     let mut changed = unchanged.clone();
     changed

@@ -179,19 +179,8 @@ impl Contacts {
             let all = dirty.cluster.records.iter();
             let mut of =
                 all.filter(|(key, _)| (key.record_type.system == "customerp") == (side == Side::First));
-            of.next().map(|(key, record)| Observation {
-                key: key.clone(),
-                presence: record.shadow.presence,
-                values: record.shadow.values.clone(),
-                version: record.shadow.version.clone(),
-                created: record.shadow.created,
-                author: record.shadow.author.clone(),
-                read_began: dirty.facts.now,
-                partial: false,
-                protected: record.shadow.protected,
-                merged_into: None,
-                unreadable: std::collections::BTreeMap::new(),
-            })
+            of.next()
+                .map(|(key, record)| record.shadow.clone().into_observation(key.clone()))
         };
         #[allow(clippy::expect_used, reason = "a link has two ends")]
         Self(Side::BOTH.map(|side| systems(side).expect("an end")))

@@ -9,7 +9,7 @@ use crate::page;
 use crate::sealed::{INBOX, json};
 use std::collections::BTreeMap;
 use tandem_merge::cluster::{Head, Question, Record, Shadow};
-use tandem_merge::record::{Observation, Presence, RecordKey};
+use tandem_merge::record::{Presence, RecordKey};
 
 impl Commit<'_, '_> {
     /// Removes the dirty marks that were taken. A record with inbox rows left, or marked since it was taken, stays dirty.
@@ -90,7 +90,7 @@ impl Commit<'_, '_> {
         if woken {
             next.woke = self.db.tick();
         }
-        self.gathered.rows.add(self.db, &next, !same_body)
+        self.gathered.rows.add(self.db, next, !same_body)
     }
 
     /// Indexes a record by what its shadow and its inbox rows show now.
@@ -117,19 +117,7 @@ fn doubt(db: &Db, Row { rid, has, .. }: &Row, record: &Record) -> Result<bool, T
 /// Puts a state back into the inbox as the observation that it came from.
 pub(super) fn requeue(db: &Db, rid: Rid, key: &RecordKey, shadow: Shadow) -> Result<(), Trouble> {
     let gone = shadow.presence == Presence::Deleted;
-    let seen = Observation {
-        key: key.clone(),
-        presence: shadow.presence,
-        values: shadow.values,
-        version: shadow.version,
-        created: shadow.created,
-        author: shadow.author,
-        read_began: shadow.seen,
-        partial: false,
-        protected: shadow.protected,
-        merged_into: shadow.merged_into,
-        unreadable: shadow.unreadable,
-    };
+    let seen = shadow.into_observation(key.clone());
     let sql = "INSERT INTO inbox (seq, rid, gone, body) VALUES (?1, ?2, ?3, ?4)";
     db.run(sql, (db.tick(), rid, gone, db.body(&INBOX, &seen)?))?;
     db.mark_dirty(rid, true)

@@ -14,7 +14,7 @@ use tandem_merge::cluster::{Action, Companion, Intent, Record};
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::mutation::{Mutation, removed};
 use tandem_merge::plan::Plan;
-use tandem_merge::record::{Observation, RecordKey};
+use tandem_merge::record::RecordKey;
 
 /// Stores plans; one that breaks a constraint leaves everything as it was.
 pub(super) fn plans(books: &mut Books, flows: &Dataflow, plans: &[Decided]) -> CommitReport {
@@ -107,21 +107,7 @@ impl Books {
         {
             return Err(constraint::CHANGED);
         }
-        let shadow = state.shadow;
-        let seen = Observation {
-            key: key.clone(),
-            presence: shadow.presence,
-            values: shadow.values,
-            version: shadow.version,
-            created: shadow.created,
-            author: shadow.author,
-            read_began: shadow.seen,
-            partial: false,
-            protected: shadow.protected,
-            merged_into: shadow.merged_into,
-            unreadable: shadow.unreadable,
-        };
-        self.receive(flows, seen);
+        self.receive(flows, state.shadow.into_observation(key.clone()));
         Ok(())
     }
 
