@@ -7,68 +7,17 @@
 
 use crate::db::{Db, Trouble};
 use crate::facts::count;
-use crate::folder::{self, DATABASE};
+use crate::folder;
+use crate::home::{self, Home};
 use crate::keys::Keys;
 use crate::ledger::Ledger;
-use crate::postgres::{Postgres, Server};
+use crate::postgres::Postgres;
 use crate::sealed::ALL;
-use crate::sqlite::{self, Sqlite};
+use crate::sqlite::Sqlite;
 use crate::storage::Storage;
 use crate::{Error, carry};
 use jiff::Timestamp;
 use std::path::{Path, PathBuf};
-
-/// Where a state is kept.
-#[derive(Clone, Debug)]
-pub enum Home {
-    /// In a folder of this machine.
-    Folder(PathBuf),
-    /// In a schema of a PostgreSQL server.
-    Server(Server),
-}
-
-/// As a part of a sentence.
-impl std::fmt::Display for Home {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Folder(folder) => folder.display().fmt(f),
-            Self::Server(server) => server.fmt(f),
-        }
-    }
-}
-
-/// Whether a state is there.
-///
-/// # Errors
-/// [`Error::HalfRestored`]; of a server as [`Ledger::open_at`].
-pub fn is_there(home: &Home) -> Result<bool, Error> {
-    match home {
-        Home::Folder(folder) => {
-            let there = folder.join(DATABASE).is_file();
-            there.then(|| folder::refuse_half_replaced(folder)).transpose()?;
-            Ok(there)
-        }
-        Home::Server(server) => Ok(Postgres::open_to_read(server)?.is_some()),
-    }
-}
-
-/// Copies a state, which may be held by another process, into an empty file, as it is at one moment.
-pub(crate) fn copy(from: &Home, to: &Path) -> Result<(), Error> {
-    match from {
-        Home::Folder(folder) => sqlite::copy(&folder.join(DATABASE), to),
-        Home::Server(server) => {
-            let Some(source) = Postgres::open_to_read(server)? else {
-                return Err(Error::Unreachable {
-                    place: server.to_string(),
-                    why: "there is no state any more".to_owned(),
-                });
-            };
-            let target = Sqlite::make(to)?;
-            let copied = carry::in_one(&target, || carry::rows(&source, &target, &target));
-            copied.map_err(|trouble| trouble.told("copied"))
-        }
-    }
-}
 
 /// How far numbers leap: no state gives out so many between two backups.
 const LEAP: i64 = 1 << 32;
@@ -117,7 +66,7 @@ fn copy_into(home: &Home, draft: &Path, keys: &Keys, now: Timestamp) -> Result<H
     let failed = |source| Error::folder(draft, source);
     remove_draft(draft).map_err(failed)?;
     drop(folder::private_file(draft).map_err(failed)?);
-    copy(home, draft)?;
+    home::copy(home, draft)?;
     let db = opened(draft, keys, false)?;
     db.unit("copied", |db| db.set_note("backup", &now.to_string()))?;
     let holding = holding(&db)?;
@@ -145,7 +94,7 @@ pub fn look_at_backup(file: &Path, keys: &Keys) -> Result<Holding, Error> {
 /// # Errors
 /// As [`Ledger::open_at`].
 pub fn look_at_state(home: &Home, keys: &Keys) -> Result<Option<Holding>, Error> {
-    if !is_there(home)? {
+    if !home::is_there(home)? {
         return Ok(None);
     }
     Ledger::open_at(home, keys)?.holding().map(Some)

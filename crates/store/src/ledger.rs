@@ -1,6 +1,5 @@
 //! The ledger as a store: its units of work.
 
-use crate::backup::Home;
 use crate::contract::{
     CommitReport, Compaction, Decided, Dirty, Edits, Fence, Forgotten, Item, LinkRow, Page, PageReport,
     Rebinding, Rebound, RunRow, Status, Store,
@@ -8,13 +7,14 @@ use crate::contract::{
 use crate::db::{Db, Numbered, Trouble};
 use crate::facts::Overall;
 use crate::folder::{self, Hold};
+use crate::home::{self, Home};
 use crate::keys::Keys;
 use crate::pages::Look;
 use crate::postgres::Postgres;
 use crate::sealed::CURSOR;
 use crate::sqlite::Sqlite;
 use crate::storage::Storage;
-use crate::{Error, backup, commit, forget, guards, history, lists, outbox, page, rebind, take};
+use crate::{Error, commit, forget, guards, history, lists, outbox, page, rebind, take};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -107,10 +107,10 @@ impl Ledger {
     /// # Errors
     /// As [`Ledger::open_at`].
     pub fn open_copy(from: &Home, to: &Path, keys: &Keys) -> Result<Self, Error> {
-        if backup::is_there(from)? {
+        if home::is_there(from)? {
             drop(folder::take_hold(to)?);
             let target = folder::make_database(to)?;
-            backup::copy(from, &target)?;
+            home::copy(from, &target)?;
         }
         Self::open_with(to, keys)
     }
