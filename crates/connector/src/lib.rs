@@ -3,6 +3,7 @@
 //! A connector packs what the engine hands over into the fewest calls that are safe, and translates between a
 //! system's own words and the few of the contract. It decides nothing about records.
 
+mod beside;
 mod contract;
 pub mod customerp;
 mod http;
@@ -12,5 +13,6 @@ pub mod salesforce;
 pub mod simulation;
 pub mod time;
 
+pub use beside::Beside;
 pub use contract::*;
 pub use http::address::is_loopback;

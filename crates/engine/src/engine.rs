@@ -5,6 +5,7 @@ use crate::doings::Doings;
 use crate::load::Load;
 use crate::patience::Patience;
 use crate::rebind;
+use crate::send::Sending;
 use crate::sight::Sight;
 use crate::{Change, Clock, Error, Happening, Hold, Watcher};
 use jiff::Timestamp;
@@ -51,6 +52,8 @@ pub struct Engine {
     pub(crate) impatient: bool,
     /// Writes that are tried again.
     pub(crate) patience: Patience,
+    /// Packs under way.
+    pub(crate) sending: Sending,
     /// Loads under way.
     pub(crate) loads: Vec<Load>,
     /// A round waits until its loads are done, so that every rank refers to the ones before.
@@ -159,6 +162,7 @@ impl Engine {
             rounds: 0,
             impatient: false,
             patience: Patience::default(),
+            sending: Sending::default(),
             loads: Vec::new(),
             waits_for_loads: true,
             asks_only: [None, None],

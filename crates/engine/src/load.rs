@@ -5,7 +5,7 @@
 
 use crate::engine::FENCE;
 use crate::pack::target;
-use crate::write::{Answer, busy};
+use crate::send::{Answer, busy};
 use crate::{Engine, Error, Happening, Round};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};

@@ -2,8 +2,8 @@
 
 use crate::apart::{Looked, look};
 use crate::engine::FENCE;
+use crate::under_way::UnderWay;
 use crate::{Engine, Error, Happening, Round};
-use futures::stream::{FuturesUnordered, StreamExt};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tandem_connector::{ChangePage, Connector, Incomplete};
@@ -74,14 +74,14 @@ impl Engine {
     }
 
     async fn observe_types(&mut self, asked: [Vec<RecordType>; 2], round: &mut Round) -> Result<(), Error> {
-        let mut turns = FuturesUnordered::new();
+        let mut turns = UnderWay::default();
         for (index, types) in asked.iter().enumerate().filter(|(_, types)| !types.is_empty()) {
             if !round.is_down(&self.flows.systems[index]) {
                 let cursor = self.store.cursor(&self.flows.systems[index])?;
                 // An empty one begins anew.
                 let cursor = cursor.filter(|cursor| !cursor.is_empty());
                 types.iter().for_each(|of| round.ask(index, of));
-                turns.push(self.turn(index, types, cursor));
+                turns.begin(self.turn(index, types, cursor)).await;
             }
         }
         while let Some(Turn { index, page }) = turns.next().await {
@@ -97,7 +97,8 @@ impl Engine {
                     }
                     let (more, cursor) = (page.more, page.cursor.clone());
                     if more {
-                        turns.push(self.turn(index, &asked[index], Some(cursor)));
+                        // It travels while this one is stored.
+                        turns.begin(self.turn(index, &asked[index], Some(cursor))).await;
                     }
                     if removed(Mutation::CursorFirst) {
                         let cursor = page.cursor.clone();

@@ -118,6 +118,8 @@ pub(crate) fn creates(intent: &Intent) -> bool {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Batch {
     pub(crate) lane: Lane,
+    /// Nothing else is under way to its system meanwhile: a deletion, which waits for all before it, or a load.
+    pub(crate) alone: bool,
     /// Numbers of intents.
     pub(crate) intents: Vec<u64>,
 }
@@ -145,11 +147,12 @@ pub(crate) fn batches(intents: &[Intent], limits: &Capabilities) -> Vec<Batch> {
         kinds.entry((kind, rank, of, lane)).or_default().push(intent.id);
     }
     let mut batches = Vec::new();
-    for ((.., lane), intents) in kinds {
+    for ((kind, _, _, lane), intents) in kinds {
         let load = limits.load.filter(|_| lane == Lane::Load);
         let size = load.map_or(limits.write_batch, |load| load.batch);
         batches.extend(intents.chunks(size.max(1)).map(|intents| Batch {
             lane,
+            alone: kind == DELETION || lane == Lane::Load,
             intents: intents.to_vec(),
         }));
     }
@@ -158,6 +161,8 @@ pub(crate) fn batches(intents: &[Intent], limits: &Capabilities) -> Vec<Batch> {
 
 /// The kind of an update, as a place in the order of sending.
 const UPDATE: u8 = 2;
+/// The kind of a deletion.
+const DELETION: u8 = 3;
 
 /// Where an intent stands in the order of sending: kind and rank.
 fn place(intent: &Intent) -> (u8, usize) {
@@ -165,7 +170,7 @@ fn place(intent: &Intent) -> (u8, usize) {
         Action::Companion { .. } => (0, intent.rank),
         Action::Create { .. } => (1, intent.rank),
         Action::Update { .. } => (UPDATE, 0),
-        Action::Delete { .. } => (3, usize::MAX - intent.rank),
+        Action::Delete { .. } => (DELETION, usize::MAX - intent.rank),
     }
 }
 

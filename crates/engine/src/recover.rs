@@ -155,8 +155,8 @@ impl Engine {
             let rest = again.split_off(again.len().min(size));
             let numbers: Vec<u64> = again.iter().map(|intent| intent.id).collect();
             let marked = self.mark(index, &numbers).await?;
-            let answers = self.carry(index, marked, tandem_connector::Lane::Live).await;
-            self.settle_answers_again(index, answers, round).await?;
+            let landed = self.carry(index, marked, tandem_connector::Lane::Live).await;
+            self.settle_answers_again(index, landed.answers, round).await?;
             again = rest;
         }
         Ok(())
@@ -226,7 +226,7 @@ impl Engine {
     async fn settle_answers_again(
         &mut self,
         index: usize,
-        mut answers: Vec<crate::write::Answer>,
+        mut answers: Vec<crate::send::Answer>,
         round: &mut Round,
     ) -> Result<(), Error> {
         for answer in &mut answers {

@@ -138,6 +138,7 @@ impl Engine {
         round.resting = names.collect();
         self.patience.begin_round(self.clock.now());
         // A round that was broken off leaves writes without an answer, as a process that died does.
+        self.sending.break_off();
         self.recover()?;
         self.keep_budgets(true)?;
         self.ask_witnesses(&mut round).await?;

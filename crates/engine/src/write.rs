@@ -1,19 +1,14 @@
-//! Write: unsent intents go out, durably marked before the first byte, packed for the fewest calls.
+//! Write: which unsent intents go out, in which order, packed for the fewest calls.
 
-use crate::engine::FENCE;
 use crate::pack::{self, Batch, batches};
-use crate::{Clock, Engine, Error, Happening, Round};
+use crate::send::Queues;
+use crate::{Engine, Error, Happening, Round};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
-use tandem_connector::{Capabilities, Change, Connector, ErrorKind, Lane, Outcome, RefusalKind, Write};
+use tandem_connector::{Capabilities, Lane};
 use tandem_merge::cluster::{Action, Intent};
 use tandem_merge::mutation::{Mutation, removed};
-use tandem_merge::record::{RecordKey, Values};
-
-/// Before busy rows are written again: a pause in seconds, and into how many packs they are cut then, one after
-/// the other. Smaller packs hold fewer locks at a time.
-const BUSY: [(i64, usize); 3] = [(1, 1), (2, 2), (4, 8)];
+use tandem_merge::record::RecordKey;
 
 /// How often records are waited for whose last change is too young for a condition to protect it.
 const FIRM_WAITS: u32 = 5;
@@ -23,9 +18,6 @@ const MOST_HELD: u32 = 3;
 
 /// How long such a wait is: the coarsest resolution of a condition that is known.
 const FIRM_WAIT: SignedDuration = SignedDuration::from_millis(1_100);
-
-/// Batches by system.
-type Queues = [VecDeque<Batch>; 2];
 
 impl Engine {
     /// Sends creates and companions up to a rank, each looked up before, until none is left. Returns the
@@ -214,6 +206,7 @@ impl Engine {
             for batch in batches(&intents, limits) {
                 packs.extend(batch.intents.chunks(size).map(|pack| Batch {
                     lane: Lane::Live,
+                    alone: batch.alone,
                     intents: pack.to_vec(),
                 }));
             }
@@ -234,98 +227,6 @@ impl Engine {
         Ok(false)
     }
 
-    /// Sends batches, one of each system at a time, and settles each before the next. Returns the systems
-    /// that got any write.
-    async fn send(&mut self, mut queues: Queues, round: &mut Round) -> Result<BTreeSet<usize>, Error> {
-        let mut sent = BTreeSet::new();
-        loop {
-            let mut marked = [Vec::new(), Vec::new()];
-            let mut lanes = [Lane::Live; 2];
-            for (index, queue) in queues.iter_mut().enumerate() {
-                if round.is_down(&self.flows.systems[index]) {
-                    queue.clear();
-                }
-                if round.delays(&self.flows.systems[index]) {
-                    queue.retain(|batch| batch.lane == Lane::Live);
-                }
-                if let Some(batch) = queue.pop_front() {
-                    marked[index] = self.mark(index, &batch.intents).await?;
-                    lanes[index] = batch.lane;
-                }
-            }
-            if marked.iter().all(Vec::is_empty) && queues.iter().all(VecDeque::is_empty) {
-                return Ok(sent);
-            }
-            for (index, _) in marked.iter().enumerate().filter(|(_, batch)| !batch.is_empty()) {
-                sent.insert(index);
-            }
-            let [first, second] = marked;
-            let (first, second) =
-                futures::join!(self.carry(0, first, lanes[0]), self.carry(1, second, lanes[1]));
-            for (index, answers) in [(0, first), (1, second)] {
-                let answers = self.put_aside(index, lanes[index], answers, round)?;
-                self.settle_answers(index, answers, round).await?;
-            }
-        }
-    }
-
-    /// Takes the writes out of a load's answers that a system will take on its next day alone: no reason to rest,
-    /// for live changes go on.
-    fn put_aside(
-        &mut self,
-        index: usize,
-        lane: Lane,
-        answers: Vec<Answer>,
-        round: &mut Round,
-    ) -> Result<Vec<Answer>, Error> {
-        let refused = |answer: &Answer| match &answer.outcome {
-            Outcome::NotSent(error) if error.kind == ErrorKind::Refused => Some(error.clone()),
-            _ => None,
-        };
-        let Some(error) = answers.iter().find_map(refused) else {
-            return Ok(answers);
-        };
-        if lane != Lane::Load || !self.loads_wait_alone(index) {
-            return Ok(answers);
-        }
-        round.delay(error);
-        let (aside, rest): (Vec<_>, Vec<_>) =
-            answers.into_iter().partition(|answer| refused(answer).is_some());
-        let numbers: Vec<u64> = aside.iter().map(|answer| answer.intent.id).collect();
-        self.store.mark_unknown(FENCE, &numbers, true)?;
-        Ok(rest)
-    }
-
-    /// Marks a batch as sent, durably. What was withdrawn in the meantime falls out.
-    pub(crate) async fn mark(&mut self, index: usize, batch: &[u64]) -> Result<Vec<Intent>, Error> {
-        // Here, and not in the store: whoever stops the work need not wait for it.
-        self.store.looked_over().await;
-        self.begin_own_time(&self.flows.systems[index].clone())?;
-        let intents = self.store.begin_write(FENCE, batch, self.clock.now())?;
-        let system = &self.flows.systems[index];
-        self.patience.count(&intents);
-        if !intents.is_empty() {
-            self.tell(&Happening::Sending {
-                system,
-                intents: &intents,
-            });
-        }
-        Ok(intents)
-    }
-
-    /// Hands a batch to its connector and waits for every answer.
-    pub(crate) fn carry(
-        &self,
-        index: usize,
-        intents: Vec<Intent>,
-        lane: Lane,
-    ) -> impl Future<Output = Vec<Answer>> + Send + use<> {
-        let system = Arc::clone(&self.systems[index]);
-        let clock = Arc::clone(&self.clock);
-        let state = self.state_id.clone();
-        async move { carry(system.as_ref(), clock.as_ref(), &state, intents, lane).await }
-    }
-
     /// Sleeps by the injected clock, unless nothing is to be waited for.
     pub(crate) async fn linger(&self, length: SignedDuration, why: &str) {
         if !self.impatient {
@@ -334,12 +235,6 @@ impl Engine {
             self.clock.sleep_until(until).await;
         }
     }
-}
-
-/// A write with its answer.
-pub(crate) struct Answer {
-    pub(crate) intent: Intent,
-    pub(crate) outcome: Outcome,
 }
 
 /// Whether an update or deletion may go out as it is: its condition protects, or the record was read just
@@ -374,94 +269,5 @@ pub(crate) fn written_record(intent: &Intent) -> Option<&RecordKey> {
     match &intent.action {
         Action::Update { record } | Action::Delete { record } => Some(record),
         Action::Create { .. } | Action::Companion { .. } => None,
-    }
-}
-
-async fn carry(
-    system: &dyn Connector,
-    clock: &dyn Clock,
-    state: &str,
-    intents: Vec<Intent>,
-    lane: Lane,
-) -> Vec<Answer> {
-    if intents.is_empty() {
-        return Vec::new();
-    }
-    let conditional = system.capabilities().conditional_write;
-    let writes: Vec<Write> = intents
-        .iter()
-        .map(|intent| write_of(intent, state, conditional))
-        .collect();
-    let mut outcomes = answers(system, &writes, lane).await;
-    for (pause, packs) in BUSY {
-        let places: Vec<usize> = (0..writes.len())
-            .filter(|place| outcomes.get(*place).is_some_and(busy))
-            .collect();
-        if places.is_empty() {
-            break;
-        }
-        let until = clock.now().saturating_add(SignedDuration::from_secs(pause));
-        clock.sleep_until(until.unwrap_or(Timestamp::MAX)).await;
-        for pack in places.chunks(places.len().div_ceil(packs)) {
-            let again = pack.iter().filter_map(|place| writes.get(*place).cloned());
-            let again: Vec<Write> = again.collect();
-            let second = answers(system, &again, Lane::Live).await;
-            for (place, outcome) in pack.iter().zip(second) {
-                outcomes[*place] = outcome;
-            }
-        }
-    }
-    let pairs = intents.into_iter().zip(outcomes);
-    pairs
-        .map(|(intent, outcome)| Answer { intent, outcome })
-        .collect()
-}
-
-/// Whether a row was locked by somebody else.
-pub(crate) fn busy(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Refused(refusal) if refusal.kind == RefusalKind::Busy)
-}
-
-/// One outcome per write.
-async fn answers(system: &dyn Connector, writes: &[Write], lane: Lane) -> Vec<Outcome> {
-    let mut outcomes = system.write(writes, lane).await;
-    outcomes.resize_with(writes.len(), || {
-        Outcome::Unknown("the connector gave no answer".to_owned())
-    });
-    outcomes
-}
-
-/// The write that carries out an intent: the same bytes in every attempt.
-fn write_of(intent: &Intent, state: &str, conditional: bool) -> Write {
-    let mut values: Values = BTreeMap::new();
-    for (property, planned) in &intent.values {
-        values.insert(property.clone(), planned.value.clone());
-    }
-    let only_if = intent
-        .version
-        .clone()
-        .filter(|_| conditional && !removed(Mutation::NoCondition));
-    let change = match &intent.action {
-        Action::Create { target, identity, .. } | Action::Companion { target, identity, .. } => {
-            values.extend(identity.clone());
-            Change::Create {
-                record_type: target.clone(),
-                values,
-            }
-        }
-        Action::Update { record } => Change::Update {
-            record: record.clone(),
-            values,
-            only_if,
-        },
-        Action::Delete { record } => Change::Delete {
-            record: record.clone(),
-            only_if,
-        },
-    };
-    Write {
-        intent: intent.id,
-        key: format!("{state}-{}", intent.id),
-        change,
     }
 }

