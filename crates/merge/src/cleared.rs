@@ -155,7 +155,8 @@ impl Work<'_> {
             Cleared::Asked => Some(Loss::Unproven),
             Cleared::WithRecord => match self.fate(node)?.became {
                 Became::Over => None,
-                Became::Alive | Became::Replaced(_) => Some(Loss::GivenBack),
+                Became::Alive => Some(Loss::StillThere),
+                Became::Replaced(_) => Some(Loss::GivenBack),
                 _ => Some(Loss::Waits),
             },
         }

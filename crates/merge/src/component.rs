@@ -72,6 +72,8 @@ pub enum Loss {
     Waits,
     /// The deletion was withdrawn: it gets its reference back.
     GivenBack,
+    /// The same, and the very record that it named is there.
+    StillThere,
 }
 
 /// What decides a component's conflicts.
@@ -259,13 +261,24 @@ impl Work<'_, '_> {
     fn give_back(&mut self) {
         for (index, member) in self.members.iter().enumerate() {
             self.frozen[index] |= member.loss == Some(Loss::Unproven);
-            if member.loss == Some(Loss::GivenBack)
+            if matches!(member.loss, Some(Loss::GivenBack | Loss::StillThere))
+                && self.released(index).is_none()
                 && let Some(before) = self.epoch().checked_sub(1)
             {
                 let known = self.bases[index].as_ref().map_or(before, |base| base.epoch);
                 self.set_base(index, known.min(before));
             }
         }
+    }
+
+    /// What a member named before it went blank, where the record is there and the head cannot name it any more: what the
+    /// head names was deleted, and that is not carried on.
+    fn released(&self, index: usize) -> Option<Value> {
+        let (member, head) = (&self.members[index], self.head.as_ref()?);
+        let base = self.bases[index].as_ref()?;
+        let agreed = base.epoch == head.epoch && !base.value.is_blank();
+        let still = member.loss == Some(Loss::StillThere) && member.codec.encode(&head.value).is_err();
+        (agreed && still).then(|| base.value.clone())
     }
 
     /// The create gave nothing for it, so the head was blank then.
@@ -549,10 +562,11 @@ impl Work<'_, '_> {
     fn collect_owed(&mut self) {
         let Some(head) = self.head.clone() else { return };
         for (index, member) in self.members.iter().enumerate() {
+            let released = self.released(index);
             let behind = self.bases[index]
                 .as_ref()
                 .is_none_or(|base| base.epoch < head.epoch);
-            if !behind || self.frozen[index] || member.in_flight {
+            if !(behind || released.is_some()) || self.frozen[index] || member.in_flight {
                 continue;
             }
             if member.codec.fits(&head.value, &member.shadow) {
@@ -565,7 +579,7 @@ impl Work<'_, '_> {
             if !member.target {
                 continue;
             }
-            match member.codec.encode(&head.value) {
+            match released.map_or_else(|| member.codec.encode(&head.value), Ok) {
                 Ok(own) if parked => self.out.withheld.push((index, own)),
                 // What it refers to is on its way or gone: that comes first.
                 Err(trouble @ Trouble::Waits(_)) => self.out.troubles.push((index, trouble)),

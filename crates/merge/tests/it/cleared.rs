@@ -362,6 +362,62 @@ fn e18_what_was_released_for_a_deletion_comes_back_where_that_is_refused() {
     }
 }
 
+/// What became of a boss that was deleted on the first side, and of its counterpart.
+fn deleted_there(own: Became, other: Became) -> Facts {
+    let mut facts = known(&[], Side::First, "m", own, "S");
+    let other = known(&[], Side::Second, "S", other, "m");
+    facts.fates.extend(other.fates);
+    facts.referrals.insert(referral(Side::First, "m"), Referent::Gone);
+    facts
+        .referrals
+        .insert(referral(Side::Second, "S"), Referent::Unlinked);
+    facts
+}
+
+#[test]
+fn e18_what_was_released_for_a_deletion_comes_back_though_the_head_names_what_was_deleted() {
+    // GIVEN a boss that was deleted on the side whose ids the head holds, and a report that was released for the deletion
+    // of its counterpart
+    let flows = contacts();
+    let going = deleted_there(Became::Going, Became::Going);
+    let plan = again(&flows, lost(&flows, Side::First), &going);
+    assert_eq!(updates(&plan.cluster), written(theirs(), "BossId", ""));
+    let answer = |boss: &str, at: i64| Settlement::Applied {
+        id: theirs().id,
+        state: Some(seen(&theirs(), at, of_theirs(boss))),
+        at: moment(at),
+    };
+    let released = settle(&flows, sent(plan), Vec::new(), vec![(1, answer("", 50))], &going);
+    // WHEN that is asked about instead, or a person ended the link
+    for became in [Became::Open, Became::Kept] {
+        let withdrawn = deleted_there(became.clone(), Became::Alive);
+        let plan = again(&flows, released.clone(), &withdrawn);
+        // THEN the report names the counterpart again, however often it is decided before that is written
+        let plan = again(&flows, plan, &withdrawn);
+        assert_eq!(
+            updates(&plan.cluster),
+            written(theirs(), "BossId", "S"),
+            "{became:?}"
+        );
+        let answered = vec![(1, answer("S", 60))];
+        let plan = settle(&flows, sent(plan), Vec::new(), answered, &withdrawn);
+        let plan = again(&flows, plan, &withdrawn);
+        assert!(updates(&plan.cluster).is_empty(), "{became:?}");
+        let record = &plan.cluster.records[&theirs()];
+        assert!(
+            record.cleared.is_empty() && record.parked.is_empty(),
+            "{became:?}"
+        );
+        // and is released again for another attempt.
+        let plan = again(&flows, plan, &going);
+        assert_eq!(
+            updates(&plan.cluster),
+            written(theirs(), "BossId", ""),
+            "{became:?}"
+        );
+    }
+}
+
 #[test]
 fn e18_what_was_released_for_a_deletion_is_blank_everywhere_once_that_was_carried_out() {
     let flows = contacts();
