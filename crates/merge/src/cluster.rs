@@ -253,6 +253,10 @@ pub struct Unconfirmed {
     /// The same moment by its system's clock, as far as that was measured.
     #[serde(default)]
     pub there: Option<Timestamp>,
+    /// Properties that it wrote over what an earlier write of ours had left: no read had shown that, and their system may
+    /// have made another value of it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub unshown: BTreeSet<String>,
     /// A read that began later showed the state before it, or an earlier one what may be behind it: a read by id
     /// decides, once the commit delay has passed.
     #[serde(default)]

@@ -42,15 +42,17 @@ impl Unconfirmed {
         }
     }
 
-    /// Whether the properties that it changed stand as they stood before. A system may show nothing at all of a blank one.
+    /// Whether the properties that it changed stand as they stood before. A system may show nothing at all of a blank one,
+    /// and another value than we had written there before.
     fn shows_before(&self, seen: &Observation) -> bool {
         let mut changed = false;
         for (property, planned) in &self.wrote {
             let before = self.before.get(property).cloned().unwrap_or_default();
             match seen.values.get(property) {
                 None => changed |= !seen.partial && before.is_blank() && planned.value != before,
-                Some(shown) if *shown != before => return false,
-                Some(_) => changed |= planned.value != before,
+                Some(shown) if *shown == before => changed |= planned.value != before,
+                Some(shown) if self.unshown.contains(property) && *shown != planned.value => {}
+                Some(_) => return false,
             }
         }
         changed
@@ -67,7 +69,10 @@ impl Unconfirmed {
 
 impl Record {
     /// Notes an applied write.
-    pub(crate) fn note_applied(&mut self, write: Unconfirmed) {
+    pub(crate) fn note_applied(&mut self, mut write: Unconfirmed) {
+        let earlier = self.unconfirmed.iter().flat_map(|earlier| earlier.wrote.keys());
+        let again = earlier.filter(|property| write.wrote.contains_key(*property));
+        write.unshown = again.cloned().collect();
         if self.unconfirmed.len() == MOST {
             self.unconfirmed.remove(0);
         }

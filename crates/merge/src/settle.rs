@@ -13,6 +13,7 @@ use crate::refusals::Said;
 use crate::value::Value;
 use crate::work::Work;
 use jiff::Timestamp;
+use std::collections::BTreeSet;
 
 impl Work<'_> {
     /// Takes one settlement over. An intent that the cluster does not hold (any more) changes nothing.
@@ -587,6 +588,7 @@ fn unconfirmed(flows: &Dataflow, key: &RecordKey, deed: Deed, intent: &Intent, a
         wrote: intent.values.clone(),
         at,
         there: Some(flows.by_its_clock(&key.record_type.system, at)),
+        unshown: BTreeSet::new(),
         doubted: false,
     }
 }

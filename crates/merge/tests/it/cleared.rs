@@ -646,6 +646,7 @@ fn what_became_of_a_record_follows_from_what_is_stored() {
         wrote: BTreeMap::new(),
         at: moment(5),
         there: None,
+        unshown: std::collections::BTreeSet::new(),
         doubted,
     };
     made.unconfirmed = vec![before(false)];

@@ -38,6 +38,7 @@ fn write(description: &str) -> Unconfirmed {
         wrote: BTreeMap::from([("description".to_owned(), planned)]),
         at: moment(40),
         there: None,
+        unshown: std::collections::BTreeSet::new(),
         doubted: false,
     }
 }

@@ -2,7 +2,8 @@
 
 use crate::members::moment;
 use crate::plan_laws::{
-    applied, facts, gone, invoice, of_invoice, order, sales_order, seen, sent, updates, values,
+    applied, at_rest, facts, gone, invoice, of_invoice, of_order, order, sales_order, seen, sent, updates,
+    values,
 };
 use crate::star::flows::{Policies, star};
 use std::collections::BTreeMap;
@@ -35,6 +36,7 @@ fn write(deed: Deed, version: Option<Version>) -> Unconfirmed {
         wrote: BTreeMap::from([wrote("Description", "1")]),
         at: moment(950),
         there: None,
+        unshown: std::collections::BTreeSet::new(),
         doubted: false,
     }
 }
@@ -139,6 +141,55 @@ fn e6_the_state_before_our_write_is_told_by_the_values_that_it_changed() {
     write.wrote.insert("Due".to_owned(), due("x"));
     assert!(shows(&write, &[("Description", "0"), ("Due", "x")], false));
     assert!(!shows(&write, &[("Description", "0"), ("Due", "y")], false));
+}
+
+#[test]
+fn e6_the_state_before_our_write_is_told_also_where_its_system_made_another_value_of_the_one_before() {
+    // GIVEN two writes of an invoice, the second of the description that the first one had left and no read has shown
+    let flows = star(Policies::default());
+    let of = |description: &str, due: &str| {
+        let mut values = of_order(description);
+        values.insert("due".to_owned(), due.into());
+        values
+    };
+    let write = |cluster: Cluster, edited: Observation, at: i64| {
+        let cluster = sent(reconcile(&flows, cluster, vec![edited], &facts()));
+        let id = cluster.records[&invoice()].intent.as_ref().unwrap().id;
+        let applied = Settlement::Applied {
+            id: invoice().id,
+            state: None,
+            at: moment(at),
+        };
+        settle(&flows, cluster, Vec::new(), vec![(id, applied)], &facts()).cluster
+    };
+    let cluster = write(at_rest(&flows), seen(&order(), 10, of("1", "")), 930);
+    let cluster = write(cluster, seen(&order(), 20, of("2", "x")), 950);
+    // WHEN a read shows the state between them, as the system had made it
+    let between = |description: &str, due: &str| {
+        let mut values = of_invoice(description);
+        values.insert("Due".to_owned(), due.into());
+        Observation {
+            version: version("b", 940, true),
+            read_began: moment(960),
+            ..seen(&invoice(), 2, values)
+        }
+    };
+    let plan = reconcile(&flows, cluster.clone(), vec![between("1!", "")], &facts());
+    // THEN nothing follows from it
+    let record = &plan.cluster.records[&invoice()];
+    assert_eq!(record.shadow, cluster.records[&invoice()].shadow);
+    assert!(record.unconfirmed.iter().any(|write| write.doubted));
+    assert!(!updates(&plan.cluster).contains_key(&order()));
+    // and what shows anything that was written is behind the write.
+    for (description, due) in [("2", ""), ("1!", "x")] {
+        let plan = reconcile(&flows, cluster.clone(), vec![between(description, due)], &facts());
+        let record = &plan.cluster.records[&invoice()];
+        assert_ne!(
+            record.shadow,
+            cluster.records[&invoice()].shadow,
+            "{description} {due}"
+        );
+    }
 }
 
 /// The star's order after the create of its counterpart lost its answer and was found: whether what it shows is held
