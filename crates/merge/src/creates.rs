@@ -353,6 +353,7 @@ impl<'a> Work<'a> {
         if let Some(twin) = self.twin(key, flow, side) {
             draft.holds.insert(0, twin);
         }
+        draft.holds.extend(self.claim(key, flow, side));
         draft.holds.extend(self.outside(flow, side, &draft.values));
         draft.holds.extend(self.locked_parent(key, flow, side));
         if self.hold_if_needed(key, flow, &draft) {

@@ -5,6 +5,7 @@ pub mod absent;
 pub mod admit;
 mod agreement;
 mod anchors;
+mod claims;
 mod cleared;
 pub mod cluster;
 mod companions;

@@ -66,6 +66,7 @@ pub fn needs<'i>(
                 needs
                     .reservations
                     .insert(crate::creates::reservation(flow, side, key, values));
+                needs.fates.extend(crate::claims::referral(flow, side, values));
             }
         }
         need_nested_companions(flows, key, values, &mut needs);

@@ -421,6 +421,29 @@ async fn e16_a_create_that_landed_and_was_deleted_before_anyone_looked_is_not_se
 }
 
 #[tokio::test]
+async fn e16_a_create_that_arrives_once_more_brings_nothing_back_by_the_counterpart_of_what_it_makes() {
+    // GIVEN a division with the customer that was created for it, both deleted by people
+    let world = World::new();
+    let division = world.crm.add("Division", &[("Number", "N1"), ("Name", "A")]);
+    world.at_rest().await;
+    world.erp.delete(&world.only(&world.erp, "Customer"));
+    world.crm.delete(&division);
+    world.clock.pass(2);
+    world.sync().await;
+    // WHEN the line delivers the create a second time
+    let again = [("number", "N1"), ("name", "A"), ("stamp", division.id.as_str())];
+    let customer = world.erp.add("Customer", &again);
+    world.clock.pass(2);
+    world.sync().await;
+    // THEN it gets no division, and a person is told why
+    assert!(world.crm.live("Division").is_empty());
+    let mut engine = world.engine().await;
+    let items = engine.store().items(0, 10).unwrap();
+    let item = items.iter().find(|item| item.record == customer).unwrap();
+    assert!(item.reason.contains("which was deleted"), "{item:#?}");
+}
+
+#[tokio::test]
 async fn e17_a_repeated_create_answered_with_a_record_that_is_linked_by_now_is_settled() {
     // GIVEN a create whose answer was lost, in a system that knows requests again
     let world = World::with(Fake::knowing_requests, |crm| crm);

@@ -8,6 +8,7 @@ mod admitting;
 mod agreement;
 mod alone;
 mod born;
+mod claims;
 mod cleared;
 mod components;
 mod config;
