@@ -60,6 +60,8 @@ pub struct Engine {
     pub(crate) waits_for_loads: bool,
     /// By system: the only types that the next round asks for, where a sync knows the others; none: all.
     pub(crate) asks_only: [Option<BTreeSet<RecordType>>; 2],
+    /// By system: a pass over its changes was begun and is not at its end.
+    pub(crate) passes: [bool; 2],
     /// Which properties the systems show.
     pub(crate) sight: Sight,
     /// The budgets as the state holds them, by note.
@@ -119,6 +121,7 @@ impl Engine {
         engine.listed = engine.store.status(&engine.flows)?.listed.into_keys().collect();
         engine.recover()?;
         engine.find_loads()?;
+        engine.find_passes()?;
         engine.find_holds()?;
         engine.find_first_links()?;
         engine.find_witnesses()?;
@@ -166,6 +169,7 @@ impl Engine {
             loads: Vec::new(),
             waits_for_loads: true,
             asks_only: [None, None],
+            passes: [false; 2],
             sight: Sight::default(),
             kept_budgets: BTreeMap::new(),
             kept_clocks: BTreeMap::new(),

@@ -26,6 +26,7 @@ mod matches;
 mod numbers;
 mod observe;
 mod pack;
+mod passes;
 mod patience;
 mod reached;
 mod rebind;

@@ -75,6 +75,7 @@ impl Engine {
 
     async fn observe_types(&mut self, asked: [Vec<RecordType>; 2], round: &mut Round) -> Result<(), Error> {
         let mut turns = UnderWay::default();
+        let mut broken_off = self.passes;
         for (index, types) in asked.iter().enumerate().filter(|(_, types)| !types.is_empty()) {
             if !round.is_down(&self.flows.systems[index]) {
                 let cursor = self.store.cursor(&self.flows.systems[index])?;
@@ -96,7 +97,11 @@ impl Engine {
                         self.incomplete(round, one);
                     }
                     let (more, cursor) = (page.more, page.cursor.clone());
+                    let anew = !more && std::mem::take(&mut broken_off[index]);
                     if more {
+                        self.keep_pass(index, true)?;
+                    }
+                    if more || anew {
                         // It travels while this one is stored.
                         turns.begin(self.turn(index, &asked[index], Some(cursor))).await;
                     }
@@ -111,6 +116,7 @@ impl Engine {
                     }
                     self.keep_page(index, page, round)?;
                     if !more {
+                        self.keep_pass(index, false)?;
                         self.complete(index, &asked[index], round)?;
                     }
                 }

@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::task::Poll;
 use tandem_engine::Engine;
 use tandem_merge::record::RecordKey;
+use tandem_store::{Ledger, Store};
 
 /// Opens and syncs, but dies at the n-th time it waits. Returns whether it came to its end.
 pub async fn sync_until(world: &World, dies_at: u64) -> bool {
@@ -96,6 +97,42 @@ async fn e3_a_sync_broken_off_at_any_await_is_taken_up_by_the_next_of_the_same_p
         }
     }
     panic!("a first sync of nine records has more than 400 awaits");
+}
+
+#[tokio::test]
+async fn e7_behind_a_pass_that_was_broken_off_comes_a_whole_one_in_the_same_sync() {
+    let mut broken_off = 0;
+    for dies_at in 0..60 {
+        // GIVEN more divisions than a page shows, and a process that died between two pages of them
+        let world = World::new();
+        for number in 0..9 {
+            let name = format!("Customer {number}");
+            let number = format!("C{number}");
+            world.erp.add("Customer", &[("number", &number), ("name", &name)]);
+        }
+        world.sync().await;
+        sync_until(&world, dies_at).await;
+        let mut store = Ledger::open(world.folder.path()).unwrap();
+        let cursor = String::from_utf8(store.cursor("crm").unwrap().unwrap()).unwrap();
+        drop(store);
+        let (place, until) = cursor.split_once(' ').unwrap();
+        let (place, until): (u64, u64) = (place.parse().unwrap(), until.parse().unwrap());
+        let first = world.crm.live("Division").remove(0);
+        let shown = world.crm.state.lock().unwrap().rows[&first].place <= place;
+        if place >= until || !shown {
+            continue;
+        }
+        broken_off += 1;
+        // WHEN an edit of what the first page showed is committed late
+        world.crm.drift(&first, "Name", "late");
+        world.clock.pass(2);
+        // THEN the next sync is not done before it has seen it
+        world.sync().await;
+        let mut names = world.erp.live("Customer").into_iter();
+        let names = names.any(|customer| world.erp.value(&customer, "name") == "late");
+        assert!(names, "died at {dies_at}");
+    }
+    assert!(broken_off > 0, "no pass was broken off");
 }
 
 #[tokio::test]
