@@ -251,11 +251,16 @@ impl Work<'_> {
         self.record(key)?.cleared.get(property).copied()
     }
 
-    /// What became of the record that a member named before it went blank; unread where nothing says so.
+    /// What became of the record that a member named before it went blank; unread where nothing says so. Any flow of the
+    /// record tells that, also one in which it has no link.
     fn fate(&self, node: &Node<'_>) -> Option<Fate> {
         let record = self.record(&node.at.record)?;
-        let mut parts = node.parts.iter();
-        let referral = parts.find_map(|part| lost(record, part.mapping, part.side))?;
+        let ends = self.flows.flows_of(&node.at.record.record_type);
+        let mut rows = ends.flat_map(|(flow, side)| flow.mappings.iter().map(move |row| (row, side)));
+        let referral = rows.find_map(|(row, side)| {
+            let own = row.property(side) == node.at.property;
+            own.then(|| lost(record, row, side))?
+        })?;
         let known = self.facts.fates.get(&referral).cloned();
         known.or_else(|| {
             Some(Fate {

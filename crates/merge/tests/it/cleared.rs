@@ -362,6 +362,52 @@ fn e18_what_was_released_for_a_deletion_comes_back_where_that_is_refused() {
     }
 }
 
+#[test]
+fn e18_a_reference_that_went_blank_is_no_edit_in_a_flow_that_does_not_follow_it_either() {
+    // GIVEN a contact that is linked in one flow alone, which takes the boss for the owner of a companion
+    let mut flows = contacts();
+    let through = Reference::Companion {
+        role: "Account".to_owned(),
+        of: own().record_type,
+    };
+    let owner = Mapping {
+        kind: Kind::Reference(through.clone()),
+        ..mapping("boss", "AccountId")
+    };
+    let person = flow(
+        "person",
+        [
+            end("erp", "Contact", "person", ""),
+            end("sf", "Person", "Ext", "Person:"),
+        ],
+        ["name", "Name"],
+        vec![mapping("name", "Name"), owner],
+    );
+    flows.flows.push(person);
+    flows.flows[0].ends[1].write = false;
+    let theirs = RecordKey::new("sf", "Person", "P");
+    let of_theirs = values(&[("Name", "Report"), ("Ext", "Person:c"), ("AccountId", "A")]);
+    let mut shown = of_own("m");
+    shown.insert("person".to_owned(), "P".into());
+    shown.remove("stamp");
+    let mut open = known(&[], Side::First, "m", Became::Open, "S");
+    let owned = Referral {
+        through,
+        side: Side::First,
+        id: "m".to_owned(),
+    };
+    open.referrals.insert(owned, Referent::Linked("A".to_owned()));
+    let rows = vec![seen(&own(), 1, shown.clone()), seen(&theirs, 1, of_theirs)];
+    let cluster = reconcile(&flows, Cluster::default(), rows, &open).cluster;
+    assert_eq!(cluster.links.len(), 1);
+    // WHEN the boss is deleted, and its system blanks the reference
+    shown.insert("boss".to_owned(), "".into());
+    let plan = reconcile(&flows, cluster, vec![seen(&own(), 10, shown)], &open);
+    // THEN it waits for what becomes of the deletion
+    assert_eq!(how(&plan, Side::First), Some(Cleared::WithRecord));
+    assert!(updates(&plan.cluster).is_empty(), "{:?}", updates(&plan.cluster));
+}
+
 /// What became of a boss that was deleted on the first side, and of its counterpart.
 fn deleted_there(own: Became, other: Became) -> Facts {
     let mut facts = known(&[], Side::First, "m", own, "S");
