@@ -181,6 +181,14 @@ impl Work<'_> {
             .iter()
             .map(|(name, _, _, value, _)| (name.clone(), value.clone()));
         crate::guarded::note_written(self.flows, key, record, &left.collect());
+        // What it says nothing of may be hidden since: only a look tells what went blank, and whether it was kept.
+        let less = state
+            .as_ref()
+            .is_some_and(|state| shows_less(record, intent, state));
+        let state = state.map(|state| Observation {
+            partial: state.partial || less,
+            ..state
+        });
         let (shown, write) = (
             state.clone(),
             unconfirmed(self.flows, key, Deed::Update, intent, at),
@@ -190,7 +198,6 @@ impl Work<'_> {
             Some(state) => {
                 let seen = Observation {
                     read_began: at,
-                    partial: state.partial || shows_less(record, intent, &state),
                     ..state
                 };
                 self.admit(vec![seen]);
@@ -204,7 +211,7 @@ impl Work<'_> {
         if let Some(record) = self.cluster.records.get_mut(key) {
             record.shadow.seen = record.shadow.seen.max(at);
             record.note_applied(write.clone());
-            if shown.is_some() {
+            if shown.is_some() && !less {
                 record.confirm_by_sight();
             }
         }

@@ -192,6 +192,51 @@ fn e6_the_state_before_our_write_is_told_also_where_its_system_made_another_valu
     }
 }
 
+#[test]
+fn e5_what_an_answer_that_shows_less_says_nothing_of_is_judged_by_the_next_look() {
+    // GIVEN a write of an invoice's description that does not come to stand, and an answer that shows neither that nor
+    // another property that the invoice has
+    let flows = star(Policies::default());
+    let edited = seen(&order(), 10, of_order("1"));
+    let blank = seen(&invoice(), 1, of_invoice(""));
+    let cluster = reconcile(
+        &flows,
+        at_rest(&flows),
+        vec![seen(&order(), 5, of_order(""))],
+        &facts(),
+    )
+    .cluster;
+    let cluster = reconcile(
+        &flows,
+        cluster,
+        vec![Observation {
+            version: seen(&invoice(), 2, values(&[])).version,
+            ..blank
+        }],
+        &facts(),
+    )
+    .cluster;
+    let cluster = sent(reconcile(&flows, cluster, vec![edited], &facts()));
+    let id = cluster.records[&invoice()].intent.as_ref().unwrap().id;
+    let answer = Settlement::Applied {
+        id: invoice().id,
+        state: Some(seen(&invoice(), 3, values(&[("Ext", "Order:1")]))),
+        at: moment(950),
+    };
+    let plan = settle(&flows, cluster, Vec::new(), vec![(id, answer)], &facts());
+    assert!(plan.cluster.records[&invoice()].parked.is_empty());
+    // WHEN a look shows all of it
+    let look = Observation {
+        read_began: moment(960),
+        ..seen(&invoice(), 3, of_invoice(""))
+    };
+    let plan = reconcile(&flows, plan.cluster, vec![look], &facts());
+    // THEN a person is told that it was not kept, and it is nobody's edit
+    let parked = &plan.cluster.records[&invoice()].parked["Description"];
+    assert_eq!(parked.kind, ParkedKind::Rewritten, "{parked:?}");
+    assert!(!updates(&plan.cluster).contains_key(&order()));
+}
+
 /// The star's order after the create of its counterpart lost its answer and was found: whether what it shows is held
 /// against that create, and whether the other value of it was parked for that.
 fn found(shown: Observation) -> (bool, bool) {
