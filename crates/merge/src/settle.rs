@@ -184,7 +184,7 @@ impl Work<'_> {
         // What it says nothing of may be hidden since: only a look tells what went blank, and whether it was kept.
         let less = state
             .as_ref()
-            .is_some_and(|state| shows_less(record, intent, state));
+            .is_some_and(|state| shows_less(self.flows, record, intent, state));
         let state = state.map(|state| Observation {
             partial: state.partial || less,
             ..state
@@ -580,10 +580,13 @@ fn is_untouched(shown: &Shadow) -> bool {
 }
 
 /// Whether an answer says nothing of a property beside those written that holds a value, as far as is known. It may have
-/// been hidden since: only a look tells what went blank.
-fn shows_less(record: &Record, intent: &Intent, state: &Observation) -> bool {
+/// been hidden since: only a look tells what went blank. Of one that is known to be out of sight none says anything.
+fn shows_less(flows: &Dataflow, record: &Record, intent: &Intent, state: &Observation) -> bool {
     let mut known = record.shadow.values.iter().filter(|(_, value)| !value.is_blank());
-    known.any(|(property, _)| !intent.values.contains_key(property) && !state.values.contains_key(property))
+    known.any(|(property, _)| {
+        let told = intent.values.contains_key(property) || state.values.contains_key(property);
+        !told && !flows.hides(&state.key.record_type, property)
+    })
 }
 
 /// An applied write, until a read shows what it left.

@@ -223,6 +223,15 @@ fn e5_what_an_answer_that_shows_less_says_nothing_of_is_judged_by_the_next_look(
         state: Some(seen(&invoice(), 3, values(&[("Ext", "Order:1")]))),
         at: moment(950),
     };
+    // What is known to be out of sight says nothing of the rest: it is judged at once.
+    let mut hidden = flows.clone();
+    let of = (invoice().record_type, "Number".to_owned());
+    hidden.out_of_sight.insert(of);
+    let answered = vec![(id, answer.clone())];
+    let plan = settle(&hidden, cluster.clone(), Vec::new(), answered, &facts());
+    let record = &plan.cluster.records[&invoice()];
+    assert_eq!(record.parked["Description"].kind, ParkedKind::Rewritten);
+    assert!(record.value("Description").is_blank());
     let plan = settle(&flows, cluster, Vec::new(), vec![(id, answer)], &facts());
     assert!(plan.cluster.records[&invoice()].parked.is_empty());
     // WHEN a look shows all of it
