@@ -214,8 +214,8 @@ pub trait Store: Send {
     /// for and a crash may have cut off. At most `limit`.
     fn unread(&mut self, limit: usize) -> Result<Vec<RecordKey>, Error>;
 
-    /// Records of a type that are known to be alive, with ids behind `after` and up to `to` (none: no such end),
-    /// in the order of the ids' bytes.
+    /// Records of a type that are known to be alive, or that something undecided shows, with ids behind `after` and up to
+    /// `to` (none: no such end), in the order of the ids' bytes.
     fn alive_between(
         &mut self,
         record_type: &RecordType,

@@ -331,8 +331,8 @@ pub(crate) fn alive_between(
         return Ok(Vec::new());
     };
     let sql =
-        "SELECT id FROM record WHERE kind = ?1 AND id > ?2 AND (?3 IS NULL OR id <= ?3) AND presence = ?4
-               ORDER BY id";
+        "SELECT id FROM record WHERE kind = ?1 AND id > ?2 AND (?3 IS NULL OR id <= ?3)
+               AND (presence = ?4 OR EXISTS (SELECT 1 FROM inbox WHERE inbox.rid = record.rid AND gone = 0)) ORDER BY id";
     let alive = presence_number(Presence::Alive);
     let ids: Vec<String> = db.all(sql, (kind, after.unwrap_or_default(), to, alive), |row| {
         row.get(0)

@@ -296,9 +296,7 @@ impl Store for MemoryStore {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<RecordKey>, Error> {
-        let mut all = self.books.alive_between(record_type, after, None);
-        all.truncate(limit);
-        Ok(all)
+        Ok(self.books.alive_after(record_type, after, limit))
     }
 
     fn with_key(&mut self, key: &MatchKey) -> Result<Vec<RecordKey>, Error> {

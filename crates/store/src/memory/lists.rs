@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use tandem_merge::cluster::{ParkedKind, Record};
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::facts::MatchKey;
-use tandem_merge::record::{RecordKey, RecordType};
+use tandem_merge::record::{Presence, RecordKey, RecordType};
 
 impl Books {
     /// Records whose last write a read did not show.
@@ -163,15 +163,28 @@ impl Books {
             let behind = after.is_none_or(|after| key.id.as_str() > after);
             &key.record_type == record_type && behind && to.is_none_or(|to| key.id.as_str() <= to)
         };
-        let alive = |key: &&RecordKey| {
-            let state = &self.records[*key].state;
-            state.as_ref().is_some_and(tandem_merge::cluster::Record::alive)
+        let shown = |key: &&RecordKey| {
+            let mut rows = self.inbox.values();
+            self.is_alive(key) || rows.any(|seen| &seen.key == *key && seen.presence != Presence::Deleted)
         };
-        self.records
-            .keys()
-            .filter(inside)
-            .filter(alive)
-            .cloned()
-            .collect()
+        let keys = self.records.keys().filter(inside).filter(shown);
+        keys.cloned().collect()
+    }
+
+    fn is_alive(&self, key: &RecordKey) -> bool {
+        let state = &self.records[key].state;
+        state.as_ref().is_some_and(tandem_merge::cluster::Record::alive)
+    }
+
+    pub(crate) fn alive_after(
+        &self,
+        record_type: &RecordType,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Vec<RecordKey> {
+        let behind = |key: &&RecordKey| after.is_none_or(|after| key.id.as_str() > after);
+        let of_type = self.records.keys().filter(|key| &key.record_type == record_type);
+        let alive = of_type.filter(behind).filter(|key| self.is_alive(key));
+        alive.take(limit).cloned().collect()
     }
 }

@@ -4,7 +4,7 @@ use crate::setup::*;
 use tandem_merge::cluster::{Action, Companion};
 use tandem_merge::reconcile::Settlement;
 use tandem_merge::record::Presence;
-use tandem_store::Error;
+use tandem_store::{Error, Store};
 
 #[test]
 fn companions_are_wanted_once_and_known_by_owner_and_by_id() {
@@ -74,6 +74,26 @@ fn a_missing_record_is_known_not_to_be_there() {
         assert_eq!(observe(store, vec![row.clone()]).new, 1);
         rest(store);
         assert_eq!(observe(store, vec![row]).known, 1);
+    });
+}
+
+#[test]
+fn r6_what_waits_to_be_decided_is_missed_like_what_is_known() {
+    on_both(|store| {
+        // GIVEN a customer that was decided, one that was only seen, and a deletion that was only seen
+        observe(store, vec![seen(&customer("1"), 1, ANN)]);
+        listed(store);
+        rest(store);
+        let mut gone = seen(&customer("3"), 1, &[]);
+        gone.presence = Presence::Deleted;
+        observe(store, vec![seen(&customer("2"), 1, &[("name", "Bob")]), gone]);
+        // THEN a listing that shows neither misses both of those that are there
+        let of = customer("1").record_type;
+        let known = |store: &mut dyn Store, after, to| store.alive_between(&of, after, to).unwrap();
+        assert_eq!(known(store, None, None), [customer("1"), customer("2")]);
+        assert_eq!(known(store, Some("1"), None), [customer("2")]);
+        assert_eq!(known(store, None, Some("1")), [customer("1")]);
+        assert_eq!(store.alive_after(&of, None, 10).unwrap(), [customer("1")]);
     });
 }
 
