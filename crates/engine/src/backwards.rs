@@ -6,7 +6,7 @@
 //! nothing.
 
 use crate::apart::look;
-use crate::{Engine, Error, Round};
+use crate::{Engine, Error, Round, notes};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,8 +45,7 @@ fn note(system: &str) -> String {
 impl Engine {
     pub(crate) fn find_witnesses(&mut self) -> Result<(), Error> {
         for system in self.flows.systems.clone() {
-            let text = self.store.note(&note(&system))?;
-            let known = text.and_then(|text| serde_json::from_str(&text).ok());
+            let known = notes::kept(self.store.as_mut(), &note(&system))?;
             self.witnesses.insert(system, known.unwrap_or_default());
         }
         Ok(())
@@ -54,7 +53,7 @@ impl Engine {
 
     pub(crate) fn forget_witnesses(&mut self, system: &str) -> Result<(), Error> {
         self.witnesses.remove(system);
-        Ok(self.store.set_note(&note(system), "")?)
+        Ok(notes::drop(self.store.as_mut(), &note(system))?)
     }
 
     /// Keeps the records with the latest changes in mind; those that went are forgotten.
@@ -111,10 +110,7 @@ impl Engine {
     /// Stores what is kept in mind, where it changed.
     pub(crate) fn keep_witnesses(&mut self) -> Result<(), Error> {
         for (system, known) in &self.witnesses {
-            let text = serde_json::to_string(known).unwrap_or_default();
-            if self.store.note(&note(system))?.as_deref() != Some(text.as_str()) {
-                self.store.set_note(&note(system), &text)?;
-            }
+            notes::keep(self.store.as_mut(), &note(system), known)?;
         }
         Ok(())
     }

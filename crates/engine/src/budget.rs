@@ -1,6 +1,6 @@
 //! The day's budget of calls, kept in the state so that it outlives the process.
 
-use crate::{Engine, Error, Round};
+use crate::{Engine, Error, Round, notes};
 use std::sync::Arc;
 use tandem_connector::{Budget, Connector, ErrorKind, Scope};
 use tandem_store::Store;
@@ -19,8 +19,7 @@ pub fn budgets(
 ) -> Result<Vec<(String, Budget)>, tandem_store::Error> {
     let mut found = Vec::new();
     for system in systems {
-        let text = store.note(&note(system))?;
-        let budget = text.and_then(|text| serde_json::from_str(&text).ok());
+        let budget = notes::kept(store, &note(system))?;
         found.extend(budget.map(|budget| (system.clone(), budget)));
     }
     Ok(found)
@@ -77,12 +76,8 @@ impl Engine {
     pub(crate) fn keep_budgets(&mut self, open: bool) -> Result<(), Error> {
         for system in self.systems.clone() {
             let Some(budget) = system.budget() else { continue };
-            let text = serde_json::to_string(&Budget { open, ..budget }).unwrap_or_default();
             let name = note(system.system());
-            if self.kept_budgets.get(&name) != Some(&text) {
-                self.store.set_note(&name, &text)?;
-                self.kept_budgets.insert(name, text);
-            }
+            notes::keep(self.store.as_mut(), &name, &Budget { open, ..budget })?;
         }
         Ok(())
     }

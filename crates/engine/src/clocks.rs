@@ -3,7 +3,7 @@
 //! `latest` compares the times of edits on both sides. What was measured corrects them; people are told where the clocks
 //! differ by more than the configuration lets pass unnoticed.
 
-use crate::{Engine, Error};
+use crate::{Engine, Error, notes};
 use jiff::SignedDuration;
 use std::sync::Arc;
 use tandem_connector::{ClockOffset, Connector};
@@ -23,8 +23,7 @@ pub fn clocks(
 ) -> Result<[Option<ClockOffset>; 2], tandem_store::Error> {
     let mut found = [None, None];
     for (system, known) in systems.iter().zip(&mut found) {
-        let text = store.note(&note(system))?;
-        *known = text.and_then(|text| serde_json::from_str(&text).ok());
+        *known = notes::kept(store, &note(system))?;
     }
     Ok(found)
 }
@@ -79,8 +78,7 @@ impl Engine {
                 known.saturating_sub(offset.ahead()).abs() > SignedDuration::from_secs(1)
             });
             if moved {
-                let text = serde_json::to_string(&offset).unwrap_or_default();
-                self.store.set_note(&note(&system), &text)?;
+                notes::keep(self.store.as_mut(), &note(&system), &offset)?;
                 self.kept_clocks.insert(system, offset);
             }
         }

@@ -64,8 +64,6 @@ pub struct Engine {
     pub(crate) passes: [bool; 2],
     /// Which properties the systems show.
     pub(crate) sight: Sight,
-    /// The budgets as the state holds them, by note.
-    pub(crate) kept_budgets: BTreeMap<String, String>,
     /// What the state holds of the systems' clocks.
     pub(crate) kept_clocks: BTreeMap<String, ClockOffset>,
     /// What is said of clocks that are apart.
@@ -171,7 +169,6 @@ impl Engine {
             asks_only: [None, None],
             passes: [false; 2],
             sight: Sight::default(),
-            kept_budgets: BTreeMap::new(),
             kept_clocks: BTreeMap::new(),
             unreadable_read: None,
             suspects: crate::unreadable::Suspects::default(),

@@ -6,7 +6,7 @@
 //!
 //! [`Dataflow::asks_first`]: tandem_merge::dataflow::Dataflow::asks_first
 
-use crate::{Engine, Error, Held, Round, Why};
+use crate::{Engine, Error, Held, Round, Why, notes};
 use std::collections::{BTreeMap, BTreeSet};
 use tandem_merge::cluster::Cluster;
 use tandem_merge::record::RecordKey;
@@ -133,17 +133,13 @@ impl Engine {
     }
 
     fn approved_first_links(&mut self) -> Result<BTreeSet<String>, Error> {
-        let text = self.store.note(APPROVED)?;
-        Ok(text
-            .and_then(|text| serde_json::from_str(&text).ok())
-            .unwrap_or_default())
+        Ok(notes::kept(self.store.as_mut(), APPROVED)?.unwrap_or_default())
     }
 
     fn keep_approved_first_links(&mut self, flows: &BTreeSet<String>) -> Result<(), Error> {
-        if &self.approved_first_links()? == flows {
+        if self.approved_first_links()? == *flows {
             return Ok(());
         }
-        let text = serde_json::to_string(flows).unwrap_or_default();
-        Ok(self.store.set_note(APPROVED, &text)?)
+        Ok(notes::keep(self.store.as_mut(), APPROVED, flows)?)
     }
 }

@@ -5,7 +5,7 @@
 //! suddenly shows far fewer records than are known is not asked about the absent ones.
 
 use crate::engine::FENCE;
-use crate::{Engine, Error, Happening, Round};
+use crate::{Engine, Error, Happening, Round, notes};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -121,17 +121,14 @@ impl std::fmt::Display for Hold {
 /// # Errors
 /// [`tandem_store::Error`].
 pub fn holds(store: &mut dyn Store) -> Result<Vec<Hold>, tandem_store::Error> {
-    let text = store.note(NOTE)?;
-    Ok(text
-        .and_then(|text| serde_json::from_str(&text).ok())
-        .unwrap_or_default())
+    Ok(notes::kept(store, NOTE)?.unwrap_or_default())
 }
 
 /// Forgets what stopped a system: the state goes over to another, or compares it anew.
 pub(crate) fn forget(store: &mut dyn Store, system: &str) -> Result<(), tandem_store::Error> {
     let mut left = holds(store)?;
     left.retain(|hold| hold.of != Held::System(system.to_owned()));
-    store.set_note(NOTE, &serde_json::to_string(&left).unwrap_or_default())
+    notes::keep(store, NOTE, &left)
 }
 
 impl Engine {
@@ -144,9 +141,7 @@ impl Engine {
     /// Takes up what the state holds.
     pub(crate) fn find_holds(&mut self) -> Result<(), Error> {
         self.holds = holds(self.store.as_mut())?;
-        let unlisted = self.store.note(UNLISTED)?;
-        let unlisted = unlisted.and_then(|text| serde_json::from_str(&text).ok());
-        self.unlisted = unlisted.unwrap_or_default();
+        self.unlisted = notes::kept(self.store.as_mut(), UNLISTED)?.unwrap_or_default();
         self.let_rest();
         Ok(())
     }
@@ -201,16 +196,14 @@ impl Engine {
                 self.touch_flow(&flow)?;
             }
         }
-        let text = serde_json::to_string(&unlisted).unwrap_or_default();
-        self.store.set_note(UNLISTED, &text)?;
+        notes::keep(self.store.as_mut(), UNLISTED, &unlisted)?;
         self.unlisted = unlisted;
         self.let_rest();
         Ok(())
     }
 
     fn keep_holds(&mut self) -> Result<(), Error> {
-        let text = serde_json::to_string(&self.holds).unwrap_or_default();
-        self.store.set_note(NOTE, &text)?;
+        notes::keep(self.store.as_mut(), NOTE, &self.holds)?;
         self.let_rest();
         Ok(())
     }
@@ -324,15 +317,11 @@ impl Engine {
 
     /// Flows whose edits were approved and are decided with the next round: those seen by then are none to count.
     fn approved_edits(&mut self) -> Result<BTreeSet<String>, Error> {
-        let text = self.store.note(APPROVED)?;
-        Ok(text
-            .and_then(|text| serde_json::from_str(&text).ok())
-            .unwrap_or_default())
+        Ok(notes::kept(self.store.as_mut(), APPROVED)?.unwrap_or_default())
     }
 
     fn keep_approved_edits(&mut self, flows: &BTreeSet<String>) -> Result<(), Error> {
-        let text = serde_json::to_string(flows).unwrap_or_default();
-        Ok(self.store.set_note(APPROVED, &text)?)
+        Ok(notes::keep(self.store.as_mut(), APPROVED, flows)?)
     }
 
     /// Believes a system again that a guard stopped: what it shows from now on counts, and what it shows otherwise
@@ -374,8 +363,7 @@ impl Engine {
             }
             return Ok(true);
         }
-        let until = self.store.note(&believed(&of.system))?;
-        let until = until.and_then(|text| text.parse::<Timestamp>().ok());
+        let until: Option<Timestamp> = notes::kept(self.store.as_mut(), &believed(&of.system))?;
         if until.is_some_and(|until| until > self.clock.now()) {
             return Ok(true);
         }
@@ -394,8 +382,8 @@ impl Engine {
     /// What a system does not show is asked about, for a day.
     fn believe_absence(&mut self, system: &str) -> Result<(), Error> {
         let until = self.clock.now().saturating_add(SignedDuration::from_hours(24));
-        let until = until.unwrap_or(Timestamp::MAX).to_string();
-        Ok(self.store.set_note(&believed(system), &until)?)
+        let until = until.unwrap_or(Timestamp::MAX);
+        Ok(notes::keep(self.store.as_mut(), &believed(system), &until)?)
     }
 
     /// Stops flows of which more links were edited from one side than pass without approval. Whether any was.

@@ -23,6 +23,7 @@ mod identity;
 mod keep;
 mod load;
 mod matches;
+mod notes;
 mod numbers;
 mod observe;
 mod pack;

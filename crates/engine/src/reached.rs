@@ -1,6 +1,6 @@
 //! The latest moment that a state knows: time goes on from there, also where the machine's clock was set back.
 
-use crate::{Engine, Error, Round};
+use crate::{Engine, Error, Round, notes};
 use jiff::Timestamp;
 use tandem_store::Store;
 
@@ -12,16 +12,14 @@ const NOTE: &str = "reached";
 /// # Errors
 /// [`tandem_store::Error`].
 pub fn reached(store: &mut dyn Store) -> Result<Option<Timestamp>, tandem_store::Error> {
-    let text = store.note(NOTE)?;
-    Ok(text.and_then(|text| text.parse().ok()))
+    notes::kept(store, NOTE)
 }
 
 impl Engine {
     /// Keeps the moment, where the round noted anything.
     pub(crate) fn keep_reached(&mut self, round: &Round) -> Result<(), Error> {
         if round.observed + round.echoes + round.decided + round.sent > 0 {
-            let now = self.clock.now().to_string();
-            self.store.set_note(NOTE, &now)?;
+            notes::keep(self.store.as_mut(), NOTE, &self.clock.now())?;
         }
         Ok(())
     }

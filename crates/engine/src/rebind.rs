@@ -1,7 +1,7 @@
 //! The state goes over to another system of the same kind: what it would mean, and the step itself.
 
 use crate::apart;
-use crate::{Error, Parts};
+use crate::{Error, Parts, notes};
 use std::collections::{BTreeMap, BTreeSet};
 use tandem_connector::{Connector, Identification};
 use tandem_merge::dataflow::Dataflow;
@@ -43,8 +43,7 @@ fn note(system: &str) -> String {
 /// # Errors
 /// [`tandem_store::Error`].
 pub fn bound_to(store: &mut dyn Store, system: &str) -> Result<Option<Identification>, tandem_store::Error> {
-    let text = store.note(&note(system))?;
-    Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+    notes::kept(store, &note(system))
 }
 
 /// Binds a state to its systems, remembering them by name and kind, or refuses others (E15).
@@ -72,11 +71,7 @@ pub(crate) fn bind(store: &mut dyn Store, who: &BTreeMap<String, Identification>
 }
 
 fn remember(store: &mut dyn Store, system: &str, who: &Identification) -> Result<(), Error> {
-    if bound_to(store, system)?.as_ref() != Some(who) {
-        let text = serde_json::to_string(who).unwrap_or_default();
-        store.set_note(&note(system), &text)?;
-    }
-    Ok(())
+    Ok(notes::keep(store, &note(system), who)?)
 }
 
 /// `Acme (00D..., sandbox, CS42)`.
@@ -218,7 +213,7 @@ pub fn rebind(parts: &mut Parts, to: &Move) -> Result<Rebound, Error> {
     remember(parts.store.as_mut(), &to.system, &to.to)?;
     // The other one's descriptions and calls are not this one's.
     for name in ["sight", "budget", "witnesses", "believed"] {
-        parts.store.set_note(&format!("{name}:{}", to.system), "")?;
+        notes::drop(parts.store.as_mut(), &format!("{name}:{}", to.system))?;
     }
     crate::holds::forget(parts.store.as_mut(), &to.system)?;
     tracing::info!("{} is {} from now on", to.system, shown(&to.to));

@@ -6,7 +6,7 @@
 //! state keeps the new form: a process that dies in between begins again.
 
 use crate::engine::FENCE;
-use crate::{Engine, Error, Round};
+use crate::{Engine, Error, Round, notes};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hasher;
@@ -236,8 +236,7 @@ impl Engine {
     /// Takes up what the configuration changed.
     pub(crate) fn reconfigure(&mut self) -> Result<(), Error> {
         let now = Shape::of(&self.flows);
-        let known = self.store.note(NOTE)?;
-        let known: Option<Shape> = known.and_then(|text| serde_json::from_str(&text).ok());
+        let known: Option<Shape> = notes::kept(self.store.as_mut(), NOTE)?;
         self.find_unread()?;
         if known.as_ref() == Some(&now) {
             return Ok(());
@@ -262,21 +261,17 @@ impl Engine {
             // Another record stood in the way of some: they are converted at the next start.
             return Ok(());
         }
-        let text = serde_json::to_string(&now).unwrap_or_default();
-        Ok(self.store.set_note(NOTE, &text)?)
+        Ok(notes::keep(self.store.as_mut(), NOTE, &now)?)
     }
 
     fn find_unread(&mut self) -> Result<(), Error> {
-        let text = self.store.note(UNREAD)?;
-        let known = text.and_then(|text| serde_json::from_str(&text).ok());
-        self.unread = known.unwrap_or_default();
+        self.unread = notes::kept(self.store.as_mut(), UNREAD)?.unwrap_or_default();
         self.hide();
         Ok(())
     }
 
     fn keep_unread(&mut self) -> Result<(), Error> {
-        let text = serde_json::to_string(&self.unread).unwrap_or_default();
-        Ok(self.store.set_note(UNREAD, &text)?)
+        Ok(notes::keep(self.store.as_mut(), UNREAD, &self.unread)?)
     }
 
     /// Properties that came into use on records that are known take no part before everything was read: what was

@@ -5,7 +5,7 @@
 //! became narrower are reported and go on: what they refuse is parked.
 
 use crate::engine::FENCE;
-use crate::{Engine, Error, Happening, Round};
+use crate::{Engine, Error, Happening, Round, notes};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -160,11 +160,7 @@ pub fn fitted(store: &mut dyn Store, systems: &[String; 2]) -> Result<[Fitted; 2
 }
 
 fn load(store: &mut dyn Store, system: &str) -> Result<Look, tandem_store::Error> {
-    let text = store.note(&note(system))?;
-    // A look that cannot be read is taken anew.
-    Ok(text
-        .and_then(|text| serde_json::from_str(&text).ok())
-        .unwrap_or_default())
+    Ok(notes::kept(store, &note(system))?.unwrap_or_default())
 }
 
 fn note(system: &str) -> String {
@@ -351,15 +347,14 @@ impl Engine {
     }
 
     fn keep_look(&mut self, system: &str, look: Look) -> Result<(), Error> {
-        let text = serde_json::to_string(&look).unwrap_or_default();
-        self.sight.looks.insert(system.to_owned(), look);
+        self.sight.looks.insert(system.to_owned(), look.clone());
         let before = self.flows.out_of_sight.clone();
         self.hide();
         if self.flows.out_of_sight != before {
             self.store.touch_all(&self.flows)?;
         }
         // Noted last: whoever dies in between marks all again.
-        Ok(self.store.set_note(&note(system), &text)?)
+        Ok(notes::keep(self.store.as_mut(), &note(system), &look)?)
     }
 
     pub(crate) fn hide(&mut self) {

@@ -5,7 +5,7 @@
 //! So the times at which we had writes under way are kept in mind, and a newer state by our own user of any other time
 //! is none of ours.
 
-use crate::{Engine, Error, Happening};
+use crate::{Engine, Error, Happening, notes};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tandem_merge::admit::is_earlier;
@@ -119,8 +119,7 @@ fn note(system: &str) -> String {
 }
 
 fn load(store: &mut dyn Store, system: &str) -> Result<Option<OwnTimes>, tandem_store::Error> {
-    let text = store.note(&note(system))?;
-    Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+    notes::kept(store, &note(system))
 }
 
 /// Who else writes with our user, by what a state keeps.
@@ -156,11 +155,7 @@ impl Engine {
     }
 
     fn keep_own_times(&mut self, system: &str, own: &OwnTimes) -> Result<(), Error> {
-        let text = serde_json::to_string(own).unwrap_or_default();
-        if self.store.note(&note(system))?.as_deref() != Some(text.as_str()) {
-            self.store.set_note(&note(system), &text)?;
-        }
-        Ok(())
+        Ok(notes::keep(self.store.as_mut(), &note(system), own)?)
     }
 
     /// Writes to a system are about to be sent.

@@ -202,7 +202,8 @@ fn later_where_locked(done: Result<(), Error>) -> Result<(), Error> {
 
 /// Refuses a holder whose fence is lower than one seen.
 fn fenced(db: &Db, fence: Fence) -> Result<(), Trouble> {
-    let found = db.note("fence")?.and_then(|text| text.parse().ok());
+    let found = db.note("fence")?.map(|text| text.parse()).transpose();
+    let found = found.map_err(|_| Trouble::Unreadable("the note fence".to_owned()))?;
     let found: Fence = found.unwrap_or_default();
     if fence < found {
         return Err(Trouble::Told(Error::Fenced { found, ours: fence }));

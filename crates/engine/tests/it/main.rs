@@ -18,6 +18,7 @@ mod hands;
 mod late;
 mod lines;
 mod loads;
+mod notes;
 mod onboarding;
 mod people;
 mod policies;

@@ -146,3 +146,16 @@ fn twenty_thousand_records_pass_in_batches() {
     assert_eq!(decided_ones, 20_000);
     assert_eq!(store.status(&flows()).unwrap().records["erp Customer"], 20_000);
 }
+
+#[test]
+fn e19_where_the_fence_cannot_be_read_nobody_writes() {
+    // GIVEN a state whose mark of the latest holder is lost
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = Ledger::open(folder.path()).unwrap();
+    store.set_note("fence", "seven").unwrap();
+    // WHEN anyone stores a page THEN nothing of it is kept
+    let rows = vec![seen(&customer("1"), 1, ANN)];
+    let stored = store.commit_page(FENCE, &flows(), &page(ERP, rows, Some("one")));
+    assert!(matches!(stored, Err(Error::Corrupt(_))), "{stored:?}");
+    assert_eq!(store.cursor(ERP).unwrap(), None);
+}
