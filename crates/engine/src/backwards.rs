@@ -61,26 +61,28 @@ impl Engine {
         let now = self.clock.now();
         let settled = self.settled_before(system, now);
         let known = self.witnesses.entry(system.to_owned()).or_default();
+        let before = std::mem::take(&mut known.records).into_iter();
+        let mut latest: BTreeMap<RecordKey, Witness> =
+            before.map(|witness| (witness.key.clone(), witness)).collect();
         for row in rows {
-            let older = |witness: &Witness| {
-                witness.key == row.key
-                    && row
-                        .version
-                        .as_ref()
-                        .is_some_and(|version| is_earlier(version, &witness.version))
-            };
-            if known.records.iter().any(older) && row.presence == Presence::Alive {
+            let alive = row.presence == Presence::Alive;
+            let Some(version) = row.version.as_ref().filter(|_| alive) else {
+                latest.remove(&row.key);
                 continue;
-            }
-            known.records.retain(|witness| witness.key != row.key);
-            if let (Some(version), Presence::Alive) = (&row.version, row.presence) {
-                known.records.push(Witness {
+            };
+            let later = latest
+                .get(&row.key)
+                .is_some_and(|witness| is_earlier(version, &witness.version));
+            if !later {
+                let witness = Witness {
                     key: row.key.clone(),
                     version: version.clone(),
                     seen: row.read_began,
-                });
+                };
+                latest.insert(row.key.clone(), witness);
             }
         }
+        known.records.extend(latest.into_values());
         // The latest ones, and the latest of those that prove something by now.
         known
             .records
