@@ -2,7 +2,7 @@
 
 use crate::at_rest;
 use crate::db::{Db, Numbered, Rid, Trouble};
-use crate::sealed::{HEADS, INBOX, INTENT, KEYS, QUESTIONS, STATE, parsed};
+use crate::sealed::{HEADS, INBOX, INTENT, KEYS, QUESTIONS, STATE, unpacked};
 use crate::storage::{Given, Row as Read};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, HashMap};
@@ -310,7 +310,7 @@ pub(crate) struct Shadowed {
 
 fn parse_or_default<T: Default + serde::de::DeserializeOwned>(body: Option<&[u8]>) -> Result<T, Trouble> {
     match body {
-        Some(body) => parsed(body, "record"),
+        Some(body) => unpacked(body, "record"),
         None => Ok(T::default()),
     }
 }
@@ -327,14 +327,14 @@ pub(crate) struct IntentRow {
     pub(crate) record: Rid,
     pub(crate) slot: String,
     pub(crate) sent: bool,
-    /// The intent's JSON.
+    /// The intent, packed.
     pub(crate) body: Vec<u8>,
 }
 
 impl IntentRow {
     /// The intent with its number.
     pub(crate) fn intent(&self) -> Result<Intent, Trouble> {
-        let mut intent: Intent = parsed(&self.body, format_args!("intent {}", self.id))?;
+        let mut intent: Intent = unpacked(&self.body, format_args!("intent {}", self.id))?;
         intent.id = self.id.cast_unsigned();
         Ok(intent)
     }

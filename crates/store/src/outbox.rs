@@ -2,7 +2,7 @@
 
 use crate::db::{Db, Rid, Trouble};
 use crate::load::{IntentRow, intent_rows_of, numbers};
-use crate::sealed::{INTENT, json};
+use crate::sealed::{INTENT, packed};
 use crate::storage::{Row, Type, Value};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -210,7 +210,7 @@ pub(crate) fn body(intent: &Intent) -> Result<Vec<u8>, Trouble> {
         id: 0,
         ..intent.clone()
     };
-    json(&unnumbered)
+    packed(&unnumbered)
 }
 
 /// The records that these intents are about, in the order given.

@@ -3,7 +3,7 @@
 use crate::Error;
 
 /// The form of the tables: any other is refused. The state of 0.1 had forms up to 7, and there is no way over.
-pub(crate) const FORM: i64 = 8;
+pub(crate) const FORM: i64 = 9;
 
 /// Whether a state is there, by the form that it says it has (0: none). Refuses one of another form.
 ///

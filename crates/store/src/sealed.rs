@@ -26,24 +26,24 @@ pub(crate) struct Place {
     /// The column that numbers the rows.
     pub(crate) row: &'static str,
     pub(crate) column: &'static str,
-    /// JSON; else bytes, which in clear stand as they are.
-    pub(crate) json: bool,
+    /// A packed value; else bytes, which in clear stand as they are.
+    pub(crate) packed: bool,
 }
 
 impl Place {
-    const fn json(table: &'static str, row: &'static str, column: &'static str) -> Self {
+    const fn packed(table: &'static str, row: &'static str, column: &'static str) -> Self {
         Self {
             table,
             row,
             column,
-            json: true,
+            packed: true,
         }
     }
 
     const fn bytes(table: &'static str, row: &'static str, column: &'static str) -> Self {
         Self {
-            json: false,
-            ..Self::json(table, row, column)
+            packed: false,
+            ..Self::packed(table, row, column)
         }
     }
 
@@ -53,16 +53,16 @@ impl Place {
     }
 }
 
-pub(crate) const STATE: Place = Place::json("body", "rid", "state");
-pub(crate) const HEADS: Place = Place::json("body", "rid", "heads");
-pub(crate) const QUESTIONS: Place = Place::json("body", "rid", "questions");
+pub(crate) const STATE: Place = Place::packed("body", "rid", "state");
+pub(crate) const HEADS: Place = Place::packed("body", "rid", "heads");
+pub(crate) const QUESTIONS: Place = Place::packed("body", "rid", "questions");
 pub(crate) const KEYS: Place = Place::bytes("record", "rid", "keys");
 pub(crate) const CURSOR: Place = Place::bytes("system", "number", "cursor");
-pub(crate) const INBOX: Place = Place::json("inbox", "seq", "body");
-pub(crate) const INTENT: Place = Place::json("intent", "id", "body");
-pub(crate) const COMPANION: Place = Place::json("companion", "number", "body");
-pub(crate) const ITEM: Place = Place::json("item", "number", "body");
-pub(crate) const HISTORY: Place = Place::json("history", "number", "body");
+pub(crate) const INBOX: Place = Place::packed("inbox", "seq", "body");
+pub(crate) const INTENT: Place = Place::packed("intent", "id", "body");
+pub(crate) const COMPANION: Place = Place::packed("companion", "number", "body");
+pub(crate) const ITEM: Place = Place::packed("item", "number", "body");
+pub(crate) const HISTORY: Place = Place::packed("history", "number", "body");
 
 /// Every column of values.
 pub(crate) const ALL: [&Place; 10] = [
@@ -72,7 +72,7 @@ pub(crate) const ALL: [&Place; 10] = [
 impl Db {
     /// A value as it is stored.
     pub(crate) fn body(&self, place: &Place, value: &impl Serialize) -> Result<Vec<u8>, Trouble> {
-        self.shut(place, json(value)?)
+        self.shut(place, packed(value)?)
     }
 
     /// Bytes as they are stored.
@@ -96,7 +96,7 @@ impl Db {
 
     /// A stored value.
     pub(crate) fn read<T: DeserializeOwned>(&self, place: &Place, stored: Vec<u8>) -> Result<T, Trouble> {
-        parsed(&self.opened(place, stored)?, place.table)
+        unpacked(&self.opened(place, stored)?, place.table)
     }
 
     /// A number of a match key as the index holds it.
@@ -156,7 +156,7 @@ pub(crate) fn note_place(name: &str) -> Vec<u8> {
 pub(crate) fn shut(seal: Option<&Seal>, place: &Place, plain: Vec<u8>) -> Result<Vec<u8>, Trouble> {
     match seal {
         Some(seal) => sealed(seal, &place.name(), &plain),
-        None if place.json => {
+        None if place.packed => {
             let mut stored = Vec::with_capacity(CLEAR_HEAD + plain.len());
             stored.push(CLEAR);
             stored.extend_from_slice(&crc32fast::hash(&plain).to_le_bytes());
@@ -172,7 +172,7 @@ pub(crate) fn opened(seal: Option<&Seal>, place: &Place, mut stored: Vec<u8>) ->
     if let Some(seal) = seal {
         return unseal(seal, &place.name(), &stored);
     }
-    if !place.json {
+    if !place.packed {
         return Ok(stored);
     }
     let damaged = || Trouble::Unreadable(format!("a value of the table {}", place.table));
@@ -188,16 +188,17 @@ pub(crate) fn opened(seal: Option<&Seal>, place: &Place, mut stored: Vec<u8>) ->
     }
 }
 
-/// A value as JSON: what is compared with what was there, before it is shut.
-pub(crate) fn json(value: &impl Serialize) -> Result<Vec<u8>, Trouble> {
+/// A value as bytes (MessagePack with names): what is compared with what was there, before it is shut.
+pub(crate) fn packed(value: &impl Serialize) -> Result<Vec<u8>, Trouble> {
     #[allow(clippy::disallowed_methods, reason = "this is the place that seals")]
-    Ok(serde_json::to_vec(value)?)
+    let packed = rmp_serde::to_vec_named(value);
+    packed.map_err(|error| Trouble::Unreadable(error.to_string()))
 }
 
-/// JSON as a value; `what` it is, for complaints.
-pub(crate) fn parsed<T: DeserializeOwned>(json: &[u8], what: impl Display) -> Result<T, Trouble> {
+/// Bytes as the value that they are; `what` it is, for complaints.
+pub(crate) fn unpacked<T: DeserializeOwned>(packed: &[u8], what: impl Display) -> Result<T, Trouble> {
     #[allow(clippy::disallowed_methods, reason = "this is the place that opens")]
-    let value = serde_json::from_slice(json);
+    let value = rmp_serde::from_slice(packed);
     value.map_err(|error| Trouble::Unreadable(format!("{what}: {error}")))
 }
 

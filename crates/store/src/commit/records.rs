@@ -6,7 +6,7 @@ use crate::db::{Db, Rid, Trouble};
 use crate::gathered::Member;
 use crate::load::{Row, presence_number};
 use crate::page;
-use crate::sealed::{INBOX, json};
+use crate::sealed::{INBOX, packed};
 use std::collections::BTreeMap;
 use tandem_merge::cluster::{Head, Question, Record, Shadow};
 use tandem_merge::record::{Presence, RecordKey};
@@ -53,7 +53,7 @@ impl Commit<'_, '_> {
                     .get(key)
                     .map(|heads| at_rest::of_heads(key, planned, heads))
                     .transpose()?,
-                questions: questions.get(key).map(json).transpose()?,
+                questions: questions.get(key).map(packed).transpose()?,
                 ..row.clone()
             };
             if let Some(record) = planned {

@@ -6,7 +6,7 @@ use std::path::Path;
 use tandem_store::{Error, Home, Keys, Ledger, Store};
 
 /// What people wrote in the life of a state, in the forms that it may take on disk.
-const CANARIES: [&str; 4] = ["ann@example.org", "bob@example.org", "\"Anna\"", "\"Bob\""];
+const CANARIES: [&[u8]; 4] = [b"ann@example.org", b"bob@example.org", b"\xa4Anna", b"\xa3Bob"];
 
 fn live(store: &mut dyn Store) -> String {
     for (name, step) in LIFE {
@@ -17,11 +17,11 @@ fn live(store: &mut dyn Store) -> String {
 }
 
 /// The canaries that stand in the files of a folder.
-fn found(folder: &Path) -> Vec<&'static str> {
+fn found(folder: &Path) -> Vec<&'static [u8]> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let bytes = std::fs::read(entry.unwrap().path()).unwrap();
-        let shows = |canary: &&&str| bytes.windows(canary.len()).any(|part| part == canary.as_bytes());
+        let shows = |canary: &&&[u8]| bytes.windows(canary.len()).any(|part| part == **canary);
         found.extend(CANARIES.iter().filter(shows));
     }
     found.sort_unstable();
@@ -44,9 +44,9 @@ fn nothing_that_people_wrote_is_in_the_files_of_a_sealed_state() {
     let mut store = Ledger::open_with(&sealed, &keys(7)).unwrap();
     assert_eq!(live(&mut store), as_it_was);
     // THEN neither database nor log shows any of it, while it is open and afterwards
-    assert_eq!(found(&sealed), Vec::<&str>::new());
+    assert_eq!(found(&sealed), Vec::<&[u8]>::new());
     drop(store);
-    assert_eq!(found(&sealed), Vec::<&str>::new());
+    assert_eq!(found(&sealed), Vec::<&[u8]>::new());
     // AND it is there again
     let mut store = Ledger::open_with(&sealed, &keys(7)).unwrap();
     assert_eq!(dump(&mut store), as_it_was);
@@ -80,7 +80,11 @@ fn a_state_in_clear_is_sealed_when_it_gets_a_key_and_again_when_keys_change() {
     };
     for keys in [keys(7), changing, keys(8)] {
         let mut store = Ledger::open_with(folder.path(), &keys).unwrap();
-        assert_eq!(found(folder.path()), Vec::<&str>::new(), "nothing is left behind");
+        assert_eq!(
+            found(folder.path()),
+            Vec::<&[u8]>::new(),
+            "nothing is left behind"
+        );
         assert_eq!(dump(&mut store), as_it_was);
         assert_eq!(store.note("remark").unwrap().unwrap(), "ann@example.org asked");
     }
