@@ -3,6 +3,7 @@
 use crate::companion;
 use crate::db::{Db, Rid, Trouble};
 use crate::load::{self, Has, IntentRow, LinkLine, Row};
+use crate::match_index;
 use crate::sealed::{HEADS, KEYS, Place, QUESTIONS, STATE};
 use crate::storage::{Type, Value};
 use std::collections::{BTreeMap, HashMap};
@@ -36,6 +37,8 @@ pub(crate) struct Rows {
     records: BTreeMap<Rid, [Value<'static>; 5]>,
     /// Number, state, heads, questions.
     bodies: BTreeMap<Rid, [Value<'static>; 4]>,
+    /// What the records are to be found by.
+    pub(crate) found_by: match_index::News,
 }
 
 impl Rows {
@@ -81,7 +84,8 @@ impl Rows {
         db.many(sql, std::mem::take(&mut self.records).into_values().collect())?;
         let sql = "INSERT INTO body (rid, state, heads, questions) VALUES ON CONFLICT (rid)
                    DO UPDATE SET state = excluded.state, heads = excluded.heads, questions = excluded.questions";
-        db.many(sql, std::mem::take(&mut self.bodies).into_values().collect())
+        db.many(sql, std::mem::take(&mut self.bodies).into_values().collect())?;
+        self.found_by.store(db)
     }
 }
 

@@ -122,11 +122,13 @@ fn index_anew(db: &Db) -> Result<(), Trouble> {
             return Ok(());
         };
         last = *end;
+        let mut news = match_index::News::default();
         for (rid, stored) in rows {
             for key in page::numbers(&db.opened(&KEYS, stored)?) {
-                match_index::add(db, key, rid)?;
+                news.add(db, key, rid);
             }
         }
+        news.store(db)?;
     }
 }
 

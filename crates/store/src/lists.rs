@@ -279,7 +279,9 @@ fn touch_anew(db: &Db, flows: &Dataflow, row: &Row) -> Result<(), Trouble> {
     let shadow = row.shadow()?;
     let creating = row.has.intents() && load::creates(db, row.rid)?;
     let keys = crate::page::keys_shown(db, flows, row, &row.key(db)?, shadow.as_ref(), creating)?;
-    if let Some(body) = crate::page::reindex(db, row, &keys)? {
+    let mut news = match_index::News::default();
+    if let Some(body) = crate::page::reindex(db, row, &keys, &mut news)? {
+        news.store(db)?;
         let body = db.shut(&KEYS, body)?;
         db.run("UPDATE record SET keys = ?2 WHERE rid = ?1", (row.rid, body))?;
     }

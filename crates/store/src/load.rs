@@ -3,7 +3,7 @@
 use crate::at_rest;
 use crate::db::{Db, Numbered, Rid, Trouble};
 use crate::sealed::{HEADS, INBOX, INTENT, KEYS, QUESTIONS, STATE, unpacked};
-use crate::storage::{Given, Row as Read};
+use crate::storage::{Given, Row as Read, Value};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
@@ -132,14 +132,21 @@ fn select(condition: &str) -> String {
     ))
 }
 
+/// Names records: number, kind, id and what every row begins with.
+pub(crate) const NAME: &str = "INSERT INTO record (rid, kind, id, revision, woke, sent) VALUES";
+
 /// The row of a record that was not named before.
 pub(crate) fn make_row(db: &Db, key: &RecordKey) -> Result<Row, Trouble> {
+    let row = new_row(db, key)?;
+    db.many(NAME, vec![row.named()])?;
+    Ok(row)
+}
+
+/// The same, to be stored by [`NAME`].
+pub(crate) fn new_row(db: &Db, key: &RecordKey) -> Result<Row, Trouble> {
     let kind = db.make_kind(&key.record_type)?;
-    let rid = db.next(Numbered::Record);
-    let sql = "INSERT INTO record (rid, kind, id, revision, woke, sent) VALUES (?1, ?2, ?3, 0, 0, 0)";
-    db.run(sql, (rid, kind, &key.id))?;
     Ok(Row {
-        rid,
+        rid: db.next(Numbered::Record),
         kind,
         id: key.id.clone(),
         revision: 0,
@@ -242,6 +249,24 @@ pub(crate) fn numbers(rids: &[Rid]) -> String {
 }
 
 impl Row {
+    /// What [`NAME`] stores of it.
+    pub(crate) fn named(&self) -> [Value<'static>; 6] {
+        let (rid, kind) = (self.rid.into(), self.kind.into());
+        [rid, kind, self.id.clone().into(), 0.into(), 0.into(), 0.into()]
+    }
+
+    /// The row without what a table of its own holds.
+    pub(crate) fn without_body(&self) -> Self {
+        Self {
+            id: self.id.clone(),
+            keys: self.keys.clone(),
+            questions: None,
+            heads: None,
+            state: None,
+            ..*self
+        }
+    }
+
     fn opened(self, db: &Db) -> Result<Self, Trouble> {
         // Two tables, one fact.
         if self.presence.is_some() != self.state.is_some() {

@@ -40,11 +40,22 @@ pub(crate) fn having_any(db: &Db, blinded: &[i64]) -> Result<Vec<(i64, Rid)>, Tr
     load::of_all(db, sql, blinded, |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
-/// Lets a record be found by a key.
-pub(crate) fn add(db: &Db, key: i64, rid: Rid) -> Result<(), Trouble> {
-    let sql = "INSERT INTO match_new (key, rid) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
-    db.indexed(db.run(sql, (db.blind(key), rid))? as u64);
-    Ok(())
+/// Keys that records are to be found by, on their way into the index.
+#[derive(Default)]
+pub(crate) struct News(Vec<[Value<'static>; 2]>);
+
+impl News {
+    /// Lets a record be found by a key, once it is stored.
+    pub(crate) fn add(&mut self, db: &Db, key: i64, rid: Rid) {
+        self.0.push([db.blind(key).into(), rid.into()]);
+    }
+
+    /// Stores them. To be done before anyone looks.
+    pub(crate) fn store(&mut self, db: &Db) -> Result<(), Trouble> {
+        db.indexed(self.0.len() as u64);
+        let sql = "INSERT INTO match_new (key, rid) VALUES ON CONFLICT DO NOTHING";
+        db.many(sql, std::mem::take(&mut self.0))
+    }
 }
 
 /// Lets a record be found by a key no more.

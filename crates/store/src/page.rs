@@ -63,16 +63,23 @@ struct Door<'a> {
     dirty: Vec<[Value<'static>; 5]>,
     /// Records that took an echo, not stored yet.
     echoes: Vec<[Value<'static>; 2]>,
+    /// Match keys that are not stored yet: what records are found by, and what their rows say of it.
+    found_by: match_index::News,
+    keys: Vec<[Value<'static>; 2]>,
 }
 
 impl<'a> Door<'a> {
     fn open(db: &'a Db, flows: &'a Dataflow, part: &[Observation]) -> Result<Self, Trouble> {
         let mut rows = load::rows_of(db, part.iter().map(|seen| &seen.key))?;
+        let mut made = Vec::new();
         for Observation { key, .. } in part {
             if !rows.contains_key(key) && !crate::forget::is_forgotten(db, key)? {
-                rows.insert(key.clone(), load::make_row(db, key)?);
+                let row = load::new_row(db, key)?;
+                made.push(row.named());
+                rows.insert(key.clone(), row);
             }
         }
+        db.many(load::NAME, made)?;
         Ok(Self {
             db,
             flows,
@@ -81,6 +88,8 @@ impl<'a> Door<'a> {
             inbox: Vec::new(),
             dirty: Vec::new(),
             echoes: Vec::new(),
+            found_by: match_index::News::default(),
+            keys: Vec::new(),
         })
     }
 
@@ -97,7 +106,10 @@ impl<'a> Door<'a> {
                    UPDATE record SET revision = revision + 1 FROM echo WHERE rid = number";
         self.db.many(sql, rids)?;
         let sql = "WITH echo (number, shown) AS (VALUES) UPDATE body SET state = shown FROM echo WHERE rid = number";
-        self.db.many(sql, echoes)
+        self.db.many(sql, echoes)?;
+        self.found_by.store(self.db)?;
+        let sql = "WITH next (number, keys) AS (VALUES) UPDATE record SET keys = next.keys FROM next WHERE rid = number";
+        self.db.many(sql, std::mem::take(&mut self.keys))
     }
 
     /// The row of a record as it is now.
@@ -145,10 +157,9 @@ impl<'a> Door<'a> {
         let mut keys = indexed(&row);
         let shadow = state.as_ref().map(|state| &state.shadow.values);
         if add_keys(&mut keys, self.flows, seen, shadow)
-            && let Some(body) = reindex(db, &row, &keys)?
+            && let Some(body) = reindex(db, &row, &keys, &mut self.found_by)?
         {
-            let body = db.shut(&KEYS, body)?;
-            db.run("UPDATE record SET keys = ?2 WHERE rid = ?1", (rid, body))?;
+            self.keys.push([rid.into(), db.shut(&KEYS, body)?.into()]);
         }
         Ok(Admitted::New)
     }
@@ -267,8 +278,13 @@ pub(crate) fn numbers(body: &[u8]) -> BTreeSet<i64> {
     body.chunks(8).map(number).collect()
 }
 
-/// Indexes a record by exactly these keys. Answers what its row must say, if that is news.
-pub(crate) fn reindex(db: &Db, row: &Row, keys: &BTreeSet<i64>) -> Result<Option<Vec<u8>>, Trouble> {
+/// Indexes a record by exactly these keys; new ones wait among the news. Answers what its row must say, if that is news.
+pub(crate) fn reindex(
+    db: &Db,
+    row: &Row,
+    keys: &BTreeSet<i64>,
+    news: &mut match_index::News,
+) -> Result<Option<Vec<u8>>, Trouble> {
     let before = indexed(row);
     if &before == keys {
         return Ok(None);
@@ -277,7 +293,7 @@ pub(crate) fn reindex(db: &Db, row: &Row, keys: &BTreeSet<i64>) -> Result<Option
         match_index::remove(db, *gone, row.rid)?;
     }
     for new in keys.difference(&before) {
-        match_index::add(db, *new, row.rid)?;
+        news.add(db, *new, row.rid);
     }
     Ok(Some(keys.iter().flat_map(|key| key.to_le_bytes()).collect()))
 }

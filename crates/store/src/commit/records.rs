@@ -7,8 +7,10 @@ use crate::gathered::Member;
 use crate::load::{Row, presence_number};
 use crate::page;
 use crate::sealed::{INBOX, packed};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use tandem_merge::cluster::{Head, Question, Record, Shadow};
+use tandem_merge::dataflow::Dataflow;
+use tandem_merge::plan::Plan;
 use tandem_merge::record::{Presence, RecordKey};
 
 impl Commit<'_, '_> {
@@ -54,16 +56,21 @@ impl Commit<'_, '_> {
                     .map(|heads| at_rest::of_heads(key, planned, heads))
                     .transpose()?,
                 questions: questions.get(key).map(packed).transpose()?,
-                ..row.clone()
+                state: planned.map(at_rest::of_record).transpose()?,
+                ..row.without_body()
             };
             if let Some(record) = planned {
-                next.state = Some(at_rest::of_record(record)?);
                 next.presence = Some(presence_number(record.shadow.presence));
                 next.sent = record.in_flight();
-                next.keys = self.keys(row, key, record)?;
+                let keys = keys(self.db, self.flows, self.plan, row, (key, record))?;
+                let found_by = &mut self.gathered.rows.found_by;
+                let news = page::reindex(self.db, row, &keys, found_by)?;
+                next.keys = news.or(next.keys);
                 if doubt(self.db, row, record)? {
                     self.changed.insert(rid);
                 }
+            } else {
+                next.state.clone_from(&row.state);
             }
             if next.presence != row.presence {
                 self.changed.insert(rid);
@@ -92,15 +99,19 @@ impl Commit<'_, '_> {
         }
         self.gathered.rows.add(self.db, next, !same_body)
     }
+}
 
-    /// Indexes a record by what its shadow and its inbox rows show now.
-    fn keys(&self, row: &Row, key: &RecordKey, record: &Record) -> Result<Option<Vec<u8>>, Trouble> {
-        let mut creates = self.plan.cluster.creates.iter();
-        let creating = creates.any(|intent| intent.source() == Some(key));
-        let keys = page::keys_shown(self.db, self.flows, row, key, Some(&record.shadow), creating)?;
-        let news = page::reindex(self.db, row, &keys)?;
-        Ok(news.or_else(|| row.keys.clone()))
-    }
+/// What a record is to be found by: what its shadow and its inbox rows show now.
+fn keys(
+    db: &Db,
+    flows: &Dataflow,
+    plan: &Plan,
+    row: &Row,
+    (key, record): (&RecordKey, &Record),
+) -> Result<BTreeSet<i64>, Trouble> {
+    let mut creates = plan.cluster.creates.iter();
+    let creating = creates.any(|intent| intent.source() == Some(key));
+    page::keys_shown(db, flows, row, key, Some(&record.shadow), creating)
 }
 
 /// Notes whether a read by id is to decide about the record's last write, and when that was answered. Whether one was to
