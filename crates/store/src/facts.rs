@@ -114,9 +114,11 @@ pub(crate) fn answer(
         };
         facts.referrals.insert(referral.clone(), referent);
     }
-    for (target, key) in &needs.reservations {
-        if let Some(holder) = holder(db, net, target, key)? {
-            facts.reserved.insert((target.clone(), key.clone()), holder);
+    for of in &needs.reservations {
+        // The cluster's own are no other's.
+        let other = |(rid, _): &&(Rid, RecordKey)| !net.rows.contains_key(rid);
+        if let Some((_, holder)) = named.reserved.holder(of).filter(other) {
+            facts.reserved.insert(of.clone(), holder.clone());
         }
     }
     for of in &needs.parts {
@@ -302,17 +304,4 @@ pub(crate) fn undecided(db: &Db, rid: Rid) -> Result<bool, Trouble> {
 fn open_intent(db: &Db, rid: Rid, slot: &str) -> Result<bool, Trouble> {
     let sql = "SELECT EXISTS (SELECT 1 FROM intent WHERE record = ?1 AND slot = ?2)";
     Ok(db.one(sql, (rid, slot), |row| row.get(0))?.unwrap_or(false))
-}
-
-/// Who holds a reservation, unless it is one of the cluster's own.
-fn holder(db: &Db, net: &Net, target: &RecordType, key: &str) -> Result<Option<RecordKey>, Trouble> {
-    let Some(kind) = db.kind(target)? else {
-        return Ok(None);
-    };
-    let sql = "SELECT record FROM intent WHERE target = ?1 AND reservation = ?2";
-    let holder: Option<Rid> = db.one(sql, (kind, db.blind_text(key)), |row| row.get(0))?;
-    match holder {
-        Some(rid) if !net.rows.contains_key(&rid) => Ok(Some(db.key(rid)?)),
-        _ => Ok(None),
-    }
 }

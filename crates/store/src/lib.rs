@@ -2,6 +2,7 @@
 
 mod at_rest;
 mod backup;
+mod begun;
 mod carry;
 mod commit;
 mod companion;
@@ -34,6 +35,7 @@ mod pages;
 mod parts;
 mod postgres;
 mod rebind;
+mod reserved;
 mod schema;
 mod sealed;
 mod sqlite;

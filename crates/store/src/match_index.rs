@@ -7,30 +7,39 @@
 use crate::db::{Db, Rid, Trouble};
 use crate::load;
 use crate::storage::Value;
-use std::collections::BTreeSet;
 
 /// More new entries than this go over. Few where the store is tested, so that they often do.
 pub(crate) const NEW: u64 = if cfg!(feature = "faults") { 8 } else { 60_000 };
 
-/// So many keys are asked for by one statement.
-const TOGETHER: usize = 12;
+/// So many keys are asked for by one statement: few sizes, for each is prepared once.
+const TOGETHER: [usize; 3] = [100, 12, 4];
 
-/// Records that have one of these keys, at most `limit` of each.
-pub(crate) fn having_each(db: &Db, keys: &BTreeSet<i64>, limit: i64) -> Result<BTreeSet<Rid>, Trouble> {
-    let keys: Vec<i64> = keys.iter().map(|key| db.blind(*key)).collect();
-    let mut found = BTreeSet::new();
-    for part in keys.chunks(TOGETHER) {
-        let each = (1..=part.len()).map(|key| {
+/// Records that have each of these keys, at most `limit` of each, by key.
+pub(crate) fn having_each(db: &Db, keys: &[i64], limit: i64) -> Result<Vec<(i64, Vec<Rid>)>, Trouble> {
+    let mut all: Vec<(i64, Vec<Rid>)> = keys.iter().map(|key| (*key, Vec::new())).collect();
+    let mut left = all.as_mut_slice();
+    while !left.is_empty() {
+        let size = TOGETHER.into_iter().find(|size| *size <= left.len()).unwrap_or(1);
+        let (part, rest) = left.split_at_mut(size);
+        let each = (1..=size).map(|key| {
             format!(
-                "SELECT rid FROM (SELECT rid FROM match_key WHERE key = ?{key} UNION
+                "SELECT CAST({key} AS BIGINT) AS place, rid FROM (SELECT rid FROM match_key WHERE key = ?{key} UNION
                  SELECT rid FROM match_new WHERE key = ?{key} ORDER BY rid LIMIT {limit}) AS of_{key}"
             )
         });
-        let sql = each.collect::<Vec<_>>().join(" UNION ");
-        let given: Vec<Value<'_>> = part.iter().map(|key| Value::Int(*key)).collect();
-        found.extend(db.all(&sql, given, |row| row.get::<Rid>(0))?);
+        let sql = each.collect::<Vec<_>>().join(" UNION ALL ");
+        let given: Vec<Value<'_>> = part.iter().map(|(key, _)| Value::Int(db.blind(*key))).collect();
+        db.each(&sql, given, |row| {
+            let place: u32 = row.get(0)?;
+            let found = part.get_mut(place as usize - 1);
+            found.map_or(Ok(()), |(_, found)| {
+                found.push(row.get(1)?);
+                Ok(())
+            })
+        })?;
+        left = rest;
     }
-    Ok(found)
+    Ok(all)
 }
 
 /// Records that have one of these keys, by their numbers, each with the key as the index holds it.

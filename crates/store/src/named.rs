@@ -2,6 +2,7 @@
 
 use crate::db::{Db, Rid, Trouble};
 use crate::parts;
+use crate::reserved::Reserved;
 use crate::sealed::COMPANION;
 use crate::storage::Row;
 use serde_json::{Value as Json, json};
@@ -31,6 +32,7 @@ pub(crate) struct Named<'a> {
     /// Of a companion's id: its owners.
     owners: BTreeMap<&'a Referral, Vec<RecordKey>>,
     parents: BTreeMap<&'a Referral, Parent>,
+    pub(crate) reserved: Reserved<'a>,
 }
 
 /// References of one kind, each with the number that its answer carries.
@@ -46,6 +48,7 @@ impl<'a> Named<'a> {
         let parents = needs.iter().flat_map(|needs| &needs.parents);
         let mut named = Self {
             parents: parts::parents(db, flows, parents)?,
+            reserved: Reserved::look_up(db, needs)?,
             ..Self::default()
         };
         let mut through = [Asked::new(), Asked::new()];
@@ -198,7 +201,7 @@ pub(crate) fn through_flow<'r>(
 }
 
 /// What an answer is about.
-pub(crate) fn asked_for<'a>(asked: &Asked<'a>, row: &dyn Row) -> Result<&'a Referral, Trouble> {
+pub(crate) fn asked_for<'a, T>(asked: &[&'a T], row: &dyn Row) -> Result<&'a T, Trouble> {
     let place: u32 = row.get(0)?;
     let asked = asked.get(place as usize).copied();
     asked.ok_or_else(|| Trouble::Unreadable(format!("answer {place} was not asked for")))

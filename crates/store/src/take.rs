@@ -1,11 +1,11 @@
 //! Taking whole clusters for decisions: from a record along links, then over match keys to candidates.
 
+use crate::begun::Begun;
 use crate::contract::{Dirty, Taken};
 use crate::db::{Db, Rid, Trouble};
 use crate::facts::{self, Overall};
 use crate::gathered::{Gathered, Member};
 use crate::load::{self, LinkLine, Row};
-use crate::match_index;
 use crate::named::Named;
 use crate::parts::Parts;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -136,6 +136,7 @@ struct Batch<'a> {
     flows: &'a Dataflow,
     overall: &'a Overall,
     gathered: Gathered,
+    begun: Begun,
     used: HashSet<Rid>,
     /// What was taken, and what each needs to know.
     taken: Vec<(Net, Needs)>,
@@ -148,15 +149,16 @@ impl<'a> Batch<'a> {
             flows,
             overall,
             gathered: Gathered::default(),
+            begun: Begun::default(),
             used: HashSet::new(),
             taken: Vec::new(),
         }
     }
 
-    /// Reads the clusters of records that were not taken yet, all at once.
+    /// Begins the clusters of records that were not taken yet, all at once.
     fn read(&mut self, seeds: impl Iterator<Item = Rid>) -> Result<(), Trouble> {
-        let open = seeds.filter(|seed| !self.used.contains(seed));
-        self.gathered.read(self.db, open)
+        let open: Vec<Rid> = seeds.filter(|seed| !self.used.contains(seed)).collect();
+        self.begun.begin(self.db, self.flows, &mut self.gathered, &open)
     }
 
     /// Takes the clusters of records as one, unless a part of it was taken with another: then it waits for that one.
@@ -165,7 +167,7 @@ impl<'a> Batch<'a> {
         if seeds.iter().any(|seed| self.used.contains(seed)) {
             return Ok(false);
         }
-        let (net, needs) = gather(self.db, self.flows, &mut self.gathered, seeds, &HashSet::new())?;
+        let (net, needs) = self.gather(seeds, &HashSet::new())?;
         if net.rows.keys().any(|rid| self.used.contains(rid)) {
             return Ok(false);
         }
@@ -178,9 +180,64 @@ impl<'a> Batch<'a> {
         if self.used.contains(&seed) {
             return Ok(());
         }
-        let (net, needs) = gather(self.db, self.flows, &mut self.gathered, &[seed], &self.used)?;
+        let used = std::mem::take(&mut self.used);
+        let gathered = self.gather(&[seed], &used);
+        self.used = used;
+        let (net, needs) = gathered?;
         self.keep(net, needs);
         Ok(())
+    }
+
+    /// Gathers records' clusters with their candidates, whole clusters each, and says what they need to know.
+    fn gather(&mut self, seeds: &[Rid], without: &HashSet<Rid>) -> Result<(Net, Needs), Trouble> {
+        let mut net = Net::default();
+        let mut known = None;
+        for seed in seeds {
+            let alone = net.rows.is_empty();
+            known = self.join(&mut net, *seed, without)?.filter(|_| alone);
+        }
+        loop {
+            let needs = match known.take() {
+                Some(needs) => needs,
+                None => net.needs(self.flows)?,
+            };
+            let before = net.rows.len();
+            for candidate in self.candidates(&needs)? {
+                if net.rows.len() < CANDIDATE_LIMIT {
+                    self.join(&mut net, candidate, without)?;
+                }
+            }
+            if net.rows.len() == before {
+                return Ok((net, needs));
+            }
+        }
+    }
+
+    /// Adds a record and all that links tie to it, as it was begun, where it was. Answers what that needs to know.
+    fn join(&mut self, net: &mut Net, rid: Rid, without: &HashSet<Rid>) -> Result<Option<Needs>, Trouble> {
+        if net.rows.contains_key(&rid) || without.contains(&rid) {
+            return Ok(None);
+        }
+        if let Some((begun, needs)) = self.begun.take(rid)
+            && !begun.rows.keys().any(|rid| without.contains(rid))
+        {
+            match net.rows.is_empty() {
+                true => *net = begun,
+                false => net.absorb(begun),
+            }
+            return Ok(Some(needs));
+        }
+        net.join(self.db, &mut self.gathered, rid, without)?;
+        Ok(None)
+    }
+
+    fn candidates(&mut self, needs: &Needs) -> Result<BTreeSet<Rid>, Trouble> {
+        let keys = needs.keys.iter().map(crate::hash::match_key).collect();
+        let mut all = self.begun.found_by(self.db, &keys)?;
+        for key in &needs.records {
+            all.extend(self.db.rid(key)?);
+        }
+        Ok(all)
     }
 
     fn keep(&mut self, net: Net, needs: Needs) {
@@ -201,49 +258,37 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// Gathers records' clusters with their candidates, whole clusters each, and says what they need to know.
-fn gather(
-    db: &Db,
-    flows: &Dataflow,
-    gathered: &mut Gathered,
-    seeds: &[Rid],
-    without: &HashSet<Rid>,
-) -> Result<(Net, Needs), Trouble> {
-    let mut net = Net::default();
-    for seed in seeds {
-        net.join(db, gathered, *seed, without)?;
-    }
-    loop {
-        net.finish()?;
-        let needs = tandem_merge::reconcile::needs(flows, &net.cluster, net.inbox.values());
-        let before = net.rows.len();
-        for candidate in candidates(db, &needs)? {
-            let full = net.rows.len() >= CANDIDATE_LIMIT;
-            if !full && !net.rows.contains_key(&candidate) && !without.contains(&candidate) {
-                net.join(db, gathered, candidate, without)?;
-            }
-        }
-        if net.rows.len() == before {
-            return Ok((net, needs));
-        }
-    }
-}
-
-/// As many candidates by one key are too many.
-const MANY: i64 = 201;
-
-fn candidates(db: &Db, needs: &Needs) -> Result<BTreeSet<Rid>, Trouble> {
-    let keys = needs.keys.iter().map(crate::hash::match_key).collect();
-    let mut all = match_index::having_each(db, &keys, MANY)?;
-    for key in &needs.records {
-        all.extend(db.rid(key)?);
-    }
-    Ok(all)
-}
-
 impl Net {
+    /// Adds another cluster.
+    fn absorb(&mut self, other: Self) {
+        self.rows.extend(other.rows);
+        self.links.extend(other.links);
+        self.inbox.extend(other.inbox);
+        let Cluster {
+            records,
+            heads,
+            creates,
+            questions,
+            ..
+        } = other.cluster;
+        self.cluster.records.extend(records);
+        self.cluster.heads.extend(heads);
+        self.cluster.creates.extend(creates);
+        self.cluster.questions.extend(questions);
+    }
+
+    /// What a decision about it needs to know.
+    pub(crate) fn needs(&mut self, flows: &Dataflow) -> Result<Needs, Trouble> {
+        self.finish()?;
+        Ok(tandem_merge::reconcile::needs(
+            flows,
+            &self.cluster,
+            self.inbox.values(),
+        ))
+    }
+
     /// Adds a record and all that links tie to it.
-    fn join(
+    pub(crate) fn join(
         &mut self,
         db: &Db,
         gathered: &mut Gathered,
