@@ -11,7 +11,7 @@ use tandem_merge::dataflow::Dataflow;
 use tandem_merge::facts::Needs;
 
 /// As many candidates by one key are too many.
-const MANY: i64 = 201;
+const MANY: usize = 201;
 
 /// Clusters as links tie them, without candidates, and what was found by keys.
 #[derive(Default)]
@@ -24,7 +24,8 @@ pub(crate) struct Begun {
 }
 
 impl Begun {
-    /// Begins the clusters of records, and reads whoever may be a candidate of any.
+    /// Begins the clusters of records and of whoever may be a candidate of any; these ask by keys of their own, once they
+    /// are joined.
     pub(crate) fn begin(
         &mut self,
         db: &Db,
@@ -32,6 +33,19 @@ impl Begun {
         gathered: &mut Gathered,
         seeds: &[Rid],
     ) -> Result<(), Trouble> {
+        let candidates = self.begin_alone(db, flows, gathered, seeds)?;
+        let more = self.begin_alone(db, flows, gathered, &candidates)?;
+        gathered.read(db, more)
+    }
+
+    /// Begins the clusters of records that are in none yet. Answers whom their keys find beside them.
+    fn begin_alone(
+        &mut self,
+        db: &Db,
+        flows: &Dataflow,
+        gathered: &mut Gathered,
+        seeds: &[Rid],
+    ) -> Result<Vec<Rid>, Trouble> {
         gathered.read(db, seeds.iter().copied())?;
         let mut keys = BTreeSet::new();
         for seed in seeds {
@@ -45,11 +59,9 @@ impl Begun {
             self.places.extend(net.rows.keys().map(|rid| (*rid, *seed)));
             self.nets.insert(*seed, (net, needs));
         }
-        let candidates = self.found_by(db, &keys)?;
-        let unknown = candidates
-            .into_iter()
-            .filter(|rid| !self.places.contains_key(rid));
-        gathered.read(db, unknown.collect::<Vec<_>>())
+        let mut found: Vec<Rid> = self.found_by(db, &keys)?.into_iter().collect();
+        found.retain(|rid| !self.places.contains_key(rid));
+        Ok(found)
     }
 
     /// Hands out the cluster that a record was begun with, unless it was handed out.

@@ -312,8 +312,8 @@ pub(crate) fn alive_after(
 /// Records that are indexed by a match key.
 pub(crate) fn with_key(db: &Db, key: &MatchKey) -> Result<Vec<RecordKey>, Trouble> {
     let key = [crate::hash::match_key(key)];
-    let found = match_index::having_each(db, &key, i64::MAX)?;
-    let found: Vec<Rid> = found.into_iter().flat_map(|(_, found)| found).collect();
+    let found = match_index::having_each(db, &key, usize::MAX)?;
+    let found: Vec<Rid> = found.flat_map(|(_, found)| found).collect();
     db.keys(&found)
 }
 

@@ -6,40 +6,61 @@
 
 use crate::db::{Db, Rid, Trouble};
 use crate::load;
-use crate::storage::Value;
+use crate::storage::{Row, Value};
+use std::collections::HashMap;
 
 /// More new entries than this go over. Few where the store is tested, so that they often do.
 pub(crate) const NEW: u64 = if cfg!(feature = "faults") { 8 } else { 60_000 };
 
-/// So many keys are asked for by one statement: few sizes, for each is prepared once.
-const TOGETHER: [usize; 3] = [100, 12, 4];
+/// So many keys are asked for by one statement.
+const TOGETHER: usize = 1_000;
 
-/// Records that have each of these keys, at most `limit` of each, by key.
-pub(crate) fn having_each(db: &Db, keys: &[i64], limit: i64) -> Result<Vec<(i64, Vec<Rid>)>, Trouble> {
-    let mut all: Vec<(i64, Vec<Rid>)> = keys.iter().map(|key| (*key, Vec::new())).collect();
-    let mut left = all.as_mut_slice();
-    while !left.is_empty() {
-        let size = TOGETHER.into_iter().find(|size| *size <= left.len()).unwrap_or(1);
-        let (part, rest) = left.split_at_mut(size);
-        let each = (1..=size).map(|key| {
-            format!(
-                "SELECT CAST({key} AS BIGINT) AS place, rid FROM (SELECT rid FROM match_key WHERE key = ?{key} UNION
-                 SELECT rid FROM match_new WHERE key = ?{key} ORDER BY rid LIMIT {limit}) AS of_{key}"
-            )
-        });
-        let sql = each.collect::<Vec<_>>().join(" UNION ALL ");
-        let given: Vec<Value<'_>> = part.iter().map(|(key, _)| Value::Int(db.blind(*key))).collect();
-        db.each(&sql, given, |row| {
-            let place: u32 = row.get(0)?;
-            let found = part.get_mut(place as usize - 1);
-            found.map_or(Ok(()), |(_, found)| {
-                found.push(row.get(1)?);
-                Ok(())
-            })
-        })?;
-        left = rest;
+/// So many records in all are looked at for them: beyond that, some key says nothing, and each is asked for alone.
+const FEW: u32 = if cfg!(feature = "faults") { 4 } else { 10_000 };
+
+/// Records that have each of these keys, at most `limit` of each, the lowest numbers first.
+pub(crate) fn having_each(
+    db: &Db,
+    keys: &[i64],
+    limit: usize,
+) -> Result<impl Iterator<Item = (i64, Vec<Rid>)>, Trouble> {
+    let blinded: HashMap<i64, i64> = keys.iter().map(|key| (db.blind(*key), *key)).collect();
+    let mut found: HashMap<i64, Vec<Rid>> = keys.iter().map(|key| (*key, Vec::new())).collect();
+    let all: Vec<i64> = blinded.keys().copied().collect();
+    for part in all.chunks(TOGETHER) {
+        for (key, rid) in few(db, part, limit)? {
+            if let Some(rids) = blinded.get(&key).and_then(|key| found.get_mut(key)) {
+                rids.push(rid);
+            }
+        }
     }
-    Ok(all)
+    Ok(found.into_iter().map(move |(key, mut rids)| {
+        rids.sort_unstable();
+        rids.truncate(limit);
+        (key, rids)
+    }))
+}
+
+/// Records that have one of these keys, at least the `limit` with the lowest numbers of each, with the key.
+fn few(db: &Db, blinded: &[i64], limit: usize) -> Result<Vec<(i64, Rid)>, Trouble> {
+    let read = |row: &dyn Row| Ok((row.get(0)?, row.get(1)?));
+    let sql = "SELECT key, rid FROM (SELECT key, rid FROM match_key
+                   WHERE key IN (SELECT value FROM json_each(?1)) LIMIT ?2) AS old
+               UNION SELECT key, rid FROM (SELECT key, rid FROM match_new
+                   WHERE key IN (SELECT value FROM json_each(?1)) LIMIT ?2) AS new";
+    let found = db.all(sql, (load::numbers(blinded), i64::from(FEW)), read)?;
+    if found.len() < FEW as usize {
+        return Ok(found);
+    }
+    let sql =
+        "SELECT key, rid FROM match_key WHERE key = ?1 UNION SELECT key, rid FROM match_new WHERE key = ?1
+               ORDER BY rid LIMIT ?2";
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut found = Vec::new();
+    for key in blinded {
+        found.extend(db.all(sql, (*key, limit), read)?);
+    }
+    Ok(found)
 }
 
 /// Records that have one of these keys, by their numbers, each with the key as the index holds it.
