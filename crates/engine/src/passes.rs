@@ -1,10 +1,7 @@
 //! Passes: a system's changes are read from some moment on until none wait. A pass that was broken off goes on where it was,
 //! also in a later process; what came to show meanwhile among the records that it had shown before is in the next one.
 
-use crate::{Engine, Error};
-
-/// What the state keeps of a pass that is not at its end.
-const OPEN: &str = "open";
+use crate::{Engine, Error, notes};
 
 fn note(system: &str) -> String {
     format!("pass:{system}")
@@ -14,7 +11,7 @@ impl Engine {
     /// Finds the passes that an earlier process began.
     pub(crate) fn find_passes(&mut self) -> Result<(), Error> {
         for (system, open) in self.flows.systems.iter().zip(&mut self.passes) {
-            *open = self.store.note(&note(system))?.as_deref() == Some(OPEN);
+            *open = notes::kept(self.store.as_mut(), &note(system))?.unwrap_or_default();
         }
         Ok(())
     }
@@ -22,8 +19,8 @@ impl Engine {
     /// Keeps whether a system's pass is open: before its first page is stored, and behind its last one.
     pub(crate) fn keep_pass(&mut self, index: usize, open: bool) -> Result<(), Error> {
         if self.passes[index] != open {
-            let value = if open { OPEN } else { "" };
-            self.store.set_note(&note(&self.flows.systems[index]), value)?;
+            let note = note(&self.flows.systems[index]);
+            notes::keep(self.store.as_mut(), &note, &open)?;
             self.passes[index] = open;
         }
         Ok(())

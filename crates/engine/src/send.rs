@@ -301,3 +301,80 @@ fn write_of(intent: &Intent, state: &str, conditional: bool) -> Write {
         change,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch(alone: bool) -> Batch {
+        Batch {
+            lane: Lane::Live,
+            alone,
+            intents: Vec::new(),
+        }
+    }
+
+    /// Sends as many packs as the system takes now, and hands out what each is answered. Answers how many travelled.
+    async fn fill(sending: &mut Sending, batch: &Batch, strained: bool) -> usize {
+        let mut packs = 0;
+        while sending.roads[1].takes(batch) {
+            let landed = Landed {
+                index: 1,
+                lane: Lane::Live,
+                answers: Vec::new(),
+                strained,
+            };
+            sending.begin(1, batch, async { landed }).await;
+            packs += 1;
+        }
+        while sending.next().await.is_some() {}
+        packs
+    }
+
+    #[tokio::test]
+    async fn a_strained_system_gets_one_pack_at_a_time_until_eight_went_well() {
+        let mut sending = Sending::default();
+        assert_eq!(fill(&mut sending, &batch(false), false).await, 2, "at first two");
+        assert_eq!(
+            fill(&mut sending, &batch(false), true).await,
+            2,
+            "both meet a locked row"
+        );
+        for well in 0..WELL {
+            assert_eq!(fill(&mut sending, &batch(false), false).await, 1, "after {well}");
+        }
+        assert_eq!(fill(&mut sending, &batch(false), false).await, 2, "it recovered");
+        // One bad answer among good ones begins the count anew.
+        fill(&mut sending, &batch(false), true).await;
+        fill(&mut sending, &batch(false), false).await;
+        fill(&mut sending, &batch(false), true).await;
+        for _ in 0..WELL {
+            assert_eq!(fill(&mut sending, &batch(false), false).await, 1);
+        }
+        assert_eq!(fill(&mut sending, &batch(false), false).await, 2);
+    }
+
+    #[tokio::test]
+    async fn deletions_and_loads_travel_alone() {
+        let mut sending = Sending::default();
+        assert_eq!(fill(&mut sending, &batch(true), false).await, 1);
+        let landed = |index| Landed {
+            index,
+            lane: Lane::Live,
+            answers: Vec::new(),
+            strained: false,
+        };
+        sending.begin(0, &batch(false), async move { landed(0) }).await;
+        assert!(
+            !sending.roads[0].takes(&batch(true)),
+            "what is before it comes first"
+        );
+        assert!(sending.roads[0].takes(&batch(false)) && sending.roads[1].takes(&batch(true)));
+        sending.next().await;
+        sending.begin(0, &batch(true), async move { landed(0) }).await;
+        assert!(
+            !sending.roads[0].takes(&batch(false)),
+            "and what is behind it waits"
+        );
+    }
+}

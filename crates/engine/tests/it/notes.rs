@@ -30,7 +30,7 @@ async fn e19_what_is_kept_and_cannot_be_read_stops_the_work() {
     .map(str::to_owned)
     .into();
     for system in [ERP, CRM] {
-        kept.extend(["identity", "sight", "witnesses"].map(|what| format!("{what}:{system}")));
+        kept.extend(["identity", "pass", "sight", "witnesses"].map(|what| format!("{what}:{system}")));
     }
     for name in kept {
         let mut store = Ledger::open(world.folder.path()).unwrap();
