@@ -48,7 +48,7 @@ def edit(person, most):
     for collection, name, prefix, in_org, in_erp in EDITED:
         items = sorted(person.listing(collection), key=lambda item: int(item["id"]))
         rows = {row["Customerp_Id__c"]: row["Id"] for row in person.soql(f"SELECT Id, Customerp_Id__c FROM {name}")}
-        # No more than a fifth of a type is touched, as people do: of mass edits Tandem asks first.
+        # A fifth of a type at most: of more Tandem's guard asks a person first. In its favour, and README.md says so.
         each = min(most, max(1, len(items) // 15))
         # Spread over the data, so that old and new, open and closed records are among them.
         chosen = items[:: len(items) // (3 * each)][: 3 * each]
