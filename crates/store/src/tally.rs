@@ -63,12 +63,17 @@ fn created_on(flows: &Dataflow, event: &Event) -> &'static str {
     }
 }
 
-/// The flow that an event is about: named, else one in which its record is linked, else the first of its
-/// type.
+/// The flow that an event is about: named, else the first one in which its record is linked, whichever of its links came
+/// first, else the first of its type.
 fn flow_of(flows: &Dataflow, links: &[Link], event: &Event) -> Option<String> {
-    let ties = |link: &&Link| link.first == event.record || link.second == event.record;
-    let linked = || links.iter().find(ties).map(|link| link.flow.clone());
     let named = event.flow.clone();
+    let ties = |link: &&Link| link.first == event.record || link.second == event.record;
+    let linked = || {
+        let of: BTreeSet<&str> = links.iter().filter(ties).map(|link| link.flow.as_str()).collect();
+        let known = flows.flows.iter().map(|flow| flow.name.as_str());
+        let first = known.into_iter().find(|flow| of.contains(flow));
+        first.or_else(|| of.first().copied()).map(str::to_owned)
+    };
     named
         .or_else(linked)
         .or_else(|| names(flows, &event.record.record_type).next())

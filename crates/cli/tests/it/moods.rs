@@ -393,7 +393,7 @@ fn what_was_written_before_the_clock_was_set_back_can_be_written_after_it() {
     let ahead = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1);
     {
         let mut state = Ledger::open(&pair.path("state")).unwrap();
-        state.set_note("reached", &ahead.to_string()).unwrap();
+        state.set_note("reached", &format!("\"{ahead}\"")).unwrap();
     }
     let counterpart = rest::get_customerp(&erp, &path)["salesforceId"]
         .as_str()

@@ -54,6 +54,7 @@ fn bound(mutation: Mutation) -> Option<u64> {
     match mutation {
         Mutation::NotHeldInFlight => None,
         Mutation::CursorFirst | Mutation::NotHeldForCreate | Mutation::CreateThaws => Some(20_000),
+        Mutation::OwnDeactivation => Some(5_000),
         _ => Some(1_000),
     }
 }
