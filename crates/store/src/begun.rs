@@ -13,6 +13,10 @@ use tandem_merge::facts::Needs;
 /// As many candidates by one key are too many.
 const MANY: usize = 201;
 
+/// So many candidates of a taking are begun beside its seeds: those of a key that many records share may be ever so many,
+/// and are read when they are joined.
+const BESIDE: usize = 1_000;
+
 /// Clusters as links tie them, without candidates, and what was found by keys.
 #[derive(Default)]
 pub(crate) struct Begun {
@@ -33,9 +37,9 @@ impl Begun {
         gathered: &mut Gathered,
         seeds: &[Rid],
     ) -> Result<(), Trouble> {
-        let candidates = self.begin_alone(db, flows, gathered, seeds)?;
-        let more = self.begin_alone(db, flows, gathered, &candidates)?;
-        gathered.read(db, more)
+        let mut candidates = self.begin_alone(db, flows, gathered, seeds)?;
+        candidates.truncate(BESIDE);
+        self.begin_alone(db, flows, gathered, &candidates).map(drop)
     }
 
     /// Begins the clusters of records that are in none yet. Answers whom their keys find beside them.

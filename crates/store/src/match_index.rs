@@ -44,11 +44,12 @@ pub(crate) fn having_each(
 /// Records that have one of these keys, at least the `limit` with the lowest numbers of each, with the key.
 fn few(db: &Db, blinded: &[i64], limit: usize) -> Result<Vec<(i64, Rid)>, Trouble> {
     let read = |row: &dyn Row| Ok((row.get(0)?, row.get(1)?));
-    let sql = "SELECT key, rid FROM (SELECT key, rid FROM match_key
-                   WHERE key IN (SELECT value FROM json_each(?1)) LIMIT ?2) AS old
-               UNION SELECT key, rid FROM (SELECT key, rid FROM match_new
-                   WHERE key IN (SELECT value FROM json_each(?1)) LIMIT ?2) AS new";
-    let found = db.all(sql, (load::numbers(blinded), i64::from(FEW)), read)?;
+    let sql = "SELECT key, rid FROM (SELECT match_key.key, rid FROM json_each(?1) AS asked
+                   CROSS JOIN match_key ON match_key.key = CAST(asked.value ->> 0 AS BIGINT) LIMIT ?2) AS old
+               UNION SELECT key, rid FROM (SELECT match_new.key, rid FROM json_each(?1) AS asked
+                   CROSS JOIN match_new ON match_new.key = CAST(asked.value ->> 0 AS BIGINT) LIMIT ?2) AS new";
+    let asked: Vec<String> = blinded.iter().map(|key| format!("[{key}]")).collect();
+    let found = db.all(sql, (format!("[{}]", asked.join(",")), i64::from(FEW)), read)?;
     if found.len() < FEW as usize {
         return Ok(found);
     }

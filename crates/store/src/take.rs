@@ -48,15 +48,14 @@ pub(crate) fn dirty(
     for (_, kinds) in ranks.range(..=rank) {
         let mut after = 0;
         while taken.taken.len() < limit {
-            let Some(seeds) = seeds(db, kinds, after, limit)? else {
+            // No more than are taken: each is gathered whole.
+            let Some(seeds) = seeds(db, kinds, after, limit - taken.taken.len())? else {
                 break;
             };
             taken.read(seeds.iter().map(|(_, seed)| *seed))?;
             for (seq, seed) in seeds {
                 after = seq;
-                if taken.taken.len() < limit {
-                    taken.take(&[seed])?;
-                }
+                taken.take(&[seed])?;
             }
         }
     }
@@ -247,12 +246,23 @@ impl<'a> Batch<'a> {
 
     /// What was taken, with what each needs to know: that is looked up for all at once.
     fn told(self) -> Result<Vec<Dirty>, Trouble> {
-        let (nets, needs): (Vec<Net>, Vec<Needs>) = self.taken.into_iter().unzip();
-        let named = Named::look_up(self.db, self.flows, &needs)?;
-        let mut parts = Parts::look_up(self.db, &needs)?;
+        let Self {
+            db,
+            flows,
+            overall,
+            taken,
+            gathered,
+            begun,
+            ..
+        } = self;
+        // What is looked up now takes its place.
+        drop((gathered, begun));
+        let (nets, needs): (Vec<Net>, Vec<Needs>) = taken.into_iter().unzip();
+        let named = Named::look_up(db, flows, &needs)?;
+        let mut parts = Parts::look_up(db, &needs)?;
         let tell = |(net, needs): (Net, &Needs)| {
-            let facts = facts::answer(self.db, self.flows, &net, needs, &named, &mut parts, self.overall)?;
-            Ok(net.told(facts, self.db.now().cast_unsigned()))
+            let facts = facts::answer(db, flows, &net, needs, &named, &mut parts, overall)?;
+            Ok(net.told(facts, db.now().cast_unsigned()))
         };
         nets.into_iter().zip(&needs).map(tell).collect()
     }
