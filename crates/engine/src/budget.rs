@@ -74,10 +74,12 @@ impl Engine {
 
     /// Keeps how the budgets stand. `open`: calls follow that are not counted in it yet.
     pub(crate) fn keep_budgets(&mut self, open: bool) -> Result<(), Error> {
-        for system in self.systems.clone() {
-            let Some(budget) = system.budget() else { continue };
-            let name = note(system.system());
-            notes::keep(self.store.as_mut(), &name, &Budget { open, ..budget })?;
+        for (system, kept) in self.systems.iter().zip(&mut self.kept_budgets) {
+            let budget = system.budget().map(|budget| Budget { open, ..budget });
+            if let Some(budget) = budget.as_ref().filter(|_| *kept != budget) {
+                notes::replace(self.store.as_mut(), &note(system.system()), budget)?;
+                *kept = Some(budget.clone());
+            }
         }
         Ok(())
     }

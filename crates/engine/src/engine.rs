@@ -11,7 +11,7 @@ use crate::{Change, Clock, Error, Happening, Hold, Watcher};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use tandem_connector::{ClockOffset, Connector, Identification, Schema};
+use tandem_connector::{Budget, ClockOffset, Connector, Identification, Schema};
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::record::{RecordKey, RecordType};
 use tandem_store::{Fence, Status, Store};
@@ -64,6 +64,8 @@ pub struct Engine {
     pub(crate) passes: [bool; 2],
     /// Which properties the systems show.
     pub(crate) sight: Sight,
+    /// The budgets that this process has kept.
+    pub(crate) kept_budgets: [Option<Budget>; 2],
     /// What the state holds of the systems' clocks.
     pub(crate) kept_clocks: BTreeMap<String, ClockOffset>,
     /// What is said of clocks that are apart.
@@ -169,6 +171,7 @@ impl Engine {
             asks_only: [None, None],
             passes: [false; 2],
             sight: Sight::default(),
+            kept_budgets: [None, None],
             kept_clocks: BTreeMap::new(),
             unreadable_read: None,
             suspects: crate::unreadable::Suspects::default(),

@@ -16,11 +16,20 @@ pub(crate) fn kept<T: DeserializeOwned>(store: &mut dyn Store, name: &str) -> Re
 
 /// Keeps a value under a name, where it is not what is kept there.
 pub(crate) fn keep<T: Serialize>(store: &mut dyn Store, name: &str, value: &T) -> Result<(), Error> {
-    let text = serde_json::to_string(value).map_err(|error| unusable(name, &error))?;
+    let text = text(name, value)?;
     if store.note(name)?.as_deref() == Some(text.as_str()) {
         return Ok(());
     }
     store.set_note(name, &text)
+}
+
+/// The same of a value that is known to be another than the one kept.
+pub(crate) fn replace<T: Serialize>(store: &mut dyn Store, name: &str, value: &T) -> Result<(), Error> {
+    store.set_note(name, &text(name, value)?)
+}
+
+fn text<T: Serialize>(name: &str, value: &T) -> Result<String, Error> {
+    serde_json::to_string(value).map_err(|error| unusable(name, &error))
 }
 
 /// Keeps nothing under a name from now on.

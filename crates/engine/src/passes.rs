@@ -20,7 +20,7 @@ impl Engine {
     pub(crate) fn keep_pass(&mut self, index: usize, open: bool) -> Result<(), Error> {
         if self.passes[index] != open {
             let note = note(&self.flows.systems[index]);
-            notes::keep(self.store.as_mut(), &note, &open)?;
+            notes::replace(self.store.as_mut(), &note, &open)?;
             self.passes[index] = open;
         }
         Ok(())

@@ -19,7 +19,7 @@ impl Engine {
     /// Keeps the moment, where the round noted anything.
     pub(crate) fn keep_reached(&mut self, round: &Round) -> Result<(), Error> {
         if round.observed + round.echoes + round.decided + round.sent > 0 {
-            notes::keep(self.store.as_mut(), NOTE, &self.clock.now())?;
+            notes::replace(self.store.as_mut(), NOTE, &self.clock.now())?;
         }
         Ok(())
     }

@@ -48,14 +48,19 @@ pub(crate) fn dirty(
     for (_, kinds) in ranks.range(..=rank) {
         let mut after = 0;
         while taken.taken.len() < limit {
-            // No more than are taken: each is gathered whole.
-            let Some(seeds) = seeds(db, kinds, after, limit - taken.taken.len())? else {
+            let Some(seeds) = seeds(db, kinds, after, limit)? else {
                 break;
             };
-            taken.read(seeds.iter().map(|(_, seed)| *seed))?;
-            for (seq, seed) in seeds {
-                after = seq;
-                taken.take(&[seed])?;
+            let mut left = seeds.as_slice();
+            while !left.is_empty() && taken.taken.len() < limit {
+                // No more are begun than may be taken: each is gathered whole.
+                let (part, rest) = left.split_at(left.len().min(limit - taken.taken.len()));
+                taken.read(part.iter().map(|(_, seed)| *seed))?;
+                for (seq, seed) in part {
+                    after = *seq;
+                    taken.take(&[*seed])?;
+                }
+                left = rest;
             }
         }
     }
