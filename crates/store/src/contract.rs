@@ -155,6 +155,10 @@ pub trait Store: Send {
     /// line: a run in which nothing happened leaves no trace.
     fn begin_run(&mut self, kind: &str, at: Timestamp) -> Result<(), Error>;
 
+    /// Puts another run in the place of the one at hand, which is the answer: so what comes between goes on later where it
+    /// stopped.
+    fn swap_run(&mut self, run: Option<Run>) -> Result<Option<Run>, Error>;
+
     /// Runs, newest last, after a number, at most `limit`.
     fn runs(&mut self, after: u64, limit: usize) -> Result<Vec<RunRow>, Error>;
 
@@ -470,6 +474,17 @@ pub struct RunRow {
     pub lines: (u64, u64),
     /// How many lines of each kind it has.
     pub counts: BTreeMap<String, u64>,
+}
+
+/// The run at hand: a sync, a round, a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// What it is.
+    pub kind: String,
+    /// When it began.
+    pub began: Timestamp,
+    /// Once it has a line.
+    pub number: Option<u64>,
 }
 
 /// What forgetting removed.

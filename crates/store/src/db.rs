@@ -122,6 +122,10 @@ pub(crate) struct Db {
     pub(crate) run: crate::history::CurrentRun,
     pub(crate) forgotten: crate::forget::Known,
     pub(crate) damage: Damage,
+    /// How a transaction begins: one that writes takes its lock at once, one that looks takes none.
+    begin: &'static str,
+    /// What was ignored until then is heard of again.
+    pub(crate) heard: Cell<i64>,
     #[cfg(feature = "faults")]
     pub(crate) fault: RefCell<Option<crate::faults::Fault>>,
 }
@@ -140,11 +144,26 @@ impl Db {
             run: crate::history::CurrentRun::default(),
             forgotten: crate::forget::Known::default(),
             damage: Damage::default(),
+            begin: "BEGIN IMMEDIATE",
+            heard: Cell::new(i64::MIN),
             #[cfg(feature = "faults")]
             fault: RefCell::default(),
         };
         db.read_counts()?;
         Ok(db)
+    }
+
+    /// Looks at what a process may be changing meanwhile: each unit sees one moment, and none waits for the other.
+    pub(crate) fn to_look(storage: Box<dyn Storage>) -> Result<Self, Trouble> {
+        Ok(Self {
+            begin: "BEGIN",
+            ..Self::new(storage)?
+        })
+    }
+
+    /// Whether nothing is changed by this one.
+    pub(crate) fn only_looks(&self) -> bool {
+        self.begin == "BEGIN"
     }
 
     /// Runs a statement; answers how many rows it changed.
@@ -254,7 +273,7 @@ impl Db {
     pub(crate) fn attempt<T>(&self, work: impl FnOnce(&Self) -> Result<T, Trouble>) -> Result<T, Trouble> {
         self.damage.refused().map_err(Trouble::Told)?;
         let done = self
-            .run("BEGIN IMMEDIATE", [])
+            .run(self.begin, [])
             .and_then(|_| work(self))
             .and_then(|value| self.commit().map(|()| value));
         done.inspect_err(|_| self.roll_back())

@@ -1,6 +1,6 @@
 //! The history: lines, the runs that they belong to, and how old ones go.
 
-use crate::contract::{Compaction, HistorySize, RunRow};
+use crate::contract::{Compaction, HistorySize, Run, RunRow};
 use crate::db::{Db, Numbered, Rid, Trouble};
 use crate::outbox::number;
 use crate::sealed::HISTORY;
@@ -15,22 +15,19 @@ use tandem_merge::record::RecordKey;
 #[derive(Debug, Default)]
 pub(crate) struct CurrentRun(RefCell<Option<Run>>);
 
-#[derive(Debug)]
-struct Run {
-    kind: String,
-    began: Timestamp,
-    /// Once it has a line.
-    number: Option<i64>,
-}
-
 impl CurrentRun {
     /// Begins a run.
     pub(crate) fn begin(&self, kind: &str, began: Timestamp) {
-        *self.0.borrow_mut() = Some(Run {
+        self.swap(Some(Run {
             kind: kind.to_owned(),
             began,
             number: None,
-        });
+        }));
+    }
+
+    /// Puts another in the place of the one at hand.
+    pub(crate) fn swap(&self, run: Option<Run>) -> Option<Run> {
+        self.0.replace(run)
     }
 
     /// The number of the run at hand; it gets one where it has none, or where the unit that gave it one failed.
@@ -39,7 +36,7 @@ impl CurrentRun {
         let Some(run) = current.as_mut() else {
             return Ok(0);
         };
-        if let Some(number) = run.number {
+        if let Some(number) = run.number.map(u64::cast_signed) {
             let sql = "SELECT 1 FROM run WHERE number = ?1";
             if db.one(sql, [number], |_| Ok(()))?.is_some() {
                 return Ok(number);
@@ -48,7 +45,7 @@ impl CurrentRun {
         let number = db.next(Numbered::Run);
         let sql = "INSERT INTO run (number, kind, began, ended, first, last) VALUES (?1, ?2, ?3, ?3, 0, 0)";
         db.run(sql, (number, &run.kind, run.began.as_microsecond()))?;
-        run.number = Some(number);
+        run.number = Some(number.cast_unsigned());
         Ok(number)
     }
 }

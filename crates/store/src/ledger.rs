@@ -2,7 +2,7 @@
 
 use crate::contract::{
     CommitReport, Compaction, Decided, Dirty, Edits, Fence, Forgotten, Item, LinkRow, Page, PageReport,
-    Rebinding, Rebound, RunRow, Status, Store,
+    Rebinding, Rebound, Run, RunRow, Status, Store,
 };
 use crate::db::{Db, Numbered, Trouble};
 use crate::facts::Overall;
@@ -113,6 +113,35 @@ impl Ledger {
             home::copy(from, &target)?;
         }
         Self::open_with(to, keys)
+    }
+
+    /// Opens the state to look at it, also while another process holds it and works: nothing is changed, nobody waits.
+    /// Every unit that reads sees the state as it is at one moment; one that writes fails. None where no state is there.
+    ///
+    /// # Errors
+    /// As [`Ledger::open_at`], but for [`Error::Held`].
+    pub fn open_to_look(home: &Home, keys: &Keys) -> Result<Option<Self>, Error> {
+        if !home::is_there(home)? {
+            return Ok(None);
+        }
+        let storage: Option<Box<dyn Storage>> = match home {
+            Home::Folder(folder) => {
+                Sqlite::open_to_look(&folder.join(folder::DATABASE))?.map(|it| Box::new(it) as _)
+            }
+            Home::Server(server) => Postgres::open_to_look(server)?.map(|it| Box::new(it) as _),
+        };
+        let Some(storage) = storage else {
+            return Ok(None);
+        };
+        let mut db = Db::to_look(storage).map_err(|trouble| trouble.told("opened"))?;
+        db.seal = crate::keys::found(&db, keys)?;
+        Ok(Some(Self {
+            look: None,
+            unsure: false,
+            db,
+            file: None,
+            _hold: None,
+        }))
     }
 
     /// Begins to look every page of the file over beside the work. Once damage is found every unit of work fails with
@@ -424,6 +453,10 @@ impl Store for Ledger {
         Ok(())
     }
 
+    fn swap_run(&mut self, run: Option<Run>) -> Result<Option<Run>, Error> {
+        Ok(self.db.run.swap(run))
+    }
+
     fn runs(&mut self, after: u64, limit: usize) -> Result<Vec<RunRow>, Error> {
         self.db.unit("read", |db| history::runs(db, after, limit))
     }
@@ -525,9 +558,13 @@ impl Store for Ledger {
     }
 
     fn hear_again(&mut self, now: Timestamp) -> Result<(), Error> {
+        let now = now.as_microsecond();
+        if self.db.only_looks() {
+            self.db.heard.set(now);
+            return Ok(());
+        }
         let sql = "UPDATE item SET ignored = NULL WHERE ignored <= ?1";
-        self.db
-            .unit("changed", |db| db.run(sql, [now.as_microsecond()]).map(drop))
+        self.db.unit("changed", |db| db.run(sql, [now]).map(drop))
     }
 
     fn touch_types(&mut self, types: &[RecordType]) -> Result<(), Error> {

@@ -44,9 +44,9 @@ pub(crate) fn status(db: &Db, flows: &Dataflow) -> Result<Status, Trouble> {
 }
 
 fn count_items(db: &Db, status: &mut Status) -> Result<(), Trouble> {
-    let sql =
-        "SELECT area, kind, ignored IS NOT NULL, count(*) FROM item GROUP BY kind, area, ignored IS NOT NULL";
-    let counts: Vec<(String, String, bool, i64)> = db.all(sql, [], |row| {
+    let sql = "SELECT area, kind, coalesce(ignored > ?1, FALSE), count(*) FROM item
+               GROUP BY kind, area, coalesce(ignored > ?1, FALSE)";
+    let counts: Vec<(String, String, bool, i64)> = db.all(sql, [db.heard.get()], |row| {
         Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
     })?;
     for (flow, kind, ignored, n) in counts {
@@ -138,7 +138,9 @@ pub(crate) fn items(db: &Db, after: u64, limit: usize) -> Result<Vec<Item>, Trou
         let item: Item = db.read(&ITEM, body)?;
         Ok(Item {
             number: number.cast_unsigned(),
-            ignored: ignored.map(crate::guards::moment),
+            ignored: ignored
+                .filter(|until| *until > db.heard.get())
+                .map(crate::guards::moment),
             ..item
         })
     };

@@ -15,7 +15,7 @@ mod take;
 use crate::Error;
 use crate::contract::{
     CommitReport, Compaction, Decided, Dirty, Edits, Fence, Forgotten, Item, LinkRow, Page, PageReport,
-    Rebinding, Rebound, RunRow, Status, Store,
+    Rebinding, Rebound, Run, RunRow, Status, Store,
 };
 use books::Books;
 use jiff::Timestamp;
@@ -241,8 +241,16 @@ impl Store for MemoryStore {
     }
 
     fn begin_run(&mut self, kind: &str, at: Timestamp) -> Result<(), Error> {
-        self.books.run = Some((kind.to_owned(), at, None));
+        self.books.run = Some(Run {
+            kind: kind.to_owned(),
+            began: at,
+            number: None,
+        });
         Ok(())
+    }
+
+    fn swap_run(&mut self, run: Option<Run>) -> Result<Option<Run>, Error> {
+        Ok(std::mem::replace(&mut self.books.run, run))
     }
 
     fn runs(&mut self, after: u64, limit: usize) -> Result<Vec<RunRow>, Error> {

@@ -68,6 +68,23 @@ impl Postgres {
         Ok(storage)
     }
 
+    /// Opens the schema to look at it, whoever holds it: each transaction sees it as it is at one moment, and changes
+    /// nothing. None where it holds no state.
+    ///
+    /// # Errors
+    /// As [`Postgres::open`].
+    pub(crate) fn open_to_look(server: &Server) -> Result<Option<Self>, Error> {
+        let storage = Self::begin(server)?;
+        if !storage.is_there(server)? {
+            return Ok(None);
+        }
+        let looks =
+            "SET default_transaction_isolation = 'repeatable read'; SET default_transaction_read_only = on";
+        let settled = storage.session.batch(looks);
+        settled.map_err(|source| Error::database("opened", source))?;
+        Ok(Some(storage))
+    }
+
     /// Opens the schema to read it, as it is at this moment, whoever holds it. None where it holds no state.
     ///
     /// # Errors

@@ -26,6 +26,18 @@ impl Sqlite {
         Ok(Self(connection))
     }
 
+    /// Opens the state in a file to look at it, whoever holds it: nothing of it is changed, its log neither. None where the
+    /// file holds none yet.
+    ///
+    /// # Errors
+    /// As [`Sqlite::open`].
+    pub(crate) fn open_to_look(file: &Path) -> Result<Option<Self>, Error> {
+        let connection = connect(file)?;
+        settle_to_look(&connection).map_err(|source| Error::database("opened", source))?;
+        let there = schema::is_there(form(&connection)?)?;
+        Ok(there.then_some(Self(connection)))
+    }
+
     /// Makes the tables in an empty file that is no one's state: without a log beside it.
     ///
     /// # Errors
@@ -82,19 +94,31 @@ fn make_tables(connection: &Connection) -> rusqlite::Result<()> {
 
 const PAGE_SIZE: i32 = 8192;
 
-fn settle(connection: &Connection) -> rusqlite::Result<()> {
+/// How every connection reads.
+fn settle_reads(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(std::time::Duration::from_secs(10))?;
     connection.set_prepared_statement_cache_capacity(160);
     // Else a statement on a table with a partial index is planned anew each time that a value is bound.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    // A damaged page is refused when it is read.
+    connection.pragma_update(None, "cell_size_check", "ON")
+}
+
+fn settle_to_look(connection: &Connection) -> rusqlite::Result<()> {
+    settle_reads(connection)?;
+    // The log of a process that died is left for the one that goes on.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    connection.pragma_update(None, "query_only", "ON")
+}
+
+fn settle(connection: &Connection) -> rusqlite::Result<()> {
+    settle_reads(connection)?;
     connection.pragma_update(None, "page_size", PAGE_SIZE)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "wal_autocheckpoint", 8000)?;
     connection.pragma_update(None, "cache_size", -32_000)?;
-    connection.pragma_update(None, "temp_store", "MEMORY")?;
-    // A damaged page is refused when it is read.
-    connection.pragma_update(None, "cell_size_check", "ON")?;
     // A word that a person removed from a system does not linger in free pages of the file.
     connection.pragma_update(None, "secure_delete", "FAST")
 }

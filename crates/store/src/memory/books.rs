@@ -1,7 +1,7 @@
 //! The model's state, and the units that observe and send.
 
 use crate::Error;
-use crate::contract::{Page, PageReport, RunRow};
+use crate::contract::{Page, PageReport, Run, RunRow};
 use crate::item::Standing;
 use crate::known::{Known, laid_over};
 use crate::outbox::{destination, subject};
@@ -46,8 +46,7 @@ pub(super) struct Books {
     pub(super) approvals: BTreeMap<String, Timestamp>,
     pub(super) tallies: tally::Counts,
     pub(super) forgotten: BTreeSet<RecordKey>,
-    /// The run at hand: kind, beginning, and its number once it has a line.
-    pub(super) run: Option<(String, Timestamp, Option<u64>)>,
+    pub(super) run: Option<Run>,
     pub(super) runs: BTreeMap<u64, RunRow>,
     /// The last numbers given to links, intents, items, lines of the history and runs: none is given twice.
     pub(super) numbers: [u64; 5],

@@ -1,7 +1,7 @@
 //! The history of the model.
 
 use super::books::Books;
-use crate::contract::{Compaction, HistorySize, RunRow};
+use crate::contract::{Compaction, HistorySize, Run, RunRow};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use tandem_merge::plan::Event;
@@ -25,23 +25,26 @@ impl Books {
     }
 
     fn current_run(&mut self) -> u64 {
-        let Some((kind, began, number)) = self.run.clone() else {
+        let Some(at_hand) = self.run.clone() else {
             return 0;
         };
-        if let Some(number) = number.filter(|number| self.runs.contains_key(number)) {
+        if let Some(number) = at_hand.number.filter(|number| self.runs.contains_key(number)) {
             return number;
         }
         let number = self.number(4);
         let run = RunRow {
             number,
-            kind: kind.clone(),
-            began: micros(began),
-            ended: micros(began),
+            kind: at_hand.kind.clone(),
+            began: micros(at_hand.began),
+            ended: micros(at_hand.began),
             lines: (0, 0),
             counts: BTreeMap::new(),
         };
         self.runs.insert(number, run);
-        self.run = Some((kind, began, Some(number)));
+        self.run = Some(Run {
+            number: Some(number),
+            ..at_hand
+        });
         number
     }
 

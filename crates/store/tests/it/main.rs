@@ -4,6 +4,7 @@
 mod backup;
 mod crash;
 mod folder;
+mod looks;
 mod same;
 mod sealed;
 mod server;
