@@ -98,7 +98,35 @@ impl<'a> Work<'a> {
             merged = component::merge(head.as_ref(), &members, &Rule { answer, ..rule });
         }
         drop(members);
-        self.store(&nodes, (anchor, first), head, merged, owed);
+        self.store(&nodes, (anchor.clone(), first), head, merged, owed);
+        if let Some(awake) = &awake {
+            self.agree_asleep(component, awake, &anchor);
+        }
+    }
+
+    /// Members in flows that rest are not decided about. One that holds what the head says agrees with it all the same: what
+    /// somebody types over that value is typed over the head (M7).
+    fn agree_asleep(&mut self, component: &Component<'a>, awake: &[Node<'a>], anchor: &Anchor) {
+        let Some(head) = self.cluster.heads.get(anchor).cloned() else {
+            return;
+        };
+        for node in &component.nodes {
+            if awake.iter().any(|other| other.at == node.at) || !self.takes_part(node) {
+                continue;
+            }
+            let fits = self
+                .record(&node.at.record)
+                .is_some_and(|record| self.form(node).fits(&head.value, record.value(&node.at.property)));
+            let record = self.cluster.records.get_mut(&node.at.record);
+            let Some(record) = record.filter(|record| fits && !record.in_flight()) else {
+                continue;
+            };
+            let shown = record.value(&node.at.property).clone();
+            let base = record.bases.get_mut(&node.at.property);
+            if let Some(base) = base.filter(|base| base.value == shown && base.epoch < head.epoch) {
+                base.epoch = head.epoch;
+            }
+        }
     }
 
     /// The flow that asks before a first link overwrites anything, where this is one that would: a value that was never

@@ -86,6 +86,36 @@ fn a_flow_that_rests_decides_nothing_keeps_its_bases_and_leaves_the_others_alone
 }
 
 #[test]
+fn m07_what_is_typed_in_a_flow_that_rests_over_what_the_head_says_is_typed_over_the_head() {
+    let mut flows = star(Policies::default());
+    let mut cluster = at_rest(&flows);
+    let before = cluster.records[&order()].value("description").to_string();
+    flows.paused.insert("order-invoice".to_owned());
+    // GIVEN a head that moved and is back at what the invoice holds, while its flow rests
+    for (at, text) in [(20, "x"), (21, &before)] {
+        let edited = reconcile(
+            &flows,
+            cluster,
+            vec![seen(&order(), at, of_order(text))],
+            &facts(),
+        );
+        let number = edited.cluster.records[&sales_order()].intent.as_ref().unwrap().id;
+        let done = vec![(number, applied(&sales_order().id))];
+        cluster = settle(&flows, sent(edited), Vec::new(), done, &facts()).cluster;
+    }
+    // WHEN the invoice is edited, and the flow goes on
+    let edit = vec![seen(&invoice(), 22, of_invoice("y"))];
+    let cluster = reconcile(&flows, cluster, edit, &facts()).cluster;
+    flows.paused.clear();
+    let plan = reconcile(&flows, cluster, Vec::new(), &facts());
+    // THEN nobody contends, and the edit goes to the others
+    let conflict = |event: &Event| matches!(event.what, EventKind::Conflict { .. });
+    assert!(!plan.history.iter().any(conflict), "{:#?}", plan.history);
+    assert_eq!(updates(&plan.cluster)[&order()]["description"], "y");
+    assert_eq!(updates(&plan.cluster)[&sales_order()]["Description"], "y");
+}
+
+#[test]
 fn edits_are_told_by_flow_and_side_and_first_links_are_none() {
     let flows = star(Policies::default());
     let first = reconcile(&flows, Cluster::default(), first_load(["a", "b", "c"]), &facts());
