@@ -1,7 +1,7 @@
 //! How commands end: exit codes, and failures with what to do about them.
 
 use std::process::ExitCode;
-use tandem_connector::ErrorKind;
+use tandem_api::{Blame, Refused};
 use tandem_engine::Standing;
 use tandem_merge::config::Problem;
 
@@ -60,13 +60,22 @@ pub(crate) enum Failure {
         what: String,
         /// What to do about it, likewise.
         advice: String,
-        /// The disk is full: it may pass while a program waits.
-        full: bool,
+        /// It may pass while a program waits.
+        passes: Option<Passes>,
     },
     /// The configuration cannot be used: every problem, each with file, line and what to write instead.
     Configuration(Vec<Problem>),
     /// A file that people filled in cannot be used, likewise.
     Sheet(Vec<Problem>),
+}
+
+/// What may pass while a program waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Passes {
+    /// The disk of the state is full.
+    Full,
+    /// Another process holds the state.
+    Held,
 }
 
 impl Failure {
@@ -85,13 +94,25 @@ impl Failure {
             exit,
             what,
             advice,
-            full: false,
+            passes: None,
         }
     }
 
     /// Whether the disk of the state is full.
     pub(crate) fn is_full(&self) -> bool {
-        matches!(self, Self::One { full: true, .. })
+        self.passes() == Some(Passes::Full)
+    }
+
+    /// Whether another process holds the state.
+    pub(crate) fn is_held(&self) -> bool {
+        self.passes() == Some(Passes::Held)
+    }
+
+    fn passes(&self) -> Option<Passes> {
+        match self {
+            Self::One { passes, .. } => *passes,
+            Self::Configuration(_) | Self::Sheet(_) => None,
+        }
     }
 
     /// How the command ends.
@@ -103,54 +124,46 @@ impl Failure {
     }
 }
 
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        let exit = match refused.blame {
+            Blame::Usage => Exit::Usage,
+            Blame::Trouble => Exit::Trouble,
+        };
+        Self::One {
+            exit,
+            what: refused.what,
+            advice: refused.advice,
+            passes: refused.full.then_some(Passes::Full),
+        }
+    }
+}
+
 impl From<tandem_connector::Error> for Failure {
     fn from(error: tandem_connector::Error) -> Self {
-        let tandem_connector::Error {
-            system,
-            kind,
-            message,
-            advice,
-            ..
-        } = error;
-        let exit = match kind {
-            ErrorKind::Missing => Exit::Usage,
-            ErrorKind::Down | ErrorKind::SignIn | ErrorKind::Refused | ErrorKind::Protocol => Exit::Trouble,
-        };
-        Self::one(exit, format!("{system}: {message}"), advice)
+        Refused::from(error).into()
     }
 }
 
 impl From<tandem_store::Error> for Failure {
     fn from(error: tandem_store::Error) -> Self {
-        let exit = match error {
-            tandem_store::Error::OtherSystem { .. }
-            | tandem_store::Error::Held(_)
-            | tandem_store::Error::KeyMissing
-            | tandem_store::Error::KeyWrong
-            | tandem_store::Error::Taken(_)
-            | tandem_store::Error::NoBackup(_)
-            | tandem_store::Error::UnderWay(_)
-            | tandem_store::Error::Shared(_)
-            | tandem_store::Error::Older { .. }
-            | tandem_store::Error::Newer { .. }
-            | tandem_store::Error::Folder { .. } => Exit::Usage,
-            _ => Exit::Trouble,
-        };
-        Self::One {
-            exit,
-            what: error.to_string(),
-            advice: String::new(),
-            full: matches!(error, tandem_store::Error::Full(_)),
+        let held = matches!(error, tandem_store::Error::Held(_));
+        match Refused::from(error).into() {
+            Self::One {
+                exit, what, advice, ..
+            } if held => Self::One {
+                exit,
+                what,
+                advice,
+                passes: Some(Passes::Held),
+            },
+            failure => failure,
         }
     }
 }
 
 impl From<tandem_engine::Error> for Failure {
     fn from(error: tandem_engine::Error) -> Self {
-        match error {
-            tandem_engine::Error::Store(error) => error.into(),
-            tandem_engine::Error::System(error) => error.into(),
-            tandem_engine::Error::Command { what, advice } => Self::usage(what, advice),
-        }
+        Refused::from(error).into()
     }
 }

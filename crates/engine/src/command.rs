@@ -3,6 +3,7 @@
 
 use crate::{Engine, Error, Round};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use tandem_merge::admit::admit;
 use tandem_merge::cluster::{Cluster, ParkedKind, Question, Record, Verdict};
@@ -19,7 +20,8 @@ use tandem_store::{Decided, Item};
 const PAGE: usize = 500;
 
 /// A person's answer to a conflict.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Choice {
     /// The value of this record wins. Its key, as a conflict's contenders name it.
     Record(RecordKey),

@@ -40,6 +40,7 @@ impl Engine {
     /// # Errors
     /// [`Error::Store`].
     pub fn decide_links(&mut self, decisions: &[Decision]) -> Result<Vec<Outcome>, Error> {
+        self.store.begin_run("command", self.clock.now())?;
         self.decide_groups(decisions, true)
     }
 

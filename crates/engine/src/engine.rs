@@ -1,5 +1,6 @@
 //! The engine: a dataflow, its state, its two systems, a clock and a watcher.
 
+use crate::asked::Asked;
 use crate::backwards::Witnesses;
 use crate::doings::Doings;
 use crate::load::Load;
@@ -90,6 +91,10 @@ pub struct Engine {
     pub(crate) changes: Vec<Change>,
     /// What is done, while it is counted.
     pub(crate) doings: Option<Doings>,
+    /// How often all of a system was to be read anew because a person said so.
+    pub(crate) begun_anew: u64,
+    /// Who asks for something meanwhile.
+    pub(crate) asked: Asked,
 }
 
 /// Running counts by system.
@@ -129,8 +134,7 @@ impl Engine {
         engine.first_look(described.as_ref())?;
         engine.reconfigure()?;
         engine.measure_clocks()?;
-        let now = engine.clock.now();
-        engine.store.hear_again(now)?;
+        engine.hear_again()?;
         Ok(engine)
     }
 
@@ -184,6 +188,8 @@ impl Engine {
             unread: BTreeSet::new(),
             changes: Vec::new(),
             doings: None,
+            begun_anew: 0,
+            asked: Asked::default(),
         }
     }
 

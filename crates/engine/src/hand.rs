@@ -16,6 +16,7 @@ impl Engine {
     /// # Errors
     /// [`Error::Command`] when the record has no such link.
     pub fn unlink(&mut self, record: &RecordKey, flow: Option<&str>) -> Result<Vec<Event>, Error> {
+        self.store.begin_run("command", self.clock.now())?;
         let taken = self
             .store
             .take_records(&self.flows, std::slice::from_ref(record), self.clock.now())?;
@@ -48,7 +49,7 @@ impl Engine {
     /// # Errors
     /// [`Error::Command`] with the reason where it cannot be (R8).
     pub fn link(&mut self, flow: &str, first: &RecordKey, second: &RecordKey) -> Result<(), Error> {
-        self.decide_one(Decision::Link {
+        self.decide_link(Decision::Link {
             flow: flow.to_owned(),
             first: first.clone(),
             second: second.clone(),
@@ -61,14 +62,18 @@ impl Engine {
     /// # Errors
     /// [`Error::Command`] with the reason where it cannot be: they are linked.
     pub fn tell_apart(&mut self, flow: &str, first: &RecordKey, second: &RecordKey) -> Result<(), Error> {
-        self.decide_one(Decision::Different {
+        self.decide_link(Decision::Different {
             flow: flow.to_owned(),
             first: first.clone(),
             second: second.clone(),
         })
     }
 
-    fn decide_one(&mut self, decision: Decision) -> Result<(), Error> {
+    /// Carries out one decision about a link.
+    ///
+    /// # Errors
+    /// [`Error::Command`] with the reason where it cannot be.
+    pub fn decide_link(&mut self, decision: Decision) -> Result<(), Error> {
         self.known_flow(decision.flow())?;
         let outcomes = self.decide_links(&[decision])?;
         let refused = outcomes.into_iter().find_map(|outcome| match outcome {

@@ -345,6 +345,7 @@ impl Engine {
                 cursor: Some(Vec::new()),
             };
             self.store.commit_page(FENCE, &self.flows, &page)?;
+            self.begun_anew += 1;
             self.forget_witnesses(system)?;
         } else {
             self.believe_absence(system)?;

@@ -207,7 +207,9 @@ impl Engine {
             round.unsought.remove(&search.intent);
         }
         let mut doubt = Doubt::default();
-        let mut sought = find_all(system.as_ref(), searches, &mut doubt).await;
+        let mut sought = self
+            .meanwhile(find_all(system.as_ref(), searches, &mut doubt))
+            .await?;
         let found = sought.iter_mut().flat_map(|sought| sought.found.values_mut());
         self.take_described(index, doubt.described, found.map(Vec::as_mut_slice))?;
         Ok(match sought {

@@ -5,6 +5,7 @@
 //! the store, so the process may die at any await. Clock and randomness come from outside ([`Clock`]).
 
 mod apart;
+mod asked;
 mod backwards;
 mod budget;
 mod clock;
@@ -17,6 +18,7 @@ mod doubt;
 mod engine;
 mod error;
 mod first_links;
+mod forget;
 mod hand;
 mod holds;
 mod identity;
@@ -49,6 +51,7 @@ mod verify;
 mod watch;
 mod write;
 
+pub use asked::{Request, Requests};
 pub use budget::{budgets, restore_budgets};
 pub use clock::Clock;
 pub use clocks::{apart, clocks, measured};
@@ -63,7 +66,7 @@ pub use reached::reached;
 pub use rebind::{Move, bound_to, moves, rebind};
 pub use reconfigure::{Change, Changed};
 pub use rehearse::{PlanReport, PlannedAction, PlannedWrite, Rehearsal, plan};
-pub use schedule::{Request, Requests, Schedule};
+pub use schedule::Schedule;
 pub use sight::{Lost, Notice, fitted, notices};
 pub use strangers::{Stranger, strangers};
 pub use summary::{FlowSummary, Round, Standing, Summary};

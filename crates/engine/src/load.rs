@@ -6,7 +6,7 @@
 use crate::engine::FENCE;
 use crate::pack::target;
 use crate::send::{Answer, busy};
-use crate::{Engine, Error, Happening, Round};
+use crate::{Engine, Error, Round};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -105,9 +105,7 @@ impl Engine {
             match next.filter(|_| self.waits_for_loads && !self.impatient) {
                 None => return Ok(settled),
                 Some(until) => {
-                    let why = "a load is under way";
-                    self.tell(&Happening::Waiting { until, why });
-                    self.clock.sleep_until(until).await;
+                    self.wait_until(until, "a load is under way").await?;
                 }
             }
         }

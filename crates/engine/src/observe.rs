@@ -75,7 +75,7 @@ impl Engine {
 
     async fn observe_types(&mut self, asked: [Vec<RecordType>; 2], round: &mut Round) -> Result<(), Error> {
         let mut turns = UnderWay::default();
-        let mut broken_off = self.passes;
+        let (mut broken_off, begun_anew) = (self.passes, self.begun_anew);
         for (index, types) in asked.iter().enumerate().filter(|(_, types)| !types.is_empty()) {
             if !round.is_down(&self.flows.systems[index]) {
                 let cursor = self.store.cursor(&self.flows.systems[index])?;
@@ -85,7 +85,11 @@ impl Engine {
                 turns.begin(self.turn(index, types, cursor)).await;
             }
         }
-        while let Some(Turn { index, page }) = turns.next().await {
+        while let Some(Turn { index, page }) = self.meanwhile(turns.next()).await? {
+            if self.begun_anew != begun_anew {
+                // A page of before would have the cursor go on where it was.
+                return Ok(());
+            }
             match page {
                 Err(error) => self.trouble(round, error),
                 Ok((mut page, hinted)) => {
@@ -311,7 +315,8 @@ impl Engine {
             let (mine, suspects): (Vec<_>, _) = (mine.collect(), &suspects);
             async move { look(system.as_ref(), &mine, suspects).await }
         };
-        let (first, second) = futures::join!(side(0), side(1));
+        let (first, second) = (side(0), side(1));
+        let (first, second) = self.meanwhile(futures::future::join(first, second)).await?;
         let (mut seen, mut both) = (BTreeMap::new(), [first, second]);
         for (index, looked) in both.iter_mut().enumerate() {
             self.take_described(index, looked.described.take(), [looked.rows.as_mut_slice()])?;

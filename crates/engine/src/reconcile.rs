@@ -33,12 +33,16 @@ impl Engine {
         }
         let mut watch = Watchfulness::default();
         loop {
-            // Whoever stops the work gets a turn between two batches.
+            // Whoever stops the work, or asks for something, gets a turn between two batches.
             tokio::task::yield_now().await;
+            self.attend().await?;
             let now = self.clock.now();
             let taken = self.store.take_dirty(&self.flows, rank, BATCH, now)?;
             let taken: Vec<Dirty> = taken.into_iter().filter(|dirty| watch.admits(dirty)).collect();
             if taken.is_empty() {
+                if rank == self.last_rank() {
+                    self.asked.decided();
+                }
                 return Ok(());
             }
             let decided = taken.into_iter().map(|dirty| self.decide(dirty)).collect();

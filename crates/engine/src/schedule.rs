@@ -1,6 +1,6 @@
 //! Rounds for ever.
 
-use crate::{Clock, Engine, Error, Round};
+use crate::{Clock, Engine, Error, Request, Round};
 use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
@@ -8,7 +8,6 @@ use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use tandem_connector::Connector;
-use tokio::sync::mpsc;
 
 /// The round at hand may go on for so long once a stop is asked for: most of what is on its way is answered by then.
 const GRACE: SignedDuration = SignedDuration::from_secs(1);
@@ -34,13 +33,6 @@ impl Default for Schedule {
     }
 }
 
-/// Something to be done with the engine between two rounds of [`Engine::run`]: a look at the store, a
-/// command of a person. It must not block. A round over both systems follows at once.
-pub type Request = Box<dyn FnOnce(&mut Engine) + Send>;
-
-/// Where requests come from. A closed channel is no reason to stop.
-pub type Requests = mpsc::Receiver<Request>;
-
 /// When a system is asked next.
 #[derive(Clone, Copy, Debug)]
 struct Turn {
@@ -55,21 +47,20 @@ enum Woken {
     Due,
     /// A system has changes to tell.
     Told(usize),
-    /// A person asked for something, or nobody is left to ask.
-    Asked(Option<Request>),
+    /// A person asked for something.
+    Asked(Request),
 }
 
 impl Engine {
     /// Rounds for ever, each system at its own interval, until `stop` completes; the round at hand is
     /// finished first if that takes no longer than a second, else it is cut off as by a crash. A system in trouble is reported to the watcher and asked again after a pause; the
-    /// other one goes on.
+    /// other one goes on. Those whom it listens to ([`Engine::listen`]) are served meanwhile.
     ///
     /// # Errors
     /// [`Error::Store`] alone.
     pub async fn run(
         &mut self,
         schedule: &Schedule,
-        requests: &mut Requests,
         stop: impl Future<Output = ()> + Send,
     ) -> Result<(), Error> {
         let mut stop = pin!(stop.fuse());
@@ -78,7 +69,6 @@ impl Engine {
             failures: 0,
         };
         let mut turns = [first; 2];
-        let mut open = true;
         self.waits_for_loads = false;
         loop {
             if (&mut stop).now_or_never().is_some() {
@@ -91,12 +81,16 @@ impl Engine {
             }
             let next = turns[0].due.min(turns[1].due);
             let next = self.loads_due().map_or(next, |load| next.min(load));
+            if self.asked.was_served() {
+                self.hurry(&mut turns);
+                continue;
+            }
             let waiting = [0, 1].map(|index| Self::waiting(&turns[index], &self.systems[index]));
             let [first, second] = waiting;
             let woken = tokio::select! {
                 biased;
                 () = &mut stop => return Ok(()),
-                request = requests.recv(), if open => Woken::Asked(request),
+                request = self.asked.next() => Woken::Asked(request),
                 () = first => Woken::Told(0),
                 () = second => Woken::Told(1),
                 () = self.clock.sleep_until(next) => Woken::Due,
@@ -104,8 +98,10 @@ impl Engine {
             match woken {
                 Woken::Due => {}
                 Woken::Told(index) => turns[index].due = self.clock.now(),
-                Woken::Asked(None) => open = false,
-                Woken::Asked(Some(request)) => self.serve(request, requests, &mut turns),
+                Woken::Asked(request) => {
+                    self.serve(request).await?;
+                    self.attend().await?;
+                }
             }
         }
     }
@@ -121,12 +117,8 @@ impl Engine {
         }
     }
 
-    /// Does what people asked for; what follows from it is done at once.
-    fn serve(&mut self, request: Request, requests: &mut Requests, turns: &mut [Turn; 2]) {
-        request(self);
-        while let Ok(request) = requests.try_recv() {
-            request(self);
-        }
+    /// What follows from what people asked for is done at once.
+    fn hurry(&mut self, turns: &mut [Turn; 2]) {
         let now = self.clock.now();
         for turn in turns.iter_mut().filter(|turn| turn.failures == 0) {
             turn.due = turn.due.min(now);

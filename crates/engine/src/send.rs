@@ -114,11 +114,23 @@ impl Engine {
     ) -> Result<BTreeSet<usize>, Error> {
         let mut sent = BTreeSet::new();
         loop {
+            if self.asked.is_undecided() {
+                // What a person said since may concern what was chosen: it is chosen anew.
+                queues.iter_mut().for_each(VecDeque::clear);
+            }
             self.begin_packs(&mut queues, &mut sent, round).await?;
-            let Some(landed) = self.sending.next().await else {
+            let landed = tokio::select! {
+                biased;
+                landed = self.sending.next() => landed,
+                request = self.asked.next() => {
+                    self.serve(request).await?;
+                    continue;
+                }
+            };
+            let Some(landed) = landed else {
                 return Ok(sent);
             };
-            if !landed.strained {
+            if !landed.strained && !self.asked.is_undecided() {
                 self.begin_packs(&mut queues, &mut sent, round).await?;
             }
             let Landed { index, lane, .. } = landed;

@@ -58,15 +58,13 @@ impl Engine {
                 break;
             }
             idle = if round.quiet() { idle + 1 } else { 0 };
-            let left = round.left || round.wait_until.is_some();
+            let left = round.left || round.wait_until.is_some() || self.asked.was_served();
             if round.quiet() && !round.sight_changed && (!left || self.impatient || idle > MOST_IDLE) {
                 ended = true;
                 break;
             }
             if let Some(until) = round.wait_until.filter(|_| round.quiet() && !round.left) {
-                let why = "a write has no answer yet";
-                self.tell(&Happening::Waiting { until, why });
-                self.clock.sleep_until(until).await;
+                self.wait_until(until, "a write has no answer yet").await?;
             }
         }
         self.asks_only = [None, None];
@@ -140,6 +138,7 @@ impl Engine {
         // A round that was broken off leaves writes without an answer, as a process that died does.
         self.sending.break_off();
         self.recover()?;
+        self.hear_again()?;
         self.keep_budgets(true)?;
         self.ask_witnesses(&mut round).await?;
         if self.is_stopped() {

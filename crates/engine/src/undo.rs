@@ -3,6 +3,7 @@
 
 use crate::{Engine, Error, Round};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use tandem_merge::plan::{Event, EventKind};
 use tandem_merge::record::{Presence, RecordKey};
@@ -17,7 +18,7 @@ const BATCH: usize = 200;
 const ATTEMPTS: u32 = 5;
 
 /// Which lines of the history are meant. All that is given must hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Selection {
     /// The line of this number.
     pub line: Option<u64>,
@@ -34,7 +35,7 @@ pub struct Selection {
 }
 
 /// What an undo comes to, or came to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UndoReport {
     /// What goes back.
     pub back: Vec<Back>,

@@ -5,6 +5,7 @@ use crate::send::Queues;
 use crate::{Engine, Error, Happening, Round};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use tandem_connector::{Capabilities, Lane};
 use tandem_merge::cluster::{Action, Intent};
 use tandem_merge::mutation::{Mutation, removed};
@@ -96,7 +97,7 @@ impl Engine {
             } else {
                 waits += 1;
                 self.linger(FIRM_WAIT, "a record was changed within the last second")
-                    .await;
+                    .await?;
                 fresh.clear();
             }
         }
@@ -228,12 +229,19 @@ impl Engine {
     }
 
     /// Sleeps by the injected clock, unless nothing is to be waited for.
-    pub(crate) async fn linger(&self, length: SignedDuration, why: &str) {
+    pub(crate) async fn linger(&mut self, length: SignedDuration, why: &str) -> Result<(), Error> {
         if !self.impatient {
             let until = self.clock.now().saturating_add(length).unwrap_or(Timestamp::MAX);
-            self.tell(&Happening::Waiting { until, why });
-            self.clock.sleep_until(until).await;
+            self.wait_until(until, why).await?;
         }
+        Ok(())
+    }
+
+    /// Sleeps by the injected clock, and serves people meanwhile.
+    pub(crate) async fn wait_until(&mut self, until: Timestamp, why: &str) -> Result<(), Error> {
+        self.tell(&Happening::Waiting { until, why });
+        let clock = Arc::clone(&self.clock);
+        self.meanwhile(clock.sleep_until(until)).await
     }
 }
 

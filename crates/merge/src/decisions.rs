@@ -5,10 +5,12 @@ use crate::dataflow::{Flow, Side};
 use crate::matching;
 use crate::record::RecordKey;
 use crate::work::Work;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// A person's decision.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Decision {
     /// The two are counterparts.
     Link {
@@ -65,7 +67,8 @@ impl Decision {
 }
 
 /// What came of a decision.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// It was carried out.
     Done,

@@ -12,13 +12,14 @@ use crate::record::{Observation, RecordKey, RecordType};
 use crate::topology::{self, Component, Node};
 use crate::value::Value;
 use crate::work::Work;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A line of the history with its number.
 pub type Line = (u64, Event);
 
 /// How far a person goes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct How {
     /// Later edits are overwritten as well.
     pub overwrite: bool,
@@ -51,7 +52,7 @@ pub struct Undoing {
 }
 
 /// Something that goes back.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Back {
     /// The record.
     pub record: RecordKey,
@@ -60,7 +61,8 @@ pub struct Back {
 }
 
 /// What happens to a record when something is taken back.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Step {
     /// A property gets a value back.
     Value {
@@ -83,7 +85,7 @@ pub enum Step {
 }
 
 /// Something that is left alone.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Left {
     /// The record.
     pub record: RecordKey,

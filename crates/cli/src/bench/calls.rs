@@ -15,7 +15,7 @@ use std::time::Duration;
 use tandem_engine::{Engine, Happening, Watcher};
 use tandem_merge::dataflow::Side;
 use tandem_sandbox::salesforce;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 /// Rounds without an edit, as many as an hour has at the usual interval.
 const IDLE_ROUNDS: u64 = 120;
@@ -169,9 +169,8 @@ async fn idle_with_events(screen: &Screen) -> Result<Measured, Failure> {
     rest(&mut engine).await?;
     let org = Arc::clone(&engine.systems()[1]);
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let (_ask, mut requests) = mpsc::channel(1);
     let schedule = schedule(&stage.configuration);
-    let running = engine.run(&schedule, &mut requests, async move { drop(stopped.await) });
+    let running = engine.run(&schedule, async move { drop(stopped.await) });
     let measuring = async {
         // The subscriptions come, and what became visible late beside them is past.
         settle(&org, &mut counted).await;

@@ -17,7 +17,7 @@ use tandem_merge::config::Configuration;
 use tandem_merge::dataflow::{Direction, Kind, Side};
 use tandem_merge::value::Value;
 use tandem_sandbox::salesforce;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, oneshot};
 
 /// The flow whose records are edited.
 const FLOW: &str = "contact-contact";
@@ -102,10 +102,9 @@ impl Latency {
             .map(|flow| flow.end(Side::Second).clone());
         let Some(end) = end else { return Err(nothing()) };
         let (stop, stopped) = oneshot::channel::<()>();
-        let (_ask, mut requests) = mpsc::channel(1);
         let schedule = schedule(configuration);
         let stopped = async move { drop(stopped.await) };
-        let running = engine.run(&schedule, &mut requests, stopped);
+        let running = engine.run(&schedule, stopped);
         let measuring = async {
             let mut measured = Measured {
                 way,

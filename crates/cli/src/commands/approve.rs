@@ -3,11 +3,12 @@
 use super::items;
 use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
-use crate::loading;
+use crate::loading::{self, Hand};
 use crate::screen::{Screen, count_of, table};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 use std::collections::BTreeMap;
+use tandem_api::{Command, Done};
 use tandem_engine::{Held, Hold};
 use tandem_merge::cluster;
 use tandem_merge::cluster::ParkedKind;
@@ -69,17 +70,17 @@ impl Approve {
     pub(crate) async fn carry_out(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
         let configuration = loading::configuration(common)?;
         let Some(what) = &self.what else {
-            let store = loading::existing_state(common, &configuration)?;
+            let store = loading::look(common, &configuration)?;
             return list(&configuration.dataflow, store, screen);
         };
         if let Ok(item) = what.parse() {
-            return self.item(item, common, screen).await;
+            return self.item(item, &configuration, common, screen).await;
         }
         if configuration.dataflow.systems.contains(what) {
             return self.system(what, &configuration, common, screen).await;
         }
         loading::known_flow(&configuration.dataflow, what)?;
-        let mut store = loading::existing_state(common, &configuration)?;
+        let mut store = loading::look(common, &configuration)?;
         let waiting = waiting(&configuration.dataflow, &mut store, what)?;
         let held = holds(&mut store, &Held::Flow(what.clone()))?;
         let links = awaited(&configuration.dataflow, &mut store, &waiting)?;
@@ -95,26 +96,45 @@ impl Approve {
         if !self.yes {
             return Err(nothing_changed());
         }
-        let mut engine = loading::engine_of_existing_state(common).await?;
-        let (approved, held) = engine.approve_flow(what, verdict)?;
+        let mut hand = Hand::of(common, &configuration).await?;
+        let flow = what.clone();
+        let done = hand.act(Command::ApproveFlow { flow, verdict }).await?;
+        let (approved, held) = match done {
+            Done::Approved { items, held } => (items, held),
+            _ => (0, false),
+        };
         screen.json(&json!({ "flow": what, "approved": approved, "edits": held }));
         if held {
             screen.say(format!(
-                "What the guards of {what} held is approved; the next sync writes it."
+                "What the guards of {what} held is approved; {} writes it.",
+                hand.who_goes_on()
             ));
         }
         if approved > 0 {
             let count = count_of(approved, "item is", "items are");
-            screen.say(format!("{count} approved; the next sync carries it out."));
+            screen.say(format!(
+                "{count} approved; {} carries it out.",
+                hand.who_goes_on()
+            ));
         }
         Ok(Exit::Done)
     }
 
-    async fn item(&self, item: u64, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
-        let mut engine = loading::engine_of_existing_state(common).await?;
-        engine.approve(item, self.verdict.map(Into::into))?;
+    async fn item(
+        &self,
+        item: u64,
+        configuration: &Configuration,
+        common: &Common,
+        screen: &Screen,
+    ) -> Result<Exit, Failure> {
+        let mut hand = Hand::of(common, configuration).await?;
+        let verdict = self.verdict.map(Into::into);
+        hand.act(Command::Approve { item, verdict }).await?;
         screen.json(&json!({ "approved": item }));
-        screen.say(format!("Item {item} is approved; the next sync carries it out."));
+        screen.say(format!(
+            "Item {item} is approved; {} carries it out.",
+            hand.who_goes_on()
+        ));
         Ok(Exit::Done)
     }
 
@@ -126,17 +146,21 @@ impl Approve {
         screen: &Screen,
     ) -> Result<Exit, Failure> {
         let held = holds(
-            &mut loading::existing_state(common, configuration)?,
+            &mut loading::look(common, configuration)?,
             &Held::System(system.to_owned()),
         )?;
         held.iter().for_each(|hold| screen.say(hold));
         if !held.is_empty() && !self.yes {
             return Err(nothing_changed());
         }
-        let mut engine = loading::engine_of_existing_state(common).await?;
-        engine.approve_system(system)?;
+        let mut hand = Hand::of(common, configuration).await?;
+        let name = system.to_owned();
+        hand.act(Command::ApproveSystem { system: name }).await?;
         screen.json(&json!({ "approved": system }));
-        screen.say(format!("{system} is believed again; the next sync goes on."));
+        screen.say(format!(
+            "{system} is believed again; {} goes on.",
+            hand.who_goes_on()
+        ));
         Ok(Exit::Done)
     }
 }

@@ -44,7 +44,7 @@ impl Conflicts {
             loading::known_flow(flows, flow)?;
         }
         let masks = Masks::asked(flows, common);
-        let mut store = loading::existing_state(common, &configuration)?;
+        let mut store = loading::look(common, &configuration)?;
         if let Some(number) = self.item {
             return picture::show(number, flows, &mut store, &masks, screen);
         }

@@ -50,7 +50,7 @@ impl Explain {
         let configuration = loading::configuration(common)?;
         let flows = &configuration.dataflow;
         let masks = Masks::asked(flows, common);
-        let mut store = loading::existing_state(common, &configuration)?;
+        let mut store = loading::look(common, &configuration)?;
         let mut waits = false;
         for key in loading::records_named(&mut store, flows, &self.record)? {
             let Some(cluster) = store.cluster(flows, &key)? else {

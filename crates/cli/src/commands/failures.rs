@@ -7,7 +7,7 @@ use crate::loading;
 use crate::mask::Masks;
 use crate::screen::{Screen, count_of, table};
 use clap::Args;
-use tandem_store::{Item, Store};
+use tandem_store::Item;
 
 /// List what is parked, deferred or held, with reason and advice.
 #[derive(Debug, Args)]
@@ -44,8 +44,7 @@ impl Failures {
         }
         let masks = Masks::asked(&configuration.dataflow, common);
         let systems = &configuration.dataflow.systems;
-        let mut store = loading::existing_state(common, &configuration)?;
-        store.hear_again(jiff::Timestamp::now())?;
+        let mut store = loading::look(common, &configuration)?;
         let found = items::all(&mut store, self.limit, |item| self.wants(item))?;
         let mut shown = table(["item", "stands", "kind", "record", "why", "what to do", "who"]);
         for item in &found {

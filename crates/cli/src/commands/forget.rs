@@ -8,8 +8,10 @@ use clap::Args;
 use jiff::Timestamp;
 use serde_json::json;
 use std::collections::BTreeSet;
+use tandem_api::{Command, Done, door};
+use tandem_merge::config::Configuration;
 use tandem_merge::record::RecordKey;
-use tandem_store::{Ledger, Store};
+use tandem_store::{Forgotten, Ledger, Store};
 
 /// Lines of history read at a time.
 const PAGE: usize = 1_000;
@@ -36,10 +38,10 @@ pub(crate) struct Forget {
 
 impl Forget {
     /// Shows what is held of a person, and forgets it where asked to.
-    pub(crate) fn carry_out(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
+    pub(crate) async fn carry_out(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
         let configuration = loading::configuration(common)?;
         let flows = &configuration.dataflow;
-        let mut store = loading::existing_state(common, &configuration)?;
+        let mut store = loading::look(common, &configuration)?;
         let named = loading::records_named(&mut store, flows, &self.record)?;
         let all = loading::with_linked(&mut store, flows, named.clone())?;
         let first = loading::with_linked(&mut store, flows, named[..1].to_vec())?;
@@ -63,7 +65,8 @@ impl Forget {
             return Ok(Exit::Done);
         }
         let keys: Vec<RecordKey> = all.iter().cloned().collect();
-        let done = store.forget(&keys, Timestamp::now())?;
+        drop(store);
+        let done = erase(keys, &configuration, common).await?;
         screen.json(&json!({ "forgotten": true, "records": told, "lines": done.lines }));
         screen.say(format!(
             "{} and {} of history forgotten; {} hold{} them still.",
@@ -73,6 +76,22 @@ impl Forget {
             if systems(&all).contains(" and ") { "" } else { "s" },
         ));
         Ok(Exit::Done)
+    }
+}
+
+/// By the process that works with the state. Where none does the state is enough: the systems need not answer.
+async fn erase(
+    records: Vec<RecordKey>,
+    configuration: &Configuration,
+    common: &Common,
+) -> Result<Forgotten, Failure> {
+    let Some(client) = door::knock(&common.state_folder()).await else {
+        let mut store = loading::existing_state(common, configuration)?;
+        return Ok(store.forget(&records, Timestamp::now())?);
+    };
+    match client.ask(Command::Forget { records }).await? {
+        Done::Forgotten { forgotten } => Ok(forgotten),
+        _ => Ok(Forgotten::default()),
     }
 }
 

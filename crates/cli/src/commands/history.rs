@@ -79,7 +79,7 @@ impl History {
         if let Some(flow) = &self.flow {
             loading::known_flow(flows, flow)?;
         }
-        let mut store = loading::existing_state(common, &configuration)?;
+        let mut store = loading::look(common, &configuration)?;
         let now = Timestamp::now();
         let read = |text: &Option<String>| text.as_deref().map(|text| moment(text, now)).transpose();
         let mut filter = Filter {

@@ -2,13 +2,14 @@
 
 use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
-use crate::loading;
+use crate::loading::{self, Hand};
 use crate::screen::{Screen, count_of};
 use clap::Args;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde_json::json;
+use tandem_api::Command;
 
 /// Leave items out of what needs a person, until a day or until their reason changes.
 #[derive(Debug, Args)]
@@ -31,11 +32,9 @@ pub(crate) struct Ignore {
 impl Ignore {
     /// Notes it.
     pub(crate) async fn carry_out(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
-        let mut engine = loading::engine_of_existing_state(common).await?;
-        for item in &self.items {
-            engine.ignore(*item, self.until)?;
-        }
-        engine.store().hear_again(Timestamp::now())?;
+        let mut hand = Hand::of(common, &loading::configuration(common)?).await?;
+        let (items, until) = (self.items.clone(), self.until);
+        hand.act(Command::Ignore { items, until }).await?;
         screen.json(&json!({ "ignored": self.items, "until": self.until }));
         let count = count_of(self.items.len() as u64, "item is", "items are");
         let until = self

@@ -2,15 +2,17 @@
 
 use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
-use crate::loading;
+use crate::loading::{self, Hand};
 use crate::mask::Masks;
 use crate::screen::{Screen, table};
 use clap::Args;
 use serde_json::json;
-use tandem_engine::Engine;
+use tandem_api::Command;
 use tandem_merge::cluster::Cluster;
 use tandem_merge::dataflow::{Dataflow, Side};
+use tandem_merge::decisions::Decision;
 use tandem_merge::record::{RecordKey, RecordType};
+use tandem_store::Store;
 
 /// Link two records by hand, whatever their match keys say.
 #[derive(Debug, Args)]
@@ -65,28 +67,34 @@ impl Link {
     pub(crate) async fn carry_out(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
         let configuration = loading::configuration(common)?;
         loading::known_flow(&configuration.dataflow, &self.flow)?;
-        let mut engine = loading::engine_of_existing_state(common).await?;
-        let flows = engine.flows().clone();
+        let flows = &configuration.dataflow;
+        let mut store = loading::look(common, &configuration)?;
         let ends = flows.flow(&self.flow).map(|flow| flow.ends.clone());
-        let [first, second] = ends.unwrap_or_else(|| configuration.dataflow.flows[0].ends.clone());
-        let first = one(&mut engine, &flows, &self.first, Some(&first.record_type))?;
-        let second = one(&mut engine, &flows, &self.second, Some(&second.record_type))?;
-        self.show(&mut engine, &flows, [&first, &second], screen)?;
+        let [first, second] = ends.unwrap_or_else(|| flows.flows[0].ends.clone());
+        let first = one(&mut store, flows, &self.first, Some(&first.record_type))?;
+        let second = one(&mut store, flows, &self.second, Some(&second.record_type))?;
+        self.show(&mut store, flows, [&first, &second], screen)?;
         if !self.yes {
             return Err(nothing_changed());
         }
-        if self.different {
-            engine.tell_apart(&self.flow, &first, &second)?;
-            screen.json(&json!({ "flow": self.flow, "different": [first.to_string(), second.to_string()] }));
-            screen.say(format!(
-                "{first} and {second} are different; the next sync carries out what follows."
-            ));
-            return Ok(Exit::Done);
-        }
-        engine.link(&self.flow, &first, &second)?;
-        screen.json(&json!({ "flow": self.flow, "linked": [first.to_string(), second.to_string()] }));
+        drop(store);
+        let (flow, first_name, second_name) = (self.flow.clone(), first.to_string(), second.to_string());
+        let (decision, key, word) = match self.different {
+            true => (
+                Decision::Different { flow, first, second },
+                "different",
+                "different",
+            ),
+            false => (Decision::Link { flow, first, second }, "linked", "linked"),
+        };
+        let mut hand = Hand::of(common, &configuration).await?;
+        hand.act(Command::DecideLink { decision }).await?;
+        let mut shown = json!({ "flow": self.flow });
+        shown[key] = json!([first_name, second_name]);
+        screen.json(&shown);
         screen.say(format!(
-            "{first} and {second} are linked; the next sync carries out what follows."
+            "{first_name} and {second_name} are {word}; {} carries out what follows.",
+            hand.who_goes_on()
         ));
         Ok(Exit::Done)
     }
@@ -94,16 +102,13 @@ impl Link {
     /// Both records side by side, by what the flow maps.
     fn show(
         &self,
-        engine: &mut Engine,
+        store: &mut dyn Store,
         flows: &Dataflow,
         ends: [&RecordKey; 2],
         screen: &Screen,
     ) -> Result<(), Failure> {
         let masks = Masks::of(flows);
-        let clusters = [
-            engine.store().cluster(flows, ends[0])?,
-            engine.store().cluster(flows, ends[1])?,
-        ];
+        let clusters = [store.cluster(flows, ends[0])?, store.cluster(flows, ends[1])?];
         let value = |side: Side, property: &str| {
             let key = ends[side.index()];
             let cluster: Option<&Cluster> = clusters[side.index()].as_ref();
@@ -132,13 +137,14 @@ impl Link {
 impl Unlink {
     /// Shows what would end, and ends it where asked to.
     pub(crate) async fn carry_out(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
+        let configuration = loading::configuration(common)?;
+        let flows = &configuration.dataflow;
         if let Some(flow) = &self.flow {
-            loading::known_flow(&loading::configuration(common)?.dataflow, flow)?;
+            loading::known_flow(flows, flow)?;
         }
-        let mut engine = loading::engine_of_existing_state(common).await?;
-        let flows = engine.flows().clone();
-        let record = one(&mut engine, &flows, &self.record, None)?;
-        let cluster = engine.store().cluster(&flows, &record)?.unwrap_or_default();
+        let mut store = loading::look(common, &configuration)?;
+        let record = one(&mut store, flows, &self.record, None)?;
+        let cluster = store.cluster(flows, &record)?.unwrap_or_default();
         let ends = cluster.links.iter().filter(|link| {
             let flow = self.flow.as_ref().is_none_or(|flow| flow == &link.flow);
             flow && (link.first == record || link.second == record)
@@ -159,7 +165,10 @@ impl Unlink {
         if !self.yes {
             return Err(nothing_changed());
         }
-        engine.unlink(&record, self.flow.as_deref())?;
+        drop(store);
+        let flow = self.flow.clone();
+        let mut hand = Hand::of(common, &configuration).await?;
+        hand.act(Command::Unlink { record, flow }).await?;
         screen.say("Both records stay, and are neither linked nor created again in the flow; `tandem link` takes it back.");
         Ok(Exit::Done)
     }
@@ -171,12 +180,12 @@ fn nothing_changed() -> Failure {
 
 /// The one record that a text names, of a type where it is known.
 fn one(
-    engine: &mut Engine,
+    store: &mut dyn Store,
     flows: &Dataflow,
     text: &str,
     of: Option<&RecordType>,
 ) -> Result<RecordKey, Failure> {
-    let mut found = loading::records_named(engine.store(), flows, text)?;
+    let mut found = loading::records_named(store, flows, text)?;
     found.retain(|key| of.is_none_or(|of| of == &key.record_type));
     match found.as_slice() {
         [one] => Ok(one.clone()),

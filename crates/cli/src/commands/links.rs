@@ -62,7 +62,7 @@ impl Links {
         if let Some(flow) = &self.flow {
             loading::known_flow(&configuration.dataflow, flow)?;
         }
-        let mut store = loading::existing_state(common, &configuration)?;
+        let mut store = loading::look(common, &configuration)?;
         let limit = match self.limit.unwrap_or(if screen.json { 0 } else { 100 }) {
             0 => usize::MAX,
             limit => limit,

@@ -52,7 +52,7 @@ pub(crate) async fn carry_out(arguments: Arguments, screen: &Screen) -> Result<E
         Command::History(history) => history.tell(common, screen),
         Command::Explain(explain) => explain.tell(common, screen),
         Command::Undo(undo) => undo.carry_out(common, screen).await,
-        Command::Forget(forget) => forget.carry_out(common, screen),
+        Command::Forget(forget) => forget.carry_out(common, screen).await,
         Command::Verify(verify) => verify.compare(common, screen).await,
         Command::Approve(approve) => approve.carry_out(common, screen).await,
         Command::Resolve(resolve) => resolve.carry_out(common, screen).await,

@@ -2,10 +2,11 @@
 
 use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
-use crate::loading;
+use crate::loading::{self, Hand};
 use crate::screen::Screen;
 use clap::Args;
 use serde_json::json;
+use tandem_api::Command;
 
 /// Let a flow rest: changes are seen and kept, nothing of it is decided or written.
 #[derive(Debug, Args)]
@@ -34,9 +35,11 @@ pub(crate) struct Resume {
 impl Pause {
     /// Notes it.
     pub(crate) async fn carry_out(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
-        loading::known_flow(&loading::configuration(common)?.dataflow, &self.flow)?;
-        let mut engine = loading::engine_of_existing_state(common).await?;
-        engine.pause(&self.flow)?;
+        let configuration = loading::configuration(common)?;
+        loading::known_flow(&configuration.dataflow, &self.flow)?;
+        let mut hand = Hand::of(common, &configuration).await?;
+        let flow = self.flow.clone();
+        hand.act(Command::Pause { flow }).await?;
         screen.json(&json!({ "paused": self.flow }));
         screen.say(format!(
             "{} is paused; `tandem resume {}` lets it go on.",
@@ -49,13 +52,16 @@ impl Pause {
 impl Resume {
     /// Notes it.
     pub(crate) async fn carry_out(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
-        loading::known_flow(&loading::configuration(common)?.dataflow, &self.flow)?;
-        let mut engine = loading::engine_of_existing_state(common).await?;
-        engine.resume(&self.flow)?;
+        let configuration = loading::configuration(common)?;
+        loading::known_flow(&configuration.dataflow, &self.flow)?;
+        let mut hand = Hand::of(common, &configuration).await?;
+        let flow = self.flow.clone();
+        hand.act(Command::Resume { flow }).await?;
         screen.json(&json!({ "resumed": self.flow }));
         screen.say(format!(
-            "{} goes on; the next sync decides what was seen meanwhile.",
-            self.flow
+            "{} goes on; {} decides what was seen meanwhile.",
+            self.flow,
+            hand.who_goes_on()
         ));
         Ok(Exit::Done)
     }

@@ -4,15 +4,18 @@ use super::conflicts::{Asked, asked};
 use super::items;
 use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
-use crate::loading;
+use crate::loading::{self, Hand};
 use crate::mask::Masks;
 use crate::screen::{Cell, Screen, count_of, table};
 use clap::{ArgGroup, Args};
 use serde_json::{Value as Json, json};
-use std::sync::Arc;
-use tandem_engine::{Choice, Engine};
+use tandem_api::{Command, Done};
+use tandem_engine::Choice;
 use tandem_merge::cluster::Contender;
+use tandem_merge::dataflow::Dataflow;
 use tandem_merge::questions::{AnswerRule, pick};
+use tandem_merge::record::RecordKey;
+use tandem_store::Store;
 
 /// Answer conflicts.
 #[derive(Debug, Args)]
@@ -88,10 +91,8 @@ impl Resolve {
         if let Some(flow) = &self.flow {
             loading::known_flow(flows, flow)?;
         }
-        loading::existing_home(common, &configuration)?;
-        let mut engine = loading::engine(common, &configuration, Arc::new(tandem_engine::Quiet)).await?;
         let masks = Masks::asked(flows, common);
-        let planned = self.plan(&mut engine, &masks)?;
+        let planned = self.plan(&mut loading::look(common, &configuration)?, flows, &masks)?;
         let many = self.all || planned.len() > 1;
         if many {
             show(&planned, &masks, self.yes, screen);
@@ -104,13 +105,13 @@ impl Resolve {
                 Exit::Waits
             });
         }
-        self.answer(&mut engine, planned, many, screen).await
+        let mut hand = Hand::of(common, &configuration).await?;
+        self.answer(&mut hand, planned, many, screen).await
     }
 
     /// Every conflict that is asked for, with its answer.
-    fn plan(&self, engine: &mut Engine, masks: &Masks) -> Result<Vec<Planned>, Failure> {
-        let flows = engine.flows().clone();
-        let mut found = asked(engine.store(), &flows, self.flow.as_deref(), usize::MAX)?;
+    fn plan(&self, store: &mut dyn Store, flows: &Dataflow, masks: &Masks) -> Result<Vec<Planned>, Failure> {
+        let mut found = asked(store, flows, self.flow.as_deref(), usize::MAX)?;
         if self.all {
             found.retain(|asked| {
                 self.property
@@ -131,7 +132,7 @@ impl Resolve {
             found.retain(|asked| self.items.contains(&asked.item.number));
         }
         let record = match &self.record {
-            Some(record) => Some(contender(engine, record)?),
+            Some(record) => Some(contender(store, flows, record)?),
             None => None,
         };
         let plan = |asked: Asked| {
@@ -165,7 +166,7 @@ impl Resolve {
     /// Reads the contenders once more, then answers; each refusal is a line of its own.
     async fn answer(
         &self,
-        engine: &mut Engine,
+        hand: &mut Hand,
         planned: Vec<Planned>,
         many: bool,
         screen: &Screen,
@@ -173,34 +174,34 @@ impl Resolve {
         let answers = planned
             .iter()
             .filter_map(|one| Some((one.asked.item.number, one.choice.clone()?)));
-        let answers: Vec<(u64, Choice)> = answers.collect();
-        let numbers: Vec<u64> = answers.iter().map(|(number, _)| *number).collect();
-        let read = engine.read_contenders(&numbers).await?;
-        if let Some(trouble) = read.troubles.into_iter().next() {
-            return Err(trouble.into());
+        let answers = answers.collect();
+        let (mut resolved, mut refused) = match hand.act(Command::Resolve { answers }).await? {
+            Done::Answered { resolved, refused } => (resolved, refused),
+            _ => (Vec::new(), Vec::new()),
+        };
+        if !many && let Some(why) = refused.pop() {
+            return Err(why.into());
         }
-        let (mut resolved, mut refused) = (Vec::new(), 0);
-        for (number, choice) in &answers {
-            match engine.resolve(*number, choice) {
-                Ok(()) => resolved.push(*number),
-                Err(error) if many => {
-                    refused += 1;
-                    screen.complain(&error.into());
-                }
-                Err(error) => return Err(error.into()),
-            }
+        resolved.sort_unstable();
+        for why in &refused {
+            screen.complain(&why.clone().into());
         }
+        let refused = refused.len();
         let left = planned.len() - resolved.len();
         match (many, resolved.as_slice()) {
             (false, [item]) => {
                 screen.json(&json!({ "resolved": item }));
-                screen.say(format!("Item {item} is answered; the next sync carries it out."));
+                screen.say(format!(
+                    "Item {item} is answered; {} carries it out.",
+                    hand.who_goes_on()
+                ));
             }
             _ => {
                 screen.json(&json!({ "resolved": resolved, "refused": refused, "left": left }));
                 let count = count_of(resolved.len() as u64, "conflict is", "conflicts are");
                 screen.say(format!(
-                    "{count} answered; the next sync carries them out. {left} left."
+                    "{count} answered; {} carries them out. {left} left.",
+                    hand.who_goes_on()
                 ));
             }
         }
@@ -255,9 +256,8 @@ fn show(planned: &[Planned], masks: &Masks, done: bool, screen: &Screen) {
     }
 }
 
-fn contender(engine: &mut Engine, record: &str) -> Result<tandem_merge::record::RecordKey, Failure> {
-    let flows = engine.flows().clone();
-    let mut found = loading::records_named(engine.store(), &flows, record)?;
+fn contender(store: &mut dyn Store, flows: &Dataflow, record: &str) -> Result<RecordKey, Failure> {
+    let mut found = loading::records_named(store, flows, record)?;
     match (found.pop(), found.is_empty()) {
         (Some(one), true) => Ok(one),
         _ => Err(Failure::usage(

@@ -3,11 +3,12 @@
 use super::items;
 use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
-use crate::loading;
+use crate::loading::{self, Hand};
 use crate::screen::{Screen, count_of};
 use clap::Args;
 use serde_json::json;
 use std::collections::BTreeSet;
+use tandem_api::Command;
 use tandem_merge::record::RecordKey;
 use tandem_store::Item;
 
@@ -37,25 +38,27 @@ pub(crate) struct Retry {
 impl Retry {
     /// Frees what is parked; the next sync tries again.
     pub(crate) async fn carry_out(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
-        let mut engine = loading::engine_of_existing_state(common).await?;
-        let flows = engine.flows().clone();
+        let configuration = loading::configuration(common)?;
+        let flows = &configuration.dataflow;
+        let mut store = loading::look(common, &configuration)?;
         if let Some(flow) = &self.flow {
-            loading::known_flow(&flows, flow)?;
+            loading::known_flow(flows, flow)?;
         }
         let mut records: BTreeSet<RecordKey> = BTreeSet::new();
         for text in &self.records {
-            records.extend(loading::records_named(engine.store(), &flows, text)?);
+            records.extend(loading::records_named(&mut store, flows, text)?);
         }
         if self.records.is_empty() {
-            let parked = items::all(engine.store(), usize::MAX, |item| self.wants(item))?;
+            let parked = items::all(&mut store, usize::MAX, |item| self.wants(item))?;
             records.extend(parked.into_iter().map(|item| item.record));
         }
-        for record in &records {
-            engine.retry(record)?;
-        }
+        drop(store);
+        let mut hand = Hand::of(common, &configuration).await?;
+        let all = records.iter().cloned().collect();
+        hand.act(Command::Retry { records: all }).await?;
         screen.json(&json!({ "retried": records.iter().map(ToString::to_string).collect::<Vec<_>>() }));
         let count = count_of(records.len() as u64, "record", "records");
-        screen.say(format!("{count} to try again; the next sync does."));
+        screen.say(format!("{count} to try again; {} does.", hand.who_goes_on()));
         Ok(Exit::Done)
     }
 

@@ -13,12 +13,14 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tandem_connector::Connector;
 use tandem_console::{Board, Snapshot};
-use tandem_engine::{Engine, Happening, Request, Schedule, Watcher};
+use tandem_engine::{Engine, Happening, Schedule, Watcher};
 use tandem_merge::config::Configuration;
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::plan::{Event, EventKind};
-use tokio::sync::mpsc;
+use tandem_store::{Ledger, Store};
+use tokio::task::JoinHandle;
 
 /// How often the status page is refreshed.
 const REFRESH: Duration = Duration::from_secs(2);
@@ -95,45 +97,47 @@ impl Run {
             true => "There is space again; going on.",
             false => "Keeping in step; Ctrl-C stops after the round at hand.",
         });
-        let console = self.console.map(|address| (address, self.console_name.clone()));
-        live(&mut engine, configuration, watcher, console, screen).await
-    }
-}
-
-/// Rounds until interrupted, with the status page where asked for.
-pub(crate) async fn live(
-    engine: &mut Engine,
-    configuration: &Configuration,
-    watcher: &Arc<Live>,
-    console: Option<(SocketAddr, Vec<String>)>,
-    screen: &Screen,
-) -> Result<(), Failure> {
-    let (ask, mut requests) = mpsc::channel::<Request>(4);
-    let page = match console {
-        None => None,
-        Some((address, names)) => {
-            let board = Board::default();
-            let server = tandem_console::serve(address, names, board.clone())
-                .await
-                .map_err(|error| {
-                    Failure::usage(
-                        format!("the console cannot listen on {address} ({error})"),
-                        "Choose another port with --console",
-                    )
-                })?;
-            screen.note(format!("Console: {}", server.url()));
-            let refresher = tokio::spawn(refresh(ask.clone(), board, watcher.clone()));
-            Some((server, refresher))
+        let _door = loading::open_door(common, &mut engine);
+        let page = self.page(common, configuration, &engine, watcher, screen).await?;
+        let done = engine.run(&schedule(configuration), interrupted()).await;
+        if let Some((server, refresher)) = page {
+            refresher.abort();
+            server.shutdown().await;
         }
-    };
-    let done = engine
-        .run(&schedule(configuration), &mut requests, interrupted())
-        .await;
-    if let Some((server, refresher)) = page {
-        refresher.abort();
-        server.shutdown().await;
+        Ok(done?)
     }
-    Ok(done?)
+
+    /// The status page, where it is asked for: it looks at the state beside the work.
+    async fn page(
+        &self,
+        common: &Common,
+        configuration: &Configuration,
+        engine: &Engine,
+        watcher: &Arc<Live>,
+        screen: &Screen,
+    ) -> Result<Option<(tandem_console::Server, JoinHandle<()>)>, Failure> {
+        let Some(address) = self.console else {
+            return Ok(None);
+        };
+        let board = Board::default();
+        let names = self.console_name.clone();
+        let server = tandem_console::serve(address, names, board.clone())
+            .await
+            .map_err(|error| {
+                Failure::usage(
+                    format!("the console cannot listen on {address} ({error})"),
+                    "Choose another port with --console",
+                )
+            })?;
+        screen.note(format!("Console: {}", server.url()));
+        let looker = Looker {
+            store: loading::look(common, configuration)?,
+            flows: engine.flows().clone(),
+            systems: engine.systems().clone(),
+            watcher: watcher.clone(),
+        };
+        Ok(Some((server, tokio::spawn(refresh(looker, board)))))
+    }
 }
 
 /// How often each system is asked.
@@ -146,59 +150,76 @@ pub(crate) fn schedule(configuration: &Configuration) -> Schedule {
     }
 }
 
-/// Asks the engine for a snapshot between two rounds, again and again.
-async fn refresh(ask: mpsc::Sender<Request>, board: Board, watcher: Arc<Live>) {
+/// What the status page is read from.
+struct Looker {
+    store: Ledger,
+    flows: Dataflow,
+    systems: [Arc<dyn Connector>; 2],
+    watcher: Arc<Live>,
+}
+
+/// Takes a snapshot again and again, beside the work.
+async fn refresh(mut looker: Looker, board: Board) {
     loop {
-        let (board, watcher) = (board.clone(), watcher.clone());
-        let look: Request = Box::new(move |engine| match snapshot(engine, &watcher) {
+        let looked = tokio::task::spawn_blocking(move || {
+            let snapshot = looker.snapshot();
+            (looker, snapshot)
+        });
+        let Ok((back, snapshot)) = looked.await else {
+            return;
+        };
+        looker = back;
+        match snapshot {
             Ok(snapshot) => board.show(snapshot),
             Err(failure) => tracing::warn!(?failure, "the status page could not be refreshed"),
-        });
-        if ask.send(look).await.is_err() {
-            return;
         }
         tokio::time::sleep(REFRESH).await;
     }
 }
 
-fn snapshot(engine: &mut Engine, watcher: &Live) -> Result<Snapshot, Failure> {
-    let flows = engine.flows().clone();
-    let status = engine.status()?;
-    let strangers = engine.strangers()?;
-    let systems = engine.systems().iter();
-    let budgets = systems.filter_map(|system| Some((system.system().to_owned(), system.budget()?)));
-    let (budgets, notices): (Vec<_>, _) = (budgets.collect(), engine.notices());
-    let mut shown = super::status::as_json(&flows, &status);
-    super::status::add(&mut shown, &budgets, &notices, engine.holds());
-    shown["strangers"] = serde_json::json!(strangers);
-    let now = jiff::Timestamp::now();
-    let reached = budgets
-        .iter()
-        .filter_map(|(system, budget)| crate::standing::reached(system, budget, now));
-    let troubles = watcher.troubles().into_iter().chain(reached);
-    let troubles = troubles.chain(notices.iter().map(ToString::to_string));
-    let troubles = troubles.chain(engine.holds().iter().map(ToString::to_string));
-    let troubles = troubles.chain(strangers.iter().map(ToString::to_string));
-    let troubles: Vec<String> = troubles.collect();
-    let items = super::items::all(engine.store(), SHOWN, |item| {
-        item.ignored.is_none() && matches!(super::items::standing(item), "parked" | "approval" | "conflict")
-    })?;
-    let items = items
-        .iter()
-        .map(|item| super::items::as_json(item, &watcher.masks, Some(&flows.systems)));
-    Ok(Snapshot {
-        taken: jiff::Timestamp::now(),
-        systems: flows.systems.clone(),
-        status: shown,
-        items: items.collect(),
-        history: watcher.latest(),
-        troubles,
-        calls: engine
-            .systems()
+impl Looker {
+    fn snapshot(&mut self) -> Result<Snapshot, Failure> {
+        let (flows, store) = (&self.flows, &mut self.store);
+        let now = jiff::Timestamp::now();
+        store.hear_again(now)?;
+        let status = store.status(flows)?;
+        let strangers = tandem_engine::strangers(store, &flows.systems)?;
+        let notices = tandem_engine::notices(store, &flows.systems)?;
+        let holds = tandem_engine::holds(store)?;
+        let systems = self.systems.iter();
+        let budgets = systems.filter_map(|system| Some((system.system().to_owned(), system.budget()?)));
+        let budgets: Vec<_> = budgets.collect();
+        let mut shown = super::status::as_json(flows, &status);
+        super::status::add(&mut shown, &budgets, &notices, &holds);
+        shown["strangers"] = serde_json::json!(strangers);
+        let reached = budgets
             .iter()
-            .map(|system| (system.system().to_owned(), system.calls()))
-            .collect(),
-    })
+            .filter_map(|(system, budget)| crate::standing::reached(system, budget, now));
+        let troubles = self.watcher.troubles().into_iter().chain(reached);
+        let troubles = troubles.chain(notices.iter().map(ToString::to_string));
+        let troubles = troubles.chain(holds.iter().map(ToString::to_string));
+        let troubles = troubles.chain(strangers.iter().map(ToString::to_string));
+        let troubles: Vec<String> = troubles.collect();
+        let items = super::items::all(store, SHOWN, |item| {
+            item.ignored.is_none()
+                && matches!(super::items::standing(item), "parked" | "approval" | "conflict")
+        })?;
+        let items = items
+            .iter()
+            .map(|item| super::items::as_json(item, &self.watcher.masks, Some(&flows.systems)));
+        let calls = self.systems.iter();
+        Ok(Snapshot {
+            taken: now,
+            systems: flows.systems.clone(),
+            status: shown,
+            items: items.collect(),
+            history: self.watcher.latest(),
+            troubles,
+            calls: calls
+                .map(|system| (system.system().to_owned(), system.calls()))
+                .collect(),
+        })
+    }
 }
 
 /// Shows each change as it travels, and keeps the latest for the status page.

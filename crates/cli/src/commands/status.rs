@@ -26,8 +26,7 @@ impl Status {
     /// Shows the counts.
     pub(crate) fn show(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
         let configuration = loading::configuration(common)?;
-        let mut store = loading::existing_state(common, &configuration)?;
-        store.hear_again(jiff::Timestamp::now())?;
+        let mut store = loading::look(common, &configuration)?;
         let status = store.status(&configuration.dataflow)?;
         let systems = &configuration.dataflow.systems;
         let budgets = tandem_engine::budgets(&mut store, systems)?;

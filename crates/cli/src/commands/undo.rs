@@ -2,18 +2,20 @@
 
 use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
-use crate::loading;
+use crate::loading::{self, Hand};
 use crate::mask::Masks;
 use crate::moment::moment;
 use crate::screen::{Screen, count_of, table};
 use clap::Args;
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
-use std::sync::Arc;
-use tandem_engine::{Engine, Selection, UndoReport};
+use tandem_api::{Command, Done};
+use tandem_engine::{Selection, UndoReport};
+use tandem_merge::dataflow::Dataflow;
 use tandem_merge::record::RecordKey;
 use tandem_merge::undo::{Back, How, Left, Step};
 use tandem_merge::value::Value;
+use tandem_store::Store;
 
 /// Take back one change, a record's, a run's, or those of a time span.
 #[derive(Debug, Args)]
@@ -65,16 +67,22 @@ impl Undo {
         if let Some(flow) = &self.flow {
             loading::known_flow(&flows, flow)?;
         }
-        drop(loading::existing_state(common, &configuration)?);
-        let quiet = Arc::new(tandem_engine::Quiet);
-        let mut engine = loading::engine(common, &configuration, quiet).await?;
-        let selection = self.selection(&mut engine)?;
+        let selection = self.selection(&mut loading::look(common, &configuration)?, &flows)?;
+        let mut hand = Hand::of(common, &configuration).await?;
         let how = How {
             overwrite: self.force,
             delete_created: self.delete_created,
             what: self.named(),
         };
-        let report = engine.undo(&selection, &how, self.yes).await?;
+        let done = hand.act(Command::Undo {
+            selection,
+            how,
+            carry_out: self.yes,
+        });
+        let report = match done.await? {
+            Done::Undone { report } => report,
+            _ => UndoReport::default(),
+        };
         let masks = Masks::asked(&flows, common);
         self.show(&report, &masks, screen);
         if !self.yes {
@@ -82,7 +90,11 @@ impl Undo {
             screen.say("Nothing was changed; --yes does it.");
             return Ok(Exit::Done);
         }
-        let summary = engine.sync().await?;
+        let Some(summary) = hand.finish().await? else {
+            screen.json(&self.as_json(&report, &masks));
+            screen.say("The process that works writes it.");
+            return Ok(Exit::Done);
+        };
         let mut shown = self.as_json(&report, &masks);
         shown["sync"] = super::sync::as_json(&flows, &summary);
         screen.json(&shown);
@@ -94,7 +106,7 @@ impl Undo {
         Ok(Exit::from(summary.standing()))
     }
 
-    fn selection(&self, engine: &mut Engine) -> Result<Selection, Failure> {
+    fn selection(&self, store: &mut dyn Store, flows: &Dataflow) -> Result<Selection, Failure> {
         let now = Timestamp::now();
         let read = |text: &Option<String>| text.as_deref().map(|text| moment(text, now)).transpose();
         let mut selection = Selection {
@@ -107,9 +119,8 @@ impl Undo {
         match &self.subject {
             Some(text) if text.parse::<u64>().is_ok() => selection.line = text.parse().ok(),
             Some(text) => {
-                let flows = engine.flows().clone();
-                let named = loading::records_named(engine.store(), &flows, text)?;
-                selection.records = loading::with_linked(engine.store(), &flows, named)?;
+                let named = loading::records_named(store, flows, text)?;
+                selection.records = loading::with_linked(store, flows, named)?;
             }
             None if self.run.is_none() && self.since.is_none() => {
                 return Err(Failure::usage(

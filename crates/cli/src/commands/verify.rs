@@ -7,7 +7,8 @@ use crate::mask::Masks;
 use crate::screen::{Cell, Screen, count_of, table, thousands};
 use clap::Args;
 use serde_json::{Value as Json, json};
-use tandem_engine::{Difference, Verification};
+use tandem_api::door;
+use tandem_engine::{Difference, Engine, Verification};
 
 /// Compare every linked record of both systems in full.
 #[derive(Debug, Args)]
@@ -24,9 +25,19 @@ impl Verify {
         let masks = Masks::asked(&configuration.dataflow, common);
         // A state that does not exist yet has nothing to compare: say so rather than make one.
         loading::existing_home(common, &configuration)?;
-        let mut engine =
-            loading::engine(common, &configuration, crate::progress::watcher(screen, true)).await?;
-        let found = engine.verify().await?;
+        let watcher = crate::progress::watcher(screen, true);
+        let found = if door::knock(&common.state_folder()).await.is_some() {
+            screen.note(
+                "A process works with the state: what is on its way just now may be told as different.",
+            );
+            let (parts, _copy) = loading::parts_on_a_copy(common, &configuration, watcher).await?;
+            Engine::open(parts).await?.verify().await?
+        } else {
+            loading::engine(common, &configuration, watcher)
+                .await?
+                .verify()
+                .await?
+        };
         screen.json(&as_json(&found, &masks));
         show(screen, &found, &masks);
         Ok(match clean(&found) {

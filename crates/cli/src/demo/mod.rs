@@ -11,10 +11,11 @@ mod report;
 pub(crate) mod sample;
 
 use crate::arguments::Common;
-use crate::commands::run::{Live, live};
+use crate::commands::run::{Live, schedule};
 use crate::commands::sandbox::Filling;
 use crate::commands::verify;
 use crate::failure::{Exit, Failure};
+use crate::interrupt::interrupted;
 use crate::loading;
 use crate::mask::Masks;
 use crate::screen::{Lines, Screen, thousands};
@@ -199,7 +200,8 @@ async fn stay(stage: &mut Stage, people: &People, folder: &Path, screen: &Screen
     ]));
     let view = Arc::new(Live::new(*screen, stage.engine.flows()));
     stage.ledger.hand_over(view.clone());
-    live(&mut stage.engine, &stage.configuration, &view, None, screen).await
+    let schedule = schedule(&stage.configuration);
+    Ok(stage.engine.run(&schedule, interrupted()).await?)
 }
 
 fn folder(common: &Common) -> Result<Folder, Failure> {

@@ -2,14 +2,18 @@
 
 mod fields;
 mod files;
+mod hand;
 mod secret;
 mod state;
 mod systems;
 mod written;
 
 pub(crate) use files::configuration;
+pub(crate) use hand::{Hand, open_door};
 pub(crate) use secret::{home, keys};
-pub(crate) use state::{existing_home, existing_state, parts_on_a_copy, records_named, state, with_linked};
+pub(crate) use state::{
+    existing_home, existing_state, look, parts_on_a_copy, records_named, state, with_linked,
+};
 pub(crate) use systems::{collection, connect};
 pub(crate) use written::{Bindings, CREATED_IN_CUSTOMERP, Draft, Users, shipped};
 
@@ -159,13 +163,6 @@ pub(crate) async fn engine(
     let mut engine = Engine::open(parts).await?;
     engine.keep_history(jiff::SignedDuration::from_millis(configuration.keep_history_ms));
     Ok(engine)
-}
-
-/// An engine over a state that is there already, for commands of people.
-pub(crate) async fn engine_of_existing_state(common: &Common) -> Result<Engine, Failure> {
-    let configuration = configuration(common)?;
-    existing_home(common, &configuration)?;
-    engine(common, &configuration, Arc::new(tandem_engine::Quiet)).await
 }
 
 /// Refuses a flow that the configuration does not have.

@@ -16,7 +16,12 @@ const NOTICED: jiff::SignedDuration = jiff::SignedDuration::from_secs(2);
 /// Opens the state, new where there is none.
 pub(crate) fn state(home: &Home, keys: &Keys) -> Result<Ledger, Failure> {
     let mut store = Ledger::open_at(home, keys)?;
-    if let Some(moment) = tandem_engine::reached(&mut store)?
+    warn_of_clock(&mut store)?;
+    Ok(store)
+}
+
+fn warn_of_clock(store: &mut Ledger) -> Result<(), Failure> {
+    if let Some(moment) = tandem_engine::reached(store)?
         && let Some(behind) = tandem_connector::time::not_before(moment)
         && behind > NOTICED
     {
@@ -26,6 +31,16 @@ pub(crate) fn state(home: &Home, keys: &Keys) -> Result<Ledger, Failure> {
              until the clock has caught up. Set the clock if it is wrong"
         );
     }
+    Ok(())
+}
+
+/// Opens a state that is there already to look at it, also while another process works with it.
+pub(crate) fn look(common: &Common, configuration: &Configuration) -> Result<Ledger, Failure> {
+    let home = super::home(common, configuration)?;
+    let found = Ledger::open_to_look(&home, &super::keys(configuration)?)?;
+    let mut store = found.ok_or_else(|| no_state(&home))?;
+    warn_of_clock(&mut store)?;
+    store.hear_again(jiff::Timestamp::now())?;
     Ok(store)
 }
 
@@ -43,13 +58,17 @@ pub(crate) fn existing_home(common: &Common, configuration: &Configuration) -> R
     if tandem_store::is_there(&home)? {
         return Ok(home);
     }
-    Err(Failure::usage(
+    Err(no_state(&home))
+}
+
+fn no_state(home: &Home) -> Failure {
+    Failure::usage(
         format!("there is no state in {home}"),
         match home {
             Home::Folder(_) => "Run `tandem sync` first, or name its folder with --state",
             Home::Server(_) => "Run `tandem sync` first, or name its schema in the configuration",
         },
-    ))
+    )
 }
 
 /// What an engine is made of, over a copy of the state in a temporary folder, which lives as long as the folder

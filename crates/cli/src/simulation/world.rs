@@ -284,9 +284,7 @@ async fn run_for(engine: &mut Engine, millis: u64) -> Result<(), tandem_engine::
         every: SignedDuration::from_secs(1),
         ..Schedule::default()
     };
-    // Nobody asks for anything meanwhile.
-    let (_nobody, mut requests) = tokio::sync::mpsc::channel(1);
-    engine.run(&schedule, &mut requests, pause(millis)).await
+    engine.run(&schedule, pause(millis)).await
 }
 
 /// An engine over the state in a folder, as a new process has it.

@@ -14,6 +14,7 @@ mod deploy;
 mod dice;
 mod disk;
 mod document;
+mod door;
 mod faults;
 mod features;
 mod guards;

@@ -2,8 +2,9 @@
 
 use crate::fake::{Fault, refusal};
 use crate::world::World;
+use jiff::SignedDuration;
 use tandem_connector::RefusalKind;
-use tandem_engine::{Standing, Why};
+use tandem_engine::{Clock, Standing, Why};
 use tandem_merge::cluster::{ParkedKind, Verdict};
 use tandem_merge::dataflow::{ConflictPolicy, DeleteAgainstEdit};
 
@@ -207,4 +208,27 @@ async fn an_ignored_item_needs_nobody_until_its_reason_changes() {
     world.erp.edit(&customer, "name", "Changed");
     world.clock.pass(2);
     assert_eq!(world.sync().await.standing(), Standing::Waits);
+}
+
+#[tokio::test]
+async fn a_process_that_goes_on_hears_again_of_what_was_ignored_until_now() {
+    let world = World::new();
+    let told = refusal(RefusalKind::Limit, &[]);
+    world.crm.fault("Division", Fault::Refused(told));
+    world
+        .erp
+        .add("Customer", &[("number", "C1"), ("name", "Blauer See")]);
+    let mut engine = world.engine().await;
+    assert_eq!(engine.sync().await.unwrap().standing(), Standing::Waits);
+    let item = engine.store().items(0, 10).unwrap().remove(0);
+    let until = world
+        .clock
+        .now()
+        .saturating_add(SignedDuration::from_hours(24))
+        .unwrap();
+    engine.ignore(item.number, Some(until)).unwrap();
+    assert_eq!(engine.sync().await.unwrap().standing(), Standing::Done);
+    // WHEN the day has come, and the same process still works
+    world.clock.pass(25 * 3_600);
+    assert_eq!(engine.sync().await.unwrap().standing(), Standing::Waits);
 }

@@ -4,8 +4,9 @@ use crate::fake::{Fault, refusal};
 use crate::flows::t;
 use crate::world::World;
 use jiff::SignedDuration;
+use std::sync::{Arc, Mutex};
 use tandem_connector::RefusalKind;
-use tandem_engine::{Choice, Engine, Request, Schedule, Standing};
+use tandem_engine::{Choice, Clock, Engine, Happening, Parts, Request, Schedule, Standing, Watcher};
 use tandem_merge::dataflow::{ConflictPolicy, DeletePolicy};
 use tokio::sync::{mpsc, oneshot};
 
@@ -92,34 +93,91 @@ async fn retry_sends_a_refused_create_again() {
 }
 
 #[tokio::test]
-async fn run_serves_requests_between_rounds_and_stops_when_told() {
+async fn people_are_served_while_a_round_goes_on_and_what_follows_is_done_at_once() {
+    // GIVEN a run that has begun to ask the systems, and somebody who comes meanwhile and pauses a flow
     let world = World::new();
     let (customer, _) = world.customer_with_order();
     let mut engine = world.engine().await;
-    let (requests, mut desk) = mpsc::channel::<Request>(4);
+    let (requests, desk) = mpsc::channel::<Request>(4);
+    engine.listen(desk);
     let (stop, stopped) = oneshot::channel::<()>();
     let (answer, answered) = oneshot::channel::<u64>();
-    let look: Request = Box::new(move |engine: &mut Engine| {
-        let status = engine.status().unwrap();
-        answer.send(status.flows["customer-division"].linked).unwrap();
+    let pause: Request = Box::new(move |engine| {
+        Box::pin(async move {
+            engine.pause("customer-division").unwrap();
+            let linked = engine.status().unwrap().flows["customer-division"].linked;
+            answer.send(linked).unwrap();
+        })
     });
-    requests.send(look).await.unwrap();
+    let resume: Request =
+        Box::new(move |engine| Box::pin(async move { engine.resume("customer-division").unwrap() }));
+    requests.send(pause).await.unwrap();
     let schedule = Schedule {
-        every: SignedDuration::from_secs(5),
+        every: SignedDuration::from_secs(3_600),
         ..Schedule::default()
     };
     let people = async {
         let linked = answered.await.unwrap();
+        assert_eq!(linked, 0, "nobody waited for the end of the round");
+        assert!(world.crm.live("Division").is_empty(), "nothing of it was written");
+        // WHEN it goes on again
+        requests.send(resume).await.unwrap();
+        // THEN what follows is done long before the systems are asked again
+        let began = world.clock.now();
+        while world.erp.value(&customer, "stamp").is_empty() {
+            tokio::task::yield_now().await;
+        }
+        let took = world.clock.now().duration_since(began);
+        assert!(took < SignedDuration::from_secs(60), "{took}");
         stop.send(()).unwrap();
-        linked
     };
     let stopped = async move { stopped.await.unwrap() };
-    let (run, linked) = futures::join!(engine.run(&schedule, &mut desk, stopped), people);
+    let (run, ()) = futures::join!(engine.run(&schedule, stopped), people);
     run.unwrap();
-    assert_eq!(linked, 1);
     drop(engine);
     assert_eq!(
         world.erp.value(&customer, "stamp"),
         world.only(&world.crm, "Division").id
     );
+}
+
+/// Asks for a pause of a flow as soon as the first writes leave.
+struct Hasty(Mutex<Option<(mpsc::Sender<Request>, Request)>>);
+
+impl Watcher for Hasty {
+    fn happened(&self, what: &Happening<'_>) {
+        if let Happening::Sending { system: "crm", .. } = what
+            && let Some((asks, request)) = self.0.lock().unwrap().take()
+        {
+            asks.try_send(request).unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_pause_holds_from_the_moment_it_is_answered_also_for_what_was_chosen_to_be_sent() {
+    // GIVEN more customers than travel at once, and somebody who pauses their flow as soon as the first ones leave
+    let world = World::new();
+    for number in 0..15 {
+        world
+            .erp
+            .add("Customer", &[("number", &format!("C{number}")), ("name", "Many")]);
+    }
+    let (asks, desk) = mpsc::channel::<Request>(1);
+    let pause: Request = Box::new(|engine| Box::pin(async { engine.pause("customer-division").unwrap() }));
+    let watcher = Hasty(Mutex::new(Some((asks, pause))));
+    let parts = Parts {
+        watcher: Arc::new(watcher),
+        ..world.parts()
+    };
+    let mut engine = Engine::open(parts).await.unwrap();
+    engine.listen(desk);
+    // THEN what was on its way arrives, and nothing else of it leaves
+    engine.sync().await.unwrap();
+    assert!(world.crm.live("Division").len() <= 6, "two packs of three");
+    assert!(!world.crm.live("Division").is_empty());
+    // WHEN it goes on, all of them come
+    engine.resume("customer-division").unwrap();
+    engine.sync().await.unwrap();
+    assert_eq!(world.crm.live("Division").len(), 15);
 }

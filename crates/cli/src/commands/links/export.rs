@@ -36,7 +36,7 @@ impl Export {
         if let Some(flow) = &self.flow {
             loading::known_flow(&configuration.dataflow, flow)?;
         }
-        let mut store = loading::existing_state(common, &configuration)?;
+        let mut store = loading::look(common, &configuration)?;
         let mut sheet = match &self.file {
             Some(file) => Writer::create(file)?,
             None => Writer::stdout(),

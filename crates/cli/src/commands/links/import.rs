@@ -11,6 +11,7 @@ use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use tandem_api::{Command, Done, door};
 use tandem_engine::{Engine, Quiet};
 use tandem_merge::config::{Configuration, Problem};
 use tandem_merge::decisions::{Decision, Outcome};
@@ -51,7 +52,8 @@ impl Import {
         }
         let sheet = Sheet::read(&self.file)?;
         let rows = Rows::read(&configuration, &sheet, self.flow.as_deref());
-        let (mut engine, copy) = self.engine(common, &configuration).await?;
+        let working = door::knock(&common.state_folder()).await.filter(|_| self.yes);
+        let (mut engine, copy) = self.engine(common, &configuration, working.is_some()).await?;
         let looked = engine.look().await?;
         if let Some(trouble) = looked.troubles.into_iter().next() {
             return Err(trouble.into());
@@ -64,9 +66,13 @@ impl Import {
             problems.sort();
             return Err(Failure::Sheet(problems));
         }
-        let outcomes = match self.yes {
-            true => engine.decide_links(&decisions)?,
-            false => outcomes,
+        let outcomes = match working {
+            Some(client) => match client.ask(Command::DecideLinks { decisions }).await? {
+                Done::Decided { outcomes } => outcomes,
+                _ => outcomes,
+            },
+            None if self.yes => engine.decide_links(&decisions)?,
+            None => outcomes,
         };
         drop(copy);
         let refused = refusals(&sheet, &rows, &outcomes);
@@ -77,13 +83,14 @@ impl Import {
         }
     }
 
-    /// Over the state itself, or over a copy of it where nothing may change.
+    /// Over the state itself, or over a copy of it where nothing may change or another process works with it.
     async fn engine(
         &self,
         common: &Common,
         configuration: &Configuration,
+        held: bool,
     ) -> Result<(Engine, Option<tempfile::TempDir>), Failure> {
-        if self.yes {
+        if self.yes && !held {
             return Ok((
                 loading::engine(common, configuration, Arc::new(Quiet)).await?,
                 None,

@@ -3,58 +3,10 @@
 use super::log::plain;
 use super::oracle::Found;
 use super::setting::references;
-use super::system::Row;
-use super::world::World;
-use tandem_engine::Engine;
 use tandem_merge::cluster::{Base, ParkedKind};
 use tandem_merge::dataflow::{Flow, Kind, Mapping, Reference, Side};
 use tandem_merge::record::RecordKey;
-use tandem_store::{Item, LinkRow};
-
-impl World {
-    /// E18: nobody is asked about an edit of what Tandem put out of use, unless somebody touched it since, or what was
-    /// typed before had not reached the deleted counterpart.
-    pub fn weigh_question(&self, engine: &mut Engine, item: &Item) {
-        if item.kind != Some(ParkedKind::DeleteConflict) {
-            return;
-        }
-        let key = &item.record;
-        let links = engine.store().links(item.flow.as_deref(), 0, 1_000).unwrap();
-        let counterpart = links.iter().find_map(|link| match key {
-            key if key == &link.first => Some((Side::First, &link.second)),
-            key if key == &link.second => Some((Side::Second, &link.first)),
-            _ => None,
-        });
-        let flow = item
-            .flow
-            .as_deref()
-            .and_then(|name| self.setting.flows.flow(name));
-        let (Some((side, lost)), Some(flow)) = (counterpart, flow) else {
-            return;
-        };
-        let row = |key: &RecordKey| {
-            let state = self.system(&key.record_type).state.lock().unwrap();
-            state.rows.get(key).cloned()
-        };
-        let (Some(own), Some(lost)) = (row(key), row(lost)) else {
-            return;
-        };
-        let edited = own.edited.values().max().copied().unwrap_or_default();
-        let holds = |row: &Row, property: &str| row.values.get(property).map(plain).unwrap_or_default();
-        let arrived = |mapping: &Mapping| {
-            let property = mapping.property(side);
-            !mapping.travels_to(side.other())
-                || !own.edited.contains_key(property)
-                || holds(&own, property) == holds(&lost, mapping.property(side.other()))
-        };
-        if own.fate.put_out.is_some_and(|at| at > edited) && flow.mappings.iter().all(arrived) {
-            let what = format!(
-                "E18: {key} was put out of use by Tandem and touched by nobody since, and its edit is asked about"
-            );
-            self.log.lock().unwrap().break_rule(what);
-        }
-    }
-}
+use tandem_store::LinkRow;
 
 impl Found<'_> {
     /// E20: of a link whose end left no trace somebody is told, and of edits that wait for it.

@@ -7,6 +7,7 @@
 mod aftermath;
 mod clock;
 mod connector;
+mod desk;
 mod dice;
 mod habits;
 mod log;

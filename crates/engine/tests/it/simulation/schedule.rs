@@ -6,13 +6,14 @@ use super::world::World;
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll};
-use tandem_engine::{Choice, Clock, Engine, Summary};
-use tandem_merge::cluster::{ParkedKind, Verdict};
-use tandem_merge::record::RecordKey;
-use tandem_store::{Item, LinkRow};
+use tandem_engine::{Clock, Engine, Summary};
+use tokio::sync::mpsc;
 
 /// Stretches between two awaits after which the engine is said never to end.
 const ENDLESS: u64 = 4_000;
+
+/// At one of so many steps somebody comes to the desk, in schedules in which anybody does.
+const VISITS: usize = 12;
 
 /// Writes that coming to rest may take.
 const MOST_WRITES: u64 = 80;
@@ -55,10 +56,22 @@ impl World {
         if self.one_in(5) {
             self.people();
         }
+        self.come_to_desk();
         if self.setting.faults && self.one_in(150) {
             self.outage();
         }
         !(self.setting.faults && self.one_in(70))
+    }
+
+    /// Now and then somebody asks the process for something while it works.
+    fn come_to_desk(&mut self) {
+        let Some((desk, asks)) = &self.visitors else {
+            return;
+        };
+        if desk.dice.lock().unwrap().one_in(VISITS) {
+            // Where several wait already, this one goes away.
+            drop(asks.try_send(desk.request()));
+        }
     }
 
     /// Polls a piece of work to its end, time jumping where it is waited for.
@@ -85,7 +98,13 @@ impl World {
         self.say(|| "-- a process begins --".to_owned());
         self.log.lock().unwrap().tried_anew();
         let opened = self.undisturbed(Engine::open(parts))?;
-        opened.map_err(|error| format!("it does not open: {error}"))
+        let mut engine = opened.map_err(|error| format!("it does not open: {error}"))?;
+        if let Some((_, asks)) = &mut self.visitors {
+            let (ask, requests) = mpsc::channel(2);
+            *asks = ask;
+            engine.listen(requests);
+        }
+        Ok(engine)
     }
 
     /// Runs so many steps with people and faults.
@@ -146,7 +165,7 @@ impl World {
                 }
             }
             if self.one_in(3) {
-                self.answer(engine)?;
+                self.desk.answer(engine)?;
             }
             for _ in 0..self.below(3) {
                 *left = left.saturating_sub(1);
@@ -159,97 +178,6 @@ impl World {
         Ok(true)
     }
 
-    /// People answer what waits for them. Whether anything did.
-    fn answer(&mut self, engine: &mut Engine) -> Result<bool, String> {
-        let items = engine.store().items(0, 100).map_err(|error| error.to_string())?;
-        let mut any = false;
-        for item in items {
-            let answered = match item.kind {
-                None => self.resolve(engine, &item),
-                Some(ParkedKind::Approval | ParkedKind::DeleteConflict) => {
-                    self.weigh_question(engine, &item);
-                    self.approve(engine, &item)
-                }
-                Some(ParkedKind::OutOfSight) if self.gives_up(&item) => self.approve(engine, &item),
-                _ => continue,
-            };
-            // An answer to something that has changed is refused.
-            any |= answered.is_ok();
-        }
-        Ok(any)
-    }
-
-    /// A person decides about a link whose end left no trace; at rest nobody does, so that it must be told.
-    fn gives_up(&self, item: &Item) -> bool {
-        let at_work = *self.systems[0].faults.lock().unwrap();
-        item.property.is_none() && self.quirks.any(Quirk::Forgets) && at_work && self.one_in(2)
-    }
-
-    fn resolve(&mut self, engine: &mut Engine, item: &Item) -> Result<(), tandem_engine::Error> {
-        let choices = item.contenders.len();
-        let (name, value) = item.contenders[self.below(choices)].clone();
-        let keys = self.alive(None);
-        let record = keys.into_iter().find(|key| name.starts_with(&format!("{key} ")));
-        let choice = match record {
-            Some(record) if !self.one_in(4) => Choice::Record(record),
-            None => Choice::Head,
-            Some(_) => {
-                self.log.lock().unwrap().chosen(&value);
-                Choice::Value(value)
-            }
-        };
-        let outcome = engine.resolve(item.number, &choice);
-        self.say(|| {
-            format!(
-                "person answers {name}: {choice:?}: {:?}",
-                outcome.as_ref().map_err(ToString::to_string)
-            )
-        });
-        outcome
-    }
-
-    fn approve(&mut self, engine: &mut Engine, item: &Item) -> Result<(), tandem_engine::Error> {
-        let verdicts = [
-            Verdict::Unlink,
-            Verdict::Recreate,
-            Verdict::Propagate,
-            Verdict::Deactivate,
-        ];
-        let verdict = self.pick(&verdicts);
-        self.judge(engine, item, verdict == Verdict::Recreate);
-        self.log.lock().unwrap().tried_anew();
-        let outcome = engine.approve(item.number, Some(verdict));
-        self.say(|| {
-            format!(
-                "person decides {verdict:?} about {}: {:?}",
-                item.record,
-                outcome.as_ref().map_err(ToString::to_string)
-            )
-        });
-        outcome
-    }
-
-    /// Both ends of the links of an item's record are a person's affair from now on. Who says that one is to be created
-    /// again says it of their earlier counterparts too.
-    fn judge(&mut self, engine: &mut Engine, item: &Item, recreated: bool) {
-        let links = engine.store().links(None, 0, 1_000).unwrap();
-        let of_item = |link: &&LinkRow| link.first == item.record || link.second == item.record;
-        let ends: Vec<&RecordKey> = links
-            .iter()
-            .filter(of_item)
-            .flat_map(|link| [&link.first, &link.second])
-            .collect();
-        let former = self.systems.iter().flat_map(|system| {
-            let state = system.state.lock().unwrap();
-            let gone = state.rows.iter().filter(|(_, row)| recreated && !row.alive);
-            let of_ends = gone.filter(|(key, row)| ends.iter().any(|end| row.is_marked_as_of(key, end)));
-            of_ends.map(|(key, _)| key.clone()).collect::<Vec<_>>()
-        });
-        let former: Vec<RecordKey> = former.collect();
-        let mut log = self.log.lock().unwrap();
-        ends.into_iter().chain(&former).for_each(|key| log.judged(key));
-    }
-
     /// No more edits and no more faults: until nothing moves and nobody is asked any more.
     pub fn rest(&mut self) -> Result<Engine, String> {
         self.say(|| "-- no more edits or faults --".to_owned());
@@ -257,12 +185,16 @@ impl World {
         self.compare_all();
         let before = self.log.lock().unwrap().writes;
         let mut engine = self.open()?;
+        self.desk.resume(&mut engine);
         for _ in 0..30 {
             self.time.pass(25_000);
             let writes = self.log.lock().unwrap().writes;
             self.calm_sync(&mut engine)?;
             let moved = self.log.lock().unwrap().writes != writes;
-            if !self.answer(&mut engine)? && !moved && !self.compares() && !self.waits_for_sight(&mut engine)
+            if !self.desk.answer(&mut engine)?
+                && !moved
+                && !self.compares()
+                && !self.waits_for_sight(&mut engine)
             {
                 let took = self.log.lock().unwrap().writes - before;
                 if took > MOST_WRITES {

@@ -561,7 +561,9 @@ impl System {
                 ));
             }
         }
-        if !request.told {
+        // What a person deleted since is no sign any more, and no sender can take back a request that arrives twice.
+        let once_more = !earlier.is_empty() && earlier.iter().all(|key| state.rows[key].deleted_by_person);
+        if !request.told && !once_more {
             self.before_keyed_create(state, of, values, &mut log);
         }
     }

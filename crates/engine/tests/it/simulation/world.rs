@@ -1,6 +1,7 @@
 //! Two systems, the people who work in them, and what is kept between two processes of Tandem.
 
 use super::clock::Time;
+use super::desk::Desk;
 use super::dice::Dice;
 use super::log::Log;
 use super::quirks::{self, Quirk, Quirks};
@@ -11,12 +12,13 @@ use jiff::SignedDuration;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use tandem_connector::Connector;
-use tandem_engine::{Clock, Engine, Happening, Parts, Watcher};
+use tandem_engine::{Clock, Engine, Happening, Parts, Request, Watcher};
 use tandem_merge::dataflow::{DeleteAgainstEdit, DeletePolicy};
 use tandem_merge::record::{RecordKey, RecordType, Values};
 use tandem_merge::value::Value;
 use tandem_store::{Home, Keys, Ledger, MemoryStore, Server, Store};
 use tempfile::TempDir;
+use tokio::sync::mpsc;
 
 /// A home on disk: on the server that `TANDEM_POSTGRES` names, else in the folder beside it.
 fn home() -> (Home, TempDir) {
@@ -40,6 +42,10 @@ pub struct World {
     pub systems: [Arc<System>; 2],
     /// The state between two processes; none while one has it.
     pub kept: Option<Box<dyn Store>>,
+    /// Who answers between two rounds.
+    pub desk: Desk,
+    /// Who comes while a round goes on, and the way to the process; none in schedules in which nobody does.
+    pub visitors: Option<(Desk, mpsc::Sender<Request>)>,
     home: Option<(Home, TempDir)>,
     edits: u32,
 }
@@ -88,6 +94,22 @@ impl World {
         };
         let systems = [system(0, ERP), system(1, CRM)];
         let home = setting.on_disk.then(home);
+        let desk = Desk {
+            systems: systems.clone(),
+            flows: setting.flows.clone(),
+            log: Arc::clone(&log),
+            dice: Arc::clone(&dice),
+            forgets: quirks.any(Quirk::Forgets),
+            at_rest: true,
+        };
+        // Nobody draws from the schedule's own dice here: the others stay what they are.
+        let visits = quirks::dice(seed.wrapping_mul(31));
+        let visitor = Desk {
+            dice: Arc::new(Mutex::new(visits)),
+            at_rest: false,
+            ..desk.clone()
+        };
+        let visitors = seed.is_multiple_of(3).then(|| (visitor, mpsc::channel(1).0));
         let mut world = Self {
             setting,
             quirks,
@@ -96,6 +118,8 @@ impl World {
             log,
             systems,
             kept: Some(Box::new(MemoryStore::new("sim"))),
+            desk,
+            visitors,
             home,
             edits: 0,
         };

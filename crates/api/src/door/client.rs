@@ -1,0 +1,47 @@
+//! The outer side of the door.
+
+use super::{Answer, Asked, LONGEST, VERSION, place};
+use crate::{Command, Done, Refused};
+use std::path::Path;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::UnixStream;
+
+/// A process that works, and does what is asked for.
+#[derive(Debug)]
+pub struct Client(UnixStream);
+
+/// Knocks at the door of a folder: whether a process works with its state. None where nobody answers.
+pub async fn knock(folder: &Path) -> Option<Client> {
+    let (path, _folder) = place(folder).ok()?;
+    UnixStream::connect(&path).await.ok().map(Client)
+}
+
+impl Client {
+    /// Asks for one thing and waits until it is done.
+    ///
+    /// # Errors
+    /// Why it was not done.
+    pub async fn ask(self, command: Command) -> Result<Done, Refused> {
+        let asked = Asked {
+            version: VERSION.to_owned(),
+            command,
+        };
+        let answer = converse(self.0, &asked).await;
+        answer.unwrap_or_else(|error| {
+            Err(Refused::trouble(
+                format!("the process that works with this state broke off ({error})"),
+                "Look whether it was done, then try again",
+            ))
+        })
+    }
+}
+
+async fn converse(stream: UnixStream, asked: &Asked) -> std::io::Result<Answer> {
+    let (read, mut write) = stream.into_split();
+    let mut text = serde_json::to_string(asked)?;
+    text.push('\n');
+    write.write_all(text.as_bytes()).await?;
+    let mut line = String::new();
+    BufReader::new(read.take(LONGEST)).read_line(&mut line).await?;
+    Ok(serde_json::from_str(&line)?)
+}

@@ -1,0 +1,122 @@
+//! The inner side of the door.
+
+use super::{Answer, Asked, LONGEST, VERSION, place};
+use crate::{Command, Refused, carry_out};
+use std::fs::{DirBuilder, Permissions};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use tandem_engine::Request;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+/// An open door. It closes when this is dropped; who stands in it is told that the work ended.
+#[derive(Debug)]
+pub struct Server {
+    path: PathBuf,
+    _folder: Option<std::fs::File>,
+    listening: JoinHandle<()>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.listening.abort();
+        // One that is left is found closed, and taken away by the next process.
+        let _left = std::fs::remove_file(&self.path);
+    }
+}
+
+/// Opens the door in a folder, whose state this process holds. What is asked for goes to `engine`
+/// ([`tandem_engine::Engine::listen`]).
+///
+/// # Errors
+/// What the file system says.
+pub fn open(folder: &Path, engine: mpsc::Sender<Request>) -> std::io::Result<Server> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let (path, folder) = place(folder)?;
+    // Whoever made one that is there held the state before us, and is gone.
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(&path)?;
+    std::fs::set_permissions(&path, Permissions::from_mode(0o600))?;
+    let listening = tokio::spawn(async move {
+        loop {
+            match listener.accept().await {
+                Ok((stream, _)) => drop(tokio::spawn(serve(stream, engine.clone()))),
+                Err(error) => {
+                    tracing::warn!(%error, "the door does not open: {error}");
+                    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+                }
+            }
+        }
+    });
+    Ok(Server {
+        path,
+        _folder: folder,
+        listening,
+    })
+}
+
+/// Hears one command and answers it.
+async fn serve(stream: UnixStream, engine: mpsc::Sender<Request>) {
+    let (read, mut write) = stream.into_split();
+    let mut line = String::new();
+    let heard = BufReader::new(read.take(LONGEST)).read_line(&mut line).await;
+    let answer = match heard {
+        // Somebody only looked whether anyone is there.
+        Ok(0) | Err(_) => return,
+        Ok(_) => answered(&line, engine).await,
+    };
+    let mut text = serde_json::to_string(&answer).unwrap_or_default();
+    text.push('\n');
+    // Whoever asked may be gone; what was done is done.
+    let _gone = write.write_all(text.as_bytes()).await;
+}
+
+async fn answered(line: &str, engine: mpsc::Sender<Request>) -> Answer {
+    let other = |theirs: &str| {
+        Refused::usage(
+            format!("the process that works with this state is Tandem {VERSION}, and this is {theirs}"),
+            "Use the same program for both, or start the one that works anew",
+        )
+    };
+    let said: serde_json::Value = serde_json::from_str(line).unwrap_or_default();
+    match said["version"].as_str() {
+        Some(version) if version == VERSION => {}
+        Some(version) => return Err(other(&format!("Tandem {version}"))),
+        None => return Err(other("another program")),
+    }
+    let asked: Asked = serde_json::from_value(said).map_err(|error| {
+        Refused::usage(
+            format!("the command is not understood ({error})"),
+            "`tandem --help` lists them",
+        )
+    })?;
+    let (tell, told) = oneshot::channel();
+    if engine.send(request(asked.command, tell)).await.is_err() {
+        return Err(ended());
+    }
+    told.await.unwrap_or_else(|_| Err(ended()))
+}
+
+/// A command as a request to the engine.
+fn request(command: Command, tell: oneshot::Sender<Answer>) -> Request {
+    Box::new(move |engine| {
+        Box::pin(async move {
+            let now = jiff::Timestamp::now();
+            let answer = carry_out(engine, command, now).await;
+            // Whoever asked may be gone; what was done is done.
+            let _gone = tell.send(answer);
+        })
+    })
+}
+
+fn ended() -> Refused {
+    Refused::trouble(
+        "the process that works with this state ended before it was done",
+        "Look whether it was done, then try again",
+    )
+}
