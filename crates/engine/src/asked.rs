@@ -91,8 +91,8 @@ impl Engine {
         loop {
             let request = tokio::select! {
                 biased;
-                done = &mut work => return Ok(done),
                 request = self.asked.next() => request,
+                done = &mut work => return Ok(done),
             };
             self.serve(request).await?;
         }

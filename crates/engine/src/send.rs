@@ -17,6 +17,9 @@ use tandem_merge::record::Values;
 /// the other. Smaller packs hold fewer locks at a time.
 const BUSY: [(i64, usize); 3] = [(1, 1), (2, 2), (4, 8)];
 
+/// Attempts after which a row that was locked is refused like any other, where each attempt begins with a look at it.
+const BUSY_ATTEMPTS: u32 = 3;
+
 /// So many packs to a system are under way at once at most: one travels while another is settled.
 const MOST_PACKS: usize = 2;
 
@@ -119,13 +122,14 @@ impl Engine {
                 queues.iter_mut().for_each(VecDeque::clear);
             }
             self.begin_packs(&mut queues, &mut sent, round).await?;
+            // People first: they are few, and packs may land all the time.
             let landed = tokio::select! {
                 biased;
-                landed = self.sending.next() => landed,
                 request = self.asked.next() => {
                     self.serve(request).await?;
                     continue;
                 }
+                landed = self.sending.next() => landed,
             };
             let Some(landed) = landed else {
                 return Ok(sent);
@@ -135,6 +139,7 @@ impl Engine {
             }
             let Landed { index, lane, .. } = landed;
             let answers = self.put_aside(index, lane, landed.answers, round)?;
+            let answers = self.put_back_busy(index, answers)?;
             self.settle_answers(index, answers, round).await?;
         }
     }
@@ -192,6 +197,22 @@ impl Engine {
         Ok(rest)
     }
 
+    /// Takes the writes out of a pack's answers whose rows were locked and that no condition protects: they are sent again
+    /// once their records were read again (E5), and only so often.
+    fn put_back_busy(&mut self, index: usize, answers: Vec<Answer>) -> Result<Vec<Answer>, Error> {
+        let conditional = self.systems[index].capabilities().conditional_write;
+        let again = |answer: &Answer| {
+            let Answer { intent, outcome } = answer;
+            busy(outcome) && intent.attempts <= BUSY_ATTEMPTS && is_bare(intent, conditional)
+        };
+        let (again, rest): (Vec<_>, Vec<_>) = answers.into_iter().partition(again);
+        let numbers: Vec<u64> = again.iter().map(|answer| answer.intent.id).collect();
+        if !numbers.is_empty() {
+            self.store.mark_unknown(FENCE, &numbers, true)?;
+        }
+        Ok(rest)
+    }
+
     /// Marks a batch as sent, durably. What was withdrawn in the meantime falls out.
     pub(crate) async fn mark(&mut self, index: usize, batch: &[u64]) -> Result<Vec<Intent>, Error> {
         // Here, and not in the store: whoever stops the work need not wait for it.
@@ -225,7 +246,11 @@ impl Engine {
             let mut outcomes = answers(system.as_ref(), &writes, lane).await;
             let strains = |outcome: &Outcome| busy(outcome) || matches!(outcome, Outcome::NotSent(_));
             let strained = outcomes.iter().any(strains);
-            again_if_busy(system.as_ref(), clock.as_ref(), &writes, &mut outcomes).await;
+            let bare: Vec<bool> = intents
+                .iter()
+                .map(|intent| is_bare(intent, conditional))
+                .collect();
+            again_if_busy(system.as_ref(), clock.as_ref(), &writes, &bare, &mut outcomes).await;
             let pairs = intents.into_iter().zip(outcomes);
             let answers = pairs.map(|(intent, outcome)| Answer { intent, outcome });
             Landed {
@@ -238,23 +263,30 @@ impl Engine {
     }
 }
 
-/// Writes rows again that were locked, some times, in smaller packs each time.
+/// Whether nothing protects what somebody does beside a write: an update or a deletion without a condition.
+fn is_bare(intent: &Intent, conditional: bool) -> bool {
+    let changes = matches!(intent.action, Action::Update { .. } | Action::Delete { .. });
+    changes && !(conditional && intent.version.is_some())
+}
+
+/// Writes rows again that were locked, some times, in smaller packs each time. Those that nothing protects wait once, and are
+/// not sent again blindly.
 async fn again_if_busy(
     system: &dyn Connector,
     clock: &dyn Clock,
     writes: &[Write],
+    bare: &[bool],
     outcomes: &mut [Outcome],
 ) {
-    for (pause, packs) in BUSY {
-        let places: Vec<usize> = (0..writes.len())
-            .filter(|place| outcomes.get(*place).is_some_and(busy))
-            .collect();
-        if places.is_empty() {
+    for (round, (pause, packs)) in BUSY.into_iter().enumerate() {
+        let locked = (0..writes.len()).filter(|place| outcomes.get(*place).is_some_and(busy));
+        let (waits, places): (Vec<usize>, Vec<usize>) = locked.partition(|place| bare[*place]);
+        if places.is_empty() && (waits.is_empty() || round > 0) {
             break;
         }
         let until = clock.now().saturating_add(SignedDuration::from_secs(pause));
         clock.sleep_until(until.unwrap_or(Timestamp::MAX)).await;
-        for pack in places.chunks(places.len().div_ceil(packs)) {
+        for pack in places.chunks(places.len().div_ceil(packs).max(1)) {
             let again = pack.iter().filter_map(|place| writes.get(*place).cloned());
             let again: Vec<Write> = again.collect();
             let second = answers(system, &again, Lane::Live).await;

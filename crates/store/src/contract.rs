@@ -195,6 +195,14 @@ pub trait Store: Send {
         limit: usize,
     ) -> Result<Vec<(u64, Event)>, Error>;
 
+    /// History, newest first, before a number, at most `limit`, optionally of one record.
+    fn latest(
+        &mut self,
+        record: Option<&RecordKey>,
+        before: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, Event)>, Error>;
+
     /// Records of a type whose property has the value (trimmed, case-folded), or with the id.
     fn search(
         &mut self,

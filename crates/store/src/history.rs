@@ -102,21 +102,44 @@ pub(crate) fn lines(
     after: u64,
     limit: usize,
 ) -> Result<Vec<(u64, Event)>, Trouble> {
-    let (after, limit) = (start(after), number(limit));
+    let of = [
+        "SELECT number, body FROM history WHERE rid = ?1 AND number > ?2 ORDER BY number LIMIT ?3",
+        "SELECT number, body FROM history WHERE number > ?1 ORDER BY number LIMIT ?2",
+    ];
+    read_lines(db, record, start(after), limit, of)
+}
+
+/// History before a number, newest first, of one record or of all.
+pub(crate) fn latest(
+    db: &Db,
+    record: Option<&RecordKey>,
+    before: u64,
+    limit: usize,
+) -> Result<Vec<(u64, Event)>, Trouble> {
+    let of = [
+        "SELECT number, body FROM history WHERE rid = ?1 AND number < ?2 ORDER BY number DESC LIMIT ?3",
+        "SELECT number, body FROM history WHERE number < ?1 ORDER BY number DESC LIMIT ?2",
+    ];
+    read_lines(db, record, start(before), limit, of)
+}
+
+/// Lines by one of two statements: of one record, or of all.
+fn read_lines(
+    db: &Db,
+    record: Option<&RecordKey>,
+    from: i64,
+    limit: usize,
+    [of_one, of_all]: [&str; 2],
+) -> Result<Vec<(u64, Event)>, Trouble> {
     let read = |row: &dyn Row| Ok((row.get(0)?, row.get(1)?));
     let rows: Vec<(i64, Vec<u8>)> = match record {
         Some(key) => {
             let Some(rid) = db.rid(key)? else {
                 return Ok(Vec::new());
             };
-            let sql =
-                "SELECT number, body FROM history WHERE rid = ?1 AND number > ?2 ORDER BY number LIMIT ?3";
-            db.all(sql, (rid, after, limit), read)?
+            db.all(of_one, (rid, from, number(limit)), read)?
         }
-        None => {
-            let sql = "SELECT number, body FROM history WHERE number > ?1 ORDER BY number LIMIT ?2";
-            db.all(sql, (after, limit), read)?
-        }
+        None => db.all(of_all, (from, number(limit)), read)?,
     };
     let parse = |(number, body): (i64, Vec<u8>)| Ok((number.cast_unsigned(), db.read(&HISTORY, body)?));
     rows.into_iter().map(parse).collect()

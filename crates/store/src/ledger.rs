@@ -434,6 +434,16 @@ impl Store for Ledger {
             .unit("read", |db| history::lines(db, record, after, limit))
     }
 
+    fn latest(
+        &mut self,
+        record: Option<&RecordKey>,
+        before: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, Event)>, Error> {
+        self.db
+            .unit("read", |db| history::latest(db, record, before, limit))
+    }
+
     fn forget(&mut self, records: &[RecordKey], at: Timestamp) -> Result<Forgotten, Error> {
         let done = self
             .db

@@ -69,6 +69,15 @@ impl MemoryStore {
     }
 }
 
+/// Lines of one record or of all.
+fn lines_of<'a>(
+    record: Option<&'a RecordKey>,
+    lines: impl Iterator<Item = (&'a u64, &'a Event)> + 'a,
+) -> impl Iterator<Item = (u64, Event)> + 'a {
+    let of = lines.filter(move |(_, event)| record.is_none_or(|key| key == &event.record));
+    of.map(|(number, event)| (*number, event.clone()))
+}
+
 impl Store for MemoryStore {
     fn bind(&mut self, identities: &BTreeMap<String, String>) -> Result<(), Error> {
         self.unit(|books| {
@@ -225,11 +234,17 @@ impl Store for MemoryStore {
         limit: usize,
     ) -> Result<Vec<(u64, Event)>, Error> {
         let all = self.books.history.range(after.saturating_add(1)..);
-        let of = all.filter(|(_, event)| record.is_none_or(|key| key == &event.record));
-        Ok(of
-            .take(limit)
-            .map(|(number, event)| (*number, event.clone()))
-            .collect())
+        Ok(lines_of(record, all).take(limit).collect())
+    }
+
+    fn latest(
+        &mut self,
+        record: Option<&RecordKey>,
+        before: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, Event)>, Error> {
+        let all = self.books.history.range(..before).rev();
+        Ok(lines_of(record, all).take(limit).collect())
     }
 
     fn forget(&mut self, records: &[RecordKey], _at: Timestamp) -> Result<Forgotten, Error> {

@@ -8,15 +8,72 @@ use futures::{StreamExt, TryStreamExt, stream};
 use std::collections::BTreeMap;
 use tandem_connector::Schema;
 use tandem_engine::Engine;
-use tandem_merge::dataflow::{End, Flow, Kind, Side};
+use tandem_merge::dataflow::{Dataflow, End, Flow, Kind, Side};
 use tandem_merge::record::RecordType;
 use tandem_merge::value::Value;
+use tandem_store::{LinkRow, Store};
 
 /// Edits under way at once.
 const AT_ONCE: usize = 8;
 
-/// Edits so many linked records, evenly over the record types that have enough, each on one of these sides in turn: a
-/// plain text of it gets a value that holds the mark. A person does, not the user that syncs.
+/// Linked records that people edit, evenly over the record types that have enough: for each type its ends, a plain text on
+/// both, and links.
+pub(super) struct Subjects(Vec<([End; 2], [String; 2], Vec<LinkRow>)>);
+
+impl Subjects {
+    /// At most so many of each type, of properties that travel from these sides.
+    pub(super) fn of(
+        flows: &Dataflow,
+        store: &mut dyn Store,
+        described: &[Schema; 2],
+        wanted: usize,
+        sides: &[Side],
+    ) -> Result<Self, Failure> {
+        let mut pools = Vec::new();
+        for (flow, properties) in texts(flows, described, sides) {
+            let links = store.links(Some(&flow), 0, wanted)?;
+            let ends = flows.flow(&flow).map(|flow| flow.ends.clone());
+            pools.extend(ends.map(|ends| (ends, properties, links)));
+        }
+        pools.sort_by_key(|(_, _, links)| links.len());
+        Ok(Self(pools))
+    }
+
+    /// Edits so many, each on one of these sides in turn: its text gets a value that holds the mark. A person does, not the
+    /// user that syncs.
+    pub(super) async fn edit(
+        &self,
+        people: &People,
+        wanted: usize,
+        mark: &str,
+        sides: &[Side],
+    ) -> Result<(), Failure> {
+        let (mut made, mut types) = (0, self.0.len());
+        let mut edits = Vec::new();
+        for (ends, properties, links) in &self.0 {
+            let share = (wanted - made).div_ceil(types);
+            types -= 1;
+            for link in links.iter().take(share) {
+                let side = sides[made % sides.len()];
+                made += 1;
+                edits.push(Edit {
+                    side,
+                    end: ends[side.index()].clone(),
+                    id: link.end(side).id.clone(),
+                    property: properties[side.index()].clone(),
+                    value: Value::text(format!("{mark} {made}")),
+                });
+            }
+        }
+        if made < wanted {
+            let what = format!("only {made} records can be edited");
+            return Err(Failure::trouble(what, "Ask for fewer edits, or for more records"));
+        }
+        carry(people, &edits).await
+    }
+}
+
+/// The same, of what an engine holds.
 pub(super) async fn make(
     engine: &mut Engine,
     people: &People,
@@ -25,41 +82,14 @@ pub(super) async fn make(
     sides: &[Side],
 ) -> Result<(), Failure> {
     let schemas = loading::describe(&engine.systems().clone()).await?;
-    let mut pools = Vec::new();
-    for (flow, properties) in texts(engine, &schemas, sides) {
-        let links = engine.store().links(Some(&flow), 0, wanted)?;
-        let ends = engine.flows().flow(&flow).map(|flow| flow.ends.clone());
-        pools.extend(ends.map(|ends| (ends, properties, links)));
-    }
-    pools.sort_by_key(|(_, _, links)| links.len());
-    let (mut made, mut types) = (0, pools.len());
-    let mut edits = Vec::new();
-    for (ends, properties, links) in pools {
-        let share = (wanted - made).div_ceil(types);
-        types -= 1;
-        for link in links.into_iter().take(share) {
-            let side = sides[made % sides.len()];
-            made += 1;
-            edits.push(Edit {
-                side,
-                end: ends[side.index()].clone(),
-                id: link.end(side).id.clone(),
-                property: properties[side.index()].clone(),
-                value: Value::text(format!("{mark} {made}")),
-            });
-        }
-    }
-    if made < wanted {
-        let what = format!("only {made} records can be edited");
-        return Err(Failure::trouble(what, "Ask for fewer edits, or for more records"));
-    }
-    carry(people, &edits).await
+    let flows = engine.flows().clone();
+    let subjects = Subjects::of(&flows, engine.store(), &schemas, wanted, sides)?;
+    subjects.edit(people, wanted, mark, sides).await
 }
 
 /// For each record type of the first system a flow, and a plain text of it by its names on both sides: one write an edit,
 /// so nothing else takes it where it is edited, and it travels from there.
-fn texts(engine: &Engine, described: &[Schema; 2], sides: &[Side]) -> Vec<(String, [String; 2])> {
-    let flows = engine.flows();
+fn texts(flows: &Dataflow, described: &[Schema; 2], sides: &[Side]) -> Vec<(String, [String; 2])> {
     let mut found: BTreeMap<&RecordType, (String, [String; 2])> = BTreeMap::new();
     for flow in flows.flows.iter().filter(|flow| flow.supports.is_none()) {
         let is_alone = |side: Side, property: &str| {

@@ -11,6 +11,7 @@ mod incremental;
 mod initial;
 mod latency;
 mod merge;
+mod people;
 mod process;
 mod scene;
 mod script;
@@ -38,9 +39,10 @@ Examples:
   tandem bench calls --changes 2000 --json
   tandem bench conflicts             records edited on both sides, in time
   tandem bench latency --edits 200
+  tandem bench people --latency 20   looks and commands while a first sync and edits go on
   tandem bench bulk --records 200000 a first sync by Bulk API 2.0, killed on its way
 
-initial, unchanged, idle, incremental, latency and storage keep the state on a PostgreSQL server where TANDEM_POSTGRES holds its connection string (what the server takes is not
+initial, unchanged, idle, incremental, latency, people and storage keep the state on a PostgreSQL server where TANDEM_POSTGRES holds its connection string (what the server takes is not
 counted; schemas called bench_... stay there): clients/with-postgres tandem bench initial
 
 Exit codes:
@@ -74,6 +76,8 @@ enum What {
     Conflicts(conflicts::Conflicts),
     /// How long an edit in Salesforce takes to arrive in Customerp, by events and by polling
     Latency(latency::Latency),
+    /// How long people wait who look and act while a process works
+    People(people::People),
     /// Calls, memory and refusals of a first sync by Bulk API 2.0, which is killed while jobs run and started again
     Bulk(bulk::Load),
 }
@@ -92,6 +96,7 @@ impl Bench {
             What::Calls(calls) => calls.measure(screen).await,
             What::Conflicts(conflicts) => conflicts.measure(screen).await,
             What::Latency(latency) => latency.measure(screen).await,
+            What::People(people) => people.measure(screen).await,
             What::Bulk(load) => load.measure(screen).await,
         }
     }

@@ -150,7 +150,7 @@ impl Scene {
     }
 
     /// Where its processes keep their state.
-    fn home(&self) -> Result<Home, Failure> {
+    pub(super) fn home(&self) -> Result<Home, Failure> {
         super::home(self.folder(), "scene")
     }
 

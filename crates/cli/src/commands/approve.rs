@@ -246,9 +246,18 @@ fn show(
 /// What waits for approval: by flow, and what guards hold.
 fn list(flows: &Dataflow, mut store: Ledger, screen: &Screen) -> Result<Exit, Failure> {
     let mut shown = table(["flow", "to approve"]);
+    let asked = items::all(&mut store, usize::MAX, |item| {
+        let kinds = [
+            ParkedKind::Approval,
+            ParkedKind::DeleteConflict,
+            ParkedKind::OutOfSight,
+        ];
+        item.kind.is_some_and(|kind| kinds.contains(&kind))
+    })?;
     let mut waits = 0;
     for flow in &flows.flows {
-        let count = waiting(flows, &mut store, &flow.name)?.len();
+        let of_flow = |item: &&Item| tandem_engine::awaits_approval_in(flows, item, &flow.name);
+        let count = asked.iter().filter(of_flow).count();
         if count > 0 {
             screen.json(&json!({ "flow": flow.name, "waiting": count }));
             shown.add_row([flow.name.clone(), count.to_string()]);
@@ -260,13 +269,8 @@ fn list(flows: &Dataflow, mut store: Ledger, screen: &Screen) -> Result<Exit, Fa
     for hold in &held {
         screen.json(&crate::standing::hold(hold));
     }
-    let conflicts = items::all(&mut store, usize::MAX, |item| {
-        item.property.is_none()
-            && matches!(
-                item.kind,
-                Some(ParkedKind::DeleteConflict | ParkedKind::OutOfSight)
-            )
-    })?;
+    let about_link = |item: &&Item| item.property.is_none() && item.kind != Some(ParkedKind::Approval);
+    let conflicts: Vec<&Item> = asked.iter().filter(about_link).collect();
     for item in &conflicts {
         screen.json(&json!({ "item": item.number, "flow": item.flow, "conflict": item.reason }));
     }

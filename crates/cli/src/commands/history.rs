@@ -125,20 +125,20 @@ impl History {
         };
         let mut lines: Vec<(u64, Event)> = Vec::new();
         for record in of {
-            let mut newest = VecDeque::new();
-            let mut after = 0;
-            loop {
-                let page = store.history(record, after, PAGE)?;
-                let last = page.len() < PAGE;
-                after = page.last().map_or(after, |(number, _)| *number);
-                newest.extend(page.into_iter().filter(|(_, event)| filter.takes(event)));
-                // Only the newest lines are shown: memory stays flat.
-                newest.drain(..newest.len().saturating_sub(self.limit));
+            let (mut before, mut found) = (u64::MAX, 0);
+            while found < self.limit {
+                // What is shown is the newest, so what is old is not even read.
+                let page = store.latest(record, before, PAGE)?;
+                let last = page.len() < PAGE || filter.is_past(&page);
+                before = page.last().map_or(0, |(number, _)| *number);
+                let wanted = page.into_iter().filter(|(_, event)| filter.takes(event));
+                let kept = lines.len();
+                lines.extend(wanted.take(self.limit - found));
+                found += lines.len() - kept;
                 if last {
                     break;
                 }
             }
-            lines.extend(newest);
         }
         lines.sort_by_key(|(number, _)| *number);
         lines.drain(..lines.len().saturating_sub(self.limit));
@@ -208,6 +208,12 @@ impl Filter<'_> {
                 .property
                 .as_ref()
                 .is_none_or(|wanted| event.property.as_ref() == Some(wanted))
+    }
+
+    /// Whether all of a page is older than what is asked for: time never goes back in a state.
+    fn is_past(&self, page: &[(u64, Event)]) -> bool {
+        self.since
+            .is_some_and(|since| page.iter().all(|(_, event)| event.at < since))
     }
 
     fn takes_run(&self, run: &RunRow) -> bool {

@@ -119,8 +119,6 @@ fn lists_are_paged_and_records_are_found_by_value() {
         assert!(history.iter().all(|(_, event)| event.record == customer("1")));
         let all = store.history(None, 0, 100).unwrap();
         assert_eq!(store.history(None, all[0].0, 100).unwrap(), all[1..]);
-        let links = store.links(None, 0, 10).unwrap();
-        assert!(store.links(None, links[0].number, 10).unwrap().is_empty());
     });
 }
 
@@ -147,5 +145,28 @@ fn the_state_belongs_to_the_two_systems_it_was_bound_to() {
         store.set_note("configuration", "2").unwrap();
         assert_eq!(store.note("configuration").unwrap().as_deref(), Some("2"));
         assert_eq!(store.note("other").unwrap(), None);
+    });
+}
+
+#[test]
+fn history_is_read_from_either_end() {
+    on_both(|store| {
+        linked(store);
+        for (moment, name) in [(60, "Anna"), (61, "Anne")] {
+            let values = [("name", name), ("email", "ann@example.org")];
+            observe(store, vec![seen(&customer("1"), moment, &values)]);
+            rest(store);
+        }
+        let all = store.history(None, 0, 100).unwrap();
+        assert!(all.len() > 2, "{all:?}");
+        let back: Vec<_> = all.iter().rev().cloned().collect();
+        assert_eq!(store.latest(None, u64::MAX, 100).unwrap(), back);
+        assert_eq!(store.latest(None, back[0].0, 1).unwrap(), back[1..2]);
+        let record = all[0].1.record.clone();
+        let mut own = store.history(Some(&record), 0, 100).unwrap();
+        own.reverse();
+        assert_eq!(store.latest(Some(&record), u64::MAX, 100).unwrap(), own);
+        let nobody = store.latest(Some(&customer("nobody")), u64::MAX, 100);
+        assert!(nobody.unwrap().is_empty());
     });
 }
