@@ -26,6 +26,8 @@ pub enum Fault {
     Late(i64),
     /// Refused.
     Refused(Refusal),
+    /// An update refused, for somebody is at work on the row, who leaves this value in this property.
+    Busy(String, String),
     /// Carried out and answered, but every read shows the state before it for so many seconds.
     ShownLate(i64),
     /// Accepted, without this property.
@@ -1135,6 +1137,12 @@ impl Fake {
                 Outcome::Unknown("time-out".to_owned())
             }
             Some(Fault::Refused(refusal)) => Outcome::Refused(refusal),
+            Some(Fault::Busy(property, value)) => {
+                if let Change::Update { record, .. } = &write.change {
+                    self.change(state, record, &texts(&[(&property, &value)]));
+                }
+                Outcome::Refused(refusal(RefusalKind::Busy, &[]))
+            }
             Some(Fault::ShownLate(seconds)) => self.carry_out_late(state, write, seconds),
             Some(Fault::Ignores(property)) => {
                 let mut write = write.clone();

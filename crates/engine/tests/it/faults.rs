@@ -5,6 +5,7 @@ use crate::world::World;
 use tandem_connector::RefusalKind;
 use tandem_engine::{Engine, Standing};
 use tandem_merge::cluster::ParkedKind;
+use tandem_merge::dataflow::ConflictPolicy;
 
 #[tokio::test]
 async fn e3_a_create_whose_answer_was_lost_is_found_by_its_identity() {
@@ -161,6 +162,23 @@ async fn a_busy_row_is_written_again() {
     let summary = world.sync().await;
     assert_eq!(summary.standing(), Standing::Done, "{summary:#?}");
     world.only(&world.crm, "Division");
+}
+
+#[tokio::test]
+async fn e5_what_somebody_left_in_a_locked_row_that_no_condition_protects_is_not_overwritten() {
+    let mut world = World::with(Fake::without_conditions, |crm| crm);
+    world.flows.flows[0].conflict = ConflictPolicy::Latest;
+    let (customer, _) = world.customer_with_order();
+    world.at_rest().await;
+    let division = world.only(&world.crm, "Division");
+    // WHEN an edit meets a row on which somebody is at work, who leaves another value there
+    world.crm.edit(&division, "Name", "from Salesforce");
+    let left = Fault::Busy("name".to_owned(), "typed meanwhile".to_owned());
+    world.erp.fault("Customer", left);
+    world.sync().await;
+    // THEN the two meet as any two edits do
+    assert_eq!(world.erp.value(&customer, "name"), "typed meanwhile");
+    assert_eq!(world.crm.value(&division, "Name"), "typed meanwhile");
 }
 
 #[tokio::test]
