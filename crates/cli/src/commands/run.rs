@@ -97,7 +97,7 @@ impl Run {
             true => "There is space again; going on.",
             false => "Keeping in step; Ctrl-C stops after the round at hand.",
         });
-        let _door = loading::open_door(common, &mut engine);
+        let _door = loading::open_door(&common.state_folder(), &mut engine);
         let page = self.page(common, configuration, &engine, watcher, screen).await?;
         let done = engine.run(&schedule(configuration), interrupted()).await;
         if let Some((server, refresher)) = page {

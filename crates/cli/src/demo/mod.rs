@@ -195,11 +195,16 @@ async fn stay(stage: &mut Stage, people: &People, folder: &Path, screen: &Screen
         "Open either side in a browser, edit a record, and watch it arrive on the other:".to_owned(),
         format!("  Customerp   {customerp}"),
         format!("  Salesforce  {salesforce}"),
+        String::new(),
+        "Look and act meanwhile, in another terminal:".to_owned(),
+        format!("  cd {}; tandem status --state .", folder.display()),
+        String::new(),
         kept,
         String::new(),
     ]));
     let view = Arc::new(Live::new(*screen, stage.engine.flows()));
     stage.ledger.hand_over(view.clone());
+    let _door = loading::open_door(folder, &mut stage.engine);
     let schedule = schedule(&stage.configuration);
     Ok(stage.engine.run(&schedule, interrupted()).await?)
 }

@@ -2,7 +2,7 @@
 
 use crate::arguments::Common;
 use crate::failure::Failure;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tandem_api::{Command, Done, door};
@@ -83,11 +83,10 @@ impl Hand {
 }
 
 /// Opens the door of the state for as long as the answer lives, so that people may act while the engine works.
-pub(crate) fn open_door(common: &Common, engine: &mut Engine) -> Option<door::Server> {
+pub(crate) fn open_door(folder: &Path, engine: &mut Engine) -> Option<door::Server> {
     let (asks, requests) = tokio::sync::mpsc::channel(16);
     engine.listen(requests);
-    let folder = common.state_folder();
-    let opened = door::open(&folder, asks);
+    let opened = door::open(folder, asks);
     opened
         .inspect_err(|error| {
             tracing::warn!(
