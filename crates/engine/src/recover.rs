@@ -100,6 +100,11 @@ impl Engine {
         round: &mut Round,
     ) -> Result<(), Error> {
         let idempotent = self.systems[index].capabilities().idempotent_create;
+        // What was deleted while its flow rests is known by what the create was, and by nothing else (E16).
+        let intents: Vec<Intent> = intents
+            .into_iter()
+            .filter(|intent| !self.create_rests(intent))
+            .collect();
         let safe = |intent: &Intent| idempotent || self.unique_identity(intent);
         let (safe, unsafe_): (Vec<_>, Vec<_>) = intents.into_iter().partition(safe);
         self.settle_repeatable(index, safe, round).await?;
@@ -108,6 +113,11 @@ impl Engine {
             .filter(|intent| self.is_over(index, intent, round));
         let due = due.collect();
         self.settle_unrepeatable(index, due, round).await
+    }
+
+    /// Of a flow that rests nothing is decided, so neither what became of a create that nobody answered.
+    fn create_rests(&self, intent: &Intent) -> bool {
+        matches!(&intent.action, Action::Create { flow, .. } if self.flows.rests(flow))
     }
 
     /// Creates that may be sent twice: found by identity, else the same bytes again. Where the system does not know a
