@@ -53,7 +53,10 @@ fn told(mutation: Mutation, most: u64, found: Option<&(u64, String)>) -> String 
 fn bound(mutation: Mutation) -> Option<u64> {
     match mutation {
         Mutation::NotHeldInFlight => None,
-        Mutation::CursorFirst | Mutation::NotHeldForCreate | Mutation::CreateThaws => Some(20_000),
+        Mutation::CursorFirst
+        | Mutation::NotHeldForCreate
+        | Mutation::CreateThaws
+        | Mutation::BlankedReference => Some(20_000),
         Mutation::OwnDeactivation => Some(5_000),
         _ => Some(1_000),
     }
