@@ -122,8 +122,8 @@ pub(crate) struct Db {
     pub(crate) run: crate::history::CurrentRun,
     pub(crate) forgotten: crate::forget::Known,
     pub(crate) damage: Damage,
-    /// How a transaction begins: one that writes takes its lock at once, one that looks takes none.
-    begin: &'static str,
+    /// Nothing is changed by this one.
+    pub(crate) looks: bool,
     /// What was ignored until then is heard of again.
     pub(crate) heard: Cell<i64>,
     #[cfg(feature = "faults")]
@@ -144,7 +144,7 @@ impl Db {
             run: crate::history::CurrentRun::default(),
             forgotten: crate::forget::Known::default(),
             damage: Damage::default(),
-            begin: "BEGIN IMMEDIATE",
+            looks: false,
             heard: Cell::new(i64::MIN),
             #[cfg(feature = "faults")]
             fault: RefCell::default(),
@@ -156,14 +156,9 @@ impl Db {
     /// Looks at what a process may be changing meanwhile: each unit sees one moment, and none waits for the other.
     pub(crate) fn to_look(storage: Box<dyn Storage>) -> Result<Self, Trouble> {
         Ok(Self {
-            begin: "BEGIN",
+            looks: true,
             ..Self::new(storage)?
         })
-    }
-
-    /// Whether nothing is changed by this one.
-    pub(crate) fn only_looks(&self) -> bool {
-        self.begin == "BEGIN"
     }
 
     /// Runs a statement; answers how many rows it changed.
@@ -272,8 +267,10 @@ impl Db {
     /// The same, with why it failed.
     pub(crate) fn attempt<T>(&self, work: impl FnOnce(&Self) -> Result<T, Trouble>) -> Result<T, Trouble> {
         self.damage.refused().map_err(Trouble::Told)?;
+        // Whoever writes takes the lock at once, whoever looks takes none.
+        let begin = if self.looks { "BEGIN" } else { "BEGIN IMMEDIATE" };
         let done = self
-            .run(self.begin, [])
+            .run(begin, [])
             .and_then(|_| work(self))
             .and_then(|value| self.commit().map(|()| value));
         done.inspect_err(|_| self.roll_back())

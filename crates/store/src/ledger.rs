@@ -569,7 +569,7 @@ impl Store for Ledger {
 
     fn hear_again(&mut self, now: Timestamp) -> Result<(), Error> {
         let now = now.as_microsecond();
-        if self.db.only_looks() {
+        if self.db.looks {
             self.db.heard.set(now);
             return Ok(());
         }

@@ -101,7 +101,7 @@ impl Approve {
         let done = hand.act(Command::ApproveFlow { flow, verdict }).await?;
         let (approved, held) = match done {
             Done::Approved { items, held } => (items, held),
-            _ => (0, false),
+            _ => return Err(loading::misunderstood()),
         };
         screen.json(&json!({ "flow": what, "approved": approved, "edits": held }));
         if held {

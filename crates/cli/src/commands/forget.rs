@@ -91,7 +91,7 @@ async fn erase(
     };
     match client.ask(Command::Forget { records }).await? {
         Done::Forgotten { forgotten } => Ok(forgotten),
-        _ => Ok(Forgotten::default()),
+        _ => Err(loading::misunderstood()),
     }
 }
 

@@ -79,18 +79,14 @@ impl Link {
         }
         drop(store);
         let (flow, first_name, second_name) = (self.flow.clone(), first.to_string(), second.to_string());
-        let (decision, key, word) = match self.different {
-            true => (
-                Decision::Different { flow, first, second },
-                "different",
-                "different",
-            ),
-            false => (Decision::Link { flow, first, second }, "linked", "linked"),
+        let (decision, word) = match self.different {
+            true => (Decision::Different { flow, first, second }, "different"),
+            false => (Decision::Link { flow, first, second }, "linked"),
         };
         let mut hand = Hand::of(common, &configuration).await?;
         hand.act(Command::DecideLink { decision }).await?;
         let mut shown = json!({ "flow": self.flow });
-        shown[key] = json!([first_name, second_name]);
+        shown[word] = json!([first_name, second_name]);
         screen.json(&shown);
         screen.say(format!(
             "{first_name} and {second_name} are {word}; {} carries out what follows.",

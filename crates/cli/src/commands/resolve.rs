@@ -177,7 +177,7 @@ impl Resolve {
         let answers = answers.collect();
         let (mut resolved, mut refused) = match hand.act(Command::Resolve { answers }).await? {
             Done::Answered { resolved, refused } => (resolved, refused),
-            _ => (Vec::new(), Vec::new()),
+            _ => return Err(loading::misunderstood()),
         };
         if !many && let Some(why) = refused.pop() {
             return Err(why.into());

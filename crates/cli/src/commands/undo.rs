@@ -81,7 +81,7 @@ impl Undo {
         });
         let report = match done.await? {
             Done::Undone { report } => report,
-            _ => UndoReport::default(),
+            _ => return Err(loading::misunderstood()),
         };
         let masks = Masks::asked(&flows, common);
         self.show(&report, &masks, screen);

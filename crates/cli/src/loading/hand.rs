@@ -82,6 +82,14 @@ impl Hand {
     }
 }
 
+/// An answer that is not one to what was asked for: nobody knows what was done.
+pub(crate) fn misunderstood() -> Failure {
+    Failure::trouble(
+        "the process that works with this state answers something else than was asked for",
+        "Look whether it was done, then try again",
+    )
+}
+
 /// Opens the door of the state for as long as the answer lives, so that people may act while the engine works.
 pub(crate) fn open_door(folder: &Path, engine: &mut Engine) -> Option<door::Server> {
     let (asks, requests) = tokio::sync::mpsc::channel(16);

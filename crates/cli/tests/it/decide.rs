@@ -66,7 +66,7 @@ fn a_conflict_waits_for_an_answer_and_then_travels() {
 }
 
 /// Products that ask, linked and at rest: their ids in Salesforce by those in Customerp.
-fn asking(products: &str) -> (Pair, BTreeMap<String, String>) {
+pub(crate) fn asking(products: &str) -> (Pair, BTreeMap<String, String>) {
     let pair = Pair::start(&["--records", products, "--seed", "5"], &[]);
     let file = pair.path("flows/product-product2.yaml");
     let text = std::fs::read_to_string(&file).unwrap();

@@ -1,14 +1,12 @@
 //! People look and act alike, whether a process works with the state or none does.
 
+use crate::decide::asking;
+use crate::live::until;
 use crate::local::{Pair, Ran};
 use crate::rest;
 use serde_json::json;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
-
-/// The longest wait for anything here.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Products that ask in conflicts, linked and at rest; and `tandem run`, where it is to work.
 struct Office {
@@ -29,21 +27,8 @@ impl Drop for Office {
 
 impl Office {
     fn open(works: bool) -> Self {
-        let pair = Pair::start(&["--records", "3", "--seed", "5"], &[]);
-        let file = pair.path("flows/product-product2.yaml");
-        let text = std::fs::read_to_string(&file).unwrap();
-        std::fs::write(&file, text.replace("conflict: latest", "conflict: ask")).unwrap();
-        let first = pair.run(&["sync", "--json"]);
-        assert_eq!(first.code, Some(0), "{}{}", first.out, first.err);
-        let links = pair
-            .run(&["links", "--flow", "product-product2", "--json"])
-            .lines();
-        let link = links
-            .iter()
-            .find(|link| link["customerp"] == "Product:1")
-            .unwrap();
-        let there = link["salesforce"].as_str().unwrap();
-        let there = there.strip_prefix("Product2:").unwrap().to_owned();
+        let (pair, ids) = asking("3");
+        let there = ids["1"].clone();
         let working = works.then(|| {
             let mut run = pair.command(&["run"]);
             let mut run = run.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
@@ -76,17 +61,7 @@ impl Office {
             assert!(matches!(sync.code, Some(0 | 3)), "{}{}", sync.out, sync.err);
             return look().expect("it comes about with a sync");
         }
-        let began = Instant::now();
-        loop {
-            if let Some(found) = look() {
-                return found;
-            }
-            assert!(
-                began.elapsed() < PATIENCE,
-                "it did not come about within a minute"
-            );
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        until(look)
     }
 
     fn edit_here(&self, text: &str) {
@@ -223,11 +198,8 @@ fn acts(office: &Office) {
     if let Some(run) = &office.working {
         let told = Command::new("kill").arg(run.id().to_string()).status().unwrap();
         assert!(told.success());
-        let closed = Instant::now();
-        while office.pair.path("state/tandem.sock").exists() {
-            assert!(closed.elapsed() < PATIENCE, "the door is still open");
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        let door = office.pair.path("state/tandem.sock");
+        until(|| (!door.exists()).then_some(()));
         assert_eq!(office.pair.run(&["verify"]).code, Some(0));
     }
 }

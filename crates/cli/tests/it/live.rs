@@ -60,7 +60,8 @@ fn it_runs_shows_its_console_and_stops_when_told() {
     assert_eq!(run.wait().unwrap().code(), Some(0));
 }
 
-fn until<T>(mut look: impl FnMut() -> Option<T>) -> T {
+/// Waits until something comes about.
+pub(crate) fn until<T>(mut look: impl FnMut() -> Option<T>) -> T {
     let began = Instant::now();
     loop {
         if let Some(found) = look() {

@@ -69,7 +69,7 @@ impl Import {
         let outcomes = match working {
             Some(client) => match client.ask(Command::DecideLinks { decisions }).await? {
                 Done::Decided { outcomes } => outcomes,
-                _ => outcomes,
+                _ => return Err(loading::misunderstood()),
             },
             None if self.yes => engine.decide_links(&decisions)?,
             None => outcomes,
