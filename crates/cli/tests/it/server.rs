@@ -31,13 +31,14 @@ fn a_state_on_a_server_is_worked_with_backed_up_and_moved_to_a_folder_and_back()
     let links = pair.run(&["links", "--json"]).lines();
     assert!(links.len() > 6);
     assert_eq!(done(&pair, &["verify", "--json"])["different"], json!(0));
-    // AND while one process has it nobody else may, and is told who has it
+    // AND while one process has it everybody may look, and nobody else work, who is told who has it
     let schema = on_server.rsplit("schema: ").next().unwrap();
     let schema = schema.trim_end_matches(" }\n");
     let connection = std::env::var("TANDEM_POSTGRES").unwrap();
     let home = Home::Server(Server::new(&connection, schema).unwrap());
     let holder = Ledger::open_at(&home, &Keys::default()).unwrap();
-    let held = pair.run(&["status"]);
+    assert_eq!(pair.run(&["status"]).code, Some(0));
+    let held = pair.run(&["sync"]);
     assert_eq!(held.code, Some(2), "{}", held.err);
     assert!(
         held.err.contains(&format!("process {}", std::process::id())),
