@@ -162,6 +162,9 @@ pub trait Store: Send {
     /// Runs, newest last, after a number, at most `limit`.
     fn runs(&mut self, after: u64, limit: usize) -> Result<Vec<RunRow>, Error>;
 
+    /// Runs, newest first, before a number, at most `limit`.
+    fn latest_runs(&mut self, before: u64, limit: usize) -> Result<Vec<RunRow>, Error>;
+
     /// Looks at up to `limit` lines of the history after a number, oldest first, and removes those before a moment
     /// that nothing open needs: no record with an item that stands, nor one linked with it. Goes on where
     /// [`Compaction::next`] says; small, so that work goes on between two.
@@ -180,6 +183,9 @@ pub trait Store: Send {
 
     /// Links of a flow (or all), after a link number, at most `limit`: number and link ends.
     fn links(&mut self, flow: Option<&str>, after: u64, limit: usize) -> Result<Vec<LinkRow>, Error>;
+
+    /// Links of a flow (or all), newest first, before a link number, at most `limit`.
+    fn latest_links(&mut self, flow: Option<&str>, before: u64, limit: usize) -> Result<Vec<LinkRow>, Error>;
 
     /// Parked, deferred, held and waiting items, after a number, at most `limit`.
     fn items(&mut self, after: u64, limit: usize) -> Result<Vec<Item>, Error>;
@@ -210,6 +216,10 @@ pub trait Store: Send {
         property: &str,
         value: &str,
     ) -> Result<Vec<RecordKey>, Error>;
+
+    /// Records whose id or any value contains a text, without regard to case, that which became known last first. Looks at
+    /// up to `limit` records before a number, and says where to go on.
+    fn seek(&mut self, text: &str, before: u64, limit: usize) -> Result<Sought, Error>;
 
     /// One cluster as it is, without taking it.
     fn cluster(&mut self, flows: &Dataflow, record: &RecordKey) -> Result<Option<Cluster>, Error>;
@@ -493,6 +503,15 @@ pub struct Run {
     pub began: Timestamp,
     /// Once it has a line.
     pub number: Option<u64>,
+}
+
+/// What looking for a text found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sought {
+    /// The records.
+    pub found: Vec<RecordKey>,
+    /// The number to go on before; none once all were looked at.
+    pub next: Option<u64>,
 }
 
 /// What forgetting removed.

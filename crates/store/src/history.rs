@@ -147,9 +147,17 @@ fn read_lines(
 
 /// Runs after a number.
 pub(crate) fn runs(db: &Db, after: u64, limit: usize) -> Result<Vec<RunRow>, Trouble> {
-    let sql =
-        "SELECT number, kind, began, ended, first, last FROM run WHERE number > ?1 ORDER BY number LIMIT ?2";
-    let rows = db.all(sql, (start(after), number(limit)), |row| {
+    read_runs(db, after, limit, "number > ?1 ORDER BY number")
+}
+
+/// Runs before a number, newest first.
+pub(crate) fn latest_runs(db: &Db, before: u64, limit: usize) -> Result<Vec<RunRow>, Trouble> {
+    read_runs(db, before, limit, "number < ?1 ORDER BY number DESC")
+}
+
+fn read_runs(db: &Db, from: u64, limit: usize, which: &str) -> Result<Vec<RunRow>, Trouble> {
+    let sql = format!("SELECT number, kind, began, ended, first, last FROM run WHERE {which} LIMIT ?2");
+    let rows = db.all(&sql, (start(from), number(limit)), |row| {
         let lines = (row.get::<i64>(4)?, row.get::<i64>(5)?);
         Ok((row.get::<i64>(0)?, row.get(1)?, row.get(2)?, row.get(3)?, lines))
     })?;

@@ -2,7 +2,7 @@
 
 use crate::contract::{
     CommitReport, Compaction, Decided, Dirty, Edits, Fence, Forgotten, Item, LinkRow, Page, PageReport,
-    Rebinding, Rebound, Run, RunRow, Status, Store,
+    Rebinding, Rebound, Run, RunRow, Sought, Status, Store,
 };
 use crate::db::{Db, Numbered, Trouble};
 use crate::facts::Overall;
@@ -416,6 +416,11 @@ impl Store for Ledger {
         self.db.unit("read", |db| lists::links(db, flow, after, limit))
     }
 
+    fn latest_links(&mut self, flow: Option<&str>, before: u64, limit: usize) -> Result<Vec<LinkRow>, Error> {
+        self.db
+            .unit("read", |db| lists::latest_links(db, flow, before, limit))
+    }
+
     fn items(&mut self, after: u64, limit: usize) -> Result<Vec<Item>, Error> {
         self.db.unit("read", |db| lists::items(db, after, limit))
     }
@@ -471,6 +476,10 @@ impl Store for Ledger {
         self.db.unit("read", |db| history::runs(db, after, limit))
     }
 
+    fn latest_runs(&mut self, before: u64, limit: usize) -> Result<Vec<RunRow>, Error> {
+        self.db.unit("read", |db| history::latest_runs(db, before, limit))
+    }
+
     fn compact_history(&mut self, before: Timestamp, after: u64, limit: usize) -> Result<Compaction, Error> {
         self.db
             .unit("compacted", |db| history::compact(db, before, after, limit))
@@ -484,6 +493,10 @@ impl Store for Ledger {
     ) -> Result<Vec<RecordKey>, Error> {
         self.db
             .unit("read", |db| lists::search(db, record_type, property, value))
+    }
+
+    fn seek(&mut self, text: &str, before: u64, limit: usize) -> Result<Sought, Error> {
+        self.db.unit("read", |db| lists::seek(db, text, before, limit))
     }
 
     fn cluster(&mut self, _flows: &Dataflow, record: &RecordKey) -> Result<Option<Cluster>, Error> {

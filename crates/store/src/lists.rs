@@ -1,6 +1,6 @@
 //! Lists and counts for people.
 
-use crate::contract::{FlowStatus, Item, LinkRow, Status};
+use crate::contract::{FlowStatus, Item, LinkRow, Sought, Status};
 use crate::db::{Db, Rid, Trouble};
 use crate::facts::count;
 use crate::load::{self, Row, link_line, presence_number};
@@ -93,17 +93,40 @@ pub(crate) fn add_tally(flow: &mut FlowStatus, what: &str, n: u64) {
 
 /// Links after a number.
 pub(crate) fn links(db: &Db, flow: Option<&str>, after: u64, limit: usize) -> Result<Vec<LinkRow>, Trouble> {
+    let of = [
+        "WHERE flow = ?1 AND number > ?2 ORDER BY number LIMIT ?3",
+        "WHERE number > ?1 ORDER BY number LIMIT ?2",
+    ];
+    read_links(db, flow, after, limit, of)
+}
+
+/// Links before a number, newest first, of a flow or of all.
+pub(crate) fn latest_links(
+    db: &Db,
+    flow: Option<&str>,
+    before: u64,
+    limit: usize,
+) -> Result<Vec<LinkRow>, Trouble> {
+    let of = [
+        "WHERE flow = ?1 AND number < ?2 ORDER BY number DESC LIMIT ?3",
+        "WHERE number < ?1 ORDER BY number DESC LIMIT ?2",
+    ];
+    read_links(db, flow, before, limit, of)
+}
+
+/// Links by one of two conditions: of a flow, or of all.
+fn read_links(
+    db: &Db,
+    flow: Option<&str>,
+    from: u64,
+    limit: usize,
+    [of_one, of_all]: [&str; 2],
+) -> Result<Vec<LinkRow>, Trouble> {
     let columns = "SELECT number, flow, first, second, verdict, since FROM link";
-    let (after, limit) = (page_start(after), number(limit));
+    let (from, limit) = (page_start(from), number(limit));
     let lines = match flow {
-        Some(flow) => {
-            let sql = format!("{columns} WHERE flow = ?1 AND number > ?2 ORDER BY number LIMIT ?3");
-            db.all(&sql, (flow, after, limit), link_line)?
-        }
-        None => {
-            let sql = format!("{columns} WHERE number > ?1 ORDER BY number LIMIT ?2");
-            db.all(&sql, (after, limit), link_line)?
-        }
+        Some(flow) => db.all(&format!("{columns} {of_one}"), (flow, from, limit), link_line)?,
+        None => db.all(&format!("{columns} {of_all}"), (from, limit), link_line)?,
     };
     let ends: Vec<Rid> = lines.iter().flat_map(|line| [line.first, line.second]).collect();
     let mut keys = db.keys(&ends)?.into_iter();
@@ -186,6 +209,39 @@ pub(crate) fn search(
         Ok(())
     })?;
     Ok(found)
+}
+
+/// Records before a number whose id or any value contains a text, the youngest first.
+pub(crate) fn seek(db: &Db, text: &str, before: u64, limit: usize) -> Result<Sought, Trouble> {
+    let wanted = folded(text);
+    let sql = "SELECT rid, kind, id, state FROM record JOIN body USING (rid)
+               WHERE rid < ?1 AND state IS NOT NULL ORDER BY rid DESC LIMIT ?2";
+    let (mut hits, mut looked, mut last) = (Vec::new(), 0, 0);
+    db.walk(sql, (page_start(before), number(limit)), |row| {
+        let id: String = row.get(2)?;
+        let state = db.opened(&STATE, row.get(3)?)?;
+        if mentions(&id, &at_rest::record(&state, "record")?, &wanted) {
+            hits.push((row.get(1)?, id));
+        }
+        looked += 1;
+        last = row.get::<i64>(0)?;
+        Ok(())
+    })?;
+    let key = |(kind, id)| {
+        let record_type = db.record_type(kind)?;
+        Ok(RecordKey { record_type, id })
+    };
+    Ok(Sought {
+        found: hits.into_iter().map(key).collect::<Result<_, Trouble>>()?,
+        next: (looked == limit).then_some(last.cast_unsigned()),
+    })
+}
+
+/// Whether a record's id or any of its values contains a text, without regard to case.
+pub(crate) fn mentions(id: &str, record: &tandem_merge::cluster::Record, wanted: &str) -> bool {
+    let mut values = record.shadow.values.values();
+    id.to_lowercase().contains(wanted)
+        || values.any(|value| value.to_string().to_lowercase().contains(wanted))
 }
 
 /// Whether a record's property holds a value, trimmed and without regard to case.

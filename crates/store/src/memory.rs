@@ -15,7 +15,7 @@ mod take;
 use crate::Error;
 use crate::contract::{
     CommitReport, Compaction, Decided, Dirty, Edits, Fence, Forgotten, Item, LinkRow, Page, PageReport,
-    Rebinding, Rebound, Run, RunRow, Status, Store,
+    Rebinding, Rebound, Run, RunRow, Sought, Status, Store,
 };
 use books::Books;
 use jiff::Timestamp;
@@ -217,6 +217,10 @@ impl Store for MemoryStore {
         Ok(self.books.link_rows(flow, after, limit))
     }
 
+    fn latest_links(&mut self, flow: Option<&str>, before: u64, limit: usize) -> Result<Vec<LinkRow>, Error> {
+        Ok(self.books.latest_link_rows(flow, before, limit))
+    }
+
     fn items(&mut self, after: u64, limit: usize) -> Result<Vec<Item>, Error> {
         Ok(self.books.item_rows(after, limit))
     }
@@ -273,6 +277,11 @@ impl Store for MemoryStore {
         Ok(after.take(limit).map(|(_, run)| run.clone()).collect())
     }
 
+    fn latest_runs(&mut self, before: u64, limit: usize) -> Result<Vec<RunRow>, Error> {
+        let back = self.books.runs.range(..before).rev();
+        Ok(back.take(limit).map(|(_, run)| run.clone()).collect())
+    }
+
     fn compact_history(&mut self, before: Timestamp, after: u64, limit: usize) -> Result<Compaction, Error> {
         Ok(self.books.compact(before, after, limit))
     }
@@ -284,6 +293,10 @@ impl Store for MemoryStore {
         value: &str,
     ) -> Result<Vec<RecordKey>, Error> {
         Ok(self.books.search(record_type, property, value))
+    }
+
+    fn seek(&mut self, text: &str, before: u64, limit: usize) -> Result<Sought, Error> {
+        Ok(self.books.seek(text, before, limit))
     }
 
     fn cluster(&mut self, _flows: &Dataflow, record: &RecordKey) -> Result<Option<Cluster>, Error> {

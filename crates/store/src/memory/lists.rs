@@ -1,9 +1,9 @@
 //! Lists and counts of the model.
 
-use super::books::Books;
-use crate::contract::{FlowStatus, Item, LinkRow, Status};
+use super::books::{Books, Entry};
+use crate::contract::{FlowStatus, Item, LinkRow, Sought, Status};
 use crate::item::kind_text;
-use crate::lists::{add_items, add_tally, folded, holds};
+use crate::lists::{add_items, add_tally, folded, holds, mentions};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use tandem_merge::cluster::{ParkedKind, Record};
@@ -64,15 +64,13 @@ impl Books {
     pub(super) fn link_rows(&self, flow: Option<&str>, after: u64, limit: usize) -> Vec<LinkRow> {
         let all = self.links.range(after.saturating_add(1)..);
         let of = all.filter(|(_, (_, link))| flow.is_none_or(|flow| flow == link.flow));
-        let row = |(number, (_, link)): (&u64, &(String, tandem_merge::cluster::Link))| LinkRow {
-            number: *number,
-            flow: link.flow.clone(),
-            first: link.first.clone(),
-            second: link.second.clone(),
-            since: link.since,
-            verdict: link.verdict,
-        };
-        of.take(limit).map(row).collect()
+        of.take(limit).map(link_row).collect()
+    }
+
+    pub(super) fn latest_link_rows(&self, flow: Option<&str>, before: u64, limit: usize) -> Vec<LinkRow> {
+        let all = self.links.range(..before).rev();
+        let of = all.filter(|(_, (_, link))| flow.is_none_or(|flow| flow == link.flow));
+        of.take(limit).map(link_row).collect()
     }
 
     pub(super) fn item_rows(&self, after: u64, limit: usize) -> Vec<Item> {
@@ -94,6 +92,25 @@ impl Books {
             state.is_some_and(|record| by_id || holds(record, property, &wanted))
         });
         hits.map(|(key, _)| key.clone()).collect()
+    }
+
+    pub(super) fn seek(&self, text: &str, before: u64, limit: usize) -> Sought {
+        let wanted = folded(text);
+        let known = self.records.iter().filter(|(_, entry)| entry.state.is_some());
+        let mut older: Vec<_> = known.filter(|(_, entry)| entry.number < before).collect();
+        older.sort_by_key(|(_, entry)| std::cmp::Reverse(entry.number));
+        older.truncate(limit);
+        let hit = |(key, entry): &&(&RecordKey, &Entry)| {
+            let state = entry.state.as_ref();
+            state.is_some_and(|record| mentions(&key.id, record, &wanted))
+        };
+        Sought {
+            found: older.iter().filter(hit).map(|(key, _)| (*key).clone()).collect(),
+            next: older
+                .last()
+                .filter(|_| older.len() == limit)
+                .map(|(_, entry)| entry.number),
+        }
     }
 
     pub(super) fn companion_rows(&self, role: &str, after: &str, limit: usize) -> Vec<(RecordKey, String)> {
@@ -186,5 +203,16 @@ impl Books {
         let of_type = self.records.keys().filter(|key| &key.record_type == record_type);
         let alive = of_type.filter(behind).filter(|key| self.is_alive(key));
         alive.take(limit).cloned().collect()
+    }
+}
+
+fn link_row((number, (_, link)): (&u64, &(String, tandem_merge::cluster::Link))) -> LinkRow {
+    LinkRow {
+        number: *number,
+        flow: link.flow.clone(),
+        first: link.first.clone(),
+        second: link.second.clone(),
+        since: link.since,
+        verdict: link.verdict,
     }
 }

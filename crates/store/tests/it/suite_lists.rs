@@ -170,3 +170,65 @@ fn history_is_read_from_either_end() {
         assert!(nobody.unwrap().is_empty());
     });
 }
+
+#[test]
+fn links_and_runs_are_read_from_the_newest_end() {
+    on_both(|store| {
+        store.begin_run("sync", at(0)).unwrap();
+        linked(store);
+        store.begin_run("round", at(60)).unwrap();
+        let bob = [("name", "Bob"), ("email", "bob@example.org")];
+        observe(store, vec![seen(&customer("2"), 60, &bob)]);
+        let bob = [("LastName", "Bob"), ("Email", "bob@example.org")];
+        observe(store, vec![seen(&contact("b"), 60, &bob)]);
+        rest(store);
+        let mut links = store.links(None, 0, 100).unwrap();
+        assert_eq!(links.len(), 2);
+        links.reverse();
+        assert_eq!(store.latest_links(None, u64::MAX, 100).unwrap(), links);
+        let flow = links[0].flow.clone();
+        assert_eq!(
+            store.latest_links(Some(&flow), links[0].number, 100).unwrap(),
+            links[1..]
+        );
+        assert!(
+            store
+                .latest_links(Some("nothing"), u64::MAX, 100)
+                .unwrap()
+                .is_empty()
+        );
+        let mut runs = store.runs(0, 100).unwrap();
+        assert_eq!(runs.len(), 2);
+        runs.reverse();
+        assert_eq!(store.latest_runs(u64::MAX, 100).unwrap(), runs);
+        assert_eq!(store.latest_runs(runs[0].number, 1).unwrap(), runs[1..]);
+    });
+}
+
+#[test]
+fn a_text_is_found_in_ids_and_in_values_whatever_its_case() {
+    on_both(|store| {
+        let named =
+            |id: &str, name: &str| seen(&customer(id), 50, &[("name", name), ("email", "x@example.org")]);
+        observe(
+            store,
+            vec![
+                named("a1", "Blauer See"),
+                named("a2", "Alfreds"),
+                named("SEE", "Bottom"),
+            ],
+        );
+        rest(store);
+        let all = store.seek(" see ", u64::MAX, 100).unwrap();
+        assert_eq!(
+            (all.found, all.next),
+            (vec![customer("SEE"), customer("a1")], None)
+        );
+        // A page at a time: each says where to go on.
+        let first = store.seek("see", u64::MAX, 2).unwrap();
+        assert_eq!(first.found, [customer("SEE")]);
+        let second = store.seek("see", first.next.unwrap(), 2).unwrap();
+        assert_eq!((second.found, second.next), (vec![customer("a1")], None));
+        assert_eq!(store.seek("nowhere", u64::MAX, 100).unwrap().found, []);
+    });
+}
