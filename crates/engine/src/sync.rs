@@ -175,12 +175,23 @@ impl Engine {
         round.sight_changed = self.look_again(&mut round).await?;
         self.keep_budgets(false)?;
         self.sweep_history()?;
+        self.tell_who_answers(which, resting, &round);
         self.tell(&Happening::RoundEnded {
             round: number,
             observed: round.observed,
             written: round.written,
         });
         Ok(round)
+    }
+
+    /// A system is well once it was asked and nothing went wrong with it.
+    fn tell_who_answers(&self, which: &[usize], resting: &[usize], round: &Round) {
+        let asked = which.iter().filter(|index| !resting.contains(index));
+        for system in asked.map(|index| &self.flows.systems[*index]) {
+            if !round.troubles.iter().any(|error| &error.system == system) {
+                self.tell(&Happening::Answers { system });
+            }
+        }
     }
 
     /// Parents before children: each rank is decided and created before the next, so that references are

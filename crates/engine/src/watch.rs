@@ -82,6 +82,11 @@ pub enum Happening<'a> {
         /// The answer.
         outcome: &'a Outcome,
     },
+    /// A system that was asked for changes answered to everything.
+    Answers {
+        /// The system.
+        system: &'a str,
+    },
     /// Nothing is done until a moment.
     Waiting {
         /// Until when.

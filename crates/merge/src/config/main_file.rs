@@ -31,6 +31,33 @@ written! {
         variants: Option<Table<At<String>>>,
         /// Where and how the state is kept.
         state: Option<StateText>,
+        /// The pages and the HTTP API that `tandem run` serves.
+        console: Option<ConsoleText>,
+    }
+}
+
+written! {
+    /// The pages and the HTTP API that `tandem run` serves.
+    struct ConsoleText {
+        /// Where they are served, such as `127.0.0.1:8743`. Absent: at that address, or at a free port where it is taken.
+        address: Option<At<String>>,
+        /// Names that they answer to besides this machine's own, such as that of a proxy in front of them.
+        names: Option<Vec<At<String>>>,
+        /// Who signs in with a token.
+        people: Option<Vec<PersonText>>,
+    }
+}
+
+written! {
+    /// Somebody who signs in with a token.
+    struct PersonText {
+        /// The name, for the log of who did what.
+        name: At<String>,
+        /// `viewer`: looks, personal values masked; `operator`: answers, approves, retries, pauses; `admin`: sees personal
+        /// values and takes changes back, too.
+        role: At<String>,
+        /// Where the token is kept.
+        token: At<Option<SecretText>>,
     }
 }
 

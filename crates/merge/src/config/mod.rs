@@ -6,6 +6,7 @@
 mod check;
 mod companion;
 mod connection;
+mod console;
 mod end;
 mod filter;
 mod flow;
@@ -33,6 +34,7 @@ pub use schema::{flow_schema, main_schema};
 use crate::dataflow::{Dataflow, Flow, Side, Unserved};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 
 /// The texts of a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +61,8 @@ pub struct Configuration {
     pub if_present: BTreeSet<(String, String)>,
     /// Where and how the state is kept.
     pub state: StateSettings,
+    /// The pages and the HTTP API that are served.
+    pub console: ConsoleSettings,
     /// How long history is kept, in milliseconds.
     pub keep_history_ms: i64,
     /// What the configuration leads to and its author may not expect; for people.
@@ -172,6 +176,40 @@ pub struct StateSettings {
     pub key: Option<SecretReference>,
     /// The key before it, while keys change.
     pub former_key: Option<SecretReference>,
+}
+
+/// The pages and the HTTP API that `tandem run` serves.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsoleSettings {
+    /// Where they are served; none: where nothing is said.
+    pub address: Option<SocketAddr>,
+    /// Names that they answer to besides the machine's own.
+    pub names: Vec<String>,
+    /// Who signs in with a token.
+    pub people: Vec<ConsolePerson>,
+}
+
+/// Somebody who signs in with a token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsolePerson {
+    /// The name.
+    pub name: String,
+    /// What they may do.
+    pub role: ConsoleRole,
+    /// Where the token is kept.
+    pub token: SecretReference,
+}
+
+/// What somebody may do. Each may do what those before it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConsoleRole {
+    /// Looks; personal values are masked.
+    Viewer,
+    /// Answers, approves, retries, pauses.
+    Operator,
+    /// Sees personal values, and takes changes back.
+    Admin,
 }
 
 /// A PostgreSQL server that keeps a state.

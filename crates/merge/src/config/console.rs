@@ -1,0 +1,77 @@
+//! The pages and the HTTP API that are served.
+
+use super::main_file::{ConsoleText, PersonText};
+use super::node::At;
+use super::problem::Problems;
+use super::{ConsolePerson, ConsoleRole, ConsoleSettings};
+use std::collections::BTreeSet;
+
+/// What is served, where, and who may come in.
+pub(crate) fn console_settings(
+    file: &str,
+    text: Option<&ConsoleText>,
+    problems: &mut Problems,
+) -> ConsoleSettings {
+    let Some(text) = text else {
+        return ConsoleSettings::default();
+    };
+    let address = text.address.as_ref().and_then(|address| {
+        let read = address.value.parse().ok();
+        if read.is_none() {
+            let message = format!("`{}` is no address to serve at", address.value);
+            let help =
+                "Write an address of this machine with a port, such as `127.0.0.1:8743` or `0.0.0.0:8743`.";
+            problems.add(file, address, message, help);
+        }
+        read
+    });
+    let mut known = BTreeSet::new();
+    let people = text.people.iter().flatten();
+    let people = people.filter_map(|one| person(file, one, &mut known, problems));
+    ConsoleSettings {
+        address,
+        people: people.collect(),
+        names: text
+            .names
+            .iter()
+            .flatten()
+            .map(|name| name.value.clone())
+            .collect(),
+    }
+}
+
+fn person<'a>(
+    file: &str,
+    text: &'a PersonText,
+    known: &mut BTreeSet<&'a str>,
+    problems: &mut Problems,
+) -> Option<ConsolePerson> {
+    if !known.insert(&text.name.value) {
+        let message = format!("`{}` stands here twice", text.name.value);
+        problems.add(
+            file,
+            &text.name,
+            message,
+            "Give each person one entry and a name of their own.",
+        );
+    }
+    let role = role(file, &text.role, problems)?;
+    Some(ConsolePerson {
+        name: text.name.value.clone(),
+        role,
+        token: text.token.value.as_ref()?.reference(),
+    })
+}
+
+fn role(file: &str, text: &At<String>, problems: &mut Problems) -> Option<ConsoleRole> {
+    match text.value.as_str() {
+        "viewer" => Some(ConsoleRole::Viewer),
+        "operator" => Some(ConsoleRole::Operator),
+        "admin" => Some(ConsoleRole::Admin),
+        other => {
+            let message = format!("`{other}` is no role");
+            problems.add(file, text, message, "Write `viewer`, `operator` or `admin`.");
+            None
+        }
+    }
+}
