@@ -7,7 +7,7 @@ mod client;
 mod server;
 
 pub use client::{Client, knock};
-pub use server::{Server, open};
+pub use server::{Server, ask, open};
 
 use crate::{Command, Done, Refused};
 use serde::{Deserialize, Serialize};
@@ -28,7 +28,7 @@ struct Asked {
 }
 
 /// What is answered.
-type Answer = Result<Done, Refused>;
+pub type Answer = Result<Done, Refused>;
 
 /// This program's version.
 const VERSION: &str = env!("CARGO_PKG_VERSION");

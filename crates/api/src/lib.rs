@@ -7,8 +7,23 @@
 mod carry_out;
 mod command;
 pub mod door;
+pub mod look;
+mod mask;
 mod refused;
+pub mod view;
+mod window;
+pub mod words;
 
 pub use carry_out::carry_out;
+// What commands are made of.
 pub use command::{Command, Done};
+pub use mask::{Masks, shorten};
 pub use refused::{Blame, Refused};
+pub use tandem_engine::{Choice, Selection};
+pub use tandem_merge::cluster::Verdict;
+pub use tandem_merge::record::{RecordKey, RecordType};
+pub use tandem_merge::undo::How;
+pub use window::{Open, Window};
+
+/// Where the process at work is asked for something.
+pub type Asks = tokio::sync::mpsc::Sender<tandem_engine::Request>;

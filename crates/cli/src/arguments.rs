@@ -1,13 +1,15 @@
 //! The command line as people type it.
 
 use crate::commands::{
-    approve, backup, check, conflicts, document, explain, failures, forget, history, ignore, init, link,
-    links, pause, plan, qa, rebind, resolve, restore, retry, run, salesforce, sandbox, status, sync, undo,
-    verify,
+    approve, backup, check, conflicts, console, document, explain, failures, forget, history, ignore, init,
+    link, links, pause, plan, qa, rebind, resolve, restore, retry, run, salesforce, sandbox, status, sync,
+    undo, verify,
 };
 use crate::{bench, demo};
 use clap::{ArgAction, Args, Parser, Subcommand};
 use std::path::PathBuf;
+use tandem_api::Masks;
+use tandem_merge::dataflow::Dataflow;
 
 /// Keeps the records of your own ERP and of your Salesforce org in step, whichever side is edited.
 #[derive(Debug, Parser)]
@@ -41,7 +43,7 @@ pub(crate) struct Common {
     /// The configuration
     #[arg(long, global = true, value_name = "FILE", default_value = "tandem.yaml")]
     pub(crate) config: PathBuf,
-    /// The folder of the state [default: ./state; demo: a temporary one]
+    /// The folder of the state [default: `state` beside the configuration; demo: a temporary one]
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
     /// Print JSON instead of text
@@ -61,7 +63,16 @@ pub(crate) struct Common {
 impl Common {
     /// The state folder of the commands that keep one.
     pub(crate) fn state_folder(&self) -> PathBuf {
-        self.state.clone().unwrap_or_else(|| PathBuf::from("state"))
+        let beside = || self.config.with_file_name("state");
+        self.state.clone().unwrap_or_else(beside)
+    }
+
+    /// What is masked: personal values, or nothing where a person asked to see them.
+    pub(crate) fn masks(&self, flows: &Dataflow) -> Masks {
+        match self.show_personal {
+            true => Masks::none(),
+            false => Masks::of(flows),
+        }
     }
 }
 
@@ -82,6 +93,8 @@ pub(crate) enum Command {
     Sync(sync::Sync),
     /// Keep in step for ever
     Run(run::Run),
+    /// Print a link that leads into the pages of the process that works
+    Console(console::Console),
     /// Show how things stand, flow by flow
     Status(status::Status),
     /// List linked records

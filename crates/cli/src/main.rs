@@ -9,12 +9,12 @@ mod failure;
 mod harmless;
 mod interrupt;
 mod loading;
-mod mask;
 mod metadata;
 mod moment;
 mod progress;
 mod qa;
 mod screen;
+mod serving;
 mod sheet;
 #[cfg(test)]
 mod simulation;

@@ -1,15 +1,23 @@
-//! Status page, HTTP API and metrics of a running Tandem.
+//! Pages, HTTP API and metrics of a running Tandem, for people and for programs.
 //!
-//! The console shows the last [`Snapshot`] it was given and nothing else: it asks neither the state nor the
-//! systems. It has no sign-in, so it answers on the address it was given and only to requests that name that host
-//! by a loopback name, unless it was told to listen elsewhere.
+//! The console looks through a [`tandem_api::Window`] and acts by [`tandem_api::Command`]s: it holds nothing of the state
+//! and knows neither its tables nor the systems. Who may see and do what is decided at one place ([`access`]) before
+//! anything is looked at.
 
+pub mod access;
+mod act;
+mod desk;
+mod http_api;
+mod live;
 mod metrics;
-mod page;
+mod names;
+mod pages;
+mod problem;
+mod pulse;
 mod server;
 mod signs;
-mod snapshot;
 
+pub use desk::{Desk, Setting};
+pub use pulse::Now;
 pub use server::{Server, serve};
 pub use signs::is_harmful;
-pub use snapshot::{Board, Snapshot};

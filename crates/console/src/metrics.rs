@@ -1,82 +1,146 @@
-//! The snapshot in the text format of Prometheus.
+//! Counts in the text format of Prometheus. They name flows and systems, and no record.
 
-use crate::snapshot::Snapshot;
-use serde_json::Value as Json;
-use std::fmt::Write;
+use crate::pulse::Now;
+use std::fmt::{Display, Write};
+use tandem_api::view::{Flow, FlowState, Overview, System};
 
-/// Counts of a flow that are told, with what they mean.
-const COUNTS: [(&str, &str); 8] = [
-    ("linked", "Live links."),
-    ("updated", "Updates applied."),
-    ("conflicts", "Conflicts met."),
-    ("questions", "Conflicts that wait for an answer."),
-    ("parked", "Items that need mending."),
-    ("deferred", "Items that wait for a link."),
-    ("approvals", "Items that wait for approval."),
-    ("not_created", "Records listed without a counterpart."),
+/// A count of a flow, with its name and what it means.
+type FlowCount = (&'static str, &'static str, fn(&Flow) -> u64);
+
+/// Counts of a flow that are told.
+const COUNTS: [FlowCount; 8] = [
+    ("linked", "Live links.", |flow| flow.linked),
+    ("updated", "Updates applied.", |flow| flow.updated),
+    ("conflicts", "Conflicts met.", |flow| flow.conflicts),
+    ("questions", "Conflicts that wait for an answer.", |flow| {
+        flow.questions
+    }),
+    ("parked", "Items that need mending.", |flow| flow.parked),
+    ("deferred", "Items that wait for a link.", |flow| flow.deferred),
+    ("approvals", "Items that wait for approval.", |flow| {
+        flow.approvals
+    }),
+    ("not_created", "Records listed without a counterpart.", |flow| {
+        flow.not_created
+    }),
 ];
 
-/// The metrics of a snapshot; before the first, only that Tandem is up.
-pub(crate) fn render(snapshot: Option<&Snapshot>) -> String {
+/// The metrics; before the first counts, only that Tandem is up.
+pub(crate) fn render(overview: Option<&Overview>, now: &Now) -> String {
     let mut text = String::new();
     gauge(&mut text, "tandem_up", "Tandem is running.", [(String::new(), 1)]);
-    let Some(snapshot) = snapshot else {
+    let calls = now.calls.iter();
+    let calls = calls.map(|(system, calls)| (label("system", system), *calls));
+    gauge(&mut text, "tandem_api_calls", "API calls since the start.", calls);
+    let troubles = [(String::new(), now.troubles.len())];
+    gauge(&mut text, "tandem_troubles", "Systems in trouble.", troubles);
+    let Some(overview) = overview else {
         return text;
     };
-    let flows = snapshot.status["flows"].as_array().map_or(&[][..], Vec::as_slice);
-    for (name, help) in COUNTS {
-        let values = flows.iter().map(|flow| {
-            let label = format!(
-                "{{flow=\"{}\"}}",
-                escaped(flow["flow"].as_str().unwrap_or_default())
-            );
-            (label, count(&flow[name]))
-        });
+    for (name, help, count) in COUNTS {
+        let values = overview
+            .flows
+            .iter()
+            .map(|flow| (label("flow", &flow.flow), count(flow)));
         gauge(&mut text, &format!("tandem_flow_{name}"), help, values);
     }
-    let created = flows.iter().flat_map(|flow| {
-        snapshot.systems.iter().map(move |system| {
-            let name = escaped(flow["flow"].as_str().unwrap_or_default());
-            let label = format!("{{flow=\"{name}\",system=\"{}\"}}", escaped(system));
-            (label, count(&flow[format!("created_{system}")]))
+    let created = overview.flows.iter().flat_map(|flow| {
+        let systems = overview.systems.iter().zip(flow.created);
+        systems.map(|(system, created)| {
+            let names = [("flow", flow.flow.as_str()), ("system", system.system.as_str())];
+            (labels(&names), created)
         })
     });
     gauge(&mut text, "tandem_flow_created", "Creates applied.", created);
-    let calls = snapshot.calls.iter();
-    let calls = calls.map(|(system, calls)| (format!("{{system=\"{}\"}}", escaped(system)), *calls));
-    gauge(&mut text, "tandem_api_calls", "API calls since the start.", calls);
-    let status = &snapshot.status;
-    for (name, help, value) in [
-        ("tandem_inbox", "Observations to decide.", &status["inbox"]),
-        (
-            "tandem_outbox_waiting",
-            "Writes to send.",
-            &status["outbox"]["waiting"],
-        ),
-        (
-            "tandem_outbox_sent",
-            "Writes without an answer.",
-            &status["outbox"]["sent"],
-        ),
-        ("tandem_state_bytes", "Size of the state.", &status["bytes"]),
-    ] {
-        gauge(&mut text, name, help, [(String::new(), count(value))]);
-    }
-    let troubles = snapshot.troubles.len() as u64;
+    let going = |flow: &Flow| u8::from(!matches!(flow.state, FlowState::Paused | FlowState::Held));
+    let going = overview
+        .flows
+        .iter()
+        .map(|flow| (label("flow", &flow.flow), going(flow)));
     gauge(
         &mut text,
-        "tandem_troubles",
-        "Systems in trouble.",
-        [(String::new(), troubles)],
+        "tandem_flow_going",
+        "The flow goes on: 0 where it is paused or held.",
+        going,
     );
+    rest(&mut text, overview);
     text
 }
 
-fn count(value: &Json) -> u64 {
-    value.as_u64().unwrap_or_default()
+fn rest(text: &mut String, overview: &Overview) {
+    let holds = overview.holds.iter().filter(|hold| hold.needs_approval).count() as u64;
+    for (name, help, value) in [
+        ("tandem_inbox", "Observations to decide.", overview.to_decide),
+        ("tandem_outbox_waiting", "Writes to send.", overview.to_send),
+        (
+            "tandem_outbox_sent",
+            "Writes without an answer.",
+            overview.unanswered,
+        ),
+        ("tandem_state_bytes", "Size of the state.", overview.bytes),
+        (
+            "tandem_history_lines",
+            "Lines of the history.",
+            overview.history.lines,
+        ),
+        ("tandem_holds", "Flows and systems that a guard holds.", holds),
+        (
+            "tandem_notices",
+            "Things to know about the systems.",
+            overview.notices.len() as u64,
+        ),
+    ] {
+        gauge(text, name, help, [(String::new(), value)]);
+    }
+    let of = |value: fn(&System) -> Option<f64>| {
+        let systems = overview.systems.iter();
+        let found = systems.filter_map(move |system| Some((label("system", &system.system), value(system)?)));
+        found.collect::<Vec<_>>()
+    };
+    gauge(
+        text,
+        "tandem_clock_ahead_seconds",
+        "How far a system's clock is ahead of ours.",
+        of(|system| system.clock_ahead),
+    );
+    let budgets = overview.systems.iter();
+    let budgets = budgets.filter_map(|system| Some((&system.system, system.budget.as_ref()?)));
+    let (mut spent, mut share) = (Vec::new(), Vec::new());
+    for (system, budget) in budgets {
+        spent.push((label("system", system), budget.spent));
+        share.extend(budget.share.map(|share| (label("system", system), share)));
+    }
+    gauge(
+        text,
+        "tandem_budget_spent_calls",
+        "Calls of the day that we made.",
+        spent,
+    );
+    gauge(
+        text,
+        "tandem_budget_share_calls",
+        "Calls of the day that we may make.",
+        share,
+    );
 }
 
-fn gauge(text: &mut String, name: &str, help: &str, values: impl IntoIterator<Item = (String, u64)>) {
+fn label(name: &str, value: &str) -> String {
+    labels(&[(name, value)])
+}
+
+fn labels(all: &[(&str, &str)]) -> String {
+    let each = all
+        .iter()
+        .map(|(name, value)| format!("{name}=\"{}\"", escaped(value)));
+    format!("{{{}}}", each.collect::<Vec<_>>().join(","))
+}
+
+fn gauge<T: Display>(
+    text: &mut String,
+    name: &str,
+    help: &str,
+    values: impl IntoIterator<Item = (String, T)>,
+) {
     // Writing to a string cannot fail.
     let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
     for (label, value) in values {
@@ -88,28 +152,4 @@ fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\")
         .replace('"', "\\\"")
         .replace('\n', "\\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn flows_become_labels() {
-        let snapshot = Snapshot {
-            systems: ["customerp".to_owned(), "salesforce".to_owned()],
-            status: json!({ "flows": [{ "flow": "order-order", "linked": 7, "created_salesforce": 5 }] }),
-            ..Snapshot::default()
-        };
-        let text = render(Some(&snapshot));
-        assert!(
-            text.contains("tandem_flow_linked{flow=\"order-order\"} 7\n"),
-            "{text}"
-        );
-        assert!(
-            text.contains("tandem_flow_created{flow=\"order-order\",system=\"salesforce\"} 5\n"),
-            "{text}"
-        );
-    }
 }

@@ -1,20 +1,26 @@
-//! Starting and stopping the console.
+//! Starting and stopping the console, and what every request passes first.
 
-use crate::snapshot::Board;
-use crate::{metrics, page};
+use crate::access::{Person, bearer};
+use crate::desk::{Desk, Setting};
+use crate::names::{Names, from_ourselves};
+use crate::problem::Problem;
+use crate::{http_api, metrics, pages};
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::uri::Authority;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{Html, IntoResponse, Json, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+
+/// So long are requests under way waited for at the end; those that listen to events never end by themselves.
+const LAST: Duration = Duration::from_millis(500);
 
 /// A running console.
 #[derive(Debug)]
@@ -22,6 +28,7 @@ pub struct Server {
     address: SocketAddr,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
+    beat: JoinHandle<()>,
 }
 
 impl Server {
@@ -31,32 +38,31 @@ impl Server {
         format!("http://{}", self.address)
     }
 
-    /// Stops it and waits for the requests under way.
-    pub async fn shutdown(self) {
+    /// Stops it; requests under way have a moment to end.
+    pub async fn shutdown(mut self) {
+        self.beat.abort();
         // Errors mean that it has ended already.
         let _ = self.stop.send(());
-        let _ = self.task.await;
+        if tokio::time::timeout(LAST, &mut self.task).await.is_err() {
+            self.task.abort();
+        }
     }
 }
 
-/// Serves the board's latest snapshot: `/` for people, `/api/status`, `/metrics`. `names` are answered to besides
-/// those that are this machine's anyway.
+/// Serves pages, HTTP API and metrics. `names` are answered to besides those that are this machine's anyway.
 ///
 /// # Errors
 /// The address cannot be listened on.
-pub async fn serve(address: SocketAddr, names: Vec<String>, board: Board) -> io::Result<Server> {
+pub async fn serve(address: SocketAddr, names: Vec<String>, setting: Setting) -> io::Result<Server> {
     let listener = TcpListener::bind(address).await?;
     let address = listener.local_addr()?;
     let names = Names {
         loopback: address.ip().is_loopback(),
         more: names,
     };
-    let app = Router::new()
-        .route("/", get(home))
-        .route("/api/status", get(status))
-        .route("/metrics", get(exposition))
-        .layer(from_fn_with_state(Arc::new(names), guard))
-        .with_state(board);
+    let desk = Arc::new(Desk::new(setting, address.port()));
+    let beat = tokio::spawn(desk.pulse.clone().beat(desk.window.clone()));
+    let app = app(desk, names);
     let (stop, stopped) = oneshot::channel::<()>();
     let task = tokio::spawn(async move {
         let until = async {
@@ -66,112 +72,87 @@ pub async fn serve(address: SocketAddr, names: Vec<String>, board: Board) -> io:
         // An error here has no other consequence than the end of the console.
         let _ = axum::serve(listener, app).with_graceful_shutdown(until).await;
     });
-    Ok(Server { address, stop, task })
+    Ok(Server {
+        address,
+        stop,
+        task,
+        beat,
+    })
 }
 
-/// The names that the console answers to.
-struct Names {
-    /// It listens on loopback only.
-    loopback: bool,
-    /// Given by whoever runs it.
-    more: Vec<String>,
+fn app(desk: Arc<Desk>, names: Names) -> Router {
+    let inner = pages::router().merge(http_api::router());
+    let inner = inner.layer(from_fn_with_state(desk.clone(), signed_in));
+    Router::new()
+        .route("/metrics", get(exposition))
+        .route("/health/live", get(|| async { "up\n" }))
+        .route("/health/ready", get(ready))
+        .merge(pages::open())
+        .merge(inner)
+        .layer(from_fn_with_state(Arc::new(names), guard))
+        .with_state(desk)
 }
 
-impl Names {
-    /// Whether a request that calls the console so was meant for it. A page of another site can point a name of its
-    /// own at this machine and make a browser read along; an address it cannot make its own, nor a name without a dot.
-    fn have(&self, host: &Authority) -> bool {
-        let name = host.host().trim_start_matches('[').trim_end_matches(']');
-        let address = name.parse::<IpAddr>().ok();
-        let own = |more: &String| more.eq_ignore_ascii_case(name);
-        name.eq_ignore_ascii_case("localhost")
-            || address.is_some_and(|address| address.is_loopback() || !self.loopback)
-            || (!self.loopback && !name.is_empty() && !name.contains('.'))
-            || self.more.iter().any(own)
-    }
-}
-
+/// Lets pass what was meant for the console, and tells browsers what its pages may do.
 async fn guard(State(names): State<Arc<Names>>, request: Request, next: Next) -> Response {
-    let mut hosts = request.headers().get_all(header::HOST).iter();
-    let named = |host: &HeaderValue| host.to_str().ok()?.parse::<Authority>().ok();
-    let meant = hosts.all(|host| named(host).is_some_and(|host| names.have(&host)));
-    let meant = meant && request.uri().authority().is_none_or(|host| names.have(host));
-    let named = request.headers().contains_key(header::HOST) || request.uri().authority().is_some();
-    if !named || !meant {
+    if !names.meant(request.uri(), request.headers()) {
         let why = "The console does not answer to this name; `tandem run --console-name NAME` lets it.\n";
         return (StatusCode::FORBIDDEN, why).into_response();
     }
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
-    let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
+    let policy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; \
+                  form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
     for (name, value) in [
         (header::CONTENT_SECURITY_POLICY, policy),
         (header::CACHE_CONTROL, "no-store"),
+        (header::REFERRER_POLICY, "same-origin"),
         (HeaderName::from_static("x-content-type-options"), "nosniff"),
     ] {
-        headers.insert(name, HeaderValue::from_static(value));
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
 }
 
-async fn home(State(board): State<Board>) -> Html<String> {
-    Html(page::render(board.latest().as_deref()))
-}
-
-async fn status(State(board): State<Board>) -> Response {
-    match board.latest() {
-        Some(snapshot) => Json(&*snapshot).into_response(),
-        None => (StatusCode::SERVICE_UNAVAILABLE, "Nothing is known yet.\n").into_response(),
+/// Lets pass who signed in. What a browser sends along by itself counts only for the console's own pages.
+async fn signed_in(State(desk): State<Arc<Desk>>, mut request: Request, next: Next) -> Response {
+    let api = request.uri().path().starts_with(http_api::ROOT);
+    let person = desk.access.who(request.headers(), &desk.cookie, Desk::moment());
+    let Some(person) = person else {
+        return match api {
+            true => Problem::sign_in().into_response(),
+            false => Redirect::to("/enter").into_response(),
+        };
+    };
+    let changes = request.method() != Method::GET && request.method() != Method::HEAD;
+    let by_token = bearer(request.headers()).is_some();
+    if changes && !by_token && !from_ourselves(request.uri(), request.headers()) {
+        let why = "this request comes from another page than the console's own";
+        return Problem::forbidden(why).into_response();
     }
+    request.extensions_mut().insert::<Person>(person);
+    next.run(request).await
 }
 
-async fn exposition(State(board): State<Board>) -> Response {
+async fn exposition(State(desk): State<Arc<Desk>>) -> Response {
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-    (kind, metrics::render(board.latest().as_deref())).into_response()
+    let latest = desk.pulse.latest();
+    (kind, metrics::render(latest.as_deref(), &desk.now())).into_response()
 }
 
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    fn answers(loopback: bool, more: &[&str], host: &str) -> bool {
-        let more = more.iter().map(|name| (*name).to_owned()).collect();
-        Names { loopback, more }.have(&host.parse().unwrap())
-    }
-
-    #[test]
-    fn on_loopback_only_its_own_names_are_this_machine() {
-        for name in ["localhost:8080", "LOCALHOST", "127.0.0.1", "[::1]:80"] {
-            assert!(answers(true, &[], name), "{name}");
+/// Ready once the state was read and no system is in trouble.
+async fn ready(State(desk): State<Arc<Desk>>) -> Response {
+    let troubles = desk.now().troubles;
+    match desk.pulse.latest() {
+        None => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the state has not been read yet\n".to_owned(),
+        )
+            .into_response(),
+        Some(_) if !troubles.is_empty() => {
+            let count = format!("{} in trouble\n", troubles.len());
+            (StatusCode::SERVICE_UNAVAILABLE, count).into_response()
         }
-        for name in [
-            "evil.example",
-            "127.0.0.1.evil.example:80",
-            "192.0.2.7",
-            "monitor",
-        ] {
-            assert!(!answers(true, &[], name), "{name}");
-        }
-    }
-
-    #[test]
-    fn elsewhere_addresses_plain_names_and_given_names_are_answered() {
-        for name in [
-            "localhost",
-            "192.0.2.7:9090",
-            "[2001:db8::1]:80",
-            "tandem:9090",
-            "Status.Example.com",
-        ] {
-            assert!(answers(false, &["status.example.com"], name), "{name}");
-        }
-        for name in [
-            "evil.example",
-            "status.example.com.evil.example",
-            "192.0.2.7.evil.example",
-        ] {
-            assert!(!answers(false, &["status.example.com"], name), "{name}");
-        }
+        Some(_) => "ready\n".into_response(),
     }
 }

@@ -95,8 +95,16 @@ async fn answered(line: &str, engine: mpsc::Sender<Request>) -> Answer {
             "`tandem --help` lists them",
         )
     })?;
+    ask(&engine, asked.command).await
+}
+
+/// Asks the engine of this process for something, between two steps of its work.
+///
+/// # Errors
+/// Why it was not done.
+pub async fn ask(engine: &mpsc::Sender<Request>, command: Command) -> Answer {
     let (tell, told) = oneshot::channel();
-    if engine.send(request(asked.command, tell)).await.is_err() {
+    if engine.send(request(command, tell)).await.is_err() {
         return Err(ended());
     }
     told.await.unwrap_or_else(|_| Err(ended()))

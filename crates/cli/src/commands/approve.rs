@@ -1,6 +1,5 @@
 //! `tandem approve`: lets go ahead what waits for a person: deletions, guarded values and links, and what a guard holds.
 
-use super::items;
 use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
 use crate::loading::{self, Hand};
@@ -8,6 +7,7 @@ use crate::screen::{Screen, count_of, table};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 use std::collections::BTreeMap;
+use tandem_api::look::all_items;
 use tandem_api::{Command, Done};
 use tandem_engine::{Held, Hold};
 use tandem_merge::cluster;
@@ -170,9 +170,9 @@ fn nothing_changed() -> Failure {
 }
 
 fn waiting(flows: &Dataflow, store: &mut Ledger, flow: &str) -> Result<Vec<Item>, Failure> {
-    items::all(store, usize::MAX, |item| {
+    Ok(all_items(store, usize::MAX, |item| {
         tandem_engine::awaits_approval_in(flows, item, flow)
-    })
+    })?)
 }
 
 fn holds(store: &mut Ledger, of: &Held) -> Result<Vec<Hold>, Failure> {
@@ -246,7 +246,7 @@ fn show(
 /// What waits for approval: by flow, and what guards hold.
 fn list(flows: &Dataflow, mut store: Ledger, screen: &Screen) -> Result<Exit, Failure> {
     let mut shown = table(["flow", "to approve"]);
-    let asked = items::all(&mut store, usize::MAX, |item| {
+    let asked = all_items(&mut store, usize::MAX, |item| {
         let kinds = [
             ParkedKind::Approval,
             ParkedKind::DeleteConflict,

@@ -1,12 +1,12 @@
 //! `tandem failures`: what is parked, deferred or held, with reason and advice.
 
-use super::items;
 use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
 use crate::loading;
-use crate::mask::Masks;
 use crate::screen::{Screen, count_of, table};
 use clap::Args;
+use tandem_api::look::all_items;
+use tandem_api::{view, words};
 use tandem_store::Item;
 
 /// List what is parked, deferred or held, with reason and advice.
@@ -42,21 +42,21 @@ impl Failures {
         if let Some(flow) = &self.flow {
             loading::known_flow(&configuration.dataflow, flow)?;
         }
-        let masks = Masks::asked(&configuration.dataflow, common);
+        let masks = common.masks(&configuration.dataflow);
         let systems = &configuration.dataflow.systems;
         let mut store = loading::look(common, &configuration)?;
-        let found = items::all(&mut store, self.limit, |item| self.wants(item))?;
+        let found = all_items(&mut store, self.limit, |item| self.wants(item))?;
         let mut shown = table(["item", "stands", "kind", "record", "why", "what to do", "who"]);
         for item in &found {
-            screen.json(&items::as_json(item, &masks, Some(systems)));
+            screen.json(&view::Item::of(item, &masks, Some(systems)));
             shown.add_row([
                 item.number.to_string(),
-                items::standing(item).to_owned(),
-                items::kind(item),
-                items::about(item),
+                words::standing(item).to_owned(),
+                words::kind(item),
+                words::about(item),
                 item.reason.clone(),
                 item.advice.clone(),
-                items::who(item, systems),
+                words::who(item, systems),
             ]);
         }
         if found.is_empty() {
@@ -66,7 +66,7 @@ impl Failures {
         screen.result(shown);
         screen.say(count_of(found.len() as u64, "item", "items"));
         let mending =
-            |item: &Item| item.ignored.is_none() && matches!(items::standing(item), "parked" | "approval");
+            |item: &Item| item.ignored.is_none() && matches!(words::standing(item), "parked" | "approval");
         Ok(if found.iter().any(mending) {
             Exit::Waits
         } else {
@@ -79,8 +79,8 @@ impl Failures {
             |wanted: &Option<String>, found: &str| wanted.as_ref().is_none_or(|wanted| wanted == found);
         item.kind.is_some()
             && (self.ignored || item.ignored.is_none())
-            && fits(&self.kind, &items::kind(item))
-            && fits(&self.standing, items::standing(item))
+            && fits(&self.kind, &words::kind(item))
+            && fits(&self.standing, words::standing(item))
             && fits(&self.flow, item.flow.as_deref().unwrap_or_default())
     }
 }

@@ -1,19 +1,15 @@
 //! `tandem history`: what happened, to all records or to one with all that is linked with it.
 
-mod telling;
-
-pub(crate) use telling::what;
-
 use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
 use crate::loading;
-use crate::mask::Masks;
 use crate::moment::moment;
 use crate::screen::{Screen, count_of, table};
 use clap::Args;
 use jiff::Timestamp;
-use serde_json::json;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
+use tandem_api::view::{Change, Run};
+use tandem_api::words;
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::plan::Event;
 use tandem_merge::record::RecordKey;
@@ -96,17 +92,17 @@ impl History {
             let named = loading::records_named(&mut store, flows, text)?;
             filter.records = loading::with_linked(&mut store, flows, named)?;
         }
-        let masks = Masks::asked(flows, common);
+        let masks = common.masks(flows);
         let lines = self.lines(&mut store, &filter)?;
         let mut shown = table(["change", "run", "when", "record", "what", "why"]);
         for (number, event) in &lines {
-            screen.json(&telling::as_json(*number, event, &masks));
+            screen.json(&Change::of(*number, event, &masks));
             shown.add_row([
                 number.to_string(),
                 event.run.to_string(),
                 format!("{:.0}", event.at),
                 event.record.to_string(),
-                what(event, &masks),
+                words::what(event, &masks),
                 event.why.clone(),
             ]);
         }
@@ -151,29 +147,23 @@ impl History {
         filter: &Filter<'_>,
         screen: &Screen,
     ) -> Result<Exit, Failure> {
-        let mut newest: VecDeque<RunRow> = VecDeque::new();
-        let mut after = 0;
-        loop {
-            let page = store.runs(after, PAGE)?;
-            let last = page.len() < PAGE;
-            after = page.last().map_or(after, |run| run.number);
-            newest.extend(page.into_iter().filter(|run| filter.takes_run(run)));
-            newest.drain(..newest.len().saturating_sub(self.limit));
+        let mut newest: Vec<RunRow> = Vec::new();
+        let mut before = u64::MAX;
+        while newest.len() < self.limit {
+            let page = store.latest_runs(before, PAGE)?;
+            let last = page.len() < PAGE || page.iter().all(|run| filter.is_older(run));
+            before = page.last().map_or(0, |run| run.number);
+            let wanted = page.into_iter().filter(|run| filter.takes_run(run));
+            let room = self.limit - newest.len();
+            newest.extend(wanted.take(room));
             if last {
                 break;
             }
         }
+        newest.reverse();
         let mut shown = table(["run", "what", "began", "last line", "happened"]);
         for run in &newest {
-            screen.json(&json!({
-                "run": run.number,
-                "kind": run.kind,
-                "began": run.began,
-                "ended": run.ended,
-                "first_line": run.lines.0,
-                "last_line": run.lines.1,
-                "counts": run.counts,
-            }));
+            screen.json(&Run::from(run.clone()));
             let counts: Vec<String> = run.counts.iter().map(|(what, n)| format!("{n} {what}")).collect();
             shown.add_row([
                 run.number.to_string(),
@@ -214,6 +204,11 @@ impl Filter<'_> {
     fn is_past(&self, page: &[(u64, Event)]) -> bool {
         self.since
             .is_some_and(|since| page.iter().all(|(_, event)| event.at < since))
+    }
+
+    /// Whether a run is older than what is asked for.
+    fn is_older(&self, run: &RunRow) -> bool {
+        self.since.is_some_and(|since| run.ended < since)
     }
 
     fn takes_run(&self, run: &RunRow) -> bool {

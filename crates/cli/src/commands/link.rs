@@ -3,11 +3,11 @@
 use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
 use crate::loading::{self, Hand};
-use crate::mask::Masks;
 use crate::screen::{Screen, table};
 use clap::Args;
 use serde_json::json;
 use tandem_api::Command;
+use tandem_api::Masks;
 use tandem_merge::cluster::Cluster;
 use tandem_merge::dataflow::{Dataflow, Side};
 use tandem_merge::decisions::Decision;

@@ -4,6 +4,7 @@ pub(crate) mod approve;
 pub(crate) mod backup;
 pub(crate) mod check;
 pub(crate) mod conflicts;
+pub(crate) mod console;
 pub(crate) mod document;
 pub(crate) mod explain;
 pub(crate) mod failures;
@@ -11,7 +12,6 @@ pub(crate) mod forget;
 pub(crate) mod history;
 pub(crate) mod ignore;
 pub(crate) mod init;
-pub(crate) mod items;
 pub(crate) mod link;
 pub(crate) mod links;
 pub(crate) mod pause;
@@ -45,6 +45,7 @@ pub(crate) async fn carry_out(arguments: Arguments, screen: &Screen) -> Result<E
         Command::Plan(plan) => plan.rehearse(common, screen).await,
         Command::Sync(sync) => sync.work(common, screen).await,
         Command::Run(run) => run.keep_in_step(common, screen).await,
+        Command::Console(console) => console.print(common, screen).await,
         Command::Status(status) => status.show(common, screen),
         Command::Links(links) => links.carry_out(common, screen).await,
         Command::Conflicts(conflicts) => conflicts.list(common, screen),

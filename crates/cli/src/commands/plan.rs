@@ -7,10 +7,10 @@ use super::sync;
 use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
 use crate::loading;
-use crate::mask::{Masks, shorten};
 use crate::screen::{Screen, count_of, table};
 use clap::Args;
 use serde_json::{Value as Json, json};
+use tandem_api::{Masks, shorten};
 use tandem_engine::{PlanReport, PlannedAction, PlannedWrite};
 
 /// Show everything a sync would do, record by record, writing nothing.
@@ -46,7 +46,7 @@ impl Plan {
             return self.show_matches(common, screen).await;
         }
         let configuration = loading::configuration(common)?;
-        let masks = Masks::asked(&configuration.dataflow, common);
+        let masks = common.masks(&configuration.dataflow);
         let (parts, copy) =
             loading::parts_on_a_copy(common, &configuration, crate::progress::rehearsal(screen)).await?;
         let report = tandem_engine::plan(parts).await?;

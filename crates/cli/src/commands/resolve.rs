@@ -1,15 +1,14 @@
 //! `tandem resolve`: answers conflicts, one or many.
 
-use super::conflicts::{Asked, asked};
-use super::items;
 use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
 use crate::loading::{self, Hand};
-use crate::mask::Masks;
 use crate::screen::{Cell, Screen, count_of, table};
 use clap::{ArgGroup, Args};
 use serde_json::{Value as Json, json};
+use tandem_api::look::{Asked, asked};
 use tandem_api::{Command, Done};
+use tandem_api::{Masks, words};
 use tandem_engine::Choice;
 use tandem_merge::cluster::Contender;
 use tandem_merge::dataflow::Dataflow;
@@ -91,7 +90,7 @@ impl Resolve {
         if let Some(flow) = &self.flow {
             loading::known_flow(flows, flow)?;
         }
-        let masks = Masks::asked(flows, common);
+        let masks = common.masks(flows);
         let planned = self.plan(&mut loading::look(common, &configuration)?, flows, &masks)?;
         let many = self.all || planned.len() > 1;
         if many {
@@ -238,14 +237,14 @@ fn show(planned: &[Planned], masks: &Masks, done: bool, screen: &Screen) {
         if !done {
             screen.json(&json!({
                 "item": asked.item.number,
-                "property": items::about(&asked.item),
+                "property": words::about(&asked.item),
                 "values": list,
                 "answer": choice.as_ref().map(|_| answer),
             }));
         }
         shown.add_row([
             asked.item.number.to_string().into(),
-            items::about(&asked.item).into(),
+            words::about(&asked.item).into(),
             Cell::stacked(values),
             answer.into(),
         ]);

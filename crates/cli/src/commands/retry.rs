@@ -1,6 +1,5 @@
 //! `tandem retry`: tries again what is parked.
 
-use super::items;
 use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
 use crate::loading::{self, Hand};
@@ -9,6 +8,8 @@ use clap::Args;
 use serde_json::json;
 use std::collections::BTreeSet;
 use tandem_api::Command;
+use tandem_api::look::all_items;
+use tandem_api::words;
 use tandem_merge::record::RecordKey;
 use tandem_store::Item;
 
@@ -49,7 +50,7 @@ impl Retry {
             records.extend(loading::records_named(&mut store, flows, text)?);
         }
         if self.records.is_empty() {
-            let parked = items::all(&mut store, usize::MAX, |item| self.wants(item))?;
+            let parked = all_items(&mut store, usize::MAX, |item| self.wants(item))?;
             records.extend(parked.into_iter().map(|item| item.record));
         }
         drop(store);
@@ -65,8 +66,8 @@ impl Retry {
     fn wants(&self, item: &Item) -> bool {
         let fits =
             |wanted: &Option<String>, found: &str| wanted.as_deref().is_none_or(|wanted| wanted == found);
-        items::standing(item) == "parked"
-            && fits(&self.kind, &items::kind(item))
+        words::standing(item) == "parked"
+            && fits(&self.kind, &words::kind(item))
             && fits(&self.flow, item.flow.as_deref().unwrap_or_default())
     }
 }

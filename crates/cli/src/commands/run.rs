@@ -4,47 +4,43 @@ use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
 use crate::interrupt::{Interrupt, STOPPED, interrupted};
 use crate::loading;
-use crate::mask::Masks;
 use crate::screen::Screen;
+use crate::serving::{self, Console, Wanted, Work};
 use clap::Args;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tandem_connector::Connector;
-use tandem_console::{Board, Snapshot};
+use tandem_api::{Asks, Masks, words};
 use tandem_engine::{Engine, Happening, Schedule, Watcher};
 use tandem_merge::config::Configuration;
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::plan::{Event, EventKind};
-use tandem_store::{Ledger, Store};
-use tokio::task::JoinHandle;
 
-/// How often the status page is refreshed.
-const REFRESH: Duration = Duration::from_secs(2);
 /// A trouble that lasts is told again after so long.
 const TOLD_AGAIN: Duration = Duration::from_secs(300);
 /// How often a full disk is tried again.
 const FULL: Duration = Duration::from_secs(5);
-/// Items and lines of history on the status page.
-const SHOWN: usize = 50;
 
 /// Keep in step for ever.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   tandem run
-  tandem run --console 127.0.0.1:8080
+  tandem run --console 0.0.0.0:8743 --console-name status.example.com
   tandem run --json >> changes.jsonl")]
 pub(crate) struct Run {
-    /// Serve a status page and metrics at this address
+    /// Serve pages, HTTP API and metrics at this address [default: as the configuration says, else 127.0.0.1:8743]
     #[arg(long, value_name = "ADDR")]
     console: Option<SocketAddr>,
-    /// A name that the status page answers to besides this machine's own, such as that of a proxy in front of it
-    #[arg(long, value_name = "NAME", requires = "console")]
+    /// A name that they answer to besides this machine's own, such as that of a proxy in front of them
+    #[arg(long, value_name = "NAME")]
     console_name: Vec<String>,
+    /// Serve nothing
+    #[arg(long, conflicts_with_all = ["console", "console_name"])]
+    no_console: bool,
 }
 
 impl Run {
@@ -97,46 +93,49 @@ impl Run {
             true => "There is space again; going on.",
             false => "Keeping in step; Ctrl-C stops after the round at hand.",
         });
-        let _door = loading::open_door(&common.state_folder(), &mut engine);
-        let page = self.page(common, configuration, &engine, watcher, screen).await?;
+        let asks = loading::listen(&mut engine);
+        let _door = loading::open_door(&common.state_folder(), asks.clone());
+        let console = self
+            .console(common, configuration, &engine, watcher, asks)
+            .await?;
+        if let Some(console) = &console {
+            screen.note(format!("Console: {}", console.link()));
+        }
         let done = engine.run(&schedule(configuration), interrupted()).await;
-        if let Some((server, refresher)) = page {
-            refresher.abort();
-            server.shutdown().await;
+        if let Some(console) = console {
+            console.close().await;
         }
         Ok(done?)
     }
 
-    /// The status page, where it is asked for: it looks at the state beside the work.
-    async fn page(
+    /// The console, unless it is not wanted: it looks at the state beside the work.
+    async fn console(
         &self,
         common: &Common,
         configuration: &Configuration,
         engine: &Engine,
         watcher: &Arc<Live>,
-        screen: &Screen,
-    ) -> Result<Option<(tandem_console::Server, JoinHandle<()>)>, Failure> {
-        let Some(address) = self.console else {
+        asks: Asks,
+    ) -> Result<Option<Console>, Failure> {
+        if self.no_console {
             return Ok(None);
+        }
+        let names = self.console_name.iter().chain(&configuration.console.names);
+        let wanted = Wanted {
+            address: self.console.or(configuration.console.address),
+            names: names.cloned().collect(),
+            homes: [None, None],
         };
-        let board = Board::default();
-        let names = self.console_name.clone();
-        let server = tandem_console::serve(address, names, board.clone())
-            .await
-            .map_err(|error| {
-                Failure::usage(
-                    format!("the console cannot listen on {address} ({error})"),
-                    "Choose another port with --console",
-                )
-            })?;
-        screen.note(format!("Console: {}", server.url()));
-        let looker = Looker {
-            store: loading::look(common, configuration)?,
-            flows: engine.flows().clone(),
-            systems: engine.systems().clone(),
-            watcher: watcher.clone(),
+        let live = watcher.clone();
+        let work = Work {
+            folder: &common.state_folder(),
+            home: loading::home(common, configuration)?,
+            troubles: Arc::new(move || live.troubles()),
+            configuration,
+            engine,
+            asks,
         };
-        Ok(Some((server, tokio::spawn(refresh(looker, board)))))
+        serving::open(work, wanted).await.map(Some)
     }
 }
 
@@ -150,84 +149,12 @@ pub(crate) fn schedule(configuration: &Configuration) -> Schedule {
     }
 }
 
-/// What the status page is read from.
-struct Looker {
-    store: Ledger,
-    flows: Dataflow,
-    systems: [Arc<dyn Connector>; 2],
-    watcher: Arc<Live>,
-}
-
-/// Takes a snapshot again and again, beside the work.
-async fn refresh(mut looker: Looker, board: Board) {
-    loop {
-        let looked = tokio::task::spawn_blocking(move || {
-            let snapshot = looker.snapshot();
-            (looker, snapshot)
-        });
-        let Ok((back, snapshot)) = looked.await else {
-            return;
-        };
-        looker = back;
-        match snapshot {
-            Ok(snapshot) => board.show(snapshot),
-            Err(failure) => tracing::warn!(?failure, "the status page could not be refreshed"),
-        }
-        tokio::time::sleep(REFRESH).await;
-    }
-}
-
-impl Looker {
-    fn snapshot(&mut self) -> Result<Snapshot, Failure> {
-        let (flows, store) = (&self.flows, &mut self.store);
-        let now = jiff::Timestamp::now();
-        store.hear_again(now)?;
-        let status = store.status(flows)?;
-        let strangers = tandem_engine::strangers(store, &flows.systems)?;
-        let notices = tandem_engine::notices(store, &flows.systems)?;
-        let holds = tandem_engine::holds(store)?;
-        let systems = self.systems.iter();
-        let budgets = systems.filter_map(|system| Some((system.system().to_owned(), system.budget()?)));
-        let budgets: Vec<_> = budgets.collect();
-        let mut shown = super::status::as_json(flows, &status);
-        super::status::add(&mut shown, &budgets, &notices, &holds);
-        shown["strangers"] = serde_json::json!(strangers);
-        let reached = budgets
-            .iter()
-            .filter_map(|(system, budget)| crate::standing::reached(system, budget, now));
-        let troubles = self.watcher.troubles().into_iter().chain(reached);
-        let troubles = troubles.chain(notices.iter().map(ToString::to_string));
-        let troubles = troubles.chain(holds.iter().map(ToString::to_string));
-        let troubles = troubles.chain(strangers.iter().map(ToString::to_string));
-        let troubles: Vec<String> = troubles.collect();
-        let items = super::items::all(store, SHOWN, |item| {
-            item.ignored.is_none()
-                && matches!(super::items::standing(item), "parked" | "approval" | "conflict")
-        })?;
-        let items = items
-            .iter()
-            .map(|item| super::items::as_json(item, &self.watcher.masks, Some(&flows.systems)));
-        let calls = self.systems.iter();
-        Ok(Snapshot {
-            taken: now,
-            systems: flows.systems.clone(),
-            status: shown,
-            items: items.collect(),
-            history: self.watcher.latest(),
-            troubles,
-            calls: calls
-                .map(|system| (system.system().to_owned(), system.calls()))
-                .collect(),
-        })
-    }
-}
-
-/// Shows each change as it travels, and keeps the latest for the status page.
+/// Shows each change as it travels, and keeps in mind which systems are in trouble.
 pub(crate) struct Live {
     screen: Screen,
     masks: Masks,
-    latest: Mutex<Vec<serde_json::Value>>,
-    troubles: Mutex<Vec<String>>,
+    /// Systems in trouble: since when, and what they said last.
+    troubles: Mutex<BTreeMap<String, (Timestamp, String)>>,
     /// Troubles that were told, and when.
     told: Mutex<BTreeMap<String, Instant>>,
 }
@@ -238,7 +165,6 @@ impl Live {
         Self {
             screen,
             masks: Masks::of(flows),
-            latest: Mutex::default(),
             troubles: Mutex::default(),
             told: Mutex::default(),
         }
@@ -255,37 +181,54 @@ impl Live {
         news
     }
 
-    fn latest(&self) -> Vec<serde_json::Value> {
-        self.latest.lock().map(|lines| lines.clone()).unwrap_or_default()
+    /// The troubles that last, one sentence for each system.
+    pub(crate) fn troubles(&self) -> Vec<String> {
+        let troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
+        let lasting = troubles.values();
+        lasting
+            .map(|(since, words)| format!("{words} (since {since:.0})"))
+            .collect()
     }
 
-    fn troubles(&self) -> Vec<String> {
-        self.troubles
-            .lock()
-            .map(|lines| lines.clone())
-            .unwrap_or_default()
+    fn trouble(&self, error: &tandem_connector::Error) {
+        let words = error.to_string();
+        if self.is_news(&words) {
+            self.screen.note(&words);
+        }
+        let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = troubles.entry(error.system.clone());
+        known.or_insert_with(|| (Timestamp::now(), String::new())).1 = words;
+    }
+
+    /// A trouble is over once its system answers.
+    fn answers(&self, system: &str) {
+        let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((since, _)) = troubles.remove(system) else {
+            return;
+        };
+        drop(troubles);
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.retain(|trouble, _| !trouble.starts_with(&format!("{system}:")));
+        drop(told);
+        let lasted = SignedDuration::from_secs(Timestamp::now().duration_since(since).as_secs());
+        self.screen
+            .note(format!("{system} answers again after {lasted:#}."));
     }
 
     fn decided(&self, event: &Event) {
-        let line = json!({
+        let what = words::what(event, &self.masks);
+        self.screen.json(&json!({
             "at": event.at,
             "record": event.record.to_string(),
             "flow": event.flow,
-            "what": super::history::what(event, &self.masks),
+            "what": what,
             "why": event.why,
-        });
-        self.screen.json(&line);
+        }));
         self.screen.say(format!(
-            "{:.0}  {:<34} {}",
+            "{:.0}  {:<34} {what}",
             event.at,
-            event.record.to_string(),
-            super::history::what(event, &self.masks)
+            event.record.to_string()
         ));
-        if let Ok(mut latest) = self.latest.lock() {
-            latest.push(line);
-            let surplus = latest.len().saturating_sub(SHOWN);
-            latest.drain(..surplus);
-        }
     }
 }
 
@@ -296,19 +239,8 @@ impl Watcher for Live {
             Happening::Sight { notice } => self.screen.note(notice),
             Happening::Held { hold } => self.screen.note(hold),
             Happening::Stranger { stranger } => self.screen.note(stranger),
-            Happening::Trouble { error } => {
-                if self.is_news(&error.to_string()) {
-                    self.screen.note(error);
-                }
-                if let Ok(mut troubles) = self.troubles.lock() {
-                    *troubles = vec![error.to_string()];
-                }
-            }
-            Happening::RoundBegan { .. } => {
-                if let Ok(mut troubles) = self.troubles.lock() {
-                    troubles.clear();
-                }
-            }
+            Happening::Trouble { error } => self.trouble(error),
+            Happening::Answers { system } => self.answers(system),
             _ => {}
         }
     }

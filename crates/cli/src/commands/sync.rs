@@ -30,7 +30,8 @@ impl Sync {
         let mut interrupt = Interrupt::listen(Exit::Stopped.code());
         let work = async {
             let mut engine = loading::engine(common, &configuration, watcher.clone()).await?;
-            let _door = loading::open_door(&common.state_folder(), &mut engine);
+            let asks = loading::listen(&mut engine);
+            let _door = loading::open_door(&common.state_folder(), asks);
             Ok::<_, Failure>(engine.sync().await?)
         };
         let done = interrupt.cut(work).await;

@@ -3,12 +3,13 @@
 use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
 use crate::loading::{self, Hand};
-use crate::mask::Masks;
 use crate::moment::moment;
 use crate::screen::{Screen, count_of, table};
 use clap::Args;
 use jiff::Timestamp;
-use serde_json::{Value as Json, json};
+use serde_json::json;
+use tandem_api::Masks;
+use tandem_api::view;
 use tandem_api::{Command, Done};
 use tandem_engine::{Selection, UndoReport};
 use tandem_merge::dataflow::Dataflow;
@@ -83,19 +84,19 @@ impl Undo {
             Done::Undone { report } => report,
             _ => return Err(loading::misunderstood()),
         };
-        let masks = Masks::asked(&flows, common);
+        let masks = common.masks(&flows);
         self.show(&report, &masks, screen);
         if !self.yes {
-            screen.json(&self.as_json(&report, &masks));
+            screen.json(&view::Undo::of(&report, self.yes, &masks));
             screen.say("Nothing was changed; --yes does it.");
             return Ok(Exit::Done);
         }
         let Some(summary) = hand.finish().await? else {
-            screen.json(&self.as_json(&report, &masks));
+            screen.json(&view::Undo::of(&report, self.yes, &masks));
             screen.say("The process that works writes it.");
             return Ok(Exit::Done);
         };
-        let mut shown = self.as_json(&report, &masks);
+        let mut shown = json!(view::Undo::of(&report, self.yes, &masks));
         shown["sync"] = super::sync::as_json(&flows, &summary);
         screen.json(&shown);
         for trouble in &summary.troubles {
@@ -168,24 +169,6 @@ impl Undo {
             count_of(report.left.len() as u64, "change is", "changes are"),
         ));
     }
-
-    fn as_json(&self, report: &UndoReport, masks: &Masks) -> Json {
-        let left = report.left.iter().map(|left| {
-            json!({
-                "record": left.record.to_string(),
-                "property": left.property,
-                "why": left.reason,
-                "advice": left.advice,
-            })
-        });
-        json!({
-            "carried_out": self.yes,
-            "lines": report.lines,
-            "runs": report.runs,
-            "back": report.back.iter().map(|back| back_json(back, masks)).collect::<Vec<_>>(),
-            "left": left.collect::<Vec<_>>(),
-        })
-    }
 }
 
 fn about(left: &Left) -> String {
@@ -230,26 +213,6 @@ fn row(back: &Back, masks: &Masks) -> [String; 4] {
                 now,
                 "created again".to_owned(),
             ]
-        }
-    }
-}
-
-fn back_json(back: &Back, masks: &Masks) -> Json {
-    let record = back.record.to_string();
-    match &back.what {
-        Step::Value {
-            property,
-            now,
-            then,
-            waits,
-        } => {
-            let show = |value: &Value| masks.json(&back.record.record_type, property, value);
-            json!({ "record": record, "step": "value", "property": property, "now": show(now), "then": show(then),
-                    "waits": waits })
-        }
-        Step::Delete => json!({ "record": record, "step": "delete" }),
-        Step::Recreate { counterpart } => {
-            json!({ "record": record, "step": "recreate", "counterpart": counterpart.to_string() })
         }
     }
 }

@@ -3,10 +3,10 @@
 use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
 use crate::loading;
-use crate::mask::Masks;
 use crate::screen::{Cell, Screen, count_of, table, thousands};
 use clap::Args;
 use serde_json::{Value as Json, json};
+use tandem_api::Masks;
 use tandem_api::door;
 use tandem_engine::{Difference, Engine, Verification};
 
@@ -22,7 +22,7 @@ impl Verify {
     /// Compares and tells.
     pub(crate) async fn compare(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
         let configuration = loading::configuration(common)?;
-        let masks = Masks::asked(&configuration.dataflow, common);
+        let masks = common.masks(&configuration.dataflow);
         // A state that does not exist yet has nothing to compare: say so rather than make one.
         loading::existing_home(common, &configuration)?;
         let watcher = crate::progress::watcher(screen, true);

@@ -2,13 +2,13 @@
 
 use super::edits::seconds;
 use super::people::{People, as_json};
-use crate::commands::items;
 use crate::failure::Failure;
 use crate::screen::Screen;
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeSet;
 use std::time::Instant;
+use tandem_api::look::all_items;
 use tandem_connector::Schema;
 use tandem_engine::Engine;
 use tandem_merge::cluster::ParkedKind;
@@ -97,7 +97,7 @@ async fn complete(
     people: &People,
     screen: &Screen,
 ) -> Result<(), Failure> {
-    let missing = items::all(engine.store(), MISSING, |item| {
+    let missing = all_items(engine.store(), MISSING, |item| {
         item.kind == Some(ParkedKind::MissingMandatory) && item.record.record_type.system == flows.systems[0]
     })?;
     let mut given = false;

@@ -17,8 +17,8 @@ use crate::commands::verify;
 use crate::failure::{Exit, Failure};
 use crate::interrupt::interrupted;
 use crate::loading;
-use crate::mask::Masks;
 use crate::screen::{Lines, Screen, thousands};
+use crate::serving::{self, Console, Wanted, Work};
 use clap::Args;
 use ledger::Ledger;
 use local::Local;
@@ -27,6 +27,7 @@ use report::Report;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
+use tandem_api::{Asks, Masks};
 use tandem_engine::{Engine, Summary};
 use tandem_merge::config::Configuration;
 use tandem_store::Home;
@@ -96,6 +97,17 @@ pub(crate) async fn show(demo: &Demo, common: &Common, screen: &Screen) -> Resul
 async fn perform(demo: &Demo, folder: &Path, screen: &Screen) -> Result<Exit, Failure> {
     let began = Instant::now();
     let mut stage = set_up(demo, folder, screen).await?;
+    // Who watches sees the first sync as well.
+    let asks = loading::listen(&mut stage.engine);
+    let _door = loading::open_door(folder, asks.clone());
+    let live = Arc::new(Live::new(*screen, stage.engine.flows()));
+    let console = match demo.once {
+        true => None,
+        false => Some(open_console(&stage, folder, &live, asks).await?),
+    };
+    if let Some(console) = &console {
+        screen.say(format!("  Tandem      {}", console.link()));
+    }
     let people = People::sign_in(&stage.customerp.url, &stage.salesforce.url, &stage.configuration).await?;
     let mut report = Report::new(&stage.configuration.dataflow);
     let first = first_sync(&mut stage, screen).await?;
@@ -119,7 +131,10 @@ async fn perform(demo: &Demo, folder: &Path, screen: &Screen) -> Result<Exit, Fa
     verify::show(screen, &verification, &masks);
     screen.say(report.closing_line());
     if !demo.once {
-        stay(&mut stage, &people, folder, screen).await?;
+        stay(&mut stage, &people, live, folder, screen).await?;
+    }
+    if let Some(console) = console {
+        console.close().await;
     }
     screen.json(&report.as_json());
     Ok(match verify::clean(&verification) && report.all_arrived() {
@@ -164,6 +179,30 @@ async fn set_up(demo: &Demo, folder: &Path, screen: &Screen) -> Result<Stage, Fa
     })
 }
 
+/// The console, which leads to the systems' own pages as well.
+async fn open_console(
+    stage: &Stage,
+    folder: &Path,
+    live: &Arc<Live>,
+    asks: Asks,
+) -> Result<Console, Failure> {
+    let live = live.clone();
+    let work = Work {
+        folder,
+        home: Home::Folder(folder.to_owned()),
+        configuration: &stage.configuration,
+        engine: &stage.engine,
+        asks,
+        troubles: Arc::new(move || live.troubles()),
+    };
+    let wanted = Wanted {
+        address: None,
+        names: Vec::new(),
+        homes: [&stage.customerp, &stage.salesforce].map(|system| Some(system.url.clone())),
+    };
+    serving::open(work, wanted).await
+}
+
 async fn first_sync(stage: &mut Stage, screen: &Screen) -> Result<Summary, Failure> {
     screen.say("");
     screen.say("First sync:");
@@ -183,7 +222,13 @@ async fn first_sync(stage: &mut Stage, screen: &Screen) -> Result<Summary, Failu
 }
 
 /// Stays up until interrupted, showing each change as it travels.
-async fn stay(stage: &mut Stage, people: &People, folder: &Path, screen: &Screen) -> Result<(), Failure> {
+async fn stay(
+    stage: &mut Stage,
+    people: &People,
+    live: Arc<Live>,
+    folder: &Path,
+    screen: &Screen,
+) -> Result<(), Failure> {
     pairs::show(&mut stage.engine, people, screen).await?;
     let (customerp, salesforce) = (&stage.customerp.url, &stage.salesforce.url);
     let kept = format!(
@@ -192,7 +237,8 @@ async fn stay(stage: &mut Stage, people: &People, folder: &Path, screen: &Screen
     );
     screen.say(Lines(vec![
         String::new(),
-        "Open either side in a browser, edit a record, and watch it arrive on the other:".to_owned(),
+        "Open Tandem's console (the first link above, or `tandem console --state .` below for another) and either".to_owned(),
+        "side in a browser, edit a record, and watch it arrive on the other:".to_owned(),
         format!("  Customerp   {customerp}"),
         format!("  Salesforce  {salesforce}"),
         String::new(),
@@ -202,9 +248,7 @@ async fn stay(stage: &mut Stage, people: &People, folder: &Path, screen: &Screen
         kept,
         String::new(),
     ]));
-    let view = Arc::new(Live::new(*screen, stage.engine.flows()));
-    stage.ledger.hand_over(view.clone());
-    let _door = loading::open_door(folder, &mut stage.engine);
+    stage.ledger.hand_over(live);
     let schedule = schedule(&stage.configuration);
     Ok(stage.engine.run(&schedule, interrupted()).await?)
 }

@@ -2,9 +2,9 @@
 
 use super::people::People;
 use crate::failure::Failure;
-use crate::mask::Masks;
 use crate::screen::{Screen, Table, table};
 use serde_json::Value as Json;
+use tandem_api::Masks;
 use tandem_engine::Engine;
 use tandem_merge::dataflow::{Dataflow, Flow, Side};
 use tandem_merge::value::Value;

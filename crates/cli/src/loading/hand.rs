@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tandem_api::{Command, Done, door};
+use tandem_api::{Asks, Command, Done, door};
 use tandem_engine::{Engine, Quiet, Summary};
 use tandem_merge::config::Configuration;
 
@@ -90,10 +90,15 @@ pub(crate) fn misunderstood() -> Failure {
     )
 }
 
-/// Opens the door of the state for as long as the answer lives, so that people may act while the engine works.
-pub(crate) fn open_door(folder: &Path, engine: &mut Engine) -> Option<door::Server> {
+/// Where the engine is asked for something from here on, between two steps of its work.
+pub(crate) fn listen(engine: &mut Engine) -> Asks {
     let (asks, requests) = tokio::sync::mpsc::channel(16);
     engine.listen(requests);
+    asks
+}
+
+/// Opens the door of the state for as long as the answer lives, so that people may act while the engine works.
+pub(crate) fn open_door(folder: &Path, asks: Asks) -> Option<door::Server> {
     let opened = door::open(folder, asks);
     opened
         .inspect_err(|error| {

@@ -4,7 +4,8 @@ use crate::arguments::Common;
 use crate::failure::Failure;
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
-use tandem_merge::config::{Configuration, Connection, SecretReference};
+use tandem_console::access::{Person, Role, Token};
+use tandem_merge::config::{Configuration, Connection, ConsolePerson, ConsoleRole, SecretReference};
 use tandem_seal::Seal;
 use tandem_store::{Home, Keys, Server};
 
@@ -39,6 +40,26 @@ pub(crate) fn keys(configuration: &Configuration) -> Result<Keys, Failure> {
         current: one(&configuration.state.key, "key")?,
         former: one(&configuration.state.former_key, "former_key")?,
     })
+}
+
+/// Who signs in to the console with a token.
+pub(crate) fn console_tokens(configuration: &Configuration) -> Result<Vec<Token>, Failure> {
+    let people = configuration.console.people.iter();
+    let token = |one: &ConsolePerson| {
+        let token = resolved(&one.token, "token", &one.name)?;
+        Ok(Token {
+            person: Person {
+                name: one.name.clone(),
+                role: match one.role {
+                    ConsoleRole::Viewer => Role::Viewer,
+                    ConsoleRole::Operator => Role::Operator,
+                    ConsoleRole::Admin => Role::Admin,
+                },
+            },
+            token: token.expose_secret().to_owned(),
+        })
+    };
+    people.map(token).collect()
 }
 
 /// Where the state is kept: on the server that the configuration names, else in the folder.

@@ -85,14 +85,17 @@ fn the_console_answers_to_this_machines_names_and_to_those_given() {
     let notes = BufReader::new(run.stderr.take().unwrap()).lines();
     let mut notes = notes.map_while(Result::ok);
     let console = notes
-        .find_map(|line| line.strip_prefix("Console: ").map(str::to_owned))
+        .find_map(|line| {
+            let link = line.strip_prefix("Console: ")?;
+            Some(link.split_once("/enter")?.0.to_owned())
+        })
         .unwrap();
     answers_to_its_own_names_only(
         &console,
-        &["/", "/api/status", "/metrics"],
+        &["/", "/enter", "/api/v1/overview", "/metrics"],
         "does not answer to this name",
     );
-    assert_eq!(ask(&console, "status.acme.example", "/").0, 200);
+    assert_eq!(ask(&console, "status.acme.example", "/metrics").0, 200);
     let stopped = Command::new("kill").arg(run.id().to_string()).status().unwrap();
     assert!(stopped.success());
     // What is still told meanwhile must find a reader.

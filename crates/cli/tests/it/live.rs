@@ -2,7 +2,7 @@
 
 use crate::local::Pair;
 use crate::rest;
-use serde_json::{Value as Json, json};
+use serde_json::json;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]
-fn it_runs_shows_its_console_and_stops_when_told() {
+fn it_runs_tells_what_travels_and_stops_when_told() {
     // GIVEN a run with a console on a free port
     let pair = Pair::start(&["--records", "2", "--seed", "6"], &[]);
     let mut run = pair.command(&["run", "--console", "127.0.0.1:0"]);
@@ -21,13 +21,20 @@ fn it_runs_shows_its_console_and_stops_when_told() {
         .map_while(Result::ok)
         .find_map(|line| line.strip_prefix("Console: ").map(str::to_owned));
     let console = console.unwrap();
+    let console = console.split_once("/enter").unwrap().0;
     // WHEN everything is linked and a person edits a record
-    let linked = until(|| {
-        let status: Json = serde_json::from_str(&rest::text(&format!("{console}/api/status"))?).ok()?;
-        let flows = status["status"]["flows"].as_array()?.clone();
-        let products = flows.iter().find(|flow| flow["flow"] == "product-product2")?;
-        products["linked"].as_u64().filter(|linked| *linked > 0)
+    let metrics = until(|| {
+        let metrics = rest::text(&format!("{console}/metrics"))?;
+        let linked = "tandem_flow_linked{flow=\"product-product2\"} ";
+        let linked = metrics.lines().find_map(|line| line.strip_prefix(linked));
+        linked.filter(|linked| *linked != "0")?;
+        Some(metrics.clone())
     });
+    assert!(metrics.contains("# TYPE tandem_flow_linked gauge\n"), "{metrics}");
+    assert!(
+        metrics.contains("tandem_budget_spent_calls{system=\"salesforce\"} "),
+        "{metrics}"
+    );
     rest::patch_customerp(
         &pair.customerp.url,
         "products/1",
@@ -38,16 +45,8 @@ fn it_runs_shows_its_console_and_stops_when_told() {
         .lines()
         .map_while(Result::ok);
     assert!(lines.any(|line| line.contains("Product2") && line.contains("seen live")));
-    let metrics = rest::text(&format!("{console}/metrics")).unwrap();
-    assert!(
-        metrics.contains(&format!(
-            "tandem_flow_linked{{flow=\"product-product2\"}} {linked}\n"
-        )),
-        "{metrics}"
-    );
-    let page = rest::text(&console).unwrap();
-    assert!(page.contains("product-product2"), "{page}");
-    // AND it stops when told, with everything done
+    // AND it stops when told, with everything done, and says no more where its console was
+    assert!(pair.path("state/console.url").exists());
     assert!(
         Command::new("kill")
             .arg(run.id().to_string())
@@ -58,9 +57,12 @@ fn it_runs_shows_its_console_and_stops_when_told() {
     // What is still told meanwhile must find a reader.
     lines.for_each(drop);
     assert_eq!(run.wait().unwrap().code(), Some(0));
+    assert!(!pair.path("state/console.url").exists());
+    assert_eq!(pair.run(&["console"]).code, Some(2));
 }
 
 /// Waits until something comes about.
+#[track_caller]
 pub(crate) fn until<T>(mut look: impl FnMut() -> Option<T>) -> T {
     let began = Instant::now();
     loop {

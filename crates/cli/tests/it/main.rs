@@ -7,6 +7,7 @@ mod bench;
 mod browser;
 mod configuration;
 mod consequences;
+mod console;
 mod crash;
 mod decide;
 mod demo;

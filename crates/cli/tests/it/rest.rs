@@ -226,6 +226,57 @@ fn token(url: &str, client: &str) -> String {
     reply["access_token"].as_str().unwrap().to_owned()
 }
 
+/// What an address answers to a request, wherever it leads on.
+pub(crate) fn answered(
+    request: impl Fn(&reqwest::Client) -> reqwest::RequestBuilder,
+) -> crate::console::Answer {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let reply = request(&client()).send().await.unwrap();
+        crate::console::Answer {
+            status: reply.status().as_u16(),
+            headers: reply.headers().clone(),
+            text: reply.text().await.unwrap(),
+        }
+    })
+}
+
+/// Listens to server-sent events, does something, and hears until the last one that is waited for: the data of all.
+pub(crate) fn events(url: &str, token: &str, act: impl FnOnce(), last: impl Fn(&Json) -> bool) -> Vec<Json> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let mut reply = runtime.block_on(async {
+        let reply = client().get(url).bearer_auth(token).send().await.unwrap();
+        assert_eq!(reply.headers()["content-type"], "text/event-stream");
+        reply
+    });
+    act();
+    let mut heard = Vec::new();
+    let mut text = String::new();
+    loop {
+        let chunk = runtime.block_on(async {
+            let patience = std::time::Duration::from_secs(60);
+            tokio::time::timeout(patience, reply.chunk()).await
+        });
+        let chunk = chunk.expect("an event within a minute").unwrap();
+        text.push_str(core::str::from_utf8(&chunk.unwrap()).unwrap());
+        while let Some((event, rest)) = text.split_once("\n\n") {
+            let data = event.lines().find_map(|line| line.strip_prefix("data: "));
+            heard.extend(data.map(|data| serde_json::from_str::<Json>(data).unwrap()));
+            text = rest.to_owned();
+            if heard.last().is_some_and(&last) {
+                return heard;
+            }
+        }
+    }
+}
+
 /// The text that an address answers.
 pub(crate) fn text(url: &str) -> Option<String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -257,6 +308,7 @@ fn client() -> reqwest::Client {
     let certificates = Vec::<reqwest::Certificate>::new();
     reqwest::Client::builder()
         .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
         .tls_certs_only(certificates)
         .build()
         .unwrap()

@@ -1,13 +1,13 @@
 //! The whole picture of one conflict: every record that holds the value, what it agreed on last, and what happened.
 
-use super::{Asked, as_json, asked};
-use crate::commands::history;
+use super::as_json;
 use crate::failure::{Exit, Failure};
-use crate::mask::Masks;
 use crate::screen::{Screen, Table, table};
 use serde_json::{Value as Json, json};
+use tandem_api::look::{Asked, asked};
+use tandem_api::{Masks, words};
 use tandem_merge::cluster::Anchor;
-use tandem_merge::dataflow::{ConflictPolicy, Dataflow};
+use tandem_merge::dataflow::Dataflow;
 use tandem_merge::plan::Event;
 use tandem_merge::topology::{self, Component};
 use tandem_merge::value::Value;
@@ -39,9 +39,9 @@ pub(super) fn show(
         nodes.any(|node| node.at == asked.question.anchor)
     });
     let events = events(store, &asked, component)?;
-    let policy = component.map(|component| policy(flows, component.policy()));
+    let policy = component.map(|component| words::policy(flows, component.policy()));
     screen.json(&whole_json(&asked, component, policy.as_deref(), &events, masks));
-    screen.result(format!("Conflict {number}: {}", super::items::about(&asked.item)));
+    screen.result(format!("Conflict {number}: {}", words::about(&asked.item)));
     if let Some(policy) = policy {
         screen.result(format!("Policy: {policy}. Asked since {:.0}.", asked.item.since));
     }
@@ -51,7 +51,7 @@ pub(super) fn show(
         happened.add_row([
             format!("{:.3}", event.at),
             event.record.to_string(),
-            history::what(event, masks),
+            words::what(event, masks),
             event.why.clone(),
         ]);
     }
@@ -60,14 +60,6 @@ pub(super) fn show(
         "Answer with `tandem resolve {number} --record RECORD`, `--head` or `--value VALUE`"
     ));
     Ok(Exit::Waits)
-}
-
-fn policy(flows: &Dataflow, policy: ConflictPolicy) -> String {
-    match policy {
-        ConflictPolicy::Latest => "the latest edit wins".to_owned(),
-        ConflictPolicy::Ask => "a person is asked".to_owned(),
-        ConflictPolicy::Wins(side) => format!("{} wins", flows.systems[side.index()]),
-    }
 }
 
 /// Every member of the component, contending or not.
@@ -87,7 +79,7 @@ fn members(asked: &Asked, component: Option<&Component<'_>>, masks: &Masks) -> T
             at.property.clone(),
             show(&topology::own_value(&asked.cluster, &at)),
             base.unwrap_or_else(|| "nothing yet".to_owned()),
-            contender.map(super::when).unwrap_or_default(),
+            contender.map(words::when).unwrap_or_default(),
             contender.and_then(|one| one.author.clone()).unwrap_or_default(),
             contender.map_or("no edit of its own", |_| "contends").to_owned(),
         ]);
@@ -98,7 +90,7 @@ fn members(asked: &Asked, component: Option<&Component<'_>>, masks: &Masks) -> T
             head.property.clone(),
             asked.shown(head, &head.value, masks),
             String::new(),
-            super::when(head),
+            words::when(head),
             String::new(),
             "contends".to_owned(),
         ]);
@@ -167,7 +159,7 @@ fn whole_json(
         json!({
             "at": event.at,
             "record": event.record.to_string(),
-            "what": history::what(event, masks),
+            "what": words::what(event, masks),
             "why": event.why,
         })
     });

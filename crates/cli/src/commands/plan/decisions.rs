@@ -2,9 +2,9 @@
 
 use super::matches::value;
 use crate::failure::Failure;
-use crate::mask::Masks;
 use crate::sheet::Writer;
 use std::path::Path;
+use tandem_api::Masks;
 use tandem_engine::{Match, ScoredPair, Shown};
 use tandem_merge::dataflow::{Dataflow, Side};
 use tandem_merge::similarity::compared;

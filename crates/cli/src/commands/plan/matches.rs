@@ -5,10 +5,10 @@ use super::decisions::Decisions;
 use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
 use crate::loading;
-use crate::mask::Masks;
 use crate::screen::{Cell, Screen, count_of, number, table, table_of};
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
+use tandem_api::Masks;
 use tandem_engine::{Match, MatchCounts, MatchReport, ScoredPair, Shown};
 use tandem_merge::dataflow::{Dataflow, Flow, Side};
 use tandem_merge::similarity::compared;
@@ -23,7 +23,7 @@ impl Plan {
         if let Some(flow) = &self.flow {
             loading::known_flow(&configuration.dataflow, flow)?;
         }
-        let masks = Masks::asked(&configuration.dataflow, common);
+        let masks = common.masks(&configuration.dataflow);
         let flows = configuration.dataflow.clone();
         let mut sheet = match &self.export {
             Some(file) => Some(Decisions::create(

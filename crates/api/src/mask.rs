@@ -1,7 +1,5 @@
 //! Personal values are masked in lists and logs.
 
-use crate::arguments::Common;
-use serde_json::Value as Json;
 use std::collections::BTreeSet;
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::privacy::MASK;
@@ -13,39 +11,40 @@ const SHOWN: usize = 60;
 
 /// Which properties hold a person's own values.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Masks(BTreeSet<(RecordType, String)>);
+pub struct Masks(BTreeSet<(RecordType, String)>);
 
 impl Masks {
     /// The personal properties of a dataflow.
-    pub(crate) fn of(flows: &Dataflow) -> Self {
+    #[must_use]
+    pub fn of(flows: &Dataflow) -> Self {
         Self(tandem_merge::privacy::personal(flows))
     }
 
-    /// The personal properties of a dataflow, or none where a person asked to see them.
-    pub(crate) fn asked(flows: &Dataflow, common: &Common) -> Self {
-        if common.show_personal {
-            Self::default()
-        } else {
-            Self::of(flows)
-        }
+    /// Nothing is masked: whoever looks may see everything.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::default()
     }
 
-    /// A value in full as JSON, masked where personal.
-    pub(crate) fn json(&self, record_type: &RecordType, property: &str, value: &Value) -> Json {
+    /// A value in full, masked where personal; none where it is blank.
+    #[must_use]
+    pub fn text(&self, record_type: &RecordType, property: &str, value: &Value) -> Option<String> {
         match value {
-            Value::Blank => Json::Null,
-            _ if self.hides(record_type, property) => MASK.into(),
-            value => value.to_string().into(),
+            Value::Blank => None,
+            _ if self.hides(record_type, property) => Some(MASK.to_owned()),
+            value => Some(value.to_string()),
         }
     }
 
     /// Whether a property is masked.
-    pub(crate) fn hides(&self, record_type: &RecordType, property: &str) -> bool {
+    #[must_use]
+    pub fn hides(&self, record_type: &RecordType, property: &str) -> bool {
         self.0.contains(&(record_type.clone(), property.to_owned()))
     }
 
     /// A value in full, masked where personal.
-    pub(crate) fn whole(&self, record_type: &RecordType, property: &str, value: &Value) -> String {
+    #[must_use]
+    pub fn whole(&self, record_type: &RecordType, property: &str, value: &Value) -> String {
         match value {
             Value::Blank => String::new(),
             _ if self.hides(record_type, property) => MASK.to_owned(),
@@ -54,7 +53,8 @@ impl Masks {
     }
 
     /// A value as a list shows it: on one line, cut where long, masked where personal.
-    pub(crate) fn show(&self, record_type: &RecordType, property: &str, value: &Value) -> String {
+    #[must_use]
+    pub fn show(&self, record_type: &RecordType, property: &str, value: &Value) -> String {
         match value {
             Value::Blank => "blank".to_owned(),
             _ if self.hides(record_type, property) => MASK.to_owned(),
@@ -64,7 +64,8 @@ impl Masks {
 }
 
 /// A text on one line, cut where long.
-pub(crate) fn shorten(text: &str) -> String {
+#[must_use]
+pub fn shorten(text: &str) -> String {
     let line = text.replace(['\n', '\r'], " ");
     if line.chars().count() <= SHOWN {
         return line;

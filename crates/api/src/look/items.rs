@@ -1,0 +1,138 @@
+//! What waits.
+
+use super::{Looker, no_cursor};
+use crate::view::{Item, ItemGroup, Page};
+use crate::{Refused, words};
+use std::collections::BTreeMap;
+use tandem_store::Store;
+
+/// Items read at a time.
+const PAGE: usize = 1_000;
+
+/// Which items are wanted: all that is given must hold.
+#[derive(Clone, Debug, Default)]
+pub struct ItemsOf {
+    /// What they mean: `parked`, `approval`, `conflict`, `deferred`, `listed`.
+    pub standing: Option<String>,
+    /// Their kind, such as `too-long`.
+    pub kind: Option<String>,
+    /// Their flow.
+    pub flow: Option<String>,
+    /// Only those that wait for a person.
+    pub for_people: bool,
+    /// Those too that nobody wants to hear of.
+    pub ignored: bool,
+}
+
+impl ItemsOf {
+    fn takes(&self, item: &tandem_store::Item) -> bool {
+        let fits =
+            |wanted: &Option<String>, found: &str| wanted.as_ref().is_none_or(|wanted| wanted == found);
+        (self.ignored || item.ignored.is_none())
+            && fits(&self.standing, words::standing(item))
+            && fits(&self.kind, &words::kind(item))
+            && (self.flow.is_none() || self.flow == item.flow)
+            && (!self.for_people || for_people(item))
+    }
+}
+
+/// Whether it waits for a person.
+fn for_people(item: &tandem_store::Item) -> bool {
+    matches!(words::standing(item), "parked" | "approval" | "conflict")
+}
+
+/// All items that a test lets through, at most `limit`.
+///
+/// # Errors
+/// A state that cannot be read.
+pub fn all_items(
+    store: &mut dyn Store,
+    limit: usize,
+    wanted: impl Fn(&tandem_store::Item) -> bool,
+) -> Result<Vec<tandem_store::Item>, tandem_store::Error> {
+    let mut found = Vec::new();
+    let mut after = 0;
+    loop {
+        let page = store.items(after, PAGE)?;
+        let last = page.len() < PAGE;
+        after = page.last().map_or(after, |item| item.number);
+        found.extend(page.into_iter().filter(&wanted));
+        if last || found.len() >= limit {
+            found.truncate(limit);
+            return Ok(found);
+        }
+    }
+}
+
+impl Looker<'_> {
+    /// What waits, that which has waited longest first.
+    ///
+    /// # Errors
+    /// A cursor that is none; a state that cannot be read.
+    pub fn items(&mut self, of: &ItemsOf, cursor: Option<&str>, limit: usize) -> Result<Page<Item>, Refused> {
+        let read = |text: &str| text.parse::<u64>().map_err(|_| no_cursor(text));
+        let mut after = cursor.map_or(Ok(0), read)?;
+        let mut rows: Vec<Item> = Vec::new();
+        loop {
+            let page = self.store.items(after, PAGE)?;
+            let last = page.len() < PAGE;
+            for item in page {
+                if rows.len() == limit {
+                    let next = rows.last().map(|row| row.item.to_string());
+                    return Ok(Page { rows, next });
+                }
+                after = item.number;
+                if of.takes(&item) {
+                    rows.push(Item::of(&item, self.masks, Some(&self.flows.systems)));
+                }
+            }
+            if last {
+                return Ok(Page { rows, next: None });
+            }
+        }
+    }
+
+    /// One item; none where nothing waits under the number any more.
+    ///
+    /// # Errors
+    /// A state that cannot be read.
+    pub fn item(&mut self, number: u64) -> Result<Option<Item>, Refused> {
+        let found = self.store.items(number.saturating_sub(1), 1)?;
+        let found = found.into_iter().find(|item| item.number == number);
+        Ok(found.map(|item| Item::of(&item, self.masks, Some(&self.flows.systems))))
+    }
+
+    /// What waits, by its kind: what needs a person first, then the most.
+    ///
+    /// # Errors
+    /// A state that cannot be read.
+    pub fn item_groups(&mut self, of: &ItemsOf) -> Result<Vec<ItemGroup>, Refused> {
+        let mut groups: BTreeMap<String, ItemGroup> = BTreeMap::new();
+        let mut after = 0;
+        loop {
+            let page = self.store.items(after, PAGE)?;
+            let last = page.len() < PAGE;
+            after = page.last().map_or(after, |item| item.number);
+            for item in page.iter().filter(|item| of.takes(item)) {
+                let [title, fix] = words::group(item.kind);
+                let group = groups.entry(words::kind(item)).or_insert_with(|| ItemGroup {
+                    kind: words::kind(item),
+                    standing: words::standing(item).to_owned(),
+                    title: title.to_owned(),
+                    fix: fix.to_owned(),
+                    count: 0,
+                    since: item.since,
+                });
+                group.count += 1;
+                group.since = group.since.min(item.since);
+            }
+            if last {
+                break;
+            }
+        }
+        let rests = |group: &ItemGroup| matches!(group.standing.as_str(), "deferred" | "listed");
+        let mut groups: Vec<ItemGroup> = groups.into_values().collect();
+        groups.sort_by_key(|group| (rests(group), std::cmp::Reverse(group.count)));
+        Ok(groups)
+    }
+}

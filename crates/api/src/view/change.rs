@@ -1,0 +1,122 @@
+//! What happened.
+
+use crate::{Masks, words};
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use tandem_merge::plan::{Event, EventKind};
+use tandem_merge::value::Value;
+use tandem_store::RunRow;
+
+/// A line of the history.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct Change {
+    /// Its number.
+    pub number: u64,
+    /// The run that it belongs to.
+    pub run: u64,
+    /// When, by Tandem's clock.
+    pub at: Timestamp,
+    /// The record's system.
+    pub system: String,
+    /// The record's type.
+    #[serde(rename = "type")]
+    pub record_type: String,
+    /// The record's id.
+    pub id: String,
+    /// The flow, where it concerns one.
+    pub flow: Option<String>,
+    /// The property, where it concerns one.
+    pub property: Option<String>,
+    /// What kind of thing happened: `edited`, `wrote`, `created`, `linked`, ...
+    pub event: String,
+    /// Who made an edit, where the system says so.
+    pub by: Option<String>,
+    /// When an edit was made, by its system's clock.
+    pub made: Option<Timestamp>,
+    /// The value before.
+    pub old: Option<String>,
+    /// The value afterwards.
+    pub new: Option<String>,
+    /// What happened, in words.
+    pub what: String,
+    /// Why, in words.
+    pub why: String,
+}
+
+impl Change {
+    /// What an event looks like.
+    #[must_use]
+    pub fn of(number: u64, event: &Event, masks: &Masks) -> Self {
+        let (old, new) = values(&event.what);
+        let property = event.property.as_deref().unwrap_or_default();
+        let of = &event.record.record_type;
+        let shown = |value: Option<&Value>| value.and_then(|value| masks.text(of, property, value));
+        let (by, made) = match &event.what {
+            EventKind::Edited { author, made, .. } => (author.clone(), made.as_ref().map(|span| span.to)),
+            _ => (None, None),
+        };
+        Self {
+            number,
+            run: event.run,
+            at: event.at,
+            system: of.system.clone(),
+            record_type: of.name.clone(),
+            id: event.record.id.clone(),
+            flow: event.flow.clone(),
+            property: event.property.clone(),
+            event: event.what.name().to_owned(),
+            by,
+            made,
+            old: shown(old),
+            new: shown(new),
+            what: words::what(event, masks),
+            why: event.why.clone(),
+        }
+    }
+}
+
+fn values(what: &EventKind) -> (Option<&Value>, Option<&Value>) {
+    match what {
+        EventKind::Edited { old, new, .. }
+        | EventKind::Undone { old, new }
+        | EventKind::Overwrote { old, new }
+        | EventKind::Wrote { old, new } => (Some(old), Some(new)),
+        EventKind::Conflict { winner, .. } => (None, winner.as_ref()),
+        _ => (None, None),
+    }
+}
+
+/// One `sync`, one round of `run` in which something happened, or one command of a person.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct Run {
+    /// Its number.
+    pub run: u64,
+    /// What it was.
+    pub kind: String,
+    /// When it began.
+    pub began: Timestamp,
+    /// The moment of its last line.
+    pub ended: Timestamp,
+    /// The number of its first line of the history.
+    pub first_line: u64,
+    /// The number of its last line.
+    pub last_line: u64,
+    /// How many lines of each kind it has.
+    pub counts: BTreeMap<String, u64>,
+}
+
+impl From<RunRow> for Run {
+    fn from(row: RunRow) -> Self {
+        Self {
+            run: row.number,
+            kind: row.kind,
+            began: row.began,
+            ended: row.ended,
+            first_line: row.lines.0,
+            last_line: row.lines.1,
+            counts: row.counts,
+        }
+    }
+}

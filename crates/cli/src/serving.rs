@@ -1,0 +1,174 @@
+//! The console beside the work: where it is served, and the links that lead in.
+
+use crate::failure::Failure;
+use crate::loading;
+use std::io::Write;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tandem_api::{Asks, Refused, Window};
+use tandem_connector::Connector;
+use tandem_console::access::{Access, Token, link_key};
+use tandem_console::{Now, Server, Setting};
+use tandem_engine::Engine;
+use tandem_merge::config::Configuration;
+use tandem_store::Home;
+
+/// Where it is served where nothing is said.
+const USUAL: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8743);
+
+/// The file in the state's folder that says where the console is.
+const NOTE: &str = "console.url";
+
+/// What is served, and where.
+pub(crate) struct Wanted {
+    /// Where; none: at the usual address, or at a free port where that is taken.
+    pub(crate) address: Option<SocketAddr>,
+    /// Names that it answers to besides the machine's own.
+    pub(crate) names: Vec<String>,
+    /// Pages of the two systems themselves.
+    pub(crate) homes: [Option<String>; 2],
+}
+
+/// What the console stands beside.
+pub(crate) struct Work<'a> {
+    /// The state's folder.
+    pub(crate) folder: &'a Path,
+    /// Where the state is.
+    pub(crate) home: Home,
+    /// What is configured.
+    pub(crate) configuration: &'a Configuration,
+    /// Who works.
+    pub(crate) engine: &'a Engine,
+    /// Where it is asked for something.
+    pub(crate) asks: Asks,
+    /// Systems in trouble, one sentence each.
+    pub(crate) troubles: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
+}
+
+/// A console that is open.
+pub(crate) struct Console {
+    server: Server,
+    note: PathBuf,
+    link: String,
+}
+
+impl Console {
+    /// A link that signs in once.
+    pub(crate) fn link(&self) -> &str {
+        &self.link
+    }
+
+    /// Closes it.
+    pub(crate) async fn close(self) {
+        // One that is left says where nothing is any more, which is noticed.
+        let _left = std::fs::remove_file(&self.note);
+        self.server.shutdown().await;
+    }
+}
+
+/// Opens the console of an engine that is about to work.
+pub(crate) async fn open(work: Work<'_>, wanted: Wanted) -> Result<Console, Failure> {
+    let tokens = loading::console_tokens(work.configuration)?;
+    let address = wanted.address.unwrap_or(USUAL);
+    let mut served = serve(&work, &wanted, &tokens, address).await?;
+    if wanted.address.is_none() && served.is_err() {
+        served = serve(&work, &wanted, &tokens, SocketAddr::new(USUAL.ip(), 0)).await?;
+    }
+    let server = served.map_err(|error| {
+        Failure::usage(
+            format!("the console cannot listen on {address} ({error})"),
+            "Choose another port with --console, or run with --no-console",
+        )
+    })?;
+    let note = work.folder.join(NOTE);
+    write_note(&note, &server.url()).map_err(closed)?;
+    let link = link(work.folder, &server.url()).map_err(closed)?;
+    Ok(Console { server, note, link })
+}
+
+/// Serves at an address; the inner error is that it cannot be had.
+async fn serve(
+    work: &Work<'_>,
+    wanted: &Wanted,
+    tokens: &[Token],
+    address: SocketAddr,
+) -> Result<std::io::Result<Server>, Failure> {
+    let setting = Setting {
+        window: window(work)?,
+        asks: work.asks.clone(),
+        now: now(work.troubles.clone(), work.engine.systems().clone()),
+        access: Access::new(work.folder, tokens.to_vec()).map_err(closed)?,
+        homes: wanted.homes.clone(),
+    };
+    Ok(tandem_console::serve(address, wanted.names.clone(), setting).await)
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "the shape that map_err asks for")]
+fn closed(error: std::io::Error) -> Failure {
+    Failure::trouble(
+        format!("the console cannot be opened ({error})"),
+        "See that the state's folder can be written, or run with --no-console",
+    )
+}
+
+fn write_note(note: &Path, url: &str) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(note)?;
+    writeln!(file, "{url}")
+}
+
+/// Where the console of a state is; none where none is open.
+pub(crate) fn whereabouts(folder: &Path) -> Option<String> {
+    let noted = std::fs::read_to_string(folder.join(NOTE)).ok()?;
+    Some(noted.trim().to_owned())
+}
+
+/// A link that signs in once to the console at an address.
+pub(crate) fn link(folder: &Path, url: &str) -> std::io::Result<String> {
+    let key = link_key(folder, jiff::Timestamp::now())?;
+    Ok(format!("{url}/enter?key={key}"))
+}
+
+fn window(work: &Work<'_>) -> Result<Window, Failure> {
+    let home = work.home.clone();
+    let keys = loading::keys(work.configuration)?;
+    let open = move || {
+        let found = tandem_store::Ledger::open_to_look(&home, &keys)?;
+        let none = || {
+            Refused::trouble(
+                format!("there is no state in {home}"),
+                "Look whether it was moved",
+            )
+        };
+        found.map(|it| Box::new(it) as _).ok_or_else(none)
+    };
+    Ok(Window::new(Box::new(open), work.engine.flows().clone()))
+}
+
+/// What the process knows beside the state: troubles as they stand, and calls.
+fn now(
+    troubles: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
+    systems: [Arc<dyn Connector>; 2],
+) -> Box<dyn Fn() -> Now + Send + Sync> {
+    Box::new(move || {
+        let at = jiff::Timestamp::now();
+        let budgets = systems
+            .iter()
+            .filter_map(|system| Some((system.system(), system.budget()?)));
+        let reached = budgets.filter_map(|(system, budget)| crate::standing::reached(system, &budget, at));
+        let calls = systems
+            .iter()
+            .map(|system| (system.system().to_owned(), system.calls()));
+        Now {
+            troubles: troubles().into_iter().chain(reached).collect(),
+            calls: calls.collect(),
+        }
+    })
+}

@@ -1,0 +1,102 @@
+//! What every answer of the console is made from.
+
+use crate::access::{Access, Person, Role};
+use crate::problem::Problem;
+use crate::pulse::{Now, Pulse};
+use jiff::Timestamp;
+use std::sync::Arc;
+use tandem_api::look::Looker;
+use tandem_api::{Asks, Command, Done, Refused, Window, door};
+
+/// What a console is set up with.
+pub struct Setting {
+    /// The state, to look at.
+    pub window: Window,
+    /// The process at work, to act.
+    pub asks: Asks,
+    /// What it knows beside the state.
+    pub now: Box<dyn Fn() -> Now + Send + Sync>,
+    /// Who may come in.
+    pub access: Access,
+    /// Links that stand beside the two systems' names: their own pages, where they have some.
+    pub homes: [Option<String>; 2],
+}
+
+/// What every answer of the console is made from.
+pub struct Desk {
+    pub(crate) window: Arc<Window>,
+    pub(crate) pulse: Arc<Pulse>,
+    pub(crate) access: Access,
+    pub(crate) homes: [Option<String>; 2],
+    /// The name of the cookie that holds a session: consoles on one host do not share it.
+    pub(crate) cookie: String,
+    asks: Asks,
+    now: Box<dyn Fn() -> Now + Send + Sync>,
+}
+
+impl Desk {
+    pub(crate) fn new(setting: Setting, port: u16) -> Self {
+        Self {
+            window: Arc::new(setting.window),
+            pulse: Arc::new(Pulse::new()),
+            access: setting.access,
+            homes: setting.homes,
+            cookie: format!("tandem_{port}"),
+            asks: setting.asks,
+            now: setting.now,
+        }
+    }
+
+    /// What the process at work knows beside the state.
+    pub(crate) fn now(&self) -> Now {
+        (self.now)()
+    }
+
+    /// Looks at the state; what is personal is masked for those who may not see it.
+    pub(crate) async fn look<T: Send + 'static>(
+        &self,
+        person: &Person,
+        look: impl FnOnce(&mut Looker<'_>) -> Result<T, Refused> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let (window, personal) = (self.window.clone(), person.role == Role::Admin);
+        let looked = tokio::task::spawn_blocking(move || window.look(personal, look)).await;
+        match looked {
+            Ok(seen) => Ok(seen?),
+            Err(error) => Err(Refused::trouble(format!("the look failed ({error})"), "Try again").into()),
+        }
+    }
+
+    /// Does what a person asks for, and notes who asked.
+    pub(crate) async fn act(&self, person: &Person, command: Command) -> Result<Done, Problem> {
+        if person.role < needed(&command) {
+            let role = format!("{:?}", needed(&command)).to_lowercase();
+            return Err(Problem::forbidden(format!("this needs the role {role}")));
+        }
+        let said = serde_json::to_string(&command).unwrap_or_default();
+        let done = door::ask(&self.asks, command).await;
+        let outcome = done
+            .as_ref()
+            .map_or_else(|refused| refused.what.as_str(), |_| "done");
+        tracing::info!(target: "tandem::audit", who = person.name, command = said, outcome, "{} asked", person.name);
+        Ok(done?)
+    }
+
+    /// How long a search may look before it says where to go on.
+    pub(crate) fn patience() -> std::time::Duration {
+        std::time::Duration::from_millis(400)
+    }
+
+    /// The moment.
+    pub(crate) fn moment() -> Timestamp {
+        Timestamp::now()
+    }
+}
+
+/// The least role that may ask for something.
+pub(crate) fn needed(command: &Command) -> Role {
+    match command {
+        Command::Undo { carry_out: true, .. } | Command::Forget { .. } => Role::Admin,
+        Command::Undo { .. } => Role::Viewer,
+        _ => Role::Operator,
+    }
+}

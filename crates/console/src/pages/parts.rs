@@ -1,0 +1,193 @@
+//! Small parts of pages.
+
+use jiff::Timestamp;
+use maud::{Markup, html};
+use std::fmt::Write;
+use tandem_api::view::{Change, FlowState, Page, RecordName};
+
+/// `12,345`.
+pub(super) fn number(count: u64) -> String {
+    let digits = count.to_string();
+    let mut shown = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            shown.push(',');
+        }
+        shown.push(digit);
+    }
+    shown
+}
+
+/// A count with its word.
+pub(super) fn count(count: u64, one: &str, many: &str) -> String {
+    format!("{} {}", number(count), if count == 1 { one } else { many })
+}
+
+/// A text that begins with a capital letter and ends with a stop.
+pub(super) fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let mut shown: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
+    shown.push_str(letters.as_str());
+    if !shown.ends_with(['.', '!', '?', ':']) {
+        shown.push('.');
+    }
+    shown
+}
+
+/// How long ago it was, with the moment itself for those who ask.
+pub(super) fn ago(at: Timestamp, now: Timestamp) -> Markup {
+    let seconds = now.duration_since(at).as_secs();
+    let words = match seconds {
+        ..=4 => "just now".to_owned(),
+        5..=59 => format!("{seconds} s ago"),
+        60..=3_599 => format!("{} min ago", seconds / 60),
+        3_600..=172_799 => format!("{} h ago", seconds / 3_600),
+        172_800..=5_183_999 => format!("{} days ago", seconds / 86_400),
+        _ => format!("{}", at.strftime("%Y-%m-%d")),
+    };
+    let exact = format!("{at:.0}");
+    html! { time datetime=(exact) title=(exact) { (words) } }
+}
+
+/// The address of a record's page.
+pub(super) fn record_address(system: &str, record_type: &str, id: &str) -> String {
+    format!(
+        "/records/{}/{}/{}",
+        encoded(system),
+        encoded(record_type),
+        encoded(id)
+    )
+}
+
+/// A text as a part of an address.
+pub(super) fn encoded(text: &str) -> String {
+    let mut shown = String::new();
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~'
+                if text != "." && text != ".." =>
+            {
+                shown.push(char::from(byte));
+            }
+            other => {
+                // Writing to a string cannot fail.
+                let _ = write!(shown, "%{other:02X}");
+            }
+        }
+    }
+    shown
+}
+
+/// A record by its name and id, leading to its page.
+pub(super) fn record(name: &RecordName) -> Markup {
+    html! {
+        a.record href=(record_address(&name.system, &name.record_type, &name.id)) {
+            @if let Some(called) = &name.name { span.called { (called) } " " }
+            span.key { (name.record_type) " " (name.id) }
+        }
+    }
+}
+
+/// How a flow stands: a sign and a word, not a colour alone.
+pub(super) fn state(state: FlowState) -> Markup {
+    let (class, sign, word) = match state {
+        FlowState::Fine => ("good", "✓", "in step"),
+        FlowState::Waits => ("warn", "!", "waits for you"),
+        FlowState::Paused => ("rest", "❚❚", "paused"),
+        FlowState::Held => ("bad", "■", "held"),
+    };
+    html! { span class={ "state " (class) } { span.mark aria-hidden="true" { (sign) } " " (word) } }
+}
+
+/// A value as it stands somewhere; blank is told.
+pub(super) fn value(value: Option<&str>) -> Markup {
+    match value {
+        Some(text) => html! { span.value { (text) } },
+        None => html! { span.blank { "blank" } },
+    }
+}
+
+/// Lines of the history, newest first.
+pub(super) fn changes(rows: &[Change], now: Timestamp, with_record: bool) -> Markup {
+    html! {
+        table.changes {
+            thead { tr {
+                th scope="col" { "When" }
+                @if with_record { th scope="col" { "Record" } }
+                th scope="col" { "What happened" }
+                th scope="col" { "Why" }
+                th scope="col" { "Run" }
+            } }
+            tbody { @for row in rows { tr {
+                td.when { (ago(row.at, now)) }
+                @if with_record { td { (of_change(row)) } }
+                td { (what(row)) }
+                td.why { (row.why) }
+                td.number { a href={ "/runs/" (row.run) } { (row.run) } }
+            } } }
+        }
+    }
+}
+
+/// The record that a line is about.
+fn of_change(row: &Change) -> Markup {
+    html! {
+        a.record href=(record_address(&row.system, &row.record_type, &row.id)) {
+            span.sys { (row.system) } " " span.key { (row.record_type) " " (row.id) }
+        }
+    }
+}
+
+/// What a line says, with the values side by side where it is about values.
+fn what(row: &Change) -> Markup {
+    let values = matches!(row.event.as_str(), "edited" | "wrote" | "overwrote" | "undone");
+    let Some(property) = row.property.as_ref().filter(|_| values) else {
+        return html! { span class={ "event " (row.event) } { (row.what) } };
+    };
+    let verb = match row.event.as_str() {
+        "edited" => "edited",
+        "wrote" => "written",
+        "overwrote" => "put back",
+        _ => "taken back",
+    };
+    html! {
+        span class={ "event " (row.event) } { span.prop { (property) } " " (verb) }
+        @if let Some(by) = &row.by { " by " (by) }
+        ": "
+        span.old { (value(row.old.as_deref())) } " → " (value(row.new.as_deref()))
+    }
+}
+
+/// The way to the next rows.
+pub(super) fn more<T>(page: &Page<T>, address: &str) -> Markup {
+    let sign = if address.contains('?') { '&' } else { '?' };
+    html! {
+        @if let Some(next) = &page.next {
+            p.more { a.button href={ (address) (sign) "cursor=" (encoded(next)) } rel="next" { "Older" } }
+        }
+    }
+}
+
+/// A cell that says that there is nothing.
+pub(super) fn nothing(words: &str) -> Markup {
+    html! { p.nothing { (words) } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_grouped_and_addresses_encoded() {
+        assert_eq!(
+            [number(7), number(1_234), number(1_234_567)],
+            ["7", "1,234", "1,234,567"]
+        );
+        assert_eq!(
+            record_address("erp", "Order", "a/b?ü"),
+            "/records/erp/Order/a%2Fb%3F%C3%BC"
+        );
+        assert_eq!(encoded(".."), "%2E%2E");
+        assert_eq!(sentence("it waits"), "It waits.");
+    }
+}

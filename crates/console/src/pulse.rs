@@ -1,0 +1,141 @@
+//! How things go on over time: the newest line of the history, counts for the last hour, and who is told when something
+//! changed.
+
+use jiff::Timestamp;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tandem_api::Window;
+use tandem_api::view::Overview;
+use tokio::sync::watch;
+
+/// How often it is looked whether something changed.
+const BEAT: Duration = Duration::from_millis(500);
+/// Counts are taken at every so many beats.
+const COUNTED: u32 = 4;
+/// What one column of a chart stands for.
+pub(crate) const COLUMN: jiff::SignedDuration = jiff::SignedDuration::from_mins(1);
+/// Columns of a chart.
+pub(crate) const COLUMNS: usize = 60;
+
+/// What the process at work knows beside the state.
+#[derive(Clone, Debug, Default)]
+pub struct Now {
+    /// Systems in trouble, one sentence each.
+    pub troubles: Vec<String>,
+    /// Calls by system since the start.
+    pub calls: BTreeMap<String, u64>,
+}
+
+/// What was counted at a moment.
+#[derive(Clone, Debug)]
+pub(crate) struct Sample {
+    pub(crate) at: Timestamp,
+    /// Per flow: creates and updates applied since the beginning.
+    pub(crate) written: BTreeMap<String, u64>,
+    pub(crate) backlog: u64,
+}
+
+/// How things go on.
+pub(crate) struct Pulse {
+    latest: Mutex<Option<Arc<Overview>>>,
+    /// A sample a column, the oldest first; the last one is the newest of its column.
+    samples: Mutex<VecDeque<Sample>>,
+    /// The number of the newest line of the history.
+    pub(crate) newest: watch::Sender<u64>,
+}
+
+impl Pulse {
+    pub(crate) fn new() -> Self {
+        Self {
+            latest: Mutex::default(),
+            samples: Mutex::default(),
+            newest: watch::Sender::new(0),
+        }
+    }
+
+    /// The latest counts; none before the first.
+    pub(crate) fn latest(&self) -> Option<Arc<Overview>> {
+        self.latest.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Writes of a flow (or of all) in each column of the last hour, the oldest first.
+    pub(crate) fn written(&self, flow: Option<&str>) -> Vec<u64> {
+        let samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
+        let sum = |sample: &Sample| match flow {
+            Some(flow) => sample.written.get(flow).copied().unwrap_or_default(),
+            None => sample.written.values().sum(),
+        };
+        let counts: Vec<u64> = samples.iter().map(sum).collect();
+        counts
+            .windows(2)
+            .map(|two| two[1].saturating_sub(two[0]))
+            .collect()
+    }
+
+    /// What waited to be decided or sent in each column of the last hour.
+    pub(crate) fn backlog(&self) -> Vec<u64> {
+        let samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
+        samples.iter().map(|sample| sample.backlog).collect()
+    }
+
+    fn count(&self, overview: Overview) {
+        let flows = overview.flows.iter();
+        let sample = Sample {
+            at: overview.at,
+            written: flows
+                .map(|flow| {
+                    (
+                        flow.flow.clone(),
+                        flow.updated + flow.created[0] + flow.created[1],
+                    )
+                })
+                .collect(),
+            backlog: overview.to_decide + overview.to_send + overview.unanswered,
+        };
+        let mut samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
+        let beside = samples.len().checked_sub(2).and_then(|place| samples.get(place));
+        let same = beside.is_some_and(|before| sample.at.duration_since(before.at) < COLUMN);
+        if same {
+            samples.pop_back();
+        }
+        samples.push_back(sample);
+        while samples.len() > COLUMNS + 1 {
+            samples.pop_front();
+        }
+        drop(samples);
+        *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(overview));
+    }
+
+    /// Looks again and again, until it is dropped.
+    pub(crate) async fn beat(self: Arc<Self>, window: Arc<Window>) {
+        let mut beats = 0_u32;
+        loop {
+            let (pulse, window) = (self.clone(), window.clone());
+            let counts = beats.is_multiple_of(COUNTED);
+            let looked = tokio::task::spawn_blocking(move || pulse.look(&window, counts)).await;
+            if let Ok(Err(refused)) = looked {
+                tracing::warn!("the console cannot look at the state: {}", refused.what);
+            }
+            beats = beats.wrapping_add(1);
+            tokio::time::sleep(BEAT).await;
+        }
+    }
+
+    fn look(&self, window: &Window, counts: bool) -> Result<(), tandem_api::Refused> {
+        let (newest, overview) = window.look(false, |looker| {
+            let newest = looker.newest_line()?;
+            let overview = counts.then(|| looker.overview(Timestamp::now())).transpose()?;
+            Ok((newest, overview))
+        })?;
+        if let Some(overview) = overview {
+            self.count(overview);
+        }
+        self.newest.send_if_modified(|known| {
+            let news = *known != newest;
+            *known = newest;
+            news
+        });
+        Ok(())
+    }
+}
