@@ -1,11 +1,13 @@
 //! What people and programs see: lines, tables and JSON on standard output, complaints on standard error.
 
+mod counts;
 mod entries;
 mod table;
 
 use crate::arguments::Common;
 use crate::failure::Failure;
 use crate::harmless;
+pub(crate) use counts::CountTable;
 use serde::Serialize;
 use serde_json::json;
 use std::fmt::Display;
@@ -27,6 +29,12 @@ impl<T: Display> Shown for T {
 }
 
 impl Shown for Table {
+    fn shown(&self) -> String {
+        self.drawn()
+    }
+}
+
+impl Shown for CountTable {
     fn shown(&self) -> String {
         self.drawn()
     }
@@ -111,6 +119,12 @@ impl Screen {
         // There is no other place left to complain at.
         let _ = writeln!(std::io::stderr(), "{text}");
     }
+}
+
+/// How wide the terminal is that standard output is, in columns.
+fn terminal() -> Option<usize> {
+    let width = comfy_table::Table::new().width();
+    width.filter(|_| std::io::stdout().is_terminal()).map(usize::from)
 }
 
 /// Writes a line to standard output. A reader that went away (`| head`) is no failure.

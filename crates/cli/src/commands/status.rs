@@ -3,7 +3,7 @@
 use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
 use crate::loading;
-use crate::screen::{Screen, Table, count_of, thousands};
+use crate::screen::{CountTable, Screen, count_of, thousands};
 use crate::standing;
 use clap::Args;
 use serde_json::{Value as Json, json};
@@ -87,7 +87,7 @@ pub(crate) fn exit(status: &Standing) -> Exit {
 }
 
 /// One line per flow, in the order of the dataflow document.
-pub(crate) fn flow_table(flows: &Dataflow, status: &Standing) -> Table {
+pub(crate) fn flow_table(flows: &Dataflow, status: &Standing) -> CountTable {
     let [first, second] = &flows.systems;
     let headings = [
         "linked",
@@ -101,7 +101,8 @@ pub(crate) fn flow_table(flows: &Dataflow, status: &Standing) -> Table {
         "to approve",
         "listed only",
     ];
-    let rows = order(flows).into_iter().map(|name| {
+    let mut table = CountTable::new("flow", headings);
+    for name in order(flows) {
         let flow = status.flows.get(name).cloned().unwrap_or_default();
         let counts = [
             flow.linked,
@@ -115,9 +116,9 @@ pub(crate) fn flow_table(flows: &Dataflow, status: &Standing) -> Table {
             flow.approvals,
             flow.not_created,
         ];
-        (name, counts)
-    });
-    Table::of_counts(headings, "flow", &rows.collect::<Vec<_>>())
+        table.add_row(name, counts);
+    }
+    table
 }
 
 /// The flows' names in the order of the dataflow document.

@@ -4,7 +4,7 @@ use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
 use crate::interrupt::{Interrupt, STOPPED};
 use crate::loading;
-use crate::screen::{Screen, Table, thousands};
+use crate::screen::{CountTable, Screen, thousands};
 use clap::Args;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
@@ -116,7 +116,7 @@ pub(crate) fn counts(flows: &Dataflow, flow: FlowSummary) -> Json {
 }
 
 /// What was done, one line per flow.
-pub(crate) fn flow_table(flows: &Dataflow, done: &BTreeMap<String, FlowSummary>) -> Table {
+pub(crate) fn flow_table(flows: &Dataflow, done: &BTreeMap<String, FlowSummary>) -> CountTable {
     let [first, second] = &flows.systems;
     let headings = [
         "linked",
@@ -130,8 +130,8 @@ pub(crate) fn flow_table(flows: &Dataflow, done: &BTreeMap<String, FlowSummary>)
         "listed only",
         "failed",
     ];
-    let names = super::status::order(flows).into_iter();
-    let rows = names.map(|name| {
+    let mut table = CountTable::new("flow", headings);
+    for name in super::status::order(flows) {
         let flow = done.get(name).copied().unwrap_or_default();
         let counts = [
             flow.linked,
@@ -145,9 +145,9 @@ pub(crate) fn flow_table(flows: &Dataflow, done: &BTreeMap<String, FlowSummary>)
             flow.not_created,
             flow.failed,
         ];
-        (name, counts)
-    });
-    Table::of_counts(headings, "flow", &rows.collect::<Vec<_>>())
+        table.add_row(name, counts);
+    }
+    table
 }
 
 /// `12 API calls to customerp, 34 to salesforce, in 3 rounds`.

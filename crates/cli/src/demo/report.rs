@@ -5,7 +5,7 @@ use super::budget::Budget;
 use super::edits::Edit;
 use super::ledger::Ledger;
 use crate::commands::{status, sync};
-use crate::screen::{Cell, Table, count_of, table, thousands};
+use crate::screen::{Cell, CountTable, Table, count_of, table, thousands};
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -100,12 +100,12 @@ impl Report {
     }
 
     /// The first sync for people.
-    pub(crate) fn first_sync_table(&self) -> Table {
+    pub(crate) fn first_sync_table(&self) -> CountTable {
         sync::flow_table(&self.flows, &self.first)
     }
 
     /// The end for people.
-    pub(crate) fn flow_table(&self) -> Table {
+    pub(crate) fn flow_table(&self) -> CountTable {
         sync::flow_table(&self.flows, &self.last)
     }
 

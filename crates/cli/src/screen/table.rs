@@ -1,7 +1,7 @@
 //! Tables on people's screens: every cell stands on lines of its own and does nothing but stand there. No word is broken:
 //! where a terminal is too narrow for that, each row is told as an entry.
 
-use super::entries;
+use super::{entries, terminal};
 use crate::harmless;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{Attribute, CellAlignment, ColumnConstraint, ContentArrangement, Width};
@@ -90,12 +90,6 @@ impl From<&str> for Cell {
     }
 }
 
-/// How wide the terminal is that standard output is, in columns.
-fn terminal() -> Option<usize> {
-    let width = comfy_table::Table::new().width();
-    width.filter(|_| std::io::stdout().is_terminal()).map(usize::from)
-}
-
 impl Table {
     /// A table with as many columns as there are headings.
     pub(crate) fn new<T: Into<Cell>>(headings: impl IntoIterator<Item = T>) -> Self {
@@ -105,70 +99,49 @@ impl Table {
         }
     }
 
-    /// A table of counts by name. Where it does not fit the terminal's width, columns that count nothing are left out, but
-    /// for the first.
-    pub(crate) fn of_counts<const N: usize>(
-        headings: [&str; N],
-        name: &str,
-        rows: &[(&str, [u64; N])],
-    ) -> Self {
-        Self::of_counts_within(terminal(), headings, name, rows)
-    }
-
-    fn of_counts_within<const N: usize>(
-        width: Option<usize>,
-        headings: [&str; N],
-        name: &str,
-        rows: &[(&str, [u64; N])],
-    ) -> Self {
-        let full = Self::counting(headings, name, rows, |_| true);
-        match width {
-            Some(width) if full.width(Cell::longest_line) > width => {
-                let counts = |at: usize| at == 0 || rows.iter().any(|(_, counts)| counts[at] > 0);
-                Self::counting(headings, name, rows, counts)
-            }
-            _ => full,
-        }
-    }
-
-    fn counting<const N: usize>(
-        headings: [&str; N],
-        name: &str,
-        rows: &[(&str, [u64; N])],
-        shown: impl Fn(usize) -> bool,
-    ) -> Self {
-        let places: Vec<usize> = (0..N).filter(|at| shown(*at)).collect();
-        let first = std::iter::once(Cell::new(name));
-        let mut table = Self::new(first.chain(places.iter().map(|at| Cell::new(headings[*at]))));
-        for (name, counts) in rows {
-            let counts = places.iter().map(|at| super::number(counts[*at]));
-            table.add_row(std::iter::once(Cell::new(*name)).chain(counts));
-        }
-        table
-    }
-
     /// Adds a row.
     pub(crate) fn add_row<T: Into<Cell>>(&mut self, cells: impl IntoIterator<Item = T>) {
         self.rows.push(cells.into_iter().map(Into::into).collect());
     }
 
+    /// The table with its headings made anew.
+    pub(super) fn headed(mut self, heading: impl Fn(&str) -> Cell) -> Self {
+        for cell in &mut self.headings {
+            *cell = heading(&cell.text);
+        }
+        self
+    }
+
     /// The lines of it.
-    pub(crate) fn drawn(&self) -> String {
+    pub(super) fn drawn(&self) -> String {
         self.drawn_within(terminal())
     }
 
-    fn drawn_within(&self, width: Option<usize>) -> String {
-        let Some(width) = width.filter(|width| self.width(Cell::longest_line) > *width) else {
+    /// Whether it fits a width with each line of a cell on one line.
+    pub(super) fn fits(&self, width: usize) -> bool {
+        self.width(Cell::longest_line) <= width
+    }
+
+    /// The lines of it as a table of at most this width, unless a word would be broken.
+    pub(super) fn tabled_within(&self, width: usize) -> Option<String> {
+        let fits = self.width(Cell::longest_word) <= width;
+        fits.then(|| {
+            self.ruled(Some(width).filter(|width| !self.fits(*width)))
+                .to_string()
+        })
+    }
+
+    pub(super) fn drawn_within(&self, width: Option<usize>) -> String {
+        let Some(width) = width.filter(|width| !self.fits(*width)) else {
             return self.ruled(None).to_string();
         };
         let headings: Vec<&str> = self.headings.iter().map(|cell| cell.text.as_str()).collect();
         let rows = self.rows.iter();
         let rows = rows.map(|row| row.iter().map(|cell| cell.text.as_str()).collect::<Vec<_>>());
         let entries = entries::drawn(&headings, rows, width, std::io::stdout().is_terminal());
-        if self.width(Cell::longest_word) > width {
+        let Some(table) = self.tabled_within(width) else {
             return entries;
-        }
-        let table = self.ruled(Some(width)).to_string();
+        };
         match table.lines().count().saturating_sub(HEAD) * 100 > entries.lines().count() * TALL {
             true => entries,
             false => table,
@@ -215,19 +188,6 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn on_a_narrow_terminal_columns_that_count_nothing_are_left_out() {
-        let rows = [("contact-contact", [0, 0, 7]), ("order-order", [0, 0, 0])];
-        let headings = ["linked", "created in salesforce", "listed only"];
-        let shown = |width| Table::of_counts_within(width, headings, "flow", &rows).drawn();
-        for whole in [None, Some(66)] {
-            assert!(shown(whole).contains("created in salesforce"), "{}", shown(whole));
-        }
-        let narrow = shown(Some(65));
-        assert!(narrow.contains("linked") && narrow.contains("listed only") && narrow.contains('7'));
-        assert!(!narrow.contains("created"), "{narrow}");
-    }
 
     fn parked() -> Table {
         let mut table = Table::new(["item", "stands", "kind", "record", "why", "what to do", "who"]);

@@ -5,7 +5,7 @@ use super::decisions::Decisions;
 use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
 use crate::loading;
-use crate::screen::{Cell, Screen, count_of, number, table, table_of};
+use crate::screen::{Cell, CountTable, Screen, count_of, table, table_of};
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
 use tandem_api::Masks;
@@ -309,8 +309,7 @@ pub(super) fn value<'a>(record: &'a Shown, name: &str) -> &'a Value {
 
 fn conclude(screen: &Screen, flows: &Dataflow, report: &MatchReport) {
     let [first, second] = &flows.systems;
-    let mut shown = table([
-        "flow",
+    let headings = [
         "linked",
         "pairs",
         "ties",
@@ -318,7 +317,8 @@ fn conclude(screen: &Screen, flows: &Dataflow, report: &MatchReport) {
         &format!("alone in {second}"),
         &format!("twice in {first}"),
         &format!("twice in {second}"),
-    ]);
+    ];
+    let mut shown = CountTable::new("flow", headings);
     let mut list: Vec<Json> = Vec::new();
     for (name, counts) in &report.flows {
         let MatchCounts {
@@ -328,7 +328,6 @@ fn conclude(screen: &Screen, flows: &Dataflow, report: &MatchReport) {
             singles,
             duplicates,
         } = *counts;
-        let mut row = vec![Cell::new(name)];
         let all = [
             linked,
             pairs,
@@ -338,8 +337,7 @@ fn conclude(screen: &Screen, flows: &Dataflow, report: &MatchReport) {
             duplicates[0],
             duplicates[1],
         ];
-        row.extend(all.map(number));
-        shown.add_row(row);
+        shown.add_row(name, all);
         let mut object = json!({ "flow": name, "linked": linked, "pairs": pairs, "ties": ties });
         for (at, system) in flows.systems.iter().enumerate() {
             object[format!("alone_in_{system}")] = singles[at].into();
