@@ -2,6 +2,7 @@
 
 mod decisions;
 mod matches;
+mod part;
 
 use super::sync;
 use crate::arguments::Common;
@@ -12,6 +13,7 @@ use clap::Args;
 use serde_json::{Value as Json, json};
 use tandem_api::{Masks, shorten};
 use tandem_engine::{PlanReport, PlannedAction, PlannedWrite};
+use tandem_merge::dataflow::Dataflow;
 
 /// Show everything a sync would do, record by record, writing nothing.
 #[derive(Debug, Args)]
@@ -19,6 +21,7 @@ use tandem_engine::{PlanReport, PlannedAction, PlannedWrite};
 Examples:
   tandem plan
   tandem plan --limit 20
+  tandem plan --flow order-order                       only what concerns this flow
   tandem plan --matches                                which records would be linked, tie, or stand alone
   tandem plan --matches --flow contact-contact --export decisions.csv
   tandem plan --json | jq 'select(.action == \"create\")'
@@ -31,7 +34,7 @@ pub(crate) struct Plan {
     #[arg(long)]
     matches: bool,
     /// Only this flow
-    #[arg(long, value_name = "FLOW", requires = "matches")]
+    #[arg(long, value_name = "FLOW")]
     flow: Option<String>,
     /// Write the matches as CSV for decisions, which `tandem links import` carries out
     #[arg(long, value_name = "FILE", requires = "matches")]
@@ -46,11 +49,32 @@ impl Plan {
             return self.show_matches(common, screen).await;
         }
         let configuration = loading::configuration(common)?;
-        let masks = common.masks(&configuration.dataflow);
-        let (parts, copy) =
+        let mut flows = configuration.dataflow.clone();
+        if let Some(flow) = &self.flow {
+            loading::known_flow(&flows, flow)?;
+        }
+        let masks = common.masks(&flows);
+        let (mut parts, copy) =
             loading::parts_on_a_copy(common, &configuration, crate::progress::rehearsal(screen)).await?;
-        let report = tandem_engine::plan(parts).await?;
+        let held = tandem_engine::holds(parts.store.as_mut())?;
+        let mut report = tandem_engine::plan(parts).await?;
         drop(copy);
+        if let Some(flow) = self.flow.as_deref().and_then(|name| flows.flow(name)) {
+            part::of_flow(&mut report, flow, &held);
+            flows = part::alone(&flows, &flow.name);
+        }
+        self.tell(&report, &flows, &masks, screen);
+        for trouble in &report.summary.troubles {
+            screen.complain(&Failure::from(trouble.clone()));
+        }
+        Ok(match report.summary.troubles.is_empty() {
+            true => Exit::Done,
+            false => Exit::Trouble,
+        })
+    }
+
+    /// Tells the plan: its lines, how it would leave the flows, and how much there is of each kind.
+    fn tell(&self, report: &PlanReport, flows: &Dataflow, masks: &Masks, screen: &Screen) {
         let limit = match self.limit.unwrap_or(if screen.json { 0 } else { 200 }) {
             0 => usize::MAX,
             limit => limit,
@@ -62,17 +86,17 @@ impl Plan {
             let moves = count_of(*values, "value would move", "values would move");
             screen.result(format!("The configuration changed: {change}; {moves}."));
         }
-        screen.json(&json!({ "summary": report.summary.done, "nothing_to_do": is_nothing(&report) }));
-        screen.result(match is_nothing(&report) {
-            true => format!("{}: nothing to do", report.summary.done),
-            false => report.summary.done.to_string(),
-        });
-        show_lines(&report.writes, limit, &masks, screen);
+        screen.json(&json!({ "summary": report.summary.done, "nothing_to_do": is_nothing(report) }));
+        show_lines(&report.writes, limit, masks, screen);
         if report.waiting > 0 {
             let count = count_of(report.waiting, "thing waits already", "things wait already");
-            screen.result(format!(
-                "{count}: `tandem failures` and `tandem conflicts` list them."
-            ));
+            screen.result(match &self.flow {
+                Some(flow) => format!(
+                    "{count}, in all flows together: `tandem failures --flow {flow}` and \
+                     `tandem conflicts --flow {flow}` list those of {flow}."
+                ),
+                None => format!("{count}: `tandem failures` and `tandem conflicts` list them."),
+            });
         }
         for notice in &report.summary.notices {
             screen.say(notice);
@@ -80,20 +104,18 @@ impl Plan {
         for hold in &report.summary.holds {
             screen.say(hold);
         }
-        screen.result(sync::flow_table(&configuration.dataflow, &report.summary.flows));
+        screen.result(sync::flow_table(flows, &report.summary.flows));
         screen.say("Nothing was written.");
-        let mut counts = sync::as_json(&configuration.dataflow, &report.summary);
+        let kinds = sync::kinds(&report.summary.done);
+        screen.result(match is_nothing(report) {
+            true => format!("{kinds}: nothing to do"),
+            false => kinds,
+        });
+        let mut counts = sync::as_json(flows, &report.summary);
         let writes = report.writes.iter().filter(|write| write.action.is_written());
         counts["writes"] = writes.count().into();
         counts["lines"] = report.writes.len().into();
         screen.json(&json!({ "plan": counts }));
-        for trouble in &report.summary.troubles {
-            screen.complain(&Failure::from(trouble.clone()));
-        }
-        Ok(match report.summary.troubles.is_empty() {
-            true => Exit::Done,
-            false => Exit::Trouble,
-        })
     }
 }
 

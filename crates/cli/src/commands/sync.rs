@@ -43,7 +43,7 @@ impl Sync {
         let mut shown = as_json(&configuration.dataflow, &summary);
         shown["seconds"] = seconds(began).into();
         screen.json(&shown);
-        screen.result(summary.done);
+        screen.result(kinds(&summary.done));
         screen.result(flow_table(&configuration.dataflow, &summary.flows));
         screen.say(calls(&summary));
         for notice in &summary.notices {
@@ -150,6 +150,20 @@ pub(crate) fn flow_table(flows: &Dataflow, done: &BTreeMap<String, FlowSummary>)
     table
 }
 
+/// How much there is of each kind, all kinds by name: `create 1,204, update 3, link 40, unlink 0, delete 0, ask 1`.
+pub(crate) fn kinds(done: &tandem_engine::Counts) -> String {
+    let all = [
+        ("create", done.create),
+        ("update", done.update),
+        ("link", done.link),
+        ("unlink", done.unlink),
+        ("delete", done.delete),
+        ("ask", done.ask),
+    ];
+    let each = all.map(|(kind, count)| format!("{kind} {}", thousands(count)));
+    each.join(", ")
+}
+
 /// `12 API calls to customerp, 34 to salesforce, in 3 rounds`.
 pub(crate) fn calls(summary: &Summary) -> String {
     let each = summary.api_calls.iter();
@@ -157,4 +171,22 @@ pub(crate) fn calls(summary: &Summary) -> String {
         .map(|(system, calls)| format!("{} to {system}", thousands(*calls)))
         .collect();
     format!("API calls: {}; rounds: {}.", each.join(", "), summary.rounds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_kinds_are_named_with_their_thousands_separated() {
+        let done = tandem_engine::Counts {
+            create: 1_204,
+            link: 40,
+            ..Default::default()
+        };
+        assert_eq!(
+            kinds(&done),
+            "create 1,204, update 0, link 40, unlink 0, delete 0, ask 0"
+        );
+    }
 }

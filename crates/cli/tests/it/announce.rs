@@ -39,8 +39,9 @@ fn announced(pair: &Pair) -> (Json, BTreeMap<String, u64>) {
     assert_eq!(summary(&plan), done, "{}", plan.out);
     let counts = ["create", "update", "link", "unlink", "delete", "ask"];
     let words = counts.map(|kind| format!("{kind} {}", done[kind]));
+    assert_eq!(plan.last()["plan"]["done"], done);
     assert_eq!(
-        text.out.lines().next().unwrap().split(": ").next(),
+        text.out.lines().last().unwrap().split(": ").next(),
         Some(words.join(", ").as_str())
     );
     let counted = lines(&plan);
@@ -179,4 +180,58 @@ fn what_a_plan_announces_is_what_the_sync_does() {
     }
     let (rest, none) = announced(&pair);
     assert_eq!(none.len(), 0, "{rest} {none:?}");
+}
+
+#[test]
+fn a_plan_of_one_flow_tells_its_part_alone() {
+    // GIVEN two systems with records of all flows, products that are there on both sides among them
+    let pair = Pair::start(&["--records", "5", "--seed", "5", "--no-lines"], &[]);
+    for n in 0..3 {
+        let product = json!({ "name": format!("Twin {n}"), "productNumber": format!("T-{n}") });
+        rest::post_customerp(&pair.customerp.url, "products", &product);
+        let twin = json!({ "Name": format!("Twin {n}"), "ProductCode": format!("T-{n}"), "IsActive": true });
+        rest::post_salesforce(&pair.salesforce.url, "sobjects/Product2", &twin);
+    }
+    let whole = pair.run(&["plan", "--json"]);
+    // WHEN one flow is asked for
+    let part = pair.run(&["plan", "--flow", "product-product2", "--json"]);
+    let text = pair.run(&["plan", "--flow", "product-product2"]);
+    assert_eq!(part.code, Some(0), "{}{}", part.out, part.err);
+    // THEN its lines are those of the whole plan that are about it, and its counts are theirs
+    let about = |plan: &Ran| {
+        let lines = plan.lines().into_iter();
+        let its = lines.filter(|line| line["action"].is_string() && line["flow"] == "product-product2");
+        its.collect::<Vec<_>>()
+    };
+    let (all, its) = (about(&whole), about(&part));
+    assert!(its.len() > 3 && (its.len() as u64) < lines(&whole).values().sum::<u64>());
+    assert_eq!(
+        (all.len(), lines(&part).values().sum::<u64>()),
+        (its.len(), its.len() as u64)
+    );
+    let counted = lines(&part);
+    let of = |action: &str| counted.get(action).copied().unwrap_or_default();
+    let done = summary(&part);
+    assert_eq!((done["link"].as_u64(), of("link")), (Some(3), 3), "{done}");
+    assert_eq!(done["create"], of("create"), "{done}");
+    assert!(summary(&whole)["create"].as_u64() > done["create"].as_u64());
+    let plan = part.last()["plan"].clone();
+    assert_eq!(plan["flows"].as_array().map(Vec::len), Some(1), "{plan}");
+    assert_eq!((&plan["done"], &plan["lines"]), (&done, &json!(its.len())));
+    let sent = its
+        .iter()
+        .filter(|line| line["action"] != "link" && line["target"] == "salesforce Product2");
+    assert_eq!(plan["written"]["salesforce"], sent.count());
+    // AND so do the words end
+    let end = format!(
+        "create {}, update {}, link 3, unlink 0, delete 0, ask 0",
+        of("create"),
+        of("update")
+    );
+    assert_eq!(text.out.lines().last(), Some(end.as_str()));
+    assert!(!text.out.contains("contact-contact"), "{}", text.out);
+    // AND a flow that is not there is refused
+    let none = pair.run(&["plan", "--flow", "products"]);
+    assert_eq!(none.code, Some(2));
+    assert!(none.err.contains("no flow is called `products`"), "{}", none.err);
 }
