@@ -6,7 +6,7 @@ mod watching;
 use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
 use crate::loading;
-use crate::screen::{Screen, count_of, table};
+use crate::screen::{Screen, Table, count_of, table};
 use crate::standing;
 use clap::Args;
 use compare::{Finding, Weight};
@@ -22,61 +22,113 @@ const PAGES: usize = 50;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  tandem check
+  tandem check                          whether all can be kept in step, and what is wrong
+  tandem check --all                    with what fits, the limits, and what is not served
   tandem check --json | jq 'select(.weight == \"wrong\")'")]
-pub(crate) struct Check {}
+pub(crate) struct Check {
+    /// Show remarks, too: limits, what is not kept in step, and what fits
+    #[arg(long)]
+    all: bool,
+}
 
 impl Check {
     /// Compares and tells; exit code 2 where the configuration does not fit the systems.
     pub(crate) async fn compare(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
-        let configuration = loading::configuration(common)?;
-        let systems = loading::connect(&configuration, None)?;
-        for (system, connection) in systems.iter().zip(&configuration.connections) {
-            introduce(system.as_ref(), &connection.sign_in, screen).await?;
+        let mut met = Vec::new();
+        let findings = find(common, screen, &mut met).await;
+        if findings.is_err() {
+            met.iter().for_each(|line| screen.say(line));
         }
-        let schemas = loading::describe(&systems).await?;
-        tell_clocks(&systems, &configuration.dataflow, screen);
-        let (flows, passed_over) = loading::served(&configuration, &schemas);
-        let mut findings = compare::remarks(&configuration.remarks, &passed_over);
-        for flow in &flows.flows {
-            findings.extend(compare::flow(flow, &schemas));
+        let findings = findings?;
+        findings.iter().for_each(|finding| screen.json(finding));
+        self.tell(&findings, &met, screen);
+        let wrong = findings.iter().any(|finding| finding.weight == Weight::Wrong);
+        Ok(if wrong { Exit::Usage } else { Exit::Done })
+    }
+
+    /// Tells the verdict and what is wrong, whom we met, and the rest where it is asked for.
+    fn tell(&self, findings: &[Finding], met: &[String], screen: &Screen) {
+        let (wrong, rest): (Vec<_>, Vec<_>) = findings
+            .iter()
+            .partition(|finding| finding.weight == Weight::Wrong);
+        screen.result(verdict(wrong.len() as u64));
+        if !wrong.is_empty() {
+            screen.result(listed(&wrong));
         }
-        for system in &systems {
-            findings.extend(compare::capabilities(system.as_ref()));
+        met.iter().for_each(|line| screen.say(line));
+        if self.all && !rest.is_empty() {
+            screen.result(listed(&rest));
         }
-        for (connection, schema) in configuration.connections.iter().zip(&schemas) {
-            findings.extend(watching::findings(connection, schema, &flows));
+        let remarks = rest.iter().filter(|finding| finding.weight != Weight::Fine);
+        screen.say(self.count(remarks.count() as u64));
+    }
+
+    /// How many remarks there are, and where they are to be seen.
+    fn count(&self, remarks: u64) -> String {
+        let count = match remarks {
+            0 => "No remarks".to_owned(),
+            more => count_of(more, "remark", "remarks"),
+        };
+        match (self.all, remarks) {
+            (true, _) => format!("{count}."),
+            (false, 0) => format!("{count}: `tandem check --all` shows what fits."),
+            (false, 1) => format!("{count}: `tandem check --all` shows it, and what fits."),
+            (false, _) => format!("{count}: `tandem check --all` shows them, and what fits."),
         }
-        findings.extend(counts(&flows, &systems).await?);
-        tell(screen, &findings);
-        Ok(
-            match findings.iter().any(|finding| finding.weight == Weight::Wrong) {
-                true => Exit::Usage,
-                false => Exit::Done,
-            },
-        )
     }
 }
 
-/// Says how the systems' clocks stand to each other, as their replies show.
-fn tell_clocks(systems: &[Arc<dyn Connector>; 2], flows: &Dataflow, screen: &Screen) {
+/// Everything there is to know. Whom we met and how the clocks stand is said in `met`.
+async fn find(common: &Common, screen: &Screen, met: &mut Vec<String>) -> Result<Vec<Finding>, Failure> {
+    let configuration = loading::configuration(common)?;
+    let systems = loading::connect(&configuration, None)?;
+    for (system, connection) in systems.iter().zip(&configuration.connections) {
+        introduce(system.as_ref(), &connection.sign_in, screen, met).await?;
+    }
+    let schemas = loading::describe(&systems).await?;
+    met.extend(clocks(&systems, &configuration.dataflow, screen));
+    let (flows, passed_over) = loading::served(&configuration, &schemas);
+    let mut findings = compare::remarks(&configuration.remarks, &passed_over);
+    for flow in &flows.flows {
+        findings.extend(compare::flow(flow, &schemas));
+    }
+    for system in &systems {
+        findings.extend(compare::capabilities(system.as_ref()));
+    }
+    for (connection, schema) in configuration.connections.iter().zip(&schemas) {
+        findings.extend(watching::findings(connection, schema, &flows));
+    }
+    findings.extend(counts(&flows, &systems).await?);
+    Ok(findings)
+}
+
+/// Whether everything can be kept in step.
+fn verdict(wrong: u64) -> String {
+    match wrong {
+        0 => "Everything that is configured can be kept in step.".to_owned(),
+        wrong => format!("{} to correct before a sync:", count_of(wrong, "thing", "things")),
+    }
+}
+
+/// How the systems' clocks stand to each other, as their replies show.
+fn clocks(systems: &[Arc<dyn Connector>; 2], flows: &Dataflow, screen: &Screen) -> Option<String> {
     let offsets = tandem_engine::measured(systems);
     let apart = tandem_engine::apart(&flows.systems, offsets, flows.clock_error_seconds);
     screen.json(&json!({
         "clocks": offsets.map(|offset| offset.map(|offset| offset.ahead().as_secs_f64())),
         "clocks_apart": apart,
     }));
-    match apart {
-        Some(words) => screen.say(words),
-        None if offsets.iter().all(Option::is_some) => {
-            screen.say("The systems' clocks agree, as far as their replies show.");
-        }
-        None => {}
-    }
+    let agree = || "The systems' clocks agree, as far as their replies show.".to_owned();
+    apart.or_else(|| offsets.iter().all(Option::is_some).then(agree))
 }
 
-/// Says who a system is, as whom and how we are there, and how the day's calls stand.
-async fn introduce(system: &dyn Connector, sign_in: &str, screen: &Screen) -> Result<(), Failure> {
+/// Who a system is, as whom and how we are there, and how the day's calls stand.
+async fn introduce(
+    system: &dyn Connector,
+    sign_in: &str,
+    screen: &Screen,
+    met: &mut Vec<String>,
+) -> Result<(), Failure> {
     let who = system.identify().await?;
     let budget = system.measure_budget().await?;
     screen.json(&json!({
@@ -93,15 +145,13 @@ async fn introduce(system: &dyn Connector, sign_in: &str, screen: &Screen) -> Re
         "" => String::new(),
         way => format!(" by {way}"),
     };
-    screen.say(format!(
+    met.push(format!(
         "{}: {}, as {}{way}",
         system.system(),
         standing::who(&who),
         who.user
     ));
-    if let Some(budget) = budget {
-        screen.say(standing::budget(system.system(), &budget));
-    }
+    met.extend(budget.map(|budget| standing::budget(system.system(), &budget)));
     Ok(())
 }
 
@@ -153,10 +203,10 @@ async fn count(
     Ok((all, true))
 }
 
-fn tell(screen: &Screen, findings: &[Finding]) {
+/// Findings, one below the other.
+fn listed(findings: &[&Finding]) -> Table {
     let mut shown = table(["", "flow", "property", "what", "why"]);
     for finding in findings {
-        screen.json(finding);
         shown.add_row([
             finding.weight.word(),
             finding.flow.as_deref().unwrap_or_default(),
@@ -165,13 +215,5 @@ fn tell(screen: &Screen, findings: &[Finding]) {
             &finding.why,
         ]);
     }
-    screen.result(shown);
-    let wrong = findings
-        .iter()
-        .filter(|finding| finding.weight == Weight::Wrong)
-        .count() as u64;
-    screen.say(match wrong {
-        0 => "Everything that is configured can be kept in step, within the limits above.".to_owned(),
-        wrong => format!("{} to correct before a sync.", count_of(wrong, "thing", "things")),
-    });
+    shown
 }

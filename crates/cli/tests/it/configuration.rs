@@ -101,6 +101,31 @@ fn check_tells_what_is_not_served_and_that_all_is_well() {
                 .contains("no identity")
     });
     assert!(identity, "{}", run.out);
+    // People are told the verdict first, and the rest where they ask for it.
+    let remarks =
+        |finding: &&serde_json::Value| finding["weight"] == "limit" || finding["weight"] == "not-served";
+    let remarks = findings.iter().filter(remarks).count();
+    let short = pair.run(&["check"]);
+    let lines: Vec<&str> = short.out.lines().collect();
+    let count = format!("{remarks} remarks: `tandem check --all` shows them, and what fits.");
+    assert_eq!(lines[0], "Everything that is configured can be kept in step.");
+    assert_eq!(lines[1..].last(), Some(&count.as_str()));
+    assert!(
+        lines.len() < 8 && !short.out.contains("identity"),
+        "{}",
+        short.out
+    );
+    let all = pair.run(&["check", "--all"]);
+    assert_eq!(all.out.lines().next(), Some(lines[0]));
+    assert!(
+        all.out.contains("no identity") && all.out.contains("are kept in step"),
+        "{}",
+        all.out
+    );
+    assert_eq!(
+        all.out.lines().last(),
+        Some(format!("{remarks} remarks.").as_str())
+    );
 }
 
 #[test]
@@ -125,6 +150,15 @@ fn what_check_calls_wrong_is_refused_by_whatever_would_write() {
         .map(|finding| finding["what"].as_str().unwrap())
         .collect();
     assert_eq!(wrong, ["Contact.Name is read-only"]);
+    let told = pair.run(&["check"]).out;
+    let told: Vec<&str> = told.lines().collect();
+    assert_eq!(told[0], "1 thing to correct before a sync:");
+    assert!(
+        told[1..5]
+            .iter()
+            .any(|line| line.contains("Contact.Name is read-only")),
+        "{told:?}"
+    );
     // AND whatever would write refuses with the same words, and writes nothing
     for command in [&["plan"][..], &["sync"][..], &["run"][..]] {
         let refused = pair.run(command);
