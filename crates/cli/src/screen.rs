@@ -3,6 +3,7 @@
 mod counts;
 mod entries;
 mod table;
+mod words;
 
 use crate::arguments::Common;
 use crate::failure::Failure;
@@ -47,6 +48,19 @@ impl<T: Display> Shown for Lines<T> {
     fn shown(&self) -> String {
         let lines = self.0.iter().map(Shown::shown);
         lines.collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// A sentence: where it is wider than the terminal, it goes over several lines, between words.
+pub(crate) struct Sentence<T>(pub(crate) T);
+
+impl<T: Display> Shown for Sentence<T> {
+    fn shown(&self) -> String {
+        let line = self.0.shown();
+        match terminal() {
+            Some(width) => entries::folded(&line, width),
+            None => line,
+        }
     }
 }
 

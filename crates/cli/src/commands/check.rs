@@ -6,7 +6,7 @@ mod watching;
 use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
 use crate::loading;
-use crate::screen::{Screen, Table, count_of, table};
+use crate::screen::{Screen, Sentence, Table, count_of, table};
 use crate::standing;
 use clap::Args;
 use compare::{Finding, Weight};
@@ -37,7 +37,7 @@ impl Check {
         let mut met = Vec::new();
         let findings = find(common, screen, &mut met).await;
         if findings.is_err() {
-            met.iter().for_each(|line| screen.say(line));
+            met.iter().for_each(|line| screen.say(Sentence(line)));
         }
         let findings = findings?;
         findings.iter().for_each(|finding| screen.json(finding));
@@ -55,7 +55,7 @@ impl Check {
         if !wrong.is_empty() {
             screen.result(listed(&wrong));
         }
-        met.iter().for_each(|line| screen.say(line));
+        met.iter().for_each(|line| screen.say(Sentence(line)));
         if self.all && !rest.is_empty() {
             screen.result(listed(&rest));
         }

@@ -8,7 +8,7 @@ use super::sync;
 use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
 use crate::loading;
-use crate::screen::{Screen, count_of, table};
+use crate::screen::{Screen, Sentence, count_of, table};
 use clap::Args;
 use serde_json::{Value as Json, json};
 use tandem_api::{Masks, shorten};
@@ -84,25 +84,25 @@ impl Plan {
             line["change"]["values"] = (*values).into();
             screen.json(&line);
             let moves = count_of(*values, "value would move", "values would move");
-            screen.result(format!("The configuration changed: {change}; {moves}."));
+            screen.result(Sentence(format!("The configuration changed: {change}; {moves}.")));
         }
         screen.json(&json!({ "summary": report.summary.done, "nothing_to_do": is_nothing(report) }));
         show_lines(&report.writes, limit, masks, screen);
         if report.waiting > 0 {
             let count = count_of(report.waiting, "thing waits already", "things wait already");
-            screen.result(match &self.flow {
+            screen.result(Sentence(match &self.flow {
                 Some(flow) => format!(
                     "{count}, in all flows together: `tandem failures --flow {flow}` and \
                      `tandem conflicts --flow {flow}` list those of {flow}."
                 ),
                 None => format!("{count}: `tandem failures` and `tandem conflicts` list them."),
-            });
+            }));
         }
         for notice in &report.summary.notices {
-            screen.say(notice);
+            screen.say(Sentence(notice));
         }
         for hold in &report.summary.holds {
-            screen.say(hold);
+            screen.say(Sentence(hold));
         }
         screen.result(sync::flow_table(flows, &report.summary.flows));
         screen.say("Nothing was written.");

@@ -3,7 +3,7 @@
 use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
 use crate::loading;
-use crate::screen::{CountTable, Screen, count_of, thousands};
+use crate::screen::{CountTable, Screen, Sentence, count_of, thousands};
 use crate::standing;
 use clap::Args;
 use serde_json::{Value as Json, json};
@@ -42,12 +42,12 @@ impl Status {
         shown["clocks_apart"] = json!(apart);
         screen.json(&shown);
         screen.result(flow_table(&configuration.dataflow, &status));
-        screen.result(summary(&status));
+        screen.result(Sentence(summary(&status)));
         for line in lines(&budgets, &notices, &holds).into_iter().chain(apart) {
-            screen.result(line);
+            screen.result(Sentence(line));
         }
         for stranger in &strangers {
-            screen.result(stranger);
+            screen.result(Sentence(stranger));
         }
         let quiet = notices.is_empty() && !holds.iter().any(Hold::needs_approval);
         Ok(if quiet { exit(&status) } else { Exit::Waits })

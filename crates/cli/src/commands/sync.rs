@@ -4,7 +4,7 @@ use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
 use crate::interrupt::{Interrupt, STOPPED};
 use crate::loading;
-use crate::screen::{CountTable, Screen, thousands};
+use crate::screen::{CountTable, Screen, Sentence, thousands};
 use clap::Args;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
@@ -47,14 +47,17 @@ impl Sync {
         screen.result(flow_table(&configuration.dataflow, &summary.flows));
         screen.say(calls(&summary));
         for notice in &summary.notices {
-            screen.say(notice);
+            screen.say(Sentence(notice));
         }
         for stranger in &summary.strangers {
-            screen.say(stranger);
+            screen.say(Sentence(stranger));
         }
-        summary.clocks_apart.iter().for_each(|words| screen.say(words));
+        summary
+            .clocks_apart
+            .iter()
+            .for_each(|words| screen.say(Sentence(words)));
         for hold in &summary.holds {
-            screen.say(hold);
+            screen.say(Sentence(hold));
         }
         for trouble in &summary.troubles {
             screen.complain(&Failure::from(trouble.clone()));

@@ -1,7 +1,7 @@
 //! Tables on people's screens: every cell stands on lines of its own and does nothing but stand there. No word is broken:
 //! where a terminal is too narrow for that, each row is told as an entry.
 
-use super::{entries, terminal};
+use super::{entries, terminal, words};
 use crate::harmless;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{Attribute, CellAlignment, ColumnConstraint, ContentArrangement, Width};
@@ -122,30 +122,57 @@ impl Table {
         self.width(Cell::longest_line) <= width
     }
 
-    /// The lines of it as a table of at most this width, unless a word would be broken.
+    /// The lines of it as a table of at most this width, unless a word or a record's name would be broken.
     pub(super) fn tabled_within(&self, width: usize) -> Option<String> {
-        let fits = self.width(Cell::longest_word) <= width;
-        fits.then(|| {
-            self.ruled(Some(width).filter(|width| !self.fits(*width)))
-                .to_string()
-        })
+        if self.fits(width) {
+            return Some(self.ruled(None).to_string());
+        }
+        let table = self.tied();
+        let whole = table.width(Cell::longest_word) <= width;
+        whole.then(|| words::untied(&table.ruled(Some(width)).to_string()))
     }
 
+    /// The lines of it; where it does not fit the width, without the columns that are blank in every row.
     pub(super) fn drawn_within(&self, width: Option<usize>) -> String {
         let Some(width) = width.filter(|width| !self.fits(*width)) else {
             return self.ruled(None).to_string();
         };
-        let headings: Vec<&str> = self.headings.iter().map(|cell| cell.text.as_str()).collect();
-        let rows = self.rows.iter();
+        let told = self.told();
+        let headings: Vec<&str> = told.headings.iter().map(|cell| cell.text.as_str()).collect();
+        let rows = told.rows.iter();
         let rows = rows.map(|row| row.iter().map(|cell| cell.text.as_str()).collect::<Vec<_>>());
         let entries = entries::drawn(&headings, rows, width, std::io::stdout().is_terminal());
-        let Some(table) = self.tabled_within(width) else {
+        let Some(table) = told.tabled_within(width) else {
             return entries;
         };
         match table.lines().count().saturating_sub(HEAD) * 100 > entries.lines().count() * TALL {
             true => entries,
             false => table,
         }
+    }
+
+    /// The columns that say something in any row.
+    fn told(&self) -> Self {
+        let says = |at: &usize| {
+            self.rows
+                .iter()
+                .any(|row| row.get(*at).is_some_and(|cell| !cell.text.is_empty()))
+        };
+        let columns: Vec<usize> = (0..self.headings.len()).filter(says).collect();
+        let kept = |row: &Vec<Cell>| columns.iter().filter_map(|at| row.get(*at)).cloned().collect();
+        Self {
+            headings: kept(&self.headings),
+            rows: self.rows.iter().map(kept).collect(),
+        }
+    }
+
+    /// The table with what stands together in its rows.
+    fn tied(&self) -> Self {
+        let mut table = self.clone();
+        for cell in table.rows.iter_mut().flatten() {
+            cell.text = words::tied(&cell.text);
+        }
+        table
     }
 
     /// The table within its frame: of any width, or of this one.
@@ -262,5 +289,35 @@ mod tests {
         let drawn = table.drawn_within(Some(52));
         assert!(!drawn.contains('│'), "{drawn}");
         assert!(table.drawn_within(Some(120)).contains('│'));
+    }
+    /// Wherever a line has room for a record's name it stands there whole, so that it is found and copied.
+    #[test]
+    fn names_of_records_stay_whole() {
+        let mut table = Table::new(["flow", "action", "record", "values", "why"]);
+        let name = "salesforce Division 0DvbCc000000004SAA";
+        let why = format!("is one of several candidates for {name}, which is linked already");
+        table.add_row([
+            "customer-division",
+            "park",
+            "customerp Customer 38",
+            "",
+            why.as_str(),
+        ]);
+        table.add_row([
+            "",
+            "ask",
+            "customerp Order 18.status",
+            "",
+            "the systems held different values",
+        ]);
+        for width in 48..200 {
+            let drawn = table.drawn_within(Some(width));
+            for name in [name, "customerp Customer 38", "customerp Order 18.status"] {
+                assert!(drawn.contains(name), "{width} {name}\n{drawn}");
+            }
+        }
+        // What says nothing in any row takes no room from what does.
+        assert!(!table.drawn_within(Some(100)).contains("values ┆"));
+        assert!(table.drawn_within(None).contains("values"));
     }
 }
