@@ -4,6 +4,7 @@
 //! ([`tandem_store::Ledger::open_to_look`]). Whoever acts goes through here: [`carry_out`] does what a [`Command`] says, with
 //! an engine of one's own or, by the [`door`], with the engine of the process that holds the state.
 
+pub mod alert;
 mod carry_out;
 mod command;
 pub mod door;

@@ -1,5 +1,6 @@
 //! The `tandem` binary: the only reader of arguments, environment and files.
 
+mod alerting;
 mod arguments;
 mod bench;
 mod clock;

@@ -136,7 +136,8 @@ pub(crate) fn link(folder: &Path, url: &str) -> std::io::Result<String> {
     Ok(format!("{url}/enter?key={key}"))
 }
 
-fn window(work: &Work<'_>) -> Result<Window, Failure> {
+/// A window on the state of an engine.
+pub(crate) fn window(work: &Work<'_>) -> Result<Window, Failure> {
     let home = work.home.clone();
     let keys = loading::keys(work.configuration)?;
     let open = move || {

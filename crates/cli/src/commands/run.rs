@@ -1,5 +1,6 @@
 //! `tandem run`: keeps in step for ever.
 
+use crate::alerting;
 use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
 use crate::interrupt::{Interrupt, STOPPED, interrupted};
@@ -13,8 +14,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tandem_api::{Asks, Masks, words};
-use tandem_engine::{Engine, Happening, Schedule, Watcher};
+use tandem_api::alert::Trouble;
+use tandem_api::{Masks, words};
+use tandem_engine::{Happening, Schedule, Watcher};
 use tandem_merge::config::Configuration;
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::plan::{Event, EventKind};
@@ -94,10 +96,20 @@ impl Run {
             false => "Keeping in step; Ctrl-C stops after the round at hand.",
         });
         let asks = loading::listen(&mut engine);
-        let _door = loading::open_door(&common.state_folder(), asks.clone());
-        let console = self
-            .console(common, configuration, &engine, watcher, asks)
-            .await?;
+        let folder = common.state_folder();
+        let _door = loading::open_door(&folder, asks.clone());
+        let (live, alerted) = (watcher.clone(), watcher.clone());
+        let beside = Work {
+            folder: &folder,
+            home: loading::home(common, configuration)?,
+            troubles: Arc::new(move || live.troubles()),
+            configuration,
+            engine: &engine,
+            asks,
+        };
+        let window = serving::window(&beside)?;
+        let _alerts = alerting::begin(configuration, window, Arc::new(move || alerted.lasting()))?;
+        let console = self.console(beside).await?;
         if let Some(console) = &console {
             screen.note(format!("Console: {}", console.link()));
         }
@@ -109,31 +121,15 @@ impl Run {
     }
 
     /// The console, unless it is not wanted: it looks at the state beside the work.
-    async fn console(
-        &self,
-        common: &Common,
-        configuration: &Configuration,
-        engine: &Engine,
-        watcher: &Arc<Live>,
-        asks: Asks,
-    ) -> Result<Option<Console>, Failure> {
+    async fn console(&self, work: Work<'_>) -> Result<Option<Console>, Failure> {
         if self.no_console {
             return Ok(None);
         }
-        let names = self.console_name.iter().chain(&configuration.console.names);
+        let settings = &work.configuration.console;
         let wanted = Wanted {
-            address: self.console.or(configuration.console.address),
-            names: names.cloned().collect(),
+            address: self.console.or(settings.address),
+            names: self.console_name.iter().chain(&settings.names).cloned().collect(),
             homes: [None, None],
-        };
-        let live = watcher.clone();
-        let work = Work {
-            folder: &common.state_folder(),
-            home: loading::home(common, configuration)?,
-            troubles: Arc::new(move || live.troubles()),
-            configuration,
-            engine,
-            asks,
         };
         serving::open(work, wanted).await.map(Some)
     }
@@ -188,6 +184,17 @@ impl Live {
         lasting
             .map(|(since, words)| format!("{words} (since {since:.0})"))
             .collect()
+    }
+
+    /// The troubles that last, for whoever is to be told.
+    fn lasting(&self) -> Vec<Trouble> {
+        let troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
+        let trouble = |(system, (since, words)): (&String, &(Timestamp, String))| Trouble {
+            system: system.clone(),
+            words: words.clone(),
+            since: *since,
+        };
+        troubles.iter().map(trouble).collect()
     }
 
     fn trouble(&self, error: &tandem_connector::Error) {
@@ -254,4 +261,46 @@ fn shown(event: &Event) -> bool {
             kind: tandem_merge::cluster::ParkedKind::Deferred
         }
     )
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::arguments::Arguments;
+    use clap::Parser;
+    use tandem_connector::{Error, ErrorKind, Scope};
+
+    #[test]
+    fn an_outage_lasts_until_its_system_answers_whatever_rounds_begin_meanwhile() {
+        let arguments = Arguments::parse_from(["tandem", "--quiet", "run"]);
+        let live = Live {
+            screen: Screen::new(&arguments.common),
+            masks: Masks::none(),
+            troubles: Mutex::default(),
+            told: Mutex::default(),
+        };
+        let error = Error {
+            system: "salesforce".to_owned(),
+            kind: ErrorKind::Down,
+            message: "nobody answers".to_owned(),
+            advice: "Look whether it is there".to_owned(),
+            retry_at: None,
+            scope: Scope::System,
+        };
+        live.happened(&Happening::Trouble { error: &error });
+        let since = live.lasting()[0].since;
+        for what in [
+            Happening::RoundBegan { round: 2 },
+            Happening::Answers { system: "customerp" },
+            Happening::Trouble { error: &error },
+        ] {
+            live.happened(&what);
+            let lasting = live.lasting();
+            assert_eq!((lasting.len(), lasting[0].since), (1, since));
+        }
+        assert!(live.troubles()[0].starts_with("salesforce: nobody answers"));
+        live.happened(&Happening::Answers { system: "salesforce" });
+        assert!(live.lasting().is_empty());
+    }
 }

@@ -10,7 +10,7 @@ mod written;
 
 pub(crate) use files::configuration;
 pub(crate) use hand::{Hand, listen, misunderstood, open_door};
-pub(crate) use secret::{console_tokens, home, keys};
+pub(crate) use secret::{alert_address, console_tokens, home, keys};
 pub(crate) use state::{
     existing_home, existing_state, look, parts_on_a_copy, records_named, state, with_linked,
 };

@@ -5,7 +5,9 @@ use crate::failure::Failure;
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
 use tandem_console::access::{Person, Role, Token};
-use tandem_merge::config::{Configuration, Connection, ConsolePerson, ConsoleRole, SecretReference};
+use tandem_merge::config::{
+    AlertSettings, Configuration, Connection, ConsolePerson, ConsoleRole, SecretReference,
+};
 use tandem_seal::Seal;
 use tandem_store::{Home, Keys, Server};
 
@@ -60,6 +62,19 @@ pub(crate) fn console_tokens(configuration: &Configuration) -> Result<Vec<Token>
         })
     };
     people.map(token).collect()
+}
+
+/// Where alerts are posted.
+pub(crate) fn alert_address(settings: &AlertSettings) -> Result<reqwest::Url, Failure> {
+    let address = resolved(&settings.webhook, "webhook", "the alerts")?;
+    let read = reqwest::Url::parse(address.expose_secret()).ok();
+    let usable = read.filter(|url| matches!(url.scheme(), "http" | "https"));
+    usable.ok_or_else(|| {
+        Failure::usage(
+            "the `webhook` of the alerts is no address",
+            "Put an address there that begins with https:// (or http:// on this machine)",
+        )
+    })
 }
 
 /// Where the state is kept: on the server that the configuration names, else in the folder.

@@ -1,6 +1,7 @@
 //! The real binary, run as people and scripts run it.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod alerts;
 mod announce;
 mod apart;
 mod bench;

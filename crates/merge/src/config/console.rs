@@ -1,9 +1,10 @@
-//! The pages and the HTTP API that are served.
+//! The pages and the HTTP API that are served, and who is told when something needs somebody.
 
-use super::main_file::{ConsoleText, PersonText};
+use super::connection::duration;
+use super::main_file::{AlertsText, ConsoleText, PersonText};
 use super::node::At;
 use super::problem::Problems;
-use super::{ConsolePerson, ConsoleRole, ConsoleSettings};
+use super::{AlertSettings, ConsolePerson, ConsoleRole, ConsoleSettings};
 use std::collections::BTreeSet;
 
 /// What is served, where, and who may come in.
@@ -38,6 +39,24 @@ pub(crate) fn console_settings(
             .map(|name| name.value.clone())
             .collect(),
     }
+}
+
+/// Who is told when something needs somebody.
+pub(crate) fn alert_settings(
+    file: &str,
+    text: Option<&AlertsText>,
+    problems: &mut Problems,
+) -> Option<AlertSettings> {
+    let text = text?;
+    let mut lasts = |text: &Option<At<String>>, usual| match text {
+        Some(text) => duration(file, text, problems),
+        None => Some(usual),
+    };
+    Some(AlertSettings {
+        after_ms: lasts(&text.after, 60_000)?,
+        again_ms: lasts(&text.again, 4 * 3_600_000)?,
+        webhook: text.webhook.value.as_ref()?.reference(),
+    })
 }
 
 fn person<'a>(

@@ -3,7 +3,7 @@
 use super::check;
 use super::companion::{RoleHead, owner_type};
 use super::connection::{bindings, connected, duration, kept, remarks, state_settings, used_types};
-use super::console::console_settings;
+use super::console::{alert_settings, console_settings};
 use super::flow::{self, FlowHead, Scope};
 use super::flow_file::FlowText;
 use super::known::{self, Known};
@@ -138,6 +138,7 @@ impl Loading {
         let remarks = remarks(&flows, &self.connections);
         let state = state_settings(&self.file, self.main.state.as_ref(), problems);
         let console = console_settings(&self.file, self.main.console.as_ref(), problems);
+        let alerts = alert_settings(&self.file, self.main.alerts.as_ref(), problems);
         let clock = self.main.clock_error.as_ref();
         let clock = clock.map_or(Some(2_000), |text| duration(&self.file, text, problems))?;
         let keep_history_ms = kept(&self.file, self.main.history.as_ref(), problems)?;
@@ -164,6 +165,7 @@ impl Loading {
             bindings: self.bindings,
             state,
             console,
+            alerts,
             remarks,
         })
     }

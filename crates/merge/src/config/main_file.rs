@@ -33,6 +33,20 @@ written! {
         state: Option<StateText>,
         /// The pages and the HTTP API that `tandem run` serves.
         console: Option<ConsoleText>,
+        /// Who is told when something needs somebody.
+        alerts: Option<AlertsText>,
+    }
+}
+
+written! {
+    /// Who is told when something needs somebody.
+    struct AlertsText {
+        /// Where the address is kept that alerts are posted to, as JSON: it often lets whoever knows it post.
+        webhook: At<Option<SecretText>>,
+        /// So long a system may be in trouble before anybody is told (`1m` if absent).
+        after: Option<At<String>>,
+        /// What lasts is told again after so long (`4h` if absent).
+        again: Option<At<String>>,
     }
 }
 

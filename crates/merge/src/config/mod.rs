@@ -63,6 +63,8 @@ pub struct Configuration {
     pub state: StateSettings,
     /// The pages and the HTTP API that are served.
     pub console: ConsoleSettings,
+    /// Who is told when something needs somebody; none: nobody.
+    pub alerts: Option<AlertSettings>,
     /// How long history is kept, in milliseconds.
     pub keep_history_ms: i64,
     /// What the configuration leads to and its author may not expect; for people.
@@ -187,6 +189,17 @@ pub struct ConsoleSettings {
     pub names: Vec<String>,
     /// Who signs in with a token.
     pub people: Vec<ConsolePerson>,
+}
+
+/// Who is told when something needs somebody.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlertSettings {
+    /// Where the address is kept that alerts are posted to.
+    pub webhook: SecretReference,
+    /// So long a system may be in trouble before anybody is told, in milliseconds.
+    pub after_ms: i64,
+    /// What lasts is told again after so long, in milliseconds.
+    pub again_ms: i64,
 }
 
 /// Somebody who signs in with a token.
