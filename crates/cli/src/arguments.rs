@@ -2,8 +2,8 @@
 
 use crate::commands::{
     approve, backup, check, conflicts, console, document, explain, failures, forget, history, ignore, init,
-    link, links, pause, plan, qa, rebind, resolve, restore, retry, run, salesforce, sandbox, status, sync,
-    undo, verify,
+    link, links, pause, plan, qa, rebind, resolve, restore, retry, run, salesforce, sandbox, shell, status,
+    sync, undo, verify,
 };
 use crate::{bench, demo};
 use clap::{ArgAction, Args, Parser, Subcommand};
@@ -141,6 +141,8 @@ pub(crate) enum Command {
     Document(document::Document),
     /// Tick off every sentence of the dataflow document against the two systems
     Qa(qa::Qa),
+    /// Print completions for a shell, or write the manual
+    Shell(shell::Shell),
     /// Measure Tandem against local systems
     Bench(bench::Bench),
 }

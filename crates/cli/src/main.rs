@@ -60,7 +60,7 @@ fn main() -> ExitCode {
 fn log_to_stderr(verbose: u8, quiet: bool) {
     let level = match (quiet, verbose) {
         (true, _) => "error",
-        (_, 0) => "warn",
+        (_, 0) => "warn,tandem::audit=info",
         (_, 1) => "tandem=info,tandem_engine=info,tandem_connector=info,warn",
         _ => "tandem=debug,tandem_engine=debug,tandem_connector=debug,tandem_store=debug,info",
     };

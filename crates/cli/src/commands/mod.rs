@@ -24,6 +24,7 @@ pub(crate) mod retry;
 pub(crate) mod run;
 pub(crate) mod salesforce;
 pub(crate) mod sandbox;
+pub(crate) mod shell;
 pub(crate) mod status;
 pub(crate) mod sync;
 pub(crate) mod undo;
@@ -46,6 +47,7 @@ pub(crate) async fn carry_out(arguments: Arguments, screen: &Screen) -> Result<E
         Command::Sync(sync) => sync.work(common, screen).await,
         Command::Run(run) => run.keep_in_step(common, screen).await,
         Command::Console(console) => console.print(common, screen).await,
+        Command::Shell(shell) => shell.carry_out(),
         Command::Status(status) => status.show(common, screen),
         Command::Links(links) => links.carry_out(common, screen).await,
         Command::Conflicts(conflicts) => conflicts.list(common, screen),
