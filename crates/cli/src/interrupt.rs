@@ -4,8 +4,9 @@
 //! crash, and settled by the next start.
 
 use std::future::Future;
+use std::io::IsTerminal;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 /// Work may come to its end for so long: most of what is on its way is answered by then.
@@ -52,6 +53,28 @@ impl Interrupt {
             () = self.heard() => {}
         }
         tokio::time::timeout(GRACE, work).await.ok()
+    }
+}
+
+/// Hears requests to read the configuration again (SIGHUP). On a terminal the signal means that it went away, and ends the
+/// process as it ends any other.
+pub(crate) struct Hangups(Option<Signal>);
+
+impl Hangups {
+    /// Listens.
+    pub(crate) fn listen() -> Self {
+        let heard = (!std::io::stdin().is_terminal()).then(|| signal(SignalKind::hangup()).ok());
+        Self(heard.flatten())
+    }
+
+    /// Returns once one was heard.
+    pub(crate) async fn heard(&mut self) {
+        if let Some(signal) = &mut self.0
+            && signal.recv().await.is_some()
+        {
+            return;
+        }
+        std::future::pending().await
     }
 }
 

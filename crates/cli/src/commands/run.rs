@@ -3,7 +3,7 @@
 use crate::alerting;
 use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
-use crate::interrupt::{Interrupt, STOPPED, interrupted};
+use crate::interrupt::{Hangups, Interrupt, STOPPED, interrupted};
 use crate::loading;
 use crate::screen::Screen;
 use crate::serving::{self, Console, Wanted, Work};
@@ -32,7 +32,9 @@ const FULL: Duration = Duration::from_secs(5);
 Examples:
   tandem run
   tandem run --console 0.0.0.0:8743 --console-name status.example.com
-  tandem run --json >> changes.jsonl")]
+  tandem run --json >> changes.jsonl
+
+SIGHUP lets it read the configuration again, unless it runs on a terminal.")]
 pub(crate) struct Run {
     /// Serve pages, HTTP API and metrics at this address [default: as the configuration says, else 127.0.0.1:8743]
     #[arg(long, value_name = "ADDR")]
@@ -45,20 +47,45 @@ pub(crate) struct Run {
     no_console: bool,
 }
 
+/// Why the rounds ended.
+enum End {
+    /// A person or the supervisor said so.
+    Stopped,
+    /// The configuration is to be read again.
+    ReadAgain,
+}
+
 impl Run {
     /// Runs until interrupted; the round at hand is finished first if it takes no longer than a second.
     pub(crate) async fn keep_in_step(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
-        let configuration = loading::configuration(common)?;
-        let watcher = Arc::new(Live::new(*screen, &configuration.dataflow));
+        let mut configuration = loading::configuration(common)?;
+        // The one before, until the one that was read again has shown that it works.
+        let mut before = None;
         let mut interrupt = Interrupt::listen(Exit::Done.code());
+        let mut hangups = Hangups::listen();
         let mut full = false;
         loop {
-            let work = self.work(common, &configuration, &watcher, full, screen);
+            let mut began = false;
+            let work = self.work(common, &configuration, &mut hangups, (full, &mut began), screen);
             let Some(done) = interrupt.cut(work).await else {
                 screen.note(STOPPED);
                 return Ok(Exit::Done);
             };
+            if began {
+                before = None;
+            }
             match done {
+                Ok(End::Stopped) => break,
+                Ok(End::ReadAgain) => {
+                    match loading::configuration(common) {
+                        Ok(read) => before = Some(std::mem::replace(&mut configuration, read)),
+                        Err(failure) => {
+                            screen.complain(&failure);
+                            screen.note("The configuration stays as it was.");
+                        }
+                    }
+                    continue;
+                }
                 Err(failure) if failure.is_full() => {
                     if !full {
                         screen.complain(&failure);
@@ -66,9 +93,11 @@ impl Run {
                         full = true;
                     }
                 }
-                done => {
-                    done?;
-                    break;
+                Err(failure) => {
+                    configuration = before.take().ok_or_else(|| failure.clone())?;
+                    screen.complain(&failure);
+                    screen.note("The configuration stays as it was.");
+                    continue;
                 }
             }
             tokio::select! {
@@ -81,16 +110,19 @@ impl Run {
         Ok(Exit::Done)
     }
 
-    /// Rounds until interrupted. A full disk ends them as a crash would: nothing half done is left in memory.
+    /// Rounds until interrupted, or until the configuration is to be read again. A full disk ends them as a crash would:
+    /// nothing half done is left in memory.
     async fn work(
         &self,
         common: &Common,
         configuration: &Configuration,
-        watcher: &Arc<Live>,
-        was_full: bool,
+        hangups: &mut Hangups,
+        (was_full, began): (bool, &mut bool),
         screen: &Screen,
-    ) -> Result<(), Failure> {
+    ) -> Result<End, Failure> {
+        let watcher = Arc::new(Live::new(*screen, &configuration.dataflow));
         let mut engine = loading::engine(common, configuration, watcher.clone()).await?;
+        *began = true;
         screen.note(match was_full {
             true => "There is space again; going on.",
             false => "Keeping in step; Ctrl-C stops after the round at hand.",
@@ -113,11 +145,20 @@ impl Run {
         if let Some(console) = &console {
             screen.note(format!("Console: {}", console.link()));
         }
-        let done = engine.run(&schedule(configuration), interrupted()).await;
+        let mut end = End::Stopped;
+        let until = async {
+            tokio::select! {
+                biased;
+                () = interrupted() => {}
+                () = hangups.heard() => end = End::ReadAgain,
+            }
+        };
+        let done = engine.run(&schedule(configuration), until).await;
         if let Some(console) = console {
             console.close().await;
         }
-        Ok(done?)
+        done?;
+        Ok(end)
     }
 
     /// The console, unless it is not wanted: it looks at the state beside the work.

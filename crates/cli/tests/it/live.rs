@@ -61,6 +61,73 @@ fn it_runs_tells_what_travels_and_stops_when_told() {
     assert_eq!(pair.run(&["console"]).code, Some(2));
 }
 
+#[test]
+fn it_reads_its_configuration_again_when_told_and_keeps_the_old_one_where_the_new_one_is_wrong() {
+    let pair = Pair::start(&["--records", "1", "--seed", "6"], &[]);
+    let config = pair.path("tandem.yaml");
+    let before = std::fs::read_to_string(&config).unwrap();
+    let mut run = pair.command(&["run", "--console", "127.0.0.1:0"]);
+    let mut run = run.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut notes = BufReader::new(run.stderr.take().unwrap())
+        .lines()
+        .map_while(Result::ok);
+    let mut heard = |part: &str| {
+        let found = notes.by_ref().find(|line| line.contains(part));
+        found.unwrap_or_else(|| panic!("nobody said: {part}"))
+    };
+    heard("Console: ");
+    let again = || {
+        let told = Command::new("kill")
+            .args(["-HUP", &run.id().to_string()])
+            .status();
+        assert!(told.unwrap().success());
+    };
+    // One that is wrong, and one that does not fit the systems, change nothing.
+    std::fs::write(&config, format!("{before}\nconsole: {{ address: here }}\n")).unwrap();
+    again();
+    heard("`here` is no address");
+    heard("stays as it was");
+    heard("Console: ");
+    let flow = pair.path("flows/product-product2.yaml");
+    let rows = std::fs::read_to_string(&flow).unwrap();
+    std::fs::write(&config, &before).unwrap();
+    std::fs::write(&flow, rows.replace("Description", "Nowhere__c")).unwrap();
+    again();
+    heard("does not fit the systems");
+    heard("stays as it was");
+    heard("Console: ");
+    // One that is right is in force.
+    std::fs::write(&flow, &rows).unwrap();
+    std::fs::write(
+        &config,
+        format!("{before}\nconsole: {{ names: [tandem.example.com] }}\n"),
+    )
+    .unwrap();
+    again();
+    let console = heard("Console: ");
+    let console = console
+        .strip_prefix("Console: ")
+        .unwrap()
+        .split_once("/enter")
+        .unwrap()
+        .0;
+    let named = rest::answered(|client| {
+        client
+            .get(format!("{console}/metrics"))
+            .header("host", "tandem.example.com")
+    });
+    assert_eq!(named.status, 200);
+    assert!(
+        Command::new("kill")
+            .arg(run.id().to_string())
+            .status()
+            .unwrap()
+            .success()
+    );
+    notes.for_each(drop);
+    assert_eq!(run.wait().unwrap().code(), Some(0));
+}
+
 /// Waits until something comes about.
 #[track_caller]
 pub(crate) fn until<T>(mut look: impl FnMut() -> Option<T>) -> T {
