@@ -44,8 +44,8 @@ pub struct PlannedWrite {
     pub property: Option<String>,
     /// The companion's role.
     pub role: Option<String>,
-    /// Own-form values of the target. What the systems will give (ids of records yet to be created,
-    /// autonumbers) stands as a placeholder in angle brackets.
+    /// Own-form values of the target. What the systems will give stands as a placeholder in angle brackets: ids of
+    /// records yet to be created by whose they are (`<new Account of customerp Customer 7>`), others with a number.
     pub values: Values,
     /// Why, for people.
     pub reason: String,
@@ -137,7 +137,7 @@ pub async fn plan(parts: Parts) -> Result<PlanReport, Error> {
     .await?;
     engine.impatient = true;
     let summary = engine.sync().await?;
-    let mut writes = std::mem::take(&mut lock(&collector.planned).writes);
+    let mut writes = lock(&collector.planned).named();
     let waits = lines::Waiting::of(engine.store())?;
     writes.extend(waits.since(&waited, engine.flows()));
     let changes = engine.changes().iter();

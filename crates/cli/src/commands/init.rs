@@ -195,7 +195,7 @@ fn given(option: Option<&str>, question: &str, name: &str) -> Result<String, Fai
 }
 
 /// What a person types; none for nothing.
-fn typed(question: &str) -> Option<String> {
+pub(super) fn typed(question: &str) -> Option<String> {
     let mut line = String::new();
     // A terminal that cannot be written to is met again, and told of, when it is read from.
     let _ =

@@ -1,6 +1,7 @@
 //! `tandem plan`: everything a sync would do, writing nothing.
 
 mod decisions;
+pub(crate) mod kept;
 mod matches;
 mod part;
 
@@ -21,6 +22,7 @@ use tandem_merge::dataflow::Dataflow;
 Examples:
   tandem plan
   tandem plan --limit 20
+  tandem plan --save plan.jsonl                        to be carried out by `tandem sync --plan plan.jsonl`
   tandem plan --flow order-order                       only what concerns this flow
   tandem plan --matches                                which records would be linked, tie, or stand alone
   tandem plan --matches --flow contact-contact --export decisions.csv
@@ -36,6 +38,9 @@ pub(crate) struct Plan {
     /// Only this flow
     #[arg(long, value_name = "FLOW")]
     flow: Option<String>,
+    /// Keep the plan in this file; `tandem sync --plan FILE` carries it out if it still is what would be done
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["matches", "flow"])]
+    save: Option<std::path::PathBuf>,
     /// Write the matches as CSV for decisions, which `tandem links import` carries out
     #[arg(long, value_name = "FILE", requires = "matches")]
     export: Option<std::path::PathBuf>,
@@ -62,6 +67,9 @@ impl Plan {
         if let Some(flow) = self.flow.as_deref().and_then(|name| flows.flow(name)) {
             part::of_flow(&mut report, flow, &held);
             flows = part::alone(&flows, &flow.name);
+        }
+        if let Some(file) = self.save.as_ref().filter(|_| report.summary.troubles.is_empty()) {
+            kept::save(file, &report, &masks)?;
         }
         self.tell(&report, &flows, &masks, screen);
         for trouble in &report.summary.troubles {

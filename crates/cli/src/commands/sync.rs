@@ -8,8 +8,10 @@ use crate::screen::{CountTable, Screen, Sentence, thousands};
 use clap::Args;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
+use std::io::IsTerminal;
 use std::time::Instant;
 use tandem_engine::{FlowSummary, Summary};
+use tandem_merge::config::Configuration;
 use tandem_merge::dataflow::Dataflow;
 
 /// Work until nothing is left to do.
@@ -18,13 +20,27 @@ use tandem_merge::dataflow::Dataflow;
 Examples:
   tandem sync
   tandem sync --json
+  tandem sync --plan plan.jsonl            what `tandem plan --save plan.jsonl` kept, if nothing changed since
   tandem sync --config /etc/tandem/tandem.yaml --state /var/lib/tandem --quiet")]
-pub(crate) struct Sync {}
+pub(crate) struct Sync {
+    /// Only if it would do what this file says, which `tandem plan --save` wrote
+    #[arg(long, value_name = "FILE")]
+    plan: Option<std::path::PathBuf>,
+    /// Do not ask before the first sync of a new configuration
+    #[arg(long)]
+    yes: bool,
+}
 
 impl Sync {
     /// Syncs and tells what was done.
     pub(crate) async fn work(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
         let configuration = loading::configuration(common)?;
+        if let Some(file) = &self.plan {
+            super::plan::kept::still_holds(file, common, &configuration, screen).await?;
+        } else if !self.agreed(common, &configuration, screen).await? {
+            screen.say("Nothing was done.");
+            return Ok(Exit::Done);
+        }
         let began = Instant::now();
         let watcher = crate::progress::watcher(screen, false);
         let mut interrupt = Interrupt::listen(Exit::Stopped.code());
@@ -67,6 +83,29 @@ impl Sync {
             screen.say("Some things wait: `tandem failures` and `tandem conflicts` list them.");
         }
         Ok(exit)
+    }
+}
+
+impl Sync {
+    /// Whether it is to be done: on a terminal the first sync of a new configuration is shown as one line and asked about.
+    async fn agreed(
+        &self,
+        common: &Common,
+        configuration: &Configuration,
+        screen: &Screen,
+    ) -> Result<bool, Failure> {
+        let asks =
+            !self.yes && !screen.json && std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+        if !asks || tandem_store::is_there(&loading::home(common, configuration)?)? {
+            return Ok(true);
+        }
+        let watcher = crate::progress::rehearsal(screen);
+        let (parts, copy) = loading::parts_on_a_copy(common, configuration, watcher).await?;
+        let report = tandem_engine::plan(parts).await?;
+        drop(copy);
+        screen.note(format!("The first sync: {}.", kinds(&report.summary.done)));
+        screen.note("`tandem plan` shows all of it, record by record.");
+        Ok(super::init::typed("Do it? (y/N)").is_some_and(|word| word.to_lowercase().starts_with('y')))
     }
 }
 

@@ -235,3 +235,46 @@ fn a_plan_of_one_flow_tells_its_part_alone() {
     assert_eq!(none.code, Some(2));
     assert!(none.err.contains("no flow is called `products`"), "{}", none.err);
 }
+
+#[test]
+fn a_plan_that_was_kept_is_carried_out_only_if_it_still_is_what_would_be_done() {
+    let pair = Pair::start(&["--records", "2", "--seed", "5"], &[]);
+    let plan = pair.run(&["plan", "--save", "plan.jsonl"]);
+    assert_eq!(plan.code, Some(0), "{}", plan.err);
+    let counts = plan.out.lines().last().unwrap().to_owned();
+    let kept = std::fs::read_to_string(pair.path("plan.jsonl")).unwrap();
+    assert!(
+        kept.lines().count() > 20 && kept.lines().next().unwrap().contains(&counts),
+        "{kept}"
+    );
+    // A person's own values are masked in the file, and tell it from another plan all the same.
+    assert!(!kept.contains('@'), "{kept}");
+    let contact = "contacts/1";
+    let before = rest::get_customerp(&pair.customerp.url, contact);
+    rest::patch_customerp(
+        &pair.customerp.url,
+        contact,
+        &json!({ "email": "somebody.else@example.com" }),
+    );
+    let refused = pair.run(&["sync", "--plan", "plan.jsonl"]);
+    assert_eq!(refused.code, Some(2), "{}{}", refused.out, refused.err);
+    assert!(
+        refused.err.contains("nothing was done") && refused.err.contains(&counts),
+        "{}",
+        refused.err
+    );
+    assert_eq!(pair.run(&["status"]).code, Some(2), "there is no state yet");
+    // What is as it was is what was planned.
+    rest::patch_customerp(&pair.customerp.url, contact, &json!({ "email": before["email"] }));
+    let done = pair.run(&["sync", "--plan", "plan.jsonl"]);
+    assert_eq!(done.code, Some(0), "{}{}", done.out, done.err);
+    assert!(done.out.contains(&counts), "{}", done.out);
+    let again = pair.run(&["sync", "--plan", "plan.jsonl"]);
+    assert_eq!(again.code, Some(2), "{}", again.err);
+    let none = pair.run(&["sync", "--plan", "tandem.yaml"]);
+    assert!(
+        none.code == Some(2) && none.err.contains("holds no plan"),
+        "{}",
+        none.err
+    );
+}

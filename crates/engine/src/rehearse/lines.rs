@@ -1,9 +1,10 @@
 //! The lines of a plan: what the engine would have done, and what would wait since.
 
-use super::{PlannedAction, PlannedWrite, is_placeholder, lock};
+use super::{PLACEHOLDER, PlannedAction, PlannedWrite, is_placeholder, lock};
 use crate::{Error, Happening, Watcher};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
+use tandem_connector::Outcome;
 use tandem_merge::cluster::{Action, Anchor, Intent, ParkedKind};
 use tandem_merge::dataflow::{Dataflow, Flow, Side};
 use tandem_merge::plan::{Event, EventKind};
@@ -25,6 +26,8 @@ pub(super) struct Collector {
 #[derive(Default)]
 pub(super) struct Planned {
     pub(super) writes: Vec<PlannedWrite>,
+    /// By the placeholder of a record that was only pretended: whose it is, which is the same in every rehearsal.
+    born: BTreeMap<String, String>,
     /// A decision that was put back tells its lines twice.
     told: BTreeSet<(PlannedAction, Option<String>, RecordKey, Option<RecordKey>)>,
 }
@@ -36,6 +39,11 @@ impl Watcher for Collector {
                 let planned = intents.iter().map(|intent| self.write(intent));
                 lock(&self.planned).writes.extend(planned);
             }
+            Happening::Answered {
+                intent,
+                outcome: Outcome::Applied { id, .. },
+                ..
+            } => self.answered(intent, id),
             Happening::Decided { event } => self.decided(event),
             _ => {}
         }
@@ -43,7 +51,41 @@ impl Watcher for Collector {
     }
 }
 
+impl Planned {
+    /// The lines, with what is yet to be created called by whose it is.
+    pub(super) fn named(&mut self) -> Vec<PlannedWrite> {
+        let mut writes = std::mem::take(&mut self.writes);
+        for write in &mut writes {
+            for value in write.values.values_mut() {
+                if let Value::Text(text) = value
+                    && let Some(name) = self.born.get(text.as_str())
+                {
+                    *value = name.as_str().into();
+                }
+            }
+            let keys = [Some(&mut write.record), write.with.as_mut()];
+            for key in keys.into_iter().flatten() {
+                if let Some(name) = self.born.get(&key.id) {
+                    key.id.clone_from(name);
+                }
+            }
+        }
+        writes
+    }
+}
+
 impl Collector {
+    /// Notes whose record a placeholder stands for.
+    fn answered(&self, intent: &Intent, id: &str) {
+        let whose = match &intent.action {
+            Action::Create { source, .. } => source,
+            Action::Companion { key, .. } => &key.owner,
+            Action::Update { .. } | Action::Delete { .. } => return,
+        };
+        let name = format!("{PLACEHOLDER}{} of {whose}>", crate::pack::target(intent).name);
+        lock(&self.planned).born.insert(id.to_owned(), name);
+    }
+
     fn write(&self, intent: &Intent) -> PlannedWrite {
         let values = intent.values.iter();
         let mut values: Values = values
