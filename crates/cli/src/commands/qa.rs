@@ -5,7 +5,7 @@ use crate::commands::sync::seconds;
 use crate::failure::{Exit, Failure};
 use crate::loading;
 use crate::qa::checklist::{self, Verdict};
-use crate::qa::{self, AsUser, Consent, Found, Wanted};
+use crate::qa::{self, AsUser, Consent, Found, Wanted, reports};
 use crate::screen::{Lines, Screen, count_of};
 use clap::Args;
 use serde_json::{Value as Json, json};
@@ -23,6 +23,7 @@ use tandem_merge::config::Configuration;
 Examples:
   tandem qa                                             says what it will write, and asks
   tandem qa --yes --json
+  tandem qa --yes --junit qa.xml --html qa.html         for a build server, and for people
   tandem qa --clean                                     remove what earlier runs left
   tandem qa --as-user customerp.token=ALICE_TOKEN       edit the ERP as another user
   tandem qa --promise my-properties.csv                 check against a table of your own
@@ -41,6 +42,12 @@ pub(crate) struct Qa {
     /// Remove what earlier runs left, and do nothing else
     #[arg(long, conflicts_with_all = ["keep", "promise"])]
     clean: bool,
+    /// Write the result as JUnit XML, for a build server
+    #[arg(long, value_name = "FILE", conflicts_with = "clean")]
+    junit: Option<PathBuf>,
+    /// Write the result as a page
+    #[arg(long, value_name = "FILE", conflicts_with = "clean")]
+    html: Option<PathBuf>,
     /// Go ahead without asking
     #[arg(long)]
     yes: bool,
@@ -63,7 +70,7 @@ impl Qa {
         let count = |verdict| counts.get(&verdict).copied().unwrap_or(0);
         screen.json(&as_json(&found, seconds(began), &count));
         screen.result(Lines(checklist::text(&found.sections)));
-        screen.result(format!(
+        let told = format!(
             "{} passed, {} failed, {} not served, {} could not be tried; {}, {:.0} seconds.",
             count(Verdict::Pass),
             count(Verdict::Fail),
@@ -71,7 +78,17 @@ impl Qa {
             count(Verdict::CannotBeTried),
             count_of(found.syncs, "sync", "syncs"),
             began.elapsed().as_secs_f64()
-        ));
+        );
+        if let Some(file) = &self.junit {
+            reports::write(file, &reports::junit(&found.sections, seconds(began)))?;
+        }
+        if let Some(file) = &self.html {
+            reports::write(
+                file,
+                &reports::page(&found.sections, &told, jiff::Timestamp::now()),
+            )?;
+        }
+        screen.result(told);
         for (what, list) in [
             ("Kept for the next run", &found.left.kept),
             ("Could not be deleted", &found.left.stuck),

@@ -20,6 +20,7 @@ mod levels;
 mod people;
 mod promise;
 mod remains;
+pub(crate) mod reports;
 mod sample;
 mod script;
 mod stage;
