@@ -9,6 +9,7 @@ mod layout;
 mod overview;
 mod parts;
 mod record;
+mod reference;
 mod runs;
 mod search;
 mod systems;
@@ -47,6 +48,7 @@ pub(crate) fn router() -> Router<Arc<Desk>> {
         .route("/runs/{run}/undo", post(runs::undo))
         .route("/systems", get(systems::show))
         .route("/systems/{system}/approve", post(systems::approve))
+        .route("/reference", get(reference::show))
         .route("/leave", post(enter::leave))
         .fallback(nowhere)
 }

@@ -94,6 +94,12 @@ impl<'a> Sheet<'a> {
                         }
                     }
                     main #main data-live[self.live] { (body) }
+                    @if self.person.is_some() {
+                        footer.foot {
+                            "Tandem " (env!("CARGO_PKG_VERSION")) " · " a href="/reference" { "HTTP API" }
+                            " · " a href="/metrics" { "Metrics" }
+                        }
+                    }
                 }
             }
         }
