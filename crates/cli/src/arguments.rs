@@ -1,10 +1,13 @@
 //! The command line as people type it.
 
+#[cfg(feature = "lab")]
+use crate::commands::sandbox;
 use crate::commands::{
     approve, backup, check, conflicts, console, document, explain, failures, forget, history, ignore, init,
-    link, links, pause, plan, qa, rebind, resolve, restore, retry, run, salesforce, sandbox, shell, status,
-    sync, undo, verify,
+    link, links, pause, plan, qa, rebind, resolve, restore, retry, run, salesforce, shell, status, sync,
+    undo, verify,
 };
+#[cfg(feature = "lab")]
 use crate::{bench, demo};
 use clap::{ArgAction, Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -23,10 +26,23 @@ pub(crate) struct Arguments {
     pub(crate) command: Command,
 }
 
-const EXAMPLES: &str = "\
-Examples:
-  tandem demo                 two local systems with sample data, kept in step before your eyes
-  tandem init                 write a configuration for two systems
+#[cfg(feature = "lab")]
+macro_rules! demo {
+    () => {
+        "  tandem demo                 two local systems with sample data, kept in step before your eyes\n"
+    };
+}
+#[cfg(not(feature = "lab"))]
+macro_rules! demo {
+    () => {
+        ""
+    };
+}
+
+const EXAMPLES: &str = concat!(
+    "Examples:\n",
+    demo!(),
+    "  tandem init                 write a configuration for two systems
   tandem check                what can and what cannot be kept in step, and why
   tandem plan                 everything a sync would do, writing nothing
   tandem sync                 work until nothing is left to do
@@ -35,7 +51,8 @@ Exit codes:
   0  done
   1  a system is down or refuses us
   2  usage or configuration
-  3  done, but conflicts, parked work or approvals wait";
+  3  done, but conflicts, parked work or approvals wait"
+);
 
 /// Options of every command.
 #[derive(Clone, Debug, Args)]
@@ -80,8 +97,10 @@ impl Common {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run both systems locally with sample data, keep all flows in step, and prove it
+    #[cfg(feature = "lab")]
     Demo(demo::Demo),
     /// Run one local system alone
+    #[cfg(feature = "lab")]
     Sandbox(sandbox::Sandbox),
     /// Write a configuration for two systems
     Init(init::Init),
@@ -144,5 +163,6 @@ pub(crate) enum Command {
     /// Print completions for a shell, or write the manual
     Shell(shell::Shell),
     /// Measure Tandem against local systems
+    #[cfg(feature = "lab")]
     Bench(bench::Bench),
 }

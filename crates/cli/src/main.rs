@@ -2,9 +2,11 @@
 
 mod alerting;
 mod arguments;
+#[cfg(feature = "lab")]
 mod bench;
 mod clock;
 mod commands;
+#[cfg(feature = "lab")]
 mod demo;
 mod failure;
 mod harmless;
@@ -17,7 +19,7 @@ mod qa;
 mod screen;
 mod serving;
 mod sheet;
-#[cfg(test)]
+#[cfg(all(test, feature = "lab"))]
 mod simulation;
 mod standing;
 

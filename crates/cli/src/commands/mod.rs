@@ -23,6 +23,7 @@ pub(crate) mod restore;
 pub(crate) mod retry;
 pub(crate) mod run;
 pub(crate) mod salesforce;
+#[cfg(feature = "lab")]
 pub(crate) mod sandbox;
 pub(crate) mod shell;
 pub(crate) mod status;
@@ -31,6 +32,7 @@ pub(crate) mod undo;
 pub(crate) mod verify;
 
 use crate::arguments::{Arguments, Command};
+#[cfg(feature = "lab")]
 use crate::demo;
 use crate::failure::{Exit, Failure};
 use crate::screen::Screen;
@@ -39,7 +41,9 @@ use crate::screen::Screen;
 pub(crate) async fn carry_out(arguments: Arguments, screen: &Screen) -> Result<Exit, Failure> {
     let common = &arguments.common;
     match arguments.command {
+        #[cfg(feature = "lab")]
         Command::Demo(demo) => demo::show(&demo, common, screen).await,
+        #[cfg(feature = "lab")]
         Command::Sandbox(sandbox) => sandbox.serve(screen).await,
         Command::Init(init) => init.write(common, screen).await,
         Command::Check(check) => check.compare(common, screen).await,
@@ -71,6 +75,7 @@ pub(crate) async fn carry_out(arguments: Arguments, screen: &Screen) -> Result<E
         Command::Document(document) => document.print(common, screen),
         Command::Salesforce(salesforce) => salesforce.carry_out(common, screen),
         Command::Qa(qa) => qa.tick_off(common, screen).await,
+        #[cfg(feature = "lab")]
         Command::Bench(bench) => bench.measure(screen).await,
     }
 }

@@ -14,7 +14,9 @@ pub(crate) use secret::{alert_address, console_tokens, home, keys};
 pub(crate) use state::{
     existing_home, existing_state, look, parts_on_a_copy, records_named, state, with_linked,
 };
-pub(crate) use systems::{collection, connect};
+#[cfg(feature = "lab")]
+pub(crate) use systems::collection;
+pub(crate) use systems::connect;
 pub(crate) use written::{Bindings, CREATED_IN_CUSTOMERP, Draft, Users, shipped};
 
 use crate::arguments::Common;
