@@ -1,6 +1,6 @@
 //! Counts in the text format of Prometheus. They name flows and systems, and no record.
 
-use crate::pulse::Now;
+use crate::pulse::{Now, Pulse};
 use std::fmt::{Display, Write};
 use tandem_api::view::{Flow, FlowState, Overview, System};
 
@@ -26,7 +26,9 @@ const COUNTS: [FlowCount; 8] = [
 ];
 
 /// The metrics; before the first counts, only that Tandem is up.
-pub(crate) fn render(overview: Option<&Overview>, now: &Now) -> String {
+pub(crate) fn render(pulse: &Pulse, now: &Now) -> String {
+    let overview = pulse.latest();
+    let overview = overview.as_deref();
     let mut text = String::new();
     gauge(&mut text, "tandem_up", "Tandem is running.", [(String::new(), 1)]);
     let calls = now.calls.iter();
@@ -62,6 +64,19 @@ pub(crate) fn render(overview: Option<&Overview>, now: &Now) -> String {
         "tandem_flow_going",
         "The flow goes on: 0 where it is paused or held.",
         going,
+    );
+    let lags = pulse.lags().into_iter();
+    gauge(
+        &mut text,
+        "tandem_flow_lag_seconds",
+        "How long the flow's latest edit had been made before it was taken up.",
+        lags.map(|(flow, lag)| (label("flow", &flow), lag)),
+    );
+    gauge(
+        &mut text,
+        "tandem_busy_seconds",
+        "For how long something has been on the way without a pause.",
+        [(String::new(), pulse.busy(jiff::Timestamp::now()))],
     );
     rest(&mut text, overview);
     text

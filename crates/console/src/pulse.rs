@@ -5,14 +5,16 @@ use jiff::Timestamp;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tandem_api::Window;
-use tandem_api::view::Overview;
+use tandem_api::view::{Change, Overview};
+use tandem_api::{RecordType, Window};
 use tokio::sync::watch;
 
 /// How often it is looked whether something changed.
 const BEAT: Duration = Duration::from_millis(500);
 /// Counts are taken at every so many beats.
 const COUNTED: u32 = 4;
+/// Lines that are looked at for the lags of edits between two beats, the newest.
+const LINES: u64 = 500;
 /// What one column of a chart stands for.
 pub(crate) const COLUMN: jiff::SignedDuration = jiff::SignedDuration::from_mins(1);
 /// Columns of a chart.
@@ -41,6 +43,10 @@ pub(crate) struct Pulse {
     latest: Mutex<Option<Arc<Overview>>>,
     /// A sample a column, the oldest first; the last one is the newest of its column.
     samples: Mutex<VecDeque<Sample>>,
+    /// Per flow: how many seconds its latest edit had been made before it was taken up.
+    lags: Mutex<BTreeMap<String, f64>>,
+    /// Since when something has been on the way without a pause.
+    busy: Mutex<Option<Timestamp>>,
     /// The number of the newest line of the history.
     pub(crate) newest: watch::Sender<u64>,
 }
@@ -50,6 +56,8 @@ impl Pulse {
         Self {
             latest: Mutex::default(),
             samples: Mutex::default(),
+            lags: Mutex::default(),
+            busy: Mutex::default(),
             newest: watch::Sender::new(0),
         }
     }
@@ -79,7 +87,36 @@ impl Pulse {
         samples.iter().map(|sample| sample.backlog).collect()
     }
 
+    /// Per flow: how many seconds its latest edit had been made before it was taken up.
+    pub(crate) fn lags(&self) -> BTreeMap<String, f64> {
+        self.lags.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// For how many seconds something has been on the way without a pause; 0 where nothing is.
+    pub(crate) fn busy(&self, now: Timestamp) -> f64 {
+        let busy = *self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        busy.map_or(0.0, |since| now.duration_since(since).as_secs_f64())
+    }
+
+    /// Takes the lags of edits that are new.
+    fn lag(&self, window: &Window, lines: &[Change]) {
+        let mut lags = self.lags.lock().unwrap_or_else(PoisonError::into_inner);
+        for line in lines {
+            let Some(made) = line.made else { continue };
+            // A clock that is ahead of ours makes an edit of the future: it was seen at once.
+            let lag = line.at.duration_since(made).as_secs_f64().max(0.0);
+            let of = RecordType::new(&line.system, &line.record_type);
+            for (flow, _) in window.flows().flows_of(&of) {
+                lags.insert(flow.name.clone(), lag);
+            }
+        }
+    }
+
     fn count(&self, overview: Overview) {
+        let moving = overview.to_decide + overview.to_send + overview.unanswered > 0;
+        let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        *busy = moving.then(|| busy.unwrap_or(overview.at));
+        drop(busy);
         let flows = overview.flows.iter();
         let sample = Sample {
             at: overview.at,
@@ -123,11 +160,19 @@ impl Pulse {
     }
 
     fn look(&self, window: &Window, counts: bool) -> Result<(), tandem_api::Refused> {
-        let (newest, overview) = window.look(false, |looker| {
+        let known = *self.newest.borrow();
+        let (newest, lines, overview) = window.look(false, |looker| {
             let newest = looker.newest_line()?;
+            // Before the first look nothing is new.
+            let lines = match known {
+                0 => Vec::new(),
+                _ if newest <= known => Vec::new(),
+                _ => looker.changes_after(known.max(newest.saturating_sub(LINES)), LINES as usize)?,
+            };
             let overview = counts.then(|| looker.overview(Timestamp::now())).transpose()?;
-            Ok((newest, overview))
+            Ok((newest, lines, overview))
         })?;
+        self.lag(window, &lines);
         if let Some(overview) = overview {
             self.count(overview);
         }

@@ -136,8 +136,7 @@ async fn signed_in(State(desk): State<Arc<Desk>>, mut request: Request, next: Ne
 
 async fn exposition(State(desk): State<Arc<Desk>>) -> Response {
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-    let latest = desk.pulse.latest();
-    (kind, metrics::render(latest.as_deref(), &desk.now())).into_response()
+    (kind, metrics::render(&desk.pulse, &desk.now())).into_response()
 }
 
 /// Ready once the state was read and no system is in trouble.

@@ -45,6 +45,15 @@ fn it_runs_tells_what_travels_and_stops_when_told() {
         .lines()
         .map_while(Result::ok);
     assert!(lines.any(|line| line.contains("Product2") && line.contains("seen live")));
+    // AND how long it had been made before it was taken up
+    let lag: f64 = until(|| {
+        let metrics = rest::text(&format!("{console}/metrics"))?;
+        let lag = "tandem_flow_lag_seconds{flow=\"product-product2\"} ";
+        metrics
+            .lines()
+            .find_map(|line| line.strip_prefix(lag)?.parse().ok())
+    });
+    assert!((0.0..60.0).contains(&lag), "{lag}");
     // AND it stops when told, with everything done, and says no more where its console was
     assert!(pair.path("state/console.url").exists());
     assert!(

@@ -45,6 +45,7 @@ pub(super) async fn show(
     let now = Desk::moment();
     let written = desk.pulse.written(Some(&name));
     let sum: u64 = written.iter().sum();
+    let lag = desk.pulse.lags().get(&name).map(|lag| format!("{lag:.1} s"));
     let body = html! {
         (head(&flow, &person, now))
         section.tiles {
@@ -52,6 +53,7 @@ pub(super) async fn show(
             div.tile {
                 h2 { "Written in the last hour" } p.big { (number(sum)) }
                 (chart::bars(&written, COLUMNS, "Writes in the last hour, minute by minute"))
+                @if let Some(lag) = lag { p.small { "the latest edit was taken up after " (lag) } }
             }
             div.tile {
                 h2 { "Waits for you" }
