@@ -1,5 +1,7 @@
 //! The console of a process that works: who may come in, what programs are told, and what they may do.
 
+mod contract;
+
 use crate::decide;
 use crate::live::until;
 use crate::local::Pair;
