@@ -16,6 +16,10 @@ impl Names {
     /// Whether a request that calls the console so was meant for it. A page of another site can point a name of its
     /// own at this machine and make a browser read along; an address it cannot make its own, nor a name without a dot.
     fn have(&self, host: &Authority) -> bool {
+        // Nobody who means a host says who asks as well.
+        if host.as_str().contains('@') {
+            return false;
+        }
         let name = host.host().trim_start_matches('[').trim_end_matches(']');
         let address = name.parse::<IpAddr>().ok();
         let own = |more: &String| more.eq_ignore_ascii_case(name);
@@ -72,6 +76,7 @@ mod tests {
             "127.0.0.1.evil.example:80",
             "192.0.2.7",
             "monitor",
+            "evil.example:80@127.0.0.1:80",
         ] {
             assert!(!answers(true, &[], name), "{name}");
         }

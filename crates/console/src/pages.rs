@@ -16,11 +16,12 @@ mod systems;
 
 use crate::access::Person;
 use crate::desk::Desk;
+use crate::http_api;
 use crate::problem::Problem;
 use crate::signs::is_harmful;
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use layout::Sheet;
@@ -85,7 +86,10 @@ fn asset(kind: &'static str, text: &'static str) -> Response {
     (headers, text).into_response()
 }
 
-async fn nowhere(State(desk): Desked, person: Person) -> Response {
+async fn nowhere(State(desk): Desked, person: Person, uri: Uri) -> Response {
+    if http_api::has(&uri) {
+        return Problem::not_found("there is nothing to ask for at this address").into_response();
+    }
     let missing = Missing::new(
         &desk,
         &person,

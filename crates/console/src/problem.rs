@@ -1,6 +1,6 @@
 //! What programs are told when something is not done, as RFC 9457 has it.
 
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -64,6 +64,47 @@ impl Problem {
         )
     }
 
+    /// The address is one, and nothing of this kind can be asked of it.
+    pub(crate) fn other_method() -> Self {
+        let problem = Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method",
+            "The address is asked in another way",
+            "this method does not go with this address",
+        );
+        problem.advised("`Allow` names the methods that do")
+    }
+
+    /// What is sent along is too large.
+    fn too_large() -> Self {
+        let problem = Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too-large",
+            "The request is too large",
+            "more is sent along than anything here needs",
+        );
+        problem.advised("Send 2 MB at most")
+    }
+
+    /// What is sent along is no JSON.
+    pub(crate) fn no_json() -> Self {
+        let problem = Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "media-type",
+            "The request is not JSON",
+            "what is sent along is not said to be JSON",
+        );
+        problem.advised("Send `Content-Type: application/json`")
+    }
+
+    /// What was sent along could not be read.
+    pub(crate) fn unread(status: StatusCode, detail: impl Into<String>) -> Self {
+        match status {
+            StatusCode::PAYLOAD_TOO_LARGE => Self::too_large(),
+            _ => Self::bad(detail),
+        }
+    }
+
     fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
         Self {
             kind,
@@ -100,6 +141,12 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let text = serde_json::to_string(&self).unwrap_or_default();
-        (status, [(header::CONTENT_TYPE, "application/problem+json")], text).into_response()
+        let mut response =
+            (status, [(header::CONTENT_TYPE, "application/problem+json")], text).into_response();
+        if status == StatusCode::UNAUTHORIZED {
+            let way = HeaderValue::from_static("Bearer");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, way);
+        }
+        response
     }
 }

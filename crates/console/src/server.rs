@@ -2,6 +2,7 @@
 
 use crate::access::{Person, bearer};
 use crate::desk::{Desk, Setting};
+use crate::http_api::holds_nul;
 use crate::names::{Names, from_ourselves};
 use crate::problem::Problem;
 use crate::{http_api, metrics, pages};
@@ -96,10 +97,21 @@ fn app(desk: Arc<Desk>, names: Names) -> Router {
 /// Lets pass what was meant for the console, and tells browsers what its pages may do.
 async fn guard(State(names): State<Arc<Names>>, request: Request, next: Next) -> Response {
     if !names.meant(request.uri(), request.headers()) {
-        let why = "The console does not answer to this name; `tandem run --console-name NAME` lets it.\n";
-        return (StatusCode::FORBIDDEN, why).into_response();
+        return match http_api::has(request.uri()) {
+            true => Problem::forbidden("the console does not answer to this name")
+                .advised("`tandem run --console-name NAME` lets it")
+                .into_response(),
+            false => {
+                let why =
+                    "The console does not answer to this name; `tandem run --console-name NAME` lets it.\n";
+                (StatusCode::FORBIDDEN, why).into_response()
+            }
+        };
     }
-    let mut response = next.run(request).await;
+    let mut response = match holds_nul(request.uri()) {
+        false => next.run(request).await,
+        true => Problem::bad("the address holds the sign U+0000, which no name does").into_response(),
+    };
     let headers = response.headers_mut();
     let policy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; \
                   form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -116,7 +128,7 @@ async fn guard(State(names): State<Arc<Names>>, request: Request, next: Next) ->
 
 /// Lets pass who signed in. What a browser sends along by itself counts only for the console's own pages.
 async fn signed_in(State(desk): State<Arc<Desk>>, mut request: Request, next: Next) -> Response {
-    let api = request.uri().path().starts_with(http_api::ROOT);
+    let api = http_api::has(request.uri());
     let person = desk.access.who(request.headers(), &desk.cookie, Desk::moment());
     let Some(person) = person else {
         return match api {

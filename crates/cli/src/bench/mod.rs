@@ -4,6 +4,7 @@ mod bare;
 mod bulk;
 mod calls;
 mod conflicts;
+mod console;
 mod edits;
 mod engine;
 mod idle;
@@ -40,6 +41,7 @@ Examples:
   tandem bench conflicts             records edited on both sides, in time
   tandem bench latency --edits 200
   tandem bench people --latency 20   looks and commands while a first sync and edits go on
+  tandem bench console               pages and HTTP API over 200,000 links and 1,000,000 lines of history
   tandem bench bulk --records 200000 a first sync by Bulk API 2.0, killed on its way
 
 initial, unchanged, idle, incremental, latency, people and storage keep the state on a PostgreSQL server where TANDEM_POSTGRES holds its connection string (what the server takes is not
@@ -78,6 +80,8 @@ enum What {
     Latency(latency::Latency),
     /// How long people wait who look and act while a process works
     People(people::People),
+    /// How long pages and HTTP API of the console take over a large state
+    Console(console::Console),
     /// Calls, memory and refusals of a first sync by Bulk API 2.0, which is killed while jobs run and started again
     Bulk(bulk::Load),
 }
@@ -97,6 +101,7 @@ impl Bench {
             What::Conflicts(conflicts) => conflicts.measure(screen).await,
             What::Latency(latency) => latency.measure(screen).await,
             What::People(people) => people.measure(screen).await,
+            What::Console(console) => console.measure(screen).await,
             What::Bulk(load) => load.measure(screen).await,
         }
     }

@@ -18,7 +18,7 @@ use tandem_sandbox::salesforce;
 use tandem_store::{Decided, Dirty, Home, Keys, Ledger, Page, Server, Store};
 
 /// So many records come in with a page, and so many clusters are decided at once.
-const TOGETHER: usize = 500;
+pub(super) const TOGETHER: usize = 500;
 /// What a contact is found by on each side, and where it notes its counterpart.
 const FOUND_BY: [[&str; 3]; 2] = [
     ["email", "phone", "salesforceId"],
@@ -171,10 +171,10 @@ fn decided(flows: &Dataflow, dirty: Dirty) -> Decided {
 }
 
 /// Contacts like a linked one, with ids and addresses of their own.
-struct Contacts([Observation; 2]);
+pub(super) struct Contacts([Observation; 2]);
 
 impl Contacts {
-    fn like(dirty: &Dirty) -> Self {
+    pub(super) fn like(dirty: &Dirty) -> Self {
         let systems = |side: Side| {
             let all = dirty.cluster.records.iter();
             let mut of =
@@ -186,7 +186,7 @@ impl Contacts {
         Self(Side::BOTH.map(|side| systems(side).expect("an end")))
     }
 
-    fn pages(&self, clusters: u32) -> impl Iterator<Item = Vec<[Observation; 2]>> + '_ {
+    pub(super) fn pages(&self, clusters: u32) -> impl Iterator<Item = Vec<[Observation; 2]>> + '_ {
         let firsts = (0..clusters).step_by(TOGETHER);
         firsts.map(move |first| {
             let last = clusters.min(first + TOGETHER as u32);

@@ -103,3 +103,37 @@ fn people_wait_for_every_command_that_is_measured() {
         assert!(waits("looks") >= 7 && waits("acts") >= 2, "{more}");
     }
 }
+
+#[test]
+fn the_console_answers_every_address_over_a_state_that_the_store_filled() {
+    let small = ["--records", "20", "--lines", "100", "--rounds", "2"];
+    let said = say("console", &small).pop().unwrap();
+    let measured = said["measured"].as_array().unwrap();
+    let addresses: Vec<&str> = measured
+        .iter()
+        .filter_map(|one| one["address"].as_str())
+        .collect();
+    for address in [
+        "/",
+        "/inbox",
+        "/flows/contact-contact",
+        "/api/v1/overview",
+        "/api/v1/links",
+    ] {
+        assert!(addresses.contains(&address), "{addresses:?}");
+    }
+    // Conflicts wait, and runs are there, as in a state that was worked with.
+    assert!(
+        addresses
+            .iter()
+            .any(|address| address.starts_with("/api/v1/conflicts/"))
+    );
+    assert!(addresses.iter().any(|address| address.starts_with("/runs/")));
+    for one in measured {
+        assert!(
+            one["median"].as_u64() > Some(0) && one["bytes"].as_u64() > Some(0),
+            "{one}"
+        );
+        assert!(one["most"].as_u64() >= one["median"].as_u64(), "{one}");
+    }
+}

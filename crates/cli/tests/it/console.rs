@@ -1,5 +1,8 @@
 //! The console of a process that works: who may come in, what programs are told, and what they may do.
 
+mod attacks;
+mod contract;
+
 use crate::decide;
 use crate::live::until;
 use crate::local::Pair;
@@ -8,6 +11,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value as Json, json};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 
 /// Who signs in with a token, by the configuration that [`Console::start`] writes.
 pub(crate) const VIEWER: &str = "token-of-vera";
@@ -19,6 +23,8 @@ pub(crate) struct Console {
     pub(crate) url: String,
     /// The link that signs in once.
     pub(crate) link: String,
+    /// What it says and logs after the link: each line as it comes.
+    said: Arc<Mutex<Vec<String>>>,
     process: Child,
 }
 
@@ -38,6 +44,11 @@ impl Answer {
 impl Console {
     /// Starts `tandem run` on a pair, with one person for each role.
     pub(crate) fn start(pair: &Pair) -> Self {
+        Self::start_logging(pair, "warn")
+    }
+
+    /// The same, which logs what the filter lets through.
+    pub(crate) fn start_logging(pair: &Pair, filter: &str) -> Self {
         let config = pair.path("tandem.yaml");
         let text = std::fs::read_to_string(&config).unwrap();
         if !text.contains("console:") {
@@ -49,7 +60,8 @@ impl Console {
         let mut process = pair
             .command(&["run", "--console", "127.0.0.1:0"])
             .envs([("VERA", VIEWER), ("OTTO", OPERATOR), ("ADA", ADMIN)])
-            .stdout(Stdio::null())
+            .env("TANDEM_LOG", filter)
+            .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -60,8 +72,14 @@ impl Console {
             .next();
         let link = link.unwrap();
         // What is told later must find a reader.
-        std::thread::spawn(move || notes.for_each(drop));
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let noted = said.clone();
+        std::thread::spawn(move || notes.for_each(|line| noted.lock().unwrap().extend(line)));
+        let told = said.clone();
+        std::thread::spawn(move || lines.for_each(|line| told.lock().unwrap().extend(line)));
         Self {
+            said,
             url: link.split_once("/enter").unwrap().0.to_owned(),
             link,
             process,
@@ -90,6 +108,11 @@ impl Console {
                 None => request,
             }
         })
+    }
+
+    /// What it has said and logged since its link, line by line.
+    pub(crate) fn said(&self) -> Vec<String> {
+        self.said.lock().unwrap().clone()
     }
 
     /// What a program with a token is told.

@@ -1,19 +1,22 @@
 //! What programs say with a request.
 
+use super::LARGEST;
 use crate::access::Person;
 use crate::problem::Problem;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, Uri, header};
 use jiff::Timestamp;
 use schemars::JsonSchema;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
+use serde_json::Map;
 
 /// Rows where nothing is said.
-const ROWS: usize = 50;
+pub(super) const ROWS: usize = 50;
 /// Rows at most.
-const MOST: usize = 500;
+pub(super) const MOST: usize = 500;
 
 /// What may stand behind the question mark.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -34,7 +37,19 @@ pub(crate) struct Asked {
 impl Asked {
     /// Rows wanted.
     pub(crate) fn rows(&self) -> usize {
-        self.limit.unwrap_or(ROWS).clamp(1, MOST)
+        self.limit.unwrap_or(ROWS)
+    }
+
+    /// What of it nobody can mean.
+    fn wrong(&self) -> Option<String> {
+        let limit = self.limit.filter(|limit| !(1..=MOST).contains(limit));
+        let number = [self.run, self.after].into_iter().flatten();
+        let large = number.into_iter().find(|number| *number > LARGEST);
+        match (limit, large) {
+            (Some(limit), _) => Some(format!("`limit` is {limit}, which is not between 1 and {MOST}")),
+            (None, Some(large)) => Some(format!("there is no number as large as {large}")),
+            (None, None) => None,
+        }
     }
 }
 
@@ -43,8 +58,8 @@ impl<S: Sync> FromRequestParts<S> for Asked {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let read = Query::<Self>::try_from_uri(&parts.uri);
-        read.map(|Query(asked)| asked)
-            .map_err(|error| Problem::bad(error.body_text()))
+        let Query(asked) = read.map_err(|error| Problem::bad(error.body_text()))?;
+        asked.wrong().map_or(Ok(asked), |why| Err(Problem::bad(why)))
     }
 }
 
@@ -80,11 +95,54 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Said<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let json = is_json(request.headers());
         let bytes = Bytes::from_request(request, state).await;
-        let bytes = bytes.map_err(|error| Problem::bad(error.body_text()))?;
-        let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
+        let bytes = bytes.map_err(|error| Problem::unread(error.status(), error.body_text()))?;
+        let text: &[u8] = match bytes.is_empty() {
+            true => b"{}",
+            false if json => &bytes,
+            false => return Err(Problem::no_json()),
+        };
+        // Where an object is asked for, a list of its values would be taken as well.
+        if !text.trim_ascii_start().starts_with(b"{") {
+            return Err(Problem::bad("what is sent along is no object"));
+        }
         let read = serde_json::from_slice(text);
         read.map(Self).map_err(|error| Problem::bad(error.to_string()))
+    }
+}
+
+/// Whether a request says that what it sends along is JSON.
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE);
+    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    let kind = kind.to_ascii_lowercase();
+    kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
+}
+
+/// Whether an address holds a sign that no name and no text of ours holds, and that not every storage takes.
+pub(crate) fn holds_nul(uri: &Uri) -> bool {
+    uri.path().contains("%00") || uri.query().is_some_and(|query| query.contains("%00"))
+}
+
+/// A text without that sign.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(inline, with = "String", extend("pattern" = NO_NUL))]
+pub(crate) struct Text(pub(crate) String);
+
+/// What every text is like that we take.
+pub(super) const NO_NUL: &str = "^[^\\x00]*$";
+
+impl TryFrom<String> for Text {
+    type Error = &'static str;
+
+    fn try_from(said: String) -> Result<Self, Self::Error> {
+        match said.contains('\0') {
+            true => Err("no text of ours holds the sign U+0000"),
+            false => Ok(Self(said)),
+        }
     }
 }
 
@@ -93,25 +151,44 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Said<T> {
 #[serde(deny_unknown_fields)]
 pub(crate) struct RecordSaid {
     /// The system.
-    pub(crate) system: String,
+    pub(crate) system: Text,
     /// The record type.
     #[serde(rename = "type")]
-    pub(crate) record_type: String,
+    pub(crate) record_type: Text,
     /// The id.
-    pub(crate) id: String,
+    pub(crate) id: Text,
 }
 
-/// An answer to a conflict: exactly one of the three.
+/// An answer to a conflict.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct AnswerSaid {
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum AnswerSaid {
     /// The value of this record wins.
-    pub(crate) record: Option<RecordSaid>,
+    Record(#[serde(deserialize_with = "object")] RecordSaid),
     /// The value known so far stays.
-    #[serde(default)]
-    pub(crate) head: bool,
+    Head(Yes),
     /// This value, as the first system would hold it.
-    pub(crate) value: Option<String>,
+    Value(Text),
+}
+
+/// Reads an object alone: a list of its values would be taken as well.
+fn object<'d, T: DeserializeOwned, D: Deserializer<'d>>(given: D) -> Result<T, D::Error> {
+    let object = Map::deserialize(given)?;
+    serde_json::from_value(object.into()).map_err(D::Error::custom)
+}
+
+/// What can only be said with `true`.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(try_from = "bool")]
+#[schemars(with = "bool", extend("const" = true))]
+pub(crate) struct Yes;
+
+impl TryFrom<bool> for Yes {
+    type Error = &'static str;
+
+    fn try_from(said: bool) -> Result<Self, Self::Error> {
+        said.then_some(Self).ok_or("only `true` can be said here")
+    }
 }
 
 /// What an approval says.
@@ -135,9 +212,9 @@ pub(crate) struct IgnoreSaid {
 #[serde(deny_unknown_fields)]
 pub(crate) struct RetrySaid {
     /// Everything parked of this kind.
-    pub(crate) kind: String,
+    pub(crate) kind: Text,
     /// Of this flow alone.
-    pub(crate) flow: Option<String>,
+    pub(crate) flow: Option<Text>,
 }
 
 /// Whether something is done, or only told.
@@ -154,5 +231,5 @@ pub(crate) struct UndoSaid {
 #[serde(deny_unknown_fields)]
 pub(crate) struct UnlinkSaid {
     /// In this flow; nothing: in all.
-    pub(crate) flow: Option<String>,
+    pub(crate) flow: Option<Text>,
 }

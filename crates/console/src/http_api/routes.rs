@@ -14,6 +14,7 @@ use axum::extract::State;
 use axum::http::Method;
 use axum::routing::{MethodRouter, get, post};
 use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use tandem_api::look::{ChangesOf, ItemsOf};
 use tandem_api::view::{
@@ -38,12 +39,13 @@ fn looks<T: JsonSchema>(
         summary,
         query,
         body: None,
+        optional: true,
         answer: Some(schema_of::<T>),
         handler,
     }
 }
 
-fn acts<B: JsonSchema, T: JsonSchema>(
+fn acts<B: JsonSchema + DeserializeOwned, T: JsonSchema>(
     path: &'static str,
     summary: &'static str,
     handler: MethodRouter<Arc<Desk>>,
@@ -54,6 +56,7 @@ fn acts<B: JsonSchema, T: JsonSchema>(
         summary,
         query: &[],
         body: Some(schema_of::<B>),
+        optional: serde_json::from_str::<B>("{}").is_ok(),
         answer: Some(schema_of::<T>),
         handler,
     }
@@ -69,6 +72,7 @@ pub(crate) fn routes() -> Vec<Route> {
         summary: "What happens from now on (or after a line), as server-sent events named `change`",
         query: &["after"],
         body: None,
+        optional: true,
         answer: None,
         handler: get(live::events),
     });
@@ -336,7 +340,10 @@ async fn retry(
 }
 
 async fn retry_kind(State(desk): Desked, person: Person, Said(said): Said<RetrySaid>) -> Answer<Acted> {
-    Ok(Json(desk.retry_kind(&person, &said.kind, said.flow).await?))
+    Ok(Json(
+        desk.retry_kind(&person, &said.kind.0, said.flow.map(|flow| flow.0))
+            .await?,
+    ))
 }
 
 async fn resolve(
@@ -345,15 +352,12 @@ async fn resolve(
     Named(item): Named<u64>,
     Said(said): Said<AnswerSaid>,
 ) -> Answer<Acted> {
-    let choice = match (said.record, said.head, said.value) {
-        (Some(record), false, None) => Choice::Record(key((record.system, record.record_type, record.id))),
-        (None, true, None) => Choice::Head,
-        (None, false, Some(value)) => Choice::Text(value),
-        _ => {
-            return Err(Problem::bad(
-                "not exactly one of `record`, `head` and `value` is given",
-            ));
+    let choice = match said {
+        AnswerSaid::Record(record) => {
+            Choice::Record(key((record.system.0, record.record_type.0, record.id.0)))
         }
+        AnswerSaid::Head(_) => Choice::Head,
+        AnswerSaid::Value(value) => Choice::Text(value.0),
     };
     let mut acted = desk.resolve(&person, vec![(item, choice)]).await?;
     match acted.refused.pop() {
@@ -434,7 +438,7 @@ async fn unlink(
 ) -> Answer<Acted> {
     let command = Command::Unlink {
         record: key(address),
-        flow: said.flow,
+        flow: said.flow.map(|flow| flow.0),
     };
     desk.act(&person, command).await?;
     Ok(Json(Acted::well(1)))

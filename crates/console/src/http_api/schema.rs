@@ -1,6 +1,7 @@
 //! The description of the HTTP API (OpenAPI 3.1), made from the routes and from the types they take and give.
 
-use super::{ROOT, Route};
+use super::asked::{MOST, NO_NUL, ROWS};
+use super::{LARGEST, ROOT, Route};
 use crate::problem::Problem;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value as Json, json};
@@ -59,7 +60,10 @@ pub(crate) fn openapi(routes: &[Route]) -> Json {
         });
         if let Some(body) = route.body {
             let schema = body(&mut generator);
-            operation["requestBody"] = json!({ "content": { "application/json": { "schema": schema } } });
+            operation["requestBody"] = json!({
+                "required": !route.optional,
+                "content": { "application/json": { "schema": schema } },
+            });
         }
         let path = paths
             .entry(format!("{ROOT}{}", route.path))
@@ -101,17 +105,24 @@ fn parameters(route: &Route) -> Vec<Json> {
     let named = names.map(|name| {
         let number = matches!(name, "item" | "run" | "change");
         let kind = if number {
-            json!({ "type": "integer", "minimum": 0 })
+            json!({ "type": "integer", "minimum": 0, "maximum": LARGEST })
         } else {
-            json!({ "type": "string" })
+            json!({ "type": "string", "minLength": 1, "pattern": NO_NUL })
         };
         json!({ "name": name, "in": "path", "required": true, "schema": kind })
     });
     let query = route.query.iter().filter_map(|wanted| {
         let (name, kind, what) = QUERY.iter().find(|(name, ..)| name == wanted)?;
         let mut schema = json!({ "type": kind });
-        if *kind == "integer" {
-            schema["minimum"] = 0.into();
+        match *name {
+            "limit" => schema = json!({ "type": kind, "minimum": 1, "maximum": MOST, "default": ROWS }),
+            "q" => schema["pattern"] = "^[^\\x00]*[^\\x00\\s][^\\x00]*$".into(),
+            _ if *kind == "string" => schema["pattern"] = NO_NUL.into(),
+            _ if *kind == "integer" => {
+                schema["minimum"] = 0.into();
+                schema["maximum"] = LARGEST.into();
+            }
+            _ => {}
         }
         Some(json!({
             "name": name, "in": "query", "required": *name == "q", "description": what, "schema": schema,
