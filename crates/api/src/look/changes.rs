@@ -36,9 +36,23 @@ impl Looker<'_> {
         cursor: Option<&str>,
         limit: usize,
     ) -> Result<Page<Change>, Refused> {
-        if let Some(record) = &of.record {
-            return self.changes_of(record, of, cursor, limit);
+        let mut page = match &of.record {
+            Some(record) => self.changes_of(record, of, cursor, limit)?,
+            None => self.changes_of_all(of, cursor, limit)?,
+        };
+        let names = self.names(page.rows.iter().map(Change::key))?;
+        for row in &mut page.rows {
+            row.name = names.get(&row.key()).cloned();
         }
+        Ok(page)
+    }
+
+    fn changes_of_all(
+        &mut self,
+        of: &ChangesOf,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<Change>, Refused> {
         let types = self.types_of(of.flow.as_deref());
         let mut from = before(cursor)?;
         let mut first_line = 0;

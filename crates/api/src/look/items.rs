@@ -70,6 +70,24 @@ impl Looker<'_> {
     /// # Errors
     /// A cursor that is none; a state that cannot be read.
     pub fn items(&mut self, of: &ItemsOf, cursor: Option<&str>, limit: usize) -> Result<Page<Item>, Refused> {
+        let mut page = self.items_without_names(of, cursor, limit)?;
+        let names = self.names(page.rows.iter().map(Item::key))?;
+        for row in &mut page.rows {
+            row.name = names.get(&row.key()).cloned();
+        }
+        Ok(page)
+    }
+
+    /// The same, without what people call their records: for many that are not shown.
+    ///
+    /// # Errors
+    /// As [`Looker::items`].
+    pub fn items_without_names(
+        &mut self,
+        of: &ItemsOf,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<Item>, Refused> {
         let read = |text: &str| text.parse::<u64>().map_err(|_| no_cursor(text));
         let mut after = cursor.map_or(Ok(0), read)?;
         let mut rows: Vec<Item> = Vec::new();

@@ -1,26 +1,58 @@
 //! What people call a record.
 
 use super::Looker;
+use crate::Refused;
 use crate::mask::shorten;
 use crate::view::RecordName;
+use std::collections::{BTreeMap, BTreeSet};
 use tandem_merge::cluster::Cluster;
 use tandem_merge::dataflow::{Dataflow, Side};
 use tandem_merge::record::{RecordKey, RecordType};
 use tandem_merge::value::Value;
 
 impl Looker<'_> {
+    /// What people call records, of those that have a name that whoever looks may see.
+    pub(super) fn names(
+        &mut self,
+        records: impl IntoIterator<Item = RecordKey>,
+    ) -> Result<BTreeMap<RecordKey, String>, Refused> {
+        let records: BTreeSet<RecordKey> = records.into_iter().collect();
+        let mut found = BTreeMap::new();
+        for key in records {
+            let cluster = self.store.cluster(self.flows, &key)?.unwrap_or_default();
+            let name = self.name_in(&cluster, &key).name;
+            found.extend(name.map(|name| (key, name)));
+        }
+        Ok(found)
+    }
+
     /// A record of a cluster with its name.
     pub(super) fn name_in(&self, cluster: &Cluster, key: &RecordKey) -> RecordName {
         let mut name = RecordName::of(key);
         let of = &key.record_type;
         let record = cluster.records.get(key);
         name.name = record.and_then(|record| {
-            let mut properties = naming(self.flows, of).into_iter();
-            properties.find_map(|property| {
+            let properties = naming(self.flows, of);
+            let text = |property: &str| {
                 let value = record.shadow.values.get(property);
-                let value = value.filter(|value| **value != Value::Blank)?;
-                self.masks.text(of, property, value).map(|text| shorten(&text))
-            })
+                value
+                    .filter(|value| **value != Value::Blank)
+                    .map(ToString::to_string)
+            };
+            // Where the likeliest name is personal, no other stands in for it.
+            let likeliest = *properties.iter().find(|property| text(property).is_some())?;
+            if self.masks.hides(of, likeliest) {
+                return None;
+            }
+            let part = |ending: &str| {
+                let mut parts = properties.iter().filter(|property| ends(property, ending));
+                parts
+                    .find(|property| !self.masks.hides(of, property))
+                    .and_then(|property| text(property))
+            };
+            let person = part("firstname").zip(part("lastname"));
+            let person = person.map(|(first, last)| format!("{first} {last}"));
+            person.or_else(|| text(likeliest)).map(|text| shorten(&text))
         });
         name
     }
@@ -46,6 +78,9 @@ fn naming<'a>(flows: &'a Dataflow, of: &'a RecordType) -> Vec<&'a str> {
 const ENDINGS: [&str; 5] = ["name", "subject", "title", "description", "number"];
 
 fn rank(property: &str) -> Option<usize> {
-    let property = property.trim_end_matches("__c").to_lowercase();
-    ENDINGS.iter().position(|ending| property.ends_with(ending))
+    ENDINGS.iter().position(|ending| ends(property, ending))
+}
+
+fn ends(property: &str, ending: &str) -> bool {
+    property.trim_end_matches("__c").to_lowercase().ends_with(ending)
 }

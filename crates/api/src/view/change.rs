@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use tandem_merge::plan::{Event, EventKind};
+use tandem_merge::record::{RecordKey, RecordType};
 use tandem_merge::value::Value;
 use tandem_store::RunRow;
 
@@ -25,6 +26,9 @@ pub struct Change {
     pub record_type: String,
     /// The record's id.
     pub id: String,
+    /// What people call the record, where a property says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// The flow, where it concerns one.
     pub flow: Option<String>,
     /// The property, where it concerns one.
@@ -64,6 +68,7 @@ impl Change {
             system: of.system.clone(),
             record_type: of.name.clone(),
             id: event.record.id.clone(),
+            name: None,
             flow: event.flow.clone(),
             property: event.property.clone(),
             event: event.what.name().to_owned(),
@@ -73,6 +78,17 @@ impl Change {
             new: shown(new),
             what: words::what(event, masks),
             why: event.why.clone(),
+        }
+    }
+}
+
+impl Change {
+    /// The record.
+    #[must_use]
+    pub fn key(&self) -> RecordKey {
+        RecordKey {
+            record_type: RecordType::new(&self.system, &self.record_type),
+            id: self.id.clone(),
         }
     }
 }

@@ -22,6 +22,9 @@ pub struct Item {
     pub record_type: String,
     /// The record's id.
     pub id: String,
+    /// What people call the record, where a property says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// The flow, for whole records.
     pub flow: Option<String>,
     /// The property, for single properties.
@@ -67,6 +70,7 @@ impl Item {
             system: item.record.record_type.system.clone(),
             record_type: item.record.record_type.name.clone(),
             id: item.record.id.clone(),
+            name: None,
             flow: item.flow.clone(),
             property: item.property.clone(),
             role: item.role.clone(),

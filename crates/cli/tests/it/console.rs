@@ -275,6 +275,23 @@ fn nobody_looks_or_acts_who_has_not_signed_in_and_each_role_may_what_it_may() {
 }
 
 #[test]
+fn lists_call_records_by_name_and_people_only_for_those_who_may_see_it() {
+    let pair = Pair::start(&["--records", "1", "--seed", "6"], &[]);
+    let console = Console::start(&pair);
+    console.linked("contact-contact");
+    let called = |token: &str, flow: &str| {
+        let page = console
+            .get(token, &format!("/changes?flow={flow}&limit=1"))
+            .json();
+        page["rows"][0]["name"].as_str().map(str::to_owned)
+    };
+    assert!(called(VIEWER, "product-product2").is_some());
+    assert_eq!(called(VIEWER, "contact-contact"), None);
+    let name = called(ADMIN, "contact-contact").unwrap();
+    assert!(name.split(' ').count() > 1, "first and last name: {name}");
+}
+
+#[test]
 fn a_link_signs_in_once_and_only_the_consoles_own_pages_act_by_its_session() {
     let pair = Pair::start(&["--records", "1", "--seed", "6"], &[]);
     let console = Console::start(&pair);
