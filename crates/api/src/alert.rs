@@ -89,7 +89,11 @@ impl Vigil {
     ) -> Vec<Alert> {
         let mut stands = standing(overview, troubles, patience, now);
         stands.extend(self.growing(overview, now));
-        stands.extend(self.stuck(overview, now));
+        // What does not move because a system is away, or because somebody said so, has been told.
+        let explained = !troubles.is_empty()
+            || !overview.holds.is_empty()
+            || stands.keys().any(|alert| alert.starts_with("budget "));
+        stands.extend(self.stuck(overview, now).filter(|_| !explained));
         let mut news = Vec::new();
         let told = std::mem::take(&mut self.told);
         for (alert, standing) in told {
@@ -208,10 +212,16 @@ fn standing(
             stands.insert(format!("budget {}", system.system), (now, text));
         }
     }
-    for (place, notice) in overview.notices.iter().enumerate() {
-        stands.insert(format!("notice {place}"), (now, notice.clone()));
+    for notice in &overview.notices {
+        stands.insert(format!("notice {}", gist(notice)), (now, notice.clone()));
     }
     stands
+}
+
+/// What a notice is about, the same as long as it lasts: its beginning, without counts and moments.
+fn gist(notice: &str) -> String {
+    let beginning = notice.split([',', '.']).next().unwrap_or_default();
+    beginning.chars().filter(|sign| !sign.is_ascii_digit()).collect()
 }
 
 impl Alert {

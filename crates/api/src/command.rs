@@ -100,6 +100,62 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// What is asked for, for a log: whom it concerns, how many, and no value.
+    #[must_use]
+    pub fn told(&self) -> String {
+        let numbers = |items: &mut dyn Iterator<Item = u64>| {
+            let all: Vec<String> = items.map(|item| item.to_string()).collect();
+            match all.len() {
+                0..=NAMED => all.join(", "),
+                many => format!("{} and {} more", all[..NAMED].join(", "), many - NAMED),
+            }
+        };
+        let records = |records: &[RecordKey]| match records {
+            [one] => one.to_string(),
+            many => format!("{} records", many.len()),
+        };
+        match self {
+            Self::Approve { item, verdict } => format!("approve item {item} ({})", word(verdict.as_ref())),
+            Self::ApproveMany { items, verdict } => {
+                let items = numbers(&mut items.iter().copied());
+                format!("approve items {items} ({})", word(verdict.as_ref()))
+            }
+            Self::ApproveFlow { flow, verdict } => format!("approve {flow} ({})", word(verdict.as_ref())),
+            Self::ApproveSystem { system } => format!("approve {system}"),
+            Self::Resolve { answers } => {
+                format!("resolve {}", numbers(&mut answers.iter().map(|(item, _)| *item)))
+            }
+            Self::Retry { records: of } => format!("retry {}", records(of)),
+            Self::Ignore { items, .. } => format!("ignore {}", numbers(&mut items.iter().copied())),
+            Self::DecideLinks { decisions } => format!("decide {} links", decisions.len()),
+            Self::DecideLink { .. } => "decide a link".to_owned(),
+            Self::Unlink { record, flow } => {
+                format!("unlink {record} in {}", flow.as_deref().unwrap_or("all flows"))
+            }
+            Self::Pause { flow } => format!("pause {flow}"),
+            Self::Resume { flow } => format!("resume {flow}"),
+            Self::Undo { how, carry_out, .. } => {
+                format!(
+                    "{} {}",
+                    if *carry_out { "undo" } else { "plan to undo" },
+                    how.what
+                )
+            }
+            Self::Forget { records: of } => format!("forget {}", records(of)),
+        }
+    }
+}
+
+/// Items that a log names.
+const NAMED: usize = 20;
+
+fn word(verdict: Option<&Verdict>) -> String {
+    verdict.map_or("as the flow says".to_owned(), |verdict| {
+        format!("{verdict:?}").to_lowercase()
+    })
+}
+
 /// What a command came to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

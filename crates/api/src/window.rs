@@ -1,7 +1,7 @@
 //! A window on a state that another part of the program, or another process, works with.
 
 use crate::look::Looker;
-use crate::{Masks, Refused};
+use crate::{Blame, Masks, Refused};
 use std::sync::{Mutex, PoisonError};
 use tandem_merge::dataflow::Dataflow;
 use tandem_store::Store;
@@ -57,16 +57,21 @@ impl Window {
     ) -> Result<T, Refused> {
         let kept = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut store = kept.map_or_else(&self.open, Ok)?;
+        // What was ignored until a moment that is past counts again.
+        store.hear_again(jiff::Timestamp::now())?;
         let seen = look(&mut Looker {
             store: store.as_mut(),
             flows: &self.flows,
             masks: self.masks(personal),
-        })?;
+        });
         // One that failed is not kept: its connection may be gone.
+        let well = seen
+            .as_ref()
+            .map_or_else(|refused| refused.blame == Blame::Usage, |_| true);
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.len() < KEPT {
+        if well && idle.len() < KEPT {
             idle.push(store);
         }
-        Ok(seen)
+        seen
     }
 }

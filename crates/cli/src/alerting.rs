@@ -3,18 +3,28 @@
 use crate::failure::Failure;
 use crate::loading;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tandem_api::Window;
 use tandem_api::alert::{Alert, Patience, Trouble, Vigil};
 use tandem_merge::config::{AlertSettings, Configuration};
+use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
 /// How often it is looked whether somebody is to be told.
 const LOOKS: Duration = Duration::from_secs(2);
 /// The longest that an address may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The longest pause between two attempts.
+const LONGEST: Duration = Duration::from_mins(5);
 /// Alerts that are kept while the address does not answer, the newest.
 const KEPT: usize = 100;
+
+/// What stands and was told, and what is yet to be sent: it outlives a configuration that is read again.
+#[derive(Default)]
+pub(crate) struct Memory {
+    vigil: Vigil,
+    waiting: Vec<Alert>,
+}
 
 /// Who tells, until this is dropped.
 pub(crate) struct Watch(JoinHandle<()>);
@@ -33,6 +43,7 @@ pub(crate) fn begin(
     configuration: &Configuration,
     window: Window,
     troubles: Arc<dyn Fn() -> Vec<Trouble> + Send + Sync>,
+    memory: Arc<Mutex<Memory>>,
 ) -> Result<Option<Watch>, Failure> {
     let Some(settings) = &configuration.alerts else {
         return Ok(None);
@@ -40,10 +51,11 @@ pub(crate) fn begin(
     let post = Post {
         address: loading::alert_address(settings)?,
         client: client()?,
-        waiting: Vec::new(),
         complained: false,
+        pause: Duration::ZERO,
+        next: Instant::now(),
     };
-    let watch = watch(window, troubles, patience(settings), post);
+    let watch = watch(window, troubles, patience(settings), post, memory);
     Ok(Some(Watch(tokio::spawn(watch))))
 }
 
@@ -72,43 +84,68 @@ async fn watch(
     troubles: Arc<dyn Fn() -> Vec<Trouble> + Send + Sync>,
     patience: Patience,
     mut post: Post,
+    memory: Arc<Mutex<Memory>>,
 ) {
-    let mut vigil = Vigil::default();
     let window = Arc::new(window);
     loop {
         let looks = window.clone();
         let looked = tokio::task::spawn_blocking(move || {
             looks.look(false, |looker| looker.overview(jiff::Timestamp::now()))
         });
-        match looked.await {
+        let looked = looked.await;
+        let mut memory = memory.lock().await;
+        match looked {
             Ok(Ok(overview)) => {
-                post.waiting
-                    .extend(vigil.look(&overview, &troubles(), patience, overview.at));
+                let news = memory.vigil.look(&overview, &troubles(), patience, overview.at);
+                memory.waiting.extend(news);
             }
             Ok(Err(refused)) => tracing::warn!("nobody can be told how things stand: {}", refused.what),
             Err(_) => return,
         }
-        post.send().await;
+        post.send(&mut memory.waiting).await;
+        drop(memory);
         tokio::time::sleep(LOOKS).await;
     }
 }
 
-/// Where alerts are posted, and those that wait because nobody answers there.
+/// Where alerts are posted.
 struct Post {
     address: reqwest::Url,
     client: reqwest::Client,
-    waiting: Vec<Alert>,
     complained: bool,
+    /// The pause since the last attempt that was not taken, and when the next one is due.
+    pause: Duration,
+    next: Instant,
+}
+
+/// Whether an answer says that this request is never taken.
+fn is_refusal(status: reqwest::StatusCode) -> bool {
+    let later = [
+        reqwest::StatusCode::REQUEST_TIMEOUT,
+        reqwest::StatusCode::TOO_MANY_REQUESTS,
+    ];
+    status.is_client_error() && !later.contains(&status)
 }
 
 impl Post {
     /// Sends what waits, the oldest first; what is not taken is sent the next time.
-    async fn send(&mut self) {
-        while let Some(alert) = self.waiting.first() {
+    async fn send(&mut self, waiting: &mut Vec<Alert>) {
+        if Instant::now() < self.next {
+            return;
+        }
+        while let Some(alert) = waiting.first() {
             let sent = self.client.post(self.address.clone()).json(alert).send().await;
             // The address may be a secret: it stands in no message.
             let why = match sent.map(|reply| reply.status()) {
                 Ok(status) if status.is_success() => None,
+                // It will not be taken the next time either, and holds up no other.
+                Ok(status) if is_refusal(status) => {
+                    tracing::warn!(
+                        "the alert `{}` is refused by the address of `alerts.webhook` ({status})",
+                        alert.alert
+                    );
+                    None
+                }
                 Ok(status) => Some(format!("it answers {status}")),
                 Err(error) => Some(error.without_url().to_string()),
             };
@@ -119,12 +156,15 @@ impl Post {
                     );
                 }
                 self.complained = true;
-                let surplus = self.waiting.len().saturating_sub(KEPT);
-                self.waiting.drain(..surplus);
+                let surplus = waiting.len().saturating_sub(KEPT);
+                waiting.drain(..surplus);
+                self.pause = (self.pause * 2).clamp(LOOKS, LONGEST);
+                self.next = Instant::now() + self.pause;
                 return;
             }
             self.complained = false;
-            self.waiting.remove(0);
+            self.pause = Duration::ZERO;
+            waiting.remove(0);
         }
     }
 }

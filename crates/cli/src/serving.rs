@@ -2,8 +2,9 @@
 
 use crate::failure::Failure;
 use crate::loading;
+use serde::{Deserialize, Serialize};
 use std::io::Write;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use tandem_merge::config::Configuration;
 use tandem_store::Home;
 
 /// Where it is served where nothing is said.
-const USUAL: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8743);
+const USUAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8743);
 
 /// The file in the state's folder that says where the console is.
 const NOTE: &str = "console.url";
@@ -51,13 +52,28 @@ pub(crate) struct Work<'a> {
 pub(crate) struct Console {
     server: Server,
     note: PathBuf,
+    at: Whereabouts,
     link: String,
+}
+
+/// Where a console is, and what its links are made with beside the key.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Whereabouts {
+    /// Its address.
+    pub(crate) url: String,
+    /// The start of the process that serves it.
+    start: String,
 }
 
 impl Console {
     /// A link that signs in once.
     pub(crate) fn link(&self) -> &str {
         &self.link
+    }
+
+    /// Where it is.
+    pub(crate) fn url(&self) -> &str {
+        &self.at.url
     }
 
     /// Closes it.
@@ -76,16 +92,35 @@ pub(crate) async fn open(work: Work<'_>, wanted: Wanted) -> Result<Console, Fail
     if wanted.address.is_none() && served.is_err() {
         served = serve(&work, &wanted, &tokens, SocketAddr::new(USUAL.ip(), 0)).await?;
     }
-    let server = served.map_err(|error| {
+    let (server, start) = served.map_err(|error| {
         Failure::usage(
             format!("the console cannot listen on {address} ({error})"),
             "Choose another port with --console, or run with --no-console",
         )
     })?;
     let note = work.folder.join(NOTE);
-    write_note(&note, &server.url()).map_err(closed)?;
-    let link = link(work.folder, &server.url()).map_err(closed)?;
-    Ok(Console { server, note, link })
+    let at = Whereabouts {
+        url: reachable(server.address()),
+        start,
+    };
+    write_note(&note, &serde_json::json!(at).to_string()).map_err(closed)?;
+    let link = link(work.folder, &at).map_err(closed)?;
+    Ok(Console {
+        server,
+        note,
+        at,
+        link,
+    })
+}
+
+/// An address that this machine reaches it by, where it listens on all.
+fn reachable(address: SocketAddr) -> String {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    format!("http://{}", SocketAddr::new(ip, address.port()))
 }
 
 /// Serves at an address; the inner error is that it cannot be had.
@@ -94,15 +129,18 @@ async fn serve(
     wanted: &Wanted,
     tokens: &[Token],
     address: SocketAddr,
-) -> Result<std::io::Result<Server>, Failure> {
+) -> Result<std::io::Result<(Server, String)>, Failure> {
+    let access = Access::new(work.folder, tokens.to_vec()).map_err(closed)?;
+    let start = access.start().to_owned();
     let setting = Setting {
+        access,
         window: window(work)?,
         asks: work.asks.clone(),
         now: now(work.troubles.clone(), work.engine.systems().clone()),
-        access: Access::new(work.folder, tokens.to_vec()).map_err(closed)?,
         homes: wanted.homes.clone(),
     };
-    Ok(tandem_console::serve(address, wanted.names.clone(), setting).await)
+    let served = tandem_console::serve(address, wanted.names.clone(), setting).await;
+    Ok(served.map(|server| (server, start)))
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "the shape that map_err asks for")]
@@ -125,15 +163,15 @@ fn write_note(note: &Path, url: &str) -> std::io::Result<()> {
 }
 
 /// Where the console of a state is; none where none is open.
-pub(crate) fn whereabouts(folder: &Path) -> Option<String> {
+pub(crate) fn whereabouts(folder: &Path) -> Option<Whereabouts> {
     let noted = std::fs::read_to_string(folder.join(NOTE)).ok()?;
-    Some(noted.trim().to_owned())
+    serde_json::from_str(&noted).ok()
 }
 
-/// A link that signs in once to the console at an address.
-pub(crate) fn link(folder: &Path, url: &str) -> std::io::Result<String> {
-    let key = link_key(folder, jiff::Timestamp::now())?;
-    Ok(format!("{url}/enter?key={key}"))
+/// A link that signs in once to a console.
+pub(crate) fn link(folder: &Path, at: &Whereabouts) -> std::io::Result<String> {
+    let key = link_key(folder, &at.start, jiff::Timestamp::now())?;
+    Ok(format!("{}/enter?key={key}", at.url))
 }
 
 /// A window on the state of an engine.

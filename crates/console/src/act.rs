@@ -90,11 +90,20 @@ impl Desk {
 
     /// Tries items again: what is parked on their records.
     pub(crate) async fn retry(&self, person: &Person, items: &[u64]) -> Result<Acted, Problem> {
-        let mut records = Vec::new();
+        let (mut records, mut refused) = (Vec::new(), Vec::new());
         for item in items {
-            records.push(self.item(person, *item).await?.key());
+            match self.item(person, *item).await {
+                Ok(found) => records.push(found.key()),
+                Err(problem) if problem.status == 404 => refused.push(problem.detail),
+                Err(problem) => return Err(problem),
+            }
         }
-        self.retry_records(person, records).await
+        if let (true, Some(why)) = (records.is_empty(), refused.pop()) {
+            return Err(Problem::not_found(why).advised("The inbox shows what waits now"));
+        }
+        let mut acted = self.retry_records(person, records).await?;
+        acted.refused = refused;
+        Ok(acted)
     }
 
     async fn retry_records(&self, person: &Person, mut records: Vec<RecordKey>) -> Result<Acted, Problem> {

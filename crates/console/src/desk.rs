@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use std::sync::Arc;
 use tandem_api::look::Looker;
 use tandem_api::{Asks, Command, Done, Refused, Window, door};
+use tokio::sync::{Semaphore, watch};
 
 /// What a console is set up with.
 pub struct Setting {
@@ -30,9 +31,16 @@ pub struct Desk {
     pub(crate) homes: [Option<String>; 2],
     /// The name of the cookie that holds a session: consoles on one host do not share it.
     pub(crate) cookie: String,
+    /// Told at the end: whoever listens to events is let go.
+    pub(crate) closing: watch::Sender<bool>,
+    /// As many look at once: each look is a connection to the state and a thread that blocks.
+    looks: Semaphore,
     asks: Asks,
     now: Box<dyn Fn() -> Now + Send + Sync>,
 }
+
+/// As many look at once.
+const LOOKS: usize = 8;
 
 impl Desk {
     pub(crate) fn new(setting: Setting, port: u16) -> Self {
@@ -42,6 +50,8 @@ impl Desk {
             access: setting.access,
             homes: setting.homes,
             cookie: format!("tandem_{port}"),
+            closing: watch::Sender::new(false),
+            looks: Semaphore::new(LOOKS),
             asks: setting.asks,
             now: setting.now,
         }
@@ -59,6 +69,7 @@ impl Desk {
         look: impl FnOnce(&mut Looker<'_>) -> Result<T, Refused> + Send + 'static,
     ) -> Result<T, Problem> {
         let (window, personal) = (self.window.clone(), person.role == Role::Admin);
+        let _turn = self.looks.acquire().await;
         let looked = tokio::task::spawn_blocking(move || window.look(personal, look)).await;
         match looked {
             Ok(seen) => Ok(seen?),
@@ -72,7 +83,7 @@ impl Desk {
             let role = format!("{:?}", needed(&command)).to_lowercase();
             return Err(Problem::forbidden(format!("this needs the role {role}")));
         }
-        let said = serde_json::to_string(&command).unwrap_or_default();
+        let said = command.told();
         let done = door::ask(&self.asks, command).await;
         let outcome = done
             .as_ref()
@@ -96,7 +107,6 @@ impl Desk {
 pub(crate) fn needed(command: &Command) -> Role {
     match command {
         Command::Undo { carry_out: true, .. } | Command::Forget { .. } => Role::Admin,
-        Command::Undo { .. } => Role::Viewer,
         _ => Role::Operator,
     }
 }

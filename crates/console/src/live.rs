@@ -23,6 +23,7 @@ struct Listener {
     desk: Arc<Desk>,
     person: Person,
     news: watch::Receiver<u64>,
+    closing: watch::Receiver<bool>,
     after: u64,
     unread: VecDeque<Change>,
 }
@@ -37,7 +38,10 @@ impl Listener {
             // What comes while the lines are read is seen again.
             let newest = *self.news.borrow_and_update();
             if newest <= self.after {
-                self.news.changed().await.ok()?;
+                tokio::select! {
+                    changed = self.news.changed() => changed.ok()?,
+                    _ = self.closing.wait_for(|closing| *closing) => return None,
+                }
                 continue;
             }
             let after = self.after;
@@ -63,8 +67,18 @@ pub(crate) async fn events(
         .and_then(|id| id.to_str().ok()?.parse().ok());
     let news = desk.pulse.newest.subscribe();
     let now = *news.borrow();
+    let after = match last.or(asked.after) {
+        Some(after) => after,
+        // Before the first look nothing is known; what was before is no news.
+        None if now == 0 => desk
+            .look(&person, |looker| looker.newest_line())
+            .await
+            .unwrap_or(u64::MAX),
+        None => now,
+    };
     let listener = Listener {
-        after: last.or(asked.after).unwrap_or(now),
+        after,
+        closing: desk.closing.subscribe(),
         unread: VecDeque::new(),
         desk,
         person,

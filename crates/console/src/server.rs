@@ -24,24 +24,25 @@ use tokio::task::JoinHandle;
 const LAST: Duration = Duration::from_millis(500);
 
 /// A running console.
-#[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
     stop: oneshot::Sender<()>,
+    desk: Arc<Desk>,
     task: JoinHandle<()>,
     beat: JoinHandle<()>,
 }
 
 impl Server {
-    /// Where it can be opened.
+    /// Where it listens.
     #[must_use]
-    pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Stops it; requests under way have a moment to end.
     pub async fn shutdown(mut self) {
         self.beat.abort();
+        self.desk.closing.send_replace(true);
         // Errors mean that it has ended already.
         let _ = self.stop.send(());
         if tokio::time::timeout(LAST, &mut self.task).await.is_err() {
@@ -63,7 +64,7 @@ pub async fn serve(address: SocketAddr, names: Vec<String>, setting: Setting) ->
     };
     let desk = Arc::new(Desk::new(setting, address.port()));
     let beat = tokio::spawn(desk.pulse.clone().beat(desk.window.clone()));
-    let app = app(desk, names);
+    let app = app(desk.clone(), names);
     let (stop, stopped) = oneshot::channel::<()>();
     let task = tokio::spawn(async move {
         let until = async {
@@ -76,6 +77,7 @@ pub async fn serve(address: SocketAddr, names: Vec<String>, setting: Setting) ->
     Ok(Server {
         address,
         stop,
+        desk,
         task,
         beat,
     })

@@ -188,7 +188,8 @@ impl Engine {
     fn tell_who_answers(&self, which: &[usize], resting: &[usize], round: &Round) {
         let asked = which.iter().filter(|index| !resting.contains(index));
         for system in asked.map(|index| &self.flows.systems[*index]) {
-            if !round.troubles.iter().any(|error| &error.system == system) {
+            let incomplete = round.incomplete.keys().any(|of| &of.system == system);
+            if !incomplete && !round.troubles.iter().any(|error| &error.system == system) {
                 self.tell(&Happening::Answers { system });
             }
         }

@@ -445,6 +445,9 @@ pub struct Item {
     /// Nobody wants to hear of it until then, or until its reason changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ignored: Option<Timestamp>,
+    /// The flow that counts it ([`FlowStatus`]), also where it is about a property or a companion.
+    #[serde(skip)]
+    pub area: String,
 }
 
 /// Counts for people.

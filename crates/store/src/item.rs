@@ -114,6 +114,7 @@ fn parked_item(key: &RecordKey, parked: &Parked) -> Item {
         by: parked.by.clone(),
         contenders: Vec::new(),
         ignored: None,
+        area: String::new(),
     }
 }
 
@@ -146,6 +147,7 @@ fn question_item(key: &RecordKey, question: &Question) -> Item {
         by: None,
         contenders: contenders.collect::<Vec<(String, Value)>>(),
         ignored: None,
+        area: String::new(),
     }
 }
 

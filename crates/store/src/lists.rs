@@ -60,8 +60,8 @@ fn count_items(db: &Db, status: &mut Status) -> Result<(), Trouble> {
 pub(crate) fn add_items(flow: &mut FlowStatus, kind: &str, ignored: bool, n: u64) {
     let counted = match kind {
         _ if ignored => &mut flow.ignored,
-        "question" | "delete-conflict" => &mut flow.questions,
-        "approval" => &mut flow.approvals,
+        "question" => &mut flow.questions,
+        "approval" | "delete-conflict" => &mut flow.approvals,
         "deferred" => &mut flow.deferred,
         "not-created" => &mut flow.not_created,
         _ => &mut flow.parked,
@@ -153,17 +153,19 @@ fn read_links(
 
 /// Items after a number.
 pub(crate) fn items(db: &Db, after: u64, limit: usize) -> Result<Vec<Item>, Trouble> {
-    let sql = "SELECT number, body, ignored FROM item WHERE number > ?1 ORDER BY number LIMIT ?2";
-    let rows: Vec<(i64, Vec<u8>, Option<i64>)> = db.all(sql, (page_start(after), number(limit)), |row| {
-        Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+    let sql = "SELECT number, body, ignored, area FROM item WHERE number > ?1 ORDER BY number LIMIT ?2";
+    type Row = (i64, Vec<u8>, Option<i64>, String);
+    let rows: Vec<Row> = db.all(sql, (page_start(after), number(limit)), |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
     })?;
-    let parse = |(number, body, ignored): (i64, Vec<u8>, Option<i64>)| {
+    let parse = |(number, body, ignored, area): Row| {
         let item: Item = db.read(&ITEM, body)?;
         Ok(Item {
             number: number.cast_unsigned(),
             ignored: ignored
                 .filter(|until| *until > db.heard.get())
                 .map(crate::guards::moment),
+            area,
             ..item
         })
     };

@@ -31,7 +31,7 @@ impl ItemsOf {
         (self.ignored || item.ignored.is_none())
             && fits(&self.standing, words::standing(item))
             && fits(&self.kind, &words::kind(item))
-            && (self.flow.is_none() || self.flow == item.flow)
+            && self.flow.as_ref().is_none_or(|flow| flow == &item.area)
             && (!self.for_people || for_people(item))
     }
 }

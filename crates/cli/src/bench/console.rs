@@ -82,15 +82,15 @@ impl Console {
         };
         filling.fill(&home, &flows)?;
         let filled = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let server = serve(&folder, &home, &flows).await?;
-        let answered = self.ask(&server, &folder, screen).await;
+        let (server, key) = serve(&folder, &home, &flows).await?;
+        let answered = self.ask(&server, &key, screen).await;
         server.shutdown().await;
         Ok(self.conclude(screen, &answered?, filled))
     }
 
     /// Asks for everything, one after the other, round by round.
-    async fn ask(&self, server: &Server, folder: &Path, screen: &Screen) -> Result<Vec<Answered>, Failure> {
-        let client = Client::sign_in(server, folder).await?;
+    async fn ask(&self, server: &Server, key: &str, screen: &Screen) -> Result<Vec<Answered>, Failure> {
+        let client = Client::sign_in(server, key).await?;
         client.ready().await?;
         let addresses = client.addresses(self.records).await?;
         screen.say(format!(
@@ -166,7 +166,7 @@ impl Answered {
 }
 
 /// Serves a state at which nobody works.
-async fn serve(folder: &Path, home: &Home, flows: &Dataflow) -> Result<Server, Failure> {
+async fn serve(folder: &Path, home: &Home, flows: &Dataflow) -> Result<(Server, String), Failure> {
     let home = home.clone();
     let open = move || {
         let found = Ledger::open_to_look(&home, &Keys::default())?;
@@ -176,16 +176,20 @@ async fn serve(folder: &Path, home: &Home, flows: &Dataflow) -> Result<Server, F
     };
     std::fs::create_dir_all(folder).map_err(|error| unserved(&error))?;
     let (asks, _nobody) = tokio::sync::mpsc::channel(1);
+    let access = Access::new(folder, Vec::new()).map_err(|error| unserved(&error))?;
+    let key = link_key(folder, access.start(), jiff::Timestamp::now()).map_err(|error| unserved(&error))?;
     let setting = Setting {
         window: Window::new(Box::new(open), flows.clone()),
         asks,
         now: Box::new(Now::default),
-        access: Access::new(folder, Vec::new()).map_err(|error| unserved(&error))?,
+        access,
         homes: [None, None],
     };
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let served = tandem_console::serve(address, Vec::new(), setting).await;
-    served.map_err(|error| unserved(&error))
+    served
+        .map(|server| (server, key))
+        .map_err(|error| unserved(&error))
 }
 
 /// A client that has signed in.
@@ -196,12 +200,11 @@ struct Client {
 }
 
 impl Client {
-    async fn sign_in(server: &Server, folder: &Path) -> Result<Self, Failure> {
+    async fn sign_in(server: &Server, key: &str) -> Result<Self, Failure> {
         let client = reqwest::Client::builder().no_proxy();
         let client = client.redirect(reqwest::redirect::Policy::none()).build();
         let client = client.map_err(|error| unserved(&error))?;
-        let url = server.url();
-        let key = link_key(folder, jiff::Timestamp::now()).map_err(|error| unserved(&error))?;
+        let url = format!("http://{}", server.address());
         let reply = client.get(format!("{url}/enter?key={key}")).send().await;
         let reply = reply.map_err(|error| unserved(&error))?;
         let cookie = reply.headers().get("set-cookie");

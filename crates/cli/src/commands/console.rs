@@ -26,19 +26,19 @@ impl Console {
             Some(_) => serving::whereabouts(&folder),
             None => None,
         };
-        let url = open.ok_or_else(|| {
+        let at = open.ok_or_else(|| {
             Failure::usage(
                 format!("no process serves pages for the state in {}", folder.display()),
                 "Start `tandem run` (without --no-console), or name the state's folder with --state",
             )
         })?;
-        let link = serving::link(&folder, &url).map_err(|error| {
+        let link = serving::link(&folder, &at).map_err(|error| {
             Failure::trouble(
                 format!("no link can be made ({error})"),
                 "Ask whoever owns the state's folder: only they can read its key",
             )
         })?;
-        screen.json(&json!({ "console": url, "link": link }));
+        screen.json(&json!({ "console": at.url, "link": link }));
         screen.result(link);
         Ok(Exit::Done)
     }

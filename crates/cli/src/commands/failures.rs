@@ -81,6 +81,6 @@ impl Failures {
             && (self.ignored || item.ignored.is_none())
             && fits(&self.kind, &words::kind(item))
             && fits(&self.standing, words::standing(item))
-            && fits(&self.flow, item.flow.as_deref().unwrap_or_default())
+            && fits(&self.flow, &item.area)
     }
 }

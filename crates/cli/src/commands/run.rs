@@ -11,6 +11,7 @@ use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -23,8 +24,10 @@ use tandem_merge::plan::{Event, EventKind};
 
 /// A trouble that lasts is told again after so long.
 const TOLD_AGAIN: Duration = Duration::from_secs(300);
-/// How often a full disk is tried again.
-const FULL: Duration = Duration::from_secs(5);
+/// How often what is waited out is tried again.
+const AGAIN: Duration = Duration::from_secs(5);
+/// Work that went on for so long was well: what fails afterwards is told anew.
+const LASTING: Duration = Duration::from_secs(60);
 
 /// Keep in step for ever.
 #[derive(Debug, Args)]
@@ -47,6 +50,73 @@ pub(crate) struct Run {
     no_console: bool,
 }
 
+/// What is said of a configuration that was not taken.
+const AS_IT_WAS: &str = "The configuration stays as it was.";
+
+/// Reads the configuration again; none where it is wrong.
+fn read_again(common: &Common, screen: &Screen) -> Option<Configuration> {
+    let read = loading::configuration(common);
+    read.inspect_err(|failure| {
+        screen.complain(failure);
+        screen.note(AS_IT_WAS);
+    })
+    .ok()
+}
+
+/// How the work went so far, and what outlives a configuration.
+struct Course {
+    hangups: Hangups,
+    /// When the work at hand began; none while it is not set up.
+    began: Option<Instant>,
+    /// It was set up at least once: what fails from then on may pass.
+    ever: bool,
+    /// The disk is full, and that was told.
+    full: bool,
+    /// A system is away while the work is set up anew, and that was told.
+    away: bool,
+    troubles: Troubles,
+    told: Arc<tokio::sync::Mutex<alerting::Memory>>,
+}
+
+/// Systems in trouble: since when, and what they said last.
+type Troubles = Arc<Mutex<BTreeMap<String, (Timestamp, String)>>>;
+
+impl Course {
+    fn new() -> Self {
+        Self {
+            hangups: Hangups::listen(),
+            began: None,
+            ever: false,
+            full: false,
+            away: false,
+            troubles: Arc::default(),
+            told: Arc::default(),
+        }
+    }
+
+    /// What to say of a failure that is waited out, the first time.
+    fn goes_on(&mut self, failure: &Failure) -> Option<&'static str> {
+        if self.began.is_some_and(|began| began.elapsed() > LASTING) {
+            (self.full, self.away) = (false, false);
+        }
+        let first = match failure.is_full() {
+            true => !std::mem::replace(&mut self.full, true),
+            false if self.waits(failure) => !std::mem::replace(&mut self.away, true),
+            false => false,
+        };
+        first.then_some(match failure.is_full() {
+            true => "Waiting for space; the work goes on by itself.",
+            false => "Trying again until it answers.",
+        })
+    }
+
+    /// Whether a failure is waited out: a full disk, and a system that is away while the work is set up anew.
+    fn waits(&self, failure: &Failure) -> bool {
+        let setting_up = self.ever && self.began.is_none();
+        failure.is_full() || (setting_up && failure.exit() == Exit::Trouble && !failure.is_held())
+    }
+}
+
 /// Why the rounds ended.
 enum End {
     /// A person or the supervisor said so.
@@ -62,48 +132,44 @@ impl Run {
         // The one before, until the one that was read again has shown that it works.
         let mut before = None;
         let mut interrupt = Interrupt::listen(Exit::Done.code());
-        let mut hangups = Hangups::listen();
-        let mut full = false;
+        let mut course = Course::new();
         loop {
-            let mut began = false;
-            let work = self.work(common, &configuration, &mut hangups, (full, &mut began), screen);
+            course.began = None;
+            let work = self.work(common, &configuration, &mut course, screen);
             let Some(done) = interrupt.cut(work).await else {
                 screen.note(STOPPED);
                 return Ok(Exit::Done);
             };
-            if began {
+            if course.began.is_some() {
                 before = None;
+                course.ever = true;
             }
             match done {
                 Ok(End::Stopped) => break,
                 Ok(End::ReadAgain) => {
-                    match loading::configuration(common) {
-                        Ok(read) => before = Some(std::mem::replace(&mut configuration, read)),
-                        Err(failure) => {
-                            screen.complain(&failure);
-                            screen.note("The configuration stays as it was.");
-                        }
+                    if let Some(read) = read_again(common, screen) {
+                        before = Some(std::mem::replace(&mut configuration, read));
                     }
                     continue;
                 }
-                Err(failure) if failure.is_full() => {
-                    if !full {
+                Err(failure) => match course.goes_on(&failure) {
+                    Some(words) => {
                         screen.complain(&failure);
-                        screen.note("Waiting for space; the work goes on by itself.");
-                        full = true;
+                        screen.note(words);
                     }
-                }
-                Err(failure) => {
-                    configuration = before.take().ok_or_else(|| failure.clone())?;
-                    screen.complain(&failure);
-                    screen.note("The configuration stays as it was.");
-                    continue;
-                }
+                    None if course.waits(&failure) => {}
+                    None => {
+                        configuration = before.take().ok_or_else(|| failure.clone())?;
+                        screen.complain(&failure);
+                        screen.note(AS_IT_WAS);
+                        continue;
+                    }
+                },
             }
             tokio::select! {
                 biased;
                 () = interrupt.heard() => break,
-                () = tokio::time::sleep(FULL) => {}
+                () = tokio::time::sleep(AGAIN) => {}
             }
         }
         screen.note("Stopped.");
@@ -116,17 +182,12 @@ impl Run {
         &self,
         common: &Common,
         configuration: &Configuration,
-        hangups: &mut Hangups,
-        (was_full, began): (bool, &mut bool),
+        course: &mut Course,
         screen: &Screen,
     ) -> Result<End, Failure> {
-        let watcher = Arc::new(Live::new(*screen, &configuration.dataflow));
+        let watcher = Live::new(*screen, &configuration.dataflow).with(course.troubles.clone());
+        let watcher = Arc::new(watcher);
         let mut engine = loading::engine(common, configuration, watcher.clone()).await?;
-        *began = true;
-        screen.note(match was_full {
-            true => "There is space again; going on.",
-            false => "Keeping in step; Ctrl-C stops after the round at hand.",
-        });
         let asks = loading::listen(&mut engine);
         let folder = common.state_folder();
         let _door = loading::open_door(&folder, asks.clone());
@@ -140,17 +201,31 @@ impl Run {
             asks,
         };
         let window = serving::window(&beside)?;
-        let _alerts = alerting::begin(configuration, window, Arc::new(move || alerted.lasting()))?;
+        let lasting = Arc::new(move || alerted.lasting());
+        let _alerts = alerting::begin(configuration, window, lasting, course.told.clone())?;
         let console = self.console(beside).await?;
         if let Some(console) = &console {
-            screen.note(format!("Console: {}", console.link()));
+            // Whoever reads a log is not thereby let in.
+            screen.note(match std::io::stderr().is_terminal() {
+                true => format!("Console: {}", console.link()),
+                false => format!(
+                    "Console: {} (`tandem console` prints a link into it)",
+                    console.url()
+                ),
+            });
         }
+        // Whatever can be wrong with a configuration has shown by now.
+        course.began = Some(Instant::now());
+        screen.note(match course.full {
+            true => "There is space again; going on.",
+            false => "Keeping in step; Ctrl-C stops after the round at hand.",
+        });
         let mut end = End::Stopped;
         let until = async {
             tokio::select! {
                 biased;
                 () = interrupted() => {}
-                () = hangups.heard() => end = End::ReadAgain,
+                () = course.hangups.heard() => end = End::ReadAgain,
             }
         };
         let done = engine.run(&schedule(configuration), until).await;
@@ -190,8 +265,7 @@ pub(crate) fn schedule(configuration: &Configuration) -> Schedule {
 pub(crate) struct Live {
     screen: Screen,
     masks: Masks,
-    /// Systems in trouble: since when, and what they said last.
-    troubles: Mutex<BTreeMap<String, (Timestamp, String)>>,
+    troubles: Troubles,
     /// Troubles that were told, and when.
     told: Mutex<BTreeMap<String, Instant>>,
 }
@@ -202,9 +276,14 @@ impl Live {
         Self {
             screen,
             masks: Masks::of(flows),
-            troubles: Mutex::default(),
+            troubles: Arc::default(),
             told: Mutex::default(),
         }
+    }
+
+    /// With the troubles that last already.
+    fn with(self, troubles: Troubles) -> Self {
+        Self { troubles, ..self }
     }
 
     /// Whether a trouble was not told for a while: one that lasts is met by every round.
@@ -318,7 +397,7 @@ mod tests {
         let live = Live {
             screen: Screen::new(&arguments.common),
             masks: Masks::none(),
-            troubles: Mutex::default(),
+            troubles: Arc::default(),
             told: Mutex::default(),
         };
         let error = Error {

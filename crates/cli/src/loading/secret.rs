@@ -44,6 +44,9 @@ pub(crate) fn keys(configuration: &Configuration) -> Result<Keys, Failure> {
     })
 }
 
+/// Characters of the shortest token.
+const SHORTEST: usize = 12;
+
 /// Who signs in to the console with a token.
 pub(crate) fn console_tokens(configuration: &Configuration) -> Result<Vec<Token>, Failure> {
     let people = configuration.console.people.iter();
@@ -61,7 +64,23 @@ pub(crate) fn console_tokens(configuration: &Configuration) -> Result<Vec<Token>
             token: token.expose_secret().to_owned(),
         })
     };
-    people.map(token).collect()
+    let tokens: Vec<Token> = people.map(token).collect::<Result<_, Failure>>()?;
+    for (place, one) in tokens.iter().enumerate() {
+        let name = &one.person.name;
+        if one.token.chars().count() < SHORTEST {
+            return Err(Failure::usage(
+                format!("the `token` of {name} has fewer than {SHORTEST} characters"),
+                "Make one that nobody guesses, such as with `openssl rand -base64 24`",
+            ));
+        }
+        if let Some(other) = tokens[..place].iter().find(|other| other.token == one.token) {
+            return Err(Failure::usage(
+                format!("{name} and {} have the same `token`", other.person.name),
+                "Give each a token of their own",
+            ));
+        }
+    }
+    Ok(tokens)
 }
 
 /// Where alerts are posted.

@@ -66,11 +66,11 @@ impl Console {
             .spawn()
             .unwrap();
         let mut notes = BufReader::new(process.stderr.take().unwrap()).lines();
-        let link = notes.by_ref().map_while(Result::ok);
-        let link = link
-            .filter_map(|line| line.strip_prefix("Console: ").map(str::to_owned))
+        let said = notes.by_ref().map_while(Result::ok);
+        let url = said
+            .filter_map(|line| Some(line.strip_prefix("Console: ")?.split(' ').next()?.to_owned()))
             .next();
-        let link = link.unwrap();
+        let url = url.unwrap();
         // What is told later must find a reader.
         let said = Arc::new(Mutex::new(Vec::new()));
         let lines = BufReader::new(process.stdout.take().unwrap()).lines();
@@ -80,8 +80,8 @@ impl Console {
         std::thread::spawn(move || lines.for_each(|line| told.lock().unwrap().extend(line)));
         Self {
             said,
-            url: link.split_once("/enter").unwrap().0.to_owned(),
-            link,
+            link: pair.run(&["console"]).out.trim().to_owned(),
+            url,
             process,
         }
     }

@@ -86,8 +86,8 @@ fn the_console_answers_to_this_machines_names_and_to_those_given() {
     let mut notes = notes.map_while(Result::ok);
     let console = notes
         .find_map(|line| {
-            let link = line.strip_prefix("Console: ")?;
-            Some(link.split_once("/enter")?.0.to_owned())
+            let console = line.strip_prefix("Console: ")?;
+            Some(console.split(' ').next()?.to_owned())
         })
         .unwrap();
     answers_to_its_own_names_only(

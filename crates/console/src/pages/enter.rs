@@ -7,7 +7,7 @@ use crate::desk::Desk;
 use crate::names::from_ourselves;
 use axum::Form;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use maud::html;
 use serde::Deserialize;
@@ -18,13 +18,20 @@ pub(super) struct Link {
 }
 
 /// Signs in by a link, or shows how to come in.
-pub(super) async fn show(State(desk): Desked, headers: HeaderMap, Query(link): Query<Link>) -> Response {
+pub(super) async fn show(
+    State(desk): Desked,
+    method: Method,
+    headers: HeaderMap,
+    Query(link): Query<Link>,
+) -> Response {
     let now = Desk::moment();
     let known = desk.access.by_session(&headers, &desk.cookie, now).is_some();
     match link.key {
         // Whoever opens a link twice is in already.
         _ if known => Redirect::to("/").into_response(),
         None => (StatusCode::UNAUTHORIZED, door("")).into_response(),
+        // Whoever only looks ahead does not use the link up.
+        Some(_) if method == Method::HEAD => StatusCode::NO_CONTENT.into_response(),
         Some(key) => match desk.access.by_link(&key, now) {
             Some((person, session)) => come_in(&desk, &person, &session),
             None => {
@@ -68,7 +75,8 @@ fn come_in(desk: &Desk, person: &Person, session: &str) -> Response {
 }
 
 /// Signs out.
-pub(super) async fn leave(State(desk): Desked) -> Response {
+pub(super) async fn leave(State(desk): Desked, headers: HeaderMap) -> Response {
+    desk.access.end(&headers, &desk.cookie, Desk::moment());
     let cookie = format!("{}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0", desk.cookie);
     ([(header::SET_COOKIE, cookie)], Redirect::to("/enter")).into_response()
 }

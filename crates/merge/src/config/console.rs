@@ -7,6 +7,9 @@ use super::problem::Problems;
 use super::{AlertSettings, ConsolePerson, ConsoleRole, ConsoleSettings};
 use std::collections::BTreeSet;
 
+/// The name in the log of whoever signs in by a link.
+const OWNER: &str = "owner";
+
 /// What is served, where, and who may come in.
 pub(crate) fn console_settings(
     file: &str,
@@ -73,6 +76,10 @@ fn person<'a>(
             message,
             "Give each person one entry and a name of their own.",
         );
+    }
+    if text.name.value == OWNER {
+        let message = format!("`{OWNER}` is whoever signs in by a link");
+        problems.add(file, &text.name, message, "Give this person another name.");
     }
     let role = role(file, &text.role, problems)?;
     Some(ConsolePerson {

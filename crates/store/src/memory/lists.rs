@@ -78,6 +78,7 @@ impl Books {
         all.map(|(number, (_, standing))| Item {
             number: *number,
             ignored: self.ignored.get(number).copied(),
+            area: standing.area.clone(),
             ..standing.item.clone()
         })
         .collect()
