@@ -5,19 +5,24 @@ use crate::mask::shorten;
 use crate::view::RecordName;
 use tandem_merge::cluster::Cluster;
 use tandem_merge::dataflow::{Dataflow, Side};
-use tandem_merge::record::{RecordKey, RecordType};
+use tandem_merge::record::{RecordKey, RecordType, Values};
 use tandem_merge::value::Value;
 
 impl Looker<'_> {
     /// A record of a cluster with its name.
     pub(super) fn name_in(&self, cluster: &Cluster, key: &RecordKey) -> RecordName {
+        let record = cluster.records.get(key);
+        self.name_by(record.map(|record| &record.shadow.values), key)
+    }
+
+    /// A record with its name, by what it shows.
+    pub(super) fn name_by(&self, values: Option<&Values>, key: &RecordKey) -> RecordName {
         let mut name = RecordName::of(key);
         let of = &key.record_type;
-        let record = cluster.records.get(key);
-        name.name = record.and_then(|record| {
+        name.name = values.and_then(|values| {
             let mut properties = naming(self.flows, of).into_iter();
             properties.find_map(|property| {
-                let value = record.shadow.values.get(property);
+                let value = values.get(property);
                 let value = value.filter(|value| **value != Value::Blank)?;
                 self.masks.text(of, property, value).map(|text| shorten(&text))
             })
