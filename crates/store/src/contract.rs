@@ -9,7 +9,7 @@ use tandem_merge::cluster::{Cluster, Intent, ParkedKind, Verdict};
 use tandem_merge::dataflow::{Dataflow, Side};
 use tandem_merge::facts::{Facts, MatchKey};
 use tandem_merge::plan::{Event, Plan};
-use tandem_merge::record::{Observation, RecordKey, RecordType};
+use tandem_merge::record::{Observation, RecordKey, RecordType, Values};
 use tandem_merge::value::Value;
 
 /// A number that fences off a holder that lost its lease; 0 in a single process.
@@ -209,6 +209,15 @@ pub trait Store: Send {
         limit: usize,
     ) -> Result<Vec<(u64, Event)>, Error>;
 
+    /// History of records of some types, newest first, after the first and before the second of two numbers, at most
+    /// `limit`.
+    fn latest_of(
+        &mut self,
+        types: &[RecordType],
+        between: (u64, u64),
+        limit: usize,
+    ) -> Result<Vec<(u64, Event)>, Error>;
+
     /// Records of a type whose property has the value (trimmed, case-folded), or with the id.
     fn search(
         &mut self,
@@ -220,6 +229,9 @@ pub trait Store: Send {
     /// Records whose id or any value contains a text, without regard to case, that which became known last first. Looks at
     /// up to `limit` records before a number, and says where to go on.
     fn seek(&mut self, text: &str, before: u64, limit: usize) -> Result<Sought, Error>;
+
+    /// What records show, of those that are known: each by itself, without what is linked with it.
+    fn values(&mut self, records: &[RecordKey]) -> Result<BTreeMap<RecordKey, Values>, Error>;
 
     /// One cluster as it is, without taking it.
     fn cluster(&mut self, flows: &Dataflow, record: &RecordKey) -> Result<Option<Cluster>, Error>;
@@ -511,8 +523,8 @@ pub struct Run {
 /// What looking for a text found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sought {
-    /// The records.
-    pub found: Vec<RecordKey>,
+    /// The records, each with the number to go on before behind it.
+    pub found: Vec<(u64, RecordKey)>,
     /// The number to go on before; none once all were looked at.
     pub next: Option<u64>,
 }

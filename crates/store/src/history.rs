@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use tandem_merge::plan::Event;
-use tandem_merge::record::RecordKey;
+use tandem_merge::record::{RecordKey, RecordType};
 
 /// The run that lines belong to from now on.
 #[derive(Debug, Default)]
@@ -123,6 +123,36 @@ pub(crate) fn latest(
     read_lines(db, record, start(before), limit, of)
 }
 
+/// History of records of some types before a number and after another, newest first. Lines of other records are not
+/// opened.
+pub(crate) fn latest_of(
+    db: &Db,
+    types: &[RecordType],
+    (after, before): (u64, u64),
+    limit: usize,
+) -> Result<Vec<(u64, Event)>, Trouble> {
+    let mut kinds = Vec::new();
+    for of in types {
+        kinds.extend(db.kind(of)?);
+    }
+    let sql = "SELECT history.number, body FROM history CROSS JOIN record ON record.rid = history.rid
+               WHERE history.number > ?1 AND history.number < ?2
+               AND kind IN (SELECT value FROM json_each(?3)) ORDER BY history.number DESC LIMIT ?4";
+    let given = (
+        start(after),
+        start(before),
+        crate::load::numbers(&kinds),
+        number(limit),
+    );
+    let rows: Vec<(i64, Vec<u8>)> = db.all(sql, given, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    rows.into_iter().map(|row| opened(db, row)).collect()
+}
+
+/// A stored line.
+fn opened(db: &Db, (number, body): (i64, Vec<u8>)) -> Result<(u64, Event), Trouble> {
+    Ok((number.cast_unsigned(), db.read(&HISTORY, body)?))
+}
+
 /// Lines by one of two statements: of one record, or of all.
 fn read_lines(
     db: &Db,
@@ -141,8 +171,7 @@ fn read_lines(
         }
         None => db.all(of_all, (from, number(limit)), read)?,
     };
-    let parse = |(number, body): (i64, Vec<u8>)| Ok((number.cast_unsigned(), db.read(&HISTORY, body)?));
-    rows.into_iter().map(parse).collect()
+    rows.into_iter().map(|row| opened(db, row)).collect()
 }
 
 /// Runs after a number.

@@ -23,7 +23,7 @@ use tandem_merge::cluster::{Cluster, Intent};
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::facts::MatchKey;
 use tandem_merge::plan::Event;
-use tandem_merge::record::{RecordKey, RecordType};
+use tandem_merge::record::{RecordKey, RecordType, Values};
 
 /// The durable state, held by one process at a time: everything that is known of links, writes, questions and the rest,
 /// over a [`crate::storage::Storage`].
@@ -449,6 +449,16 @@ impl Store for Ledger {
             .unit("read", |db| history::latest(db, record, before, limit))
     }
 
+    fn latest_of(
+        &mut self,
+        types: &[RecordType],
+        between: (u64, u64),
+        limit: usize,
+    ) -> Result<Vec<(u64, Event)>, Error> {
+        self.db
+            .unit("read", |db| history::latest_of(db, types, between, limit))
+    }
+
     fn forget(&mut self, records: &[RecordKey], at: Timestamp) -> Result<Forgotten, Error> {
         let done = self
             .db
@@ -497,6 +507,10 @@ impl Store for Ledger {
 
     fn seek(&mut self, text: &str, before: u64, limit: usize) -> Result<Sought, Error> {
         self.db.unit("read", |db| lists::seek(db, text, before, limit))
+    }
+
+    fn values(&mut self, records: &[RecordKey]) -> Result<BTreeMap<RecordKey, Values>, Error> {
+        self.db.unit("read", |db| lists::values(db, records))
     }
 
     fn cluster(&mut self, _flows: &Dataflow, record: &RecordKey) -> Result<Option<Cluster>, Error> {

@@ -9,10 +9,10 @@ use crate::sealed::{ITEM, KEYS, STATE};
 use crate::tally;
 use crate::{at_rest, match_index};
 use jiff::Timestamp;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::facts::MatchKey;
-use tandem_merge::record::{Presence, RecordKey, RecordType};
+use tandem_merge::record::{Presence, RecordKey, RecordType, Values};
 
 /// Counts of everything.
 pub(crate) fn status(db: &Db, flows: &Dataflow) -> Result<Status, Trouble> {
@@ -213,6 +213,43 @@ pub(crate) fn search(
     Ok(found)
 }
 
+/// What a record shows; the rest of its state is passed over.
+#[derive(serde::Deserialize)]
+struct Seen {
+    shadow: SeenValues,
+}
+
+#[derive(serde::Deserialize)]
+struct SeenValues {
+    values: Values,
+}
+
+/// What records show, of those that are known.
+pub(crate) fn values(db: &Db, records: &[RecordKey]) -> Result<BTreeMap<RecordKey, Values>, Trouble> {
+    let mut asked = Vec::new();
+    for key in records {
+        if let Some(kind) = db.kind(&key.record_type)? {
+            asked.push(serde_json::json!([kind, key.id]));
+        }
+    }
+    if asked.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let sql = "SELECT kind, record.id, state FROM json_each(?1) AS asked
+               CROSS JOIN record ON kind = CAST(asked.value ->> 0 AS BIGINT) AND record.id = asked.value ->> 1
+               JOIN body ON body.rid = record.rid WHERE state IS NOT NULL";
+    let asked = serde_json::Value::from(asked).to_string();
+    let rows: Vec<(i64, String, Vec<u8>)> =
+        db.all(sql, [asked], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let mut found = BTreeMap::new();
+    for (kind, id, state) in rows {
+        let record_type = db.record_type(kind)?;
+        let seen: Seen = at_rest::part(&db.opened(&STATE, state)?, "record")?;
+        found.insert(RecordKey { record_type, id }, seen.shadow.values);
+    }
+    Ok(found)
+}
+
 /// Records before a number whose id or any value contains a text, the youngest first.
 pub(crate) fn seek(db: &Db, text: &str, before: u64, limit: usize) -> Result<Sought, Trouble> {
     let wanted = folded(text);
@@ -222,16 +259,17 @@ pub(crate) fn seek(db: &Db, text: &str, before: u64, limit: usize) -> Result<Sou
     db.walk(sql, (page_start(before), number(limit)), |row| {
         let id: String = row.get(2)?;
         let state = db.opened(&STATE, row.get(3)?)?;
-        if mentions(&id, &at_rest::record(&state, "record")?, &wanted) {
-            hits.push((row.get(1)?, id));
+        let seen: Seen = at_rest::part(&state, "record")?;
+        if mentions(&id, &seen.shadow.values, &wanted) {
+            hits.push((row.get::<i64>(0)?.cast_unsigned(), row.get(1)?, id));
         }
         looked += 1;
         last = row.get::<i64>(0)?;
         Ok(())
     })?;
-    let key = |(kind, id)| {
+    let key = |(number, kind, id)| {
         let record_type = db.record_type(kind)?;
-        Ok(RecordKey { record_type, id })
+        Ok((number, RecordKey { record_type, id }))
     };
     Ok(Sought {
         found: hits.into_iter().map(key).collect::<Result<_, Trouble>>()?,
@@ -240,8 +278,8 @@ pub(crate) fn seek(db: &Db, text: &str, before: u64, limit: usize) -> Result<Sou
 }
 
 /// Whether a record's id or any of its values contains a text, without regard to case.
-pub(crate) fn mentions(id: &str, record: &tandem_merge::cluster::Record, wanted: &str) -> bool {
-    let mut values = record.shadow.values.values();
+pub(crate) fn mentions(id: &str, values: &Values, wanted: &str) -> bool {
+    let mut values = values.values();
     id.to_lowercase().contains(wanted)
         || values.any(|value| value.to_string().to_lowercase().contains(wanted))
 }

@@ -24,7 +24,7 @@ use tandem_merge::cluster::{Cluster, Intent};
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::facts::MatchKey;
 use tandem_merge::plan::Event;
-use tandem_merge::record::{RecordKey, RecordType};
+use tandem_merge::record::{RecordKey, RecordType, Values};
 
 /// A store that keeps its state in memory. A clone is a copy of the state.
 #[derive(Clone, Debug, Default)]
@@ -251,6 +251,18 @@ impl Store for MemoryStore {
         Ok(lines_of(record, all).take(limit).collect())
     }
 
+    fn latest_of(
+        &mut self,
+        types: &[RecordType],
+        (after, before): (u64, u64),
+        limit: usize,
+    ) -> Result<Vec<(u64, Event)>, Error> {
+        let all = self.books.history.range(..before).rev();
+        let all = all.take_while(|(number, _)| **number > after);
+        let of = lines_of(None, all).filter(|(_, event)| types.contains(&event.record.record_type));
+        Ok(of.take(limit).collect())
+    }
+
     fn forget(&mut self, records: &[RecordKey], _at: Timestamp) -> Result<Forgotten, Error> {
         self.unit(|books| books.forget(records))
     }
@@ -293,6 +305,14 @@ impl Store for MemoryStore {
         value: &str,
     ) -> Result<Vec<RecordKey>, Error> {
         Ok(self.books.search(record_type, property, value))
+    }
+
+    fn values(&mut self, records: &[RecordKey]) -> Result<BTreeMap<RecordKey, Values>, Error> {
+        let known = records.iter().filter_map(|key| {
+            let record = self.books.records.get(key)?.state.as_ref()?;
+            Some((key.clone(), record.shadow.values.clone()))
+        });
+        Ok(known.collect())
     }
 
     fn seek(&mut self, text: &str, before: u64, limit: usize) -> Result<Sought, Error> {

@@ -10,7 +10,7 @@ use tandem_merge::record::{RecordKey, RecordType};
 /// Lines read at a time.
 const PAGE: usize = 500;
 /// Lines looked through for one page: what is rare is looked for page by page.
-const LOOKED: usize = 20_000;
+const LOOKED: u64 = 20_000;
 
 /// Which lines of the history are wanted: all that is given must hold.
 #[derive(Clone, Debug, Default)]
@@ -54,28 +54,29 @@ impl Looker<'_> {
         limit: usize,
     ) -> Result<Page<Change>, Refused> {
         let types = self.types_of(of.flow.as_deref());
-        let mut from = before(cursor)?;
-        let mut first_line = 0;
+        let mut from = before(cursor)?.min(self.newest_line()?.saturating_add(1));
+        // No line is wanted up to here.
+        let mut least = 0;
         if let Some(number) = of.run
             && let Some(run) = self.run(number)?
         {
             from = from.min(run.last_line.saturating_add(1));
-            first_line = run.first_line;
+            least = run.first_line.saturating_sub(1);
         }
-        let (mut rows, mut looked) = (Vec::new(), 0);
+        let end = from.saturating_sub(LOOKED + 1).max(least);
+        // Whoever wants all lines needs no more of them than are shown.
+        let size = match of.event.is_some() || of.run.is_some() {
+            true => PAGE,
+            false => limit.saturating_add(1).min(PAGE),
+        };
+        let mut rows = Vec::new();
         loop {
-            let page = self.store.latest(None, from, PAGE)?;
-            let last = page.len() < PAGE;
-            looked += page.len();
+            let page = self.lines(types.as_ref(), (end, from), size)?;
+            let last = page.len() < size;
             for (number, event) in page {
-                if number < first_line {
-                    return Ok(Page { rows, next: None });
-                }
                 if rows.len() == limit {
-                    return Ok(Page {
-                        rows,
-                        next: Some(from.to_string()),
-                    });
+                    let next = Some(from.to_string());
+                    return Ok(Page { rows, next });
                 }
                 from = number;
                 if of.takes(&event, types.as_ref()) {
@@ -83,13 +84,29 @@ impl Looker<'_> {
                 }
             }
             if last {
-                return Ok(Page { rows, next: None });
-            }
-            if looked >= LOOKED {
-                let next = Some(from.to_string());
+                let before = end.saturating_add(1);
+                let older = self.store.latest(None, before, 1)?;
+                let more = older.first().is_some_and(|(number, _)| *number > least);
+                let next = more.then(|| before.to_string());
                 return Ok(Page { rows, next });
             }
         }
+    }
+
+    /// Lines before a number and after another, newest first, of all records or of those of some types.
+    fn lines(
+        &mut self,
+        types: Option<&BTreeSet<RecordType>>,
+        (after, before): (u64, u64),
+        limit: usize,
+    ) -> Result<Vec<(u64, Event)>, Refused> {
+        if let Some(types) = types {
+            let types: Vec<RecordType> = types.iter().cloned().collect();
+            return Ok(self.store.latest_of(&types, (after, before), limit)?);
+        }
+        let mut lines = self.store.latest(None, before, limit)?;
+        lines.retain(|(number, _)| *number > after);
+        Ok(lines)
     }
 
     /// The lines of a record's cluster, newest first.

@@ -7,7 +7,7 @@ use crate::view::RecordName;
 use std::collections::{BTreeMap, BTreeSet};
 use tandem_merge::cluster::Cluster;
 use tandem_merge::dataflow::{Dataflow, Side};
-use tandem_merge::record::{RecordKey, RecordType};
+use tandem_merge::record::{RecordKey, RecordType, Values};
 use tandem_merge::value::Value;
 
 impl Looker<'_> {
@@ -17,24 +17,28 @@ impl Looker<'_> {
         records: impl IntoIterator<Item = RecordKey>,
     ) -> Result<BTreeMap<RecordKey, String>, Refused> {
         let records: BTreeSet<RecordKey> = records.into_iter().collect();
-        let mut found = BTreeMap::new();
-        for key in records {
-            let cluster = self.store.cluster(self.flows, &key)?.unwrap_or_default();
-            let name = self.name_in(&cluster, &key).name;
-            found.extend(name.map(|name| (key, name)));
-        }
-        Ok(found)
+        let values = self.store.values(&records.into_iter().collect::<Vec<_>>())?;
+        let named = values.iter().filter_map(|(key, values)| {
+            let name = self.name_by(Some(values), key).name?;
+            Some((key.clone(), name))
+        });
+        Ok(named.collect())
     }
 
     /// A record of a cluster with its name.
     pub(super) fn name_in(&self, cluster: &Cluster, key: &RecordKey) -> RecordName {
+        let record = cluster.records.get(key);
+        self.name_by(record.map(|record| &record.shadow.values), key)
+    }
+
+    /// A record with its name, by what it shows.
+    pub(super) fn name_by(&self, values: Option<&Values>, key: &RecordKey) -> RecordName {
         let mut name = RecordName::of(key);
         let of = &key.record_type;
-        let record = cluster.records.get(key);
-        name.name = record.and_then(|record| {
+        name.name = values.and_then(|values| {
             let properties = naming(self.flows, of);
             let text = |property: &str| {
-                let value = record.shadow.values.get(property);
+                let value = values.get(property);
                 value
                     .filter(|value| **value != Value::Blank)
                     .map(ToString::to_string)

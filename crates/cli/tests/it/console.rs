@@ -214,6 +214,23 @@ fn nobody_looks_or_acts_who_has_not_signed_in_and_each_role_may_what_it_may() {
         "{}",
         email(ADMIN)
     );
+    // Who names a record by its id is shown it at once, and then whatever else holds the text, once.
+    let id = contact.as_str().unwrap().split_once(':').unwrap().1.to_owned();
+    let find = |cursor: &str| {
+        console
+            .get(ADMIN, &format!("/records?q={id}&limit=500{cursor}"))
+            .json()
+    };
+    let first = find("");
+    let named = first["rows"].as_array().unwrap();
+    let names = |row: &Json| row["id"] == id.as_str();
+    assert!(
+        !named.is_empty() && named.iter().any(|row| row["type"] == "Contact" && names(row)),
+        "{first}"
+    );
+    let rest = find(&format!("&cursor={}", first["next"].as_str().unwrap()));
+    let rest = rest["rows"].as_array().unwrap();
+    assert!(rest.iter().all(|row| !named.contains(row)), "{first} {rest:?}");
     // A value that is masked is not found by it either.
     let found = |token: &str| {
         let page = console.get(token, &format!("/records?q={}", email(ADMIN))).json();

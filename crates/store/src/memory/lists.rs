@@ -103,10 +103,14 @@ impl Books {
         older.truncate(limit);
         let hit = |(key, entry): &&(&RecordKey, &Entry)| {
             let state = entry.state.as_ref();
-            state.is_some_and(|record| mentions(&key.id, record, &wanted))
+            state.is_some_and(|record| mentions(&key.id, &record.shadow.values, &wanted))
         };
         Sought {
-            found: older.iter().filter(hit).map(|(key, _)| (*key).clone()).collect(),
+            found: older
+                .iter()
+                .filter(hit)
+                .map(|(key, entry)| (entry.number, (*key).clone()))
+                .collect(),
             next: older
                 .last()
                 .filter(|_| older.len() == limit)

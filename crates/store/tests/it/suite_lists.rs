@@ -157,6 +157,9 @@ fn history_is_read_from_either_end() {
             observe(store, vec![seen(&customer("1"), moment, &values)]);
             rest(store);
         }
+        let values = [("LastName", "Anna"), ("Email", "ann@example.org")];
+        observe(store, vec![seen(&contact("a"), 62, &values)]);
+        rest(store);
         let all = store.history(None, 0, 100).unwrap();
         assert!(all.len() > 2, "{all:?}");
         let back: Vec<_> = all.iter().rev().cloned().collect();
@@ -166,6 +169,22 @@ fn history_is_read_from_either_end() {
         let mut own = store.history(Some(&record), 0, 100).unwrap();
         own.reverse();
         assert_eq!(store.latest(Some(&record), u64::MAX, 100).unwrap(), own);
+        // Of some types, between two numbers.
+        let of = &record.record_type;
+        let last = back.last().unwrap().0;
+        let typed = |of: &_, (after, before): (u64, u64)| {
+            let all = back.iter().filter(|(number, event)| {
+                &event.record.record_type == of && *number > after && *number < before
+            });
+            all.cloned().collect::<Vec<_>>()
+        };
+        let types = [of.clone()];
+        for between in [(0, u64::MAX), (last, back[0].0), (back[1].0, back[1].0)] {
+            assert_eq!(store.latest_of(&types, between, 100).unwrap(), typed(of, between));
+        }
+        assert!(!typed(of, (0, u64::MAX)).is_empty() && typed(of, (0, u64::MAX)) != back);
+        assert_eq!(store.latest_of(&types, (0, u64::MAX), 1).unwrap().len(), 1);
+        assert_eq!(store.latest_of(&[], (0, u64::MAX), 100).unwrap(), []);
         let nobody = store.latest(Some(&customer("nobody")), u64::MAX, 100);
         assert!(nobody.unwrap().is_empty());
     });
@@ -206,6 +225,28 @@ fn links_and_runs_are_read_from_the_newest_end() {
 }
 
 #[test]
+fn what_records_show_is_told_of_those_that_are_known() {
+    on_both(|store| {
+        observe(store, vec![seen(&customer("1"), 50, &[("name", "Ann")])]);
+        observe(store, vec![seen(&contact("a"), 50, &[("LastName", "Ann")])]);
+        rest(store);
+        let asked = [customer("1"), customer("nobody"), contact("a"), customer("1")];
+        let found = store.values(&asked).unwrap();
+        let keys: Vec<_> = found.keys().cloned().collect();
+        assert_eq!(
+            keys,
+            [contact("a"), customer("1")]
+                .into_iter()
+                .collect::<std::collections::BTreeSet<_>>()
+                .into_iter()
+                .collect::<Vec<_>>()
+        );
+        assert_eq!(found[&customer("1")]["name"].to_string(), "Ann");
+        assert!(store.values(&[]).unwrap().is_empty());
+    });
+}
+
+#[test]
 fn a_text_is_found_in_ids_and_in_values_whatever_its_case() {
     on_both(|store| {
         let named =
@@ -219,16 +260,22 @@ fn a_text_is_found_in_ids_and_in_values_whatever_its_case() {
             ],
         );
         rest(store);
+        let keys = |sought: &tandem_store::Sought| -> Vec<_> {
+            sought.found.iter().map(|(_, key)| key.clone()).collect()
+        };
         let all = store.seek(" see ", u64::MAX, 100).unwrap();
         assert_eq!(
-            (all.found, all.next),
+            (keys(&all), all.next),
             (vec![customer("SEE"), customer("a1")], None)
         );
+        // From behind a hit the next one is found.
+        let rest = store.seek("see", all.found[0].0, 100).unwrap();
+        assert_eq!(keys(&rest), [customer("a1")]);
         // A page at a time: each says where to go on.
         let first = store.seek("see", u64::MAX, 2).unwrap();
-        assert_eq!(first.found, [customer("SEE")]);
+        assert_eq!(keys(&first), [customer("SEE")]);
         let second = store.seek("see", first.next.unwrap(), 2).unwrap();
-        assert_eq!((second.found, second.next), (vec![customer("a1")], None));
+        assert_eq!((keys(&second), second.next), (vec![customer("a1")], None));
         assert_eq!(store.seek("nowhere", u64::MAX, 100).unwrap().found, []);
     });
 }
