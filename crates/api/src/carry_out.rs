@@ -3,6 +3,7 @@
 use crate::{Command, Done, Refused};
 use jiff::Timestamp;
 use tandem_engine::{Choice, Engine};
+use tandem_merge::cluster::Verdict;
 use tandem_merge::record::RecordKey;
 
 /// Does what a person asks for. What follows from it is decided and written by the rounds that come next.
@@ -12,6 +13,7 @@ use tandem_merge::record::RecordKey;
 pub async fn carry_out(engine: &mut Engine, command: Command, now: Timestamp) -> Result<Done, Refused> {
     match command {
         Command::Approve { item, verdict } => engine.approve(item, verdict)?,
+        Command::ApproveMany { items, verdict } => return approve(engine, &items, verdict),
         Command::ApproveFlow { flow, verdict } => {
             let (items, held) = engine.approve_flow(&flow, verdict)?;
             return Ok(Done::Approved { items, held });
@@ -53,6 +55,19 @@ async fn answer(engine: &mut Engine, answers: &[(u64, Choice)]) -> Result<Done, 
         match engine.resolve(*number, choice) {
             Ok(()) => resolved.push(*number),
             Err(error) => refused.push(error.into()),
+        }
+    }
+    Ok(Done::Answered { resolved, refused })
+}
+
+/// Approves one after the other: what is refused stands beside what is not, and holds up no other.
+fn approve(engine: &mut Engine, items: &[u64], verdict: Option<Verdict>) -> Result<Done, Refused> {
+    let (mut resolved, mut refused) = (Vec::new(), Vec::new());
+    for item in items {
+        match engine.approve(*item, verdict) {
+            Ok(()) => resolved.push(*item),
+            Err(error @ tandem_engine::Error::Command { .. }) => refused.push(error.into()),
+            Err(error) => return Err(error.into()),
         }
     }
     Ok(Done::Answered { resolved, refused })

@@ -21,6 +21,13 @@ pub enum Command {
         /// What becomes of the counterpart of a deleted record; none: what the flow's policy offers first.
         verdict: Option<Verdict>,
     },
+    /// Let go ahead what waits under several items' numbers.
+    ApproveMany {
+        /// The items.
+        items: Vec<u64>,
+        /// What becomes of counterparts of deleted records; none: what the flow's policy offers first.
+        verdict: Option<Verdict>,
+    },
     /// Let go ahead all that waits in a flow.
     ApproveFlow {
         /// The flow.
@@ -106,9 +113,9 @@ pub enum Done {
         /// A guard held edits or first links, which go ahead too.
         held: bool,
     },
-    /// Conflicts were answered, or refused one by one.
+    /// Items were answered or approved, or refused one by one.
     Answered {
-        /// Items that were answered.
+        /// Items that were.
         resolved: Vec<u64>,
         /// Why the others were not.
         refused: Vec<Refused>,

@@ -77,6 +77,17 @@ impl Desk {
         Ok(Acted::well(1))
     }
 
+    /// Lets several items go ahead; those that are refused hold up no other.
+    pub(crate) async fn approve_many(
+        &self,
+        person: &Person,
+        items: Vec<u64>,
+        fate: Option<Fate>,
+    ) -> Result<Acted, Problem> {
+        let verdict = fate.map(Verdict::from);
+        one_by_one(self.act(person, Command::ApproveMany { items, verdict }).await?)
+    }
+
     /// Tries items again: what is parked on their records.
     pub(crate) async fn retry(&self, person: &Person, items: &[u64]) -> Result<Acted, Problem> {
         let mut records = Vec::new();
@@ -107,7 +118,7 @@ impl Desk {
             ..ItemsOf::default()
         };
         let page = self
-            .look(person, move |looker| looker.items(&of, None, MANY))
+            .look(person, move |looker| looker.items_without_names(&of, None, MANY))
             .await?;
         Ok(page.rows)
     }
@@ -142,16 +153,7 @@ impl Desk {
         person: &Person,
         answers: Vec<(u64, Choice)>,
     ) -> Result<Acted, Problem> {
-        match self.act(person, Command::Resolve { answers }).await? {
-            Done::Answered { resolved, refused } => Ok(Acted {
-                done: resolved.len() as u64,
-                refused: refused
-                    .into_iter()
-                    .map(|why| format!("{}. {}", why.what, why.advice))
-                    .collect(),
-            }),
-            _ => Err(misunderstood()),
-        }
+        one_by_one(self.act(person, Command::Resolve { answers }).await?)
     }
 
     /// Answers several conflicts with what one system's records say.
@@ -249,6 +251,20 @@ pub(crate) fn choice(says: &tandem_api::view::Says) -> Option<Choice> {
         record_type: tandem_api::RecordType::new(system, says.record_type.as_ref()?),
         id: says.id.clone()?,
     }))
+}
+
+/// What was done to items, and why not to the others.
+fn one_by_one(done: Done) -> Result<Acted, Problem> {
+    match done {
+        Done::Answered { resolved, refused } => Ok(Acted {
+            done: resolved.len() as u64,
+            refused: refused
+                .into_iter()
+                .map(|why| format!("{}. {}", why.what, why.advice))
+                .collect(),
+        }),
+        _ => Err(misunderstood()),
+    }
 }
 
 fn misunderstood() -> Problem {

@@ -122,8 +122,8 @@ impl Missing {
         let body = html! {
             section.card.narrow {
                 h1 { (problem.title) }
-                p { (parts::sentence(&problem.detail)) }
-                @if !problem.advice.is_empty() { p.advice { (parts::sentence(&problem.advice)) } }
+                p { (parts::told(&problem.detail)) }
+                @if !problem.advice.is_empty() { p.advice { (parts::told(&problem.advice)) } }
                 p { a href="/" { "To the overview" } }
             }
         };

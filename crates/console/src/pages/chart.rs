@@ -48,8 +48,8 @@ pub(super) fn gauge(used: u64, of: u64, words: &str) -> Markup {
     html! {
         svg class=(class) viewBox="0 0 100 6" preserveAspectRatio="none" role="img" aria-label=(words) {
             title { (words) }
-            rect.ground width="100" height="6" rx="3" {}
-            rect width=(share.min(100)) height="6" rx="3" {}
+            rect.ground width="100" height="6" {}
+            rect width=(share.min(100)) height="6" {}
         }
     }
 }

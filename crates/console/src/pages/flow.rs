@@ -139,11 +139,11 @@ fn property(row: &PropertyRow) -> Markup {
     };
     html! {
         tr {
-            td.prop { (row.properties[0]) }
+            td.prop.from { (row.properties[0]) }
             td.arrow { span title=(words) aria-hidden="true" { (row.direction) } span.sr { (words) } }
-            td.prop { (row.properties[1]) }
-            td.small { (row.types[0]) @if row.types[0] != row.types[1] { " / " (row.types[1]) } }
-            td.small {
+            td.prop.to { (row.properties[1]) }
+            td.small.types { (row.types[0]) @if row.types[0] != row.types[1] { " / " (row.types[1]) } }
+            td.small.mind {
                 @if row.personal { span.chip.rest { "personal" } " " }
                 @if let Some(policy) = &row.conflict { "conflicts: " (policy) ". " }
                 (row.note)

@@ -1,10 +1,12 @@
 //! What waits for people, by its reason, with the fix in words and one act for many.
 
+mod approve;
+
 use super::layout::Sheet;
-use super::parts::{ago, count, encoded, more, nothing, number, record_address, sentence, value};
+use super::parts::{ago, count, encoded, more, nothing, number, record_of, told, value};
 use super::{Desked, Missing, ROWS, Shown, missing, page};
 use crate::access::{Person, Role};
-use crate::act::{Acted, Fate, choice};
+use crate::act::{Acted, choice};
 use crate::desk::Desk;
 use crate::http_api::Asked;
 use crate::problem::Problem;
@@ -49,6 +51,17 @@ impl Choice {
         format!("/inbox?{}", parts.join("&"))
     }
 
+    /// What is chosen by its meaning, by its kind where all of that meaning are of one.
+    fn narrowed(mut self, groups: &[ItemGroup]) -> Self {
+        let mut of = groups
+            .iter()
+            .filter(|group| Some(&group.standing) == self.standing.as_ref());
+        if let (None, Some(only), None) = (&self.kind, of.next(), of.next()) {
+            self.kind = Some(only.kind.clone());
+        }
+        self
+    }
+
     fn items(&self) -> ItemsOf {
         ItemsOf {
             standing: self.standing.clone(),
@@ -85,14 +98,15 @@ pub(super) async fn show(State(desk): Desked, person: Person, asked: Asked) -> S
         Ok((groups, Page { rows, next }))
     });
     let (groups, rows) = looked.await.map_err(missing(&desk, &person))?;
+    let chosen = chosen.narrowed(&groups);
     let may = person.role >= Role::Operator;
     let body = html! {
         section.title { div {
             h1 { "Inbox" }
             p.small {
                 "What waits for people, by its reason."
-                @if may { " Keys: " kbd { "j" } " " kbd { "k" } " move, " kbd { "x" } " choose, " kbd { "1" } " "
-                    kbd { "2" } " answer a conflict, " kbd { "r" } " retry, " kbd { "a" } " approve, " kbd { "i" } " ignore." }
+                @if may { span.keys { " Keys: " kbd { "j" } " " kbd { "k" } " move, " kbd { "x" } " choose, " kbd { "1" } " "
+                    kbd { "2" } " answer a conflict, " kbd { "r" } " retry, " kbd { "a" } " approve, " kbd { "i" } " ignore." } }
             }
         } }
         div.inbox {
@@ -116,11 +130,15 @@ fn kinds(groups: &[ItemGroup], chosen: &Choice) -> Markup {
         };
         chosen.address()
     };
+    let waits = groups
+        .iter()
+        .filter(|group| !matches!(group.standing.as_str(), "deferred" | "listed"));
+    let people: u64 = waits.map(|group| group.count).sum();
     html! {
         nav.kinds aria-label="Reasons" {
             @if let Some(flow) = &chosen.flow { p.small { "Of " (flow) " alone. " a href="/inbox" { "Show all" } } }
             a href=(address("")) aria-current=[(chosen.kind.is_none() && chosen.standing.is_none()).then_some("true")] {
-                "All that waits for people"
+                span { "All that waits for people" } span.badge { (number(people)) }
             }
             @for group in groups {
                 a class={ (group.standing) } href=(address(&group.kind)) aria-current=[(chosen.kind.as_deref() == Some(&group.kind)).then_some("true")] {
@@ -141,10 +159,13 @@ fn list(rows: &Page<Row>, chosen: &Choice, groups: &[ItemGroup], may: bool, syst
             @if let Some(group) = group {
                 div.fix {
                     h2 { (group.title) }
-                    p { (sentence(&group.fix)) }
+                    p { (told(&group.fix)) }
                     p.small { (count(group.count, "item", "items")) ", the oldest since " (ago(group.since, now)) }
                     @if may && group.standing == "parked" {
-                        button name="act" value="retry-kind" { "Retry all " (number(group.count)) }
+                        button name="act" value="retry-kind" { (all("Retry", group.count)) }
+                    }
+                    @if may && group.standing == "approval" {
+                        button name="act" value="approve-kind" { (all("Approve", group.count)) " …" }
                     }
                 }
             }
@@ -158,23 +179,25 @@ fn list(rows: &Page<Row>, chosen: &Choice, groups: &[ItemGroup], may: bool, syst
     }
 }
 
+/// An act on all of a kind.
+fn all(act: &str, many: u64) -> String {
+    match many {
+        1 => format!("{act} it"),
+        many => format!("{act} all {}", number(many)),
+    }
+}
+
 /// What can be done with the chosen ones.
 fn acts(rows: &[Row], systems: &[String; 2]) -> Markup {
     let any = |standing: &str| rows.iter().any(|(item, _)| item.standing == standing);
     html! {
         div.bulk {
-            label { input type="checkbox" data-all; " all on this page" }
+            label.scripted { input type="checkbox" data-all; " all on this page" }
             @if any("parked") { button name="act" value="retry" data-key="r" { "Retry" } }
             @if any("approval") {
                 button name="act" value="approve" data-key="a" { "Approve" }
                 label { span.sr { "What becomes of counterparts of deleted records" }
-                    select name="fate" {
-                        option value="" { "as the flow says" }
-                        option value="propagate" { "delete the counterpart" }
-                        option value="deactivate" { "put it out of use" }
-                        option value="unlink" { "end the link, keep it" }
-                        option value="recreate" { "create the deleted one again" }
-                    }
+                    (approve::fates())
                 }
             }
             @if any("conflict") {
@@ -198,22 +221,37 @@ fn card(item: &Item, question: Option<&Conflict>, may: bool, now: Timestamp) -> 
             div {
                 p.head {
                     span class={ "chip " (item.standing) } { (item.kind) } " "
-                    a.record href=(record_address(&item.system, &item.record_type, &item.id)) {
-                        span.sys { (item.system) } " " span.key { (item.record_type) " " (item.id) (about) }
-                    }
+                    (record_of([&item.system, &item.record_type, &item.id], item.name.as_deref(), &about))
                     span.small { " · item " (item.item) " · " (ago(item.since, now)) }
                 }
                 @match question {
                     Some(question) => (contenders(item, question, may, now)),
                     None => {
-                        p { (sentence(&item.reason)) }
-                        @if !item.advice.is_empty() { p.advice { (sentence(&item.advice)) } }
+                        p { (told(&item.reason)) }
+                        @if !(item.advice.is_empty() || may && said_by_buttons(item)) { p.advice { (told(&item.advice)) } }
                     },
                 }
-                @if let Some(who) = &item.who { p.small { (who) } }
+                p.small {
+                    @if let Some(who) = &item.who { (can(item)) " " (who) "." }
+                    @if let Some(policy) = question.and_then(|question| question.policy.as_ref()) { " Policy: " (policy) "." }
+                }
             }
         }
     }
+}
+
+/// What is asked of whoever can do something about it.
+fn can(item: &Item) -> &'static str {
+    match item.standing.as_str() {
+        "conflict" => "Can be answered by:",
+        "approval" => "Can be approved by:",
+        _ => "Can be mended by:",
+    }
+}
+
+/// Whether the advice names the command that does what the buttons do.
+fn said_by_buttons(item: &Item) -> bool {
+    item.standing == "approval" && item.advice.starts_with("tandem approve")
 }
 
 fn contenders(item: &Item, question: &Conflict, may: bool, now: Timestamp) -> Markup {
@@ -225,7 +263,7 @@ fn contenders(item: &Item, question: &Conflict, may: bool, now: Timestamp) -> Ma
                         @if let Some(id) = &says.id { " " span.key { (says.record_type.as_deref().unwrap_or_default()) " " (id) } } }
                     p.big { (value(says.value.as_deref())) }
                     p.small {
-                        @if says.base.is_some() { "was " (value(says.base.as_deref())) ", " }
+                        @if says.base.is_some() { span.was { "was: " (value(says.base.as_deref())) } }
                         "edited " (ago(says.to, now))
                         @if let Some(author) = &says.author { " by " (author) }
                     }
@@ -237,7 +275,6 @@ fn contenders(item: &Item, question: &Conflict, may: bool, now: Timestamp) -> Ma
                 }
             }
         }
-        @if let Some(policy) = &question.policy { p.small { "Policy: " (policy) "." } }
     }
 }
 
@@ -250,11 +287,18 @@ pub(super) async fn act(
 ) -> Result<Response, Missing> {
     let chosen = Choice::of(&asked);
     let fail = missing(&desk, &person);
+    let asks = said
+        .iter()
+        .any(|(name, act)| name == "act" && act == "approve-kind");
+    if asks && !said.iter().any(|(name, _)| name == "last") {
+        let asked = approve::ask(&desk, &person, &chosen).await;
+        return Ok(asked.map_err(&fail)?.into_response());
+    }
     let acted = carry_out(&desk, &person, &chosen, &said).await.map_err(&fail)?;
     if acted.refused.is_empty() {
         return Ok(Redirect::to(&chosen.address()).into_response());
     }
-    Ok(told(&desk, &person, &acted, &chosen).into_response())
+    Ok(outcome(&desk, &person, &acted, &chosen).into_response())
 }
 
 async fn carry_out(
@@ -278,6 +322,11 @@ async fn carry_out(
         let kind = chosen.kind.as_deref().unwrap_or_default();
         return desk.retry_kind(person, kind, chosen.flow.clone()).await;
     }
+    let fate = one("fate").unwrap_or_default();
+    if act == "approve-kind" {
+        let last = one("last").and_then(|last| last.parse().ok()).unwrap_or_default();
+        return approve::all(desk, person, chosen, last, fate).await;
+    }
     if items.is_empty() {
         return Err(
             Problem::bad("nothing is chosen").advised("Tick what it is to be done with, then try again")
@@ -286,7 +335,7 @@ async fn carry_out(
     match act {
         "retry" => desk.retry(person, &items).await,
         "ignore" => desk.ignore(person, items, None).await,
-        "approve" => approve(desk, person, &items, one("fate").unwrap_or_default()).await,
+        "approve" => desk.approve_many(person, items, approve::fate(fate)?).await,
         _ => match act.strip_prefix("answer:") {
             Some(system) => desk.resolve_by(person, &items, system).await,
             None => Err(Problem::bad("nothing says what to do")),
@@ -309,37 +358,12 @@ async fn choose(desk: &Desk, person: &Person, said: &str) -> Result<Acted, Probl
     desk.resolve(person, vec![(item, choice)]).await
 }
 
-/// Approves one after the other; those that are refused hold up no other.
-async fn approve(desk: &Desk, person: &Person, items: &[u64], fate: &str) -> Result<Acted, Problem> {
-    let fate = match fate {
-        "" => None,
-        "propagate" => Some(Fate::Propagate),
-        "deactivate" => Some(Fate::Deactivate),
-        "unlink" => Some(Fate::Unlink),
-        "recreate" => Some(Fate::Recreate),
-        other => {
-            return Err(Problem::bad(format!(
-                "`{other}` is nothing that can become of a record"
-            )));
-        }
-    };
-    let mut acted = Acted::default();
-    for item in items {
-        match desk.approve(person, *item, fate).await {
-            Ok(_) => acted.done += 1,
-            Err(problem) if problem.status == 409 => acted.refused.push(problem.detail),
-            Err(problem) => return Err(problem),
-        }
-    }
-    Ok(acted)
-}
-
 /// What was done, and why the rest was not.
-fn told(desk: &Desk, person: &Person, acted: &Acted, chosen: &Choice) -> Html<String> {
+fn outcome(desk: &Desk, person: &Person, acted: &Acted, chosen: &Choice) -> Html<String> {
     let body = html! {
         section.card.narrow {
             h1 { (count(acted.done, "is done", "are done")) ", " (number(acted.refused.len() as u64)) " not" }
-            ul { @for why in &acted.refused { li { (sentence(why)) } } }
+            ul { @for why in &acted.refused { li { (told(why)) } } }
             p { a.button href=(chosen.address()) { "Back to the inbox" } }
         }
     };

@@ -1,7 +1,7 @@
 //! The first page: is everything in step, and if not, what waits for whom.
 
 use super::layout::Sheet;
-use super::parts::{ago, changes, count, number, state};
+use super::parts::{ago, changes, count, number, size, state, told};
 use super::{Desked, Shown, chart, missing, page};
 use crate::access::Person;
 use crate::desk::Desk;
@@ -104,8 +104,8 @@ fn tiles(overview: &Overview, pulse: &Pulse) -> Markup {
                 h2 { "History" } p.big { (number(overview.history.lines)) }
                 p.small {
                     "lines"
-                    @if let Some(oldest) = overview.history.oldest { ", since " (ago(oldest, overview.at)) }
-                    "; state " (number(overview.bytes / 1024)) " KiB"
+                    @if let Some(oldest) = overview.history.oldest { ", oldest " (ago(oldest, overview.at)) }
+                    "; state " (size(overview.bytes))
                 }
             }
         }
@@ -181,7 +181,7 @@ fn notes(overview: &Overview) -> Markup {
                     @for hold in &overview.holds {
                         li {
                             strong { (hold.flow.as_ref().or(hold.system.as_ref()).map_or("", String::as_str)) " is " (hold.stands) }
-                            ": " (hold.words) ". " (hold.advice)
+                            ": " (hold.words) ". " (told(&hold.advice))
                         }
                     }
                     @for notice in &overview.notices { li { (notice) } }

@@ -18,6 +18,15 @@ pub(super) fn number(count: u64) -> String {
     shown
 }
 
+/// `12 KiB`, `3.4 MiB`.
+pub(super) fn size(bytes: u64) -> String {
+    let tenths = bytes * 10 / (1 << 20);
+    match tenths {
+        0..10 => format!("{} KiB", number(bytes / 1024)),
+        10.. => format!("{}.{} MiB", number(tenths / 10), tenths % 10),
+    }
+}
+
 /// A count with its word.
 pub(super) fn count(count: u64, one: &str, many: &str) -> String {
     format!("{} {}", number(count), if count == 1 { one } else { many })
@@ -32,6 +41,17 @@ pub(super) fn sentence(text: &str) -> String {
         shown.push('.');
     }
     shown
+}
+
+/// A text with what stands in backticks as commands and names stand.
+pub(super) fn marked(text: &str) -> Markup {
+    let parts = text.split('`').enumerate();
+    html! { @for (place, part) in parts { @if place % 2 == 1 { code { (part) } } @else { (part) } } }
+}
+
+/// A sentence of what the process says.
+pub(super) fn told(text: &str) -> Markup {
+    marked(&sentence(text))
 }
 
 /// How long ago it was, with the moment itself for those who ask.
@@ -88,6 +108,16 @@ pub(super) fn record(name: &RecordName) -> Markup {
     }
 }
 
+/// A record of one of the systems by its name and id, leading to its page; `part` says what of it is meant.
+pub(super) fn record_of([system, record_type, id]: [&str; 3], name: Option<&str>, part: &str) -> Markup {
+    html! {
+        a.record href=(record_address(system, record_type, id)) {
+            @if let Some(called) = name { span.called { (called) } " " }
+            span.sys { (system) } " " span.key { (record_type) " " (id) (part) }
+        }
+    }
+}
+
 /// How a flow stands: a sign and a word, not a colour alone.
 pub(super) fn state(state: FlowState) -> Markup {
     let (class, sign, word) = match state {
@@ -108,32 +138,23 @@ pub(super) fn value(value: Option<&str>) -> Markup {
 }
 
 /// Lines of the history, newest first.
-pub(super) fn changes(rows: &[Change], now: Timestamp, with_record: bool) -> Markup {
+pub(super) fn changes(rows: &[Change], now: Timestamp, with_run: bool) -> Markup {
     html! {
         table.changes {
             thead { tr {
                 th scope="col" { "When" }
-                @if with_record { th scope="col" { "Record" } }
+                th scope="col" { "Record" }
                 th scope="col" { "What happened" }
                 th scope="col" { "Why" }
-                th scope="col" { "Run" }
+                @if with_run { th scope="col" { "Run" } }
             } }
             tbody { @for row in rows { tr {
                 td.when { (ago(row.at, now)) }
-                @if with_record { td { (of_change(row)) } }
-                td { (what(row)) }
+                td.about { (record_of([&row.system, &row.record_type, &row.id], row.name.as_deref(), "")) }
+                td.what { (what(row)) }
                 td.why { (row.why) }
-                td.number { a href={ "/runs/" (row.run) } { (row.run) } }
+                @if with_run { td.number.run { a href={ "/runs/" (row.run) } { span.label { "run " } (row.run) } } }
             } } }
-        }
-    }
-}
-
-/// The record that a line is about.
-fn of_change(row: &Change) -> Markup {
-    html! {
-        a.record href=(record_address(&row.system, &row.record_type, &row.id)) {
-            span.sys { (row.system) } " " span.key { (row.record_type) " " (row.id) }
         }
     }
 }
@@ -187,7 +208,10 @@ mod tests {
             record_address("erp", "Order", "a/b?ü"),
             "/records/erp/Order/a%2Fb%3F%C3%BC"
         );
+        assert_eq!([size(2_048), size(3_334_144)], ["2 KiB", "3.1 MiB"]);
         assert_eq!(encoded(".."), "%2E%2E");
         assert_eq!(sentence("it waits"), "It waits.");
+        let shown = told("mend it, then `tandem retry a<b`").into_string();
+        assert_eq!(shown, "Mend it, then <code>tandem retry a&lt;b</code>.");
     }
 }

@@ -1,7 +1,7 @@
 //! One record, side by side with its counterparts: why is this value here?
 
 use super::layout::Sheet;
-use super::parts::{ago, changes, more, nothing, record_address, value};
+use super::parts::{ago, changes, marked, more, nothing, record_address, record_of, told, value};
 use super::{Desked, ROWS, Shown, missing, page};
 use crate::access::Person;
 use crate::desk::Desk;
@@ -10,7 +10,7 @@ use axum::extract::State;
 use jiff::Timestamp;
 use maud::{Markup, html};
 use tandem_api::look::ChangesOf;
-use tandem_api::view::{Property, PropertyMember, Record};
+use tandem_api::view::{Property, PropertyMember, Record, RecordName};
 
 pub(super) async fn show(
     State(desk): Desked,
@@ -56,22 +56,22 @@ pub(super) async fn show(
 }
 
 fn head(record: &Record, called: &str, now: Timestamp) -> Markup {
-    let there = match record.presence.as_str() {
-        "alive" => "there",
-        "missing" => "out of sight",
-        other => other,
+    let gone = match record.presence.as_str() {
+        "alive" => None,
+        "missing" => Some("out of sight"),
+        other => Some(other),
     };
     html! {
         section.title { div {
             p.small { (record.name.system) " · " (record.name.record_type) " · " span.key { (record.name.id) } }
             h1 { (called) }
             p {
-                (there)
-                @if let Some(at) = record.changed { ", changed " (ago(at, now)) }
+                @if let Some(gone) = gone { span.state.bad { span.mark aria-hidden="true" { "!" } " " (gone) } " · " }
+                @if let Some(at) = record.changed { (if gone.is_some() { "changed " } else { "Changed " }) (ago(at, now)) }
                 @if let Some(by) = &record.by { " by " (by) }
             }
             ul.links { @for link in &record.links { li {
-                "linked with " (super::parts::record(&link.other)) " in "
+                "linked with " (linked_with(&link.other)) " in "
                 a href={ "/flows/" (link.flow) } { (link.flow) } " since " (ago(link.since, now))
             } } }
             @if record.links.is_empty() { p.small { "It is linked with nothing." } }
@@ -80,14 +80,22 @@ fn head(record: &Record, called: &str, now: Timestamp) -> Markup {
     }
 }
 
+fn linked_with(other: &RecordName) -> Markup {
+    record_of(
+        [&other.system, &other.record_type, &other.id],
+        other.name.as_deref(),
+        "",
+    )
+}
+
 fn waits(record: &Record, now: Timestamp) -> Markup {
     html! {
         @if !record.waits.is_empty() {
             section.card.attention {
                 h2 { "What waits" }
                 ul.waits { @for waiting in &record.waits { li {
-                    p { strong { (waiting.about) } ": " (waiting.reason) "." }
-                    p.advice { (super::parts::sentence(&waiting.advice)) }
+                    p { strong { (waiting.about) } ": " (marked(&waiting.reason)) "." }
+                    p.advice { (told(&waiting.advice)) }
                     p.small { "since " (ago(waiting.since, now)) " · " (waiting.who) " can mend it" }
                 } } }
             }
@@ -106,9 +114,9 @@ fn sides(record: &Record, [one, two]: &[String; 2], now: Timestamp) -> Markup {
                     th scope="col" { (one) } th scope="col" { (two) } th scope="col" { "Stands" } th scope="col" { "Why" }
                 } }
                 tbody { @for property in in_order(&record.properties) { tr {
-                    td { (of_system(property, one)) }
-                    td { (of_system(property, two)) }
-                    td { (stands(property)) }
+                    td { span.label { (one) } (of_system(property, one)) }
+                    td { span.label { (two) } (of_system(property, two)) }
+                    td.stands { (stands(property)) }
                     td.why { (why(property, now)) }
                 } } }
             } } }

@@ -1,7 +1,7 @@
 //! Syncs, rounds and commands, with what happened in each; and taking one back.
 
 use super::layout::Sheet;
-use super::parts::{ago, changes, count, more, nothing, number, sentence, value};
+use super::parts::{ago, changes, count, marked, more, nothing, told, value};
 use super::{Desked, ROWS, Shown, missing, page};
 use crate::access::{Person, Role};
 use crate::desk::Desk;
@@ -14,7 +14,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use tandem_api::Selection;
 use tandem_api::look::ChangesOf;
-use tandem_api::view::{GoesBack, Undo};
+use tandem_api::view::{GoesBack, Run, Undo};
 
 pub(super) async fn show(State(desk): Desked, person: Person, asked: Asked) -> Shown {
     let cursor = asked.cursor.clone();
@@ -28,7 +28,7 @@ pub(super) async fn show(State(desk): Desked, person: Person, asked: Asked) -> S
         } }
         section.card {
             @if found.rows.is_empty() { (nothing("Nothing has happened yet.")) }
-            @else { div.scroll { table {
+            @else { div.scroll { table.runs {
                 thead { tr {
                     th scope="col" { "Run" } th scope="col" { "What" } th scope="col" { "When" } th scope="col" { "Took" }
                     th scope="col" { "Happened" }
@@ -37,7 +37,7 @@ pub(super) async fn show(State(desk): Desked, person: Person, asked: Asked) -> S
                     td.number { a href={ "/runs/" (run.run) } { (run.run) } }
                     td { (run.kind) }
                     td.when { (ago(run.began, now)) }
-                    td.number { (run.ended.duration_since(run.began).as_secs()) " s" }
+                    td.number { (took(run)) }
                     td { (counts(&run.counts)) }
                 } } }
             } } }
@@ -53,8 +53,21 @@ pub(super) async fn show(State(desk): Desked, person: Person, asked: Asked) -> S
     Ok(page(sheet.with(&body)))
 }
 
+fn took(run: &Run) -> String {
+    match run.ended.duration_since(run.began).as_secs() {
+        0 => "under 1 s".to_owned(),
+        seconds @ 1..=119 => format!("{seconds} s"),
+        more => format!("{} min", more / 60),
+    }
+}
+
 fn counts(counts: &BTreeMap<String, u64>) -> Markup {
-    html! { @for (what, many) in counts { span.chip.rest { (number(*many)) " " (what) } " " } }
+    let words = |what: &str, many: u64| match what {
+        "conflict" => count(many, "conflict", "conflicts"),
+        "wrote" => count(many, "written", "written"),
+        other => count(many, other, other),
+    };
+    html! { @for (what, many) in counts { span.chip.rest { (words(what, *many)) } " " } }
 }
 
 pub(super) async fn one(State(desk): Desked, person: Person, Named(run): Named<u64>, asked: Asked) -> Shown {
@@ -86,7 +99,7 @@ pub(super) async fn one(State(desk): Desked, person: Person, Named(run): Named<u
             }
         }
         section.card {
-            div.scroll { (changes(&lines.rows, now, true)) }
+            div.scroll { (changes(&lines.rows, now, false)) }
             (more(&lines, &format!("/runs/{run}")))
         }
     };
@@ -137,7 +150,7 @@ pub(super) async fn undo(
 fn plan(undone: &Undo) -> Markup {
     html! {
         @if !undone.back.is_empty() {
-            section.card { h2 { "Goes back" } div.scroll { table {
+            section.card { h2 #back { "Goes back" } div.scroll tabindex="0" role="region" aria-labelledby="back" { table {
                 thead { tr { th scope="col" { "Record" } th scope="col" { "What" } th scope="col" { "Now" } th scope="col" { "Then" } } }
                 tbody { @for back in undone.back.iter().take(500) { tr { @match back {
                     GoesBack::Value { record, property, now, then, waits } => {
@@ -154,11 +167,11 @@ fn plan(undone: &Undo) -> Markup {
             } } }
         }
         @if !undone.left.is_empty() {
-            section.card { h2 { "Left alone" } div.scroll { table {
+            section.card { h2 #left { "Left alone" } div.scroll tabindex="0" role="region" aria-labelledby="left" { table {
                 thead { tr { th scope="col" { "Record" } th scope="col" { "Why" } th scope="col" { "What to do" } } }
                 tbody { @for left in undone.left.iter().take(500) { tr {
                     td.key { (left.record) @if let Some(property) = &left.property { "." (property) } }
-                    td { (left.why) } td { (sentence(&left.advice)) }
+                    td { (marked(&left.why)) } td { (told(&left.advice)) }
                 } } }
             } } }
         }

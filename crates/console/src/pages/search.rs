@@ -1,7 +1,7 @@
 //! Looking for a record by anything that is known of it.
 
 use super::layout::Sheet;
-use super::parts::{encoded, more, nothing, record};
+use super::parts::{encoded, more, nothing, record_of};
 use super::{Desked, ROWS, Shown, missing, page};
 use crate::access::Person;
 use crate::desk::Desk;
@@ -38,7 +38,7 @@ pub(super) async fn show(State(desk): Desked, person: Person, asked: Asked) -> S
                     None => (nothing("Nothing that is known holds this.")),
                 }
             } @else {
-                ul.found { @for name in &found.rows { li { span.sys { (name.system) } " " (record(name)) } } }
+                ul.found { @for name in &found.rows { li { (record_of([&name.system, &name.record_type, &name.id], name.name.as_deref(), "")) } } }
             }
             (more(&found, &format!("/search?q={}", encoded(&text))))
         }

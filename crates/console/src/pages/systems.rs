@@ -1,7 +1,7 @@
 //! The two systems: calls of the day, clocks, troubles.
 
 use super::layout::Sheet;
-use super::parts::{ago, number};
+use super::parts::{ago, number, told};
 use super::{Desked, Missing, Shown, chart, missing, page};
 use crate::access::{Person, Role};
 use crate::desk::Desk;
@@ -52,7 +52,7 @@ fn card(system: &System, overview: &Overview, now: &Now, home: Option<&str>, per
             p {
                 @match (trouble, held) {
                     (Some(trouble), _) => { span.state.bad { span.mark aria-hidden="true" { "!" } " in trouble" } " " (trouble) },
-                    (None, Some(hold)) => { span.state.bad { span.mark aria-hidden="true" { "■" } " " (hold.stands) } " " (hold.words) ". " (hold.advice) },
+                    (None, Some(hold)) => { span.state.bad { span.mark aria-hidden="true" { "■" } " " (hold.stands) } " " (hold.words) ". " (told(&hold.advice)) },
                     (None, None) => span.state.good { span.mark aria-hidden="true" { "✓" } " answers" },
                 }
             }
