@@ -2,49 +2,75 @@
 "use strict";
 (() => {
   const main = () => document.getElementById("main");
-  // What somebody is about to do must not move away under their hand.
+  let pressed = false;
+  // What somebody is about to do must not move away under their hand: typing, choosing, clicking, copying.
   const busy = () => {
-    const at = document.activeElement;
+    const at = document.activeElement, copied = document.getSelection();
     const typing = at && main().contains(at) && /^(INPUT|SELECT|TEXTAREA)$/.test(at.tagName);
-    return typing || main().querySelector("input[name=item]:checked") !== null;
+    const copying = copied && !copied.isCollapsed && main().contains(copied.anchorNode);
+    return pressed || typing || copying || main().querySelector("input[name=item]:checked") !== null;
   };
 
   let fetching = false, again = false;
   async function refresh() {
-    if (busy()) { again = true; return; }
-    if (fetching) { again = true; return; }
+    if (document.hidden || busy() || fetching) { again = true; return; }
     fetching = true; again = false;
     try {
       const answer = await fetch(location.href, { headers: { accept: "text/html" } });
       if (answer.redirected) { location.reload(); return; }
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-      if (!busy()) replace(fresh);
+      if (busy()) again = true;
+      else replace(fresh);
     } catch { /* The process is away for a moment: the next change or the next minute tries again. */ }
-    finally { fetching = false; if (again && !busy()) setTimeout(refresh, 1000); }
+    finally { fetching = false; if (again) setTimeout(once, 1000); }
   }
+  const once = () => { if (again && !busy()) refresh(); };
+
+  // What an element is, for finding it again in the page made anew.
+  const sign = (at) => [at.dataset.item, at.getAttribute("href"), at.name, at.value].join(" ");
+  const alike = (at) => [...main().querySelectorAll(at.tagName)].filter((other) => sign(other) === sign(at));
 
   function replace(fresh) {
-    const focused = document.activeElement && document.activeElement.dataset.item;
-    const scrolled = window.scrollY;
+    const at = document.activeElement, inside = at && at !== main() && main().contains(at);
+    const [place, before] = [inside ? alike(at).indexOf(at) : 0, window.scrollY];
+    const aside = [...main().querySelectorAll(".scroll")].map((box) => box.scrollLeft);
+    const chosen = [...main().querySelectorAll("select")].map((field) => field.value);
     main().replaceChildren(...fresh.getElementById("main").childNodes);
     const [nav, news] = [document.querySelector("header nav"), fresh.querySelector("header nav")];
-    if (nav && news) nav.replaceChildren(...news.childNodes);
+    if (nav && news && !nav.contains(at)) nav.replaceChildren(...news.childNodes);
     const [old, troubles] = [document.querySelector(".troubles"), fresh.querySelector(".troubles")];
     if (old) old.remove();
     if (troubles) main().before(troubles);
-    if (focused) focus(main().querySelector(`[data-item="${focused}"]`));
-    window.scrollTo(0, scrolled);
+    main().querySelectorAll(".scroll").forEach((box, nth) => { box.scrollLeft = aside[nth] || 0; });
+    main().querySelectorAll("select").forEach((field, nth) => { if (chosen[nth] !== undefined) field.value = chosen[nth]; });
+    // Where the same is there no more, the next one like it stands in its place.
+    if (inside) (alike(at)[place] || cards()[0])?.focus({ preventScroll: true });
+    window.scrollTo(0, before);
   }
 
   if (main() && main().hasAttribute("data-live") && window.EventSource) {
-    const events = new EventSource("/api/v1/events");
-    let planned = null;
-    events.addEventListener("change", () => {
-      planned = planned || setTimeout(() => { planned = null; refresh(); }, 150);
-    });
+    let events = null, planned = null;
+    const listen = () => {
+      events = new EventSource("/api/v1/events");
+      events.addEventListener("change", () => {
+        planned = planned || setTimeout(() => { planned = null; refresh(); }, 150);
+      });
+    };
+    listen();
     setInterval(refresh, 15000);
-    document.addEventListener("change", () => { if (again && !busy()) refresh(); });
-    document.addEventListener("focusout", () => setTimeout(() => { if (again && !busy()) refresh(); }, 0));
+    // A browser opens few lines to one place: a page that nobody sees gives its own back.
+    document.addEventListener("visibilitychange", () => {
+      if (document.hidden) { events.close(); return; }
+      listen();
+      refresh();
+    });
+    document.addEventListener("pointerdown", () => { pressed = true; });
+    for (const end of ["pointerup", "pointercancel", "blur"]) {
+      window.addEventListener(end, () => { pressed = false; setTimeout(once, 0); });
+    }
+    for (const end of ["change", "selectionchange", "focusout"]) {
+      document.addEventListener(end, () => setTimeout(once, 0));
+    }
   }
 
   const cards = () => [...document.querySelectorAll("[data-item]")];
