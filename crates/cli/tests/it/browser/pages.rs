@@ -87,6 +87,7 @@ impl Everything {
             ("record", self.record.clone()),
             ("search", "/search?q=entrance".to_owned()),
             ("nothing-found", "/search?q=nobody+calls+it+so".to_owned()),
+            ("reference", "/reference".to_owned()),
             ("missing", "/records/customerp/Order/nowhere".to_owned()),
         ];
         pages.to_vec()
