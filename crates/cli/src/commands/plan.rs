@@ -68,8 +68,13 @@ impl Plan {
             part::of_flow(&mut report, flow, &held);
             flows = part::alone(&flows, &flow.name);
         }
-        if let Some(file) = self.save.as_ref().filter(|_| report.summary.troubles.is_empty()) {
-            kept::save(file, &report, &masks)?;
+        match &self.save {
+            Some(file) if report.summary.troubles.is_empty() => kept::save(file, &report, &masks)?,
+            Some(file) => screen.note(format!(
+                "{} was not written: the plan is not whole.",
+                file.display()
+            )),
+            None => {}
         }
         self.tell(&report, &flows, &masks, screen);
         for trouble in &report.summary.troubles {

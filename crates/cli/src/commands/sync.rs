@@ -103,6 +103,9 @@ impl Sync {
         let (parts, copy) = loading::parts_on_a_copy(common, configuration, watcher).await?;
         let report = tandem_engine::plan(parts).await?;
         drop(copy);
+        if let Some(trouble) = report.summary.troubles.first() {
+            return Err(trouble.clone().into());
+        }
         screen.note(format!("The first sync: {}.", kinds(&report.summary.done)));
         screen.note("`tandem plan` shows all of it, record by record.");
         Ok(super::init::typed("Do it? (y/N)").is_some_and(|word| word.to_lowercase().starts_with('y')))

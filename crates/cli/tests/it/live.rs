@@ -117,9 +117,9 @@ fn it_reads_its_configuration_again_when_told_and_keeps_the_old_one_where_the_ne
     let console = console
         .strip_prefix("Console: ")
         .unwrap()
-        .split_once("/enter")
-        .unwrap()
-        .0;
+        .split(' ')
+        .next()
+        .unwrap();
     let named = rest::answered(|client| {
         client
             .get(format!("{console}/metrics"))

@@ -84,6 +84,8 @@
 
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
+    // A key that is held down moves, and does nothing else again and again.
+    if (event.repeat && !/^[jk]$/.test(event.key)) return;
     const at = event.target;
     if (/^(SELECT|TEXTAREA)$/.test(at.tagName) || (at.tagName === "INPUT" && at.type !== "checkbox")) {
       if (event.key === "Escape") at.blur();
@@ -104,6 +106,17 @@
       act.click();
     }
     event.preventDefault();
+  });
+  // What was sent is sent once, and Enter on a box chooses nothing else.
+  document.addEventListener("submit", (event) => {
+    if ("sent" in event.target.dataset) event.preventDefault();
+    event.target.dataset.sent = "";
+  });
+  window.addEventListener("pageshow", () => {
+    for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && event.target.type === "checkbox") event.preventDefault();
   });
   document.addEventListener("change", (event) => {
     if (!("all" in event.target.dataset)) return;

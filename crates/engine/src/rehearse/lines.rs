@@ -28,6 +28,8 @@ pub(super) struct Planned {
     pub(super) writes: Vec<PlannedWrite>,
     /// By the placeholder of a record that was only pretended: whose it is, which is the same in every rehearsal.
     born: BTreeMap<String, String>,
+    /// By the number of such a placeholder: whose it is.
+    owners: BTreeMap<u64, String>,
     /// A decision that was put back tells its lines twice.
     told: BTreeSet<(PlannedAction, Option<String>, RecordKey, Option<RecordKey>)>,
 }
@@ -52,14 +54,22 @@ impl Watcher for Collector {
 }
 
 impl Planned {
+    /// What a system will give (`<OrderNumber 12>`), by whose it is.
+    fn given(&self, text: &str) -> Option<String> {
+        let (property, number) = text.strip_prefix('<')?.strip_suffix('>')?.rsplit_once(' ')?;
+        let whose = self.owners.get(&number.parse().ok()?)?;
+        Some(format!("<{property} of {whose}>"))
+    }
+
     /// The lines, with what is yet to be created called by whose it is.
     pub(super) fn named(&mut self) -> Vec<PlannedWrite> {
         let mut writes = std::mem::take(&mut self.writes);
         for write in &mut writes {
             for value in write.values.values_mut() {
-                if let Value::Text(text) = value
-                    && let Some(name) = self.born.get(text.as_str())
-                {
+                let Value::Text(text) = &*value else { continue };
+                if let Some(name) = self.born.get(text.as_str()) {
+                    *value = name.as_str().into();
+                } else if let Some(name) = self.given(text) {
                     *value = name.as_str().into();
                 }
             }
@@ -83,7 +93,12 @@ impl Collector {
             Action::Update { .. } | Action::Delete { .. } => return,
         };
         let name = format!("{PLACEHOLDER}{} of {whose}>", crate::pack::target(intent).name);
-        lock(&self.planned).born.insert(id.to_owned(), name);
+        let mut planned = lock(&self.planned);
+        let number = id.trim_end_matches('>').rsplit(' ').next();
+        if let Some(number) = number.and_then(|number| number.parse().ok()) {
+            planned.owners.insert(number, whose.to_string());
+        }
+        planned.born.insert(id.to_owned(), name);
     }
 
     fn write(&self, intent: &Intent) -> PlannedWrite {

@@ -16,7 +16,6 @@ use std::path::Path;
 use tandem_api::Masks;
 use tandem_engine::{Counts, PlanReport};
 use tandem_merge::config::Configuration;
-use tandem_merge::value::Value;
 
 /// The form of the file.
 const FORM: u32 = 1;
@@ -112,19 +111,6 @@ fn read(file: &Path) -> Result<Head, Failure> {
     })
 }
 
-/// What a system will give stands with a number, which is another one in every rehearsal.
-fn forget_number(value: &mut Value) {
-    if let Value::Text(text) = value
-        && let Some((name, number)) = text.strip_prefix('<').and_then(|text| text.rsplit_once(' '))
-        && !name.starts_with("new ")
-        && number
-            .strip_suffix('>')
-            .is_some_and(|number| number.parse::<u64>().is_ok())
-    {
-        *value = format!("<{name}>").as_str().into();
-    }
-}
-
 /// What tells a plan from any other: its lines with all values, whatever their order; not the words that say why, which may
 /// name moments.
 fn digest(report: &PlanReport) -> String {
@@ -133,9 +119,7 @@ fn digest(report: &PlanReport) -> String {
         .writes
         .iter()
         .map(|write| {
-            let mut write = write.clone();
-            write.values.values_mut().for_each(forget_number);
-            let mut line = as_json(&write, &bare);
+            let mut line = as_json(write, &bare);
             line["reason"].take();
             line.to_string()
         })

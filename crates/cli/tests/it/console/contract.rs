@@ -18,6 +18,7 @@ fn is_problem(answer: &Answer, status: u16) {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table of what may be said wrongly")]
 fn whatever_is_not_done_is_told_as_a_problem() {
     let pair = Pair::start(&["--records", "1", "--seed", "6"], &[]);
     let console = Console::start(&pair);
