@@ -88,7 +88,7 @@ impl Work<'_> {
                     "{other} would set {property} from {stands} to {value}, and it was not Tandem that set it so in {system}"
                 );
                 let advice =
-                    "tandem approve, if that is meant; else set it back in the other system".to_owned();
+                    "`tandem approve`, if that is meant; else set it back in the other system".to_owned();
                 let parked = self.parked(ParkedKind::Approval, planned.epoch, reason, advice);
                 staged.values.remove(property);
                 staged.parked.insert(property.clone(), parked);
@@ -110,7 +110,7 @@ impl Work<'_> {
             "it would be linked with {own} by a key that was written after that was there: whoever writes it there would \
              write {own}"
         );
-        let advice = "tandem approve, if the two belong together; else correct the key".to_owned();
+        let advice = "`tandem approve`, if the two belong together; else correct the key".to_owned();
         let parked = self.parked(ParkedKind::Approval, 0, reason, advice);
         self.hold(other, &pair.flow.name, parked);
         let reason = format!("waits for the approval of its link with {other}");

@@ -118,7 +118,7 @@ impl Work<'_> {
                 let advice = match kind {
                     ParkedKind::Deferred => "nothing to do: it follows by itself".to_owned(),
                     ParkedKind::Protected => "set its parent back to a draft, and it follows".to_owned(),
-                    _ => format!("tandem approve, with what shall become of {other}"),
+                    _ => format!("`tandem approve`, with what shall become of {other}"),
                 };
                 let parked = self.parked(kind, 0, reason, advice);
                 self.hold(&other, &flow.name, parked);

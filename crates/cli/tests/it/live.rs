@@ -137,6 +137,33 @@ fn it_reads_its_configuration_again_when_told_and_keeps_the_old_one_where_the_ne
     assert_eq!(run.wait().unwrap().code(), Some(0));
 }
 
+#[test]
+fn a_system_that_is_away_while_the_configuration_is_read_again_is_waited_for() {
+    let pair = Pair::start(&["--records", "1", "--seed", "6"], &[]);
+    let mut run = pair.command(&["run", "--no-console"]);
+    let mut run = run.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut notes = BufReader::new(run.stderr.take().unwrap())
+        .lines()
+        .map_while(Result::ok);
+    let mut heard = |part: &str| {
+        let found = notes.by_ref().find(|line| line.contains(part));
+        found.unwrap_or_else(|| panic!("nobody said: {part}"))
+    };
+    let signal = |name: &str| {
+        let told = Command::new("kill").args([name, &run.id().to_string()]).status();
+        assert!(told.unwrap().success());
+    };
+    heard("Keeping in step");
+    drop(pair.salesforce);
+    signal("-HUP");
+    heard("Trying again until it answers");
+    // It is there still, and ends when told.
+    signal("-TERM");
+    heard("Stopped");
+    notes.for_each(drop);
+    assert_eq!(run.wait().unwrap().code(), Some(0));
+}
+
 /// Waits until something comes about.
 #[track_caller]
 pub(crate) fn until<T>(mut look: impl FnMut() -> Option<T>) -> T {
