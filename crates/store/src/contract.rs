@@ -564,7 +564,7 @@ pub struct FlowStatus {
     pub parked: u64,
     /// Items that wait for a reference.
     pub deferred: u64,
-    /// Items that wait for approval.
+    /// Items that wait for a person's word: approvals, deletions that met an edit.
     pub approvals: u64,
     /// Records without a counterpart that are listed only.
     pub not_created: u64,

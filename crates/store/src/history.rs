@@ -136,12 +136,12 @@ pub(crate) fn latest_of(
         kinds.extend(db.kind(of)?);
     }
     let sql = "SELECT history.number, body FROM history CROSS JOIN record ON record.rid = history.rid
-               WHERE history.number > ?1 AND history.number < ?2
-               AND kind IN (SELECT value FROM json_each(?3)) ORDER BY history.number DESC LIMIT ?4";
+               WHERE kind IN (SELECT value FROM json_each(?1))
+               AND history.number > ?2 AND history.number < ?3 ORDER BY history.number DESC LIMIT ?4";
     let given = (
+        crate::load::numbers(&kinds),
         start(after),
         start(before),
-        crate::load::numbers(&kinds),
         number(limit),
     );
     let rows: Vec<(i64, Vec<u8>)> = db.all(sql, given, |row| Ok((row.get(0)?, row.get(1)?)))?;

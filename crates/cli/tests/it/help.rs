@@ -2,7 +2,7 @@
 
 use crate::local::tandem;
 
-const COMMANDS: [&[&str]; 45] = [
+const COMMANDS: [&[&str]; 48] = [
     &[],
     &["demo"],
     &["sandbox"],
@@ -13,6 +13,9 @@ const COMMANDS: [&[&str]; 45] = [
     &["plan"],
     &["sync"],
     &["run"],
+    &["console"],
+    &["shell"],
+    &["bench", "console"],
     &["status"],
     &["links"],
     &["links", "export"],

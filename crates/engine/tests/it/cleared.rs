@@ -353,7 +353,7 @@ async fn a_record_read_just_before_is_not_deleted_where_it_was_edited_though_con
     case.world.clock.pass(2);
     let summary = case.world.sync().await;
     // THEN it is decided again.
-    assert_eq!(summary.flows[FLOW].questions, 1, "{:?}", summary.flows[FLOW]);
+    assert_eq!(summary.flows[FLOW].approvals, 1, "{:?}", summary.flows[FLOW]);
     assert_eq!(case.world.crm.value(&case.boss[1], "Name"), "Edited");
     assert!(case.world.crm.live("Contact").contains(&case.boss[1]));
 }

@@ -161,7 +161,7 @@ async fn a_conflict_of_delete_and_edit_wants_a_word_and_takes_it() {
         world.clock.pass(2);
         let summary = world.sync().await;
         assert_eq!(
-            (summary.flows[FLOW].questions, summary.standing()),
+            (summary.flows[FLOW].approvals, summary.standing()),
             (1, Standing::Waits)
         );
         assert_eq!(world.crm.value(&division, "Name"), "Edited");
