@@ -67,9 +67,10 @@ impl Drop for Browser {
     }
 }
 
-impl Browser {
-    pub(super) fn start() -> Self {
-        let profile = tempfile::tempdir().unwrap();
+/// A driver with its address. It takes a port that is free in one family of addresses and ends where the other has it
+/// already: then another one is started.
+fn driver() -> (Child, String) {
+    for _ in 0..5 {
         let mut driver = Command::new("chromedriver")
             .arg("--port=0")
             .stdout(Stdio::piped())
@@ -81,7 +82,18 @@ impl Browser {
             let port = line.strip_suffix('.')?.rsplit_once("on port ")?.1;
             port.parse::<u16>().ok()
         });
-        let driver_url = format!("http://127.0.0.1:{}", port.unwrap());
+        if let Some(port) = port {
+            return (driver, format!("http://127.0.0.1:{port}"));
+        }
+        driver.wait().unwrap();
+    }
+    panic!("chromedriver does not start");
+}
+
+impl Browser {
+    pub(super) fn start() -> Self {
+        let profile = tempfile::tempdir().unwrap();
+        let (driver, driver_url) = driver();
         let arguments = [
             "--headless",
             "--no-sandbox",
