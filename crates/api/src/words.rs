@@ -275,3 +275,43 @@ pub fn group(kind: Option<ParkedKind>) -> [&'static str; 2] {
         ],
     }
 }
+
+/// The flows' names in the order of the dataflow document.
+#[must_use]
+pub fn order(flows: &Dataflow) -> Vec<&str> {
+    let known: Vec<&str> = flows.document_order.iter().map(String::as_str).collect();
+    let rest = flows.flows.iter().map(|flow| flow.name.as_str());
+    let rest: Vec<&str> = rest.filter(|name| !known.contains(name)).collect();
+    [known, rest].concat()
+}
+
+/// A number with its thousands separated: `1,234`.
+#[must_use]
+pub fn thousands(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.char_indices() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `1 record`, `2 records`.
+#[must_use]
+pub fn count_of(count: u64, one: &str, many: &str) -> String {
+    format!("{} {}", thousands(count), if count == 1 { one } else { many })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_separated() {
+        let shown = [0, 12, 123, 1_234, 123_456, 1_234_567].map(thousands);
+        assert_eq!(shown, ["0", "12", "123", "1,234", "123,456", "1,234,567"]);
+    }
+}

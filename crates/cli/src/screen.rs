@@ -14,6 +14,7 @@ use serde_json::json;
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 pub(crate) use table::{Cell, Table};
+pub(crate) use tandem_api::words::{count_of, thousands};
 use tandem_merge::config::Problem;
 
 /// What can stand on a screen without doing anything there.
@@ -215,33 +216,9 @@ pub(crate) fn number(count: u64) -> Cell {
     Cell::new(thousands(count)).right()
 }
 
-/// A number with its thousands separated: `1,234`.
-pub(crate) fn thousands(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.char_indices() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// `1 record`, `2 records`.
-pub(crate) fn count_of(count: u64, one: &str, many: &str) -> String {
-    format!("{} {}", thousands(count), if count == 1 { one } else { many })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn thousands_are_separated() {
-        let shown = [0, 12, 123, 1_234, 123_456, 1_234_567].map(thousands);
-        assert_eq!(shown, ["0", "12", "123", "1,234", "123,456", "1,234,567"]);
-    }
 
     #[test]
     fn a_failure_is_one_sentence_with_advice() {

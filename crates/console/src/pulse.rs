@@ -148,11 +148,14 @@ impl Pulse {
     pub(crate) async fn beat(self: Arc<Self>, window: Arc<Window>) {
         let mut beats = 0_u32;
         loop {
-            let (pulse, window) = (self.clone(), window.clone());
             let counts = beats.is_multiple_of(COUNTED);
-            let looked = tokio::task::spawn_blocking(move || pulse.look(&window, counts)).await;
-            if let Ok(Err(refused)) = looked {
-                tracing::warn!("the console cannot look at the state: {}", refused.what);
+            // Between two counts only those look who are told.
+            if counts || self.newest.receiver_count() > 0 {
+                let (pulse, window) = (self.clone(), window.clone());
+                let looked = tokio::task::spawn_blocking(move || pulse.look(&window, counts)).await;
+                if let Ok(Err(refused)) = looked {
+                    tracing::warn!("the console cannot look at the state: {}", refused.what);
+                }
             }
             beats = beats.wrapping_add(1);
             tokio::time::sleep(BEAT).await;

@@ -17,7 +17,6 @@ impl Looker<'_> {
     /// # Errors
     /// A state that cannot be read.
     pub fn overview(&mut self, now: Timestamp) -> Result<Overview, Refused> {
-        self.store.hear_again(now)?;
         let status = self.store.status(self.flows)?;
         let names = &self.flows.systems;
         let holds = tandem_engine::holds(self.store)?;
@@ -42,7 +41,7 @@ impl Looker<'_> {
                 budget: budget.map(|(_, budget)| self::budget(budget)),
             }
         };
-        let flows = order(self.flows);
+        let flows = words::order(self.flows);
         let flows = flows.iter().filter_map(|name| self.flows.flow(name));
         Ok(Overview {
             at: now,
@@ -96,14 +95,6 @@ impl Looker<'_> {
             note: mapping.note.clone(),
         }
     }
-}
-
-/// The flows' names in the order of the dataflow document.
-fn order(flows: &dataflow::Dataflow) -> Vec<&str> {
-    let known: Vec<&str> = flows.document_order.iter().map(String::as_str).collect();
-    let rest = flows.flows.iter().map(|flow| flow.name.as_str());
-    let rest: Vec<&str> = rest.filter(|name| !known.contains(name)).collect();
-    [known, rest].concat()
 }
 
 fn deleted(policy: DeletePolicy) -> &'static str {

@@ -14,6 +14,7 @@ use clap::Args;
 use serde_json::{Value as Json, json};
 use tandem_api::{Masks, shorten};
 use tandem_engine::{PlanReport, PlannedAction, PlannedWrite};
+use tandem_merge::config::Configuration;
 use tandem_merge::dataflow::Dataflow;
 
 /// Show everything a sync would do, record by record, writing nothing.
@@ -129,6 +130,25 @@ impl Plan {
         counts["writes"] = writes.count().into();
         counts["lines"] = report.writes.len().into();
         screen.json(&json!({ "plan": counts }));
+    }
+}
+
+/// What a sync would do now, of a configuration whose systems all answer.
+///
+/// # Errors
+/// A system is in trouble: what it would do nobody knows.
+pub(super) async fn rehearsed(
+    common: &Common,
+    configuration: &Configuration,
+    screen: &Screen,
+) -> Result<PlanReport, Failure> {
+    let watcher = crate::progress::rehearsal(screen);
+    // The copy is kept until all of it was read.
+    let (parts, _copy) = loading::parts_on_a_copy(common, configuration, watcher).await?;
+    let report = tandem_engine::plan(parts).await?;
+    match report.summary.troubles.first() {
+        Some(trouble) => Err(trouble.clone().into()),
+        None => Ok(report),
     }
 }
 

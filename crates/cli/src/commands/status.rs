@@ -8,6 +8,7 @@ use crate::standing;
 use clap::Args;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
+use tandem_api::words;
 use tandem_connector::Budget;
 use tandem_engine::{Hold, Notice};
 use tandem_merge::dataflow::Dataflow;
@@ -102,7 +103,7 @@ pub(crate) fn flow_table(flows: &Dataflow, status: &Standing) -> CountTable {
         "listed only",
     ];
     let mut table = CountTable::new("flow", headings);
-    for name in order(flows) {
+    for name in words::order(flows) {
         let flow = status.flows.get(name).cloned().unwrap_or_default();
         let counts = [
             flow.linked,
@@ -119,14 +120,6 @@ pub(crate) fn flow_table(flows: &Dataflow, status: &Standing) -> CountTable {
         table.add_row(name, counts);
     }
     table
-}
-
-/// The flows' names in the order of the dataflow document.
-pub(crate) fn order(flows: &Dataflow) -> Vec<&str> {
-    let known: Vec<&str> = flows.document_order.iter().map(String::as_str).collect();
-    let rest = flows.flows.iter().map(|flow| flow.name.as_str());
-    let rest: Vec<&str> = rest.filter(|name| !known.contains(name)).collect();
-    [known, rest].concat()
 }
 
 fn summary(status: &Standing) -> String {
@@ -191,7 +184,7 @@ pub(crate) fn as_json(flows: &Dataflow, status: &Standing) -> Json {
         shown
     };
     json!({
-        "flows": order(flows).iter().map(flow).collect::<Vec<_>>(),
+        "flows": words::order(flows).iter().map(flow).collect::<Vec<_>>(),
         "records": status.records,
         "inbox": status.inbox,
         "outbox": { "waiting": status.outbox.0, "sent": status.outbox.1 },

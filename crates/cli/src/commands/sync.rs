@@ -99,13 +99,7 @@ impl Sync {
         if !asks || tandem_store::is_there(&loading::home(common, configuration)?)? {
             return Ok(true);
         }
-        let watcher = crate::progress::rehearsal(screen);
-        let (parts, copy) = loading::parts_on_a_copy(common, configuration, watcher).await?;
-        let report = tandem_engine::plan(parts).await?;
-        drop(copy);
-        if let Some(trouble) = report.summary.troubles.first() {
-            return Err(trouble.clone().into());
-        }
+        let report = super::plan::rehearsed(common, configuration, screen).await?;
         screen.note(format!("The first sync: {}.", kinds(&report.summary.done)));
         screen.note("`tandem plan` shows all of it, record by record.");
         Ok(super::init::typed("Do it? (y/N)").is_some_and(|word| word.to_lowercase().starts_with('y')))
@@ -119,7 +113,7 @@ pub(crate) fn seconds(since: Instant) -> f64 {
 
 /// What was done as JSON.
 pub(crate) fn as_json(flows: &Dataflow, summary: &Summary) -> Json {
-    let each = super::status::order(flows);
+    let each = tandem_api::words::order(flows);
     let each = each.iter().map(|name| {
         let mut flow = counts(flows, summary.flows.get(*name).copied().unwrap_or_default());
         flow["flow"] = (*name).into();
@@ -176,7 +170,7 @@ pub(crate) fn flow_table(flows: &Dataflow, done: &BTreeMap<String, FlowSummary>)
         "failed",
     ];
     let mut table = CountTable::new("flow", headings);
-    for name in super::status::order(flows) {
+    for name in tandem_api::words::order(flows) {
         let flow = done.get(name).copied().unwrap_or_default();
         let counts = [
             flow.linked,

@@ -20,7 +20,7 @@ pub(crate) async fn show(engine: &mut Engine, people: &People, screen: &Screen) 
     }
     let flows: Dataflow = engine.flows().clone();
     let masks = Masks::of(&flows);
-    for name in crate::commands::status::order(&flows) {
+    for name in tandem_api::words::order(&flows) {
         let pair = engine.store().links(Some(name), 0, 1)?.into_iter().next();
         if let (Some(flow), Some(pair)) = (flows.flow(name), pair) {
             screen.say("");

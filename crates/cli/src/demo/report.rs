@@ -4,7 +4,7 @@ use super::births::Birth;
 use super::budget::Budget;
 use super::edits::Edit;
 use super::ledger::Ledger;
-use crate::commands::{status, sync};
+use crate::commands::sync;
 use crate::screen::{Cell, CountTable, Table, count_of, table, thousands};
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
@@ -164,7 +164,7 @@ impl Report {
 
     /// Everything for programs.
     pub(crate) fn as_json(&self) -> Json {
-        let flows = status::order(&self.flows).into_iter().map(|name| {
+        let flows = tandem_api::words::order(&self.flows).into_iter().map(|name| {
             let of = |counts: &BTreeMap<String, FlowSummary>| {
                 let flow = counts.get(name).copied().unwrap_or_default();
                 sync::counts(&self.flows, flow)

@@ -1,7 +1,7 @@
 //! What happened, newest first.
 
 use super::layout::Sheet;
-use super::parts::{changes, more, nothing};
+use super::parts::{changes, encoded, more, nothing};
 use super::{Desked, ROWS, Shown, missing, page};
 use crate::access::Person;
 use crate::desk::Desk;
@@ -62,7 +62,7 @@ pub(super) async fn show(State(desk): Desked, person: Person, asked: Asked) -> S
             }
             @if found.rows.is_empty() { (nothing("Nothing of this kind here.")) }
             @else { div.scroll { (changes(&found.rows, Desk::moment(), true)) } }
-            (more(&found, &format!("/changes?flow={flow}&event={event}")))
+            (more(&found, &format!("/changes?flow={}&event={}", encoded(&flow), encoded(&event))))
         }
     };
     let sheet = Sheet::new(&desk, &person, "Changes", "/changes");

@@ -4,19 +4,7 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 use std::fmt::Write;
 use tandem_api::view::{Change, FlowState, Page, RecordName};
-
-/// `12,345`.
-pub(super) fn number(count: u64) -> String {
-    let digits = count.to_string();
-    let mut shown = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            shown.push(',');
-        }
-        shown.push(digit);
-    }
-    shown
-}
+pub(super) use tandem_api::words::{count_of as count, thousands as number};
 
 /// `12 KiB`, `3.4 MiB`.
 pub(super) fn size(bytes: u64) -> String {
@@ -25,11 +13,6 @@ pub(super) fn size(bytes: u64) -> String {
         0..10 => format!("{} KiB", number(bytes / 1024)),
         10.. => format!("{}.{} MiB", number(tenths / 10), tenths % 10),
     }
-}
-
-/// A count with its word.
-pub(super) fn count(count: u64, one: &str, many: &str) -> String {
-    format!("{} {}", number(count), if count == 1 { one } else { many })
 }
 
 /// A text that begins with a capital letter and ends with a stop.

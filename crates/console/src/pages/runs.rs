@@ -74,7 +74,6 @@ pub(super) async fn one(State(desk): Desked, person: Person, Named(run): Named<u
     let fail = missing(&desk, &person);
     let of = ChangesOf {
         run: Some(run),
-        event: asked.event.clone(),
         ..ChangesOf::default()
     };
     let looked = desk.look(&person, move |looker| {

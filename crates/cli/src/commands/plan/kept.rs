@@ -4,7 +4,6 @@ use super::as_json;
 use crate::arguments::Common;
 use crate::commands::sync;
 use crate::failure::Failure;
-use crate::loading;
 use crate::screen::Screen;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -70,13 +69,7 @@ pub(crate) async fn still_holds(
     screen: &Screen,
 ) -> Result<(), Failure> {
     let head = read(file)?;
-    let watcher = crate::progress::rehearsal(screen);
-    let (parts, copy) = loading::parts_on_a_copy(common, configuration, watcher).await?;
-    let report = tandem_engine::plan(parts).await?;
-    drop(copy);
-    if let Some(trouble) = report.summary.troubles.first() {
-        return Err(trouble.clone().into());
-    }
+    let report = super::rehearsed(common, configuration, screen).await?;
     if digest(&report) == head.digest {
         return Ok(());
     }
