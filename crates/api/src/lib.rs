@@ -23,6 +23,7 @@ pub use refused::{Blame, Refused};
 pub use tandem_engine::{Choice, Selection};
 pub use tandem_merge::cluster::Verdict;
 pub use tandem_merge::record::{RecordKey, RecordType};
+pub use tandem_merge::trace::{NoTrace, Trace};
 pub use tandem_merge::undo::How;
 pub use window::{Open, Window};
 

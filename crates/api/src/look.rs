@@ -11,6 +11,7 @@ mod records;
 
 pub use changes::ChangesOf;
 pub use conflicts::{Asked, asked};
+pub use find::EVERYTHING;
 pub use items::{ItemsOf, all_items};
 
 use crate::view::{Link, Page, Run};

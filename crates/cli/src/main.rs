@@ -9,6 +9,7 @@ mod commands;
 #[cfg(feature = "lab")]
 mod demo;
 mod failure;
+mod following;
 mod harmless;
 mod interrupt;
 mod loading;

@@ -94,7 +94,7 @@ impl Desk {
 
     /// How long a search may look before it says where to go on.
     pub(crate) fn patience() -> std::time::Duration {
-        std::time::Duration::from_millis(400)
+        std::time::Duration::from_millis(60)
     }
 
     /// The moment.

@@ -33,6 +33,7 @@ impl Engine {
                 .iter()
                 .filter(|(key, _)| dirty.cluster.records.contains_key(*key));
             let own: Vec<Observation> = own.map(|(_, row)| row.clone()).collect();
+            self.tell_taken(&dirty);
             let plan = reconcile_confirmed(&self.flows, dirty.cluster, dirty.inbox, own, &dirty.facts);
             Decided {
                 plan,

@@ -278,6 +278,7 @@ mod tests {
             rank,
             reason: String::new(),
             follows: false,
+            trace: tandem_merge::trace::Trace::NONE,
         };
         (0..count).map(one).collect()
     }

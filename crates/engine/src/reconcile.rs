@@ -53,10 +53,19 @@ impl Engine {
     }
 
     fn decide(&self, dirty: Dirty) -> Decided {
+        self.tell_taken(&dirty);
         let plan = reconcile(&self.flows, dirty.cluster, dirty.inbox, &dirty.facts);
         Decided {
             plan,
             token: dirty.token,
+        }
+    }
+
+    /// Tells the watcher what a decision takes up.
+    pub(crate) fn tell_taken(&self, dirty: &Dirty) {
+        for seen in &dirty.inbox {
+            let trace = tandem_merge::admit::trace(&self.flows, seen);
+            self.tell(&Happening::Taken { seen, trace });
         }
     }
 

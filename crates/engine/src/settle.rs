@@ -483,6 +483,7 @@ impl Engine {
         let own = open_intents(&dirty.cluster).into_iter();
         let own = own.filter_map(|id| Some((id, settlements.get(&id)?.clone())));
         let own: Vec<(u64, Settlement)> = own.collect();
+        self.tell_taken(&dirty);
         let plan = settle(&self.flows, dirty.cluster, dirty.inbox, own, &dirty.facts);
         Decided {
             plan,

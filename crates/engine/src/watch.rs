@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use tandem_connector::Outcome;
 use tandem_merge::cluster::Intent;
 use tandem_merge::plan::Event;
+use tandem_merge::record::Observation;
+use tandem_merge::trace::Trace;
 
 /// Is told what happens, as it happens: progress bars, the live view, logs. Called on the engine's own task,
 /// so it must be cheap and must not block.
@@ -49,6 +51,13 @@ pub enum Happening<'a> {
         records: u64,
         /// Whether this belongs to the first listing of the system.
         first_load: bool,
+    },
+    /// What a look showed of a record is taken up for a decision.
+    Taken {
+        /// What it showed.
+        seen: &'a Observation,
+        /// The change that this is.
+        trace: Trace,
     },
     /// A system was listed in full for the first time.
     Listed {

@@ -4,6 +4,7 @@ use crate::cluster::{Record, Shadow, Span};
 use crate::dataflow::Dataflow;
 use crate::mutation::{Mutation, removed};
 use crate::record::{Observation, Presence, RecordKey, Values, Version};
+use crate::trace::Trace;
 use crate::value::Value;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -48,6 +49,12 @@ fn changed(flows: &Dataflow, seen: &Observation) -> Timestamp {
     version.map_or(seen.read_began, |version| {
         flows.by_our_clock(&seen.key.record_type.system, version.modified)
     })
+}
+
+/// The change that an observation shows: its record, as it was saved then.
+#[must_use]
+pub fn trace(flows: &Dataflow, seen: &Observation) -> Trace {
+    Trace::of(&seen.key, changed(flows, seen))
 }
 
 /// Whether an observation shows a state before the shadow's. The system's own order decides where it declares

@@ -5,6 +5,7 @@
 
 use crate::dataflow::{CompanionKey, Side};
 use crate::record::{Observation, Presence, RecordKey, Values, Version};
+use crate::trace::Trace;
 use crate::value::Value;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -589,9 +590,20 @@ pub struct Intent {
     pub reason: String,
     /// It follows from a create (an autonumber or identity on its way back).
     pub follows: bool,
+    /// The change that led to it as a whole: a create, a deletion. Of an update each value has its own.
+    #[serde(default, skip_serializing_if = "Trace::is_none")]
+    pub trace: Trace,
 }
 
 impl Intent {
+    /// The changes that it carries.
+    #[must_use]
+    pub fn traces(&self) -> BTreeSet<Trace> {
+        let values = self.values.values().map(|planned| planned.trace);
+        let all = values.chain([self.trace]);
+        all.filter(|trace| !trace.is_none()).collect()
+    }
+
     /// The record whose counterpart it makes, if it makes one.
     #[must_use]
     pub fn source(&self) -> Option<&RecordKey> {
@@ -671,4 +683,19 @@ pub struct Planned {
     pub value: Value,
     /// The head's epoch that it stands for; 0 for constants and identities, which belong to no component.
     pub epoch: u64,
+    /// The change that it carries.
+    #[serde(default, skip_serializing_if = "Trace::is_none")]
+    pub trace: Trace,
+}
+
+impl Planned {
+    /// A value that comes from no edit: a constant, an identity.
+    #[must_use]
+    pub fn own(value: Value) -> Self {
+        Self {
+            value,
+            epoch: 0,
+            trace: Trace::NONE,
+        }
+    }
 }

@@ -6,6 +6,7 @@ use crate::dataflow::{CompanionKey, CompanionRule, CompanionValue, Dataflow, Flo
 use crate::facts::{Referent, Referral};
 use crate::form::{Trouble, Wait};
 use crate::record::{RecordKey, RecordType, Values};
+use crate::trace::Trace;
 use crate::value::Value;
 use crate::work::Work;
 use std::collections::BTreeMap;
@@ -302,6 +303,7 @@ impl Work<'_> {
             return self.park_companion(&owner, role, Some(parked));
         }
         self.park_companion(&owner, role, None);
+        let trace = Trace::of(&owner, self.cluster.records[&owner].since);
         let intent = Intent {
             id: 0,
             action,
@@ -314,6 +316,7 @@ impl Work<'_> {
             rank: self.rank_of(&owner.record_type),
             reason: format!("{owner} needs its {role}"),
             follows: false,
+            trace,
         };
         self.cluster.creates.push(reuse(intent, before));
     }
@@ -371,12 +374,12 @@ impl Work<'_> {
                 },
             };
             if !value.is_blank() {
-                planned.insert(property.clone(), Planned { value, epoch: 0 });
+                planned.insert(property.clone(), Planned::own(value));
             }
         }
         if let Some(identity) = &rule.identity {
             let value = identity.value(&owner.id);
-            planned.insert(identity.property.clone(), Planned { value, epoch: 0 });
+            planned.insert(identity.property.clone(), Planned::own(value));
         }
         Ok(planned)
     }

@@ -13,6 +13,7 @@ use crate::matching;
 use crate::mutation::{Mutation, removed};
 use crate::record::{RecordKey, Values};
 use crate::topology::{self, Component};
+use crate::trace::{Trace, hashed};
 use crate::value::Value;
 use crate::work::Work;
 use std::collections::{BTreeMap, BTreeSet};
@@ -135,7 +136,7 @@ impl Draft {
         };
         let value = Value::text(text.as_str());
         let property = mapping.property(to).to_owned();
-        self.values.insert(property, Planned { value, epoch: 0 });
+        self.values.insert(property, Planned::own(value));
         true
     }
 }
@@ -312,13 +313,7 @@ impl<'a> Work<'a> {
         }
         let target = flow.end(side.other());
         for (property, value) in target.constants.iter().chain(&target.only) {
-            draft.values.insert(
-                property.clone(),
-                Planned {
-                    value: value.clone(),
-                    epoch: 0,
-                },
-            );
+            draft.values.insert(property.clone(), Planned::own(value.clone()));
         }
         if side == Side::First {
             for rule in &flow.companions {
@@ -330,13 +325,7 @@ impl<'a> Work<'a> {
             .as_ref()
             .map(|identity| (identity.property.clone(), identity.value(&key.id)));
         if let Some((property, value)) = &identity {
-            draft.values.insert(
-                property.clone(),
-                Planned {
-                    value: value.clone(),
-                    epoch: 0,
-                },
-            );
+            draft.values.insert(property.clone(), Planned::own(value.clone()));
         }
         let values = self.cluster.records[key].shadow.values.clone();
         let (of, mut reserved) = reservation(flow, side, key, &values);
@@ -389,6 +378,7 @@ impl<'a> Work<'a> {
                 target.record_type.name, target.record_type.system
             ),
             follows: false,
+            trace: Trace::of(key, self.cluster.records[key].since),
         };
         self.cluster.creates.push(reuse(intent, before));
     }
@@ -502,13 +492,7 @@ impl<'a> Work<'a> {
         let follows = mapping.travels_to(to);
         match (&mapping.on_create, to) {
             (OnCreate::Constant(value), Side::Second) => {
-                draft.values.insert(
-                    property,
-                    Planned {
-                        value: value.clone(),
-                        epoch: 0,
-                    },
-                );
+                draft.values.insert(property, Planned::own(value.clone()));
                 return;
             }
             (OnCreate::Value, Side::Second) => {}
@@ -558,7 +542,7 @@ impl<'a> Work<'a> {
             side: to,
             facts,
         };
-        let (value, epoch) = match self.canonical(&at, &own, linked) {
+        let (value, (epoch, trace)) = match self.canonical(&at, &own, linked) {
             Ok(found) => found,
             Err(trouble) => return self.leave_out(&at, flow, mapping, to, trouble, 0, draft),
         };
@@ -578,7 +562,9 @@ impl<'a> Work<'a> {
             Ok(value) if self.value_was_refused(&at, &flow.end(to).record_type, epoch, &value) => {
                 draft.left_out.insert(property);
             }
-            Ok(value) => drop(draft.values.insert(property, Planned { value, epoch })),
+            Ok(value) => {
+                draft.values.insert(property, Planned { value, epoch, trace });
+            }
             Err(trouble) => self.leave_out(&at, flow, mapping, to, trouble, epoch, draft),
         }
     }
@@ -648,13 +634,9 @@ impl<'a> Work<'a> {
         let Some(owner) = owner else { return };
         match self.companion_id(flow, rule, owner) {
             Ok(id) => {
-                draft.values.insert(
-                    rule.property.clone(),
-                    Planned {
-                        value: Value::Text(id),
-                        epoch: 0,
-                    },
-                );
+                draft
+                    .values
+                    .insert(rule.property.clone(), Planned::own(Value::Text(id)));
             }
             Err(parked) => draft.holds.push(parked),
         }
@@ -696,14 +678,12 @@ impl<'a> Work<'a> {
 /// What identifies a create's content, so that a refusal holds only the same content. Stable across runs: FNV-1a.
 #[must_use]
 pub(crate) fn fingerprint(values: &BTreeMap<String, Planned>) -> u64 {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    for (property, planned) in values {
-        let text = format!("{property}={:?};", planned.value);
-        for byte in text.bytes() {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
-    hash | 1
+    let texts: Vec<String> = values
+        .iter()
+        .map(|(property, planned)| format!("{property}={:?};", planned.value))
+        .collect();
+    let pieces: Vec<&[u8]> = texts.iter().map(String::as_bytes).collect();
+    hashed(&pieces) | 1
 }
 
 /// The look-up that precedes the create: the first rule whose parts the new record will have.

@@ -49,6 +49,7 @@ pub mod similarity;
 mod stages;
 pub mod support;
 pub mod topology;
+pub mod trace;
 pub mod undo;
 mod unmade;
 pub mod unreadable;

@@ -8,6 +8,7 @@ use crate::plan::EventKind;
 use crate::record::RecordKey;
 use crate::rest::Rest;
 use crate::topology::{self, Component, Node, Sketch};
+use crate::trace::Trace;
 use crate::value::Value;
 use crate::work::Work;
 use std::collections::BTreeMap;
@@ -21,6 +22,8 @@ pub(crate) struct Owing {
     pub(crate) value: Value,
     /// The head's epoch.
     pub(crate) epoch: u64,
+    /// The change that it carries.
+    pub(crate) trace: Trace,
     /// Where the head comes from; none where a person gave it.
     pub(crate) origin: Option<RecordKey>,
     /// It was refused at this very epoch: written only if what that rests on changed.
@@ -306,7 +309,7 @@ impl<'a> Work<'a> {
     ) {
         self.tell_edits(nodes, &merged);
         self.tell_conflict(nodes, &anchor, before.as_ref(), (&merged, first));
-        let epoch = merged.head.as_ref().map_or(0, |head| head.epoch);
+        let (epoch, trace) = merged.head.as_ref().map_or((0, Trace::NONE), led);
         let origin = merged.head.as_ref().and_then(|head| head.origin.clone());
         if let Some(head) = merged.head {
             self.cluster.heads.insert(anchor, head);
@@ -334,6 +337,7 @@ impl<'a> Work<'a> {
             let owing = Owing {
                 value,
                 epoch,
+                trace,
                 origin: origin.clone(),
                 withheld,
             };
@@ -389,6 +393,7 @@ impl<'a> Work<'a> {
             let owing = Owing {
                 value: value.clone(),
                 epoch: 0,
+                trace: Trace::NONE,
                 origin: Some(key.clone()),
                 withheld: record.parked.contains_key(property),
             };
@@ -440,7 +445,8 @@ impl<'a> Work<'a> {
                 .map(|base| base.value.clone())
                 .unwrap_or_default();
             let (new, author) = (record.value(&at.property).clone(), record.shadow.author.clone());
-            let made = Some(record.span(&at.property));
+            let span = record.span(&at.property);
+            let trace = Trace::of(&at.record, span.to);
             // What a first link settles is no edit.
             let known = record.bases.contains_key(&at.property);
             // Nor is what a system blanked with a deletion that was carried on.
@@ -457,7 +463,7 @@ impl<'a> Work<'a> {
                 old,
                 new,
                 author,
-                made,
+                made: Some(span),
             };
             let (record, property) = (at.record.clone(), at.property.clone());
             let why = if with_record {
@@ -468,7 +474,7 @@ impl<'a> Work<'a> {
             } else {
                 goes_to(nodes, merged)
             };
-            self.note_at(epoch, &record, Some(&property), Some(&flow), what, why);
+            self.note_at((epoch, trace), &record, Some(&property), Some(&flow), what, why);
         }
     }
 
@@ -511,12 +517,12 @@ impl<'a> Work<'a> {
                 }
                 (Some(_), _) => "settled by the policy: the latest edit wins".to_owned(),
             };
-            let epoch = merged.head.as_ref().map_or(0, |head| head.epoch);
-            let epoch = if clash.winner.is_some() { epoch } else { 0 };
+            let decided = merged.head.as_ref().filter(|_| clash.winner.is_some());
+            let led = decided.map_or((0, Trace::NONE), led);
             let (record, property) = (anchor.record.clone(), anchor.property.clone());
             // What a guard of first links looks at before the policy decides is told once it is decided.
             if first.is_none() || clash.winner.is_some() {
-                self.note_at(epoch, &record, Some(&property), Some(&flow), what, why);
+                self.note_at(led, &record, Some(&property), Some(&flow), what, why);
             }
             self.cluster
                 .questions
@@ -604,13 +610,14 @@ impl<'a> Work<'a> {
         base.is_some_and(|base| base.epoch == epoch && base.value == *own)
     }
 
-    /// The canonical value a record's property has in its component: the head, else its own.
+    /// The canonical value a record's property has in its component, with the head's epoch and change: the head, else its
+    /// own.
     pub(crate) fn canonical(
         &self,
         at: &Anchor,
         form: &Form<'_>,
         component: Option<&Component<'_>>,
-    ) -> Result<(Value, u64), Trouble> {
+    ) -> Result<(Value, (u64, Trace)), Trouble> {
         let head = component.and_then(|component| {
             component
                 .nodes
@@ -618,15 +625,22 @@ impl<'a> Work<'a> {
                 .find_map(|node| self.cluster.heads.get(&node.at))
         });
         let own = topology::own_value(&self.cluster, at);
+        let saved = self.record(&at.record).map(|record| record.span(&at.property).to);
+        let saved = saved.map_or(Trace::NONE, |saved| Trace::of(&at.record, saved));
         match head.or_else(|| self.cluster.heads.get(at)) {
             // What the record's own system filled in where nothing was given is what stands there now.
             Some(head) if head.value.is_blank() && self.settled_at(at, &own, head.epoch) => {
-                form.decode(&own).map(|value| (value, head.epoch))
+                form.decode(&own).map(|value| (value, led(head)))
             }
-            Some(head) => Ok((head.value.clone(), head.epoch)),
-            None => form.decode(&own).map(|value| (value, 0)),
+            Some(head) => Ok((head.value.clone(), led(head))),
+            None => form.decode(&own).map(|value| (value, (0, saved))),
         }
     }
+}
+
+/// A head's epoch, and the change that made it what it is.
+fn led(head: &Head) -> (u64, Trace) {
+    (head.epoch, Trace::of_head(head))
 }
 
 /// What is done about an edit, for people: where its value goes.

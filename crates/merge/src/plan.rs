@@ -4,6 +4,7 @@ use crate::cluster::{Anchor, Cluster, Contender, Span};
 use crate::dataflow::Side;
 use crate::facts::Waits;
 use crate::record::RecordKey;
+use crate::trace::Trace;
 use crate::value::Value;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -45,6 +46,9 @@ pub struct Event {
     /// The head's epoch that it led to or carried; 0 where it is about no head.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub epoch: u64,
+    /// The change that it belongs to, from the look that showed it to the answers of what it led to.
+    #[serde(default, skip_serializing_if = "Trace::is_none")]
+    pub trace: Trace,
     /// For people: why.
     pub why: String,
 }

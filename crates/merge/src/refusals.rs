@@ -26,10 +26,7 @@ pub(crate) struct Said<'a> {
 
 /// A fingerprint of the state that a write would leave in a record.
 fn state(record: &Record, written: &BTreeMap<String, Planned>) -> u64 {
-    let plain = |value: &Value| Planned {
-        value: value.clone(),
-        epoch: 0,
-    };
+    let plain = |value: &Value| Planned::own(value.clone());
     let held = record.shadow.values.iter();
     let mut after: BTreeMap<String, Planned> =
         held.map(|(name, value)| (name.clone(), plain(value))).collect();
@@ -41,10 +38,7 @@ fn state(record: &Record, written: &BTreeMap<String, Planned>) -> u64 {
 
 /// A fingerprint of one value.
 fn of_value(value: &Value) -> u64 {
-    let planned = Planned {
-        value: value.clone(),
-        epoch: 0,
-    };
+    let planned = Planned::own(value.clone());
     fingerprint(&BTreeMap::from([(String::new(), planned)]))
 }
 
@@ -94,7 +88,8 @@ impl Work<'_> {
             };
             let parked = self.refusal(kept, &key.record_type, planned.epoch, Some(grounds));
             let what = EventKind::Parked { kind: said.kind };
-            self.note(key, Some(property), None, what, said.reason.to_owned());
+            let led = (0, planned.trace);
+            self.note_at(led, key, Some(property), None, what, said.reason.to_owned());
             if let Some(record) = self.cluster.records.get_mut(key) {
                 record.parked.insert(property.clone(), parked);
             }
@@ -202,7 +197,7 @@ impl Work<'_> {
                 .for_each(|link| link.verdict = None);
         }
         let what = EventKind::Parked { kind: said.kind };
-        self.note(key, None, None, what, said.reason.to_owned());
+        self.note_at((0, intent.trace), key, None, None, what, said.reason.to_owned());
     }
 
     /// Whether this very removal was refused, of the record as it is.
@@ -243,7 +238,14 @@ impl Work<'_> {
             return;
         };
         let what = EventKind::Parked { kind: said.kind };
-        self.note(source, None, Some(name), what, said.reason.to_owned());
+        self.note_at(
+            (0, intent.trace),
+            source,
+            None,
+            Some(name),
+            what,
+            said.reason.to_owned(),
+        );
         let carried: Vec<&String> = said
             .named
             .iter()

@@ -8,6 +8,7 @@ use crate::mutation::{Mutation, removed};
 use crate::plan::EventKind;
 use crate::record::{Presence, RecordKey};
 use crate::topology;
+use crate::trace::Trace;
 use crate::value::Value;
 use crate::work::Work;
 use std::collections::{BTreeMap, BTreeSet};
@@ -133,9 +134,10 @@ impl Work<'_> {
             Step::Delete => {
                 self.forget_refused_removal(&other, &flow.name);
                 let reason = format!("{deleted} was deleted");
+                let trace = self.trace_of(&deleted);
                 self.intend(
                     &other,
-                    |rank| removal(&other, rank, reason),
+                    |rank| removal(&other, rank, reason, trace),
                     Action::Delete {
                         record: other.clone(),
                     },
@@ -148,7 +150,7 @@ impl Work<'_> {
     /// Its removal was refused, of the record as it is.
     fn stays_refused(&self, flow: &Flow, key: &RecordKey, side: Side, step: &Step) -> bool {
         let put_out = flow.end(side).deactivate.clone().map(|(property, value)| {
-            let planned = crate::cluster::Planned { value, epoch: 0 };
+            let planned = crate::cluster::Planned::own(value);
             BTreeMap::from([(property, planned)])
         });
         let deleted = matches!(step, Step::Delete | Step::Hold(ParkedKind::Approval, _));
@@ -469,12 +471,12 @@ impl Work<'_> {
         }
         self.forget_refused_removal(&other, &flow.name);
         let deleted = link.end(gone).clone();
-        let reason = format!("{deleted} was deleted");
+        let (reason, trace) = (format!("{deleted} was deleted"), self.trace_of(&deleted));
         let build = |rank| {
-            let mut intent = removal(&other, rank, reason);
+            let mut intent = removal(&other, rank, reason, trace);
             intent
                 .values
-                .insert(property, crate::cluster::Planned { value, epoch: 0 });
+                .insert(property, crate::cluster::Planned::own(value));
             intent
         };
         self.intend(
@@ -484,6 +486,19 @@ impl Work<'_> {
                 record: other.clone(),
             },
         );
+    }
+
+    /// The deletion of a record, as a change.
+    fn trace_of(&self, deleted: &RecordKey) -> Trace {
+        let version = self
+            .record(deleted)
+            .and_then(|record| record.shadow.version.as_ref());
+        version.map_or(Trace::NONE, |version| {
+            let saved = self
+                .flows
+                .by_our_clock(&deleted.record_type.system, version.modified);
+            Trace::of(deleted, saved)
+        })
     }
 
     pub(crate) fn intend(&mut self, key: &RecordKey, build: impl FnOnce(usize) -> Intent, action: Action) {
@@ -531,7 +546,7 @@ impl Work<'_> {
     }
 }
 
-pub(crate) fn removal(key: &RecordKey, rank: usize, reason: String) -> Intent {
+pub(crate) fn removal(key: &RecordKey, rank: usize, reason: String, trace: Trace) -> Intent {
     Intent {
         id: 0,
         action: Action::Delete { record: key.clone() },
@@ -544,5 +559,6 @@ pub(crate) fn removal(key: &RecordKey, rank: usize, reason: String) -> Intent {
         rank,
         reason,
         follows: false,
+        trace,
     }
 }

@@ -99,12 +99,16 @@ impl Work<'_> {
             let stands = now.is_none_or(|now| now == &old);
             let kept = is_drift(record, property, &old) || is_only_target(self.flows, key, property);
             if old != new && !old.is_blank() && stands && kept {
-                drifted.push((property, planned.epoch, EventKind::Overwrote { old, new }));
+                drifted.push((
+                    property,
+                    (planned.epoch, planned.trace),
+                    EventKind::Overwrote { old, new },
+                ));
             }
         }
         let why = format!("{} (its answer was lost, and {what_now})", intent.reason);
-        for (property, epoch, what) in drifted {
-            self.note_at(epoch, key, Some(property), None, what, why.clone());
+        for (property, led, what) in drifted {
+            self.note_at(led, key, Some(property), None, what, why.clone());
         }
     }
 
@@ -125,7 +129,11 @@ impl Work<'_> {
             let typed_over = now != planned.value && is_only_target(self.flows, key, property);
             if is_drift(record, property, &old) || typed_over {
                 let (old, new) = (old.clone(), now.clone());
-                lines.push((property, planned.epoch, EventKind::Overwrote { old, new }));
+                lines.push((
+                    property,
+                    (planned.epoch, planned.trace),
+                    EventKind::Overwrote { old, new },
+                ));
             }
             if now != planned.value {
                 continue;
@@ -140,14 +148,18 @@ impl Work<'_> {
             }
             let left = Values::from([(property.clone(), now.clone())]);
             crate::guarded::note_written(self.flows, key, record, &left);
-            lines.push((property, planned.epoch, EventKind::Wrote { old, new: now }));
+            lines.push((
+                property,
+                (planned.epoch, planned.trace),
+                EventKind::Wrote { old, new: now },
+            ));
         }
         let why = format!("{} (its answer was lost)", intent.reason);
-        for (property, epoch, what) in lines {
-            if let (0, EventKind::Wrote { new, .. }) = (epoch, &what) {
+        for (property, led, what) in lines {
+            if let (0, EventKind::Wrote { new, .. }) = (led.0, &what) {
                 self.take_own_value(key, property, new);
             }
-            self.note_at(epoch, key, Some(property), None, what, why.clone());
+            self.note_at(led, key, Some(property), None, what, why.clone());
         }
     }
 
@@ -174,7 +186,8 @@ impl Work<'_> {
                     },
                 );
             }
-            written.push((property.clone(), drifted, old, value, planned.epoch));
+            let led = (planned.epoch, planned.trace);
+            written.push((property.clone(), drifted, old, value, led));
         }
         record.wrote_at = Some(at);
         let left = written
@@ -218,19 +231,19 @@ impl Work<'_> {
         if let Some(shown) = shown {
             self.weigh_answer(key, &write, &shown);
         }
-        for (property, drifted, old, new, epoch) in written {
+        for (property, drifted, old, new, led) in written {
             let why = &intent.reason;
             let property = Some(property.as_str());
             if drifted {
                 let (old, new) = (old.clone(), new.clone());
                 let what = EventKind::Overwrote { old, new };
-                self.note_at(epoch, key, property, None, what, why.clone());
+                self.note_at(led, key, property, None, what, why.clone());
             }
-            if let (0, Some(property)) = (epoch, property) {
+            if let (0, Some(property)) = (led.0, property) {
                 self.take_own_value(key, property, &new);
             }
             let what = EventKind::Wrote { old, new };
-            self.note_at(epoch, key, property, None, what, why.clone());
+            self.note_at(led, key, property, None, what, why.clone());
         }
     }
 
@@ -242,7 +255,8 @@ impl Work<'_> {
                     record.shadow.seen = at;
                     record.note_applied(unconfirmed(self.flows, key, Deed::Delete, intent, at));
                 }
-                self.note(key, None, None, EventKind::Deleted, String::new());
+                let led = (0, intent.trace);
+                self.note_at(led, key, None, None, EventKind::Deleted, String::new());
                 self.keep_deleted_values(key, WENT);
             }
             Settlement::Refused {
@@ -367,37 +381,15 @@ impl Work<'_> {
         };
         if let Some(by) = self.taken_by(flow, &key) {
             self.admit(state.into_iter().collect());
-            self.note(&key, None, Some(flow), EventKind::Created, intent.reason.clone());
+            self.tell_born(intent, flow, &key);
             if &by != source {
                 self.hold_taken(flow, source, &key, &by);
             }
             return;
         }
-        let sent: Values = intent
-            .values
-            .iter()
-            .map(|(name, planned)| (name.clone(), planned.value.clone()))
-            .collect();
         let known = self.cluster.records.contains_key(&key);
         if !known {
-            let shadow = Shadow {
-                presence: Presence::Alive,
-                values: sent,
-                version: None,
-                created: None,
-                seen: at,
-                author: None,
-                protected: false,
-                merged_into: None,
-                unreadable: std::collections::BTreeMap::new(),
-            };
-            self.cluster.records.insert(
-                key.clone(),
-                Record {
-                    since: at,
-                    ..Record::new(shadow)
-                },
-            );
+            self.know_born(intent, &key, at);
         }
         let observed = state.is_some() || known;
         let shown = state.as_ref().map(|state| state.values.clone());
@@ -444,12 +436,40 @@ impl Work<'_> {
                 }
             }
         }
-        self.note(&key, None, Some(flow), EventKind::Created, intent.reason.clone());
+        self.tell_born(intent, flow, &key);
         if let Some(flow) = self.flows.flow(flow) {
             self.hand_refusals_over(flow, source, &key);
         }
         let flow = flow.clone();
         self.link_born(&flow, source, &key);
+    }
+
+    /// A record that nobody looked at yet is known as it was sent.
+    fn know_born(&mut self, intent: &Intent, key: &RecordKey, at: Timestamp) {
+        let sent = intent.values.iter();
+        let shadow = Shadow {
+            presence: Presence::Alive,
+            values: sent
+                .map(|(name, planned)| (name.clone(), planned.value.clone()))
+                .collect(),
+            version: None,
+            created: None,
+            seen: at,
+            author: None,
+            protected: false,
+            merged_into: None,
+            unreadable: std::collections::BTreeMap::new(),
+        };
+        let record = Record {
+            since: at,
+            ..Record::new(shadow)
+        };
+        self.cluster.records.insert(key.clone(), record);
+    }
+
+    fn tell_born(&mut self, intent: &Intent, flow: &str, key: &RecordKey) {
+        let (led, why) = ((0, intent.trace), intent.reason.clone());
+        self.note_at(led, key, None, Some(flow), EventKind::Created, why);
     }
 
     /// The record that what a create made is linked with by now.

@@ -10,6 +10,7 @@ use crate::plan::{Event, EventKind, Plan};
 use crate::reconcile;
 use crate::record::{Observation, RecordKey, RecordType};
 use crate::topology::{self, Component, Node};
+use crate::trace::Trace;
 use crate::value::Value;
 use crate::work::Work;
 use serde::{Deserialize, Serialize};
@@ -336,7 +337,7 @@ impl<'a> Work<'a> {
         };
         let why = format!("{} was taken back by a person", how.what);
         self.note_at(
-            next.epoch,
+            (next.epoch, Trace::of_head(&next)),
             &anchor.record.clone(),
             Some(&anchor.property.clone()),
             flow.as_deref(),

@@ -3,6 +3,7 @@
 use crate::cluster::{Action, ParkedKind, Record};
 use crate::record::{RecordKey, Values};
 use crate::removals::removal;
+use crate::trace::Trace;
 use crate::work::Work;
 
 impl Work<'_> {
@@ -25,7 +26,7 @@ impl Work<'_> {
             }
             let reason = "its create was taken back".to_owned();
             let action = Action::Delete { record: key.clone() };
-            self.intend(&key, |rank| removal(&key, rank, reason), action);
+            self.intend(&key, |rank| removal(&key, rank, reason, Trace::NONE), action);
         }
     }
 

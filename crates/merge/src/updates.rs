@@ -7,6 +7,7 @@ use crate::dataflow::Side;
 use crate::merging::Owed;
 use crate::mutation::{Mutation, removed};
 use crate::record::RecordKey;
+use crate::trace::Trace;
 use crate::work::Work;
 use std::collections::BTreeMap;
 
@@ -29,6 +30,7 @@ impl Work<'_> {
                 let planned = Planned {
                     value: owing.value,
                     epoch: owing.epoch,
+                    trace: owing.trace,
                 };
                 let into = if owing.withheld {
                     &mut withheld
@@ -103,6 +105,7 @@ impl Work<'_> {
             rank: self.flows.rank(&key.record_type),
             reason: reason(key, &values, origins),
             follows: values.keys().all(|property| self.follows(key, property)),
+            trace: Trace::NONE,
             values,
         };
         if let Some(record) = self.cluster.records.get_mut(key) {
@@ -144,7 +147,7 @@ impl Work<'_> {
                 let there = record.value(&identity.property) == &value;
                 let kept = record.arrives_until.is_some() && !record.value(&identity.property).is_blank();
                 if both && end.write && !there && !unseen && !kept && !record.shadow.protected {
-                    let planned = Planned { value, epoch: 0 };
+                    let planned = Planned::own(value);
                     found
                         .entry(link.end(side).clone())
                         .or_default()

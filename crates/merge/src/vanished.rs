@@ -8,6 +8,7 @@ use crate::mutation::{Mutation, removed};
 use crate::record::{Presence, RecordKey};
 use crate::removals::removal;
 use crate::topology::{self, Node};
+use crate::trace::Trace;
 use crate::work::Work;
 
 impl Work<'_> {
@@ -45,7 +46,7 @@ impl Work<'_> {
                 let action = Action::Delete {
                     record: other.clone(),
                 };
-                self.intend(&other, |rank| removal(&other, rank, reason), action);
+                self.intend(&other, |rank| removal(&other, rank, reason, Trace::NONE), action);
             }
             Some(Verdict::Deactivate) => self.deactivate(flow, link, gone),
             Some(Verdict::Unlink) => self.unlink(link, gone, "its counterpart is out of sight"),

@@ -7,6 +7,7 @@ use crate::facts::{Facts, Waits};
 use crate::form::Trouble;
 use crate::plan::{Event, EventKind, Plan};
 use crate::record::{Observation, RecordKey, Values};
+use crate::trace::Trace;
 use crate::value::Value;
 use std::collections::BTreeSet;
 
@@ -210,13 +211,13 @@ impl<'a> Work<'a> {
         what: EventKind,
         why: String,
     ) {
-        self.note_at(0, record, property, flow, what, why);
+        self.note_at((0, Trace::NONE), record, property, flow, what, why);
     }
 
-    /// Notes what led to a head of that epoch, or carried it.
+    /// Notes what led to a head of that epoch, or carried it, and the change that it belongs to.
     pub(crate) fn note_at(
         &mut self,
-        epoch: u64,
+        (epoch, trace): (u64, Trace),
         record: &RecordKey,
         property: Option<&str>,
         flow: Option<&str>,
@@ -231,6 +232,7 @@ impl<'a> Work<'a> {
             flow: flow.map(str::to_owned),
             what,
             epoch,
+            trace,
             why,
         });
     }

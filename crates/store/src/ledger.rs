@@ -14,7 +14,7 @@ use crate::postgres::Postgres;
 use crate::sealed::CURSOR;
 use crate::sqlite::Sqlite;
 use crate::storage::Storage;
-use crate::{Error, commit, forget, guards, history, lists, outbox, page, rebind, take};
+use crate::{Error, commit, forget, guards, history, lists, outbox, page, rebind, seek, take};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -506,7 +506,7 @@ impl Store for Ledger {
     }
 
     fn seek(&mut self, text: &str, before: u64, limit: usize) -> Result<Sought, Error> {
-        self.db.unit("read", |db| lists::seek(db, text, before, limit))
+        self.db.unit("read", |db| seek::seek(db, text, before, limit))
     }
 
     fn values(&mut self, records: &[RecordKey]) -> Result<BTreeMap<RecordKey, Values>, Error> {

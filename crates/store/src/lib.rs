@@ -38,6 +38,7 @@ mod rebind;
 mod reserved;
 mod schema;
 mod sealed;
+mod seek;
 mod sqlite;
 mod storage;
 mod take;

@@ -1,11 +1,12 @@
 //! Lists and counts for people.
 
-use crate::contract::{FlowStatus, Item, LinkRow, Sought, Status};
+use crate::contract::{FlowStatus, Item, LinkRow, Status};
 use crate::db::{Db, Rid, Trouble};
 use crate::facts::count;
 use crate::load::{self, Row, link_line, presence_number};
 use crate::outbox::number;
 use crate::sealed::{ITEM, KEYS, STATE};
+use crate::seek::folded;
 use crate::tally;
 use crate::{at_rest, match_index};
 use jiff::Timestamp;
@@ -215,13 +216,13 @@ pub(crate) fn search(
 
 /// What a record shows; the rest of its state is passed over.
 #[derive(serde::Deserialize)]
-struct Seen {
-    shadow: SeenValues,
+pub(crate) struct Seen {
+    pub(crate) shadow: SeenValues,
 }
 
 #[derive(serde::Deserialize)]
-struct SeenValues {
-    values: Values,
+pub(crate) struct SeenValues {
+    pub(crate) values: Values,
 }
 
 /// What records show, of those that are known.
@@ -250,49 +251,10 @@ pub(crate) fn values(db: &Db, records: &[RecordKey]) -> Result<BTreeMap<RecordKe
     Ok(found)
 }
 
-/// Records before a number whose id or any value contains a text, the youngest first.
-pub(crate) fn seek(db: &Db, text: &str, before: u64, limit: usize) -> Result<Sought, Trouble> {
-    let wanted = folded(text);
-    let sql = "SELECT rid, kind, id, state FROM record JOIN body USING (rid)
-               WHERE rid < ?1 AND state IS NOT NULL ORDER BY rid DESC LIMIT ?2";
-    let (mut hits, mut looked, mut last) = (Vec::new(), 0, 0);
-    db.walk(sql, (page_start(before), number(limit)), |row| {
-        let id: String = row.get(2)?;
-        let state = db.opened(&STATE, row.get(3)?)?;
-        let seen: Seen = at_rest::part(&state, "record")?;
-        if mentions(&id, &seen.shadow.values, &wanted) {
-            hits.push((row.get::<i64>(0)?.cast_unsigned(), row.get(1)?, id));
-        }
-        looked += 1;
-        last = row.get::<i64>(0)?;
-        Ok(())
-    })?;
-    let key = |(number, kind, id)| {
-        let record_type = db.record_type(kind)?;
-        Ok((number, RecordKey { record_type, id }))
-    };
-    Ok(Sought {
-        found: hits.into_iter().map(key).collect::<Result<_, Trouble>>()?,
-        next: (looked == limit).then_some(last.cast_unsigned()),
-    })
-}
-
-/// Whether a record's id or any of its values contains a text, without regard to case.
-pub(crate) fn mentions(id: &str, values: &Values, wanted: &str) -> bool {
-    let mut values = values.values();
-    id.to_lowercase().contains(wanted)
-        || values.any(|value| value.to_string().to_lowercase().contains(wanted))
-}
-
 /// Whether a record's property holds a value, trimmed and without regard to case.
 pub(crate) fn holds(record: &tandem_merge::cluster::Record, property: &str, wanted: &str) -> bool {
     let value = record.shadow.values.get(property);
     value.is_some_and(|value| folded(&value.to_string()) == wanted)
-}
-
-/// Trimmed and without regard to case.
-pub(crate) fn folded(text: &str) -> String {
-    text.trim().to_lowercase()
 }
 
 /// Owners and the ids of their companions, by id.
@@ -415,7 +377,7 @@ pub(crate) fn with_key(db: &Db, key: &MatchKey) -> Result<Vec<RecordKey>, Troubl
     db.keys(&found)
 }
 
-fn page_start(after: u64) -> i64 {
+pub(crate) fn page_start(after: u64) -> i64 {
     i64::try_from(after).unwrap_or(i64::MAX)
 }
 

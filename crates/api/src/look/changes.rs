@@ -6,6 +6,7 @@ use crate::view::{Change, Page};
 use std::collections::BTreeSet;
 use tandem_merge::plan::Event;
 use tandem_merge::record::{RecordKey, RecordType};
+use tandem_merge::trace::Trace;
 
 /// Lines read at a time.
 const PAGE: usize = 500;
@@ -23,6 +24,8 @@ pub struct ChangesOf {
     pub record: Option<RecordKey>,
     /// Of this kind, such as `edited`.
     pub event: Option<String>,
+    /// Of this change.
+    pub trace: Option<Trace>,
 }
 
 impl Looker<'_> {
@@ -65,7 +68,7 @@ impl Looker<'_> {
         }
         let end = from.saturating_sub(LOOKED + 1).max(least);
         // Whoever wants all lines needs no more of them than are shown.
-        let size = match of.event.is_some() || of.run.is_some() {
+        let size = match of.event.is_some() || of.run.is_some() || of.trace.is_some() {
             true => PAGE,
             false => limit.saturating_add(1).min(PAGE),
         };
@@ -173,5 +176,6 @@ impl ChangesOf {
         of_flow
             && self.run.is_none_or(|run| run == event.run)
             && self.event.as_deref().is_none_or(|kind| kind == event.what.name())
+            && self.trace.is_none_or(|trace| trace == event.trace)
     }
 }

@@ -12,6 +12,8 @@ use tandem_merge::value::Value;
 
 /// Records looked through between two looks at the clock.
 const STRETCH: usize = 1_000;
+/// Where a search goes on that has looked no further than what the text names.
+pub const EVERYTHING: &str = "18446744073709551615";
 /// Hits that are looked at together.
 const TOGETHER: usize = 50;
 
@@ -37,7 +39,7 @@ impl Looker<'_> {
             let found = self.found(&named.iter().cloned().collect::<Vec<_>>(), text)?;
             rows.extend(found.into_iter().flatten());
             if !rows.is_empty() {
-                let next = Some(u64::MAX.to_string());
+                let next = Some(EVERYTHING.to_owned());
                 return Ok(Page { rows, next });
             }
         }

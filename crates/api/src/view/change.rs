@@ -43,6 +43,9 @@ pub struct Change {
     pub old: Option<String>,
     /// The value afterwards.
     pub new: Option<String>,
+    /// The change that it belongs to: all lines of one save have the same, from the look that showed it to the last answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
     /// What happened, in words.
     pub what: String,
     /// Why, in words.
@@ -76,6 +79,7 @@ impl Change {
             made,
             old: shown(old),
             new: shown(new),
+            trace: (!event.trace.is_none()).then(|| event.trace.to_string()),
             what: words::what(event, masks),
             why: event.why.clone(),
         }

@@ -9,7 +9,7 @@ use clap::Args;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use tandem_api::view::{Change, Run};
-use tandem_api::words;
+use tandem_api::{Trace, words};
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::plan::Event;
 use tandem_merge::record::RecordKey;
@@ -30,17 +30,21 @@ Examples:
   tandem history Order:10248 --property description
   tandem history --runs                           syncs, rounds and commands in which something happened
   tandem history --run 12 --json
+  tandem history --trace 3f2a90c417d5be01         one change, from the look that showed it to the last answer
   tandem history --since 2h --flow order-order")]
 pub(crate) struct History {
     /// A record: TYPE:ID or TYPE:KEY, with SYSTEM/ before it where both systems have the type
     #[arg(value_name = "RECORD")]
     record: Option<String>,
     /// List runs instead of lines: what each was, when, and what happened in it
-    #[arg(long, conflicts_with_all = ["record", "run", "property"])]
+    #[arg(long, conflicts_with_all = ["record", "run", "property", "trace"])]
     runs: bool,
     /// Only this run
     #[arg(long, value_name = "RUN")]
     run: Option<u64>,
+    /// Only lines of this change: 16 digits, as `--json`, the console and the log show them
+    #[arg(long, value_name = "TRACE")]
+    trace: Option<Trace>,
     /// Only lines about this property
     #[arg(long, value_name = "PROPERTY")]
     property: Option<String>,
@@ -191,6 +195,7 @@ impl Filter<'_> {
             ends.any(|end| end.record_type == event.record.record_type)
         };
         wants.run.is_none_or(|run| run == event.run)
+            && wants.trace.is_none_or(|trace| trace == event.trace)
             && self.since.is_none_or(|since| event.at >= since)
             && self.until.is_none_or(|until| event.at <= until)
             && wants.flow.as_ref().is_none_or(of_flow)

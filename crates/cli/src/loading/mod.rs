@@ -10,7 +10,7 @@ mod written;
 
 pub(crate) use files::configuration;
 pub(crate) use hand::{Hand, listen, misunderstood, open_door};
-pub(crate) use secret::{alert_address, console_tokens, home, keys};
+pub(crate) use secret::{alert_address, console_tokens, home, keys, trace_headers};
 pub(crate) use state::{
     existing_home, existing_state, look, parts_on_a_copy, records_named, state, with_linked,
 };
@@ -23,6 +23,7 @@ use crate::arguments::Common;
 use crate::clock::SystemClock;
 use crate::commands::check::compare::{self, Finding, Weight};
 use crate::failure::Failure;
+use crate::following::following;
 use std::path::Path;
 use std::sync::Arc;
 use tandem_connector::{Connector, Schema};
@@ -161,6 +162,7 @@ pub(crate) async fn engine(
     let mut store = state(&home(common, configuration)?, &keys(configuration)?)?;
     store.look_over()?;
     let folder = common.state_folder();
+    let watcher = following(configuration, watcher)?;
     let parts = parts(configuration, Box::new(store), watcher, Some(&folder)).await?;
     let mut engine = Engine::open(parts).await?;
     engine.keep_history(jiff::SignedDuration::from_millis(configuration.keep_history_ms));

@@ -3,10 +3,11 @@
 use crate::arguments::Common;
 use crate::failure::Failure;
 use secrecy::{ExposeSecret, SecretString};
+use std::collections::HashMap;
 use std::sync::Arc;
 use tandem_console::access::{Person, Role, Token};
 use tandem_merge::config::{
-    AlertSettings, Configuration, Connection, ConsolePerson, ConsoleRole, SecretReference,
+    AlertSettings, Configuration, Connection, ConsolePerson, ConsoleRole, SecretReference, TraceSettings,
 };
 use tandem_seal::Seal;
 use tandem_store::{Home, Keys, Server};
@@ -92,6 +93,25 @@ pub(crate) fn alert_address(settings: &AlertSettings) -> Result<reqwest::Url, Fa
         Failure::usage(
             "the `webhook` of the alerts is no address",
             "Put an address there that begins with https:// (or http:// on this machine)",
+        )
+    })
+}
+
+/// What a collector of traces asks for with each request.
+pub(crate) fn trace_headers(settings: &TraceSettings) -> Result<HashMap<String, String>, Failure> {
+    let Some(reference) = &settings.headers else {
+        return Ok(HashMap::new());
+    };
+    let text = resolved(reference, "headers", "the traces")?;
+    let pairs = text.expose_secret().split(',');
+    let pairs = pairs.map(|pair| {
+        let (name, value) = pair.split_once('=')?;
+        Some((name.trim().to_owned(), value.trim().to_owned()))
+    });
+    pairs.collect::<Option<_>>().ok_or_else(|| {
+        Failure::usage(
+            "the `headers` of the traces are none",
+            "Write them as `name=value`, with commas between them",
         )
     })
 }

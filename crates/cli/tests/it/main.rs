@@ -19,6 +19,7 @@ mod document;
 mod door;
 mod faults;
 mod features;
+mod following;
 mod guards;
 mod help;
 mod hostile;

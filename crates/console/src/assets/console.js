@@ -73,6 +73,28 @@
     }
   }
 
+  // A search looks for a moment and says where to go on: that is done by itself, until there is a page of hits.
+  async function further(card) {
+    for (;;) {
+      const more = card.querySelector(".more a");
+      if (!more || card.querySelectorAll("ul.found > li").length >= 50) return;
+      more.textContent = "Looking further …";
+      let fresh = null;
+      try {
+        const answer = await fetch(more.href, { headers: { accept: "text/html" } });
+        if (!answer.ok || answer.redirected) throw new Error(answer.statusText);
+        fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("[data-further]");
+      } catch { more.textContent = "Look further"; return; }
+      const [hits, here] = [fresh.querySelector("ul.found"), card.querySelector("ul.found")];
+      if (hits && here) here.append(...hits.children);
+      else if (hits || !here) (here || card.querySelector(".nothing")).replaceWith(hits || fresh.querySelector(".nothing"));
+      const next = fresh.querySelector(".more");
+      if (next) card.querySelector(".more").replaceWith(next);
+      else card.querySelector(".more").remove();
+    }
+  }
+  document.querySelectorAll("[data-further]").forEach(further);
+
   const cards = () => [...document.querySelectorAll("[data-item]")];
   const current = () => document.activeElement && document.activeElement.closest("[data-item]");
   function focus(card) { if (card) { card.focus(); card.scrollIntoView({ block: "nearest" }); } }

@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::Map;
+use tandem_api::{NoTrace, Trace};
 
 /// Rows where nothing is said.
 pub(super) const ROWS: usize = 50;
@@ -27,6 +28,7 @@ pub(crate) struct Asked {
     pub(crate) standing: Option<String>,
     pub(crate) kind: Option<String>,
     pub(crate) event: Option<String>,
+    pub(crate) trace: Option<String>,
     pub(crate) run: Option<u64>,
     pub(crate) after: Option<u64>,
     pub(crate) q: Option<String>,
@@ -38,6 +40,12 @@ impl Asked {
     /// Rows wanted.
     pub(crate) fn rows(&self) -> usize {
         self.limit.unwrap_or(ROWS)
+    }
+
+    /// The change that is followed.
+    pub(crate) fn trace(&self) -> Result<Option<Trace>, Problem> {
+        let read = self.trace.as_deref().map(str::parse).transpose();
+        read.map_err(|error: NoTrace| Problem::bad(error.to_string()))
     }
 
     /// What of it nobody can mean.

@@ -124,7 +124,7 @@ fn looking() -> Vec<Route> {
         looks::<Page<Change>>(
             "/changes",
             "What happened, newest first",
-            &["flow", "run", "event", "cursor", "limit"],
+            &["flow", "run", "event", "trace", "cursor", "limit"],
             get(changes),
         ),
         looks::<Page<Run>>(
@@ -292,6 +292,7 @@ async fn changes(State(desk): Desked, person: Person, asked: Asked) -> Answer<Pa
         run: asked.run,
         record: None,
         event: asked.event.clone(),
+        trace: asked.trace()?,
     };
     let look = desk.look(&person, move |looker| {
         looker.changes(&of, asked.cursor.as_deref(), asked.rows())

@@ -7,7 +7,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value as Json, json};
 
 /// What may stand behind the question mark, with its type.
-const QUERY: [(&str, &str, &str); 10] = [
+const QUERY: [(&str, &str, &str); 11] = [
     ("cursor", "string", "What the page before says as `next`"),
     (
         "limit",
@@ -22,6 +22,11 @@ const QUERY: [(&str, &str, &str); 10] = [
     ),
     ("kind", "string", "The kind of trouble, such as `too-long`"),
     ("event", "string", "What kind of thing happened, such as `edited`"),
+    (
+        "trace",
+        "string",
+        "The change that is followed, 16 digits as `trace` of a line shows it",
+    ),
     ("run", "integer", "Of this run alone"),
     (
         "after",

@@ -28,8 +28,10 @@ pub(super) async fn show(State(desk): Desked, person: Person, asked: Asked) -> S
     let of = ChangesOf {
         flow: flow.clone(),
         event: event.clone(),
+        trace: asked.trace().ok().flatten(),
         ..ChangesOf::default()
     };
+    let followed = of.trace;
     let cursor = asked.cursor.clone();
     let looked = desk.look(&person, move |looker| {
         looker.changes(&of, cursor.as_deref(), ROWS)
@@ -43,10 +45,25 @@ pub(super) async fn show(State(desk): Desked, person: Person, asked: Asked) -> S
         .map(|flow| flow.name.clone())
         .collect();
     let (flow, event) = (flow.unwrap_or_default(), event.unwrap_or_default());
+    let address = match followed {
+        Some(trace) => format!("/changes?trace={trace}"),
+        None => format!("/changes?flow={}&event={}", encoded(&flow), encoded(&event)),
+    };
     let body = html! {
-        section.title { div { h1 { "Changes" } p.small { "What happened, newest first." } } }
+        section.title { div {
+            @if let Some(trace) = followed {
+                h1 { "One change, followed" }
+                p.small {
+                    "From the look that showed it to the last answer, newest first. In logs and traces it is "
+                    code { (trace) } ". " a href="/changes" { "All changes" }
+                }
+            } @else {
+                h1 { "Changes" }
+                p.small { "What happened, newest first." }
+            }
+        } }
         section.card {
-            form.filter action="/changes" {
+            @if followed.is_none() { form.filter action="/changes" {
                 label { "Flow "
                     select name="flow" {
                         option value="" { "all" }
@@ -59,10 +76,10 @@ pub(super) async fn show(State(desk): Desked, person: Person, asked: Asked) -> S
                     }
                 }
                 button type="submit" { "Show" }
-            }
+            } }
             @if found.rows.is_empty() { (nothing("Nothing of this kind here.")) }
             @else { div.scroll { (changes(&found.rows, Desk::moment(), true)) } }
-            (more(&found, &format!("/changes?flow={}&event={}", encoded(&flow), encoded(&event))))
+            (more(&found, &address))
         }
     };
     let sheet = Sheet::new(&desk, &person, "Changes", "/changes");

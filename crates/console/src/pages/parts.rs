@@ -132,13 +132,22 @@ pub(super) fn changes(rows: &[Change], now: Timestamp, with_run: bool) -> Markup
                 @if with_run { th scope="col" { "Run" } }
             } }
             tbody { @for row in rows { tr {
-                td.when { (ago(row.at, now)) }
+                td.when { (followed(row, now)) }
                 td.about { (record_of([&row.system, &row.record_type, &row.id], row.name.as_deref(), "")) }
                 td.what { (what(row)) }
                 td.why { (row.why) }
                 @if with_run { td.number.run { a href={ "/runs/" (row.run) } { span.label { "run " } (row.run) } } }
             } } }
         }
+    }
+}
+
+/// When a line was written, as the way to all lines of the same change.
+fn followed(row: &Change, now: Timestamp) -> Markup {
+    html! {
+        @if let Some(trace) = &row.trace {
+            a href={ "/changes?trace=" (trace) } title="Follow this change" { (ago(row.at, now)) }
+        } @else { (ago(row.at, now)) }
     }
 }
 

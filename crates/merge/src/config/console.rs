@@ -1,12 +1,14 @@
 //! The pages and the HTTP API that are served, and who is told when something needs somebody.
 
 use super::connection::duration;
-use super::main_file::{AlertsText, ConsoleText, PersonText};
+use super::main_file::{AlertsText, ConsoleText, PersonText, TracesText};
 use super::node::At;
 use super::problem::Problems;
-use super::{AlertSettings, ConsolePerson, ConsoleRole, ConsoleSettings};
+use super::{AlertSettings, ConsolePerson, ConsoleRole, ConsoleSettings, TraceSettings};
 use std::collections::BTreeSet;
 
+/// At most one of so many changes is traced.
+const MOST_APART: u32 = 1_000_000;
 /// The name in the log of whoever signs in by a link.
 const OWNER: &str = "owner";
 
@@ -59,6 +61,34 @@ pub(crate) fn alert_settings(
         after_ms: lasts(&text.after, 60_000)?,
         again_ms: lasts(&text.again, 4 * 3_600_000)?,
         webhook: text.webhook.value.as_ref()?.reference(),
+    })
+}
+
+/// The collector that gets traces.
+pub(crate) fn trace_settings(
+    file: &str,
+    text: Option<&TracesText>,
+    problems: &mut Problems,
+) -> Option<TraceSettings> {
+    let text = text?;
+    let endpoint = &text.endpoint.value;
+    if !endpoint.starts_with("http://") && !endpoint.starts_with("https://") {
+        let message = format!("`{endpoint}` is no address");
+        let help =
+            "Write the address of a collector that takes OTLP over HTTP, such as `http://127.0.0.1:4318`.";
+        problems.add(file, &text.endpoint, message, help);
+    }
+    let one_in = text.one_in.as_ref();
+    if let Some(wrong) = one_in.filter(|one_in| !(1..=MOST_APART).contains(&one_in.value)) {
+        let message = format!("one in {} changes cannot be traced", wrong.value);
+        let help = format!("Write a number from 1 (all of them) to {MOST_APART}.");
+        problems.add(file, wrong, message, help);
+    }
+    let headers = text.headers.as_ref();
+    Some(TraceSettings {
+        endpoint: endpoint.clone(),
+        headers: headers.and_then(|headers| Some(headers.value.as_ref()?.reference())),
+        one_in: one_in.map_or(1, |one_in| one_in.value.clamp(1, MOST_APART)),
     })
 }
 

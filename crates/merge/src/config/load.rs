@@ -3,7 +3,7 @@
 use super::check;
 use super::companion::{RoleHead, owner_type};
 use super::connection::{bindings, connected, duration, kept, remarks, state_settings, used_types};
-use super::console::{alert_settings, console_settings};
+use super::console::{alert_settings, console_settings, trace_settings};
 use super::flow::{self, FlowHead, Scope};
 use super::flow_file::FlowText;
 use super::known::{self, Known};
@@ -139,6 +139,7 @@ impl Loading {
         let state = state_settings(&self.file, self.main.state.as_ref(), problems);
         let console = console_settings(&self.file, self.main.console.as_ref(), problems);
         let alerts = alert_settings(&self.file, self.main.alerts.as_ref(), problems);
+        let traces = trace_settings(&self.file, self.main.traces.as_ref(), problems);
         let clock = self.main.clock_error.as_ref();
         let clock = clock.map_or(Some(2_000), |text| duration(&self.file, text, problems))?;
         let keep_history_ms = kept(&self.file, self.main.history.as_ref(), problems)?;
@@ -166,6 +167,7 @@ impl Loading {
             state,
             console,
             alerts,
+            traces,
             remarks,
         })
     }

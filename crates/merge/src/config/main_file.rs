@@ -35,6 +35,20 @@ written! {
         console: Option<ConsoleText>,
         /// Who is told when something needs somebody.
         alerts: Option<AlertsText>,
+        /// The collector of OpenTelemetry that gets a trace of each change.
+        traces: Option<TracesText>,
+    }
+}
+
+written! {
+    /// The collector of OpenTelemetry that gets a trace of each change.
+    struct TracesText {
+        /// The address at which it takes OTLP over HTTP, such as `http://127.0.0.1:4318`.
+        endpoint: At<String>,
+        /// Where the headers are kept that it asks for, as `name=value,name=value`. Absent: none.
+        headers: Option<At<Option<SecretText>>>,
+        /// One of so many changes is traced, up to 1000000 (`1` if absent: all).
+        one_in: Option<At<u32>>,
     }
 }
 

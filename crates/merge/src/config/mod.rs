@@ -65,6 +65,8 @@ pub struct Configuration {
     pub console: ConsoleSettings,
     /// Who is told when something needs somebody; none: nobody.
     pub alerts: Option<AlertSettings>,
+    /// The collector that gets a trace of each change; none: nobody.
+    pub traces: Option<TraceSettings>,
     /// How long history is kept, in milliseconds.
     pub keep_history_ms: i64,
     /// What the configuration leads to and its author may not expect; for people.
@@ -200,6 +202,17 @@ pub struct AlertSettings {
     pub after_ms: i64,
     /// What lasts is told again after so long, in milliseconds.
     pub again_ms: i64,
+}
+
+/// The collector of OpenTelemetry that gets a trace of each change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TraceSettings {
+    /// The address at which it takes OTLP over HTTP.
+    pub endpoint: String,
+    /// Where the headers are kept that it asks for.
+    pub headers: Option<SecretReference>,
+    /// One of so many changes is traced, from 1.
+    pub one_in: u32,
 }
 
 /// Somebody who signs in with a token.

@@ -9,6 +9,7 @@ use tandem_merge::cluster::{
 };
 use tandem_merge::echo::taken;
 use tandem_merge::record::{Observation, Presence, Values};
+use tandem_merge::trace::Trace;
 use tandem_merge::unreadable::WHOLE;
 
 /// What makes a difference, with a name for it.
@@ -28,8 +29,8 @@ fn is_echo(record: &Record, seen: &Observation) -> bool {
 /// Our write of a description, answered at 40.
 fn write(description: &str) -> Unconfirmed {
     let planned = Planned {
-        value: description.into(),
         epoch: 2,
+        ..Planned::own(description.into())
     };
     Unconfirmed {
         deed: Deed::Update,
@@ -68,6 +69,7 @@ fn intent() -> Intent {
         rank: 0,
         reason: String::new(),
         follows: false,
+        trace: Trace::NONE,
     }
 }
 

@@ -27,7 +27,13 @@ fn version(token: &str, modified: i64, firm: bool) -> Option<Version> {
 fn write(deed: Deed, version: Option<Version>) -> Unconfirmed {
     let wrote = |name: &str, value: &str| {
         let value = value.into();
-        (name.to_owned(), Planned { value, epoch: 1 })
+        (
+            name.to_owned(),
+            Planned {
+                epoch: 1,
+                ..Planned::own(value)
+            },
+        )
     };
     Unconfirmed {
         deed,
@@ -135,8 +141,8 @@ fn e6_the_state_before_our_write_is_told_by_the_values_that_it_changed() {
     let mut write = of("0", "1");
     write.before.insert("Due".to_owned(), "x".into());
     let due = |value: &str| Planned {
-        value: value.into(),
         epoch: 1,
+        ..Planned::own(value.into())
     };
     write.wrote.insert("Due".to_owned(), due("x"));
     assert!(shows(&write, &[("Description", "0"), ("Due", "x")], false));

@@ -3,7 +3,8 @@
 use super::books::{Books, Entry};
 use crate::contract::{FlowStatus, Item, LinkRow, Sought, Status};
 use crate::item::kind_text;
-use crate::lists::{add_items, add_tally, folded, holds, mentions};
+use crate::lists::{add_items, add_tally, holds};
+use crate::seek::{folded, mentions};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use tandem_merge::cluster::{ParkedKind, Record};

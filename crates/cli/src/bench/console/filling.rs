@@ -9,6 +9,7 @@ use tandem_merge::dataflow::{Dataflow, Direction, Kind, Side};
 use tandem_merge::plan::{Event, EventKind, Plan};
 use tandem_merge::reconcile::reconcile;
 use tandem_merge::record::RecordKey;
+use tandem_merge::trace::Trace;
 use tandem_merge::value::Value;
 use tandem_store::{Decided, Home, Keys, Ledger, Page, Store};
 
@@ -141,6 +142,7 @@ impl Edits {
                     false => EventKind::Wrote { old, new },
                 },
                 epoch: 1,
+                trace: Trace::of(&ends[side], *at),
                 why: "the latest edit is taken over".to_owned(),
             });
             *at += STEP;

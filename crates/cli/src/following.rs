@@ -1,0 +1,126 @@
+//! One change, followed: every step of it stands in the log under its trace, and goes to a collector where the configuration
+//! names one.
+
+mod post;
+mod spans;
+
+use crate::failure::Failure;
+use crate::loading;
+use spans::Spans;
+use std::sync::Arc;
+use tandem_api::{Masks, Trace, words};
+use tandem_connector::Outcome;
+use tandem_engine::{Happening, Watcher};
+use tandem_merge::cluster::{Action, Intent};
+use tandem_merge::config::Configuration;
+use tandem_merge::plan::Event;
+use tandem_merge::record::{Observation, Presence};
+use tracing::{Level, enabled, info};
+
+/// What the log calls these lines: `TANDEM_LOG=tandem::trace=info` shows them alone.
+const TARGET: &str = "tandem::trace";
+
+/// Tells another watcher everything, and writes down the steps of each change.
+pub(crate) struct Following {
+    next: Arc<dyn Watcher>,
+    masks: Masks,
+    spans: Option<Spans>,
+}
+
+/// A watcher with the steps of each change written down before it.
+///
+/// # Errors
+/// The headers for the collector cannot be read.
+pub(crate) fn following(
+    configuration: &Configuration,
+    next: Arc<dyn Watcher>,
+) -> Result<Arc<dyn Watcher>, Failure> {
+    let spans = configuration.traces.as_ref();
+    let spans = spans.map(|settings| Spans::begin(settings, loading::trace_headers(settings)?));
+    Ok(Arc::new(Following {
+        next,
+        masks: Masks::of(&configuration.dataflow),
+        spans: spans.transpose()?,
+    }))
+}
+
+impl Watcher for Following {
+    fn happened(&self, what: &Happening<'_>) {
+        if enabled!(target: TARGET, Level::INFO) {
+            self.log(what);
+        }
+        if let Some(spans) = &self.spans {
+            spans.happened(what);
+        }
+        self.next.happened(what);
+    }
+}
+
+impl Following {
+    fn log(&self, what: &Happening<'_>) {
+        match what {
+            Happening::Taken { seen, trace } => log_taken(seen, *trace),
+            Happening::Decided { event } if !event.trace.is_none() => self.log_line(event),
+            Happening::Sending { system, intents } => {
+                for intent in *intents {
+                    log_write(intent, "sent", &format!("write {} goes to {system}", intent.id));
+                }
+            }
+            Happening::Answered {
+                system,
+                intent,
+                outcome,
+            } => {
+                let answer = answer(outcome);
+                let sentence = format!("write {}: {system} answers {answer}", intent.id);
+                log_write(intent, "answered", &sentence);
+            }
+            _ => {}
+        }
+    }
+
+    fn log_line(&self, event: &Event) {
+        let (trace, step) = (event.trace, event.what.name());
+        let what = words::what(event, &self.masks);
+        info!(target: TARGET, %trace, step, record = %event.record, "{}: {what}", event.record);
+    }
+}
+
+fn log_taken(seen: &Observation, trace: Trace) {
+    let how = match seen.presence {
+        Presence::Alive => "was seen",
+        Presence::Deleted => "was seen deleted",
+        Presence::Missing => "was not found",
+    };
+    let saved = seen.version.as_ref().map(|version| version.modified);
+    let saved = saved.map_or_else(String::new, |saved| format!(" as it was saved at {saved}"));
+    info!(target: TARGET, %trace, step = "seen", record = %seen.key, "{} {how}{saved}", seen.key);
+}
+
+/// A line for each change that a write carries.
+fn log_write(intent: &Intent, step: &str, sentence: &str) {
+    for trace in intent.traces() {
+        let write = intent.id;
+        match &intent.action {
+            Action::Update { record } | Action::Delete { record } => {
+                info!(target: TARGET, %trace, step, write, record = %record, "{sentence}");
+            }
+            Action::Create { target, .. } | Action::Companion { target, .. } => {
+                info!(target: TARGET, %trace, step, write, of = %target, "{sentence}");
+            }
+        }
+    }
+}
+
+/// What became of a write, without what its system says: that may hold values.
+fn answer(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Applied { .. } => "that it is done",
+        Outcome::Refused(_) => "with a refusal",
+        Outcome::Stale => "that the record was changed meanwhile",
+        Outcome::Gone => "that there is no such record",
+        Outcome::Unknown(_) => "nothing: what became of it is read",
+        Outcome::Accepted { .. } => "that it is taken, and done later",
+        Outcome::NotSent(_) => "nothing: it was not sent",
+    }
+}
