@@ -15,6 +15,9 @@ const MANY: u64 = 20;
 /// Something on the way that does not move for this long is stuck.
 const STUCK: SignedDuration = SignedDuration::from_mins(10);
 
+/// Where something is on the way without a pause for this long, edits arrive late.
+const LATE: SignedDuration = SignedDuration::from_mins(30);
+
 /// When somebody is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
@@ -69,6 +72,8 @@ pub struct Vigil {
     parked: VecDeque<(Timestamp, u64)>,
     /// The latest counts that moved, and when they did.
     moved: Option<(Timestamp, Vec<u64>)>,
+    /// Since when something has been on the way without a pause.
+    busy: Option<Timestamp>,
 }
 
 #[derive(Debug)]
@@ -93,7 +98,8 @@ impl Vigil {
         let explained = !troubles.is_empty()
             || !overview.holds.is_empty()
             || stands.keys().any(|alert| alert.starts_with("budget "));
-        stands.extend(self.stuck(overview, now).filter(|_| !explained));
+        let (stuck, late) = (self.stuck(overview, now), self.late(overview, now));
+        stands.extend(stuck.or(late).filter(|_| !explained));
         let mut news = Vec::new();
         let told = std::mem::take(&mut self.told);
         for (alert, standing) in told {
@@ -157,7 +163,7 @@ impl Vigil {
 
     /// Something on the way while nothing moves.
     fn stuck(&mut self, overview: &Overview, now: Timestamp) -> Option<(String, (Timestamp, String))> {
-        let waits = overview.to_decide + overview.to_send + overview.unanswered;
+        let waits = waiting(overview);
         let done = overview.flows.iter().map(|flow| flow.updated + flow.linked);
         let counts: Vec<u64> = [waits, overview.history.lines].into_iter().chain(done).collect();
         let since = match &self.moved {
@@ -169,6 +175,23 @@ impl Vigil {
         let text = format!("{waits} changes are on the way and nothing moves since {since:.0}");
         lasting.then(|| ("stuck".to_owned(), (since, text)))
     }
+
+    /// Something on the way all the time, though it moves: more comes in than goes out. A first sync may take its time.
+    fn late(&mut self, overview: &Overview, now: Timestamp) -> Option<(String, (Timestamp, String))> {
+        let first = overview.systems.iter().any(|system| system.listed.is_none());
+        let waits = waiting(overview);
+        self.busy = self.busy.or(Some(now)).filter(|_| waits > 0 && !first);
+        let since = self.busy.filter(|since| now.duration_since(*since) >= LATE)?;
+        let text = format!(
+            "edits arrive late: changes have been on the way without a pause since {since:.0}, {waits} now"
+        );
+        Some(("late".to_owned(), (since, text)))
+    }
+}
+
+/// Changes on the way.
+fn waiting(overview: &Overview) -> u64 {
+    overview.to_decide + overview.to_send + overview.unanswered
 }
 
 /// What stands at this moment: by its name, since when, in words.
@@ -363,5 +386,34 @@ mod tests {
             told(&mut vigil, &seen(0, 0), &[], 1_101),
             [("stuck".to_owned(), State::Over)]
         );
+    }
+
+    #[test]
+    fn edits_that_arrive_late_are_told_though_everything_moves_and_a_first_sync_is_not() {
+        let (mut vigil, mut first) = (Vigil::default(), Vigil::default());
+        let late = "late".to_owned();
+        for minute in 0..30 {
+            let mut overview = seen(0, 100 + minute);
+            assert_eq!(told(&mut first, &overview, &[], minute as i64 * 60), []);
+            overview
+                .systems
+                .iter_mut()
+                .for_each(|system| system.listed = Some(at(0)));
+            assert_eq!(told(&mut vigil, &overview, &[], minute as i64 * 60), []);
+        }
+        let mut overview = seen(0, 90);
+        assert_eq!(told(&mut first, &overview, &[], 1_800), []);
+        overview
+            .systems
+            .iter_mut()
+            .for_each(|system| system.listed = Some(at(0)));
+        assert_eq!(
+            told(&mut vigil, &overview, &[], 1_800),
+            [(late.clone(), State::Began)]
+        );
+        overview.to_send = 0;
+        assert_eq!(told(&mut vigil, &overview, &[], 1_860), [(late, State::Over)]);
+        overview.to_send = 1;
+        assert_eq!(told(&mut vigil, &overview, &[], 1_861), []);
     }
 }

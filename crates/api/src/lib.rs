@@ -20,6 +20,7 @@ pub use carry_out::carry_out;
 pub use command::{Command, Done};
 pub use mask::{Masks, shorten};
 pub use refused::{Blame, Refused};
+pub use tandem_connector::{BOUNDS, Traffic};
 pub use tandem_engine::{Choice, Selection};
 pub use tandem_merge::cluster::Verdict;
 pub use tandem_merge::record::{RecordKey, RecordType};

@@ -14,7 +14,7 @@ pub use conflict::{Conflict, Member, Says};
 pub use flow::{Flow, FlowPage, FlowState, PropertyRow};
 pub use item::{Held, Item, ItemGroup};
 pub use record::{Base, HeadValue, LinkOf, Property, PropertyMember, Record, Waiting};
-pub use system::{Budget, HistorySize, Hold, Overview, Share, System};
+pub use system::{Answering, Budget, HistorySize, Hold, Overview, Share, System};
 pub use undo::{GoesBack, LeftAlone, Undo};
 
 use jiff::Timestamp;

@@ -208,6 +208,10 @@ fn now(
         Now {
             troubles: troubles().into_iter().chain(reached).collect(),
             calls: calls.collect(),
+            traffic: systems
+                .iter()
+                .map(|system| (system.system().to_owned(), system.traffic()))
+                .collect(),
         }
     })
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     Budget, Capabilities, ChangePage, ClockOffset, Connector, Error, Identification, Lane, ListPage, Outcome,
-    Resumed, Schema, Write,
+    Resumed, Schema, Traffic, Write,
 };
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -108,6 +108,10 @@ impl Connector for Beside {
 
     fn calls(&self) -> u64 {
         self.0.calls()
+    }
+
+    fn traffic(&self) -> Traffic {
+        self.0.traffic()
     }
 
     fn clock_offset(&self) -> Option<ClockOffset> {

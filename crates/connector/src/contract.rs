@@ -3,6 +3,7 @@
 //! The engine orders, the connector packs: it turns a batch into the fewest calls that are safe. What a
 //! system can and cannot do is data ([`Capabilities`]), not further methods.
 
+use crate::Traffic;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -80,6 +81,11 @@ pub trait Connector: Send + Sync {
 
     /// API calls made so far by this connector, for people and budgets.
     fn calls(&self) -> u64;
+
+    /// How the system answered since the start.
+    fn traffic(&self) -> Traffic {
+        Traffic::default()
+    }
 
     /// How far the system's clock is ahead of ours, by its replies so far; none where they do not tell.
     fn clock_offset(&self) -> Option<ClockOffset> {

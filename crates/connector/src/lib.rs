@@ -12,7 +12,9 @@ pub mod salesforce;
 #[cfg(feature = "simulation")]
 pub mod simulation;
 pub mod time;
+mod traffic;
 
 pub use beside::Beside;
 pub use contract::*;
 pub use http::address::is_loopback;
+pub use traffic::{BOUNDS, Traffic};

@@ -2,6 +2,7 @@
 
 use crate::pulse::{Now, Pulse};
 use std::fmt::{Display, Write};
+use tandem_api::BOUNDS;
 use tandem_api::view::{Flow, FlowState, Overview, System};
 
 /// A count of a flow, with its name and what it means.
@@ -34,6 +35,7 @@ pub(crate) fn render(pulse: &Pulse, now: &Now) -> String {
     let calls = now.calls.iter();
     let calls = calls.map(|(system, calls)| (label("system", system), *calls));
     gauge(&mut text, "tandem_api_calls", "API calls since the start.", calls);
+    calls_of(&mut text, now);
     let troubles = [(String::new(), now.troubles.len())];
     gauge(&mut text, "tandem_troubles", "Systems in trouble.", troubles);
     let Some(overview) = overview else {
@@ -80,6 +82,37 @@ pub(crate) fn render(pulse: &Pulse, now: &Now) -> String {
     );
     rest(&mut text, overview);
     text
+}
+
+/// How long answers took, and how often there was none, or a bad one.
+fn calls_of(text: &mut String, now: &Now) {
+    let name = "tandem_call_seconds";
+    // Writing to a string cannot fail.
+    let _ = writeln!(
+        text,
+        "# HELP {name} How long calls took to be answered.\n# TYPE {name} histogram"
+    );
+    for (system, traffic) in &now.traffic {
+        let bounds = BOUNDS.iter().map(ToString::to_string).chain(["+Inf".to_owned()]);
+        let counts = traffic.within.iter().chain([&traffic.answered]);
+        for (bound, count) in bounds.zip(counts) {
+            let of = labels(&[("system", system), ("le", &bound)]);
+            let _ = writeln!(text, "{name}_bucket{of} {count}");
+        }
+        let of = label("system", system);
+        let _ = writeln!(
+            text,
+            "{name}_sum{of} {}\n{name}_count{of} {}",
+            traffic.seconds, traffic.answered
+        );
+    }
+    let errors = now.traffic.iter().flat_map(|(system, traffic)| {
+        let failed = traffic.failed.iter().map(|(status, n)| (status.to_string(), *n));
+        let all = failed.chain([("none".to_owned(), traffic.unanswered)]);
+        all.map(move |(status, n)| (labels(&[("system", system), ("status", &status)]), n))
+    });
+    let help = "Calls since the start that were answered with an error, or (status `none`) by nobody.";
+    gauge(text, "tandem_call_errors", help, errors);
 }
 
 fn rest(text: &mut String, overview: &Overview) {

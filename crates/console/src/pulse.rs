@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tandem_api::view::{Change, Overview};
-use tandem_api::{RecordType, Window};
+use tandem_api::view::{Answering, Change, Overview};
+use tandem_api::{RecordType, Traffic, Window};
 use tokio::sync::watch;
 
 /// How often it is looked whether something changed.
@@ -27,6 +27,19 @@ pub struct Now {
     pub troubles: Vec<String>,
     /// Calls by system since the start.
     pub calls: BTreeMap<String, u64>,
+    /// How the systems answered since the start.
+    pub traffic: BTreeMap<String, Traffic>,
+}
+
+impl Now {
+    /// How a system answers.
+    pub(crate) fn answering(&self, system: &str) -> Answering {
+        let mut troubles = self.troubles.iter();
+        let trouble = troubles.find(|trouble| trouble.starts_with(&format!("{system}:")));
+        let calls = self.calls.get(system).copied().unwrap_or_default();
+        let traffic = self.traffic.get(system).cloned().unwrap_or_default();
+        Answering::new(system, trouble.cloned(), calls, &traffic)
+    }
 }
 
 /// What was counted at a moment.

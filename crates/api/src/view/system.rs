@@ -1,6 +1,7 @@
 //! How everything stands.
 
 use super::Flow;
+use crate::Traffic;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -55,6 +56,47 @@ pub struct System {
     pub clock_ahead: Option<f64>,
     /// The calls of the day; none where the system does not count them.
     pub budget: Option<Budget>,
+}
+
+/// How a system answers the process at work, since its start.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct Answering {
+    /// The system.
+    pub system: String,
+    /// What is wrong, in words; none where it answers.
+    pub trouble: Option<String>,
+    /// Calls made.
+    pub calls: u64,
+    /// Requests that were answered.
+    pub answered: u64,
+    /// Requests that nobody answered.
+    pub unanswered: u64,
+    /// How often each status was answered, of those from 400 on.
+    pub failed: BTreeMap<u16, u64>,
+    /// How many milliseconds the latest answers took at the median; none before the first.
+    pub median_ms: Option<f64>,
+    /// How many milliseconds 95 of 100 of the latest answers took at most.
+    pub most_ms: Option<f64>,
+}
+
+impl Answering {
+    /// A system whose requests went so.
+    #[must_use]
+    pub fn new(system: &str, trouble: Option<String>, calls: u64, traffic: &Traffic) -> Self {
+        let ms = traffic
+            .now()
+            .map(|both| both.map(|took| took.as_secs_f64() * 1_000.0));
+        Self {
+            system: system.to_owned(),
+            trouble,
+            calls,
+            answered: traffic.answered,
+            unanswered: traffic.unanswered,
+            failed: traffic.failed.clone(),
+            median_ms: ms.map(|[median, _]| median),
+            most_ms: ms.map(|[_, most]| most),
+        }
+    }
 }
 
 /// The calls of a day.

@@ -13,7 +13,7 @@ use crate::http::{Address, Failure, Http, Reply, Request, clock};
 use crate::listing::Listings;
 use crate::{
     Capabilities, ChangePage, ClockOffset, Connector, Error, ErrorKind, Identification, Lane, ListPage,
-    Outcome, Resumed, Schema, Write,
+    Outcome, Resumed, Schema, Traffic, Write,
 };
 use async_trait::async_trait;
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -354,6 +354,10 @@ impl Connector for Customerp {
 
     fn calls(&self) -> u64 {
         self.http.calls()
+    }
+
+    fn traffic(&self) -> Traffic {
+        self.http.traffic()
     }
 
     fn clock_offset(&self) -> Option<ClockOffset> {

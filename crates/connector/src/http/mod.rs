@@ -17,7 +17,7 @@ pub(crate) mod salvage;
 pub(crate) use meter::Meter;
 pub(crate) use request::{Failure, Reply, Request};
 
-use crate::{ClockOffset, Error, ErrorKind, Scope};
+use crate::{ClockOffset, Error, ErrorKind, Scope, Traffic};
 use jiff::{SignedDuration, Timestamp};
 use std::io::Write;
 use std::path::Path;
@@ -71,6 +71,7 @@ pub(crate) struct Http {
     meter: Option<Arc<dyn Meter>>,
     gate: gate::Gate,
     calls: AtomicU64,
+    traffic: Mutex<Traffic>,
     clock: Mutex<clock::ServerClock>,
     offset: Mutex<clock::Offset>,
     /// What it sends over instead of the network.
@@ -123,6 +124,7 @@ impl Http {
             meter: address.meter,
             gate: gate::Gate::new(address.concurrency),
             calls: AtomicU64::new(0),
+            traffic: Mutex::default(),
             clock: Mutex::new(clock::ServerClock::default()),
             offset: Mutex::default(),
             #[cfg(feature = "simulation")]
@@ -154,6 +156,15 @@ impl Http {
     /// Requests that reached the system.
     pub(crate) fn calls(&self) -> u64 {
         self.calls.load(Ordering::Relaxed)
+    }
+
+    /// How the system answered since the start.
+    pub(crate) fn traffic(&self) -> Traffic {
+        self.lock_traffic().clone()
+    }
+
+    fn lock_traffic(&self) -> std::sync::MutexGuard<'_, Traffic> {
+        self.traffic.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A moment that the system's clock has surely reached by now; none before the first reply.
@@ -272,6 +283,7 @@ impl Http {
         if let (Some(meter), Err(Failure::NotSent(_))) = (meter, &response) {
             meter.give_back();
         }
+        self.lock_traffic().unanswered += u64::from(response.is_err());
         let response = response?;
         self.count(request);
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
@@ -291,6 +303,7 @@ impl Http {
             Some((path, files)) if (200..300).contains(&status) => self.keep(response, files, path).await?,
             _ => self.body(response).await?,
         };
+        self.lock_traffic().note(status, sent.elapsed());
         Ok(Reply {
             status,
             headers,

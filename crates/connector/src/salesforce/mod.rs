@@ -35,7 +35,7 @@ use crate::http::json::text;
 use crate::listing::Listings;
 use crate::{
     Budget, Capabilities, ChangePage, ClockOffset, Connector, Error, ErrorKind, Identification, Lane,
-    ListPage, Load, Outcome, Resumed, Schema, Write,
+    ListPage, Load, Outcome, Resumed, Schema, Traffic, Write,
 };
 use async_trait::async_trait;
 use composite::Subrequest;
@@ -411,6 +411,10 @@ impl Connector for Salesforce {
 
     fn calls(&self) -> u64 {
         self.session.http.calls()
+    }
+
+    fn traffic(&self) -> Traffic {
+        self.session.http.traffic()
     }
 
     fn clock_offset(&self) -> Option<ClockOffset> {

@@ -18,7 +18,8 @@ use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use tandem_api::look::{ChangesOf, ItemsOf};
 use tandem_api::view::{
-    Change, Conflict, FlowPage, Item, ItemGroup, Link, Overview, Page, Record, RecordName, Run, Undo,
+    Answering, Change, Conflict, FlowPage, Item, ItemGroup, Link, Overview, Page, Record, RecordName, Run,
+    Undo,
 };
 use tandem_api::{Choice, Command, RecordKey, RecordType, Selection};
 
@@ -82,6 +83,12 @@ pub(crate) fn routes() -> Vec<Route> {
 fn looking() -> Vec<Route> {
     vec![
         looks::<Overview>("/overview", "How everything stands", &[], get(overview)),
+        looks::<Vec<Answering>>(
+            "/systems",
+            "How the systems answer, since the start of the process",
+            &[],
+            get(systems),
+        ),
         looks::<FlowPage>(
             "/flows/{flow}",
             "A flow with its properties and policies",
@@ -212,6 +219,12 @@ async fn find(State(desk): Desked, person: Person, asked: Asked) -> Answer<Page<
         looker.find(&text, asked.cursor.as_deref(), asked.rows(), Desk::patience())
     });
     Ok(Json(look.await?))
+}
+
+async fn systems(State(desk): Desked, _: Person) -> Answer<Vec<Answering>> {
+    let now = desk.now();
+    let systems = desk.window.flows().systems.iter();
+    Ok(Json(systems.map(|system| now.answering(system)).collect()))
 }
 
 /// A record as an address names it.

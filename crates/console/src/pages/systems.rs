@@ -1,7 +1,7 @@
 //! The two systems: calls of the day, clocks, troubles.
 
 use super::layout::Sheet;
-use super::parts::{ago, number, told};
+use super::parts::{ago, count, number, told};
 use super::{Desked, Missing, Shown, chart, missing, page};
 use crate::access::{Person, Role};
 use crate::desk::Desk;
@@ -11,7 +11,7 @@ use axum::extract::State;
 use axum::response::Redirect;
 use jiff::Timestamp;
 use maud::{Markup, html};
-use tandem_api::view::{Budget, Overview, Share, System};
+use tandem_api::view::{Answering, Budget, Overview, Share, System};
 
 pub(super) async fn show(State(desk): Desked, person: Person) -> Shown {
     let looked = desk.look(&person, |looker| looker.overview(Desk::moment()));
@@ -32,10 +32,8 @@ pub(super) async fn show(State(desk): Desked, person: Person) -> Shown {
 
 fn card(system: &System, overview: &Overview, now: &Now, home: Option<&str>, person: &Person) -> Markup {
     let name = &system.system;
-    let trouble = now
-        .troubles
-        .iter()
-        .find(|trouble| trouble.starts_with(&format!("{name}:")));
+    let answering = now.answering(name);
+    let trouble = &answering.trouble;
     let held = overview
         .holds
         .iter()
@@ -63,11 +61,35 @@ fn card(system: &System, overview: &Overview, now: &Now, home: Option<&str>, per
                 dt { "Records known" } dd { (number(records)) }
                 @if let Some(at) = system.listed { dt { "Listed in full" } dd { (ago(at, overview.at)) } }
                 @if let Some(ahead) = system.clock_ahead { dt { "Its clock" } dd { (clock(ahead)) } }
-                @if let Some(calls) = now.calls.get(name) { dt { "Calls since the start" } dd { (number(*calls)) } }
+                (answers(&answering))
                 @if let Some(address) = home { dt { "Its own pages" } dd { a href=(address) rel="noreferrer" { (address) } } }
             }
             @if let Some(budget) = &system.budget { (calls(budget, overview.at)) }
         }
+    }
+}
+
+/// How fast it answers, and how often it did not, since the start of the process.
+fn answers(it: &Answering) -> Markup {
+    let failed = it.failed.iter().map(|(status, n)| format!("{n} × {status}"));
+    let silent = (it.unanswered > 0).then(|| count(it.unanswered, "without an answer", "without an answer"));
+    let failed: Vec<String> = failed.chain(silent).collect();
+    html! {
+        dt { "Calls since the start" } dd { (number(it.calls)) }
+        @if let (Some(median), Some(most)) = (it.median_ms, it.most_ms) {
+            dt { "Answers within" }
+            dd { (milliseconds(median)) " at the median, " (milliseconds(most)) " for 95 of 100" }
+        }
+        dt { "Errors since the start" }
+        dd { @if failed.is_empty() { "none" } @else { (failed.join(", ")) } }
+    }
+}
+
+fn milliseconds(ms: f64) -> String {
+    match ms {
+        short if short < 10.0 => format!("{short:.1} ms"),
+        ms if ms < 1_000.0 => format!("{ms:.0} ms"),
+        long => format!("{:.1} s", long / 1_000.0),
     }
 }
 
