@@ -3,6 +3,7 @@
 
 mod changes;
 mod conflicts;
+mod course;
 mod find;
 mod items;
 mod names;
@@ -11,6 +12,7 @@ mod records;
 
 pub use changes::ChangesOf;
 pub use conflicts::{Asked, asked};
+pub use course::Over;
 pub use find::EVERYTHING;
 pub use items::{ItemsOf, all_items};
 

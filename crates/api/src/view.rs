@@ -3,6 +3,7 @@
 
 mod change;
 mod conflict;
+mod course;
 mod flow;
 mod item;
 mod record;
@@ -11,6 +12,7 @@ mod undo;
 
 pub use change::{Change, Run};
 pub use conflict::{Conflict, Member, Says};
+pub use course::{Course, FlowCourse};
 pub use flow::{Flow, FlowPage, FlowState, PropertyRow};
 pub use item::{Held, Item, ItemGroup};
 pub use record::{Base, HeadValue, LinkOf, Property, PropertyMember, Record, Waiting};

@@ -8,6 +8,7 @@ mod inbox;
 mod layout;
 mod overview;
 mod parts;
+mod past;
 mod record;
 mod reference;
 mod runs;

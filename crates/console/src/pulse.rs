@@ -94,6 +94,15 @@ impl Pulse {
             .collect()
     }
 
+    /// The same for each flow.
+    pub(crate) fn written_by_flow(&self) -> BTreeMap<String, Vec<u64>> {
+        let latest = self.latest();
+        let flows = latest.iter().flat_map(|overview| overview.flows.iter());
+        flows
+            .map(|flow| (flow.flow.clone(), self.written(Some(&flow.flow))))
+            .collect()
+    }
+
     /// What waited to be decided or sent in each column of the last hour.
     pub(crate) fn backlog(&self) -> Vec<u64> {
         let samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);

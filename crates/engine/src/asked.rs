@@ -20,6 +20,8 @@ pub type Requests = mpsc::Receiver<Request>;
 
 /// So often it is looked for what was ignored until then.
 const HEARS: SignedDuration = SignedDuration::from_mins(1);
+/// How often it is noted how much waits.
+const NOTES: SignedDuration = SignedDuration::from_mins(1);
 
 /// Who asks, and what is not decided yet of what was asked for.
 #[derive(Default)]
@@ -31,6 +33,7 @@ pub(crate) struct Asked {
     served: bool,
     /// When it is looked next for what was ignored until then.
     hears: Timestamp,
+    notes: Timestamp,
 }
 
 impl Asked {
@@ -71,6 +74,16 @@ impl Engine {
     pub(crate) async fn attend(&mut self) -> Result<(), Error> {
         while let Some(request) = self.asked.next().now_or_never() {
             self.serve(request).await?;
+        }
+        self.note_backlog()
+    }
+
+    /// Notes how much waits, now and then.
+    pub(crate) fn note_backlog(&mut self) -> Result<(), Error> {
+        let now = self.clock.now();
+        if now >= self.asked.notes {
+            self.store.note_backlog(now)?;
+            self.asked.notes = now.saturating_add(NOTES).unwrap_or(Timestamp::MAX);
         }
         Ok(())
     }

@@ -137,6 +137,7 @@ impl Engine {
             if !landed.strained && !self.asked.is_undecided() {
                 self.begin_packs(&mut queues, &mut sent, round).await?;
             }
+            self.note_backlog()?;
             let Landed { index, lane, .. } = landed;
             let answers = self.put_aside(index, lane, landed.answers, round)?;
             let answers = self.put_back_busy(index, answers)?;

@@ -165,6 +165,12 @@ pub trait Store: Send {
     /// Runs, newest first, before a number, at most `limit`.
     fn latest_runs(&mut self, before: u64, limit: usize) -> Result<Vec<RunRow>, Error>;
 
+    /// What happened hour by hour, from the hour of a moment on.
+    fn hours(&mut self, from: Timestamp) -> Result<Vec<Hour>, Error>;
+
+    /// Notes how much waits to be decided or sent in the hour of a moment.
+    fn note_backlog(&mut self, at: Timestamp) -> Result<(), Error>;
+
     /// Looks at up to `limit` lines of the history after a number, oldest first, and removes those before a moment
     /// that nothing open needs: no record with an item that stands, nor one linked with it. Goes on where
     /// [`Compaction::next`] says; small, so that work goes on between two.
@@ -507,6 +513,20 @@ pub struct RunRow {
     pub lines: (u64, u64),
     /// How many lines of each kind it has.
     pub counts: BTreeMap<String, u64>,
+}
+
+/// What happened in an hour.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hour {
+    /// When it began.
+    pub began: Timestamp,
+    /// The type of the records; none: of all together.
+    pub record_type: Option<RecordType>,
+    /// What: a kind of line, such as `edited`; `lag`; `backlog`.
+    pub what: String,
+    /// How many lines; of `lag` the most seconds that an edit had been made before it was taken up; of `backlog` the most
+    /// that waited to be decided or sent.
+    pub n: u64,
 }
 
 /// The run at hand: a sync, a round, a command.

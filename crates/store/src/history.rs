@@ -2,6 +2,7 @@
 
 use crate::contract::{Compaction, HistorySize, Run, RunRow};
 use crate::db::{Db, Numbered, Rid, Trouble};
+use crate::hours;
 use crate::outbox::number;
 use crate::sealed::HISTORY;
 use crate::storage::Row;
@@ -79,6 +80,7 @@ pub(crate) fn store(db: &Db, events: &[(Rid, &Event)]) -> Result<(), Trouble> {
         *counts.entry(event.what.name()).or_default() += 1;
     }
     db.many("INSERT INTO history (number, rid, at, body) VALUES", rows)?;
+    hours::count(db, events.iter().map(|(_, event)| *event))?;
     let sql = "UPDATE history_size SET lines = lines + ?1, bytes = bytes + ?2";
     db.run(sql, (number(events.len()), bytes))?;
     if run == 0 {
@@ -238,6 +240,7 @@ pub(crate) fn compact(db: &Db, before: Timestamp, after: u64, limit: usize) -> R
     db.run(sql, (done.removed.cast_signed(), bytes))?;
     if done.next.is_none() {
         drop_runs(db, before)?;
+        hours::drop_before(db, moment(before)?)?;
     }
     Ok(done)
 }

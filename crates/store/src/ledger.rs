@@ -1,7 +1,7 @@
 //! The ledger as a store: its units of work.
 
 use crate::contract::{
-    CommitReport, Compaction, Decided, Dirty, Edits, Fence, Forgotten, Item, LinkRow, Page, PageReport,
+    CommitReport, Compaction, Decided, Dirty, Edits, Fence, Forgotten, Hour, Item, LinkRow, Page, PageReport,
     Rebinding, Rebound, Run, RunRow, Sought, Status, Store,
 };
 use crate::db::{Db, Numbered, Trouble};
@@ -14,7 +14,7 @@ use crate::postgres::Postgres;
 use crate::sealed::CURSOR;
 use crate::sqlite::Sqlite;
 use crate::storage::Storage;
-use crate::{Error, commit, forget, guards, history, lists, outbox, page, rebind, seek, take};
+use crate::{Error, commit, forget, guards, history, hours, lists, outbox, page, rebind, seek, take};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -484,6 +484,14 @@ impl Store for Ledger {
 
     fn runs(&mut self, after: u64, limit: usize) -> Result<Vec<RunRow>, Error> {
         self.db.unit("read", |db| history::runs(db, after, limit))
+    }
+
+    fn hours(&mut self, from: Timestamp) -> Result<Vec<Hour>, Error> {
+        self.db.unit("read", |db| hours::since(db, from))
+    }
+
+    fn note_backlog(&mut self, at: Timestamp) -> Result<(), Error> {
+        self.db.unit("counted", |db| hours::note_backlog(db, at))
     }
 
     fn latest_runs(&mut self, before: u64, limit: usize) -> Result<Vec<RunRow>, Error> {

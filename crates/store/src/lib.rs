@@ -20,6 +20,7 @@ mod guards;
 mod hash;
 mod history;
 mod home;
+mod hours;
 mod item;
 mod keys;
 mod known;

@@ -14,7 +14,7 @@ mod take;
 
 use crate::Error;
 use crate::contract::{
-    CommitReport, Compaction, Decided, Dirty, Edits, Fence, Forgotten, Item, LinkRow, Page, PageReport,
+    CommitReport, Compaction, Decided, Dirty, Edits, Fence, Forgotten, Hour, Item, LinkRow, Page, PageReport,
     Rebinding, Rebound, Run, RunRow, Sought, Status, Store,
 };
 use books::Books;
@@ -287,6 +287,15 @@ impl Store for MemoryStore {
     fn runs(&mut self, after: u64, limit: usize) -> Result<Vec<RunRow>, Error> {
         let after = self.books.runs.range(after.saturating_add(1)..);
         Ok(after.take(limit).map(|(_, run)| run.clone()).collect())
+    }
+
+    fn hours(&mut self, from: Timestamp) -> Result<Vec<Hour>, Error> {
+        Ok(self.books.hours_since(from))
+    }
+
+    fn note_backlog(&mut self, at: Timestamp) -> Result<(), Error> {
+        self.books.note_backlog(at);
+        Ok(())
     }
 
     fn latest_runs(&mut self, before: u64, limit: usize) -> Result<Vec<RunRow>, Error> {

@@ -3,7 +3,7 @@
 use crate::Error;
 
 /// The form of the tables: any other is refused. The state of 0.1 had forms up to 7, and there is no way over.
-pub(crate) const FORM: i64 = 9;
+pub(crate) const FORM: i64 = 10;
 
 /// Whether a state is there, by the form that it says it has (0: none). Refuses one of another form.
 ///
@@ -127,6 +127,10 @@ CREATE TABLE run (
     last INTEGER NOT NULL
 );
 CREATE TABLE run_count (run INTEGER NOT NULL, what TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (run, what)) WITHOUT ROWID;
+-- What happened hour by hour (counted from 1970), by the type of records; kind 0: of all. n adds up, or is the largest.
+CREATE TABLE hourly (
+    hour INTEGER NOT NULL, kind INTEGER NOT NULL, what TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (hour, kind, what)
+) WITHOUT ROWID;
 CREATE TABLE deletion (flow TEXT NOT NULL, at INTEGER NOT NULL);
 CREATE INDEX deletion_flow ON deletion (flow, at);
 -- Edits that guards count, by the last of each record.

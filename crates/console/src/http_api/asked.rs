@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::Map;
+use tandem_api::look::Over;
 use tandem_api::{NoTrace, Trace};
 
 /// Rows where nothing is said.
@@ -29,6 +30,7 @@ pub(crate) struct Asked {
     pub(crate) kind: Option<String>,
     pub(crate) event: Option<String>,
     pub(crate) trace: Option<String>,
+    pub(crate) over: Option<String>,
     pub(crate) run: Option<u64>,
     pub(crate) after: Option<u64>,
     pub(crate) q: Option<String>,
@@ -46,6 +48,17 @@ impl Asked {
     pub(crate) fn trace(&self) -> Result<Option<Trace>, Problem> {
         let read = self.trace.as_deref().map(str::parse).transpose();
         read.map_err(|error: NoTrace| Problem::bad(error.to_string()))
+    }
+
+    /// How far back.
+    pub(crate) fn over(&self) -> Result<Option<Over>, Problem> {
+        let named = self.over.as_deref().map(|name| Over::named(name).ok_or(name));
+        let read = named.transpose();
+        read.map_err(|name| {
+            Problem::bad(format!(
+                "`over` is `{name}`, which is not `day`, `week` or `month`"
+            ))
+        })
     }
 
     /// What of it nobody can mean.

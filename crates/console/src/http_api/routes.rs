@@ -16,10 +16,10 @@ use axum::routing::{MethodRouter, get, post};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
-use tandem_api::look::{ChangesOf, ItemsOf};
+use tandem_api::look::{ChangesOf, ItemsOf, Over};
 use tandem_api::view::{
-    Answering, Change, Conflict, FlowPage, Item, ItemGroup, Link, Overview, Page, Record, RecordName, Run,
-    Undo,
+    Answering, Change, Conflict, Course, FlowPage, Item, ItemGroup, Link, Overview, Page, Record, RecordName,
+    Run, Undo,
 };
 use tandem_api::{Choice, Command, RecordKey, RecordType, Selection};
 
@@ -83,6 +83,12 @@ pub(crate) fn routes() -> Vec<Route> {
 fn looking() -> Vec<Route> {
     vec![
         looks::<Overview>("/overview", "How everything stands", &[], get(overview)),
+        looks::<Course>(
+            "/course",
+            "How things went over a day, a week or a month, by flow",
+            &["over"],
+            get(course),
+        ),
         looks::<Vec<Answering>>(
             "/systems",
             "How the systems answer, since the start of the process",
@@ -218,6 +224,12 @@ async fn find(State(desk): Desked, person: Person, asked: Asked) -> Answer<Page<
     let look = desk.look(&person, move |looker| {
         looker.find(&text, asked.cursor.as_deref(), asked.rows(), Desk::patience())
     });
+    Ok(Json(look.await?))
+}
+
+async fn course(State(desk): Desked, person: Person, asked: Asked) -> Answer<Course> {
+    let over = asked.over()?.unwrap_or(Over::Week);
+    let look = desk.look(&person, move |looker| looker.course(Desk::moment(), over));
     Ok(Json(look.await?))
 }
 

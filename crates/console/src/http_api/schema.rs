@@ -7,7 +7,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value as Json, json};
 
 /// What may stand behind the question mark, with its type.
-const QUERY: [(&str, &str, &str); 11] = [
+const QUERY: [(&str, &str, &str); 12] = [
     ("cursor", "string", "What the page before says as `next`"),
     (
         "limit",
@@ -22,6 +22,7 @@ const QUERY: [(&str, &str, &str); 11] = [
     ),
     ("kind", "string", "The kind of trouble, such as `too-long`"),
     ("event", "string", "What kind of thing happened, such as `edited`"),
+    ("over", "string", "How far back: `day`, `week` or `month`"),
     (
         "trace",
         "string",

@@ -2,7 +2,7 @@
 
 use super::layout::Sheet;
 use super::overview::waiting;
-use super::parts::{ago, changes, count, more, nothing, number, record, state};
+use super::parts::{ago, changes, count, more, nothing, number, record, seconds, state};
 use super::{Desked, Missing, ROWS, Shown, chart, missing, page};
 use crate::access::{Person, Role};
 use crate::desk::Desk;
@@ -13,8 +13,8 @@ use axum::extract::State;
 use axum::response::Redirect;
 use jiff::Timestamp;
 use maud::{Markup, html};
-use tandem_api::look::ChangesOf;
-use tandem_api::view::{FlowPage, FlowState, Link, Page, PropertyRow};
+use tandem_api::look::{ChangesOf, Over};
+use tandem_api::view::{FlowCourse, FlowPage, FlowState, Link, Page, PropertyRow};
 
 /// Latest lines shown.
 const LATEST: usize = 15;
@@ -37,9 +37,10 @@ pub(super) async fn show(
             ..ChangesOf::default()
         };
         let latest = looker.changes(&of, None, LATEST)?;
-        Ok(Some((flow, links, latest)))
+        let course = looker.course(Desk::moment(), Over::Week)?;
+        Ok(Some((flow, links, latest, course)))
     });
-    let Some((flow, links, latest)) = looked.await.map_err(&fail)? else {
+    let Some((flow, links, latest, mut course)) = looked.await.map_err(&fail)? else {
         return Err(fail(Problem::not_found(format!("no flow is called `{name}`"))));
     };
     let now = Desk::moment();
@@ -66,6 +67,7 @@ pub(super) async fn show(
                     (count(flow.flow.conflicts, "conflict", "conflicts")) }
             }
         }
+        @if let Some(week) = course.flows.remove(&name) { (over_time(&week)) }
         (properties(&flow, &desk))
         section.card {
             h2 { "Latest changes" }
@@ -98,6 +100,35 @@ fn head(flow: &FlowPage, person: &Person, now: Timestamp) -> Markup {
                     }
                     @if rests { form method="post" action={ "/flows/" (name) "/resume" } { button.strong { "Let it go on" } } }
                     @else { form method="post" action={ "/flows/" (name) "/pause" } { button { "Pause" } } }
+                }
+            }
+        }
+    }
+}
+
+/// What happened in the last week.
+fn over_time(week: &FlowCourse) -> Markup {
+    let columns = week.edited.len();
+    let sums = [
+        ("Edits", &week.edited),
+        ("Written", &week.written),
+        ("Conflicts", &week.conflicts),
+        ("Parked", &week.parked),
+    ];
+    let most = week.lag_seconds.iter().max().copied().unwrap_or_default();
+    html! {
+        section.card {
+            h2 { "The last week" }
+            div.tiles.weeks {
+                @for (words, counts) in sums {
+                    div {
+                        h3 { (words) " " (number(counts.iter().sum())) }
+                        (chart::bars(counts, columns, &format!("{words} of the last week, in steps of six hours")))
+                    }
+                }
+                div {
+                    h3 { "Lag " @if most > 0 { "up to " (seconds(most)) } @else { "below 1 s" } }
+                    (chart::bars(&week.lag_seconds, columns, "How long edits had been made before they were taken up, at most, in steps of six hours"))
                 }
             }
         }

@@ -1,11 +1,13 @@
 //! The first page: is everything in step, and if not, what waits for whom.
 
 use super::layout::Sheet;
-use super::parts::{ago, changes, count, number, size, state, told};
+use super::parts::{ago, changes, count, number, seconds, size, state, told};
+use super::past::Past;
 use super::{Desked, Shown, chart, missing, page};
 use crate::access::Person;
 use crate::desk::Desk;
-use crate::pulse::{COLUMNS, Pulse};
+use crate::http_api::Asked;
+use crate::pulse::Pulse;
 use axum::extract::State;
 use maud::{Markup, html};
 use tandem_api::look::ChangesOf;
@@ -14,24 +16,39 @@ use tandem_api::view::{Change, Flow, FlowState, Overview, Page};
 /// Latest lines shown.
 const LATEST: usize = 12;
 
-pub(super) async fn show(State(desk): Desked, person: Person) -> Shown {
-    let looked = desk.look(&person, |looker| {
-        let overview = looker.overview(Desk::moment())?;
+pub(super) async fn show(State(desk): Desked, person: Person, asked: Asked) -> Shown {
+    let over = asked.over().ok().flatten();
+    let looked = desk.look(&person, move |looker| {
+        let now = Desk::moment();
+        let overview = looker.overview(now)?;
         let latest = looker.changes(&ChangesOf::default(), None, LATEST)?;
-        Ok((overview, latest))
+        let course = over.map(|over| looker.course(now, over)).transpose()?;
+        Ok((overview, latest, course))
     });
-    let (overview, latest) = looked.await.map_err(missing(&desk, &person))?;
+    let (overview, latest, course) = looked.await.map_err(missing(&desk, &person))?;
+    let past = Past::of(&desk.pulse, over.zip(course));
     let troubles = desk.now().troubles.len() as u64;
     let body = html! {
         (verdict(&overview, troubles))
-        (tiles(&overview, &desk.pulse))
-        (flows(&overview, &desk))
+        (tiles(&overview, &past))
+        (flows(&overview, &desk, &past))
         (notes(&overview))
         (happened(&overview, &latest))
     };
     Ok(page(
         Sheet::new(&desk, &person, "Overview", "/").live().with(&body),
     ))
+}
+
+/// The time that charts show.
+fn choice(past: &Past) -> Markup {
+    html! {
+        nav.over aria-label="How far back" {
+            @for (name, words) in [("", "Hour"), ("day", "Day"), ("week", "Week"), ("month", "30 days")] {
+                a href={ @if name.is_empty() { "/" } @else { "/?over=" (name) } } aria-current=[(past.name == name).then_some("true")] { (words) }
+            }
+        }
+    }
 }
 
 /// What waits for a person in a flow.
@@ -79,9 +96,9 @@ fn verdict(overview: &Overview, troubles: u64) -> Markup {
     }
 }
 
-fn tiles(overview: &Overview, pulse: &Pulse) -> Markup {
-    let written = pulse.written(None);
-    let backlog = pulse.backlog();
+fn tiles(overview: &Overview, past: &Past) -> Markup {
+    let written = past.written(None);
+    let backlog = past.backlog();
     let sum: u64 = written.iter().sum();
     let links: u64 = overview.flows.iter().map(|flow| flow.linked).sum();
     let records: u64 = overview.records.values().sum();
@@ -93,12 +110,12 @@ fn tiles(overview: &Overview, pulse: &Pulse) -> Markup {
                 p.small { "between " (count(records, "record", "records")) }
             }
             div.tile {
-                h2 { "Written in the last hour" } p.big { (number(sum)) }
-                (chart::bars(&written, COLUMNS, &format!("{} in the last hour, minute by minute", count(sum, "write", "writes"))))
+                h2 { "Written in the last " (past.length) } p.big { (number(sum)) }
+                (chart::bars(&written, past.columns, &format!("{} in the last {}, {}", count(sum, "write", "writes"), past.length, past.step)))
             }
             div.tile {
                 h2 { "On the way" } p.big { (number(moving)) }
-                (chart::bars(&backlog, COLUMNS, "What waited to be decided or sent in the last hour, minute by minute"))
+                (chart::bars(&backlog, past.columns, &format!("What waited to be decided or sent in the last {}, {}", past.length, past.step)))
             }
             div.tile {
                 h2 { "History" } p.big { (number(overview.history.lines)) }
@@ -112,7 +129,7 @@ fn tiles(overview: &Overview, pulse: &Pulse) -> Markup {
     }
 }
 
-fn flows(overview: &Overview, desk: &Desk) -> Markup {
+fn flows(overview: &Overview, desk: &Desk, past: &Past) -> Markup {
     let homes = overview.systems.iter().zip(&desk.homes);
     let home = |(system, home): (&tandem_api::view::System, &Option<String>)| match home {
         Some(address) => html! { a href=(address) rel="noreferrer" { (system.system) } },
@@ -121,7 +138,7 @@ fn flows(overview: &Overview, desk: &Desk) -> Markup {
     let [one, two] = [0, 1].map(|place| homes.clone().nth(place).map(home));
     html! {
         section.card {
-            h2 { "Flows" }
+            div.head { h2 { "Flows" } (choice(past)) }
             div.scroll { table.lanes {
                 thead { tr {
                     th scope="col" { @if let Some(one) = one { (one) } }
@@ -129,16 +146,24 @@ fn flows(overview: &Overview, desk: &Desk) -> Markup {
                     th scope="col" { @if let Some(two) = two { (two) } }
                     th scope="col" { "Stands" }
                     th scope="col" { "Waits for you" }
-                    th scope="col" { "Last hour" }
+                    th scope="col" { "Lag" }
+                    th scope="col" { "Written in the last " (past.length) }
                 } }
-                tbody { @for flow in &overview.flows { (lane(flow, &desk.pulse)) } }
+                tbody { @for flow in &overview.flows { (lane(flow, &desk.pulse, past)) } }
             } }
         }
     }
 }
 
-fn lane(flow: &Flow, pulse: &Pulse) -> Markup {
-    let written = pulse.written(Some(&flow.flow));
+fn lane(flow: &Flow, pulse: &Pulse, past: &Past) -> Markup {
+    let written = past.written(Some(&flow.flow));
+    let lag = match past.lag(&flow.flow) {
+        Some(most) => seconds(most),
+        None => pulse
+            .lags()
+            .get(&flow.flow)
+            .map_or_else(String::new, |lag| format!("{lag:.1} s")),
+    };
     let sum: u64 = written.iter().sum();
     let kind = match flow.state {
         FlowState::Fine => "lane",
@@ -153,7 +178,8 @@ fn lane(flow: &Flow, pulse: &Pulse) -> Markup {
             td.second { (flow.types[1]) }
             td { (state(flow.state)) @if let Some(why) = &flow.why { div.small { (why) } } }
             td { (waits(flow)) }
-            td.chart { (chart::bars(&written, COLUMNS, &format!("{}: {} in the last hour", flow.flow, count(sum, "write", "writes")))) }
+            td.number { (lag) }
+            td.chart { (chart::bars(&written, past.columns, &format!("{}: {} in the last {}", flow.flow, count(sum, "write", "writes"), past.length))) }
         }
     }
 }

@@ -171,6 +171,15 @@ fn what(row: &Change) -> Markup {
     }
 }
 
+/// How long something took: `0.3 s`, `12 s`, `5 min`.
+pub(super) fn seconds(lasted: u64) -> String {
+    match lasted {
+        0..120 => format!("{lasted} s"),
+        120..7_200 => format!("{} min", lasted / 60),
+        _ => format!("{} h", lasted / 3_600),
+    }
+}
+
 /// The way to the next rows.
 pub(super) fn more<T>(page: &Page<T>, address: &str) -> Markup {
     let sign = if address.contains('?') { '&' } else { '?' };

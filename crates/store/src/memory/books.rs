@@ -13,7 +13,7 @@ use tandem_merge::dataflow::{Dataflow, Side};
 use tandem_merge::facts::MatchKey;
 use tandem_merge::mutation::{Mutation, removed};
 use tandem_merge::plan::Event;
-use tandem_merge::record::{Observation, Presence, RecordKey};
+use tandem_merge::record::{Observation, Presence, RecordKey, RecordType};
 
 /// Everything the model knows.
 #[derive(Clone, Debug, Default)]
@@ -48,6 +48,8 @@ pub(super) struct Books {
     pub(super) forgotten: BTreeSet<RecordKey>,
     pub(super) run: Option<Run>,
     pub(super) runs: BTreeMap<u64, RunRow>,
+    /// By hour, record type and what.
+    pub(super) hours: BTreeMap<(i64, Option<RecordType>, &'static str), i64>,
     /// The last numbers given to links, intents, items, lines of the history and runs: none is given twice.
     pub(super) numbers: [u64; 5],
 }

@@ -1,11 +1,12 @@
 //! The history of the model.
 
 use super::books::Books;
-use crate::contract::{Compaction, HistorySize, Run, RunRow};
+use crate::contract::{Compaction, HistorySize, Hour, Run, RunRow};
+use crate::hours;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use tandem_merge::plan::Event;
-use tandem_merge::record::RecordKey;
+use tandem_merge::record::{RecordKey, RecordType};
 
 impl Books {
     /// Stores a line under the run at hand.
@@ -21,7 +22,36 @@ impl Books {
             }
             *run.counts.entry(event.what.name().to_owned()).or_default() += 1;
         }
+        for (what, n) in hours::added(&event) {
+            self.add_to_hour(event.at, Some(event.record.record_type.clone()), what, n);
+        }
         self.history.insert(line, event);
+    }
+
+    fn add_to_hour(&mut self, at: Timestamp, of: Option<RecordType>, what: &'static str, n: i64) {
+        let sum = self.hours.entry((hours::of(at), of, what)).or_default();
+        *sum = hours::together(what, *sum, n);
+    }
+
+    pub(super) fn note_backlog(&mut self, at: Timestamp) {
+        let waits = self.inbox.len() + self.intents.len();
+        if waits > 0 {
+            self.add_to_hour(at, None, hours::BACKLOG, waits as i64);
+        }
+    }
+
+    pub(super) fn hours_since(&self, from: Timestamp) -> Vec<Hour> {
+        let all = self
+            .hours
+            .iter()
+            .filter(|((hour, ..), _)| *hour >= hours::of(from));
+        let hour = |((hour, of, what), n): (&(i64, Option<RecordType>, &'static str), &i64)| Hour {
+            began: Timestamp::from_second(hour * 3_600).unwrap_or(from),
+            record_type: of.clone(),
+            what: (*what).to_owned(),
+            n: n.unsigned_abs(),
+        };
+        all.map(hour).collect()
     }
 
     fn current_run(&mut self) -> u64 {
@@ -69,6 +99,7 @@ impl Books {
         }
         done.next = last.filter(|_| full);
         if done.next.is_none() {
+            self.hours.retain(|(hour, ..), _| *hour >= hours::of(before));
             let history = &self.history;
             self.runs.retain(|_, run| {
                 let (first, last) = run.lines;

@@ -391,6 +391,7 @@ pub(crate) fn try_dump(store: &mut dyn Store) -> Result<String, Error> {
     writeln!(text, "{:#?}", store.items(0, 1_000)?).unwrap();
     writeln!(text, "{:#?}", store.history(None, 0, 1_000)?).unwrap();
     writeln!(text, "{:#?}", store.runs(0, 1_000)?).unwrap();
+    writeln!(text, "{:#?}", store.hours(jiff::Timestamp::UNIX_EPOCH)?).unwrap();
     writeln!(text, "{:#?}", store.companions("Account", "", 1_000)?).unwrap();
     writeln!(text, "{:#?}", store.unread(1_000)?).unwrap();
     for dirty in store.take_dirty(&flows, 9, 100, at(5_000))? {

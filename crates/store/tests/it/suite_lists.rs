@@ -225,6 +225,71 @@ fn links_and_runs_are_read_from_the_newest_end() {
 }
 
 #[test]
+fn what_happened_is_counted_by_the_hour_and_goes_with_old_history() {
+    on_both(|store| {
+        let sum = |store: &mut dyn Store, from: i64, what: &str| -> Vec<(String, u64)> {
+            let hours = store
+                .hours(at(from))
+                .unwrap()
+                .into_iter()
+                .filter(|hour| hour.what == what);
+            let of =
+                |hour: tandem_store::Hour| hour.record_type.map_or_else(String::new, |of| of.to_string());
+            hours
+                .map(|hour| (hour.began.to_string(), hour.n, of(hour)))
+                .map(|(at, n, of)| (format!("{of} {at}"), n))
+                .collect()
+        };
+        store.note_backlog(at(0)).unwrap();
+        assert_eq!(store.hours(at(0)).unwrap(), []);
+        linked(store);
+        let lines = store.history(None, 0, 1_000).unwrap();
+        let of_kind = |kind: &str| {
+            lines
+                .iter()
+                .filter(|(_, event)| event.what.name() == kind)
+                .count() as u64
+        };
+        let links: u64 = sum(store, 0, "linked").iter().map(|(_, n)| n).sum();
+        assert!(links > 0 && links == of_kind("linked"));
+        // What waits is noted with the most of the hour, and lags likewise.
+        observe(
+            store,
+            vec![seen(
+                &customer("1"),
+                100,
+                &[("name", "Anna"), ("email", "ann@example.org")],
+            )],
+        );
+        store.note_backlog(at(7_200)).unwrap();
+        observe(
+            store,
+            vec![seen(
+                &contact("a"),
+                120,
+                &[("LastName", "Ann"), ("Email", "ann@example.com")],
+            )],
+        );
+        store.note_backlog(at(7_300)).unwrap();
+        assert_eq!(
+            sum(store, 7_200, "backlog"),
+            [(" 2027-01-15T10:00:00Z".to_owned(), 2)]
+        );
+        rest(store);
+        store.note_backlog(at(7_400)).unwrap();
+        let later = sum(store, 7_200, "backlog");
+        assert!(later[0].1 >= 2, "{later:?}");
+        let edited: u64 = sum(store, 0, "edited").iter().map(|(_, n)| n).sum();
+        assert!(edited >= 1, "{edited}");
+        assert!(sum(store, 10_800, "edited").is_empty());
+        // Hours go when the history of their time does.
+        store.compact_history(at(7_200), 0, 1_000).unwrap();
+        assert_eq!(sum(store, 0, "linked"), []);
+        assert_eq!(sum(store, 0, "backlog").len(), 1);
+    });
+}
+
+#[test]
 fn what_records_show_is_told_of_those_that_are_known() {
     on_both(|store| {
         observe(store, vec![seen(&customer("1"), 50, &[("name", "Ann")])]);

@@ -1,0 +1,93 @@
+//! How things went over days.
+
+use super::Looker;
+use crate::Refused;
+use crate::view::{Course, FlowCourse};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
+use tandem_store::Hour;
+
+/// How far back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Over {
+    /// A day, hour by hour.
+    Day,
+    /// A week, in steps of six hours.
+    Week,
+    /// Thirty days, day by day.
+    Month,
+}
+
+impl Over {
+    /// By its name: `day`, `week`, `month`.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "day" => Some(Self::Day),
+            "week" => Some(Self::Week),
+            "month" => Some(Self::Month),
+            _ => None,
+        }
+    }
+
+    /// Hours of a step, and steps.
+    #[must_use]
+    pub fn steps(self) -> (i64, usize) {
+        match self {
+            Self::Day => (1, 24),
+            Self::Week => (6, 28),
+            Self::Month => (24, 30),
+        }
+    }
+}
+
+impl Looker<'_> {
+    /// How things went up to a moment: by flow what happened to records of its types, and how much waited.
+    ///
+    /// # Errors
+    /// A state that cannot be read.
+    pub fn course(&mut self, now: Timestamp, over: Over) -> Result<Course, Refused> {
+        let (step, columns) = over.steps();
+        let length = step * 3_600;
+        let last = now.as_second().div_euclid(length);
+        let first = last - columns as i64 + 1;
+        let from = Timestamp::from_second(first * length).unwrap_or(Timestamp::UNIX_EPOCH);
+        let hours = self.store.hours(from)?;
+        let (mut backlog, mut written) = (vec![0; columns], vec![0; columns]);
+        let none = FlowCourse::new(columns);
+        let flows = self.flows.flows.iter();
+        let mut flows: BTreeMap<String, FlowCourse> =
+            flows.map(|flow| (flow.name.clone(), none.clone())).collect();
+        for hour in hours {
+            let column = usize::try_from(hour.began.as_second().div_euclid(length) - first);
+            let Some(column) = column.ok().filter(|column| *column < columns) else {
+                continue;
+            };
+            let Hour {
+                record_type, what, n, ..
+            } = hour;
+            let Some(of) = record_type else {
+                if let Some(most) = backlog.get_mut(column).filter(|_| what == "backlog") {
+                    *most = n.max(*most);
+                }
+                continue;
+            };
+            if let Some(all) = written.get_mut(column).filter(|_| FlowCourse::is_write(&what)) {
+                *all += n;
+            }
+            for (flow, _) in self.flows.flows_of(&of) {
+                if let Some(course) = flows.get_mut(&flow.name) {
+                    course.add(column, &what, n);
+                }
+            }
+        }
+        let step = SignedDuration::from_hours(step);
+        Ok(Course {
+            from,
+            step_seconds: step.as_secs().unsigned_abs(),
+            written,
+            backlog,
+            flows,
+        })
+    }
+}
