@@ -74,6 +74,8 @@ fn whatever_is_not_done_is_told_as_a_problem() {
         "/changes?run=9007199254740992",
         "/changes?run=18446744073709551616",
         "/items?ignored=perhaps",
+        "/changes?trace=17",
+        "/course?over=year",
         "/records?q=",
         "/records?q=%20%09",
         "/records?q=a%00b",
