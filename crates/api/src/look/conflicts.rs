@@ -117,7 +117,7 @@ impl Looker<'_> {
             members: members.unwrap_or_default(),
             policy,
             history,
-            item: view::Item::of(&asked.item, self.masks, Some(&self.flows.systems)),
+            item: view::Item::of(&asked.item, self.masks, Some(self.flows)),
         }))
     }
 

@@ -2,6 +2,7 @@
 
 mod attacks;
 mod contract;
+mod verdicts;
 
 use crate::decide;
 use crate::live::until;

@@ -196,9 +196,7 @@ fn acts(rows: &[Row], systems: &[String; 2]) -> Markup {
             @if any("parked") { button name="act" value="retry" data-key="r" { "Retry" } }
             @if any("approval") {
                 button name="act" value="approve" data-key="a" { "Approve" }
-                label { span.sr { "What becomes of counterparts of deleted records" }
-                    (approve::fates())
-                }
+                (approve::fates(rows.iter().map(|(item, _)| item)))
             }
             @if any("conflict") {
                 @for system in systems { button name="act" value={ "answer:" (system) } { (system) " wins" } }
