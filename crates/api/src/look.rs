@@ -8,6 +8,7 @@ mod items;
 mod names;
 mod overview;
 mod records;
+mod refers;
 
 pub use changes::ChangesOf;
 pub use conflicts::{Asked, asked};

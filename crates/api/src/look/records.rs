@@ -1,6 +1,7 @@
 //! One record: how it stands, and why.
 
 use super::Looker;
+use super::refers::Named;
 use crate::view::{Base, HeadValue, LinkOf, Property, PropertyMember, Record, Waiting};
 use crate::{Refused, words};
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,9 +33,12 @@ impl Looker<'_> {
         };
         let standings = explain(self.flows, &cluster, key, property);
         let deciding = self.deciding(&standings)?;
+        let members = standings.iter().flat_map(|standing| &standing.members);
+        let named = members.filter_map(|member| self.named(member));
+        let known = self.known(named.collect::<Vec<_>>())?;
         let shown = standings
             .iter()
-            .map(|standing| self.property(standing, &deciding));
+            .map(|standing| self.property(standing, &deciding, &known));
         Ok(Some(Record {
             record: key.to_string(),
             name: self.name_in(&cluster, key),
@@ -103,7 +107,7 @@ impl Looker<'_> {
         Ok(found)
     }
 
-    fn property(&self, standing: &Standing, deciding: &Deciding) -> Property {
+    fn property(&self, standing: &Standing, deciding: &Deciding, known: &Named) -> Property {
         let at = &standing.members[0].at;
         let head = standing.head.as_ref().map(|head| HeadValue {
             value: self.masks.text(&at.record.record_type, &at.property, &head.value),
@@ -126,7 +130,7 @@ impl Looker<'_> {
             members: standing
                 .members
                 .iter()
-                .map(|member| self.member(member))
+                .map(|member| self.member(member, known))
                 .collect(),
             last_change: last.map(|(number, _)| *number),
             what: last.map(|(_, event)| words::what(event, self.masks)),
@@ -134,7 +138,14 @@ impl Looker<'_> {
         }
     }
 
-    fn member(&self, member: &MemberStanding) -> PropertyMember {
+    /// The record that a member's value names, where it is a reference.
+    fn named(&self, member: &MemberStanding) -> Option<RecordKey> {
+        let (of, property) = (&member.at.record.record_type, &member.at.property);
+        let value = self.masks.text(of, property, &member.value);
+        self.referred_by(of, property, value.as_deref())
+    }
+
+    fn member(&self, member: &MemberStanding, known: &Named) -> PropertyMember {
         let of = &member.at.record.record_type;
         let show = |value| self.masks.text(of, &member.at.property, value);
         PropertyMember {
@@ -142,6 +153,7 @@ impl Looker<'_> {
             system: of.system.clone(),
             property: member.at.property.clone(),
             value: show(&member.value),
+            names: known.of(self.named(member).as_ref()),
             base: member.base.as_ref().map(|base| Base {
                 value: show(&base.value),
                 epoch: base.epoch,

@@ -1,5 +1,6 @@
 //! What happened.
 
+use super::RecordName;
 use crate::{Masks, words};
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -43,6 +44,12 @@ pub struct Change {
     pub old: Option<String>,
     /// The value afterwards.
     pub new: Option<String>,
+    /// The record that the value before names, where it is a reference to one that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub old_names: Option<RecordName>,
+    /// The record that the value afterwards names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub new_names: Option<RecordName>,
     /// What happened, in words.
     pub what: String,
     /// Why, in words.
@@ -76,6 +83,8 @@ impl Change {
             made,
             old: shown(old),
             new: shown(new),
+            old_names: None,
+            new_names: None,
             what: words::what(event, masks),
             why: event.why.clone(),
         }

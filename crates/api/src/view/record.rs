@@ -88,6 +88,8 @@ pub struct PropertyMember {
     pub property: String,
     /// The value last seen there.
     pub value: Option<String>,
+    /// The record that the value names, where it is a reference to one that is known.
+    pub names: Option<RecordName>,
     /// What it and the head agreed on last.
     pub base: Option<Base>,
     /// How it stands towards the head.
