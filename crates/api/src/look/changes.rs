@@ -40,12 +40,12 @@ impl Looker<'_> {
             Some(record) => self.changes_of(record, of, cursor, limit)?,
             None => self.changes_of_all(of, cursor, limit)?,
         };
-        self.name_rows(&mut page.rows)?;
+        self.name_rows(&mut page.rows.iter_mut().collect::<Vec<_>>())?;
         Ok(page)
     }
 
     /// Names the records of lines, and those that their values name.
-    pub(super) fn name_rows(&mut self, rows: &mut [Change]) -> Result<(), Refused> {
+    pub(super) fn name_rows(&mut self, rows: &mut [&mut Change]) -> Result<(), Refused> {
         let keys = rows.iter().flat_map(|row| {
             let values = [&row.old, &row.new].map(|value| self.value_names(row, value));
             values

@@ -2,7 +2,7 @@
 
 use super::Looker;
 use super::refers::Named;
-use crate::view::{Base, HeadValue, LinkOf, Property, PropertyMember, Record, Waiting};
+use crate::view::{Base, Change, HeadValue, LinkOf, Property, PropertyMember, Record, Waiting};
 use crate::{Refused, words};
 use std::collections::{BTreeMap, BTreeSet};
 use tandem_merge::cluster::{self, Cluster, Parked};
@@ -39,6 +39,9 @@ impl Looker<'_> {
         let shown = standings
             .iter()
             .map(|standing| self.property(standing, &deciding, &known));
+        let mut properties: Vec<Property> = shown.collect();
+        let lines = properties.iter_mut().filter_map(|one| one.line.as_mut());
+        self.name_rows(&mut lines.collect::<Vec<_>>())?;
         Ok(Some(Record {
             record: key.to_string(),
             name: self.name_in(&cluster, key),
@@ -52,7 +55,7 @@ impl Looker<'_> {
             by: record.shadow.author.clone(),
             links: self.links_of(&cluster, key),
             suppressed: record.suppressed.iter().cloned().collect(),
-            properties: shown.collect(),
+            properties,
             waits: waiting(key, record, &standings),
         }))
     }
@@ -132,6 +135,7 @@ impl Looker<'_> {
                 .iter()
                 .map(|member| self.member(member, known))
                 .collect(),
+            line: last.map(|(number, event)| Change::of(*number, event, self.masks)),
             last_change: last.map(|(number, _)| *number),
             what: last.map(|(_, event)| words::what(event, self.masks)),
             why: last.map(|(_, event)| event.why.clone()),

@@ -1,6 +1,6 @@
 //! A record with all that is linked with it.
 
-use super::RecordName;
+use super::{Change, RecordName};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -58,6 +58,8 @@ pub struct Property {
     pub members: Vec<PropertyMember>,
     /// The line of the history that tells how the head came to be.
     pub last_change: Option<u64>,
+    /// That line, with its values and what they name.
+    pub line: Option<Change>,
     /// What it says happened.
     pub what: Option<String>,
     /// Why.

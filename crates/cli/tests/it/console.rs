@@ -2,6 +2,7 @@
 
 mod attacks;
 mod contract;
+mod names;
 mod verdicts;
 
 use crate::decide;

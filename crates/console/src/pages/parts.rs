@@ -157,7 +157,7 @@ pub(super) fn changes(rows: &[Change], now: Timestamp, with_run: bool) -> Markup
 }
 
 /// What a line says, with the values side by side where it is about values.
-fn what(row: &Change) -> Markup {
+pub(super) fn what(row: &Change) -> Markup {
     let values = matches!(row.event.as_str(), "edited" | "wrote" | "overwrote" | "undone");
     let Some(property) = row.property.as_ref().filter(|_| values) else {
         return html! { span class={ "event " (row.event) } { (row.what) } };

@@ -2,7 +2,7 @@
 
 use super::layout::Sheet;
 use super::parts::{
-    ago, changes, marked, more, nothing, record_address, record_of, told, value, value_naming,
+    ago, changes, marked, more, nothing, record_address, record_of, told, value, value_naming, what,
 };
 use super::{Desked, ROWS, Shown, missing, page};
 use crate::access::Person;
@@ -183,9 +183,9 @@ fn stands(property: &Property) -> Markup {
 
 fn why(property: &Property, now: Timestamp) -> Markup {
     html! {
-        @match (&property.what, &property.head) {
-            (Some(what), head) => {
-                (what)
+        @match (&property.line, &property.head) {
+            (Some(line), head) => {
+                (what(line))
                 @if let Some(head) = head { " · " (ago(head.at, now)) }
                 @if let Some(why) = &property.why { div.small { (why) } }
             },
