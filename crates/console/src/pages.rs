@@ -2,12 +2,15 @@
 
 mod changes;
 mod chart;
+mod configuration;
 mod enter;
 mod flow;
 mod inbox;
 mod layout;
 mod overview;
 mod parts;
+mod plan;
+mod qa;
 mod record;
 mod reference;
 mod runs;
@@ -47,8 +50,11 @@ pub(crate) fn router() -> Router<Arc<Desk>> {
         .route("/runs", get(runs::show))
         .route("/runs/{run}", get(runs::one))
         .route("/runs/{run}/undo", post(runs::undo))
+        .route("/plan", get(plan::show).post(plan::make))
         .route("/systems", get(systems::show))
         .route("/systems/{system}/approve", post(systems::approve))
+        .route("/configuration", get(configuration::show))
+        .route("/qa", get(qa::show))
         .route("/reference", get(reference::show))
         .route("/leave", post(enter::leave))
         .fallback(nowhere)

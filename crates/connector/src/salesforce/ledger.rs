@@ -171,6 +171,12 @@ impl Ledger {
             .map(|calls| (calls.used, 0));
     }
 
+    /// Counts calls that were made beside.
+    pub(super) fn also_spent(&self, calls: u64) {
+        let mut book = self.book();
+        book.spent = book.spent.saturating_add(calls);
+    }
+
     /// Whether `/limits` is worth asking.
     pub(super) fn is_stale(&self) -> bool {
         let book = self.book();

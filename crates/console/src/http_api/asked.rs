@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::Map;
+use tandem_api::view::ByConfiguration;
 
 /// Rows where nothing is said.
 pub(super) const ROWS: usize = 50;
@@ -26,6 +27,7 @@ pub(crate) struct Asked {
     pub(crate) flow: Option<String>,
     pub(crate) standing: Option<String>,
     pub(crate) kind: Option<String>,
+    pub(crate) action: Option<String>,
     pub(crate) event: Option<String>,
     pub(crate) run: Option<u64>,
     pub(crate) after: Option<u64>,
@@ -224,6 +226,15 @@ pub(crate) struct UndoSaid {
     /// Do it; nothing or false: only tell what it would come to.
     #[serde(default)]
     pub(crate) carry_out: bool,
+}
+
+/// What a plan is made of.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PlanSaid {
+    /// By which configuration; nothing: by the one in force.
+    #[serde(default)]
+    pub(crate) configuration: ByConfiguration,
 }
 
 /// Where a link ends.
