@@ -352,6 +352,15 @@ mod tests {
         Some(text.parse().unwrap())
     }
 
+    #[test]
+    fn what_others_of_the_process_spent_is_spent() {
+        let ledger = ledger(100, 50);
+        ledger.admit(at(NOON)).unwrap();
+        ledger.also_spent(49);
+        assert_eq!(ledger.budget(at(NOON)).spent, 50);
+        assert!(ledger.admit(at(NOON)).is_err());
+    }
+
     fn spend(ledger: &Ledger, now: &str) -> u64 {
         (0..).take_while(|_| ledger.admit(at(now)).is_ok()).count() as u64
     }

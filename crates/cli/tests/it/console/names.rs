@@ -48,15 +48,18 @@ fn a_reference_leads_to_its_record_by_name_and_no_name_is_shown_to_whoever_may_n
         assert!(names["name"].as_str().unwrap().contains(last), "{property}");
     }
     // AND so do the changes, where each system's id leads to that system's record
-    let changes = console.get(ADMIN, &format!("{address}/changes")).json();
-    let wrote = changes["rows"].as_array().unwrap().iter().find(|row| {
-        row["event"] == "wrote" && row["property"] == "BillToContactId" && row["system"] == "salesforce"
+    let wrote = until(|| {
+        let changes = console.get(ADMIN, &format!("{address}/changes")).json();
+        let rows = changes["rows"].as_array().unwrap().clone();
+        rows.into_iter().find(|row| {
+            row["event"] == "wrote" && row["property"] == "BillToContactId" && row["system"] == "salesforce"
+        })
     });
-    let named = &wrote.unwrap()["new_names"];
+    let named = &wrote["new_names"];
     assert_eq!(
         (&named["system"], &named["id"]),
-        (&json!("salesforce"), &wrote.unwrap()["new"]),
-        "{changes}"
+        (&json!("salesforce"), &wrote["new"]),
+        "{wrote}"
     );
     // AND a viewer is led there, and told no name
     let masked = of(VIEWER).unwrap();
