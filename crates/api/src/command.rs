@@ -151,9 +151,7 @@ impl Command {
 const NAMED: usize = 20;
 
 fn word(verdict: Option<&Verdict>) -> String {
-    verdict.map_or("as the flow says".to_owned(), |verdict| {
-        format!("{verdict:?}").to_lowercase()
-    })
+    verdict.map_or("as the flow says".to_owned(), |verdict| verdict.word().to_owned())
 }
 
 /// What a command came to.

@@ -7,10 +7,12 @@
 pub mod alert;
 mod carry_out;
 mod command;
+pub mod configured;
 pub mod door;
 pub mod look;
 mod mask;
 mod refused;
+pub mod rehearsed;
 pub mod view;
 mod window;
 pub mod words;

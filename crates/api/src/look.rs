@@ -8,13 +8,16 @@ mod find;
 mod items;
 mod names;
 mod overview;
+mod plan;
 mod records;
+mod refers;
 
 pub use changes::ChangesOf;
 pub use conflicts::{Asked, asked};
 pub use course::Over;
 pub use find::EVERYTHING;
 pub use items::{ItemsOf, all_items};
+pub use plan::{LinesOf, most_first};
 
 use crate::view::{Link, Page, Run};
 use crate::{Masks, Refused};

@@ -26,6 +26,12 @@ impl Masks {
         Self::default()
     }
 
+    /// What either of the two masks.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        Self(self.0.union(&other.0).cloned().collect())
+    }
+
     /// A value in full, masked where personal; none where it is blank.
     #[must_use]
     pub fn text(&self, record_type: &RecordType, property: &str, value: &Value) -> Option<String> {

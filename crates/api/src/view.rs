@@ -2,19 +2,27 @@
 //! before they come here.
 
 mod change;
+mod configuration;
 mod conflict;
 mod course;
 mod flow;
 mod item;
+mod plan;
+mod qa;
 mod record;
 mod system;
 mod undo;
 
 pub use change::{Change, Run};
+pub use configuration::{
+    Configuration, ConnectionSettings, FileProblem, Files, FlowSettings, Setting, Signer,
+};
 pub use conflict::{Conflict, Member, Says};
 pub use course::{Course, FlowCourse};
 pub use flow::{Flow, FlowPage, FlowState, PropertyRow};
 pub use item::{Held, Item, ItemGroup};
+pub use plan::{ByConfiguration, Made, Making, Plan, PlanFailed, PlanLine, PlanValue};
+pub use qa::{Qa, QaCounts, QaFailure, QaFlow, QaLine, QaResult};
 pub use record::{Base, HeadValue, LinkOf, Property, PropertyMember, Record, Waiting};
 pub use system::{Answering, Budget, HistorySize, Hold, Overview, Share, System};
 pub use undo::{GoesBack, LeftAlone, Undo};

@@ -2,9 +2,11 @@
 
 use crate::Masks;
 use serde_json::json;
-use tandem_engine::Hold;
-use tandem_merge::cluster::{Contender, Mender, ParkedKind};
-use tandem_merge::dataflow::{ConflictPolicy, Dataflow, Direction, Mapping, Side};
+use tandem_engine::{Counts, Hold};
+use tandem_merge::cluster::{Contender, Mender, ParkedKind, Verdict};
+use tandem_merge::dataflow::{
+    ConflictPolicy, CreatePolicy, Dataflow, DeletePolicy, Direction, Mapping, Side,
+};
 use tandem_merge::plan::{Event, EventKind};
 use tandem_merge::record::RecordKey;
 use tandem_merge::value::Value;
@@ -305,9 +307,82 @@ pub fn count_of(count: u64, one: &str, many: &str) -> String {
     format!("{} {}", thousands(count), if count == 1 { one } else { many })
 }
 
+/// What becomes of the counterpart of a deleted record.
+#[must_use]
+pub fn deleted(policy: DeletePolicy) -> &'static str {
+    match policy {
+        DeletePolicy::Propagate => "the counterpart is deleted, too",
+        DeletePolicy::Ask => "a person is asked before the counterpart is deleted",
+        DeletePolicy::Deactivate => "the counterpart is put out of use",
+        DeletePolicy::AskThenDeactivate => "a person is asked before the counterpart is put out of use",
+        DeletePolicy::Unlink => "the link ends, the counterpart stays",
+        DeletePolicy::Recreate => "it is created again",
+    }
+}
+
+/// What becomes of a record without a counterpart.
+#[must_use]
+pub fn created(policy: CreatePolicy) -> &'static str {
+    match policy {
+        CreatePolicy::On => "created",
+        CreatePolicy::OnlyNew => "created, if born after the first load",
+        CreatePolicy::Off => "listed only",
+    }
+}
+
+/// What a verdict does about a deletion, as something to choose.
+#[must_use]
+pub fn verdict(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Propagate => "delete the counterpart",
+        Verdict::Deactivate => "deactivate the counterpart",
+        Verdict::Unlink => "end the link, keep the counterpart",
+        Verdict::Recreate => "create the deleted record again",
+    }
+}
+
+/// What a record would be once a verdict about the deletion of its counterpart is carried out.
+#[must_use]
+pub fn judged(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Propagate => "deleted",
+        Verdict::Deactivate => "deactivated",
+        Verdict::Unlink => "unlinked, and kept",
+        Verdict::Recreate => "kept, and its counterpart created again",
+    }
+}
+
+/// How much there is of each kind, all kinds by name: `create 1,204, update 3, link 40, unlink 0, delete 0, ask 1`.
+#[must_use]
+pub fn kinds(done: &Counts) -> String {
+    let all = [
+        ("create", done.create),
+        ("update", done.update),
+        ("link", done.link),
+        ("unlink", done.unlink),
+        ("delete", done.delete),
+        ("ask", done.ask),
+    ];
+    let each = all.map(|(kind, count)| format!("{kind} {}", thousands(count)));
+    each.join(", ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_kinds_are_named_with_their_thousands_separated() {
+        let done = Counts {
+            create: 1_204,
+            link: 40,
+            ..Counts::default()
+        };
+        assert_eq!(
+            kinds(&done),
+            "create 1,204, update 0, link 40, unlink 0, delete 0, ask 0"
+        );
+    }
 
     #[test]
     fn thousands_are_separated() {

@@ -1,7 +1,10 @@
 //! The console beside the work: where it is served, and the links that lead in.
 
+mod backstage;
+
 use crate::failure::Failure;
 use crate::loading;
+use backstage::Backstage;
 use serde::{Deserialize, Serialize};
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -36,6 +39,8 @@ pub(crate) struct Wanted {
 pub(crate) struct Work<'a> {
     /// The state's folder.
     pub(crate) folder: &'a Path,
+    /// The file of the configuration.
+    pub(crate) file: &'a Path,
     /// Where the state is.
     pub(crate) home: Home,
     /// What is configured.
@@ -136,6 +141,7 @@ async fn serve(
         access,
         window: window(work)?,
         asks: work.asks.clone(),
+        backstage: Arc::new(Backstage::of(work)),
         now: now(work.troubles.clone(), work.engine.systems().clone()),
         homes: wanted.homes.clone(),
     };

@@ -129,4 +129,8 @@ impl Connector for Beside {
     fn restore_budget(&self, earlier: &Budget) {
         self.0.restore_budget(earlier);
     }
+
+    fn also_spent(&self, calls: u64) {
+        self.0.also_spent(calls);
+    }
 }

@@ -104,6 +104,9 @@ pub trait Connector: Send + Sync {
 
     /// Goes on with the budget of an earlier process of the same day, before the first call.
     fn restore_budget(&self, _earlier: &Budget) {}
+
+    /// Counts calls that were made to the system beside this connector, by another of the same process.
+    fn also_spent(&self, _calls: u64) {}
 }
 
 /// How far a system's clock is ahead of ours: between two bounds.

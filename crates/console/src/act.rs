@@ -55,6 +55,17 @@ impl From<Fate> for Verdict {
     }
 }
 
+impl From<Verdict> for Fate {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Propagate => Self::Propagate,
+            Verdict::Deactivate => Self::Deactivate,
+            Verdict::Unlink => Self::Unlink,
+            Verdict::Recreate => Self::Recreate,
+        }
+    }
+}
+
 impl Desk {
     /// The item of a number.
     pub(crate) async fn item(&self, person: &Person, number: u64) -> Result<Item, Problem> {

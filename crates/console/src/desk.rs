@@ -1,6 +1,8 @@
 //! What every answer of the console is made from.
 
 use crate::access::{Access, Person, Role};
+use crate::backstage::Backstage;
+use crate::plans::Plans;
 use crate::problem::Problem;
 use crate::pulse::{Now, Pulse};
 use jiff::Timestamp;
@@ -15,6 +17,8 @@ pub struct Setting {
     pub window: Window,
     /// The process at work, to act.
     pub asks: Asks,
+    /// What the program knows and can do beside both.
+    pub backstage: Arc<dyn Backstage>,
     /// What it knows beside the state.
     pub now: Box<dyn Fn() -> Now + Send + Sync>,
     /// Who may come in.
@@ -27,6 +31,8 @@ pub struct Setting {
 pub struct Desk {
     pub(crate) window: Arc<Window>,
     pub(crate) pulse: Arc<Pulse>,
+    pub(crate) plans: Plans,
+    pub(crate) backstage: Arc<dyn Backstage>,
     pub(crate) access: Access,
     pub(crate) homes: [Option<String>; 2],
     /// The name of the cookie that holds a session: consoles on one host do not share it.
@@ -47,6 +53,8 @@ impl Desk {
         Self {
             window: Arc::new(setting.window),
             pulse: Arc::new(Pulse::new()),
+            plans: Plans::default(),
+            backstage: setting.backstage,
             access: setting.access,
             homes: setting.homes,
             cookie: format!("tandem_{port}"),
@@ -75,6 +83,17 @@ impl Desk {
             Ok(seen) => Ok(seen?),
             Err(error) => Err(Refused::trouble(format!("the look failed ({error})"), "Try again").into()),
         }
+    }
+
+    /// Asks what the program knows beside the state, where it may block.
+    pub(crate) async fn ask<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&dyn Backstage) -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        let backstage = self.backstage.clone();
+        let _turn = self.looks.acquire().await;
+        let told = tokio::task::spawn_blocking(move || ask(backstage.as_ref())).await;
+        told.map_err(|error| Refused::trouble(format!("the look failed ({error})"), "Try again").into())
     }
 
     /// Does what a person asks for, and notes who asked.

@@ -6,17 +6,20 @@
 
 pub mod access;
 mod act;
+mod backstage;
 mod desk;
 mod http_api;
 mod live;
 mod metrics;
 mod names;
 mod pages;
+mod plans;
 mod problem;
 mod pulse;
 mod server;
 mod signs;
 
+pub use backstage::{Backstage, Wanted};
 pub use desk::{Desk, Setting};
 pub use pulse::Now;
 pub use server::{Server, serve};

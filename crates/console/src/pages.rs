@@ -2,6 +2,7 @@
 
 mod changes;
 mod chart;
+mod configuration;
 mod enter;
 mod flow;
 mod inbox;
@@ -9,6 +10,8 @@ mod layout;
 mod overview;
 mod parts;
 mod past;
+mod plan;
+mod qa;
 mod record;
 mod reference;
 mod runs;
@@ -48,8 +51,11 @@ pub(crate) fn router() -> Router<Arc<Desk>> {
         .route("/runs", get(runs::show))
         .route("/runs/{run}", get(runs::one))
         .route("/runs/{run}/undo", post(runs::undo))
+        .route("/plan", get(plan::show).post(plan::make))
         .route("/systems", get(systems::show))
         .route("/systems/{system}/approve", post(systems::approve))
+        .route("/configuration", get(configuration::show))
+        .route("/qa", get(qa::show))
         .route("/reference", get(reference::show))
         .route("/leave", post(enter::leave))
         .fallback(nowhere)

@@ -48,6 +48,8 @@ impl Server {
         if tokio::time::timeout(LAST, &mut self.task).await.is_err() {
             self.task.abort();
         }
+        // One that is too deep in its work is left to the end of the process.
+        let _left = tokio::time::timeout(LAST, self.desk.plans.rest()).await;
     }
 }
 

@@ -65,16 +65,33 @@ impl Engine {
         if item.kind == Some(ParkedKind::DeleteConflict) && verdict.is_none() {
             return Err(Error::command(
                 format!("item {} is a conflict: {}", item.number, item.reason),
-                "Say what holds: `--verdict propagate` for the deletion, `--verdict recreate` for the edit, `--verdict unlink` for both",
+                format!(
+                    "Say what holds: `--verdict {}` for the deletion, `--verdict recreate` for the edit, `--verdict unlink` for both",
+                    self.word_for_deletion(&item)
+                ),
             ));
         }
         if item.kind == Some(ParkedKind::OutOfSight) && verdict.is_none() {
             return Err(Error::command(
                 format!("nobody knows whether that was deleted: {}", item.reason),
-                "Say what holds: `--verdict propagate` if it was deleted, `--verdict recreate` to create it again, `--verdict unlink` to keep what is there",
+                format!(
+                    "Say what holds: `--verdict {}` if it was deleted, `--verdict recreate` to create it again, `--verdict unlink` to keep what is there",
+                    self.word_for_deletion(&item)
+                ),
             ));
         }
         self.give_verdict(&item, verdict)
+    }
+
+    /// The verdict that lets a deletion go on, by its word.
+    fn word_for_deletion(&self, item: &Item) -> &'static str {
+        let verdicts = verdicts_for(&self.flows, item);
+        let goes_on = |verdict: &&Verdict| matches!(verdict, Verdict::Propagate | Verdict::Deactivate);
+        verdicts
+            .iter()
+            .find(goes_on)
+            .unwrap_or(&Verdict::Propagate)
+            .word()
     }
 
     fn give_verdict(&mut self, item: &Item, verdict: Option<Verdict>) -> Result<(), Error> {
@@ -318,12 +335,32 @@ pub fn awaits_approval_in(flows: &Dataflow, item: &Item, flow: &str) -> bool {
     item.kind == Some(ParkedKind::Approval) && of == Some(flow)
 }
 
-/// What approving the deletion that an item is about would do to its record, without a further word.
+/// What may become of the record that an item is about, because its counterpart was deleted or may have been: first what
+/// approving means without a further word. Where the flow puts such a record out of use nobody is offered to delete it, and
+/// where it has no way to put it out of use, nobody that. Empty where it is about something else.
 #[must_use]
-pub fn offered_for(flows: &Dataflow, item: &Item) -> Option<Verdict> {
-    let flow = flows.flow(item.flow.as_deref()?)?;
-    let side = flow.side_of(&item.record.record_type)?;
-    Some(offered(flow.end(side.other()).on_delete))
+pub fn verdicts_for(flows: &Dataflow, item: &Item) -> Vec<Verdict> {
+    let kinds = [
+        ParkedKind::Approval,
+        ParkedKind::DeleteConflict,
+        ParkedKind::OutOfSight,
+    ];
+    let about_link = item.property.is_none() && item.kind.is_some_and(|kind| kinds.contains(&kind));
+    let flow = item.flow.as_deref().and_then(|name| flows.flow(name));
+    let side = flow.and_then(|flow| flow.side_of(&item.record.record_type));
+    let (true, Some(flow), Some(side)) = (about_link, flow, side) else {
+        return Vec::new();
+    };
+    let policy = flow.end(side.other()).on_delete;
+    let deactivates = matches!(policy, DeletePolicy::Deactivate | DeletePolicy::AskThenDeactivate);
+    let is_possible = |verdict: &Verdict| match verdict {
+        Verdict::Propagate => !deactivates,
+        Verdict::Deactivate => flow.end(side).deactivate.is_some(),
+        Verdict::Unlink | Verdict::Recreate => true,
+    };
+    let first = offered(policy);
+    let rest = Verdict::ALL.into_iter().filter(|verdict| *verdict != first);
+    [first].into_iter().chain(rest.filter(is_possible)).collect()
 }
 
 /// What approving without a further word means.

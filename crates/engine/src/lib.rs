@@ -55,7 +55,7 @@ pub use asked::{Request, Requests};
 pub use budget::{budgets, restore_budgets};
 pub use clock::Clock;
 pub use clocks::{apart, clocks, measured};
-pub use command::{Choice, awaits_approval_in, offered_for};
+pub use command::{Choice, awaits_approval_in, verdicts_for};
 pub use doings::Counts;
 pub use engine::{Engine, Parts};
 pub use error::Error;

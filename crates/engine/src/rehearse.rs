@@ -10,7 +10,7 @@ pub use pretence::Rehearsal;
 use serde::Serialize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tandem_connector::{Connector, Schema};
-use tandem_merge::dataflow::{Dataflow, Side};
+use tandem_merge::dataflow::{Dataflow, Flow, Side};
 use tandem_merge::record::{RecordKey, RecordType, Values};
 
 /// What `plan` found.
@@ -47,6 +47,8 @@ pub struct PlannedWrite {
     /// Own-form values of the target. What the systems will give stands as a placeholder in angle brackets: ids of
     /// records yet to be created by whose they are (`<new Account of customerp Customer 7>`), others with a number.
     pub values: Values,
+    /// What stood there before, of the values of an update, as far as it is known.
+    pub before: Values,
     /// Why, for people.
     pub reason: String,
     /// It follows from a create (a write-back of an autonumber or identity).
@@ -81,6 +83,18 @@ pub enum PlannedAction {
     Defer,
 }
 
+impl PlannedWrite {
+    /// Whether it is about a flow. What no single flow decides, such as an update of a record that several flows tie, is
+    /// about each of them.
+    #[must_use]
+    pub fn is_about(&self, flow: &Flow) -> bool {
+        match &self.flow {
+            Some(name) => *name == flow.name,
+            None => flow.ends.iter().any(|end| end.record_type == self.target),
+        }
+    }
+}
+
 impl PlannedAction {
     /// Whether it links or writes records.
     #[must_use]
@@ -89,6 +103,12 @@ impl PlannedAction {
             self,
             Self::Link | Self::Create | Self::Companion | Self::Update | Self::PutOutOfUse | Self::Delete
         )
+    }
+
+    /// Whether it is to be seen where not all is shown: whatever ends something, asks somebody or waits.
+    #[must_use]
+    pub fn is_grave(self) -> bool {
+        !matches!(self, Self::Link | Self::Create | Self::Companion | Self::Update)
     }
 
     /// The name by which it is shown.

@@ -75,6 +75,22 @@ pub enum Verdict {
     Recreate,
 }
 
+impl Verdict {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Propagate, Self::Deactivate, Self::Unlink, Self::Recreate];
+
+    /// The word that commands and programs say.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Propagate => "propagate",
+            Self::Deactivate => "deactivate",
+            Self::Unlink => "unlink",
+            Self::Recreate => "recreate",
+        }
+    }
+}
+
 /// One record as Tandem knows it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {

@@ -43,11 +43,32 @@ impl Looker<'_> {
             Some(record) => self.changes_of(record, of, cursor, limit)?,
             None => self.changes_of_all(of, cursor, limit)?,
         };
-        let names = self.names(page.rows.iter().map(Change::key))?;
-        for row in &mut page.rows {
-            row.name = names.get(&row.key()).cloned();
-        }
+        self.name_rows(&mut page.rows.iter_mut().collect::<Vec<_>>())?;
         Ok(page)
+    }
+
+    /// Names the records of lines, and those that their values name.
+    pub(super) fn name_rows(&mut self, rows: &mut [&mut Change]) -> Result<(), Refused> {
+        let keys = rows.iter().flat_map(|row| {
+            let values = [&row.old, &row.new].map(|value| self.value_names(row, value));
+            values
+                .into_iter()
+                .flatten()
+                .chain([row.key()])
+                .collect::<Vec<_>>()
+        });
+        let known = self.known(keys.collect::<Vec<_>>())?;
+        for row in rows {
+            row.name = known.of(Some(&row.key())).and_then(|known| known.name);
+            row.old_names = known.of(self.value_names(row, &row.old).as_ref());
+            row.new_names = known.of(self.value_names(row, &row.new).as_ref());
+        }
+        Ok(())
+    }
+
+    fn value_names(&self, row: &Change, value: &Option<String>) -> Option<RecordKey> {
+        let of = RecordType::new(&row.system, &row.record_type);
+        self.referred_by(&of, row.property.as_deref()?, value.as_deref())
     }
 
     fn changes_of_all(

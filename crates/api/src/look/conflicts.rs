@@ -5,6 +5,7 @@ use crate::view::{Change, Conflict, Member, Says};
 use crate::{Masks, Refused, view, words};
 use tandem_merge::cluster::{Anchor, Cluster, Contender, Question};
 use tandem_merge::dataflow::Dataflow;
+use tandem_merge::record::{RecordKey, RecordType};
 use tandem_merge::topology::{self, Component};
 use tandem_merge::value::Value;
 use tandem_store::{Item, Store};
@@ -111,14 +112,30 @@ impl Looker<'_> {
             false => Vec::new(),
         };
         let says = asked.question.contenders.iter();
-        let says = says.map(|contender| self.says(&asked.item, contender));
+        let mut says: Vec<Says> = says.map(|contender| self.says(&asked.item, contender)).collect();
+        self.name_says(&mut says)?;
         Ok(Some(Conflict {
-            says: says.collect(),
+            says,
             members: members.unwrap_or_default(),
             policy,
             history,
-            item: view::Item::of(&asked.item, self.masks, Some(&self.flows.systems)),
+            item: view::Item::of(&asked.item, self.masks, Some(self.flows)),
         }))
+    }
+
+    /// Names the records that values of contenders name.
+    fn name_says(&mut self, says: &mut [Says]) -> Result<(), Refused> {
+        let keys: Vec<_> = says.iter().filter_map(|one| self.said_names(one)).collect();
+        let known = self.known(keys)?;
+        for one in says {
+            one.names = known.of(self.said_names(one).as_ref());
+        }
+        Ok(())
+    }
+
+    fn said_names(&self, says: &Says) -> Option<RecordKey> {
+        let of = RecordType::new(says.system.as_ref()?, says.record_type.as_ref()?);
+        self.referred_by(&of, &says.property, says.value.as_deref())
     }
 
     fn says(&self, item: &Item, contender: &Contender) -> Says {
@@ -131,6 +148,7 @@ impl Looker<'_> {
             id: record.map(|record| record.id.clone()),
             property: contender.property.clone(),
             value: shown(&contender.value),
+            names: None,
             base: contender.base.as_ref().and_then(shown),
             from: contender.span.from,
             to: contender.span.to,

@@ -101,7 +101,7 @@ impl Looker<'_> {
                 }
                 after = item.number;
                 if of.takes(&item) {
-                    rows.push(Item::of(&item, self.masks, Some(&self.flows.systems)));
+                    rows.push(Item::of(&item, self.masks, Some(self.flows)));
                 }
             }
             if last {
@@ -117,7 +117,7 @@ impl Looker<'_> {
     pub fn item(&mut self, number: u64) -> Result<Option<Item>, Refused> {
         let found = self.store.items(number.saturating_sub(1), 1)?;
         let found = found.into_iter().find(|item| item.number == number);
-        Ok(found.map(|item| Item::of(&item, self.masks, Some(&self.flows.systems))))
+        Ok(found.map(|item| Item::of(&item, self.masks, Some(self.flows))))
     }
 
     /// What waits, by its kind: what needs a person first, then the most.

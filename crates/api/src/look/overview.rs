@@ -8,7 +8,7 @@ use crate::{Refused, words};
 use jiff::Timestamp;
 use tandem_connector::Allowance;
 use tandem_engine::Held;
-use tandem_merge::dataflow::{self, CreatePolicy, DeletePolicy, Mapping, Side};
+use tandem_merge::dataflow::{self, Mapping, Side};
 use tandem_store::{FlowStatus, Status};
 
 impl Looker<'_> {
@@ -78,8 +78,14 @@ impl Looker<'_> {
             flow: flow(of, &status, &holds),
             objects: of.ends.each_ref().map(|end| end.object.clone()),
             conflict: words::policy(self.flows, of.conflict),
-            on_delete: of.ends.each_ref().map(|end| deleted(end.on_delete).to_owned()),
-            create: of.ends.each_ref().map(|end| created(end.create).to_owned()),
+            on_delete: of
+                .ends
+                .each_ref()
+                .map(|end| words::deleted(end.on_delete).to_owned()),
+            create: of
+                .ends
+                .each_ref()
+                .map(|end| words::created(end.create).to_owned()),
             properties: rows.collect(),
             unserved: unserved.collect(),
         }))
@@ -94,25 +100,6 @@ impl Looker<'_> {
             personal: mapping.personal,
             note: mapping.note.clone(),
         }
-    }
-}
-
-fn deleted(policy: DeletePolicy) -> &'static str {
-    match policy {
-        DeletePolicy::Propagate => "the counterpart is deleted, too",
-        DeletePolicy::Ask => "a person is asked before the counterpart is deleted",
-        DeletePolicy::Deactivate => "the counterpart is put out of use",
-        DeletePolicy::AskThenDeactivate => "a person is asked before the counterpart is put out of use",
-        DeletePolicy::Unlink => "the link ends, the counterpart stays",
-        DeletePolicy::Recreate => "it is created again",
-    }
-}
-
-fn created(policy: CreatePolicy) -> &'static str {
-    match policy {
-        CreatePolicy::On => "created",
-        CreatePolicy::OnlyNew => "created, if born after the first load",
-        CreatePolicy::Off => "listed only",
     }
 }
 

@@ -1,7 +1,8 @@
 //! One record: how it stands, and why.
 
 use super::Looker;
-use crate::view::{Base, HeadValue, LinkOf, Property, PropertyMember, Record, Waiting};
+use super::refers::Named;
+use crate::view::{Base, Change, HeadValue, LinkOf, Property, PropertyMember, Record, Waiting};
 use crate::{Refused, words};
 use std::collections::{BTreeMap, BTreeSet};
 use tandem_merge::cluster::{self, Cluster, Parked};
@@ -32,9 +33,15 @@ impl Looker<'_> {
         };
         let standings = explain(self.flows, &cluster, key, property);
         let deciding = self.deciding(&standings)?;
+        let members = standings.iter().flat_map(|standing| &standing.members);
+        let named = members.filter_map(|member| self.named(member));
+        let known = self.known(named.collect::<Vec<_>>())?;
         let shown = standings
             .iter()
-            .map(|standing| self.property(standing, &deciding));
+            .map(|standing| self.property(standing, &deciding, &known));
+        let mut properties: Vec<Property> = shown.collect();
+        let lines = properties.iter_mut().filter_map(|one| one.line.as_mut());
+        self.name_rows(&mut lines.collect::<Vec<_>>())?;
         Ok(Some(Record {
             record: key.to_string(),
             name: self.name_in(&cluster, key),
@@ -48,7 +55,7 @@ impl Looker<'_> {
             by: record.shadow.author.clone(),
             links: self.links_of(&cluster, key),
             suppressed: record.suppressed.iter().cloned().collect(),
-            properties: shown.collect(),
+            properties,
             waits: waiting(key, record, &standings),
         }))
     }
@@ -103,7 +110,7 @@ impl Looker<'_> {
         Ok(found)
     }
 
-    fn property(&self, standing: &Standing, deciding: &Deciding) -> Property {
+    fn property(&self, standing: &Standing, deciding: &Deciding, known: &Named) -> Property {
         let at = &standing.members[0].at;
         let head = standing.head.as_ref().map(|head| HeadValue {
             value: self.masks.text(&at.record.record_type, &at.property, &head.value),
@@ -126,15 +133,23 @@ impl Looker<'_> {
             members: standing
                 .members
                 .iter()
-                .map(|member| self.member(member))
+                .map(|member| self.member(member, known))
                 .collect(),
+            line: last.map(|(number, event)| Change::of(*number, event, self.masks)),
             last_change: last.map(|(number, _)| *number),
             what: last.map(|(_, event)| words::what(event, self.masks)),
             why: last.map(|(_, event)| event.why.clone()),
         }
     }
 
-    fn member(&self, member: &MemberStanding) -> PropertyMember {
+    /// The record that a member's value names, where it is a reference.
+    fn named(&self, member: &MemberStanding) -> Option<RecordKey> {
+        let (of, property) = (&member.at.record.record_type, &member.at.property);
+        let value = self.masks.text(of, property, &member.value);
+        self.referred_by(of, property, value.as_deref())
+    }
+
+    fn member(&self, member: &MemberStanding, known: &Named) -> PropertyMember {
         let of = &member.at.record.record_type;
         let show = |value| self.masks.text(of, &member.at.property, value);
         PropertyMember {
@@ -142,6 +157,7 @@ impl Looker<'_> {
             system: of.system.clone(),
             property: member.at.property.clone(),
             value: show(&member.value),
+            names: known.of(self.named(member).as_ref()),
             base: member.base.as_ref().map(|base| Base {
                 value: show(&base.value),
                 epoch: base.epoch,

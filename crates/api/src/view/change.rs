@@ -1,5 +1,6 @@
 //! What happened.
 
+use super::RecordName;
 use crate::{Masks, words};
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -46,6 +47,12 @@ pub struct Change {
     /// The change that it belongs to: all lines of one save have the same, from the look that showed it to the last answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trace: Option<String>,
+    /// The record that the value before names, where it is a reference to one that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub old_names: Option<RecordName>,
+    /// The record that the value afterwards names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub new_names: Option<RecordName>,
     /// What happened, in words.
     pub what: String,
     /// Why, in words.
@@ -80,6 +87,8 @@ impl Change {
             old: shown(old),
             new: shown(new),
             trace: (!event.trace.is_none()).then(|| event.trace.to_string()),
+            old_names: None,
+            new_names: None,
             what: words::what(event, masks),
             why: event.why.clone(),
         }

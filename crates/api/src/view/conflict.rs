@@ -1,6 +1,6 @@
 //! A conflict that waits for an answer.
 
-use super::{Change, Item};
+use super::{Change, Item, RecordName};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -34,6 +34,8 @@ pub struct Says {
     pub property: String,
     /// The value; none where it is blank.
     pub value: Option<String>,
+    /// The record that the value names, where it is a reference to one that is known.
+    pub names: Option<RecordName>,
     /// The value that it was made on; none where that was blank or is not known.
     pub base: Option<String>,
     /// Not before.

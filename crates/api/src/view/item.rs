@@ -4,6 +4,8 @@ use crate::{Masks, words};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
+use tandem_engine::verdicts_for;
+use tandem_merge::dataflow::Dataflow;
 use tandem_merge::record::RecordKey;
 
 /// Something that waits: for mending, for a reference, for an answer, for approval.
@@ -31,6 +33,9 @@ pub struct Item {
     pub property: Option<String>,
     /// The companion's role, for companions.
     pub role: Option<String>,
+    /// What may become of the record with an approval, because its counterpart was deleted: what is done without a word
+    /// first. Empty where it is about something else.
+    pub verdicts: Vec<String>,
     /// Why it waits.
     pub reason: String,
     /// What to do.
@@ -57,12 +62,14 @@ pub struct Held {
 impl Item {
     /// What an item looks like.
     #[must_use]
-    pub fn of(item: &tandem_store::Item, masks: &Masks, systems: Option<&[String; 2]>) -> Self {
+    pub fn of(item: &tandem_store::Item, masks: &Masks, flows: Option<&Dataflow>) -> Self {
         let property = item.property.as_deref().unwrap_or_default();
         let contenders = item.contenders.iter().map(|(record, value)| Held {
             record: record.clone(),
             value: masks.show(&item.record.record_type, property, value),
         });
+        let verdicts = flows.map(|flows| verdicts_for(flows, item));
+        let verdicts = verdicts.into_iter().flatten();
         Self {
             item: item.number,
             standing: words::standing(item).to_owned(),
@@ -74,9 +81,10 @@ impl Item {
             flow: item.flow.clone(),
             property: item.property.clone(),
             role: item.role.clone(),
+            verdicts: verdicts.map(|one| one.word().to_owned()).collect(),
             reason: item.reason.clone(),
             advice: item.advice.clone(),
-            who: systems.map(|systems| words::who(item, systems)),
+            who: flows.map(|flows| words::who(item, &flows.systems)),
             ignored_until: item.ignored,
             since: item.since,
             contenders: contenders.collect(),

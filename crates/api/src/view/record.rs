@@ -1,6 +1,6 @@
 //! A record with all that is linked with it.
 
-use super::RecordName;
+use super::{Change, RecordName};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -58,6 +58,8 @@ pub struct Property {
     pub members: Vec<PropertyMember>,
     /// The line of the history that tells how the head came to be.
     pub last_change: Option<u64>,
+    /// That line, with its values and what they name.
+    pub line: Option<Change>,
     /// What it says happened.
     pub what: Option<String>,
     /// Why.
@@ -88,6 +90,8 @@ pub struct PropertyMember {
     pub property: String,
     /// The value last seen there.
     pub value: Option<String>,
+    /// The record that the value names, where it is a reference to one that is known.
+    pub names: Option<RecordName>,
     /// What it and the head agreed on last.
     pub base: Option<Base>,
     /// How it stands towards the head.

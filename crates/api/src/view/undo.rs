@@ -87,6 +87,14 @@ impl Undo {
 }
 
 impl GoesBack {
+    /// The record that it is about.
+    #[must_use]
+    pub fn record(&self) -> &str {
+        match self {
+            Self::Value { record, .. } | Self::Delete { record } | Self::Recreate { record, .. } => record,
+        }
+    }
+
     fn of(back: &Back, masks: &Masks) -> Self {
         let record = back.record.to_string();
         match &back.what {

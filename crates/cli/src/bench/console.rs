@@ -13,10 +13,12 @@ use filling::Filling;
 use serde_json::json;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tandem_api::Window;
+use tandem_api::rehearsed::Rehearsed;
+use tandem_api::{Refused, Window, view};
 use tandem_console::access::{Access, link_key};
-use tandem_console::{Now, Server, Setting};
+use tandem_console::{Backstage, Now, Server, Setting, Wanted};
 use tandem_merge::dataflow::Dataflow;
 use tandem_sandbox::salesforce;
 use tandem_store::{Home, Keys, Ledger};
@@ -172,7 +174,7 @@ async fn serve(folder: &Path, home: &Home, flows: &Dataflow) -> Result<(Server, 
         let found = Ledger::open_to_look(&home, &Keys::default())?;
         found
             .map(|it| Box::new(it) as _)
-            .ok_or_else(|| tandem_api::Refused::trouble("the state is gone", "Run it again"))
+            .ok_or_else(|| Refused::trouble("the state is gone", "Run it again"))
     };
     std::fs::create_dir_all(folder).map_err(|error| unserved(&error))?;
     let (asks, _nobody) = tokio::sync::mpsc::channel(1);
@@ -181,6 +183,7 @@ async fn serve(folder: &Path, home: &Home, flows: &Dataflow) -> Result<(Server, 
     let setting = Setting {
         window: Window::new(Box::new(open), flows.clone()),
         asks,
+        backstage: Arc::new(Nobody),
         now: Box::new(Now::default),
         access,
         homes: [None, None],
@@ -190,6 +193,23 @@ async fn serve(folder: &Path, home: &Home, flows: &Dataflow) -> Result<(Server, 
     served
         .map(|server| (server, key))
         .map_err(|error| unserved(&error))
+}
+
+/// What is asked for beside the state is not measured.
+struct Nobody;
+
+impl Backstage for Nobody {
+    fn configuration(&self) -> view::Configuration {
+        view::Configuration::default()
+    }
+
+    fn rehearse(&self, _: &Wanted) -> Result<Rehearsed, Refused> {
+        Err(Refused::usage("nobody works here", "Run `tandem run`"))
+    }
+
+    fn qa(&self) -> Result<Option<view::Qa>, Refused> {
+        Ok(None)
+    }
 }
 
 /// A client that has signed in.

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 use std::collections::BTreeMap;
 use tandem_api::look::all_items;
-use tandem_api::{Command, Done};
+use tandem_api::{Command, Done, words};
 use tandem_engine::{Held, Hold};
 use tandem_merge::cluster;
 use tandem_merge::cluster::ParkedKind;
@@ -214,18 +214,13 @@ fn show(
 ) {
     let mut shown = table(["item", "record", "would be", "why"]);
     for item in waiting {
-        let verdict = verdict.or_else(|| tandem_engine::offered_for(flows, item));
+        let verdict = verdict.or_else(|| tandem_engine::verdicts_for(flows, item).first().copied());
         let link = links.get(&item.number);
         let verdict = verdict.filter(|_| link.is_none() && item.property.is_none());
         let would = match (link, &item.property, verdict) {
             (Some(other), ..) => format!("linked with {other}"),
             (None, Some(property), _) => format!("written: {property}"),
-            (None, None, Some(cluster::Verdict::Propagate)) => "deleted".to_owned(),
-            (None, None, Some(cluster::Verdict::Deactivate)) => "put out of use".to_owned(),
-            (None, None, Some(cluster::Verdict::Unlink)) => "unlinked, and kept".to_owned(),
-            (None, None, Some(cluster::Verdict::Recreate)) => {
-                "kept, and its counterpart created again".to_owned()
-            }
+            (None, None, Some(verdict)) => words::judged(verdict).to_owned(),
             (None, None, None) => "decided by the policy".to_owned(),
         };
         screen.json(&json!({

@@ -43,12 +43,13 @@ impl Failures {
             loading::known_flow(&configuration.dataflow, flow)?;
         }
         let masks = common.masks(&configuration.dataflow);
-        let systems = &configuration.dataflow.systems;
+        let flows = &configuration.dataflow;
+        let systems = &flows.systems;
         let mut store = loading::look(common, &configuration)?;
         let found = all_items(&mut store, self.limit, |item| self.wants(item))?;
         let mut shown = table(["item", "stands", "kind", "record", "why", "what to do", "who"]);
         for item in &found {
-            screen.json(&view::Item::of(item, &masks, Some(systems)));
+            screen.json(&view::Item::of(item, &masks, Some(flows)));
             shown.add_row([
                 item.number.to_string(),
                 words::standing(item).to_owned(),

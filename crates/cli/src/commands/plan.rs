@@ -12,10 +12,12 @@ use crate::loading;
 use crate::screen::{Screen, Sentence, count_of, table};
 use clap::Args;
 use serde_json::{Value as Json, json};
-use tandem_api::{Masks, shorten};
+use tandem_api::{Masks, shorten, words};
 use tandem_engine::{PlanReport, PlannedAction, PlannedWrite};
 use tandem_merge::config::Configuration;
 use tandem_merge::dataflow::Dataflow;
+use tandem_merge::record::Values;
+use tandem_merge::value::Value;
 
 /// Show everything a sync would do, record by record, writing nothing.
 #[derive(Debug, Args)]
@@ -120,7 +122,7 @@ impl Plan {
         }
         screen.result(sync::flow_table(flows, &report.summary.flows));
         screen.say("Nothing was written.");
-        let kinds = sync::kinds(&report.summary.done);
+        let kinds = words::kinds(&report.summary.done);
         screen.result(match is_nothing(report) {
             true => format!("{kinds}: nothing to do"),
             false => kinds,
@@ -161,7 +163,7 @@ fn is_nothing(report: &PlanReport) -> bool {
 fn show_lines(writes: &[PlannedWrite], limit: usize, masks: &Masks, screen: &Screen) {
     let mut lines: Vec<&PlannedWrite> = writes.iter().collect();
     if lines.len() > limit {
-        lines.sort_by_key(|write| !is_grave(write.action));
+        lines.sort_by_key(|write| !write.action.is_grave());
     }
     let mut shown = table(["flow", "action", "record", "values", "why"]);
     for write in lines.iter().take(limit) {
@@ -186,13 +188,6 @@ fn show_lines(writes: &[PlannedWrite], limit: usize, masks: &Masks, screen: &Scr
             count_of(rest as u64, "more", "more")
         ));
     }
-}
-
-fn is_grave(action: PlannedAction) -> bool {
-    !matches!(
-        action,
-        PlannedAction::Link | PlannedAction::Create | PlannedAction::Companion | PlannedAction::Update
-    )
 }
 
 fn action(write: &PlannedWrite) -> String {
@@ -221,14 +216,16 @@ fn values(write: &PlannedWrite, masks: &Masks) -> String {
 }
 
 fn as_json(write: &PlannedWrite, masks: &Masks) -> Json {
-    let values = write.values.iter().map(|(name, value)| {
-        let shown = match masks.hides(&write.target, name) && !value.is_blank() {
-            true => masks.show(&write.target, name, value).into(),
-            false if value.is_blank() => Json::Null,
-            false => value.to_string().into(),
-        };
-        (name.clone(), shown)
-    });
+    let shown = |name: &String, value: &Value| match masks.text(&write.target, name, value) {
+        Some(text) => text.into(),
+        None => Json::Null,
+    };
+    let values = |values: &Values| {
+        let each = values
+            .iter()
+            .map(|(name, value)| (name.clone(), shown(name, value)));
+        each.collect::<serde_json::Map<_, _>>()
+    };
     json!({
         "flow": write.flow,
         "action": write.action,
@@ -237,7 +234,8 @@ fn as_json(write: &PlannedWrite, masks: &Masks) -> Json {
         "with": write.with.as_ref().map(ToString::to_string),
         "property": write.property,
         "role": write.role,
-        "values": values.collect::<serde_json::Map<_, _>>(),
+        "values": values(&write.values),
+        "before": values(&write.before),
         "reason": write.reason,
         "follows": write.follows,
     })

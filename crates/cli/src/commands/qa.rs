@@ -8,9 +8,11 @@ use crate::qa::checklist::{self, Verdict};
 use crate::qa::{self, AsUser, Consent, Found, Wanted, reports};
 use crate::screen::{Lines, Screen, count_of};
 use clap::Args;
+use serde::Deserialize;
 use serde_json::{Value as Json, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
+use tandem_api::view;
 use tandem_merge::config::Configuration;
 
 /// Tick off every sentence of the dataflow document against the two systems.
@@ -68,7 +70,9 @@ impl Qa {
         let found = qa::tick_off(common, &configuration, &wanted, screen).await?;
         let counts = checklist::counts(&found.sections);
         let count = |verdict| counts.get(&verdict).copied().unwrap_or(0);
-        screen.json(&as_json(&found, seconds(began), &count));
+        let report = as_json(&found, seconds(began), &count);
+        keep(&common.state_folder(), &report, screen);
+        screen.json(&report);
         screen.result(Lines(checklist::text(&found.sections)));
         let told = format!(
             "{} passed, {} failed, {} not served, {} could not be tried; {}, {:.0} seconds.",
@@ -134,6 +138,20 @@ impl Qa {
     }
 }
 
+/// Keeps the report for the console. What was found is told all the same where that fails.
+fn keep(folder: &Path, report: &Json, screen: &Screen) {
+    let kept = match view::Qa::deserialize(report) {
+        Ok(report) => qa::kept::keep(folder, &report),
+        Err(error) => Err(Failure::trouble(
+            format!("the report cannot be kept for the console ({error})"),
+            "The console goes on showing the one before",
+        )),
+    };
+    if let Err(failure) = kept {
+        screen.complain(&failure);
+    }
+}
+
 /// Removes what earlier runs left, and tells what stays.
 async fn clean(
     common: &Common,
@@ -180,6 +198,7 @@ fn user(text: &str) -> Result<AsUser, Failure> {
 
 fn as_json(found: &Found, seconds: f64, count: &impl Fn(Verdict) -> u64) -> Json {
     json!({
+        "at": jiff::Timestamp::now(),
         "run": found.run,
         "flows": found.sections,
         "counts": {

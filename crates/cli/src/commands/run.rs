@@ -194,6 +194,7 @@ impl Run {
         let (live, alerted) = (watcher.clone(), watcher.clone());
         let beside = Work {
             folder: &folder,
+            file: &common.config,
             home: loading::home(common, configuration)?,
             troubles: Arc::new(move || live.troubles()),
             configuration,

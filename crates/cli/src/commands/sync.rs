@@ -10,6 +10,7 @@ use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::time::Instant;
+use tandem_api::words;
 use tandem_engine::{FlowSummary, Summary};
 use tandem_merge::config::Configuration;
 use tandem_merge::dataflow::Dataflow;
@@ -59,7 +60,7 @@ impl Sync {
         let mut shown = as_json(&configuration.dataflow, &summary);
         shown["seconds"] = seconds(began).into();
         screen.json(&shown);
-        screen.result(kinds(&summary.done));
+        screen.result(words::kinds(&summary.done));
         screen.result(flow_table(&configuration.dataflow, &summary.flows));
         screen.say(calls(&summary));
         for notice in &summary.notices {
@@ -100,7 +101,7 @@ impl Sync {
             return Ok(true);
         }
         let report = super::plan::rehearsed(common, configuration, screen).await?;
-        screen.note(format!("The first sync: {}.", kinds(&report.summary.done)));
+        screen.note(format!("The first sync: {}.", words::kinds(&report.summary.done)));
         screen.note("`tandem plan` shows all of it, record by record.");
         Ok(super::init::typed("Do it? (y/N)").is_some_and(|word| word.to_lowercase().starts_with('y')))
     }
@@ -113,7 +114,7 @@ pub(crate) fn seconds(since: Instant) -> f64 {
 
 /// What was done as JSON.
 pub(crate) fn as_json(flows: &Dataflow, summary: &Summary) -> Json {
-    let each = tandem_api::words::order(flows);
+    let each = words::order(flows);
     let each = each.iter().map(|name| {
         let mut flow = counts(flows, summary.flows.get(*name).copied().unwrap_or_default());
         flow["flow"] = (*name).into();
@@ -170,7 +171,7 @@ pub(crate) fn flow_table(flows: &Dataflow, done: &BTreeMap<String, FlowSummary>)
         "failed",
     ];
     let mut table = CountTable::new("flow", headings);
-    for name in tandem_api::words::order(flows) {
+    for name in words::order(flows) {
         let flow = done.get(name).copied().unwrap_or_default();
         let counts = [
             flow.linked,
@@ -189,20 +190,6 @@ pub(crate) fn flow_table(flows: &Dataflow, done: &BTreeMap<String, FlowSummary>)
     table
 }
 
-/// How much there is of each kind, all kinds by name: `create 1,204, update 3, link 40, unlink 0, delete 0, ask 1`.
-pub(crate) fn kinds(done: &tandem_engine::Counts) -> String {
-    let all = [
-        ("create", done.create),
-        ("update", done.update),
-        ("link", done.link),
-        ("unlink", done.unlink),
-        ("delete", done.delete),
-        ("ask", done.ask),
-    ];
-    let each = all.map(|(kind, count)| format!("{kind} {}", thousands(count)));
-    each.join(", ")
-}
-
 /// `12 API calls to customerp, 34 to salesforce, in 3 rounds`.
 pub(crate) fn calls(summary: &Summary) -> String {
     let each = summary.api_calls.iter();
@@ -210,22 +197,4 @@ pub(crate) fn calls(summary: &Summary) -> String {
         .map(|(system, calls)| format!("{} to {system}", thousands(*calls)))
         .collect();
     format!("API calls: {}; rounds: {}.", each.join(", "), summary.rounds)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn all_kinds_are_named_with_their_thousands_separated() {
-        let done = tandem_engine::Counts {
-            create: 1_204,
-            link: 40,
-            ..Default::default()
-        };
-        assert_eq!(
-            kinds(&done),
-            "create 1,204, update 0, link 40, unlink 0, delete 0, ask 0"
-        );
-    }
 }

@@ -8,14 +8,10 @@ use crate::screen::{Screen, count_of, table};
 use clap::Args;
 use jiff::Timestamp;
 use serde_json::json;
-use tandem_api::Masks;
-use tandem_api::view;
-use tandem_api::{Command, Done};
-use tandem_engine::{Selection, UndoReport};
+use std::collections::BTreeSet;
+use tandem_api::view::{self, GoesBack, LeftAlone};
+use tandem_api::{Command, Done, How, Selection, shorten};
 use tandem_merge::dataflow::Dataflow;
-use tandem_merge::record::RecordKey;
-use tandem_merge::undo::{Back, How, Left, Step};
-use tandem_merge::value::Value;
 use tandem_store::Store;
 
 /// Take back one change, a record's, a run's, or those of a time span.
@@ -84,19 +80,19 @@ impl Undo {
             Done::Undone { report } => report,
             _ => return Err(loading::misunderstood()),
         };
-        let masks = common.masks(&flows);
-        self.show(&report, &masks, screen);
+        let undone = view::Undo::of(&report, self.yes, &common.masks(&flows));
+        self.show(&undone, screen);
         if !self.yes {
-            screen.json(&view::Undo::of(&report, self.yes, &masks));
+            screen.json(&undone);
             screen.say("Nothing was changed; --yes does it.");
             return Ok(Exit::Done);
         }
         let Some(summary) = hand.finish().await? else {
-            screen.json(&view::Undo::of(&report, self.yes, &masks));
+            screen.json(&undone);
             screen.say("The process that works writes it.");
             return Ok(Exit::Done);
         };
-        let mut shown = json!(view::Undo::of(&report, self.yes, &masks));
+        let mut shown = json!(undone);
         shown["sync"] = super::sync::as_json(&flows, &summary);
         screen.json(&shown);
         for trouble in &summary.troubles {
@@ -144,75 +140,59 @@ impl Undo {
         }
     }
 
-    fn show(&self, report: &UndoReport, masks: &Masks, screen: &Screen) {
+    fn show(&self, undone: &view::Undo, screen: &Screen) {
         let most = if self.limit == 0 { usize::MAX } else { self.limit };
-        if !report.back.is_empty() {
+        if !undone.back.is_empty() {
             let mut shown = table(["record", "goes back", "now", "then"]);
-            for back in report.back.iter().take(most) {
-                shown.add_row(row(back, masks));
+            for back in undone.back.iter().take(most) {
+                shown.add_row(row(back));
             }
             screen.result(shown);
         }
-        if !report.left.is_empty() {
+        if !undone.left.is_empty() {
             let mut shown = table(["left alone", "why", "what to do"]);
-            for left in report.left.iter().take(most) {
-                shown.add_row([about(left), left.reason.clone(), left.advice.clone()]);
+            for left in undone.left.iter().take(most) {
+                shown.add_row([about(left), left.why.clone(), left.advice.clone()]);
             }
             screen.result(shown);
         }
-        let records: std::collections::BTreeSet<&RecordKey> =
-            report.back.iter().map(|back| &back.record).collect();
+        let records: BTreeSet<&str> = undone.back.iter().map(GoesBack::record).collect();
         screen.result(format!(
             "{} to go back on {}; {} left alone.",
-            count_of(report.back.len() as u64, "value", "values"),
+            count_of(undone.back.len() as u64, "value", "values"),
             count_of(records.len() as u64, "record", "records"),
-            count_of(report.left.len() as u64, "change is", "changes are"),
+            count_of(undone.left.len() as u64, "change is", "changes are"),
         ));
     }
 }
 
-fn about(left: &Left) -> String {
+fn about(left: &LeftAlone) -> String {
     match &left.property {
         Some(property) => format!("{}.{property}", left.record),
-        None => left.record.to_string(),
+        None => left.record.clone(),
     }
 }
 
-fn row(back: &Back, masks: &Masks) -> [String; 4] {
-    let record = back.record.to_string();
-    match &back.what {
-        Step::Value {
+fn row(back: &GoesBack) -> [String; 4] {
+    let [what, now, then] = match back {
+        GoesBack::Value {
             property,
             now,
             then,
             waits,
+            ..
         } => {
-            let show = |value: &Value| masks.show(&back.record.record_type, property, value);
-            let waits = waits
-                .as_ref()
-                .map(|why| format!(" (waits: {why})"))
-                .unwrap_or_default();
-            [
-                record,
-                property.clone(),
-                show(now),
-                format!("{}{waits}", show(then)),
-            ]
+            let show = |value: &Option<String>| value.as_deref().map_or("blank".to_owned(), shorten);
+            let waits = waits.as_ref().map(|why| format!(" (waits: {why})"));
+            let then = show(then) + waits.as_deref().unwrap_or_default();
+            [property.clone(), show(now), then]
         }
-        Step::Delete => [
-            record,
-            "its create".to_owned(),
-            "there".to_owned(),
-            "deleted".to_owned(),
+        GoesBack::Delete { .. } => ["its create", "there", "deleted"].map(str::to_owned),
+        GoesBack::Recreate { counterpart, .. } => [
+            "its counterpart".to_owned(),
+            format!("{counterpart} is deleted"),
+            "created again".to_owned(),
         ],
-        Step::Recreate { counterpart } => {
-            let now = format!("{counterpart} is deleted");
-            [
-                record,
-                "its counterpart".to_owned(),
-                now,
-                "created again".to_owned(),
-            ]
-        }
-    }
+    };
+    [back.record().to_owned(), what, now, then]
 }

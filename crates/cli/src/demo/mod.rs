@@ -187,8 +187,10 @@ async fn open_console(
     asks: Asks,
 ) -> Result<Console, Failure> {
     let live = live.clone();
+    let file = folder.join(sample::FILE);
     let work = Work {
         folder,
+        file: &file,
         home: Home::Folder(folder.to_owned()),
         configuration: &stage.configuration,
         engine: &stage.engine,

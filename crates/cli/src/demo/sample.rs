@@ -18,6 +18,9 @@ const SECRETS: [(&str, &str); 3] = [
 /// The local systems show every change at once, so little is read again and both are asked often.
 const PACE: [&str; 3] = ["poll: 1s", "overlap: 5s", "request_deadline: 5s"];
 
+/// The demo's configuration in its folder.
+pub(crate) const FILE: &str = "tandem.yaml";
+
 /// Writes the demo's configuration into its folder and reads it back.
 pub(crate) async fn configuration(
     folder: &Path,
@@ -53,7 +56,7 @@ pub(crate) async fn configuration(
     for sentence in draft.bindings.why {
         screen.say(sentence);
     }
-    let config = folder.join("tandem.yaml");
+    let config = folder.join(FILE);
     draft.write(&config)?;
     loading::configuration(&Common {
         config,

@@ -38,17 +38,19 @@ const fn shipped() -> [(&'static str, &'static str); 14] {
 
 /// Reads and validates the configuration.
 pub(crate) fn configuration(common: &Common) -> Result<Configuration, Failure> {
-    let main = read(
-        &common.config,
-        "Run `tandem init` to write one, or name it with --config",
-    )?;
-    let folder = common.config.parent().unwrap_or(Path::new(""));
+    configuration_in(&common.config)
+}
+
+/// Reads and validates the configuration in a file.
+pub(crate) fn configuration_in(file: &Path) -> Result<Configuration, Failure> {
+    let main = read(file, "Run `tandem init` to write one, or name it with --config")?;
+    let folder = file.parent().unwrap_or(Path::new(""));
     let flows = match flows_folder(&main) {
         Some(name) => flow_files(&folder.join(name))?,
         None => Vec::new(),
     };
     let sources = Sources {
-        main: (common.config.display().to_string(), main),
+        main: (file.display().to_string(), main),
         flows,
     };
     load(&sources).map_err(Failure::Configuration)

@@ -78,6 +78,15 @@ pub(crate) async fn parts_on_a_copy(
     configuration: &Configuration,
     watcher: Arc<dyn Watcher>,
 ) -> Result<(Parts, tempfile::TempDir), Failure> {
+    parts_on_a_copy_of(&super::home(common, configuration)?, configuration, watcher).await
+}
+
+/// The same, of the state that is kept there.
+pub(crate) async fn parts_on_a_copy_of(
+    home: &Home,
+    configuration: &Configuration,
+    watcher: Arc<dyn Watcher>,
+) -> Result<(Parts, tempfile::TempDir), Failure> {
     let folder = tempfile::Builder::new()
         .prefix("tandem-plan-")
         .tempdir()
@@ -87,11 +96,7 @@ pub(crate) async fn parts_on_a_copy(
                 "Free space, or set TMPDIR",
             )
         })?;
-    let store = Ledger::open_copy(
-        &super::home(common, configuration)?,
-        folder.path(),
-        &super::keys(configuration)?,
-    )?;
+    let store = Ledger::open_copy(home, folder.path(), &super::keys(configuration)?)?;
     let parts = super::parts(configuration, Box::new(store), watcher, None).await?;
     Ok((parts, folder))
 }

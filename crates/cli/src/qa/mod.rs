@@ -15,6 +15,7 @@ mod consent;
 mod counterparts;
 mod deletions;
 mod edits;
+pub(crate) mod kept;
 mod leaving;
 mod levels;
 mod people;

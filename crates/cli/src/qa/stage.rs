@@ -124,7 +124,8 @@ impl Stage {
         let waiting: Vec<Item> = self.items.iter().filter(waits).cloned().collect();
         for item in &waiting {
             // A conflict of delete and edit wants a word: the deletion is what is tried.
-            let verdict = tandem_engine::offered_for(self.engine.flows(), item);
+            let verdicts = tandem_engine::verdicts_for(self.engine.flows(), item);
+            let verdict = verdicts.first().copied();
             self.engine.approve(item.number, verdict)?;
         }
         Ok(waiting.len())

@@ -5,6 +5,7 @@ mod acts;
 mod driver;
 mod looks;
 mod pages;
+mod planning;
 mod stage;
 
 use crate::local::Pair;

@@ -1,7 +1,10 @@
 //! The console of a process that works: who may come in, what programs are told, and what they may do.
 
 mod attacks;
+mod beside;
 mod contract;
+mod names;
+mod verdicts;
 
 use crate::decide;
 use crate::live::until;

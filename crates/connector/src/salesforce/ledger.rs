@@ -171,6 +171,12 @@ impl Ledger {
             .map(|calls| (calls.used, 0));
     }
 
+    /// Counts calls that were made beside.
+    pub(super) fn also_spent(&self, calls: u64) {
+        let mut book = self.book();
+        book.spent = book.spent.saturating_add(calls);
+    }
+
     /// Whether `/limits` is worth asking.
     pub(super) fn is_stale(&self) -> bool {
         let book = self.book();
@@ -344,6 +350,15 @@ mod tests {
 
     fn at(text: &str) -> Option<Timestamp> {
         Some(text.parse().unwrap())
+    }
+
+    #[test]
+    fn what_others_of_the_process_spent_is_spent() {
+        let ledger = ledger(100, 50);
+        ledger.admit(at(NOON)).unwrap();
+        ledger.also_spent(49);
+        assert_eq!(ledger.budget(at(NOON)).spent, 50);
+        assert!(ledger.admit(at(NOON)).is_err());
     }
 
     fn spend(ledger: &Ledger, now: &str) -> u64 {

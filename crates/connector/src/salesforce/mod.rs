@@ -433,4 +433,8 @@ impl Connector for Salesforce {
     fn restore_budget(&self, earlier: &Budget) {
         self.session.ledger.restore(earlier);
     }
+
+    fn also_spent(&self, calls: u64) {
+        self.session.ledger.also_spent(calls);
+    }
 }

@@ -58,6 +58,8 @@
     };
     listen();
     setInterval(refresh, 15000);
+    // What goes on without a line in the history is looked at again and again until it is done.
+    setInterval(() => { if (document.querySelector("[data-soon]")) refresh(); }, 1000);
     // A browser opens few lines to one place: a page that nobody sees gives its own back.
     document.addEventListener("visibilitychange", () => {
       if (document.hidden) { events.close(); return; }

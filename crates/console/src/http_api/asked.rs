@@ -13,6 +13,7 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::Map;
 use tandem_api::look::Over;
+use tandem_api::view::ByConfiguration;
 use tandem_api::{NoTrace, Trace};
 
 /// Rows where nothing is said.
@@ -28,6 +29,7 @@ pub(crate) struct Asked {
     pub(crate) flow: Option<String>,
     pub(crate) standing: Option<String>,
     pub(crate) kind: Option<String>,
+    pub(crate) action: Option<String>,
     pub(crate) event: Option<String>,
     pub(crate) trace: Option<String>,
     pub(crate) over: Option<String>,
@@ -245,6 +247,15 @@ pub(crate) struct UndoSaid {
     /// Do it; nothing or false: only tell what it would come to.
     #[serde(default)]
     pub(crate) carry_out: bool,
+}
+
+/// What a plan is made of.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PlanSaid {
+    /// By which configuration; nothing: by the one in force.
+    #[serde(default)]
+    pub(crate) configuration: ByConfiguration,
 }
 
 /// Where a link ends.

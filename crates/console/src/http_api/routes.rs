@@ -1,5 +1,7 @@
 //! What programs can ask for.
 
+mod beside;
+
 use super::asked::{
     AnswerSaid, ApprovalSaid, Asked, IgnoreSaid, Named, RetrySaid, Said, UndoSaid, UnlinkSaid,
 };
@@ -67,6 +69,7 @@ fn acts<B: JsonSchema + DeserializeOwned, T: JsonSchema>(
 pub(crate) fn routes() -> Vec<Route> {
     let mut all = looking();
     all.extend(acting());
+    all.extend(beside::routes());
     all.push(Route {
         method: Method::GET,
         path: "/events",

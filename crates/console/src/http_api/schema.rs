@@ -7,7 +7,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value as Json, json};
 
 /// What may stand behind the question mark, with its type.
-const QUERY: [(&str, &str, &str); 12] = [
+const QUERY: [(&str, &str, &str); 13] = [
     ("cursor", "string", "What the page before says as `next`"),
     (
         "limit",
@@ -21,6 +21,7 @@ const QUERY: [(&str, &str, &str); 12] = [
         "What it means for a person: `parked`, `approval`, `conflict`, `deferred`, `listed`",
     ),
     ("kind", "string", "The kind of trouble, such as `too-long`"),
+    ("action", "string", "What would be done, such as `create`"),
     ("event", "string", "What kind of thing happened, such as `edited`"),
     ("over", "string", "How far back: `day`, `week` or `month`"),
     (

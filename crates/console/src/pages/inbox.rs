@@ -3,7 +3,7 @@
 mod approve;
 
 use super::layout::Sheet;
-use super::parts::{ago, count, encoded, more, nothing, number, record_of, told, value};
+use super::parts::{ago, count, encoded, more, nothing, number, record_of, told, value, value_naming};
 use super::{Desked, Missing, ROWS, Shown, missing, page};
 use crate::access::{Person, Role};
 use crate::act::{Acted, choice};
@@ -196,9 +196,7 @@ fn acts(rows: &[Row], systems: &[String; 2]) -> Markup {
             @if any("parked") { button name="act" value="retry" data-key="r" { "Retry" } }
             @if any("approval") {
                 button name="act" value="approve" data-key="a" { "Approve" }
-                label { span.sr { "What becomes of counterparts of deleted records" }
-                    (approve::fates())
-                }
+                (approve::fates(rows.iter().map(|(item, _)| item)))
             }
             @if any("conflict") {
                 @for system in systems { button name="act" value={ "answer:" (system) } { (system) " wins" } }
@@ -261,7 +259,7 @@ fn contenders(item: &Item, question: &Conflict, may: bool, now: Timestamp) -> Ma
                 div.says {
                     p.small { (says.system.as_deref().unwrap_or("the value known so far"))
                         @if let Some(id) = &says.id { " " span.key { (says.record_type.as_deref().unwrap_or_default()) " " (id) } } }
-                    p.big { (value(says.value.as_deref())) }
+                    p.big { (value_naming(says.value.as_deref(), says.names.as_ref())) }
                     p.small {
                         @if says.base.is_some() { span.was { "was: " (value(says.base.as_deref())) } }
                         "edited " (ago(says.to, now))

@@ -5,12 +5,15 @@ use crate::desk::Desk;
 use maud::{DOCTYPE, Markup, html};
 
 /// The places that the navigation leads to.
-const PLACES: [(&str, &str); 5] = [
+const PLACES: [(&str, &str); 8] = [
     ("/", "Overview"),
     ("/inbox", "Inbox"),
     ("/changes", "Changes"),
     ("/runs", "Runs"),
+    ("/plan", "Plan"),
     ("/systems", "Systems"),
+    ("/configuration", "Configuration"),
+    ("/qa", "QA"),
 ];
 
 /// A page's frame.
@@ -25,6 +28,8 @@ pub(super) struct Sheet<'a> {
     troubles: Vec<String>,
     /// The page is made anew when something changed.
     live: bool,
+    /// Within a second or two it says something else: it is made anew without a word.
+    soon: bool,
 }
 
 impl<'a> Sheet<'a> {
@@ -43,6 +48,7 @@ impl<'a> Sheet<'a> {
             waiting,
             troubles: desk.now().troubles,
             live: false,
+            soon: false,
         }
     }
 
@@ -56,12 +62,19 @@ impl<'a> Sheet<'a> {
             waiting: 0,
             troubles: Vec::new(),
             live: false,
+            soon: false,
         }
     }
 
     /// Made anew when something changed.
     pub(super) fn live(mut self) -> Self {
         self.live = true;
+        self
+    }
+
+    /// Made anew every second or two: something goes on that leaves no line in the history.
+    pub(super) fn soon(mut self) -> Self {
+        self.soon = true;
         self
     }
 
@@ -84,6 +97,7 @@ impl<'a> Sheet<'a> {
                     link rel="icon" href="/assets/icon.svg" type="image/svg+xml";
                     link rel="stylesheet" href="/assets/console.css";
                     script src="/assets/console.js" defer {}
+                    @if self.soon { noscript { meta http-equiv="refresh" content="2"; } }
                 }
                 body {
                     a.skip href="#main" { "To the content" }
@@ -93,7 +107,7 @@ impl<'a> Sheet<'a> {
                             @for trouble in &self.troubles { p { span.mark.bad aria-hidden="true" { "!" } " " (trouble) } }
                         }
                     }
-                    main #main data-live[self.live] { (body) }
+                    main #main data-live[self.live] { (body) @if self.soon { div data-soon {} } }
                     @if self.person.is_some() {
                         footer.foot {
                             "Tandem " (env!("CARGO_PKG_VERSION")) " · " a href="/reference" { "HTTP API" }

@@ -120,6 +120,20 @@ pub(super) fn value(value: Option<&str>) -> Markup {
     }
 }
 
+/// A value that may name a record: then its name leads there, with the id beside it.
+pub(super) fn value_naming(text: Option<&str>, names: Option<&RecordName>) -> Markup {
+    match (text, names) {
+        (Some(text), Some(names)) => {
+            let address = record_address(&names.system, &names.record_type, &names.id);
+            html! { span.value { a.record href=(address) {
+                @if let Some(called) = &names.name { span.called { (called) } " " }
+                span.key { (text) }
+            } } }
+        }
+        (text, _) => value(text),
+    }
+}
+
 /// Lines of the history, newest first.
 pub(super) fn changes(rows: &[Change], now: Timestamp, with_run: bool) -> Markup {
     html! {
@@ -152,7 +166,7 @@ fn followed(row: &Change, now: Timestamp) -> Markup {
 }
 
 /// What a line says, with the values side by side where it is about values.
-fn what(row: &Change) -> Markup {
+pub(super) fn what(row: &Change) -> Markup {
     let values = matches!(row.event.as_str(), "edited" | "wrote" | "overwrote" | "undone");
     let Some(property) = row.property.as_ref().filter(|_| values) else {
         return html! { span class={ "event " (row.event) } { (row.what) } };
@@ -167,7 +181,8 @@ fn what(row: &Change) -> Markup {
         span class={ "event " (row.event) } { span.prop { (property) } " " (verb) }
         @if let Some(by) = &row.by { " by " (by) }
         ": "
-        span.old { (value(row.old.as_deref())) } " → " (value(row.new.as_deref()))
+        span.old { (value_naming(row.old.as_deref(), row.old_names.as_ref())) } " → "
+        (value_naming(row.new.as_deref(), row.new_names.as_ref()))
     }
 }
 
@@ -182,10 +197,15 @@ pub(super) fn seconds(lasted: u64) -> String {
 
 /// The way to the next rows.
 pub(super) fn more<T>(page: &Page<T>, address: &str) -> Markup {
+    more_by(page, address, "Older")
+}
+
+/// The same, under another word.
+pub(super) fn more_by<T>(page: &Page<T>, address: &str, word: &str) -> Markup {
     let sign = if address.contains('?') { '&' } else { '?' };
     html! {
         @if let Some(next) = &page.next {
-            p.more { a.button href={ (address) (sign) "cursor=" (encoded(next)) } rel="next" { "Older" } }
+            p.more { a.button href={ (address) (sign) "cursor=" (encoded(next)) } rel="next" { (word) } }
         }
     }
 }

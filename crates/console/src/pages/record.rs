@@ -1,7 +1,9 @@
 //! One record, side by side with its counterparts: why is this value here?
 
 use super::layout::Sheet;
-use super::parts::{ago, changes, marked, more, nothing, record_address, record_of, told, value};
+use super::parts::{
+    ago, changes, marked, more, nothing, record_address, record_of, told, value, value_naming, what,
+};
 use super::{Desked, ROWS, Shown, missing, page};
 use crate::access::Person;
 use crate::desk::Desk;
@@ -144,7 +146,7 @@ fn of_system(property: &Property, system: &str) -> Markup {
             div.member {
                 span.prop { (member.property) } " "
                 @if several { span.small.key { (member.record.split_once(' ').map_or("", |(_, rest)| rest)) } }
-                div { (value(member.value.as_deref())) }
+                div { (value_naming(member.value.as_deref(), member.names.as_ref())) }
                 @if let Some(base) = member.base.as_ref().filter(|base| base.value != member.value) {
                     div.small { "agreed on " (value(base.value.as_deref())) }
                 }
@@ -181,9 +183,9 @@ fn stands(property: &Property) -> Markup {
 
 fn why(property: &Property, now: Timestamp) -> Markup {
     html! {
-        @match (&property.what, &property.head) {
-            (Some(what), head) => {
-                (what)
+        @match (&property.line, &property.head) {
+            (Some(line), head) => {
+                (what(line))
                 @if let Some(head) = head { " · " (ago(head.at, now)) }
                 @if let Some(why) = &property.why { div.small { (why) } }
             },

@@ -65,7 +65,7 @@ impl Planned {
     pub(super) fn named(&mut self) -> Vec<PlannedWrite> {
         let mut writes = std::mem::take(&mut self.writes);
         for write in &mut writes {
-            for value in write.values.values_mut() {
+            for value in write.values.values_mut().chain(write.before.values_mut()) {
                 let Value::Text(text) = &*value else { continue };
                 if let Some(name) = self.born.get(text.as_str()) {
                     *value = name.as_str().into();
@@ -132,6 +132,10 @@ impl Collector {
             with: None,
             property: None,
             role,
+            before: match action {
+                PlannedAction::Update | PlannedAction::PutOutOfUse => intent.before.clone(),
+                _ => Values::new(),
+            },
             values,
             reason: intent.reason.clone(),
             follows: intent.follows,
@@ -237,6 +241,7 @@ fn line(event: &Event) -> PlannedWrite {
         property: None,
         role: None,
         values: Values::new(),
+        before: Values::new(),
         reason: event.why.clone(),
         follows: false,
     }
@@ -291,6 +296,7 @@ fn waiting(item: &Item, flows: &Dataflow) -> Option<PlannedWrite> {
         property: item.property.clone(),
         role: item.role.clone(),
         values: Values::new(),
+        before: Values::new(),
         reason: item.reason.clone(),
         follows: false,
     })

@@ -2,7 +2,6 @@
 
 use super::as_json;
 use crate::arguments::Common;
-use crate::commands::sync;
 use crate::failure::Failure;
 use crate::screen::Screen;
 use serde::{Deserialize, Serialize};
@@ -12,7 +11,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use tandem_api::Masks;
+use tandem_api::{Masks, words};
 use tandem_engine::{Counts, PlanReport};
 use tandem_merge::config::Configuration;
 
@@ -35,7 +34,7 @@ pub(super) fn save(file: &Path, report: &PlanReport, masks: &Masks) -> Result<()
         tandem_plan: FORM,
         made: jiff::Timestamp::now(),
         digest: digest(report),
-        counts: sync::kinds(&report.summary.done),
+        counts: words::kinds(&report.summary.done),
     };
     let mut text = format!("{}\n", json!(head));
     for write in &report.writes {
@@ -79,7 +78,7 @@ pub(crate) async fn still_holds(
             "the plan of {:.0} is not what would be done now, and nothing was done; then: {}; now: {}",
             head.made,
             head.counts,
-            sync::kinds(now)
+            words::kinds(now)
         ),
         "Look at `tandem plan` again, keep it with --save, and carry that out",
     ))
@@ -105,7 +104,7 @@ fn read(file: &Path) -> Result<Head, Failure> {
 }
 
 /// What tells a plan from any other: its lines with all values, whatever their order; not the words that say why, which may
-/// name moments.
+/// name moments, and not what stood there before.
 fn digest(report: &PlanReport) -> String {
     let bare = Masks::none();
     let mut lines: Vec<String> = report
@@ -114,6 +113,7 @@ fn digest(report: &PlanReport) -> String {
         .map(|write| {
             let mut line = as_json(write, &bare);
             line["reason"].take();
+            line["before"].take();
             line.to_string()
         })
         .collect();

@@ -16,11 +16,7 @@ pub(super) fn alone(flows: &Dataflow, name: &str) -> Dataflow {
 /// each of them. `held` is what was held before: it is not asked anew.
 pub(super) fn of_flow(report: &mut PlanReport, flow: &Flow, held: &[Hold]) {
     let is_its = |of: &RecordType| flow.ends.iter().any(|end| &end.record_type == of);
-    let belongs = |write: &PlannedWrite| match &write.flow {
-        Some(name) => *name == flow.name,
-        None => is_its(&write.target),
-    };
-    report.writes.retain(belongs);
+    report.writes.retain(|write| write.is_about(flow));
     report.changes.retain(|(change, _)| change.flow == flow.name);
     let summary = &mut report.summary;
     summary.flows.retain(|name, _| *name == flow.name);

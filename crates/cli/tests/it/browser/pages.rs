@@ -26,6 +26,8 @@ impl Everything {
     fn new() -> Self {
         let faults = "too-long,unknown-enum,reference-to-nothing";
         let pair = Pair::start(&["--records", "40", "--seed", "5", "--faults", faults], &[]);
+        let tried = pair.run(&["qa", "--yes"]);
+        assert!(matches!(tried.code, Some(0 | 3)), "{}", tried.err);
         let file = pair.path("flows/product-product2.yaml");
         let text = std::fs::read_to_string(&file).unwrap();
         std::fs::write(&file, text.replace("conflict: latest", "conflict: ask")).unwrap();
@@ -62,6 +64,12 @@ impl Everything {
         let noon = json!({ "Description": "Deliver to the side entrance, before noon" });
         rest::patch_salesforce(org, "Order", there, &noon);
         browser.shows("before noon");
+        // What the files say since is not in force: a plan shows what it would come to.
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, text.replace("conflict: ask", "conflict: latest")).unwrap();
+        browser.open(&format!("{}/plan", console.url));
+        browser.click("//button[normalize-space()='Plan what the files say']");
+        browser.shows("Made by the files");
         Self {
             _pair: pair,
             console,
@@ -82,7 +90,12 @@ impl Everything {
             ("changes", "/changes".to_owned()),
             ("runs", "/runs".to_owned()),
             ("run", format!("/runs/{first}")),
+            ("plan", "/plan".to_owned()),
+            ("plan-of-one-kind", "/plan?action=update".to_owned()),
             ("systems", "/systems".to_owned()),
+            ("configuration", "/configuration".to_owned()),
+            ("qa", "/qa".to_owned()),
+            ("qa-of-a-flow", "/qa?flow=order-order".to_owned()),
             ("flow", "/flows/order-order".to_owned()),
             ("record", self.record.clone()),
             ("search", "/search?q=entrance".to_owned()),
@@ -169,7 +182,15 @@ fn no_page_breaks_a_rule_of_accessibility() {
 }
 
 /// Pages that the documentation shows.
-const SHOWN: [&str; 4] = ["overview", "record", "inbox", "flow"];
+const SHOWN: [&str; 7] = [
+    "overview",
+    "record",
+    "inbox",
+    "flow",
+    "plan",
+    "configuration",
+    "qa",
+];
 
 #[test]
 #[ignore = "needs chromium and chromedriver: ./test --long"]

@@ -11,38 +11,43 @@ use crate::problem::Problem;
 use axum::response::Html;
 use maud::{Markup, html};
 use std::collections::BTreeSet;
+use tandem_api::view::Item;
+use tandem_api::{Verdict, words};
 
 /// So many are shown before all are approved.
 const SAMPLE: usize = 8;
 
-/// What may become of counterparts of deleted records.
-pub(super) fn fates() -> Markup {
+/// What may become of the counterparts of deleted records that these items are about; nothing to choose where none is.
+pub(super) fn fates<'a>(items: impl IntoIterator<Item = &'a Item>) -> Markup {
+    let said: BTreeSet<&str> = items
+        .into_iter()
+        .flat_map(|item| item.verdicts.iter().map(String::as_str))
+        .collect();
+    let offered = Verdict::ALL
+        .into_iter()
+        .filter(|verdict| said.contains(verdict.word()));
     html! {
-        select #fate name="fate" {
-            option value="" { "as the flow says" }
-            option value="propagate" { "delete the counterpart" }
-            option value="deactivate" { "put it out of use" }
-            option value="unlink" { "end the link, keep it" }
-            option value="recreate" { "create the deleted one again" }
+        @if !said.is_empty() {
+            label {
+                span { "Counterparts of deleted records" } " "
+                select #fate name="fate" {
+                    option value="" { "as the flow says" }
+                    @for verdict in offered { option value=(verdict.word()) { (words::verdict(verdict)) } }
+                }
+            }
         }
     }
 }
 
 /// What was chosen of them.
 pub(super) fn fate(said: &str) -> Result<Option<Fate>, Problem> {
-    let fate = match said {
-        "" => return Ok(None),
-        "propagate" => Fate::Propagate,
-        "deactivate" => Fate::Deactivate,
-        "unlink" => Fate::Unlink,
-        "recreate" => Fate::Recreate,
-        other => {
-            return Err(Problem::bad(format!(
-                "`{other}` is nothing that can become of a record"
-            )));
-        }
-    };
-    Ok(Some(fate))
+    if said.is_empty() {
+        return Ok(None);
+    }
+    let chosen = Verdict::ALL.into_iter().find(|verdict| verdict.word() == said);
+    chosen
+        .map(|verdict| Some(verdict.into()))
+        .ok_or_else(|| Problem::bad(format!("`{said}` is nothing that can become of a record")))
 }
 
 /// Tells what would go ahead, and asks.
@@ -77,8 +82,7 @@ pub(super) async fn ask(desk: &Desk, person: &Person, chosen: &Choice) -> Result
             @if rest > 0 { p.small { "and " (count(rest, "other", "others")) "." } }
             form method="post" action=(chosen.address()) {
                 input type="hidden" name="last" value=(last);
-                label for="fate" { "What becomes of counterparts of deleted records" }
-                (fates())
+                (fates(&all))
                 button.strong name="act" value="approve-kind" { (super::all("Approve", many)) }
             }
             p { a href=(chosen.address()) { "Leave them as they are" } }
