@@ -10,8 +10,8 @@ mod overview;
 mod records;
 
 pub use changes::ChangesOf;
-pub use conflicts::{Asked, asked};
-pub use items::{ItemsOf, all_items};
+pub use conflicts::{Asked, AskedPage, asked, asked_after};
+pub use items::{Found, ItemsOf, all_items, found_items};
 
 use crate::view::{Link, Page, Run};
 use crate::{Masks, Refused};

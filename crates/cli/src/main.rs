@@ -12,6 +12,7 @@ mod failure;
 mod harmless;
 mod interrupt;
 mod loading;
+mod log;
 mod metadata;
 mod moment;
 mod progress;
@@ -27,6 +28,7 @@ use arguments::Arguments;
 use clap::Parser;
 use failure::Exit;
 use screen::Screen;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
@@ -67,9 +69,11 @@ fn log_to_stderr(verbose: u8, quiet: bool) {
         _ => "tandem=debug,tandem_engine=debug,tandem_connector=debug,tandem_store=debug,info",
     };
     let filter = EnvFilter::try_from_env("TANDEM_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    let log = tracing_subscriber::fmt()
+    let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(|| harmless::Log)
-        .with_ansi(false);
-    log.with_target(false).init();
+        .with_writer(std::io::stderr)
+        .event_format(log::Style {
+            colours: log::colours(std::io::stderr().is_terminal()),
+        });
+    lines.init();
 }

@@ -2,7 +2,7 @@
 
 use super::{Looker, before};
 use crate::Refused;
-use crate::view::{Change, Page};
+use crate::view::{Change, Page, RecordName};
 use std::collections::BTreeSet;
 use tandem_merge::plan::Event;
 use tandem_merge::record::{RecordKey, RecordType};
@@ -40,11 +40,27 @@ impl Looker<'_> {
             Some(record) => self.changes_of(record, of, cursor, limit)?,
             None => self.changes_of_all(of, cursor, limit)?,
         };
-        let names = self.names(page.rows.iter().map(Change::key))?;
-        for row in &mut page.rows {
-            row.name = names.get(&row.key()).cloned();
-        }
+        self.name_changes(&mut page.rows)?;
         Ok(page)
+    }
+
+    /// Gives changes what people call their records.
+    ///
+    /// # Errors
+    /// A state that cannot be read.
+    pub fn name_changes(&mut self, changes: &mut [Change]) -> Result<(), Refused> {
+        let others = |change: &Change| change.with.as_ref().map(RecordName::key);
+        let all = changes
+            .iter()
+            .flat_map(|change| std::iter::once(change.key()).chain(others(change)));
+        let names = self.names(all.collect::<Vec<_>>())?;
+        for change in changes {
+            change.name = names.get(&change.key()).cloned();
+            if let Some(other) = &mut change.with {
+                other.name = names.get(&other.key()).cloned();
+            }
+        }
+        Ok(())
     }
 
     fn changes_of_all(
@@ -152,6 +168,16 @@ impl Looker<'_> {
             .iter()
             .map(|(number, event)| Change::of(*number, event, self.masks));
         Ok(shown.collect())
+    }
+
+    /// The same with what people call the records.
+    ///
+    /// # Errors
+    /// A state that cannot be read.
+    pub fn named_changes_after(&mut self, line: u64, limit: usize) -> Result<Vec<Change>, Refused> {
+        let mut changes = self.changes_after(line, limit)?;
+        self.name_changes(&mut changes)?;
+        Ok(changes)
     }
 
     /// The number of the newest line; 0 before the first.

@@ -1,6 +1,6 @@
 //! Conflicts that wait for an answer.
 
-use super::{Looker, all_items};
+use super::{Looker, all_items, found_items};
 use crate::view::{Change, Conflict, Member, Says};
 use crate::{Masks, Refused, view, words};
 use tandem_merge::cluster::{Anchor, Cluster, Contender, Question};
@@ -47,6 +47,37 @@ pub fn asked(
         all.extend(about(store, flows, item)?);
     }
     Ok(all)
+}
+
+/// Some of the conflicts that wait, and how many there are of them.
+pub struct AskedPage {
+    /// Those that are shown, in the order of their numbers.
+    pub asked: Vec<Asked>,
+    /// How many there are, shown or not.
+    pub all: u64,
+    /// The number after which the next ones are; none behind the last one.
+    pub next: Option<u64>,
+}
+
+/// The conflicts that wait, of a flow or of all: at most `limit` of those with a number after `after`.
+///
+/// # Errors
+/// A state that cannot be read.
+pub fn asked_after(
+    store: &mut dyn Store,
+    flows: &Dataflow,
+    flow: Option<&str>,
+    after: u64,
+    limit: usize,
+) -> Result<AskedPage, tandem_store::Error> {
+    let wanted = |item: &Item| item.kind.is_none() && flow.is_none_or(|flow| is_of(flows, flow, item));
+    let found = found_items(store, after, limit, wanted)?;
+    let mut asked = Vec::new();
+    for item in found.items {
+        asked.extend(about(store, flows, item)?);
+    }
+    let (all, next) = (found.all, found.next);
+    Ok(AskedPage { asked, all, next })
 }
 
 /// The question that an item is about.
@@ -111,7 +142,7 @@ impl Looker<'_> {
             false => Vec::new(),
         };
         let says = asked.question.contenders.iter();
-        let says = says.map(|contender| self.says(&asked.item, contender));
+        let says = says.map(|contender| Says::of(contender, &asked.item.record, self.masks));
         Ok(Some(Conflict {
             says: says.collect(),
             members: members.unwrap_or_default(),
@@ -119,23 +150,6 @@ impl Looker<'_> {
             history,
             item: view::Item::of(&asked.item, self.masks, Some(&self.flows.systems)),
         }))
-    }
-
-    fn says(&self, item: &Item, contender: &Contender) -> Says {
-        let record = contender.record.as_ref();
-        let of = &record.unwrap_or(&item.record).record_type;
-        let shown = |value| self.masks.text(of, &contender.property, value);
-        Says {
-            system: record.map(|record| record.record_type.system.clone()),
-            record_type: record.map(|record| record.record_type.name.clone()),
-            id: record.map(|record| record.id.clone()),
-            property: contender.property.clone(),
-            value: shown(&contender.value),
-            base: contender.base.as_ref().and_then(shown),
-            from: contender.span.from,
-            to: contender.span.to,
-            author: contender.author.clone(),
-        }
     }
 
     fn members(&self, cluster: &Cluster, component: &Component<'_>) -> Vec<Member> {

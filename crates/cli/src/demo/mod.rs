@@ -11,7 +11,7 @@ mod report;
 pub(crate) mod sample;
 
 use crate::arguments::Common;
-use crate::commands::run::{Live, schedule};
+use crate::commands::run::{Live, Telling, Told, Troubles, schedule};
 use crate::commands::sandbox::Filling;
 use crate::commands::verify;
 use crate::failure::{Exit, Failure};
@@ -100,7 +100,7 @@ async fn perform(demo: &Demo, folder: &Path, screen: &Screen) -> Result<Exit, Fa
     // Who watches sees the first sync as well.
     let asks = loading::listen(&mut stage.engine);
     let _door = loading::open_door(folder, asks.clone());
-    let live = Arc::new(Live::new(*screen, stage.engine.flows()));
+    let live = Arc::new(Live::new(*screen, Troubles::default()));
     let console = match demo.once {
         true => None,
         false => Some(open_console(&stage, folder, &live, asks).await?),
@@ -186,14 +186,14 @@ async fn open_console(
     live: &Arc<Live>,
     asks: Asks,
 ) -> Result<Console, Failure> {
-    let live = live.clone();
+    let troubles = live.troubles().clone();
     let work = Work {
         folder,
         home: Home::Folder(folder.to_owned()),
         configuration: &stage.configuration,
         engine: &stage.engine,
         asks,
-        troubles: Arc::new(move || live.troubles()),
+        troubles: Arc::new(move || troubles.sentences()),
     };
     let wanted = Wanted {
         address: None,
@@ -248,9 +248,15 @@ async fn stay(
         kept,
         String::new(),
     ]));
+    let home = Home::Folder(folder.to_owned());
+    let window = serving::window_on(home, &stage.configuration, &stage.engine)?;
+    let told = window.look(false, |looker| Ok(Told::all_of(looker.store)?))?;
+    let telling = Telling::begin(window, &live, *screen, told);
     stage.ledger.hand_over(live);
     let schedule = schedule(&stage.configuration);
-    Ok(stage.engine.run(&schedule, interrupted()).await?)
+    let done = stage.engine.run(&schedule, interrupted()).await;
+    telling.end().await;
+    Ok(done?)
 }
 
 fn folder(common: &Common) -> Result<Folder, Failure> {

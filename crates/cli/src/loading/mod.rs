@@ -12,7 +12,7 @@ pub(crate) use files::configuration;
 pub(crate) use hand::{Hand, listen, misunderstood, open_door};
 pub(crate) use secret::{alert_address, console_tokens, home, keys};
 pub(crate) use state::{
-    existing_home, existing_state, look, parts_on_a_copy, records_named, state, with_linked,
+    existing_home, existing_state, look, look_if_there, parts_on_a_copy, records_named, state, with_linked,
 };
 #[cfg(feature = "lab")]
 pub(crate) use systems::collection;

@@ -38,6 +38,7 @@ mod proxy;
 mod qa;
 mod reconfigure;
 mod rest;
+mod run_log;
 mod secrets;
 mod selective;
 mod server;

@@ -1,0 +1,153 @@
+//! Tells what travels and what waits: each line of the history, and each item, as soon as it is stored, with its number and
+//! what people call its record. They are read beside the work, as the console reads them, so that all show the same in one
+//! shape.
+
+use super::live::Live;
+use super::told;
+use crate::screen::Screen;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tandem_api::look::ItemsOf;
+use tandem_api::{Refused, Window};
+use tandem_store::Store;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+
+/// Lines read at a time.
+const LINES: usize = 500;
+
+/// The numbers of the last line and of the last item that were told. It outlives a configuration.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Told(Arc<[AtomicU64; 2]>);
+
+impl Told {
+    /// From a line and an item on.
+    pub(crate) fn after(line: u64, item: u64) -> Self {
+        Self(Arc::new([line, item].map(AtomicU64::new)))
+    }
+
+    /// All that a state holds.
+    ///
+    /// # Errors
+    /// A state that cannot be read.
+    pub(crate) fn all_of(store: &mut dyn Store) -> Result<Self, tandem_store::Error> {
+        let newest = store.latest(None, u64::MAX, 1)?;
+        let line = newest.first().map_or(0, |(number, _)| *number);
+        let mut item = 0;
+        loop {
+            let page = store.items(item, LINES)?;
+            let Some(last) = page.last() else {
+                return Ok(Self::after(line, item));
+            };
+            item = last.number;
+        }
+    }
+
+    fn line(&self) -> &AtomicU64 {
+        &self.0[0]
+    }
+
+    fn item(&self) -> &AtomicU64 {
+        &self.0[1]
+    }
+}
+
+/// A task that tells.
+pub(crate) struct Telling {
+    task: JoinHandle<()>,
+    closing: watch::Sender<bool>,
+}
+
+impl Telling {
+    /// Tells every change that is stored from now on, and those after the last that was told.
+    pub(crate) fn begin(window: Window, live: &Live, screen: Screen, told: Told) -> Self {
+        let (closing, closed) = watch::channel(false);
+        let teller = Arc::new(Teller { window, screen, told });
+        let task = tokio::spawn(tell(teller, live.news.clone(), closed));
+        Self { task, closing }
+    }
+
+    /// Tells what is there still, and ends.
+    pub(crate) async fn end(mut self) {
+        self.closing.send_replace(true);
+        // One that failed says so where it failed.
+        let _ended = (&mut self.task).await;
+    }
+}
+
+impl Drop for Telling {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+struct Teller {
+    window: Window,
+    screen: Screen,
+    told: Told,
+}
+
+async fn tell(teller: Arc<Teller>, news: Arc<Notify>, mut closed: watch::Receiver<bool>) {
+    loop {
+        let closing = tokio::select! {
+            biased;
+            () = news.notified() => false,
+            _ = closed.wait_for(|closed| *closed) => true,
+        };
+        let telling = teller.clone();
+        // What is stored while this reads is told by the next look: whoever stores it says so again.
+        let done = tokio::task::spawn_blocking(move || telling.all()).await;
+        if let Ok(Err(refused)) = done {
+            tracing::warn!("what travels cannot be told now: {}", refused.what);
+        }
+        if closing {
+            return;
+        }
+    }
+}
+
+impl Teller {
+    /// Tells all that is not told yet.
+    fn all(&self) -> Result<(), Refused> {
+        self.lines()?;
+        self.items()
+    }
+
+    fn lines(&self) -> Result<(), Refused> {
+        loop {
+            let after = self.told.line().load(Ordering::Acquire);
+            let changes = self
+                .window
+                .look(false, |looker| looker.named_changes_after(after, LINES))?;
+            for change in &changes {
+                self.screen.json(change);
+                if told::is_shown(change) {
+                    let (at, level) = (change.at, told::level(change));
+                    self.screen.travels(at, level, &told::sentence(change));
+                }
+            }
+            let Some(last) = changes.last() else {
+                return Ok(());
+            };
+            self.told.line().store(last.number, Ordering::Release);
+        }
+    }
+
+    fn items(&self) -> Result<(), Refused> {
+        loop {
+            let after = self.told.item().load(Ordering::Acquire).to_string();
+            let page = self.window.look(false, |looker| {
+                looker.items(&ItemsOf::default(), Some(&after), LINES)
+            })?;
+            for item in page.rows.iter().filter(|item| item.standing != "deferred") {
+                self.screen.json(&told::item(item));
+                let (at, level) = (item.since, told::level_of(item));
+                self.screen.travels(at, level, &told::waits(item));
+            }
+            let Some(last) = page.rows.last() else {
+                return Ok(());
+            };
+            self.told.item().store(last.item, Ordering::Release);
+        }
+    }
+}
