@@ -36,6 +36,8 @@ pub(crate) async fn configuration(
     }
     let secrets = places.try_into().unwrap_or_default();
     let mut draft = Draft {
+        flows: loading::Chosen::all(),
+        policies: loading::Policies::default(),
         customerp_url: customerp.to_owned(),
         salesforce_url: salesforce.to_owned(),
         secrets,

@@ -1,5 +1,6 @@
 //! From arguments, files and environment to what commands work with: configuration, state, systems, engine.
 
+mod chosen;
 mod fields;
 mod files;
 mod hand;
@@ -8,6 +9,7 @@ mod state;
 mod systems;
 mod written;
 
+pub(crate) use chosen::{Chosen, Conflicts, FirstSync, Policies, Way, file_names, sections};
 pub(crate) use files::configuration;
 pub(crate) use hand::{Hand, listen, misunderstood, open_door};
 pub(crate) use secret::{alert_address, console_tokens, home, keys};

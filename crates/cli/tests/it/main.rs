@@ -23,6 +23,7 @@ mod guards;
 mod help;
 mod hostile;
 mod hosts;
+mod init;
 mod keeping;
 mod line;
 mod lines;
