@@ -17,7 +17,7 @@ use crate::commands::verify;
 use crate::failure::{Exit, Failure};
 use crate::interrupt::interrupted;
 use crate::loading;
-use crate::screen::{Lines, Screen, thousands};
+use crate::screen::{Lines, Screen, Sentence, thousands};
 use crate::serving::{self, Console, Wanted, Work};
 use clap::Args;
 use ledger::Ledger;
@@ -113,7 +113,9 @@ async fn perform(demo: &Demo, folder: &Path, screen: &Screen) -> Result<Exit, Fa
     let first = first_sync(&mut stage, screen).await?;
     report.first_sync(&first, &stage.ledger);
     screen.say(report.first_sync_table());
-    screen.say(Lines(report.budget_lines()));
+    for line in report.budget_lines() {
+        screen.say(Sentence(line));
+    }
 
     screen.say("");
     screen.say("Now people edit records on both sides, through the systems' own interfaces:");
@@ -129,7 +131,7 @@ async fn perform(demo: &Demo, folder: &Path, screen: &Screen) -> Result<Exit, Fa
     let masks = Masks::of(stage.engine.flows());
     screen.say(report.flow_table());
     verify::show(screen, &verification, &masks);
-    screen.say(report.closing_line());
+    screen.say(Sentence(report.closing_line()));
     if !demo.once {
         stay(&mut stage, &people, live, folder, screen).await?;
     }
@@ -237,8 +239,9 @@ async fn stay(
     );
     screen.say(Lines(vec![
         String::new(),
-        "Open Tandem's console (the first link above, or `tandem console --state .` below for another) and either".to_owned(),
-        "side in a browser, edit a record, and watch it arrive on the other:".to_owned(),
+        "Open Tandem's console (the first link above, or `tandem console --state .`".to_owned(),
+        "below for another) and either side in a browser, edit a record, and watch it".to_owned(),
+        "arrive on the other:".to_owned(),
         format!("  Customerp   {customerp}"),
         format!("  Salesforce  {salesforce}"),
         String::new(),

@@ -4,7 +4,7 @@ use crate::arguments::Common;
 use crate::commands::sandbox::Filling;
 use crate::failure::Failure;
 use crate::loading::{self, Bindings, CREATED_IN_CUSTOMERP, Draft, Users};
-use crate::screen::Screen;
+use crate::screen::{Screen, Sentence};
 use serde_json::json;
 use std::path::Path;
 use tandem_merge::config::Configuration;
@@ -53,7 +53,7 @@ pub(crate) async fn configuration(
     };
     draft.bind().await?;
     for sentence in draft.bindings.why {
-        screen.say(sentence);
+        screen.say(Sentence(sentence));
     }
     let config = folder.join("tandem.yaml");
     draft.write(&config)?;

@@ -144,16 +144,16 @@ fn whatever_is_listed_fits_a_narrow_terminal_and_is_in_colour_nowhere_else() {
             &["status"],
             &["explain", "customerp/Contact:1"],
             &["plan"],
-            &["sync", "--yes"],
         ] {
             let Some(shown) = on_a_terminal(pair.folder.path(), columns, &[], command, "") else {
                 return;
             };
             let text = plain(&shown.text);
-            let widest = text
+            // Bars have a test of their own.
+            let lines = text
                 .split(['\n', '\r'])
-                .max_by_key(|line| line.chars().count())
-                .unwrap();
+                .filter(|line| !line.contains("  work   "));
+            let widest = lines.max_by_key(|line| line.chars().count()).unwrap_or_default();
             assert!(
                 widest.chars().count() <= usize::from(columns),
                 "{columns} {command:?}\n{widest}"
@@ -161,4 +161,29 @@ fn whatever_is_listed_fits_a_narrow_terminal_and_is_in_colour_nowhere_else() {
             assert!(!pair.run(command).out.contains('\u{1b}'), "{command:?}");
         }
     }
+}
+
+#[test]
+fn bars_are_as_wide_as_the_terminal_at_most_and_nowhere_but_there() {
+    let pair = Pair::start(&["--records", "4", "--seed", "5"], &[]);
+    let Some(shown) = on_a_terminal(pair.folder.path(), 60, &[], &["sync", "--yes"], "") else {
+        return;
+    };
+    let text = plain(&shown.text);
+    // Each bar fills its line to the edge, where the terminal itself begins the next one: so all begin at an edge.
+    let boards = text.split(['\n', '\r']).filter(|line| line.contains(" work   "));
+    let mut bars = 0;
+    for board in boards {
+        for name in [" salesforce  ", " customerp   ", " work        "] {
+            for (at, _) in board.match_indices(name) {
+                let before = board[..at].chars().count() - 1;
+                assert!(before.is_multiple_of(60), "{before} {name} {board:?}");
+                bars += 1;
+            }
+        }
+    }
+    assert!(bars > 5, "{text}");
+    // Elsewhere nothing is drawn over.
+    let piped = pair.run(&["sync"]);
+    assert!(!piped.err.contains(['\r', '\u{1b}']) && !piped.out.contains(['\r', '\u{1b}']));
 }

@@ -6,6 +6,7 @@ use crate::screen::Screen;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tandem_api::alert::Trouble;
@@ -54,8 +55,27 @@ pub(crate) struct Live {
     troubles: Troubles,
     /// Troubles that were told, and when.
     told: Mutex<BTreeMap<String, Instant>>,
-    /// Something travelled: there are lines of the history to tell.
-    pub(super) news: Arc<Notify>,
+    pub(super) news: Arc<News>,
+}
+
+/// What there is to tell.
+#[derive(Default)]
+pub(super) struct News {
+    /// Somebody should look.
+    pub(super) told: Notify,
+    /// Something was decided since the last round that ended.
+    decided: AtomicBool,
+    /// A round ended in which something was decided: what waits now is not over in a moment.
+    pub(super) rests: AtomicBool,
+}
+
+impl News {
+    fn round_ended(&self) {
+        if self.decided.swap(false, Ordering::AcqRel) {
+            self.rests.store(true, Ordering::Release);
+            self.told.notify_one();
+        }
+    }
 }
 
 impl Live {
@@ -131,7 +151,9 @@ impl Watcher for Live {
     fn happened(&self, what: &Happening<'_>) {
         let now = Timestamp::now();
         match what {
-            Happening::Decided { .. } => self.news.notify_one(),
+            Happening::Decided { .. } => self.news.told.notify_one(),
+            Happening::Reconciled { .. } => self.news.decided.store(true, Ordering::Release),
+            Happening::RoundEnded { .. } => self.news.round_ended(),
             Happening::Sight { notice } => self.tell(Level::Warn, notice, &told::notice(notice, now)),
             Happening::Held { hold } => self.tell(Level::Waits, hold, &told::held(hold, now)),
             Happening::Stranger { stranger } => {
