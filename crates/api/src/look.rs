@@ -13,10 +13,10 @@ mod records;
 mod refers;
 
 pub use changes::ChangesOf;
-pub use conflicts::{Asked, asked};
+pub use conflicts::{Asked, AskedPage, asked, asked_after};
 pub use course::Over;
 pub use find::EVERYTHING;
-pub use items::{ItemsOf, all_items};
+pub use items::{Found, ItemsOf, all_items, found_items};
 pub use plan::{LinesOf, most_first};
 
 use crate::view::{Link, Page, Run};

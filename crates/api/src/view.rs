@@ -30,7 +30,7 @@ pub use undo::{GoesBack, LeftAlone, Undo};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
-use tandem_merge::record::RecordKey;
+use tandem_merge::record::{RecordKey, RecordType};
 
 /// Rows, and where the next ones are.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -64,6 +64,15 @@ impl RecordName {
             record_type: key.record_type.name.clone(),
             id: key.id.clone(),
             name: None,
+        }
+    }
+
+    /// The record.
+    #[must_use]
+    pub fn key(&self) -> RecordKey {
+        RecordKey {
+            record_type: RecordType::new(&self.system, &self.record_type),
+            id: self.id.clone(),
         }
     }
 }

@@ -4,7 +4,6 @@
 //! screen or paint over it; line breaks would forge lines; marks of direction would turn words around.
 
 use std::fmt::Write as _;
-use std::io::{Result, Write};
 use tandem_console::is_harmful;
 
 /// A text on one line that does nothing but stand there: `\n`, `\t`, `\u{1b}` for what would do more.
@@ -40,23 +39,6 @@ pub(crate) fn json(text: &str) -> String {
         }
     }
     shown
-}
-
-/// Standard error for the log: one line for each entry, whatever stands in it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Log;
-
-impl Write for Log {
-    fn write(&mut self, entry: &[u8]) -> Result<usize> {
-        let text = String::from_utf8_lossy(entry);
-        let text = text.strip_suffix('\n').unwrap_or(&text);
-        writeln!(std::io::stderr(), "{}", line(text))?;
-        Ok(entry.len())
-    }
-
-    fn flush(&mut self) -> Result<()> {
-        std::io::stderr().flush()
-    }
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod following;
 mod harmless;
 mod interrupt;
 mod loading;
+mod log;
 mod metadata;
 mod moment;
 mod progress;
@@ -28,6 +29,7 @@ use arguments::Arguments;
 use clap::Parser;
 use failure::Exit;
 use screen::Screen;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
@@ -68,9 +70,11 @@ fn log_to_stderr(verbose: u8, quiet: bool) {
         _ => "tandem=debug,tandem_engine=debug,tandem_connector=debug,tandem_store=debug,info",
     };
     let filter = EnvFilter::try_from_env("TANDEM_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    let log = tracing_subscriber::fmt()
+    let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(|| harmless::Log)
-        .with_ansi(false);
-    log.with_target(false).init();
+        .with_writer(std::io::stderr)
+        .event_format(log::Style {
+            colours: log::colours(std::io::stderr().is_terminal()),
+        });
+    lines.init();
 }

@@ -1,6 +1,7 @@
 //! What a person sees while the engine works: bars on a terminal, now and then a line elsewhere.
 
 use crate::harmless;
+use crate::log::Level;
 use crate::screen::{Screen, count_of, thousands};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;
@@ -133,20 +134,21 @@ impl Watcher for Lines {
     fn happened(&self, what: &Happening<'_>) {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         inner.0.count(what);
-        let line = match what {
-            Happening::Listed { system } => format!("{system}: {}", inner.0.read_line(system)),
+        let note = |words| (Level::Note, words);
+        let (level, words) = match what {
+            Happening::Listed { system } => note(format!("{system}: {}", inner.0.read_line(system))),
             Happening::RoundEnded { round, written, .. } if *written > 0 => {
-                format!("round {round}: {}", inner.0.written_line())
+                note(format!("round {round}: {}", inner.0.written_line()))
             }
-            Happening::Waiting { until, why } => format!("waiting until {until:.0}: {why}"),
-            Happening::Trouble { error } => error.to_string(),
-            Happening::Answered { .. } if inner.is_due(PAUSE) => inner.0.written_line(),
+            Happening::Waiting { until, why } => (Level::Waits, format!("waiting until {until:.0}: {why}")),
+            Happening::Trouble { error } => (Level::Wrong, error.to_string()),
+            Happening::Answered { .. } if inner.is_due(PAUSE) => note(inner.0.written_line()),
             Happening::Observed { system, .. } if inner.is_due(LONG_PAUSE) => {
-                format!("{system}: {} so far", inner.0.read_line(system))
+                note(format!("{system}: {} so far", inner.0.read_line(system)))
             }
             _ => return,
         };
-        crate::screen::note(&line);
+        crate::screen::log(level, words);
     }
 }
 
@@ -194,7 +196,7 @@ impl Watcher for Bars {
             }
             Happening::Trouble { error } => {
                 // A closed standard error is no reason to stop the work.
-                let _ = self.board.println(harmless::line(&error.to_string()));
+                let _ = self.board.println(crate::screen::logged(Level::Wrong, error));
             }
             _ => {}
         }
@@ -211,9 +213,10 @@ impl Drop for Bars {
     }
 }
 
+/// A line of the board; what is beyond the terminal's edge is left out, so that no line takes two.
 fn line(name: &str) -> ProgressBar {
     let bar = ProgressBar::new_spinner();
-    let style = ProgressStyle::with_template("{spinner:.cyan} {prefix:<11} {msg}");
+    let style = ProgressStyle::with_template("{spinner:.cyan} {prefix:<11} {wide_msg}");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
     bar.set_prefix(name.to_owned());
     bar.enable_steady_tick(Duration::from_millis(120));

@@ -8,6 +8,7 @@ mod words;
 use crate::arguments::Common;
 use crate::failure::Failure;
 use crate::harmless;
+use crate::log::{self, Level};
 pub(crate) use counts::CountTable;
 use serde::Serialize;
 use serde_json::json;
@@ -116,6 +117,44 @@ impl Screen {
         }
     }
 
+    /// A line of the log, on standard error; not as JSON, and when quiet only what is wrong.
+    pub(crate) fn log(&self, level: Level, words: impl Display) {
+        if !self.json && (!self.quiet || level == Level::Wrong) {
+            log(level, words);
+        }
+    }
+
+    /// A line of the log on what travels, on standard output; neither as JSON nor when quiet.
+    pub(crate) fn travels(&self, at: jiff::Timestamp, level: Level, words: &str) {
+        if !self.json && !self.quiet {
+            let colours = log::colours(std::io::stdout().is_terminal());
+            print(&log::line(at, level, words, colours));
+        }
+    }
+
+    /// A failure that is waited out, or that changes nothing: as JSON an event, else lines of the log.
+    pub(crate) fn log_failure(&self, failure: &Failure) {
+        let (what, problems) = match failure {
+            Failure::One { what, advice, .. } => (sentence(what, advice), None),
+            Failure::Configuration(problems) => {
+                ("the configuration cannot be used".to_owned(), Some(problems))
+            }
+            Failure::Sheet(problems) => ("the file cannot be used".to_owned(), Some(problems)),
+        };
+        let mut shown = as_json(failure);
+        shown["at"] = json!(jiff::Timestamp::now());
+        shown["event"] = "failed".into();
+        self.json(&shown);
+        for problem in problems.into_iter().flatten() {
+            let place = format!("{}:{}:{}", problem.file, problem.line, problem.column);
+            self.log(
+                Level::Wrong,
+                format!("{place}: {}", sentence(&problem.message, &problem.help)),
+            );
+        }
+        self.log(Level::Wrong, what);
+    }
+
     /// One JSON value on a line of its own, where JSON is asked for.
     pub(crate) fn json(&self, value: &impl Serialize) {
         if self.json {
@@ -148,6 +187,18 @@ fn print(text: &str) {
     let _ = writeln!(out, "{text}").and_then(|()| out.flush());
 }
 
+/// A line of the log as standard error takes it.
+pub(crate) fn logged(level: Level, words: impl Display) -> String {
+    let colours = log::colours(std::io::stderr().is_terminal());
+    log::line(jiff::Timestamp::now(), level, &words.to_string(), colours)
+}
+
+/// Writes a line of the log to standard error.
+pub(crate) fn log(level: Level, words: impl Display) {
+    // Nobody reads it any more: no reason to stop the work.
+    let _ = writeln!(std::io::stderr(), "{}", logged(level, words));
+}
+
 /// Writes a line to standard error.
 pub(crate) fn note(what: &impl Shown) {
     // Nobody reads it any more: no reason to stop the work.
@@ -169,21 +220,24 @@ fn as_json(failure: &Failure) -> serde_json::Value {
 
 fn as_text(failure: &Failure) -> String {
     match failure {
-        Failure::One { what, advice, .. } => {
-            let end = if what.ends_with('.') || what.ends_with('\n') {
-                ""
-            } else {
-                "."
-            };
-            let advice = match advice.trim_end_matches('.') {
-                "" => String::new(),
-                advice => format!(" {advice}."),
-            };
-            harmless::line(&format!("tandem: {what}{end}{advice}"))
-        }
+        Failure::One { what, advice, .. } => harmless::line(&format!("tandem: {}", sentence(what, advice))),
         Failure::Configuration(problems) => listed("the configuration", problems),
         Failure::Sheet(problems) => listed("the file", problems),
     }
+}
+
+/// What happened and what to do about it.
+fn sentence(what: &str, advice: &str) -> String {
+    let end = if what.ends_with('.') || what.ends_with('\n') {
+        ""
+    } else {
+        "."
+    };
+    let advice = match advice.trim_end_matches('.') {
+        "" => String::new(),
+        advice => format!(" {advice}."),
+    };
+    format!("{what}{end}{advice}")
 }
 
 /// All problems of something, each with its place and what to do.
@@ -211,6 +265,27 @@ pub(crate) fn table_of<T: Into<Cell>>(headings: impl IntoIterator<Item = T>) -> 
     Table::new(headings)
 }
 
+/// How many of how many are shown, and how the list goes on: ``100 of 340 items; `--after 123` goes on``.
+pub(crate) fn shown_of(shown: usize, all: u64, [one, many]: [&str; 2], next: Option<String>) -> String {
+    let counted = count_of(all, one, many);
+    let counted = match shown as u64 == all {
+        true => counted,
+        false => format!("{} of {counted}", thousands(shown as u64)),
+    };
+    match next {
+        Some(option) => format!("{counted}; `{option}` goes on"),
+        None => counted,
+    }
+}
+
+/// What people call a record, behind what it is called by here.
+pub(crate) fn named(record: impl Display, name: Option<&String>) -> String {
+    match name {
+        Some(name) => format!("{record} ({name})"),
+        None => record.to_string(),
+    }
+}
+
 /// A number in a table, with thousands separated.
 pub(crate) fn number(count: u64) -> Cell {
     Cell::new(thousands(count)).right()
@@ -219,6 +294,17 @@ pub(crate) fn number(count: u64) -> Cell {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_says_how_many_there_are_and_how_it_goes_on() {
+        let items = ["item", "items"];
+        assert_eq!(shown_of(1, 1, items, None), "1 item");
+        assert_eq!(
+            shown_of(100, 1_340, items, Some("--after 123".to_owned())),
+            "100 of 1,340 items; `--after 123` goes on"
+        );
+        assert_eq!(shown_of(40, 1_340, items, None), "40 of 1,340 items");
+    }
 
     #[test]
     fn a_failure_is_one_sentence_with_advice() {

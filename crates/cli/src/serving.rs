@@ -182,8 +182,16 @@ pub(crate) fn link(folder: &Path, at: &Whereabouts) -> std::io::Result<String> {
 
 /// A window on the state of an engine.
 pub(crate) fn window(work: &Work<'_>) -> Result<Window, Failure> {
-    let home = work.home.clone();
-    let keys = loading::keys(work.configuration)?;
+    window_on(work.home.clone(), work.configuration, work.engine)
+}
+
+/// A window on a state with which an engine works.
+pub(crate) fn window_on(
+    home: Home,
+    configuration: &Configuration,
+    engine: &Engine,
+) -> Result<Window, Failure> {
+    let keys = loading::keys(configuration)?;
     let open = move || {
         let found = tandem_store::Ledger::open_to_look(&home, &keys)?;
         let none = || {
@@ -194,7 +202,7 @@ pub(crate) fn window(work: &Work<'_>) -> Result<Window, Failure> {
         };
         found.map(|it| Box::new(it) as _).ok_or_else(none)
     };
-    Ok(Window::new(Box::new(open), work.engine.flows().clone()))
+    Ok(Window::new(Box::new(open), engine.flows().clone()))
 }
 
 /// What the process knows beside the state: troubles as they stand, and calls.

@@ -231,7 +231,6 @@ impl Engine {
             about,
             since: self.clock.now(),
         };
-        tracing::warn!("{hold}");
         self.tell(&Happening::Held { hold: &hold });
         self.holds.push(hold);
         self.keep_holds()

@@ -3,9 +3,9 @@
 //! A restored state is older than the systems that it knows. What was agreed then are true bases still (S3), so that edits
 //! made since are seen as edits and equal ones as agreement; but nothing is decided before both systems were listed
 //! anew. Writes that were not sent are forgotten and decided again; sent ones are settled by reading, as after a
-//! crash. Numbers go on far behind those that the lost state may have used since.
+//! crash. Numbers go on behind those that the state used since: [`numbers`].
 
-use crate::db::{Db, Trouble};
+use crate::db::{Counts, Db, Numbered, Trouble};
 use crate::facts::count;
 use crate::folder;
 use crate::home::{self, Home};
@@ -21,6 +21,21 @@ use std::path::{Path, PathBuf};
 
 /// How far numbers leap: no state gives out so many between two backups.
 const LEAP: i64 = 1 << 32;
+/// The numbers that people read and type, each with how far it leaps where nobody knows how far the lost state came: to
+/// the next such multiple but one, so that they stay short.
+const TYPED: [(Numbered, i64); 3] = [
+    (Numbered::Item, 1_000_000),
+    (Numbered::Run, 1_000_000),
+    (Numbered::Line, 100_000_000),
+];
+
+/// How far the numbers came in a state that gives way to a backup.
+#[derive(Clone, Copy, Debug)]
+struct Before {
+    counts: Counts,
+    /// It is the backup's own state, and later: nobody was shown a number that it does not know.
+    later: bool,
+}
 
 /// What a state or a backup holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,14 +126,14 @@ pub fn restore(file: &Path, home: &Home, keys: &Keys, now: Timestamp) -> Result<
         Home::Folder(folder) => {
             let hold = folder::take_hold(folder)?;
             let draft = folder.join("restored.db");
-            grown_old(file, &draft, keys, now)?;
+            grown_old(file, &draft, keys, now, before(home, file, keys))?;
             let moved = folder::replace(folder, &draft, &mark);
             drop(hold);
             Ok(moved?.map(|kept| kept.display().to_string()))
         }
         Home::Server(server) => {
             let draft = beside(file, "restoring");
-            let done = grown_old(file, &draft, keys, now).and_then(|()| {
+            let done = grown_old(file, &draft, keys, now, before(home, file, keys)).and_then(|()| {
                 let source = Sqlite::open_whole(&draft)?;
                 Postgres::replace(server, &mark.to_lowercase(), |target| {
                     let filled = carry::rows(&source, target, &source);
@@ -132,8 +147,42 @@ pub fn restore(file: &Path, home: &Home, keys: &Keys, now: Timestamp) -> Result<
     }
 }
 
+/// How far the numbers came in the state that is there; none where there is none, or where it cannot be read.
+fn before(home: &Home, file: &Path, keys: &Keys) -> Option<Before> {
+    let there = Ledger::open_to_look(home, keys).ok()??;
+    let (own, backup) = (there.holding().ok()?, look_at_backup(file, keys).ok()?);
+    Some(Before {
+        counts: there.counts(),
+        later: own.state == backup.state && own.changes >= backup.changes,
+    })
+}
+
+/// With which numbers a restored state goes on. None may be given twice: under a number a person answers what was shown
+/// under it, and a create is known by it. The program's own leap so far that the lost state cannot have come there. Those that
+/// people type go on where the state that gave way stopped, if it tells; else they leap as well, less far.
+fn numbers(backup: Counts, before: Option<Before>) -> Counts {
+    let mut counts = backup.map(|count| count + LEAP);
+    // Changes are counted on: no other process knows them.
+    counts[Numbered::Change as usize] -= LEAP;
+    for (kind, step) in TYPED {
+        let at = kind as usize;
+        let known = before.map_or(0, |before| before.counts[at]).max(backup[at]);
+        counts[at] = match before {
+            Some(Before { later: true, .. }) => known,
+            _ => (known / step + 2) * step,
+        };
+    }
+    counts
+}
+
 /// Copies a backup into a file of its own, as a state that knows that it is old.
-fn grown_old(file: &Path, draft: &Path, keys: &Keys, now: Timestamp) -> Result<(), Error> {
+fn grown_old(
+    file: &Path,
+    draft: &Path,
+    keys: &Keys,
+    now: Timestamp,
+    before: Option<Before>,
+) -> Result<(), Error> {
     let failed = |source| Error::folder(draft, source);
     // What a restore left that was cut off belongs to another backup.
     remove_draft(draft).map_err(failed)?;
@@ -141,7 +190,7 @@ fn grown_old(file: &Path, draft: &Path, keys: &Keys, now: Timestamp) -> Result<(
     std::fs::copy(file, draft).map_err(failed)?;
     let mut db = opened(draft, keys, true)?;
     crate::keys::fit(&mut db, keys)?;
-    db.unit("restored", |db| grow_old(db, now))
+    db.unit("restored", |db| grow_old(db, now, before))
 }
 
 /// Removes a draft with what the database put beside it.
@@ -201,10 +250,10 @@ pub(crate) fn holding(db: &Db) -> Result<Holding, Error> {
 }
 
 /// Makes a backup a state that knows that it is old.
-fn grow_old(db: &Db, now: Timestamp) -> Result<(), Trouble> {
+fn grow_old(db: &Db, now: Timestamp, before: Option<Before>) -> Result<(), Trouble> {
     db.run("UPDATE system SET cursor = NULL, listed = NULL", [])?;
     db.run("DELETE FROM intent WHERE sent = 0", [])?;
-    db.leap(LEAP);
+    db.go_on_with(numbers(db.counts(), before));
     let sql = "SELECT rid FROM record WHERE presence IS NOT NULL";
     let rids: Vec<i64> = db.all(sql, [], |row| row.get(0))?;
     rids.iter().try_for_each(|rid| db.mark_dirty(*rid, true))?;
@@ -223,4 +272,40 @@ fn beside(path: &Path, end: &str) -> PathBuf {
 fn settle_folder(path: &Path) -> std::io::Result<()> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     std::fs::File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OF: [Numbered; 3] = [Numbered::Item, Numbered::Run, Numbered::Line];
+
+    fn typed(counts: Counts) -> [i64; 3] {
+        OF.map(|kind| counts[kind as usize])
+    }
+
+    /// A backup in which each number came to 57, and a state in which each came so far.
+    fn restored(came: Option<(i64, bool)>) -> Counts {
+        let before = came.map(|(came, later)| Before {
+            counts: [came; 10],
+            later,
+        });
+        numbers([57; 10], before)
+    }
+
+    #[test]
+    fn numbers_that_people_type_go_on_where_the_state_stopped_that_gave_way() {
+        assert_eq!(typed(restored(Some((80, true)))), [80, 80, 80]);
+        // The program's own leap all the same.
+        assert_eq!(restored(Some((80, true)))[Numbered::Intent as usize], 57 + LEAP);
+        assert_eq!(restored(Some((80, true)))[Numbered::Change as usize], 57);
+    }
+
+    #[test]
+    fn where_nobody_knows_how_far_the_state_came_no_number_is_given_twice_and_all_stay_short() {
+        assert_eq!(typed(restored(None)), [2_000_000, 2_000_000, 200_000_000]);
+        // Another state, or one older than the backup, does not tell; what it gave is not given again either.
+        let other = typed(restored(Some((3_000_007, false))));
+        assert_eq!(other, [5_000_000, 5_000_000, 200_000_000]);
+    }
 }

@@ -105,7 +105,7 @@ pub(crate) enum Numbered {
 }
 
 /// How far each came.
-type Counts = [i64; 10];
+pub(crate) type Counts = [i64; 10];
 
 /// A storage with what is remembered between statements.
 pub(crate) struct Db {
@@ -248,10 +248,13 @@ impl Db {
         next
     }
 
-    /// Goes on with numbers far behind those given so far. Changes are counted on: no other process knows them.
-    pub(crate) fn leap(&self, by: i64) {
-        let mut counts = self.counts.get().map(|count| count + by);
-        counts[Numbered::Change as usize] -= by;
+    /// How far each number came.
+    pub(crate) fn counts(&self) -> Counts {
+        self.counts.get()
+    }
+
+    /// Goes on with other numbers than those given so far.
+    pub(crate) fn go_on_with(&self, counts: Counts) {
         self.counts.set(counts);
     }
 

@@ -184,6 +184,11 @@ impl Ledger {
         crate::backup::holding(&self.db)
     }
 
+    /// How far each number came.
+    pub(crate) fn counts(&self) -> crate::db::Counts {
+        self.db.counts()
+    }
+
     /// The random text that names the state, made once.
     fn name_state(&self) -> Result<(), Error> {
         self.db.unit("named", |db| {

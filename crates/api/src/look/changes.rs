@@ -2,7 +2,7 @@
 
 use super::{Looker, before};
 use crate::Refused;
-use crate::view::{Change, Page};
+use crate::view::{Change, Page, RecordName};
 use std::collections::BTreeSet;
 use tandem_merge::plan::Event;
 use tandem_merge::record::{RecordKey, RecordType};
@@ -43,25 +43,34 @@ impl Looker<'_> {
             Some(record) => self.changes_of(record, of, cursor, limit)?,
             None => self.changes_of_all(of, cursor, limit)?,
         };
-        self.name_rows(&mut page.rows.iter_mut().collect::<Vec<_>>())?;
+        self.name_changes(&mut page.rows)?;
         Ok(page)
     }
 
-    /// Names the records of lines, and those that their values name.
+    /// Gives changes what people call their records, and the records that their values name.
+    ///
+    /// # Errors
+    /// A state that cannot be read.
+    pub fn name_changes(&mut self, changes: &mut [Change]) -> Result<(), Refused> {
+        self.name_rows(&mut changes.iter_mut().collect::<Vec<_>>())
+    }
+
+    /// Names the records of lines, the counterparts that they tell of, and those that their values name.
     pub(super) fn name_rows(&mut self, rows: &mut [&mut Change]) -> Result<(), Refused> {
         let keys = rows.iter().flat_map(|row| {
             let values = [&row.old, &row.new].map(|value| self.value_names(row, value));
-            values
-                .into_iter()
-                .flatten()
-                .chain([row.key()])
-                .collect::<Vec<_>>()
+            let with = row.with.as_ref().map(RecordName::key);
+            let all = values.into_iter().flatten().chain(with).chain([row.key()]);
+            all.collect::<Vec<_>>()
         });
         let known = self.known(keys.collect::<Vec<_>>())?;
         for row in rows {
             row.name = known.of(Some(&row.key())).and_then(|known| known.name);
             row.old_names = known.of(self.value_names(row, &row.old).as_ref());
             row.new_names = known.of(self.value_names(row, &row.new).as_ref());
+            if let Some(other) = &mut row.with {
+                other.name = known.of(Some(&other.key())).and_then(|known| known.name);
+            }
         }
         Ok(())
     }
@@ -176,6 +185,16 @@ impl Looker<'_> {
             .iter()
             .map(|(number, event)| Change::of(*number, event, self.masks));
         Ok(shown.collect())
+    }
+
+    /// The same with what people call the records.
+    ///
+    /// # Errors
+    /// A state that cannot be read.
+    pub fn named_changes_after(&mut self, line: u64, limit: usize) -> Result<Vec<Change>, Refused> {
+        let mut changes = self.changes_after(line, limit)?;
+        self.name_changes(&mut changes)?;
+        Ok(changes)
     }
 
     /// The number of the newest line; 0 before the first.

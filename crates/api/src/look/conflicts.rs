@@ -1,6 +1,6 @@
 //! Conflicts that wait for an answer.
 
-use super::{Looker, all_items};
+use super::{Looker, all_items, found_items};
 use crate::view::{Change, Conflict, Member, Says};
 use crate::{Masks, Refused, view, words};
 use tandem_merge::cluster::{Anchor, Cluster, Contender, Question};
@@ -48,6 +48,37 @@ pub fn asked(
         all.extend(about(store, flows, item)?);
     }
     Ok(all)
+}
+
+/// Some of the conflicts that wait, and how many there are of them.
+pub struct AskedPage {
+    /// Those that are shown, in the order of their numbers.
+    pub asked: Vec<Asked>,
+    /// How many there are, shown or not.
+    pub all: u64,
+    /// The number after which the next ones are; none behind the last one.
+    pub next: Option<u64>,
+}
+
+/// The conflicts that wait, of a flow or of all: at most `limit` of those with a number after `after`.
+///
+/// # Errors
+/// A state that cannot be read.
+pub fn asked_after(
+    store: &mut dyn Store,
+    flows: &Dataflow,
+    flow: Option<&str>,
+    after: u64,
+    limit: usize,
+) -> Result<AskedPage, tandem_store::Error> {
+    let wanted = |item: &Item| item.kind.is_none() && flow.is_none_or(|flow| is_of(flows, flow, item));
+    let found = found_items(store, after, limit, wanted)?;
+    let mut asked = Vec::new();
+    for item in found.items {
+        asked.extend(about(store, flows, item)?);
+    }
+    let (all, next) = (found.all, found.next);
+    Ok(AskedPage { asked, all, next })
 }
 
 /// The question that an item is about.
@@ -112,7 +143,8 @@ impl Looker<'_> {
             false => Vec::new(),
         };
         let says = asked.question.contenders.iter();
-        let mut says: Vec<Says> = says.map(|contender| self.says(&asked.item, contender)).collect();
+        let says = says.map(|contender| Says::of(contender, &asked.item.record, self.masks));
+        let mut says: Vec<Says> = says.collect();
         self.name_says(&mut says)?;
         Ok(Some(Conflict {
             says,
@@ -136,24 +168,6 @@ impl Looker<'_> {
     fn said_names(&self, says: &Says) -> Option<RecordKey> {
         let of = RecordType::new(says.system.as_ref()?, says.record_type.as_ref()?);
         self.referred_by(&of, &says.property, says.value.as_deref())
-    }
-
-    fn says(&self, item: &Item, contender: &Contender) -> Says {
-        let record = contender.record.as_ref();
-        let of = &record.unwrap_or(&item.record).record_type;
-        let shown = |value| self.masks.text(of, &contender.property, value);
-        Says {
-            system: record.map(|record| record.record_type.system.clone()),
-            record_type: record.map(|record| record.record_type.name.clone()),
-            id: record.map(|record| record.id.clone()),
-            property: contender.property.clone(),
-            value: shown(&contender.value),
-            names: None,
-            base: contender.base.as_ref().and_then(shown),
-            from: contender.span.from,
-            to: contender.span.to,
-            author: contender.author.clone(),
-        }
     }
 
     fn members(&self, cluster: &Cluster, component: &Component<'_>) -> Vec<Member> {

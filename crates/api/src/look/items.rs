@@ -64,6 +64,51 @@ pub fn all_items(
     }
 }
 
+/// Some of the items that a test lets through, and how many there are of them.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// Those that are shown, in the order of their numbers.
+    pub items: Vec<tandem_store::Item>,
+    /// How many there are, shown or not.
+    pub all: u64,
+    /// The number after which the next ones are; none behind the last one.
+    pub next: Option<u64>,
+}
+
+/// Items that a test lets through: at most `limit` of those with a number after `after`, and how many there are in all.
+///
+/// # Errors
+/// A state that cannot be read.
+pub fn found_items(
+    store: &mut dyn Store,
+    after: u64,
+    limit: usize,
+    mut wanted: impl FnMut(&tandem_store::Item) -> bool,
+) -> Result<Found, tandem_store::Error> {
+    let (mut items, mut all, mut next, mut read) = (Vec::new(), 0, None, 0);
+    loop {
+        let page = store.items(read, PAGE)?;
+        let last = page.len() < PAGE;
+        read = page.last().map_or(read, |item| item.number);
+        for item in page.into_iter().filter(&mut wanted) {
+            all += 1;
+            match item.number > after {
+                true if items.len() < limit => items.push(item),
+                true => {
+                    next = items
+                        .last()
+                        .map(|item: &tandem_store::Item| item.number)
+                        .or(Some(after))
+                }
+                false => {}
+            }
+        }
+        if last {
+            return Ok(Found { items, all, next });
+        }
+    }
+}
+
 impl Looker<'_> {
     /// What waits, that which has waited longest first.
     ///

@@ -12,7 +12,10 @@ use tandem_merge::value::Value;
 
 impl Looker<'_> {
     /// What people call records, of those that have a name that whoever looks may see.
-    pub(super) fn names(
+    ///
+    /// # Errors
+    /// A state that cannot be read.
+    pub fn names(
         &mut self,
         records: impl IntoIterator<Item = RecordKey>,
     ) -> Result<BTreeMap<RecordKey, String>, Refused> {

@@ -1,6 +1,6 @@
 //! What happened.
 
-use super::RecordName;
+use super::{RecordName, Says};
 use crate::{Masks, words};
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -36,6 +36,15 @@ pub struct Change {
     pub property: Option<String>,
     /// What kind of thing happened: `edited`, `wrote`, `created`, `linked`, ...
     pub event: String,
+    /// Of something parked its kind of trouble, such as `too-long`; of a conflict `asked` or `settled`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// The other record of a link that came to be, went over or ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub with: Option<RecordName>,
+    /// The values of a conflict.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub says: Vec<Says>,
     /// Who made an edit, where the system says so.
     pub by: Option<String>,
     /// When an edit was made, by its system's clock.
@@ -82,6 +91,9 @@ impl Change {
             flow: event.flow.clone(),
             property: event.property.clone(),
             event: event.what.name().to_owned(),
+            kind: kind(&event.what),
+            with: other(&event.what).map(RecordName::of),
+            says: says(event, masks),
             by,
             made,
             old: shown(old),
@@ -103,6 +115,38 @@ impl Change {
             record_type: RecordType::new(&self.system, &self.record_type),
             id: self.id.clone(),
         }
+    }
+}
+
+/// What kind of trouble, or how a conflict ended.
+fn kind(what: &EventKind) -> Option<String> {
+    match what {
+        EventKind::Parked { kind } => Some(words::kind_of(Some(*kind))),
+        EventKind::Conflict { winner: None, .. } => Some("asked".to_owned()),
+        EventKind::Conflict { .. } => Some("settled".to_owned()),
+        _ => None,
+    }
+}
+
+/// The other end of a link.
+fn other(what: &EventKind) -> Option<&RecordKey> {
+    match what {
+        EventKind::Linked { with } => Some(with),
+        EventKind::Merged { into } => Some(into),
+        EventKind::Unlinked { from } => Some(from),
+        _ => None,
+    }
+}
+
+/// The contenders of a conflict.
+fn says(event: &Event, masks: &Masks) -> Vec<Says> {
+    match &event.what {
+        EventKind::Conflict { contenders, .. } => {
+            let each = contenders.iter();
+            each.map(|contender| Says::of(contender, &event.record, masks))
+                .collect()
+        }
+        _ => Vec::new(),
     }
 }
 

@@ -1,9 +1,12 @@
 //! A conflict that waits for an answer.
 
 use super::{Change, Item, RecordName};
+use crate::Masks;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
+use tandem_merge::cluster::Contender;
+use tandem_merge::record::RecordKey;
 
 /// A conflict that waits for an answer.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -44,6 +47,28 @@ pub struct Says {
     pub to: Timestamp,
     /// Who made it, where the system says so.
     pub author: Option<String>,
+}
+
+impl Says {
+    /// What a contender looks like, in a conflict that is filed under a record.
+    #[must_use]
+    pub fn of(contender: &Contender, filed: &RecordKey, masks: &Masks) -> Self {
+        let record = contender.record.as_ref();
+        let of = &record.unwrap_or(filed).record_type;
+        let shown = |value| masks.text(of, &contender.property, value);
+        Self {
+            system: record.map(|record| record.record_type.system.clone()),
+            record_type: record.map(|record| record.record_type.name.clone()),
+            id: record.map(|record| record.id.clone()),
+            property: contender.property.clone(),
+            value: shown(&contender.value),
+            names: None,
+            base: contender.base.as_ref().and_then(shown),
+            from: contender.span.from,
+            to: contender.span.to,
+            author: contender.author.clone(),
+        }
+    }
 }
 
 /// A record that holds the value.

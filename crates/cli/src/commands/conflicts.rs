@@ -5,10 +5,10 @@ mod picture;
 use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
 use crate::loading;
-use crate::screen::{Cell, Screen, count_of, table_of};
+use crate::screen::{Cell, Screen, Sentence, named, shown_of, table_of};
 use clap::Args;
 use serde_json::{Value as Json, json};
-use tandem_api::look::{Asked, asked};
+use tandem_api::look::{Asked, Looker, asked_after};
 use tandem_api::{Masks, view, words};
 use tandem_merge::cluster::Contender;
 
@@ -27,9 +27,12 @@ pub(crate) struct Conflicts {
     /// Only this flow
     #[arg(long, value_name = "FLOW")]
     flow: Option<String>,
-    /// At most this many
-    #[arg(long, value_name = "N", default_value_t = 100)]
-    limit: usize,
+    /// At most this many; 0 for all [default: 100, with --json all]
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// Only those after the item of this number, where a list before ended
+    #[arg(long, value_name = "ITEM", default_value_t = 0, hide_default_value = true)]
+    after: u64,
 }
 
 impl Conflicts {
@@ -45,11 +48,16 @@ impl Conflicts {
         if let Some(number) = self.item {
             return picture::show(number, flows, &mut store, &masks, screen);
         }
-        let found = asked(&mut store, flows, self.flow.as_deref(), self.limit)?;
-        if found.is_empty() {
+        let limit = super::limit(self.limit, screen);
+        let page = asked_after(&mut store, flows, self.flow.as_deref(), self.after, limit)?;
+        let found = &page.asked;
+        if page.all == 0 {
             screen.result("No conflict waits for an answer.");
             return Ok(Exit::Done);
         }
+        let records = found.iter().map(|asked| asked.item.record.clone());
+        let (store, masks) = (&mut store, &masks);
+        let names = Looker { store, flows, masks }.names(records)?;
         let [first, second] = &flows.systems;
         let mut shown = table_of([
             "item",
@@ -59,23 +67,29 @@ impl Conflicts {
             "so far",
             "asked since",
         ]);
-        for asked in &found {
-            screen.json(&as_json(asked, &masks));
-            let [one, two] = flows.systems.each_ref().map(|system| side(asked, system, &masks));
+        for asked in found {
+            let name = names.get(&asked.item.record);
+            let mut row = as_json(asked, masks);
+            if let Some(name) = name {
+                row["name"] = name.as_str().into();
+            }
+            screen.json(&row);
+            let [one, two] = flows.systems.each_ref().map(|system| side(asked, system, masks));
             shown.add_row([
                 asked.item.number.to_string().into(),
-                words::about(&asked.item).into(),
+                named(words::about(&asked.item), name).into(),
                 one,
                 two,
-                head(asked, &masks).into(),
+                head(asked, masks).into(),
                 format!("{:.0}", asked.item.since).into(),
             ]);
         }
         screen.result(shown);
-        let count = count_of(found.len() as u64, "conflict", "conflicts");
-        screen.say(format!(
+        let next = page.next.map(|next| format!("--after {next}"));
+        let count = shown_of(found.len(), page.all, ["conflict", "conflicts"], next);
+        screen.say(Sentence(format!(
             "{count}; `tandem conflicts ITEM` shows one in full, `tandem resolve` answers one or many"
-        ));
+        )));
         Ok(Exit::Waits)
     }
 }

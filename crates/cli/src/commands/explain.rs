@@ -3,7 +3,7 @@
 use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
 use crate::loading;
-use crate::screen::{Screen, table};
+use crate::screen::{Screen, Sentence, table};
 use clap::Args;
 use tandem_api::look::Looker;
 use tandem_api::shorten;
@@ -69,21 +69,7 @@ fn needs_somebody(record: &Record) -> bool {
 
 /// What waits first, then how everything stands.
 fn show(record: &Record, screen: &Screen) {
-    screen.result(format!("{}: {}", record.record, state(record)));
-    for link in &record.links {
-        let other = [&link.first, &link.second];
-        let other = other.into_iter().find(|one| **one != record.record);
-        screen.result(format!(
-            "  linked with {}{} in {} since {:.0}",
-            other.unwrap_or(&link.first),
-            name(link.other.name.as_ref()),
-            link.flow,
-            link.since
-        ));
-    }
-    for flow in &record.suppressed {
-        screen.result(format!("  neither linked nor created again in {flow}"));
-    }
+    screen.result(Sentence(format!("{}: {}", record.record, state(record))));
     if !record.waits.is_empty() {
         let mut shown = table(["waits", "why", "what to do", "who can"]);
         for waiting in &record.waits {
@@ -91,6 +77,20 @@ fn show(record: &Record, screen: &Screen) {
             shown.add_row([waiting.about, waiting.reason, waiting.advice, waiting.who]);
         }
         screen.result(shown);
+    }
+    for link in &record.links {
+        let other = [&link.first, &link.second];
+        let other = other.into_iter().find(|one| **one != record.record);
+        screen.result(Sentence(format!(
+            "  linked with {}{} in {} since {:.0}",
+            other.unwrap_or(&link.first),
+            name(link.other.name.as_ref()),
+            link.flow,
+            link.since
+        )));
+    }
+    for flow in &record.suppressed {
+        screen.result(Sentence(format!("  neither linked nor created again in {flow}")));
     }
     let mut shown = table(["property", "stands", "value", "held to be current", "last change"]);
     for property in &record.properties {

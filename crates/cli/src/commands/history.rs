@@ -4,12 +4,13 @@ use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
 use crate::loading;
 use crate::moment::moment;
-use crate::screen::{Screen, count_of, table};
+use crate::screen::{Screen, count_of, named, shown_of, table};
 use clap::Args;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
+use tandem_api::Trace;
+use tandem_api::look::Looker;
 use tandem_api::view::{Change, Run};
-use tandem_api::{Trace, words};
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::plan::Event;
 use tandem_merge::record::RecordKey;
@@ -60,6 +61,9 @@ pub(crate) struct History {
     /// At most this many lines, the newest ones
     #[arg(long, value_name = "N", default_value_t = 100)]
     limit: usize,
+    /// Only what is older than this change, or with --runs than this run: where a list before began
+    #[arg(long, value_name = "NUMBER")]
+    before: Option<u64>,
 }
 
 /// Which lines are told.
@@ -98,21 +102,51 @@ impl History {
         }
         let masks = common.masks(flows);
         let lines = self.lines(&mut store, &filter)?;
+        let mut changes: Vec<Change> = lines
+            .iter()
+            .map(|(number, event)| Change::of(*number, event, &masks))
+            .collect();
+        let looker = &mut Looker {
+            store: &mut store,
+            flows,
+            masks: &masks,
+        };
+        looker.name_changes(&mut changes)?;
         let mut shown = table(["change", "run", "when", "record", "what", "why"]);
-        for (number, event) in &lines {
-            screen.json(&Change::of(*number, event, &masks));
+        for change in &changes {
+            screen.json(change);
             shown.add_row([
-                number.to_string(),
-                event.run.to_string(),
-                format!("{:.0}", event.at),
-                event.record.to_string(),
-                words::what(event, &masks),
-                event.why.clone(),
+                change.number.to_string(),
+                change.run.to_string(),
+                format!("{:.0}", change.at),
+                named(change.key(), change.name.as_ref()),
+                change.what.clone(),
+                change.why.clone(),
             ]);
         }
         screen.result(shown);
-        screen.say(count_of(lines.len() as u64, "line", "lines"));
+        let all = store.status(flows)?.history.lines;
+        let chosen = !filter.records.is_empty() || self.chooses();
+        let whole = !chosen && changes.len() as u64 == all;
+        let older = lines.first().filter(|_| lines.len() == self.limit && !whole);
+        let older = older.map(|(number, _)| format!("--before {number}"));
+        screen.say(match chosen {
+            // How many others fit would take reading all of them.
+            true => going_on(count_of(changes.len() as u64, "line", "lines"), older),
+            false => shown_of(
+                changes.len(),
+                store.status(flows)?.history.lines,
+                ["line", "lines"],
+                older,
+            ),
+        });
         Ok(Exit::Done)
+    }
+
+    /// Whether not all lines are asked for.
+    fn chooses(&self) -> bool {
+        let some = [&self.property, &self.flow, &self.since, &self.until];
+        self.run.is_some() || some.into_iter().any(Option::is_some)
     }
 
     /// The newest lines that are wanted, in the order of their numbers.
@@ -125,7 +159,7 @@ impl History {
         };
         let mut lines: Vec<(u64, Event)> = Vec::new();
         for record in of {
-            let (mut before, mut found) = (u64::MAX, 0);
+            let (mut before, mut found) = (self.before.unwrap_or(u64::MAX), 0);
             while found < self.limit {
                 // What is shown is the newest, so what is old is not even read.
                 let page = store.latest(record, before, PAGE)?;
@@ -152,14 +186,20 @@ impl History {
         screen: &Screen,
     ) -> Result<Exit, Failure> {
         let mut newest: Vec<RunRow> = Vec::new();
-        let mut before = u64::MAX;
-        while newest.len() < self.limit {
-            let page = store.latest_runs(before, PAGE)?;
+        let (mut read, mut all, mut older) = (u64::MAX, 0, None);
+        let before = self.before.unwrap_or(u64::MAX);
+        loop {
+            let page = store.latest_runs(read, PAGE)?;
             let last = page.len() < PAGE || page.iter().all(|run| filter.is_older(run));
-            before = page.last().map_or(0, |run| run.number);
-            let wanted = page.into_iter().filter(|run| filter.takes_run(run));
-            let room = self.limit - newest.len();
-            newest.extend(wanted.take(room));
+            read = page.last().map_or(0, |run| run.number);
+            for run in page.into_iter().filter(|run| filter.takes_run(run)) {
+                all += 1;
+                match run.number < before {
+                    true if newest.len() < self.limit => newest.push(run),
+                    true => older = newest.last().map(|run| format!("--before {}", run.number)),
+                    false => {}
+                }
+            }
             if last {
                 break;
             }
@@ -178,8 +218,16 @@ impl History {
             ]);
         }
         screen.result(shown);
-        screen.say(count_of(newest.len() as u64, "run", "runs"));
+        screen.say(shown_of(newest.len(), all, ["run", "runs"], older));
         Ok(Exit::Done)
+    }
+}
+
+/// What is shown, and how the list goes on.
+fn going_on(shown: String, next: Option<String>) -> String {
+    match next {
+        Some(option) => format!("{shown}; `{option}` goes on"),
+        None => shown,
     }
 }
 

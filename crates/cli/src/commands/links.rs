@@ -7,10 +7,13 @@ mod rows;
 use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
 use crate::loading;
-use crate::screen::{Screen, count_of, table};
+use crate::screen::{Screen, named, shown_of, table};
 use clap::{Args, Subcommand};
-use serde_json::json;
-use tandem_store::Store;
+use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
+use tandem_api::look::Looker;
+use tandem_merge::record::RecordKey;
+use tandem_store::{LinkRow, Store};
 
 /// Links read at a time.
 const PAGE: usize = 1_000;
@@ -36,6 +39,9 @@ pub(crate) struct Links {
     /// At most this many; 0 for all [default: 100, with --json all]
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
+    /// Only those after the link of this number, where a list before ended
+    #[arg(long, value_name = "LINK", default_value_t = 0, hide_default_value = true)]
+    after: u64,
 }
 
 #[derive(Debug, Subcommand)]
@@ -63,40 +69,64 @@ impl Links {
             loading::known_flow(&configuration.dataflow, flow)?;
         }
         let mut store = loading::look(common, &configuration)?;
-        let limit = match self.limit.unwrap_or(if screen.json { 0 } else { 100 }) {
-            0 => usize::MAX,
-            limit => limit,
-        };
-        let [first, second] = configuration.dataflow.systems.clone();
+        let flows = &configuration.dataflow;
+        let masks = common.masks(flows);
+        let limit = super::limit(self.limit, screen);
+        let [first, second] = flows.systems.clone();
         let mut shown = table(["flow", first.as_str(), second.as_str(), "since"]);
-        let (mut after, mut listed, mut more) = (0, 0, true);
+        let (mut after, mut listed, mut more) = (self.after, 0, true);
         while more && listed < limit {
-            let rows = store.links(self.flow.as_deref(), after, PAGE.min(limit - listed))?;
-            more = rows.len() == PAGE.min(limit - listed);
+            let size = PAGE.min(limit - listed);
+            let rows = store.links(self.flow.as_deref(), after, size)?;
+            more = rows.len() == size;
+            listed += rows.len();
+            after = rows.last().map_or(after, |row| row.number);
+            let ends = rows
+                .iter()
+                .flat_map(|row| [row.first.clone(), row.second.clone()]);
+            let looker = &mut Looker {
+                store: &mut store,
+                flows,
+                masks: &masks,
+            };
+            let names = looker.names(ends)?;
             for row in rows {
-                after = row.number;
-                listed += 1;
-                let mut object = json!({ "flow": row.flow, "since": row.since });
-                object[&first] = format!("{}:{}", row.first.record_type.name, row.first.id).into();
-                object[&second] = format!("{}:{}", row.second.record_type.name, row.second.id).into();
-                screen.json(&object);
+                screen.json(&as_json(&row, [&first, &second], &names));
                 if !screen.json {
-                    shown.add_row([
-                        row.flow.clone(),
-                        format!("{} {}", row.first.record_type.name, row.first.id),
-                        format!("{} {}", row.second.record_type.name, row.second.id),
-                        format!("{:.0}", row.since),
-                    ]);
+                    let end = |end: &RecordKey| {
+                        named(format!("{} {}", end.record_type.name, end.id), names.get(end))
+                    };
+                    let ends = [end(&row.first), end(&row.second)];
+                    let [one, two] = ends;
+                    shown.add_row([row.flow, one, two, format!("{:.0}", row.since)]);
                 }
             }
         }
         screen.result(shown);
-        let rest = if more {
-            "; there may be more: raise --limit"
-        } else {
-            ""
+        // A full page may have been the last one.
+        let next = match more {
+            true => store.links(self.flow.as_deref(), after, 1)?.pop(),
+            false => None,
         };
-        screen.say(format!("{}{rest}", count_of(listed as u64, "link", "links")));
+        let status = store.status(flows)?;
+        let counted = status.flows.iter();
+        let counted = counted.filter(|(flow, _)| self.flow.as_ref().is_none_or(|wanted| wanted == *flow));
+        let all = counted
+            .map(|(_, flow)| flow.linked)
+            .sum::<u64>()
+            .max(listed as u64);
+        let next = next.map(|_| format!("--after {after}"));
+        screen.say(shown_of(listed, all, ["link", "links"], next));
         Ok(Exit::Done)
     }
+}
+
+/// A link as JSON.
+fn as_json(row: &LinkRow, systems: [&String; 2], names: &BTreeMap<RecordKey, String>) -> Json {
+    let mut object = json!({ "number": row.number, "flow": row.flow, "since": row.since, "names": {} });
+    for (system, end) in systems.into_iter().zip([&row.first, &row.second]) {
+        object[system] = format!("{}:{}", end.record_type.name, end.id).into();
+        object["names"][system] = json!(names.get(end));
+    }
+    object
 }

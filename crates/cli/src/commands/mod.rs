@@ -37,6 +37,14 @@ use crate::demo;
 use crate::failure::{Exit, Failure};
 use crate::screen::Screen;
 
+/// How many rows of a list are shown at most: as many as were asked for, 0 for all; else a hundred, and as JSON all.
+fn limit(asked: Option<usize>, screen: &Screen) -> usize {
+    match asked.unwrap_or(if screen.json { 0 } else { 100 }) {
+        0 => usize::MAX,
+        limit => limit,
+    }
+}
+
 /// Carries out what the arguments ask for.
 pub(crate) async fn carry_out(arguments: Arguments, screen: &Screen) -> Result<Exit, Failure> {
     let common = &arguments.common;

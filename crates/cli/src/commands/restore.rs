@@ -3,7 +3,7 @@
 use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
 use crate::loading;
-use crate::screen::{Screen, thousands};
+use crate::screen::{Screen, Sentence, thousands};
 use clap::Args;
 use serde_json::json;
 use std::path::PathBuf;
@@ -54,17 +54,17 @@ impl Restore {
             "kept": kept,
         }));
         let made = backup.made.map(|made| format!("{made:.0}")).unwrap_or_default();
-        screen.say(format!(
+        screen.say(Sentence(format!(
             "The state is as it was at {made}: {} links, {} records.",
             thousands(backup.links),
             thousands(backup.records),
-        ));
+        )));
         if let Some(kept) = kept {
-            screen.say(format!("The state before it is kept in {kept}."));
+            screen.say(Sentence(format!("The state before it is kept in {kept}.")));
         }
-        screen.say(
+        screen.say(Sentence(
             "`tandem plan` shows what follows; `tandem sync` lists and compares both systems anew before it decides.",
-        );
+        ));
         Ok(Exit::Done)
     }
 }

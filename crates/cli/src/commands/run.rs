@@ -1,29 +1,29 @@
 //! `tandem run`: keeps in step for ever.
 
+mod live;
+mod telling;
+mod told;
+
 use crate::alerting;
 use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
 use crate::interrupt::{Hangups, Interrupt, STOPPED, interrupted};
 use crate::loading;
+use crate::log::Level;
 use crate::screen::Screen;
 use crate::serving::{self, Console, Wanted, Work};
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
+pub(crate) use live::{Live, Troubles};
 use serde_json::json;
-use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tandem_api::alert::Trouble;
-use tandem_api::{Masks, words};
-use tandem_engine::{Happening, Schedule, Watcher};
+use tandem_engine::Schedule;
 use tandem_merge::config::Configuration;
-use tandem_merge::dataflow::Dataflow;
-use tandem_merge::plan::{Event, EventKind};
+pub(crate) use telling::{Telling, Told};
 
-/// A trouble that lasts is told again after so long.
-const TOLD_AGAIN: Duration = Duration::from_secs(300);
 /// How often what is waited out is tried again.
 const AGAIN: Duration = Duration::from_secs(5);
 /// Work that went on for so long was well: what fails afterwards is told anew.
@@ -50,17 +50,22 @@ pub(crate) struct Run {
     no_console: bool,
 }
 
-/// What is said of a configuration that was not taken.
-const AS_IT_WAS: &str = "The configuration stays as it was.";
-
 /// Reads the configuration again; none where it is wrong.
 fn read_again(common: &Common, screen: &Screen) -> Option<Configuration> {
     let read = loading::configuration(common);
-    read.inspect_err(|failure| {
-        screen.complain(failure);
-        screen.note(AS_IT_WAS);
-    })
-    .ok()
+    read.inspect_err(|failure| stays_as_it_was(failure, screen)).ok()
+}
+
+/// Says why a configuration was not taken.
+fn stays_as_it_was(failure: &Failure, screen: &Screen) {
+    screen.log_failure(failure);
+    say(screen, "configuration-kept", "The configuration stays as it was.");
+}
+
+/// A word on the process itself: as JSON an event.
+fn say(screen: &Screen, event: &str, words: &str) {
+    screen.json(&told::event(event, json!({ "words": words }), Timestamp::now()));
+    screen.log(Level::Note, words);
 }
 
 /// How the work went so far, and what outlives a configuration.
@@ -75,11 +80,10 @@ struct Course {
     /// A system is away while the work is set up anew, and that was told.
     away: bool,
     troubles: Troubles,
-    told: Arc<tokio::sync::Mutex<alerting::Memory>>,
+    alerted: Arc<tokio::sync::Mutex<alerting::Memory>>,
+    /// How far the history is told; none before the state was there.
+    told: Option<Told>,
 }
-
-/// Systems in trouble: since when, and what they said last.
-type Troubles = Arc<Mutex<BTreeMap<String, (Timestamp, String)>>>;
 
 impl Course {
     fn new() -> Self {
@@ -89,9 +93,22 @@ impl Course {
             ever: false,
             full: false,
             away: false,
-            troubles: Arc::default(),
-            told: Arc::default(),
+            troubles: Troubles::default(),
+            alerted: Arc::default(),
+            told: None,
         }
+    }
+
+    /// How far the history is told: to its end, before the first work.
+    fn told(&mut self, common: &Common, configuration: &Configuration) -> Result<Told, Failure> {
+        if let Some(told) = &self.told {
+            return Ok(told.clone());
+        }
+        let told = match loading::look_if_there(common, configuration)? {
+            Some(mut store) => Told::all_of(&mut store)?,
+            None => Told::after(0, 0),
+        };
+        Ok(self.told.insert(told).clone())
     }
 
     /// What to say of a failure that is waited out, the first time.
@@ -137,7 +154,7 @@ impl Run {
             course.began = None;
             let work = self.work(common, &configuration, &mut course, screen);
             let Some(done) = interrupt.cut(work).await else {
-                screen.note(STOPPED);
+                say(screen, "stopped", STOPPED);
                 return Ok(Exit::Done);
             };
             if course.began.is_some() {
@@ -154,14 +171,13 @@ impl Run {
                 }
                 Err(failure) => match course.goes_on(&failure) {
                     Some(words) => {
-                        screen.complain(&failure);
-                        screen.note(words);
+                        screen.log_failure(&failure);
+                        say(screen, "waiting", words);
                     }
                     None if course.waits(&failure) => {}
                     None => {
                         configuration = before.take().ok_or_else(|| failure.clone())?;
-                        screen.complain(&failure);
-                        screen.note(AS_IT_WAS);
+                        stays_as_it_was(&failure, screen);
                         continue;
                     }
                 },
@@ -172,7 +188,7 @@ impl Run {
                 () = tokio::time::sleep(AGAIN) => {}
             }
         }
-        screen.note("Stopped.");
+        say(screen, "stopped", "Stopped.");
         Ok(Exit::Done)
     }
 
@@ -185,42 +201,31 @@ impl Run {
         course: &mut Course,
         screen: &Screen,
     ) -> Result<End, Failure> {
-        let watcher = Live::new(*screen, &configuration.dataflow).with(course.troubles.clone());
-        let watcher = Arc::new(watcher);
-        let mut engine = loading::engine(common, configuration, watcher.clone()).await?;
+        let told = course.told(common, configuration)?;
+        let live = Arc::new(Live::new(*screen, course.troubles.clone()));
+        let mut engine = loading::engine(common, configuration, live.clone()).await?;
         let asks = loading::listen(&mut engine);
         let folder = common.state_folder();
         let _door = loading::open_door(&folder, asks.clone());
-        let (live, alerted) = (watcher.clone(), watcher.clone());
+        let troubles = course.troubles.clone();
         let beside = Work {
             folder: &folder,
             file: &common.config,
             home: loading::home(common, configuration)?,
-            troubles: Arc::new(move || live.troubles()),
+            troubles: Arc::new(move || troubles.sentences()),
             configuration,
             engine: &engine,
             asks,
         };
         let window = serving::window(&beside)?;
-        let lasting = Arc::new(move || alerted.lasting());
-        let _alerts = alerting::begin(configuration, window, lasting, course.told.clone())?;
+        let troubles = course.troubles.clone();
+        let lasting = Arc::new(move || troubles.lasting());
+        let _alerts = alerting::begin(configuration, window, lasting, course.alerted.clone())?;
+        let telling = Telling::begin(serving::window(&beside)?, &live, *screen, told);
         let console = self.console(beside).await?;
-        if let Some(console) = &console {
-            // Whoever reads a log is not thereby let in.
-            screen.note(match std::io::stderr().is_terminal() {
-                true => format!("Console: {}", console.link()),
-                false => format!(
-                    "Console: {} (`tandem console` prints a link into it)",
-                    console.url()
-                ),
-            });
-        }
+        begun(console.as_ref(), course.full, screen);
         // Whatever can be wrong with a configuration has shown by now.
         course.began = Some(Instant::now());
-        screen.note(match course.full {
-            true => "There is space again; going on.",
-            false => "Keeping in step; Ctrl-C stops after the round at hand.",
-        });
         let mut end = End::Stopped;
         let until = async {
             tokio::select! {
@@ -230,6 +235,7 @@ impl Run {
             }
         };
         let done = engine.run(&schedule(configuration), until).await;
+        telling.end().await;
         if let Some(console) = console {
             console.close().await;
         }
@@ -252,6 +258,31 @@ impl Run {
     }
 }
 
+/// Says that the work has begun, and where the console is.
+fn begun(console: Option<&Console>, full: bool, screen: &Screen) {
+    let url = console.map(Console::url);
+    let shown = json!({ "version": env!("CARGO_PKG_VERSION"), "console": url });
+    screen.json(&told::event("began", shown, Timestamp::now()));
+    if let Some(console) = console {
+        // Whoever reads a log is not thereby let in.
+        let words = match std::io::stderr().is_terminal() {
+            true => format!("Console: {}", console.link()),
+            false => format!(
+                "Console: {} (`tandem console` prints a link into it)",
+                console.url()
+            ),
+        };
+        screen.log(Level::Note, words);
+    }
+    match full {
+        true => screen.log(Level::Fine, "There is space again; going on."),
+        false => screen.log(
+            Level::Note,
+            "Keeping in step; Ctrl-C stops after the round at hand.",
+        ),
+    }
+}
+
 /// How often each system is asked.
 pub(crate) fn schedule(configuration: &Configuration) -> Schedule {
     let each = configuration.connections.iter();
@@ -259,169 +290,5 @@ pub(crate) fn schedule(configuration: &Configuration) -> Schedule {
     Schedule {
         intervals: intervals.collect(),
         ..Schedule::default()
-    }
-}
-
-/// Shows each change as it travels, and keeps in mind which systems are in trouble.
-pub(crate) struct Live {
-    screen: Screen,
-    masks: Masks,
-    troubles: Troubles,
-    /// Troubles that were told, and when.
-    told: Mutex<BTreeMap<String, Instant>>,
-}
-
-impl Live {
-    /// A live view on a dataflow.
-    pub(crate) fn new(screen: Screen, flows: &Dataflow) -> Self {
-        Self {
-            screen,
-            masks: Masks::of(flows),
-            troubles: Arc::default(),
-            told: Mutex::default(),
-        }
-    }
-
-    /// With the troubles that last already.
-    fn with(self, troubles: Troubles) -> Self {
-        Self { troubles, ..self }
-    }
-
-    /// Whether a trouble was not told for a while: one that lasts is met by every round.
-    fn is_news(&self, trouble: &str) -> bool {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        told.retain(|_, at| at.elapsed() < TOLD_AGAIN);
-        let news = !told.contains_key(trouble);
-        if news {
-            told.insert(trouble.to_owned(), Instant::now());
-        }
-        news
-    }
-
-    /// The troubles that last, one sentence for each system.
-    pub(crate) fn troubles(&self) -> Vec<String> {
-        let troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
-        let lasting = troubles.values();
-        lasting
-            .map(|(since, words)| format!("{words} (since {since:.0})"))
-            .collect()
-    }
-
-    /// The troubles that last, for whoever is to be told.
-    fn lasting(&self) -> Vec<Trouble> {
-        let troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
-        let trouble = |(system, (since, words)): (&String, &(Timestamp, String))| Trouble {
-            system: system.clone(),
-            words: words.clone(),
-            since: *since,
-        };
-        troubles.iter().map(trouble).collect()
-    }
-
-    fn trouble(&self, error: &tandem_connector::Error) {
-        let words = error.to_string();
-        if self.is_news(&words) {
-            self.screen.note(&words);
-        }
-        let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = troubles.entry(error.system.clone());
-        known.or_insert_with(|| (Timestamp::now(), String::new())).1 = words;
-    }
-
-    /// A trouble is over once its system answers.
-    fn answers(&self, system: &str) {
-        let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some((since, _)) = troubles.remove(system) else {
-            return;
-        };
-        drop(troubles);
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        told.retain(|trouble, _| !trouble.starts_with(&format!("{system}:")));
-        drop(told);
-        let lasted = SignedDuration::from_secs(Timestamp::now().duration_since(since).as_secs());
-        self.screen
-            .note(format!("{system} answers again after {lasted:#}."));
-    }
-
-    fn decided(&self, event: &Event) {
-        let what = words::what(event, &self.masks);
-        self.screen.json(&json!({
-            "at": event.at,
-            "record": event.record.to_string(),
-            "flow": event.flow,
-            "what": what,
-            "why": event.why,
-        }));
-        self.screen.say(format!(
-            "{:.0}  {:<34} {what}",
-            event.at,
-            event.record.to_string()
-        ));
-    }
-}
-
-impl Watcher for Live {
-    fn happened(&self, what: &Happening<'_>) {
-        match what {
-            Happening::Decided { event } if shown(event) => self.decided(event),
-            Happening::Sight { notice } => self.screen.note(notice),
-            Happening::Held { hold } => self.screen.note(hold),
-            Happening::Stranger { stranger } => self.screen.note(stranger),
-            Happening::Trouble { error } => self.trouble(error),
-            Happening::Answers { system } => self.answers(system),
-            _ => {}
-        }
-    }
-}
-
-/// Deferred items resolve themselves: not worth a line.
-fn shown(event: &Event) -> bool {
-    !matches!(
-        event.what,
-        EventKind::Parked {
-            kind: tandem_merge::cluster::ParkedKind::Deferred
-        }
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-    use crate::arguments::Arguments;
-    use clap::Parser;
-    use tandem_connector::{Error, ErrorKind, Scope};
-
-    #[test]
-    fn an_outage_lasts_until_its_system_answers_whatever_rounds_begin_meanwhile() {
-        let arguments = Arguments::parse_from(["tandem", "--quiet", "run"]);
-        let live = Live {
-            screen: Screen::new(&arguments.common),
-            masks: Masks::none(),
-            troubles: Arc::default(),
-            told: Mutex::default(),
-        };
-        let error = Error {
-            system: "salesforce".to_owned(),
-            kind: ErrorKind::Down,
-            message: "nobody answers".to_owned(),
-            advice: "Look whether it is there".to_owned(),
-            retry_at: None,
-            scope: Scope::System,
-        };
-        live.happened(&Happening::Trouble { error: &error });
-        let since = live.lasting()[0].since;
-        for what in [
-            Happening::RoundBegan { round: 2 },
-            Happening::Answers { system: "customerp" },
-            Happening::Trouble { error: &error },
-        ] {
-            live.happened(&what);
-            let lasting = live.lasting();
-            assert_eq!((lasting.len(), lasting[0].since), (1, since));
-        }
-        assert!(live.troubles()[0].starts_with("salesforce: nobody answers"));
-        live.happened(&Happening::Answers { system: "salesforce" });
-        assert!(live.lasting().is_empty());
     }
 }

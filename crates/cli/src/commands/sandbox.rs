@@ -1,7 +1,7 @@
 //! `tandem sandbox`: one local system alone.
 
 use crate::failure::{Exit, Failure};
-use crate::screen::Screen;
+use crate::screen::{Lines, Screen};
 use clap::{Args, Subcommand};
 use serde_json::json;
 use std::io::Read;
@@ -158,6 +158,7 @@ impl SalesforceArguments {
                 "Choose another with --port; 0 takes a free one",
             )
         })?;
+        let users = options.users.clone();
         let server = salesforce::serve(options, listener).await.map_err(unfit)?;
         if let Some(file) = &self.certificate {
             write(file, server.certificate())?;
@@ -169,10 +170,25 @@ impl SalesforceArguments {
             "pubsub": pubsub,
             "records": {},
             "adminToken": token,
+            "users": users.iter().map(|user| json!({
+                "username": user.username,
+                "client_id": user.client_id,
+                "client_secret": user.client_secret,
+            })).collect::<Vec<_>>(),
         }));
         screen.result(format!("salesforce is serving at {url} (Ctrl-C ends it)"));
         screen.result(format!("its Pub/Sub API: {pubsub}"));
         screen.result(format!("its admin token, for faults on request: {token}"));
+        let users = users.iter().filter_map(|user| {
+            let (id, secret) = (user.client_id.as_deref()?, user.client_secret.as_deref()?);
+            let set = [("SALESFORCE_CLIENT_ID", id), ("SALESFORCE_CLIENT_SECRET", secret)];
+            Some((
+                user.username.clone(),
+                set.to_vec(),
+                format!("client id {id}, secret {secret}"),
+            ))
+        });
+        screen.result(Lines(credentials("--salesforce-url", &url, users)));
         until_told_to_stop(self.serving.until_stdin_closes).await;
         server.shutdown().await;
         Ok(Exit::Done)
@@ -189,13 +205,26 @@ impl CustomerpArguments {
         options.port = self.serving.port;
         options.latency_ms = self.serving.latency.max(options.latency_ms);
         options.record = self.serving.record.clone().or(options.record);
+        let users = options.users.clone();
         let server = customerp::serve(options).await.map_err(unfit)?;
         let counts = server.counts();
         let records: serde_json::Map<_, _> = counts
             .iter()
             .map(|(name, count)| (name.clone(), (*count).into()))
             .collect();
-        announce(screen, "customerp", &server.url(), json!(records));
+        let url = server.url();
+        screen.json(&json!({
+            "system": "customerp",
+            "url": url,
+            "records": records,
+            "users": users.iter().map(|user| json!({ "name": user.name, "token": user.token })).collect::<Vec<_>>(),
+        }));
+        screen.result(format!("customerp is serving at {url} (Ctrl-C ends it)"));
+        let users = users.iter().map(|user| {
+            let set = vec![("CUSTOMERP_TOKEN", user.token.as_str())];
+            (user.name.clone(), set, format!("token {}", user.token))
+        });
+        screen.result(Lines(credentials("--customerp-url", &url, users)));
         for (name, count) in counts.iter().filter(|(_, count)| *count > 0) {
             screen.say(format!("  {count:>8} {name}"));
         }
@@ -273,9 +302,30 @@ fn unfit(error: impl std::error::Error) -> Failure {
     Failure::usage(error.to_string(), "")
 }
 
-fn announce(screen: &Screen, system: &str, url: &str, records: serde_json::Value) {
-    screen.json(&json!({ "system": system, "url": url, "records": records }));
-    screen.result(format!("{system} is serving at {url} (Ctrl-C ends it)"));
+/// How to sign in, ready to paste: the first user's, who is Tandem's own, as variables; the others by name. `users`: a name,
+/// variables with what they hold, and the same in words.
+fn credentials<'a>(
+    option: &str,
+    url: &str,
+    users: impl Iterator<Item = (String, Vec<(&'a str, &'a str)>, String)>,
+) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (place, (name, set, words)) in users.enumerate() {
+        if place > 0 {
+            lines.push(format!("  {name}: {words}"));
+            continue;
+        }
+        lines.push(format!("Tandem signs in as {name}; to paste:"));
+        let quoted = |text: &str| text.replace('\'', "'\\''");
+        let each = set.iter();
+        lines.extend(each.map(|(variable, text)| format!("  export {variable}='{}'", quoted(text))));
+        lines.push(format!("  tandem init {option} {url}"));
+        lines.push("Others who may sign in:".to_owned());
+    }
+    if lines.last().is_some_and(|line| line.ends_with("sign in:")) {
+        lines.pop();
+    }
+    lines
 }
 
 /// Returns on Ctrl-C, on a request to terminate, and where asked when standard input ends.
@@ -299,4 +349,26 @@ async fn stdin_closed() {
     });
     // An error means that the thread is gone: the same as a closed input.
     let _ = told.await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_ready_to_paste() {
+        let users = [("tandem", "it's"), ("alice", "hers")].into_iter();
+        let users = users.map(|(name, token)| {
+            let set = vec![("CUSTOMERP_TOKEN", token)];
+            (name.to_owned(), set, format!("token {token}"))
+        });
+        let lines = credentials("--customerp-url", "http://127.0.0.1:8082", users);
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        Tandem signs in as tandem; to paste:
+          export CUSTOMERP_TOKEN='it'\''s'
+          tandem init --customerp-url http://127.0.0.1:8082
+        Others who may sign in:
+          alice: token hers
+        ");
+    }
 }

@@ -3,7 +3,7 @@
 use super::edits::seconds;
 use super::people::{People, as_json};
 use crate::failure::Failure;
-use crate::screen::Screen;
+use crate::screen::{Screen, Sentence};
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeSet;
@@ -116,7 +116,10 @@ async fn complete(
         };
         for mapping in flow.mappings.iter().filter(blank).filter(|_| newborn) {
             let name = mapping.property(Side::First);
-            screen.say(format!("  {}: {}; Alice gives it one.", item.record, item.reason));
+            screen.say(Sentence(format!(
+                "  {}: {}; Alice gives it one.",
+                item.record, item.reason
+            )));
             let date = Value::Date(jiff::Zoned::now().date());
             people
                 .change(Side::First, end, &item.record.id, name, &date)

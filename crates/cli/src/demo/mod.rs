@@ -11,13 +11,13 @@ mod report;
 pub(crate) mod sample;
 
 use crate::arguments::Common;
-use crate::commands::run::{Live, schedule};
+use crate::commands::run::{Live, Telling, Told, Troubles, schedule};
 use crate::commands::sandbox::Filling;
 use crate::commands::verify;
 use crate::failure::{Exit, Failure};
 use crate::interrupt::interrupted;
 use crate::loading;
-use crate::screen::{Lines, Screen, thousands};
+use crate::screen::{Lines, Screen, Sentence, thousands};
 use crate::serving::{self, Console, Wanted, Work};
 use clap::Args;
 use ledger::Ledger;
@@ -100,7 +100,7 @@ async fn perform(demo: &Demo, folder: &Path, screen: &Screen) -> Result<Exit, Fa
     // Who watches sees the first sync as well.
     let asks = loading::listen(&mut stage.engine);
     let _door = loading::open_door(folder, asks.clone());
-    let live = Arc::new(Live::new(*screen, stage.engine.flows()));
+    let live = Arc::new(Live::new(*screen, Troubles::default()));
     let console = match demo.once {
         true => None,
         false => Some(open_console(&stage, folder, &live, asks).await?),
@@ -113,7 +113,9 @@ async fn perform(demo: &Demo, folder: &Path, screen: &Screen) -> Result<Exit, Fa
     let first = first_sync(&mut stage, screen).await?;
     report.first_sync(&first, &stage.ledger);
     screen.say(report.first_sync_table());
-    screen.say(Lines(report.budget_lines()));
+    for line in report.budget_lines() {
+        screen.say(Sentence(line));
+    }
 
     screen.say("");
     screen.say("Now people edit records on both sides, through the systems' own interfaces:");
@@ -129,7 +131,7 @@ async fn perform(demo: &Demo, folder: &Path, screen: &Screen) -> Result<Exit, Fa
     let masks = Masks::of(stage.engine.flows());
     screen.say(report.flow_table());
     verify::show(screen, &verification, &masks);
-    screen.say(report.closing_line());
+    screen.say(Sentence(report.closing_line()));
     if !demo.once {
         stay(&mut stage, &people, live, folder, screen).await?;
     }
@@ -186,7 +188,7 @@ async fn open_console(
     live: &Arc<Live>,
     asks: Asks,
 ) -> Result<Console, Failure> {
-    let live = live.clone();
+    let troubles = live.troubles().clone();
     let file = folder.join(sample::FILE);
     let work = Work {
         folder,
@@ -195,7 +197,7 @@ async fn open_console(
         configuration: &stage.configuration,
         engine: &stage.engine,
         asks,
-        troubles: Arc::new(move || live.troubles()),
+        troubles: Arc::new(move || troubles.sentences()),
     };
     let wanted = Wanted {
         address: None,
@@ -239,8 +241,9 @@ async fn stay(
     );
     screen.say(Lines(vec![
         String::new(),
-        "Open Tandem's console (the first link above, or `tandem console --state .` below for another) and either".to_owned(),
-        "side in a browser, edit a record, and watch it arrive on the other:".to_owned(),
+        "Open Tandem's console (the first link above, or `tandem console --state .`".to_owned(),
+        "below for another) and either side in a browser, edit a record, and watch it".to_owned(),
+        "arrive on the other:".to_owned(),
         format!("  Customerp   {customerp}"),
         format!("  Salesforce  {salesforce}"),
         String::new(),
@@ -250,9 +253,15 @@ async fn stay(
         kept,
         String::new(),
     ]));
+    let home = Home::Folder(folder.to_owned());
+    let window = serving::window_on(home, &stage.configuration, &stage.engine)?;
+    let told = window.look(false, |looker| Ok(Told::all_of(looker.store)?))?;
+    let telling = Telling::begin(window, &live, *screen, told);
     stage.ledger.hand_over(live);
     let schedule = schedule(&stage.configuration);
-    Ok(stage.engine.run(&schedule, interrupted()).await?)
+    let done = stage.engine.run(&schedule, interrupted()).await;
+    telling.end().await;
+    Ok(done?)
 }
 
 fn folder(common: &Common) -> Result<Folder, Failure> {

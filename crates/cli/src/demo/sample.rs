@@ -4,7 +4,7 @@ use crate::arguments::Common;
 use crate::commands::sandbox::Filling;
 use crate::failure::Failure;
 use crate::loading::{self, Bindings, CREATED_IN_CUSTOMERP, Draft, Users};
-use crate::screen::Screen;
+use crate::screen::{Screen, Sentence};
 use serde_json::json;
 use std::path::Path;
 use tandem_merge::config::Configuration;
@@ -39,6 +39,8 @@ pub(crate) async fn configuration(
     }
     let secrets = places.try_into().unwrap_or_default();
     let mut draft = Draft {
+        flows: loading::Chosen::all(),
+        policies: loading::Policies::default(),
         customerp_url: customerp.to_owned(),
         salesforce_url: salesforce.to_owned(),
         secrets,
@@ -54,7 +56,7 @@ pub(crate) async fn configuration(
     };
     draft.bind().await?;
     for sentence in draft.bindings.why {
-        screen.say(sentence);
+        screen.say(Sentence(sentence));
     }
     let config = folder.join(FILE);
     draft.write(&config)?;

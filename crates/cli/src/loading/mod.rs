@@ -1,5 +1,6 @@
 //! From arguments, files and environment to what commands work with: configuration, state, systems, engine.
 
+mod chosen;
 mod fields;
 mod files;
 mod hand;
@@ -8,12 +9,13 @@ mod state;
 mod systems;
 mod written;
 
+pub(crate) use chosen::{Chosen, Conflicts, FirstSync, Policies, Way, file_names, sections};
 pub(crate) use files::{configuration, configuration_in};
 pub(crate) use hand::{Hand, listen, misunderstood, open_door};
 pub(crate) use secret::{alert_address, console_tokens, home, keys, trace_headers};
 pub(crate) use state::{
-    existing_home, existing_state, look, parts_on_a_copy, parts_on_a_copy_of, records_named, state,
-    with_linked,
+    existing_home, existing_state, look, look_if_there, parts_on_a_copy, parts_on_a_copy_of, records_named,
+    state, with_linked,
 };
 #[cfg(feature = "lab")]
 pub(crate) use systems::collection;

@@ -44,6 +44,15 @@ pub(crate) fn look(common: &Common, configuration: &Configuration) -> Result<Led
     Ok(store)
 }
 
+/// Opens a state to look at it, if there is one.
+pub(crate) fn look_if_there(
+    common: &Common,
+    configuration: &Configuration,
+) -> Result<Option<Ledger>, Failure> {
+    let home = super::home(common, configuration)?;
+    Ok(Ledger::open_to_look(&home, &super::keys(configuration)?)?)
+}
+
 /// Opens a state that is there already.
 pub(crate) fn existing_state(common: &Common, configuration: &Configuration) -> Result<Ledger, Failure> {
     state(

@@ -1,10 +1,10 @@
 //! Configurations as `init` and `demo` write them.
 
-use super::files::SHIPPED_FLOWS;
+use super::chosen::{ACCOUNTS, Chosen, Policies};
 use super::{connect, describe};
 use crate::failure::Failure;
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tandem_connector::Schema;
 use tandem_merge::config::{Configuration, Sources, load};
 
@@ -18,12 +18,13 @@ pub(crate) const CREATED_IN_CUSTOMERP: [&str; 6] = [
     "order-line",
 ];
 
-/// The flow between customers and Accounts.
-const ACCOUNTS: &str = "customer-account";
-
 /// What a configuration is written from.
 #[derive(Clone, Debug)]
 pub(crate) struct Draft {
+    /// The flows that it has.
+    pub(crate) flows: Chosen,
+    /// What is chosen for all of them.
+    pub(crate) policies: Policies,
     /// Address of Customerp.
     pub(crate) customerp_url: String,
     /// Address of Salesforce.
@@ -115,9 +116,12 @@ impl Draft {
             let _ = writeln!(text, "# {sentence}");
         }
         let invoice_line = invoice.replace("Invoice", "InvoiceLine");
-        let variants = match discounts {
-            true => "",
-            false => "variants: { order-line: amount, quote-line: amount }\n",
+        let lines = ["order-line", "quote-line"].into_iter();
+        let lines = lines.filter(|name| !discounts && self.flows.has(name));
+        let lines: Vec<String> = lines.map(|name| format!("{name}: amount")).collect();
+        let variants = match lines.is_empty() {
+            true => String::new(),
+            false => format!("variants: {{ {} }}\n", lines.join(", ")),
         };
         let with = match self.with_accounts() {
             true => format!("# Flows beyond the usual nine.\nwith: [{ACCOUNTS}]\n"),
@@ -128,20 +132,27 @@ impl Draft {
             "bindings:\n  salesforce: {{ Division: {division}, Invoice: {invoice}, InvoiceLine: {invoice_line} }}\nflows: flows\n{with}{variants}\
              # The flows that create records in Customerp for records born in Salesforce.\n\
              create_in_customerp: [{}]",
-            self.create_in_customerp.join(", "),
+            self.created_in_customerp().join(", "),
         );
         text
     }
 
+    /// The flows that create records in Customerp, of those that are there.
+    fn created_in_customerp(&self) -> Vec<&'static str> {
+        let all = self.create_in_customerp.iter().copied();
+        all.filter(|name| self.flows.has(name)).collect()
+    }
+
     /// Whether the customer is kept in step with the Account too.
     pub(crate) fn with_accounts(&self) -> bool {
-        self.accounts.unwrap_or(self.bindings.division == CUSTOM.division)
+        let customers = self.flows.has("customer-division");
+        customers && self.accounts.unwrap_or(self.bindings.division == CUSTOM.division)
     }
 
     /// The configuration it stands for.
     pub(crate) fn configuration(&self) -> Result<Configuration, Failure> {
-        let flows = SHIPPED_FLOWS.iter();
-        let flows = flows.map(|(name, text)| (format!("flows/{name}"), (*text).to_owned()));
+        let flows = self.flows.files(&self.policies).into_iter();
+        let flows = flows.map(|(name, text)| (format!("flows/{name}"), text));
         let sources = Sources {
             main: ("tandem.yaml".to_owned(), self.text()),
             flows: flows.collect(),
@@ -167,6 +178,7 @@ impl Draft {
                 "Division__c",
                 "The org has no Divisions: our custom object serves them.",
             ),
+            (false, false) if !self.flows.has("customer-division") => (CUSTOM.division, ""),
             (false, false) => return Err(lacks("Division")),
         };
         let (invoice, why_invoice) = match (has(&standard, "Invoice"), has(&custom, "Invoice")) {
@@ -183,6 +195,7 @@ impl Draft {
                 "Invoice",
                 "Standard Invoices cannot be created, and ours are not deployed: they are kept in step only.",
             ),
+            (false, false) if !self.has_invoice_flows() => (CUSTOM.invoice, ""),
             (false, false) => return Err(lacks("Invoice")),
         };
         let takes = |schema: &Schema, name: &str| {
@@ -192,9 +205,9 @@ impl Draft {
                 .and_then(|it| it.properties.get("Discount"));
             discount.is_some_and(|discount| discount.createable && discount.updateable)
         };
-        let discounts = ["OrderItem", "QuoteLineItem"]
+        let discounts = [("order-line", "OrderItem"), ("quote-line", "QuoteLineItem")]
             .into_iter()
-            .all(|name| takes(&standard, name));
+            .all(|(flow, name)| !self.flows.has(flow) || takes(&standard, name));
         let why_lines = match discounts {
             true => "",
             false => "The org takes no discount on a line: lines have quantity 1 at their amount.",
@@ -218,6 +231,10 @@ impl Draft {
         Ok(salesforce)
     }
 
+    fn has_invoice_flows(&self) -> bool {
+        self.flows.has("order-invoice") || self.flows.has("quote-invoice")
+    }
+
     async fn has_invoices(&self) -> Result<bool, Failure> {
         let draft = Self {
             bindings: STANDARD,
@@ -226,6 +243,13 @@ impl Draft {
         let [_, salesforce] = connect(&draft.configuration()?, None)?;
         let invoice = tandem_merge::record::RecordType::new("salesforce", "Invoice");
         Ok(!salesforce.list(&invoice, None).await?.observations.is_empty())
+    }
+
+    /// The flow files of a configuration: where each stands, and its text.
+    pub(crate) fn files(&self, config: &Path) -> Vec<(PathBuf, String)> {
+        let folder = config.parent().unwrap_or(Path::new("")).join("flows");
+        let files = self.flows.files(&self.policies).into_iter();
+        files.map(|(name, text)| (folder.join(name), text)).collect()
     }
 
     /// Writes the configuration and its flow files into a folder.
@@ -239,8 +263,7 @@ impl Draft {
             )
         };
         std::fs::create_dir_all(&flows).map_err(|error| unwritable(&flows, error))?;
-        for (name, text) in SHIPPED_FLOWS {
-            let path = flows.join(name);
+        for (path, text) in self.files(config) {
             std::fs::write(&path, text).map_err(|error| unwritable(&path, error))?;
         }
         std::fs::write(config, self.text()).map_err(|error| unwritable(config, error))
@@ -250,6 +273,8 @@ impl Draft {
 /// The shipped flows under these bindings, between systems without an address.
 pub(crate) fn shipped(division: &'static str, invoice: &'static str) -> Result<Configuration, Failure> {
     let draft = Draft {
+        flows: Chosen::all(),
+        policies: Policies::default(),
         customerp_url: "https://customerp.example".to_owned(),
         salesforce_url: "https://salesforce.example".to_owned(),
         secrets: [

@@ -6,7 +6,7 @@ use super::oracle;
 use super::people::People;
 use super::references::References;
 use super::time::{self, Simulated, pause};
-use crate::loading::{self, Bindings, CREATED_IN_CUSTOMERP, Draft};
+use crate::loading::{self, Bindings, CREATED_IN_CUSTOMERP, Chosen, Draft, Policies};
 use jiff::SignedDuration;
 use std::path::Path;
 use std::sync::Arc;
@@ -306,6 +306,8 @@ async fn configuration(folder: &TempDir, name: &str, secrets: [&str; 3]) -> Conf
     };
     let places: Vec<String> = secrets.into_iter().enumerate().map(place).collect();
     let mut draft = Draft {
+        flows: Chosen::all(),
+        policies: Policies::default(),
         customerp_url: HOSTS[0].to_owned(),
         salesforce_url: HOSTS[1].to_owned(),
         secrets: places.try_into().unwrap(),

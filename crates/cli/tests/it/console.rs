@@ -8,7 +8,7 @@ mod verdicts;
 
 use crate::decide;
 use crate::live::until;
-use crate::local::Pair;
+use crate::local::{Pair, console_in};
 use crate::rest;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value as Json, json};
@@ -70,10 +70,7 @@ impl Console {
             .unwrap();
         let mut notes = BufReader::new(process.stderr.take().unwrap()).lines();
         let said = notes.by_ref().map_while(Result::ok);
-        let url = said
-            .filter_map(|line| Some(line.strip_prefix("Console: ")?.split(' ').next()?.to_owned()))
-            .next();
-        let url = url.unwrap();
+        let url = said.filter_map(|line| console_in(&line)).next().unwrap();
         // What is told later must find a reader.
         let said = Arc::new(Mutex::new(Vec::new()));
         let lines = BufReader::new(process.stdout.take().unwrap()).lines();

@@ -1,7 +1,7 @@
 //! Whoever listens on this machine answers to this machine's names only: a page of another site can point a name of its
 //! own here.
 
-use crate::local::{Pair, System};
+use crate::local::{Pair, System, console_in};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
@@ -84,12 +84,7 @@ fn the_console_answers_to_this_machines_names_and_to_those_given() {
         .unwrap();
     let notes = BufReader::new(run.stderr.take().unwrap()).lines();
     let mut notes = notes.map_while(Result::ok);
-    let console = notes
-        .find_map(|line| {
-            let console = line.strip_prefix("Console: ")?;
-            Some(console.split(' ').next()?.to_owned())
-        })
-        .unwrap();
+    let console = notes.find_map(|line| console_in(&line)).unwrap();
     answers_to_its_own_names_only(
         &console,
         &["/", "/enter", "/api/v1/overview", "/metrics"],

@@ -78,12 +78,26 @@ fn a_restored_state_writes_nothing_old_over_anything_newer() {
     assert!(refused.err.contains("newer than the backup"), "{}", refused.err);
     synced_state_is_as_before(&pair);
     describe(&pair, "3", "not yet carried on either");
+    let newest = |pair: &Pair| {
+        let last = pair.run(&["history", "--limit", "1", "--json"]).last();
+        ["number", "run"].map(|name| last[name].as_u64().unwrap())
+    };
+    let before = newest(&pair);
     let restored = pair.run(&["restore", "tandem.backup", "--yes", "--json"]);
     assert_eq!(restored.code, Some(0), "{}", restored.err);
     let kept = restored.last()["kept"].as_str().unwrap().to_owned();
     assert!(pair.path(&kept).join("tandem.db").exists());
     // THEN the newer values stay, the open edit travels, and who came since is linked and not made again
     synced(&pair);
+    // AND the numbers that people type go on where the state stopped that gave way: none is given twice, all stay short
+    let after = newest(&pair);
+    assert!(
+        after
+            .iter()
+            .zip(before)
+            .all(|(after, before)| *after > before && *after < before + 1_000),
+        "{before:?} {after:?}"
+    );
     let both = |text: &str| [json!(text), json!(text)];
     assert_eq!(described(&pair, "1", &one), both("newer in the ERP"));
     assert_eq!(described(&pair, "2", &two), both("newer in the org"));

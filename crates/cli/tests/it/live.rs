@@ -1,6 +1,6 @@
 //! `tandem run` with its console, until it is told to stop.
 
-use crate::local::Pair;
+use crate::local::{Pair, console_in};
 use crate::rest;
 use serde_json::json;
 use std::io::{BufRead, BufReader};
@@ -17,11 +17,8 @@ fn it_runs_tells_what_travels_and_stops_when_told() {
     let mut run = pair.command(&["run", "--console", "127.0.0.1:0"]);
     let mut run = run.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let notes = BufReader::new(run.stderr.take().unwrap()).lines();
-    let console = notes
-        .map_while(Result::ok)
-        .find_map(|line| line.strip_prefix("Console: ").map(str::to_owned));
+    let console = notes.map_while(Result::ok).find_map(|line| console_in(&line));
     let console = console.unwrap();
-    let console = console.split(' ').next().unwrap();
     // WHEN everything is linked and a person edits a record
     let metrics = until(|| {
         let metrics = rest::text(&format!("{console}/metrics"))?;
@@ -113,13 +110,7 @@ fn it_reads_its_configuration_again_when_told_and_keeps_the_old_one_where_the_ne
     )
     .unwrap();
     again();
-    let console = heard("Console: ");
-    let console = console
-        .strip_prefix("Console: ")
-        .unwrap()
-        .split(' ')
-        .next()
-        .unwrap();
+    let console = console_in(&heard("Console: ")).unwrap();
     let named = rest::answered(|client| {
         client
             .get(format!("{console}/metrics"))

@@ -155,6 +155,12 @@ impl Pair {
     }
 }
 
+/// Where the console is, where a line of the log of `run` says so.
+pub(crate) fn console_in(line: &str) -> Option<String> {
+    let (_, rest) = line.split_once("  Console: ")?;
+    rest.split(' ').next().map(str::to_owned)
+}
+
 /// Runs the binary in a folder to its end.
 pub(crate) fn run_in(folder: &Path, arguments: &[&str]) -> Ran {
     tandem()
