@@ -63,7 +63,7 @@ impl Following {
             Happening::Decided { event } if !event.trace.is_none() => self.log_line(event),
             Happening::Sending { system, intents } => {
                 for intent in *intents {
-                    log_write(intent, "sent", &format!("write {} goes to {system}", intent.id));
+                    log_write(intent, "sent", &format!("write {} to {system}", intent.id));
                 }
             }
             Happening::Answered {
@@ -72,7 +72,7 @@ impl Following {
                 outcome,
             } => {
                 let answer = answer(outcome);
-                let sentence = format!("write {}: {system} answers {answer}", intent.id);
+                let sentence = format!("write {}, {system} says {answer}", intent.id);
                 log_write(intent, "answered", &sentence);
             }
             _ => {}
@@ -82,19 +82,19 @@ impl Following {
     fn log_line(&self, event: &Event) {
         let (trace, step) = (event.trace, event.what.name());
         let what = words::what(event, &self.masks);
-        info!(target: TARGET, %trace, step, record = %event.record, "{}: {what}", event.record);
+        info!(target: TARGET, %trace, step, record = %event.record, "{step}: {}: {what} [trace {trace}]", event.record);
     }
 }
 
 fn log_taken(seen: &Observation, trace: Trace) {
     let how = match seen.presence {
-        Presence::Alive => "was seen",
-        Presence::Deleted => "was seen deleted",
-        Presence::Missing => "was not found",
+        Presence::Alive => "",
+        Presence::Deleted => " is deleted",
+        Presence::Missing => " is not found",
     };
     let saved = seen.version.as_ref().map(|version| version.modified);
-    let saved = saved.map_or_else(String::new, |saved| format!(" as it was saved at {saved}"));
-    info!(target: TARGET, %trace, step = "seen", record = %seen.key, "{} {how}{saved}", seen.key);
+    let saved = saved.map_or_else(String::new, |saved| format!(", as it was saved at {saved}"));
+    info!(target: TARGET, %trace, step = "seen", record = %seen.key, "seen: {}{how}{saved} [trace {trace}]", seen.key);
 }
 
 /// A line for each change that a write carries.
@@ -103,10 +103,10 @@ fn log_write(intent: &Intent, step: &str, sentence: &str) {
         let write = intent.id;
         match &intent.action {
             Action::Update { record } | Action::Delete { record } => {
-                info!(target: TARGET, %trace, step, write, record = %record, "{sentence}");
+                info!(target: TARGET, %trace, step, write, record = %record, "{step}: {sentence} [trace {trace}]");
             }
             Action::Create { target, .. } | Action::Companion { target, .. } => {
-                info!(target: TARGET, %trace, step, write, of = %target, "{sentence}");
+                info!(target: TARGET, %trace, step, write, of = %target, "{step}: {sentence} [trace {trace}]");
             }
         }
     }

@@ -101,6 +101,22 @@ where
     }
 }
 
+/// Standard error for a log of data: an object a line, of which a terminal obeys nothing.
+pub(crate) struct Data;
+
+impl std::io::Write for Data {
+    fn write(&mut self, entry: &[u8]) -> std::io::Result<usize> {
+        let text = String::from_utf8_lossy(entry);
+        let text = text.strip_suffix('\n').unwrap_or(&text);
+        writeln!(std::io::stderr(), "{}", harmless::json(text))?;
+        Ok(entry.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        std::io::stderr().flush()
+    }
+}
+
 /// What an event says: its message, and its fields by name.
 #[derive(Default)]
 struct Said {

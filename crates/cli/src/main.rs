@@ -61,7 +61,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Logs go to standard error: warnings, with `-v` what is done, with `-vv` every call. `TANDEM_LOG` overrides.
+/// Logs go to standard error: warnings, with `-v` what is done, with `-vv` every call. `TANDEM_LOG` overrides;
+/// `TANDEM_LOG_FORMAT=json` makes data of each line.
 fn log_to_stderr(verbose: u8, quiet: bool) {
     let level = match (quiet, verbose) {
         (true, _) => "error",
@@ -70,6 +71,10 @@ fn log_to_stderr(verbose: u8, quiet: bool) {
         _ => "tandem=debug,tandem_engine=debug,tandem_connector=debug,tandem_store=debug,info",
     };
     let filter = EnvFilter::try_from_env("TANDEM_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    if std::env::var_os("TANDEM_LOG_FORMAT").is_some_and(|format| format == "json") {
+        let data = tracing_subscriber::fmt().json().flatten_event(true);
+        return data.with_env_filter(filter).with_writer(|| log::Data).init();
+    }
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -16,11 +16,9 @@ use std::time::Duration;
 /// The longest wait for spans.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What a line of the log says under a name: `trace 0123456789abcdef`.
-fn word<'l>(line: &'l str, name: &str) -> Option<&'l str> {
-    let mut words = line.split(|sign: char| !sign.is_ascii_alphanumeric());
-    words.find(|word| *word == name)?;
-    words.next()
+/// What a line of the log says under a name; nothing where it is no data.
+fn word<'l>(line: &'l serde_json::Value, name: &str) -> Option<&'l str> {
+    line[name].as_str()
 }
 
 /// The value of a line of the history that has a name.
@@ -39,7 +37,8 @@ fn one_change_is_followed_through_the_log_from_the_look_that_showed_it_to_its_se
     let pair = Pair::start(&["--records", "2", "--seed", "6"], &[]);
     assert_eq!(pair.run(&["sync"]).code, Some(0));
     let mut run = pair.command(&["run", "--no-console"]);
-    run.env("TANDEM_LOG", "warn,tandem::trace=info");
+    run.env("TANDEM_LOG", "warn,tandem::trace=info")
+        .env("TANDEM_LOG_FORMAT", "json");
     let mut run = run.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut log = BufReader::new(run.stderr.take().unwrap())
         .lines()
@@ -49,8 +48,8 @@ fn one_change_is_followed_through_the_log_from_the_look_that_showed_it_to_its_se
     let edit = json!({ "description": "followed", "name": "Followed" });
     rest::patch_customerp(&pair.customerp.url, "products/1", &edit);
     // THEN all that becomes of it stands in the log under one trace
-    let mut lines: Vec<String> = Vec::new();
-    let settled = |lines: &[String]| {
+    let mut lines: Vec<serde_json::Value> = Vec::new();
+    let settled = |lines: &[serde_json::Value]| {
         lines
             .iter()
             .filter(|line| word(line, "step") == Some("wrote"))
@@ -58,13 +57,14 @@ fn one_change_is_followed_through_the_log_from_the_look_that_showed_it_to_its_se
     };
     while settled(&lines) < 2 {
         let line = log.next().expect("it was settled");
-        lines.extend(word(&line, "trace").is_some().then_some(line));
+        let line: Option<serde_json::Value> = serde_json::from_str(&line).ok();
+        lines.extend(line.filter(|line| word(line, "trace").is_some()));
     }
     std::thread::spawn(move || log.for_each(drop));
     end(run);
     let edited = lines.iter().find(|line| word(line, "step") == Some("edited"));
     let trace = word(edited.unwrap(), "trace").unwrap().to_owned();
-    let of_it: Vec<&String> = lines
+    let of_it: Vec<&serde_json::Value> = lines
         .iter()
         .filter(|line| word(line, "trace") == Some(&trace))
         .collect();
@@ -74,10 +74,11 @@ fn one_change_is_followed_through_the_log_from_the_look_that_showed_it_to_its_se
         ["seen", "edited", "edited", "sent", "answered", "wrote", "wrote"],
         "{of_it:#?}"
     );
+    let seen = text(of_it[0], "message");
     assert!(
-        of_it[0].contains("Product 1 was seen as it was saved at"),
-        "{}",
-        of_it[0]
+        seen.starts_with("seen: customerp Product 1, as it was saved at ")
+            && seen.ends_with(&format!("[trace {trace}]")),
+        "{seen}"
     );
     // AND in the history, which shows nothing else of that change
     let told = pair.run(&["history", "--trace", &trace, "--json"]);
