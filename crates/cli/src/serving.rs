@@ -138,6 +138,7 @@ async fn serve(
         asks: work.asks.clone(),
         now: now(work.troubles.clone(), work.engine.systems().clone()),
         homes: wanted.homes.clone(),
+        connections: work.configuration.console.connections,
     };
     let served = tandem_console::serve(address, wanted.names.clone(), setting).await;
     Ok(served.map(|server| (server, start)))

@@ -4,7 +4,8 @@ use crate::access::{Access, Person, Role};
 use crate::problem::Problem;
 use crate::pulse::{Now, Pulse};
 use jiff::Timestamp;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use tandem_api::look::Looker;
 use tandem_api::{Asks, Command, Done, Refused, Window, door};
 use tokio::sync::{Semaphore, watch};
@@ -19,6 +20,8 @@ pub struct Setting {
     pub now: Box<dyn Fn() -> Now + Send + Sync>,
     /// Who may come in.
     pub access: Access,
+    /// So many connections at once.
+    pub connections: usize,
     /// Links that stand beside the two systems' names: their own pages, where they have some.
     pub homes: [Option<String>; 2],
 }
@@ -33,6 +36,10 @@ pub struct Desk {
     pub(crate) cookie: String,
     /// Told at the end: whoever listens to events is let go.
     pub(crate) closing: watch::Sender<bool>,
+    /// Who listens to events, and how often.
+    listeners: Mutex<BTreeMap<String, usize>>,
+    /// So many listen at once: others look on.
+    listen: usize,
     /// As many look at once: each look is a connection to the state and a thread that blocks.
     looks: Semaphore,
     asks: Asks,
@@ -41,6 +48,24 @@ pub struct Desk {
 
 /// As many look at once.
 const LOOKS: usize = 8;
+/// So often at once one person listens.
+const EACH: usize = 24;
+
+/// Somebody who listens to events, until this is dropped.
+pub(crate) struct Listening {
+    desk: Arc<Desk>,
+    name: String,
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        let mut listeners = self.desk.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = listeners.get_mut(&self.name) {
+            *count -= 1;
+        }
+        listeners.retain(|_, count| *count > 0);
+    }
+}
 
 impl Desk {
     pub(crate) fn new(setting: Setting, port: u16) -> Self {
@@ -51,6 +76,8 @@ impl Desk {
             homes: setting.homes,
             cookie: format!("tandem_{port}"),
             closing: watch::Sender::new(false),
+            listeners: Mutex::default(),
+            listen: setting.connections / 2,
             looks: Semaphore::new(LOOKS),
             asks: setting.asks,
             now: setting.now,
@@ -60,6 +87,21 @@ impl Desk {
     /// What the process at work knows beside the state.
     pub(crate) fn now(&self) -> Now {
         (self.now)()
+    }
+
+    /// Lets somebody listen to events, unless they or all together do so too often already.
+    pub(crate) fn listen(self: &Arc<Self>, person: &Person) -> Result<Listening, Problem> {
+        let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        let all: usize = listeners.values().sum();
+        let own = listeners.get(&person.name).copied().unwrap_or_default();
+        if own >= EACH || all >= self.listen {
+            return Err(Problem::too_often());
+        }
+        listeners.insert(person.name.clone(), own + 1);
+        Ok(Listening {
+            desk: self.clone(),
+            name: person.name.clone(),
+        })
     }
 
     /// Looks at the state; what is personal is masked for those who may not see it.

@@ -6,6 +6,7 @@
 
 pub mod access;
 mod act;
+mod connections;
 mod desk;
 mod http_api;
 mod live;

@@ -1,11 +1,12 @@
 //! Starting and stopping the console, and what every request passes first.
 
 use crate::access::{Person, bearer};
+use crate::connections::Limits;
 use crate::desk::{Desk, Setting};
 use crate::http_api::holds_nul;
 use crate::names::{Names, from_ourselves};
 use crate::problem::Problem;
-use crate::{http_api, metrics, pages};
+use crate::{connections, http_api, metrics, pages};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
@@ -62,18 +63,12 @@ pub async fn serve(address: SocketAddr, names: Vec<String>, setting: Setting) ->
         loopback: address.ip().is_loopback(),
         more: names,
     };
+    let limits = Limits::of(setting.connections);
     let desk = Arc::new(Desk::new(setting, address.port()));
     let beat = tokio::spawn(desk.pulse.clone().beat(desk.window.clone()));
     let app = app(desk.clone(), names);
     let (stop, stopped) = oneshot::channel::<()>();
-    let task = tokio::spawn(async move {
-        let until = async {
-            // An error means that nobody can stop it any more: stop as well.
-            let _ = stopped.await;
-        };
-        // An error here has no other consequence than the end of the console.
-        let _ = axum::serve(listener, app).with_graceful_shutdown(until).await;
-    });
+    let task = tokio::spawn(connections::serve(listener, app, limits, stopped));
     Ok(Server {
         address,
         stop,

@@ -2,6 +2,7 @@
 
 mod attacks;
 mod contract;
+mod many;
 
 use crate::decide;
 use crate::live::until;

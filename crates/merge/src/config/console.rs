@@ -30,6 +30,7 @@ pub(crate) fn console_settings(
         read
     });
     let mut known = BTreeSet::new();
+    let connections = connections(file, text.connections.as_ref(), problems);
     let people = text.people.iter().flatten();
     let people = people.filter_map(|one| person(file, one, &mut known, problems));
     ConsoleSettings {
@@ -41,7 +42,23 @@ pub(crate) fn console_settings(
             .flatten()
             .map(|name| name.value.clone())
             .collect(),
+        connections,
     }
+}
+
+/// How many may be connected at once: fewer than a few browsers need is none.
+fn connections(file: &str, text: Option<&At<u32>>, problems: &mut Problems) -> usize {
+    const LEAST: u32 = 16;
+    const MOST: u32 = 10_000;
+    let Some(text) = text else {
+        return ConsoleSettings::CONNECTIONS;
+    };
+    if !(LEAST..=MOST).contains(&text.value) {
+        let message = format!("`{}` is no number of connections", text.value);
+        let help = format!("Write a whole number from {LEAST} to {MOST}: a browser opens up to six.");
+        problems.add(file, text, message, help);
+    }
+    text.value as usize
 }
 
 /// Who is told when something needs somebody.

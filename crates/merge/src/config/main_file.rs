@@ -59,6 +59,8 @@ written! {
         names: Option<Vec<At<String>>>,
         /// Who signs in with a token.
         people: Option<Vec<PersonText>>,
+        /// So many may be connected at once (256 if absent).
+        connections: Option<At<u32>>,
     }
 }
 

@@ -181,7 +181,7 @@ pub struct StateSettings {
 }
 
 /// The pages and the HTTP API that `tandem run` serves.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConsoleSettings {
     /// Where they are served; none: where nothing is said.
     pub address: Option<SocketAddr>,
@@ -189,6 +189,24 @@ pub struct ConsoleSettings {
     pub names: Vec<String>,
     /// Who signs in with a token.
     pub people: Vec<ConsolePerson>,
+    /// So many may be connected at once.
+    pub connections: usize,
+}
+
+impl Default for ConsoleSettings {
+    fn default() -> Self {
+        Self {
+            address: None,
+            names: Vec::new(),
+            people: Vec::new(),
+            connections: Self::CONNECTIONS,
+        }
+    }
+}
+
+impl ConsoleSettings {
+    /// So many may be connected at once where the configuration does not say.
+    pub const CONNECTIONS: usize = 256;
 }
 
 /// Who is told when something needs somebody.
