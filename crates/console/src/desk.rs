@@ -5,6 +5,7 @@ use crate::problem::Problem;
 use crate::pulse::{Now, Pulse};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use tandem_api::look::Looker;
 use tandem_api::{Asks, Command, Done, Refused, Window, door};
@@ -34,6 +35,8 @@ pub struct Desk {
     pub(crate) homes: [Option<String>; 2],
     /// The name of the cookie that holds a session: consoles on one host do not share it.
     pub(crate) cookie: String,
+    /// Where browsers that come from the provider reach the console.
+    pub(crate) reached: String,
     /// Told at the end: whoever listens to events is let go.
     pub(crate) closing: watch::Sender<bool>,
     /// Who listens to events, and how often.
@@ -68,19 +71,30 @@ impl Drop for Listening {
 }
 
 impl Desk {
-    pub(crate) fn new(setting: Setting, port: u16) -> Self {
+    pub(crate) fn new(setting: Setting, address: SocketAddr) -> Self {
+        let provider = setting.access.provider.as_ref();
+        let reached = provider.and_then(|provider| provider.settings.reached_at.clone());
         Self {
             window: Arc::new(setting.window),
             pulse: Arc::new(Pulse::new()),
             access: setting.access,
             homes: setting.homes,
-            cookie: format!("tandem_{port}"),
+            cookie: format!("tandem_{}", address.port()),
+            reached: reached.unwrap_or_else(|| format!("http://{address}")),
             closing: watch::Sender::new(false),
             listeners: Mutex::default(),
             listen: setting.connections / 2,
             looks: Semaphore::new(LOOKS),
             asks: setting.asks,
             now: setting.now,
+        }
+    }
+
+    /// What a cookie of the way through the provider says of lines that anybody can read.
+    pub(crate) fn secure(&self) -> &'static str {
+        match self.reached.starts_with("https://") {
+            true => "; Secure",
+            false => "",
         }
     }
 

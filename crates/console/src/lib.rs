@@ -14,6 +14,7 @@ mod metrics;
 mod names;
 mod pages;
 mod problem;
+pub mod provider;
 mod pulse;
 mod server;
 mod signs;

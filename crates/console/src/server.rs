@@ -13,6 +13,7 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
+use reqwest::Url;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -56,15 +57,25 @@ impl Server {
 ///
 /// # Errors
 /// The address cannot be listened on.
-pub async fn serve(address: SocketAddr, names: Vec<String>, setting: Setting) -> io::Result<Server> {
+pub async fn serve(address: SocketAddr, mut names: Vec<String>, setting: Setting) -> io::Result<Server> {
     let listener = TcpListener::bind(address).await?;
     let address = listener.local_addr()?;
+    // Whoever comes back from the provider comes to the console by the name that the provider knows.
+    let provider = setting.access.provider.as_ref();
+    names.extend(provider.and_then(|provider| {
+        Some(
+            Url::parse(provider.settings.reached_at.as_ref()?)
+                .ok()?
+                .host_str()?
+                .to_owned(),
+        )
+    }));
     let names = Names {
         loopback: address.ip().is_loopback(),
         more: names,
     };
     let limits = Limits::of(setting.connections);
-    let desk = Arc::new(Desk::new(setting, address.port()));
+    let desk = Arc::new(Desk::new(setting, address));
     let beat = tokio::spawn(desk.pulse.clone().beat(desk.window.clone()));
     let app = app(desk.clone(), names);
     let (stop, stopped) = oneshot::channel::<()>();

@@ -3,6 +3,7 @@
 mod fields;
 mod files;
 mod hand;
+mod provider;
 mod secret;
 mod state;
 mod systems;
@@ -10,6 +11,7 @@ mod written;
 
 pub(crate) use files::configuration;
 pub(crate) use hand::{Hand, listen, misunderstood, open_door};
+pub(crate) use provider::console_provider;
 pub(crate) use secret::{alert_address, console_tokens, home, keys};
 pub(crate) use state::{
     existing_home, existing_state, look, parts_on_a_copy, records_named, state, with_linked,

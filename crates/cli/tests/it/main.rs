@@ -34,6 +34,7 @@ mod onboarding;
 mod org;
 mod own_objects;
 mod personal;
+mod provider;
 mod proxy;
 mod qa;
 mod reconfigure;

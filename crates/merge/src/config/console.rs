@@ -4,7 +4,7 @@ use super::connection::duration;
 use super::main_file::{AlertsText, ConsoleText, PersonText};
 use super::node::At;
 use super::problem::Problems;
-use super::{AlertSettings, ConsolePerson, ConsoleRole, ConsoleSettings};
+use super::{AlertSettings, ConsolePerson, ConsoleRole, ConsoleSettings, provider};
 use std::collections::BTreeSet;
 
 /// The name in the log of whoever signs in by a link.
@@ -30,6 +30,13 @@ pub(crate) fn console_settings(
         read
     });
     let mut known = BTreeSet::new();
+    let sign_in = text
+        .sign_in
+        .as_ref()
+        .and_then(|text| provider::settings(file, text, problems));
+    if let (Some(address), Some(text)) = (address, &text.sign_in) {
+        provider::reachable(file, text, address, problems);
+    }
     let connections = connections(file, text.connections.as_ref(), problems);
     let people = text.people.iter().flatten();
     let people = people.filter_map(|one| person(file, one, &mut known, problems));
@@ -42,6 +49,7 @@ pub(crate) fn console_settings(
             .flatten()
             .map(|name| name.value.clone())
             .collect(),
+        sign_in,
         connections,
     }
 }
@@ -106,7 +114,7 @@ fn person<'a>(
     })
 }
 
-fn role(file: &str, text: &At<String>, problems: &mut Problems) -> Option<ConsoleRole> {
+pub(crate) fn role(file: &str, text: &At<String>, problems: &mut Problems) -> Option<ConsoleRole> {
     match text.value.as_str() {
         "viewer" => Some(ConsoleRole::Viewer),
         "operator" => Some(ConsoleRole::Operator),
