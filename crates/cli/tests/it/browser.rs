@@ -5,6 +5,7 @@ mod acts;
 mod driver;
 mod looks;
 mod pages;
+mod sign_in;
 mod stage;
 
 use crate::local::Pair;
