@@ -135,7 +135,22 @@ async fn serve(
     tokens: &[Token],
     address: SocketAddr,
 ) -> Result<std::io::Result<(Server, String)>, Failure> {
+    let provider = loading::console_provider(work.configuration)?;
+    let led = provider.is_none()
+        || work
+            .configuration
+            .console
+            .sign_in
+            .as_ref()
+            .is_some_and(|it| it.reached_at.is_some());
+    if !led && !address.ip().is_loopback() {
+        return Err(Failure::usage(
+            "nothing says where people's browsers reach the console, and the provider must lead them back there",
+            "Add `reached_at: https://..` under `sign_in:` of the console",
+        ));
+    }
     let access = Access::new(work.folder, tokens.to_vec()).map_err(closed)?;
+    let access = access.with_provider(provider);
     let start = access.start().to_owned();
     let setting = Setting {
         access,
@@ -144,6 +159,7 @@ async fn serve(
         backstage: Arc::new(Backstage::of(work)),
         now: now(work.troubles.clone(), work.engine.systems().clone()),
         homes: wanted.homes.clone(),
+        connections: work.configuration.console.connections,
     };
     let served = tandem_console::serve(address, wanted.names.clone(), setting).await;
     Ok(served.map(|server| (server, start)))

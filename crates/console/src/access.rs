@@ -2,22 +2,26 @@
 //!
 //! Architecture invariant: everything but health and metrics, which name no record, asks here first.
 
+mod attempt;
+mod key;
+
+pub(crate) use attempt::{Attempt, LASTS};
+pub use key::link_key;
+
+use crate::provider::{Mark, Provider};
+
 use axum::http::{HeaderMap, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
+use key::{SAID, SIGN, key_of, random, signed};
 use ring::hmac;
-use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-/// The name of the key's file in the state's folder.
-const KEY: &str = "console.key";
-/// So long a link signs in.
-const LINK: SignedDuration = SignedDuration::from_hours(1);
 /// So long a session lasts.
 const SESSION: SignedDuration = SignedDuration::from_hours(12);
 /// So many wrong tokens within a minute, and nobody signs in for the rest of it.
@@ -58,11 +62,28 @@ pub struct Token {
 struct Session {
     /// Who it is; their role is looked up with every request.
     name: String,
-    /// The sign of the token that they signed in with; none where it was a link.
-    token: Option<String>,
+    /// What they signed in with.
+    by: By,
     until: Timestamp,
     /// What tells it from all others, so that it can be ended.
     nonce: String,
+}
+
+/// What somebody signed in with.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum By {
+    /// A link.
+    Link,
+    /// A token, by its sign.
+    Token(String),
+    /// The provider.
+    Provider {
+        /// The sign of the provider: of another one it says nothing.
+        of: String,
+        /// What the provider said that the configuration gives a role for.
+        marks: Vec<Mark>,
+    },
 }
 
 /// Who may come in.
@@ -71,6 +92,12 @@ pub struct Access {
     /// What links of this start are signed with, beside the key: those of an earlier one sign in nobody.
     start: String,
     tokens: Vec<Token>,
+    /// The provider that people sign in with; none: nobody does.
+    pub(crate) provider: Option<Provider>,
+    /// What was begun at the provider and came back, until it would have ended.
+    back: Mutex<BTreeMap<Vec<u8>, Timestamp>>,
+    /// When a sign-in by the provider was tried and nobody came of it.
+    tried: Mutex<Vec<Timestamp>>,
     /// Links that were used, until they would have ended.
     used: Mutex<BTreeMap<Vec<u8>, Timestamp>>,
     /// Sessions that were ended, until they would have ended by themselves.
@@ -79,70 +106,8 @@ pub struct Access {
     wrong: Mutex<Vec<Timestamp>>,
 }
 
-/// Makes a link's key that signs in once, with the key in a state's folder and what the process that works says of its
-/// [start](Access::start): whoever may read both may do everything.
-///
-/// # Errors
-/// The file cannot be read or made.
-pub fn link_key(folder: &Path, start: &str, now: Timestamp) -> io::Result<String> {
-    let key = key_of(folder)?;
-    let until = now.checked_add(LINK).unwrap_or(now).as_second().to_be_bytes();
-    let said = [&until[..], &random::<8>()?].concat();
-    let sign = hmac::sign(&key, &signed(start, &said));
-    Ok(URL_SAFE_NO_PAD.encode([&said, &sign.as_ref()[..SIGN]].concat()))
-}
-
-/// Bytes of a link's key that are its sign.
-const SIGN: usize = 16;
-/// Bytes of it that say until when, and keep it apart from all others.
-const SAID: usize = 16;
-
-/// What is signed of a link: no session begins so.
-fn signed(start: &str, said: &[u8]) -> Vec<u8> {
-    [b"link ".as_slice(), start.as_bytes(), b" ", said].concat()
-}
-
 /// The name of whoever signed in by a link; no token's holder has it.
 pub const OWNER: &str = "owner";
-
-/// The key in a folder, made where there is none; its owner alone may read it.
-fn key_of(folder: &Path) -> io::Result<hmac::Key> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    let file = folder.join(KEY);
-    loop {
-        match std::fs::read(&file) {
-            Ok(secret) if secret.len() == 32 => return Ok(hmac::Key::new(hmac::HMAC_SHA256, &secret)),
-            Ok(_) => {
-                return Err(io::Error::other(format!(
-                    "{} holds no key: delete it",
-                    file.display()
-                )));
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
-        // It comes to its name as a whole: a full disk or a crash leaves no half of one, and whoever is first wins.
-        let beside = folder.join(format!("{KEY}.{}", URL_SAFE_NO_PAD.encode(random::<6>()?)));
-        let mut options = std::fs::OpenOptions::new();
-        let made = options.write(true).create_new(true).mode(0o600).open(&beside);
-        let written =
-            made.and_then(|mut made| made.write_all(&random::<32>()?).and_then(|()| made.sync_all()));
-        let named = written.and_then(|()| std::fs::hard_link(&beside, &file));
-        let _left = std::fs::remove_file(&beside);
-        match named {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
-        }
-    }
-}
-
-fn random<const N: usize>() -> io::Result<[u8; N]> {
-    let mut bytes = [0; N];
-    let filled = SystemRandom::new().fill(&mut bytes);
-    filled.map_err(|_| io::Error::other("this machine gives no random numbers"))?;
-    Ok(bytes)
-}
 
 impl Access {
     /// Lets in whoever holds a link made with a folder's key, or a token.
@@ -154,10 +119,20 @@ impl Access {
             key: key_of(folder)?,
             start: URL_SAFE_NO_PAD.encode(random::<12>()?),
             tokens,
+            provider: None,
+            back: Mutex::default(),
+            tried: Mutex::default(),
             used: Mutex::default(),
             ended: Mutex::default(),
             wrong: Mutex::default(),
         })
+    }
+
+    /// Lets people sign in with a provider, too.
+    #[must_use]
+    pub fn with_provider(mut self, provider: Option<Provider>) -> Self {
+        self.provider = provider;
+        self
     }
 
     /// What links of this start are made with, beside the key.
@@ -184,7 +159,7 @@ impl Access {
             return None;
         }
         drop(used);
-        self.session(owner(), None, now)
+        self.session(owner(), By::Link, SESSION, now)
     }
 
     /// Signs in by a token. None where it is nobody's, or where too many wrong ones were given here.
@@ -202,14 +177,20 @@ impl Access {
         }
         drop(wrong);
         let sign = self.sign_of(token);
-        self.session(found?, Some(sign), now)
+        self.session(found?, By::Token(sign), SESSION, now)
     }
 
-    fn session(&self, person: Person, token: Option<String>, now: Timestamp) -> Option<(Person, String)> {
+    fn session(
+        &self,
+        person: Person,
+        by: By,
+        lasts: SignedDuration,
+        now: Timestamp,
+    ) -> Option<(Person, String)> {
         let session = Session {
             name: person.name.clone(),
-            token,
-            until: now.checked_add(SESSION).ok()?,
+            by,
+            until: now.checked_add(lasts).ok()?,
             nonce: URL_SAFE_NO_PAD.encode(random::<9>().ok()?),
         };
         let text = serde_json::to_vec(&session).ok()?;
@@ -231,12 +212,21 @@ impl Access {
 
     /// Who a session is of, by what is configured now: whoever was taken out, or got another token, is nobody.
     fn person(&self, session: &Session) -> Option<Person> {
-        let Some(sign) = &session.token else {
-            return (session.name == OWNER).then(owner);
-        };
-        let mut known = self.tokens.iter();
-        let known = known.find(|known| known.person.name == session.name)?;
-        (self.sign_of(&known.token) == *sign).then(|| known.person.clone())
+        match &session.by {
+            By::Link => (session.name == OWNER).then(owner),
+            By::Token(sign) => {
+                let mut known = self.tokens.iter();
+                let known = known.find(|known| known.person.name == session.name)?;
+                (self.sign_of(&known.token) == *sign).then(|| known.person.clone())
+            }
+            By::Provider { of, marks } => {
+                let provider = self.provider.as_ref().filter(|provider| provider.sign() == *of)?;
+                Some(Person {
+                    name: session.name.clone(),
+                    role: provider.role(marks)?,
+                })
+            }
+        }
     }
 
     /// What tells a token from all others without being it.
@@ -267,13 +257,13 @@ impl Access {
 
     /// Who a session is of.
     pub(crate) fn by_session(&self, headers: &HeaderMap, cookie: &str, now: Timestamp) -> Option<Person> {
-        let mut sessions = sessions(headers, cookie);
+        let mut sessions = cookies(headers, cookie);
         sessions.find_map(|session| self.person(&self.read(session, now)?))
     }
 
     /// Ends the sessions that a request comes with, wherever else they are.
     pub(crate) fn end(&self, headers: &HeaderMap, cookie: &str, now: Timestamp) {
-        for session in sessions(headers, cookie).filter_map(|session| self.read(session, now)) {
+        for session in cookies(headers, cookie).filter_map(|session| self.read(session, now)) {
             let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
             ended.retain(|_, until| *until > now);
             ended.insert(session.nonce, session.until);
@@ -289,8 +279,8 @@ fn owner() -> Person {
     }
 }
 
-/// The texts of the sessions that a request comes with.
-fn sessions<'a>(headers: &'a HeaderMap, cookie: &'a str) -> impl Iterator<Item = &'a str> {
+/// The values of a cookie that a request comes with.
+fn cookies<'a>(headers: &'a HeaderMap, cookie: &'a str) -> impl Iterator<Item = &'a str> {
     let cookies = headers.get_all(header::COOKIE).iter();
     let cookies = cookies
         .filter_map(|all| all.to_str().ok())
@@ -308,100 +298,4 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    fn at(text: &str) -> Timestamp {
-        text.parse().unwrap()
-    }
-
-    fn with(cookie: &str) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::COOKIE, cookie.parse().unwrap());
-        headers
-    }
-
-    fn folder(name: &str) -> std::path::PathBuf {
-        let folder = std::env::temp_dir().join(format!("tandem-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        folder
-    }
-
-    #[test]
-    fn a_link_signs_in_once_not_after_its_hour_and_not_after_another_start() {
-        let folder = folder("access");
-        let access = Access::new(&folder, Vec::new()).unwrap();
-        let noon = at("2026-03-01T12:00:00Z");
-        let link = link_key(&folder, access.start(), noon).unwrap();
-        let (person, session) = access.by_link(&link, noon).unwrap();
-        assert_eq!(person.role, Role::Admin);
-        assert_eq!(access.by_link(&link, noon), None, "it signs in once");
-        let another = Access::new(&folder, Vec::new()).unwrap();
-        assert_eq!(another.by_link(&link, noon), None, "it is one of another start");
-        let later = link_key(&folder, access.start(), noon).unwrap();
-        assert_eq!(access.by_link(&later, at("2026-03-01T13:00:01Z")), None);
-        // A session is no link, and a link no session.
-        assert_eq!(access.by_link(&session, noon), None);
-        let headers = with(&format!("a=b; t={session}"));
-        assert_eq!(access.by_session(&headers, "t", noon), Some(person.clone()));
-        assert_eq!(
-            another.by_session(&headers, "t", noon),
-            Some(person),
-            "sessions outlive a start"
-        );
-        assert_eq!(access.by_session(&headers, "other", noon), None);
-        assert_eq!(access.by_session(&headers, "t", at("2026-03-02T01:00:00Z")), None);
-        // One with another sign is nobody's, nor one that was ended.
-        let forged = session.replace(&session[..4], "eyJx");
-        assert_eq!(access.by_session(&with(&format!("t={forged}")), "t", noon), None);
-        access.end(&headers, "t", noon);
-        assert_eq!(access.by_session(&headers, "t", noon), None);
-        std::fs::remove_dir_all(&folder).unwrap();
-    }
-
-    fn ann(role: Role, token: &str) -> Token {
-        Token {
-            person: Person {
-                name: "ann".to_owned(),
-                role,
-            },
-            token: token.to_owned(),
-        }
-    }
-
-    #[test]
-    fn a_session_is_worth_what_its_person_is_now() {
-        let folder = folder("persons");
-        let noon = at("2026-03-01T12:00:00Z");
-        let access = Access::new(&folder, vec![ann(Role::Admin, "s3cret")]).unwrap();
-        let (_, session) = access.by_token("s3cret", noon).unwrap();
-        let headers = with(&format!("t={session}"));
-        let role = |tokens| {
-            let access = Access::new(&folder, tokens).unwrap();
-            access.by_session(&headers, "t", noon).map(|person| person.role)
-        };
-        assert_eq!(role(vec![ann(Role::Admin, "s3cret")]), Some(Role::Admin));
-        assert_eq!(role(vec![ann(Role::Viewer, "s3cret")]), Some(Role::Viewer));
-        assert_eq!(role(vec![ann(Role::Admin, "another")]), None);
-        assert_eq!(role(Vec::new()), None);
-        std::fs::remove_dir_all(&folder).unwrap();
-    }
-
-    #[test]
-    fn after_many_wrong_tokens_nobody_signs_in_by_the_form_for_a_minute_and_programs_go_on() {
-        let folder = folder("tokens");
-        let access = Access::new(&folder, vec![ann(Role::Operator, "s3cret")]).unwrap();
-        let noon = at("2026-03-01T12:00:00Z");
-        assert_eq!(access.by_token("s3cret", noon).unwrap().0.name, "ann");
-        for _ in 0..WRONG {
-            assert_eq!(access.by_token("guess", noon), None);
-        }
-        assert_eq!(access.by_token("s3cret", noon), None);
-        let mut headers = HeaderMap::new();
-        headers.insert(header::AUTHORIZATION, "Bearer s3cret".parse().unwrap());
-        assert!(access.who(&headers, "t", noon).is_some());
-        assert!(access.by_token("s3cret", at("2026-03-01T12:01:01Z")).is_some());
-        std::fs::remove_dir_all(&folder).unwrap();
-    }
-}
+mod tests;

@@ -6,7 +6,9 @@ use crate::plans::Plans;
 use crate::problem::Problem;
 use crate::pulse::{Now, Pulse};
 use jiff::Timestamp;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 use tandem_api::look::Looker;
 use tandem_api::{Asks, Command, Done, Refused, Window, door};
 use tokio::sync::{Semaphore, watch};
@@ -23,6 +25,8 @@ pub struct Setting {
     pub now: Box<dyn Fn() -> Now + Send + Sync>,
     /// Who may come in.
     pub access: Access,
+    /// So many connections at once.
+    pub connections: usize,
     /// Links that stand beside the two systems' names: their own pages, where they have some.
     pub homes: [Option<String>; 2],
 }
@@ -37,8 +41,14 @@ pub struct Desk {
     pub(crate) homes: [Option<String>; 2],
     /// The name of the cookie that holds a session: consoles on one host do not share it.
     pub(crate) cookie: String,
+    /// Where browsers that come from the provider reach the console.
+    pub(crate) reached: String,
     /// Told at the end: whoever listens to events is let go.
     pub(crate) closing: watch::Sender<bool>,
+    /// Who listens to events, and how often.
+    listeners: Mutex<BTreeMap<String, usize>>,
+    /// So many listen at once: others look on.
+    listen: usize,
     /// As many look at once: each look is a connection to the state and a thread that blocks.
     looks: Semaphore,
     asks: Asks,
@@ -47,9 +57,29 @@ pub struct Desk {
 
 /// As many look at once.
 const LOOKS: usize = 8;
+/// So often at once one person listens.
+const EACH: usize = 24;
+
+/// Somebody who listens to events, until this is dropped.
+pub(crate) struct Listening {
+    desk: Arc<Desk>,
+    name: String,
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        let mut listeners = self.desk.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = listeners.get_mut(&self.name) {
+            *count -= 1;
+        }
+        listeners.retain(|_, count| *count > 0);
+    }
+}
 
 impl Desk {
-    pub(crate) fn new(setting: Setting, port: u16) -> Self {
+    pub(crate) fn new(setting: Setting, address: SocketAddr) -> Self {
+        let provider = setting.access.provider.as_ref();
+        let reached = provider.and_then(|provider| provider.settings.reached_at.clone());
         Self {
             window: Arc::new(setting.window),
             pulse: Arc::new(Pulse::new()),
@@ -57,17 +87,43 @@ impl Desk {
             backstage: setting.backstage,
             access: setting.access,
             homes: setting.homes,
-            cookie: format!("tandem_{port}"),
+            cookie: format!("tandem_{}", address.port()),
+            reached: reached.unwrap_or_else(|| format!("http://{address}")),
             closing: watch::Sender::new(false),
+            listeners: Mutex::default(),
+            listen: setting.connections / 2,
             looks: Semaphore::new(LOOKS),
             asks: setting.asks,
             now: setting.now,
         }
     }
 
+    /// What a cookie of the way through the provider says of lines that anybody can read.
+    pub(crate) fn secure(&self) -> &'static str {
+        match self.reached.starts_with("https://") {
+            true => "; Secure",
+            false => "",
+        }
+    }
+
     /// What the process at work knows beside the state.
     pub(crate) fn now(&self) -> Now {
         (self.now)()
+    }
+
+    /// Lets somebody listen to events, unless they or all together do so too often already.
+    pub(crate) fn listen(self: &Arc<Self>, person: &Person) -> Result<Listening, Problem> {
+        let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        let all: usize = listeners.values().sum();
+        let own = listeners.get(&person.name).copied().unwrap_or_default();
+        if own >= EACH || all >= self.listen {
+            return Err(Problem::too_often());
+        }
+        listeners.insert(person.name.clone(), own + 1);
+        Ok(Listening {
+            desk: self.clone(),
+            name: person.name.clone(),
+        })
     }
 
     /// Looks at the state; what is personal is masked for those who may not see it.

@@ -7,6 +7,7 @@
 pub mod access;
 mod act;
 mod backstage;
+mod connections;
 mod desk;
 mod http_api;
 mod live;
@@ -15,6 +16,7 @@ mod names;
 mod pages;
 mod plans;
 mod problem;
+pub mod provider;
 mod pulse;
 mod server;
 mod signs;

@@ -1,8 +1,9 @@
 //! What happens, told while it happens.
 
 use crate::access::Person;
-use crate::desk::Desk;
+use crate::desk::{Desk, Listening};
 use crate::http_api::Asked;
+use crate::problem::Problem;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Sse;
@@ -26,6 +27,7 @@ struct Listener {
     closing: watch::Receiver<bool>,
     after: u64,
     unread: VecDeque<Change>,
+    _counted: Listening,
 }
 
 impl Listener {
@@ -61,7 +63,8 @@ pub(crate) async fn events(
     person: Person,
     headers: HeaderMap,
     asked: Asked,
-) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+    let counted = desk.listen(&person)?;
     let last = headers
         .get("last-event-id")
         .and_then(|id| id.to_str().ok()?.parse().ok());
@@ -83,6 +86,7 @@ pub(crate) async fn events(
         desk,
         person,
         news,
+        _counted: counted,
     };
     let told = unfold(listener, |mut listener| async {
         let change = listener.next().await?;
@@ -90,5 +94,5 @@ pub(crate) async fn events(
         let event = event.json_data(&change).unwrap_or_default();
         Some((Ok(event), listener))
     });
-    Sse::new(told).keep_alive(KeepAlive::default())
+    Ok(Sse::new(told).keep_alive(KeepAlive::default()))
 }

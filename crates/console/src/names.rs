@@ -39,6 +39,12 @@ impl Names {
     }
 }
 
+/// What a request calls the console.
+pub(crate) fn host(uri: &Uri, headers: &HeaderMap) -> Option<Authority> {
+    let host = headers.get(header::HOST).and_then(authority);
+    host.or_else(|| uri.authority().cloned())
+}
+
 fn authority(host: &HeaderValue) -> Option<Authority> {
     host.to_str().ok()?.parse().ok()
 }
@@ -46,8 +52,7 @@ fn authority(host: &HeaderValue) -> Option<Authority> {
 /// Whether a request that changes something comes from a page of the console itself: what a browser says of where it
 /// comes from is the host that it goes to.
 pub(crate) fn from_ourselves(uri: &Uri, headers: &HeaderMap) -> bool {
-    let host = headers.get(header::HOST).and_then(authority);
-    let host = host.or_else(|| uri.authority().cloned());
+    let host = host(uri, headers);
     let origin = headers
         .get(header::ORIGIN)
         .and_then(|origin| origin.to_str().ok());

@@ -65,6 +65,8 @@ pub(crate) fn router() -> Router<Arc<Desk>> {
 pub(crate) fn open() -> Router<Arc<Desk>> {
     Router::new()
         .route("/enter", get(enter::show).post(enter::by_token))
+        .route(enter::provider::BEGIN, get(enter::provider::begin))
+        .route(enter::provider::BACK, get(enter::provider::take_in))
         .route("/assets/console.css", get(style))
         .route("/assets/console.js", get(script))
         .route("/assets/icon.svg", get(icon))

@@ -97,6 +97,17 @@ impl Problem {
         problem.advised("Send `Content-Type: application/json`")
     }
 
+    /// Somebody listens too often, or too many do.
+    pub(crate) fn too_often() -> Self {
+        let problem = Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too-many",
+            "Too many listen to events",
+            "whoever asks listens often enough already, or too many others do",
+        );
+        problem.advised("Close other lines to `/events`, then try again")
+    }
+
     /// What was sent along could not be read.
     pub(crate) fn unread(status: StatusCode, detail: impl Into<String>) -> Self {
         match status {

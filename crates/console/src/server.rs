@@ -1,17 +1,19 @@
 //! Starting and stopping the console, and what every request passes first.
 
 use crate::access::{Person, bearer};
+use crate::connections::Limits;
 use crate::desk::{Desk, Setting};
 use crate::http_api::holds_nul;
 use crate::names::{Names, from_ourselves};
 use crate::problem::Problem;
-use crate::{http_api, metrics, pages};
+use crate::{connections, http_api, metrics, pages};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
+use reqwest::Url;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -57,25 +59,29 @@ impl Server {
 ///
 /// # Errors
 /// The address cannot be listened on.
-pub async fn serve(address: SocketAddr, names: Vec<String>, setting: Setting) -> io::Result<Server> {
+pub async fn serve(address: SocketAddr, mut names: Vec<String>, setting: Setting) -> io::Result<Server> {
     let listener = TcpListener::bind(address).await?;
     let address = listener.local_addr()?;
+    // Whoever comes back from the provider comes to the console by the name that the provider knows.
+    let provider = setting.access.provider.as_ref();
+    names.extend(provider.and_then(|provider| {
+        Some(
+            Url::parse(provider.settings.reached_at.as_ref()?)
+                .ok()?
+                .host_str()?
+                .to_owned(),
+        )
+    }));
     let names = Names {
         loopback: address.ip().is_loopback(),
         more: names,
     };
-    let desk = Arc::new(Desk::new(setting, address.port()));
+    let limits = Limits::of(setting.connections);
+    let desk = Arc::new(Desk::new(setting, address));
     let beat = tokio::spawn(desk.pulse.clone().beat(desk.window.clone()));
     let app = app(desk.clone(), names);
     let (stop, stopped) = oneshot::channel::<()>();
-    let task = tokio::spawn(async move {
-        let until = async {
-            // An error means that nobody can stop it any more: stop as well.
-            let _ = stopped.await;
-        };
-        // An error here has no other consequence than the end of the console.
-        let _ = axum::serve(listener, app).with_graceful_shutdown(until).await;
-    });
+    let task = tokio::spawn(connections::serve(listener, app, limits, stopped));
     Ok(Server {
         address,
         stop,

@@ -187,6 +187,7 @@ async fn serve(folder: &Path, home: &Home, flows: &Dataflow) -> Result<(Server, 
         now: Box::new(Now::default),
         access,
         homes: [None, None],
+        connections: 256,
     };
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let served = tandem_console::serve(address, Vec::new(), setting).await;

@@ -4,6 +4,7 @@ mod chosen;
 mod fields;
 mod files;
 mod hand;
+mod provider;
 mod secret;
 mod state;
 mod systems;
@@ -12,6 +13,7 @@ mod written;
 pub(crate) use chosen::{Chosen, Conflicts, FirstSync, Policies, Way, file_names, sections};
 pub(crate) use files::{configuration, configuration_in};
 pub(crate) use hand::{Hand, listen, misunderstood, open_door};
+pub(crate) use provider::console_provider;
 pub(crate) use secret::{alert_address, console_tokens, home, keys, trace_headers};
 pub(crate) use state::{
     existing_home, existing_state, look, look_if_there, parts_on_a_copy, parts_on_a_copy_of, records_named,

@@ -56,11 +56,7 @@ pub(crate) fn console_tokens(configuration: &Configuration) -> Result<Vec<Token>
         Ok(Token {
             person: Person {
                 name: one.name.clone(),
-                role: match one.role {
-                    ConsoleRole::Viewer => Role::Viewer,
-                    ConsoleRole::Operator => Role::Operator,
-                    ConsoleRole::Admin => Role::Admin,
-                },
+                role: role(one.role),
             },
             token: token.expose_secret().to_owned(),
         })
@@ -82,6 +78,15 @@ pub(crate) fn console_tokens(configuration: &Configuration) -> Result<Vec<Token>
         }
     }
     Ok(tokens)
+}
+
+/// A role, as the console knows it.
+pub(super) fn role(of: ConsoleRole) -> Role {
+    match of {
+        ConsoleRole::Viewer => Role::Viewer,
+        ConsoleRole::Operator => Role::Operator,
+        ConsoleRole::Admin => Role::Admin,
+    }
 }
 
 /// Where alerts are posted.
@@ -132,7 +137,11 @@ pub(crate) fn home(common: &Common, configuration: &Configuration) -> Result<Hom
 }
 
 /// What stands where a reference leads to.
-fn resolved(reference: &SecretReference, name: &str, system: &str) -> Result<SecretString, Failure> {
+pub(super) fn resolved(
+    reference: &SecretReference,
+    name: &str,
+    system: &str,
+) -> Result<SecretString, Failure> {
     let text = match reference {
         SecretReference::Env(variable) => std::env::var(variable).map_err(|_| {
             Failure::usage(

@@ -6,6 +6,7 @@ mod driver;
 mod looks;
 mod pages;
 mod planning;
+mod sign_in;
 mod stage;
 
 use crate::local::Pair;

@@ -3,6 +3,7 @@
 mod attacks;
 mod beside;
 mod contract;
+mod many;
 mod names;
 mod verdicts;
 

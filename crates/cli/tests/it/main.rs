@@ -37,6 +37,7 @@ mod onboarding;
 mod org;
 mod own_objects;
 mod personal;
+mod provider;
 mod proxy;
 mod qa;
 mod reconfigure;

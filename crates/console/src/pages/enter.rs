@@ -1,6 +1,9 @@
 //! The way in, and out.
 
+pub(super) mod provider;
+
 use super::layout::Sheet;
+use super::parts::told;
 use super::{Desked, page};
 use crate::access::Person;
 use crate::desk::Desk;
@@ -15,6 +18,7 @@ use serde::Deserialize;
 #[derive(Deserialize)]
 pub(super) struct Link {
     key: Option<String>,
+    left: Option<String>,
 }
 
 /// Signs in by a link, or shows how to come in.
@@ -29,14 +33,15 @@ pub(super) async fn show(
     match link.key {
         // Whoever opens a link twice is in already.
         _ if known => Redirect::to("/").into_response(),
-        None => (StatusCode::UNAUTHORIZED, door("")).into_response(),
+        None if link.left.is_some() => (StatusCode::UNAUTHORIZED, left(&desk)).into_response(),
+        None => (StatusCode::UNAUTHORIZED, door(&desk, "", "")).into_response(),
         // Whoever only looks ahead does not use the link up.
         Some(_) if method == Method::HEAD => StatusCode::NO_CONTENT.into_response(),
         Some(key) => match desk.access.by_link(&key, now) {
-            Some((person, session)) => come_in(&desk, &person, &session),
+            Some((person, session)) => come_in(&desk, &person, &session, ""),
             None => {
                 let why = "This link was used already, or is older than an hour.";
-                (StatusCode::UNAUTHORIZED, door(why)).into_response()
+                (StatusCode::UNAUTHORIZED, door(&desk, why, "")).into_response()
             }
         },
     }
@@ -59,18 +64,21 @@ pub(super) async fn by_token(
         false => None,
     };
     match found {
-        Some((person, session)) => come_in(&desk, &person, &session),
+        Some((person, session)) => come_in(&desk, &person, &session, ""),
         None => {
             let why =
                 "This token is nobody's, or too many wrong ones were given: wait a minute, then try again.";
-            (StatusCode::UNAUTHORIZED, door(why)).into_response()
+            (StatusCode::UNAUTHORIZED, door(&desk, why, "")).into_response()
         }
     }
 }
 
-fn come_in(desk: &Desk, person: &Person, session: &str) -> Response {
+fn come_in(desk: &Desk, person: &Person, session: &str, secure: &str) -> Response {
     tracing::info!(target: "tandem::audit", who = person.name, role = ?person.role, "{} signed in", person.name);
-    let cookie = format!("{}={session}; Path=/; HttpOnly; SameSite=Lax", desk.cookie);
+    let cookie = format!(
+        "{}={session}; Path=/; HttpOnly; SameSite=Lax{secure}",
+        desk.cookie
+    );
     ([(header::SET_COOKIE, cookie)], Redirect::to("/")).into_response()
 }
 
@@ -78,20 +86,50 @@ fn come_in(desk: &Desk, person: &Person, session: &str) -> Response {
 pub(super) async fn leave(State(desk): Desked, headers: HeaderMap) -> Response {
     desk.access.end(&headers, &desk.cookie, Desk::moment());
     let cookie = format!("{}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0", desk.cookie);
-    ([(header::SET_COOKIE, cookie)], Redirect::to("/enter")).into_response()
+    let door = match desk.access.provider {
+        Some(_) => "/enter?left=1",
+        None => "/enter",
+    };
+    ([(header::SET_COOKIE, cookie)], Redirect::to(door)).into_response()
 }
 
-fn door(why: &str) -> Html<String> {
+/// The way in for whoever just went out: the provider may still know them.
+fn left(desk: &Desk) -> Html<String> {
+    let Some(provider) = &desk.access.provider else {
+        return door(desk, "", "");
+    };
+    let called = &provider.settings.called;
+    let body = html! {
+        section.card.narrow {
+            h1 { "Signed out" }
+            p { "You are signed out of Tandem. " (called) " may still know you: then whoever sits here next comes in as you without a word." }
+            @if let Some(out) = provider.way_out() {
+                p { a.button href=(out) rel="noreferrer" { "Sign out of " (called) ", too" } }
+            }
+            p { a href="/enter" { "Come in again" } }
+        }
+    };
+    page(Sheet::outside("Signed out").with(&body))
+}
+
+fn door(desk: &Desk, why: &str, advice: &str) -> Html<String> {
+    let provider = desk.access.provider.as_ref();
     let body = html! {
         section.card.narrow {
             h1 { "Come in" }
-            @if !why.is_empty() { p.state.bad role="alert" { (why) } }
+            @if !why.is_empty() {
+                p.state.bad role="alert" { (why) }
+                @if !advice.is_empty() { p.advice { (told(advice)) } }
+            }
+            @if let Some(provider) = provider {
+                p { a.button.strong href=(provider::BEGIN) { "Sign in with " (provider.settings.called) } }
+            }
             p { "On the machine that Tandem runs on, " code { "tandem console" } " prints a link that signs you in once." }
             p { "Or sign in with a token that the configuration names under " code { "console:" } "." }
             form method="post" action="/enter" {
                 label for="token" { "Token" }
                 input #token type="password" name="token" required autocomplete="current-password";
-                button.strong type="submit" { "Sign in" }
+                button.strong[provider.is_none()] type="submit" { "Sign in" }
             }
         }
     };

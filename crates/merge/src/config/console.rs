@@ -4,7 +4,7 @@ use super::connection::duration;
 use super::main_file::{AlertsText, ConsoleText, PersonText, TracesText};
 use super::node::At;
 use super::problem::Problems;
-use super::{AlertSettings, ConsolePerson, ConsoleRole, ConsoleSettings, TraceSettings};
+use super::{AlertSettings, ConsolePerson, ConsoleRole, ConsoleSettings, TraceSettings, provider};
 use std::collections::BTreeSet;
 
 /// At most one of so many changes is traced.
@@ -32,6 +32,14 @@ pub(crate) fn console_settings(
         read
     });
     let mut known = BTreeSet::new();
+    let sign_in = text
+        .sign_in
+        .as_ref()
+        .and_then(|text| provider::settings(file, text, problems));
+    if let (Some(address), Some(text)) = (address, &text.sign_in) {
+        provider::reachable(file, text, address, problems);
+    }
+    let connections = connections(file, text.connections.as_ref(), problems);
     let people = text.people.iter().flatten();
     let people = people.filter_map(|one| person(file, one, &mut known, problems));
     ConsoleSettings {
@@ -43,7 +51,24 @@ pub(crate) fn console_settings(
             .flatten()
             .map(|name| name.value.clone())
             .collect(),
+        sign_in,
+        connections,
     }
+}
+
+/// How many may be connected at once: fewer than a few browsers need is none.
+fn connections(file: &str, text: Option<&At<u32>>, problems: &mut Problems) -> usize {
+    const LEAST: u32 = 16;
+    const MOST: u32 = 10_000;
+    let Some(text) = text else {
+        return ConsoleSettings::CONNECTIONS;
+    };
+    if !(LEAST..=MOST).contains(&text.value) {
+        let message = format!("`{}` is no number of connections", text.value);
+        let help = format!("Write a whole number from {LEAST} to {MOST}: a browser opens up to six.");
+        problems.add(file, text, message, help);
+    }
+    text.value as usize
 }
 
 /// Who is told when something needs somebody.
@@ -119,7 +144,7 @@ fn person<'a>(
     })
 }
 
-fn role(file: &str, text: &At<String>, problems: &mut Problems) -> Option<ConsoleRole> {
+pub(crate) fn role(file: &str, text: &At<String>, problems: &mut Problems) -> Option<ConsoleRole> {
     match text.value.as_str() {
         "viewer" => Some(ConsoleRole::Viewer),
         "operator" => Some(ConsoleRole::Operator),

@@ -73,6 +73,50 @@ written! {
         names: Option<Vec<At<String>>>,
         /// Who signs in with a token.
         people: Option<Vec<PersonText>>,
+        /// The provider of OpenID Connect that people sign in with, such as Keycloak, Entra ID, Google or Okta.
+        sign_in: Option<At<ProviderText>>,
+        /// So many may be connected at once (256 if absent).
+        connections: Option<At<u32>>,
+    }
+}
+
+written! {
+    /// A provider of OpenID Connect, and who gets which role.
+    struct ProviderText {
+        /// The provider, exactly as it calls itself: `https://login.example.com/realms/staff`. It describes itself at
+        /// `/.well-known/openid-configuration` below that.
+        issuer: At<String>,
+        /// What the provider knows Tandem as.
+        client_id: At<String>,
+        /// Where the secret is kept that the provider gave to Tandem. Absent: it asks for none.
+        client_secret: Option<At<Option<SecretText>>>,
+        /// What the way in calls it. Absent: the name of its machine.
+        called: Option<String>,
+        /// Where people's browsers reach the console, such as `https://tandem.example.com`: the provider leads them back to
+        /// `/enter/return` there. Absent: the address that the console listens at, if that is on this machine.
+        reached_at: Option<At<String>>,
+        /// Who gets which role; whoever has several gets the highest, whoever has none does not come in.
+        roles: At<Vec<GrantText>>,
+        /// The claim that names somebody's groups, or the path to it, such as `realm_access.roles` (`groups` if absent).
+        groups_claim: Option<At<String>>,
+        /// What the provider is asked for besides `openid`, `email` and `profile`, such as `groups`.
+        scopes: Option<Vec<At<String>>>,
+        /// So long is somebody in, whatever becomes of them at the provider meanwhile (`8h` if absent).
+        session: Option<At<String>>,
+        /// A file with the certificates (PEM) of the authority that vouches for the provider. Absent: the machine's own.
+        certificate_authority: Option<At<String>>,
+    }
+}
+
+written! {
+    /// A role for a group, or for one person by their e-mail address.
+    struct GrantText {
+        /// The group, as the provider writes it.
+        group: Option<At<String>>,
+        /// The e-mail address; it counts only where the provider says that it is verified.
+        email: Option<At<String>>,
+        /// `viewer`, `operator` or `admin`, as for people with tokens.
+        role: At<String>,
     }
 }
 

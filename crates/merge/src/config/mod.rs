@@ -20,6 +20,7 @@ mod match_rule;
 mod match_text;
 mod node;
 mod problem;
+mod provider;
 mod schema;
 mod sign_in;
 mod support;
@@ -183,7 +184,7 @@ pub struct StateSettings {
 }
 
 /// The pages and the HTTP API that `tandem run` serves.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConsoleSettings {
     /// Where they are served; none: where nothing is said.
     pub address: Option<SocketAddr>,
@@ -191,6 +192,62 @@ pub struct ConsoleSettings {
     pub names: Vec<String>,
     /// Who signs in with a token.
     pub people: Vec<ConsolePerson>,
+    /// The provider that people sign in with; none: nobody does.
+    pub sign_in: Option<ConsoleProvider>,
+    /// So many may be connected at once.
+    pub connections: usize,
+}
+
+impl Default for ConsoleSettings {
+    fn default() -> Self {
+        Self {
+            address: None,
+            names: Vec::new(),
+            people: Vec::new(),
+            sign_in: None,
+            connections: Self::CONNECTIONS,
+        }
+    }
+}
+
+impl ConsoleSettings {
+    /// So many may be connected at once where the configuration does not say.
+    pub const CONNECTIONS: usize = 256;
+}
+
+/// A provider of OpenID Connect, and who gets which role.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsoleProvider {
+    /// The provider, as it calls itself.
+    pub issuer: String,
+    /// What it knows Tandem as.
+    pub client_id: String,
+    /// Where the secret is kept that it gave to Tandem; none: it asks for none.
+    pub client_secret: Option<SecretReference>,
+    /// What people know it as.
+    pub called: String,
+    /// Where people's browsers reach the console, without a path; none: at the address that it listens at.
+    pub reached_at: Option<String>,
+    /// Who gets which role.
+    pub roles: Vec<(ConsoleMark, ConsoleRole)>,
+    /// The claim that names groups.
+    pub groups_claim: String,
+    /// What it is asked for besides who somebody is.
+    pub scopes: Vec<String>,
+    /// So long a session lasts, in milliseconds.
+    pub session_ms: i64,
+    /// The file with the certificates of the provider's authority; none: the machine's own.
+    pub certificate_authority: Option<String>,
+}
+
+/// What somebody gets a role for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConsoleMark {
+    /// They are in this group.
+    Group(String),
+    /// This e-mail address is theirs; in small letters.
+    Email(String),
 }
 
 /// Who is told when something needs somebody.

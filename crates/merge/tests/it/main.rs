@@ -12,6 +12,7 @@ mod claims;
 mod cleared;
 mod components;
 mod config;
+mod console;
 mod counterexamples;
 mod creating;
 mod decisions;

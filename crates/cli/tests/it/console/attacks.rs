@@ -31,7 +31,7 @@ fn head(answer: &str) -> Vec<String> {
     head.lines().map(str::to_lowercase).collect()
 }
 
-fn host(console: &Console) -> &str {
+pub(super) fn host(console: &Console) -> &str {
     console.url.trim_start_matches("http://")
 }
 
