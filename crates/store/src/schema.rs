@@ -1,20 +1,38 @@
 //! The tables, and what form they have.
 
 use crate::Error;
+use crate::migrate::STEPS;
 
-/// The form of the tables: any other is refused. The state of 0.1 had forms up to 7, and there is no way over.
+/// The form of the tables and of what they hold. From an older one there is a way where [`STEPS`] leads here from it; from
+/// forms up to 8 there is none.
 pub(crate) const FORM: i64 = 9;
 
-/// Whether a state is there, by the form that it says it has (0: none). Refuses one of another form.
+/// Tables, and the form that they make.
+#[derive(Clone, Copy)]
+pub(crate) struct Shape {
+    pub(crate) form: i64,
+    pub(crate) tables: &'static str,
+}
+
+/// The one that this program reads.
+pub(crate) const NOW: Shape = Shape {
+    form: FORM,
+    tables: TABLES,
+};
+
+/// Whether a state is there, by the form that it says it has (0: none). Refuses one of another form than the one wanted.
 ///
 /// # Errors
-/// [`Error::Older`], [`Error::Newer`].
-pub(crate) fn is_there(found: i64) -> Result<bool, Error> {
+/// [`Error::Older`], [`Error::Behind`], [`Error::Newer`].
+pub(crate) fn is_there(found: i64, wanted: i64) -> Result<bool, Error> {
+    let known = FORM;
+    let oldest = FORM.saturating_sub_unsigned(STEPS.len() as u64);
     match found {
         0 => Ok(false),
-        FORM => Ok(true),
-        1..FORM => Err(Error::Older { found, known: FORM }),
-        _ => Err(Error::Newer { found, known: FORM }),
+        _ if found == wanted => Ok(true),
+        _ if found > known => Err(Error::Newer { found, known }),
+        _ if found >= oldest => Err(Error::Behind { found, known }),
+        _ => Err(Error::Older { found, known }),
     }
 }
 
