@@ -75,6 +75,7 @@ impl From<tandem_store::Error> for Refused {
             | Error::UnderWay(_)
             | Error::Shared(_)
             | Error::Older { .. }
+            | Error::Behind { .. }
             | Error::Newer { .. }
             | Error::Folder { .. } => Blame::Usage,
             _ => Blame::Trouble,

@@ -11,7 +11,9 @@ use crate::folder;
 use crate::home::{self, Home};
 use crate::keys::Keys;
 use crate::ledger::Ledger;
+use crate::migrate::{self, STEPS, Step};
 use crate::postgres::Postgres;
+use crate::schema::{FORM, NOW, Shape};
 use crate::sealed::ALL;
 use crate::sqlite::Sqlite;
 use crate::storage::Storage;
@@ -60,15 +62,34 @@ pub struct Holding {
 /// # Errors
 /// [`Error::Taken`] where the file is there already, [`Error::Corrupt`] where the state is damaged.
 pub fn back_up(home: &Home, to: &Path, keys: &Keys, now: Timestamp) -> Result<Holding, Error> {
+    copied(home, to, NOW, keys, now, holding)
+}
+
+/// The same of a state of another shape.
+pub(crate) fn keep(home: &Home, to: &Path, shape: Shape, keys: &Keys, now: Timestamp) -> Result<(), Error> {
+    copied(home, to, shape, keys, now, |_| Ok(()))
+}
+
+fn copied<T>(
+    home: &Home,
+    to: &Path,
+    shape: Shape,
+    keys: &Keys,
+    now: Timestamp,
+    tell: impl FnOnce(&Db) -> Result<T, Error>,
+) -> Result<T, Error> {
     if to.exists() {
         return Err(Error::Taken(to.display().to_string()));
     }
     let draft = beside(to, "part");
-    let done = copy_into(home, &draft, keys, now).and_then(|holding| {
-        let moved = std::fs::rename(&draft, to).and_then(|()| settle_folder(to));
-        moved
-            .map_err(|source| Error::folder(to, source))
-            .map(|()| holding)
+    let done = copy_into(home, &draft, shape, keys, now).and_then(|db| {
+        let told = tell(&db)?;
+        drop(db);
+        let synced = std::fs::File::open(&draft).and_then(|file| file.sync_all());
+        let moved = synced
+            .and_then(|()| std::fs::rename(&draft, to))
+            .and_then(|()| settle_folder(to));
+        moved.map_err(|source| Error::folder(to, source)).map(|()| told)
     });
     if done.is_err() {
         // What is half made is in nobody's way, and may hold what filled the disk.
@@ -77,18 +98,14 @@ pub fn back_up(home: &Home, to: &Path, keys: &Keys, now: Timestamp) -> Result<Ho
     done
 }
 
-fn copy_into(home: &Home, draft: &Path, keys: &Keys, now: Timestamp) -> Result<Holding, Error> {
+fn copy_into(home: &Home, draft: &Path, shape: Shape, keys: &Keys, now: Timestamp) -> Result<Db, Error> {
     let failed = |source| Error::folder(draft, source);
     remove_draft(draft).map_err(failed)?;
     drop(folder::private_file(draft).map_err(failed)?);
-    home::copy(home, draft)?;
-    let db = opened(draft, keys, false)?;
+    home::copy(home, draft, shape)?;
+    let db = opened(draft, shape.form, keys)?;
     db.unit("copied", |db| db.set_note("backup", &now.to_string()))?;
-    let holding = holding(&db)?;
-    drop(db);
-    let file = std::fs::File::open(draft).map_err(failed)?;
-    file.sync_all().map_err(failed)?;
-    Ok(holding)
+    Ok(db)
 }
 
 /// What a backup holds, every value of it looked at.
@@ -96,12 +113,30 @@ fn copy_into(home: &Home, draft: &Path, keys: &Keys, now: Timestamp) -> Result<H
 /// # Errors
 /// [`Error::Corrupt`] where it is damaged or no backup, [`Error::KeyMissing`], [`Error::KeyWrong`], [`Error::Newer`].
 pub fn look_at_backup(file: &Path, keys: &Keys) -> Result<Holding, Error> {
-    let db = opened(file, keys, true)?;
-    let holding = holding(&db)?;
+    look_by(file, keys, STEPS)
+}
+
+pub(crate) fn look_by(file: &Path, keys: &Keys, steps: &'static [Step]) -> Result<Holding, Error> {
+    let holding = match Sqlite::form_of(file)? {
+        FORM => looked_at(file, keys)?,
+        _ => {
+            // An older one is looked at as it would be restored.
+            let draft = beside(file, "looking");
+            let looked = copy_of(file, &draft, keys, steps).and_then(|()| looked_at(&draft, keys));
+            let _gone = remove_draft(&draft);
+            looked?
+        }
+    };
     match holding.made {
         Some(_) => Ok(holding),
         None => Err(Error::NoBackup(file.display().to_string())),
     }
+}
+
+fn looked_at(file: &Path, keys: &Keys) -> Result<Holding, Error> {
+    let db = opened(file, FORM, keys)?;
+    db.unit("read", look_at_values)?;
+    holding(&db)
 }
 
 /// What a state holds; none where there is none.
@@ -112,7 +147,7 @@ pub fn look_at_state(home: &Home, keys: &Keys) -> Result<Option<Holding>, Error>
     if !home::is_there(home)? {
         return Ok(None);
     }
-    Ledger::open_at(home, keys)?.holding().map(Some)
+    Ledger::open_as_it_is(home, keys)?.holding().map(Some)
 }
 
 /// Puts a backup in the place of the state, which is kept beside it: where is the answer, none where there was no state.
@@ -120,21 +155,31 @@ pub fn look_at_state(home: &Home, keys: &Keys) -> Result<Option<Holding>, Error>
 /// # Errors
 /// As [`look_at_backup`]; [`Error::Held`] while another process holds the state.
 pub fn restore(file: &Path, home: &Home, keys: &Keys, now: Timestamp) -> Result<Option<String>, Error> {
-    look_at_backup(file, keys)?;
+    restore_by(file, home, keys, now, STEPS)
+}
+
+pub(crate) fn restore_by(
+    file: &Path,
+    home: &Home,
+    keys: &Keys,
+    now: Timestamp,
+    steps: &'static [Step],
+) -> Result<Option<String>, Error> {
+    let before = before(home, &look_by(file, keys, steps)?, keys);
     let mark = now.strftime("%Y%m%dT%H%M%SZ").to_string();
     match home {
         Home::Folder(folder) => {
             let hold = folder::take_hold(folder)?;
             let draft = folder.join("restored.db");
-            grown_old(file, &draft, keys, now, before(home, file, keys))?;
+            grown_old(file, &draft, keys, now, (steps, before))?;
             let moved = folder::replace(folder, &draft, &mark);
             drop(hold);
             Ok(moved?.map(|kept| kept.display().to_string()))
         }
         Home::Server(server) => {
             let draft = beside(file, "restoring");
-            let done = grown_old(file, &draft, keys, now, before(home, file, keys)).and_then(|()| {
-                let source = Sqlite::open_whole(&draft)?;
+            let done = grown_old(file, &draft, keys, now, (steps, before)).and_then(|()| {
+                let source = Sqlite::open_whole(&draft, FORM)?;
                 Postgres::replace(server, &mark.to_lowercase(), |target| {
                     let filled = carry::rows(&source, target, &source);
                     filled.map_err(|trouble| trouble.told("restored"))
@@ -148,9 +193,9 @@ pub fn restore(file: &Path, home: &Home, keys: &Keys, now: Timestamp) -> Result<
 }
 
 /// How far the numbers came in the state that is there; none where there is none, or where it cannot be read.
-fn before(home: &Home, file: &Path, keys: &Keys) -> Option<Before> {
+fn before(home: &Home, backup: &Holding, keys: &Keys) -> Option<Before> {
     let there = Ledger::open_to_look(home, keys).ok()??;
-    let (own, backup) = (there.holding().ok()?, look_at_backup(file, keys).ok()?);
+    let own = there.holding().ok()?;
     Some(Before {
         counts: there.counts(),
         later: own.state == backup.state && own.changes >= backup.changes,
@@ -181,16 +226,23 @@ fn grown_old(
     draft: &Path,
     keys: &Keys,
     now: Timestamp,
-    before: Option<Before>,
+    (steps, before): (&'static [Step], Option<Before>),
 ) -> Result<(), Error> {
+    copy_of(file, draft, keys, steps)?;
+    let mut db = opened(draft, FORM, keys)?;
+    db.unit("read", look_at_values)?;
+    crate::keys::fit(&mut db, keys)?;
+    db.unit("restored", |db| grow_old(db, now, before))
+}
+
+/// Copies a backup into a file of its own, in the form of this program.
+fn copy_of(file: &Path, draft: &Path, keys: &Keys, steps: &'static [Step]) -> Result<(), Error> {
     let failed = |source| Error::folder(draft, source);
-    // What a restore left that was cut off belongs to another backup.
+    // What was cut off belongs to another backup.
     remove_draft(draft).map_err(failed)?;
     drop(folder::private_file(draft).map_err(failed)?);
     std::fs::copy(file, draft).map_err(failed)?;
-    let mut db = opened(draft, keys, true)?;
-    crate::keys::fit(&mut db, keys)?;
-    db.unit("restored", |db| grow_old(db, now, before))
+    migrate::file(draft, keys, steps)
 }
 
 /// Removes a draft with what the database put beside it.
@@ -210,13 +262,10 @@ fn remove_draft(draft: &Path) -> std::io::Result<()> {
 }
 
 /// A database that is no one's state: in one file, without a log beside it.
-fn opened(file: &Path, keys: &Keys, thoroughly: bool) -> Result<Db, Error> {
-    let storage: Box<dyn Storage> = Box::new(Sqlite::open_whole(file)?);
+fn opened(file: &Path, form: i64, keys: &Keys) -> Result<Db, Error> {
+    let storage: Box<dyn Storage> = Box::new(Sqlite::open_whole(file, form)?);
     let mut db = Db::new(storage).map_err(|trouble| trouble.told("opened"))?;
     db.seal = crate::keys::found(&db, keys)?;
-    if thoroughly {
-        db.unit("read", look_at_values)?;
-    }
     Ok(db)
 }
 

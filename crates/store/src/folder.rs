@@ -79,6 +79,17 @@ pub(crate) fn replace(folder: &Path, new: &Path, mark: &str) -> Result<Option<Pa
     moved().map_err(|source| Error::folder(folder, source))
 }
 
+/// Makes a folder closed to others where there is none; one that is there stays as it is.
+pub(crate) fn make_where_missing(folder: &Path) -> Result<&Path, Error> {
+    let made = if folder.is_dir() {
+        Ok(())
+    } else {
+        make_folder(folder)
+    };
+    made.map_err(|source| Error::folder(folder, source))?;
+    Ok(folder)
+}
+
 fn make_folder(folder: &Path) -> std::io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);

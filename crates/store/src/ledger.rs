@@ -9,8 +9,10 @@ use crate::facts::Overall;
 use crate::folder::{self, Hold};
 use crate::home::{self, Home};
 use crate::keys::Keys;
+use crate::migrate::{self, Migrated, STEPS, Step};
 use crate::pages::Look;
 use crate::postgres::Postgres;
+use crate::schema::NOW;
 use crate::sealed::CURSOR;
 use crate::sqlite::Sqlite;
 use crate::storage::Storage;
@@ -35,6 +37,7 @@ pub struct Ledger {
     db: Db,
     /// The file that pages are looked over of; none where the storage sees to its pages by itself.
     file: Option<PathBuf>,
+    migrated: Option<Migrated>,
     _hold: Option<Hold>,
 }
 
@@ -61,6 +64,10 @@ impl Ledger {
     /// # Errors
     /// As [`Ledger::open`], and [`Error::KeyWrong`].
     pub fn open_with(folder: &Path, keys: &Keys) -> Result<Self, Error> {
+        Self::open_at(&Home::Folder(folder.to_owned()), keys)
+    }
+
+    fn open_in(folder: &Path, keys: &Keys) -> Result<Self, Error> {
         let hold = folder::take_hold(folder)?;
         folder::refuse_half_replaced(folder)?;
         let file = folder::make_database(folder)?;
@@ -68,13 +75,24 @@ impl Ledger {
         Self::over(Box::new(storage), keys, Some(file), Some(hold))
     }
 
-    /// Opens the state wherever it is kept.
+    /// Opens the state wherever it is kept. One of an older form is kept in a backup and brought to the form of this program,
+    /// where there is a way: see [`Ledger::migrated`].
     ///
     /// # Errors
     /// As [`Ledger::open_with`]; [`Error::Unreachable`] where a server cannot be reached.
     pub fn open_at(home: &Home, keys: &Keys) -> Result<Self, Error> {
+        Self::open_by(home, keys, STEPS)
+    }
+
+    pub(crate) fn open_by(home: &Home, keys: &Keys, steps: &'static [Step]) -> Result<Self, Error> {
+        let (mut store, migrated) = migrate::opened(home, keys, steps, || Self::open_as_it_is(home, keys))?;
+        store.migrated = migrated;
+        Ok(store)
+    }
+
+    pub(crate) fn open_as_it_is(home: &Home, keys: &Keys) -> Result<Self, Error> {
         match home {
-            Home::Folder(folder) => Self::open_with(folder, keys),
+            Home::Folder(folder) => Self::open_in(folder, keys),
             Home::Server(server) => Self::over(Box::new(Postgres::open(server)?), keys, None, None),
         }
     }
@@ -93,6 +111,7 @@ impl Ledger {
             unsure: false,
             db,
             file,
+            migrated: None,
             _hold: hold,
         };
         store.name_state()?;
@@ -110,7 +129,7 @@ impl Ledger {
         if home::is_there(from)? {
             drop(folder::take_hold(to)?);
             let target = folder::make_database(to)?;
-            home::copy(from, &target)?;
+            home::copy(from, &target, NOW)?;
         }
         Self::open_with(to, keys)
     }
@@ -140,6 +159,7 @@ impl Ledger {
             unsure: false,
             db,
             file: None,
+            migrated: None,
             _hold: None,
         }))
     }
@@ -177,6 +197,12 @@ impl Ledger {
             return ended;
         }
         Ok(())
+    }
+
+    /// What was done to the state when it was opened, where it had an older form.
+    #[must_use]
+    pub fn migrated(&self) -> Option<&Migrated> {
+        self.migrated.as_ref()
     }
 
     /// What the state holds.

@@ -29,6 +29,7 @@ mod lists;
 mod load;
 mod match_index;
 mod memory;
+mod migrate;
 mod named;
 mod outbox;
 mod page;
@@ -52,6 +53,7 @@ pub use home::{Home, is_there};
 pub use keys::Keys;
 pub use ledger::Ledger;
 pub use memory::MemoryStore;
+pub use migrate::Migrated;
 pub use postgres::Server;
 pub use storage::DatabaseError;
 
@@ -124,8 +126,20 @@ pub enum Error {
         /// The one that is known here.
         known: i64,
     },
+    /// The state was written by an older program, and there is a way over.
+    #[error(
+        "the state has form {found}, that of an older program. `tandem run` and `tandem sync` bring it to form {known}, and keep a backup of it as it is now"
+    )]
+    Behind {
+        /// The form's number in the state.
+        found: i64,
+        /// The one that is known here.
+        known: i64,
+    },
     /// The state was written by a newer program.
-    #[error("the state has form {found}, and this program knows forms up to {known}. Use the newer program")]
+    #[error(
+        "the state has form {found}, and this program knows forms up to {known}. Use the newer program, or go back with `tandem restore FILE --yes`: the newer program kept the state as it was before, as form-{known}-MOMENT.backup in the folder that --state names"
+    )]
     Newer {
         /// The form's number in the state.
         found: i64,

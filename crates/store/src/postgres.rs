@@ -8,9 +8,10 @@ mod server;
 
 pub use server::Server;
 
+use crate::Error;
 use crate::db::Trouble;
+use crate::schema::{self, FORM, NOW};
 use crate::storage::{Column, DatabaseError, Row, Storage, Type, Value, Visitor};
-use crate::{Error, schema};
 use futures::executor::block_on;
 use server::Session;
 use std::cell::{Cell, RefCell};
@@ -60,11 +61,22 @@ impl Postgres {
     pub(crate) fn open(server: &Server) -> Result<Self, Error> {
         let storage = Self::begin(server)?;
         storage.session.hold(server)?;
-        if !storage.is_there(server)? {
+        if !storage.is_there(server, FORM)? {
             storage.refuse_strangers(server)?;
             let made = storage.make_tables(server);
             made.map_err(|source| Error::database("made", source))?;
         }
+        Ok(storage)
+    }
+
+    /// Takes hold of the schema, whose state has this form.
+    ///
+    /// # Errors
+    /// As [`Postgres::open`].
+    pub(crate) fn open_form(server: &Server, form: i64) -> Result<Self, Error> {
+        let storage = Self::begin(server)?;
+        storage.session.hold(server)?;
+        storage.is_there(server, form)?;
         Ok(storage)
     }
 
@@ -75,7 +87,7 @@ impl Postgres {
     /// As [`Postgres::open`].
     pub(crate) fn open_to_look(server: &Server) -> Result<Option<Self>, Error> {
         let storage = Self::begin(server)?;
-        if !storage.is_there(server)? {
+        if !storage.is_there(server, FORM)? {
             return Ok(None);
         }
         let looks =
@@ -85,13 +97,14 @@ impl Postgres {
         Ok(Some(storage))
     }
 
-    /// Opens the schema to read it, as it is at this moment, whoever holds it. None where it holds no state.
+    /// Opens the schema, whose state has this form, to read it as it is at this moment, whoever holds it. None where it holds no
+    /// state.
     ///
     /// # Errors
     /// As [`Postgres::open`].
-    pub(crate) fn open_to_read(server: &Server) -> Result<Option<Self>, Error> {
+    pub(crate) fn open_to_read(server: &Server, form: i64) -> Result<Option<Self>, Error> {
         let storage = Self::begin(server)?;
-        if !storage.is_there(server)? {
+        if !storage.is_there(server, form)? {
             return Ok(None);
         }
         // Nobody puts another state in its place meanwhile.
@@ -113,12 +126,14 @@ impl Postgres {
     ) -> Result<Option<String>, Error> {
         let storage = Self::begin(server)?;
         storage.session.hold(server)?;
-        // One of another form gives way like any other.
-        let there = match storage.is_there(server) {
-            Err(Error::Older { .. } | Error::Newer { .. }) => true,
-            found => found?,
+        let there = match storage.is_there(server, FORM) {
+            // One of another form gives way like any other, with tables that nobody knows here.
+            Err(Error::Older { .. } | Error::Behind { .. } | Error::Newer { .. }) => true,
+            found => {
+                storage.refuse_strangers(server)?;
+                found?
+            }
         };
-        storage.refuse_strangers(server)?;
         let failed = |source| Error::database("restored", source);
         storage.session.batch("BEGIN").map_err(failed)?;
         let kept = format!("{}_replaced_{mark}", server.schema());
@@ -148,8 +163,8 @@ impl Postgres {
         })
     }
 
-    /// Whether the schema holds a state of the form that is known.
-    fn is_there(&self, server: &Server) -> Result<bool, Error> {
+    /// Whether the schema holds a state, of the form that is wanted.
+    fn is_there(&self, server: &Server, wanted: i64) -> Result<bool, Error> {
         let table = format!("\"{}\".note", server.schema());
         let sql = "SELECT obj_description(to_regclass($1), 'pg_class')";
         let (mut found, given) = (None, [Value::Text(table.into())]);
@@ -158,8 +173,8 @@ impl Postgres {
             Ok(false)
         });
         read.map_err(|trouble| trouble.told("opened"))?;
-        let form = found.as_deref().and_then(|text| text.strip_prefix(FORM));
-        schema::is_there(form.and_then(|form| form.parse().ok()).unwrap_or(0))
+        let form = found.as_deref().and_then(|text| text.strip_prefix(MARK));
+        schema::is_there(form.and_then(|form| form.parse().ok()).unwrap_or(0), wanted)
     }
 
     /// Refuses a schema that holds anything but a state.
@@ -180,10 +195,8 @@ impl Postgres {
         let schema = server.schema();
         // Whoever was given a schema need not be allowed to make one.
         self.session.batch(&format!(
-            "DO $$ BEGIN IF to_regnamespace('{schema}') IS NULL THEN CREATE SCHEMA \"{schema}\"; END IF; END $$; {}
-             COMMENT ON TABLE note IS '{FORM}{}';",
-            dialect::tables(schema::TABLES),
-            schema::FORM
+            "DO $$ BEGIN IF to_regnamespace('{schema}') IS NULL THEN CREATE SCHEMA \"{schema}\"; END IF; END $$; {}",
+            reshaping(NOW.tables, NOW.form)
         ))
     }
 
@@ -201,7 +214,13 @@ impl Postgres {
 }
 
 /// What the comment on a table of every state begins with; its form follows.
-const FORM: &str = "tandem state, form ";
+const MARK: &str = "tandem state, form ";
+
+/// Statements that change tables and note their form.
+fn reshaping(tables: &str, form: i64) -> String {
+    let tables = dialect::tables(tables);
+    format!("{tables}; COMMENT ON TABLE note IS '{MARK}{form}';")
+}
 
 fn kind(of: Type) -> Kind {
     match of {
@@ -261,6 +280,10 @@ impl Storage for Postgres {
             }
         }
         Ok(self.session.batch(&format!("CLOSE {cursor}"))?)
+    }
+
+    fn reshape(&self, tables: &str, form: i64) -> Result<(), DatabaseError> {
+        self.session.batch(&reshaping(tables, form))
     }
 
     fn roll_back(&self) {

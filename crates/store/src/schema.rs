@@ -1,20 +1,38 @@
 //! The tables, and what form they have.
 
 use crate::Error;
+use crate::migrate::STEPS;
 
-/// The form of the tables: any other is refused. The state of 0.1 had forms up to 7, and there is no way over.
+/// The form of the tables and of what they hold. From an older one there is a way where [`STEPS`] leads here from it; from
+/// forms up to 8 there is none.
 pub(crate) const FORM: i64 = 10;
 
-/// Whether a state is there, by the form that it says it has (0: none). Refuses one of another form.
+/// Tables, and the form that they make.
+#[derive(Clone, Copy)]
+pub(crate) struct Shape {
+    pub(crate) form: i64,
+    pub(crate) tables: &'static str,
+}
+
+/// The one that this program reads.
+pub(crate) const NOW: Shape = Shape {
+    form: FORM,
+    tables: TABLES,
+};
+
+/// Whether a state is there, by the form that it says it has (0: none). Refuses one of another form than the one wanted.
 ///
 /// # Errors
-/// [`Error::Older`], [`Error::Newer`].
-pub(crate) fn is_there(found: i64) -> Result<bool, Error> {
+/// [`Error::Older`], [`Error::Behind`], [`Error::Newer`].
+pub(crate) fn is_there(found: i64, wanted: i64) -> Result<bool, Error> {
+    let known = FORM;
+    let oldest = FORM.saturating_sub_unsigned(STEPS.len() as u64);
     match found {
         0 => Ok(false),
-        FORM => Ok(true),
-        1..FORM => Err(Error::Older { found, known: FORM }),
-        _ => Err(Error::Newer { found, known: FORM }),
+        _ if found == wanted => Ok(true),
+        _ if found > known => Err(Error::Newer { found, known }),
+        _ if found >= oldest => Err(Error::Behind { found, known }),
+        _ => Err(Error::Older { found, known }),
     }
 }
 
@@ -24,8 +42,10 @@ pub(crate) fn tables() -> impl Iterator<Item = &'static str> {
     made.filter_map(|text| text.split_whitespace().next())
 }
 
-/// Moments are in microseconds. PostgreSQL reads the same text in its own words ([`crate::postgres`]).
-pub(crate) const TABLES: &str = "
+/// Those of form 9, to which later forms added.
+macro_rules! tables_9 {
+    () => {
+        "
 CREATE TABLE note (name TEXT PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE system (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, identity TEXT, cursor BLOB, listed TEXT);
 -- known: how many records of the type are known.
@@ -127,10 +147,6 @@ CREATE TABLE run (
     last INTEGER NOT NULL
 );
 CREATE TABLE run_count (run INTEGER NOT NULL, what TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (run, what)) WITHOUT ROWID;
--- What happened hour by hour (counted from 1970), by the type of records; kind 0: of all. n adds up, or is the largest.
-CREATE TABLE hourly (
-    hour INTEGER NOT NULL, kind INTEGER NOT NULL, what TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (hour, kind, what)
-) WITHOUT ROWID;
 CREATE TABLE deletion (flow TEXT NOT NULL, at INTEGER NOT NULL);
 CREATE INDEX deletion_flow ON deletion (flow, at);
 -- Edits that guards count, by the last of each record.
@@ -149,4 +165,27 @@ CREATE TABLE reread (rid INTEGER PRIMARY KEY, at INTEGER NOT NULL);
 CREATE TABLE later (rid INTEGER PRIMARY KEY, at INTEGER NOT NULL);
 -- Records whose last write, answered at this moment, a read did not show.
 CREATE TABLE doubt (rid INTEGER PRIMARY KEY, at INTEGER NOT NULL);
-";
+"
+    };
+}
+
+/// What form 10 added.
+macro_rules! hourly {
+    () => {
+        "
+-- What happened hour by hour (counted from 1970), by the type of records; kind 0: of all. n adds up, or is the largest.
+CREATE TABLE hourly (
+    hour INTEGER NOT NULL, kind INTEGER NOT NULL, what TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (hour, kind, what)
+) WITHOUT ROWID;
+"
+    };
+}
+
+/// The tables of form 9.
+pub(crate) const TABLES_9: &str = tables_9!();
+
+/// From form 9 to form 10: hours are counted from then on.
+pub(crate) const HOURLY: &str = hourly!();
+
+/// Moments are in microseconds. PostgreSQL reads the same text in its own words ([`crate::postgres`]).
+pub(crate) const TABLES: &str = concat!(tables_9!(), hourly!());

@@ -1,8 +1,9 @@
 //! SQLite as a storage: one file in a folder, held by this process.
 
 use crate::db::Trouble;
+use crate::schema::{self, FORM, NOW, Shape};
 use crate::storage::{Column, DatabaseError, Row, Storage, Value, Visitor};
-use crate::{Error, folder, schema};
+use crate::{Error, folder};
 use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, params_from_iter};
@@ -15,15 +16,35 @@ impl Sqlite {
     /// Opens the state in a file, whose tables are made where it has none.
     ///
     /// # Errors
-    /// [`Error::Older`], [`Error::Newer`], [`Error::Corrupt`], [`Error::Database`].
+    /// [`Error::Older`], [`Error::Behind`], [`Error::Newer`], [`Error::Corrupt`], [`Error::Database`].
     pub(crate) fn open(file: &Path) -> Result<Self, Error> {
-        let connection = connect(file)?;
-        let there = schema::is_there(form(&connection)?)?;
-        settle(&connection).map_err(|source| Error::database("opened", source))?;
+        let state = Self(connect(file)?);
+        let there = schema::is_there(state.form()?, FORM)?;
+        settle(&state.0).map_err(|source| Error::database("opened", source))?;
         if !there {
-            make_tables(&connection).map_err(|source| Error::database("made", source))?;
+            let made = state.make_tables(NOW);
+            made.map_err(|source| Error::database("made", source))?;
         }
-        Ok(Self(connection))
+        Ok(state)
+    }
+
+    /// Opens the state in a file that has this form.
+    ///
+    /// # Errors
+    /// As [`Sqlite::open`].
+    pub(crate) fn open_form(file: &Path, form: i64) -> Result<Self, Error> {
+        let state = Self(connect(file)?);
+        schema::is_there(state.form()?, form)?;
+        settle_reads(&state.0).map_err(|source| Error::database("opened", source))?;
+        Ok(state)
+    }
+
+    /// The form of the state in a file; 0: it holds none.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`], [`Error::Database`].
+    pub(crate) fn form_of(file: &Path) -> Result<i64, Error> {
+        Self(connect(file)?).form()
     }
 
     /// Opens the state in a file to look at it, whoever holds it: nothing of it is changed, its log neither. None where the
@@ -32,37 +53,51 @@ impl Sqlite {
     /// # Errors
     /// As [`Sqlite::open`].
     pub(crate) fn open_to_look(file: &Path) -> Result<Option<Self>, Error> {
-        let connection = connect(file)?;
-        settle_to_look(&connection).map_err(|source| Error::database("opened", source))?;
-        let there = schema::is_there(form(&connection)?)?;
-        Ok(there.then_some(Self(connection)))
+        let state = Self(connect(file)?);
+        settle_to_look(&state.0).map_err(|source| Error::database("opened", source))?;
+        let there = schema::is_there(state.form()?, FORM)?;
+        Ok(there.then_some(state))
     }
 
     /// Makes the tables in an empty file that is no one's state: without a log beside it.
     ///
     /// # Errors
     /// [`Error::Database`], [`Error::Full`].
-    pub(crate) fn make(file: &Path) -> Result<Self, Error> {
-        let connection = connect(file)?;
-        let sized = connection.pragma_update(None, "page_size", PAGE_SIZE);
-        sized
-            .and_then(|()| make_tables(&connection))
-            .map_err(|source| Error::database("made", source))?;
-        Ok(Self(connection))
+    pub(crate) fn make(file: &Path, shape: Shape) -> Result<Self, Error> {
+        let state = Self(connect(file)?);
+        let sized = state.0.pragma_update(None, "page_size", PAGE_SIZE);
+        let made = sized
+            .map_err(DatabaseError::from)
+            .and_then(|()| state.make_tables(shape));
+        made.map_err(|source| Error::database("made", source))?;
+        Ok(state)
     }
 
-    /// Opens a file that is no one's state, without a log beside it, every page of it looked at.
+    /// Opens a file of this form that is no one's state, without a log beside it, every page of it looked at.
     ///
     /// # Errors
-    /// [`Error::Older`], [`Error::Newer`], [`Error::Corrupt`], [`Error::Database`].
-    pub(crate) fn open_whole(file: &Path) -> Result<Self, Error> {
-        let connection = connect(file)?;
-        schema::is_there(form(&connection)?)?;
-        let said = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get::<_, String>(0));
+    /// [`Error::Older`], [`Error::Behind`], [`Error::Newer`], [`Error::Corrupt`], [`Error::Database`].
+    pub(crate) fn open_whole(file: &Path, form: i64) -> Result<Self, Error> {
+        let state = Self(connect(file)?);
+        schema::is_there(state.form()?, form)?;
+        let said = state
+            .0
+            .query_row("PRAGMA integrity_check(1)", [], |row| row.get::<_, String>(0));
         match said.map_err(|source| Error::database("opened", source))? {
-            said if said == "ok" => Ok(Self(connection)),
+            said if said == "ok" => Ok(state),
             said => Err(Error::Corrupt(said)),
         }
+    }
+
+    fn form(&self) -> Result<i64, Error> {
+        let found = self.0.pragma_query_value(None, "user_version", |row| row.get(0));
+        found.map_err(|source| Error::database("opened", source))
+    }
+
+    fn make_tables(&self, shape: Shape) -> Result<(), DatabaseError> {
+        self.0.execute_batch("BEGIN IMMEDIATE")?;
+        self.reshape(shape.tables, shape.form)?;
+        Ok(self.0.execute_batch("COMMIT")?)
     }
 }
 
@@ -78,18 +113,6 @@ pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), Error> {
     copied
         .map(drop)
         .map_err(|source| Error::database("copied", source))
-}
-
-fn form(connection: &Connection) -> Result<i64, Error> {
-    let found = connection.pragma_query_value(None, "user_version", |row| row.get(0));
-    found.map_err(|source| Error::database("opened", source))
-}
-
-fn make_tables(connection: &Connection) -> rusqlite::Result<()> {
-    let (tables, form) = (schema::TABLES, schema::FORM);
-    connection.execute_batch(&format!(
-        "BEGIN IMMEDIATE;{tables}PRAGMA user_version = {form};COMMIT;"
-    ))
 }
 
 const PAGE_SIZE: i32 = 8192;
@@ -138,6 +161,11 @@ impl Storage for Sqlite {
             }
         }
         Ok(())
+    }
+
+    fn reshape(&self, tables: &str, form: i64) -> Result<(), DatabaseError> {
+        let sql = format!("{tables}; PRAGMA user_version = {form};");
+        Ok(self.0.execute_batch(&sql)?)
     }
 
     fn roll_back(&self) {

@@ -28,6 +28,13 @@ pub(crate) trait Storage: Send {
         self.read(sql, given, visit)
     }
 
+    /// Changes the tables, in the words that [`crate::schema::TABLES`] is written in, and notes the form that they have then;
+    /// within the transaction under way.
+    ///
+    /// # Errors
+    /// What the database says.
+    fn reshape(&self, tables: &str, form: i64) -> Result<(), DatabaseError>;
+
     /// Ends the transaction under way, if there is one, and undoes it.
     fn roll_back(&self);
 

@@ -133,7 +133,7 @@ pub(crate) fn home(common: &Common, configuration: &Configuration) -> Result<Hom
             "Write it as `postgres://user:password@host/database`, or as `host=.. user=.. dbname=..`",
         )
     })?;
-    Ok(Home::Server(server))
+    Ok(Home::Server(server.with_files_in(common.state_folder())))
 }
 
 /// What stands where a reference leads to.

@@ -8,7 +8,7 @@ use tandem_engine::{Parts, Watcher};
 use tandem_merge::config::Configuration;
 use tandem_merge::dataflow::{Dataflow, Side};
 use tandem_merge::record::{RecordKey, RecordType};
-use tandem_store::{Home, Keys, Ledger, Store};
+use tandem_store::{Home, Keys, Ledger, Migrated, Store};
 
 /// A clock that was set back by less is not worth a word.
 const NOTICED: jiff::SignedDuration = jiff::SignedDuration::from_secs(2);
@@ -16,6 +16,13 @@ const NOTICED: jiff::SignedDuration = jiff::SignedDuration::from_secs(2);
 /// Opens the state, new where there is none.
 pub(crate) fn state(home: &Home, keys: &Keys) -> Result<Ledger, Failure> {
     let mut store = Ledger::open_at(home, keys)?;
+    if let Some(Migrated { from, to, kept }) = store.migrated() {
+        let kept = kept.display();
+        tracing::warn!(
+            "the state had form {from}, that of an older program, and has form {to} now. As it was it is kept in {kept}: the \
+             older program goes on with it after `tandem restore {kept} --yes`"
+        );
+    }
     warn_of_clock(&mut store)?;
     Ok(store)
 }

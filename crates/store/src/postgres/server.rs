@@ -4,6 +4,7 @@ use crate::Error;
 use crate::storage::DatabaseError;
 use futures::executor::block_on;
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tandem_merge::config::is_schema_name;
@@ -17,6 +18,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 pub struct Server {
     config: Box<Config>,
     schema: String,
+    aside: PathBuf,
 }
 
 /// Without the password.
@@ -85,7 +87,19 @@ impl Server {
         Ok(Self {
             config: Box::new(config),
             schema: schema.to_owned(),
+            aside: PathBuf::from("."),
         })
+    }
+
+    /// The same, with the folder of this machine for files that go beside the state; else they go into the working folder.
+    #[must_use]
+    pub fn with_files_in(self, aside: PathBuf) -> Self {
+        Self { aside, ..self }
+    }
+
+    /// The folder for files that go beside the state.
+    pub(crate) fn aside(&self) -> &Path {
+        &self.aside
     }
 
     /// The schema.
