@@ -115,7 +115,7 @@ fn tiles(overview: &Overview, past: &Past) -> Markup {
             }
             div.tile {
                 h2 { "On the way" } p.big { (number(moving)) }
-                (chart::bars(&backlog, past.columns, &format!("What waited to be decided or sent in the last {}, {}", past.length, past.step)))
+                (chart::bars(backlog, past.columns, &format!("What waited to be decided or sent in the last {}, {}", past.length, past.step)))
             }
             div.tile {
                 h2 { "History" } p.big { (number(overview.history.lines)) }
