@@ -407,6 +407,32 @@ fn a_link_signs_in_once_and_only_the_consoles_own_pages_act_by_its_session() {
     );
 }
 
+/// That an edit of a product which was told about is found by its trace, and counts in its hour.
+#[track_caller]
+fn is_followed(console: &Console, told: &[Json]) {
+    // All lines of the change are found by its trace, and no other
+    let edited = told.iter().find(|change| change["event"] == "edited").unwrap();
+    let trace = edited["trace"].as_str().unwrap();
+    let followed = console.get(VIEWER, &format!("/changes?trace={trace}")).json();
+    let followed = followed["rows"].as_array().unwrap();
+    let events: Vec<&str> = followed.iter().filter_map(|row| row["event"].as_str()).collect();
+    assert_eq!(events, ["wrote", "edited"], "{followed:?}");
+    // AND it counts in its hour and in those of the system that it went to
+    let course = console.get(VIEWER, "/course?over=day").json();
+    let of = &course["flows"]["product-product2"];
+    for what in ["edited", "written"] {
+        let hours = of[what].as_array().unwrap();
+        let lately: u64 = hours.iter().rev().take(2).filter_map(Json::as_u64).sum();
+        assert!(hours.len() == 24 && lately >= 1, "{what}: {course}");
+    }
+    let systems = console.get(VIEWER, "/systems").json();
+    let org = &systems[1];
+    assert!(
+        org["answered"].as_u64() > Some(0) && org["median_ms"].as_f64() > Some(0.0),
+        "{systems}"
+    );
+}
+
 #[test]
 fn programs_see_a_change_travel_and_answer_a_conflict() {
     let (pair, ids) = decide::asking("2");
@@ -433,27 +459,7 @@ fn programs_see_a_change_travel_and_answer_a_conflict() {
             .any(|change| change["event"] == "edited" && change["by"] == "alice"),
         "{told:?}"
     );
-    // AND all lines of the change are found by its trace, and no other
-    let edited = told.iter().find(|change| change["event"] == "edited").unwrap();
-    let trace = edited["trace"].as_str().unwrap();
-    let followed = console.get(VIEWER, &format!("/changes?trace={trace}")).json();
-    let followed = followed["rows"].as_array().unwrap();
-    let events: Vec<&str> = followed.iter().filter_map(|row| row["event"].as_str()).collect();
-    assert_eq!(events, ["wrote", "edited"], "{followed:?}");
-    // AND it counts in its hour and in those of the system that it went to
-    let course = console.get(VIEWER, "/course?over=day").json();
-    let of = &course["flows"]["product-product2"];
-    for what in ["edited", "written"] {
-        let hours = of[what].as_array().unwrap();
-        let lately: u64 = hours.iter().rev().take(2).filter_map(Json::as_u64).sum();
-        assert!(hours.len() == 24 && lately >= 1, "{what}: {course}");
-    }
-    let systems = console.get(VIEWER, "/systems").json();
-    let org = &systems[1];
-    assert!(
-        org["answered"].as_u64() > Some(0) && org["median_ms"].as_f64() > Some(0.0),
-        "{systems}"
-    );
+    is_followed(&console, &told);
     // AND the record says why its value is what it is
     let record = console
         .get(VIEWER, &format!("/records/salesforce/Product2/{there}"))

@@ -90,6 +90,7 @@ impl Live {
     }
 
     /// The systems in trouble.
+    #[cfg(any(feature = "lab", test))]
     pub(crate) fn troubles(&self) -> &Troubles {
         &self.troubles
     }
