@@ -17,6 +17,7 @@ use tandem_console::access::{Access, Token, link_key};
 use tandem_console::{Now, Server, Setting};
 use tandem_engine::Engine;
 use tandem_merge::config::Configuration;
+use tandem_merge::dataflow::Dataflow;
 use tandem_store::Home;
 
 /// Where it is served where nothing is said.
@@ -198,14 +199,14 @@ pub(crate) fn link(folder: &Path, at: &Whereabouts) -> std::io::Result<String> {
 
 /// A window on the state of an engine.
 pub(crate) fn window(work: &Work<'_>) -> Result<Window, Failure> {
-    window_on(work.home.clone(), work.configuration, work.engine)
+    window_on(work.home.clone(), work.configuration, work.engine.flows().clone())
 }
 
-/// A window on a state with which an engine works.
+/// A window on a state, by the flows with which an engine works.
 pub(crate) fn window_on(
     home: Home,
     configuration: &Configuration,
-    engine: &Engine,
+    flows: Dataflow,
 ) -> Result<Window, Failure> {
     let keys = loading::keys(configuration)?;
     let open = move || {
@@ -218,7 +219,7 @@ pub(crate) fn window_on(
         };
         found.map(|it| Box::new(it) as _).ok_or_else(none)
     };
-    Ok(Window::new(Box::new(open), engine.flows().clone()))
+    Ok(Window::new(Box::new(open), flows))
 }
 
 /// What the process knows beside the state: troubles as they stand, and calls.

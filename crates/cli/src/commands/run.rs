@@ -1,5 +1,6 @@
 //! `tandem run`: keeps in step for ever.
 
+mod away;
 mod live;
 mod telling;
 mod told;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tandem_engine::Schedule;
 use tandem_merge::config::Configuration;
+use tandem_store::Store as _;
 pub(crate) use telling::{Telling, Told};
 
 /// How often what is waited out is tried again.
@@ -79,6 +81,10 @@ struct Course {
     full: bool,
     /// A system is away while the work is set up anew, and that was told.
     away: bool,
+    /// The state was worked with before: both systems were listed.
+    known: bool,
+    /// Who tells that a system is away, while the work is not set up.
+    alarm: Option<alerting::Watch>,
     troubles: Troubles,
     alerted: Arc<tokio::sync::Mutex<alerting::Memory>>,
     /// How far the history is told; none before the state was there.
@@ -93,6 +99,8 @@ impl Course {
             ever: false,
             full: false,
             away: false,
+            known: false,
+            alarm: None,
             troubles: Troubles::default(),
             alerted: Arc::default(),
             told: None,
@@ -105,20 +113,23 @@ impl Course {
             return Ok(told.clone());
         }
         let told = match loading::look_if_there(common, configuration)? {
-            Some(mut store) => Told::all_of(&mut store)?,
+            Some(mut store) => {
+                self.known = store.status(&configuration.dataflow)?.listed.len() == 2;
+                Told::all_of(&mut store)?
+            }
             None => Told::after(0, 0),
         };
         Ok(self.told.insert(told).clone())
     }
 
     /// What to say of a failure that is waited out, the first time.
-    fn goes_on(&mut self, failure: &Failure) -> Option<&'static str> {
+    fn goes_on(&mut self, failure: &Failure, systems: &[String; 2]) -> Option<&'static str> {
         if self.began.is_some_and(|began| began.elapsed() > LASTING) {
             (self.full, self.away) = (false, false);
         }
         let first = match failure.is_full() {
             true => !std::mem::replace(&mut self.full, true),
-            false if self.waits(failure) => !std::mem::replace(&mut self.away, true),
+            false if self.waits(failure, systems) => !std::mem::replace(&mut self.away, true),
             false => false,
         };
         first.then_some(match failure.is_full() {
@@ -127,9 +138,11 @@ impl Course {
         })
     }
 
-    /// Whether a failure is waited out: a full disk, and a system that is away while the work is set up anew.
-    fn waits(&self, failure: &Failure) -> bool {
-        let setting_up = self.ever && self.began.is_none();
+    /// Whether a failure is waited out: a full disk, and a system that is away while the work is set up anew, also by a process
+    /// that was only started anew.
+    fn waits(&self, failure: &Failure, systems: &[String; 2]) -> bool {
+        let again = self.ever || (self.known && away::about(systems, failure).is_some());
+        let setting_up = again && self.began.is_none();
         failure.is_full() || (setting_up && failure.exit() == Exit::Trouble && !failure.is_held())
     }
 }
@@ -169,18 +182,20 @@ impl Run {
                     }
                     continue;
                 }
-                Err(failure) => match course.goes_on(&failure) {
-                    Some(words) => {
-                        screen.log_failure(&failure);
-                        say(screen, "waiting", words);
-                    }
-                    None if course.waits(&failure) => {}
-                    None => {
+                Err(failure) => {
+                    let systems = &configuration.dataflow.systems;
+                    let words = course.goes_on(&failure, systems);
+                    if words.is_none() && !course.waits(&failure, systems) {
                         configuration = before.take().ok_or_else(|| failure.clone())?;
                         stays_as_it_was(&failure, screen);
                         continue;
                     }
-                },
+                    course.wait_out(common, &configuration, &failure)?;
+                    if let Some(words) = words {
+                        screen.log_failure(&failure);
+                        say(screen, "waiting", words);
+                    }
+                }
             }
             tokio::select! {
                 biased;
@@ -220,6 +235,7 @@ impl Run {
         let window = serving::window(&beside)?;
         let troubles = course.troubles.clone();
         let lasting = Arc::new(move || troubles.lasting());
+        course.alarm = None;
         let _alerts = alerting::begin(configuration, window, lasting, course.alerted.clone())?;
         let telling = Telling::begin(serving::window(&beside)?, &live, *screen, told);
         let console = self.console(beside).await?;

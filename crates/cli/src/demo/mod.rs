@@ -254,7 +254,7 @@ async fn stay(
         String::new(),
     ]));
     let home = Home::Folder(folder.to_owned());
-    let window = serving::window_on(home, &stage.configuration, &stage.engine)?;
+    let window = serving::window_on(home, &stage.configuration, stage.engine.flows().clone())?;
     let told = window.look(false, |looker| Ok(Told::all_of(looker.store)?))?;
     let telling = Telling::begin(window, &live, *screen, told);
     stage.ledger.hand_over(live);

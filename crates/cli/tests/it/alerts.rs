@@ -1,6 +1,7 @@
 //! Who is told when something needs somebody.
 
 use crate::local::Pair;
+use crate::proxy::{self, Fate};
 use serde_json::Value as Json;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
@@ -91,4 +92,42 @@ fn a_system_that_stays_away_is_told_to_whom_the_configuration_names_and_its_addr
     let notes = notes.join().unwrap().join("\n");
     assert!(notes.contains("are not taken by the address"), "{notes}");
     assert!(!notes.contains("very-secret"), "{notes}");
+}
+
+/// A machine that was started before its ERP: the process waits, whoever is to be told is told, and the work goes on.
+#[test]
+fn a_process_that_is_started_while_a_system_is_away_waits_and_tells() {
+    let pair = Pair::start(&["--records", "1", "--seed", "6"], &[]);
+    assert_eq!(pair.run(&["sync"]).code, Some(0));
+    let [erp, _] = proxy::between(&pair, [true, false]);
+    erp.rule(|_, _, _| Fate::CutBefore);
+    let (url, told) = taker();
+    let config = pair.path("tandem.yaml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let alerts = "\nalerts: { webhook: { env: HOOK }, after: 100ms }\n";
+    std::fs::write(&config, text + alerts).unwrap();
+    let mut run = pair.command(&["run", "--no-console"]);
+    let run = run.env("HOOK", &url).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut run = run.spawn().unwrap();
+    let mut notes = BufReader::new(run.stderr.take().unwrap())
+        .lines()
+        .map_while(Result::ok);
+    assert!(notes.any(|line| line.contains("Trying again until it answers")));
+    let alert = told.recv_timeout(PATIENCE).unwrap();
+    let of = |alert: &Json| (alert["alert"].to_string(), alert["state"].to_string());
+    assert_eq!(
+        of(&alert),
+        ("\"trouble customerp\"".to_owned(), "\"began\"".to_owned())
+    );
+    erp.rule(|_, _, _| Fate::Deliver);
+    assert!(notes.any(|line| line.contains("customerp: answers again after")));
+    let alert = told.recv_timeout(PATIENCE).unwrap();
+    assert_eq!(
+        of(&alert),
+        ("\"trouble customerp\"".to_owned(), "\"over\"".to_owned())
+    );
+    let ended = Command::new("kill").arg(run.id().to_string()).status();
+    assert!(ended.unwrap().success());
+    notes.for_each(drop);
+    assert_eq!(run.wait().unwrap().code(), Some(0));
 }

@@ -37,6 +37,16 @@ impl Troubles {
             .collect()
     }
 
+    /// Notes what a system is in trouble with, and keeps since when.
+    pub(super) fn note(&self, system: &str, words: &str) {
+        let mut outages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = outages
+            .get(system)
+            .map_or_else(Timestamp::now, |known| known.since);
+        let words = words.to_owned();
+        outages.insert(system.to_owned(), Outage { since, words });
+    }
+
     /// For whoever is to be told.
     pub(crate) fn lasting(&self) -> Vec<Trouble> {
         let outages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
