@@ -5,7 +5,7 @@
 use crate::view::{FlowState, Overview};
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 
 /// What is parked is compared with what was parked this long ago.
@@ -28,7 +28,7 @@ pub struct Patience {
 }
 
 /// What somebody is told.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Alert {
     /// What it is about, the same as long as it lasts: `trouble salesforce`, `held order-order`, `parked`.
     pub alert: String,
@@ -43,7 +43,7 @@ pub struct Alert {
 }
 
 /// How an alert stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
     /// It began.
@@ -76,14 +76,30 @@ pub struct Vigil {
     busy: Option<Timestamp>,
 }
 
-#[derive(Debug)]
-struct Standing {
+/// What was told and is not over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
     since: Timestamp,
     text: String,
     last: Timestamp,
 }
 
 impl Vigil {
+    /// One that goes on after another, which had told this.
+    #[must_use]
+    pub fn after(told: BTreeMap<String, Standing>) -> Self {
+        Self {
+            told,
+            ..Self::default()
+        }
+    }
+
+    /// What was told and is not over.
+    #[must_use]
+    pub fn told(&self) -> &BTreeMap<String, Standing> {
+        &self.told
+    }
+
     /// What is to be told now.
     pub fn look(
         &mut self,

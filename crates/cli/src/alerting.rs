@@ -1,11 +1,15 @@
 //! Tells somebody what needs them: alerts, posted to the address that the configuration names.
 
+use crate::beside;
 use crate::failure::Failure;
 use crate::loading;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tandem_api::Window;
-use tandem_api::alert::{Alert, Patience, Trouble, Vigil};
+use tandem_api::alert::{Alert, Patience, Standing, Trouble, Vigil};
 use tandem_merge::config::{AlertSettings, Configuration};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
@@ -19,11 +23,43 @@ const LONGEST: Duration = Duration::from_mins(5);
 /// Alerts that are kept while the address does not answer, the newest.
 const KEPT: usize = 100;
 
-/// What stands and was told, and what is yet to be sent: it outlives a configuration that is read again.
-#[derive(Default)]
+/// The file beside the state in which it stands what was told.
+const FILE: &str = "alerts.json";
+
+/// What stands and was told, and what is yet to be sent: it outlives a configuration that is read again, and a start.
 pub(crate) struct Memory {
     vigil: Vigil,
     waiting: Vec<Alert>,
+    folder: PathBuf,
+}
+
+/// The same, as it is kept.
+#[derive(Default, Serialize, Deserialize)]
+struct Kept {
+    told: BTreeMap<String, Standing>,
+    waiting: Vec<Alert>,
+}
+
+impl Memory {
+    /// What was told by the process before, as the state's folder keeps it.
+    pub(crate) fn kept_in(folder: &Path) -> Self {
+        let Kept { told, waiting } = beside::kept(folder, FILE).unwrap_or_default().unwrap_or_default();
+        Self {
+            vigil: Vigil::after(told),
+            waiting,
+            folder: folder.to_owned(),
+        }
+    }
+
+    fn keep(&self) {
+        let kept = Kept {
+            told: self.vigil.told().clone(),
+            waiting: self.waiting.clone(),
+        };
+        if let Err(error) = beside::keep(&self.folder, FILE, &kept) {
+            tracing::warn!("{} cannot be written: {error}", self.folder.join(FILE).display());
+        }
+    }
 }
 
 /// Who tells, until this is dropped.
@@ -94,15 +130,21 @@ async fn watch(
         });
         let looked = looked.await;
         let mut memory = memory.lock().await;
+        let before = memory.waiting.len();
+        let mut told = false;
         match looked {
             Ok(Ok(overview)) => {
                 let news = memory.vigil.look(&overview, &troubles(), patience, overview.at);
+                told = !news.is_empty();
                 memory.waiting.extend(news);
             }
             Ok(Err(refused)) => tracing::warn!("nobody can be told how things stand: {}", refused.what),
             Err(_) => return,
         }
         post.send(&mut memory.waiting).await;
+        if told || memory.waiting.len() != before {
+            memory.keep();
+        }
         drop(memory);
         tokio::time::sleep(LOOKS).await;
     }

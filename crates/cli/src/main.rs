@@ -4,6 +4,7 @@ mod alerting;
 mod arguments;
 #[cfg(feature = "lab")]
 mod bench;
+mod beside;
 mod clock;
 mod commands;
 #[cfg(feature = "lab")]

@@ -1,7 +1,8 @@
 //! Connections: how many there are at once, and for how long one may do nothing.
 //!
 //! Whoever opens lines and says nothing, or says it slowly, keeps nobody out: where there are too many, the one that has
-//! been idle for longest is closed for the next. Where none is idle, the next is told to come back.
+//! been idle for longest is closed for the next, or else one that takes nothing of its answer. Where there is none, the
+//! next is told to come back.
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -26,6 +27,8 @@ use tower::ServiceExt;
 
 /// So many beyond the limit are told so; others are closed without a word.
 const TOLD: usize = 32;
+/// Who takes nothing of an answer for so long gives way.
+const STUCK: Duration = Duration::from_secs(60);
 /// A machine that has no more lines to give is asked again after so long.
 const BREATH: Duration = Duration::from_millis(200);
 
@@ -38,6 +41,8 @@ pub(crate) struct Limits {
     pub(crate) head: Duration,
     /// Within so long what a request brings along has come.
     pub(crate) body: Duration,
+    /// Who takes nothing of an answer for so long gives way.
+    pub(crate) stuck: Duration,
 }
 
 impl Limits {
@@ -47,6 +52,7 @@ impl Limits {
             most,
             head: Duration::from_secs(30),
             body: Duration::from_secs(30),
+            stuck: STUCK,
         }
     }
 }
@@ -61,7 +67,7 @@ struct Room {
 struct Line {
     /// Requests of it that are being answered.
     busy: usize,
-    /// Since when it is as it is.
+    /// Since when it is as it is: when a request began or ended, and when a piece of an answer was taken last.
     since: Instant,
     closed: Arc<Notify>,
 }
@@ -78,11 +84,12 @@ struct Busy(Arc<Place>);
 
 impl Room {
     /// Takes a connection in, for which the one that has been idle for longest may have to go. None where all are busy.
-    fn enter(self: &Arc<Self>, most: usize) -> Option<Place> {
+    fn enter(self: &Arc<Self>, limits: Limits) -> Option<Place> {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        if lines.1.len() >= most {
-            let idle = lines.1.iter().filter(|(_, line)| line.busy == 0);
-            let (number, _) = idle.min_by_key(|(_, line)| line.since)?;
+        if lines.1.len() >= limits.most {
+            let spare = |line: &Line| line.busy == 0 || line.since.elapsed() >= limits.stuck;
+            let spare = lines.1.iter().filter(|(_, line)| spare(line));
+            let (number, _) = spare.min_by_key(|(_, line)| (line.busy > 0, line.since))?;
             let number = *number;
             let line = lines.1.remove(&number)?;
             line.closed.notify_one();
@@ -117,6 +124,11 @@ impl Busy {
         place.room.change(place.number, |line| line.busy += 1);
         Self(place.clone())
     }
+
+    /// A piece of the answer is taken.
+    fn goes_on(&self) {
+        self.0.room.change(self.0.number, |_| {});
+    }
 }
 
 impl Drop for Busy {
@@ -149,7 +161,7 @@ pub(crate) async fn serve(
             Some(_) = lines.join_next() => continue,
         };
         match accepted {
-            Ok((stream, _)) => match room.enter(limits.most) {
+            Ok((stream, _)) => match room.enter(limits) {
                 Some(place) => {
                     lines.spawn(converse(stream, app.clone(), limits, place, stops.clone()));
                 }
@@ -199,7 +211,7 @@ async fn converse(
         async move {
             let request = request.map(|body| Body::new(Timed::new(body, limits.body)));
             let answer = app.oneshot(request).await?;
-            Ok::<_, Infallible>(answer.map(|body| Held { body, _busy: busy }))
+            Ok::<_, Infallible>(answer.map(|body| Held { body, busy }))
         }
     });
     let mut conversation = pin!(
@@ -210,7 +222,7 @@ async fn converse(
     );
     let ended = tokio::select! {
         ended = conversation.as_mut() => ended,
-        // Nothing of it is being answered: it is closed as it is.
+        // Nothing of it is being answered, or nobody takes that: it is closed as it is.
         () = closed.notified() => return,
         _ = stops.changed() => {
             conversation.as_mut().graceful_shutdown();
@@ -244,7 +256,7 @@ async fn turn_away(stream: TcpStream) {
 /// What is answered; while it is on its way, the connection is busy.
 struct Held {
     body: Body,
-    _busy: Busy,
+    busy: Busy,
 }
 
 impl http_body::Body for Held {
@@ -255,7 +267,11 @@ impl http_body::Body for Held {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        if frame.is_ready() {
+            self.busy.goes_on();
+        }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

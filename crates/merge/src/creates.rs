@@ -716,14 +716,17 @@ fn lookup(
     Some(Lookup { properties, values })
 }
 
-/// An unsent intent of the same content keeps its number.
+/// An unsent intent of the same content keeps its number, and the trace under which it was planned.
 pub(crate) fn reuse(mut intent: Intent, before: &[Intent]) -> Intent {
     let same = before.iter().find(|old| {
         Intent {
             id: 0,
+            trace: intent.trace,
             ..(*old).clone()
         } == intent
     });
-    intent.id = same.map_or(0, |old| old.id);
+    if let Some(old) = same {
+        (intent.id, intent.trace) = (old.id, old.trace);
+    }
     intent
 }

@@ -309,7 +309,7 @@ impl<'a> Work<'a> {
     ) {
         self.tell_edits(nodes, &merged);
         self.tell_conflict(nodes, &anchor, before.as_ref(), (&merged, first));
-        let (epoch, trace) = merged.head.as_ref().map_or((0, Trace::NONE), led);
+        let (epoch, trace) = led_if(&anchor, merged.head.as_ref());
         let origin = merged.head.as_ref().and_then(|head| head.origin.clone());
         if let Some(head) = merged.head {
             self.cluster.heads.insert(anchor, head);
@@ -518,7 +518,7 @@ impl<'a> Work<'a> {
                 (Some(_), _) => "settled by the policy: the latest edit wins".to_owned(),
             };
             let decided = merged.head.as_ref().filter(|_| clash.winner.is_some());
-            let led = decided.map_or((0, Trace::NONE), led);
+            let led = led_if(anchor, decided);
             let (record, property) = (anchor.record.clone(), anchor.property.clone());
             // What a guard of first links looks at before the policy decides is told once it is decided.
             if first.is_none() || clash.winner.is_some() {
@@ -622,25 +622,29 @@ impl<'a> Work<'a> {
             component
                 .nodes
                 .iter()
-                .find_map(|node| self.cluster.heads.get(&node.at))
+                .find_map(|node| self.cluster.heads.get_key_value(&node.at))
         });
         let own = topology::own_value(&self.cluster, at);
         let saved = self.record(&at.record).map(|record| record.span(&at.property).to);
         let saved = saved.map_or(Trace::NONE, |saved| Trace::of(&at.record, saved));
-        match head.or_else(|| self.cluster.heads.get(at)) {
+        match head.or_else(|| self.cluster.heads.get_key_value(at)) {
             // What the record's own system filled in where nothing was given is what stands there now.
-            Some(head) if head.value.is_blank() && self.settled_at(at, &own, head.epoch) => {
-                form.decode(&own).map(|value| (value, led(head)))
+            Some((anchor, head)) if head.value.is_blank() && self.settled_at(at, &own, head.epoch) => {
+                form.decode(&own).map(|value| (value, led(anchor, head)))
             }
-            Some(head) => Ok((head.value.clone(), led(head))),
+            Some((anchor, head)) => Ok((head.value.clone(), led(anchor, head))),
             None => form.decode(&own).map(|value| (value, (0, saved))),
         }
     }
 }
 
 /// A head's epoch, and the change that made it what it is.
-fn led(head: &Head) -> (u64, Trace) {
-    (head.epoch, Trace::of_head(head))
+fn led(anchor: &Anchor, head: &Head) -> (u64, Trace) {
+    (head.epoch, Trace::of_head(anchor, head))
+}
+
+fn led_if(anchor: &Anchor, head: Option<&Head>) -> (u64, Trace) {
+    head.map_or((0, Trace::NONE), |head| led(anchor, head))
 }
 
 /// What is done about an edit, for people: where its value goes.

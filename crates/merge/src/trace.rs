@@ -3,7 +3,7 @@
 //! All that was edited with one save goes under one trace: from the look that showed it to the writes that carried it and
 //! their answers. It is derived and never given out, so it is the same whoever asks, before and after a crash.
 
-use crate::cluster::Head;
+use crate::cluster::{Anchor, Head};
 use crate::record::RecordKey;
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -51,15 +51,16 @@ impl Trace {
         Self(hashed(&pieces) | 1)
     }
 
-    /// That of the edit that made a head what it is, or of the answer of a person.
+    /// That of the edit that made the head of a component what it is, or of what a person gave to Tandem. No value is in
+    /// it: whoever may not see one must not find it by trying.
     #[must_use]
-    pub fn of_head(head: &Head) -> Self {
+    pub fn of_head(anchor: &Anchor, head: &Head) -> Self {
         match &head.origin {
             Some(origin) => Self::of(origin, head.span.to),
             None => {
-                let moment = head.span.to.as_nanosecond().to_be_bytes();
-                let text = format!("{:?}", head.value);
-                Self(hashed(&[&moment, &head.epoch.to_be_bytes(), text.as_bytes()]) | 1)
+                let place = Self::of(&anchor.record, head.span.to).0.to_be_bytes();
+                let (property, epoch) = (anchor.property.as_bytes(), head.epoch.to_be_bytes());
+                Self(hashed(&[&place, property, &[0], &epoch]) | 1)
             }
         }
     }
@@ -106,6 +107,27 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::record::RecordType;
+
+    #[test]
+    fn what_a_person_gave_has_a_trace_without_the_value() {
+        let at: Timestamp = "2026-03-01T10:00:00Z".parse().unwrap();
+        let anchor = |property: &str| Anchor {
+            record: RecordKey::new("erp", "Customer", "17"),
+            property: property.to_owned(),
+        };
+        let head = |value: &str, epoch: u64| Head {
+            value: value.into(),
+            epoch,
+            span: crate::cluster::Span { from: None, to: at },
+            origin: None,
+            before: None,
+            rewritten: 0,
+        };
+        let one = Trace::of_head(&anchor("phone"), &head("1", 3));
+        assert_eq!(one, Trace::of_head(&anchor("phone"), &head("2", 3)));
+        assert_ne!(one, Trace::of_head(&anchor("phone"), &head("1", 4)));
+        assert_ne!(one, Trace::of_head(&anchor("mail"), &head("1", 3)));
+    }
 
     #[test]
     fn a_trace_is_of_one_record_and_one_moment() {

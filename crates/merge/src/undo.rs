@@ -337,7 +337,7 @@ impl<'a> Work<'a> {
         };
         let why = format!("{} was taken back by a person", how.what);
         self.note_at(
-            (next.epoch, Trace::of_head(&next)),
+            (next.epoch, Trace::of_head(&anchor, &next)),
             &anchor.record.clone(),
             Some(&anchor.property.clone()),
             flow.as_deref(),

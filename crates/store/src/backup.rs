@@ -23,6 +23,8 @@ use std::path::{Path, PathBuf};
 
 /// How far numbers leap: no state gives out so many between two backups.
 const LEAP: i64 = 1 << 32;
+/// No state gives out so many in a minute: the same backup restored anew begins so far behind each minute since 1970.
+const MINUTE: i64 = 1 << 24;
 /// The numbers that people read and type, each with how far it leaps where nobody knows how far the lost state came: to
 /// the next such multiple but one, so that they stay short.
 const TYPED: [(Numbered, i64); 3] = [
@@ -120,10 +122,17 @@ pub(crate) fn look_by(file: &Path, keys: &Keys, steps: &'static [Step]) -> Resul
     let holding = match Sqlite::form_of(file)? {
         FORM => looked_at(file, keys)?,
         _ => {
-            // An older one is looked at as it would be restored.
-            let draft = beside(file, "looking");
+            // An older one is looked at as it would be restored, beside it or where everybody may write.
+            let (mut draft, mut aside) = (beside(file, "looking"), None);
+            if folder::private_file(&draft).is_err() {
+                let own = aside.insert(own_folder()?);
+                draft = own.join("looking");
+            }
             let looked = copy_of(file, &draft, keys, steps).and_then(|()| looked_at(&draft, keys));
             let _gone = remove_draft(&draft);
+            if let Some(own) = aside {
+                let _gone = std::fs::remove_dir(own);
+            }
             looked?
         }
     };
@@ -131,6 +140,15 @@ pub(crate) fn look_by(file: &Path, keys: &Keys, steps: &'static [Step]) -> Resul
         Some(_) => Ok(holding),
         None => Err(Error::NoBackup(file.display().to_string())),
     }
+}
+
+/// A folder where everybody may write, that nobody else may enter.
+fn own_folder() -> Result<PathBuf, Error> {
+    use std::os::unix::fs::DirBuilderExt;
+    let own = std::env::temp_dir().join(format!("tandem-looking-{}", std::process::id()));
+    let made = std::fs::DirBuilder::new().mode(0o700).create(&own);
+    made.map_err(|source| Error::folder(&own, source))?;
+    Ok(own)
 }
 
 fn looked_at(file: &Path, keys: &Keys) -> Result<Holding, Error> {
@@ -165,11 +183,13 @@ pub(crate) fn restore_by(
     now: Timestamp,
     steps: &'static [Step],
 ) -> Result<Option<String>, Error> {
-    let before = before(home, &look_by(file, keys, steps)?, keys);
+    let backup = look_by(file, keys, steps)?;
     let mark = now.strftime("%Y%m%dT%H%M%SZ").to_string();
     match home {
         Home::Folder(folder) => {
             let hold = folder::take_hold(folder)?;
+            // From here on nobody counts on.
+            let before = before(home, &backup, keys);
             let draft = folder.join("restored.db");
             grown_old(file, &draft, keys, now, (steps, before))?;
             let moved = folder::replace(folder, &draft, &mark);
@@ -177,10 +197,12 @@ pub(crate) fn restore_by(
             Ok(moved?.map(|kept| kept.display().to_string()))
         }
         Home::Server(server) => {
+            let held = Postgres::held(server)?;
+            let before = before(home, &backup, keys);
             let draft = beside(file, "restoring");
             let done = grown_old(file, &draft, keys, now, (steps, before)).and_then(|()| {
                 let source = Sqlite::open_whole(&draft, FORM)?;
-                Postgres::replace(server, &mark.to_lowercase(), |target| {
+                held.replace(server, &mark.to_lowercase(), |target| {
                     let filled = carry::rows(&source, target, &source);
                     filled.map_err(|trouble| trouble.told("restored"))
                 })
@@ -205,16 +227,20 @@ fn before(home: &Home, backup: &Holding, keys: &Keys) -> Option<Before> {
 /// With which numbers a restored state goes on. None may be given twice: under a number a person answers what was shown
 /// under it, and a create is known by it. The program's own leap so far that the lost state cannot have come there. Those that
 /// people type go on where the state that gave way stopped, if it tells; else they leap as well, less far.
-fn numbers(backup: Counts, before: Option<Before>) -> Counts {
-    let mut counts = backup.map(|count| count + LEAP);
+fn numbers(backup: Counts, before: Option<Before>, [made, now]: [Timestamp; 2]) -> Counts {
+    let known = |at: usize| before.map_or(0, |before| before.counts[at]).max(backup[at]);
+    let minutes = now.as_second().max(0) / 60;
+    let leapt = |at: usize| (known(at) + LEAP).max(minutes.saturating_mul(MINUTE));
+    let mut counts: Counts = std::array::from_fn(leapt);
     // Changes are counted on: no other process knows them.
-    counts[Numbered::Change as usize] -= LEAP;
+    counts[Numbered::Change as usize] = backup[Numbered::Change as usize];
+    let hours = now.duration_since(made).as_hours().max(0);
     for (kind, step) in TYPED {
         let at = kind as usize;
-        let known = before.map_or(0, |before| before.counts[at]).max(backup[at]);
         counts[at] = match before {
-            Some(Before { later: true, .. }) => known,
-            _ => (known / step + 2) * step,
+            Some(Before { later: true, .. }) => known(at),
+            // The same backup may be restored once more after the state was lost again.
+            _ => (known(at) / step + 2 + hours) * step,
         };
     }
     counts
@@ -302,7 +328,8 @@ pub(crate) fn holding(db: &Db) -> Result<Holding, Error> {
 fn grow_old(db: &Db, now: Timestamp, before: Option<Before>) -> Result<(), Trouble> {
     db.run("UPDATE system SET cursor = NULL, listed = NULL", [])?;
     db.run("DELETE FROM intent WHERE sent = 0", [])?;
-    db.go_on_with(numbers(db.counts(), before));
+    let made = db.note("backup")?.map(|made| made.parse()).transpose()?;
+    db.go_on_with(numbers(db.counts(), before, [made.unwrap_or(now), now]));
     let sql = "SELECT rid FROM record WHERE presence IS NOT NULL";
     let rids: Vec<i64> = db.all(sql, [], |row| row.get(0))?;
     rids.iter().try_for_each(|rid| db.mark_dirty(*rid, true))?;
@@ -339,14 +366,14 @@ mod tests {
             counts: [came; 10],
             later,
         });
-        numbers([57; 10], before)
+        numbers([57; 10], before, [Timestamp::UNIX_EPOCH; 2])
     }
 
     #[test]
     fn numbers_that_people_type_go_on_where_the_state_stopped_that_gave_way() {
         assert_eq!(typed(restored(Some((80, true)))), [80, 80, 80]);
         // The program's own leap all the same.
-        assert_eq!(restored(Some((80, true)))[Numbered::Intent as usize], 57 + LEAP);
+        assert_eq!(restored(Some((80, true)))[Numbered::Intent as usize], 80 + LEAP);
         assert_eq!(restored(Some((80, true)))[Numbered::Change as usize], 57);
     }
 
@@ -356,5 +383,16 @@ mod tests {
         // Another state, or one older than the backup, does not tell; what it gave is not given again either.
         let other = typed(restored(Some((3_000_007, false))));
         assert_eq!(other, [5_000_000, 5_000_000, 200_000_000]);
+    }
+
+    #[test]
+    fn the_same_backup_restored_anew_gives_no_number_again() {
+        let made: Timestamp = "2026-03-01T10:00:00Z".parse().unwrap();
+        let after = |minutes: i64| numbers([57; 10], None, [made, made + jiff::SignedDuration::from_mins(minutes)]);
+        let (one, two, later) = (after(600), after(601), after(720));
+        let at = Numbered::Intent as usize;
+        assert!(two[at] - one[at] >= MINUTE && one[at] > LEAP && two[at] < 1 << 53);
+        assert!(typed(one).iter().zip(typed(later)).all(|(one, later)| *one < later));
+        assert_eq!(typed(later)[0], 14_000_000);
     }
 }

@@ -114,18 +114,27 @@ impl Postgres {
         Ok(Some(storage))
     }
 
-    /// Takes hold of the schema and lets `fill` make its state anew. The one that was there stays in a schema of another
-    /// name, which is the answer.
+    /// Takes hold of the schema, whatever it holds.
+    ///
+    /// # Errors
+    /// As [`Postgres::open`].
+    pub(crate) fn held(server: &Server) -> Result<Self, Error> {
+        let storage = Self::begin(server)?;
+        storage.session.hold(server)?;
+        Ok(storage)
+    }
+
+    /// Lets `fill` make the state anew. The one that was there stays in a schema of another name, which is the answer.
     ///
     /// # Errors
     /// As [`Postgres::open`]; what `fill` answers: then everything is as it was.
     pub(crate) fn replace(
+        self,
         server: &Server,
         mark: &str,
         fill: impl FnOnce(&dyn Storage) -> Result<(), Error>,
     ) -> Result<Option<String>, Error> {
-        let storage = Self::begin(server)?;
-        storage.session.hold(server)?;
+        let storage = self;
         let there = match storage.is_there(server, FORM) {
             // One of another form gives way like any other, with tables that nobody knows here.
             Err(Error::Older { .. } | Error::Behind { .. } | Error::Newer { .. }) => true,

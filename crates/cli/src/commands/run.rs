@@ -15,10 +15,11 @@ use crate::screen::Screen;
 use crate::serving::{self, Console, Wanted, Work};
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
-pub(crate) use live::{Live, Troubles};
+pub(crate) use live::{Live, Outage, Troubles, outages};
 use serde_json::json;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tandem_engine::Schedule;
@@ -92,7 +93,7 @@ struct Course {
 }
 
 impl Course {
-    fn new() -> Self {
+    fn new(folder: &Path) -> Self {
         Self {
             hangups: Hangups::listen(),
             began: None,
@@ -101,8 +102,8 @@ impl Course {
             away: false,
             known: false,
             alarm: None,
-            troubles: Troubles::default(),
-            alerted: Arc::default(),
+            troubles: Troubles::kept_in(folder),
+            alerted: Arc::new(alerting::Memory::kept_in(folder).into()),
             told: None,
         }
     }
@@ -112,6 +113,7 @@ impl Course {
         if let Some(told) = &self.told {
             return Ok(told.clone());
         }
+        loading::bring_forward(common, configuration)?;
         let told = match loading::look_if_there(common, configuration)? {
             Some(mut store) => {
                 self.known = store.status(&configuration.dataflow)?.listed.len() == 2;
@@ -162,7 +164,7 @@ impl Run {
         // The one before, until the one that was read again has shown that it works.
         let mut before = None;
         let mut interrupt = Interrupt::listen(Exit::Done.code());
-        let mut course = Course::new();
+        let mut course = Course::new(&common.state_folder());
         loop {
             course.began = None;
             let work = self.work(common, &configuration, &mut course, screen);

@@ -1,6 +1,7 @@
 //! `tandem status`: how things stand, flow by flow.
 
 use crate::arguments::Common;
+use crate::commands::run::{Outage, outages};
 use crate::failure::{Exit, Failure};
 use crate::loading;
 use crate::screen::{CountTable, Screen, Sentence, count_of, thousands};
@@ -8,7 +9,7 @@ use crate::standing;
 use clap::Args;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
-use tandem_api::words;
+use tandem_api::{door, words};
 use tandem_connector::Budget;
 use tandem_engine::{Hold, Notice};
 use tandem_merge::dataflow::Dataflow;
@@ -25,8 +26,14 @@ pub(crate) struct Status {}
 
 impl Status {
     /// Shows the counts.
-    pub(crate) fn show(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
+    pub(crate) async fn show(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
         let configuration = loading::configuration(common)?;
+        // What a process that is gone said of the systems is out of date.
+        let folder = common.state_folder();
+        let troubles = match door::knock(&folder).await {
+            Some(_) => outages(&folder),
+            None => BTreeMap::new(),
+        };
         let mut store = loading::look(common, &configuration)?;
         let status = store.status(&configuration.dataflow)?;
         let systems = &configuration.dataflow.systems;
@@ -41,9 +48,14 @@ impl Status {
         shown["strangers"] = json!(strangers);
         shown["clocks"] = json!(clocks.map(|clock| clock.map(|clock| clock.ahead().as_secs_f64())));
         shown["clocks_apart"] = json!(apart);
+        shown["troubles"] = json!(troubles);
         screen.json(&shown);
         screen.result(flow_table(&configuration.dataflow, &status));
         screen.result(Sentence(summary(&status)));
+        for outage in troubles.values() {
+            let Outage { words, since } = outage;
+            screen.result(Sentence(format!("{words} (since {since:.0})")));
+        }
         for line in lines(&budgets, &notices, &holds).into_iter().chain(apart) {
             screen.result(Sentence(line));
         }

@@ -12,9 +12,9 @@ use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig as _, WithHttp
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator, SdkTracer, SdkTracerProvider};
 use std::cell::Cell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use tandem_api::Trace;
 use tandem_connector::Outcome;
 use tandem_engine::Happening;
@@ -25,6 +25,10 @@ use tandem_merge::record::{Observation, RecordKey};
 
 /// Where a collector takes spans, behind its address.
 const PATH: &str = "/v1/traces";
+/// So many changes are remembered.
+const LATELY: usize = 256;
+/// What has no answer for so long gets no span.
+const FORGOTTEN: Duration = Duration::from_secs(24 * 3_600);
 
 thread_local! {
     /// The change whose first span is made next.
@@ -61,6 +65,8 @@ pub(super) struct Spans {
     one_in: u32,
     /// Since when writes are on their way.
     sent: Mutex<BTreeMap<u64, SystemTime>>,
+    /// The changes whose first span was made lately: what is decided once more is seen once more.
+    seen: Mutex<VecDeque<Trace>>,
 }
 
 impl Spans {
@@ -93,6 +99,7 @@ impl Spans {
             provider,
             one_in: settings.one_in,
             sent: Mutex::default(),
+            seen: Mutex::default(),
         })
     }
 
@@ -113,6 +120,9 @@ impl Spans {
 
     /// The first span: from when the record was saved to when a decision takes that up.
     fn seen(&self, seen: &Observation, trace: Trace) {
+        if self.was_seen(trace) {
+            return;
+        }
         let now = SystemTime::now();
         let saved = seen.version.as_ref().map(|version| version.modified);
         let began = saved.map_or(now, SystemTime::from).min(now);
@@ -122,6 +132,16 @@ impl Spans {
         let mut span = builder.start_with_context(&self.tracer, &Context::new());
         ROOT.set(None);
         span.end_with_timestamp(now);
+    }
+
+    fn was_seen(&self, trace: Trace) -> bool {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = seen.contains(&trace);
+        if !known {
+            seen.truncate(LATELY - 1);
+            seen.push_front(trace);
+        }
+        known
     }
 
     fn decided(&self, event: &Event) {
@@ -146,15 +166,21 @@ impl Spans {
         let wanted = intents
             .iter()
             .filter(|intent| intent.traces().into_iter().any(|trace| self.takes(trace)));
+        // One that was put back, and planned under another number, is never answered.
+        sent.retain(|_, began| now.duration_since(*began).is_ok_and(|lasted| lasted < FORGOTTEN));
         sent.extend(wanted.map(|intent| (intent.id, now)));
     }
 
     /// A span for each change that a write carried: from when it was sent to its answer.
     fn answered(&self, intent: &Intent, outcome: &Outcome) {
         let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(began) = sent.remove(&intent.id) else {
+        let Some(began) = sent.get(&intent.id).copied() else {
             return;
         };
+        // What was taken and is done later is answered once more.
+        if !matches!(outcome, Outcome::Accepted { .. }) {
+            sent.remove(&intent.id);
+        }
         drop(sent);
         let (name, target) = match &intent.action {
             Action::Create { target, .. } | Action::Companion { target, .. } => ("create", target),
@@ -185,7 +211,7 @@ impl Drop for Spans {
     fn drop(&mut self) {
         let _ = self
             .provider
-            .shutdown_with_timeout(std::time::Duration::from_secs(2));
+            .shutdown_with_timeout(Duration::from_secs(2));
     }
 }
 

@@ -16,7 +16,7 @@ pub(crate) use hand::{Hand, listen, misunderstood, open_door};
 pub(crate) use provider::console_provider;
 pub(crate) use secret::{alert_address, console_tokens, home, keys, trace_headers};
 pub(crate) use state::{
-    existing_home, existing_state, look, look_if_there, parts_on_a_copy, parts_on_a_copy_of, records_named,
+    bring_forward, existing_home, existing_state, look, look_if_there, parts_on_a_copy, parts_on_a_copy_of, records_named,
     state, with_linked,
 };
 #[cfg(feature = "lab")]

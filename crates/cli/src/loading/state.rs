@@ -51,6 +51,16 @@ pub(crate) fn look(common: &Common, configuration: &Configuration) -> Result<Led
     Ok(store)
 }
 
+/// Brings a state of an older form forward, as whoever works with it does.
+pub(crate) fn bring_forward(common: &Common, configuration: &Configuration) -> Result<(), Failure> {
+    let (home, keys) = (super::home(common, configuration)?, super::keys(configuration)?);
+    match Ledger::open_to_look(&home, &keys) {
+        Err(tandem_store::Error::Behind { .. }) => state(&home, &keys).map(drop),
+        // Whatever else is wrong is told by whoever looks.
+        _ => Ok(()),
+    }
+}
+
 /// Opens a state to look at it, if there is one.
 pub(crate) fn look_if_there(
     common: &Common,

@@ -1,8 +1,7 @@
 //! The newest report of `tandem qa`, kept beside the state for the console.
 
+use crate::beside;
 use crate::failure::Failure;
-use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use tandem_api::view::Qa;
 
@@ -18,23 +17,8 @@ fn path(folder: &Path) -> PathBuf {
 /// # Errors
 /// The file cannot be written.
 pub(crate) fn keep(folder: &Path, report: &Qa) -> Result<(), Failure> {
-    let (file, beside) = (path(folder), folder.join(format!("{FILE}.new")));
-    let written = || -> std::io::Result<()> {
-        std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)?;
-        let mut options = std::fs::OpenOptions::new();
-        let mut opened = options
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&beside)?;
-        opened.write_all(&serde_json::to_vec_pretty(report)?)?;
-        std::fs::rename(&beside, &file)
-    };
-    written().map_err(|error| {
+    let file = path(folder);
+    beside::keep(folder, FILE, report).map_err(|error| {
         Failure::trouble(
             format!("the report cannot be kept in {} ({error})", file.display()),
             "Let Tandem write there; the console shows it from there",
@@ -54,13 +38,7 @@ pub(crate) fn read(folder: &Path) -> Result<Option<Qa>, Failure> {
             "Run `tandem qa` again: it writes a new one",
         )
     };
-    match std::fs::read(&file) {
-        Ok(text) => serde_json::from_slice(&text)
-            .map(Some)
-            .map_err(|error| unreadable(&error)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(unreadable(&error)),
-    }
+    beside::kept(folder, FILE).map_err(|error| unreadable(&error))
 }
 
 #[cfg(test)]

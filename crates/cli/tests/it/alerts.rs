@@ -81,6 +81,11 @@ fn a_system_that_stays_away_is_told_to_whom_the_configuration_names_and_its_addr
         alert["text"].as_str().unwrap().starts_with("salesforce: "),
         "{alert}"
     );
+    // AND `status` says so, which looks beside the work
+    let status = pair.run(&["status", "--json"]);
+    let shown: Json = serde_json::from_str(&status.out).unwrap();
+    let words = shown["troubles"]["salesforce"]["words"].as_str().unwrap();
+    assert!(words.starts_with("salesforce: "), "{}", status.out);
     assert!(
         Command::new("kill")
             .arg(run.id().to_string())
@@ -89,6 +94,10 @@ fn a_system_that_stays_away_is_told_to_whom_the_configuration_names_and_its_addr
             .success()
     );
     assert_eq!(run.wait().unwrap().code(), Some(0));
+    // What a process that is gone said is not told any more.
+    let status = pair.run(&["status", "--json"]);
+    let shown: Json = serde_json::from_str(&status.out).unwrap();
+    assert_eq!(shown["troubles"], serde_json::json!({}));
     let notes = notes.join().unwrap().join("\n");
     assert!(notes.contains("are not taken by the address"), "{notes}");
     assert!(!notes.contains("very-secret"), "{notes}");
@@ -119,6 +128,16 @@ fn a_process_that_is_started_while_a_system_is_away_waits_and_tells() {
         of(&alert),
         ("\"trouble customerp\"".to_owned(), "\"began\"".to_owned())
     );
+    // What was told is known to whoever goes on after it.
+    let kept = std::fs::read_to_string(pair.path("state/alerts.json")).unwrap();
+    assert!(kept.contains("trouble customerp"), "{kept}");
+    run.kill().unwrap();
+    run.wait().unwrap();
+    let mut run = pair.command(&["run", "--no-console"]);
+    let run = run.env("HOOK", &url).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut run = run.spawn().unwrap();
+    let mut notes = BufReader::new(run.stderr.take().unwrap()).lines().map_while(Result::ok);
+    assert!(notes.any(|line| line.contains("Trying again until it answers")));
     erp.rule(|_, _, _| Fate::Deliver);
     assert!(notes.any(|line| line.contains("customerp: answers again after")));
     let alert = told.recv_timeout(PATIENCE).unwrap();

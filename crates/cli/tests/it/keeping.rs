@@ -3,7 +3,9 @@
 use crate::local::{Pair, Ran};
 use crate::rest;
 use serde_json::{Value as Json, json};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 /// A key as `openssl rand -base64 32` prints one.
 const KEY: &str = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
@@ -289,4 +291,29 @@ fn bulk_loads_of_an_encrypted_state_leave_nothing_in_clear_on_disk() {
     assert!(spooled > 0, "nothing was spooled");
     let verify = run_with(&pair, KEY, &["verify", "--json"]);
     assert_eq!(verify.code, Some(0), "{}", verify.out);
+}
+
+/// What an upgrade does: the program that works brings the state forward by itself, and keeps it as it was.
+#[test]
+fn s7_a_state_of_an_older_form_is_brought_forward_by_whoever_works_with_it() {
+    let pair = Pair::start(&["--records", "1", "--seed", "6"], &[]);
+    assert_eq!(pair.run(&["sync"]).code, Some(0));
+    let state = rusqlite::Connection::open(pair.path("state/tandem.db")).unwrap();
+    state.execute_batch("DROP TABLE hourly; PRAGMA user_version = 9;").unwrap();
+    drop(state);
+    let looked = pair.run(&["status"]);
+    assert_eq!(looked.code, Some(2), "{}", looked.err);
+    let mut run = pair.command(&["run", "--no-console"]);
+    let run = run.stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut run = run.spawn().unwrap();
+    let mut notes = BufReader::new(run.stderr.take().unwrap()).lines().map_while(Result::ok);
+    assert!(notes.any(|line| line.contains("Keeping in step")));
+    let ended = Command::new("kill").arg(run.id().to_string()).status();
+    assert!(ended.unwrap().success());
+    notes.for_each(drop);
+    assert_eq!(run.wait().unwrap().code(), Some(0));
+    let files = std::fs::read_dir(pair.path("state")).unwrap();
+    let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    assert_eq!(names.filter(|name| name.starts_with("form-9-")).count(), 1);
+    assert_eq!(pair.run(&["status"]).code, Some(0));
 }

@@ -54,6 +54,7 @@ fn patient(most: usize) -> Limits {
         most,
         head: long,
         body: long,
+        stuck: long,
     }
 }
 
@@ -229,4 +230,23 @@ async fn at_the_end_requests_under_way_are_answered_and_idle_lines_closed() {
     // One that has not said anything yet need not be waited for either.
     drop(fresh.shutdown().await);
     served.ended.await.unwrap();
+}
+
+#[tokio::test]
+async fn who_takes_nothing_of_an_answer_for_long_gives_way_where_nobody_is_idle() {
+    let limits = Limits {
+        stuck: Duration::ZERO,
+        ..patient(2)
+    };
+    let mut served = serve_with(limits).await;
+    let (mut one, mut two) = (served.line().await, served.line().await);
+    ask(&mut one, "/wait").await;
+    served.waits.recv().await.unwrap();
+    ask(&mut two, "/wait").await;
+    served.waits.recv().await.unwrap();
+    let mut three = served.line().await;
+    ask(&mut three, "/").await;
+    heard(&mut three, "here").await;
+    let mut rest = Vec::new();
+    assert_eq!(one.read_to_end(&mut rest).await.unwrap_or_default(), 0);
 }

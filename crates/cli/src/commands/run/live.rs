@@ -1,13 +1,16 @@
 //! What is told while the work goes on: outages with their begin and end, holds, notices; and when something travelled.
 
 use super::told;
+use crate::beside;
 use crate::log::Level;
 use crate::screen::Screen;
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tandem_api::alert::Trouble;
 use tandem_engine::{Happening, Watcher};
@@ -16,40 +19,91 @@ use tokio::sync::Notify;
 /// A trouble that lasts is told again after so long.
 const TOLD_AGAIN: Duration = Duration::from_secs(300);
 
+/// The file beside the state in which a process at work says which systems are in trouble.
+const FILE: &str = "outages.json";
+
 /// A system in trouble.
-#[derive(Clone, Debug)]
-struct Outage {
-    since: Timestamp,
-    words: String,
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Outage {
+    pub(crate) since: Timestamp,
+    pub(crate) words: String,
 }
 
-/// Systems in trouble, and what was said of them: outlives a configuration.
+/// Systems in trouble, by name.
+type Outages = BTreeMap<String, Outage>;
+
+/// Systems in trouble, and what was said of them: outlives a configuration, and a start where it is kept.
 #[derive(Clone, Default)]
-pub(crate) struct Troubles(Arc<Mutex<BTreeMap<String, Outage>>>);
+pub(crate) struct Troubles {
+    outages: Arc<Mutex<Outages>>,
+    folder: Option<PathBuf>,
+}
+
+/// Which systems are in trouble, as the process at work with a folder's state says.
+pub(crate) fn outages(folder: &Path) -> Outages {
+    let kept = beside::kept(folder, FILE);
+    kept.unwrap_or_default().unwrap_or_default()
+}
 
 impl Troubles {
+    /// Those that lasted when a process ended, kept in the state's folder from now on.
+    pub(super) fn kept_in(folder: &Path) -> Self {
+        Self {
+            outages: Arc::new(Mutex::new(outages(folder))),
+            folder: Some(folder.to_owned()),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Outages> {
+        self.outages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says beside the state how it stands now.
+    fn keep(&self, outages: &Outages) {
+        if let Some(folder) = &self.folder
+            && let Err(error) = beside::keep(folder, FILE, outages)
+        {
+            tracing::warn!("{} cannot be written: {error}", folder.join(FILE).display());
+        }
+    }
+
     /// One sentence for each system.
     pub(crate) fn sentences(&self) -> Vec<String> {
-        let outages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let outages = self.lock();
         let lasting = outages.values();
         lasting
             .map(|it| format!("{} (since {:.0})", it.words, it.since))
             .collect()
     }
 
-    /// Notes what a system is in trouble with, and keeps since when.
-    pub(super) fn note(&self, system: &str, words: &str) {
-        let mut outages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let since = outages
-            .get(system)
-            .map_or_else(Timestamp::now, |known| known.since);
-        let words = words.to_owned();
-        outages.insert(system.to_owned(), Outage { since, words });
+    /// Notes what a system is in trouble with, and keeps since when. Since when, where it was noted before.
+    pub(super) fn note(&self, system: &str, words: &str) -> Option<Timestamp> {
+        let mut outages = self.lock();
+        let known = outages.get(system).cloned();
+        let news = known.as_ref().is_none_or(|known| known.words != words);
+        let since = known.map(|known| known.since);
+        let outage = Outage {
+            since: since.unwrap_or_else(Timestamp::now),
+            words: words.to_owned(),
+        };
+        outages.insert(system.to_owned(), outage);
+        if news {
+            self.keep(&outages);
+        }
+        since
+    }
+
+    /// Notes that a system answers; since when it had not.
+    fn over(&self, system: &str) -> Option<Timestamp> {
+        let mut outages = self.lock();
+        let outage = outages.remove(system)?;
+        self.keep(&outages);
+        Some(outage.since)
     }
 
     /// For whoever is to be told.
     pub(crate) fn lasting(&self) -> Vec<Trouble> {
-        let outages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let outages = self.lock();
         let trouble = |(system, outage): (&String, &Outage)| Trouble {
             system: system.clone(),
             words: outage.words.clone(),
@@ -118,14 +172,7 @@ impl Live {
 
     fn trouble(&self, error: &tandem_connector::Error) {
         let (words, now) = (error.to_string(), Timestamp::now());
-        let mut outages = self.troubles.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = outages.get(&error.system).map(|outage| outage.since);
-        let outage = Outage {
-            since: known.unwrap_or(now),
-            words: words.clone(),
-        };
-        outages.insert(error.system.clone(), outage);
-        drop(outages);
+        let known = self.troubles.note(&error.system, &words);
         if !self.is_news(&words) {
             return;
         }
@@ -137,11 +184,9 @@ impl Live {
 
     /// A trouble is over once its system answers.
     fn answers(&self, system: &str) {
-        let mut outages = self.troubles.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(Outage { since, .. }) = outages.remove(system) else {
+        let Some(since) = self.troubles.over(system) else {
             return;
         };
-        drop(outages);
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         told.retain(|trouble, _| !trouble.starts_with(&format!("{system}:")));
         drop(told);

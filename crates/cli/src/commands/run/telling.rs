@@ -145,14 +145,15 @@ impl Teller {
     /// Tells what was deferred and waits for a person now.
     fn no_longer_deferred(&self) -> Result<(), Refused> {
         let mut deferred = self.deferred.lock().unwrap_or_else(PoisonError::into_inner);
-        for number in std::mem::take(&mut *deferred) {
+        let numbers: Vec<u64> = deferred.iter().copied().collect();
+        for number in numbers {
+            // One that cannot be looked at now is looked at the next time.
             match self.window.look(false, |looker| looker.item(number))? {
-                Some(item) if item.standing == "deferred" => {
-                    deferred.insert(number);
-                }
+                Some(item) if item.standing == "deferred" => continue,
                 Some(item) => self.item(&item),
                 None => {}
             }
+            deferred.remove(&number);
         }
         Ok(())
     }
