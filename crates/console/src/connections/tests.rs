@@ -193,6 +193,7 @@ async fn who_says_nothing_or_too_slowly_is_not_waited_for() {
         most: 9,
         head: short,
         body: short,
+        stuck: short,
     })
     .await;
     // Nothing, half a head, nothing after an answer, half of what it brings along.
