@@ -54,9 +54,9 @@ fn whoever_the_provider_vouches_for_comes_in_with_the_role_that_the_configuratio
     // The log says who, by what the provider calls them.
     let said = scene.console.said().join("\n");
     for part in [
-        "who=\"ann@example.com\" role=Admin",
+        "ann@example.com signed in (role Admin)",
         "otto (248289761001) signed in",
-        "subject=\"248289761001\"",
+        "otto (248289761001) is vouched for by the provider (issuer http",
     ] {
         assert!(said.contains(part), "{said} lacks {part}");
     }

@@ -118,7 +118,7 @@ fn whoever_a_foreign_provider_knows_comes_in_with_the_right_role_and_nobody_else
             ("otto@example.com", "Operator"),
             ("vera (vera)", "Viewer"),
         ] {
-            let line = format!("who=\"{who}\" role={role}");
+            let line = format!("{who} signed in (role {role})");
             assert!(said.iter().any(|said| said.contains(&line)), "{line}: {said:#?}");
         }
     }

@@ -94,7 +94,7 @@ fn a_plan_is_made_beside_the_work_and_shows_each_value_before_and_after() {
     assert_eq!(console.post(VIEWER, "/plan", &json!({})).status, 403);
     let said = console.said().join("\n");
     assert!(
-        said.contains("who=\"otto\" command=\"plan\" outcome=\"begun\""),
+        said.contains("otto asked (command plan, outcome begun)"),
         "{said}"
     );
 }
