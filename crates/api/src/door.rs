@@ -6,7 +6,7 @@
 mod client;
 mod server;
 
-pub use client::{Client, knock};
+pub use client::{Client, is_open, knock};
 pub use server::{Server, ask, open};
 
 use crate::{Command, Done, Refused};

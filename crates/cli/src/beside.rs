@@ -14,7 +14,9 @@ pub(crate) fn keep(folder: &Path, name: &str, what: &impl Serialize) -> std::io:
     let draft = folder.join(format!("{name}.new"));
     let mut options = std::fs::OpenOptions::new();
     let options = options.write(true).create(true).truncate(true).mode(0o600);
-    options.open(&draft)?.write_all(&serde_json::to_vec_pretty(what)?)?;
+    options
+        .open(&draft)?
+        .write_all(&serde_json::to_vec_pretty(what)?)?;
     std::fs::rename(&draft, folder.join(name))
 }
 

@@ -387,12 +387,23 @@ mod tests {
 
     #[test]
     fn the_same_backup_restored_anew_gives_no_number_again() {
-        let made: Timestamp = "2026-03-01T10:00:00Z".parse().unwrap();
-        let after = |minutes: i64| numbers([57; 10], None, [made, made + jiff::SignedDuration::from_mins(minutes)]);
+        let made: Timestamp = Timestamp::from_second(1_772_359_200).unwrap_or(Timestamp::UNIX_EPOCH);
+        let after = |minutes: i64| {
+            numbers(
+                [57; 10],
+                None,
+                [made, made + jiff::SignedDuration::from_mins(minutes)],
+            )
+        };
         let (one, two, later) = (after(600), after(601), after(720));
         let at = Numbered::Intent as usize;
         assert!(two[at] - one[at] >= MINUTE && one[at] > LEAP && two[at] < 1 << 53);
-        assert!(typed(one).iter().zip(typed(later)).all(|(one, later)| *one < later));
+        assert!(
+            typed(one)
+                .iter()
+                .zip(typed(later))
+                .all(|(one, later)| *one < later)
+        );
         assert_eq!(typed(later)[0], 14_000_000);
     }
 }

@@ -234,7 +234,7 @@ mod tests {
     }
 
     /// Columns of text that name things, and hold nothing that people wrote; or are blinded, or sealed as notes.
-    const NAMES: [&str; 30] = [
+    const NAMES: [&str; 31] = [
         "edited.flow",
         "note.name",
         "note.value",
@@ -264,6 +264,7 @@ mod tests {
         "tally.what",
         "run.kind",
         "run_count.what",
+        "hourly.what",
         "forgotten.hash",
     ];
 

@@ -16,6 +16,13 @@ pub async fn knock(folder: &Path) -> Option<Client> {
     UnixStream::connect(&path).await.ok().map(Client)
 }
 
+/// Whether a process works with the state of a folder.
+#[must_use]
+pub fn is_open(folder: &Path) -> bool {
+    let place = place(folder);
+    place.is_ok_and(|(path, _folder)| std::os::unix::net::UnixStream::connect(path).is_ok())
+}
+
 impl Client {
     /// Asks for one thing and waits until it is done.
     ///

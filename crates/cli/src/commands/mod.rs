@@ -60,7 +60,7 @@ pub(crate) async fn carry_out(arguments: Arguments, screen: &Screen) -> Result<E
         Command::Run(run) => run.keep_in_step(common, screen).await,
         Command::Console(console) => console.print(common, screen).await,
         Command::Shell(shell) => shell.carry_out(),
-        Command::Status(status) => status.show(common, screen).await,
+        Command::Status(status) => status.show(common, screen),
         Command::Links(links) => links.carry_out(common, screen).await,
         Command::Conflicts(conflicts) => conflicts.list(common, screen),
         Command::Failures(failures) => failures.list(common, screen),

@@ -26,13 +26,13 @@ pub(crate) struct Status {}
 
 impl Status {
     /// Shows the counts.
-    pub(crate) async fn show(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
+    pub(crate) fn show(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
         let configuration = loading::configuration(common)?;
         // What a process that is gone said of the systems is out of date.
         let folder = common.state_folder();
-        let troubles = match door::knock(&folder).await {
-            Some(_) => outages(&folder),
-            None => BTreeMap::new(),
+        let troubles = match door::is_open(&folder) {
+            true => outages(&folder),
+            false => BTreeMap::new(),
         };
         let mut store = loading::look(common, &configuration)?;
         let status = store.status(&configuration.dataflow)?;

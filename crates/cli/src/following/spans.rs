@@ -209,9 +209,7 @@ impl Spans {
 impl Drop for Spans {
     /// What was gathered is sent; a collector that does not answer is not waited for long.
     fn drop(&mut self) {
-        let _ = self
-            .provider
-            .shutdown_with_timeout(Duration::from_secs(2));
+        let _ = self.provider.shutdown_with_timeout(Duration::from_secs(2));
     }
 }
 

@@ -16,8 +16,8 @@ pub(crate) use hand::{Hand, listen, misunderstood, open_door};
 pub(crate) use provider::console_provider;
 pub(crate) use secret::{alert_address, console_tokens, home, keys, trace_headers};
 pub(crate) use state::{
-    bring_forward, existing_home, existing_state, look, look_if_there, parts_on_a_copy, parts_on_a_copy_of, records_named,
-    state, with_linked,
+    bring_forward, existing_home, existing_state, look, look_if_there, parts_on_a_copy, parts_on_a_copy_of,
+    records_named, state, with_linked,
 };
 #[cfg(feature = "lab")]
 pub(crate) use systems::collection;

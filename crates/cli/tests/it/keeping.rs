@@ -299,14 +299,18 @@ fn s7_a_state_of_an_older_form_is_brought_forward_by_whoever_works_with_it() {
     let pair = Pair::start(&["--records", "1", "--seed", "6"], &[]);
     assert_eq!(pair.run(&["sync"]).code, Some(0));
     let state = rusqlite::Connection::open(pair.path("state/tandem.db")).unwrap();
-    state.execute_batch("DROP TABLE hourly; PRAGMA user_version = 9;").unwrap();
+    state
+        .execute_batch("DROP TABLE hourly; PRAGMA user_version = 9;")
+        .unwrap();
     drop(state);
     let looked = pair.run(&["status"]);
     assert_eq!(looked.code, Some(2), "{}", looked.err);
     let mut run = pair.command(&["run", "--no-console"]);
     let run = run.stdout(Stdio::null()).stderr(Stdio::piped());
     let mut run = run.spawn().unwrap();
-    let mut notes = BufReader::new(run.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let mut notes = BufReader::new(run.stderr.take().unwrap())
+        .lines()
+        .map_while(Result::ok);
     assert!(notes.any(|line| line.contains("Keeping in step")));
     let ended = Command::new("kill").arg(run.id().to_string()).status();
     assert!(ended.unwrap().success());
