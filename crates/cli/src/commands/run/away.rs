@@ -35,7 +35,7 @@ impl Course {
         let Some((system, words)) = about(&configuration.dataflow.systems, failure) else {
             return Ok(());
         };
-        self.troubles.note(system, &words);
+        self.troubles.note(system, &words, jiff::Timestamp::now());
         if self.alarm.is_none() {
             let home = loading::home(common, configuration)?;
             let window = serving::window_on(home, configuration, configuration.dataflow.clone())?;

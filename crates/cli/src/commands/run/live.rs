@@ -77,13 +77,13 @@ impl Troubles {
     }
 
     /// Notes what a system is in trouble with, and keeps since when. Since when, where it was noted before.
-    pub(super) fn note(&self, system: &str, words: &str) -> Option<Timestamp> {
+    pub(super) fn note(&self, system: &str, words: &str, now: Timestamp) -> Option<Timestamp> {
         let mut outages = self.lock();
         let known = outages.get(system).cloned();
         let news = known.as_ref().is_none_or(|known| known.words != words);
         let since = known.map(|known| known.since);
         let outage = Outage {
-            since: since.unwrap_or_else(Timestamp::now),
+            since: since.unwrap_or(now),
             words: words.to_owned(),
         };
         outages.insert(system.to_owned(), outage);
@@ -172,7 +172,7 @@ impl Live {
 
     fn trouble(&self, error: &tandem_connector::Error) {
         let (words, now) = (error.to_string(), Timestamp::now());
-        let known = self.troubles.note(&error.system, &words);
+        let known = self.troubles.note(&error.system, &words, now);
         if !self.is_news(&words) {
             return;
         }
