@@ -178,7 +178,7 @@ fn lane(flow: &Flow, pulse: &Pulse, past: &Past) -> Markup {
             td.second { (flow.types[1]) }
             td { (state(flow.state)) @if let Some(why) = &flow.why { div.small { (why) } } }
             td { (waits(flow)) }
-            td.number { (lag) }
+            td.lag { @if !lag.is_empty() { span.label { "lag " } (lag) } }
             td.chart { (chart::bars(&written, past.columns, &format!("{}: {} in the last {}", flow.flow, count(sum, "write", "writes"), past.length))) }
         }
     }
