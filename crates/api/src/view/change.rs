@@ -43,7 +43,7 @@ pub struct Change {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub with: Option<RecordName>,
     /// The values of a conflict.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub says: Vec<Says>,
     /// Who made an edit, where the system says so.
     pub by: Option<String>,

@@ -123,6 +123,8 @@ fn parameters(route: &Route) -> Vec<Json> {
         let mut schema = json!({ "type": kind });
         match *name {
             "limit" => schema = json!({ "type": kind, "minimum": 1, "maximum": MOST, "default": ROWS }),
+            "over" => schema = json!({ "type": kind, "enum": ["day", "week", "month"] }),
+            "trace" => schema["pattern"] = "^[0-9a-fA-F]{16}$".into(),
             "q" => schema["pattern"] = "^[^\\x00]*[^\\x00\\s][^\\x00]*$".into(),
             _ if *kind == "string" => schema["pattern"] = NO_NUL.into(),
             _ if *kind == "integer" => {
