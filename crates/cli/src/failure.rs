@@ -70,12 +70,14 @@ pub(crate) enum Failure {
 }
 
 /// What may pass while a program waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Passes {
     /// The disk of the state is full.
     Full,
     /// Another process holds the state.
     Held,
+    /// This system is in trouble.
+    Away(String),
 }
 
 impl Failure {
@@ -100,17 +102,25 @@ impl Failure {
 
     /// Whether the disk of the state is full.
     pub(crate) fn is_full(&self) -> bool {
-        self.passes() == Some(Passes::Full)
+        self.passes() == Some(&Passes::Full)
     }
 
     /// Whether another process holds the state.
     pub(crate) fn is_held(&self) -> bool {
-        self.passes() == Some(Passes::Held)
+        self.passes() == Some(&Passes::Held)
     }
 
-    fn passes(&self) -> Option<Passes> {
+    /// The system that is in trouble, where it is one.
+    pub(crate) fn away(&self) -> Option<&str> {
+        match self.passes()? {
+            Passes::Away(system) => Some(system),
+            Passes::Full | Passes::Held => None,
+        }
+    }
+
+    fn passes(&self) -> Option<&Passes> {
         match self {
-            Self::One { passes, .. } => *passes,
+            Self::One { passes, .. } => passes.as_ref(),
             Self::Configuration(_) | Self::Sheet(_) => None,
         }
     }
@@ -139,31 +149,48 @@ impl From<Refused> for Failure {
     }
 }
 
+impl Failure {
+    /// The same, which may pass.
+    fn that_passes(self, by: Option<Passes>) -> Self {
+        match self {
+            Self::One {
+                exit,
+                what,
+                advice,
+                passes,
+            } => Self::One {
+                exit,
+                what,
+                advice,
+                passes: passes.or(by),
+            },
+            other => other,
+        }
+    }
+}
+
 impl From<tandem_connector::Error> for Failure {
     fn from(error: tandem_connector::Error) -> Self {
-        Refused::from(error).into()
+        let system = error.system.clone();
+        let failure = Self::from(Refused::from(error));
+        let passes = (failure.exit() == Exit::Trouble).then_some(Passes::Away(system));
+        failure.that_passes(passes)
     }
 }
 
 impl From<tandem_store::Error> for Failure {
     fn from(error: tandem_store::Error) -> Self {
         let held = matches!(error, tandem_store::Error::Held(_));
-        match Refused::from(error).into() {
-            Self::One {
-                exit, what, advice, ..
-            } if held => Self::One {
-                exit,
-                what,
-                advice,
-                passes: Some(Passes::Held),
-            },
-            failure => failure,
-        }
+        Self::from(Refused::from(error)).that_passes(held.then_some(Passes::Held))
     }
 }
 
 impl From<tandem_engine::Error> for Failure {
     fn from(error: tandem_engine::Error) -> Self {
-        Refused::from(error).into()
+        match error {
+            tandem_engine::Error::Store(error) => error.into(),
+            tandem_engine::Error::System(error) => error.into(),
+            error @ tandem_engine::Error::Command { .. } => Refused::from(error).into(),
+        }
     }
 }

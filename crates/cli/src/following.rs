@@ -71,8 +71,8 @@ impl Following {
                 intent,
                 outcome,
             } => {
-                let answer = answer(outcome);
-                let sentence = format!("write {}, {system} says {answer}", intent.id);
+                let (became, _) = became(outcome);
+                let sentence = format!("write {} by {system}: {became}", intent.id);
                 log_write(intent, "answered", &sentence);
             }
             _ => {}
@@ -112,15 +112,15 @@ fn log_write(intent: &Intent, step: &str, sentence: &str) {
     }
 }
 
-/// What became of a write, without what its system says: that may hold values.
-fn answer(outcome: &Outcome) -> &'static str {
+/// What became of a write in one word, without what its system says (that may hold values), and whether it is nothing good.
+fn became(outcome: &Outcome) -> (&'static str, bool) {
     match outcome {
-        Outcome::Applied { .. } => "that it is done",
-        Outcome::Refused(_) => "with a refusal",
-        Outcome::Stale => "that the record was changed meanwhile",
-        Outcome::Gone => "that there is no such record",
-        Outcome::Unknown(_) => "nothing: what became of it is read",
-        Outcome::Accepted { .. } => "that it is taken, and done later",
-        Outcome::NotSent(_) => "nothing: it was not sent",
+        Outcome::Applied { .. } => ("applied", false),
+        Outcome::Accepted { .. } => ("accepted", false),
+        Outcome::Refused(_) => ("refused", true),
+        Outcome::Stale => ("stale", false),
+        Outcome::Gone => ("gone", false),
+        Outcome::Unknown(_) => ("unknown", true),
+        Outcome::NotSent(_) => ("not sent", true),
     }
 }

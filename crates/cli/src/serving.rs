@@ -2,13 +2,12 @@
 
 mod backstage;
 
+use crate::beside;
 use crate::failure::Failure;
 use crate::loading;
 use backstage::Backstage;
 use serde::{Deserialize, Serialize};
-use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tandem_api::{Asks, Refused, Window};
@@ -109,7 +108,7 @@ pub(crate) async fn open(work: Work<'_>, wanted: Wanted) -> Result<Console, Fail
         url: reachable(server.address()),
         start,
     };
-    write_note(&note, &serde_json::json!(at).to_string()).map_err(closed)?;
+    beside::keep(work.folder, NOTE, &at).map_err(closed)?;
     let link = link(work.folder, &at).map_err(closed)?;
     Ok(Console {
         server,
@@ -174,21 +173,9 @@ fn closed(error: std::io::Error) -> Failure {
     )
 }
 
-fn write_note(note: &Path, url: &str) -> std::io::Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    let mut file = options
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(note)?;
-    writeln!(file, "{url}")
-}
-
 /// Where the console of a state is; none where none is open.
 pub(crate) fn whereabouts(folder: &Path) -> Option<Whereabouts> {
-    let noted = std::fs::read_to_string(folder.join(NOTE)).ok()?;
-    serde_json::from_str(&noted).ok()
+    beside::kept(folder, NOTE).ok()?
 }
 
 /// A link that signs in once to a console.

@@ -3,7 +3,7 @@
 use super::Looker;
 use crate::Refused;
 use crate::view::{Course, FlowCourse};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 use tandem_store::Hour;
 
@@ -19,15 +19,23 @@ pub enum Over {
 }
 
 impl Over {
-    /// By its name: `day`, `week`, `month`.
+    /// All of them, the shortest first.
+    pub const ALL: [Self; 3] = [Self::Day, Self::Week, Self::Month];
+
+    /// Its name in addresses.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Day => "day",
+            Self::Week => "week",
+            Self::Month => "month",
+        }
+    }
+
+    /// By its name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        match name {
-            "day" => Some(Self::Day),
-            "week" => Some(Self::Week),
-            "month" => Some(Self::Month),
-            _ => None,
-        }
+        Self::ALL.into_iter().find(|over| over.name() == name)
     }
 
     /// Hours of a step, and steps.
@@ -81,10 +89,9 @@ impl Looker<'_> {
                 }
             }
         }
-        let step = SignedDuration::from_hours(step);
         Ok(Course {
             from,
-            step_seconds: step.as_secs().unsigned_abs(),
+            step_seconds: length.unsigned_abs(),
             written,
             backlog,
             flows,

@@ -93,7 +93,7 @@ struct Course {
 }
 
 impl Course {
-    fn new(folder: &Path) -> Self {
+    fn new(folder: &Path, systems: &[String; 2]) -> Self {
         Self {
             hangups: Hangups::listen(),
             began: None,
@@ -102,7 +102,7 @@ impl Course {
             away: false,
             known: false,
             alarm: None,
-            troubles: Troubles::kept_in(folder),
+            troubles: Troubles::kept_in(folder, systems),
             alerted: Arc::new(alerting::Memory::kept_in(folder).into()),
             told: None,
         }
@@ -125,13 +125,13 @@ impl Course {
     }
 
     /// What to say of a failure that is waited out, the first time.
-    fn goes_on(&mut self, failure: &Failure, systems: &[String; 2]) -> Option<&'static str> {
+    fn goes_on(&mut self, failure: &Failure) -> Option<&'static str> {
         if self.began.is_some_and(|began| began.elapsed() > LASTING) {
             (self.full, self.away) = (false, false);
         }
         let first = match failure.is_full() {
             true => !std::mem::replace(&mut self.full, true),
-            false if self.waits(failure, systems) => !std::mem::replace(&mut self.away, true),
+            false if self.waits(failure) => !std::mem::replace(&mut self.away, true),
             false => false,
         };
         first.then_some(match failure.is_full() {
@@ -142,8 +142,8 @@ impl Course {
 
     /// Whether a failure is waited out: a full disk, and a system that is away while the work is set up anew, also by a process
     /// that was only started anew.
-    fn waits(&self, failure: &Failure, systems: &[String; 2]) -> bool {
-        let again = self.ever || (self.known && away::about(systems, failure).is_some());
+    fn waits(&self, failure: &Failure) -> bool {
+        let again = self.ever || (self.known && failure.away().is_some());
         let setting_up = again && self.began.is_none();
         failure.is_full() || (setting_up && failure.exit() == Exit::Trouble && !failure.is_held())
     }
@@ -164,7 +164,7 @@ impl Run {
         // The one before, until the one that was read again has shown that it works.
         let mut before = None;
         let mut interrupt = Interrupt::listen(Exit::Done.code());
-        let mut course = Course::new(&common.state_folder());
+        let mut course = Course::new(&common.state_folder(), &configuration.dataflow.systems);
         loop {
             course.began = None;
             let work = self.work(common, &configuration, &mut course, screen);
@@ -185,9 +185,8 @@ impl Run {
                     continue;
                 }
                 Err(failure) => {
-                    let systems = &configuration.dataflow.systems;
-                    let words = course.goes_on(&failure, systems);
-                    if words.is_none() && !course.waits(&failure, systems) {
+                    let words = course.goes_on(&failure);
+                    if words.is_none() && !course.waits(&failure) {
                         configuration = before.take().ok_or_else(|| failure.clone())?;
                         stays_as_it_was(&failure, screen);
                         continue;

@@ -1,6 +1,7 @@
 //! Spans for a collector of OpenTelemetry: a trace for each change, with the look that showed it, the decisions and the writes.
 //! No value is in them.
 
+use super::became;
 use super::post::Post;
 use crate::failure::Failure;
 use opentelemetry::trace::{
@@ -187,7 +188,7 @@ impl Spans {
             Action::Update { record } => ("update", &record.record_type),
             Action::Delete { record } => ("delete", &record.record_type),
         };
-        let (said, wrong) = status(outcome);
+        let (said, wrong) = became(outcome);
         let attributes = [
             KeyValue::new("tandem.system", target.system.clone()),
             KeyValue::new("tandem.type", target.name.clone()),
@@ -231,17 +232,4 @@ fn of(record: &RecordKey) -> Vec<KeyValue> {
         KeyValue::new("tandem.type", record.record_type.name.clone()),
         KeyValue::new("tandem.id", record.id.clone()),
     ]
-}
-
-/// An outcome's name, and whether it is nothing good.
-fn status(outcome: &Outcome) -> (&'static str, bool) {
-    match outcome {
-        Outcome::Applied { .. } => ("applied", false),
-        Outcome::Accepted { .. } => ("accepted", false),
-        Outcome::Refused(_) => ("refused", true),
-        Outcome::Stale => ("stale", false),
-        Outcome::Gone => ("gone", false),
-        Outcome::Unknown(_) => ("unknown", true),
-        Outcome::NotSent(_) => ("not sent", true),
-    }
 }

@@ -114,13 +114,16 @@ fn a_process_that_is_started_while_a_system_is_away_waits_and_tells() {
     let text = std::fs::read_to_string(&config).unwrap();
     let alerts = "\nalerts: { webhook: { env: HOOK }, after: 100ms }\n";
     std::fs::write(&config, text + alerts).unwrap();
-    let mut run = pair.command(&["run", "--no-console"]);
-    let run = run.env("HOOK", &url).stdout(Stdio::null()).stderr(Stdio::piped());
-    let mut run = run.spawn().unwrap();
-    let mut notes = BufReader::new(run.stderr.take().unwrap())
-        .lines()
-        .map_while(Result::ok);
-    assert!(notes.any(|line| line.contains("Trying again until it answers")));
+    let start = || {
+        let mut run = pair.command(&["run", "--no-console"]);
+        let run = run.env("HOOK", &url).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut run = run.spawn().unwrap();
+        let notes = BufReader::new(run.stderr.take().unwrap()).lines();
+        let mut notes = notes.map_while(Result::ok);
+        assert!(notes.any(|line| line.contains("Trying again until it answers")));
+        (run, notes)
+    };
+    let (mut run, _notes) = start();
     let alert = told.recv_timeout(PATIENCE).unwrap();
     let of = |alert: &Json| (alert["alert"].to_string(), alert["state"].to_string());
     assert_eq!(
@@ -132,13 +135,7 @@ fn a_process_that_is_started_while_a_system_is_away_waits_and_tells() {
     assert!(kept.contains("trouble customerp"), "{kept}");
     run.kill().unwrap();
     run.wait().unwrap();
-    let mut run = pair.command(&["run", "--no-console"]);
-    let run = run.env("HOOK", &url).stdout(Stdio::null()).stderr(Stdio::piped());
-    let mut run = run.spawn().unwrap();
-    let mut notes = BufReader::new(run.stderr.take().unwrap())
-        .lines()
-        .map_while(Result::ok);
-    assert!(notes.any(|line| line.contains("Trying again until it answers")));
+    let (mut run, mut notes) = start();
     erp.rule(|_, _, _| Fate::Deliver);
     assert!(notes.any(|line| line.contains("customerp: answers again after")));
     // Killed right after it was taken, one may be sent once more.

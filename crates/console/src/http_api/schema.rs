@@ -5,6 +5,7 @@ use super::{LARGEST, ROOT, Route};
 use crate::problem::Problem;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value as Json, json};
+use tandem_api::look::Over;
 
 /// What may stand behind the question mark, with its type.
 const QUERY: [(&str, &str, &str); 13] = [
@@ -123,7 +124,7 @@ fn parameters(route: &Route) -> Vec<Json> {
         let mut schema = json!({ "type": kind });
         match *name {
             "limit" => schema = json!({ "type": kind, "minimum": 1, "maximum": MOST, "default": ROWS }),
-            "over" => schema = json!({ "type": kind, "enum": ["day", "week", "month"] }),
+            "over" => schema = json!({ "type": kind, "enum": Over::ALL.map(Over::name) }),
             "trace" => schema["pattern"] = "^[0-9a-fA-F]{16}$".into(),
             "q" => schema["pattern"] = "^[^\\x00]*[^\\x00\\s][^\\x00]*$".into(),
             _ if *kind == "string" => schema["pattern"] = NO_NUL.into(),

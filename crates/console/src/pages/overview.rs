@@ -97,8 +97,7 @@ fn verdict(overview: &Overview, troubles: u64) -> Markup {
 }
 
 fn tiles(overview: &Overview, past: &Past) -> Markup {
-    let written = past.written(None);
-    let backlog = past.backlog();
+    let (written, backlog) = (&past.all, &past.backlog);
     let sum: u64 = written.iter().sum();
     let links: u64 = overview.flows.iter().map(|flow| flow.linked).sum();
     let records: u64 = overview.records.values().sum();
@@ -111,7 +110,7 @@ fn tiles(overview: &Overview, past: &Past) -> Markup {
             }
             div.tile {
                 h2 { "Written in the last " (past.length) } p.big { (number(sum)) }
-                (chart::bars(&written, past.columns, &format!("{} in the last {}, {}", count(sum, "write", "writes"), past.length, past.step)))
+                (chart::bars(written, past.columns, &format!("{} in the last {}, {}", count(sum, "write", "writes"), past.length, past.step)))
             }
             div.tile {
                 h2 { "On the way" } p.big { (number(moving)) }
@@ -156,7 +155,7 @@ fn flows(overview: &Overview, desk: &Desk, past: &Past) -> Markup {
 }
 
 fn lane(flow: &Flow, pulse: &Pulse, past: &Past) -> Markup {
-    let written = past.written(Some(&flow.flow));
+    let written = past.written(&flow.flow);
     let lag = match past.lag(&flow.flow) {
         Some(most) => seconds(most),
         None => pulse
@@ -179,7 +178,7 @@ fn lane(flow: &Flow, pulse: &Pulse, past: &Past) -> Markup {
             td { (state(flow.state)) @if let Some(why) = &flow.why { div.small { (why) } } }
             td { (waits(flow)) }
             td.lag { @if !lag.is_empty() { span.label { "lag " } (lag) } }
-            td.chart { (chart::bars(&written, past.columns, &format!("{}: {} in the last {}", flow.flow, count(sum, "write", "writes"), past.length))) }
+            td.chart { (chart::bars(written, past.columns, &format!("{}: {} in the last {}", flow.flow, count(sum, "write", "writes"), past.length))) }
         }
     }
 }

@@ -14,10 +14,12 @@ pub(super) struct Past {
     /// Its steps, in words.
     pub(super) step: &'static str,
     pub(super) columns: usize,
-    all: Vec<u64>,
-    flows: BTreeMap<String, FlowCourse>,
+    /// Writes of all flows.
+    pub(super) all: Vec<u64>,
+    /// What waited.
+    pub(super) backlog: Vec<u64>,
     written: BTreeMap<String, Vec<u64>>,
-    backlog: Vec<u64>,
+    lag: BTreeMap<String, u64>,
 }
 
 impl Past {
@@ -30,46 +32,42 @@ impl Past {
                 step: "minute by minute",
                 columns: COLUMNS,
                 all: pulse.written(None),
-                flows: BTreeMap::new(),
-                written: pulse.written_by_flow(),
                 backlog: pulse.backlog(),
+                written: pulse.written_by_flow(),
+                lag: BTreeMap::new(),
             };
         };
-        let (name, length, step) = match over {
-            Over::Day => ("day", "day", "hour by hour"),
-            Over::Week => ("week", "week", "in steps of six hours"),
-            Over::Month => ("month", "30 days", "day by day"),
+        let (length, step) = match over {
+            Over::Day => ("day", "hour by hour"),
+            Over::Week => ("week", "in steps of six hours"),
+            Over::Month => ("30 days", "day by day"),
         };
-        let columns = over.steps().1;
+        let most = |(flow, course): (&String, &FlowCourse)| {
+            Some((flow.clone(), course.lag_seconds.iter().max().copied()?))
+        };
         Self {
-            name,
+            name: over.name(),
             length,
             step,
-            columns,
+            columns: over.steps().1,
             all: course.written,
-            written: BTreeMap::new(),
-            flows: course.flows,
             backlog: course.backlog,
+            lag: course.flows.iter().filter_map(most).collect(),
+            written: course
+                .flows
+                .into_iter()
+                .map(|(flow, course)| (flow, course.written))
+                .collect(),
         }
     }
 
-    /// Writes of a flow, or of all.
-    pub(super) fn written(&self, flow: Option<&str>) -> Vec<u64> {
-        let Some(flow) = flow else { return self.all.clone() };
-        let counted = self.flows.get(flow).map(|course| &course.written);
-        counted
-            .or_else(|| self.written.get(flow))
-            .cloned()
-            .unwrap_or_default()
-    }
-
-    /// What waited.
-    pub(super) fn backlog(&self) -> &[u64] {
-        &self.backlog
+    /// Writes of a flow.
+    pub(super) fn written(&self, flow: &str) -> &[u64] {
+        self.written.get(flow).map_or(&[], Vec::as_slice)
     }
 
     /// The longest that an edit of a flow had been made before it was taken up, in seconds; none where that is not kept.
     pub(super) fn lag(&self, flow: &str) -> Option<u64> {
-        self.flows.get(flow)?.lag_seconds.iter().max().copied()
+        self.lag.get(flow).copied()
     }
 }

@@ -93,3 +93,18 @@ fn a_provider_to_sign_in_with_is_one_that_can_be_relied_on() {
     assert_eq!(console(&led), []);
     only(&console("connections: 3"), &["`3` is no number of connections"]);
 }
+
+#[test]
+fn a_collector_of_traces_has_an_address_and_a_number_of_changes() {
+    let with = |traces: &str| {
+        let rows = format!("traces: {{ {traces} }}\nintroduction: >");
+        main_changed("introduction: >", &rows)
+    };
+    only(&with("endpoint: collector"), &["`collector` is no address"]);
+    let well = "endpoint: 'http://127.0.0.1:4318'";
+    for wrong in [0, 1_000_001] {
+        let problems = with(&format!("{well}, one_in: {wrong}"));
+        only(&problems, &[&format!("one in {wrong} changes cannot be traced")]);
+    }
+    assert!(with(&format!("{well}, one_in: 1000000")).is_empty());
+}

@@ -3,26 +3,10 @@
 use super::Course;
 use crate::alerting;
 use crate::arguments::Common;
-use crate::failure::{Exit, Failure};
+use crate::failure::Failure;
 use crate::{loading, serving};
 use std::sync::Arc;
 use tandem_merge::config::Configuration;
-
-/// Which of the systems a failure is about, with what it says.
-pub(super) fn about<'s>(systems: &'s [String; 2], failure: &Failure) -> Option<(&'s str, String)> {
-    let Failure::One {
-        exit: Exit::Trouble,
-        what,
-        advice,
-        ..
-    } = failure
-    else {
-        return None;
-    };
-    let of = |system: &&String| what.starts_with(&format!("{system}:"));
-    let system = systems.iter().find(of)?;
-    Some((system, format!("{what}. {advice}")))
-}
 
 impl Course {
     /// Notes that a system is away, and has alerts sent of that until the work is set up.
@@ -32,9 +16,10 @@ impl Course {
         configuration: &Configuration,
         failure: &Failure,
     ) -> Result<(), Failure> {
-        let Some((system, words)) = about(&configuration.dataflow.systems, failure) else {
+        let (Some(system), Failure::One { what, advice, .. }) = (failure.away(), failure) else {
             return Ok(());
         };
+        let words = format!("{what}. {advice}");
         self.troubles.note(system, &words, jiff::Timestamp::now());
         if self.alarm.is_none() {
             let home = loading::home(common, configuration)?;

@@ -46,10 +46,12 @@ pub(crate) fn outages(folder: &Path) -> Outages {
 }
 
 impl Troubles {
-    /// Those that lasted when a process ended, kept in the state's folder from now on.
-    pub(super) fn kept_in(folder: &Path) -> Self {
+    /// Those of these systems that lasted when a process ended, kept in the state's folder from now on.
+    pub(super) fn kept_in(folder: &Path, systems: &[String; 2]) -> Self {
+        let mut known = outages(folder);
+        known.retain(|system, _| systems.contains(system));
         Self {
-            outages: Arc::new(Mutex::new(outages(folder))),
+            outages: Arc::new(Mutex::new(known)),
             folder: Some(folder.to_owned()),
         }
     }

@@ -22,6 +22,12 @@ pub(in crate::pages) struct Led {
     here: Option<String>,
 }
 
+/// What is said where no provider is configured.
+fn nobody(desk: &Desk) -> Response {
+    let said = door(desk, "Nobody signs in this way here.", "");
+    (StatusCode::NOT_FOUND, said).into_response()
+}
+
 /// Leads to the provider.
 pub(in crate::pages) async fn begin(
     State(desk): Desked,
@@ -32,11 +38,7 @@ pub(in crate::pages) async fn begin(
 ) -> Response {
     let now = Desk::moment();
     let Some(provider) = &desk.access.provider else {
-        return (
-            StatusCode::NOT_FOUND,
-            door(&desk, "Nobody signs in this way here.", ""),
-        )
-            .into_response();
+        return nobody(&desk);
     };
     if method == Method::HEAD {
         return StatusCode::NO_CONTENT.into_response();
@@ -77,11 +79,7 @@ pub(in crate::pages) async fn take_in(
 ) -> Response {
     let now = Desk::moment();
     let Some(provider) = &desk.access.provider else {
-        return (
-            StatusCode::NOT_FOUND,
-            door(&desk, "Nobody signs in this way here.", ""),
-        )
-            .into_response();
+        return nobody(&desk);
     };
     // Whoever only looks ahead does not use anything up.
     if method == Method::HEAD {
