@@ -175,10 +175,11 @@ impl Screen {
     }
 }
 
-/// How wide the terminal is that standard output is, in columns.
+/// How wide the terminal is that standard output is, in columns; none where it does not say.
 fn terminal() -> Option<usize> {
     let width = comfy_table::Table::new().width();
-    width.filter(|_| std::io::stdout().is_terminal()).map(usize::from)
+    let known = width.filter(|width| *width > 0 && std::io::stdout().is_terminal());
+    known.map(usize::from)
 }
 
 /// Writes a line to standard output. A reader that went away (`| head`) is no failure.

@@ -162,6 +162,26 @@ fn whatever_is_listed_fits_a_narrow_terminal_and_is_in_colour_nowhere_else() {
 }
 
 #[test]
+fn a_terminal_that_does_not_say_how_wide_it_is_gets_whole_lines() {
+    let pair = Pair::start(&["--records", "1", "--seed", "6"], &[]);
+    assert_eq!(pair.run(&["sync"]).code, Some(0));
+    let Some(shown) = on_a_terminal(pair.folder.path(), 0, &[], &["status"], "") else {
+        return;
+    };
+    let text = plain(&shown.text);
+    assert!(
+        text.lines()
+            .any(|line| line.contains(" records known; customerp listed in full at ")),
+        "{text}"
+    );
+    assert!(
+        text.lines()
+            .any(|line| line.contains("product-product2") && line.matches('┆').count() > 2),
+        "{text}"
+    );
+}
+
+#[test]
 fn bars_are_as_wide_as_the_terminal_at_most_and_nowhere_but_there() {
     let pair = Pair::start(&["--records", "4", "--seed", "5"], &[]);
     let Some(shown) = on_a_terminal(pair.folder.path(), 60, &[], &["sync", "--yes"], "") else {
