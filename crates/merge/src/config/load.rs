@@ -10,7 +10,7 @@ use super::known::{self, Known};
 use super::main_file::{MainText, system_names};
 use super::node::{At, Content, Node, parse};
 use super::problem::{Problem, Problems, suggestion};
-use super::written::{Reader, Written};
+use super::written::{Reader, Written, root};
 use super::{Configuration, Connection, Sources};
 use crate::dataflow::{CreatePolicy, Dataflow, Flow, Side};
 use crate::record::RecordType;
@@ -406,22 +406,6 @@ fn kept_by(heads: &BTreeMap<String, FlowHead>, owner: Option<&str>, object: &str
     let keeps = |head: &FlowHead| Some(head.types[0].as_str()) == owner && head.objects[1] == object;
     let mut found = heads.iter().filter(|(_, head)| keeps(head));
     found.next().map(|(name, _)| name.clone())
-}
-
-fn root(file: &str, text: &str, problems: &mut Problems) -> Option<Node> {
-    match parse(text) {
-        Ok(root) => Some(root),
-        Err(at) => {
-            let message = format!("cannot be read: {}", at.value);
-            problems.add(
-                file,
-                &at,
-                message,
-                "Mend the YAML here; the rest of the file is checked after that.",
-            );
-            None
-        }
-    }
 }
 
 fn systems(file: &str, root: &Node, problems: &mut Problems) -> Option<[String; 2]> {

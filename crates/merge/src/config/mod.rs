@@ -18,19 +18,19 @@ mod main_file;
 mod mapping;
 mod match_rule;
 mod match_text;
-mod node;
+pub mod node;
 mod problem;
 mod provider;
 mod schema;
 mod sign_in;
 mod support;
 mod type_text;
-mod written;
+pub mod written;
 
 pub use kind::type_to_write;
 pub use load::{flows_folder, load};
-pub use problem::{Problem, suggestion};
-pub use schema::{flow_schema, main_schema};
+pub use problem::{Problem, Problems, suggestion};
+pub use schema::{flow_schema, main_schema, schema_of};
 
 use crate::dataflow::{Dataflow, Flow, Side, Unserved};
 use serde::{Deserialize, Serialize};

@@ -9,18 +9,18 @@ const DEPTH: usize = 64;
 
 /// A value with its place in the file; lines and columns count from 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct At<T> {
+pub struct At<T> {
     /// The line.
-    pub(crate) line: u64,
+    pub line: u64,
     /// The column.
-    pub(crate) column: u64,
+    pub column: u64,
     /// The value.
-    pub(crate) value: T,
+    pub value: T,
 }
 
 impl<T> At<T> {
     /// Another value at the same place.
-    pub(crate) fn with<U>(&self, value: U) -> At<U> {
+    pub fn with<U>(&self, value: U) -> At<U> {
         At {
             line: self.line,
             column: self.column,
@@ -30,11 +30,11 @@ impl<T> At<T> {
 }
 
 /// A node of the document.
-pub(crate) type Node = At<Content>;
+pub type Node = At<Content>;
 
 /// What a node holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Content {
+pub enum Content {
     /// Nothing, or `null`.
     Blank,
     /// A scalar that is text.
@@ -51,7 +51,7 @@ pub(crate) enum Content {
 
 impl Content {
     /// What it is, for messages.
-    pub(crate) fn noun(&self) -> &'static str {
+    pub fn noun(&self) -> &'static str {
         match self {
             Self::Blank => "nothing",
             Self::Text(_) => "a text",
@@ -64,7 +64,7 @@ impl Content {
 }
 
 /// Reads a document, or says where it is no YAML.
-pub(crate) fn parse(text: &str) -> Result<Node, At<String>> {
+pub fn parse(text: &str) -> Result<Node, At<String>> {
     if text.trim().is_empty() {
         return Err(At {
             line: 1,

@@ -30,17 +30,11 @@ impl fmt::Display for Problem {
 
 /// All problems found so far.
 #[derive(Debug, Default)]
-pub(crate) struct Problems(Vec<Problem>);
+pub struct Problems(Vec<Problem>);
 
 impl Problems {
     /// Adds a problem at a place of a file.
-    pub(crate) fn add<T>(
-        &mut self,
-        file: &str,
-        at: &At<T>,
-        message: impl Into<String>,
-        help: impl Into<String>,
-    ) {
+    pub fn add<T>(&mut self, file: &str, at: &At<T>, message: impl Into<String>, help: impl Into<String>) {
         let problem = Problem {
             file: file.to_owned(),
             line: at.line,
@@ -54,7 +48,7 @@ impl Problems {
     }
 
     /// All of them, by file and place.
-    pub(crate) fn into_sorted(mut self) -> Vec<Problem> {
+    pub fn into_sorted(mut self) -> Vec<Problem> {
         self.0.sort();
         self.0
     }

@@ -9,16 +9,18 @@ use serde_json::{Map, Value};
 /// The schema of `tandem.yaml` for systems of these names.
 #[must_use]
 pub fn main_schema(systems: &[String; 2]) -> Value {
-    schema::<MainText>(systems)
+    schema_of::<MainText>(systems)
 }
 
 /// The schema of a flow file for systems of these names.
 #[must_use]
 pub fn flow_schema(systems: &[String; 2]) -> Value {
-    schema::<FlowText>(systems)
+    schema_of::<FlowText>(systems)
 }
 
-fn schema<T: JsonSchema>(systems: &[String; 2]) -> Value {
+/// The schema of a file that is declared as `T`, for systems of these names.
+#[must_use]
+pub fn schema_of<T: JsonSchema>(systems: &[String; 2]) -> Value {
     let schema = schemars::generate::SchemaSettings::draft07()
         .into_generator()
         .into_root_schema_for::<T>();

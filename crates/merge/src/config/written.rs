@@ -4,39 +4,35 @@
 //! Keys that speak of a side are written `first` and `second` in the declarations and stand in the files under
 //! the systems' own names: with the systems `erp` and `crm`, `first_type` is the key `erp_type`.
 
-use super::node::{At, Content, Node};
+use super::node::{At, Content, Node, parse};
 use super::problem::{Problems, suggestion};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// What reading needs to know, and where its problems go.
-pub(crate) struct Reader<'a> {
+pub struct Reader<'a> {
     /// The names of the two systems.
-    pub(crate) systems: &'a [String; 2],
+    pub systems: &'a [String; 2],
     /// The file that is read.
-    pub(crate) file: &'a str,
+    pub file: &'a str,
     /// The problems.
-    pub(crate) problems: &'a mut Problems,
+    pub problems: &'a mut Problems,
 }
 
 impl Reader<'_> {
     /// Adds a problem of this file.
-    pub(crate) fn problem<T>(&mut self, at: &At<T>, message: impl Into<String>, help: impl Into<String>) {
+    pub fn problem<T>(&mut self, at: &At<T>, message: impl Into<String>, help: impl Into<String>) {
         self.problems.add(self.file, at, message, help);
     }
 
     /// The key that a field is written under.
-    pub(crate) fn key(&self, field: &str) -> String {
+    pub fn key(&self, field: &str) -> String {
         key(self.systems, field)
     }
 
     /// The node's entries, after a complaint about keys that are none of the fields.
-    pub(crate) fn entries<'n>(
-        &mut self,
-        node: &'n Node,
-        fields: &[&str],
-    ) -> Option<BTreeMap<&'n str, &'n Node>> {
+    pub fn entries<'n>(&mut self, node: &'n Node, fields: &[&str]) -> Option<BTreeMap<&'n str, &'n Node>> {
         let Content::Table(entries) = &node.value else {
             let keys: Vec<String> = fields.iter().map(|field| self.key(field)).collect();
             self.problem(
@@ -63,7 +59,7 @@ impl Reader<'_> {
 }
 
 /// The key that a field is written under: `first` and `second` become the systems' names.
-pub(crate) fn key(systems: &[String; 2], field: &str) -> String {
+pub fn key(systems: &[String; 2], field: &str) -> String {
     let words = field.trim_start_matches("r#").split('_').map(|word| match word {
         "first" => systems[0].as_str(),
         "second" => systems[1].as_str(),
@@ -72,8 +68,21 @@ pub(crate) fn key(systems: &[String; 2], field: &str) -> String {
     words.collect::<Vec<_>>().join("_")
 }
 
+/// The document of a file, or none after adding a problem.
+pub fn root(file: &str, text: &str, problems: &mut Problems) -> Option<Node> {
+    match parse(text) {
+        Ok(root) => Some(root),
+        Err(at) => {
+            let message = format!("cannot be read: {}", at.value);
+            let help = "Mend the YAML here; the rest of the file is checked after that.";
+            problems.add(file, &at, message, help);
+            None
+        }
+    }
+}
+
 /// Something that can be read from a node.
-pub(crate) trait Written: Sized {
+pub trait Written: Sized {
     /// Reads it; none after adding a problem.
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self>;
 
@@ -177,7 +186,7 @@ impl<T: Written> Written for Vec<T> {
 
 /// A table with keys of the user's choice, in the order of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Table<T>(pub(crate) Vec<(At<String>, T)>);
+pub struct Table<T>(pub Vec<(At<String>, T)>);
 
 impl<T> Default for Table<T> {
     fn default() -> Self {
@@ -187,7 +196,7 @@ impl<T> Default for Table<T> {
 
 impl<T> Table<T> {
     /// The entry of that key.
-    pub(crate) fn get(&self, key: &str) -> Option<&T> {
+    pub fn get(&self, key: &str) -> Option<&T> {
         self.0
             .iter()
             .find(|(name, _)| name.value == key)
@@ -195,7 +204,7 @@ impl<T> Table<T> {
     }
 
     /// The keys.
-    pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(name, _)| name.value.as_str())
     }
 }
@@ -221,11 +230,11 @@ impl<T: Written> Written for Table<T> {
 
 /// A value of no declared type yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Scalar(pub(crate) Content);
+pub struct Scalar(pub Content);
 
 impl Scalar {
     /// Its text as written.
-    pub(crate) fn text(&self) -> String {
+    pub fn text(&self) -> String {
         match &self.0 {
             Content::Text(text) => text.clone(),
             Content::Integer(number) => number.to_string(),
@@ -249,11 +258,11 @@ impl Written for Scalar {
 /// One entry per side.
 #[derive(Clone, Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
-pub(crate) struct Sided<T> {
+pub struct Sided<T> {
     /// The first system's.
-    pub(crate) first: Option<T>,
+    pub first: Option<T>,
     /// The second system's.
-    pub(crate) second: Option<T>,
+    pub second: Option<T>,
 }
 
 impl<T> Default for Sided<T> {
@@ -267,7 +276,7 @@ impl<T> Default for Sided<T> {
 
 impl<T> Sided<T> {
     /// Both entries, the first system's first.
-    pub(crate) fn both(&self) -> [Option<&T>; 2] {
+    pub fn both(&self) -> [Option<&T>; 2] {
         [self.first.as_ref(), self.second.as_ref()]
     }
 }
@@ -285,7 +294,7 @@ impl<T: Written> Written for Sided<T> {
 
 /// One value for every object that may serve the record type, or one per object.
 #[derive(Clone, Debug)]
-pub(crate) enum PerObject<T> {
+pub enum PerObject<T> {
     /// The same for every object.
     Plain(At<T>),
     /// By object; objects that are not listed have none.
@@ -294,7 +303,7 @@ pub(crate) enum PerObject<T> {
 
 impl<T> PerObject<T> {
     /// The value for an object.
-    pub(crate) fn of(&self, object: &str) -> Option<&At<T>> {
+    pub fn of(&self, object: &str) -> Option<&At<T>> {
         match self {
             Self::Plain(value) => Some(value),
             Self::Objects(objects) => objects.get(object),
@@ -311,7 +320,9 @@ impl<T: Written> Written for PerObject<T> {
     }
 }
 
-/// Declares a table of the configuration: struct, reader and JSON Schema out of one list of fields.
+/// Declares a table of a file: struct, reader and JSON Schema out of one list of fields. Whoever uses it has the crate
+/// `schemars`.
+#[macro_export]
 macro_rules! written {
     ($(#[$meta:meta])* struct $name:ident { $($(#[$field_meta:meta])* $field:ident: $kind:ty,)* }) => {
         $(#[$meta])*
@@ -334,7 +345,7 @@ macro_rules! written {
         }
     };
 }
-pub(crate) use written;
+pub use crate::written;
 
 impl<T: JsonSchema> JsonSchema for At<T> {
     fn inline_schema() -> bool {
