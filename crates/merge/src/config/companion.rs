@@ -171,7 +171,7 @@ fn values(scope: &mut Scope<'_>, role: &RoleHead) -> BTreeMap<String, CompanionV
     let mut values = BTreeMap::new();
     for (name, text) in role.text.values.iter().flat_map(|values| &values.0) {
         let known = scope.known[1].type_of(&role.object, &name.value);
-        let family = known.and_then(Family::of);
+        let family = known.as_deref().and_then(Family::of);
         let value = match text {
             CompanionValueText::Property(property) => {
                 if described_here {

@@ -63,15 +63,7 @@ pub(crate) fn connected(
         let message = format!("unknown kind of system `{}`", kind.value);
         problems.add(file, kind, message, suggestion(&kind.value, kinds));
     }
-    if !written.url.value.starts_with("http://") && !written.url.value.starts_with("https://") {
-        let message = format!("`{}` is no address", written.url.value);
-        problems.add(
-            file,
-            &written.url,
-            message,
-            "Write an address that begins with https:// or http://.",
-        );
-    }
+    reached(file, name, written, known, problems);
     let sign_in = sign_in::chosen(file, name, written, known, problems);
     let secrets = sign_in::secrets(file, name, written, sign_in.as_ref(), problems);
     let budget = budget(file, written, known, problems);
@@ -84,7 +76,13 @@ pub(crate) fn connected(
     Connection {
         name: name.value.clone(),
         kind: kind.value.clone(),
-        url: written.url.value.clone(),
+        url: said(&written.url).unwrap_or_default(),
+        description: said(&written.description),
+        folder: said(&written.folder),
+        command: written
+            .command
+            .as_ref()
+            .map_or_else(Vec::new, |it| it.value.clone()),
         sign_in: sign_in.map_or_else(String::new, |it| it.name.to_owned()),
         user: written.user.as_ref().map(|user| user.value.clone()),
         secrets,
@@ -104,6 +102,54 @@ pub(crate) fn connected(
         owner: written.owner.as_ref().map(|owner| owner.value.clone()),
         changes,
         writes,
+    }
+}
+
+fn said(written: &Option<At<String>>) -> Option<String> {
+    written.as_ref().map(|written| written.value.clone())
+}
+
+/// Whether what a kind is reached by stands here, and nothing else.
+fn reached(file: &str, name: &At<String>, written: &ConnectionText, known: &Known, problems: &mut Problems) {
+    let command = written.command.as_ref().map(|command| command.with(()));
+    let place = |text: &Option<At<String>>| text.as_ref().map(|text| text.with(()));
+    let all = [
+        ("url", "https://ADDRESS", place(&written.url)),
+        ("description", "FILE", place(&written.description)),
+        ("folder", "FOLDER", place(&written.folder)),
+        ("command", "[PROGRAM, ARGUMENT]", command),
+    ];
+    for (key, example, written_at) in all {
+        match (known.needs().contains(&key), written_at) {
+            (true, None) => {
+                let message = format!("{} lacks `{key}`", name.value);
+                problems.add(file, name, message, format!("Add `{key}: {example}`."));
+            }
+            (false, Some(at)) if !known.needs().is_empty() => {
+                let message = format!("{} is not reached by `{key}`", written.kind.value);
+                problems.add(file, &at, message, format!("Leave `{key}` out here."));
+            }
+            _ => {}
+        }
+    }
+    if let Some(empty) = written
+        .command
+        .as_ref()
+        .filter(|command| command.value.is_empty())
+    {
+        problems.add(
+            file,
+            empty,
+            "no program is named",
+            "Write `command: [PROGRAM, ARGUMENT]`.",
+        );
+    }
+    let Some(url) = &written.url else { return };
+    let schemes = known.schemes();
+    if !schemes.iter().any(|scheme| url.value.starts_with(scheme)) {
+        let message = format!("`{}` is no address", url.value);
+        let help = format!("Write an address that begins with {}.", schemes.join(" or "));
+        problems.add(file, url, message, help);
     }
 }
 

@@ -120,7 +120,7 @@ pub(crate) fn identity(scope: &mut Scope<'_>, text: &FlowText, side: Side) -> Op
 pub(crate) fn typed(scope: &mut Scope<'_>, side: Side, name: &At<String>, scalar: &Scalar) -> Option<Value> {
     let object = &scope.objects[side.index()];
     let known = scope.known[side.index()].type_of(object, &name.value);
-    let Some(family) = known.and_then(Family::of) else {
+    let Some(family) = known.as_deref().and_then(Family::of) else {
         return Some(as_it_looks(scalar));
     };
     let value = family.value(scalar);

@@ -55,7 +55,7 @@ fn written(only: &OnlyText, object: &str) -> Option<At<String>> {
 fn check_type(scope: &mut Scope<'_>, side: Side, name: &At<String>, literal: &Value) {
     let object = &scope.objects[side.index()];
     let known = scope.known[side.index()].type_of(object, &name.value);
-    let Some(family) = known.and_then(Family::of) else {
+    let Some(family) = known.as_deref().and_then(Family::of) else {
         return;
     };
     let (fits, example) = match family {

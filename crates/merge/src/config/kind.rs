@@ -223,13 +223,13 @@ pub(crate) fn check_known_types(
         let object = scope.objects[side.index()].clone();
         let known = scope.known[side.index()].property(&object, &name.value);
         if let PropertyKnown::There(there) = known
-            && Family::of(there).is_some_and(|there| there != family)
+            && Family::of(&there).is_some_and(|there| there != family)
         {
             let at = text
                 .r#type
                 .as_ref()
                 .map_or(name.with(()), |written| written.with(()));
-            let help = Family::of(there).map_or("string", Family::noun);
+            let help = Family::of(&there).map_or("string", Family::noun);
             scope.problem(
                 &at,
                 format!(

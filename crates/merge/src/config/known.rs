@@ -1,20 +1,27 @@
-//! What is known of the kinds of systems before any of them is asked: their objects with properties and types,
-//! the objects that may serve a record type, and the secrets that a connection needs. It finds wrong types without a
-//! call, and misspelled names where a kind has no others; an *open* kind may have any, and only what is no name at all
-//! is found before it is asked. What a system says of itself wins over it later. The knowledge is data: no system's
-//! name stands in the code.
+//! What is known of the kinds of systems before any of them is asked: what a connection of that kind needs, the objects
+//! that may serve a record type, and of Salesforce's own objects the properties with their types. Names are asked for: an *open*
+//! kind may have any, and only what can be no name at all is found without a call. What a system said of itself
+//! ([`Described`]) finds the rest. The knowledge is data: no system's name stands in the code.
 
 use super::problem::suggestion;
 use std::collections::{BTreeMap, BTreeSet};
 
 const KINDS: &str = include_str!("known/kinds.csv");
+/// The name of a record's own id.
+const ID: &str = crate::matching::ID;
 const PROPERTIES: &str = include_str!("known/properties.csv");
+
+/// What a system said of itself: by record type or object, its properties with their types, such as
+/// `reference(Customer)`.
+pub type Described = BTreeMap<String, BTreeMap<String, String>>;
 
 /// What is known of one kind of system. Nothing at all of a kind that is not listed.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Known {
     /// Properties with their types, by object.
-    objects: BTreeMap<&'static str, BTreeMap<&'static str, &'static str>>,
+    objects: BTreeMap<String, BTreeMap<String, String>>,
+    /// The objects are those that a system described: they have these properties and no others.
+    described: bool,
     /// The objects that may serve a record type, where there is a choice.
     choices: BTreeMap<&'static str, Vec<&'static str>>,
     /// The ways of signing in, the usual one first.
@@ -25,7 +32,20 @@ pub(crate) struct Known {
     /// How the names of objects and properties end that a customer adds.
     custom: Option<&'static str>,
     /// It has objects and properties besides those listed: it is asked about names.
-    open: bool,
+    open: Option<Names>,
+    /// What a connection says besides its kind.
+    needs: Vec<&'static str>,
+    /// How its address begins, where that is not by HTTP.
+    schemes: Vec<&'static str>,
+}
+
+/// What names of an open kind are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Names {
+    /// ASCII letters, digits and `_`, a letter first.
+    Letters,
+    /// Anything that can be read.
+    Any,
 }
 
 /// A way of signing in.
@@ -71,7 +91,7 @@ impl SignInKnown {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PropertyKnown {
     /// It is there, with this type.
-    There(&'static str),
+    There(String),
     /// Nothing is known: an object that is not listed, or a property that the customer added.
     Free,
     /// It is not there, and what to write instead.
@@ -98,7 +118,10 @@ impl Known {
                 "sign-in" => known.sign_ins.push(SignInKnown::read(name, value)),
                 "budget" => known.budget = name.parse().ok().zip(value.parse().ok()),
                 "custom" => known.custom = Some(*name),
-                "open" => known.open = true,
+                "open" if *name == "letters" => known.open = Some(Names::Letters),
+                "open" => known.open = Some(Names::Any),
+                "needs" => known.needs = name.split(' ').collect(),
+                "schemes" => known.schemes = name.split(' ').collect(),
                 _ => known.choices.entry(*name).or_default().push(*value),
             }
         }
@@ -106,16 +129,38 @@ impl Known {
             if let [of, object, property, type_text] = row.as_slice()
                 && *of == kind
             {
-                let properties = known.objects.entry(*object).or_default();
-                properties.insert(*property, *type_text);
+                let properties = known.objects.entry((*object).to_owned()).or_default();
+                properties.insert((*property).to_owned(), (*type_text).to_owned());
             }
         }
         known
     }
 
+    /// The same where a system of an open kind described itself; a kind whose names are listed stays as it is.
+    pub(crate) fn described(mut self, described: Option<&Described>) -> Self {
+        if let (Some(described), Some(Names::Any)) = (described, self.open) {
+            self.objects.clone_from(described);
+            self.described = true;
+        }
+        self
+    }
+
+    /// What a connection says besides its kind: `url`, `description`, `folder`, `command`.
+    pub(crate) fn needs(&self) -> &[&'static str] {
+        &self.needs
+    }
+
     /// The ways of signing in, the usual one first; none of a kind that is not listed.
     pub(crate) fn sign_ins(&self) -> &[SignInKnown] {
         &self.sign_ins
+    }
+
+    /// How its address begins.
+    pub(crate) fn schemes(&self) -> &[&'static str] {
+        match self.schemes.as_slice() {
+            [] => &["https://", "http://"],
+            schemes => schemes,
+        }
     }
 
     /// The usual budget: share and live reserve, in percent.
@@ -134,8 +179,8 @@ impl Known {
     }
 
     /// The objects listed.
-    pub(crate) fn objects(&self) -> impl Iterator<Item = &'static str> {
-        self.objects.keys().copied()
+    pub(crate) fn objects(&self) -> impl Iterator<Item = &str> {
+        self.objects.keys().map(String::as_str)
     }
 
     /// Whether the name is one that a customer may have added.
@@ -147,41 +192,39 @@ impl Known {
     /// listed at all, or of an open kind.
     pub(crate) fn can_have(&self, object: &str) -> bool {
         match self.open {
-            true => is_name(object),
-            false => self.objects.is_empty() || self.objects.contains_key(object) || self.is_custom(object),
+            Some(names) if !self.described => names.has(object),
+            _ => self.objects.is_empty() || self.objects.contains_key(object) || self.is_custom(object),
         }
     }
 
     /// What to write instead of an object that there cannot be.
     pub(crate) fn instead_of(&self, object: &str) -> String {
         match self.open {
-            true => NAMES.to_owned(),
-            false => suggestion(object, self.objects().chain(self.types_with_choices())),
+            Some(names) if !self.described => names.said().to_owned(),
+            _ => suggestion(object, self.objects().chain(self.choices.keys().copied())),
         }
     }
 
     /// What is known of a property.
     pub(crate) fn property(&self, object: &str, name: &str) -> PropertyKnown {
-        if self.open && !is_name(name) {
-            return PropertyKnown::Absent(NAMES.to_owned());
+        if let Some(names) = self.open.filter(|names| !names.has(name)) {
+            return PropertyKnown::Absent(names.said().to_owned());
         }
         let Some(properties) = self.objects.get(object) else {
             return PropertyKnown::Free;
         };
         if let Some(type_text) = properties.get(name) {
-            return PropertyKnown::There(type_text);
+            return PropertyKnown::There(type_text.clone());
         }
-        if self.open {
+        // A record's own id is always there, and never described.
+        if name == ID || (self.open.is_some() && !self.described) || self.is_custom(name) {
             return PropertyKnown::Free;
         }
-        if self.is_custom(name) {
-            return PropertyKnown::Free;
-        }
-        PropertyKnown::Absent(suggestion(name, properties.keys().copied()))
+        PropertyKnown::Absent(suggestion(name, properties.keys().map(String::as_str)))
     }
 
     /// The type of a property, where it is known.
-    pub(crate) fn type_of(&self, object: &str, name: &str) -> Option<&'static str> {
+    pub(crate) fn type_of(&self, object: &str, name: &str) -> Option<String> {
         match self.property(object, name) {
             PropertyKnown::There(type_text) => Some(type_text),
             PropertyKnown::Free | PropertyKnown::Absent(_) => None,
@@ -189,12 +232,24 @@ impl Known {
     }
 }
 
-/// What every name of an open kind is made of.
-const NAMES: &str = "Names begin with a letter and have letters, digits and `_` alone.";
+impl Names {
+    fn has(self, name: &str) -> bool {
+        let signs = |sign: char| sign.is_ascii_alphanumeric() || sign == '_';
+        match self {
+            Self::Letters => {
+                name.starts_with(|sign: char| sign.is_ascii_alphabetic()) && name.chars().all(signs)
+            }
+            Self::Any => !name.is_empty() && name.trim() == name && !name.chars().any(char::is_control),
+        }
+    }
 
-fn is_name(name: &str) -> bool {
-    let signs = |sign: char| sign.is_ascii_alphanumeric() || sign == '_';
-    name.starts_with(|sign: char| sign.is_ascii_alphabetic()) && name.chars().all(signs)
+    /// For people.
+    fn said(self) -> &'static str {
+        match self {
+            Self::Letters => "Names begin with a letter and have letters, digits and `_` alone.",
+            Self::Any => "A name has letters or other signs that can be read, and no space at its ends.",
+        }
+    }
 }
 
 fn rows(table: &'static str) -> impl Iterator<Item = std::str::Split<'static, char>> {

@@ -6,7 +6,7 @@ use super::connection::{bindings, connected, duration, kept, remarks, state_sett
 use super::console::{alert_settings, console_settings, trace_settings};
 use super::flow::{self, FlowHead, Scope};
 use super::flow_file::FlowText;
-use super::known::{self, Known};
+use super::known::{self, Described, Known};
 use super::main_file::{MainText, system_names};
 use super::node::{At, Content, Node, parse};
 use super::problem::{Problem, Problems, suggestion};
@@ -32,8 +32,21 @@ pub(crate) struct FlowSource {
 /// # Errors
 /// All problems, sorted by file and place.
 pub fn load(sources: &Sources) -> Result<Configuration, Vec<Problem>> {
+    load_against(sources, &BTreeMap::new())
+}
+
+/// [`load`], with names and types held against what systems said of themselves, by their names in the configuration. Only
+/// systems whose names are not known to the program are.
+///
+/// # Errors
+/// All problems.
+pub fn load_against(
+    sources: &Sources,
+    described: &BTreeMap<String, Described>,
+) -> Result<Configuration, Vec<Problem>> {
     let mut problems = Problems::default();
-    let loaded = Loading::new(sources, &mut problems).and_then(|loading| loading.finish(&mut problems));
+    let loaded =
+        Loading::new(sources, described, &mut problems).and_then(|loading| loading.finish(&mut problems));
     let problems = problems.into_sorted();
     match loaded {
         Some(configuration) if problems.is_empty() => Ok(configuration),
@@ -70,7 +83,11 @@ struct Loading {
 }
 
 impl Loading {
-    fn new(sources: &Sources, problems: &mut Problems) -> Option<Self> {
+    fn new(
+        sources: &Sources,
+        described: &BTreeMap<String, Described>,
+        problems: &mut Problems,
+    ) -> Option<Self> {
         let (file, text) = &sources.main;
         let root = root(file, text, problems);
         let systems = root.as_ref().and_then(|root| systems(file, root, problems));
@@ -93,7 +110,9 @@ impl Loading {
         let [first, second] = written.as_slice() else {
             return None;
         };
-        let known = [first, second].map(|(_, connection)| Known::of(&connection.value.kind.value));
+        let known = [first, second].map(|(name, connection)| {
+            Known::of(&connection.value.kind.value).described(described.get(&name.value))
+        });
         let connections = [0, 1].map(|at: usize| {
             let (name, connection) = written[at];
             connected(file, name, connection, &known[at], problems)

@@ -162,7 +162,13 @@ written! {
         /// The connector: which kind of system it is.
         kind: At<String>,
         /// The address to begin at.
-        url: At<String>,
+        url: Option<At<String>>,
+        /// The file that describes the interface of the system, from this file's own folder (`kind: rest`, `kind: sql`).
+        description: Option<At<String>>,
+        /// The folder with the system's files, from this file's own folder (`kind: folder`).
+        folder: Option<At<String>>,
+        /// The program that speaks for the system, with its arguments (`kind: program`). It is started in this file's own folder.
+        command: Option<At<Vec<String>>>,
         /// How to sign in, where the system knows several ways: `client-credentials`, `jwt-bearer`, `refresh-token`.
         sign_in: Option<At<String>>,
         /// The user to sign in as, where the way of signing in asks for one.

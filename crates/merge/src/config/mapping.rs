@@ -23,7 +23,8 @@ pub(crate) enum Row {
 pub(crate) fn row(scope: &mut Scope<'_>, text: &RowText) -> Option<Row> {
     let first = text.first.of(&scope.objects[0])?.clone();
     scope.check_objects(Side::First, &text.first);
-    if text.computed.is_none() {
+    let optional = text.if_present == Some(true);
+    if text.computed.is_none() && !optional {
         scope.check_property(Side::First, &first);
     }
     let Some(second) = &text.second else {
@@ -38,7 +39,9 @@ pub(crate) fn row(scope: &mut Scope<'_>, text: &RowText) -> Option<Row> {
             personal: text.personal.unwrap_or(false),
         }));
     };
-    scope.check_property(Side::Second, &second);
+    if !optional {
+        scope.check_property(Side::Second, &second);
+    }
     served(scope, text, &first, &second)
 }
 
@@ -310,6 +313,6 @@ impl Scope<'_> {
             return Some(self.types[0].name.clone());
         }
         let known = self.known[0].type_of(object, &property.value)?;
-        inside(known).map(str::to_owned)
+        inside(&known).map(str::to_owned)
     }
 }

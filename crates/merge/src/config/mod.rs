@@ -28,7 +28,8 @@ mod type_text;
 pub mod written;
 
 pub use kind::type_to_write;
-pub use load::{flows_folder, load};
+pub use known::Described;
+pub use load::{flows_folder, load, load_against};
 pub use problem::{Problem, Problems, suggestion};
 pub use schema::{flow_schema, main_schema, schema_of};
 
@@ -81,8 +82,17 @@ pub struct Connection {
     pub name: String,
     /// The connector: `customerp`, `salesforce`.
     pub kind: String,
-    /// The address to begin at.
+    /// The address to begin at; empty where the kind is reached otherwise.
     pub url: String,
+    /// The file that describes the system's interface, for kinds that are known by one.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// The folder that its files are in.
+    #[serde(default)]
+    pub folder: Option<String>,
+    /// The program that speaks for it, with its arguments.
+    #[serde(default)]
+    pub command: Vec<String>,
     /// How to sign in, by the name the kind has for it; empty where there is one way alone.
     #[serde(default)]
     pub sign_in: String,

@@ -4,8 +4,9 @@
     reason = "the tests read the files that the core is given as text"
 )]
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use tandem_merge::config::{Configuration, Sources, load};
+use tandem_merge::config::{Configuration, Described, Sources, load};
 
 /// The repository's root.
 pub(crate) fn root() -> PathBuf {
@@ -30,6 +31,17 @@ pub(crate) fn sources(edit: impl Fn(&str) -> String) -> Sources {
         main: ("tandem.yaml".to_owned(), edit(&main)),
         flows,
     }
+}
+
+/// What a Customerp says of itself.
+pub(crate) fn described() -> BTreeMap<String, Described> {
+    let mut described = Described::new();
+    for row in include_str!("customerp.csv").lines().skip(1) {
+        let cells: Vec<String> = row.splitn(3, ',').map(str::to_owned).collect();
+        let [object, property, type_text] = cells.try_into().unwrap();
+        described.entry(object).or_default().insert(property, type_text);
+    }
+    BTreeMap::from([("customerp".to_owned(), described)])
 }
 
 /// The demo's configuration.

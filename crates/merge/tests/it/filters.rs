@@ -1,11 +1,11 @@
 //! Selective sync: what the language says, and what entering and leaving a filter does.
 
-use crate::config::sources;
+use crate::config::{described, sources};
 use crate::plan_laws::{facts, gone, invoice, order, seen, values};
 use crate::star::flows::{Policies, star};
 use proptest::prelude::*;
 use tandem_merge::cluster::{Action, Cluster, ParkedKind};
-use tandem_merge::config::load;
+use tandem_merge::config::load_against;
 use tandem_merge::dataflow::{Dataflow, Side};
 use tandem_merge::filter::Filter;
 use tandem_merge::plan::{EventKind, Plan};
@@ -269,7 +269,7 @@ fn problems(only: &str) -> Vec<String> {
         .find(|(name, _)| name == "quote-quote.yaml")
         .unwrap();
     *text = text.replacen("\nproperties:", &format!("\nonly: {only}\nproperties:"), 1);
-    match load(&sources) {
+    match load_against(&sources, &described()) {
         Ok(_) => Vec::new(),
         Err(problems) => problems.iter().map(ToString::to_string).collect(),
     }
@@ -312,7 +312,7 @@ fn a_match_key_of_two_properties_is_checked_and_two_ids_are_refused() {
             .find(|(name, _)| name == "product-product2.yaml")
             .unwrap();
         *text = text.replacen("match:\n", &format!("match:\n  - {rule}\n"), 1);
-        load(&sources)
+        load_against(&sources, &described())
     };
     let found = with("{ customerp: id, salesforce: Legacy_Id__c }").unwrap();
     let rule = &found.dataflow.flow("product-product2").unwrap().match_rules[0];

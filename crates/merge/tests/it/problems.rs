@@ -4,9 +4,9 @@
     reason = "the tests read the files that the core is given as text"
 )]
 
-use crate::config::{root, sources};
+use crate::config::{described, root, sources};
 use std::fmt::Write;
-use tandem_merge::config::{Problem, Sources, load};
+use tandem_merge::config::{Problem, Sources, load, load_against};
 
 /// The demo's sources with one text of one flow file replaced.
 fn changed(file: &str, from: &str, to: &str) -> Vec<Problem> {
@@ -14,7 +14,7 @@ fn changed(file: &str, from: &str, to: &str) -> Vec<Problem> {
     let (_, text) = sources.flows.iter_mut().find(|(name, _)| name == file).unwrap();
     assert!(text.contains(from), "{file} has no `{from}`");
     *text = text.replacen(from, to, 1);
-    load(&sources).unwrap_err()
+    load_against(&sources, &described()).unwrap_err()
 }
 
 pub(crate) fn main_changed(from: &str, to: &str) -> Vec<Problem> {
@@ -57,7 +57,7 @@ fn a_badly_broken_configuration_shows_all_its_problems() {
         flows: flows.map(read).into(),
     };
     let mut text = String::new();
-    for problem in load(&sources).unwrap_err() {
+    for problem in load_against(&sources, &described()).unwrap_err() {
         let Problem {
             file,
             line,
@@ -408,4 +408,82 @@ fn settings_and_switches_are_spelled_right() {
     only(&problems, &["there is no flow `contact`"]);
     let problems = main_changed("poll: 1s", "poll: often");
     only(&problems, &["`often` is no length of time"]);
+}
+
+/// Names come from the system: what the program never heard of is asked for, and held against what was described.
+#[test]
+fn names_come_from_the_system() {
+    let mut renamed = sources(str::to_owned);
+    for (_, text) in &mut renamed.flows {
+        *text = text.replace("customerp: Customer\n", "customerp: kunden\n");
+        *text = text.replace("customerp: website", "customerp: \"Web-Adresse\"");
+        *text = text
+            .replace("(Customer)", "(kunden)")
+            .replace("of: Customer", "of: kunden");
+        *text = text
+            .replace(": website", ": Web-Adresse")
+            .replace("website]", "Web-Adresse]");
+        *text = text.replace(" website,", " Web-Adresse,");
+    }
+    load(&renamed).unwrap();
+    // A system that described itself has these names and no others.
+    let mut kunden = described();
+    let erp = kunden.get_mut("customerp").unwrap();
+    let mut properties = erp.remove("Customer").unwrap();
+    properties.remove("website");
+    properties.insert("Webadresse".to_owned(), "string".to_owned());
+    erp.insert("kunden".to_owned(), properties);
+    let problems = load_against(&renamed, &kunden).unwrap_err();
+    let named = problems.iter().filter(|problem| {
+        problem.message == "kunden has no property `Web-Adresse`"
+            && problem.help == "Did you mean `Webadresse`?"
+    });
+    assert!(named.count() >= 1, "{problems:#?}");
+    // What can be no name is found without asking.
+    for (_, text) in &mut renamed.flows {
+        *text = text.replace("Web-Adresse", "Web\\tAdresse");
+    }
+    let problems = load(&renamed).unwrap_err();
+    let unreadable = problems
+        .iter()
+        .filter(|problem| problem.help.starts_with("A name has letters"));
+    assert!(unreadable.count() >= 1, "{problems:#?}");
+}
+
+#[test]
+fn each_kind_says_what_it_is_reached_by() {
+    let erp = |kind: &str, how: &str| {
+        main_changed(
+            "    kind: customerp\n    url: http://127.0.0.1:8081\n    secrets:\n      token: { env: TANDEM_CUSTOMERP_TOKEN }\n",
+            &format!("    kind: {kind}\n{how}"),
+        )
+    };
+    for (kind, how) in [
+        (
+            "rest",
+            "    url: https://erp.example\n    description: erp.yaml\n    secrets: { key: { env: A } }\n",
+        ),
+        (
+            "sql",
+            "    url: postgres://db.example/erp\n    description: erp.yaml\n",
+        ),
+        ("sql", "    url: sqlite:erp.db\n    description: erp.yaml\n"),
+        ("folder", "    folder: exports\n"),
+        ("program", "    command: [python3, erp.py]\n"),
+    ] {
+        assert_eq!(erp(kind, how), [], "{kind}");
+    }
+    only(
+        &erp("folder", ""),
+        &["customerp lacks `folder`", "Add `folder: FOLDER`."],
+    );
+    only(
+        &erp("sql", "    url: https://erp.example\n    description: erp.yaml\n"),
+        &["is no address", "postgres:// or mysql://"],
+    );
+    only(
+        &erp("folder", "    folder: exports\n    command: [a]\n"),
+        &["folder is not reached by `command`", "Leave `command` out here."],
+    );
+    only(&erp("program", "    command: []\n"), &["no program is named"]);
 }
