@@ -4,11 +4,15 @@
 //! system's own words and the few of the contract. It decides nothing about records.
 
 mod beside;
+mod comparison;
 mod contract;
 pub mod customerp;
 mod http;
 mod listing;
+pub mod program;
+pub mod proof;
 pub mod salesforce;
+mod shown;
 #[cfg(feature = "simulation")]
 pub mod simulation;
 pub mod time;

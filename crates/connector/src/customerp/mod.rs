@@ -238,7 +238,7 @@ impl Customerp {
         let absent = ids.iter().filter(|id| !known.contains(*id));
         found.extend(absent.map(|id| {
             let key = RecordKey::new(&self.config.name, &served.name, id);
-            schema::missing(key, began)
+            crate::shown::missing(key, began)
         }));
         Ok(found)
     }

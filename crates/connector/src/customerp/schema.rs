@@ -2,6 +2,7 @@
 
 use super::{CustomerpConfig, form};
 use crate::http::json::{self, count, flag, text, texts};
+use crate::shown::{compute, described, missing};
 use crate::{Identification, PropertySchema, Schema, TypeSchema};
 use jiff::Timestamp;
 use serde_json::Value as Json;
@@ -108,6 +109,9 @@ impl Served {
             .filter(|(name, _)| used.is_none_or(|used| used.contains(name)))
             .map(|(name, property)| (name.clone(), property.data_type.clone()))
             .collect();
+        let computed_too = computed
+            .iter()
+            .map(|(name, rule)| (name.clone(), described(rule)));
         Self {
             name: name.to_owned(),
             schema: TypeSchema {
@@ -116,7 +120,7 @@ impl Served {
                 createable: true,
                 updateable: true,
                 deletable: true,
-                properties: properties.into_iter().chain(described(&computed)).collect(),
+                properties: properties.into_iter().chain(computed_too).collect(),
             },
             shown,
             computed,
@@ -142,7 +146,7 @@ impl Served {
         } else {
             self.values(item)
         };
-        Some(Observation {
+        let mut shown = Observation {
             presence: if deleted {
                 Presence::Deleted
             } else {
@@ -154,7 +158,9 @@ impl Served {
             author: text(item, "updatedBy").map(str::to_owned),
             unreadable,
             ..missing(key, began)
-        })
+        };
+        compute(&mut shown, &self.computed);
+        Some(shown)
     }
 
     /// The values of an item, and why the others cannot be read.
@@ -164,15 +170,6 @@ impl Served {
             match json::read(item.get(name), data_type, form::decode) {
                 Ok(value) => drop(values.insert(name.clone(), value)),
                 Err(why) => drop(unreadable.insert(name.clone(), why)),
-            }
-        }
-        for (name, rule) in &self.computed {
-            match rule.inputs().find(|input| unreadable.contains_key(*input)) {
-                Some(input) => {
-                    let why = format!("it is computed from {input}, which cannot be read");
-                    unreadable.insert(name.clone(), why);
-                }
-                None => drop(values.insert(name.clone(), rule.value(&values))),
             }
         }
         (values, unreadable)
@@ -193,37 +190,6 @@ fn version(item: &Json) -> Result<Version, (&'static str, String)> {
         }),
         _ => Err(("updatedAt", "it is blank".to_owned())),
     }
-}
-
-/// A record of which nothing is known.
-pub(super) fn missing(key: RecordKey, began: Timestamp) -> Observation {
-    Observation {
-        key,
-        presence: Presence::Missing,
-        values: Values::new(),
-        version: None,
-        created: None,
-        author: None,
-        read_began: began,
-        partial: false,
-        protected: false,
-        merged_into: None,
-        unreadable: BTreeMap::new(),
-    }
-}
-
-/// Computed properties as if the ERP had described them.
-fn described(computed: &BTreeMap<String, Computation>) -> impl Iterator<Item = (String, PropertySchema)> {
-    computed.iter().map(|(name, rule)| {
-        let data_type = rule.formula.data_type();
-        let described = PropertySchema {
-            data_type: data_type.split('(').next().unwrap_or(data_type).to_owned(),
-            nillable: true,
-            filled_on_create: true,
-            ..PropertySchema::default()
-        };
-        (name.clone(), described)
-    })
 }
 
 fn property(json: &Json) -> PropertySchema {

@@ -6,6 +6,7 @@ mod conformance;
 mod customerp;
 mod http;
 mod moods;
+mod program;
 mod proxy;
 mod salesforce;
 mod scene;

@@ -1,0 +1,131 @@
+//! The public conformance suite: laws that every connector keeps, tried against a running system. Each has a positive
+//! side (what is there is shown) and a negative one (what is not there is not): a system that accepts in silence what it
+//! does not understand is found here, and not by lost data later.
+
+mod reading;
+mod writing;
+
+use crate::{Connector, Error, TypeSchema};
+use serde::Serialize;
+use std::collections::BTreeSet;
+use tandem_merge::record::{Observation, Presence, RecordType};
+
+/// What became of one law.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Proof {
+    /// The record type it was tried on; none: the system as a whole.
+    pub record_type: Option<String>,
+    /// What must hold.
+    pub law: &'static str,
+    /// Whether it does.
+    pub verdict: Verdict,
+    /// What was seen.
+    pub seen: String,
+}
+
+/// Whether a law holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// It was tried and holds.
+    Holds,
+    /// It was tried and does not.
+    Broken,
+    /// It could not be tried, and why is said.
+    Untried,
+}
+
+/// How much is read and written for the proofs.
+#[derive(Clone, Copy, Debug)]
+pub struct Effort {
+    /// Pages of a listing that are read at most.
+    pub pages: usize,
+    /// Records are made, changed and deleted again, one of each type.
+    pub write: bool,
+}
+
+/// Tries all laws on these record types.
+///
+/// # Errors
+/// The system cannot be asked at all.
+pub async fn prove(
+    system: &dyn Connector,
+    types: &[RecordType],
+    effort: Effort,
+) -> Result<Vec<Proof>, Error> {
+    let mut proofs = Proofs::default();
+    let (first, second) = (system.identify().await?, system.identify().await?);
+    let same = first.id == second.id && !first.id.is_empty();
+    proofs.add(same, "it says who it is, and always the same", first.id);
+    let schema = system.describe().await?;
+    for of in types {
+        proofs.of = Some(of.name.clone());
+        let Some(described) = schema.types.get(&of.name) else {
+            let why = schema.missing.get(&of.name).cloned();
+            proofs.add(
+                false,
+                "it has the record type",
+                why.unwrap_or_else(|| "it is not described".to_owned()),
+            );
+            continue;
+        };
+        let listed = reading::prove(system, of, described, effort, &mut proofs).await?;
+        if effort.write {
+            let tried = Tried {
+                system,
+                of,
+                described,
+            };
+            writing::prove(&tried, &schema, &listed, &mut proofs).await?;
+        }
+    }
+    Ok(proofs.all)
+}
+
+/// What is tried.
+struct Tried<'a> {
+    system: &'a dyn Connector,
+    of: &'a RecordType,
+    described: &'a TypeSchema,
+}
+
+/// What was proven so far.
+#[derive(Default)]
+struct Proofs {
+    of: Option<String>,
+    all: Vec<Proof>,
+}
+
+impl Proofs {
+    fn add(&mut self, holds: bool, law: &'static str, seen: impl Into<String>) {
+        let verdict = if holds { Verdict::Holds } else { Verdict::Broken };
+        self.push(verdict, law, seen.into());
+    }
+
+    fn untried(&mut self, law: &'static str, why: impl Into<String>) {
+        self.push(Verdict::Untried, law, why.into());
+    }
+
+    fn push(&mut self, verdict: Verdict, law: &'static str, seen: String) {
+        self.all.push(Proof {
+            record_type: self.of.clone(),
+            law,
+            verdict,
+            seen,
+        });
+    }
+}
+
+/// One record by its id, alive or not.
+async fn read(system: &dyn Connector, of: &RecordType, id: &str) -> Result<Option<Observation>, Error> {
+    let shown = system.fetch(of, &[id.to_owned()]).await?;
+    Ok(shown.into_iter().find(|shown| shown.key.id == id))
+}
+
+fn is_alive(shown: Option<&Observation>) -> bool {
+    shown.is_some_and(|shown| shown.presence == Presence::Alive)
+}
+
+fn ids(shown: &[Observation]) -> BTreeSet<&str> {
+    shown.iter().map(|shown| shown.key.id.as_str()).collect()
+}

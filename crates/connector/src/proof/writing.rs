@@ -1,0 +1,306 @@
+//! Laws of writing, tried on a record that is made for it and deleted again.
+
+use super::{Proofs, Tried, is_alive, read};
+use crate::{Change, Error, Lane, Outcome, PropertySchema, Schema, Write};
+use tandem_merge::record::{Observation, Presence, RecordKey, Values, Version};
+use tandem_merge::value::Value;
+
+const MADE: &str = "a create makes a record with the values that it was given";
+const ONCE: &str = "a create that is sent twice makes one record";
+const MOVES: &str = "an update changes what it names and nothing else, and the version moves with it";
+const STALE: &str = "an update of an old version is refused and changes nothing";
+const TOO_LONG: &str = "a text that is too long is refused, not cut";
+const UNKNOWN: &str = "a property that there is not is refused";
+const DELETED: &str = "a deletion takes the record away, and its id is answered so";
+const GONE: &str = "a write to a record that is not there is answered so";
+
+/// Tries them.
+pub(super) async fn prove(
+    tried: &Tried<'_>,
+    schema: &Schema,
+    listed: &[Observation],
+    proofs: &mut Proofs,
+) -> Result<(), Error> {
+    if !tried.described.createable || !tried.described.deletable {
+        proofs.untried(MADE, "its records cannot be made and deleted again");
+        return Ok(());
+    }
+    let Some(values) = sample(tried, schema, listed).await? else {
+        proofs.untried(MADE, "it needs a reference to a record that is not there");
+        return Ok(());
+    };
+    let key = format!("tandem-test-{}", crate::http::clock::now().as_millisecond());
+    let create = |values: &Values, key: &str| {
+        Change::Create {
+            record_type: tried.of.clone(),
+            values: values.clone(),
+        }
+        .under(key)
+    };
+    let made = one(tried, create(&values, &key)).await;
+    let Outcome::Applied { id, .. } = &made else {
+        proofs.add(false, MADE, format!("{made:?}"));
+        return Ok(());
+    };
+    let shown = read(tried.system, tried.of, id).await?;
+    let other = shown.as_ref().and_then(|shown| differing(&values, &shown.values));
+    let fine = format!("{id}, with {} values", values.len());
+    proofs.add(
+        is_alive(shown.as_ref()) && other.is_none(),
+        MADE,
+        other.unwrap_or(fine),
+    );
+    if tried.system.capabilities().idempotent_create {
+        let again = one(tried, create(&values, &key)).await;
+        let same = matches!(&again, Outcome::Applied { id: same, .. } if same == id);
+        proofs.add(same, ONCE, if same { id.clone() } else { format!("{again:?}") });
+        if let Outcome::Applied { id: other, .. } = &again
+            && other != id
+        {
+            clean(tried, other).await;
+        }
+    } else {
+        proofs.untried(ONCE, "it does not say so: whoever creates looks first");
+    }
+    if let Some(shown) = shown {
+        updates(tried, &shown, proofs).await?;
+    }
+    refused(tried, &values, proofs).await;
+    deletes(tried, id, proofs).await
+}
+
+async fn updates(tried: &Tried<'_>, before: &Observation, proofs: &mut Proofs) -> Result<(), Error> {
+    let free = |(name, of): &(&String, &PropertySchema)| {
+        of.updateable
+            && of.values.is_empty()
+            && of.references.is_empty()
+            && of.data_type == "string"
+            && before.values.contains_key(*name)
+    };
+    let named = tried.described.properties.iter().find(free);
+    let Some((name, of)) = named.filter(|_| tried.described.updateable) else {
+        proofs.untried(MOVES, "it has no text that can be changed");
+        return Ok(());
+    };
+    let id = &before.key.id;
+    let update = |text: &str, only_if: Option<Version>| {
+        let text = fitted(text, of);
+        let values = Values::from([(name.clone(), Value::text(text))]);
+        Change::Update {
+            record: before.key.clone(),
+            values,
+            only_if,
+        }
+        .under(text)
+    };
+    let outcome = one(tried, update("Tandem changed", None)).await;
+    let after = read(tried.system, tried.of, id).await?;
+    let moved = after.as_ref().is_some_and(|after| {
+        after.version.as_ref().map(|it| &it.token) != before.version.as_ref().map(|it| &it.token)
+    });
+    let mut expected = before.values.clone();
+    expected.insert(name.clone(), Value::text(fitted("Tandem changed", of)));
+    let other = after
+        .as_ref()
+        .and_then(|after| differing(&expected, &after.values));
+    let applied = matches!(outcome, Outcome::Applied { .. });
+    let seen = match (&other, applied, moved) {
+        (Some(other), ..) => other.clone(),
+        (None, false, _) => format!("{outcome:?}"),
+        (None, true, false) => {
+            "the version is the one before the update: nobody can tell that it moved".to_owned()
+        }
+        (None, true, true) => format!("{name} alone"),
+    };
+    proofs.add(applied && moved && other.is_none(), MOVES, seen);
+    if !tried.system.capabilities().conditional_write {
+        proofs.untried(
+            STALE,
+            "it does not say so: a record is read before it is written, and an edit in that moment is lost",
+        );
+        return Ok(());
+    }
+    let outcome = one(tried, update("Tandem stale", before.version.clone())).await;
+    let now = read(tried.system, tried.of, id).await?;
+    let kept = now.is_some_and(|now| now.values.get(name) == expected.get(name));
+    let seen = match (&outcome, kept) {
+        (Outcome::Stale, true) => "refused".to_owned(),
+        (_, false) => format!("{outcome:?}, and {name} was overwritten"),
+        (outcome, true) => format!("{outcome:?}"),
+    };
+    proofs.add(outcome == Outcome::Stale && kept, STALE, seen);
+    Ok(())
+}
+
+async fn refused(tried: &Tried<'_>, values: &Values, proofs: &mut Proofs) {
+    let mut properties = tried.described.properties.iter();
+    let bounded = properties.find(|(_, of)| {
+        of.createable
+            && of.max_length.is_some_and(|length| length < 10_000)
+            && of.values.is_empty()
+            && of.references.is_empty()
+    });
+    match bounded {
+        Some((name, of)) => {
+            let long = "x".repeat(of.max_length.unwrap_or_default() + 1);
+            try_refused(tried, values, (name, Value::text(long)), TOO_LONG, proofs).await;
+        }
+        None => proofs.untried(TOO_LONG, "no text of it is described with a length"),
+    }
+    let stranger = "tandemNoSuchProperty".to_owned();
+    try_refused(tried, values, (&stranger, Value::text("x")), UNKNOWN, proofs).await;
+}
+
+async fn try_refused(
+    tried: &Tried<'_>,
+    values: &Values,
+    (name, value): (&String, Value),
+    law: &'static str,
+    proofs: &mut Proofs,
+) {
+    let mut values = values.clone();
+    values.insert(name.clone(), value);
+    let change = Change::Create {
+        record_type: tried.of.clone(),
+        values,
+    };
+    let outcome = one(
+        tried,
+        change.under(&format!("tandem-test-{name}-{}", crate::http::clock::now())),
+    )
+    .await;
+    match &outcome {
+        Outcome::Refused(refusal) => proofs.add(true, law, refusal.message.clone()),
+        Outcome::Applied { id, .. } => {
+            proofs.add(false, law, format!("it was taken: {id}"));
+            clean(tried, id).await;
+        }
+        other => proofs.add(false, law, format!("{other:?}")),
+    }
+}
+
+async fn deletes(tried: &Tried<'_>, id: &str, proofs: &mut Proofs) -> Result<(), Error> {
+    let outcome = one(tried, delete(tried, id)).await;
+    let after = read(tried.system, tried.of, id).await?;
+    let how = after.as_ref().map(|after| after.presence);
+    let gone = matches!(how, Some(Presence::Deleted | Presence::Missing));
+    let applied = matches!(outcome, Outcome::Applied { .. });
+    let seen = match (applied, how) {
+        (true, Some(Presence::Deleted)) => "it says that it was deleted".to_owned(),
+        (true, Some(Presence::Missing)) => "it is not found any more".to_owned(),
+        _ => format!("{outcome:?}, then {how:?}"),
+    };
+    proofs.add(applied && gone, DELETED, seen);
+    let outcome = one(tried, delete(tried, id)).await;
+    proofs.add(outcome == Outcome::Gone, GONE, format!("{outcome:?}"));
+    Ok(())
+}
+
+/// Values of a record of the type, with all that it must have; none where it must refer to what is not there.
+async fn sample(tried: &Tried<'_>, schema: &Schema, listed: &[Observation]) -> Result<Option<Values>, Error> {
+    let mut values = Values::new();
+    for (name, of) in &tried.described.properties {
+        let needed = of.createable && !of.nillable && !of.filled_on_create;
+        let plain = of.createable
+            && of.data_type == "string"
+            && of.values.is_empty()
+            && !of.unique
+            && of.references.is_empty();
+        if !needed && !plain {
+            continue;
+        }
+        let value = match (of.data_type.as_str(), of.values.first(), of.references.first()) {
+            (_, Some(entry), _) => Value::text(entry.as_str()),
+            (_, _, Some(target)) => {
+                let Some(id) = someone(tried, schema, listed, target).await? else {
+                    return Ok(None);
+                };
+                Value::text(id)
+            }
+            ("integer" | "int", ..) => Value::Integer(1),
+            ("decimal" | "currency" | "double" | "percent", ..) => Value::Decimal(1.into()),
+            ("boolean", ..) => Value::Boolean(true),
+            ("date", ..) => Value::Date(jiff::civil::date(2026, 1, 31)),
+            ("datetime", ..) => {
+                Value::DateTime(jiff::Timestamp::from_second(1_790_000_000).unwrap_or_default())
+            }
+            ("email", ..) => Value::text("tandem@example.com"),
+            ("url", ..) => Value::text("https://example.com"),
+            ("phone", ..) => Value::text("+1 555 0100"),
+            _ => {
+                let unique = format!("Tandem {}", crate::http::clock::now().as_millisecond());
+                Value::text(fitted(if of.unique { &unique } else { "Tandem test" }, of))
+            }
+        };
+        values.insert(name.clone(), value);
+    }
+    Ok(Some(values))
+}
+
+/// The id of any record of the type that a reference leads to.
+async fn someone(
+    tried: &Tried<'_>,
+    schema: &Schema,
+    listed: &[Observation],
+    target: &str,
+) -> Result<Option<String>, Error> {
+    let named = |(name, of): &(&String, &crate::TypeSchema)| *name == target || of.object == target;
+    let Some((name, _)) = schema.types.iter().find(named) else {
+        return Ok(None);
+    };
+    if *name == tried.of.name {
+        return Ok(listed.first().map(|shown| shown.key.id.clone()));
+    }
+    let of = tandem_merge::record::RecordType::new(tried.system.system(), name);
+    let page = tried.system.list(&of, None).await?;
+    Ok(page.observations.first().map(|shown| shown.key.id.clone()))
+}
+
+fn fitted<'a>(text: &'a str, of: &PropertySchema) -> &'a str {
+    let end = of.max_length.unwrap_or(usize::MAX);
+    text.char_indices().nth(end).map_or(text, |(at, _)| &text[..at])
+}
+
+/// What of the expected values is shown otherwise.
+fn differing(expected: &Values, shown: &Values) -> Option<String> {
+    let mut shown_too = expected
+        .iter()
+        .filter_map(|(name, value)| Some((name, value, shown.get(name)?)));
+    let (name, value, other) = shown_too.find(|(_, value, other)| value != other)?;
+    Some(format!("{name} was given as `{value}` and is shown as `{other}`"))
+}
+
+async fn one(tried: &Tried<'_>, write: Write) -> Outcome {
+    let mut outcomes = tried.system.write(&[write], Lane::Live).await;
+    outcomes
+        .pop()
+        .unwrap_or_else(|| Outcome::Unknown("a write was not answered at all".to_owned()))
+}
+
+fn delete(tried: &Tried<'_>, id: &str) -> Write {
+    let record = RecordKey {
+        record_type: tried.of.clone(),
+        id: id.to_owned(),
+    };
+    Change::Delete {
+        record,
+        only_if: None,
+    }
+    .under(id)
+}
+
+/// Takes away what should not have been made.
+async fn clean(tried: &Tried<'_>, id: &str) {
+    let _ = one(tried, delete(tried, id)).await;
+}
+
+impl Change {
+    /// A write of its own under a key.
+    fn under(self, key: &str) -> Write {
+        Write {
+            intent: 1,
+            key: key.to_owned(),
+            change: self,
+        }
+    }
+}
