@@ -214,7 +214,9 @@ fn comes_from(place: &SecretReference) -> String {
 
 /// An address without what may be a secret in it: who signs in by it, and what is asked for.
 fn address(url: &str) -> String {
-    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
     let rest = rest.split(['?', '#']).next().unwrap_or_default();
     let (host, path) = rest
         .split_once('/')

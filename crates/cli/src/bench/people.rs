@@ -118,7 +118,7 @@ impl People {
     /// As long as people edit.
     async fn under_edits(&self, scene: &Scene) -> Result<Waits, Failure> {
         let (people, each) = (scene.people().await?, usize::from(self.edits));
-        let systems = loading::connect(&scene.configuration, None)?;
+        let systems = loading::connect(&scene.configuration, None).await?;
         let described = loading::describe(&systems).await?;
         let flows = &scene.configuration.dataflow;
         let mut looker = looker(scene)?;

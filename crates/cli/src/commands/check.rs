@@ -81,7 +81,7 @@ impl Check {
 /// Everything there is to know. Whom we met and how the clocks stand is said in `met`.
 async fn find(common: &Common, screen: &Screen, met: &mut Vec<String>) -> Result<Vec<Finding>, Failure> {
     let configuration = loading::configuration(common)?;
-    let systems = loading::connect(&configuration, None)?;
+    let systems = loading::connect(&configuration, None).await?;
     for (system, connection) in systems.iter().zip(&configuration.connections) {
         introduce(system.as_ref(), &connection.sign_in, screen, met).await?;
     }

@@ -1,5 +1,6 @@
 //! The files of a configuration.
 
+use super::kinds;
 use crate::arguments::Common;
 use crate::failure::Failure;
 use std::path::Path;
@@ -53,7 +54,12 @@ pub(crate) fn configuration_in(file: &Path) -> Result<Configuration, Failure> {
         main: (file.display().to_string(), main),
         flows,
     };
-    load(&sources).map_err(Failure::Configuration)
+    let mut configuration = load(&sources).map_err(Failure::Configuration)?;
+    let problems = kinds::resolve(&mut configuration, folder);
+    match problems.is_empty() {
+        true => Ok(configuration),
+        false => Err(Failure::Configuration(problems)),
+    }
 }
 
 fn read(file: &Path, advice: &str) -> Result<String, Failure> {

@@ -4,6 +4,7 @@ mod chosen;
 mod fields;
 mod files;
 mod hand;
+mod kinds;
 mod provider;
 mod secret;
 mod state;
@@ -133,7 +134,7 @@ pub(crate) async fn parts(
     watcher: Arc<dyn Watcher>,
     folder: Option<&Path>,
 ) -> Result<Parts, Failure> {
-    let systems = connect(configuration, folder)?;
+    let systems = connect(configuration, folder).await?;
     tandem_engine::restore_budgets(store.as_mut(), &systems)?;
     let schemas = describe(&systems).await?;
     let missing = schemas.iter().flat_map(|schema| schema.missing.values());

@@ -1,6 +1,7 @@
 //! The connectors to the two systems.
 
 use super::fields::Fields;
+use super::kinds;
 use super::secret::secret;
 use crate::failure::Failure;
 use jiff::SignedDuration;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use tandem_connector::customerp::{Customerp, CustomerpConfig};
 use tandem_connector::salesforce::{Bulk, Salesforce, SalesforceConfig, Share, SignIn, Watch, Writes};
 use tandem_connector::{Beside, Connector, is_loopback};
+use tandem_merge::computed::Computation;
 use tandem_merge::config::{Changes, Configuration, Connection, SecretReference};
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::record::RecordType;
@@ -19,19 +21,19 @@ use url::Url;
 
 /// Makes both connectors ready; nothing is sent yet. `folder`: the state's, for what is on its way in bulk;
 /// without one nothing travels so.
-pub(crate) fn connect(
+pub(crate) async fn connect(
     configuration: &Configuration,
     folder: Option<&Path>,
 ) -> Result<[Arc<dyn Connector>; 2], Failure> {
     let fields = Fields::of(&configuration.dataflow);
     let [first, second] = &configuration.connections;
     Ok([
-        one(configuration, first, &fields, folder)?,
-        one(configuration, second, &fields, folder)?,
+        one(configuration, first, &fields, folder).await?,
+        one(configuration, second, &fields, folder).await?,
     ])
 }
 
-fn one(
+async fn one(
     configuration: &Configuration,
     connection: &Connection,
     fields: &Fields,
@@ -40,12 +42,7 @@ fn one(
     let connector = match connection.kind.as_str() {
         "customerp" => customerp(configuration, connection, fields)?,
         "salesforce" => salesforce(configuration, connection, fields, folder)?,
-        other => {
-            return Err(Failure::usage(
-                format!("no connector is called `{other}`"),
-                "Write `kind: customerp` or `kind: salesforce`",
-            ));
-        }
+        _ => kinds::connect(configuration, connection, fields).await?,
     };
     Ok(Arc::new(Beside::new(connector)))
 }
@@ -62,8 +59,6 @@ fn customerp(
         let collection = collection(configuration, &it);
         (it.name.clone(), collection)
     });
-    let computed = tandem_merge::computed::of_types(&configuration.dataflow).into_iter();
-    let computed = computed.filter(|(of, _)| of.system == connection.name);
     let connector = Customerp::connect(CustomerpConfig {
         name: connection.name.clone(),
         url: address(connection)?,
@@ -72,10 +67,20 @@ fn customerp(
         request_deadline: deadline(connection, DEADLINE),
         overlap: SignedDuration::from_millis(connection.overlap_ms),
         bindings: collections.collect(),
-        computed: computed.map(|(of, rules)| (of.name.clone(), rules)).collect(),
+        computed: computed(configuration, connection),
         fields: fields.of_system(&connection.name),
     })?;
     Ok(Arc::new(connector))
+}
+
+/// What is computed out of a system's properties, by record type and name.
+pub(super) fn computed(
+    configuration: &Configuration,
+    connection: &Connection,
+) -> BTreeMap<String, BTreeMap<String, Computation>> {
+    let all = tandem_merge::computed::of_types(&configuration.dataflow).into_iter();
+    let own = all.filter(|(of, _)| of.system == connection.name);
+    own.map(|(of, rules)| (of.name.clone(), rules)).collect()
 }
 
 fn salesforce(
@@ -182,7 +187,7 @@ fn sign_in(connection: &Connection) -> Result<SignIn, Failure> {
 }
 
 /// The certificates of the system's authority, where the configuration names any.
-fn authority(connection: &Connection) -> Result<Option<Vec<u8>>, Failure> {
+pub(super) fn authority(connection: &Connection) -> Result<Option<Vec<u8>>, Failure> {
     let Some(path) = &connection.certificate_authority else {
         return Ok(None);
     };
@@ -237,13 +242,13 @@ fn plural(name: &str) -> String {
     plural + "s"
 }
 
-fn deadline(connection: &Connection, usual: SignedDuration) -> SignedDuration {
+pub(super) fn deadline(connection: &Connection, usual: SignedDuration) -> SignedDuration {
     connection
         .request_deadline_ms
         .map_or(usual, SignedDuration::from_millis)
 }
 
-fn address(connection: &Connection) -> Result<Url, Failure> {
+pub(super) fn address(connection: &Connection) -> Result<Url, Failure> {
     Url::parse(&connection.url).map_err(|error| {
         Failure::usage(
             format!("`{}` is no address ({error})", connection.url),

@@ -227,7 +227,7 @@ impl Draft {
             bindings,
             ..self.clone()
         };
-        let [_, salesforce] = describe(&connect(&draft.configuration()?, None)?).await?;
+        let [_, salesforce] = describe(&connect(&draft.configuration()?, None).await?).await?;
         Ok(salesforce)
     }
 
@@ -240,7 +240,7 @@ impl Draft {
             bindings: STANDARD,
             ..self.clone()
         };
-        let [_, salesforce] = connect(&draft.configuration()?, None)?;
+        let [_, salesforce] = connect(&draft.configuration()?, None).await?;
         let invoice = tandem_merge::record::RecordType::new("salesforce", "Invoice");
         Ok(!salesforce.list(&invoice, None).await?.observations.is_empty())
     }

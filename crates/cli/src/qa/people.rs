@@ -63,7 +63,7 @@ impl People {
             };
             *secret = SecretReference::Env(variable.clone());
         }
-        let systems = loading::connect(&own, None)?;
+        let systems = loading::connect(&own, None).await?;
         let schemas = loading::describe(&systems).await?;
         Ok(Self {
             systems,

@@ -74,7 +74,7 @@ impl World {
         let line: Arc<dyn Line> = Arc::new(Clear(Arc::clone(&lines)));
         set_line(Some(line));
         let configuration = configuration(&folder, "alice", alice).await;
-        let systems: [Arc<dyn Connector>; 2] = loading::connect(&configuration, None).unwrap();
+        let systems: [Arc<dyn Connector>; 2] = loading::connect(&configuration, None).await.unwrap();
         let people = People::new(systems, configuration.dataflow);
         let mut configuration = self::configuration(&folder, "tandem", ours).await;
         if dice.one_in(3) {
