@@ -7,6 +7,7 @@ mod beside;
 mod comparison;
 mod contract;
 pub mod customerp;
+pub mod folder;
 mod http;
 mod listing;
 pub mod program;

@@ -24,18 +24,25 @@ const PAGES: usize = 50;
 Examples:
   tandem check                          whether all can be kept in step, and what is wrong
   tandem check --all                    with what fits, the limits, and what is not served
+  tandem check --offline                as the systems described themselves last, without a call
   tandem check --json | jq 'select(.weight == \"wrong\")'")]
 pub(crate) struct Check {
     /// Show remarks, too: limits, what is not kept in step, and what fits
     #[arg(long)]
     all: bool,
+    /// Ask neither system: compare with what they said of themselves when they were asked last
+    #[arg(long)]
+    offline: bool,
 }
 
 impl Check {
     /// Compares and tells; exit code 2 where the configuration does not fit the systems.
     pub(crate) async fn compare(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
         let mut met = Vec::new();
-        let findings = find(common, screen, &mut met).await;
+        let findings = match self.offline {
+            true => find_offline(common, &mut met),
+            false => find(common, screen, &mut met).await,
+        };
         if findings.is_err() {
             met.iter().for_each(|line| screen.say(Sentence(line)));
         }
@@ -86,6 +93,8 @@ async fn find(common: &Common, screen: &Screen, met: &mut Vec<String>) -> Result
         introduce(system.as_ref(), &connection.sign_in, screen, met).await?;
     }
     let schemas = loading::describe(&systems).await?;
+    loading::keep_described(common, &configuration, &schemas);
+    loading::hold_against(common, &configuration, schemas.each_ref())?;
     met.extend(clocks(&systems, &configuration.dataflow, screen));
     let (flows, passed_over) = loading::served(&configuration, &schemas);
     let mut findings = compare::remarks(&configuration.remarks, &passed_over);
@@ -99,6 +108,20 @@ async fn find(common: &Common, screen: &Screen, met: &mut Vec<String>) -> Result
         findings.extend(watching::findings(connection, schema, &flows));
     }
     findings.extend(counts(&flows, &systems).await?);
+    Ok(findings)
+}
+
+/// What can be known without asking.
+fn find_offline(common: &Common, met: &mut Vec<String>) -> Result<Vec<Finding>, Failure> {
+    let configuration = loading::configuration(common)?;
+    let known = loading::kept_described(common, &configuration)?;
+    loading::hold_against(common, &configuration, [&known[0].schema, &known[1].schema])?;
+    let names = configuration.dataflow.systems.iter().zip(&known);
+    met.extend(names.map(|(name, known)| format!("{name}: as it described itself at {:.0}", known.at)));
+    let schemas = known.map(|known| known.schema);
+    let (flows, passed_over) = loading::served(&configuration, &schemas);
+    let mut findings = compare::remarks(&configuration.remarks, &passed_over);
+    findings.extend(flows.flows.iter().flat_map(|flow| compare::flow(flow, &schemas)));
     Ok(findings)
 }
 

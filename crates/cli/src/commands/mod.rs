@@ -4,6 +4,7 @@ pub(crate) mod approve;
 pub(crate) mod backup;
 pub(crate) mod check;
 pub(crate) mod conflicts;
+pub(crate) mod connector;
 pub(crate) mod console;
 pub(crate) mod document;
 pub(crate) mod explain;
@@ -81,6 +82,7 @@ pub(crate) async fn carry_out(arguments: Arguments, screen: &Screen) -> Result<E
         Command::Backup(backup) => backup.make(common, screen),
         Command::Restore(restore) => restore.carry_out(common, screen),
         Command::Document(document) => document.print(common, screen),
+        Command::Connector(connector) => connector.carry_out(common, screen).await,
         Command::Salesforce(salesforce) => salesforce.carry_out(common, screen),
         Command::Qa(qa) => qa.tick_off(common, screen).await,
         #[cfg(feature = "lab")]

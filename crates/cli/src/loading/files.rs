@@ -3,8 +3,9 @@
 use super::kinds;
 use crate::arguments::Common;
 use crate::failure::Failure;
+use std::collections::BTreeMap;
 use std::path::Path;
-use tandem_merge::config::{Configuration, Sources, load};
+use tandem_merge::config::{Configuration, Described, Sources, load, load_against};
 
 /// The flow files that come with the program, by name.
 pub(crate) const SHIPPED_FLOWS: [(&str, &str); 14] = shipped();
@@ -42,24 +43,36 @@ pub(crate) fn configuration(common: &Common) -> Result<Configuration, Failure> {
     configuration_in(&common.config)
 }
 
+/// Holds the names in a configuration's files against what systems said of themselves.
+pub(super) fn held_against(file: &Path, described: &BTreeMap<String, Described>) -> Result<(), Failure> {
+    load_against(&sources(file)?, described)
+        .map(drop)
+        .map_err(Failure::Configuration)
+}
+
 /// Reads and validates the configuration in a file.
 pub(crate) fn configuration_in(file: &Path) -> Result<Configuration, Failure> {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let mut configuration = load(&sources(file)?).map_err(Failure::Configuration)?;
+    let problems = kinds::resolve(&mut configuration, folder);
+    match problems.is_empty() {
+        true => Ok(configuration),
+        false => Err(Failure::Configuration(problems)),
+    }
+}
+
+/// The texts of a configuration.
+fn sources(file: &Path) -> Result<Sources, Failure> {
     let main = read(file, "Run `tandem init` to write one, or name it with --config")?;
     let folder = file.parent().unwrap_or(Path::new(""));
     let flows = match flows_folder(&main) {
         Some(name) => flow_files(&folder.join(name))?,
         None => Vec::new(),
     };
-    let sources = Sources {
+    Ok(Sources {
         main: (file.display().to_string(), main),
         flows,
-    };
-    let mut configuration = load(&sources).map_err(Failure::Configuration)?;
-    let problems = kinds::resolve(&mut configuration, folder);
-    match problems.is_empty() {
-        true => Ok(configuration),
-        false => Err(Failure::Configuration(problems)),
-    }
+    })
 }
 
 fn read(file: &Path, advice: &str) -> Result<String, Failure> {

@@ -1,6 +1,7 @@
 //! From arguments, files and environment to what commands work with: configuration, state, systems, engine.
 
 mod chosen;
+mod described;
 mod fields;
 mod files;
 mod hand;
@@ -12,6 +13,7 @@ mod systems;
 mod written;
 
 pub(crate) use chosen::{Chosen, Conflicts, FirstSync, Policies, Way, file_names, sections};
+pub(crate) use described::{hold_against, keep_described, kept_described};
 pub(crate) use files::{configuration, configuration_in};
 pub(crate) use hand::{Hand, listen, misunderstood, open_door};
 pub(crate) use provider::console_provider;

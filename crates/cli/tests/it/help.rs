@@ -2,7 +2,7 @@
 
 use crate::local::tandem;
 
-const COMMANDS: [&[&str]; 48] = [
+const COMMANDS: [&[&str]; 50] = [
     &[],
     &["demo"],
     &["sandbox"],
@@ -39,6 +39,8 @@ const COMMANDS: [&[&str]; 48] = [
     &["backup"],
     &["restore"],
     &["document"],
+    &["connector"],
+    &["connector", "test"],
     &["salesforce"],
     &["salesforce", "metadata"],
     &["bench"],

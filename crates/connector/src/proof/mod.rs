@@ -8,6 +8,7 @@ mod writing;
 use crate::{Connector, Error, TypeSchema};
 use serde::Serialize;
 use std::collections::BTreeSet;
+use std::time::Duration;
 use tandem_merge::record::{Observation, Presence, RecordType};
 
 /// What became of one law.
@@ -120,6 +121,22 @@ impl Proofs {
 async fn read(system: &dyn Connector, of: &RecordType, id: &str) -> Result<Option<Observation>, Error> {
     let shown = system.fetch(of, &[id.to_owned()]).await?;
     Ok(shown.into_iter().find(|shown| shown.key.id == id))
+}
+
+/// One record by its id, at a time when its version protects it: an edit from now on shows another.
+async fn firm(system: &dyn Connector, of: &RecordType, id: &str) -> Result<Option<Observation>, Error> {
+    const TRIES: usize = 20;
+    let mut shown = read(system, of, id).await?;
+    for _ in 0..TRIES {
+        let protects = |shown: &Observation| shown.version.as_ref().is_none_or(|version| version.firm);
+        if !system.capabilities().conditional_write || shown.as_ref().is_none_or(protects) {
+            break;
+        }
+        // Versions of coarse times protect once the system's clock has gone on.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        shown = read(system, of, id).await?;
+    }
+    Ok(shown)
 }
 
 fn is_alive(shown: Option<&Observation>) -> bool {

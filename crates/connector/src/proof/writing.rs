@@ -1,6 +1,6 @@
 //! Laws of writing, tried on a record that is made for it and deleted again.
 
-use super::{Proofs, Tried, is_alive, read};
+use super::{Proofs, Tried, firm, is_alive, read};
 use crate::{Change, Error, Lane, Outcome, PropertySchema, Schema, Write};
 use tandem_merge::record::{Observation, Presence, RecordKey, Values, Version};
 use tandem_merge::value::Value;
@@ -42,7 +42,7 @@ pub(super) async fn prove(
         proofs.add(false, MADE, format!("{made:?}"));
         return Ok(());
     };
-    let shown = read(tried.system, tried.of, id).await?;
+    let shown = firm(tried.system, tried.of, id).await?;
     let other = shown.as_ref().and_then(|shown| differing(&values, &shown.values));
     let fine = format!("{id}, with {} values", values.len());
     proofs.add(

@@ -4,6 +4,7 @@
 
 mod conformance;
 mod customerp;
+mod folder;
 mod http;
 mod moods;
 mod program;

@@ -1,0 +1,408 @@
+//! The files of a folder: what they show, what is news in them, and what is written to them.
+
+use super::description::Records;
+use super::table::{Place, Row, Stamp, Table};
+use super::write::{self, Planned};
+use super::{FolderConfig, cell};
+use crate::http::clock;
+use crate::{ChangePage, Complete, Error, ErrorKind, Incomplete, Outcome, Scope, Write};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+use tandem_merge::record::{Observation, Presence, RecordKey, RecordType, Values, Version};
+
+/// Records in one page.
+const PAGE: usize = 1_000;
+
+/// The files of a folder.
+pub(super) struct Files {
+    pub(super) config: FolderConfig,
+    pub(super) tables: Mutex<BTreeMap<String, Arc<Table>>>,
+    /// Files as they were listed to their ends: what differs from them is news.
+    pub(super) listed: Mutex<BTreeMap<String, Arc<Table>>>,
+    /// One writes at a time.
+    pub(super) writing: Mutex<()>,
+    pub(super) calls: AtomicU64,
+}
+
+/// Which state of each file was read to its end, and how far the one that is being read is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Cursor {
+    read: BTreeMap<String, Stamp>,
+    reading: Option<Reading>,
+    /// Files that this round looked at.
+    looked: BTreeSet<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Reading {
+    of: String,
+    stamp: Stamp,
+    after: String,
+}
+
+impl Files {
+    pub(super) fn error(&self, kind: ErrorKind, message: String, advice: &str) -> Error {
+        Error {
+            system: self.config.name.clone(),
+            kind,
+            message,
+            advice: advice.to_owned(),
+            retry_at: None,
+            scope: Scope::System,
+        }
+    }
+
+    pub(super) fn records(&self, name: &str) -> Result<&Records, Error> {
+        self.config.description.records.get(name).ok_or_else(|| {
+            let what = format!("no file is described for {name}");
+            self.error(
+                ErrorKind::Missing,
+                what,
+                "Add it to the description, or take it out of the flows",
+            )
+        })
+    }
+
+    fn unreadable(&self, of: &Records, error: &std::io::Error) -> Error {
+        let what = format!(
+            "{} cannot be read ({error})",
+            self.config.folder.join(&of.file).display()
+        );
+        self.error(
+            ErrorKind::Down,
+            what,
+            "Let the ERP write it; nothing is taken for deleted meanwhile",
+        )
+    }
+
+    /// The rows of a type as its file stands.
+    pub(super) fn table(&self, of: &Records) -> Result<Arc<Table>, Error> {
+        let path = self.config.folder.join(&of.file);
+        let stamp = Stamp::of(&path).map_err(|error| self.unreadable(of, &error))?;
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = tables.get(&of.name).filter(|known| known.stamp == stamp) {
+            return Ok(Arc::clone(known));
+        }
+        let table = Table::open(&path, of).map_err(|error| self.unreadable(of, &error))?;
+        if !of.json {
+            let columns = of
+                .properties
+                .values()
+                .map(|column| &column.column)
+                .chain([&of.id])
+                .chain(&of.modified);
+            let lacking: Vec<&str> = columns
+                .filter(|column| !table.headings.contains(column))
+                .map(String::as_str)
+                .collect();
+            if !lacking.is_empty() {
+                let what = format!(
+                    "{} has no column {}; it has {}",
+                    of.file,
+                    lacking.join(", "),
+                    table.headings.join(", ")
+                );
+                return Err(self.error(ErrorKind::Missing, what, "Correct the columns in the description"));
+            }
+        }
+        for line in &table.nameless {
+            let (system, file, id) = (&self.config.name, &of.file, &of.id);
+            tracing::warn!(
+                system,
+                "{system}: line {line} of {file} has no {id} and is passed over"
+            );
+        }
+        let table = Arc::new(table);
+        tables.insert(of.name.clone(), Arc::clone(&table));
+        Ok(table)
+    }
+
+    /// What the rows of these ids show, page by page.
+    pub(super) fn shown(
+        &self,
+        of: &Records,
+        table: &Table,
+        ids: &[&String],
+        began: Timestamp,
+    ) -> Result<Vec<Observation>, Error> {
+        let places: Vec<Place> = ids
+            .iter()
+            .filter_map(|id| Some(*table.rows.get(*id)?.first()?))
+            .collect();
+        let rows = table
+            .read(&places, of.json)
+            .map_err(|error| self.unreadable(of, &error))?;
+        let shown = ids.iter().zip(places).zip(rows);
+        Ok(shown
+            .map(|((id, place), row)| self.observation(of, table, id, place, &row, began))
+            .collect())
+    }
+
+    fn observation(
+        &self,
+        of: &Records,
+        table: &Table,
+        id: &str,
+        place: Place,
+        row: &Row,
+        began: Timestamp,
+    ) -> Observation {
+        let nothing = crate::shown::missing(RecordKey::new(&self.config.name, &of.name, id), began);
+        let others = table.rows.get(id).map_or(0, Vec::len);
+        let why = match row.content.broken() {
+            Some(why) => Some(format!("line {} of {}: {why}", place.line, of.file)),
+            None if others > 1 => Some(format!(
+                "{others} rows of {} have this id, line {} is one of them",
+                of.file, place.line
+            )),
+            None => None,
+        };
+        if let Some(why) = why {
+            let unreadable = BTreeMap::from([(of.id.clone(), why)]);
+            return Observation {
+                unreadable,
+                ..nothing
+            };
+        }
+        let used = self.config.fields.get(&of.name);
+        let (mut values, mut unreadable) = (Values::new(), BTreeMap::new());
+        for (name, column) in of
+            .properties
+            .iter()
+            .filter(|(name, _)| used.is_none_or(|used| used.contains(name)))
+        {
+            let text = row.content.get(&table.headings, &column.column);
+            match cell::read(of, column, text.as_deref().unwrap_or_default()) {
+                Ok(value) => drop(values.insert(name.clone(), value)),
+                Err(why) => drop(
+                    unreadable.insert(name.clone(), format!("line {} of {}: {why}", place.line, of.file)),
+                ),
+            }
+        }
+        let own = of.modified.as_ref().and_then(|column| {
+            let text = row.content.get(&table.headings, column)?;
+            cell::moment(of, None, text.trim())
+        });
+        let mut shown = Observation {
+            presence: Presence::Alive,
+            values,
+            unreadable,
+            version: Some(Version {
+                token: write::token(row),
+                order: None,
+                modified: own.unwrap_or_else(|| moment(table.stamp.changed)),
+                firm: true,
+            }),
+            ..nothing
+        };
+        if let Some(rules) = self.config.computed.get(&of.name) {
+            crate::shown::compute(&mut shown, rules);
+        }
+        shown
+    }
+
+    /// A record that is not in its file.
+    pub(super) fn absent(&self, of: &Records, table: &Table, id: &str, began: Timestamp) -> Observation {
+        let missing = crate::shown::missing(RecordKey::new(&self.config.name, &of.name, id), began);
+        if !of.absent_is_deleted {
+            return missing;
+        }
+        let version = Version {
+            token: "absent".to_owned(),
+            order: None,
+            modified: moment(table.stamp.changed),
+            firm: false,
+        };
+        Observation {
+            presence: Presence::Deleted,
+            version: Some(version),
+            ..missing
+        }
+    }
+
+    /// A page of a file, behind an id; the last id where there is more.
+    pub(super) fn page(
+        &self,
+        of: &Records,
+        table: &Table,
+        after: Option<&str>,
+    ) -> Result<(Vec<Observation>, Option<String>), Error> {
+        let began = clock::now();
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut rows = table.rows.range::<str, _>((from, Bound::Unbounded));
+        let ids: Vec<&String> = rows.by_ref().take(PAGE).map(|(id, _)| id).collect();
+        let last = ids
+            .last()
+            .map(|last| (*last).clone())
+            .filter(|_| rows.next().is_some());
+        Ok((self.shown(of, table, &ids, began)?, last))
+    }
+
+    pub(super) fn changes(&self, types: &[RecordType], cursor: Option<&[u8]>) -> Result<ChangePage, Error> {
+        let read = cursor.and_then(|bytes| serde_json::from_slice::<Cursor>(bytes).ok());
+        let mut cursor = read.unwrap_or_default();
+        let mut page = ChangePage::default();
+        for record_type in types
+            .iter()
+            .filter(|of| !cursor.looked.contains(&of.name))
+            .collect::<Vec<_>>()
+        {
+            let of = self.records(&record_type.name)?;
+            match self.next(of, record_type, &mut cursor, &mut page) {
+                Ok(true) => break,
+                Ok(false) => {}
+                // Another file is read all the same.
+                Err(error) => page.incomplete.push(Incomplete {
+                    record_type: record_type.clone(),
+                    error,
+                }),
+            }
+            cursor.looked.insert(record_type.name.clone());
+        }
+        page.more = types.iter().any(|of| !cursor.looked.contains(&of.name));
+        if !page.more {
+            cursor.looked.clear();
+        }
+        if page.incomplete.len() == types.len()
+            && let Some(first) = page.incomplete.first()
+        {
+            return Err(first.error.clone());
+        }
+        page.cursor = serde_json::to_vec(&cursor).unwrap_or_default();
+        Ok(page)
+    }
+
+    /// The next page of a file that changed; whether there is one.
+    fn next(
+        &self,
+        of: &Records,
+        record_type: &RecordType,
+        cursor: &mut Cursor,
+        page: &mut ChangePage,
+    ) -> Result<bool, Error> {
+        let path = self.config.folder.join(&of.file);
+        let stamp = Stamp::of(&path).map_err(|error| self.unreadable(of, &error))?;
+        let young = SystemTime::now()
+            .duration_since(stamp.changed)
+            .is_ok_and(|age| age < of.settle);
+        if cursor.read.get(&of.name) == Some(&stamp) || young {
+            return Ok(false);
+        }
+        let table = self.table(of)?;
+        let reading = cursor
+            .reading
+            .take()
+            .filter(|reading| reading.of == of.name && reading.stamp == table.stamp);
+        if reading.is_none() && self.news(of, &table, cursor, page)? {
+            return Ok(true);
+        }
+        let after = reading.map(|reading| reading.after);
+        let (observations, last) = self.page(of, &table, after.as_deref())?;
+        page.observations = observations;
+        page.complete = Some(Complete {
+            record_type: record_type.clone(),
+            after,
+            to: last.clone(),
+        });
+        match last {
+            Some(after) => {
+                cursor.reading = Some(Reading {
+                    of: of.name.clone(),
+                    stamp: table.stamp,
+                    after,
+                });
+            }
+            None => self.read_to_the_end(of, &table, cursor),
+        }
+        Ok(true)
+    }
+
+    fn read_to_the_end(&self, of: &Records, table: &Arc<Table>, cursor: &mut Cursor) {
+        cursor.read.insert(of.name.clone(), table.stamp);
+        cursor.looked.insert(of.name.clone());
+        let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        listed.insert(of.name.clone(), Arc::clone(table));
+    }
+
+    /// What is new since the file was listed, where that is known and little; else all of it is listed again.
+    fn news(
+        &self,
+        of: &Records,
+        table: &Arc<Table>,
+        cursor: &mut Cursor,
+        page: &mut ChangePage,
+    ) -> Result<bool, Error> {
+        let listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = listed.get(&of.name).cloned();
+        drop(listed);
+        let Some(before) = before.filter(|before| cursor.read.get(&of.name) == Some(&before.stamp)) else {
+            return Ok(false);
+        };
+        let (moved, gone) = table.since(&before);
+        if moved.len() > PAGE || gone.len() > PAGE {
+            return Ok(false);
+        }
+        page.observations = self.shown(of, table, &moved, clock::now())?;
+        page.hints = gone
+            .into_iter()
+            .map(|id| RecordKey::new(&self.config.name, &of.name, id))
+            .collect();
+        self.read_to_the_end(of, table, cursor);
+        Ok(true)
+    }
+
+    /// Carries out the writes of one file: all go into one new file.
+    pub(super) fn write(&self, of: &Records, writes: &[Write]) -> Result<Vec<Outcome>, Error> {
+        let _alone = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut table = Table::clone(&*self.table(of)?);
+        let mut edits = write::Edits::default();
+        let planned = writes
+            .iter()
+            .map(|write| write::plan(&mut table, of, write, &mut edits));
+        let planned = planned
+            .collect::<std::io::Result<Vec<_>>>()
+            .map_err(|error| self.unreadable(of, &error))?;
+        let written = match planned.iter().any(|one| matches!(one, Planned::Done(_))) {
+            true => write::replace(&table, &edits),
+            false => Ok(true),
+        };
+        match written {
+            Ok(true) => {}
+            Ok(false) => {
+                let what = format!("{} was written by somebody else at the same time", of.file);
+                return Err(self.error(ErrorKind::Down, what, "It is tried again by itself"));
+            }
+            Err(error) => {
+                let what = format!("{} cannot be written ({error})", of.file);
+                return Err(self.error(
+                    ErrorKind::Refused,
+                    what,
+                    "Let Tandem's user write into the folder",
+                ));
+            }
+        }
+        // What was written is written, whether it can be read or not.
+        let (began, now) = (clock::now(), self.table(of).ok());
+        let outcome = |planned: Planned| match planned {
+            Planned::Ends(outcome) => *outcome,
+            Planned::Done(id) => {
+                let now = now.as_ref().filter(|now| now.rows.contains_key(&id));
+                let shown = now.and_then(|now| self.shown(of, now, &[&id], began).ok()?.pop());
+                Outcome::Applied {
+                    id,
+                    state: shown.map(Box::new),
+                }
+            }
+        };
+        Ok(planned.into_iter().map(outcome).collect())
+    }
+}
+
+fn moment(time: SystemTime) -> Timestamp {
+    Timestamp::try_from(time).unwrap_or(Timestamp::UNIX_EPOCH)
+}

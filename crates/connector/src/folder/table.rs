@@ -1,0 +1,344 @@
+//! A file of records: found out once how it is written, then read by the places of its rows.
+
+use super::description::Records;
+use encoding_rs::WINDOWS_1252;
+use serde_json::{Map, Value as Json};
+use std::borrow::Cow;
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::hash::{Hash, Hasher};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// The longest line that is taken for a row.
+const LONGEST: u64 = 16 << 20;
+
+/// Which state of a file this is: when it was changed last, and its length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(super) struct Stamp {
+    pub(super) changed: SystemTime,
+    pub(super) length: u64,
+    /// Which file it is: one that took the place of another is another.
+    file: u64,
+}
+
+impl Stamp {
+    pub(super) fn of(path: &Path) -> io::Result<Self> {
+        let about = std::fs::metadata(path)?;
+        Ok(Self {
+            changed: about.modified()?,
+            length: about.len(),
+            file: about.ino(),
+        })
+    }
+}
+
+/// A row's place in its file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Where it begins, and how many bytes it has with its end.
+    pub(super) at: u64,
+    pub(super) length: u64,
+    /// The line that it begins in, from 1.
+    pub(super) line: u64,
+    /// What stands there: rows with the same differ in nothing.
+    pub(super) hash: u64,
+}
+
+/// A file whose rows were found.
+#[derive(Clone, Debug)]
+pub(super) struct Table {
+    pub(super) path: PathBuf,
+    pub(super) stamp: Stamp,
+    /// The headings; none of lines of JSON.
+    pub(super) headings: Vec<String>,
+    pub(super) separator: u8,
+    /// The bytes in front of the first row.
+    pub(super) head: u64,
+    /// It is no UTF-8, so it is taken for Windows-1252.
+    pub(super) western: bool,
+    /// Lines end with CR LF.
+    pub(super) crlf: bool,
+    /// The places of the rows by id, in the order of the ids' bytes; several where rows share an id.
+    pub(super) rows: BTreeMap<String, Vec<Place>>,
+    /// Lines of rows that have no id.
+    pub(super) nameless: Vec<u64>,
+    /// Who holds which text in columns that were asked for.
+    held: HashMap<String, HashMap<String, String>>,
+}
+
+/// One row as it was read.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    pub(super) bytes: Vec<u8>,
+    pub(super) content: Content,
+}
+
+/// What a row holds.
+#[derive(Clone, Debug)]
+pub(super) enum Content {
+    Cells(Vec<String>),
+    Json(Map<String, Json>),
+    /// It cannot be read, and why.
+    Broken(String),
+}
+
+impl Table {
+    /// Finds the rows of a file.
+    pub(super) fn open(path: &Path, of: &Records) -> io::Result<Self> {
+        let stamp = Stamp::of(path)?;
+        let mut file = BufReader::new(File::open(path)?);
+        let marked = file.fill_buf()?;
+        if marked.starts_with(b"\xff\xfe") || marked.starts_with(b"\xfe\xff") {
+            return Err(io::Error::other("it is written in UTF-16; save it as UTF-8"));
+        }
+        let mark = if marked.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+        file.consume(mark);
+        let mut table = Self {
+            path: path.to_owned(),
+            stamp,
+            headings: Vec::new(),
+            separator: of.separator.unwrap_or(b','),
+            head: mark as u64,
+            western: false,
+            crlf: false,
+            rows: BTreeMap::new(),
+            nameless: Vec::new(),
+            held: HashMap::new(),
+        };
+        let (mut at, mut line) = (mark as u64, 1);
+        if !of.json {
+            let head = next(&mut file, b'"')?;
+            table.crlf = head.ends_with(b"\r\n");
+            table.separator = of.separator.unwrap_or_else(|| likely(&head));
+            table.western |= std::str::from_utf8(&head).is_err();
+            table.headings = table
+                .cells(&head)
+                .into_iter()
+                .map(|cell| cell.trim().to_owned())
+                .collect();
+            (at, line) = (at + head.len() as u64, line + lines(&head));
+            table.head = at;
+        }
+        let quote = if of.json { b'\n' } else { b'"' };
+        loop {
+            let bytes = next(&mut file, quote)?;
+            if bytes.is_empty() {
+                break;
+            }
+            let place = Place {
+                at,
+                length: bytes.len() as u64,
+                line,
+                hash: hash(&bytes),
+            };
+            (at, line) = (at + place.length, line + lines(&bytes));
+            if bytes.iter().all(u8::is_ascii_whitespace) {
+                continue;
+            }
+            table.western |= std::str::from_utf8(&bytes).is_err();
+            let row = table.row(bytes, of.json);
+            let id = row
+                .content
+                .get(&table.headings, &of.id)
+                .map(|id| id.trim().to_owned());
+            match id.filter(|id| !id.is_empty()) {
+                Some(id) => table.rows.entry(id).or_default().push(place),
+                None => table.nameless.push(place.line),
+            }
+        }
+        Ok(table)
+    }
+
+    /// The rows at these places.
+    pub(super) fn read(&self, places: &[Place], json: bool) -> io::Result<Vec<Row>> {
+        let mut file = File::open(&self.path)?;
+        let mut rows = Vec::with_capacity(places.len());
+        for place in places {
+            file.seek(SeekFrom::Start(place.at))?;
+            let mut bytes = Vec::new();
+            Read::take(&mut file, place.length).read_to_end(&mut bytes)?;
+            rows.push(self.row(bytes, json));
+        }
+        Ok(rows)
+    }
+
+    /// The ids of rows that differ from those of an earlier state of the file, and of those that are not there any more.
+    pub(super) fn since<'a>(&'a self, before: &'a Self) -> (Vec<&'a String>, Vec<&'a String>) {
+        let same = |one: &[Place], other: &[Place]| {
+            let hashes = |places: &[Place]| places.iter().map(|place| place.hash).collect::<Vec<_>>();
+            hashes(one) == hashes(other)
+        };
+        let moved = self
+            .rows
+            .iter()
+            .filter(|(id, places)| !before.rows.get(*id).is_some_and(|other| same(places, other)));
+        let gone = before.rows.keys().filter(|id| !self.rows.contains_key(*id));
+        (moved.map(|(id, _)| id).collect(), gone.collect())
+    }
+
+    /// Another record with that text in a column.
+    pub(super) fn holder(
+        &mut self,
+        of: &Records,
+        column: &str,
+        text: &str,
+        id: Option<&str>,
+    ) -> io::Result<Option<String>> {
+        if !self.held.contains_key(column) {
+            let mut held = HashMap::new();
+            for (id, places) in &self.rows {
+                let there: Vec<Place> = places.iter().copied().filter(|place| place.length > 0).collect();
+                for row in self.read(&there, of.json)? {
+                    let text = row.content.get(&self.headings, column);
+                    held.extend(
+                        text.filter(|text| !text.is_empty())
+                            .map(|text| (text.into_owned(), id.clone())),
+                    );
+                }
+            }
+            self.held.insert(column.to_owned(), held);
+        }
+        let holder = self.held.get(column).and_then(|held| held.get(text));
+        Ok(holder.filter(|holder| Some(holder.as_str()) != id).cloned())
+    }
+
+    /// Notes that a record holds a text from now on.
+    pub(super) fn holds(&mut self, column: &str, text: String, id: &str) {
+        if let Some(held) = self.held.get_mut(column) {
+            held.insert(text, id.to_owned());
+        }
+    }
+
+    fn row(&self, bytes: Vec<u8>, json: bool) -> Row {
+        let content = if json {
+            match crate::http::json::parse(&bytes) {
+                Some(Json::Object(members)) => Content::Json(members),
+                _ => Content::Broken("it is no object of JSON".to_owned()),
+            }
+        } else {
+            let cells = self.cells(&bytes);
+            match cells.len() == self.headings.len() {
+                true => Content::Cells(cells),
+                false => Content::Broken(format!(
+                    "it has {} cells where the headings have {}",
+                    cells.len(),
+                    self.headings.len()
+                )),
+            }
+        };
+        // A row that cannot be read may still say whose it is.
+        let content = match content {
+            Content::Broken(why) if !json => {
+                let at = self.headings.iter();
+                let cells = self.cells(&bytes);
+                let known = at
+                    .cloned()
+                    .zip(cells)
+                    .map(|(name, cell)| (name, Json::String(cell)));
+                let mut members: Map<String, Json> = known.collect();
+                members.insert(BROKEN.to_owned(), Json::String(why));
+                Content::Json(members)
+            }
+            content => content,
+        };
+        Row { bytes, content }
+    }
+
+    fn cells(&self, bytes: &[u8]) -> Vec<String> {
+        let mut reader = csv::ReaderBuilder::new();
+        let reader = reader.has_headers(false).flexible(true).delimiter(self.separator);
+        let mut record = csv::ByteRecord::new();
+        let read = reader.from_reader(bytes).read_byte_record(&mut record);
+        let cells = record.iter().map(|cell| self.text(cell).into_owned());
+        read.map(|_| cells.collect()).unwrap_or_default()
+    }
+
+    fn text<'a>(&self, bytes: &'a [u8]) -> Cow<'a, str> {
+        match self.western {
+            true => WINDOWS_1252.decode_without_bom_handling(bytes).0,
+            false => String::from_utf8_lossy(bytes),
+        }
+    }
+
+    /// A text in the file's own encoding; none where it cannot hold it.
+    pub(super) fn encoded(&self, text: &str) -> Option<Vec<u8>> {
+        if !self.western {
+            return Some(text.as_bytes().to_vec());
+        }
+        let (bytes, _, lost) = WINDOWS_1252.encode(text);
+        (!lost).then(|| bytes.into_owned())
+    }
+}
+
+/// Where a row that has too few or too many cells keeps that.
+const BROKEN: &str = "\u{0}broken";
+
+impl Content {
+    /// What a column says; none where there is no such column.
+    pub(super) fn get(&self, headings: &[String], column: &str) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Cells(cells) => {
+                let at = headings.iter().position(|heading| heading == column)?;
+                cells.get(at).map(|cell| Cow::Borrowed(cell.as_str()))
+            }
+            Self::Json(members) => Some(match members.get(column)? {
+                Json::String(text) => Cow::Borrowed(text.as_str()),
+                Json::Null => Cow::Borrowed(""),
+                other => Cow::Owned(other.to_string()),
+            }),
+            Self::Broken(_) => None,
+        }
+    }
+
+    /// Why it cannot be read.
+    pub(super) fn broken(&self) -> Option<&str> {
+        match self {
+            Self::Json(members) => members.get(BROKEN)?.as_str(),
+            Self::Broken(why) => Some(why),
+            Self::Cells(_) => None,
+        }
+    }
+}
+
+/// The next row with its end; a line that ends within quotes goes on in the next.
+fn next(file: &mut BufReader<File>, quote: u8) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    loop {
+        let room = LONGEST.saturating_sub(bytes.len() as u64);
+        let read = Read::take(&mut *file, room).read_until(b'\n', &mut bytes)?;
+        let open = quote == b'"' && bytes.iter().filter(|byte| **byte == quote).count() % 2 == 1;
+        if read == 0 || (!open && bytes.ends_with(b"\n")) || room == 0 {
+            return Ok(bytes);
+        }
+    }
+}
+
+fn lines(bytes: &[u8]) -> u64 {
+    bytes.iter().filter(|byte| **byte == b'\n').count() as u64
+}
+
+fn hash(bytes: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    bytes.trim_ascii_end().hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The separator that stands most often outside of quotes in the headings.
+fn likely(head: &[u8]) -> u8 {
+    let mut quoted = false;
+    let mut counts: BTreeMap<u8, usize> = BTreeMap::new();
+    for byte in head {
+        quoted ^= *byte == b'"';
+        if !quoted && b",;\t|".contains(byte) {
+            *counts.entry(*byte).or_default() += 1;
+        }
+    }
+    counts
+        .into_iter()
+        .max_by_key(|(_, count)| *count)
+        .map_or(b',', |(byte, _)| byte)
+}

@@ -1,0 +1,345 @@
+//! Writes to files: a new file in the place of the old one, with all rows that nobody changed as they were, byte by byte.
+
+use super::cell;
+use super::description::{Column, NewId, Records};
+use super::table::{Content, Place, Row, Stamp, Table};
+use crate::{Change, Outcome, Refusal, RefusalKind, Write};
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use serde_json::{Map, Value as Json};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Write as _};
+use tandem_merge::record::Values;
+
+/// What becomes of a file.
+#[derive(Default)]
+pub(super) struct Edits {
+    /// New rows in the place of old ones; none: it goes.
+    changed: BTreeMap<u64, Option<Vec<u8>>>,
+    added: Vec<Vec<u8>>,
+}
+
+/// What a write comes to once the file stands: the id that it is about, whose row is to be shown.
+pub(super) enum Planned {
+    Done(String),
+    Ends(Box<Outcome>),
+}
+
+/// The version of a row: its bytes.
+pub(super) fn token(row: &Row) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, row.bytes.trim_ascii_end());
+    BASE64_URL_SAFE_NO_PAD.encode(digest.as_ref().get(..16).unwrap_or_default())
+}
+
+/// Weighs one write against the file as it stands, and notes what it does to it.
+pub(super) fn plan(table: &mut Table, of: &Records, write: &Write, edits: &mut Edits) -> io::Result<Planned> {
+    if of.read_only {
+        let why = format!("{} is read only", of.file);
+        return Ok(refused(
+            RefusalKind::Forbidden,
+            Vec::new(),
+            why,
+            "Take `read_only` out of the description if Tandem may write it",
+        ));
+    }
+    let (id, values, only_if) = match &write.change {
+        Change::Create { values, .. } => return Ok(create(table, of, values, edits)),
+        Change::Update {
+            record,
+            values,
+            only_if,
+        } => (&record.id, Some(values), only_if),
+        Change::Delete { record, only_if } => (&record.id, None, only_if),
+    };
+    let place = match table.rows.get(id).map(Vec::as_slice) {
+        Some([one]) => *one,
+        Some([_, ..]) => {
+            let why = format!("several rows of {} have the id {id}", of.file);
+            return Ok(refused(
+                RefusalKind::Invalid,
+                vec![of.id.clone()],
+                why,
+                "Give each row an id of its own",
+            ));
+        }
+        _ => return Ok(Planned::Ends(Box::new(Outcome::Gone))),
+    };
+    // What an earlier write of the same batch made of it is not in the file yet.
+    if edits.changed.contains_key(&place.at) {
+        return Ok(Planned::Ends(Box::new(Outcome::Stale)));
+    }
+    let row = table.read(&[place], of.json)?.remove(0);
+    if only_if
+        .as_ref()
+        .is_some_and(|version| version.token != token(&row))
+    {
+        return Ok(Planned::Ends(Box::new(Outcome::Stale)));
+    }
+    let Some(values) = values else {
+        edits.changed.insert(place.at, None);
+        return Ok(Planned::Done(id.clone()));
+    };
+    if let Some(refusal) = check(table, of, values, Some(id), false) {
+        return Ok(refusal);
+    }
+    match line(table, of, Some(row.content), values, None) {
+        Ok(bytes) => drop(edits.changed.insert(place.at, Some(bytes))),
+        Err(refusal) => return Ok(refusal),
+    }
+    note(table, of, values, id);
+    Ok(Planned::Done(id.clone()))
+}
+
+fn create(table: &mut Table, of: &Records, values: &Values, edits: &mut Edits) -> Planned {
+    if let Some(refusal) = check(table, of, values, None, true) {
+        return refusal;
+    }
+    let id = match of.new_id {
+        None => {
+            let why = format!("{} makes no ids for new records", of.file);
+            return refused(
+                RefusalKind::Forbidden,
+                Vec::new(),
+                why,
+                "Add `new_id: number` to the description if Tandem may create",
+            );
+        }
+        Some(NewId::Uuid) => uuid(),
+        Some(NewId::Number) => {
+            let numbers = table.rows.keys().filter_map(|id| id.parse::<u64>().ok());
+            (numbers.max().unwrap_or_default() + 1).to_string()
+        }
+    };
+    match line(table, of, None, values, Some(&id)) {
+        Ok(bytes) => edits.added.push(bytes),
+        Err(refusal) => return refusal,
+    }
+    note(table, of, values, &id);
+    // Its place is not known yet: the next create of the batch gets another id.
+    table.rows.insert(
+        id.clone(),
+        vec![Place {
+            at: u64::MAX,
+            length: 0,
+            line: 0,
+            hash: 0,
+        }],
+    );
+    Planned::Done(id)
+}
+
+/// Notes who holds what must be unique, for the writes that follow in the batch.
+fn note(table: &mut Table, of: &Records, values: &Values, id: &str) {
+    for (name, value) in values {
+        if let Some(column) = of.properties.get(name).filter(|column| column.unique) {
+            table.holds(&column.column, cell::write(of, column, value), id);
+        }
+    }
+}
+
+/// Sixteen random bytes as people write them.
+fn uuid() -> String {
+    let mut bytes = [0; 16];
+    // Without randomness the next create has the same id, and is refused.
+    let _ = ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut bytes);
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!(
+        "{}-{}-4{}-a{}-{}",
+        &hex[..8],
+        &hex[8..12],
+        &hex[13..16],
+        &hex[17..20],
+        &hex[20..]
+    )
+}
+
+/// What the description forbids.
+fn check(
+    table: &mut Table,
+    of: &Records,
+    values: &Values,
+    id: Option<&str>,
+    creates: bool,
+) -> Option<Planned> {
+    let blank = |name: &str| values.get(name).is_none_or(tandem_merge::value::Value::is_blank);
+    for (name, column) in &of.properties {
+        if column.required && blank(name) && (creates || values.contains_key(name)) {
+            return Some(invalid(name, "it must not be blank".to_owned()));
+        }
+    }
+    for (name, value) in values {
+        let Some(column) = of.properties.get(name) else {
+            return Some(invalid(
+                name,
+                format!("the description of {} has no such property", of.name),
+            ));
+        };
+        if column.read_only {
+            return Some(invalid(name, "it is read only".to_owned()));
+        }
+        let length = value.as_text().map_or(0, |text| text.chars().count());
+        if column.max_length.is_some_and(|most| length > most) {
+            return Some(invalid(name, format!("{length} characters are too long")));
+        }
+        if column.unique && !value.is_blank() {
+            let text = cell::write(of, column, value);
+            match table.holder(of, &column.column, &text, id) {
+                Ok(None) => {}
+                Ok(Some(other)) => {
+                    let why = format!("record {other} has the same {name}");
+                    let advice = "Another record holds the value: link to that one, or change one of the two";
+                    return Some(refused(RefusalKind::Duplicate, vec![name.clone()], why, advice));
+                }
+                Err(error) => return Some(Planned::Ends(Box::new(Outcome::Unknown(error.to_string())))),
+            }
+        }
+    }
+    None
+}
+
+/// The bytes of a row with these values; what nobody speaks of stays.
+fn line(
+    table: &Table,
+    of: &Records,
+    row: Option<Content>,
+    values: &Values,
+    id: Option<&str>,
+) -> Result<Vec<u8>, Planned> {
+    if let Some(why) = row.as_ref().and_then(Content::broken) {
+        return Err(refused(
+            RefusalKind::Locked,
+            Vec::new(),
+            format!("its row cannot be read: {why}"),
+            "Mend the row in the file",
+        ));
+    }
+    let named = values
+        .iter()
+        .filter_map(|(name, value)| Some((name, of.properties.get(name)?, value)));
+    let ending = if table.crlf { "\r\n" } else { "\n" };
+    let text = if of.json {
+        let mut members = match row {
+            Some(Content::Json(members)) => members,
+            _ => Map::new(),
+        };
+        members.extend(id.map(|id| {
+            (
+                of.id.clone(),
+                id.parse::<u64>().map_or_else(|_| Json::from(id), Json::from),
+            )
+        }));
+        members.extend(named.map(|(_, column, value)| (column.column.clone(), json(of, column, value))));
+        format!("{}{ending}", Json::Object(members))
+    } else {
+        let mut cells = match row {
+            Some(Content::Cells(cells)) => cells,
+            _ => vec![String::new(); table.headings.len()],
+        };
+        let own = id.map(|id| (&of.id, id.to_owned())).into_iter();
+        let given = named.map(|(_, column, value)| (&column.column, cell::write(of, column, value)));
+        for (column, text) in own.chain(given) {
+            let at = table.headings.iter().position(|heading| heading == column);
+            match at.and_then(|at| cells.get_mut(at)) {
+                Some(cell) => *cell = text,
+                None => return Err(invalid(column, format!("{} has no such column", of.file))),
+            }
+        }
+        let mut writer = csv::WriterBuilder::new();
+        let writer = writer.delimiter(table.separator).terminator(match table.crlf {
+            true => csv::Terminator::CRLF,
+            false => csv::Terminator::Any(b'\n'),
+        });
+        let mut writer = writer.from_writer(Vec::new());
+        let written = writer.write_record(&cells).and_then(|()| Ok(writer.flush()?));
+        let bytes = written
+            .ok()
+            .and_then(|()| writer.into_inner().ok())
+            .unwrap_or_default();
+        String::from_utf8(bytes).unwrap_or_default()
+    };
+    table.encoded(&text).ok_or_else(|| {
+        let why = format!(
+            "{} is written in Windows-1252, which lacks a letter of it",
+            of.file
+        );
+        refused(RefusalKind::Invalid, Vec::new(), why, "Save the file as UTF-8")
+    })
+}
+
+fn json(of: &Records, column: &Column, value: &tandem_merge::value::Value) -> Json {
+    use tandem_merge::value::Value;
+    match value {
+        Value::Blank | Value::Integer(_) => crate::http::json::encode(value),
+        Value::Decimal(_) if !of.decimal_comma => crate::http::json::encode(value),
+        Value::Boolean(_) if column.yes == "true" && column.no == "false" => crate::http::json::encode(value),
+        _ => Json::String(cell::write(of, column, value)),
+    }
+}
+
+/// Writes the new file and puts it in the place of the old one, unless that is another by now. Answers whether it did.
+pub(super) fn replace(table: &Table, edits: &Edits) -> io::Result<bool> {
+    let mut draft = table.path.clone().into_os_string();
+    draft.push(".tandem-new");
+    let mut old = File::open(&table.path)?;
+    let mut new = io::BufWriter::new(File::create(&draft)?);
+    io::copy(&mut io::Read::take(&mut old, table.head), &mut new)?;
+    let places = table.rows.values().flatten().filter(|place| place.length > 0);
+    let mut changed: Vec<&Place> = places
+        .filter(|place| edits.changed.contains_key(&place.at))
+        .collect();
+    changed.sort_by_key(|place| place.at);
+    let mut at = table.head;
+    for place in changed {
+        io::copy(&mut io::Read::take(&mut old, place.at - at), &mut new)?;
+        io::copy(&mut io::Read::take(&mut old, place.length), &mut io::sink())?;
+        if let Some(Some(bytes)) = edits.changed.get(&place.at) {
+            new.write_all(bytes)?;
+        }
+        at = place.at + place.length;
+    }
+    io::copy(&mut old, &mut new)?;
+    if !edits.added.is_empty() && !ends_a_line(&table.path)? {
+        new.write_all(if table.crlf { b"\r\n" } else { b"\n" })?;
+    }
+    edits.added.iter().try_for_each(|bytes| new.write_all(bytes))?;
+    let new = new.into_inner().map_err(io::IntoInnerError::into_error)?;
+    new.set_permissions(old.metadata()?.permissions())?;
+    new.sync_all()?;
+    if Stamp::of(&table.path)? != table.stamp {
+        std::fs::remove_file(&draft)?;
+        return Ok(false);
+    }
+    std::fs::rename(&draft, &table.path)?;
+    Ok(true)
+}
+
+fn ends_a_line(path: &std::path::Path) -> io::Result<bool> {
+    use io::{Read, Seek};
+    let mut file = File::open(path)?;
+    if file.metadata()?.len() == 0 {
+        return Ok(true);
+    }
+    file.seek(io::SeekFrom::End(-1))?;
+    let mut last = [0];
+    file.read_exact(&mut last)?;
+    Ok(last == *b"\n")
+}
+
+fn invalid(property: &str, why: String) -> Planned {
+    refused(
+        RefusalKind::Invalid,
+        vec![property.to_owned()],
+        format!("{property}: {why}"),
+        "Correct the record, then retry",
+    )
+}
+
+fn refused(kind: RefusalKind, properties: Vec<String>, message: String, advice: &str) -> Planned {
+    Planned::Ends(Box::new(Outcome::Refused(Refusal {
+        kind,
+        properties,
+        message,
+        advice: advice.to_owned(),
+    })))
+}
