@@ -1,4 +1,4 @@
-//! The Connector trait, shared HTTP behaviour, and the connectors to Salesforce and Customerp.
+//! The Connector trait, shared HTTP behaviour, and the connectors to Salesforce, Customerp, and whatever a description says.
 //!
 //! A connector packs what the engine hands over into the fewest calls that are safe, and translates between a
 //! system's own words and the few of the contract. It decides nothing about records.
@@ -8,6 +8,7 @@ mod contract;
 pub mod customerp;
 mod http;
 mod listing;
+pub mod rest;
 pub mod salesforce;
 #[cfg(feature = "simulation")]
 pub mod simulation;

@@ -7,5 +7,6 @@ mod customerp;
 mod http;
 mod moods;
 mod proxy;
+mod rest;
 mod salesforce;
 mod scene;
