@@ -23,6 +23,8 @@ use tandem_merge::record::{Observation, Presence, RecordType, Version};
 const PAGE: usize = 1_000;
 /// How wrong our clock may be where an ERP does not tell the time.
 const CLOCK_ERROR: SignedDuration = SignedDuration::from_mins(10);
+/// A clock that is further behind than this was set back.
+const SET_BACK: SignedDuration = SignedDuration::from_secs(10);
 
 /// The next page: types in the order given, until it is full or the round is over.
 pub(super) async fn page(
@@ -276,7 +278,12 @@ fn as_of(rest: &Rest, served: &Served, body: &Json, reply: &Reply) -> Result<Tim
         .duration_since(reply.began)
         .saturating_add(SignedDuration::from_secs(1));
     let dated = dated.and_then(|date| date.checked_sub(took).ok());
-    Ok(reply.reached.or(dated).unwrap_or_else(began))
+    // What it had reached before by far is what it showed before it was set back.
+    let reached = reply.reached.filter(|reached| {
+        let end = dated.and_then(|dated| dated.checked_add(SET_BACK).ok());
+        end.is_none_or(|end| *reached <= end)
+    });
+    Ok(reached.or(dated).unwrap_or_else(began))
 }
 
 async fn read_deletions(

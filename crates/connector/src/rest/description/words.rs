@@ -50,6 +50,7 @@ macro_rules! kinds {
         $(#[$meta])*
         #[derive(Clone, Debug, schemars::JsonSchema)]
         #[schemars(untagged)]
+        #[allow(clippy::large_enum_variant)] // Read once, and few of them.
         pub(crate) enum $name { $(#[allow(dead_code)] $entry($table),)* }
 
         impl tandem_merge::config::written::Written for $name {

@@ -1,6 +1,11 @@
 //! An ERP by description: the local Customerp, which nobody bends for it, and what only such a connector has.
 
+mod changes;
 mod description;
+mod lying;
+mod sessions;
+mod stage;
+mod writes;
 
 use crate::scene::{Scene, Words, applied, one, plain_client};
 use jiff::SignedDuration;
