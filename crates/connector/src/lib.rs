@@ -1,4 +1,4 @@
-//! The Connector trait, shared HTTP behaviour, and the connectors to Salesforce and Customerp.
+//! The Connector trait, shared HTTP behaviour, and the connectors to Salesforce, Customerp, and whatever a description says.
 //!
 //! A connector packs what the engine hands over into the fewest calls that are safe, and translates between a
 //! system's own words and the few of the contract. It decides nothing about records.
@@ -12,6 +12,7 @@ mod http;
 mod listing;
 pub mod program;
 pub mod proof;
+pub mod rest;
 pub mod salesforce;
 mod shown;
 #[cfg(feature = "simulation")]

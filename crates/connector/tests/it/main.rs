@@ -9,5 +9,6 @@ mod http;
 mod moods;
 mod program;
 mod proxy;
+mod rest;
 mod salesforce;
 mod scene;

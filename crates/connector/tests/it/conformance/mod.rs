@@ -11,6 +11,12 @@ macro_rules! conformance {
                 super::$room::$law(&crate::customerp::scene().await).await;
             })*
         }
+        mod of_rest {
+            $(#[tokio::test]
+            async fn $law() {
+                super::$room::$law(&crate::rest::scene().await).await;
+            })*
+        }
         mod of_salesforce {
             $(#[tokio::test]
             async fn $law() {

@@ -1,0 +1,160 @@
+//! How far the changes of an ERP were seen. What cannot be read begins anew: that costs time, never data.
+
+use super::Since;
+use crate::http::clock;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use tandem_merge::record::RecordType;
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Cursor {
+    /// By record type.
+    types: BTreeMap<String, Seen>,
+    /// A round is running.
+    pub(super) round: bool,
+    /// Records are compared, and changes asked for again behind that.
+    #[serde(default)]
+    pub(super) comparing: bool,
+}
+
+/// How far one type was seen.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Seen {
+    /// From where on changes are asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) since: Option<Timestamp>,
+    /// When the running round of the type began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    began: Option<Timestamp>,
+    /// When the last complete round of the type began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) began_last: Option<Timestamp>,
+    /// The continuation within the running round.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) page: Option<String>,
+    /// The type was read to its end in the running round.
+    #[serde(default)]
+    pub(super) done: bool,
+    /// The latest change that was shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) newest: Option<Timestamp>,
+    /// The list of what was deleted is being read.
+    #[serde(default)]
+    pub(super) deleting: bool,
+    /// From where on that is read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) deleted_since: Option<Timestamp>,
+    /// When all records were compared last, by our clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) compared: Option<Timestamp>,
+}
+
+impl Cursor {
+    pub(super) fn read(bytes: Option<&[u8]>) -> Self {
+        bytes
+            .and_then(|bytes| serde_json::from_slice(bytes).ok())
+            .unwrap_or_default()
+    }
+
+    pub(super) fn written(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    pub(super) fn seen(&mut self, name: &str) -> &mut Seen {
+        self.types.entry(name.to_owned()).or_default()
+    }
+
+    /// Begins a round, unless one is running. Whether its types are to be read.
+    pub(super) fn begin(&mut self, types: &[RecordType]) -> bool {
+        if self.round {
+            return false;
+        }
+        if std::mem::take(&mut self.comparing) {
+            types.iter().for_each(|of| self.seen(&of.name).done = true);
+            return false;
+        }
+        self.round = true;
+        true
+    }
+}
+
+impl Seen {
+    /// The clock that dates the changes went back beyond what is read again: changes since are not shown.
+    pub(super) fn is_ahead_of(&self, as_of: Timestamp, overlap: SignedDuration) -> bool {
+        let end = as_of.checked_add(overlap).unwrap_or(Timestamp::MAX);
+        self.since.is_some_and(|since| since > end)
+    }
+
+    /// Everything is read, deletions too where changes show them; else what is absent is looked for.
+    pub(super) fn begin_anew(&mut self, tombstones: bool) {
+        *self = Self {
+            since: tombstones.then_some(Timestamp::UNIX_EPOCH),
+            deleted_since: Some(Timestamp::UNIX_EPOCH),
+            ..Self::default()
+        };
+    }
+
+    /// Where changes are told of for so long alone, what lies further back is listed.
+    pub(super) fn forget_beyond(&mut self, reach: Option<SignedDuration>) {
+        let earliest = reach.and_then(|reach| clock::now().checked_sub(reach).ok());
+        if let (Some(since), Some(earliest), None) = (self.since, earliest, &self.page)
+            && since < earliest
+        {
+            *self = Self::default();
+        }
+    }
+
+    /// The running round shows no more of it; the next one begins anew.
+    pub(super) fn give_up(&mut self) {
+        *self = Self {
+            since: self.since,
+            began_last: self.began_last,
+            deleted_since: self.deleted_since,
+            compared: self.compared,
+            newest: self.newest,
+            done: true,
+            ..Self::default()
+        };
+    }
+
+    pub(super) fn advance(&mut self, as_of: Timestamp, next: Option<String>, since: &Since) {
+        let began = *self.began.get_or_insert(as_of);
+        self.page = next;
+        if self.page.is_some() {
+            return;
+        }
+        self.since = match since {
+            Since::Clock => Some(began),
+            Since::Newest(overlap) => self.newest.map(|newest| {
+                // What is older than the longest delay is shown as a whole, whatever shares its moment included.
+                match began.duration_since(newest) > *overlap {
+                    true => newest,
+                    false => newest.checked_sub(*overlap).unwrap_or(newest),
+                }
+            }),
+        };
+        (self.began, self.began_last, self.done) = (None, Some(began), true);
+    }
+
+    pub(super) fn go_to_deletions(&mut self) {
+        (self.done, self.deleting, self.page) = (false, true, None);
+    }
+
+    pub(super) fn advance_deletions(&mut self, as_of: Timestamp, next: Option<String>) {
+        let began = *self.began.get_or_insert(as_of);
+        self.page = next;
+        if self.page.is_none() {
+            self.deleted_since = Some(began);
+            (self.began, self.deleting, self.done) = (None, false, true);
+        }
+    }
+
+    /// Whether all records are to be compared.
+    pub(super) fn compares(&self, every: Option<SignedDuration>, now: Timestamp) -> bool {
+        let Some(every) = every else {
+            return false;
+        };
+        self.compared.is_none_or(|last| now.duration_since(last) >= every)
+    }
+}

@@ -1,0 +1,367 @@
+//! Changes of an ERP: type by type, each from where its last complete round began, less the overlap; then what was deleted, where
+//! there is a list of it; and now and then all records, for what neither shows.
+
+mod compare;
+mod cursor;
+
+use super::Rest;
+use super::ask::Given;
+use super::description::operations::{DeletionsText, Granularity, SinceText, Source};
+use super::description::place::plain;
+use super::form::Moments;
+use super::paging;
+use super::read::{self, Asked};
+use super::served::{Served, missing};
+use crate::http::{Reply, clock};
+use crate::{ChangePage, Error, ErrorKind, Incomplete, Scope};
+use cursor::{Cursor, Seen};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value as Json;
+use tandem_merge::record::{Observation, Presence, RecordType, Version};
+
+/// A page of changes ends when it has as many records.
+const PAGE: usize = 1_000;
+/// How wrong our clock may be where an ERP does not tell the time.
+const CLOCK_ERROR: SignedDuration = SignedDuration::from_mins(10);
+/// A clock that is further behind than this was set back.
+const SET_BACK: SignedDuration = SignedDuration::from_secs(10);
+
+/// The next page: types in the order given, until it is full or the round is over.
+pub(super) async fn page(
+    rest: &Rest,
+    types: &[RecordType],
+    cursor: Option<&[u8]>,
+) -> Result<ChangePage, Error> {
+    let mut cursor = Cursor::read(cursor);
+    let mut page = ChangePage::default();
+    if cursor.begin(types) {
+        begin_types(rest, types, &mut cursor)?;
+    }
+    let mut given_up: Vec<(&RecordType, Error)> = Vec::new();
+    let mut any = false;
+    for record_type in types {
+        let served = rest.served(record_type)?;
+        let seen = cursor.seen(&record_type.name);
+        if let Some(resting) = rest.listings.rests(record_type).filter(|_| !seen.done) {
+            seen.give_up();
+            page.incomplete.push(resting);
+        } else {
+            any |= seen.done;
+        }
+        while !seen.done && page.observations.len() < PAGE {
+            match read_on(rest, &served, record_type, seen).await {
+                Ok(rows) => {
+                    any = true;
+                    page.observations.extend(rows);
+                }
+                // One type alone is passed over; where nothing else is answered either, the system is in trouble.
+                Err(error) if is_of_one_type(&error) && (any || given_up.is_empty()) => {
+                    seen.give_up();
+                    given_up.push((record_type, error));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        page.more |= !seen.done;
+    }
+    if let Some(error) = nothing_read(types, &page.incomplete, &given_up) {
+        return Err(error);
+    }
+    let given_up = given_up
+        .into_iter()
+        .map(|(of, error)| rest.listings.rest(of, error));
+    page.incomplete.extend(given_up);
+    if !page.more {
+        compare::compare(rest, types, &mut cursor, &mut page).await?;
+    }
+    cursor.round = page.more && !cursor.comparing;
+    page.cursor = cursor.written();
+    Ok(page)
+}
+
+/// What a round reads: types without a list of changes are read when they are compared.
+fn begin_types(rest: &Rest, types: &[RecordType], cursor: &mut Cursor) -> Result<(), Error> {
+    for of in types {
+        let served = rest.served(of)?;
+        let seen = cursor.seen(&of.name);
+        seen.done = served.changes.is_none() && served.of.deletions.is_none() && seen.since.is_some();
+    }
+    Ok(())
+}
+
+fn nothing_read(
+    types: &[RecordType],
+    resting: &[Incomplete],
+    given_up: &[(&RecordType, Error)],
+) -> Option<Error> {
+    let open = |of: &RecordType| {
+        resting.iter().any(|one| one.record_type == *of) || given_up.iter().any(|(one, _)| *one == of)
+    };
+    if !types.iter().all(open) {
+        return None;
+    }
+    let first = given_up.first().map(|(_, error)| error);
+    first.or(resting.first().map(|one| &one.error)).cloned()
+}
+
+/// Whether a trouble may be that of one type: not how we stand there, nor a binding that leads nowhere.
+fn is_of_one_type(error: &Error) -> bool {
+    let general = matches!(
+        error.kind,
+        ErrorKind::SignIn | ErrorKind::Refused | ErrorKind::Missing
+    );
+    !general && error.scope != Scope::System
+}
+
+/// The next page of one type: of its changes, then of what was deleted.
+async fn read_on(
+    rest: &Rest,
+    served: &Served,
+    of: &RecordType,
+    seen: &mut Seen,
+) -> Result<Vec<Observation>, Error> {
+    match (&served.of.deletions, seen.deleting) {
+        (Some(deletions), true) => read_deletions(rest, served, of, deletions, seen).await,
+        _ => read_changes(rest, served, of, seen).await,
+    }
+}
+
+async fn read_changes(
+    rest: &Rest,
+    served: &Served,
+    of: &RecordType,
+    seen: &mut Seen,
+) -> Result<Vec<Observation>, Error> {
+    let written = served
+        .of
+        .changes
+        .as_ref()
+        .and_then(|changes| changes.since.as_ref());
+    let overlap = overlap(rest, written);
+    seen.forget_beyond(written.and_then(|since| since.reach).map(|reach| reach.0));
+    let (asked, given) = match (&served.changes, seen.since) {
+        (Some(changes), Some(since)) => {
+            let from = match by_newest(written) {
+                true => since,
+                false => since.checked_sub(overlap).unwrap_or(Timestamp::UNIX_EPOCH),
+            };
+            let given = Given::default().with("since", literal(written, from));
+            (Asked::list(changes, "changes"), given)
+        }
+        // A first load needs no tombstones: nothing of theirs was ever known.
+        _ => (Asked::list(&served.of.list, "list"), Given::default()),
+    };
+    let name = format!("changes {}", served.name());
+    if seen.page.is_none() {
+        rest.listings.begin(&name);
+    }
+    let page = read::page(rest, served, &asked, &given, seen.page.as_deref()).await?;
+    let as_of = as_of(rest, served, &page.body, &page.reply)?;
+    if !by_newest(written) && seen.is_ahead_of(as_of, overlap) {
+        let (system, name) = (rest.http.system(), served.name());
+        tracing::warn!(
+            system,
+            "{system}: its clock was set back: {name} is read anew as a whole"
+        );
+        seen.begin_anew(served.of.record.deleted.is_some());
+        return Ok(Vec::new());
+    }
+    let rows = page.observations;
+    let stuck = rest
+        .listings
+        .page(&name, &rows, seen.page.as_deref(), page.next.as_deref());
+    stuck.map_err(|what| rest.stuck(served.name(), &what))?;
+    let modified = rows
+        .iter()
+        .filter_map(|row| row.version.as_ref())
+        .map(|version| version.modified);
+    seen.newest = seen.newest.into_iter().chain(modified).max();
+    let was_first = seen.since.is_none();
+    let since = match by_newest(written) {
+        true => Since::Newest(overlap),
+        false => Since::Clock,
+    };
+    seen.advance(as_of, page.next, &since);
+    if seen.done {
+        if was_first {
+            seen.compared = Some(clock::now());
+        }
+        match served.of.deletions.is_some() && !was_first {
+            true => seen.go_to_deletions(),
+            false => rest.listings.done(of),
+        }
+        if was_first {
+            seen.deleted_since = seen.began_last;
+        }
+    }
+    Ok(rows)
+}
+
+/// Where the next round begins.
+enum Since {
+    /// At the ERP's clock, when this one began.
+    Clock,
+    /// At the latest change that was shown, less this where it is younger.
+    Newest(SignedDuration),
+}
+
+fn by_newest(written: Option<&SinceText>) -> bool {
+    written.and_then(|since| since.from) == Some(Source::Newest)
+}
+
+/// How much of the past is read again: a change shows as late as a request may take, and as the description says.
+fn overlap(rest: &Rest, written: Option<&SinceText>) -> SignedDuration {
+    let lag = written
+        .and_then(|since| since.lag)
+        .map_or(SignedDuration::ZERO, |lag| lag.0);
+    rest.config.overlap.saturating_add(lag)
+}
+
+/// The moment from which on changes are wanted, as the ERP takes it: never later than `from`, and such that a change of that
+/// very moment is shown.
+fn literal(written: Option<&SinceText>, from: Timestamp) -> Json {
+    let step = written
+        .and_then(|since| since.granularity)
+        .unwrap_or(Granularity::Millisecond);
+    let said = |of: fn(&SinceText) -> Option<&str>| written.and_then(of);
+    let format = said(|since| since.format.as_ref().map(|text| text.value.as_str()));
+    let zone = said(|since| since.zone.as_ref().map(|text| text.value.as_str()));
+    let day = step == Granularity::Day;
+    // It was checked when the description was read.
+    let moments = Moments::read(!day, format, zone).unwrap_or_default();
+    let mut from = moments.floor(from, step.length());
+    if written.is_some_and(|since| since.exclusive == Some(true)) {
+        from = from.checked_sub(step.length()).unwrap_or(from);
+    }
+    match (day, format) {
+        (true, None | Some("iso")) => moments.print_date(moments.day(from)),
+        (true, Some(pattern)) if pattern.contains('%') => moments.print_date(moments.day(from)),
+        _ => moments.print_to(from, digits(step)),
+    }
+}
+
+/// Digits of a second that the ERP tells apart.
+fn digits(step: Granularity) -> usize {
+    match step {
+        Granularity::Microsecond => 6,
+        Granularity::Millisecond => 3,
+        _ => 0,
+    }
+}
+
+/// The moment at which a page was read, by the ERP's clock: no later than it was.
+fn as_of(rest: &Rest, served: &Served, body: &Json, reply: &Reply) -> Result<Timestamp, Error> {
+    let changes = served.changes.as_ref().and_then(|changes| changes.clock.as_ref());
+    if let Some(place) = changes.or(served.of.list.clock.as_ref()) {
+        let shown = place.shown(body, &reply.headers);
+        let moments = &served.of.moments.moments;
+        let told = shown.and_then(|shown| moments.moment(&shown).or_else(|| shown.as_str()?.parse().ok()));
+        let told = told.ok_or_else(|| {
+            let what = format!(
+                "a list of {} does not say at `{place}` when it was read",
+                served.name()
+            );
+            rest.http
+                .error(ErrorKind::Protocol, what, "Correct `clock:` in the description")
+                .as_answer()
+        })?;
+        rest.learn_clock(told, reply);
+        return Ok(told);
+    }
+    let began = || reply.began.checked_sub(CLOCK_ERROR).unwrap_or(reply.began);
+    // A reply shows the clock when it was answered; when it was asked it stood no later than so much before.
+    let dated = reply
+        .headers
+        .get("date")
+        .and_then(|date| clock::parse(date.to_str().ok()?));
+    let took = clock::now()
+        .duration_since(reply.began)
+        .saturating_add(SignedDuration::from_secs(1));
+    let dated = dated.and_then(|date| date.checked_sub(took).ok());
+    // What it had reached before by far is what it showed before it was set back.
+    let reached = reply.reached.filter(|reached| {
+        let end = dated.and_then(|dated| dated.checked_add(SET_BACK).ok());
+        end.is_none_or(|end| *reached <= end)
+    });
+    Ok(reached.or(dated).unwrap_or_else(began))
+}
+
+async fn read_deletions(
+    rest: &Rest,
+    served: &Served,
+    of: &RecordType,
+    deletions: &DeletionsText,
+    seen: &mut Seen,
+) -> Result<Vec<Observation>, Error> {
+    let written = deletions.since.as_ref().or(served
+        .of
+        .changes
+        .as_ref()
+        .and_then(|changes| changes.since.as_ref()));
+    let from = seen.deleted_since.unwrap_or(Timestamp::UNIX_EPOCH);
+    let from = from
+        .checked_sub(overlap(rest, written))
+        .unwrap_or(Timestamp::UNIX_EPOCH);
+    let given = Given::default().with("since", literal(written, from));
+    let name = format!("deletions {}", served.name());
+    if seen.page.is_none() {
+        rest.listings.begin(&name);
+    }
+    let asked = Asked {
+        call: deletions.call(),
+        items: deletions.items.as_ref(),
+        paging: deletions.paging.as_ref().map(|paging| &paging.value),
+        operation: "deletions",
+    };
+    let (body, reply, target) = read::raw(rest, served, &asked, &given, seen.page.as_deref()).await?;
+    let as_of = as_of_deletions(&reply);
+    let rows = read::items(rest, served, asked.items, &body)?;
+    let id = |row: &Json| match &deletions.id {
+        Some(place) => place.of(row).and_then(plain),
+        None => served.id(row),
+    };
+    let ids: Vec<Option<String>> = rows.iter().map(id).collect();
+    let shown = paging::Shown {
+        body: &body,
+        headers: &reply.headers,
+        rows: rows.len(),
+        last: ids.last().and_then(Option::as_deref),
+    };
+    let next = paging::next(asked.paging, seen.page.as_deref(), &shown);
+    let next = next.map(|next| paging::resolved(asked.paging, &next, &rest.root, &target));
+    let moments = &served.of.moments.moments;
+    let tombs: Vec<Observation> = rows
+        .iter()
+        .zip(ids)
+        .filter_map(|(row, id)| {
+            let at = deletions
+                .at
+                .as_ref()
+                .and_then(|place| moments.moment(place.of(row)?));
+            Some(Observation {
+                presence: Presence::Deleted,
+                version: at.map(|modified| Version {
+                    token: modified.to_string(),
+                    order: None,
+                    modified,
+                    firm: true,
+                }),
+                ..missing(rest.key(served, &id?), reply.began)
+            })
+        })
+        .collect();
+    let stuck = rest
+        .listings
+        .page(&name, &tombs, seen.page.as_deref(), next.as_deref());
+    stuck.map_err(|what| rest.stuck(served.name(), &what))?;
+    seen.advance_deletions(as_of, next);
+    if seen.done {
+        rest.listings.done(of);
+    }
+    Ok(tombs)
+}
+
+fn as_of_deletions(reply: &Reply) -> Timestamp {
+    let began = || reply.began.checked_sub(CLOCK_ERROR).unwrap_or(reply.began);
+    reply.reached.unwrap_or_else(began)
+}

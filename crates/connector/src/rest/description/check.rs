@@ -1,0 +1,346 @@
+//! Whether a description is right as a whole, and what it means with its defaults filled in.
+
+mod calls;
+mod properties;
+
+use super::record::{DescriptionText, IdentityText, Possible, RecordText, RecordTypeText};
+use super::session::Session;
+use super::template::Template;
+use super::{Description, Type};
+use crate::rest::description::operations::{ListText, Style};
+use crate::rest::description::property::{DataKind, FormText, PropertyText};
+use crate::rest::form::Form;
+use calls::Calls;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use tandem_merge::config::node::{At, Node};
+use tandem_merge::config::suggestion;
+use tandem_merge::config::written::{Reader, Table};
+
+/// Names under which `forms` may say something.
+const FORMS: [&str; 9] = [
+    "any",
+    "string",
+    "integer",
+    "decimal",
+    "boolean",
+    "date",
+    "datetime",
+    "enum",
+    "reference",
+];
+
+/// The description that is written; problems go to the reader.
+pub(super) fn checked(text: DescriptionText, root: &Node, reader: &mut Reader<'_>) -> Description {
+    let mut secrets = BTreeSet::new();
+    let headers = text.headers.unwrap_or_default();
+    for (_, header) in &headers.0 {
+        calls::secrets(reader, header, &mut secrets);
+    }
+    if let Some(session) = &text.session {
+        calls::session(reader, session, &mut secrets);
+    }
+    if let Some(csrf) = &text.csrf {
+        Calls::new(reader, &[]).check("csrf", csrf, csrf.value.call(), &[]);
+        if matches!(
+            text.session.as_ref().map(|session| &session.value),
+            Some(Session::None(_)) | None
+        ) {
+            reader.problem(
+                csrf,
+                "a CSRF token belongs to a session",
+                "Add `session:`, such as `{ kind: basic }`.",
+            );
+        }
+    }
+    if let Some(identity) = &text.identity {
+        check_identity(reader, identity);
+    }
+    let forms = text.forms.unwrap_or_default();
+    for (name, _) in forms
+        .0
+        .iter()
+        .filter(|(name, _)| !FORMS.contains(&name.value.as_str()))
+    {
+        let help = suggestion(&name.value, FORMS);
+        reader.problem(name, format!("`{}` is no type of values", name.value), help);
+    }
+    let names: Vec<String> = text.record_types.keys().map(str::to_owned).collect();
+    if names.is_empty() {
+        let help = "Describe at least one: `record_types: { Customer: { properties: { name: string } } }`.";
+        reader.problem(root, "there are no record types", help);
+    }
+    let mut types = BTreeMap::new();
+    for (name, own) in text.record_types.0 {
+        let mut scope = Scope {
+            reader,
+            name: &name,
+            forms: &forms,
+            names: &names,
+        };
+        if let Some(of) = scope.record_type(own, text.defaults.as_ref()) {
+            types.insert(name.value.clone(), Arc::new(of));
+        }
+    }
+    let base = text.base.map(|base| {
+        if !base.value.starts_with('/') || base.value.contains(['?', '#', '{']) {
+            reader.problem(
+                &base,
+                format!("`{}` is no path", base.value),
+                "Write a path such as `/api/v1`.",
+            );
+        }
+        base.value
+    });
+    let base = base.unwrap_or_default();
+    Description {
+        name: text.name.unwrap_or_else(|| "the ERP".to_owned()),
+        slash: if base.ends_with('/') { "/" } else { "" },
+        base: base.trim_end_matches('/').to_owned(),
+        session: text.session.map(|session| session.value),
+        csrf: text.csrf.map(|csrf| csrf.value),
+        headers,
+        identity: text.identity,
+        errors: text.errors,
+        limits: text.limits,
+        types,
+        secrets,
+    }
+}
+
+fn check_identity(reader: &mut Reader<'_>, identity: &IdentityText) {
+    static NONE: Table<At<Template>> = Table(Vec::new());
+    let call = super::operations::Call {
+        line: &identity.request,
+        query: &NONE,
+        headers: &NONE,
+        body: None,
+    };
+    Calls::new(reader, &[]).check("identity", &identity.request, call, &[]);
+}
+
+/// One record type under check.
+struct Scope<'a, 'r> {
+    reader: &'a mut Reader<'r>,
+    name: &'a At<String>,
+    forms: &'a Table<FormText>,
+    names: &'a [String],
+}
+
+/// What a type says, else what holds for all.
+fn either<T: Clone>(own: Option<At<T>>, defaults: Option<&At<T>>) -> Option<At<T>> {
+    own.or_else(|| defaults.cloned())
+}
+
+fn possible<T: Clone>(own: Option<At<Possible<T>>>, defaults: Option<&At<Possible<T>>>) -> Option<At<T>> {
+    let said = either(own, defaults)?;
+    said.value.yes().cloned().map(|inner| said.with(inner))
+}
+
+/// The properties of a type, and those of all that it says nothing about.
+fn joined(own: Option<Table<PropertyText>>, defaults: Option<&Table<PropertyText>>) -> Table<PropertyText> {
+    let mut all = own.unwrap_or_default();
+    for (name, property) in defaults.into_iter().flat_map(|defaults| &defaults.0) {
+        if all.get(&name.value).is_none() {
+            all.0.push((name.clone(), property.clone()));
+        }
+    }
+    all
+}
+
+impl Scope<'_, '_> {
+    fn problem<T>(&mut self, at: &At<T>, message: impl Into<String>, help: impl Into<String>) {
+        self.reader.problem(at, message, help);
+    }
+
+    fn record_type(&mut self, own: RecordTypeText, defaults: Option<&RecordTypeText>) -> Option<Type> {
+        let name = self.name;
+        let record = self.record(own.record, defaults.and_then(|all| all.record.as_ref()));
+        let list = either(own.list, defaults.and_then(|all| all.list.as_ref()));
+        if list.is_none() {
+            let help = "Add `list: { request: GET /... }` here or under `defaults:`.";
+            self.problem(name, format!("nothing says how {} is listed", name.value), help);
+        }
+        let changes = possible(own.changes, defaults.and_then(|all| all.changes.as_ref()));
+        let deletions = possible(own.deletions, defaults.and_then(|all| all.deletions.as_ref()));
+        let read = either(own.read, defaults.and_then(|all| all.read.as_ref()));
+        let find = possible(own.find, defaults.and_then(|all| all.find.as_ref()));
+        let create = possible(own.create, defaults.and_then(|all| all.create.as_ref()));
+        let update = possible(own.update, defaults.and_then(|all| all.update.as_ref()));
+        let delete = possible(own.delete, defaults.and_then(|all| all.delete.as_ref()));
+        let actions = own
+            .actions
+            .or_else(|| defaults.and_then(|all| all.actions.clone()))
+            .unwrap_or_default();
+        let properties = joined(own.properties, defaults.and_then(|all| all.properties.as_ref()));
+        let names: Vec<String> = properties.keys().map(str::to_owned).collect();
+        if names.is_empty() {
+            let help = "Add `properties: { name: string }`.";
+            self.problem(name, format!("{} has no properties", name.value), help);
+        }
+        let list = list?;
+        let mut calls = Calls::new(self.reader, &names);
+        calls.list(&list);
+        changes
+            .iter()
+            .for_each(|changes| calls.changes(changes, &list.value, &record));
+        deletions.iter().for_each(|deletions| calls.deletions(deletions));
+        read.iter().for_each(|read| calls.read(read));
+        find.iter().for_each(|find| calls.find(find));
+        create.iter().for_each(|create| calls.create(create));
+        update.iter().for_each(|update| calls.update(update, &record));
+        delete.iter().for_each(|delete| calls.delete(delete, &record));
+        actions.iter().for_each(|action| calls.action(action));
+        self.needs_reading(
+            &list,
+            read.is_some(),
+            update
+                .as_ref()
+                .map(|update| (update, update.value.style.as_ref())),
+        );
+        let writes = create.is_some() || update.is_some();
+        let properties = self.properties(properties, writes);
+        for action in &actions {
+            let property = &action.value.property;
+            if !names.contains(&property.value) {
+                let help = suggestion(&property.value, names.iter().map(String::as_str));
+                self.problem(
+                    property,
+                    format!("{} has no property `{}`", name.value, property.value),
+                    help,
+                );
+            }
+        }
+        let moments = self.form(DataKind::DateTime, name, &[]);
+        Some(Type {
+            name: name.value.clone(),
+            collection: own.collection.unwrap_or_else(|| name.value.clone()),
+            record,
+            list: list.value,
+            changes: changes.map(|changes| changes.value),
+            deletions: deletions.map(|deletions| deletions.value),
+            read: read.map(|read| read.value),
+            find: find.map(|find| find.value),
+            create: create.map(|create| create.value),
+            update: update.map(|update| update.value),
+            delete: delete.map(|delete| delete.value),
+            actions: actions.into_iter().map(|action| action.value).collect(),
+            compare_every: own
+                .compare_every
+                .or_else(|| defaults.and_then(|all| all.compare_every)),
+            properties,
+            moments,
+        })
+    }
+
+    /// Where things stand in a record, member by member: what the type says, else what holds for all.
+    fn record(&mut self, own: Option<At<RecordText>>, defaults: Option<&At<RecordText>>) -> RecordText {
+        let place = own
+            .as_ref()
+            .or(defaults)
+            .map_or_else(|| self.name.with(()), |record| record.with(()));
+        let said = [
+            own.map(|record| record.value),
+            defaults.map(|record| record.value.clone()),
+        ];
+        let [own, all] = said.map(|record| record.unwrap_or_else(RecordText::empty));
+        let record = RecordText {
+            id: own.id.or(all.id),
+            ids: own.ids.or(all.ids),
+            token: own.token.or(all.token),
+            token_as: own.token_as.or(all.token_as),
+            token_granularity: own.token_granularity.or(all.token_granularity),
+            order: own.order.or(all.order),
+            modified: own.modified.or(all.modified),
+            created: own.created.or(all.created),
+            author: own.author.or(all.author),
+            deleted: own.deleted.or(all.deleted),
+        };
+        if record.id.is_none() {
+            let help = "Add `record: { id: ... }` with the place of the id, here or under `defaults:`.";
+            self.problem(
+                &place,
+                format!("nothing says where the id of a {} stands", self.name.value),
+                help,
+            );
+        }
+        if let Some(text) = &record.token_as {
+            let alone = text.value.holes().eq(["token"]);
+            if record.token.is_none() || !alone {
+                let help = "Add `token:` with its place, and write `{token}` once into `token_as:`.";
+                self.problem(text, "`token_as` does not say how a token is written", help);
+            }
+        }
+        record
+    }
+
+    fn needs_reading(
+        &mut self,
+        list: &At<ListText>,
+        reads: bool,
+        update: Option<(&At<super::operations::UpdateText>, Option<&At<Style>>)>,
+    ) {
+        let help = "Add `read: { request: \"GET /.../{id}\" }`.";
+        if reads {
+            return;
+        }
+        let name = self.name;
+        if list.value.partial == Some(true) {
+            self.problem(
+                list,
+                "a list that is partial needs a way to read one record",
+                help,
+            );
+        } else if let Some((_, Some(style))) = update
+            && style.value == Style::Full
+        {
+            self.problem(
+                style,
+                "a record that is written back as a whole must be read before",
+                help,
+            );
+        } else {
+            self.problem(name, format!("nothing says how one {} is read", name.value), help);
+        }
+    }
+
+    /// The form of a property's values.
+    fn form<T>(&mut self, kind: DataKind, at: &At<T>, own: &[&FormText]) -> Form {
+        let named = |name: &str| self.forms.get(name);
+        let word = match kind {
+            DataKind::String => "string",
+            other => other.word(),
+        };
+        let texts: Vec<&FormText> = own
+            .iter()
+            .copied()
+            .chain(named(word))
+            .chain(named("any"))
+            .collect();
+        match Form::read(kind, &texts) {
+            Ok(form) => form,
+            Err((_, message, help)) => {
+                self.reader.problem(at, message, help);
+                Form::default()
+            }
+        }
+    }
+}
+
+impl RecordText {
+    /// Nothing is said.
+    fn empty() -> Self {
+        Self {
+            id: None,
+            ids: None,
+            token: None,
+            token_as: None,
+            token_granularity: None,
+            order: None,
+            modified: None,
+            created: None,
+            author: None,
+            deleted: None,
+        }
+    }
+}

@@ -1,0 +1,374 @@
+//! Whether requests say what they must, and fill in nothing that there is not.
+
+use super::super::operations::{
+    ActionText, Call, ChangesText, CreateText, DeleteText, DeletionsText, FindText, ListText, Paging,
+    ReadText, Safety, SinceText, Source, Style, UpdateText,
+};
+use super::super::record::RecordText;
+use super::super::session::Session;
+use super::super::template::{Body, Template};
+use crate::rest::form::Moments;
+use std::collections::BTreeSet;
+use tandem_merge::config::node::At;
+use tandem_merge::config::suggestion;
+use tandem_merge::config::written::{Reader, Table};
+
+/// What a next page is asked by.
+const PAGES: [&str; 4] = ["cursor", "page", "offset", "after"];
+
+/// The requests of a record type under check.
+pub(super) struct Calls<'a, 'r> {
+    reader: &'a mut Reader<'r>,
+    /// The names of its properties.
+    properties: &'a [String],
+}
+
+impl<'a, 'r> Calls<'a, 'r> {
+    pub(super) fn new(reader: &'a mut Reader<'r>, properties: &'a [String]) -> Self {
+        Self { reader, properties }
+    }
+
+    /// Whether all that a request fills in is there to fill it.
+    pub(super) fn check<T>(&mut self, what: &str, at: &At<T>, call: Call<'_>, known: &[&str]) {
+        for hole in call.holes() {
+            let value = hole.strip_prefix("value.").filter(|_| known.contains(&"values"));
+            if let Some(property) = value {
+                if !self.properties.iter().any(|name| name == property) {
+                    let help = suggestion(property, self.properties.iter().map(String::as_str));
+                    self.reader
+                        .problem(at, format!("`{{{hole}}}` names no property"), help);
+                }
+                continue;
+            }
+            if !known.contains(&hole) && hole != "collection" {
+                let names = known.iter().copied().chain(["collection"]);
+                let help = suggestion(hole, names);
+                let message = format!("nothing is filled in for `{{{hole}}}` in `{what}`");
+                self.reader.problem(at, message, help);
+            }
+        }
+    }
+
+    fn needs<T>(&mut self, at: &At<T>, call: Call<'_>, hole: &str, why: &str) {
+        if !call.takes(hole) {
+            let message = format!("`{{{hole}}}` is missing: {why}");
+            self.reader
+                .problem(at, message, format!("Write `{{{hole}}}` where it belongs."));
+        }
+    }
+
+    fn in_path<T>(&mut self, what: &str, at: &At<T>, call: Call<'_>) {
+        let line = &call.line.value;
+        let named = line
+            .path
+            .holes()
+            .any(|hole| hole == "id" || hole.starts_with("value."));
+        let elsewhere = call.takes("id");
+        if !named && !elsewhere {
+            let message = format!("the request of `{what}` does not name the record");
+            self.reader.problem(
+                at,
+                message,
+                "Write `{id}` into the path, such as `/contacts/{id}`.",
+            );
+        }
+    }
+
+    fn paging(&mut self, call: Call<'_>, paging: Option<&At<Paging>>, place: &At<()>) {
+        let wanted = match paging.map(|paging| &paging.value) {
+            None => {
+                let named = PAGES.into_iter().find(|hole| call.takes(hole));
+                if let Some(hole) = named {
+                    let message = format!("`{{{hole}}}` is filled in only where there are pages");
+                    self.reader
+                        .problem(place, message, "Add `paging: { kind: ... }`.");
+                }
+                return;
+            }
+            Some(Paging::Url(_)) => return,
+            Some(Paging::Cursor(_)) => "cursor",
+            Some(Paging::Page(_)) => "page",
+            Some(Paging::Offset(_)) => "offset",
+            Some(Paging::Keyset(_)) => "after",
+        };
+        let at = paging.map_or_else(|| place.with(()), |paging| paging.with(()));
+        self.needs(
+            &at,
+            call,
+            wanted,
+            "without it every page is the one at the beginning",
+        );
+    }
+
+    pub(super) fn list(&mut self, list: &At<ListText>) {
+        let call = list.value.call();
+        self.check("list", list, call, &PAGES);
+        self.paging(call, list.value.paging.as_ref(), &list.with(()));
+    }
+
+    pub(super) fn changes(&mut self, changes: &At<ChangesText>, list: &ListText, record: &RecordText) {
+        let known: Vec<&str> = PAGES.into_iter().chain(["since"]).collect();
+        let all = changes.value.over(list);
+        let call = all.call();
+        self.check("changes", changes, call, &known);
+        self.paging(call, all.paging.as_ref(), &changes.with(()));
+        self.needs(changes, call, "since", "without it all records are changes");
+        self.since(changes.value.since.as_ref(), &changes.with(()));
+        let newest = changes.value.since.as_ref().and_then(|since| since.from);
+        if newest == Some(Source::Newest) && record.modified.is_none() {
+            let help = "Add `modified:` to `record:`, or write `from: clock`.";
+            self.reader
+                .problem(changes, "nothing says when a record was changed", help);
+        }
+    }
+
+    fn since(&mut self, since: Option<&SinceText>, place: &At<()>) {
+        let Some(since) = since else {
+            return;
+        };
+        let format = since.format.as_ref();
+        let zone = since.zone.as_ref();
+        let word = |at: &At<String>| at.value.clone();
+        let (written, named) = (format.map(word), zone.map(word));
+        let day = since
+            .granularity
+            .is_some_and(|step| step.length().as_hours() >= 24);
+        if let Err((which, message, help)) = Moments::read(!day, written.as_deref(), named.as_deref()) {
+            let at = if which == "zone" { zone } else { format };
+            self.reader
+                .problem(&at.map_or_else(|| place.clone(), |at| at.with(())), message, help);
+        }
+    }
+
+    pub(super) fn deletions(&mut self, deletions: &At<DeletionsText>) {
+        let known: Vec<&str> = PAGES.into_iter().chain(["since"]).collect();
+        let call = deletions.value.call();
+        self.check("deletions", deletions, call, &known);
+        self.paging(call, deletions.value.paging.as_ref(), &deletions.with(()));
+        self.since(deletions.value.since.as_ref(), &deletions.with(()));
+    }
+
+    pub(super) fn read(&mut self, read: &At<ReadText>) {
+        let call = read.value.call();
+        self.check("read", read, call, &["id"]);
+        self.in_path("read", read, call);
+        if let Some(many) = &read.value.many {
+            self.check("many", &many.request, many.call(), &["ids"]);
+            self.needs(
+                &many.request,
+                many.call(),
+                "ids",
+                "nothing says which records are read",
+            );
+        }
+    }
+
+    pub(super) fn find(&mut self, find: &At<FindText>) {
+        let call = find.value.call();
+        let known: Vec<&str> = PAGES.into_iter().chain(["property", "value", "values"]).collect();
+        self.check("find", find, call, &known);
+        if !call.takes("values") {
+            self.needs(find, call, "value", "nothing says what is looked for");
+        }
+        self.paging(call, find.value.paging.as_ref(), &find.with(()));
+        for property in find.value.properties.iter().flatten() {
+            if !self.properties.contains(&property.value) {
+                let help = suggestion(&property.value, self.properties.iter().map(String::as_str));
+                self.reader.problem(
+                    property,
+                    format!("there is no property `{}`", property.value),
+                    help,
+                );
+            }
+        }
+    }
+
+    pub(super) fn create(&mut self, create: &At<CreateText>) {
+        let call = create.value.call();
+        self.check("create", create, call, &["values", "key"]);
+        if create.value.record.is_none() && create.value.id.is_none() {
+            let help = "Add `record: .` where the reply shows the record, or `id:` with the place of its id.";
+            self.reader
+                .problem(create, "nothing says which record a create made", help);
+        }
+        match create.value.safe.as_ref().map(|safe| (safe, safe.value)) {
+            Some((at, Safety::IdempotencyKey)) => {
+                self.needs(at, call, "key", "it is what makes a create known again");
+            }
+            Some((at, Safety::KeyInUrl))
+                if !call
+                    .line
+                    .value
+                    .path
+                    .holes()
+                    .any(|hole| hole.starts_with("value.")) =>
+            {
+                let help = "Write the property into the path: `PUT /customers/{value.number}`.";
+                self.reader
+                    .problem(at, "the address of a create holds no key", help);
+            }
+            _ => {}
+        }
+        self.also(create.value.also.as_ref(), create, &["key"]);
+    }
+
+    fn also<T>(&mut self, also: Option<&Table<Body>>, at: &At<T>, known: &[&str]) {
+        let texts = also
+            .into_iter()
+            .flat_map(|also| &also.0)
+            .flat_map(|(_, body)| body.texts());
+        let holes: Vec<String> = texts.flat_map(Template::holes).map(str::to_owned).collect();
+        for hole in holes.iter().filter(|hole| !known.contains(&hole.as_str())) {
+            let help = suggestion(hole, known.iter().copied());
+            self.reader.problem(
+                at,
+                format!("nothing is filled in for `{{{hole}}}` in `also`"),
+                help,
+            );
+        }
+    }
+
+    /// A token that is sent must be shown by the record.
+    fn token<T>(&mut self, at: &At<T>, sends: bool, record: &RecordText) {
+        if sends && record.token.is_none() {
+            let help = "Add `token:` to `record:` with the place of the ETag or version, or leave the condition out.";
+            self.reader.problem(
+                at,
+                "`{token}` is sent, and nothing says where a record shows it",
+                help,
+            );
+        }
+    }
+
+    pub(super) fn update(&mut self, update: &At<UpdateText>, record: &RecordText) {
+        let call = update.value.call();
+        let full = update
+            .value
+            .style
+            .as_ref()
+            .is_some_and(|style| style.value == Style::Full);
+        let known: &[&str] = if full {
+            &["id", "token", "values", "record"]
+        } else {
+            &["id", "token", "values"]
+        };
+        self.check("update", update, call, known);
+        self.in_path("update", update, call);
+        self.also(update.value.also.as_ref(), update, &["id", "token"]);
+        self.token(update, update.value.sends_token(), record);
+        if let (false, Some(_)) = (full, &update.value.omit) {
+            let help = "Take `omit:` out, or write `style: full`.";
+            self.reader.problem(
+                update,
+                "only what is written back as a whole has something to omit",
+                help,
+            );
+        }
+    }
+
+    pub(super) fn delete(&mut self, delete: &At<DeleteText>, record: &RecordText) {
+        let call = delete.value.call();
+        self.check("delete", delete, call, &["id", "token"]);
+        self.in_path("delete", delete, call);
+        self.token(delete, call.takes("token"), record);
+    }
+
+    pub(super) fn action(&mut self, action: &At<ActionText>) {
+        let call = action.value.call();
+        self.check("actions", action, call, &["id", "token"]);
+        self.in_path("actions", action, call);
+    }
+}
+
+/// What a session fills in: secrets, and what it says itself.
+pub(super) fn session(reader: &mut Reader<'_>, at: &At<Session>, secrets: &mut BTreeSet<String>) {
+    let mut names = |name: &str| {
+        secrets.insert(name.to_owned());
+    };
+    let mut texts: Vec<&At<Template>> = Vec::new();
+    match &at.value {
+        Session::None(_) => {}
+        Session::Bearer(bearer) => match &bearer.token {
+            Some(token) => texts.push(token),
+            None => names("token"),
+        },
+        Session::Basic(basic) => {
+            for (text, name) in [(&basic.user, "user"), (&basic.password, "password")] {
+                match text {
+                    Some(text) => texts.push(text),
+                    None => names(name),
+                }
+            }
+        }
+        Session::ApiKey(key) => {
+            let tables = [&key.headers, &key.query].into_iter().flatten();
+            texts.extend(tables.flat_map(|table| &table.0).map(|(_, text)| text));
+            if texts.is_empty() {
+                let help = "Add `headers: { X-API-Key: \"{secret.key}\" }`, or `query:` likewise.";
+                reader.problem(at, "nothing carries the key", help);
+            }
+        }
+        Session::Oauth(oauth) => {
+            for (text, name) in [
+                (&oauth.client_id, "client_id"),
+                (&oauth.client_secret, "client_secret"),
+            ] {
+                match text {
+                    Some(text) => texts.push(text),
+                    None => names(name),
+                }
+            }
+            texts.extend(&oauth.scope);
+            texts.extend(
+                oauth
+                    .fields
+                    .iter()
+                    .flat_map(|fields| &fields.0)
+                    .map(|(_, text)| text),
+            );
+        }
+        Session::Login(login) => {
+            let call = login.call();
+            for hole in call.holes() {
+                secret(reader, at, hole, &[], secrets);
+            }
+            for (_, text) in login.carry.iter().flat_map(|carry| &carry.0) {
+                let known = login.token.is_some().then_some("token");
+                for hole in text.value.holes() {
+                    secret(reader, text, hole, known.as_slice(), secrets);
+                }
+            }
+            if let (Some(_), None) = (&login.token, &login.carry) {
+                let help = "Add `carry: { Authorization: \"Bearer {token}\" }`.";
+                reader.problem(at, "nothing carries the token", help);
+            }
+        }
+    }
+    for text in texts {
+        self::secrets(reader, text, secrets);
+    }
+}
+
+/// The secrets that a text names; nothing else is filled in there.
+pub(super) fn secrets(reader: &mut Reader<'_>, text: &At<Template>, secrets: &mut BTreeSet<String>) {
+    for hole in text.value.holes() {
+        secret(reader, text, hole, &[], secrets);
+    }
+}
+
+fn secret<T>(
+    reader: &mut Reader<'_>,
+    at: &At<T>,
+    hole: &str,
+    known: &[&str],
+    secrets: &mut BTreeSet<String>,
+) {
+    match hole.strip_prefix("secret.") {
+        Some(name) if !name.is_empty() => drop(secrets.insert(name.to_owned())),
+        _ if known.contains(&hole) => {}
+        _ => {
+            let help = "Write `{secret.NAME}` with the name of one of the connection's secrets.";
+            reader.problem(at, format!("nothing is filled in for `{{{hole}}}` here"), help);
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! What is written about an ERP's interface: read, checked as a whole, and ready for use.
+
+mod check;
+pub(super) mod errors;
+pub(super) mod operations;
+pub(super) mod place;
+pub(super) mod property;
+pub(super) mod record;
+pub(super) mod session;
+pub(super) mod template;
+mod words;
+
+use super::form::Form;
+use errors::{ErrorsText, LimitsText};
+use operations::{
+    ActionText, ChangesText, CreateText, DeleteText, DeletionsText, FindText, ListText, ReadText, Span,
+    UpdateText,
+};
+use place::Place;
+use property::DataType;
+use record::{DescriptionText, IdentityText, RecordText};
+use session::{Csrf, Session};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use tandem_merge::config::node::At;
+use tandem_merge::config::written::{Reader, Table, Written, root};
+use tandem_merge::config::{Problem, Problems, schema_of};
+use template::Template;
+
+/// How an ERP's interface is read and written: a file that was read and found right.
+#[derive(Clone, Debug)]
+pub struct Description {
+    pub(super) name: String,
+    pub(super) base: String,
+    /// A slash, where the base is written with one at its end.
+    pub(super) slash: &'static str,
+    pub(super) session: Option<Session>,
+    pub(super) csrf: Option<Csrf>,
+    pub(super) headers: Table<At<Template>>,
+    pub(super) identity: Option<IdentityText>,
+    pub(super) errors: Option<ErrorsText>,
+    pub(super) limits: Option<LimitsText>,
+    pub(super) types: BTreeMap<String, Arc<Type>>,
+    secrets: BTreeSet<String>,
+}
+
+/// One record type, with the defaults filled in.
+#[derive(Clone, Debug)]
+pub(super) struct Type {
+    pub(super) name: String,
+    pub(super) collection: String,
+    pub(super) record: RecordText,
+    pub(super) list: ListText,
+    pub(super) changes: Option<ChangesText>,
+    pub(super) deletions: Option<DeletionsText>,
+    pub(super) read: Option<ReadText>,
+    pub(super) find: Option<FindText>,
+    pub(super) create: Option<CreateText>,
+    pub(super) update: Option<UpdateText>,
+    pub(super) delete: Option<DeleteText>,
+    pub(super) actions: Vec<ActionText>,
+    pub(super) compare_every: Option<Span>,
+    pub(super) properties: BTreeMap<String, Property>,
+    /// How times of the record itself are written.
+    pub(super) moments: Form,
+}
+
+/// One property.
+#[derive(Clone, Debug)]
+pub(super) struct Property {
+    pub(super) data_type: DataType,
+    pub(super) at: Place,
+    pub(super) write_at: Place,
+    pub(super) required: bool,
+    pub(super) unique: bool,
+    pub(super) read_only: bool,
+    pub(super) create_only: bool,
+    pub(super) filled: bool,
+    pub(super) optional: bool,
+    pub(super) form: Form,
+}
+
+impl Description {
+    /// Reads a description.
+    ///
+    /// # Errors
+    /// All that is wrong with it, each with its place and what to write instead.
+    pub fn read(file: &str, text: &str) -> Result<Self, Vec<Problem>> {
+        let mut problems = Problems::default();
+        let read = root(file, text, &mut problems).and_then(|root| {
+            let systems = systems();
+            let mut reader = Reader {
+                systems: &systems,
+                file,
+                problems: &mut problems,
+            };
+            let text = DescriptionText::read(&root, &mut reader)?;
+            Some(check::checked(text, &root, &mut reader))
+        });
+        let problems = problems.into_sorted();
+        match read {
+            Some(description) if problems.is_empty() => Ok(description),
+            _ => Err(problems),
+        }
+    }
+
+    /// What the ERP is called.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The record types that it describes.
+    pub fn record_types(&self) -> impl Iterator<Item = &str> {
+        self.types.keys().map(String::as_str)
+    }
+
+    /// The properties of a record type; none where it does not describe it.
+    pub fn properties(&self, record_type: &str) -> Option<impl Iterator<Item = &str>> {
+        let of = self.types.get(record_type)?;
+        Some(of.properties.keys().map(String::as_str))
+    }
+
+    /// The names of the secrets that it asks for.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.secrets.iter().map(String::as_str)
+    }
+}
+
+/// The JSON Schema of a description, for editors.
+#[must_use]
+pub fn schema() -> serde_json::Value {
+    schema_of::<DescriptionText>(&systems())
+}
+
+/// No key of a description speaks of a side.
+fn systems() -> [String; 2] {
+    ["first".to_owned(), "second".to_owned()]
+}

@@ -1,0 +1,517 @@
+//! What is asked of an ERP: requests, with where things stand in the replies.
+
+use super::place::Place;
+use super::template::{Body, Template};
+use super::words::{kinds, words};
+use reqwest::Method;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use std::borrow::Cow;
+use tandem_merge::config::node::{At, Node};
+use tandem_merge::config::suggestion;
+use tandem_merge::config::written::{Reader, Table, Written};
+use tandem_merge::written;
+
+/// Method and path, such as `GET /contacts/{id}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Line {
+    pub(crate) method: Method,
+    pub(crate) path: Template,
+}
+
+impl Written for Line {
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        const METHODS: [&str; 6] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"];
+        const HELP: &str = "Write method and path, such as `GET /contacts/{id}`.";
+        let text = String::read(node, reader)?;
+        let Some((method, path)) = text.trim().split_once(' ') else {
+            reader.problem(node, format!("`{text}` is no method with a path"), HELP);
+            return None;
+        };
+        let known = METHODS.contains(&method);
+        let Some(parsed) = known
+            .then(|| Method::from_bytes(method.as_bytes()).ok())
+            .flatten()
+        else {
+            let help = suggestion(method, METHODS);
+            reader.problem(node, format!("unknown method `{method}`"), help);
+            return None;
+        };
+        let path = path.trim();
+        if !path.starts_with('/') || path.contains(['?', '#']) {
+            let help = "Begin the path with `/`, below the connection's address; what follows `?` belongs under `query:`.";
+            reader.problem(node, format!("`{path}` is no path"), help);
+            return None;
+        }
+        match Template::parse(path) {
+            Ok(path) => Some(Self { method: parsed, path }),
+            Err(what) => {
+                reader.problem(node, what, HELP);
+                None
+            }
+        }
+    }
+}
+
+impl JsonSchema for Line {
+    fn schema_name() -> Cow<'static, str> {
+        "RequestLine".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "pattern": "^(GET|POST|PUT|PATCH|DELETE|HEAD) /",
+            "description": "Method and path below the connection's address: `GET /contacts/{id}`."
+        })
+    }
+}
+
+/// What is sent: the four keys that every operation has.
+#[derive(Clone, Copy)]
+pub(crate) struct Call<'a> {
+    pub(crate) line: &'a At<Line>,
+    pub(crate) query: &'a Table<At<Template>>,
+    pub(crate) headers: &'a Table<At<Template>>,
+    pub(crate) body: Option<&'a At<Body>>,
+}
+
+impl Call<'_> {
+    /// The names of all that is filled in.
+    pub(crate) fn holes(&self) -> Vec<&str> {
+        let tables = self.query.0.iter().chain(&self.headers.0);
+        let bodies = self.body.into_iter().flat_map(|body| body.value.texts());
+        let texts = tables.map(|(_, text)| &text.value).chain(bodies);
+        let all = std::iter::once(&self.line.value.path).chain(texts);
+        all.flat_map(Template::holes).collect()
+    }
+
+    /// Whether something of that name is filled in.
+    pub(crate) fn takes(&self, hole: &str) -> bool {
+        self.holes().contains(&hole)
+    }
+}
+
+/// Declares an operation: the four keys of a request, and its own.
+macro_rules! operation {
+    ($(#[$meta:meta])* struct $name:ident { $($(#[$field_meta:meta])* $field:ident: $kind:ty,)* }) => {
+        written! {
+            $(#[$meta])*
+            struct $name {
+                /// Method and path.
+                request: At<Line>,
+                /// Parameters behind the path.
+                query: Option<Table<At<Template>>>,
+                /// Headers.
+                headers: Option<Table<At<Template>>>,
+                /// The body, as JSON.
+                body: Option<At<Body>>,
+                $($(#[$field_meta])* $field: $kind,)*
+            }
+        }
+
+        impl $name {
+            pub(crate) fn call(&self) -> Call<'_> {
+                static NONE: Table<At<Template>> = Table(Vec::new());
+                Call {
+                    line: &self.request,
+                    query: self.query.as_ref().unwrap_or(&NONE),
+                    headers: self.headers.as_ref().unwrap_or(&NONE),
+                    body: self.body.as_ref(),
+                }
+            }
+        }
+    };
+}
+
+operation! {
+    /// How the records of a type are listed, page by page.
+    struct ListText {
+        /// Where the records stand in the reply.
+        items: Option<Place>,
+        /// How the next page is asked for; without it there is one page.
+        paging: Option<At<Paging>>,
+        /// Where the reply says when it was read, by the ERP's clock.
+        clock: Option<Place>,
+        /// The list does not show all properties: each record is read by its id.
+        partial: Option<bool>,
+    }
+}
+
+written! {
+    /// How changes are asked for: as the list, and with what is written here besides.
+    struct ChangesText {
+        /// Method and path, where they are others than the list's.
+        request: Option<At<Line>>,
+        /// Parameters besides the list's; `{since}` is the moment from which on changes are wanted.
+        query: Option<Table<At<Template>>>,
+        /// Headers besides the list's.
+        headers: Option<Table<At<Template>>>,
+        /// The body, where it is another than the list's.
+        body: Option<At<Body>>,
+        /// Where the records stand, if elsewhere than in the list.
+        items: Option<Place>,
+        /// How the next page is asked for, if otherwise than in the list.
+        paging: Option<At<Paging>>,
+        /// Where the reply says when it was read.
+        clock: Option<Place>,
+        /// How the moment is written.
+        since: Option<SinceText>,
+    }
+}
+
+written! {
+    /// How `{since}` is written, and how far it may be trusted.
+    struct SinceText {
+        /// Its form.
+        format: Option<At<String>>,
+        /// The zone of a form without one.
+        zone: Option<At<String>>,
+        /// The least difference of two times that the ERP tells apart.
+        granularity: Option<Granularity>,
+        /// The ERP compares with `greater` rather than with `greater or equal`.
+        exclusive: Option<bool>,
+        /// So much of the past is read again besides the connection's overlap: changes show so late.
+        lag: Option<Span>,
+        /// What the moment is taken from.
+        from: Option<Source>,
+        /// Further back than this the ERP tells of no changes: then all is listed.
+        reach: Option<Span>,
+    }
+}
+
+operation! {
+    /// A list of what was deleted.
+    struct DeletionsText {
+        /// Where the entries stand in the reply.
+        items: Option<Place>,
+        /// How the next page is asked for.
+        paging: Option<At<Paging>>,
+        /// Where an entry names the record.
+        id: Option<Place>,
+        /// Where an entry says when the record was deleted.
+        at: Option<Place>,
+        /// How `{since}` is written.
+        since: Option<SinceText>,
+    }
+}
+
+operation! {
+    /// How one record is read by its `{id}`.
+    struct ReadText {
+        /// Where the record stands in the reply.
+        record: Option<Place>,
+        /// Statuses that say that the record was deleted. What is not to be found otherwise is out of sight, not deleted.
+        gone: Option<Vec<u32>>,
+        /// How several are read at once.
+        many: Option<ManyText>,
+    }
+}
+
+operation! {
+    /// How several records are read by their `{ids}`.
+    struct ManyText {
+        /// Where the records stand in the reply.
+        items: Option<Place>,
+        /// So many at most.
+        at_most: Option<u32>,
+    }
+}
+
+operation! {
+    /// How live records are found by a value: `{property}` and `{value}`, or several `{values}`.
+    struct FindText {
+        /// Where the records stand in the reply.
+        items: Option<Place>,
+        /// How the next page is asked for.
+        paging: Option<At<Paging>>,
+        /// So many values at most.
+        at_most: Option<u32>,
+        /// The properties that may be asked for; all where nothing is said.
+        properties: Option<Vec<At<String>>>,
+    }
+}
+
+operation! {
+    /// How a record is created with `{values}`.
+    struct CreateText {
+        /// Members besides the values.
+        also: Option<Table<Body>>,
+        /// Where the record stands in the reply, if it shows it.
+        record: Option<Place>,
+        /// Where the new id stands in the reply, if it shows no record.
+        id: Option<Place>,
+        /// What keeps a create that is sent twice from making two records.
+        safe: Option<At<Safety>>,
+    }
+}
+
+operation! {
+    /// How a record is changed.
+    struct UpdateText {
+        /// Which of its values are sent.
+        style: Option<At<Style>>,
+        /// Members besides the values.
+        also: Option<Table<Body>>,
+        /// Members of the record that are not sent back, where all of it is.
+        omit: Option<Vec<Place>>,
+        /// Headers of a change that goes without `{token}`, in place of those with one.
+        unconditional: Option<Table<At<Template>>>,
+        /// Where the record's new state stands in the reply, if it shows it.
+        record: Option<Place>,
+    }
+}
+
+operation! {
+    /// How a record is deleted.
+    struct DeleteText {
+        /// Headers of a deletion that goes without `{token}`, in place of those with one.
+        unconditional: Option<Table<At<Template>>>,
+    }
+}
+
+operation! {
+    /// A step that a record takes by a request of its own, in place of a value that is written.
+    struct ActionText {
+        /// The property whose value stands for the step.
+        property: At<String>,
+        /// That value.
+        becomes: At<String>,
+        /// Where the record's new state stands in the reply, if it shows it.
+        record: Option<Place>,
+    }
+}
+
+kinds! {
+    /// How pages follow each other.
+    enum Paging {
+        Cursor(CursorPaging) = "cursor",
+        Url(UrlPaging) = "url",
+        Page(PagePaging) = "page",
+        Offset(OffsetPaging) = "offset",
+        Keyset(KeysetPaging) = "keyset",
+    }
+}
+
+written! {
+    /// A reply names what to ask the next page by: `{cursor}`.
+    struct CursorPaging {
+        /// `cursor`.
+        kind: String,
+        /// Where it stands.
+        next: Place,
+        /// Where the reply says whether there is more; without it the end is where no cursor is.
+        more: Option<Place>,
+    }
+}
+
+written! {
+    /// A reply names the address of the next page.
+    struct UrlPaging {
+        /// `url`.
+        kind: String,
+        /// Where it stands; `header:Link` is read for `rel="next"`.
+        next: Place,
+        /// What an address without a host begins at.
+        relative_to: Option<Root>,
+    }
+}
+
+written! {
+    /// Pages have numbers: `{page}`.
+    struct PagePaging {
+        /// `page`.
+        kind: String,
+        /// The number of the page at the beginning; 1 where nothing is said.
+        from: Option<u32>,
+        /// Where the reply says whether there is more.
+        more: Option<Place>,
+        /// Where the reply says how many pages there are.
+        pages: Option<Place>,
+        /// Where the reply says how many records there are.
+        total: Option<Place>,
+    }
+}
+
+written! {
+    /// Pages begin behind so many records: `{offset}`.
+    struct OffsetPaging {
+        /// `offset`.
+        kind: String,
+        /// The number at the beginning; 0 where nothing is said.
+        from: Option<u32>,
+        /// Where the reply says whether there is more.
+        more: Option<Place>,
+        /// Where the reply says how many records there are.
+        total: Option<Place>,
+    }
+}
+
+written! {
+    /// A page begins behind the last id of the one before: `{after}`. The list is in the order of its ids.
+    struct KeysetPaging {
+        /// `keyset`.
+        kind: String,
+        /// Where the reply says whether there is more.
+        more: Option<Place>,
+    }
+}
+
+words! {
+    /// What an address without a host begins at.
+    enum Root {
+        /// The ERP's host.
+        Host = "host",
+        /// The connection's address with its path.
+        Service = "service",
+        /// The address that was asked.
+        Request = "request",
+    }
+}
+
+words! {
+    /// What keeps a create that is sent twice from making two records.
+    enum Safety {
+        /// The same `{key}` is answered with the same record.
+        IdempotencyKey = "idempotency-key",
+        /// The key is part of the address, and a second create there is refused.
+        KeyInUrl = "key-in-url",
+        /// The second one changes what the other one made.
+        Upsert = "upsert",
+        /// A value that the ERP refuses to have twice.
+        Unique = "unique",
+        /// Nothing: the record is looked for before.
+        None = "none",
+    }
+}
+
+words! {
+    /// Which values of a record are sent when it is changed.
+    enum Style {
+        /// Those that change.
+        Partial = "partial",
+        /// All: the record is read, changed, and written back.
+        Full = "full",
+    }
+}
+
+words! {
+    /// The least difference of two times.
+    enum Granularity {
+        /// A millionth of a second.
+        Microsecond = "us",
+        /// A thousandth of a second.
+        Millisecond = "ms",
+        /// A second.
+        Second = "s",
+        /// A minute.
+        Minute = "min",
+        /// A day.
+        Day = "day",
+    }
+}
+
+words! {
+    /// What `{since}` is taken from.
+    enum Source {
+        /// The ERP's clock when a round of changes began.
+        Clock = "clock",
+        /// The latest time of change that a round showed.
+        Newest = "newest",
+    }
+}
+
+impl Granularity {
+    /// As a length of time.
+    pub(crate) fn length(self) -> jiff::SignedDuration {
+        match self {
+            Self::Microsecond => jiff::SignedDuration::from_micros(1),
+            Self::Millisecond => jiff::SignedDuration::from_millis(1),
+            Self::Second => jiff::SignedDuration::from_secs(1),
+            Self::Minute => jiff::SignedDuration::from_mins(1),
+            Self::Day => jiff::SignedDuration::from_hours(24),
+        }
+    }
+}
+
+/// A length of time: `30s`, `15m`, `24h`, `30d`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span(pub(crate) jiff::SignedDuration);
+
+impl Written for Span {
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        let text = String::read(node, reader)?;
+        let (number, unit) = text.split_at(text.len() - text.len().min(1));
+        let seconds = match unit {
+            "s" => Some(1),
+            "m" => Some(60),
+            "h" => Some(3_600),
+            "d" => Some(86_400),
+            _ => None,
+        };
+        let number = number.trim().parse::<u32>().ok();
+        match number.zip(seconds) {
+            Some((number, seconds)) => {
+                Some(Self(jiff::SignedDuration::from_secs(i64::from(number) * seconds)))
+            }
+            None => {
+                let help = "Write a whole number with s, m, h or d, such as `30s` or `24h`.";
+                reader.problem(node, format!("`{text}` is no length of time"), help);
+                None
+            }
+        }
+    }
+}
+
+impl JsonSchema for Span {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Span".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^[0-9]+[smhd]$" })
+    }
+}
+
+impl ChangesText {
+    /// The request for changes: the list's, with what is written for changes laid over it.
+    pub(crate) fn over(&self, list: &ListText) -> ListText {
+        let joined = |own: &Option<Table<At<Template>>>, lists: &Option<Table<At<Template>>>| {
+            // Who says another request says all of it.
+            let kept = lists
+                .as_ref()
+                .filter(|_| self.request.is_none())
+                .map(|table| table.0.as_slice());
+            let own = own.as_ref().map(|table| table.0.as_slice()).unwrap_or_default();
+            let said = |name: &str| own.iter().any(|(known, _)| known.value == name);
+            let kept = kept
+                .unwrap_or_default()
+                .iter()
+                .filter(|(name, _)| !said(&name.value));
+            Some(Table(kept.chain(own).cloned().collect()))
+        };
+        let lists = self.request.is_none();
+        ListText {
+            request: self.request.clone().unwrap_or_else(|| list.request.clone()),
+            query: joined(&self.query, &list.query),
+            headers: joined(&self.headers, &list.headers),
+            body: self.body.clone().or_else(|| list.body.clone().filter(|_| lists)),
+            items: self.items.clone().or_else(|| list.items.clone()),
+            paging: self.paging.clone().or_else(|| list.paging.clone()),
+            clock: self.clock.clone().or_else(|| list.clock.clone()),
+            partial: list.partial,
+        }
+    }
+}
+
+impl UpdateText {
+    /// A change goes only if the record is in the state that was seen.
+    pub(crate) fn sends_token(&self) -> bool {
+        let also = self.also.iter().flat_map(|also| &also.0);
+        let mut texts = also.flat_map(|(_, body)| body.texts());
+        self.call().takes("token") || texts.any(|text| text.holes().any(|hole| hole == "token"))
+    }
+}

@@ -1,0 +1,176 @@
+//! Where something stands in a reply: `error.message`, `/@odata.etag`, `header:ETag`, or `.` for the whole body.
+
+use reqwest::header::{HeaderMap, HeaderName};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde_json::{Map, Value as Json};
+use std::borrow::Cow;
+use tandem_merge::config::node::Node;
+use tandem_merge::config::written::{Reader, Written};
+
+/// A place in a reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// A header.
+    Header(HeaderName),
+    /// Members of tables, and numbers of entries in lists, from the outside in; none: the whole.
+    Body(Vec<String>),
+}
+
+impl Place {
+    /// The place of a member.
+    pub(crate) fn member(name: &str) -> Self {
+        Self::Body(vec![name.to_owned()])
+    }
+
+    /// Reads it as it is written.
+    ///
+    /// # Errors
+    /// What is wrong, and what to write instead.
+    pub(crate) fn parse(text: &str) -> Result<Self, (String, String)> {
+        const HELP: &str =
+            "Write the way to it, such as `error.message`, `/@odata.etag`, `header:ETag`, or `.` for all.";
+        if let Some(name) = text.strip_prefix("header:") {
+            let name = name.trim().to_lowercase();
+            let header = HeaderName::from_bytes(name.as_bytes());
+            return header
+                .map(Self::Header)
+                .map_err(|_| (format!("`{name}` is no name of a header"), HELP.to_owned()));
+        }
+        let steps: Vec<String> = match text {
+            "." => Vec::new(),
+            _ => match text.strip_prefix('/') {
+                Some(pointer) => pointer
+                    .split('/')
+                    .map(|step| step.replace("~1", "/").replace("~0", "~"))
+                    .collect(),
+                None => text.split('.').map(str::to_owned).collect(),
+            },
+        };
+        if steps.iter().any(|step| step.trim().is_empty()) {
+            return Err((format!("`{text}` is no place in a reply"), HELP.to_owned()));
+        }
+        Ok(Self::Body(steps))
+    }
+
+    /// What stands there in a body.
+    pub(crate) fn of<'j>(&self, body: &'j Json) -> Option<&'j Json> {
+        let Self::Body(steps) = self else {
+            return None;
+        };
+        steps.iter().try_fold(body, |at, step| match at {
+            Json::Array(entries) => entries.get(step.parse::<usize>().ok()?),
+            other => other.get(step),
+        })
+    }
+
+    /// What stands there in a reply.
+    pub(crate) fn shown<'j>(&self, body: &'j Json, headers: &HeaderMap) -> Option<Cow<'j, Json>> {
+        match self {
+            Self::Header(name) => {
+                let text = headers.get(name)?.to_str().ok()?;
+                Some(Cow::Owned(Json::String(text.to_owned())))
+            }
+            Self::Body(_) => self.of(body).map(Cow::Borrowed),
+        }
+    }
+
+    /// The text there: a text as it is, a number or truth as JSON writes it. None where nothing or a table stands.
+    pub(crate) fn text(&self, body: &Json, headers: &HeaderMap) -> Option<String> {
+        plain(self.shown(body, headers)?.as_ref())
+    }
+
+    /// Puts a value there, making the tables on the way.
+    pub(crate) fn put(&self, body: &mut Json, value: Json) {
+        let Self::Body(steps) = self else {
+            return;
+        };
+        let mut at = body;
+        for step in steps {
+            if let Json::Array(entries) = at {
+                let index = step.parse::<usize>().unwrap_or(usize::MAX);
+                match entries.get_mut(index) {
+                    Some(entry) => at = entry,
+                    None => return,
+                }
+                continue;
+            }
+            if !at.is_object() {
+                *at = Json::Object(Map::new());
+            }
+            at = &mut at[step.as_str()];
+        }
+        *at = value;
+    }
+}
+
+/// A scalar as text.
+pub(crate) fn plain(json: &Json) -> Option<String> {
+    match json {
+        Json::String(text) if !text.is_empty() => Some(text.clone()),
+        Json::Number(number) => Some(number.to_string()),
+        Json::Bool(yes) => Some(yes.to_string()),
+        _ => None,
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Header(name) => write!(f, "header:{name}"),
+            Self::Body(steps) if steps.is_empty() => f.write_str("."),
+            Self::Body(steps) if steps.iter().any(|step| step.contains('.')) => {
+                steps.iter().try_for_each(|step| write!(f, "/{step}"))
+            }
+            Self::Body(steps) => f.write_str(&steps.join(".")),
+        }
+    }
+}
+
+impl Written for Place {
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        let text = String::read(node, reader)?;
+        match Self::parse(&text) {
+            Ok(place) => Some(place),
+            Err((message, help)) => {
+                reader.problem(node, message, help);
+                None
+            }
+        }
+    }
+}
+
+impl JsonSchema for Place {
+    fn schema_name() -> Cow<'static, str> {
+        "Place".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "description": "A place in a reply: `error.message`, `/@odata.etag`, `header:ETag`, or `.` for the whole."
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_place_is_found_and_filled() {
+        let body = json!({ "a": { "b": [1, { "c": "x" }] }, "@odata.etag": "W/1" });
+        let at = |text: &str| Place::parse(text).unwrap().of(&body).cloned();
+        assert_eq!(at("a.b.1.c"), Some(json!("x")));
+        assert_eq!(at("/@odata.etag"), Some(json!("W/1")));
+        assert_eq!(at("."), Some(body.clone()));
+        assert_eq!(at("a.c"), None);
+        let mut target = json!({});
+        Place::parse("address.city")
+            .unwrap()
+            .put(&mut target, json!("Ulm"));
+        assert_eq!(target, json!({ "address": { "city": "Ulm" } }));
+        assert!(Place::parse("a..b").is_err() && Place::parse("header:a b").is_err());
+    }
+}

@@ -1,0 +1,401 @@
+//! The connector to an ERP with a REST interface, by a description of it.
+//!
+//! The description is data: how one signs in, how records are listed, read and written, where things stand in the replies, and
+//! what answers mean. Nothing of an ERP is known here. What an ERP has no means for is done with care instead: without a
+//! condition the engine reads before it writes, without tombstones all records are compared now and then.
+
+mod ask;
+mod changes;
+mod description;
+mod errors;
+mod form;
+mod limits;
+mod paging;
+mod read;
+mod served;
+mod session;
+mod write;
+
+pub use description::{Description, schema};
+
+use crate::http::{Address, Http, clock};
+use crate::listing::Listings;
+use crate::{
+    Budget, Capabilities, ChangePage, ClockOffset, Connector, Error, ErrorKind, Identification, Lane,
+    ListPage, Outcome, Resumed, Schema, Traffic, Write,
+};
+use ask::{Errand, Given, Otherwise};
+use async_trait::async_trait;
+use description::operations::{Call, Safety};
+use description::session::Session as SignIn;
+use futures::stream::{self, StreamExt};
+use jiff::SignedDuration;
+use limits::Pace;
+use read::Asked;
+use secrecy::SecretString;
+use served::Served;
+use session::Session;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use tandem_merge::computed::Computation;
+use tandem_merge::config::written::Table;
+use tandem_merge::record::{Observation, RecordType};
+use tandem_merge::value::Value;
+use url::Url;
+
+/// Requests in flight at once, where the description says nothing else.
+const CONCURRENCY: usize = 8;
+
+/// How to reach an ERP, and what of it is used.
+#[derive(Clone, Debug)]
+pub struct RestConfig {
+    /// The system's name in the configuration.
+    pub name: String,
+    /// Its address; the paths of the description lie below it.
+    pub url: Url,
+    /// The certificates (PEM) of the authority that vouches for it; none: the machine's own.
+    pub certificate_authority: Option<Vec<u8>>,
+    /// How its interface is read and written.
+    pub description: Arc<Description>,
+    /// The secrets that the description asks for, by name.
+    pub secrets: BTreeMap<String, SecretString>,
+    /// The longest time a request may still take effect.
+    pub request_deadline: SignedDuration,
+    /// How much of the past every round of changes reads again.
+    pub overlap: SignedDuration,
+    /// The record types that are used, with the properties of each; a type with none shows all it has.
+    pub fields: BTreeMap<String, Vec<String>>,
+    /// Properties that are computed out of those it has, by record type and name.
+    pub computed: BTreeMap<String, BTreeMap<String, Computation>>,
+}
+
+/// A connection to an ERP that is described.
+pub struct Rest {
+    config: RestConfig,
+    description: Arc<Description>,
+    http: Http,
+    /// The path of the connection.
+    root: String,
+    session: Session,
+    pace: Pace,
+    capabilities: Capabilities,
+    served: BTreeMap<String, Arc<Served>>,
+    missing: BTreeMap<String, String>,
+    listings: Listings,
+    /// How its clock stands to ours by what its lists say.
+    told: Mutex<clock::Offset>,
+    numbers: AtomicU64,
+}
+
+impl std::fmt::Debug for Rest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rest")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Rest {
+    /// Makes the connector ready; nothing is sent yet.
+    ///
+    /// # Errors
+    /// The address would carry secrets in clear, or a secret that the description asks for is not there.
+    pub fn connect(config: RestConfig) -> Result<Self, Error> {
+        let description = Arc::clone(&config.description);
+        let limits = description.limits.as_ref();
+        let address = |url: Url| Address {
+            system: config.name.clone(),
+            url,
+            deadline: config.request_deadline,
+            concurrency: limits
+                .and_then(|limits| limits.concurrency)
+                .map_or(CONCURRENCY, |most| most as usize),
+            authority: config.certificate_authority.clone(),
+            meter: None,
+        };
+        let http = Http::new(address(config.url.clone()))?;
+        let absent: Vec<&str> = description
+            .secrets()
+            .filter(|name| !config.secrets.contains_key(*name))
+            .collect();
+        if !absent.is_empty() {
+            let what = format!(
+                "the description asks for secrets that are not there: {}",
+                absent.join(", ")
+            );
+            return Err(http.error(
+                ErrorKind::SignIn,
+                what,
+                "Add them under the connection's `secrets:`",
+            ));
+        }
+        let office = match &description.session {
+            Some(SignIn::Oauth(oauth)) if !oauth.token_url.value.starts_with('/') => {
+                let url = oauth.token_url.value.parse::<Url>().map_err(|_| {
+                    let what = format!("`{}` is no address", oauth.token_url.value);
+                    http.error(ErrorKind::SignIn, what, "Correct `token_url:` in the description")
+                })?;
+                Some(Http::new(Address {
+                    authority: None,
+                    ..address(url)
+                })?)
+            }
+            _ => None,
+        };
+        let (served, missing) = serve(&config, &description);
+        let root = format!("{}{}", config.url.path().trim_end_matches('/'), description.base);
+        Ok(Self {
+            session: Session::new(&description, config.secrets.clone(), office),
+            pace: Pace::new(limits),
+            capabilities: capabilities(&config, &served),
+            description,
+            http,
+            root,
+            served,
+            missing,
+            listings: Listings::default(),
+            told: Mutex::default(),
+            numbers: AtomicU64::new(0),
+            config,
+        })
+    }
+
+    /// Ends the session, where the description says how: many ERPs count those that are open.
+    ///
+    /// # Errors
+    /// The ERP did not take it.
+    pub async fn sign_out(&self) -> Result<(), Error> {
+        self.session.sign_out(self).await
+    }
+
+    /// The type of that name, or a sentence why there is none.
+    fn served(&self, of: &RecordType) -> Result<Arc<Served>, Error> {
+        if let Some(served) = self.served.get(&of.name) {
+            return Ok(Arc::clone(served));
+        }
+        let sentence = self.missing.get(&of.name).cloned();
+        let sentence = sentence.unwrap_or_else(|| not_described(&self.config, &self.description, &of.name));
+        let advice = "Describe it, or take it out of the flows";
+        Err(self.http.error(ErrorKind::Missing, sentence, advice))
+    }
+
+    /// A number that nobody else has.
+    fn number(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Learns from the moment at which a list was read, by the ERP's clock.
+    fn learn_clock(&self, as_of: jiff::Timestamp, reply: &crate::http::Reply) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.learn(as_of, reply.began, clock::now());
+    }
+
+    /// Asks who the ERP is; where it does not say, whether it answers at all.
+    async fn greet(&self) -> Result<Identification, Error> {
+        let Some(identity) = &self.description.identity else {
+            if let Some(served) = self.served.values().next() {
+                let asked = Asked::list(&served.of.list, "list");
+                read::page(self, served, &asked, &Given::default(), None).await?;
+            }
+            let id = format!("{}{}", crate::http::address::shown(&self.config.url), self.root);
+            return Ok(Identification {
+                name: self.description.name().to_owned(),
+                id,
+                user: String::new(),
+                author: None,
+                sandbox: None,
+                instance: None,
+            });
+        };
+        let call = Call {
+            line: &identity.request,
+            query: &Table(Vec::new()),
+            headers: &Table(Vec::new()),
+            body: None,
+        };
+        let request = self.request(call, &Given::default(), &Otherwise(None))?;
+        let (body, reply) = self.read(request, Errand::reading("identity", "read")).await?;
+        let text = |place: Option<&description::place::Place>| {
+            place.and_then(|place| place.text(&body, &reply.headers))
+        };
+        let id = identity.id.value.text(&body, &reply.headers).ok_or_else(|| {
+            let place = &identity.id.value;
+            self.http
+                .protocol(format!("it does not say who it is: nothing stands at `{place}`"))
+        })?;
+        let user = text(identity.user.as_ref());
+        Ok(Identification {
+            id,
+            name: text(identity.name.as_ref()).unwrap_or_else(|| self.description.name().to_owned()),
+            author: text(identity.author.as_ref()).or_else(|| user.clone()),
+            user: user.unwrap_or_default(),
+            sandbox: None,
+            instance: None,
+        })
+    }
+}
+
+fn not_described(config: &RestConfig, description: &Description, name: &str) -> String {
+    let known: Vec<&str> = description.record_types().collect();
+    format!(
+        "{name} is not described: the description of {} has {}",
+        config.name,
+        known.join(", ")
+    )
+}
+
+/// The types in use, and why others are not there.
+fn serve(
+    config: &RestConfig,
+    description: &Description,
+) -> (BTreeMap<String, Arc<Served>>, BTreeMap<String, String>) {
+    let mut missing = BTreeMap::new();
+    for name in config
+        .fields
+        .keys()
+        .filter(|name| !description.types.contains_key(*name))
+    {
+        missing.insert(name.clone(), not_described(config, description, name));
+    }
+    let used = |name: &&String| config.fields.is_empty() || config.fields.contains_key(*name);
+    let served = description
+        .types
+        .iter()
+        .filter(|(name, _)| used(name))
+        .map(|(name, of)| {
+            let fields = config.fields.get(name).filter(|fields| !fields.is_empty());
+            let computed = config.computed.get(name).cloned().unwrap_or_default();
+            (name.clone(), Arc::new(Served::new(of, fields, computed)))
+        });
+    (served.collect(), missing)
+}
+
+/// What the ERP can do: what all types in use can.
+fn capabilities(config: &RestConfig, served: &BTreeMap<String, Arc<Served>>) -> Capabilities {
+    let types = || served.values().map(|served| &served.of);
+    let updates = || types().filter_map(|of| of.update.as_ref());
+    let creates = || types().filter_map(|of| of.create.as_ref());
+    let safe = |safety: Option<Safety>| matches!(safety, Some(Safety::IdempotencyKey | Safety::KeyInUrl));
+    let find = types().filter_map(|of| of.find.as_ref());
+    let find = find.filter_map(|find| find.at_most).max().unwrap_or(100) as usize;
+    let fetch = types()
+        .filter_map(|of| of.read.as_ref()?.many.as_ref()?.at_most)
+        .max();
+    Capabilities {
+        conditional_write: updates().all(description::operations::UpdateText::sends_token),
+        conditional_delete: types()
+            .filter_map(|of| of.delete.as_ref())
+            .all(|delete| delete.call().takes("token")),
+        idempotent_create: creates().all(|create| safe(create.safe.as_ref().map(|safe| safe.value))),
+        request_deadline: config.request_deadline,
+        commit_delay: config.overlap.max(config.request_deadline),
+        write_batch: 200,
+        find_batch: find,
+        fetch_batch: fetch.map_or(100, |most| most as usize * 5),
+        answers_with_state: updates().all(description::operations::UpdateText::shows_state),
+        load: None,
+        asks_by_type: false,
+    }
+}
+
+#[async_trait]
+impl Connector for Rest {
+    fn system(&self) -> &str {
+        self.http.system()
+    }
+
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    async fn identify(&self) -> Result<Identification, Error> {
+        self.greet().await
+    }
+
+    async fn describe(&self) -> Result<Schema, Error> {
+        self.greet().await?;
+        let types = self.served.iter();
+        Ok(Schema {
+            types: types
+                .map(|(name, served)| (name.clone(), served.schema.clone()))
+                .collect(),
+            missing: self.missing.clone(),
+        })
+    }
+
+    async fn changes(&self, types: &[RecordType], cursor: Option<&[u8]>) -> Result<ChangePage, Error> {
+        changes::page(self, types, cursor).await
+    }
+
+    async fn list(&self, record_type: &RecordType, resume: Option<&[u8]>) -> Result<ListPage, Error> {
+        let served = self.served(record_type)?;
+        let name = format!("list {}", served.name());
+        if resume.is_none() {
+            self.listings.begin(&name);
+        }
+        let from = resume.map(String::from_utf8_lossy);
+        let asked = Asked::list(&served.of.list, "list");
+        let page = read::page(self, &served, &asked, &Given::default(), from.as_deref()).await?;
+        let mut observations = page.observations;
+        let stuck = self
+            .listings
+            .page(&name, &observations, from.as_deref(), page.next.as_deref());
+        stuck.map_err(|what| self.stuck(served.name(), &what))?;
+        observations.retain(|shown| shown.presence != tandem_merge::record::Presence::Deleted);
+        Ok(ListPage {
+            observations,
+            resume: page.next.map(String::into_bytes),
+        })
+    }
+
+    async fn fetch(&self, record_type: &RecordType, ids: &[String]) -> Result<Vec<Observation>, Error> {
+        let served = self.served(record_type)?;
+        read::fetch(self, &served, ids).await
+    }
+
+    async fn find(
+        &self,
+        record_type: &RecordType,
+        properties: &[String],
+        values: &[Vec<Value>],
+    ) -> Result<Vec<Observation>, Error> {
+        if properties.is_empty() {
+            return Ok(Vec::new());
+        }
+        let served = self.served(record_type)?;
+        read::find(self, &served, properties, values).await
+    }
+
+    async fn write(&self, batch: &[Write], _lane: Lane) -> Vec<Outcome> {
+        let writes: Vec<_> = batch.iter().map(|write| write::carry_out(self, write)).collect();
+        stream::iter(writes).buffered(CONCURRENCY).collect().await
+    }
+
+    async fn resume(&self, _handle: &str) -> Result<Resumed, Error> {
+        // Nothing is ever accepted for later.
+        Ok(Resumed::Done(Vec::new()))
+    }
+
+    fn calls(&self) -> u64 {
+        self.http.calls()
+    }
+
+    fn traffic(&self) -> Traffic {
+        self.http.traffic()
+    }
+
+    fn clock_offset(&self) -> Option<ClockOffset> {
+        // What a list says of the moment it was read is the clock that dates the records.
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner).known();
+        told.or_else(|| self.http.offset())
+    }
+
+    fn budget(&self) -> Option<Budget> {
+        self.pace.budget()
+    }
+
+    fn restore_budget(&self, earlier: &Budget) {
+        self.pace.restore(earlier);
+    }
+}

@@ -1,0 +1,163 @@
+//! Finding by value; where an ERP cannot search, its records are listed and compared here.
+
+use super::super::ask::Given;
+use super::super::description::operations::FindText;
+use super::super::served::Served;
+use super::super::{CONCURRENCY, Rest};
+use super::{Asked, Page, page};
+use crate::Error;
+use futures::stream::{self, StreamExt, TryStreamExt};
+use serde_json::Value as Json;
+use std::collections::{BTreeMap, BTreeSet};
+use tandem_merge::record::{Observation, Presence};
+use tandem_merge::value::Value;
+
+/// So many values in one call where nothing is said.
+const VALUES: usize = 100;
+
+/// Live records that have one of the values; the caller compares again.
+pub(in super::super) async fn find(
+    rest: &Rest,
+    served: &Served,
+    properties: &[String],
+    values: &[Vec<Value>],
+) -> Result<Vec<Observation>, Error> {
+    let search = served.of.find.as_ref();
+    let may = |name: &String| {
+        let described = served.of.properties.contains_key(name);
+        let allowed = search.and_then(|find| find.properties.as_ref());
+        described && allowed.is_none_or(|all| all.iter().any(|one| one.value == *name))
+    };
+    // By the last one that the ERP searches by; the caller compares the others.
+    let Some((find, (index, name))) = search.zip(properties.iter().enumerate().rfind(|(_, name)| may(name)))
+    else {
+        return scan(rest, served, properties, values).await;
+    };
+    let Some(property) = served.of.properties.get(name) else {
+        return Ok(Vec::new());
+    };
+    let wanted: BTreeMap<String, Json> = values
+        .iter()
+        .filter_map(|key| key.get(index))
+        .filter(|value| !value.is_blank())
+        .map(|value| property.form.bare(property.data_type.kind, value))
+        .map(|json| (json.to_string(), json))
+        .collect();
+    let given = Given::default().with("property", property.at.to_string());
+    let wanted: Vec<Json> = wanted.into_values().collect();
+    let packed = find.call().takes("values");
+    let size = find.at_most.map_or(VALUES, |most| most as usize).max(1);
+    let packs: Vec<Given> = match packed {
+        true => wanted
+            .chunks(size)
+            .map(|pack| given.clone().with("values", texts(pack)))
+            .collect(),
+        false => wanted
+            .iter()
+            .map(|value| given.clone().with("value", value.clone()))
+            .collect(),
+    };
+    let searches: Vec<_> = packs
+        .into_iter()
+        .map(|given| pages(rest, served, find, given))
+        .collect();
+    let mut found: Vec<Observation> = stream::iter(searches).buffered(CONCURRENCY).try_concat().await?;
+    found.retain(|shown| shown.presence == Presence::Alive);
+    // Texts that differ in case alone may be the same to the ERP, and stand in two searches.
+    found.sort_by(|one, other| one.key.id.cmp(&other.key.id));
+    found.dedup_by(|one, other| one.key.id == other.key.id);
+    Ok(found)
+}
+
+/// Searches take texts.
+fn texts(values: &[Json]) -> Vec<Json> {
+    let text = |value: &Json| match value {
+        Json::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    values.iter().map(|value| Json::String(text(value))).collect()
+}
+
+/// All pages of a search.
+async fn pages(
+    rest: &Rest,
+    served: &Served,
+    find: &FindText,
+    given: Given,
+) -> Result<Vec<Observation>, Error> {
+    let asked = Asked {
+        call: find.call(),
+        items: find.items.as_ref(),
+        paging: find.paging.as_ref().map(|paging| &paging.value),
+        operation: "find",
+    };
+    let mut found = Vec::new();
+    follow(rest, served, &asked, &given, |rows| found.extend(rows)).await?;
+    Ok(found)
+}
+
+/// Follows pages to their end.
+pub(in super::super) async fn follow(
+    rest: &Rest,
+    served: &Served,
+    asked: &Asked<'_>,
+    given: &Given,
+    mut take: impl FnMut(Vec<Observation>) + Send,
+) -> Result<(), Error> {
+    // Several may run at once, each under a name of its own.
+    let name = format!("{} {} {}", asked.operation, served.name(), rest.number());
+    rest.listings.begin(&name);
+    let mut at: Option<String> = None;
+    loop {
+        let Page {
+            observations, next, ..
+        } = page(rest, served, asked, given, at.as_deref()).await?;
+        let stuck = rest
+            .listings
+            .page(&name, &observations, at.as_deref(), next.as_deref());
+        stuck.map_err(|what| rest.stuck(served.name(), &what))?;
+        take(observations);
+        match next {
+            Some(next) => at = Some(next),
+            None => return Ok(()),
+        }
+    }
+}
+
+/// Lists all records and keeps those that have one of the values, compared loosely.
+async fn scan(
+    rest: &Rest,
+    served: &Served,
+    properties: &[String],
+    values: &[Vec<Value>],
+) -> Result<Vec<Observation>, Error> {
+    let wanted: BTreeSet<Vec<String>> = values.iter().map(|key| key.iter().map(loose).collect()).collect();
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut found = Vec::new();
+    let keep = |rows: Vec<Observation>| {
+        let key = |row: &Observation| -> Vec<String> {
+            let value = |name: &String| row.values.get(name).map(loose).unwrap_or_default();
+            properties.iter().map(value).collect()
+        };
+        let alive = rows.into_iter().filter(|row| row.presence == Presence::Alive);
+        found.extend(alive.filter(|row| wanted.contains(&key(row))));
+    };
+    let asked = Asked::list(&served.of.list, "list");
+    follow(rest, served, &asked, &Given::default(), keep).await?;
+    Ok(found)
+}
+
+/// A value without what systems overlook: case, blanks and signs.
+fn loose(value: &Value) -> String {
+    let text = value.to_string().to_lowercase();
+    let bare: String = text
+        .chars()
+        .filter(|character| character.is_alphanumeric())
+        .collect();
+    match bare.is_empty() {
+        true => text.trim().to_owned(),
+        false => bare,
+    }
+}

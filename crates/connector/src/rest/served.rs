@@ -1,0 +1,390 @@
+//! A record type as it is served: what its records show, and how it is described.
+
+use super::description::errors::Means;
+use super::description::operations::{Granularity, ListText};
+use super::description::place::{Place, plain};
+use super::description::record::{Ids, Moment, Tombstone};
+use super::description::{Property, Type};
+use crate::http::{Reply, json};
+use crate::{PropertySchema, TypeSchema, Watched};
+use jiff::Timestamp;
+use reqwest::header::HeaderMap;
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tandem_merge::computed::Computation;
+use tandem_merge::record::{Observation, Presence, RecordKey, Values, Version};
+use tandem_merge::value::Value;
+
+/// One record type in use.
+pub(super) struct Served {
+    pub(super) of: Arc<Type>,
+    pub(super) schema: TypeSchema,
+    /// How changes are asked for, with what the list says besides.
+    pub(super) changes: Option<ListText>,
+    /// The properties that observations show.
+    shown: Vec<String>,
+    /// The properties that are computed out of them.
+    computed: BTreeMap<String, Computation>,
+}
+
+/// What shows a record: a reply of its own, or a page of a list.
+pub(super) struct Sight<'a> {
+    /// The headers of the reply, where it is the record's own.
+    pub(super) headers: Option<&'a HeaderMap>,
+    /// When the read began, by our clock.
+    pub(super) began: Timestamp,
+    /// A moment that the ERP's clock had reached then.
+    pub(super) reached: Option<Timestamp>,
+}
+
+impl<'a> Sight<'a> {
+    /// A page.
+    pub(super) fn page(reply: &Reply) -> Self {
+        Self {
+            headers: None,
+            began: reply.began,
+            reached: reply.reached,
+        }
+    }
+
+    /// A reply about one record.
+    pub(super) fn own(reply: &'a Reply) -> Self {
+        Self {
+            headers: Some(&reply.headers),
+            ..Self::page(reply)
+        }
+    }
+}
+
+impl Served {
+    pub(super) fn new(
+        of: &Arc<Type>,
+        used: Option<&Vec<String>>,
+        computed: BTreeMap<String, Computation>,
+    ) -> Self {
+        let names = of.properties.keys();
+        let shown = names
+            .filter(|name| used.is_none_or(|used| used.contains(name)))
+            .cloned();
+        Self {
+            shown: shown.collect(),
+            schema: described(of, &computed),
+            changes: of.changes.as_ref().map(|changes| changes.over(&of.list)),
+            computed,
+            of: Arc::clone(of),
+        }
+    }
+
+    /// The name of the type.
+    pub(super) fn name(&self) -> &str {
+        &self.of.name
+    }
+
+    /// The id that an item shows.
+    pub(super) fn id(&self, item: &Json) -> Option<String> {
+        let place = self.of.record.id.as_ref()?;
+        let shown = place.value.of(item)?;
+        if crate::http::salvage::reason(shown).is_some() {
+            return None;
+        }
+        plain(shown)
+    }
+
+    /// Whether a text can be an id here.
+    pub(super) fn may_be_id(&self, id: &str) -> bool {
+        let digits = || id.bytes().all(|byte| byte.is_ascii_digit());
+        !id.is_empty() && (self.of.record.ids != Some(Ids::Digits) || digits())
+    }
+
+    /// The state that an item shows; none if it does not say whose. Of one whose state cannot be told apart from others
+    /// nothing is taken.
+    pub(super) fn observation(&self, system: &str, item: &Json, sight: &Sight<'_>) -> Option<Observation> {
+        let key = RecordKey::new(system, self.name(), self.id(item)?);
+        let blank = missing(key, sight.began);
+        let deleted = self
+            .of
+            .record
+            .deleted
+            .as_ref()
+            .is_some_and(|tombstone| is_dead(tombstone, item));
+        let (values, unreadable) = if deleted {
+            Default::default()
+        } else {
+            self.values(item)
+        };
+        let version = match self.version(item, sight, &values) {
+            Ok(version) => version,
+            Err((place, why)) => {
+                return Some(Observation {
+                    unreadable: BTreeMap::from([(place, why)]),
+                    ..blank
+                });
+            }
+        };
+        let author = self.of.record.author.as_ref();
+        Some(Observation {
+            presence: match deleted {
+                true => Presence::Deleted,
+                false => Presence::Alive,
+            },
+            values,
+            version: Some(version),
+            created: self
+                .of
+                .record
+                .created
+                .as_ref()
+                .and_then(|at| self.moment(at, item).ok().flatten()),
+            author: author.and_then(|at| at.of(item)).and_then(plain),
+            unreadable,
+            ..blank
+        })
+    }
+
+    /// A time of a record; none where it is blank.
+    fn moment(&self, at: &Moment, item: &Json) -> Result<Option<Timestamp>, (String, String)> {
+        let form = &self.of.moments.moments;
+        let places = match at {
+            Moment::At(places) => places,
+            Moment::Split { date, time } => {
+                let both = date.of(item).zip(time.of(item));
+                let joined = both.and_then(|(date, time)| form.joined(date, time));
+                let why = || (date.to_string(), "it is no date with a time of day".to_owned());
+                return joined.map(Some).ok_or_else(why);
+            }
+        };
+        let mut shown_at_all = false;
+        for place in places {
+            let Some(shown) = place.of(item) else {
+                continue;
+            };
+            shown_at_all = true;
+            let of = moment_type();
+            match self.of.moments.decode(&of, Some(shown)) {
+                Ok(Value::DateTime(moment)) => return Ok(Some(moment)),
+                Ok(_) => {}
+                Err(why) => return Err((place.to_string(), why)),
+            }
+        }
+        match (shown_at_all, places.last()) {
+            (false, Some(place)) => Err((place.to_string(), "it is not shown".to_owned())),
+            _ => Ok(None),
+        }
+    }
+
+    /// The state that an item shows, or which member does not tell it, and why.
+    fn version(&self, item: &Json, sight: &Sight<'_>, values: &Values) -> Result<Version, (String, String)> {
+        let record = &self.of.record;
+        let modified = match &record.modified {
+            Some(at) => self.moment(at, item)?,
+            None => None,
+        };
+        if let (Some(Moment::At(places)), None) = (&record.modified, modified) {
+            let place = places.last().map(ToString::to_string).unwrap_or_default();
+            return Err((place, "it is blank".to_owned()));
+        }
+        let order = match &record.order {
+            Some(place) => {
+                let number = place
+                    .of(item)
+                    .and_then(plain)
+                    .and_then(|text| text.parse::<i64>().ok());
+                let why = || (place.to_string(), "it is no whole number".to_owned());
+                Some(number.ok_or_else(why)?)
+            }
+            None => None,
+        };
+        let token = match &record.token {
+            Some(place) => {
+                let none = HeaderMap::new();
+                let shown = place.value.text(item, sight.headers.unwrap_or(&none));
+                let why = || {
+                    (
+                        place.value.to_string(),
+                        "the record's token is not shown".to_owned(),
+                    )
+                };
+                let token = shown.ok_or_else(why)?;
+                let fill = |_: &str| Some(Json::String(token.clone()));
+                let written = record.token_as.as_ref().and_then(|text| text.value.text(&fill));
+                written.unwrap_or(token)
+            }
+            None => digest(values, modified),
+        };
+        Ok(Version {
+            token,
+            order,
+            modified: modified.unwrap_or(sight.began),
+            firm: self.firm(modified, sight),
+        })
+    }
+
+    /// Whether later edits must show another token.
+    fn firm(&self, modified: Option<Timestamp>, sight: &Sight<'_>) -> bool {
+        let Some((step, modified)) = self.of.record.token_granularity.zip(modified) else {
+            return true;
+        };
+        let after = modified.checked_add(Granularity::length(step));
+        after.is_ok_and(|after| sight.reached.is_some_and(|reached| reached >= after))
+    }
+
+    /// The values of an item, and why the others cannot be read.
+    fn values(&self, item: &Json) -> (Values, BTreeMap<String, String>) {
+        let (mut values, mut unreadable) = (Values::new(), BTreeMap::new());
+        for name in &self.shown {
+            let Some(property) = self.of.properties.get(name) else {
+                continue;
+            };
+            match decoded(property, item) {
+                Ok(value) => drop(values.insert(name.clone(), value)),
+                Err(why) => drop(unreadable.insert(name.clone(), why)),
+            }
+        }
+        for (name, rule) in &self.computed {
+            match rule.inputs().find(|input| unreadable.contains_key(*input)) {
+                Some(input) => {
+                    let why = format!("it is computed from {input}, which cannot be read");
+                    unreadable.insert(name.clone(), why);
+                }
+                None => drop(values.insert(name.clone(), rule.value(&values))),
+            }
+        }
+        (values, unreadable)
+    }
+
+    /// The name of the property that the ERP calls so.
+    pub(super) fn property_of(&self, named: &str) -> String {
+        let place = Place::parse(named).ok();
+        let is = |property: &Property| {
+            Some(&property.write_at) == place.as_ref() || Some(&property.at) == place.as_ref()
+        };
+        let found = self.of.properties.iter().find(|(_, property)| is(property));
+        found.map_or_else(|| named.to_owned(), |(name, _)| name.clone())
+    }
+
+    /// Whether a read that is answered so says that the record was deleted.
+    pub(super) fn says_deleted(&self, status: u16, means: Option<Means>) -> bool {
+        let named = self.of.read.as_ref().and_then(|read| read.gone.as_ref());
+        match named {
+            Some(named) => named.contains(&u32::from(status)),
+            None => status == 410 && means == Some(Means::Gone),
+        }
+    }
+}
+
+fn decoded(property: &Property, item: &Json) -> Result<Value, String> {
+    match property.at.of(item) {
+        None if property.optional => Ok(Value::Blank),
+        shown => property.form.decode(&property.data_type, shown),
+    }
+}
+
+fn moment_type() -> super::description::property::DataType {
+    super::description::property::DataType {
+        kind: super::description::property::DataKind::DateTime,
+        length: None,
+        precision: None,
+        scale: None,
+        values: Vec::new(),
+        references: None,
+    }
+}
+
+fn is_dead(tombstone: &Tombstone, item: &Json) -> bool {
+    let shown = tombstone.at.of(item).and_then(plain);
+    shown.is_some_and(|shown| tombstone.equals.contains(&shown))
+}
+
+/// A name for the state of a record whose ERP gives it none.
+fn digest(values: &Values, modified: Option<Timestamp>) -> String {
+    let members = values
+        .iter()
+        .map(|(name, value)| (name.clone(), json::encode(value)));
+    let members: Json = Json::Object(members.collect());
+    let text = format!(
+        "{members} {}",
+        modified.map(|at| at.to_string()).unwrap_or_default()
+    );
+    let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+    digest
+        .as_ref()
+        .iter()
+        .take(16)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// A record of which nothing is known.
+pub(super) fn missing(key: RecordKey, began: Timestamp) -> Observation {
+    Observation {
+        key,
+        presence: Presence::Missing,
+        values: Values::new(),
+        version: None,
+        created: None,
+        author: None,
+        read_began: began,
+        partial: false,
+        protected: false,
+        merged_into: None,
+        unreadable: BTreeMap::new(),
+    }
+}
+
+fn described(of: &Type, computed: &BTreeMap<String, Computation>) -> TypeSchema {
+    let own = of
+        .properties
+        .iter()
+        .map(|(name, property)| (name.clone(), property_schema(property)));
+    let computed = computed.iter().map(|(name, rule)| {
+        let data_type = rule.formula.data_type();
+        let described = PropertySchema {
+            data_type: data_type.split('(').next().unwrap_or(data_type).to_owned(),
+            nillable: true,
+            filled_on_create: true,
+            ..PropertySchema::default()
+        };
+        (name.clone(), described)
+    });
+    let tombstones = of.changes.is_some() && of.record.deleted.is_some();
+    let deletions = match (tombstones, &of.deletions) {
+        (true, _) => "changes show what was deleted",
+        (false, Some(_)) => "it lists what was deleted",
+        (false, None) => "all records are compared now and then, and what is not shown is read by its id",
+    };
+    TypeSchema {
+        object: of.collection.clone(),
+        createable: of.create.is_some(),
+        updateable: of.update.is_some(),
+        deletable: of.delete.is_some(),
+        properties: own.chain(computed).collect(),
+        watched: Some(Watched {
+            by_events: false,
+            why: match of.changes.is_some() {
+                true => "its description says how changes are asked for".to_owned(),
+                false => {
+                    "its description names no list of changes: all records are read now and then".to_owned()
+                }
+            },
+            deletions: deletions.to_owned(),
+        }),
+    }
+}
+
+fn property_schema(property: &Property) -> PropertySchema {
+    let of = &property.data_type;
+    PropertySchema {
+        data_type: of.kind.word().to_owned(),
+        max_length: of.length,
+        precision: of.precision,
+        scale: of.scale,
+        nillable: !property.required,
+        createable: !property.read_only,
+        updateable: !property.read_only && !property.create_only,
+        filled_on_create: property.filled || property.read_only,
+        unique: property.unique,
+        values: of.values.clone(),
+        references: of.references.iter().cloned().collect(),
+    }
+}

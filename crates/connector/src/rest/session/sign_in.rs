@@ -1,0 +1,256 @@
+//! How one signs in, by the kind of session.
+
+use super::super::Rest;
+use super::super::ask::{Errand, Given, Otherwise};
+use super::super::description::session::{
+    ApiKey, Basic, Bearer, ClientPlace, Login, Oauth, Session as Written,
+};
+use super::super::errors::Answer;
+use super::{Session, Ticket};
+use crate::http::{Failure, Http, Reply, Request};
+use crate::{Error, ErrorKind};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::Method;
+use reqwest::header::{HeaderName, HeaderValue};
+use serde_json::Value as Json;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// A session that ends within this time is renewed before.
+const MARGIN: Duration = Duration::from_secs(30);
+
+/// A new ticket.
+pub(super) async fn sign_in(session: &Session, rest: &Rest) -> Result<Ticket, Error> {
+    match &session.written {
+        None | Some(Written::None(_)) => Ok(Ticket::default()),
+        Some(Written::Bearer(bearer)) => by_token(session, rest, bearer),
+        Some(Written::Basic(basic)) => by_password(session, rest, basic),
+        Some(Written::ApiKey(key)) => by_key(session, rest, key),
+        Some(Written::Oauth(oauth)) => by_oauth(session, rest, oauth).await,
+        Some(Written::Login(login)) => by_login(session, rest, login).await,
+    }
+}
+
+fn header(http: &Http, name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Error> {
+    let name = HeaderName::from_bytes(name.to_lowercase().as_bytes()).ok();
+    let parts = name.zip(HeaderValue::from_str(value).ok());
+    let (name, mut value) = parts.ok_or_else(|| {
+        let what = "a secret holds characters that no header can carry";
+        http.error(ErrorKind::SignIn, what, "Write it without line breaks")
+    })?;
+    value.set_sensitive(true);
+    Ok((name, value))
+}
+
+fn authorization(http: &Http, value: &str) -> Result<Ticket, Error> {
+    Ok(Ticket {
+        headers: vec![header(http, "authorization", value)?],
+        ..Ticket::default()
+    })
+}
+
+fn by_token(session: &Session, rest: &Rest, bearer: &Bearer) -> Result<Ticket, Error> {
+    let token = session.text(&rest.http, bearer.token.as_ref(), "token")?;
+    let scheme = bearer.scheme.as_deref().unwrap_or("Bearer");
+    authorization(&rest.http, &format!("{scheme} {token}"))
+}
+
+fn by_password(session: &Session, rest: &Rest, basic: &Basic) -> Result<Ticket, Error> {
+    let user = session.text(&rest.http, basic.user.as_ref(), "user")?;
+    let password = session.text(&rest.http, basic.password.as_ref(), "password")?;
+    let pair = STANDARD.encode(format!("{user}:{password}"));
+    authorization(&rest.http, &format!("Basic {pair}"))
+}
+
+fn by_key(session: &Session, rest: &Rest, key: &ApiKey) -> Result<Ticket, Error> {
+    let mut ticket = Ticket::default();
+    for (name, text) in key.headers.iter().flat_map(|table| &table.0) {
+        let value = session.text(&rest.http, Some(text), "")?;
+        ticket.headers.push(header(&rest.http, &name.value, &value)?);
+    }
+    for (name, text) in key.query.iter().flat_map(|table| &table.0) {
+        let value = session.text(&rest.http, Some(text), "")?;
+        ticket.query.push((name.value.clone(), value));
+    }
+    Ok(ticket)
+}
+
+/// When a session that lasts so long is over for us.
+fn until(lasts: Option<Duration>) -> Option<Instant> {
+    let lasts = lasts?;
+    let margin = MARGIN.min(lasts / 10);
+    Instant::now().checked_add(lasts.saturating_sub(margin))
+}
+
+/// The request for a token.
+fn token_request(session: &Session, rest: &Rest, http: &Http, oauth: &Oauth) -> Result<Request, Error> {
+    let client = session.text(http, oauth.client_id.as_ref(), "client_id")?;
+    let secret = session.text(http, oauth.client_secret.as_ref(), "client_secret")?;
+    let mut fields = url::form_urlencoded::Serializer::new(String::new());
+    fields.append_pair("grant_type", "client_credentials");
+    let in_header = oauth.client == Some(ClientPlace::Header);
+    if !in_header {
+        fields
+            .append_pair("client_id", &client)
+            .append_pair("client_secret", &secret);
+    }
+    if let Some(scope) = &oauth.scope {
+        fields.append_pair("scope", &session.text(http, Some(scope), "")?);
+    }
+    for (name, text) in oauth.fields.iter().flat_map(|table| &table.0) {
+        fields.append_pair(&name.value, &session.text(http, Some(text), "")?);
+    }
+    let target = match oauth.token_url.value.starts_with('/') {
+        true => format!("{}{}", rest.root, oauth.token_url.value),
+        false => oauth.token_url.value.clone(),
+    };
+    let mut request = Request::new(Method::POST, target)
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("accept", "application/json");
+    request.body = Some(fields.finish().into_bytes());
+    if in_header {
+        let pair = STANDARD.encode(format!("{client}:{secret}"));
+        let (name, value) = header(http, "authorization", &format!("Basic {pair}"))?;
+        request.headers.insert(name, value);
+    }
+    Ok(request)
+}
+
+async fn by_oauth(session: &Session, rest: &Rest, oauth: &Oauth) -> Result<Ticket, Error> {
+    let http = session.office.as_ref().unwrap_or(&rest.http);
+    let request = token_request(session, rest, http, oauth)?;
+    let reply = http.send(request.reading()).await.map_err(Failure::into_error)?;
+    let body = reply.json();
+    let token = body.get("access_token").and_then(Json::as_str);
+    let Some(token) = token.filter(|_| reply.is_success()) else {
+        return Err(refused(rest, http, &reply));
+    };
+    let seconds = body.get("expires_in").and_then(|seconds| match seconds {
+        Json::String(text) => text.parse().ok(),
+        other => other.as_u64(),
+    });
+    Ok(Ticket {
+        until: until(seconds.map(Duration::from_secs)),
+        renewable: true,
+        ..authorization(http, &format!("Bearer {token}"))?
+    })
+}
+
+/// Why nobody is signed in.
+fn refused(rest: &Rest, http: &Http, reply: &Reply) -> Error {
+    let answer = Answer::of(&rest.description, reply, Errand::reading("session", "sign in"));
+    if (400..500).contains(&reply.status) && !matches!(reply.status, 408 | 420 | 429) {
+        let what = format!("it does not let us sign in (status {})", reply.status);
+        let advice = "Check the secrets in the configuration and `session:` in the description";
+        return http.error(ErrorKind::SignIn, what, advice);
+    }
+    answer.error(http, reply)
+}
+
+async fn by_login(session: &Session, rest: &Rest, login: &Login) -> Result<Ticket, Error> {
+    session.jar().clear();
+    let request = request_of(session, rest, login)?;
+    let reply = rest
+        .http
+        .send(request.reading())
+        .await
+        .map_err(Failure::into_error)?;
+    let answer = Answer::of(&rest.description, &reply, Errand::reading("session", "sign in"));
+    if answer.means.is_some() {
+        return Err(refused(rest, &rest.http, &reply));
+    }
+    session.jar().learn(&reply.headers);
+    let body = reply.json();
+    let mut ticket = Ticket {
+        renewable: true,
+        ..Ticket::default()
+    };
+    if let Some(place) = &login.token {
+        let token = place.text(&body, &reply.headers).ok_or_else(|| {
+            let what = format!("the reply to the sign-in shows no token at `{place}`");
+            rest.http.error(
+                ErrorKind::SignIn,
+                what,
+                "Correct `token:` in the description's session",
+            )
+        })?;
+        let fill = |name: &str| match name {
+            "token" => Some(Json::String(token.clone())),
+            other => session.secret(other),
+        };
+        for (name, text) in login.carry.iter().flat_map(|carry| &carry.0) {
+            if let Some(value) = text.value.text(&fill) {
+                ticket.headers.push(header(&rest.http, &name.value, &value)?);
+            }
+        }
+    } else if session.jar().header().is_none() {
+        let what = "the reply to the sign-in sets no cookies";
+        let advice = "Write where the session's token stands: `token:` in the description's session";
+        return Err(rest.http.error(ErrorKind::SignIn, what, advice));
+    }
+    let number = |place: Option<&super::super::description::place::Place>| {
+        let text = place?.text(&body, &reply.headers)?;
+        text.parse::<u64>().ok()
+    };
+    let seconds =
+        number(login.seconds.as_ref()).or(number(login.minutes.as_ref()).map(|minutes| minutes * 60));
+    let written = login.lasts.and_then(|span| Duration::try_from(span.0).ok());
+    ticket.until = until(seconds.map(Duration::from_secs).or(written));
+    Ok(ticket)
+}
+
+fn request_of(session: &Session, rest: &Rest, login: &Login) -> Result<Request, Error> {
+    let call = login.call();
+    let given = call.holes().into_iter().fold(Given::default(), |given, hole| {
+        given.maybe(hole, session.secret(hole))
+    });
+    rest.request(call, &given, &Otherwise(None))
+}
+
+/// Asks for a token against forged requests.
+pub(super) async fn fetch_csrf(
+    session: &Session,
+    rest: &Rest,
+    ticket: &Ticket,
+) -> Result<Option<HeaderValue>, Error> {
+    let (Some(csrf), Some(name)) = (&rest.description.csrf, &session.csrf_header) else {
+        return Ok(None);
+    };
+    let wanted = csrf.fetch.as_deref().unwrap_or("Fetch");
+    let mut request = rest.request(csrf.call(), &Given::default(), &Otherwise(None))?;
+    if let Ok(value) = HeaderValue::from_str(wanted) {
+        request.headers.insert(name.clone(), value);
+    }
+    let request = session.apply(request, ticket, None).reading();
+    let reply = rest.http.send(request).await.map_err(Failure::into_error)?;
+    session.learn(&reply);
+    let token = reply.headers.get(name).cloned();
+    if token.is_none() && !reply.is_success() {
+        let answer = Answer::of(&rest.description, &reply, Errand::reading("session", "csrf"));
+        return Err(answer.error(&rest.http, &reply));
+    }
+    let token = token.ok_or_else(|| {
+        let what = format!("it gives out no token in the header `{name}`");
+        let advice = "Correct `csrf:` in the description: its request and its header";
+        rest.http.error(ErrorKind::SignIn, what, advice)
+    })?;
+    Ok(Some(token))
+}
+
+/// Ends a session that the ERP gave out.
+pub(super) async fn sign_out(session: &Session, rest: &Rest, ticket: &Ticket) -> Result<(), Error> {
+    let Some(Written::Login(login)) = &session.written else {
+        return Ok(());
+    };
+    let Some(logout) = &login.logout else {
+        return Ok(());
+    };
+    let request = rest.request(logout.call(), &Given::default(), &Otherwise(None))?;
+    let request = session.apply(request, ticket, None);
+    rest.http
+        .send(request)
+        .await
+        .map(drop)
+        .map_err(Failure::into_error)
+}

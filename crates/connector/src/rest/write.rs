@@ -1,0 +1,366 @@
+//! Writes, one request each: as the description says.
+
+mod full;
+
+use super::Rest;
+use super::ask::{Errand, Given, Otherwise};
+use super::description::operations::{ActionText, CreateText, Safety, Style, UpdateText};
+use super::description::place::Place;
+use super::description::template::Body;
+use super::read;
+use super::served::{Served, Sight};
+use crate::http::{Failure, Reply, Request};
+use crate::{Change, Error, Outcome, Refusal, RefusalKind, Write};
+use serde_json::{Map, Value as Json};
+use std::sync::Arc;
+use tandem_merge::config::node::At;
+use tandem_merge::config::written::Table;
+use tandem_merge::record::{Presence, RecordKey, RecordType, Values, Version};
+use tandem_merge::value::Value;
+
+/// Carries out one write.
+pub(super) async fn carry_out(rest: &Rest, write: &Write) -> Outcome {
+    let served = match rest.served(subject(write)) {
+        Ok(served) => served,
+        Err(error) => return Outcome::NotSent(error),
+    };
+    let done = match &write.change {
+        Change::Create { values, .. } => create(rest, &served, &write.key, values).await,
+        Change::Update {
+            record,
+            values,
+            only_if,
+        } => {
+            let only_if = only_if.as_ref();
+            update(rest, &served, record, values, only_if).await
+        }
+        Change::Delete { record, only_if } => delete(rest, &served, record, only_if.as_ref()).await,
+    };
+    done.unwrap_or_else(|outcome| outcome)
+}
+
+fn subject(write: &Write) -> &RecordType {
+    match &write.change {
+        Change::Create { record_type, .. } => record_type,
+        Change::Update { record, .. } | Change::Delete { record, .. } => &record.record_type,
+    }
+}
+
+/// A write that ended early, and how.
+type Done = Result<Outcome, Outcome>;
+
+fn unsent(error: Error) -> Outcome {
+    Outcome::NotSent(error)
+}
+
+async fn create(rest: &Rest, served: &Arc<Served>, key: &str, values: &Values) -> Done {
+    let Some(create) = &served.of.create else {
+        return Err(refused(
+            &[],
+            &format!("a {} cannot be created here", served.name()),
+        ));
+    };
+    let body = encoded(served, values, true)?;
+    let given = with_values(served, Given::default().with("key", key), values);
+    let body = with_also(body, create.also.as_ref(), &given);
+    let given = given.with("values", body);
+    let request = rest.request(create.call(), &given, &Otherwise(Some(&Body::hole("values"))));
+    let mut request = request.map_err(unsent)?;
+    let safe = create.safe.as_ref().map(|safe| safe.value);
+    if matches!(safe, Some(Safety::IdempotencyKey | Safety::KeyInUrl)) {
+        request = request.repeatable();
+    }
+    let reply = sent(rest, served, request, Errand::writing(served.name(), "create")).await?;
+    Ok(created(rest, served, create, &reply))
+}
+
+/// What a create made.
+fn created(rest: &Rest, served: &Served, create: &CreateText, reply: &Reply) -> Outcome {
+    let body = reply.json();
+    if let Some(place) = &create.record
+        && let Some(item) = read::record(Some(place), &body)
+        && let Some(state) = rest.observation(served, item, &Sight::own(reply))
+    {
+        return Outcome::Applied {
+            id: state.key.id.clone(),
+            // Where the answer cannot be read, only another read can tell how the record stands now.
+            state: (state.presence == Presence::Alive).then(|| Box::new(state)),
+        };
+    }
+    let id = create.id.as_ref().and_then(|place| {
+        let text = place.text(&body, &reply.headers)?;
+        Some(match place {
+            Place::Header(_) => last_step(&text),
+            Place::Body(_) => text,
+        })
+    });
+    match id {
+        Some(id) => Outcome::Applied { id, state: None },
+        // It was carried out, but which record that made only a read can tell.
+        None => Outcome::Unknown("the answer does not name the record".to_owned()),
+    }
+}
+
+/// The id at the end of an address: `/contacts/5`, or `/Contacts('5')`.
+fn last_step(address: &str) -> String {
+    let path = address
+        .split(['?', '#'])
+        .next()
+        .unwrap_or_default()
+        .trim_end_matches('/');
+    let step = path.rsplit('/').next().unwrap_or_default();
+    let step = match step.split_once('(') {
+        Some((_, inner)) => inner.trim_end_matches(')').trim_matches('\''),
+        None => step,
+    };
+    let pair = format!("id={}", step.replace('+', "%2B").replace('&', "%26"));
+    let decoded = url::form_urlencoded::parse(pair.as_bytes())
+        .next()
+        .map(|(_, id)| id.into_owned());
+    decoded.unwrap_or_default()
+}
+
+async fn update(
+    rest: &Rest,
+    served: &Arc<Served>,
+    record: &RecordKey,
+    values: &Values,
+    only_if: Option<&Version>,
+) -> Done {
+    let mut values = values.clone();
+    let mut steps: Vec<&ActionText> = Vec::new();
+    for action in &served.of.actions {
+        let becomes = |value: &Value| value.to_string() == action.becomes.value;
+        if values.get(&action.property.value).is_some_and(becomes) {
+            values.remove(&action.property.value);
+            steps.push(action);
+        }
+    }
+    let mut outcome = None;
+    if !values.is_empty() || steps.is_empty() {
+        outcome = Some(change(rest, served, record, &values, only_if).await?);
+    }
+    for step in steps {
+        // Once something was carried out, only a read can tell how the record stands.
+        let token = only_if.filter(|_| outcome.is_none());
+        let taken = take(rest, served, record, step, token).await;
+        outcome = match (outcome.is_some(), taken) {
+            (_, Ok(taken)) => Some(taken),
+            (false, Err(failed)) => return Err(failed),
+            (true, Err(_)) => {
+                let what = format!(
+                    "`{}` was not reached, other values were written",
+                    step.becomes.value
+                );
+                return Err(Outcome::Unknown(what));
+            }
+        };
+    }
+    outcome.ok_or_else(|| refused(&[], "there is nothing to write"))
+}
+
+/// Writes values.
+async fn change(
+    rest: &Rest,
+    served: &Arc<Served>,
+    record: &RecordKey,
+    values: &Values,
+    only_if: Option<&Version>,
+) -> Done {
+    let Some(update) = &served.of.update else {
+        return Err(refused(
+            &[],
+            &format!("a {} cannot be changed here", served.name()),
+        ));
+    };
+    let written = encoded(served, values, false)?;
+    let full = update
+        .style
+        .as_ref()
+        .is_some_and(|style| style.value == Style::Full);
+    // Where a token must go along and none is known, the record says its own.
+    let needs_token = update.sends_token() && only_if.is_none() && update.unconditional.is_none();
+    let read = match full || (needs_token && served.of.read.is_some()) {
+        true => Some(full::before(rest, served, record, only_if).await?),
+        false => None,
+    };
+    let token = only_if.map(|version| version.token.clone());
+    let token = token.or_else(|| {
+        read.as_ref()
+            .filter(|_| needs_token)
+            .and_then(|read| read.token.clone())
+    });
+    let conditional = token.is_some() && update.sends_token();
+    let given = Given::default()
+        .with("id", record.id.as_str())
+        .maybe("token", token);
+    let given = with_values(served, given, values);
+    let body = match read.filter(|_| full) {
+        Some(read) => full::changed(served, update, read.item, values),
+        None => written.clone(),
+    };
+    let hole = if full { "record" } else { "values" };
+    let body = with_also(body, update.also.as_ref(), &given);
+    let given = given.with("values", written).with(hole, body);
+    let request = rest.request(update.call(), &given, &Otherwise(Some(&Body::hole(hole))));
+    let mut request = request.map_err(unsent)?;
+    request = unconditional(rest, request, conditional, update.unconditional.as_ref()).map_err(unsent)?;
+    let reply = sent(rest, served, request, Errand::writing(served.name(), "update")).await?;
+    Ok(applied(rest, served, record, update.record.as_ref(), &reply))
+}
+
+/// Takes a step that stands for a value.
+async fn take(
+    rest: &Rest,
+    served: &Arc<Served>,
+    record: &RecordKey,
+    step: &ActionText,
+    only_if: Option<&Version>,
+) -> Done {
+    let token = only_if.map(|version| version.token.as_str());
+    let given = Given::default()
+        .with("id", record.id.as_str())
+        .maybe("token", token);
+    let given = given.with("collection", served.of.collection.as_str());
+    let request = rest
+        .request(step.call(), &given, &Otherwise(None))
+        .map_err(unsent)?;
+    let reply = sent(rest, served, request, Errand::writing(served.name(), "action")).await?;
+    Ok(applied(rest, served, record, step.record.as_ref(), &reply))
+}
+
+async fn delete(rest: &Rest, served: &Arc<Served>, record: &RecordKey, only_if: Option<&Version>) -> Done {
+    let Some(delete) = &served.of.delete else {
+        return Err(refused(
+            &[],
+            &format!("a {} cannot be deleted here", served.name()),
+        ));
+    };
+    let token = only_if.map(|version| version.token.as_str());
+    let conditional = token.is_some() && delete.call().takes("token");
+    let given = Given::default()
+        .with("id", record.id.as_str())
+        .maybe("token", token);
+    let given = given.with("collection", served.of.collection.as_str());
+    let request = rest
+        .request(delete.call(), &given, &Otherwise(None))
+        .map_err(unsent)?;
+    let request = unconditional(rest, request, conditional, delete.unconditional.as_ref()).map_err(unsent)?;
+    sent(rest, served, request, Errand::writing(served.name(), "delete")).await?;
+    Ok(Outcome::Applied {
+        id: record.id.clone(),
+        state: None,
+    })
+}
+
+/// A request whose condition makes it repeatable, or the headers of one without a condition.
+fn unconditional(
+    rest: &Rest,
+    request: Request,
+    conditional: bool,
+    headers: Option<&Table<At<super::description::template::Template>>>,
+) -> Result<Request, Error> {
+    if conditional {
+        return Ok(request.repeatable());
+    }
+    let mut request = request;
+    for (name, value) in headers.into_iter().flat_map(|headers| &headers.0) {
+        if let Some(value) = value.value.text(&|_: &str| None) {
+            request = rest.header(request, &name.value, &value)?;
+        }
+    }
+    Ok(request)
+}
+
+/// Sends a write; anything but a success is its outcome.
+async fn sent(rest: &Rest, served: &Served, request: Request, errand: Errand<'_>) -> Result<Reply, Outcome> {
+    match rest.send(request, errand).await {
+        Ok((reply, answer)) => match answer.means {
+            None => Ok(reply),
+            Some(_) => Err(answer.outcome(&rest.http, &reply, |named| served.property_of(named))),
+        },
+        Err(Failure::NotSent(error)) => Err(Outcome::NotSent(error)),
+        Err(Failure::Lost(error)) => Err(Outcome::Unknown(error.message)),
+    }
+}
+
+fn applied(
+    rest: &Rest,
+    served: &Served,
+    record: &RecordKey,
+    place: Option<&Place>,
+    reply: &Reply,
+) -> Outcome {
+    let body = reply.json();
+    let item = place.and_then(|place| read::record(Some(place), &body));
+    let state = item.and_then(|item| rest.observation(served, item, &Sight::own(reply)));
+    let state = state.filter(|state| state.presence == Presence::Alive && state.key == *record);
+    Outcome::Applied {
+        id: record.id.clone(),
+        state: state.map(Box::new),
+    }
+}
+
+/// Values as the ERP takes them, each where it is written.
+///
+/// # Errors
+/// A property is not described, or not to be written: nothing is sent.
+fn encoded(served: &Served, values: &Values, creates: bool) -> Result<Json, Outcome> {
+    let mut body = Json::Object(Map::new());
+    for (name, value) in values {
+        let Some(property) = served.of.properties.get(name) else {
+            return Err(refused(
+                &[name],
+                &format!("the description has no property `{name}`"),
+            ));
+        };
+        if property.read_only || (property.create_only && !creates) {
+            return Err(refused(&[name], &format!("`{name}` is not to be written")));
+        }
+        let json = property.form.encode(property.data_type.kind, value);
+        property.write_at.put(&mut body, json);
+    }
+    Ok(body)
+}
+
+/// What single values are filled in as: `{value.number}`.
+fn with_values(served: &Served, given: Given, values: &Values) -> Given {
+    let given = given.with("collection", served.of.collection.as_str());
+    values.iter().fold(given, |given, (name, value)| {
+        let Some(property) = served.of.properties.get(name).filter(|_| !value.is_blank()) else {
+            return given;
+        };
+        given.with(
+            &format!("value.{name}"),
+            property.form.bare(property.data_type.kind, value),
+        )
+    })
+}
+
+fn with_also(mut body: Json, also: Option<&Table<Body>>, given: &Given) -> Json {
+    let fill = |name: &str| given.get(name);
+    for (name, member) in also.into_iter().flat_map(|also| &also.0) {
+        if let Some(json) = member.json(&fill) {
+            let place = Place::parse(&name.value).unwrap_or_else(|_| Place::member(&name.value));
+            place.put(&mut body, json);
+        }
+    }
+    body
+}
+
+/// A write that is refused here, before anything is sent.
+fn refused(properties: &[&String], message: &str) -> Outcome {
+    Outcome::Refused(Refusal {
+        kind: RefusalKind::Invalid,
+        properties: properties.iter().map(|name| (*name).clone()).collect(),
+        message: message.to_owned(),
+        advice: "Correct the description or the mapping".to_owned(),
+    })
+}
+
+impl UpdateText {
+    /// Whether the answer to a change shows the record.
+    pub(super) fn shows_state(&self) -> bool {
+        self.record.is_some()
+    }
+}

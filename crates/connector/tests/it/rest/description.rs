@@ -1,0 +1,212 @@
+//! Wrong descriptions are refused with the place and what to write instead; all problems at once.
+
+use super::CUSTOMERP;
+use tandem_connector::rest::{Description, schema};
+
+/// The least that is right.
+const RIGHT: &str = "\
+session: { kind: bearer }
+record_types:
+  Contact:
+    record: { id: id, token: etag }
+    list: { request: GET /contacts, items: items }
+    read: { request: \"GET /contacts/{id}\" }
+    create: { request: POST /contacts, record: . }
+    update: { request: \"PATCH /contacts/{id}\", headers: { If-Match: \"{token}\" } }
+    properties:
+      name: string
+      status: enum(a|b)
+";
+
+fn problems(text: &str) -> Vec<String> {
+    match Description::read("erp.yaml", text) {
+        Ok(_) => Vec::new(),
+        Err(problems) => problems.iter().map(ToString::to_string).collect(),
+    }
+}
+
+#[test]
+fn a_right_description_is_taken_and_says_what_it_has() {
+    assert_eq!(problems(RIGHT), Vec::<String>::new());
+    let description = Description::read("erp.yaml", RIGHT).unwrap();
+    assert_eq!(description.record_types().collect::<Vec<_>>(), ["Contact"]);
+    assert_eq!(description.secrets().collect::<Vec<_>>(), ["token"]);
+    assert_eq!(description.properties("Contact").unwrap().count(), 2);
+    assert!(description.properties("Nobody").is_none());
+    let shipped = Description::read("customerp.yaml", CUSTOMERP).unwrap();
+    assert_eq!(shipped.record_types().count(), 9);
+}
+
+/// What is replaced in the right one by what, where the problem is, and what is said about it.
+const WRONG: [(&str, &str, &str, &[&str]); 22] = [
+    (
+        "record: { id: id, token: etag }",
+        "record: { token: etag }",
+        "4:13",
+        &["the id of a Contact", "record: { id: ... }"],
+    ),
+    (
+        "list:",
+        "lst:",
+        "5:5",
+        &["unknown key `lst`", "Did you mean `list`?"],
+    ),
+    (
+        "items: items",
+        "itms: items",
+        "5:37",
+        &["unknown key `itms`", "`items`"],
+    ),
+    (
+        "kind: bearer",
+        "kind: baerer",
+        "1:18",
+        &["unknown kind `baerer`", "`bearer`"],
+    ),
+    (
+        "kind: bearer",
+        "token: x",
+        "1:10",
+        &["`kind` is missing", "bearer, basic"],
+    ),
+    (
+        "GET /contacts/{id}",
+        "GET /contacts",
+        "6:11",
+        &["`read` does not name the record", "{id}"],
+    ),
+    (
+        "PATCH /contacts/{id}",
+        "PATCH /contacts",
+        "8:13",
+        &["`update` does not name the record"],
+    ),
+    (
+        "GET /contacts/{id}",
+        "GET /contacts/{ids}",
+        "6:11",
+        &["`{ids}` in `read`", "`id`"],
+    ),
+    (
+        "GET /contacts/{id}",
+        "FETCH /contacts/{id}",
+        "6:22",
+        &["unknown method `FETCH`", "GET"],
+    ),
+    (
+        "GET /contacts/{id}",
+        "GET contacts/{id}",
+        "6:22",
+        &["no path", "Begin the path with `/`"],
+    ),
+    (
+        "name: string",
+        "name: strng",
+        "10:13",
+        &["unknown type `strng`", "`string`"],
+    ),
+    (
+        "name: string",
+        "name: { type: string, at: status }",
+        "11:7",
+        &["`status` and `name` are both written at `status`"],
+    ),
+    (
+        "name: string",
+        "name: { type: string, read_only: true, create_only: true }",
+        "10:59",
+        &["never written, and given", "Keep one of"],
+    ),
+    (
+        "name: string",
+        "name: { type: string, read_only: true, write_at: name2 }",
+        "10:56",
+        &["`name` is never written, and has a place", "write_at"],
+    ),
+    (
+        "name: string",
+        "name: reference(Nobody)",
+        "10:13",
+        &["refers to `Nobody`", "Contact"],
+    ),
+    (
+        "token: etag",
+        "order: v",
+        "8:13",
+        &["`{token}` is sent", "token:"],
+    ),
+    (
+        "items: items }",
+        "items: items, paging: { kind: page } }",
+        "5:59",
+        &["`{page}` is missing"],
+    ),
+    (
+        "record: . }",
+        "safe: idempotency-key }",
+        "7:13",
+        &["which record a create made"],
+    ),
+    (
+        "record: . }",
+        "record: ., safe: idempotency-key }",
+        "7:57",
+        &["`{key}` is missing"],
+    ),
+    (
+        "enum(a|b)",
+        "{ type: enum(a|b), form: { labels: { a: X, b: X } } }",
+        "11:58",
+        &["shown as the same"],
+    ),
+    (
+        "name: string",
+        "name: { type: datetime, form: { zone: Mars/Base } }",
+        "10:21",
+        &["unknown zone `Mars/Base`", "Europe/Berlin"],
+    ),
+    (
+        "name: string",
+        "name: string\n      name: text",
+        "11:7",
+        &["name"],
+    ),
+];
+
+#[test]
+fn wrong_descriptions_are_refused_with_place_and_help() {
+    for (right, wrong, place, words) in WRONG {
+        assert!(RIGHT.contains(right), "{right}");
+        let said = problems(&RIGHT.replacen(right, wrong, 1));
+        let fits = |line: &String| {
+            line.starts_with(&format!("erp.yaml:{place}: ")) && words.iter().all(|word| line.contains(word))
+        };
+        assert!(said.iter().any(fits), "{wrong}:\n{}", said.join("\n"));
+    }
+}
+
+#[test]
+fn all_problems_are_told_at_once() {
+    let wrong = RIGHT
+        .replacen("baerer", "bearer", 1)
+        .replacen("kind: bearer", "kind: baerer", 1)
+        .replacen("name: string", "name: strng", 1)
+        .replacen("items: items", "itms: items", 1);
+    assert_eq!(problems(&wrong).len(), 3, "{:#?}", problems(&wrong));
+    assert_eq!(problems("").len(), 1);
+    assert!(problems("record_types: {}")[0].contains("no record types"));
+}
+
+#[test]
+fn the_schema_knows_the_keys() {
+    let schema = schema().to_string();
+    for key in [
+        "record_types",
+        "idempotency-key",
+        "keyset",
+        "token_granularity",
+        "write_at",
+    ] {
+        assert!(schema.contains(key), "{key}");
+    }
+}
