@@ -1,4 +1,4 @@
-//! The Connector trait, shared HTTP behaviour, and the connectors to Salesforce and Customerp.
+//! The Connector trait, shared HTTP behaviour, and the connectors to Salesforce, Customerp and SQL databases.
 //!
 //! A connector packs what the engine hands over into the fewest calls that are safe, and translates between a
 //! system's own words and the few of the contract. It decides nothing about records.
@@ -11,6 +11,7 @@ mod listing;
 pub mod salesforce;
 #[cfg(feature = "simulation")]
 pub mod simulation;
+pub mod sql;
 pub mod time;
 mod traffic;
 

@@ -9,3 +9,4 @@ mod moods;
 mod proxy;
 mod salesforce;
 mod scene;
+mod sql;
