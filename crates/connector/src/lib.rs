@@ -1,4 +1,5 @@
-//! The Connector trait, shared HTTP behaviour, and the connectors to Salesforce, Customerp, and whatever a description says.
+//! The Connector trait, shared HTTP behaviour, and the connectors to Salesforce, Customerp, and whatever a description, a
+//! folder or a program speaks for.
 //!
 //! A connector packs what the engine hands over into the fewest calls that are safe, and translates between a
 //! system's own words and the few of the contract. It decides nothing about records.
@@ -17,6 +18,7 @@ pub mod salesforce;
 mod shown;
 #[cfg(feature = "simulation")]
 pub mod simulation;
+pub mod sql;
 pub mod time;
 mod traffic;
 

@@ -12,3 +12,4 @@ mod proxy;
 mod rest;
 mod salesforce;
 mod scene;
+mod sql;

@@ -1,9 +1,9 @@
 //! A proxy that swallows replies on demand: the request is carried out, the caller never learns of it.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::task::JoinHandle;
 use url::Url;
 
@@ -19,23 +19,40 @@ pub(crate) struct Proxy {
 type Refused = Arc<Mutex<(Vec<String>, bool)>>;
 
 impl Proxy {
-    /// A proxy in front of the server at that address.
+    /// A proxy in front of the server at that address. Of a database it swallows answers to commits alone.
     pub(crate) async fn before(server: &Url) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let target = format!("127.0.0.1:{}", server.port().unwrap());
+        let mut host = server.query_pairs().filter(|(name, _)| name == "host");
+        let socket = host.next().map(|(_, folder)| format!("{folder}/.s.PGSQL.5432"));
+        let target = format!("127.0.0.1:{}", server.port().unwrap_or_default());
+        let only = socket.is_some().then_some("COMMIT");
         let to_swallow = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&to_swallow);
         let refused = Refused::default();
         let texts = Arc::clone(&refused);
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let server = TcpStream::connect(&target).await.unwrap();
-                tokio::spawn(carry(client, server, Arc::clone(&counter), Arc::clone(&texts)));
+                let (counter, texts) = (Arc::clone(&counter), Arc::clone(&texts));
+                match &socket {
+                    Some(socket) => {
+                        let server = UnixStream::connect(socket).await.unwrap().into_split();
+                        tokio::spawn(carry(client, server, counter, texts, only));
+                    }
+                    None => {
+                        let server = TcpStream::connect(&target).await.unwrap().into_split();
+                        tokio::spawn(carry(client, server, counter, texts, only));
+                    }
+                }
             }
         });
         Self {
-            url: format!("http://127.0.0.1:{port}").parse().unwrap(),
+            url: match only {
+                Some(_) => format!("postgres://127.0.0.1:{port}{}", server.path()),
+                None => format!("http://127.0.0.1:{port}"),
+            }
+            .parse()
+            .unwrap(),
             to_swallow,
             refused,
             task,
@@ -73,15 +90,28 @@ impl Drop for Proxy {
     }
 }
 
-async fn carry(client: TcpStream, server: TcpStream, to_swallow: Arc<AtomicUsize>, refused: Refused) {
+async fn carry(
+    client: TcpStream,
+    (mut from_server, mut to_server): (
+        impl AsyncRead + Unpin + Send + 'static,
+        impl AsyncWrite + Unpin + Send + 'static,
+    ),
+    to_swallow: Arc<AtomicUsize>,
+    refused: Refused,
+    only: Option<&'static str>,
+) {
     let (mut from_client, to_client) = client.into_split();
-    let (mut from_server, mut to_server) = server.into_split();
+    let due = Arc::new(AtomicBool::new(only.is_none()));
+    let said = Arc::clone(&due);
     let to_client = Arc::new(tokio::sync::Mutex::new(to_client));
     let refuses = Arc::clone(&to_client);
     let asking = tokio::spawn(async move {
         let mut buffer = vec![0; 64 * 1024];
         while let Ok(read @ 1..) = from_client.read(&mut buffer).await {
             let text = String::from_utf8_lossy(&buffer[..read]).into_owned();
+            if only.is_some_and(|only| text.contains(only)) {
+                said.store(true, Ordering::SeqCst);
+            }
             let (texts, silent) = refused.lock().unwrap().clone();
             if !texts.is_empty() && texts.iter().all(|one| text.contains(one)) {
                 let mut client = refuses.lock().await;
@@ -98,9 +128,12 @@ async fn carry(client: TcpStream, server: TcpStream, to_swallow: Arc<AtomicUsize
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(read) = from_server.read(&mut buffer).await {
         let less_one = |left: usize| left.checked_sub(1);
-        let swallowed = to_swallow.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less_one);
+        let swallowed = due.load(Ordering::SeqCst)
+            && to_swallow
+                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, less_one)
+                .is_ok();
         let mut client = to_client.lock().await;
-        if read == 0 || swallowed.is_ok() || client.write_all(&buffer[..read]).await.is_err() {
+        if read == 0 || swallowed || client.write_all(&buffer[..read]).await.is_err() {
             break;
         }
     }

@@ -1,6 +1,7 @@
 //! A running system with connectors to it, in words that all systems share: contacts with a last name, an
 //! e-mail address, a phone and a description, and a person next to us who edits them.
 
+use futures::future::BoxFuture;
 use std::collections::BTreeMap;
 use tandem_connector::{Change, ChangePage, Connector, Lane, Outcome, Write};
 use tandem_merge::record::{Observation, RecordKey, RecordType, Values, Version};
@@ -29,6 +30,9 @@ pub(crate) struct Words {
 /// How to reach the system as somebody.
 pub(crate) type Connect = fn(&Url, &str) -> Box<dyn Connector>;
 
+/// Lets all that a system shows be older by some seconds.
+pub(crate) type Aging = Box<dyn Fn(u32) -> BoxFuture<'static, ()> + Send + Sync>;
+
 /// A running system.
 pub(crate) struct Scene {
     pub(crate) words: Words,
@@ -39,6 +43,10 @@ pub(crate) struct Scene {
     /// A person.
     pub(crate) person: Box<dyn Connector>,
     pub(crate) http: reqwest::Client,
+    /// How time passes where the system's clock cannot be moved: what it holds becomes older instead.
+    pub(crate) aging: Option<Aging>,
+    /// The connector sends a write without an answer again by itself.
+    pub(crate) repeats: bool,
     /// Keeps the server alive.
     pub(crate) _server: Box<dyn std::any::Any + Send + Sync>,
 }
@@ -141,6 +149,9 @@ impl Scene {
 
     /// Moves the system's clock.
     pub(crate) async fn advance(&self, seconds: u32) {
+        if let Some(aging) = &self.aging {
+            return aging(seconds).await;
+        }
         let request = self.http.post(self.url.join("/_local/clock").unwrap());
         let body = format!("{{\"{}\":{seconds}}}", self.words.clock);
         let request = request.header("content-type", "application/json").body(body);
@@ -171,6 +182,8 @@ pub(crate) fn applied(outcome: &Outcome) -> String {
 
 /// A client that speaks to this machine, which needs neither proxy nor certificates.
 pub(crate) fn plain_client() -> reqwest::Client {
+    // Whoever comes second finds it there.
+    let _there = rustls::crypto::ring::default_provider().install_default();
     let none = Vec::<reqwest::Certificate>::new();
     reqwest::Client::builder()
         .no_proxy()

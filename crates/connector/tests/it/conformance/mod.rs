@@ -3,13 +3,21 @@
 mod reading;
 mod writing;
 
+macro_rules! law {
+    ([$($also:tt)*] $room:ident $law:ident $scene:expr) => {
+        #[tokio::test]
+        $($also)*
+        async fn $law() {
+            super::$room::$law(&$scene.await).await;
+        }
+    };
+}
+
 macro_rules! conformance {
-    ($($room:ident::$law:ident)*) => {
+    (everywhere { $($room:ident::$law:ident)* } by_a_server { $($far_room:ident::$far:ident)* }) => {
         mod of_customerp {
-            $(#[tokio::test]
-            async fn $law() {
-                super::$room::$law(&crate::customerp::scene().await).await;
-            })*
+            $(law! { [] $room $law crate::customerp::scene() })*
+            $(law! { [] $far_room $far crate::customerp::scene() })*
         }
         mod of_rest {
             $(#[tokio::test]
@@ -18,28 +26,42 @@ macro_rules! conformance {
             })*
         }
         mod of_salesforce {
-            $(#[tokio::test]
-            async fn $law() {
-                super::$room::$law(&crate::salesforce::scene().await).await;
-            })*
+            $(law! { [] $room $law crate::salesforce::scene() })*
+            $(law! { [] $far_room $far crate::salesforce::scene() })*
+        }
+        mod of_postgres {
+            $(law! { [#[ignore = "wants a server: ./test --long, or clients/with-postgres"]]
+                $room $law crate::sql::postgres::scene() })*
+            $(law! { [#[ignore = "wants a server: ./test --long, or clients/with-postgres"]]
+                $far_room $far crate::sql::postgres::scene() })*
+        }
+        // A file has no line that could be cut, no users who could be told apart, and no clock but that of the machine.
+        mod of_sqlite {
+            $(law! { [] $room $law crate::sql::sqlite::scene() })*
         }
     };
 }
 
 conformance! {
-    reading::says_who_it_is_and_what_it_has
-    reading::shows_every_change_once_and_again_within_the_overlap
-    reading::goes_on_from_any_page
-    reading::shows_deletions
-    reading::lists_what_is_alive
-    reading::answers_every_id
-    reading::finds_by_value
-    writing::carries_out_writes_and_says_what_is_there_now
-    writing::a_moved_record_is_stale
-    writing::a_deleted_record_is_gone
-    writing::refusals_name_kind_property_and_advice
-    writing::a_lost_reply_is_unknown_and_creates_nothing_twice
-    writing::an_update_with_a_lost_reply_is_unknown
-    writing::a_system_that_is_down_is_not_sent_to
-    writing::secrets_show_nowhere
+    everywhere {
+        reading::says_who_it_is_and_what_it_has
+        reading::shows_every_change_once_and_again_within_the_overlap
+        reading::goes_on_from_any_page
+        reading::shows_deletions
+        reading::lists_what_is_alive
+        reading::answers_every_id
+        reading::finds_by_value
+        writing::carries_out_writes_and_says_what_is_there_now
+        writing::a_moved_record_is_stale
+        writing::a_deleted_record_is_gone
+        writing::refusals_name_kind_property_and_advice
+    }
+    by_a_server {
+        reading::shows_deletions_however_late
+        reading::tells_users_apart
+        writing::a_lost_reply_is_unknown_and_creates_nothing_twice
+        writing::an_update_with_a_lost_reply_is_unknown
+        writing::a_system_that_is_down_is_not_sent_to
+        writing::secrets_show_nowhere
+    }
 }

@@ -118,6 +118,8 @@ pub(crate) async fn scene() -> Scene {
         person: connect(&url, "alice"),
         connect,
         http: plain_client(),
+        aging: None,
+        repeats: true,
         url,
         _server: Box::new(server),
     }

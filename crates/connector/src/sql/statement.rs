@@ -1,0 +1,282 @@
+//! Statements about a record type. Names are quoted, values are given apart: nothing that somebody wrote becomes SQL.
+
+use super::catalogue::{Column, Kind};
+use super::description::Find;
+use super::driver::{Dialect, Statement};
+use super::table::{Item, Place, Table};
+use super::value::{Cell, Shown};
+
+/// Rows of one page.
+pub(super) const PAGE: usize = 1_000;
+/// Lists are filled up to one of these, so that few statements have to be prepared.
+const LENGTHS: [usize; 6] = [1, 4, 16, 64, 256, 1_000];
+
+/// A statement being written.
+pub(super) struct Build {
+    pub(super) dialect: Dialect,
+    pub(super) sql: String,
+    pub(super) given: Vec<Cell>,
+}
+
+impl Build {
+    pub(super) fn new(dialect: Dialect, sql: impl Into<String>) -> Self {
+        Self {
+            dialect,
+            sql: sql.into(),
+            given: Vec::new(),
+        }
+    }
+
+    pub(super) fn push(&mut self, sql: &str) -> &mut Self {
+        self.sql.push_str(sql);
+        self
+    }
+
+    /// Gives a value for a column.
+    pub(super) fn give(&mut self, column: &Column, cell: Cell) -> &mut Self {
+        self.given.push(cell);
+        let place = self.dialect.given(self.given.len(), column);
+        self.push(&place)
+    }
+
+    /// `a, b, c`, each by a closure.
+    pub(super) fn list<T>(&mut self, all: impl IntoIterator<Item = T>, mut each: impl FnMut(&mut Self, T)) {
+        for (at, one) in all.into_iter().enumerate() {
+            if at > 0 {
+                self.push(", ");
+            }
+            each(self, one);
+        }
+    }
+
+    pub(super) fn done(self, answers: Vec<Kind>) -> Statement {
+        Statement {
+            sql: self.sql,
+            given: self.given,
+            answers,
+        }
+    }
+}
+
+impl Table {
+    fn select(&self) -> Build {
+        Build::new(
+            self.dialect,
+            format!("SELECT {} FROM {}", self.asked.join(", "), self.from),
+        )
+    }
+
+    fn ordered(places: &[&Place]) -> String {
+        let columns: Vec<&str> = places.iter().map(|place| place.sql.as_str()).collect();
+        format!(" ORDER BY {}", columns.join(", "))
+    }
+
+    /// Rows that are not marked as deleted, as a condition.
+    fn live(&self, build: &mut Build) -> bool {
+        let Some(place) = &self.deleted else { return false };
+        let name = &place.sql;
+        let is = self
+            .record
+            .deleted
+            .as_ref()
+            .and_then(|deleted| deleted.is.as_deref());
+        match (is, place.codec.kind) {
+            (Some(is), _) => {
+                let cell = place.codec.write(&is.into()).unwrap_or(Cell::Null);
+                build.push(&format!("({name} IS NULL OR {name} <> "));
+                build.give(&place.column, cell).push(")");
+            }
+            (None, Kind::Boolean) => {
+                build.push(&format!("({name} IS NULL OR {name} = FALSE)"));
+            }
+            (None, Kind::Integer) => {
+                build.push(&format!("({name} IS NULL OR {name} = 0)"));
+            }
+            (None, _) => {
+                build.push(&format!("{name} IS NULL"));
+            }
+        }
+        true
+    }
+
+    /// `(a, b) > (1, 2)`.
+    fn behind(&self, build: &mut Build, places: &[&Place], after: &[Cell]) {
+        if let ([place], [cell]) = (places, after) {
+            build
+                .push(&format!("{} > ", place.sql))
+                .give(&place.column, cell.clone());
+            return;
+        }
+        build.push("(");
+        build.list(places, |build, place| {
+            build.push(&place.sql);
+        });
+        build.push(") > (");
+        build.list(places.iter().zip(after), |build, (place, cell)| {
+            build.give(&place.column, cell.clone());
+        });
+        build.push(")");
+    }
+
+    /// A page in the order of the keys.
+    pub(super) fn by_key(&self, after: Option<&[Cell]>, marked_too: bool) -> Statement {
+        let mut build = self.select();
+        self.pages_by_key(&mut build, after, marked_too, PAGE);
+        build.done(self.answers.clone())
+    }
+
+    /// The keys alone, many at a time.
+    pub(super) fn keys(&self, after: Option<&[Cell]>, limit: usize) -> Statement {
+        let columns: Vec<String> = self
+            .key
+            .iter()
+            .map(|place| self.dialect.asked(&place.column))
+            .collect();
+        let mut build = Build::new(
+            self.dialect,
+            format!("SELECT {} FROM {}", columns.join(", "), self.from),
+        );
+        self.pages_by_key(&mut build, after, false, limit);
+        build.done(self.key.iter().map(|place| place.column.kind).collect())
+    }
+
+    fn pages_by_key(&self, build: &mut Build, after: Option<&[Cell]>, marked_too: bool, limit: usize) {
+        let mut word = " WHERE ";
+        if !marked_too && self.deleted.is_some() {
+            build.push(word);
+            self.live(build);
+            word = " AND ";
+        }
+        let places: Vec<&Place> = self.key.iter().collect();
+        if let Some(after) = after {
+            build.push(word);
+            self.behind(build, &places, after);
+        }
+        build.push(&Self::ordered(&places));
+        build.push(&format!(" LIMIT {limit}"));
+    }
+
+    /// A page of what was changed since, in the order of the changes.
+    pub(super) fn by_modified(&self, modified: &Place, since: Cell, after: Option<&[Cell]>) -> Statement {
+        let mut build = self.select();
+        build.push(&format!(" WHERE {} >= ", modified.sql));
+        build.give(&modified.column, since);
+        let places: Vec<&Place> = std::iter::once(modified).chain(&self.key).collect();
+        if let Some(after) = after {
+            build.push(" AND ");
+            self.behind(&mut build, &places, after);
+        }
+        build.push(&Self::ordered(&places));
+        build.push(&format!(" LIMIT {PAGE}"));
+        build.done(self.answers.clone())
+    }
+
+    /// The rows with these keys.
+    pub(super) fn by_keys(&self, keys: &[Vec<Cell>]) -> Statement {
+        let mut build = self.select();
+        build.push(" WHERE ");
+        self.has_keys(&mut build, keys);
+        build.done(self.answers.clone())
+    }
+
+    pub(super) fn has_keys(&self, build: &mut Build, keys: &[Vec<Cell>]) {
+        let padded = padded(keys);
+        if let [place] = self.key.as_slice() {
+            build.push(&format!("{} IN (", place.sql));
+            build.list(padded, |build, key| {
+                let cell = key.first().cloned().unwrap_or(Cell::Null);
+                build.give(&place.column, cell);
+            });
+            build.push(")");
+            return;
+        }
+        for (at, key) in padded.into_iter().enumerate() {
+            build.push(if at > 0 { " OR " } else { "(" });
+            self.has_key(build, key);
+        }
+        build.push(")");
+    }
+
+    /// One key.
+    pub(super) fn has_key(&self, build: &mut Build, key: &[Cell]) {
+        for (at, (place, cell)) in self.key.iter().zip(key).enumerate() {
+            if at > 0 {
+                build.push(" AND ");
+            }
+            build
+                .push(&format!("{} = ", place.sql))
+                .give(&place.column, cell.clone());
+        }
+    }
+
+    /// One row, kept from others' changes until the transaction ends.
+    pub(super) fn one(&self, key: &[Cell], locked: bool) -> Statement {
+        let mut build = self.select();
+        build.push(" WHERE ");
+        self.has_key(&mut build, key);
+        if locked {
+            build.push(self.dialect.locked());
+        }
+        build.done(self.answers.clone())
+    }
+
+    /// Live rows with one of these values.
+    pub(super) fn found(&self, item: &Item, cells: &[Cell]) -> Statement {
+        let mut build = self.select();
+        build.push(" WHERE ");
+        if self.live(&mut build) {
+            build.push(" AND ");
+        }
+        let texts = matches!(item.codec.shown, Shown::Text) && item.codec.kind != Kind::Uuid;
+        let find = if texts { item.said.find } else { Find::Exact };
+        let (asked, cast) = (
+            self.dialect.asked(&item.column),
+            match self.dialect {
+                Dialect::Mysql => "char",
+                Dialect::Postgres | Dialect::Sqlite => "text",
+            },
+        );
+        let loosened = |inner: &str| match find {
+            Find::Exact => inner.to_owned(),
+            Find::IgnoreCase => format!("lower({inner})"),
+            Find::Loose => LOOSE.iter().fold(format!("lower({inner})"), |inner, letter| {
+                format!("replace({inner}, '{letter}', '')")
+            }),
+        };
+        let left = if find == Find::Exact {
+            self.dialect.quoted(&item.column.name)
+        } else {
+            asked
+        };
+        build.push(&format!("{} IN (", loosened(&left)));
+        build.list(padded(cells), |build, cell| {
+            if find == Find::Exact {
+                build.give(&item.column, cell.clone());
+                return;
+            }
+            build.given.push(cell.clone());
+            let place = match build.dialect {
+                Dialect::Postgres => format!("${}", build.given.len()),
+                Dialect::Sqlite | Dialect::Mysql => "?".to_owned(),
+            };
+            build.push(&loosened(&format!("CAST({place} AS {cast})")));
+        });
+        build.push(")");
+        build.done(self.answers.clone())
+    }
+}
+
+/// What stands between the letters and digits of telephone numbers and the like.
+const LOOSE: [&str; 8] = [" ", "-", "/", "(", ")", ".", "+", "\u{a0}"];
+
+fn padded<T>(all: &[T]) -> Vec<&T> {
+    let length = LENGTHS
+        .into_iter()
+        .find(|length| *length >= all.len())
+        .unwrap_or(all.len());
+    let mut padded: Vec<&T> = all.iter().collect();
+    if let Some(last) = all.last() {
+        padded.resize(length, last);
+    }
+    padded
+}

@@ -1,0 +1,470 @@
+//! A record type as it is described and as its database has it: what every statement about it is made of.
+
+use super::catalogue::{Column, Kind, Relation};
+use super::description::{Changes, Description, Property, Record};
+use super::driver::Dialect;
+use super::value::{Cell, Codec, Layout, Shown};
+use super::{key, schema};
+use crate::TypeSchema;
+use jiff::Timestamp;
+use ring::digest::{Context, SHA256};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use tandem_merge::record::{Observation, Presence, RecordKey, Values, Version};
+
+/// One record type.
+pub(super) struct Table {
+    pub(super) name: String,
+    pub(super) dialect: Dialect,
+    pub(super) record: Record,
+    pub(super) relation: Relation,
+    /// Where it is written.
+    pub(super) target: Relation,
+    /// Quoted names of both.
+    pub(super) from: String,
+    pub(super) into: String,
+    /// What is asked of every row, and what the answers hold.
+    pub(super) asked: Vec<String>,
+    pub(super) answers: Vec<Kind>,
+    pub(super) key: Vec<Place>,
+    pub(super) modified: Option<Place>,
+    pub(super) version: Option<Place>,
+    pub(super) deleted: Option<Place>,
+    created: Option<Place>,
+    author: Option<Place>,
+    shown: Vec<(String, Place)>,
+    /// Where properties stand that procedures are given.
+    told: BTreeMap<String, usize>,
+    /// All properties, also those that are not asked for.
+    pub(super) properties: BTreeMap<String, Item>,
+    pub(super) schema: TypeSchema,
+}
+
+/// A column that is asked for, and where its values stand in a row.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub(super) at: usize,
+    pub(super) column: Column,
+    pub(super) codec: Codec,
+    /// As it stands in a condition.
+    pub(super) sql: String,
+}
+
+/// A property.
+#[derive(Clone, Debug)]
+pub(super) struct Item {
+    pub(super) column: Column,
+    pub(super) codec: Codec,
+    pub(super) said: Property,
+}
+
+/// What is known besides the description when a record type is put together.
+pub(super) struct Surroundings<'a> {
+    pub(super) description: &'a Description,
+    pub(super) dialect: Dialect,
+    /// The tables of all record types, by name.
+    pub(super) relations: &'a BTreeMap<String, Relation>,
+    /// Values of date columns, by column, where the database has no type for them.
+    pub(super) samples: &'a BTreeMap<String, String>,
+    /// The properties that are used; none: all.
+    pub(super) used: Option<&'a Vec<String>>,
+    pub(super) read_only: bool,
+}
+
+impl Table {
+    /// Puts a record type together.
+    ///
+    /// # Errors
+    /// What the database lacks, in a sentence.
+    pub(super) fn new(
+        name: &str,
+        record: &Record,
+        relation: &Relation,
+        target: &Relation,
+        around: &Surroundings<'_>,
+    ) -> Result<Self, String> {
+        let dialect = around.dialect;
+        let properties = schema::properties(name, record, relation, around)?;
+        let mut table = Self {
+            name: name.to_owned(),
+            dialect,
+            record: record.clone(),
+            relation: relation.clone(),
+            target: target.clone(),
+            from: dialect.table(&record.table),
+            into: dialect.table(record.write_to.as_ref().unwrap_or(&record.table)),
+            asked: Vec::new(),
+            answers: Vec::new(),
+            key: Vec::new(),
+            modified: None,
+            version: None,
+            deleted: None,
+            created: None,
+            author: None,
+            shown: Vec::new(),
+            told: BTreeMap::new(),
+            schema: TypeSchema::default(),
+            properties,
+        };
+        for column in &record.key {
+            let place = table.ask(column, around)?;
+            table.key.push(place);
+        }
+        if let Some(modified) = &record.modified {
+            table.modified = Some(table.ask_modified(&modified.columns, around)?);
+        }
+        let asked = |table: &mut Self, column: Option<&String>| {
+            column.map(|column| table.ask(column, around)).transpose()
+        };
+        table.version = match &record.version {
+            Some(version) if version.column == "xmin" && dialect == Dialect::Postgres => {
+                let column = Column::new("xmin", Kind::Other, "xid");
+                let codec = plain(&column);
+                Some(table.place(column, codec))
+            }
+            version => asked(&mut table, version.as_ref().map(|version| &version.column))?,
+        };
+        table.deleted = asked(&mut table, record.deleted.as_ref().map(|deleted| &deleted.column))?;
+        table.created = asked(&mut table, record.created.as_ref())?;
+        table.author = asked(&mut table, record.author.as_ref())?;
+        table.mark()?;
+        let used = |name: &&String| around.used.is_none_or(|used| used.contains(name));
+        let names: Vec<String> = table.properties.keys().filter(used).cloned().collect();
+        for name in names {
+            let item = table.properties[&name].clone();
+            let place = table.place(item.column, item.codec);
+            table.shown.push((name, place));
+        }
+        table.ask_called()?;
+        table.schema = schema::describe(&table, around);
+        Ok(table)
+    }
+
+    /// Asks for what procedures are given.
+    fn ask_called(&mut self) -> Result<(), String> {
+        let calls = self.record.calls.clone();
+        for call in [calls.create, calls.update, calls.delete].into_iter().flatten() {
+            if self.dialect == Dialect::Sqlite {
+                return Err(format!(
+                    "SQLite has no procedures, and {} is to be written by one",
+                    self.name
+                ));
+            }
+            for property in call.given {
+                let item = self.properties.get(&property).cloned();
+                let item = item.ok_or_else(|| {
+                    format!(
+                        "{} has no property {property} to call {} with",
+                        self.name, call.procedure
+                    )
+                })?;
+                let place = self.place(item.column, item.codec);
+                self.told.insert(property, place.at);
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a property stands in a row that a procedure is given.
+    pub(super) fn place_of(&self, property: &str) -> Option<usize> {
+        self.told.get(property).copied()
+    }
+
+    fn ask(&mut self, column: &str, around: &Surroundings<'_>) -> Result<Place, String> {
+        let known = self.relation.column(column).cloned();
+        let column = known.ok_or_else(|| schema::lacks(&self.record.table, column, &self.relation))?;
+        let codec = codec(&column, None, around);
+        Ok(self.place(column, codec))
+    }
+
+    fn ask_modified(&mut self, columns: &[String], around: &Surroundings<'_>) -> Result<Place, String> {
+        let places: Vec<Place> = columns
+            .iter()
+            .map(|column| self.ask(column, around))
+            .collect::<Result<_, _>>()?;
+        let Some(mut place) = places.first().cloned() else {
+            return Err(format!("`modified` of {} names no column", self.name));
+        };
+        if let Some(zone) = self
+            .record
+            .modified
+            .as_ref()
+            .and_then(|modified| modified.zone.clone())
+        {
+            place.codec.zone = zone;
+        }
+        if places.len() > 1 {
+            let all: Vec<&str> = places.iter().map(|place| place.sql.as_str()).collect();
+            place.sql = format!("COALESCE({})", all.join(", "));
+            place.at = self.asked.len();
+            self.asked.push(place.sql.clone());
+            self.answers.push(place.column.kind);
+        }
+        Ok(place)
+    }
+
+    fn place(&mut self, column: Column, codec: Codec) -> Place {
+        let asked = self.dialect.asked(&column);
+        let known = self.asked.iter().position(|known| *known == asked);
+        let at = known.unwrap_or_else(|| {
+            self.asked.push(asked);
+            self.answers.push(column.kind);
+            self.asked.len() - 1
+        });
+        Place {
+            at,
+            sql: self.dialect.quoted(&column.name),
+            column,
+            codec,
+        }
+    }
+
+    /// Whether a deletion can be marked.
+    fn mark(&self) -> Result<(), String> {
+        let marked = self
+            .record
+            .deleted
+            .as_ref()
+            .is_some_and(|deleted| deleted.is.is_some());
+        match &self.deleted {
+            Some(place) if !marked && place.codec.shown == Shown::Text => Err(format!(
+                "`deleted` of {} has to say by which value {} marks a record: write {{ column: {}, is: value }}",
+                self.name, place.column.name, place.column.name
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether its rows, once gone, show that they were deleted.
+    pub(super) fn absence_is_deletion(&self) -> bool {
+        use super::description::Absent;
+        match self.record.absent {
+            Some(absent) => absent == Absent::Deleted,
+            None => {
+                let told = self.record.deleted.is_some() || self.record.changes == Changes::ChangeTable;
+                !told && !self.relation.is_view && !self.relation.hides_rows
+            }
+        }
+    }
+
+    /// The id of a row; none where a part of its key is null.
+    pub(super) fn id(&self, row: &[Cell]) -> Option<String> {
+        let parts = self.key.iter().map(|place| match &row[place.at] {
+            Cell::Null | Cell::Odd(_) => None,
+            cell => Some(super::value::text(cell)),
+        });
+        Some(key::join(&parts.collect::<Option<Vec<_>>>()?))
+    }
+
+    /// The id of a key.
+    pub(super) fn id_of_key(&self, key: &[Cell]) -> Option<String> {
+        let parts = key.iter().map(|cell| match cell {
+            Cell::Null | Cell::Odd(_) => None,
+            cell => Some(super::value::text(cell)),
+        });
+        Some(key::join(&parts.collect::<Option<Vec<_>>>()?))
+    }
+
+    /// The key of an id; none where no row can have it.
+    pub(super) fn key_of(&self, id: &str) -> Option<Vec<Cell>> {
+        let parts = key::split(id, self.key.len())?;
+        let cells = parts.iter().zip(&self.key).map(|(part, place)| {
+            if part.is_empty() {
+                return matches!(place.codec.kind, Kind::Text | Kind::Other)
+                    .then(|| Cell::Text(String::new()));
+            }
+            let value = tandem_merge::value::Value::text(part.as_str());
+            let cell = place.codec.write(&value).ok()?;
+            // `007` is another id than `7`, although the same number.
+            (super::value::text(&cell) == *part).then_some(cell)
+        });
+        cells.collect()
+    }
+
+    /// Whether a row is marked as deleted.
+    pub(super) fn is_deleted(&self, row: &[Cell]) -> bool {
+        let Some(place) = &self.deleted else { return false };
+        let is = self
+            .record
+            .deleted
+            .as_ref()
+            .and_then(|deleted| deleted.is.as_deref());
+        match (is, &row[place.at]) {
+            (_, Cell::Null) => false,
+            (None, Cell::Boolean(yes)) => *yes,
+            (None, Cell::Integer(number)) => *number != 0,
+            (None, Cell::Text(text)) => !text.is_empty(),
+            (None, _) => true,
+            (Some(is), Cell::Boolean(yes)) => place.codec.write(&is.into()) == Ok(Cell::Boolean(*yes)),
+            (Some(is), cell) => super::value::text(cell) == is,
+        }
+    }
+
+    /// The state that a row shows; none where its key is null. `moment`: when it was read, by the database's clock.
+    pub(super) fn observation(
+        &self,
+        system: &str,
+        row: &[Cell],
+        began: Timestamp,
+        moment: Timestamp,
+    ) -> Option<Observation> {
+        let id = self.id(row)?;
+        let token = self.token(row);
+        let at = |place: &Option<Place>| {
+            place
+                .as_ref()
+                .and_then(|place| place.codec.moment(&row[place.at]))
+        };
+        let modified = at(&self.modified).or_else(|| self.modified.as_ref().and_then(|_| at(&self.created)));
+        let key = RecordKey::new(system, &self.name, id);
+        let version = Version {
+            order: self.order(row),
+            modified: modified.unwrap_or(moment),
+            firm: true,
+            token,
+        };
+        let deleted = self.is_deleted(row);
+        let (mut values, mut unreadable) = (Values::new(), BTreeMap::new());
+        if !deleted {
+            for (name, place) in &self.shown {
+                match place.codec.read(&row[place.at]) {
+                    Ok(value) => drop(values.insert(name.clone(), value)),
+                    Err(why) => drop(unreadable.insert(name.clone(), why)),
+                }
+            }
+        }
+        let author = self
+            .author
+            .as_ref()
+            .map(|place| super::value::text(&row[place.at]));
+        Some(Observation {
+            presence: if deleted {
+                Presence::Deleted
+            } else {
+                Presence::Alive
+            },
+            values,
+            version: Some(version),
+            created: at(&self.created),
+            author: author.filter(|author| !author.is_empty()),
+            unreadable,
+            ..missing(key, began)
+        })
+    }
+
+    /// The counter of a record's changes, where it is one that only grows.
+    fn order(&self, row: &[Cell]) -> Option<i64> {
+        match self.version.as_ref().map(|place| &row[place.at]) {
+            Some(Cell::Integer(number)) => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// What tells the states of a record apart: its version, else all that is asked for.
+    pub(super) fn token(&self, row: &[Cell]) -> String {
+        if let Some(place) = &self.version
+            && row[place.at] != Cell::Null
+        {
+            return super::value::text(&row[place.at]);
+        }
+        let mut hash = Context::new(&SHA256);
+        let mut text = String::with_capacity(64);
+        for cell in row {
+            text.clear();
+            let _infallible = match cell {
+                Cell::Null => text.write_str("-"),
+                Cell::Text(held) => write!(text, "t{}:{held}", held.len()),
+                Cell::Decimal(number) => write!(text, "n{};", number.normalize()),
+                Cell::Odd(held) => write!(text, "o{}:{held}", held.len()),
+                Cell::Integer(number) => write!(text, "i{number};"),
+                Cell::Boolean(yes) => write!(text, "b{yes};"),
+                Cell::Date(date) => write!(text, "d{date};"),
+                Cell::Civil(at) => write!(text, "c{at};"),
+                Cell::Moment(at) => write!(text, "m{at};"),
+            };
+            hash.update(text.as_bytes());
+        }
+        let mut token = String::with_capacity(32);
+        for byte in hash.finish().as_ref().iter().take(16) {
+            let _infallible = write!(token, "{byte:02x}");
+        }
+        token
+    }
+
+    /// A record that is not there.
+    pub(super) fn absent(
+        &self,
+        system: &str,
+        id: &str,
+        deleted: bool,
+        began: Timestamp,
+        moment: Timestamp,
+    ) -> Observation {
+        let bare = missing(RecordKey::new(system, &self.name, id), began);
+        if !deleted {
+            return bare;
+        }
+        Observation {
+            presence: Presence::Deleted,
+            version: Some(Version {
+                token: "absent".to_owned(),
+                order: None,
+                modified: moment,
+                firm: true,
+            }),
+            ..bare
+        }
+    }
+}
+
+/// How the values of a column are read and written.
+pub(super) fn codec(column: &Column, property: Option<&Property>, around: &Surroundings<'_>) -> Codec {
+    let mut codec = plain(column);
+    codec.zone = around.description.zone.clone();
+    if let Some(said) = property {
+        match said.data_type.as_deref() {
+            Some("unix_seconds") => codec.kind = Kind::Seconds,
+            Some("unix_milliseconds") => codec.kind = Kind::Milliseconds,
+            _ => {}
+        }
+        codec.shown = Shown::of(said.data_type.as_deref().unwrap_or(codec.kind.data_type()));
+        if matches!(codec.kind, Kind::Seconds | Kind::Milliseconds) {
+            codec.shown = Shown::DateTime;
+        }
+        codec.blank_is_empty = said.blank_is_empty;
+    }
+    if around.dialect == Dialect::Sqlite && matches!(column.kind, Kind::Civil | Kind::Moment) {
+        // It keeps moments as texts, in whatever way they were written.
+        codec.kind = Kind::Text;
+        let sample = around.samples.get(&column.name);
+        codec.layout = sample.map(|sample| Layout::of(sample)).unwrap_or_default();
+    }
+    codec
+}
+
+fn plain(column: &Column) -> Codec {
+    Codec {
+        kind: column.kind,
+        shown: Shown::of(column.kind.data_type()),
+        zone: jiff::tz::TimeZone::UTC,
+        blank_is_empty: false,
+        layout: Layout::default(),
+    }
+}
+
+/// A record of which nothing is known.
+fn missing(key: RecordKey, began: Timestamp) -> Observation {
+    Observation {
+        key,
+        presence: Presence::Missing,
+        values: Values::new(),
+        version: None,
+        created: None,
+        author: None,
+        read_began: began,
+        partial: false,
+        protected: false,
+        merged_into: None,
+        unreadable: BTreeMap::new(),
+    }
+}

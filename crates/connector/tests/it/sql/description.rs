@@ -1,0 +1,80 @@
+//! Descriptions: what is wrong in them is told at once, with its place and what to write instead.
+
+use tandem_connector::sql::{Description, schema};
+
+#[test]
+fn all_problems_are_told_at_once_with_place_and_help() {
+    let text = "
+zone: Europe/Olso
+chanel: x
+records:
+  Customer:
+    table: sales.a.customers
+    key: id
+    changes: chnge_table
+    modified: { colum: at }
+  Order:
+    table: orders
+    key: []
+    changes: modified
+    compare_every: often
+    write: alow
+    properties:
+      customer: { column: customer_id, references: Custmer, type: strng, find: lose }
+";
+    let problems = Description::read("erp.yaml", text).unwrap_err();
+    let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    let has = |line: u64, parts: &[&str]| {
+        let fits = |text: &&String| {
+            text.starts_with(&format!("erp.yaml:{line}:")) && parts.iter().all(|part| text.contains(part))
+        };
+        assert!(
+            told.iter().any(|text| fits(&text)),
+            "line {line} {parts:?}: {told:#?}"
+        );
+    };
+    has(2, &["no time zone", "Europe/Olso"]);
+    has(3, &["unknown key `chanel`", "Did you mean `channel`?"]);
+    has(6, &["names no table", "schema.table"]);
+    has(8, &["`chnge_table` is not known", "Did you mean `change_table`?"]);
+    has(9, &["unknown key `colum`", "Did you mean `column`?"]);
+    has(9, &["`column` is missing"]);
+    has(11, &["`key` names no column"]);
+    has(13, &["no column says when", "changes: comparison"]);
+    has(14, &["no stretch of time", "15m"]);
+    has(15, &["Did you mean `allow`?"]);
+    has(17, &["no record type `Custmer`", "Did you mean `Customer`?"]);
+    has(17, &["unknown type `strng`", "Did you mean `string`?"]);
+    has(17, &["`lose` is not known", "Did you mean `loose`?"]);
+}
+
+#[test]
+fn what_is_right_is_read() {
+    let text = "
+zone: Europe/Oslo
+change_table: tandem_changes
+records:
+  Line: { table: order_lines, key: [order_id, line_no], changes: change_table }
+  Customer: { table: sales.customers, key: id, version: xmin, modified: { column: [changed, made], granularity: 1s } }
+";
+    let described = Description::read("erp.yaml", text).unwrap();
+    assert_eq!(described.record_types(), ["Customer", "Line"]);
+    assert!(Description::read("erp.yaml", "records: {}").is_err());
+    assert!(Description::read("erp.yaml", "").is_err());
+}
+
+#[test]
+fn editors_are_given_a_schema_with_every_key() {
+    let schema = schema().to_string();
+    for key in [
+        "records",
+        "change_table",
+        "compare_every",
+        "granularity",
+        "references",
+        "write_to",
+        "absent",
+    ] {
+        assert!(schema.contains(&format!("\"{key}\"")), "{key}");
+    }
+}
