@@ -54,11 +54,8 @@ pub(super) fn held_against(file: &Path, described: &BTreeMap<String, Described>)
 pub(crate) fn configuration_in(file: &Path) -> Result<Configuration, Failure> {
     let folder = file.parent().unwrap_or(Path::new(""));
     let mut configuration = load(&sources(file)?).map_err(Failure::Configuration)?;
-    let problems = kinds::resolve(&mut configuration, folder);
-    match problems.is_empty() {
-        true => Ok(configuration),
-        false => Err(Failure::Configuration(problems)),
-    }
+    kinds::resolve(&mut configuration, folder)?;
+    Ok(configuration)
 }
 
 /// The texts of a configuration.

@@ -2,7 +2,7 @@
 
 use super::fields::Fields;
 use super::secret::secret;
-use super::systems::{computed, deadline};
+use super::systems::{address, authority, computed, deadline};
 use crate::failure::Failure;
 use jiff::SignedDuration;
 use secrecy::SecretString;
@@ -10,7 +10,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tandem_connector::Connector;
+use tandem_connector::folder::{self, Folder, FolderConfig};
 use tandem_connector::program::{Program, ProgramConfig};
+use tandem_connector::rest::{self, Rest, RestConfig};
+use tandem_connector::sql::{self, Sql, SqlConfig};
 use tandem_merge::config::{Configuration, Connection, Problem};
 
 /// Makes the connector to such a system ready.
@@ -20,6 +23,9 @@ pub(super) async fn connect(
     fields: &Fields,
 ) -> Result<Arc<dyn Connector>, Failure> {
     match connection.kind.as_str() {
+        "rest" => rest(configuration, connection, fields),
+        "sql" => sql(configuration, connection, fields),
+        "folder" => folder(configuration, connection, fields),
         "program" => program(configuration, connection, fields).await,
         other => Err(Failure::usage(
             format!("no connector is called `{other}`"),
@@ -47,6 +53,82 @@ async fn program(
     Ok(Arc::new(connector.await?))
 }
 
+fn rest(
+    configuration: &Configuration,
+    connection: &Connection,
+    fields: &Fields,
+) -> Result<Arc<dyn Connector>, Failure> {
+    /// Servers and what stands before them give up after that.
+    const DEADLINE: SignedDuration = SignedDuration::from_mins(1);
+    let connector = Rest::connect(RestConfig {
+        name: connection.name.clone(),
+        url: address(connection)?,
+        certificate_authority: authority(connection)?,
+        description: Arc::new(described(connection, rest::Description::read)?),
+        secrets: secrets(connection)?,
+        request_deadline: deadline(connection, DEADLINE),
+        overlap: SignedDuration::from_millis(connection.overlap_ms),
+        fields: fields.of_system(&connection.name),
+        computed: computed(configuration, connection),
+    })?;
+    Ok(Arc::new(connector))
+}
+
+fn sql(
+    configuration: &Configuration,
+    connection: &Connection,
+    fields: &Fields,
+) -> Result<Arc<dyn Connector>, Failure> {
+    /// A statement that takes longer is ended.
+    const DEADLINE: SignedDuration = SignedDuration::from_mins(1);
+    let mut secrets = secrets(connection)?;
+    let connector = Sql::connect(SqlConfig {
+        name: connection.name.clone(),
+        url: connection.url.clone(),
+        user: secrets.remove("user"),
+        password: secrets.remove("password"),
+        certificate_authority: authority(connection)?,
+        description: described(connection, sql::Description::read)?,
+        request_deadline: deadline(connection, DEADLINE),
+        overlap: SignedDuration::from_millis(connection.overlap_ms),
+        read_only: connection.read_only,
+        fields: fields.of_system(&connection.name),
+        computed: computed(configuration, connection),
+    })?;
+    Ok(Arc::new(connector))
+}
+
+fn folder(
+    configuration: &Configuration,
+    connection: &Connection,
+    fields: &Fields,
+) -> Result<Arc<dyn Connector>, Failure> {
+    Ok(Arc::new(Folder::connect(FolderConfig {
+        name: connection.name.clone(),
+        folder: PathBuf::from(connection.folder.clone().unwrap_or_default()),
+        description: described(connection, folder::Description::read)?,
+        read_only: connection.read_only,
+        fields: fields.of_system(&connection.name),
+        computed: computed(configuration, connection),
+    })))
+}
+
+/// The description of a connection, as its kind reads it.
+fn described<T>(
+    connection: &Connection,
+    read: fn(&str, &str) -> Result<T, Vec<Problem>>,
+) -> Result<T, Failure> {
+    let file = connection.description.as_deref().unwrap_or_default();
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        let what = format!(
+            "{file}, the description of {}, cannot be read ({error})",
+            connection.name
+        );
+        Failure::usage(what, "Correct `description:` in the configuration")
+    })?;
+    read(file, &text).map_err(Failure::Configuration)
+}
+
 /// All secrets of a connection, by name.
 fn secrets(connection: &Connection) -> Result<BTreeMap<String, SecretString>, Failure> {
     let names = connection.secrets.keys();
@@ -55,17 +137,34 @@ fn secrets(connection: &Connection) -> Result<BTreeMap<String, SecretString>, Fa
         .collect()
 }
 
-/// Paths of the configuration's connections from the folder of its file, and what is wrong with what they lead to.
-pub(super) fn resolve(configuration: &mut Configuration, folder: &Path) -> Vec<Problem> {
+/// Paths of the configuration's connections from the folder of its file, after a look at the descriptions that are there.
+pub(super) fn resolve(configuration: &mut Configuration, folder: &Path) -> Result<(), Failure> {
     let from_here = |path: &str| folder.join(path).display().to_string();
+    let mut problems = Vec::new();
     for connection in &mut configuration.connections {
         connection.description = connection.description.as_deref().map(from_here);
+        if let Some(path) = connection.url.strip_prefix("sqlite:") {
+            connection.url = format!("sqlite:{}", from_here(path));
+        }
         connection.folder = match (&connection.folder, connection.kind.as_str()) {
             (Some(own), _) => Some(from_here(own)),
             // A program is started beside the configuration.
             (None, "program") => Some(from_here(".")),
             (None, _) => None,
         };
+        let looked = match connection.kind.as_str() {
+            "rest" => described(connection, rest::Description::read).map(drop),
+            "sql" => described(connection, sql::Description::read).map(drop),
+            "folder" => described(connection, folder::Description::read).map(drop),
+            _ => Ok(()),
+        };
+        match looked {
+            Err(Failure::Configuration(found)) => problems.extend(found),
+            other => other?,
+        }
     }
-    Vec::new()
+    match problems.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::Configuration(problems)),
+    }
 }

@@ -37,6 +37,8 @@ pub struct FolderConfig {
     pub folder: PathBuf,
     /// What is in it.
     pub description: Description,
+    /// Nothing is ever written.
+    pub read_only: bool,
     /// The properties of each record type that are used.
     pub fields: BTreeMap<String, Vec<String>>,
     /// Properties that are computed out of those it has, by record type and name.
@@ -60,7 +62,9 @@ impl std::fmt::Debug for Folder {
 impl Folder {
     /// Makes the connector ready; nothing is read yet.
     #[must_use]
-    pub fn connect(config: FolderConfig) -> Self {
+    pub fn connect(mut config: FolderConfig) -> Self {
+        let all = config.description.records.values_mut();
+        all.for_each(|of| of.read_only |= config.read_only);
         let inner = Files {
             config,
             tables: Mutex::default(),

@@ -72,6 +72,7 @@ impl Place {
             name: "erp".to_owned(),
             folder: self.0.path().to_owned(),
             description: Description::read("erp.yaml", description).unwrap(),
+            read_only: false,
             fields: BTreeMap::from([
                 (
                     "Customer".to_owned(),

@@ -79,6 +79,7 @@ pub(crate) fn connected(
         url: said(&written.url).unwrap_or_default(),
         description: said(&written.description),
         folder: said(&written.folder),
+        read_only: written.read_only.as_ref().is_some_and(|it| it.value),
         command: written
             .command
             .as_ref()
@@ -143,6 +144,16 @@ fn reached(file: &str, name: &At<String>, written: &ConnectionText, known: &Know
             "no program is named",
             "Write `command: [PROGRAM, ARGUMENT]`.",
         );
+    }
+    if let Some(read_only) = written
+        .read_only
+        .as_ref()
+        .filter(|_| !known.needs().contains(&"read_only"))
+    {
+        let message = format!("{} has no switch of its own for that", written.kind.value);
+        let name = &name.value;
+        let help = format!("Write `write: {{ {name}: off }}` into the flows.");
+        problems.add(file, read_only, message, help);
     }
     let Some(url) = &written.url else { return };
     let schemes = known.schemes();

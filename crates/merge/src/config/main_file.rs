@@ -163,7 +163,7 @@ written! {
         kind: At<String>,
         /// The address to begin at.
         url: Option<At<String>>,
-        /// The file that describes the interface of the system, from this file's own folder (`kind: rest`, `kind: sql`).
+        /// The file that describes the interface of the system, from this file's own folder (`kind: rest`, `kind: sql`, `kind: folder`).
         description: Option<At<String>>,
         /// The folder with the system's files, from this file's own folder (`kind: folder`).
         folder: Option<At<String>>,
@@ -177,6 +177,8 @@ written! {
         secrets: Option<Table<At<Option<SecretText>>>>,
         /// A file with the certificates (PEM) of the authority that vouches for the system. Absent: the machine's own.
         certificate_authority: Option<At<String>>,
+        /// Nothing is ever written to it (`false` if absent): for a database or a folder that others own.
+        read_only: Option<At<bool>>,
         /// How much of the system's calls of a day may be used.
         budget: Option<At<BudgetText>>,
         /// The longest time that a request may still take effect, such as `5s`, `10m`.

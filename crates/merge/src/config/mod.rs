@@ -93,6 +93,9 @@ pub struct Connection {
     /// The program that speaks for it, with its arguments.
     #[serde(default)]
     pub command: Vec<String>,
+    /// Nothing is ever written to it.
+    #[serde(default)]
+    pub read_only: bool,
     /// How to sign in, by the name the kind has for it; empty where there is one way alone.
     #[serde(default)]
     pub sign_in: String,

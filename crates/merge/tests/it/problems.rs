@@ -468,13 +468,13 @@ fn each_kind_says_what_it_is_reached_by() {
             "    url: postgres://db.example/erp\n    description: erp.yaml\n",
         ),
         ("sql", "    url: sqlite:erp.db\n    description: erp.yaml\n"),
-        ("folder", "    folder: exports\n"),
+        ("folder", "    folder: exports\n    description: erp.yaml\n"),
         ("program", "    command: [python3, erp.py]\n"),
     ] {
         assert_eq!(erp(kind, how), [], "{kind}");
     }
     only(
-        &erp("folder", ""),
+        &erp("folder", "    description: erp.yaml\n"),
         &["customerp lacks `folder`", "Add `folder: FOLDER`."],
     );
     only(
@@ -482,7 +482,10 @@ fn each_kind_says_what_it_is_reached_by() {
         &["is no address", "postgres:// or mysql://"],
     );
     only(
-        &erp("folder", "    folder: exports\n    command: [a]\n"),
+        &erp(
+            "folder",
+            "    folder: exports\n    description: erp.yaml\n    command: [a]\n",
+        ),
         &["folder is not reached by `command`", "Leave `command` out here."],
     );
     only(&erp("program", "    command: []\n"), &["no program is named"]);
