@@ -197,6 +197,12 @@ pub(crate) fn family(kind: &Kind) -> Family {
 /// one another, or nothing is known of the described type. Numbers answer to numbers, and references to ids as text.
 #[must_use]
 pub fn type_to_write(kind: &Kind, described: &str) -> Option<&'static str> {
+    let there = Family::of(described)?;
+    (!answers(there, family(kind))).then(|| there.noun())
+}
+
+/// Whether values of the two can stand for the same: numbers for numbers, and references for ids as text.
+fn answers(one: Family, other: Family) -> bool {
     let class = |family: Family| match family {
         Family::Text | Family::Reference => 0,
         Family::Integer | Family::Decimal => 1,
@@ -204,8 +210,7 @@ pub fn type_to_write(kind: &Kind, described: &str) -> Option<&'static str> {
         Family::Date => 3,
         Family::DateTime => 4,
     };
-    let there = Family::of(described)?;
-    (class(there) != class(family(kind))).then(|| there.noun())
+    class(one) == class(other)
 }
 
 pub(crate) fn check_known_types(
@@ -223,7 +228,7 @@ pub(crate) fn check_known_types(
         let object = scope.objects[side.index()].clone();
         let known = scope.known[side.index()].property(&object, &name.value);
         if let PropertyKnown::There(there) = known
-            && Family::of(&there).is_some_and(|there| there != family)
+            && Family::of(&there).is_some_and(|there| !answers(there, family))
         {
             let at = text
                 .r#type
