@@ -12,13 +12,19 @@ use tokio::task::JoinSet;
 
 /// A connector whose requests are tasks of the runtime: they go on while whoever asked decides or stores, and another
 /// core packs and reads them. Whoever stops waiting breaks them off.
-pub struct Beside(Arc<dyn Connector>);
+pub struct Beside(Arc<dyn Connector>, Option<Capabilities>);
 
 impl Beside {
     /// Lets a connector's requests go on by themselves.
     #[must_use]
     pub fn new(connector: Arc<dyn Connector>) -> Self {
-        Self(connector)
+        Self(connector, None)
+    }
+
+    /// Relies on these capabilities alone, where some of the connector's were found to be none.
+    #[must_use]
+    pub fn relying_on(self, capabilities: Option<Capabilities>) -> Self {
+        Self(self.0, capabilities)
     }
 }
 
@@ -41,7 +47,7 @@ impl Connector for Beside {
     }
 
     fn capabilities(&self) -> &Capabilities {
-        self.0.capabilities()
+        self.1.as_ref().unwrap_or_else(|| self.0.capabilities())
     }
 
     async fn identify(&self) -> Result<Identification, Error> {

@@ -1,6 +1,7 @@
 //! `tandem check`: what can be kept in step, what cannot, and why.
 
 pub(crate) mod compare;
+mod proving;
 mod watching;
 
 use crate::arguments::Common;
@@ -106,6 +107,10 @@ async fn find(common: &Common, screen: &Screen, met: &mut Vec<String>) -> Result
     }
     for (connection, schema) in configuration.connections.iter().zip(&schemas) {
         findings.extend(watching::findings(connection, schema, &flows));
+    }
+    for (connection, system) in configuration.connections.iter().zip(&systems) {
+        let types = flows.types_of(&connection.name).into_iter().collect::<Vec<_>>();
+        findings.extend(proving::findings(common, connection, system.as_ref(), &types).await?);
     }
     findings.extend(counts(&flows, &systems).await?);
     Ok(findings)

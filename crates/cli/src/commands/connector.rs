@@ -78,6 +78,10 @@ impl Test {
             write: self.write,
         };
         let proofs = prove(systems[at].as_ref(), &types, effort).await?;
+        if configuration.connections[at].is_described() {
+            let id = systems[at].identify().await?.id;
+            loading::keep_proofs(common, systems[at].as_ref(), &id, &proofs);
+        }
         proofs.iter().for_each(|proof| screen.json(proof));
         screen.result(shown(&proofs));
         let of = |verdict| proofs.iter().filter(|proof| proof.verdict == verdict).count() as u64;
@@ -124,7 +128,7 @@ fn shown(proofs: &[Proof]) -> Table {
             Verdict::Untried => "not tried",
         };
         let of = proof.record_type.as_deref().unwrap_or_default();
-        shown.add_row([word, of, proof.law, &proof.seen]);
+        shown.add_row([word, of, &proof.law, &proof.seen]);
     }
     shown
 }

@@ -6,6 +6,7 @@ mod fields;
 mod files;
 mod hand;
 mod kinds;
+mod proven;
 mod provider;
 mod secret;
 mod state;
@@ -16,6 +17,7 @@ pub(crate) use chosen::{Chosen, Conflicts, FirstSync, Policies, Way, file_names,
 pub(crate) use described::{hold_against, keep_described, kept_described};
 pub(crate) use files::{configuration, configuration_in};
 pub(crate) use hand::{Hand, listen, misunderstood, open_door};
+pub(crate) use proven::keep_proofs;
 pub(crate) use provider::console_provider;
 pub(crate) use secret::{alert_address, console_tokens, home, keys, trace_headers};
 pub(crate) use state::{

@@ -1,8 +1,8 @@
 //! The connectors to the two systems.
 
 use super::fields::Fields;
-use super::kinds;
 use super::secret::secret;
+use super::{kinds, proven};
 use crate::failure::Failure;
 use jiff::SignedDuration;
 use secrecy::ExposeSecret;
@@ -44,7 +44,9 @@ async fn one(
         "salesforce" => salesforce(configuration, connection, fields, folder)?,
         _ => kinds::connect(configuration, connection, fields).await?,
     };
-    Ok(Arc::new(Beside::new(connector)))
+    let reliable = folder.filter(|_| connection.is_described());
+    let reliable = reliable.and_then(|folder| proven::reliable(folder, connector.as_ref()));
+    Ok(Arc::new(Beside::new(connector).relying_on(reliable)))
 }
 
 fn customerp(

@@ -5,19 +5,22 @@
 mod reading;
 mod writing;
 
+pub use writing::{ONCE, STALE};
+
 use crate::{Connector, Error, TypeSchema};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tandem_merge::record::{Observation, Presence, RecordType};
 
 /// What became of one law.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proof {
     /// The record type it was tried on; none: the system as a whole.
     pub record_type: Option<String>,
     /// What must hold.
-    pub law: &'static str,
+    pub law: Cow<'static, str>,
     /// Whether it does.
     pub verdict: Verdict,
     /// What was seen.
@@ -25,7 +28,7 @@ pub struct Proof {
 }
 
 /// Whether a law holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// It was tried and holds.
@@ -110,7 +113,7 @@ impl Proofs {
     fn push(&mut self, verdict: Verdict, law: &'static str, seen: String) {
         self.all.push(Proof {
             record_type: self.of.clone(),
-            law,
+            law: law.into(),
             verdict,
             seen,
         });

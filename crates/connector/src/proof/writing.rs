@@ -6,9 +6,11 @@ use tandem_merge::record::{Observation, Presence, RecordKey, Values, Version};
 use tandem_merge::value::Value;
 
 const MADE: &str = "a create makes a record with the values that it was given";
-const ONCE: &str = "a create that is sent twice makes one record";
+/// The law of [`Capabilities::idempotent_create`](crate::Capabilities::idempotent_create).
+pub const ONCE: &str = "a create that is sent twice makes one record";
 const MOVES: &str = "an update changes what it names and nothing else, and the version moves with it";
-const STALE: &str = "an update of an old version is refused and changes nothing";
+/// The law of [`Capabilities::conditional_write`](crate::Capabilities::conditional_write).
+pub const STALE: &str = "an update of an old version is refused and changes nothing";
 const TOO_LONG: &str = "a text that is too long is refused, not cut";
 const UNKNOWN: &str = "a property that there is not is refused";
 const DELETED: &str = "a deletion takes the record away, and its id is answered so";

@@ -128,6 +128,14 @@ pub struct Connection {
     pub writes: Writes,
 }
 
+impl Connection {
+    /// What its system can do is said by a description, a folder or a program, and so is to be proven.
+    #[must_use]
+    pub fn is_described(&self) -> bool {
+        self.description.is_some() || self.folder.is_some() || !self.command.is_empty()
+    }
+}
+
 /// How writes to a system travel, where its connector has a choice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Writes {

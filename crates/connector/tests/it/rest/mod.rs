@@ -93,6 +93,8 @@ pub(crate) async fn scene() -> Scene {
             clock: "advanceSeconds",
             secret: "customerp-tandem-token",
         },
+        aging: None,
+        repeats: true,
         ours: connect(&url, "tandem"),
         person: connect(&url, "alice"),
         connect,

@@ -1,0 +1,74 @@
+//! What was proven of a system: kept beside the state, and what it only pretends to do is not relied on.
+
+use crate::arguments::Common;
+use crate::beside;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::Path;
+use tandem_connector::proof::{ONCE, Proof, STALE, Verdict};
+use tandem_connector::{Capabilities, Connector};
+
+/// The file beside the state with what was proven of each system.
+const FILE: &str = "proofs.json";
+/// What was proven of a system, and when.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Proven {
+    at: Timestamp,
+    /// Who it was: its own id.
+    system: String,
+    proofs: Vec<Proof>,
+}
+
+/// Keeps what was proven beside the state, for whoever asks later what was tried and when.
+pub(crate) fn keep_proofs(common: &Common, system: &dyn Connector, id: &str, proofs: &[Proof]) {
+    let folder = common.state_folder();
+    let before = beside::kept::<BTreeMap<String, Proven>>(&folder, FILE);
+    let mut all = before.ok().flatten().unwrap_or_default();
+    let proven = all.entry(system.system().to_owned()).or_insert_with(|| Proven {
+        at: Timestamp::now(),
+        system: id.to_owned(),
+        proofs: Vec::new(),
+    });
+    if proven.system != id {
+        (proven.system, proven.proofs) = (id.to_owned(), Vec::new());
+    }
+    proven.at = Timestamp::now();
+    let tried = |one: &Proof| {
+        proofs
+            .iter()
+            .any(|proof| (&proof.record_type, &proof.law) == (&one.record_type, &one.law))
+    };
+    proven.proofs.retain(|one| !tried(one));
+    proven.proofs.extend_from_slice(proofs);
+    if let Err(error) = beside::keep(&folder, FILE, &all) {
+        tracing::warn!("{} cannot be written: {error}", folder.join(FILE).display());
+    }
+}
+
+/// What a system can do, without what it was found to do only in appearance; none where nothing such is known.
+pub(super) fn reliable(folder: &Path, system: &dyn Connector) -> Option<Capabilities> {
+    let kept = beside::kept::<BTreeMap<String, Proven>>(folder, FILE);
+    let proven = kept.ok().flatten().unwrap_or_default().remove(system.system())?;
+    let lies = |law: &str| {
+        let mut proofs = proven.proofs.iter();
+        proofs.any(|proof| proof.law == law && proof.verdict == Verdict::Broken)
+    };
+    let mut reliable = system.capabilities().clone();
+    if lies(STALE) {
+        (reliable.conditional_write, reliable.conditional_delete) = (false, false);
+    }
+    if lies(ONCE) {
+        reliable.idempotent_create = false;
+    }
+    if reliable == *system.capabilities() {
+        return None;
+    }
+    let name = system.system();
+    tracing::warn!(
+        "{name} was found at {:.0} to do only in appearance what it says: conditions of writes and keys of creates are not relied \
+         on where `tandem connector test {name} --write` found them ignored; records are read before they are written instead",
+        proven.at
+    );
+    Some(reliable)
+}
