@@ -47,6 +47,7 @@ fn limit(asked: Option<usize>, screen: &Screen) -> usize {
 }
 
 /// Carries out what the arguments ask for.
+#[allow(clippy::cognitive_complexity, reason = "one arm a command")]
 pub(crate) async fn carry_out(arguments: Arguments, screen: &Screen) -> Result<Exit, Failure> {
     let common = &arguments.common;
     match arguments.command {

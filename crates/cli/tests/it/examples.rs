@@ -1,0 +1,242 @@
+//! ERPs that others run, connected by the examples alone: each is copied, pointed at a local org, and kept in step both ways.
+
+use crate::local::{Ran, System, northwind, run_in};
+use crate::rest;
+use serde_json::{Value as Json, json};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The repository's examples.
+fn examples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples")
+}
+
+/// An example in a folder of its own, with a local org.
+struct Example {
+    folder: tempfile::TempDir,
+    name: &'static str,
+    org: System,
+}
+
+impl Example {
+    fn of(name: &'static str) -> Self {
+        let example = Self {
+            folder: tempfile::tempdir().unwrap(),
+            name,
+            org: System::start("salesforce", &[]),
+        };
+        for folder in [name, "northwind"] {
+            copy(&examples().join(folder), &example.folder.path().join(folder));
+        }
+        example.edit("tandem.yaml", "http://127.0.0.1:8082", &example.org.url);
+        example
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(self.name).join(name)
+    }
+
+    fn edit(&self, file: &str, from: &str, to: &str) {
+        let text = std::fs::read_to_string(self.path(file)).unwrap();
+        assert!(text.contains(from), "{file} has no `{from}`");
+        std::fs::write(self.path(file), text.replace(from, to)).unwrap();
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ran {
+        run_in(&self.path(""), arguments)
+    }
+
+    /// A run that ends well.
+    #[track_caller]
+    fn done(&self, arguments: &[&str]) -> Ran {
+        let ran = self.run(arguments);
+        assert_eq!(ran.code, Some(0), "{arguments:?}\n{}{}", ran.out, ran.err);
+        ran
+    }
+
+    /// All that is linked is equal, and so many links there are.
+    #[track_caller]
+    fn in_step(&self, links: u64) {
+        let verified = self.done(&["verify", "--json"]).last();
+        assert_eq!(verified["different"], 0, "{verified}");
+        assert_eq!(verified["pairs"], links, "{verified}");
+    }
+
+    fn query(&self, soql: &str) -> Vec<Json> {
+        rest::query_salesforce(&self.org.url, soql)
+    }
+
+    /// A program's answers to lines, as the example's ERP speaks.
+    fn ask(&self, lines: &[Json]) -> Vec<Json> {
+        let hello = json!({ "ask": 0, "do": "hello", "secrets": { "user": "ann" } });
+        let all = std::iter::once(&hello)
+            .chain(lines)
+            .map(|line| format!("{line}\n"));
+        let input = self.folder.path().join("lines");
+        std::fs::write(&input, all.collect::<String>()).unwrap();
+        let mut program = Command::new("python3");
+        let program = program.args(["erp.py", "erp.db"]).current_dir(self.path(""));
+        let output = program
+            .stdin(std::fs::File::open(input).unwrap())
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines()
+            .skip(1)
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        match path.is_dir() {
+            true => copy(&path, &target),
+            false => drop(std::fs::copy(&path, &target).unwrap()),
+        }
+    }
+}
+
+#[test]
+fn a_program_is_checked_proven_and_kept_in_step_both_ways() {
+    let example = Example::of("program");
+    // GIVEN a customer with two people, one of them made before the other is there
+    let create = |ask: u64, of: &str, values: Json| json!({ "ask": ask, "do": "create", "type": of, "key": ask.to_string(), "values": values });
+    example.ask(&[
+        create(1, "Customer", json!({ "name": "Acme", "phone": "123" })),
+        create(2, "Contact", json!({ "lastName": "Adams", "email": "a@acme.example", "customerId": "1", "birthdate": "1980-02-29" })),
+        create(3, "Contact", json!({ "lastName": "Baker", "email": "b@acme.example", "customerId": "1", "reportsToId": "2" })),
+    ]);
+    // WHEN it is checked, THEN everything fits, and what it says that it can was tried
+    let checked = example.done(&["check", "--all"]);
+    assert!(
+        checked.out.contains("laws of reading were tried and hold"),
+        "{}",
+        checked.out
+    );
+    example.done(&["connector", "test", "erp", "--write"]);
+    // A name that it does not have is told with its place, also without asking it again.
+    example.edit("flows/contact.yaml", "erp: description", "erp: descriptoin");
+    for arguments in [&["check"][..], &["check", "--offline"]] {
+        let wrong = example.run(arguments);
+        assert_eq!(wrong.code, Some(2), "{}", wrong.out);
+        let place = "flows/contact.yaml:18:12: Contact has no property `descriptoin`";
+        assert!(
+            wrong.err.contains(place) && wrong.err.contains("Did you mean `description`?"),
+            "{}",
+            wrong.err
+        );
+    }
+    example.edit("flows/contact.yaml", "erp: descriptoin", "erp: description");
+    assert!(
+        example
+            .done(&["check", "--offline"])
+            .out
+            .contains("can be kept in step")
+    );
+    // WHEN it is synchronized, THEN both sides have all three
+    example.done(&["sync", "--yes"]);
+    example.in_step(3);
+    // WHEN either side is edited and the org has somebody new, THEN all of it arrives on the other
+    let account = &example.query("SELECT Id FROM Account")[0];
+    let account = account["Id"].as_str().unwrap();
+    rest::patch_salesforce(&example.org.url, "Account", account, &json!({ "Phone": "456" }));
+    rest::create_salesforce(
+        &example.org.url,
+        "Contact",
+        &[json!({ "LastName": "Carter", "Email": "c@acme.example", "AccountId": account })],
+    );
+    example.ask(&[json!({ "ask": 9, "do": "update", "type": "Contact", "id": "2", "values": { "description": "chief" } })]);
+    example.done(&["sync", "--yes"]);
+    example.in_step(4);
+    let read = example.ask(&[
+        json!({ "ask": 1, "do": "read", "type": "Customer", "ids": ["1"] }),
+        json!({ "ask": 2, "do": "find", "type": "Contact", "properties": ["lastName"], "values": [["carter"]] }),
+    ]);
+    assert_eq!(read[0]["records"][0]["values"]["phone"], "456");
+    assert_eq!(read[1]["records"][0]["values"]["customerId"], "1");
+    let adams = &example.query("SELECT Description FROM Contact WHERE LastName = 'Adams'")[0];
+    assert_eq!(adams["Description"], "chief");
+    // WHEN the program goes away, THEN that is said
+    example.edit("tandem.yaml", "erp.py, erp.db", "no-erp.py, erp.db");
+    let gone = example.run(&["sync", "--yes"]);
+    assert_ne!(gone.code, Some(0));
+    assert!(
+        gone.err.contains("erp: its program does not answer `hello`"),
+        "{}",
+        gone.err
+    );
+}
+
+/// A program that takes an update of an old version is not relied on any more once that was found.
+#[test]
+fn what_a_program_only_pretends_to_do_is_not_relied_on() {
+    let example = Example::of("program");
+    example.edit("erp.py", "if ask.get(\"only_if\") not in", "if None not in");
+    let tested = example.run(&["connector", "test", "erp", "--write"]);
+    assert_eq!(tested.code, Some(2), "{}", tested.out);
+    assert!(tested.out.contains("was overwritten"), "{}", tested.out);
+    let synced = example.done(&["sync", "--yes"]);
+    assert!(synced.err.contains("not relied on"), "{}", synced.err);
+    // Mended and tried again, it is.
+    example.edit("erp.py", "if None not in", "if ask.get(\"only_if\") not in");
+    example.done(&["connector", "test", "erp", "--write"]);
+    let synced = example.done(&["sync", "--yes"]);
+    assert!(!synced.err.contains("not relied on"), "{}", synced.err);
+}
+
+#[test]
+fn northwind_as_a_folder_is_kept_in_step_both_ways() {
+    let Some(dump) = northwind() else {
+        return;
+    };
+    let example = Example::of("northwind-folder");
+    let export = || {
+        let mut export = Command::new("python3");
+        let export = export
+            .arg(example.path("export.py"))
+            .arg(&dump)
+            .arg(example.path("files"));
+        assert!(export.status().unwrap().success());
+    };
+    export();
+    example.edit("northwind.yaml", "    id: ", "    settle: 0s\n    id: ");
+    example.done(&["check"]);
+    example.done(&["sync", "--yes"]);
+    example.in_step(3_244);
+    // WHEN the org and a file are edited, THEN each edit arrives on the other side, and the file is otherwise what it was
+    let before = std::fs::read_to_string(example.path("files/customers.csv")).unwrap();
+    let alfreds = &example.query("SELECT Id FROM Account WHERE Name = 'Alfreds Futterkiste'")[0];
+    rest::patch_salesforce(
+        &example.org.url,
+        "Account",
+        alfreds["Id"].as_str().unwrap(),
+        &json!({ "BillingCity": "Potsdam" }),
+    );
+    example.edit("files/products.csv", "1;Chai;", "1;Chai Latte;");
+    example.done(&["sync", "--yes"]);
+    example.in_step(3_244);
+    let after = std::fs::read_to_string(example.path("files/customers.csv")).unwrap();
+    assert_eq!(after, before.replacen(";Berlin;", ";Potsdam;", 1));
+    assert_eq!(
+        example
+            .query("SELECT Id FROM Product2 WHERE Name = 'Chai Latte'")
+            .len(),
+        1
+    );
+    // WHEN an export lacks a customer, THEN nothing is deleted for it: a person is asked
+    let without: String = after
+        .lines()
+        .filter(|line| !line.starts_with("FISSA;"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    std::fs::write(example.path("files/customers.csv"), without).unwrap();
+    let synced = example.run(&["sync", "--yes"]);
+    assert_eq!(synced.code, Some(3), "{}{}", synced.out, synced.err);
+    assert_eq!(example.query("SELECT Id FROM Account").len(), 91);
+    let failures = example.run(&["failures"]);
+    assert!(failures.out.contains("FISSA"), "{}", failures.out);
+}
