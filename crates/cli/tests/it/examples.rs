@@ -240,3 +240,108 @@ fn northwind_as_a_folder_is_kept_in_step_both_ways() {
     let failures = example.run(&["failures"]);
     assert!(failures.out.contains("FISSA"), "{}", failures.out);
 }
+
+/// Runs SQL on the server that `TANDEM_POSTGRES` names.
+fn sql(database: &str, arguments: &[&str]) {
+    let server = std::env::var("TANDEM_POSTGRES").unwrap();
+    let mut psql = Command::new("psql");
+    let psql = psql.args(["-q", "-v", "ON_ERROR_STOP=1", "-d"]);
+    let ran = psql
+        .arg(format!("{server} dbname={database}"))
+        .args(arguments)
+        .output()
+        .unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+}
+
+#[test]
+#[ignore = "needs a server: clients/with-postgres"]
+fn northwind_in_postgres_is_kept_in_step_both_ways() {
+    let Some(dump) = northwind() else {
+        return;
+    };
+    let example = Example::of("northwind-postgres");
+    let name = format!("northwind_{}", std::process::id());
+    sql("postgres", &["-c", &format!("CREATE DATABASE {name}")]);
+    sql(&name, &["-o", "/dev/null", "-f", &dump]);
+    let server = std::env::var("TANDEM_POSTGRES").unwrap();
+    let of = |key: &str| {
+        server
+            .split(' ')
+            .find_map(|it| it.strip_prefix(key))
+            .unwrap()
+            .to_owned()
+    };
+    let host = of("host=").replace('/', "%2F");
+    example.edit(
+        "tandem.yaml",
+        "postgres://127.0.0.1:5432/northwind",
+        &format!("postgres://{host}/{name}"),
+    );
+    example.edit(
+        "tandem.yaml",
+        "    secrets:\n      user: { env: ERP_USER }\n      password: { env: ERP_PASSWORD }\n",
+        "",
+    );
+    example.edit(
+        "tandem.yaml",
+        "postgres://",
+        &format!("postgres://{}@", of("user=")),
+    );
+    example.done(&["check"]);
+    example.done(&["sync", "--yes"]);
+    example.in_step(3_244);
+    // WHEN either side is edited, a line goes and the org's own people edit what the ERP keeps, THEN all of it arrives
+    sql(
+        &name,
+        &[
+            "-c",
+            "UPDATE customers SET city = 'Potsdam' WHERE customer_id = 'ALFKI'; \
+                        DELETE FROM order_details WHERE order_id = 10248 AND product_id = 11; \
+                        UPDATE order_details SET quantity = 99 WHERE order_id = 10248 AND product_id = 42",
+        ],
+    );
+    let chang = &example.query("SELECT Id FROM Product2 WHERE Name = 'Chang'")[0];
+    rest::patch_salesforce(
+        &example.org.url,
+        "Product2",
+        chang["Id"].as_str().unwrap(),
+        &json!({ "Name": "Chang Beer" }),
+    );
+    example.done(&["sync", "--yes"]);
+    example.in_step(3_243);
+    let city = &example.query("SELECT BillingCity FROM Account WHERE Name = 'Alfreds Futterkiste'")[0];
+    assert_eq!(city["BillingCity"], "Potsdam");
+    assert_eq!(
+        example
+            .query("SELECT Id FROM OrderItem WHERE Customerp_Id__c = 'OrderLine:10248|11'")
+            .len(),
+        0
+    );
+    sql(
+        &name,
+        &[
+            "-c",
+            "DO $$ BEGIN ASSERT (SELECT product_name FROM products WHERE product_id = 2) = 'Chang Beer'; END $$",
+        ],
+    );
+    // WHEN both edit the same, THEN the flow's rule decides, and it is told
+    sql(
+        &name,
+        &[
+            "-c",
+            "UPDATE order_details SET quantity = 7 WHERE order_id = 10248 AND product_id = 72",
+        ],
+    );
+    let line = &example.query("SELECT Id FROM OrderItem WHERE Customerp_Id__c = 'OrderLine:10248|72'")[0];
+    rest::patch_salesforce(
+        &example.org.url,
+        "OrderItem",
+        line["Id"].as_str().unwrap(),
+        &json!({ "Quantity": 8 }),
+    );
+    let synced = example.done(&["sync", "--yes", "--json"]);
+    assert!(synced.out.contains("\"conflicts\":1"), "{}", synced.out);
+    example.in_step(3_243);
+    sql("postgres", &["-c", &format!("DROP DATABASE {name} WITH (FORCE)")]);
+}
