@@ -284,7 +284,11 @@ async fn create(
         values.push(dialect.given(build.given.len(), &item.column));
     }
     if columns.is_empty() {
-        build.push("DEFAULT VALUES");
+        build.push(if dialect.returns() {
+            "DEFAULT VALUES"
+        } else {
+            "() VALUES ()"
+        });
     } else {
         build.push(&format!(
             "({}) VALUES ({})",

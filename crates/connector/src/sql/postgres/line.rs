@@ -68,7 +68,7 @@ impl Lines {
         }
         // Other machines are spoken to under TLS, unless the address says otherwise.
         let far = parsed.get_hosts().iter().any(|host| match host {
-            Host::Tcp(name) => !is_here(name),
+            Host::Tcp(name) => !tls::is_here(name),
             #[cfg(unix)]
             Host::Unix(_) => false,
         });
@@ -293,13 +293,6 @@ impl Held {
             });
         }
     }
-}
-
-fn is_here(host: &str) -> bool {
-    host == "localhost"
-        || host
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
 }
 
 fn place(config: &Config) -> String {

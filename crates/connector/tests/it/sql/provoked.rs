@@ -4,7 +4,7 @@ use super::stage::Stage;
 use super::{of, pages, round};
 use crate::scene::{applied, one};
 use std::collections::{BTreeMap, BTreeSet};
-use tandem_connector::sql::{Sql, triggers};
+use tandem_connector::sql::{Dialect, Sql, triggers};
 use tandem_connector::{Change, Connector, Outcome, RefusalKind, Write};
 use tandem_merge::record::{Observation, Presence, RecordKey, Values, Version};
 use tandem_merge::value::Value;
@@ -15,6 +15,13 @@ macro_rules! provoked {
             $(#[tokio::test]
             async fn $law() {
                 super::$law(&super::Stage::sqlite($tables).await).await;
+            })*
+        }
+        mod in_mariadb {
+            $(#[tokio::test]
+            #[ignore = "wants a server: ./test --long, or clients/with-mariadb"]
+            async fn $law() {
+                super::$law(&super::Stage::mariadb(&$tables.replace("timestamp", "datetime(6)").replace('"', "`")).await).await;
             })*
         }
         mod in_postgres {
@@ -46,7 +53,7 @@ const ITEMS: &str = "
 CREATE TABLE items (id integer PRIMARY KEY, name text, \"odd; name'\" text, amount numeric(24, 4), price real,
     at timestamp);";
 
-const LINES: &str = "CREATE TABLE lines (a varchar(40) NOT NULL, b varchar(40) NOT NULL, amount integer, PRIMARY KEY (a, b));";
+const LINES: &str = "CREATE TABLE order_lines (a varchar(40) NOT NULL, b varchar(40) NOT NULL, amount integer, PRIMARY KEY (a, b));";
 
 const FAMILY: &str = "
 CREATE TABLE parents (id integer PRIMARY KEY, name text);
@@ -192,8 +199,9 @@ async fn a_row_that_is_dated_back_is_seen_within_the_overlap(stage: &Stage) {
     let (_, cursor) = round(&erp, &[of("Item")], None).await;
     let (_, cursor) = round(&erp, &[of("Item")], Some(cursor)).await;
     let ago = |seconds: u32| match stage.dialect {
-        tandem_connector::sql::Dialect::Sqlite => format!("datetime('now', '-{seconds} seconds')"),
-        _ => format!("timezone('UTC', now()) - interval '{seconds} seconds'"),
+        Dialect::Sqlite => format!("datetime('now', '-{seconds} seconds')"),
+        Dialect::Mysql => format!("UTC_TIMESTAMP(6) - INTERVAL {seconds} SECOND"),
+        Dialect::Postgres => format!("timezone('UTC', now()) - interval '{seconds} seconds'"),
     };
     stage
         .run(&format!(
@@ -239,14 +247,14 @@ async fn an_edit_between_read_and_write_is_stale(stage: &Stage) {
 }
 
 async fn keys_of_several_columns_may_hold_anything(stage: &Stage) {
-    let erp = stage.erp("records: { Line: { table: lines, key: [a, b] } }");
+    let erp = stage.erp("records: { Line: { table: order_lines, key: [a, b] } }");
     let odd = [
         "|",
         "\\",
         "a|b",
         "a\\|b",
         "' OR 1=1 --",
-        "\"; DROP TABLE lines",
+        "\"; DROP TABLE order_lines",
         "Ä ö",
         "%_",
     ];
@@ -331,7 +339,7 @@ async fn numbers_are_kept_digit_for_digit(stage: &Stage) {
     let amount: rust_decimal::Decimal = "12345678901234567890.1234".parse().unwrap();
     // A file keeps numbers with no more than fifteen digits.
     let amount = match stage.dialect {
-        tandem_connector::sql::Dialect::Sqlite => "12345678901.1234".parse().unwrap(),
+        Dialect::Sqlite => "12345678901.1234".parse().unwrap(),
         _ => amount,
     };
     let price: rust_decimal::Decimal = "14.4".parse().unwrap();
@@ -422,11 +430,14 @@ async fn triggers_tell_of_every_change(stage: &Stage) {
 async fn a_value_that_a_trigger_changes_is_read_back(stage: &Stage) {
     stage
         .run(match stage.dialect {
-            tandem_connector::sql::Dialect::Sqlite => {
+            Dialect::Sqlite => {
                 "CREATE TRIGGER loud AFTER UPDATE OF name ON items BEGIN
                      UPDATE items SET name = upper(NEW.name) WHERE id = NEW.id; END"
             }
-            _ => {
+            Dialect::Mysql => {
+                "CREATE TRIGGER loud BEFORE UPDATE ON items FOR EACH ROW SET NEW.name = upper(NEW.name)"
+            }
+            Dialect::Postgres => {
                 "CREATE FUNCTION loud() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
                      UPDATE items SET name = upper(NEW.name) WHERE id = NEW.id; RETURN NULL; END $$;
                  CREATE TRIGGER loud AFTER UPDATE OF name ON items FOR EACH ROW
