@@ -241,6 +241,8 @@ async fn an_edit_between_read_and_write_is_stale(stage: &Stage) {
     let after = read(&erp, "Item", "1").await;
     assert_eq!((&state.values, &state.version), (&after.values, &after.version));
     assert!(state.version.as_ref().unwrap().modified > seen.version.unwrap().modified);
+    // No read that began while the write was under way is taken for a later one.
+    assert!(state.version.as_ref().unwrap().modified > state.read_began);
     applied(&one(&erp, delete("Item", "1", after.version)).await);
     assert_eq!(read(&erp, "Item", "1").await.presence, Presence::Deleted);
     assert_eq!(one(&erp, delete("Item", "1", None)).await, Outcome::Gone);
