@@ -2,7 +2,6 @@
 
 use super::Sql;
 use super::calls;
-use super::description::TableName;
 use super::driver::{Class, Said, Transaction, Trouble};
 use super::refusal::{self, Deed};
 use super::statement::Build;
@@ -194,16 +193,9 @@ async fn look(
     only_if: Option<&Version>,
 ) -> Result<Standing, Stop> {
     let key = table.key_of(&record.id).ok_or(Stop::Outcome(Outcome::Gone))?;
-    let own = table.record.write_to.is_none() && !table.relation.is_view;
-    if !own && !table.target.is_view {
-        let target = TableName {
-            schema: Some(table.target.schema.clone()),
-            name: table.target.name.clone(),
-        };
-        let mut build = Build::new(
-            table.dialect,
-            format!("SELECT 1 FROM {} WHERE ", table.dialect.table(&target)),
-        );
+    let own = table.record.write_to.is_none();
+    if !own {
+        let mut build = Build::new(table.dialect, format!("SELECT 1 FROM {} WHERE ", table.into));
         table.has_key(&mut build, &key);
         build.push(table.dialect.locked());
         transaction.rows(&build.done(Vec::new())).await?;
