@@ -274,11 +274,15 @@ impl Connector for Sql {
     async fn describe(&self) -> Result<Schema, Error> {
         let tables = self.ask().await?;
         *self.tables.write().await = Some(Arc::clone(&tables));
-        let served = tables.served.iter();
+        let types = tables.served.iter().map(|(name, table)| {
+            let mut of = table.schema.clone();
+            let computed = self.config.computed.get(name).into_iter().flatten();
+            of.properties
+                .extend(computed.map(|(name, rule)| (name.clone(), schema::computed(rule))));
+            (name.clone(), of)
+        });
         Ok(Schema {
-            types: served
-                .map(|(name, table)| (name.clone(), table.schema.clone()))
-                .collect(),
+            types: types.collect(),
             missing: tables.missing.clone(),
         })
     }

@@ -361,13 +361,14 @@ async fn delete(
             let mut build = Build::new(dialect, format!("UPDATE {} SET ", table.into));
             let mark = mark(erp, place, deleted.is.as_deref())?;
             let kept = kept_by_us(erp, table, &mut build, false);
+            let kept = kept
+                .into_iter()
+                .map(|(column, value)| format!("{column} = {value}"));
+            let mut sets: Vec<String> = kept.collect();
+            // In the order in which they stand: not every database counts what it is given.
             build.given.push(mark);
             let value = dialect.given(build.given.len(), &place.column);
-            let mut sets = vec![format!("{} = {value}", dialect.quoted(&place.column.name))];
-            sets.extend(
-                kept.into_iter()
-                    .map(|(column, value)| format!("{column} = {value}")),
-            );
+            sets.push(format!("{} = {value}", dialect.quoted(&place.column.name)));
             build.push(&format!("{} WHERE ", sets.join(", ")));
             build
         }

@@ -225,7 +225,8 @@ impl Held {
             }
             Ok(cells)
         };
-        let cells = lines.in_time(reading).await?;
+        let cells = lines.in_time(reading).await;
+        let cells = cells.inspect_err(|trouble| self.end_if_lost(trouble))?;
         Ok(Rows { width, cells })
     }
 
@@ -234,7 +235,15 @@ impl Held {
         let (line, lines) = self.line()?;
         lines.count();
         let work = line.client.execute_raw(&prepared, statement.given.iter());
-        lines.in_time(work).await
+        let changed = lines.in_time(work).await;
+        changed.inspect_err(|trouble| self.end_if_lost(trouble))
+    }
+
+    /// A connection that is of no use any more is nobody's.
+    fn end_if_lost(&mut self, trouble: &Trouble) {
+        if matches!(trouble, Trouble::Lost(_)) {
+            self.line = None;
+        }
     }
 
     pub(super) async fn batch(&mut self, sql: &str) -> Result<(), Trouble> {

@@ -454,3 +454,35 @@ async fn an_edit_that_is_committed_while_ours_waits_is_not_overwritten() {
         assert_eq!(name.get::<_, String>(0), "theirs");
     }
 }
+
+#[tokio::test]
+#[ignore = "wants a server: ./test --long, or clients/with-postgres"]
+async fn a_column_that_becomes_another_one_is_read_and_written_on() {
+    let (erp, client, _) = erp(ITEMS, DATED).await;
+    client
+        .batch_execute("INSERT INTO items (id, name) VALUES (1, 'a')")
+        .await
+        .unwrap();
+    applied(&one(&erp, named("1", "b", None)).await);
+    client
+        .batch_execute("ALTER TABLE items ALTER COLUMN amount TYPE text, ALTER COLUMN born TYPE text")
+        .await
+        .unwrap();
+    let seen = erp.fetch(&of("Item"), &["1".to_owned()]).await.unwrap().remove(0);
+    assert_eq!(seen.values["name"], Value::text("b"));
+    // A write that meets the old statement is not sent, and the next one is.
+    client
+        .batch_execute("ALTER TABLE items ALTER COLUMN amount TYPE varchar(9)")
+        .await
+        .unwrap();
+    let mut outcomes = Vec::new();
+    for _ in 0..3 {
+        outcomes.push(one(&erp, named("1", "c", None)).await);
+    }
+    assert!(
+        matches!(outcomes.last(), Some(Outcome::Applied { .. })),
+        "{outcomes:?}"
+    );
+    let described = erp.describe().await.unwrap();
+    assert_eq!(described.types["Item"].properties["amount"].max_length, Some(9));
+}
