@@ -3,7 +3,7 @@
 use super::catalogue::{Column, Kind};
 use super::comparison::{self, Comparing};
 use super::description::{Changes, TableName};
-use super::driver::{Dialect, Statement};
+use super::driver::Dialect;
 use super::reading::{by_ids, last_key};
 use super::statement::{Build, PAGE};
 use super::table::Table;
@@ -201,7 +201,7 @@ async fn read_on(
         }
         seen.began = Some(now);
         if table.record.changes == Changes::ChangeTable {
-            seen.tells = horizon(erp).await?;
+            seen.tells = horizon(erp, now).await?;
         }
     }
     let began = clock::now();
@@ -257,23 +257,33 @@ fn since(codec: &Codec, since: Timestamp, overlap: SignedDuration, granularity: 
     codec.since(since.checked_sub(back).unwrap_or(Timestamp::UNIX_EPOCH))
 }
 
-/// Which numbers of the change table belong to transactions that may still be open: none below this. In PostgreSQL
-/// transactions are numbered; where there is one writer at a time the rows themselves are in order.
-async fn horizon(erp: &Sql) -> Result<i64, Error> {
-    let sql = match erp.driver.dialect() {
-        Dialect::Postgres => {
-            "SELECT CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint)".to_owned()
-        }
-        dialect => format!(
-            "SELECT COALESCE(MAX(seq), 0) + 1 FROM {}",
-            dialect.table(change_table(erp)?)
-        ),
-    };
-    let statement = Statement {
-        sql,
-        ..Statement::default()
-    };
-    match erp.read(&statement).await?.cells.first() {
+/// Up to where the change table is known to be complete: what has this number or a later one may still come to light. In
+/// PostgreSQL transactions are numbered; where there is one writer at a time the rows themselves are in order; else a
+/// transaction may stay open as long as the overlap.
+async fn horizon(erp: &Sql, now: Timestamp) -> Result<i64, Error> {
+    let dialect = erp.driver.dialect();
+    if dialect == Dialect::Postgres {
+        let sql = "SELECT CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint)";
+        return number(erp, Build::new(dialect, sql)).await;
+    }
+    let name = dialect.table(change_table(erp)?);
+    let behind = format!("SELECT COALESCE(MAX(seq), 0) + 1 FROM {name}");
+    if dialect == Dialect::Sqlite {
+        return number(erp, Build::new(dialect, behind)).await;
+    }
+    let since = now.checked_sub(erp.overlap()).unwrap_or(Timestamp::UNIX_EPOCH);
+    let mut build = Build::new(
+        dialect,
+        format!("SELECT COALESCE((SELECT MIN(seq) FROM {name} WHERE at >= "),
+    );
+    let at = Column::new("at", Kind::Moment, "timestamp");
+    build.give(&at, Cell::Moment(since));
+    build.push(&format!("), ({behind}))"));
+    number(erp, build).await
+}
+
+async fn number(erp: &Sql, build: Build) -> Result<i64, Error> {
+    match erp.read(&build.done(vec![Kind::Integer])).await?.cells.first() {
         Some(Cell::Integer(number)) => Ok(*number),
         _ => Ok(0),
     }

@@ -1,4 +1,4 @@
-//! The connector to an ERP's SQL database, by description: PostgreSQL and SQLite.
+//! The connector to an ERP's SQL database, by description: PostgreSQL, MySQL or MariaDB, SQLite.
 //!
 //! What a database needs of its own stands behind a small trait (`driver`); descriptions, statements, cursors and values
 //! are the same for all. Records are read in bounded pages by their keys, never by counting rows, so a row that goes away
@@ -11,6 +11,7 @@ mod comparison;
 mod description;
 mod driver;
 mod key;
+mod mysql;
 mod postgres;
 mod reading;
 mod refusal;
@@ -57,7 +58,7 @@ const CONCURRENCY: usize = 4;
 pub struct SqlConfig {
     /// The system's name in the configuration.
     pub name: String,
-    /// Its address: `postgres://host/database`, or `sqlite:PATH`.
+    /// Its address: `postgres://host/database`, `mysql://host/database`, or `sqlite:PATH`.
     pub url: String,
     /// The user; none: as the address says.
     pub user: Option<SecretString>,
@@ -123,6 +124,7 @@ impl Sql {
         let scheme = config.url.split(':').next().unwrap_or_default();
         let driver: Arc<dyn Driver> = match scheme {
             "postgres" | "postgresql" => Arc::new(postgres::Postgres::new(&config).map_err(refused)?),
+            "mysql" | "mariadb" => Arc::new(mysql::Mysql::new(&config).map_err(refused)?),
             "sqlite" => {
                 let path = config.url.trim_start_matches("sqlite:");
                 Arc::new(sqlite::Sqlite::new(
@@ -131,7 +133,7 @@ impl Sql {
                 ))
             }
             other => {
-                let known = "write postgres://host/database or sqlite:PATH";
+                let known = "write postgres://host/database, mysql://host/database or sqlite:PATH";
                 return Err(refused(format!(
                     "`{other}` is no kind of database that is known: {known}"
                 )));
@@ -272,11 +274,15 @@ impl Connector for Sql {
     async fn describe(&self) -> Result<Schema, Error> {
         let tables = self.ask().await?;
         *self.tables.write().await = Some(Arc::clone(&tables));
-        let served = tables.served.iter();
+        let types = tables.served.iter().map(|(name, table)| {
+            let mut of = table.schema.clone();
+            let computed = self.config.computed.get(name).into_iter().flatten();
+            of.properties
+                .extend(computed.map(|(name, rule)| (name.clone(), schema::computed(rule))));
+            (name.clone(), of)
+        });
         Ok(Schema {
-            types: served
-                .map(|(name, table)| (name.clone(), table.schema.clone()))
-                .collect(),
+            types: types.collect(),
             missing: tables.missing.clone(),
         })
     }

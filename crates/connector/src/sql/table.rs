@@ -173,7 +173,10 @@ impl Table {
     fn ask(&mut self, column: &str, around: &Surroundings<'_>) -> Result<Place, String> {
         let known = self.relation.column(column).cloned();
         let column = known.ok_or_else(|| schema::lacks(&self.record.table, column, &self.relation))?;
-        let codec = codec(&column, None, around);
+        // What is said of a column where it is a property holds wherever it is used.
+        let mut said = self.record.properties.values();
+        let said = said.find(|property| property.column == column.name).cloned();
+        let codec = codec(&column, said.as_ref(), around);
         Ok(self.place(column, codec))
     }
 

@@ -32,3 +32,11 @@ pub(super) fn client(authority: Option<&[u8]>) -> Result<rustls::ClientConfig, S
         .with_no_client_auth();
     Ok(config)
 }
+
+/// Whether a host is this machine, to which nothing has to be encrypted.
+pub(super) fn is_here(host: &str) -> bool {
+    host == "localhost"
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}

@@ -65,6 +65,13 @@ fn table(log: &TableName, dialect: Dialect) -> String {
             "seq",
         ),
     };
+    let more = match dialect {
+        Dialect::Mysql => format!(
+            "CREATE INDEX {} ON {name} (at);\n",
+            dialect.quoted(&format!("{}_at", log.name))
+        ),
+        Dialect::Postgres | Dialect::Sqlite => String::new(),
+    };
     let (of_type, id_type) = match dialect {
         Dialect::Mysql => ("varchar(200)", "varchar(500)"),
         Dialect::Postgres | Dialect::Sqlite => ("text", "text"),
@@ -72,7 +79,7 @@ fn table(log: &TableName, dialect: Dialect) -> String {
     format!(
         "\n-- One row for each change. Rows may be deleted once Tandem has read them: some weeks are plenty.\n\
          CREATE TABLE {name} (\n    {columns}{of} {of_type} NOT NULL,\n    id {id_type} NOT NULL,\n    op char(1) NOT NULL\n);\n\
-         CREATE INDEX {index} ON {name} ({of}, {order});\n"
+         CREATE INDEX {index} ON {name} ({of}, {order});\n{more}"
     )
 }
 
@@ -172,6 +179,16 @@ fn noting(log: &TableName, record: &Record, dialect: Dialect) -> String {
     };
     trigger("_i", "INSERT", "", &made);
     trigger("_d", "DELETE", "", &went);
+    if dialect == Dialect::Mysql {
+        // One statement, so that no other delimiter is needed.
+        let of = literal(dialect, &record.table.to_string());
+        let (old, new) = (id(record, "OLD", dialect), id(record, "NEW", dialect));
+        let both = format!(
+            "INSERT INTO {into} (`of`, id, op) SELECT {of}, {old}, 'D' FROM DUAL WHERE {moves} UNION ALL SELECT {of}, {new}, 'U' FROM DUAL"
+        );
+        trigger("_u", "UPDATE", "", &both);
+        return sql;
+    }
     trigger("_u", "UPDATE", "", &changed);
     if dialect == Dialect::Sqlite {
         trigger("_k", "UPDATE", &format!(" WHEN {moves}"), &went);

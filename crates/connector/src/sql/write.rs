@@ -2,7 +2,6 @@
 
 use super::Sql;
 use super::calls;
-use super::description::TableName;
 use super::driver::{Class, Said, Transaction, Trouble};
 use super::refusal::{self, Deed};
 use super::statement::Build;
@@ -194,16 +193,9 @@ async fn look(
     only_if: Option<&Version>,
 ) -> Result<Standing, Stop> {
     let key = table.key_of(&record.id).ok_or(Stop::Outcome(Outcome::Gone))?;
-    let own = table.record.write_to.is_none() && !table.relation.is_view;
-    if !own && !table.target.is_view {
-        let target = TableName {
-            schema: Some(table.target.schema.clone()),
-            name: table.target.name.clone(),
-        };
-        let mut build = Build::new(
-            table.dialect,
-            format!("SELECT 1 FROM {} WHERE ", table.dialect.table(&target)),
-        );
+    let own = table.record.write_to.is_none();
+    if !own {
+        let mut build = Build::new(table.dialect, format!("SELECT 1 FROM {} WHERE ", table.into));
         table.has_key(&mut build, &key);
         build.push(table.dialect.locked());
         transaction.rows(&build.done(Vec::new())).await?;
@@ -284,7 +276,11 @@ async fn create(
         values.push(dialect.given(build.given.len(), &item.column));
     }
     if columns.is_empty() {
-        build.push("DEFAULT VALUES");
+        build.push(if dialect.returns() {
+            "DEFAULT VALUES"
+        } else {
+            "() VALUES ()"
+        });
     } else {
         build.push(&format!(
             "({}) VALUES ({})",
@@ -365,13 +361,14 @@ async fn delete(
             let mut build = Build::new(dialect, format!("UPDATE {} SET ", table.into));
             let mark = mark(erp, place, deleted.is.as_deref())?;
             let kept = kept_by_us(erp, table, &mut build, false);
+            let kept = kept
+                .into_iter()
+                .map(|(column, value)| format!("{column} = {value}"));
+            let mut sets: Vec<String> = kept.collect();
+            // In the order in which they stand: not every database counts what it is given.
             build.given.push(mark);
             let value = dialect.given(build.given.len(), &place.column);
-            let mut sets = vec![format!("{} = {value}", dialect.quoted(&place.column.name))];
-            sets.extend(
-                kept.into_iter()
-                    .map(|(column, value)| format!("{column} = {value}")),
-            );
+            sets.push(format!("{} = {value}", dialect.quoted(&place.column.name)));
             build.push(&format!("{} WHERE ", sets.join(", ")));
             build
         }

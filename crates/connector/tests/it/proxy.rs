@@ -23,8 +23,11 @@ impl Proxy {
     pub(crate) async fn before(server: &Url) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let mut host = server.query_pairs().filter(|(name, _)| name == "host");
-        let socket = host.next().map(|(_, folder)| format!("{folder}/.s.PGSQL.5432"));
+        let socket = server.query_pairs().find_map(|(name, value)| match &*name {
+            "host" => Some(format!("{value}/.s.PGSQL.5432")),
+            "socket" => Some(value.into_owned()),
+            _ => None,
+        });
         let target = format!("127.0.0.1:{}", server.port().unwrap_or_default());
         let only = socket.is_some().then_some("COMMIT");
         let to_swallow = Arc::new(AtomicUsize::new(0));
@@ -48,7 +51,7 @@ impl Proxy {
         });
         Self {
             url: match only {
-                Some(_) => format!("postgres://127.0.0.1:{port}{}", server.path()),
+                Some(_) => format!("{}://127.0.0.1:{port}{}", server.scheme(), server.path()),
                 None => format!("http://127.0.0.1:{port}"),
             }
             .parse()

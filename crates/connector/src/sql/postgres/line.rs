@@ -3,17 +3,18 @@
 use super::super::driver::{Rows, Statement, Trouble};
 use super::super::value::Cell;
 use super::super::{SqlConfig, tls};
+use super::listen::Listening;
 use super::trouble;
 use futures::TryStreamExt;
 use secrecy::ExposeSecret;
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::config::{Host, SslMode};
-use tokio_postgres::{AsyncMessage, Client, Config};
+use tokio_postgres::{Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// Connections at once.
@@ -32,6 +33,7 @@ pub(super) struct Lines {
     idle: Mutex<Vec<Line>>,
     permits: Arc<Semaphore>,
     calls: AtomicU64,
+    listening: OnceLock<Listening>,
 }
 
 /// A connection with what it has prepared.
@@ -68,7 +70,7 @@ impl Lines {
         }
         // Other machines are spoken to under TLS, unless the address says otherwise.
         let far = parsed.get_hosts().iter().any(|host| match host {
-            Host::Tcp(name) => !is_here(name),
+            Host::Tcp(name) => !tls::is_here(name),
             #[cfg(unix)]
             Host::Unix(_) => false,
         });
@@ -83,6 +85,7 @@ impl Lines {
             idle: Mutex::default(),
             permits: Arc::new(Semaphore::new(MOST)),
             calls: AtomicU64::new(0),
+            listening: OnceLock::new(),
         })
     }
 
@@ -142,7 +145,7 @@ impl Lines {
         Ok(line)
     }
 
-    async fn begin(
+    pub(super) async fn begin(
         &self,
     ) -> Result<
         (
@@ -175,42 +178,13 @@ impl Lines {
         }
     }
 
-    /// Resolves when something was told on a channel. While there is no connection it is tried again.
-    pub(super) async fn told(&self, channel: &str) {
-        loop {
-            if let Some(()) = self.listen(channel).await {
-                return;
-            }
-            tokio::time::sleep(Duration::from_secs(5)).await;
-        }
-    }
-
-    async fn listen(&self, channel: &str) -> Option<()> {
-        let (client, mut connection) = self.begin().await.ok()?;
-        let (tell, mut told) = mpsc::unbounded_channel();
-        let reading = tokio::spawn(async move {
-            let mut messages = futures::stream::poll_fn(move |context| connection.poll_message(context));
-            while let Ok(Some(message)) = messages.try_next().await {
-                if matches!(message, AsyncMessage::Notification(_)) && tell.send(()).is_err() {
-                    return;
-                }
-            }
-        });
-        let _ends = AbortOnDrop(reading);
-        client
-            .batch_execute(&format!("LISTEN \"{channel}\""))
-            .await
-            .ok()?;
-        // What was told before we listened is asked for by whoever waits; the end of the line is no news.
-        told.recv().await
-    }
-}
-
-struct AbortOnDrop(tokio::task::JoinHandle<()>);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
+    /// Resolves when something was told on a channel.
+    pub(super) async fn told(self: &Arc<Self>, channel: &str) {
+        let told = self
+            .listening
+            .get_or_init(|| Listening::begin(self, channel))
+            .told();
+        told.notified().await;
     }
 }
 
@@ -251,7 +225,8 @@ impl Held {
             }
             Ok(cells)
         };
-        let cells = lines.in_time(reading).await?;
+        let cells = lines.in_time(reading).await;
+        let cells = cells.inspect_err(|trouble| self.end_if_lost(trouble))?;
         Ok(Rows { width, cells })
     }
 
@@ -260,7 +235,15 @@ impl Held {
         let (line, lines) = self.line()?;
         lines.count();
         let work = line.client.execute_raw(&prepared, statement.given.iter());
-        lines.in_time(work).await
+        let changed = lines.in_time(work).await;
+        changed.inspect_err(|trouble| self.end_if_lost(trouble))
+    }
+
+    /// A connection that is of no use any more is nobody's.
+    fn end_if_lost(&mut self, trouble: &Trouble) {
+        if matches!(trouble, Trouble::Lost(_)) {
+            self.line = None;
+        }
     }
 
     pub(super) async fn batch(&mut self, sql: &str) -> Result<(), Trouble> {
@@ -293,13 +276,6 @@ impl Held {
             });
         }
     }
-}
-
-fn is_here(host: &str) -> bool {
-    host == "localhost"
-        || host
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
 }
 
 fn place(config: &Config) -> String {

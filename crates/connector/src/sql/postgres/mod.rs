@@ -3,6 +3,7 @@
 mod catalogue;
 mod codec;
 mod line;
+mod listen;
 mod trouble;
 
 use super::SqlConfig;

@@ -61,6 +61,10 @@ pub(super) fn of(error: &Error) -> Trouble {
     if matches!(code, "57P01" | "57P02" | "57P03" | "25P03" | "08006" | "08003") {
         return Trouble::Lost(format!("{code}: {}", said.message()));
     }
+    // A column became another one since the statement was prepared: another connection prepares it anew.
+    if code == "0A000" && said.message().contains("cached plan") {
+        return Trouble::Lost(format!("{code}: {}", said.message()));
+    }
     let detail = said
         .detail()
         .map(|detail| format!(" ({detail})"))

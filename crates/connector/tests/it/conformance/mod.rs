@@ -14,10 +14,12 @@ macro_rules! law {
 }
 
 macro_rules! conformance {
-    (everywhere { $($room:ident::$law:ident)* } by_a_server { $($far_room:ident::$far:ident)* }) => {
+    (everywhere { $($room:ident::$law:ident)* } by_a_server { $($far_room:ident::$far:ident)* }
+        by_its_clock { $($clock_room:ident::$clock:ident)* }) => {
         mod of_customerp {
             $(law! { [] $room $law crate::customerp::scene() })*
             $(law! { [] $far_room $far crate::customerp::scene() })*
+            $(law! { [] $clock_room $clock crate::customerp::scene() })*
         }
         mod of_rest {
             $(#[tokio::test]
@@ -28,12 +30,22 @@ macro_rules! conformance {
         mod of_salesforce {
             $(law! { [] $room $law crate::salesforce::scene() })*
             $(law! { [] $far_room $far crate::salesforce::scene() })*
+            $(law! { [] $clock_room $clock crate::salesforce::scene() })*
         }
         mod of_postgres {
             $(law! { [#[ignore = "wants a server: ./test --long, or clients/with-postgres"]]
                 $room $law crate::sql::postgres::scene() })*
             $(law! { [#[ignore = "wants a server: ./test --long, or clients/with-postgres"]]
                 $far_room $far crate::sql::postgres::scene() })*
+            $(law! { [#[ignore = "wants a server: ./test --long, or clients/with-postgres"]]
+                $clock_room $clock crate::sql::postgres::scene() })*
+        }
+        // Nobody can move the clock of a whole server.
+        mod of_mariadb {
+            $(law! { [#[ignore = "wants a server: ./test --long, or clients/with-mariadb"]]
+                $room $law crate::sql::mysql::scene() })*
+            $(law! { [#[ignore = "wants a server: ./test --long, or clients/with-mariadb"]]
+                $far_room $far crate::sql::mysql::scene() })*
         }
         // A file has no line that could be cut, no users who could be told apart, and no clock but that of the machine.
         mod of_sqlite {
@@ -57,11 +69,13 @@ conformance! {
         writing::refusals_name_kind_property_and_advice
     }
     by_a_server {
-        reading::shows_deletions_however_late
         reading::tells_users_apart
         writing::a_lost_reply_is_unknown_and_creates_nothing_twice
         writing::an_update_with_a_lost_reply_is_unknown
         writing::a_system_that_is_down_is_not_sent_to
         writing::secrets_show_nowhere
+    }
+    by_its_clock {
+        reading::shows_deletions_however_late
     }
 }

@@ -1,6 +1,7 @@
 //! What only databases have, and how the conformance suite reaches them.
 
 mod description;
+pub(crate) mod mysql;
 mod northwind;
 pub(crate) mod postgres;
 mod provoked;

@@ -263,14 +263,11 @@ async fn whoever_listens_is_woken_by_a_commit() {
         .await
         .unwrap();
     let erp = std::sync::Arc::new(erp);
+    // Whatever was told before it listened is asked for once.
+    erp.changed().await;
     let waiting = std::sync::Arc::clone(&erp);
     let woken = tokio::spawn(async move { waiting.changed().await });
-    // It listens before anything is told.
-    let listens =
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'";
-    while client.query_one(listens, &[]).await.unwrap().get::<_, i64>(0) == 0 {
-        tokio::task::yield_now().await;
-    }
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     assert!(!woken.is_finished());
     client
         .batch_execute("INSERT INTO items (id) VALUES (1)")
@@ -278,6 +275,14 @@ async fn whoever_listens_is_woken_by_a_commit() {
         .unwrap();
     let waited = tokio::time::timeout(std::time::Duration::from_secs(10), woken).await;
     waited.expect("it was woken").unwrap();
+    // What is told while nobody waits is not lost.
+    client
+        .batch_execute("INSERT INTO items (id) VALUES (2)")
+        .await
+        .unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    let waited = tokio::time::timeout(std::time::Duration::from_secs(10), erp.changed()).await;
+    waited.expect("it was kept");
 }
 
 #[tokio::test]
@@ -415,4 +420,69 @@ records:
         .await,
     );
     assert!(client.query("SELECT 1 FROM items", &[]).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+#[ignore = "wants a server: ./test --long, or clients/with-postgres"]
+async fn an_edit_that_is_committed_while_ours_waits_is_not_overwritten() {
+    // The second is a view, whose rows are locked as well.
+    for table in ["items", "shown"] {
+        let tables = format!("{ITEMS} CREATE VIEW shown AS SELECT * FROM items");
+        let (erp, client, there) = erp(
+            &tables,
+            &DATED.replace("items", table).replace("version: xmin, ", ""),
+        )
+        .await;
+        client
+            .batch_execute("INSERT INTO items (id, name) VALUES (1, 'a')")
+            .await
+            .unwrap();
+        let seen = erp.fetch(&of("Item"), &["1".to_owned()]).await.unwrap().remove(0);
+        let other = self::client(&there).await;
+        other
+            .batch_execute("BEGIN; UPDATE items SET name = 'theirs' WHERE id = 1")
+            .await
+            .unwrap();
+        let ours = tokio::spawn(async move { one(&erp, named("1", "ours", seen.version)).await });
+        let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        while client.query_one(waits, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+            assert!(!ours.is_finished());
+        }
+        other.batch_execute("COMMIT").await.unwrap();
+        assert_eq!(ours.await.unwrap(), Outcome::Stale, "{table}");
+        let name = client.query_one("SELECT name FROM items", &[]).await.unwrap();
+        assert_eq!(name.get::<_, String>(0), "theirs");
+    }
+}
+
+#[tokio::test]
+#[ignore = "wants a server: ./test --long, or clients/with-postgres"]
+async fn a_column_that_becomes_another_one_is_read_and_written_on() {
+    let (erp, client, _) = erp(ITEMS, DATED).await;
+    client
+        .batch_execute("INSERT INTO items (id, name) VALUES (1, 'a')")
+        .await
+        .unwrap();
+    applied(&one(&erp, named("1", "b", None)).await);
+    client
+        .batch_execute("ALTER TABLE items ALTER COLUMN amount TYPE text, ALTER COLUMN born TYPE text")
+        .await
+        .unwrap();
+    let seen = erp.fetch(&of("Item"), &["1".to_owned()]).await.unwrap().remove(0);
+    assert_eq!(seen.values["name"], Value::text("b"));
+    // A write that meets the old statement is not sent, and the next one is.
+    client
+        .batch_execute("ALTER TABLE items ALTER COLUMN amount TYPE varchar(9)")
+        .await
+        .unwrap();
+    let mut outcomes = Vec::new();
+    for _ in 0..3 {
+        outcomes.push(one(&erp, named("1", "c", None)).await);
+    }
+    assert!(
+        matches!(outcomes.last(), Some(Outcome::Applied { .. })),
+        "{outcomes:?}"
+    );
+    let described = erp.describe().await.unwrap();
+    assert_eq!(described.types["Item"].properties["amount"].max_length, Some(9));
 }

@@ -4,7 +4,7 @@ use super::stage::Stage;
 use super::{of, pages, round};
 use crate::scene::{applied, one};
 use std::collections::{BTreeMap, BTreeSet};
-use tandem_connector::sql::{Sql, triggers};
+use tandem_connector::sql::{Dialect, Sql, triggers};
 use tandem_connector::{Change, Connector, Outcome, RefusalKind, Write};
 use tandem_merge::record::{Observation, Presence, RecordKey, Values, Version};
 use tandem_merge::value::Value;
@@ -15,6 +15,13 @@ macro_rules! provoked {
             $(#[tokio::test]
             async fn $law() {
                 super::$law(&super::Stage::sqlite($tables).await).await;
+            })*
+        }
+        mod in_mariadb {
+            $(#[tokio::test]
+            #[ignore = "wants a server: ./test --long, or clients/with-mariadb"]
+            async fn $law() {
+                super::$law(&super::Stage::mariadb(&$tables.replace("timestamp", "datetime(6)").replace('"', "`")).await).await;
             })*
         }
         mod in_postgres {
@@ -40,13 +47,19 @@ provoked! {
     nothing_is_written_where_it_is_only_read super::ITEMS;
     a_row_that_others_name_is_not_deleted super::FAMILY;
     a_clock_of_another_zone_is_read_right super::ITEMS;
+    times_and_counters_are_kept_by_us_where_nothing_else_does super::KEPT;
+    a_row_that_is_marked_as_deleted_stays super::KEPT;
 }
 
 const ITEMS: &str = "
 CREATE TABLE items (id integer PRIMARY KEY, name text, \"odd; name'\" text, amount numeric(24, 4), price real,
     at timestamp);";
 
-const LINES: &str = "CREATE TABLE lines (a varchar(40) NOT NULL, b varchar(40) NOT NULL, amount integer, PRIMARY KEY (a, b));";
+const LINES: &str = "CREATE TABLE order_lines (a varchar(40) NOT NULL, b varchar(40) NOT NULL, amount integer, PRIMARY KEY (a, b));";
+
+const KEPT: &str =
+    "CREATE TABLE kept (id integer PRIMARY KEY, name varchar(40), status varchar(10), changed bigint,
+    revision integer, note varchar(20) NOT NULL DEFAULT '');";
 
 const FAMILY: &str = "
 CREATE TABLE parents (id integer PRIMARY KEY, name text);
@@ -192,8 +205,9 @@ async fn a_row_that_is_dated_back_is_seen_within_the_overlap(stage: &Stage) {
     let (_, cursor) = round(&erp, &[of("Item")], None).await;
     let (_, cursor) = round(&erp, &[of("Item")], Some(cursor)).await;
     let ago = |seconds: u32| match stage.dialect {
-        tandem_connector::sql::Dialect::Sqlite => format!("datetime('now', '-{seconds} seconds')"),
-        _ => format!("timezone('UTC', now()) - interval '{seconds} seconds'"),
+        Dialect::Sqlite => format!("datetime('now', '-{seconds} seconds')"),
+        Dialect::Mysql => format!("UTC_TIMESTAMP(6) - INTERVAL {seconds} SECOND"),
+        Dialect::Postgres => format!("timezone('UTC', now()) - interval '{seconds} seconds'"),
     };
     stage
         .run(&format!(
@@ -233,20 +247,22 @@ async fn an_edit_between_read_and_write_is_stale(stage: &Stage) {
     let after = read(&erp, "Item", "1").await;
     assert_eq!((&state.values, &state.version), (&after.values, &after.version));
     assert!(state.version.as_ref().unwrap().modified > seen.version.unwrap().modified);
+    // No read that began while the write was under way is taken for a later one.
+    assert!(state.version.as_ref().unwrap().modified > state.read_began);
     applied(&one(&erp, delete("Item", "1", after.version)).await);
     assert_eq!(read(&erp, "Item", "1").await.presence, Presence::Deleted);
     assert_eq!(one(&erp, delete("Item", "1", None)).await, Outcome::Gone);
 }
 
 async fn keys_of_several_columns_may_hold_anything(stage: &Stage) {
-    let erp = stage.erp("records: { Line: { table: lines, key: [a, b] } }");
+    let erp = stage.erp("records: { Line: { table: order_lines, key: [a, b] } }");
     let odd = [
         "|",
         "\\",
         "a|b",
         "a\\|b",
         "' OR 1=1 --",
-        "\"; DROP TABLE lines",
+        "\"; DROP TABLE order_lines",
         "Ä ö",
         "%_",
     ];
@@ -331,7 +347,7 @@ async fn numbers_are_kept_digit_for_digit(stage: &Stage) {
     let amount: rust_decimal::Decimal = "12345678901234567890.1234".parse().unwrap();
     // A file keeps numbers with no more than fifteen digits.
     let amount = match stage.dialect {
-        tandem_connector::sql::Dialect::Sqlite => "12345678901.1234".parse().unwrap(),
+        Dialect::Sqlite => "12345678901.1234".parse().unwrap(),
         _ => amount,
     };
     let price: rust_decimal::Decimal = "14.4".parse().unwrap();
@@ -422,11 +438,14 @@ async fn triggers_tell_of_every_change(stage: &Stage) {
 async fn a_value_that_a_trigger_changes_is_read_back(stage: &Stage) {
     stage
         .run(match stage.dialect {
-            tandem_connector::sql::Dialect::Sqlite => {
+            Dialect::Sqlite => {
                 "CREATE TRIGGER loud AFTER UPDATE OF name ON items BEGIN
                      UPDATE items SET name = upper(NEW.name) WHERE id = NEW.id; END"
             }
-            _ => {
+            Dialect::Mysql => {
+                "CREATE TRIGGER loud BEFORE UPDATE ON items FOR EACH ROW SET NEW.name = upper(NEW.name)"
+            }
+            Dialect::Postgres => {
                 "CREATE FUNCTION loud() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
                      UPDATE items SET name = upper(NEW.name) WHERE id = NEW.id; RETURN NULL; END $$;
                  CREATE TRIGGER loud AFTER UPDATE OF name ON items FOR EACH ROW
@@ -524,4 +543,93 @@ async fn a_clock_of_another_zone_is_read_right(stage: &Stage) {
         (seen.values["at"].clone(), seen.created),
         (Value::DateTime(moment), Some(moment))
     );
+}
+
+const KEEPS: &str = "
+records:
+  Item:
+    table: kept
+    key: id
+    modified: { column: changed, set: true }
+    version: { column: revision, set: true }
+    deleted: { column: status, is: gone }
+    properties:
+      changed: { column: changed, type: unix_seconds }
+      note: { column: note, blank: empty }";
+
+async fn times_and_counters_are_kept_by_us_where_nothing_else_does(stage: &Stage) {
+    let erp = stage.erp(KEEPS);
+    let (_, cursor) = round(&erp, &[of("Item")], None).await;
+    let mut values = named("a");
+    values.insert("id".to_owned(), Value::Integer(1));
+    values.insert("note".to_owned(), Value::Blank);
+    let outcome = one(&erp, create("Item", values)).await;
+    let Outcome::Applied {
+        state: Some(state), ..
+    } = outcome
+    else {
+        panic!("{outcome:?}")
+    };
+    let version = state.version.unwrap();
+    assert_eq!((version.order, &state.values["note"]), (Some(1), &Value::Blank));
+    assert_eq!(state.values["changed"], Value::DateTime(version.modified));
+    assert!(state.read_began.duration_since(version.modified).abs().as_secs() <= 2);
+    // What we do not set ourselves nobody gives.
+    let forged = BTreeMap::from([("revision".to_owned(), Value::Integer(9))]);
+    let Outcome::Refused(refusal) = one(&erp, update("Item", "1", forged, None)).await else {
+        panic!("it was written")
+    };
+    assert_eq!(refusal.properties, ["revision"]);
+    let outcome = one(&erp, update("Item", "1", named("b"), Some(version.clone()))).await;
+    let Outcome::Applied {
+        state: Some(after), ..
+    } = outcome
+    else {
+        panic!("{outcome:?}")
+    };
+    assert_eq!(after.version.as_ref().unwrap().order, Some(2));
+    let (seen, _) = round(&erp, &[of("Item")], Some(cursor)).await;
+    assert_eq!((seen.len(), &seen[0].version), (1, &after.version));
+    assert_eq!(
+        one(&erp, delete("Item", "1", Some(version))).await,
+        Outcome::Stale
+    );
+}
+
+async fn a_row_that_is_marked_as_deleted_stays(stage: &Stage) {
+    let erp = stage.erp(KEEPS);
+    let (_, cursor) = round(&erp, &[of("Item")], None).await;
+    let values = [("id", Value::Integer(1)), ("name", Value::text("b"))];
+    let values = values.map(|(name, value)| (name.to_owned(), value)).into();
+    applied(&one(&erp, create("Item", values)).await);
+    let after = read(&erp, "Item", "1").await;
+    applied(&one(&erp, delete("Item", "1", after.version)).await);
+    let gone = read(&erp, "Item", "1").await;
+    assert_eq!(
+        (gone.presence, gone.version.unwrap().order),
+        (Presence::Deleted, Some(2))
+    );
+    assert_eq!(erp.list(&of("Item"), None).await.unwrap().observations, []);
+    let found = erp
+        .find(&of("Item"), &["name".to_owned()], &[vec!["b".into()]])
+        .await
+        .unwrap();
+    assert_eq!(found, []);
+    let (seen, _) = round(&erp, &[of("Item")], Some(cursor)).await;
+    assert_eq!(
+        seen.iter().map(|seen| seen.presence).collect::<Vec<_>>(),
+        [Presence::Deleted]
+    );
+    assert_eq!(
+        one(&erp, update("Item", "1", named("c"), None)).await,
+        Outcome::Gone
+    );
+    // Another value is no mark, and what is not there at all was never seen to go.
+    stage.run("UPDATE kept SET status = 'open' WHERE id = 1").await;
+    assert_eq!(read(&erp, "Item", "1").await.presence, Presence::Alive);
+    assert_eq!(read(&erp, "Item", "2").await.presence, Presence::Missing);
+    let hidden = stage.erp("records: { Item: { table: kept, key: id, absent: out_of_sight } }");
+    assert_eq!(read(&hidden, "Item", "2").await.presence, Presence::Missing);
+    let whole = stage.erp("records: { Item: { table: kept, key: id } }");
+    assert_eq!(read(&whole, "Item", "2").await.presence, Presence::Deleted);
 }

@@ -1,11 +1,13 @@
 //! A database with a few tables, on either side of the file.
 
-use super::{config, postgres};
+use super::{config, mysql, postgres};
 use futures::future::BoxFuture;
+use mysql_async::prelude::Queryable;
 use rusqlite::Connection;
 use std::any::Any;
 use std::sync::Arc;
 use tandem_connector::sql::{Dialect, Sql, SqlConfig};
+use tokio::sync::Mutex;
 
 /// A database, and a hand that changes it.
 pub(super) struct Stage {
@@ -42,6 +44,20 @@ impl Stage {
             hand: Box::new(move |sql| {
                 let client = Arc::clone(&client);
                 Box::pin(async move { client.batch_execute(&sql).await.unwrap() })
+            }),
+            _keeps: Box::new(()),
+        }
+    }
+
+    pub(super) async fn mariadb(tables: &str) -> Self {
+        let (url, conn) = mysql::database(tables).await;
+        let conn = Arc::new(Mutex::new(conn));
+        Self {
+            dialect: Dialect::Mysql,
+            url: mysql::as_root(&url),
+            hand: Box::new(move |sql| {
+                let conn = Arc::clone(&conn);
+                Box::pin(async move { conn.lock().await.query_drop(sql).await.unwrap() })
             }),
             _keeps: Box::new(()),
         }

@@ -1,0 +1,172 @@
+//! MySQL and MariaDB.
+
+mod catalogue;
+mod codec;
+mod line;
+mod trouble;
+
+use super::SqlConfig;
+use super::catalogue::Relation;
+use super::description::TableName;
+use super::driver::{Dialect, Driver, Rows, Statement, Transaction, Trouble};
+use super::value::{Cell, text};
+use async_trait::async_trait;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use line::{Held, Lines};
+use std::sync::Arc;
+
+/// A database of MySQL or MariaDB.
+pub(super) struct Mysql {
+    lines: Arc<Lines>,
+}
+
+impl Mysql {
+    /// Makes ready; nothing is sent yet.
+    pub(super) fn new(config: &SqlConfig) -> Result<Self, String> {
+        Ok(Self {
+            lines: Arc::new(Lines::new(config)?),
+        })
+    }
+
+    async fn texts(&self, sql: &str) -> Result<Vec<String>, Trouble> {
+        let statement = Statement {
+            sql: sql.to_owned(),
+            ..Statement::default()
+        };
+        Ok(self.read(&statement).await?.cells.iter().map(text).collect())
+    }
+}
+
+#[async_trait]
+impl Driver for Mysql {
+    fn dialect(&self) -> Dialect {
+        Dialect::Mysql
+    }
+
+    async fn identify(&self) -> Result<[String; 3], Trouble> {
+        let who = self
+            .texts("SELECT COALESCE(DATABASE(), ''), CURRENT_USER()")
+            .await?;
+        let [database, user] = who.as_slice() else {
+            return Err(Trouble::Lost("it does not say which database it is".to_owned()));
+        };
+        // MariaDB has no such number.
+        let server = match self.texts("SELECT @@server_uuid").await {
+            Ok(id) => id,
+            Err(Trouble::Said(_)) => self.texts("SELECT CONCAT(@@hostname, ':', @@port)").await?,
+            Err(trouble) => return Err(trouble),
+        };
+        let server = server.into_iter().next().unwrap_or_default();
+        Ok([
+            format!("mysql:{server}:{database}"),
+            database.clone(),
+            user.clone(),
+        ])
+    }
+
+    async fn relations(&self, tables: &[TableName]) -> Result<Vec<Option<Relation>>, Trouble> {
+        let mut all = Vec::with_capacity(tables.len());
+        for table in tables {
+            all.push(catalogue::relation(self, table).await?);
+        }
+        Ok(all)
+    }
+
+    async fn now(&self) -> Result<Timestamp, Trouble> {
+        let statement = Statement {
+            sql: "SELECT UTC_TIMESTAMP(6)".to_owned(),
+            ..Statement::default()
+        };
+        let rows = self.read(&statement).await?;
+        let at = match rows.cells.first() {
+            Some(Cell::Civil(at)) => TimeZone::UTC.to_timestamp(*at).ok(),
+            _ => None,
+        };
+        at.ok_or_else(|| Trouble::Lost("it does not say what time it is".to_owned()))
+    }
+
+    async fn read(&self, statement: &Statement) -> Result<Rows, Trouble> {
+        let (mut line, fresh) = self.lines.take().await?;
+        match line.rows(statement).await {
+            // A connection that nobody used for a while may be gone: what only reads is asked again.
+            Err(Trouble::Lost(_)) if !fresh => {
+                drop(line);
+                let mut line = self.lines.open().await?;
+                let rows = line.rows(statement).await?;
+                line.give_back();
+                Ok(rows)
+            }
+            Err(Trouble::Lost(why)) => Err(Trouble::Lost(why)),
+            answer => {
+                line.give_back();
+                answer
+            }
+        }
+    }
+
+    async fn begin(&self) -> Result<Box<dyn Transaction>, Trouble> {
+        let (mut line, fresh) = self.lines.take().await?;
+        match line.batch("START TRANSACTION").await {
+            Ok(()) => {}
+            Err(Trouble::Lost(_)) if !fresh => {
+                drop(line);
+                line = self.lines.open().await?;
+                line.batch("START TRANSACTION").await?;
+            }
+            Err(trouble) => return Err(trouble),
+        }
+        Ok(Box::new(Running { line: Some(line) }))
+    }
+
+    async fn told(&self, _: &str) {
+        std::future::pending().await
+    }
+
+    fn calls(&self) -> u64 {
+        self.lines.calls()
+    }
+}
+
+/// A transaction under way. Where it is dropped it is rolled back, or its connection is closed.
+struct Running {
+    line: Option<Held>,
+}
+
+impl Running {
+    fn line(&mut self) -> Result<&mut Held, Trouble> {
+        let ended = || Trouble::Lost("the transaction has ended".to_owned());
+        self.line.as_mut().ok_or_else(ended)
+    }
+}
+
+#[async_trait]
+impl Transaction for Running {
+    async fn rows(&mut self, statement: &Statement) -> Result<Rows, Trouble> {
+        self.line()?.rows(statement).await
+    }
+
+    async fn change(&mut self, statement: &Statement) -> Result<u64, Trouble> {
+        self.line()?.change(statement).await
+    }
+
+    async fn last_id(&mut self) -> Result<i64, Trouble> {
+        self.line()?.last_id()
+    }
+
+    async fn commit(mut self: Box<Self>) -> Result<(), Trouble> {
+        self.line()?.batch("COMMIT").await?;
+        if let Some(line) = self.line.take() {
+            line.give_back();
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(line) = self.line.take() {
+            line.roll_back();
+        }
+    }
+}
