@@ -3,18 +3,19 @@
 mod check;
 pub(super) mod errors;
 pub(super) mod operations;
+pub(super) mod pages;
 pub(super) mod place;
 pub(super) mod property;
 pub(super) mod record;
 pub(super) mod session;
 pub(super) mod template;
+pub(super) mod times;
 mod words;
 
 use super::form::Form;
 use errors::{ErrorsText, LimitsText};
 use operations::{
-    ActionText, ChangesText, CreateText, DeleteText, DeletionsText, FindText, ListText, ReadText, Span,
-    UpdateText,
+    ActionText, ChangesText, CreateText, DeleteText, DeletionsText, FindText, ListText, ReadText, UpdateText,
 };
 use place::Place;
 use property::DataType;
@@ -26,6 +27,7 @@ use tandem_merge::config::node::At;
 use tandem_merge::config::written::{Reader, Table, Written, root};
 use tandem_merge::config::{Problem, Problems, schema_of};
 use template::Template;
+use times::Span;
 
 /// How an ERP's interface is read and written: a file that was read and found right.
 #[derive(Clone, Debug)]

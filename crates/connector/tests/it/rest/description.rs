@@ -38,7 +38,13 @@ fn a_right_description_is_taken_and_says_what_it_has() {
 }
 
 /// What is replaced in the right one by what, where the problem is, and what is said about it.
-const WRONG: [(&str, &str, &str, &[&str]); 22] = [
+const WRONG: [(&str, &str, &str, &[&str]); 23] = [
+    (
+        "token: etag",
+        "token: \"header:ETag\"",
+        "4:30",
+        &["no header of a single record", "partial: true"],
+    ),
     (
         "record: { id: id, token: etag }",
         "record: { token: etag }",
