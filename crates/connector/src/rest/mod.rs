@@ -9,6 +9,7 @@ mod capabilities;
 mod changes;
 mod description;
 mod errors;
+mod expression;
 mod form;
 mod identity;
 mod limits;

@@ -239,7 +239,7 @@ impl Served {
             let Some(property) = self.of.properties.get(name) else {
                 continue;
             };
-            match decoded(property, item) {
+            match property.shown(item) {
                 Ok(value) => drop(values.insert(name.clone(), value)),
                 Err(why) => drop(unreadable.insert(name.clone(), why)),
             }
@@ -273,13 +273,6 @@ impl Served {
             Some(named) => named.contains(&u32::from(status)),
             None => status == 410 && means == Some(Means::Gone),
         }
-    }
-}
-
-fn decoded(property: &Property, item: &Json) -> Result<Value, String> {
-    match property.at.of(item) {
-        None if property.optional => Ok(Value::Blank),
-        shown => property.form.decode(&property.data_type, shown),
     }
 }
 

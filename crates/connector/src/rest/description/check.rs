@@ -1,6 +1,7 @@
 //! Whether a description is right as a whole, and what it means with its defaults filled in.
 
 mod calls;
+mod computed;
 mod properties;
 mod sessions;
 

@@ -26,8 +26,9 @@ pub(super) fn encoded(served: &Served, values: &Values, creates: bool) -> Result
         if property.read_only || (property.create_only && !creates) {
             return Err(refused(&[name], &format!("`{name}` is not to be written")));
         }
-        let json = property.form.encode(property.data_type.kind, value);
-        property.write_at.put(&mut body, json);
+        if let Err(why) = property.put(&mut body, value) {
+            return Err(refused(&[name], &format!("`{name}` is not to be written: {why}")));
+        }
     }
     Ok(body)
 }

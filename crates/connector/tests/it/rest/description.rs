@@ -216,3 +216,45 @@ fn the_schema_knows_the_keys() {
         assert!(schema.contains(key), "{key}");
     }
 }
+
+const COMPUTED: &str = "\
+name:
+        type: string
+        computed:
+          read: record.last + ', ' + record.first
+          write: { last: \"value.split(', ')[0]\", first: \"value.split(', ')[1]\" }
+          samples:
+            - { record: { first: Ann, last: Lee }, value: \"Lee, Ann\" }";
+
+#[test]
+fn m10_what_is_computed_must_read_and_write_the_same() {
+    let with = |from: &str, to: &str| {
+        assert!(COMPUTED.contains(from), "{from}");
+        problems(&RIGHT.replace("name: string", &COMPUTED.replacen(from, to, 1))).join("\n")
+    };
+    assert_eq!(with("Ann", "Ann"), "");
+    for (from, to, words) in [
+        ("\"Lee, Ann\"", "\"Ann Lee\"", "does not read as the sample says"),
+        ("[1]\"", "[0]\"", "not written as it is read: \"Lee\" at `first`"),
+        ("record.last", "rec.last", "nothing called `rec`"),
+        ("record.last +", "record.last + +", "no expression"),
+        (
+            "- { record: { first: Ann, last: Lee }, value: \"Lee, Ann\" }",
+            "[]",
+            "nothing shows that `name` is written",
+        ),
+        (
+            "computed:",
+            "at: x\n        computed:",
+            "`name` is computed, and has a place of its own",
+        ),
+        (
+            "computed:",
+            "read_only: true\n        computed:",
+            "never written, and computed to be written",
+        ),
+    ] {
+        let said = with(from, to);
+        assert!(said.contains(words), "{to}: {said}");
+    }
+}
