@@ -71,7 +71,8 @@ async fn create(rest: &Rest, served: &Arc<Served>, key: &str, values: &Values) -
     if matches!(safe, Some(Safety::IdempotencyKey | Safety::KeyInUrl)) {
         request = request.repeatable();
     }
-    let reply = sent(rest, served, request, Errand::writing(served.name(), "create")).await?;
+    let errand = Errand::creating(served.name(), safe == Some(Safety::KeyInUrl));
+    let reply = sent(rest, served, request, errand).await?;
     Ok(created(rest, served, create, &reply))
 }
 

@@ -82,7 +82,9 @@ fn begin_types(rest: &Rest, types: &[RecordType], cursor: &mut Cursor) -> Result
     for of in types {
         let served = rest.served(of)?;
         let seen = cursor.seen(&of.name);
-        seen.done = served.changes.is_none() && served.of.deletions.is_none() && seen.since.is_some();
+        let listed = seen.since.is_some() && served.changes.is_none();
+        seen.done = listed && served.of.deletions.is_none();
+        seen.deleting = listed && served.of.deletions.is_some();
     }
     Ok(())
 }

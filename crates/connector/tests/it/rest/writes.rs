@@ -352,3 +352,35 @@ async fn a_property_may_be_computed_in_both_directions() {
     }
     assert_eq!(office.asked().len(), before);
 }
+
+#[tokio::test]
+async fn a_create_whose_key_is_taken_is_a_duplicate_and_after_a_repetition_unknown() {
+    let of = "
+record: { id: id }
+list: { request: GET /things, items: rows }
+read: { request: \"GET /things/{id}\" }
+create: { request: \"PUT /things/{value.name}\", headers: { If-None-Match: \"*\" }, safe: key-in-url, id: id }
+";
+    for fails in [false, true] {
+        let asked = std::sync::atomic::AtomicUsize::new(0);
+        let (_office, rest) = erp(&description("", of, "name: string"), &[], move |_| {
+            let number = asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            status(if fails && number == 0 {
+                "503 Busy"
+            } else {
+                "412 Precondition Failed"
+            })
+        })
+        .await;
+        let outcome = one(&rest, create(&[("name", "a".into())])).await;
+        match fails {
+            true => assert!(matches!(outcome, Outcome::Unknown(_)), "{outcome:?}"),
+            false => {
+                let Outcome::Refused(refusal) = outcome else {
+                    panic!("{outcome:?}")
+                };
+                assert_eq!(refusal.kind, tandem_connector::RefusalKind::Duplicate);
+            }
+        }
+    }
+}
