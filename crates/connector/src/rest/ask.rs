@@ -52,6 +52,8 @@ pub(super) struct Errand<'a> {
     pub(super) writes: bool,
     /// There is no record yet that it could be about.
     pub(super) creates: bool,
+    /// Its address holds a key, so that a condition that fails says that there is a record of that key.
+    pub(super) keyed: bool,
 }
 
 impl<'a> Errand<'a> {
@@ -62,6 +64,7 @@ impl<'a> Errand<'a> {
             operation,
             writes: false,
             creates: false,
+            keyed: false,
         }
     }
 
@@ -72,6 +75,15 @@ impl<'a> Errand<'a> {
             operation,
             writes: true,
             creates: operation == "create",
+            keyed: false,
+        }
+    }
+
+    /// A create.
+    pub(super) fn creating(of: &'a str, keyed: bool) -> Self {
+        Self {
+            keyed,
+            ..Self::writing(of, "create")
         }
     }
 }

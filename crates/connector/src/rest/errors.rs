@@ -24,6 +24,8 @@ pub(super) struct Answer {
     fields: Vec<(String, Option<Means>)>,
     /// What to do about it, where the description says so.
     advice: Option<String>,
+    /// It is about a create whose address holds a key.
+    keyed: bool,
 }
 
 impl Answer {
@@ -61,6 +63,7 @@ impl Answer {
             message: message.chars().take(SAID).collect(),
             fields: fields(description, &body),
             advice: rule.and_then(|rule| rule.advice.clone()),
+            keyed: errand.keyed,
         }
     }
 
@@ -70,6 +73,7 @@ impl Answer {
             message: String::new(),
             fields: Vec::new(),
             advice: None,
+            keyed: false,
         }
     }
 
@@ -80,6 +84,10 @@ impl Answer {
             // An earlier attempt of this very write may be what moved or removed the record.
             Means::Stale | Means::Gone if reply.repeated => {
                 return Outcome::Unknown("a repeated request found the record changed".to_owned());
+            }
+            // So may be what a repeated create of a key finds.
+            Means::Duplicate if reply.repeated && self.keyed => {
+                return Outcome::Unknown("a repeated create found a record of its key".to_owned());
             }
             Means::Stale => return Outcome::Stale,
             Means::Gone => return Outcome::Gone,
@@ -161,6 +169,7 @@ impl Answer {
 /// There is no record yet that could have moved or gone; a read changes nothing that could be stale.
 fn about(means: Means, errand: Errand<'_>) -> Means {
     match means {
+        Means::Stale if errand.keyed => Means::Duplicate,
         Means::Stale | Means::Gone if errand.creates => Means::Unclear,
         means => means,
     }

@@ -5,10 +5,13 @@
 //! condition the engine reads before it writes, without tombstones all records are compared now and then.
 
 mod ask;
+mod capabilities;
 mod changes;
 mod description;
 mod errors;
+mod expression;
 mod form;
+mod identity;
 mod limits;
 mod paging;
 mod read;
@@ -24,9 +27,8 @@ use crate::{
     Budget, Capabilities, ChangePage, ClockOffset, Connector, Error, ErrorKind, Identification, Lane,
     ListPage, Outcome, Resumed, Schema, Traffic, Write,
 };
-use ask::{Errand, Given, Otherwise};
+use ask::Given;
 use async_trait::async_trait;
-use description::operations::{Call, Safety};
 use description::session::Session as SignIn;
 use futures::stream::{self, StreamExt};
 use jiff::SignedDuration;
@@ -39,7 +41,6 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tandem_merge::computed::Computation;
-use tandem_merge::config::written::Table;
 use tandem_merge::record::{Observation, RecordType};
 use tandem_merge::value::Value;
 use url::Url;
@@ -148,7 +149,7 @@ impl Rest {
         Ok(Self {
             session: Session::new(&description, config.secrets.clone(), office),
             pace: Pace::new(limits),
-            capabilities: capabilities(&config, &served),
+            capabilities: capabilities::of(&config, &served),
             description,
             http,
             root,
@@ -190,50 +191,6 @@ impl Rest {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         told.learn(as_of, reply.began, clock::now());
     }
-
-    /// Asks who the ERP is; where it does not say, whether it answers at all.
-    async fn greet(&self) -> Result<Identification, Error> {
-        let Some(identity) = &self.description.identity else {
-            if let Some(served) = self.served.values().next() {
-                let asked = Asked::list(&served.of.list, "list");
-                read::page(self, served, &asked, &Given::default(), None).await?;
-            }
-            let id = format!("{}{}", crate::http::address::shown(&self.config.url), self.root);
-            return Ok(Identification {
-                name: self.description.name().to_owned(),
-                id,
-                user: String::new(),
-                author: None,
-                sandbox: None,
-                instance: None,
-            });
-        };
-        let call = Call {
-            line: &identity.request,
-            query: &Table(Vec::new()),
-            headers: &Table(Vec::new()),
-            body: None,
-        };
-        let request = self.request(call, &Given::default(), &Otherwise(None))?;
-        let (body, reply) = self.read(request, Errand::reading("identity", "read")).await?;
-        let text = |place: Option<&description::place::Place>| {
-            place.and_then(|place| place.text(&body, &reply.headers))
-        };
-        let id = identity.id.value.text(&body, &reply.headers).ok_or_else(|| {
-            let place = &identity.id.value;
-            self.http
-                .protocol(format!("it does not say who it is: nothing stands at `{place}`"))
-        })?;
-        let user = text(identity.user.as_ref());
-        Ok(Identification {
-            id,
-            name: text(identity.name.as_ref()).unwrap_or_else(|| self.description.name().to_owned()),
-            author: text(identity.author.as_ref()).or_else(|| user.clone()),
-            user: user.unwrap_or_default(),
-            sandbox: None,
-            instance: None,
-        })
-    }
 }
 
 fn not_described(config: &RestConfig, description: &Description, name: &str) -> String {
@@ -269,34 +226,6 @@ fn serve(
             (name.clone(), Arc::new(Served::new(of, fields, computed)))
         });
     (served.collect(), missing)
-}
-
-/// What the ERP can do: what all types in use can.
-fn capabilities(config: &RestConfig, served: &BTreeMap<String, Arc<Served>>) -> Capabilities {
-    let types = || served.values().map(|served| &served.of);
-    let updates = || types().filter_map(|of| of.update.as_ref());
-    let creates = || types().filter_map(|of| of.create.as_ref());
-    let safe = |safety: Option<Safety>| matches!(safety, Some(Safety::IdempotencyKey | Safety::KeyInUrl));
-    let find = types().filter_map(|of| of.find.as_ref());
-    let find = find.filter_map(|find| find.at_most).max().unwrap_or(100) as usize;
-    let fetch = types()
-        .filter_map(|of| of.read.as_ref()?.many.as_ref()?.at_most)
-        .max();
-    Capabilities {
-        conditional_write: updates().all(description::operations::UpdateText::sends_token),
-        conditional_delete: types()
-            .filter_map(|of| of.delete.as_ref())
-            .all(|delete| delete.call().takes("token")),
-        idempotent_create: creates().all(|create| safe(create.safe.as_ref().map(|safe| safe.value))),
-        request_deadline: config.request_deadline,
-        commit_delay: config.overlap.max(config.request_deadline),
-        write_batch: 200,
-        find_batch: find,
-        fetch_batch: fetch.map_or(100, |most| most as usize * 5),
-        answers_with_state: updates().all(description::operations::UpdateText::shows_state),
-        load: None,
-        asks_by_type: false,
-    }
 }
 
 #[async_trait]

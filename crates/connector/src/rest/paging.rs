@@ -1,7 +1,7 @@
 //! How pages follow each other, and when there are no more. A short page is never the end.
 
 use super::ask::Given;
-use super::description::operations::{Paging, Root};
+use super::description::pages::{Paging, Root};
 use super::description::place::Place;
 use reqwest::header::HeaderMap;
 use serde_json::Value as Json;

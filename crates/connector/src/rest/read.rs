@@ -5,7 +5,8 @@ mod find;
 pub(super) use find::find;
 
 use super::ask::{Errand, Given, Otherwise};
-use super::description::operations::{Call, ListText, Paging};
+use super::description::operations::{Call, ListText};
+use super::description::pages::Paging;
 use super::description::place::Place;
 use super::served::{Served, Sight, missing};
 use super::{CONCURRENCY, Rest, paging};

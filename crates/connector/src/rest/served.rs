@@ -1,12 +1,15 @@
 //! A record type as it is served: what its records show, and how it is described.
 
+mod schema;
+
 use super::description::errors::Means;
-use super::description::operations::{Granularity, ListText};
+use super::description::operations::ListText;
 use super::description::place::{Place, plain};
 use super::description::record::{Ids, Moment, Tombstone};
+use super::description::times::Granularity;
 use super::description::{Property, Type};
+use crate::TypeSchema;
 use crate::http::{Reply, json};
-use crate::{PropertySchema, TypeSchema, Watched};
 use jiff::Timestamp;
 use reqwest::header::HeaderMap;
 use serde_json::Value as Json;
@@ -69,7 +72,7 @@ impl Served {
             .cloned();
         Self {
             shown: shown.collect(),
-            schema: described(of, &computed),
+            schema: schema::described(of, &computed),
             changes: of.changes.as_ref().map(|changes| changes.over(&of.list)),
             computed,
             of: Arc::clone(of),
@@ -236,7 +239,7 @@ impl Served {
             let Some(property) = self.of.properties.get(name) else {
                 continue;
             };
-            match decoded(property, item) {
+            match property.shown(item) {
                 Ok(value) => drop(values.insert(name.clone(), value)),
                 Err(why) => drop(unreadable.insert(name.clone(), why)),
             }
@@ -270,13 +273,6 @@ impl Served {
             Some(named) => named.contains(&u32::from(status)),
             None => status == 410 && means == Some(Means::Gone),
         }
-    }
-}
-
-fn decoded(property: &Property, item: &Json) -> Result<Value, String> {
-    match property.at.of(item) {
-        None if property.optional => Ok(Value::Blank),
-        shown => property.form.decode(&property.data_type, shown),
     }
 }
 
@@ -329,62 +325,5 @@ pub(super) fn missing(key: RecordKey, began: Timestamp) -> Observation {
         protected: false,
         merged_into: None,
         unreadable: BTreeMap::new(),
-    }
-}
-
-fn described(of: &Type, computed: &BTreeMap<String, Computation>) -> TypeSchema {
-    let own = of
-        .properties
-        .iter()
-        .map(|(name, property)| (name.clone(), property_schema(property)));
-    let computed = computed.iter().map(|(name, rule)| {
-        let data_type = rule.formula.data_type();
-        let described = PropertySchema {
-            data_type: data_type.split('(').next().unwrap_or(data_type).to_owned(),
-            nillable: true,
-            filled_on_create: true,
-            ..PropertySchema::default()
-        };
-        (name.clone(), described)
-    });
-    let tombstones = of.changes.is_some() && of.record.deleted.is_some();
-    let deletions = match (tombstones, &of.deletions) {
-        (true, _) => "changes show what was deleted",
-        (false, Some(_)) => "it lists what was deleted",
-        (false, None) => "all records are compared now and then, and what is not shown is read by its id",
-    };
-    TypeSchema {
-        object: of.collection.clone(),
-        createable: of.create.is_some(),
-        updateable: of.update.is_some(),
-        deletable: of.delete.is_some(),
-        properties: own.chain(computed).collect(),
-        watched: Some(Watched {
-            by_events: false,
-            why: match of.changes.is_some() {
-                true => "its description says how changes are asked for".to_owned(),
-                false => {
-                    "its description names no list of changes: all records are read now and then".to_owned()
-                }
-            },
-            deletions: deletions.to_owned(),
-        }),
-    }
-}
-
-fn property_schema(property: &Property) -> PropertySchema {
-    let of = &property.data_type;
-    PropertySchema {
-        data_type: of.kind.word().to_owned(),
-        max_length: of.length,
-        precision: of.precision,
-        scale: of.scale,
-        nillable: !property.required,
-        createable: !property.read_only,
-        updateable: !property.read_only && !property.create_only,
-        filled_on_create: property.filled || property.read_only,
-        unique: property.unique,
-        values: of.values.clone(),
-        references: of.references.iter().cloned().collect(),
     }
 }

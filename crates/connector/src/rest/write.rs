@@ -1,6 +1,7 @@
 //! Writes, one request each: as the description says.
 
 mod full;
+mod values;
 
 use super::Rest;
 use super::ask::{Errand, Given, Otherwise};
@@ -11,12 +12,12 @@ use super::read;
 use super::served::{Served, Sight};
 use crate::http::{Failure, Reply, Request};
 use crate::{Change, Error, Outcome, Refusal, RefusalKind, Write};
-use serde_json::{Map, Value as Json};
 use std::sync::Arc;
 use tandem_merge::config::node::At;
 use tandem_merge::config::written::Table;
 use tandem_merge::record::{Presence, RecordKey, RecordType, Values, Version};
 use tandem_merge::value::Value;
+use values::{encoded, with_also, with_values};
 
 /// Carries out one write.
 pub(super) async fn carry_out(rest: &Rest, write: &Write) -> Outcome {
@@ -70,7 +71,8 @@ async fn create(rest: &Rest, served: &Arc<Served>, key: &str, values: &Values) -
     if matches!(safe, Some(Safety::IdempotencyKey | Safety::KeyInUrl)) {
         request = request.repeatable();
     }
-    let reply = sent(rest, served, request, Errand::writing(served.name(), "create")).await?;
+    let errand = Errand::creating(served.name(), safe == Some(Safety::KeyInUrl));
+    let reply = sent(rest, served, request, errand).await?;
     Ok(created(rest, served, create, &reply))
 }
 
@@ -299,53 +301,6 @@ fn applied(
         id: record.id.clone(),
         state: state.map(Box::new),
     }
-}
-
-/// Values as the ERP takes them, each where it is written.
-///
-/// # Errors
-/// A property is not described, or not to be written: nothing is sent.
-fn encoded(served: &Served, values: &Values, creates: bool) -> Result<Json, Outcome> {
-    let mut body = Json::Object(Map::new());
-    for (name, value) in values {
-        let Some(property) = served.of.properties.get(name) else {
-            return Err(refused(
-                &[name],
-                &format!("the description has no property `{name}`"),
-            ));
-        };
-        if property.read_only || (property.create_only && !creates) {
-            return Err(refused(&[name], &format!("`{name}` is not to be written")));
-        }
-        let json = property.form.encode(property.data_type.kind, value);
-        property.write_at.put(&mut body, json);
-    }
-    Ok(body)
-}
-
-/// What single values are filled in as: `{value.number}`.
-fn with_values(served: &Served, given: Given, values: &Values) -> Given {
-    let given = given.with("collection", served.of.collection.as_str());
-    values.iter().fold(given, |given, (name, value)| {
-        let Some(property) = served.of.properties.get(name).filter(|_| !value.is_blank()) else {
-            return given;
-        };
-        given.with(
-            &format!("value.{name}"),
-            property.form.bare(property.data_type.kind, value),
-        )
-    })
-}
-
-fn with_also(mut body: Json, also: Option<&Table<Body>>, given: &Given) -> Json {
-    let fill = |name: &str| given.get(name);
-    for (name, member) in also.into_iter().flat_map(|also| &also.0) {
-        if let Some(json) = member.json(&fill) {
-            let place = Place::parse(&name.value).unwrap_or_else(|_| Place::member(&name.value));
-            place.put(&mut body, json);
-        }
-    }
-    body
 }
 
 /// A write that is refused here, before anything is sent.

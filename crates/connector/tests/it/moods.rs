@@ -6,12 +6,62 @@ use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tandem_connector::customerp::{Customerp, CustomerpConfig};
+use tandem_connector::rest::{Rest, RestConfig};
 use tandem_connector::{ChangePage, Connector, ErrorKind, Scope};
 use tandem_merge::record::{Observation, Presence, RecordType};
 use tandem_merge::value::Value;
 
+/// How the connector knows the ERP: it was written for it, or has a description of it.
+#[derive(Clone, Copy, Debug)]
+enum By {
+    Hand,
+    Description,
+}
+
+const BOTH: [By; 2] = [By::Hand, By::Description];
+
+/// What the moody ERP has, described.
+const DESCRIBED: &str = "
+base: /api/v1
+session: { kind: bearer }
+identity: { request: GET /, id: company }
+defaults:
+  record: { id: id, token: version, order: version, modified: updatedAt, deleted: deleted }
+  list:
+    request: GET /{collection}
+    query: { limit: 1000, cursor: \"{cursor}\" }
+    items: items
+    paging: { kind: cursor, next: nextCursor }
+    clock: asOf
+  changes: { query: { updatedSince: \"{since}\" } }
+  read:
+    request: GET /{collection}/{id}
+    many: { request: \"GET /{collection}\", query: { ids: \"{ids}\" }, items: items }
+  properties: { name: string, birthdate: date, count: integer }
+record_types:
+  Contact: { collection: contacts }
+  Order: { collection: orders }
+";
+
+fn connect(by: By, url: &url::Url) -> Box<dyn Connector> {
+    match by {
+        By::Hand => Box::new(Customerp::connect(config(url)).unwrap()),
+        By::Description => {
+            let config = RestConfig {
+                name: "customerp".to_owned(),
+                overlap: SignedDuration::ZERO,
+                ..crate::rest::config(url, DESCRIBED, &[("token", "secret")])
+            };
+            Box::new(Rest::connect(config).unwrap())
+        }
+    }
+}
+
 /// An ERP with contacts and orders.
-async fn erp(listing: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> (Office, Customerp) {
+async fn erp(
+    by: By,
+    listing: impl Fn(&Asked) -> Answer + Send + Sync + 'static,
+) -> (Office, Box<dyn Connector>) {
     let property = |name: &str, of: &str| json!({ "name": name, "type": of });
     let properties = [
         property("name", "string"),
@@ -26,15 +76,15 @@ async fn erp(listing: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> (Off
         _ => listing(asked),
     })
     .await;
-    let config = config(&office);
-    (office, Customerp::connect(config).unwrap())
+    let connector = connect(by, &office.url);
+    (office, connector)
 }
 
-fn config(office: &Office) -> CustomerpConfig {
+fn config(url: &url::Url) -> CustomerpConfig {
     let bindings = [("Contact", "contacts"), ("Order", "orders")];
     CustomerpConfig {
         name: "customerp".to_owned(),
-        url: office.url.clone(),
+        url: url.clone(),
         certificate_authority: None,
         token: "secret".into(),
         request_deadline: SignedDuration::from_secs(5),
@@ -62,7 +112,7 @@ fn types() -> [RecordType; 2] {
 }
 
 /// All pages of one round.
-async fn round(erp: &Customerp, mut cursor: Option<Vec<u8>>) -> (Vec<Observation>, ChangePage) {
+async fn round(erp: &dyn Connector, mut cursor: Option<Vec<u8>>) -> (Vec<Observation>, ChangePage) {
     let mut rows = Vec::new();
     loop {
         let page = erp.changes(&types(), cursor.as_deref()).await.unwrap();
@@ -74,9 +124,15 @@ async fn round(erp: &Customerp, mut cursor: Option<Vec<u8>>) -> (Vec<Observation
     }
 }
 
-#[allow(clippy::type_complexity)] // A table.
 #[tokio::test]
 async fn e17_a_type_that_lists_for_ever_is_incomplete_and_the_others_are_read() {
+    for by in BOTH {
+        e17_a_type_that_lists_for_ever_is_incomplete_and_the_others_are_read_by(by).await;
+    }
+}
+
+#[allow(clippy::type_complexity)] // A table.
+async fn e17_a_type_that_lists_for_ever_is_incomplete_and_the_others_are_read_by(by: By) {
     // However the pages repeat themselves.
     let moods: [(&str, fn(usize) -> Answer); 3] = [
         ("continuation", |_| page(&[item(1)], Some("the same"))),
@@ -85,12 +141,12 @@ async fn e17_a_type_that_lists_for_ever_is_incomplete_and_the_others_are_read() 
     ];
     for (words, mood) in moods {
         let count = AtomicUsize::new(0);
-        let (office, erp) = erp(move |asked| match asked.path.contains("contacts") {
+        let (office, erp) = erp(by, move |asked| match asked.path.contains("contacts") {
             true => mood(count.fetch_add(1, Ordering::SeqCst)),
             false => page(&[item(7)], None),
         })
         .await;
-        let (rows, last) = round(&erp, None).await;
+        let (rows, last) = round(erp.as_ref(), None).await;
         let orders = rows
             .iter()
             .filter(|row| row.key.record_type.name == "Order")
@@ -105,7 +161,7 @@ async fn e17_a_type_that_lists_for_ever_is_incomplete_and_the_others_are_read() 
         );
         // THEN it is left alone for a while: nothing equal is asked at once.
         let asked = office.asked().len();
-        let (_, next) = round(&erp, Some(last.cursor)).await;
+        let (_, next) = round(erp.as_ref(), Some(last.cursor)).await;
         assert_eq!(next.incomplete[0].error, *error);
         assert_eq!(office.asked().len(), asked + 1, "the orders alone");
         // The same holds for a listing.
@@ -122,24 +178,30 @@ async fn e17_a_type_that_lists_for_ever_is_incomplete_and_the_others_are_read() 
 
 #[tokio::test]
 async fn one_type_that_is_refused_or_down_keeps_no_other_away() {
+    for by in BOTH {
+        one_type_that_is_refused_or_down_keeps_no_other_away_by(by).await;
+    }
+}
+
+async fn one_type_that_is_refused_or_down_keeps_no_other_away_by(by: By) {
     for status in [
         "404 Not Found",
         "500 Internal Server Error",
         "418 I'm a teapot",
         HANGS_UP,
     ] {
-        let (_office, erp) = erp(move |asked| match asked.path.contains("contacts") {
+        let (_office, erp) = erp(by, move |asked| match asked.path.contains("contacts") {
             true => (status.to_owned(), String::from("{}")),
             false => page(&[item(7)], None),
         })
         .await;
-        let (rows, last) = round(&erp, None).await;
+        let (rows, last) = round(erp.as_ref(), None).await;
         assert_eq!((rows.len(), last.incomplete.len()), (1, 1), "{status}");
         assert_eq!(last.incomplete[0].record_type, types()[0]);
     }
     // Where nothing is answered, or all with an error, the system is down.
     for status in ["500 Internal Server Error", HANGS_UP] {
-        let (_office, erp) = erp(move |_| (status.to_owned(), String::from("{}"))).await;
+        let (_office, erp) = erp(by, move |_| (status.to_owned(), String::from("{}"))).await;
         let error = erp.changes(&types(), None).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Down);
     }
@@ -147,6 +209,12 @@ async fn one_type_that_is_refused_or_down_keeps_no_other_away() {
 
 #[tokio::test]
 async fn e14_what_cannot_be_read_is_named_and_all_else_is_read() {
+    for by in BOTH {
+        e14_what_cannot_be_read_is_named_and_all_else_is_read_by(by).await;
+    }
+}
+
+async fn e14_what_cannot_be_read_is_named_and_all_else_is_read_by(by: By) {
     let with = |id: u32, name: &str, value: Json| {
         let mut item = item(id);
         item[name] = value;
@@ -172,12 +240,12 @@ async fn e14_what_cannot_be_read_is_named_and_all_else_is_read() {
         r#"{{"items":[{}],"asOf":"2026-03-02T12:00:00.000Z"}}"#,
         items.join(",")
     );
-    let (_office, erp) = erp(move |asked| match asked.path.contains("contacts") {
+    let (_office, erp) = erp(by, move |asked| match asked.path.contains("contacts") {
         true => (OK.to_owned(), body.clone()),
         false => page(&[], None),
     })
     .await;
-    let (rows, last) = round(&erp, None).await;
+    let (rows, last) = round(erp.as_ref(), None).await;
     assert_eq!(last.incomplete, []);
     let unreadable: Vec<(&str, Option<&str>)> = rows
         .iter()
@@ -214,54 +282,64 @@ async fn e14_what_cannot_be_read_is_named_and_all_else_is_read() {
 
 #[tokio::test]
 async fn an_erp_whose_clock_goes_back_beyond_the_overlap_is_read_as_a_whole() {
+    for by in BOTH {
+        an_erp_whose_clock_goes_back_beyond_the_overlap_is_read_as_a_whole_by(by).await;
+    }
+}
+
+async fn an_erp_whose_clock_goes_back_beyond_the_overlap_is_read_as_a_whole_by(by: By) {
     let asked_at = |moment: &'static str, items: Vec<Json>| {
         let body = json!({ "items": items, "asOf": moment, "nextCursor": null });
         (OK.to_owned(), body.to_string())
     };
     let count = AtomicUsize::new(0);
-    let (office, erp) = erp(move |asked| match count.fetch_add(1, Ordering::SeqCst) {
+    let (office, erp) = erp(by, move |asked| match count.fetch_add(1, Ordering::SeqCst) {
         0 | 1 => asked_at("2026-03-02T12:00:00Z", vec![]),
         // Set back: what was edited since is not within what is asked for.
         _ if !asked.path.contains("1970") => asked_at("2026-03-02T10:00:00Z", vec![]),
         _ => asked_at("2026-03-02T10:00:00Z", vec![item(1)]),
     })
     .await;
-    let (_, first) = round(&erp, None).await;
-    let (rows, second) = round(&erp, Some(first.cursor)).await;
+    let (_, first) = round(erp.as_ref(), None).await;
+    let (rows, second) = round(erp.as_ref(), Some(first.cursor)).await;
     assert_eq!(rows.len(), 2, "one of each type");
     // THEN the next round goes on by the clock as it is.
     let before = office.asked().len();
-    round(&erp, Some(second.cursor)).await;
+    round(erp.as_ref(), Some(second.cursor)).await;
     let asked = &office.asked()[before..];
     assert!(
-        asked
-            .iter()
-            .all(|asked| asked.path.contains("updatedSince=2026-03-02T10:00:00")),
+        asked.iter().all(|asked| asked
+            .path
+            .replace("%3A", ":")
+            .contains("updatedSince=2026-03-02T10:00:00")),
         "{asked:?}"
     );
 }
 
 #[tokio::test]
 async fn an_answer_to_one_read_is_told_from_a_system_that_is_not_reached() {
+    for by in BOTH {
+        an_answer_to_one_read_is_told_from_a_system_that_is_not_reached_by(by).await;
+    }
+}
+
+async fn an_answer_to_one_read_is_told_from_a_system_that_is_not_reached_by(by: By) {
     let [contact, _] = types();
     let ids = ["1".to_owned()];
     for status in [401, 403, 404, 405, 415, 423, 428, 451, 500, 503] {
         let line = format!("{status} Said");
-        let (_office, erp) = erp(move |_| (line.clone(), "{}".to_owned())).await;
+        let (_office, erp) = erp(by, move |_| (line.clone(), "{}".to_owned())).await;
         let error = erp.fetch(&contact, &ids).await.unwrap_err();
         assert_eq!(error.scope, Scope::Answer, "{status}: {error:?}");
         // Whoever asks otherwise finds it well.
         assert!(erp.describe().await.is_ok(), "{status}");
     }
     for body in ["<html>", "{}", "[]"] {
-        let (_office, erp) = erp(move |_| (OK.to_owned(), body.to_owned())).await;
+        let (_office, erp) = erp(by, move |_| (OK.to_owned(), body.to_owned())).await;
         let error = erp.fetch(&contact, &ids).await.unwrap_err();
         assert_eq!(error.scope, Scope::Answer, "{body}: {error:?}");
     }
-    let nowhere = CustomerpConfig {
-        url: "http://127.0.0.1:9".parse().unwrap(),
-        ..config(&erp(|_| page(&[], None)).await.0)
-    };
-    let error = Customerp::connect(nowhere).unwrap().fetch(&contact, &ids).await;
+    let nowhere = connect(by, &"http://127.0.0.1:9".parse().unwrap());
+    let error = nowhere.fetch(&contact, &ids).await;
     assert!(error.is_err_and(|error| error.scope == Scope::System));
 }

@@ -3,28 +3,26 @@
 
 mod compare;
 mod cursor;
+mod moment;
 
 use super::Rest;
 use super::ask::Given;
-use super::description::operations::{DeletionsText, Granularity, SinceText, Source};
+use super::description::operations::{DeletionsText, SinceText};
 use super::description::place::plain;
-use super::form::Moments;
+use super::description::times::Source;
 use super::paging;
 use super::read::{self, Asked};
 use super::served::{Served, missing};
-use crate::http::{Reply, clock};
+use crate::http::clock;
 use crate::{ChangePage, Error, ErrorKind, Incomplete, Scope};
 use cursor::{Cursor, Seen};
 use jiff::{SignedDuration, Timestamp};
+use moment::{as_of, as_of_deletions, literal};
 use serde_json::Value as Json;
 use tandem_merge::record::{Observation, Presence, RecordType, Version};
 
 /// A page of changes ends when it has as many records.
 const PAGE: usize = 1_000;
-/// How wrong our clock may be where an ERP does not tell the time.
-const CLOCK_ERROR: SignedDuration = SignedDuration::from_mins(10);
-/// A clock that is further behind than this was set back.
-const SET_BACK: SignedDuration = SignedDuration::from_secs(10);
 
 /// The next page: types in the order given, until it is full or the round is over.
 pub(super) async fn page(
@@ -84,7 +82,9 @@ fn begin_types(rest: &Rest, types: &[RecordType], cursor: &mut Cursor) -> Result
     for of in types {
         let served = rest.served(of)?;
         let seen = cursor.seen(&of.name);
-        seen.done = served.changes.is_none() && served.of.deletions.is_none() && seen.since.is_some();
+        let listed = seen.since.is_some() && served.changes.is_none();
+        seen.done = listed && served.of.deletions.is_none();
+        seen.deleting = listed && served.of.deletions.is_some();
     }
     Ok(())
 }
@@ -217,75 +217,6 @@ fn overlap(rest: &Rest, written: Option<&SinceText>) -> SignedDuration {
     rest.config.overlap.saturating_add(lag)
 }
 
-/// The moment from which on changes are wanted, as the ERP takes it: never later than `from`, and such that a change of that
-/// very moment is shown.
-fn literal(written: Option<&SinceText>, from: Timestamp) -> Json {
-    let step = written
-        .and_then(|since| since.granularity)
-        .unwrap_or(Granularity::Millisecond);
-    let said = |of: fn(&SinceText) -> Option<&str>| written.and_then(of);
-    let format = said(|since| since.format.as_ref().map(|text| text.value.as_str()));
-    let zone = said(|since| since.zone.as_ref().map(|text| text.value.as_str()));
-    let day = step == Granularity::Day;
-    // It was checked when the description was read.
-    let moments = Moments::read(!day, format, zone).unwrap_or_default();
-    let mut from = moments.floor(from, step.length());
-    if written.is_some_and(|since| since.exclusive == Some(true)) {
-        from = from.checked_sub(step.length()).unwrap_or(from);
-    }
-    match (day, format) {
-        (true, None | Some("iso")) => moments.print_date(moments.day(from)),
-        (true, Some(pattern)) if pattern.contains('%') => moments.print_date(moments.day(from)),
-        _ => moments.print_to(from, digits(step)),
-    }
-}
-
-/// Digits of a second that the ERP tells apart.
-fn digits(step: Granularity) -> usize {
-    match step {
-        Granularity::Microsecond => 6,
-        Granularity::Millisecond => 3,
-        _ => 0,
-    }
-}
-
-/// The moment at which a page was read, by the ERP's clock: no later than it was.
-fn as_of(rest: &Rest, served: &Served, body: &Json, reply: &Reply) -> Result<Timestamp, Error> {
-    let changes = served.changes.as_ref().and_then(|changes| changes.clock.as_ref());
-    if let Some(place) = changes.or(served.of.list.clock.as_ref()) {
-        let shown = place.shown(body, &reply.headers);
-        let moments = &served.of.moments.moments;
-        let told = shown.and_then(|shown| moments.moment(&shown).or_else(|| shown.as_str()?.parse().ok()));
-        let told = told.ok_or_else(|| {
-            let what = format!(
-                "a list of {} does not say at `{place}` when it was read",
-                served.name()
-            );
-            rest.http
-                .error(ErrorKind::Protocol, what, "Correct `clock:` in the description")
-                .as_answer()
-        })?;
-        rest.learn_clock(told, reply);
-        return Ok(told);
-    }
-    let began = || reply.began.checked_sub(CLOCK_ERROR).unwrap_or(reply.began);
-    // A reply shows the clock when it was answered; when it was asked it stood no later than so much before.
-    let dated = reply
-        .headers
-        .get("date")
-        .and_then(|date| clock::parse(date.to_str().ok()?));
-    let took = clock::now()
-        .duration_since(reply.began)
-        .saturating_add(SignedDuration::from_secs(1));
-    let dated = dated.and_then(|date| date.checked_sub(took).ok());
-    // What it had reached before by far is what it showed before it was set back.
-    let reached = reply.reached.filter(|reached| {
-        let end = dated.and_then(|dated| dated.checked_add(SET_BACK).ok());
-        end.is_none_or(|end| *reached <= end)
-    });
-    Ok(reached.or(dated).unwrap_or_else(began))
-}
-
 async fn read_deletions(
     rest: &Rest,
     served: &Served,
@@ -359,9 +290,4 @@ async fn read_deletions(
         rest.listings.done(of);
     }
     Ok(tombs)
-}
-
-fn as_of_deletions(reply: &Reply) -> Timestamp {
-    let began = || reply.began.checked_sub(CLOCK_ERROR).unwrap_or(reply.began);
-    reply.reached.unwrap_or_else(began)
 }

@@ -1,8 +1,11 @@
 //! Whether a description is right as a whole, and what it means with its defaults filled in.
 
 mod calls;
+mod computed;
 mod properties;
+mod sessions;
 
+use super::place::Place;
 use super::record::{DescriptionText, IdentityText, Possible, RecordText, RecordTypeText};
 use super::session::Session;
 use super::template::Template;
@@ -35,10 +38,10 @@ pub(super) fn checked(text: DescriptionText, root: &Node, reader: &mut Reader<'_
     let mut secrets = BTreeSet::new();
     let headers = text.headers.unwrap_or_default();
     for (_, header) in &headers.0 {
-        calls::secrets(reader, header, &mut secrets);
+        sessions::secrets(reader, header, &mut secrets);
     }
     if let Some(session) = &text.session {
-        calls::session(reader, session, &mut secrets);
+        sessions::session(reader, session, &mut secrets);
     }
     if let Some(csrf) = &text.csrf {
         Calls::new(reader, &[]).check("csrf", csrf, csrf.value.call(), &[]);
@@ -191,6 +194,7 @@ impl Scope<'_, '_> {
         update.iter().for_each(|update| calls.update(update, &record));
         delete.iter().for_each(|delete| calls.delete(delete, &record));
         actions.iter().for_each(|action| calls.action(action));
+        self.token_in_lists(&record, &list);
         self.needs_reading(
             &list,
             read.is_some(),
@@ -272,6 +276,21 @@ impl Scope<'_, '_> {
             }
         }
         record
+    }
+
+    /// What only a reply of its own shows of a record no list does.
+    fn token_in_lists(&mut self, record: &RecordText, list: &At<ListText>) {
+        if let Some(token) = &record.token
+            && matches!(token.value, Place::Header(_))
+            && list.value.partial != Some(true)
+        {
+            let help = "Add `partial: true` to `list:`, so that each record is read by its id.";
+            self.problem(
+                token,
+                "a list shows no header of a single record, so none has a token",
+                help,
+            );
+        }
     }
 
     fn needs_reading(

@@ -3,29 +3,34 @@
 mod check;
 pub(super) mod errors;
 pub(super) mod operations;
+pub(super) mod pages;
 pub(super) mod place;
 pub(super) mod property;
 pub(super) mod record;
 pub(super) mod session;
 pub(super) mod template;
+pub(super) mod times;
 mod words;
 
+use super::expression::Expression;
 use super::form::Form;
 use errors::{ErrorsText, LimitsText};
 use operations::{
-    ActionText, ChangesText, CreateText, DeleteText, DeletionsText, FindText, ListText, ReadText, Span,
-    UpdateText,
+    ActionText, ChangesText, CreateText, DeleteText, DeletionsText, FindText, ListText, ReadText, UpdateText,
 };
 use place::Place;
 use property::DataType;
 use record::{DescriptionText, IdentityText, RecordText};
+use serde_json::Value as Json;
 use session::{Csrf, Session};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tandem_merge::config::node::At;
 use tandem_merge::config::written::{Reader, Table, Written, root};
 use tandem_merge::config::{Problem, Problems, schema_of};
+use tandem_merge::value::Value;
 use template::Template;
+use times::Span;
 
 /// How an ERP's interface is read and written: a file that was read and found right.
 #[derive(Clone, Debug)]
@@ -78,6 +83,48 @@ pub(super) struct Property {
     pub(super) filled: bool,
     pub(super) optional: bool,
     pub(super) form: Form,
+    pub(super) computed: Option<Computed>,
+}
+
+/// How a property is computed from a record, and back.
+#[derive(Clone, Debug)]
+pub(super) struct Computed {
+    pub(super) read: Expression,
+    pub(super) write: Vec<(Place, Expression)>,
+}
+
+impl Property {
+    /// Puts a value into a body, as the ERP takes it.
+    ///
+    /// # Errors
+    /// It cannot be computed.
+    pub(super) fn put(&self, body: &mut Json, value: &Value) -> Result<(), String> {
+        let Some(computed) = &self.computed else {
+            self.write_at
+                .put(body, self.form.encode(self.data_type.kind, value));
+            return Ok(());
+        };
+        let given = self.form.bare(self.data_type.kind, value);
+        for (place, expression) in &computed.write {
+            place.put(body, expression.value(&given)?);
+        }
+        Ok(())
+    }
+
+    /// What an item shows of it.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    pub(super) fn shown(&self, item: &Json) -> Result<Value, String> {
+        if let Some(computed) = &self.computed {
+            let found = computed.read.value(item)?;
+            return self.form.decode(&self.data_type, Some(&found));
+        }
+        match self.at.of(item) {
+            None if self.optional => Ok(Value::Blank),
+            shown => self.form.decode(&self.data_type, shown),
+        }
+    }
 }
 
 impl Description {

@@ -1,8 +1,10 @@
 //! What is asked of an ERP: requests, with where things stand in the replies.
 
+use super::pages::Paging;
 use super::place::Place;
 use super::template::{Body, Template};
-use super::words::{kinds, words};
+use super::times::{Granularity, Source, Span};
+use super::words::words;
 use reqwest::Method;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
@@ -281,93 +283,6 @@ operation! {
     }
 }
 
-kinds! {
-    /// How pages follow each other.
-    enum Paging {
-        Cursor(CursorPaging) = "cursor",
-        Url(UrlPaging) = "url",
-        Page(PagePaging) = "page",
-        Offset(OffsetPaging) = "offset",
-        Keyset(KeysetPaging) = "keyset",
-    }
-}
-
-written! {
-    /// A reply names what to ask the next page by: `{cursor}`.
-    struct CursorPaging {
-        /// `cursor`.
-        kind: String,
-        /// Where it stands.
-        next: Place,
-        /// Where the reply says whether there is more; without it the end is where no cursor is.
-        more: Option<Place>,
-    }
-}
-
-written! {
-    /// A reply names the address of the next page.
-    struct UrlPaging {
-        /// `url`.
-        kind: String,
-        /// Where it stands; `header:Link` is read for `rel="next"`.
-        next: Place,
-        /// What an address without a host begins at.
-        relative_to: Option<Root>,
-    }
-}
-
-written! {
-    /// Pages have numbers: `{page}`.
-    struct PagePaging {
-        /// `page`.
-        kind: String,
-        /// The number of the page at the beginning; 1 where nothing is said.
-        from: Option<u32>,
-        /// Where the reply says whether there is more.
-        more: Option<Place>,
-        /// Where the reply says how many pages there are.
-        pages: Option<Place>,
-        /// Where the reply says how many records there are.
-        total: Option<Place>,
-    }
-}
-
-written! {
-    /// Pages begin behind so many records: `{offset}`.
-    struct OffsetPaging {
-        /// `offset`.
-        kind: String,
-        /// The number at the beginning; 0 where nothing is said.
-        from: Option<u32>,
-        /// Where the reply says whether there is more.
-        more: Option<Place>,
-        /// Where the reply says how many records there are.
-        total: Option<Place>,
-    }
-}
-
-written! {
-    /// A page begins behind the last id of the one before: `{after}`. The list is in the order of its ids.
-    struct KeysetPaging {
-        /// `keyset`.
-        kind: String,
-        /// Where the reply says whether there is more.
-        more: Option<Place>,
-    }
-}
-
-words! {
-    /// What an address without a host begins at.
-    enum Root {
-        /// The ERP's host.
-        Host = "host",
-        /// The connection's address with its path.
-        Service = "service",
-        /// The address that was asked.
-        Request = "request",
-    }
-}
-
 words! {
     /// What keeps a create that is sent twice from making two records.
     enum Safety {
@@ -391,88 +306,6 @@ words! {
         Partial = "partial",
         /// All: the record is read, changed, and written back.
         Full = "full",
-    }
-}
-
-words! {
-    /// The least difference of two times.
-    enum Granularity {
-        /// A millionth of a second.
-        Microsecond = "us",
-        /// A thousandth of a second.
-        Millisecond = "ms",
-        /// A second.
-        Second = "s",
-        /// A minute.
-        Minute = "min",
-        /// A day.
-        Day = "day",
-    }
-}
-
-words! {
-    /// What `{since}` is taken from.
-    enum Source {
-        /// The ERP's clock when a round of changes began.
-        Clock = "clock",
-        /// The latest time of change that a round showed.
-        Newest = "newest",
-    }
-}
-
-impl Granularity {
-    /// As a length of time.
-    pub(crate) fn length(self) -> jiff::SignedDuration {
-        match self {
-            Self::Microsecond => jiff::SignedDuration::from_micros(1),
-            Self::Millisecond => jiff::SignedDuration::from_millis(1),
-            Self::Second => jiff::SignedDuration::from_secs(1),
-            Self::Minute => jiff::SignedDuration::from_mins(1),
-            Self::Day => jiff::SignedDuration::from_hours(24),
-        }
-    }
-}
-
-/// A length of time: `30s`, `15m`, `24h`, `30d`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Span(pub(crate) jiff::SignedDuration);
-
-impl Written for Span {
-    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
-        let text = String::read(node, reader)?;
-        let (number, unit) = text.split_at(text.len() - text.len().min(1));
-        let seconds = match unit {
-            "s" => Some(1),
-            "m" => Some(60),
-            "h" => Some(3_600),
-            "d" => Some(86_400),
-            _ => None,
-        };
-        let number = number.trim().parse::<u32>().ok();
-        match number.zip(seconds) {
-            Some((number, seconds)) => {
-                Some(Self(jiff::SignedDuration::from_secs(i64::from(number) * seconds)))
-            }
-            None => {
-                let help = "Write a whole number with s, m, h or d, such as `30s` or `24h`.";
-                reader.problem(node, format!("`{text}` is no length of time"), help);
-                None
-            }
-        }
-    }
-}
-
-impl JsonSchema for Span {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Span".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^[0-9]+[smhd]$" })
     }
 }
 

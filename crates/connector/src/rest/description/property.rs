@@ -1,6 +1,7 @@
 //! Properties: their types, and how their values are written.
 
 use super::place::Place;
+use super::template::Body;
 use super::words::words;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use std::borrow::Cow;
@@ -36,6 +37,30 @@ written! {
         optional: Option<bool>,
         /// How it is written: see `forms`.
         form: Option<FormText>,
+        /// How it is computed from a record, and back.
+        computed: Option<At<ComputedText>>,
+    }
+}
+
+written! {
+    /// A value that is computed, in both directions, with samples that prove it.
+    struct ComputedText {
+        /// The value, computed from the `record` that the ERP shows.
+        read: At<String>,
+        /// The members that are written, each computed from the `value`; without it the property is never written.
+        write: Option<Table<At<String>>>,
+        /// Records with the value that each shows.
+        samples: Option<Vec<At<SampleText>>>,
+    }
+}
+
+written! {
+    /// A record and what is read from it.
+    struct SampleText {
+        /// The members that the record shows.
+        record: Body,
+        /// The value.
+        value: Body,
     }
 }
 
@@ -223,6 +248,7 @@ impl Written for PropertyText {
             filled: None,
             optional: None,
             form: None,
+            computed: None,
         }))
     }
 }

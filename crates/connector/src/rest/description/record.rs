@@ -1,15 +1,14 @@
 //! Where things stand in a record, and what can be done with the records of a type.
 
 use super::errors::{ErrorsText, LimitsText};
-use super::operations::Granularity;
 use super::operations::{
-    ActionText, ChangesText, CreateText, DeleteText, DeletionsText, FindText, ListText, ReadText, Span,
-    UpdateText,
+    ActionText, ChangesText, CreateText, DeleteText, DeletionsText, FindText, ListText, ReadText, UpdateText,
 };
 use super::place::Place;
 use super::property::{FormText, PropertyText};
 use super::session::{Csrf, Session};
 use super::template::Template;
+use super::times::{Granularity, Span};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use std::borrow::Cow;
 use tandem_merge::config::node::{At, Content, Node};

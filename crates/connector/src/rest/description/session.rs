@@ -1,8 +1,9 @@
 //! How one signs in.
 
-use super::operations::{Call, Line, Span};
+use super::operations::{Call, Line};
 use super::place::Place;
 use super::template::{Body, Template};
+use super::times::Span;
 use super::words::{kinds, words};
 use tandem_merge::config::node::At;
 use tandem_merge::config::written::Table;

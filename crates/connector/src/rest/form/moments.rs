@@ -221,14 +221,19 @@ fn whole(json: &Json) -> Option<i64> {
     }
 }
 
-/// Whether what a pattern prints can be read by it.
+/// Whether what a pattern prints can be read by it: the day, and the time of day where there is one.
 fn fits(pattern: &str, times: bool) -> bool {
-    let moment = Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC);
-    let Ok(printed) = jiff::fmt::strtime::format(pattern, &moment) else {
+    let sample = jiff::civil::date(1999, 11, 22).at(13, 45, 0, 0);
+    let printed = sample
+        .to_zoned(TimeZone::UTC)
+        .map(|zoned| jiff::fmt::strtime::format(pattern, &zoned));
+    let Ok(Ok(printed)) = printed else {
         return false;
     };
     match times {
-        false => Date::strptime(pattern, &printed).is_ok(),
-        true => jiff::fmt::strtime::parse(pattern, &printed).is_ok_and(|parsed| parsed.to_datetime().is_ok()),
+        false => Date::strptime(pattern, &printed).is_ok_and(|day| day == sample.date()),
+        true => jiff::fmt::strtime::parse(pattern, &printed)
+            .and_then(|parsed| parsed.to_datetime())
+            .is_ok_and(|read| read == sample),
     }
 }

@@ -70,9 +70,11 @@ pub(super) async fn before(
 /// A record with new values, and all else as it was.
 pub(super) fn changed(served: &Served, update: &UpdateText, mut item: Json, values: &Values) -> Json {
     for (name, value) in values {
-        if let Some(property) = served.of.properties.get(name) {
-            let json = property.form.encode(property.data_type.kind, value);
-            property.write_at.put(&mut item, json);
+        if let Some(property) = served.of.properties.get(name)
+            && let Err(why) = property.put(&mut item, value)
+        {
+            // The same values were taken a moment ago for what changes alone.
+            tracing::debug!("{name} is left as it is: {why}");
         }
     }
     for place in update.omit.iter().flatten() {

@@ -270,3 +270,24 @@ read: { request: \"GET /things/{id}\", record: data }
     assert_eq!(page.observations[0].version.as_ref().unwrap().token, "\"v1\"");
     assert_eq!(office.asked().len(), 4);
 }
+
+#[tokio::test]
+async fn deletions_are_asked_for_where_there_is_no_list_of_changes_too() {
+    let of = "
+record: { id: id }
+list: { request: GET /things, items: rows }
+deletions: { request: GET /deleted, query: { since: \"{since}\" }, items: gone, id: key }
+read: { request: \"GET /things/{id}\" }
+";
+    let (office, rest) = erp(&description("", of, "name: string"), &[], |asked| {
+        match asked.path.starts_with("/deleted") {
+            true => ok(&json!({ "gone": [{ "key": 7 }] })),
+            false => ok(&json!({ "rows": [thing(1)] })),
+        }
+    })
+    .await;
+    let pages = round(&rest, None).await;
+    let pages = round(&rest, Some(pages[0].cursor.clone())).await;
+    assert_eq!(ids(rows(&pages)), ["7"], "the list is not read again");
+    assert_eq!(office.asked().len(), 2);
+}

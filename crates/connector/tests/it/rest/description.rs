@@ -38,7 +38,13 @@ fn a_right_description_is_taken_and_says_what_it_has() {
 }
 
 /// What is replaced in the right one by what, where the problem is, and what is said about it.
-const WRONG: [(&str, &str, &str, &[&str]); 22] = [
+const WRONG: [(&str, &str, &str, &[&str]); 23] = [
+    (
+        "token: etag",
+        "token: \"header:ETag\"",
+        "4:30",
+        &["no header of a single record", "partial: true"],
+    ),
     (
         "record: { id: id, token: etag }",
         "record: { token: etag }",
@@ -209,4 +215,101 @@ fn the_schema_knows_the_keys() {
     ] {
         assert!(schema.contains(key), "{key}");
     }
+}
+
+const COMPUTED: &str = "\
+name:
+        type: string
+        computed:
+          read: record.last + ', ' + record.first
+          write: { last: \"value.split(', ')[0]\", first: \"value.split(', ')[1]\" }
+          samples:
+            - { record: { first: Ann, last: Lee }, value: \"Lee, Ann\" }";
+
+#[test]
+fn m10_what_is_computed_must_read_and_write_the_same() {
+    let with = |from: &str, to: &str| {
+        assert!(COMPUTED.contains(from), "{from}");
+        problems(&RIGHT.replace("name: string", &COMPUTED.replacen(from, to, 1))).join("\n")
+    };
+    assert_eq!(with("Ann", "Ann"), "");
+    for (from, to, words) in [
+        ("\"Lee, Ann\"", "\"Ann Lee\"", "does not read as the sample says"),
+        ("[1]\"", "[0]\"", "not written as it is read: \"Lee\" at `first`"),
+        ("record.last", "rec.last", "nothing called `rec`"),
+        ("record.last +", "record.last + +", "no expression"),
+        (
+            "- { record: { first: Ann, last: Lee }, value: \"Lee, Ann\" }",
+            "[]",
+            "nothing shows that `name` is written",
+        ),
+        (
+            "computed:",
+            "at: x\n        computed:",
+            "`name` is computed, and has a place of its own",
+        ),
+        (
+            "computed:",
+            "read_only: true\n        computed:",
+            "never written, and computed to be written",
+        ),
+    ] {
+        let said = with(from, to);
+        assert!(said.contains(words), "{to}: {said}");
+    }
+}
+
+#[test]
+fn the_committed_schema_is_current() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/schema/rest.schema.json");
+    let wanted = format!("{}\n", serde_json::to_string_pretty(&schema()).unwrap());
+    if std::env::var_os("UPDATE_DOCUMENTS").is_some() {
+        std::fs::write(path, &wanted).unwrap();
+    }
+    let committed = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(committed == wanted, "run this test once with UPDATE_DOCUMENTS=1");
+}
+
+/// All keys that may be written.
+fn keys(schema: &serde_json::Value, found: &mut std::collections::BTreeSet<String>) {
+    match schema {
+        serde_json::Value::Object(members) => {
+            if let Some(serde_json::Value::Object(properties)) = members.get("properties") {
+                found.extend(properties.keys().cloned());
+            }
+            members.values().for_each(|member| keys(member, found));
+        }
+        serde_json::Value::Array(entries) => entries.iter().for_each(|entry| keys(entry, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_guide_explains_every_key_and_its_examples_are_right() {
+    let guide = include_str!("../../../../../docs/rest.md");
+    let mut all = std::collections::BTreeSet::new();
+    keys(&schema(), &mut all);
+    // The key `properties` is itself described by a table.
+    all.remove("additionalProperties");
+    assert!(all.len() > 80, "{}", all.len());
+    let word = |key: &str| {
+        let mut parts = guide.split(|character: char| !character.is_ascii_alphanumeric() && character != '_');
+        parts.any(|part| part == key)
+    };
+    let silent: Vec<&String> = all.iter().filter(|key| !word(key)).collect();
+    assert!(silent.is_empty(), "{silent:?}");
+    let blocks: Vec<&str> = guide
+        .split("```yaml\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap())
+        .collect();
+    let [whole, computed] = blocks.as_slice() else {
+        panic!("{blocks:?}")
+    };
+    assert_eq!(problems(whole), Vec::<String>::new());
+    let computed = computed.replace('\n', "\n      ");
+    assert_eq!(
+        problems(&RIGHT.replace("name: string", &computed)),
+        Vec::<String>::new()
+    );
 }

@@ -327,3 +327,15 @@ async fn where_nothing_can_be_searched_the_list_is_and_values_compare_loosely() 
     assert_eq!(ids(&found), ["1"]);
     assert_eq!(rest.find(&things(), &names, &[]).await.unwrap(), []);
 }
+
+#[tokio::test]
+async fn a_read_that_is_answered_with_another_record_found_nothing() {
+    let (_office, rest) = erp(&description("", PLAIN, "name: string"), &[], |_| ok(&thing(1))).await;
+    let asked = ["1".to_owned(), "9".to_owned()];
+    let read = rest.fetch(&things(), &asked).await.unwrap();
+    assert_eq!(
+        [read[0].presence, read[1].presence],
+        [Presence::Alive, Presence::Missing]
+    );
+    assert_eq!(ids(&read), ["1", "9"]);
+}

@@ -260,3 +260,36 @@ base: /srv/";
         .count();
     assert_eq!(fetches, 2);
 }
+
+#[tokio::test]
+async fn a_new_session_has_a_new_token_against_forged_requests() {
+    let session = format!("{LOGIN}\ncsrf: {{ request: GET /token }}");
+    let logins = AtomicUsize::new(0);
+    let secrets = [("user", "u"), ("password", "p")];
+    let (_office, rest) = erp(
+        &description(&session, THINGS, "name: string"),
+        &secrets,
+        move |asked| {
+            if asked.path == "/login" {
+                let number = logins.fetch_add(1, Ordering::SeqCst) + 1;
+                return ok(&json!({ "session": { "id": format!("s{number}") } }));
+            }
+            let number = logins.load(Ordering::SeqCst);
+            if header(asked, "x-session") != Some(&format!("s{number}")) {
+                return status("401 Unauthorized");
+            }
+            if asked.path == "/token" {
+                return (format!("200 OK\r\nx-csrf-token: t{number}"), "{}".to_owned());
+            }
+            match (number, header(asked, "x-csrf-token")) {
+                // The session ends with the first write.
+                (1, Some("t1")) => status("401 Unauthorized"),
+                (2, Some("t2")) => ("201 Created".to_owned(), thing(7).to_string()),
+                // An ERP that does not say why.
+                _ => status("400 Bad Request"),
+            }
+        },
+    )
+    .await;
+    assert_eq!(applied(&one(&rest, create(&[("name", "x".into())])).await), "7");
+}

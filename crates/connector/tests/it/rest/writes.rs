@@ -314,3 +314,73 @@ async fn what_is_not_to_be_written_is_not_sent() {
     assert_eq!(office.asked().len(), 0);
     applied(&one(&rest, create(&[("kind", "x".into())])).await);
 }
+
+#[tokio::test]
+async fn a_property_may_be_computed_in_both_directions() {
+    let properties = "name: { type: string, computed: { read: \"record.last + ', ' + record.first\", \
+        write: { last: \"value.split(', ')[0]\", first: \"value.split(', ')[1]\" }, \
+        samples: [{ record: { first: Ann, last: Lee }, value: \"Lee, Ann\" }] } }\n\
+        many: { type: boolean, computed: { read: record.n > 2 } }";
+    let of = READ.replace(", modified: changed", "");
+    let (office, rest) = erp(&description("", &of, properties), &[], |asked| match method(asked) {
+        "POST" => ok(&json!({ "id": 2 })),
+        _ => ok(&json!({ "rows": [{ "id": 1, "first": "Bo", "last": "Li", "n": 3 }, { "id": 2, "first": "X", "n": 1 }] })),
+    })
+    .await;
+    let all = listed(&rest).await.unwrap();
+    assert_eq!(all[0].values["name"], Value::text("Li, Bo"));
+    assert_eq!(all[0].values["many"], Value::Boolean(true));
+    assert!(
+        all[1].unreadable["name"].contains("not shown"),
+        "{:?}",
+        all[1].unreadable
+    );
+    assert_eq!(all[1].values["many"], Value::Boolean(false));
+    applied(&one(&rest, create(&[("name", "Lee, Ann".into())])).await);
+    assert_eq!(
+        sent(office.asked().last().unwrap()),
+        json!({ "first": "Ann", "last": "Lee" })
+    );
+    // What cannot be computed back is refused by name, and nothing is sent; so is what has one direction.
+    let before = office.asked().len();
+    for (name, value) in [("name", Value::from("Madonna")), ("many", Value::Boolean(true))] {
+        let outcome = one(&rest, create(&[(name, value)])).await;
+        assert!(
+            matches!(&outcome, Outcome::Refused(refusal) if refusal.properties == [name]),
+            "{outcome:?}"
+        );
+    }
+    assert_eq!(office.asked().len(), before);
+}
+
+#[tokio::test]
+async fn a_create_whose_key_is_taken_is_a_duplicate_and_after_a_repetition_unknown() {
+    let of = "
+record: { id: id }
+list: { request: GET /things, items: rows }
+read: { request: \"GET /things/{id}\" }
+create: { request: \"PUT /things/{value.name}\", headers: { If-None-Match: \"*\" }, safe: key-in-url, id: id }
+";
+    for fails in [false, true] {
+        let asked = std::sync::atomic::AtomicUsize::new(0);
+        let (_office, rest) = erp(&description("", of, "name: string"), &[], move |_| {
+            let number = asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            status(if fails && number == 0 {
+                "503 Busy"
+            } else {
+                "412 Precondition Failed"
+            })
+        })
+        .await;
+        let outcome = one(&rest, create(&[("name", "a".into())])).await;
+        match fails {
+            true => assert!(matches!(outcome, Outcome::Unknown(_)), "{outcome:?}"),
+            false => {
+                let Outcome::Refused(refusal) = outcome else {
+                    panic!("{outcome:?}")
+                };
+                assert_eq!(refusal.kind, tandem_connector::RefusalKind::Duplicate);
+            }
+        }
+    }
+}

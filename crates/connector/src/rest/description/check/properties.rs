@@ -30,8 +30,17 @@ impl Scope<'_, '_> {
             }
             self.contradictions(&name, &text, writes);
             let property = self.property(&name, &text);
-            if !property.read_only {
-                let place = property.write_at.to_string();
+            let own = [property.write_at.clone()];
+            let places_of: Vec<String> = match &property.computed {
+                _ if property.read_only => Vec::new(),
+                Some(computed) => computed
+                    .write
+                    .iter()
+                    .map(|(place, _)| place.to_string())
+                    .collect(),
+                None => own.iter().map(ToString::to_string).collect(),
+            };
+            for place in places_of {
                 if let Some(other) = places.insert(place.clone(), name.value.clone()) {
                     let message = format!("`{}` and `{other}` are both written at `{place}`", name.value);
                     self.problem(&name, message, "Make one of them `read_only: true`.");
@@ -49,7 +58,14 @@ impl Scope<'_, '_> {
         let data_type = text.r#type.value.clone();
         let form = self.form(data_type.kind, &text.r#type, &own);
         let flag = |flag: &Option<At<bool>>| flag.as_ref().is_some_and(|flag| flag.value);
-        Property {
+        let computed = text
+            .computed
+            .as_ref()
+            .and_then(|computed| self.computed(name, computed));
+        let one_way = computed
+            .as_ref()
+            .is_some_and(|computed| computed.write.is_empty());
+        let property = Property {
             write_at: text
                 .write_at
                 .as_ref()
@@ -57,13 +73,18 @@ impl Scope<'_, '_> {
             at,
             required: flag(&text.required),
             unique: text.unique.unwrap_or_default(),
-            read_only: flag(&text.read_only),
+            read_only: flag(&text.read_only) || one_way,
             create_only: flag(&text.create_only),
             filled: text.filled.unwrap_or_default(),
             optional: text.optional.unwrap_or_default(),
             form,
             data_type,
+            computed,
+        };
+        if let Some(written) = &text.computed {
+            self.samples(name, &property, &written.value);
         }
+        property
     }
 
     fn contradictions(&mut self, name: &At<String>, text: &PropertyTable, writes: bool) {
@@ -91,6 +112,20 @@ impl Scope<'_, '_> {
             {
                 let help = "Write the way to a member of the record.";
                 self.problem(at, format!("`{which}` of `{said}` is a header"), help);
+            }
+        }
+        if let Some(computed) = &text.computed {
+            for at in [&text.at, &text.write_at].into_iter().flatten() {
+                let message = format!("`{said}` is computed, and has a place of its own");
+                self.problem(at, message, "Keep one of `computed` and `at` or `write_at`.");
+            }
+            if let (Some(at), Some(_)) = (&read_only, &computed.value.write) {
+                let message = format!("`{said}` is never written, and computed to be written");
+                self.problem(
+                    at,
+                    message,
+                    "Keep one of `read_only` and `write` under `computed`.",
+                );
             }
         }
         let kind = text.r#type.value.kind;

@@ -1,0 +1,63 @@
+//! A record type as it is described.
+
+use super::super::description::{Property, Type};
+use crate::{PropertySchema, TypeSchema, Watched};
+use std::collections::BTreeMap;
+use tandem_merge::computed::Computation;
+
+pub(super) fn described(of: &Type, computed: &BTreeMap<String, Computation>) -> TypeSchema {
+    let own = of
+        .properties
+        .iter()
+        .map(|(name, property)| (name.clone(), property_schema(property)));
+    let computed = computed.iter().map(|(name, rule)| {
+        let data_type = rule.formula.data_type();
+        let described = PropertySchema {
+            data_type: data_type.split('(').next().unwrap_or(data_type).to_owned(),
+            nillable: true,
+            filled_on_create: true,
+            ..PropertySchema::default()
+        };
+        (name.clone(), described)
+    });
+    let tombstones = of.changes.is_some() && of.record.deleted.is_some();
+    let deletions = match (tombstones, &of.deletions) {
+        (true, _) => "changes show what was deleted",
+        (false, Some(_)) => "it lists what was deleted",
+        (false, None) => "all records are compared now and then, and what is not shown is read by its id",
+    };
+    TypeSchema {
+        object: of.collection.clone(),
+        createable: of.create.is_some(),
+        updateable: of.update.is_some(),
+        deletable: of.delete.is_some(),
+        properties: own.chain(computed).collect(),
+        watched: Some(Watched {
+            by_events: false,
+            why: match of.changes.is_some() {
+                true => "its description says how changes are asked for".to_owned(),
+                false => {
+                    "its description names no list of changes: all records are read now and then".to_owned()
+                }
+            },
+            deletions: deletions.to_owned(),
+        }),
+    }
+}
+
+fn property_schema(property: &Property) -> PropertySchema {
+    let of = &property.data_type;
+    PropertySchema {
+        data_type: of.kind.word().to_owned(),
+        max_length: of.length,
+        precision: of.precision,
+        scale: of.scale,
+        nillable: !property.required,
+        createable: !property.read_only,
+        updateable: !property.read_only && !property.create_only,
+        filled_on_create: property.filled || property.read_only,
+        unique: property.unique,
+        values: of.values.clone(),
+        references: of.references.iter().cloned().collect(),
+    }
+}
