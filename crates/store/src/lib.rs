@@ -46,7 +46,7 @@ mod storage;
 mod take;
 mod tally;
 
-pub use backup::{Holding, back_up, look_at_backup, look_at_state, restore};
+pub use backup::{Holding, back_up, look_at_backup, look_at_held_state, look_at_state, restore};
 pub use contract::*;
 pub use db::statements;
 pub use home::{Home, is_there};
