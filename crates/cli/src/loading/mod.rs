@@ -12,7 +12,7 @@ mod written;
 
 pub(crate) use chosen::{Chosen, Conflicts, FirstSync, Policies, Way, file_names, sections};
 pub(crate) use files::{configuration, configuration_in};
-pub(crate) use hand::{Hand, listen, misunderstood, open_door};
+pub(crate) use hand::{AGAIN, Hand, PATIENCE, Restores, listen, misunderstood, open_door};
 pub(crate) use provider::console_provider;
 pub(crate) use secret::{alert_address, console_tokens, home, keys, trace_headers};
 pub(crate) use state::{
