@@ -42,6 +42,7 @@ mod schema;
 mod sealed;
 mod seek;
 mod sqlite;
+mod stood;
 mod storage;
 mod take;
 mod tally;
@@ -55,6 +56,7 @@ pub use ledger::Ledger;
 pub use memory::MemoryStore;
 pub use migrate::Migrated;
 pub use postgres::Server;
+pub use stood::{Stood, StoodFor};
 pub use storage::DatabaseError;
 
 /// Why a unit of work failed. Nothing of it is stored then.
