@@ -2,14 +2,17 @@
 //!
 //! Whoever comes says one command, as a line of JSON, and is answered with one line. The process serves the command between
 //! two steps of its work ([`tandem_engine::Request`]). Nothing is remembered between two commands.
+//!
+//! A backup to be put in the place of the state is no command to an engine, for the engine ends before: whoever drives it
+//! hears of it ([`Restoring`]).
 
 mod client;
 mod server;
 
 pub use client::{Client, is_open, knock};
-pub use server::{Server, ask, open};
+pub use server::{Restoring, Server, ask, open};
 
-use crate::{Command, Done, Refused};
+use crate::{Command, Done, Refused, Restore};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -24,7 +27,10 @@ const LONGEST: u64 = 1 << 30;
 struct Asked {
     /// The version of the program that asks: another one may mean something else by the same words.
     version: String,
-    command: Command,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    command: Option<Command>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    restore: Option<Restore>,
 }
 
 /// What is answered.

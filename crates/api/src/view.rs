@@ -18,7 +18,7 @@ pub use configuration::{
     Configuration, ConnectionSettings, FileProblem, Files, FlowSettings, Setting, Signer,
 };
 pub use conflict::{Conflict, Member, Says};
-pub use course::{Course, FlowCourse};
+pub use course::{Course, FlowCourse, SystemCourse};
 pub use flow::{Flow, FlowPage, FlowState, PropertyRow};
 pub use item::{Held, Item, ItemGroup};
 pub use plan::{ByConfiguration, Made, Making, Plan, PlanFailed, PlanLine, PlanValue};

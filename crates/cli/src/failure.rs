@@ -185,6 +185,15 @@ impl From<tandem_store::Error> for Failure {
     }
 }
 
+impl From<tandem_api::NotRestored> for Failure {
+    fn from(why: tandem_api::NotRestored) -> Self {
+        match why {
+            tandem_api::NotRestored::Store(error) => error.into(),
+            why @ tandem_api::NotRestored::Newer(_) => Refused::from(why).into(),
+        }
+    }
+}
+
 impl From<tandem_engine::Error> for Failure {
     fn from(error: tandem_engine::Error) -> Self {
         match error {

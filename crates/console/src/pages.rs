@@ -16,6 +16,7 @@ mod record;
 mod reference;
 mod runs;
 mod search;
+mod stood;
 mod systems;
 
 use crate::access::Person;

@@ -2,10 +2,10 @@
 //! changed.
 
 use jiff::Timestamp;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tandem_api::view::{Answering, Change, Overview};
+use tandem_api::view::{Answering, Change, FlowState, Overview};
 use tandem_api::{RecordType, Traffic, Window};
 use tokio::sync::watch;
 
@@ -49,6 +49,39 @@ pub(crate) struct Sample {
     /// Per flow: creates and updates applied since the beginning.
     pub(crate) written: BTreeMap<String, u64>,
     pub(crate) backlog: u64,
+    pub(crate) stood: Minute,
+}
+
+/// How things stood in a column.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Minute {
+    /// Flows that a guard held.
+    pub(crate) held: BTreeSet<String>,
+    /// Flows that a person had paused.
+    pub(crate) paused: BTreeSet<String>,
+    /// A system did not answer, or was stopped.
+    pub(crate) away: bool,
+}
+
+impl Minute {
+    fn of(overview: &Overview, troubled: bool) -> Self {
+        let flows = |state: FlowState| {
+            let flows = overview.flows.iter().filter(move |flow| flow.state == state);
+            flows.map(|flow| flow.flow.clone()).collect()
+        };
+        Self {
+            held: flows(FlowState::Held),
+            paused: flows(FlowState::Paused),
+            away: troubled || overview.holds.iter().any(|hold| hold.system.is_some()),
+        }
+    }
+
+    /// What stood so at some time within it.
+    fn and(&mut self, earlier: Self) {
+        self.held.extend(earlier.held);
+        self.paused.extend(earlier.paused);
+        self.away |= earlier.away;
+    }
 }
 
 /// How things go on.
@@ -109,6 +142,12 @@ impl Pulse {
         samples.iter().map(|sample| sample.backlog).collect()
     }
 
+    /// How things stood in each column of the last hour, the oldest first.
+    pub(crate) fn minutes(&self) -> Vec<Minute> {
+        let samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
+        samples.iter().map(|sample| sample.stood.clone()).collect()
+    }
+
     /// Per flow: how many seconds its latest edit had been made before it was taken up.
     pub(crate) fn lags(&self) -> BTreeMap<String, f64> {
         self.lags.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -134,13 +173,14 @@ impl Pulse {
         }
     }
 
-    fn count(&self, overview: Overview) {
+    fn count(&self, overview: Overview, troubled: bool) {
         let moving = overview.to_decide + overview.to_send + overview.unanswered > 0;
         let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
         *busy = moving.then(|| busy.unwrap_or(overview.at));
         drop(busy);
         let flows = overview.flows.iter();
-        let sample = Sample {
+        let mut sample = Sample {
+            stood: Minute::of(&overview, troubled),
             at: overview.at,
             written: flows
                 .map(|flow| {
@@ -155,8 +195,8 @@ impl Pulse {
         let mut samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
         let beside = samples.len().checked_sub(2).and_then(|place| samples.get(place));
         let same = beside.is_some_and(|before| sample.at.duration_since(before.at) < COLUMN);
-        if same {
-            samples.pop_back();
+        if same && let Some(earlier) = samples.pop_back() {
+            sample.stood.and(earlier.stood);
         }
         samples.push_back(sample);
         while samples.len() > COLUMNS + 1 {
@@ -167,14 +207,20 @@ impl Pulse {
     }
 
     /// Looks again and again, until it is dropped.
-    pub(crate) async fn beat(self: Arc<Self>, window: Arc<Window>) {
+    pub(crate) async fn beat(
+        self: Arc<Self>,
+        window: Arc<Window>,
+        troubled: Arc<dyn Fn() -> bool + Send + Sync>,
+    ) {
         let mut beats = 0_u32;
         loop {
             let counts = beats.is_multiple_of(COUNTED);
             // Between two counts only those look who are told.
             if counts || self.newest.receiver_count() > 0 {
-                let (pulse, window) = (self.clone(), window.clone());
-                let looked = tokio::task::spawn_blocking(move || pulse.look(&window, counts)).await;
+                let (pulse, window, troubled) = (self.clone(), window.clone(), troubled.clone());
+                let looked =
+                    tokio::task::spawn_blocking(move || pulse.look(&window, counts, troubled.as_ref()));
+                let looked = looked.await;
                 if let Ok(Err(refused)) = looked {
                     tracing::warn!("the console cannot look at the state: {}", refused.what);
                 }
@@ -184,7 +230,12 @@ impl Pulse {
         }
     }
 
-    fn look(&self, window: &Window, counts: bool) -> Result<(), tandem_api::Refused> {
+    fn look(
+        &self,
+        window: &Window,
+        counts: bool,
+        troubled: &dyn Fn() -> bool,
+    ) -> Result<(), tandem_api::Refused> {
         let known = *self.newest.borrow();
         let (newest, lines, overview) = window.look(false, |looker| {
             let newest = looker.newest_line()?;
@@ -199,7 +250,7 @@ impl Pulse {
         })?;
         self.lag(window, &lines);
         if let Some(overview) = overview {
-            self.count(overview);
+            self.count(overview, troubled());
         }
         self.newest.send_if_modified(|known| {
             let news = *known != newest;

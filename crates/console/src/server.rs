@@ -78,7 +78,9 @@ pub async fn serve(address: SocketAddr, mut names: Vec<String>, setting: Setting
     };
     let limits = Limits::of(setting.connections);
     let desk = Arc::new(Desk::new(setting, address));
-    let beat = tokio::spawn(desk.pulse.clone().beat(desk.window.clone()));
+    let knows = desk.clone();
+    let troubled = Arc::new(move || !knows.now().troubles.is_empty());
+    let beat = tokio::spawn(desk.pulse.clone().beat(desk.window.clone(), troubled));
     let app = app(desk.clone(), names);
     let (stop, stopped) = oneshot::channel::<()>();
     let task = tokio::spawn(connections::serve(listener, app, limits, stopped));

@@ -80,6 +80,7 @@ impl Engine {
 
     /// Notes how much waits, now and then.
     pub(crate) fn note_backlog(&mut self) -> Result<(), Error> {
+        self.count_how_it_stood()?;
         let now = self.clock.now();
         if now >= self.asked.notes {
             self.store.note_backlog(now)?;

@@ -95,6 +95,7 @@ impl Engine {
     }
 
     fn give_verdict(&mut self, item: &Item, verdict: Option<Verdict>) -> Result<(), Error> {
+        self.refuse_not_offered(item, verdict)?;
         let flow = item.flow.clone();
         self.change(&item.record, |work, cluster| {
             let count = match item.property {
@@ -113,6 +114,39 @@ impl Engine {
         })
     }
 
+    /// Refuses a verdict that the item's flow does not offer, whoever gives it.
+    fn refuse_not_offered(&self, item: &Item, verdict: Option<Verdict>) -> Result<(), Error> {
+        let offered = match item.kind {
+            // A deletion that its system refused may be judged otherwise, too.
+            Some(ParkedKind::Refused) => verdicts_of(&self.flows, item),
+            _ => verdicts_for(&self.flows, item),
+        };
+        match verdict {
+            Some(verdict) if !offered.is_empty() && !offered.contains(&verdict) => Err(not_offered(
+                verdict,
+                item.flow.as_deref().unwrap_or_default(),
+                &offered,
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses a verdict that something of what waits in a flow does not offer: then nothing of it is done.
+    fn refuse_not_offered_in(&mut self, flow: &str, verdict: Option<Verdict>) -> Result<(), Error> {
+        let mut after = 0;
+        while verdict.is_some() {
+            let items = self.store.items(after, PAGE)?;
+            let Some(last) = items.last() else { break };
+            after = last.number;
+            let waits = |item: &&Item| awaits_approval_in(&self.flows, item, flow);
+            items
+                .iter()
+                .filter(waits)
+                .try_for_each(|item| self.refuse_not_offered(item, verdict))?;
+        }
+        Ok(())
+    }
+
     /// Approves what waits in a flow, up to now: every deletion (`verdict`, or what the flow's policy offers first),
     /// and the edits and first links that its guards hold. Conflicts of delete and edit wait on: each wants a word of
     /// its own. Answers how many deletions were approved, and whether a guard held anything.
@@ -121,6 +155,7 @@ impl Engine {
     /// [`Error::Command`] when there is no such flow.
     pub fn approve_flow(&mut self, flow: &str, verdict: Option<Verdict>) -> Result<(u64, bool), Error> {
         self.known_flow(flow)?;
+        self.refuse_not_offered_in(flow, verdict)?;
         let edits = self.approve_edits(flow)?;
         let held = self.approve_first_links(flow)? || edits;
         self.store.approve_flow(flow, self.clock.now())?;
@@ -345,10 +380,17 @@ pub fn verdicts_for(flows: &Dataflow, item: &Item) -> Vec<Verdict> {
         ParkedKind::DeleteConflict,
         ParkedKind::OutOfSight,
     ];
-    let about_link = item.property.is_none() && item.kind.is_some_and(|kind| kinds.contains(&kind));
+    match item.kind.is_some_and(|kind| kinds.contains(&kind)) {
+        true => verdicts_of(flows, item),
+        false => Vec::new(),
+    }
+}
+
+/// What an item's flow offers for its record; nothing where the item is about a property.
+fn verdicts_of(flows: &Dataflow, item: &Item) -> Vec<Verdict> {
     let flow = item.flow.as_deref().and_then(|name| flows.flow(name));
     let side = flow.and_then(|flow| flow.side_of(&item.record.record_type));
-    let (true, Some(flow), Some(side)) = (about_link, flow, side) else {
+    let (None, Some(flow), Some(side)) = (&item.property, flow, side) else {
         return Vec::new();
     };
     let policy = flow.end(side.other()).on_delete;
@@ -361,6 +403,15 @@ pub fn verdicts_for(flows: &Dataflow, item: &Item) -> Vec<Verdict> {
     let first = offered(policy);
     let rest = Verdict::ALL.into_iter().filter(|verdict| *verdict != first);
     [first].into_iter().chain(rest.filter(is_possible)).collect()
+}
+
+fn not_offered(verdict: Verdict, flow: &str, offered: &[Verdict]) -> Error {
+    let words = offered.iter().map(|verdict| format!("`{}`", verdict.word()));
+    let words: Vec<String> = words.collect();
+    Error::command(
+        format!("{flow} does not offer `{}` for a deletion", verdict.word()),
+        format!("It offers {}", words.join(", ")),
+    )
 }
 
 /// What approving without a further word means.

@@ -95,6 +95,8 @@ pub struct Engine {
     pub(crate) begun_anew: u64,
     /// Who asks for something meanwhile.
     pub(crate) asked: Asked,
+    /// How things stood, as far as it is not noted yet.
+    pub(crate) stood: crate::stood::Standing,
 }
 
 /// Running counts by system.
@@ -190,6 +192,7 @@ impl Engine {
             doings: None,
             begun_anew: 0,
             asked: Asked::default(),
+            stood: crate::stood::Standing::default(),
         }
     }
 

@@ -41,6 +41,7 @@ mod schedule;
 mod send;
 mod settle;
 mod sight;
+mod stood;
 mod strangers;
 mod summary;
 mod sync;

@@ -63,6 +63,17 @@ impl Engine {
         schedule: &Schedule,
         stop: impl Future<Output = ()> + Send,
     ) -> Result<(), Error> {
+        let done = self.rounds(schedule, stop).await;
+        // What the state cannot take now was told by what failed.
+        let noted = self.note_how_it_stood();
+        done.and(noted)
+    }
+
+    async fn rounds(
+        &mut self,
+        schedule: &Schedule,
+        stop: impl Future<Output = ()> + Send,
+    ) -> Result<(), Error> {
         let mut stop = pin!(stop.fuse());
         let first = Turn {
             due: self.clock.now(),
@@ -79,6 +90,10 @@ impl Engine {
             if !until_stopped(round, &mut stop, clock.as_ref()).await? {
                 return Ok(());
             }
+            let systems = self.flows.systems.iter().zip(&turns);
+            let away = systems.filter(|(_, turn)| turn.failures > 0);
+            let away = away.map(|(system, _)| system.clone()).collect();
+            self.look_how_it_stands(away)?;
             let next = turns[0].due.min(turns[1].due);
             let next = self.loads_due().map_or(next, |load| next.min(load));
             if self.asked.was_served() {

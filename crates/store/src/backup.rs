@@ -168,6 +168,15 @@ pub fn look_at_state(home: &Home, keys: &Keys) -> Result<Option<Holding>, Error>
     Ledger::open_as_it_is(home, keys)?.holding().map(Some)
 }
 
+/// What a state holds that a process works with meanwhile; none where there is none.
+///
+/// # Errors
+/// As [`Ledger::open_to_look`].
+pub fn look_at_held_state(home: &Home, keys: &Keys) -> Result<Option<Holding>, Error> {
+    let there = Ledger::open_to_look(home, keys)?;
+    there.map(|state| state.holding()).transpose()
+}
+
 /// Puts a backup in the place of the state, which is kept beside it: where is the answer, none where there was no state.
 ///
 /// # Errors
@@ -191,10 +200,14 @@ pub(crate) fn restore_by(
             // From here on nobody counts on.
             let before = before(home, &backup, keys);
             let draft = folder.join("restored.db");
-            grown_old(file, &draft, keys, now, (steps, before))?;
-            let moved = folder::replace(folder, &draft, &mark);
+            let done = grown_old(file, &draft, keys, now, (steps, before))
+                .and_then(|()| folder::replace(folder, &draft, &mark));
+            if done.is_err() {
+                // What is half made is in nobody's way, and may hold what filled the disk.
+                let _gone = remove_draft(&draft);
+            }
             drop(hold);
-            Ok(moved?.map(|kept| kept.display().to_string()))
+            Ok(done?.map(|kept| kept.display().to_string()))
         }
         Home::Server(server) => {
             let held = Postgres::held(server)?;

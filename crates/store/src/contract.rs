@@ -1,6 +1,7 @@
 //! The contract of a store: units of work, not tables. Every method is one transaction.
 
 use crate::Error;
+use crate::stood::StoodFor;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -170,6 +171,9 @@ pub trait Store: Send {
 
     /// Notes how much waits to be decided or sent in the hour of a moment.
     fn note_backlog(&mut self, at: Timestamp) -> Result<(), Error>;
+
+    /// Adds to hours for how long things stood in some way.
+    fn note_stood(&mut self, all: &[StoodFor]) -> Result<(), Error>;
 
     /// Looks at up to `limit` lines of the history after a number, oldest first, and removes those before a moment
     /// that nothing open needs: no record with an item that stands, nor one linked with it. Goes on where
@@ -522,9 +526,9 @@ pub struct Hour {
     pub began: Timestamp,
     /// The type of the records; none: of all together.
     pub record_type: Option<RecordType>,
-    /// What: a kind of line, such as `edited`; `lag`; `backlog`.
+    /// What: a kind of line, such as `edited`; `lag`; `backlog`; how something stood ([`crate::Stood::of`]).
     pub what: String,
-    /// How many lines; of `lag` the most seconds that an edit had been made before it was taken up; of `backlog` the most
+    /// How many lines; for how many seconds it stood so; of `lag` the most seconds that an edit had been made before it was taken up; of `backlog` the most
     /// that waited to be decided or sent.
     pub n: u64,
 }

@@ -53,30 +53,63 @@ pub(crate) fn refuse_half_replaced(folder: &Path) -> Result<(), Error> {
     }
 }
 
-/// Puts a new database in the place of the one there, which is kept in a folder beside it, with its log.
+/// Puts a new database in the place of the one there, which is kept in a folder beside it, with its log. Where that fails the
+/// one there is put back.
 pub(crate) fn replace(folder: &Path, new: &Path, mark: &str) -> Result<Option<PathBuf>, Error> {
-    let moved = || -> std::io::Result<Option<PathBuf>> {
-        let marker = folder.join(REPLACING);
-        private_file(&marker)?.sync_all()?;
+    let kept = folder.join(format!("replaced-{mark}"));
+    let half_before = refuse_half_replaced(folder).is_err();
+    let mut moved = Vec::new();
+    let mut replaced = || -> std::io::Result<()> {
+        private_file(&folder.join(REPLACING))?.sync_all()?;
         File::open(folder)?.sync_all()?;
-        let kept = folder.join(format!("replaced-{mark}"));
-        let mut any = false;
-        for end in ["", "-wal", "-shm"] {
-            let name = format!("{DATABASE}{end}");
-            if folder.join(&name).exists() {
-                make_folder(&kept)?;
-                std::fs::rename(folder.join(&name), kept.join(&name))?;
-                any = true;
-            }
-        }
+        set_aside(folder, &kept, &mut moved)?;
         std::fs::rename(new, folder.join(DATABASE))?;
         File::open(folder.join(DATABASE))?.sync_all()?;
-        File::open(folder)?.sync_all()?;
-        std::fs::remove_file(&marker)?;
-        File::open(folder)?.sync_all()?;
-        Ok(any.then_some(kept))
+        settle(folder)
     };
-    moved().map_err(|source| Error::folder(folder, source))
+    match replaced() {
+        Ok(()) => Ok((!moved.is_empty()).then_some(kept)),
+        Err(source) => {
+            if !half_before {
+                // Where this fails, too, the mark stands: nobody works with what is half of each.
+                let _half = put_back(folder, &kept, &moved);
+            }
+            Err(Error::folder(folder, source))
+        }
+    }
+}
+
+/// Moves the database there into a folder of its own, the log behind what it belongs to, and names what it moved.
+fn set_aside(folder: &Path, kept: &Path, moved: &mut Vec<String>) -> std::io::Result<()> {
+    for end in ["", "-wal", "-shm"] {
+        let name = format!("{DATABASE}{end}");
+        if folder.join(&name).exists() {
+            make_folder(kept)?;
+            std::fs::rename(folder.join(&name), kept.join(&name))?;
+            moved.push(name);
+        }
+    }
+    Ok(())
+}
+
+/// Moves what was set aside to where it was, as long as nothing took its place.
+fn put_back(folder: &Path, kept: &Path, moved: &[String]) -> std::io::Result<()> {
+    if moved.iter().any(|name| folder.join(name).exists()) {
+        return Ok(());
+    }
+    for name in moved {
+        std::fs::rename(kept.join(name), folder.join(name))?;
+    }
+    // One that holds something else stays.
+    let _not_ours = std::fs::remove_dir(kept);
+    settle(folder)
+}
+
+/// Makes durable that the folder holds one whole state.
+fn settle(folder: &Path) -> std::io::Result<()> {
+    File::open(folder)?.sync_all()?;
+    std::fs::remove_file(folder.join(REPLACING))?;
+    File::open(folder)?.sync_all()
 }
 
 /// Makes a folder closed to others where there is none; one that is there stays as it is.

@@ -1,7 +1,9 @@
-//! What happened hour by hour: lines of the history by record type, how late edits were taken up, and how much waited.
+//! What happened hour by hour: lines of the history by record type, how late edits were taken up, how much waited, and for
+//! how many seconds flows rested and systems were away.
 
 use crate::contract::Hour;
 use crate::db::{Db, Trouble};
+use crate::stood::StoodFor;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use tandem_merge::plan::{Event, EventKind};
@@ -71,6 +73,20 @@ pub(crate) fn note_backlog(db: &Db, at: Timestamp) -> Result<(), Trouble> {
     }
     let row = [of(at).into(), ALL.into(), BACKLOG.to_owned().into(), waits.into()];
     db.many(ADD, vec![row])
+}
+
+/// Adds for how long things stood in some way, in one statement.
+pub(crate) fn note_stood(db: &Db, all: &[StoodFor]) -> Result<(), Trouble> {
+    let row = |one: &StoodFor| {
+        let seconds = one.seconds.cast_signed();
+        [
+            of(one.at).into(),
+            ALL.into(),
+            one.stood.what().into(),
+            seconds.into(),
+        ]
+    };
+    db.many(ADD, all.iter().map(row).collect())
 }
 
 /// What happened from an hour on, in order.

@@ -15,6 +15,7 @@ use crate::postgres::Postgres;
 use crate::schema::NOW;
 use crate::sealed::CURSOR;
 use crate::sqlite::Sqlite;
+use crate::stood::StoodFor;
 use crate::storage::Storage;
 use crate::{Error, commit, forget, guards, history, hours, lists, outbox, page, rebind, seek, take};
 use jiff::Timestamp;
@@ -519,6 +520,13 @@ impl Store for Ledger {
 
     fn hours(&mut self, from: Timestamp) -> Result<Vec<Hour>, Error> {
         self.db.unit("read", |db| hours::since(db, from))
+    }
+
+    fn note_stood(&mut self, all: &[StoodFor]) -> Result<(), Error> {
+        match all.is_empty() {
+            true => Ok(()),
+            false => self.db.unit("counted", |db| hours::note_stood(db, all)),
+        }
     }
 
     fn note_backlog(&mut self, at: Timestamp) -> Result<(), Error> {

@@ -42,11 +42,12 @@ mod schema;
 mod sealed;
 mod seek;
 mod sqlite;
+mod stood;
 mod storage;
 mod take;
 mod tally;
 
-pub use backup::{Holding, back_up, look_at_backup, look_at_state, restore};
+pub use backup::{Holding, back_up, look_at_backup, look_at_held_state, look_at_state, restore};
 pub use contract::*;
 pub use db::statements;
 pub use home::{Home, is_there};
@@ -55,6 +56,7 @@ pub use ledger::Ledger;
 pub use memory::MemoryStore;
 pub use migrate::Migrated;
 pub use postgres::Server;
+pub use stood::{Stood, StoodFor};
 pub use storage::DatabaseError;
 
 /// Why a unit of work failed. Nothing of it is stored then.

@@ -17,6 +17,7 @@ use crate::contract::{
     CommitReport, Compaction, Decided, Dirty, Edits, Fence, Forgotten, Hour, Item, LinkRow, Page, PageReport,
     Rebinding, Rebound, Run, RunRow, Sought, Status, Store,
 };
+use crate::stood::StoodFor;
 use books::Books;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -291,6 +292,11 @@ impl Store for MemoryStore {
 
     fn hours(&mut self, from: Timestamp) -> Result<Vec<Hour>, Error> {
         Ok(self.books.hours_since(from))
+    }
+
+    fn note_stood(&mut self, all: &[StoodFor]) -> Result<(), Error> {
+        self.books.note_stood(all);
+        Ok(())
     }
 
     fn note_backlog(&mut self, at: Timestamp) -> Result<(), Error> {

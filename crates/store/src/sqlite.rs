@@ -109,7 +109,10 @@ pub(crate) fn connect(file: &Path) -> Result<Connection, Error> {
 
 /// Copies the state in a file, which may be held by another process, into an empty file, as it is at one moment.
 pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), Error> {
-    let copied = connect(from)?.execute("VACUUM INTO ?1", [to.to_string_lossy().into_owned()]);
+    let source = connect(from)?;
+    // Where another state has taken this one's place meanwhile, the log by this name is that one's.
+    let settled = source.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+    let copied = settled.and_then(|_| source.execute("VACUUM INTO ?1", [to.to_string_lossy().into_owned()]));
     copied
         .map(drop)
         .map_err(|source| Error::database("copied", source))

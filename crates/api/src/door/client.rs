@@ -1,7 +1,8 @@
 //! The outer side of the door.
 
-use super::{Answer, Asked, LONGEST, VERSION, place};
-use crate::{Command, Done, Refused};
+use super::{Asked, LONGEST, VERSION, place};
+use crate::{Command, Done, Refused, Restore, Restored};
+use serde::de::DeserializeOwned;
 use std::path::Path;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
@@ -29,9 +30,26 @@ impl Client {
     /// # Errors
     /// Why it was not done.
     pub async fn ask(self, command: Command) -> Result<Done, Refused> {
+        self.converse(Some(command), None).await
+    }
+
+    /// Asks for a backup to be put in the place of the state, and waits until it is.
+    ///
+    /// # Errors
+    /// Why it was not done.
+    pub async fn restore(self, restore: Restore) -> Result<Restored, Refused> {
+        self.converse(None, Some(restore)).await
+    }
+
+    async fn converse<T: DeserializeOwned>(
+        self,
+        command: Option<Command>,
+        restore: Option<Restore>,
+    ) -> Result<T, Refused> {
         let asked = Asked {
             version: VERSION.to_owned(),
             command,
+            restore,
         };
         let answer = converse(self.0, &asked).await;
         answer.unwrap_or_else(|error| {
@@ -43,7 +61,10 @@ impl Client {
     }
 }
 
-async fn converse(stream: UnixStream, asked: &Asked) -> std::io::Result<Answer> {
+async fn converse<T: DeserializeOwned>(
+    stream: UnixStream,
+    asked: &Asked,
+) -> std::io::Result<Result<T, Refused>> {
     let (read, mut write) = stream.into_split();
     let mut text = serde_json::to_string(asked)?;
     text.push('\n');

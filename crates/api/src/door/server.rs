@@ -1,7 +1,7 @@
 //! The inner side of the door.
 
 use super::{Answer, Asked, LONGEST, VERSION, place};
-use crate::{Command, Refused, carry_out};
+use crate::{Command, Refused, Restore, Restored, carry_out};
 use std::fs::{DirBuilder, Permissions};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -27,12 +27,32 @@ impl Drop for Server {
     }
 }
 
+/// Somebody asks for a backup in the place of the state.
+#[derive(Debug)]
+pub struct Restoring {
+    /// Which, and whether unasked.
+    pub restore: Restore,
+    /// Whom to tell what came of it.
+    pub tell: oneshot::Sender<Result<Restored, Refused>>,
+}
+
+/// Where what is asked for goes.
+#[derive(Clone)]
+struct Within {
+    engine: mpsc::Sender<Request>,
+    restores: Option<mpsc::Sender<Restoring>>,
+}
+
 /// Opens the door in a folder, whose state this process holds. What is asked for goes to `engine`
-/// ([`tandem_engine::Engine::listen`]).
+/// ([`tandem_engine::Engine::listen`]), and a backup that is to take the state's place to `restores`; without that it is refused.
 ///
 /// # Errors
 /// What the file system says.
-pub fn open(folder: &Path, engine: mpsc::Sender<Request>) -> std::io::Result<Server> {
+pub fn open(
+    folder: &Path,
+    engine: mpsc::Sender<Request>,
+    restores: Option<mpsc::Sender<Restoring>>,
+) -> std::io::Result<Server> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let (path, folder) = place(folder)?;
     // Whoever made one that is there held the state before us, and is gone.
@@ -42,10 +62,11 @@ pub fn open(folder: &Path, engine: mpsc::Sender<Request>) -> std::io::Result<Ser
     }
     let listener = UnixListener::bind(&path)?;
     std::fs::set_permissions(&path, Permissions::from_mode(0o600))?;
+    let within = Within { engine, restores };
     let listening = tokio::spawn(async move {
         loop {
             match listener.accept().await {
-                Ok((stream, _)) => drop(tokio::spawn(serve(stream, engine.clone()))),
+                Ok((stream, _)) => drop(tokio::spawn(serve(stream, within.clone()))),
                 Err(error) => {
                     tracing::warn!(%error, "the door does not open: {error}");
                     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
@@ -61,22 +82,37 @@ pub fn open(folder: &Path, engine: mpsc::Sender<Request>) -> std::io::Result<Ser
 }
 
 /// Hears one command and answers it.
-async fn serve(stream: UnixStream, engine: mpsc::Sender<Request>) {
+async fn serve(stream: UnixStream, within: Within) {
     let (read, mut write) = stream.into_split();
     let mut line = String::new();
     let heard = BufReader::new(read.take(LONGEST)).read_line(&mut line).await;
-    let answer = match heard {
+    let mut text = match heard {
         // Somebody only looked whether anyone is there.
         Ok(0) | Err(_) => return,
-        Ok(_) => answered(&line, engine).await,
+        Ok(_) => answered(&line, within).await,
     };
-    let mut text = serde_json::to_string(&answer).unwrap_or_default();
     text.push('\n');
     // Whoever asked may be gone; what was done is done.
     let _gone = write.write_all(text.as_bytes()).await;
 }
 
-async fn answered(line: &str, engine: mpsc::Sender<Request>) -> Answer {
+async fn answered(line: &str, within: Within) -> String {
+    let text = match understood(line) {
+        Ok(Asked {
+            command: Some(command),
+            ..
+        }) => serde_json::to_string(&ask(&within.engine, command).await),
+        Ok(Asked {
+            restore: Some(restore),
+            ..
+        }) => serde_json::to_string(&put_in_place(within.restores, restore).await),
+        Ok(_) => serde_json::to_string(&Answer::Err(not_understood("nothing is asked for"))),
+        Err(refused) => serde_json::to_string(&Answer::Err(refused)),
+    };
+    text.unwrap_or_default()
+}
+
+fn understood(line: &str) -> Result<Asked, Refused> {
     let other = |theirs: &str| {
         Refused::usage(
             format!("the process that works with this state is Tandem {VERSION}, and this is {theirs}"),
@@ -89,13 +125,32 @@ async fn answered(line: &str, engine: mpsc::Sender<Request>) -> Answer {
         Some(version) => return Err(other(&format!("Tandem {version}"))),
         None => return Err(other("another program")),
     }
-    let asked: Asked = serde_json::from_value(said).map_err(|error| {
-        Refused::usage(
-            format!("the command is not understood ({error})"),
-            "`tandem --help` lists them",
-        )
-    })?;
-    ask(&engine, asked.command).await
+    serde_json::from_value(said).map_err(not_understood)
+}
+
+fn not_understood(why: impl std::fmt::Display) -> Refused {
+    Refused::usage(
+        format!("the command is not understood ({why})"),
+        "`tandem --help` lists them",
+    )
+}
+
+/// Asks whoever drives the engine to end it and to put a backup in the state's place.
+async fn put_in_place(
+    restores: Option<mpsc::Sender<Restoring>>,
+    restore: Restore,
+) -> Result<Restored, Refused> {
+    let Some(restores) = restores else {
+        return Err(Refused::usage(
+            "the process that works with this state takes no backup in its place",
+            "Wait until it is done or stop it, then restore",
+        ));
+    };
+    let (tell, told) = oneshot::channel();
+    if restores.send(Restoring { restore, tell }).await.is_err() {
+        return Err(ended());
+    }
+    told.await.unwrap_or_else(|_| Err(ended()))
 }
 
 /// Asks the engine of this process for something, between two steps of its work.

@@ -2,10 +2,10 @@
 
 use super::Looker;
 use crate::Refused;
-use crate::view::{Course, FlowCourse};
+use crate::view::{Course, FlowCourse, SystemCourse};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
-use tandem_store::Hour;
+use tandem_store::{Hour, Stood};
 
 /// How far back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +61,12 @@ impl Looker<'_> {
         let first = last - columns as i64 + 1;
         let from = Timestamp::from_second(first * length).unwrap_or(Timestamp::UNIX_EPOCH);
         let hours = self.store.hours(from)?;
-        let (mut backlog, mut written) = (vec![0; columns], vec![0; columns]);
+        let [mut backlog, mut written, mut watched] =
+            [const { Vec::new() }; 3].map(|_: Vec<u64>| vec![0; columns]);
+        let systems = self.flows.systems.iter();
+        let mut systems: BTreeMap<String, SystemCourse> = systems
+            .map(|system| (system.clone(), SystemCourse::new(columns)))
+            .collect();
         let none = FlowCourse::new(columns);
         let flows = self.flows.flows.iter();
         let mut flows: BTreeMap<String, FlowCourse> =
@@ -77,6 +82,19 @@ impl Looker<'_> {
             let Some(of) = record_type else {
                 if let Some(most) = backlog.get_mut(column).filter(|_| what == "backlog") {
                     *most = n.max(*most);
+                }
+                if let Some(stood) = Stood::of(&what) {
+                    let seconds = match &stood {
+                        Stood::Watched => Some(&mut watched),
+                        Stood::Held(flow) => flows.get_mut(flow).map(|it| &mut it.held_seconds),
+                        Stood::Paused(flow) => flows.get_mut(flow).map(|it| &mut it.paused_seconds),
+                        Stood::Away(system) => systems.get_mut(system).map(|it| &mut it.away_seconds),
+                        Stood::Stopped(system) => systems.get_mut(system).map(|it| &mut it.stopped_seconds),
+                    };
+                    // What is configured no more is passed over.
+                    if let Some(sum) = seconds.and_then(|all| all.get_mut(column)) {
+                        *sum += n;
+                    }
                 }
                 continue;
             };
@@ -94,6 +112,8 @@ impl Looker<'_> {
             step_seconds: length.unsigned_abs(),
             written,
             backlog,
+            watched_seconds: watched,
+            systems,
             flows,
         })
     }

@@ -16,8 +16,32 @@ pub struct Course {
     pub written: Vec<u64>,
     /// The most that waited to be decided or sent in each step.
     pub backlog: Vec<u64>,
+    /// Seconds of each step in which a process kept in step and noted how things stood. Of the others there is no record.
+    pub watched_seconds: Vec<u64>,
+    /// By system, for how long it was away.
+    pub systems: BTreeMap<String, SystemCourse>,
     /// By flow, what happened to records of its types. A type of several flows counts in each.
     pub flows: BTreeMap<String, FlowCourse>,
+}
+
+/// How a system stood in each step, as far as a process noted it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct SystemCourse {
+    /// Seconds in which it did not answer.
+    pub away_seconds: Vec<u64>,
+    /// Seconds in which a guard had stopped it, or did not believe it.
+    pub stopped_seconds: Vec<u64>,
+}
+
+impl SystemCourse {
+    /// Nothing was noted in so many steps.
+    #[must_use]
+    pub fn new(steps: usize) -> Self {
+        Self {
+            away_seconds: vec![0; steps],
+            stopped_seconds: vec![0; steps],
+        }
+    }
 }
 
 /// What happened to records of a flow's types, in each step.
@@ -33,6 +57,10 @@ pub struct FlowCourse {
     pub parked: Vec<u64>,
     /// The most seconds that an edit had been made before it was taken up.
     pub lag_seconds: Vec<u64>,
+    /// Seconds in which a guard held it, or a system that shows an earlier state.
+    pub held_seconds: Vec<u64>,
+    /// Seconds in which it was paused by a person.
+    pub paused_seconds: Vec<u64>,
 }
 
 impl FlowCourse {
@@ -45,7 +73,9 @@ impl FlowCourse {
             written: none.clone(),
             conflicts: none.clone(),
             parked: none.clone(),
-            lag_seconds: none,
+            lag_seconds: none.clone(),
+            held_seconds: none.clone(),
+            paused_seconds: none,
         }
     }
 

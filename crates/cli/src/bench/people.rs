@@ -1,4 +1,6 @@
-//! `tandem bench people`: how long people wait while a process works: who looks, and who acts.
+//! `tandem bench people`: how long people wait while a process works: who looks, and who acts, by commands and by the HTTP API.
+
+mod caller;
 
 use super::edits::Subjects;
 use super::process::Watched;
@@ -7,6 +9,7 @@ use super::{Data, Measured, conclude};
 use crate::failure::{Exit, Failure};
 use crate::loading;
 use crate::screen::Screen;
+use caller::Caller;
 use clap::Args;
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -40,7 +43,8 @@ const ACTS: [&[&str]; 2] = [&["pause", "quote-quote"], &["resume", "quote-quote"
 #[derive(Debug, Args)]
 #[command(after_help = "\
 `tandem run` begins with nothing, and people look and act as long as its first sync takes; then edits are made every second,
-on both sides, and they go on. Each command is a process of its own, and its start counts.
+on both sides, and they go on. Each command is a process of its own, and its start counts. Then edits are made for as long
+once more, and a program looks and acts alike by the HTTP API.
 
 Examples:
   tandem bench people
@@ -67,9 +71,15 @@ impl People {
     pub(super) async fn measure(&self, screen: &Screen) -> Result<Exit, Failure> {
         let scene = Scene::start(&self.data.lab(), screen).await?;
         screen.say("A first sync by `run`, while people look and act ...");
+        caller::let_in(&scene)?;
         let mut run = Watched::start(scene.command("run"))?;
         while Ledger::open_to_look(&scene.home()?, &Keys::default())?.is_none() {
-            run.run_until(|| true).await?;
+            if run.run_until(|| true).await? {
+                return Err(Failure::trouble(
+                    "`tandem run` has ended",
+                    "Its own words say why",
+                ));
+            }
             tokio::time::sleep(REST).await;
         }
         let first = self.first_sync(&scene).await?;
@@ -77,7 +87,12 @@ impl People {
             "{} edits a second for {} seconds, while people look and act ...",
             self.edits, self.seconds
         ));
-        let later = self.under_edits(&scene).await?;
+        let later = self.under_edits(&scene, None).await?;
+        screen.say(format!(
+            "The same for {} seconds by the HTTP API ...",
+            self.seconds
+        ));
+        let by_api = self.under_edits(&scene, Some(&Caller::of(&scene)?)).await?;
         let taken = run.kill().await?;
         let worst = |waits: &[u64]| waits.iter().max().copied().unwrap_or_default();
         let measured = [
@@ -93,10 +108,20 @@ impl People {
             ),
             Measured::new("a look under edits, the longest, ms", worst(&later.looks), LOOK),
             Measured::new("an act under edits, the longest, ms", worst(&later.acts), ACT),
+            Measured::new(
+                "a look under edits by the HTTP API, the longest, ms",
+                worst(&by_api.looks),
+                LOOK,
+            ),
+            Measured::new(
+                "an act under edits by the HTTP API, the longest, ms",
+                worst(&by_api.acts),
+                ACT,
+            ),
         ];
         let more = json!({
             "data": self.data, "edits": self.edits, "seconds": self.seconds,
-            "first": first, "later": later, "run": taken,
+            "first": first, "later": later, "api": by_api, "run": taken,
         });
         Ok(conclude(screen, &measured, more))
     }
@@ -115,20 +140,25 @@ impl People {
         Ok(waits)
     }
 
-    /// As long as people edit.
-    async fn under_edits(&self, scene: &Scene) -> Result<Waits, Failure> {
+    /// As long as people edit; by commands, or by the HTTP API.
+    async fn under_edits(&self, scene: &Scene, caller: Option<&Caller>) -> Result<Waits, Failure> {
         let (people, each) = (scene.people().await?, usize::from(self.edits));
         let systems = loading::connect(&scene.configuration, None).await?;
         let described = loading::describe(&systems).await?;
         let flows = &scene.configuration.dataflow;
         let mut looker = looker(scene)?;
         let subjects = Subjects::of(flows, &mut looker, &described, each, &Side::BOTH)?;
+        let by = if caller.is_some() {
+            "by the API"
+        } else {
+            "by commands"
+        };
         let began = Instant::now();
         let edits = async {
             for second in 0..self.seconds {
                 tokio::time::sleep_until((began + Duration::from_secs(second)).into()).await;
                 subjects
-                    .edit(&people, each, &format!("second {second}"), &Side::BOTH)
+                    .edit(&people, each, &format!("second {second} {by}"), &Side::BOTH)
                     .await?;
             }
             Ok::<_, Failure>(())
@@ -136,7 +166,10 @@ impl People {
         let acting = async {
             let mut waits = Waits::default();
             while began.elapsed() < Duration::from_secs(self.seconds) {
-                turn(scene, &mut waits).await?;
+                match caller {
+                    Some(caller) => caller.turn(&mut waits).await?,
+                    None => turn(scene, &mut waits).await?,
+                }
             }
             Ok::<_, Failure>(waits)
         };

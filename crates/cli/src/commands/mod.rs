@@ -47,7 +47,7 @@ fn limit(asked: Option<usize>, screen: &Screen) -> usize {
 }
 
 /// Carries out what the arguments ask for.
-#[allow(clippy::cognitive_complexity, reason = "one arm a command")]
+#[allow(clippy::cognitive_complexity, reason = "one line for each command")]
 pub(crate) async fn carry_out(arguments: Arguments, screen: &Screen) -> Result<Exit, Failure> {
     let common = &arguments.common;
     match arguments.command {
@@ -81,7 +81,7 @@ pub(crate) async fn carry_out(arguments: Arguments, screen: &Screen) -> Result<E
         Command::Resume(resume) => resume.carry_out(common, screen).await,
         Command::Rebind(rebind) => rebind.go_over(common, screen).await,
         Command::Backup(backup) => backup.make(common, screen),
-        Command::Restore(restore) => restore.carry_out(common, screen),
+        Command::Restore(restore) => restore.carry_out(common, screen).await,
         Command::Document(document) => document.print(common, screen),
         Command::Connector(connector) => connector.carry_out(common, screen).await,
         Command::Salesforce(salesforce) => salesforce.carry_out(common, screen),

@@ -2,12 +2,15 @@
 
 use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
-use crate::loading;
+use crate::loading::{self, AGAIN, PATIENCE};
 use crate::screen::{Screen, Sentence, thousands};
 use clap::Args;
 use serde_json::json;
 use std::path::PathBuf;
-use tandem_store::{Error, Holding};
+use std::time::Instant;
+use tandem_api::{NotRestored, Restored, door};
+use tandem_merge::config::Configuration;
+use tandem_store::Error;
 
 /// Put a backup in the place of the state.
 #[derive(Debug, Args)]
@@ -16,6 +19,9 @@ The backup is read in full and checked first. A state that is there, or cannot b
 is kept beside the new one, in a folder or a schema of its own. The next sync lists and compares both systems anew before it decides anything:
 edits made since the backup are seen as edits, and nothing old is written over them. What people decided in Tandem
 since the backup (links, answers, approvals) is to be decided again. `tandem plan` shows what would follow.
+
+A `tandem run` that works with the state does it: it checks the backup beside its work, brings what is under way to an end,
+and goes on with the restored state by itself. What is refused leaves it undisturbed.
 
 Examples:
   tandem restore /backup/tandem-2026-03-01.db
@@ -31,75 +37,57 @@ pub(crate) struct Restore {
 }
 
 impl Restore {
-    /// Restores the backup.
-    pub(crate) fn carry_out(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
+    /// Restores the backup, by the process that works with the state where there is one.
+    pub(crate) async fn carry_out(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
         let configuration = loading::configuration(common)?;
-        let keys = loading::keys(&configuration)?;
-        let home = loading::home(common, &configuration)?;
-        let backup = tandem_store::look_at_backup(&self.file, &keys)?;
-        if !self.yes
-            && let Some(why) = in_the_way(tandem_store::look_at_state(&home, &keys), &backup)?
-        {
-            return Err(Failure::usage(
-                format!("{why}; nothing was changed"),
-                "Run `tandem restore FILE --yes` to let it give way: it is kept beside the restored one",
-            ));
-        }
-        let kept = tandem_store::restore(&self.file, &home, &keys, jiff::Timestamp::now())?;
+        let (restored, working) = self.restored(common, &configuration).await?;
         screen.json(&json!({
             "file": self.file,
-            "made": backup.made,
-            "links": backup.links,
-            "records": backup.records,
-            "kept": kept,
+            "made": restored.made,
+            "links": restored.links,
+            "records": restored.records,
+            "kept": restored.kept,
         }));
-        let made = backup.made.map(|made| format!("{made:.0}")).unwrap_or_default();
+        let made = restored.made.map(|made| format!("{made:.0}")).unwrap_or_default();
         screen.say(Sentence(format!(
             "The state is as it was at {made}: {} links, {} records.",
-            thousands(backup.links),
-            thousands(backup.records),
+            thousands(restored.links),
+            thousands(restored.records),
         )));
-        if let Some(kept) = kept {
+        if let Some(kept) = restored.kept {
             screen.say(Sentence(format!("The state before it is kept in {kept}.")));
         }
-        screen.say(Sentence(
-            "`tandem plan` shows what follows; `tandem sync` lists and compares both systems anew before it decides.",
-        ));
+        screen.say(Sentence(match working {
+            true => "The process that works goes on with it: it lists and compares both systems anew before it decides.",
+            false => "`tandem plan` shows what follows; `tandem sync` lists and compares both systems anew before it decides.",
+        }));
         Ok(Exit::Done)
     }
-}
 
-/// What of the state that is there must not give way unasked; none where nothing can be lost.
-fn in_the_way(there: Result<Option<Holding>, Error>, backup: &Holding) -> Result<Option<String>, Failure> {
-    match there {
-        Ok(None) => Ok(None),
-        Ok(Some(state)) if state.state == backup.state && state.changes <= backup.changes => Ok(None),
-        Ok(Some(state)) if state.state == backup.state => Ok(Some(format!(
-            "the state that is there is newer than the backup ({} changes more, {} links instead of {})",
-            thousands((state.changes - backup.changes).unsigned_abs()),
-            thousands(state.links),
-            thousands(backup.links),
-        ))),
-        Ok(Some(state)) => Ok(Some(format!(
-            "another state is there, with {} links, and the backup is not of it",
-            thousands(state.links)
-        ))),
-        Err(
-            error @ (Error::Held(_)
-            | Error::Unreachable { .. }
-            | Error::Folder { .. }
-            | Error::Full(_)
-            | Error::ReadOnly(_)),
-        ) => Err(error.into()),
-        Err(error) => Ok(Some(format!(
-            "a state is there that cannot be read ({})",
-            short(&error)
-        ))),
+    /// What came of it, and whether a process did it that goes on with it.
+    async fn restored(
+        &self,
+        common: &Common,
+        configuration: &Configuration,
+    ) -> Result<(Restored, bool), Failure> {
+        let keys = loading::keys(configuration)?;
+        let home = loading::home(common, configuration)?;
+        // What is wrong with the file is said of the name that was typed, whoever is to read it.
+        tandem_store::look_at_backup(&self.file, &keys)?;
+        let file = std::path::absolute(&self.file).unwrap_or_else(|_| self.file.clone());
+        let restore = tandem_api::Restore { file, yes: self.yes };
+        let began = Instant::now();
+        loop {
+            if let Some(client) = door::knock(&common.state_folder()).await {
+                return Ok((client.restore(restore).await?, true));
+            }
+            match restore.carry_out(&home, &keys, jiff::Timestamp::now()) {
+                // Whoever holds it is about to open its door, or done in a moment.
+                Err(NotRestored::Store(Error::Held(_))) if began.elapsed() < PATIENCE => {
+                    tokio::time::sleep(AGAIN).await;
+                }
+                done => return Ok((done.map_err(Failure::from)?, false)),
+            }
+        }
     }
-}
-
-/// The first sentence of a complaint.
-fn short(error: &Error) -> String {
-    let text = error.to_string();
-    text.split(". ").next().unwrap_or_default().to_owned()
 }

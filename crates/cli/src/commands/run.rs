@@ -2,6 +2,7 @@
 
 mod away;
 mod live;
+mod restoring;
 mod telling;
 mod told;
 
@@ -16,13 +17,15 @@ use crate::serving::{self, Console, Wanted, Work};
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 pub(crate) use live::{Live, Outage, Troubles, outages};
+use restoring::Restorings;
 use serde_json::json;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tandem_engine::Schedule;
+use tandem_api::door::Restoring;
+use tandem_engine::{Engine, Schedule};
 use tandem_merge::config::Configuration;
 use tandem_store::Store as _;
 pub(crate) use telling::{Telling, Told};
@@ -74,6 +77,7 @@ fn say(screen: &Screen, event: &str, words: &str) {
 /// How the work went so far, and what outlives a configuration.
 struct Course {
     hangups: Hangups,
+    restorings: Restorings,
     /// When the work at hand began; none while it is not set up.
     began: Option<Instant>,
     /// It was set up at least once: what fails from then on may pass.
@@ -96,6 +100,7 @@ impl Course {
     fn new(folder: &Path, systems: &[String; 2]) -> Self {
         Self {
             hangups: Hangups::listen(),
+            restorings: Restorings::default(),
             began: None,
             ever: false,
             full: false,
@@ -122,6 +127,24 @@ impl Course {
             None => Told::after(0, 0),
         };
         Ok(self.told.insert(told).clone())
+    }
+
+    /// An engine over the state. While it was let go of for a moment, a command of somebody may have taken it.
+    async fn engine(
+        &self,
+        common: &Common,
+        configuration: &Configuration,
+        watcher: Arc<Live>,
+    ) -> Result<Engine, Failure> {
+        let began = Instant::now();
+        loop {
+            match loading::engine(common, configuration, watcher.clone()).await {
+                Err(failure) if self.ever && failure.is_held() && began.elapsed() < loading::PATIENCE => {
+                    tokio::time::sleep(loading::AGAIN).await;
+                }
+                opened => return opened,
+            }
+        }
     }
 
     /// What to say of a failure that is waited out, the first time.
@@ -155,6 +178,8 @@ enum End {
     Stopped,
     /// The configuration is to be read again.
     ReadAgain,
+    /// A backup is to take the place of the state.
+    Restore(Restoring),
 }
 
 impl Run {
@@ -181,6 +206,13 @@ impl Run {
                 Ok(End::ReadAgain) => {
                     if let Some(read) = read_again(common, screen) {
                         before = Some(std::mem::replace(&mut configuration, read));
+                    }
+                    continue;
+                }
+                Ok(End::Restore(restoring)) => {
+                    if restoring::carry_out(restoring, common, &configuration, screen).await {
+                        // What it tells of begins with what is there now.
+                        course.told = None;
                     }
                     continue;
                 }
@@ -219,10 +251,10 @@ impl Run {
     ) -> Result<End, Failure> {
         let told = course.told(common, configuration)?;
         let live = Arc::new(Live::new(*screen, course.troubles.clone()));
-        let mut engine = loading::engine(common, configuration, live.clone()).await?;
+        let mut engine = course.engine(common, configuration, live.clone()).await?;
         let asks = loading::listen(&mut engine);
         let folder = common.state_folder();
-        let _door = loading::open_door(&folder, asks.clone());
+        let _door = loading::open_door(&folder, asks.clone(), Some(course.restorings.door()));
         let troubles = course.troubles.clone();
         let beside = Work {
             folder: &folder,
@@ -244,11 +276,13 @@ impl Run {
         // Whatever can be wrong with a configuration has shown by now.
         course.began = Some(Instant::now());
         let mut end = End::Stopped;
+        let weighing = restoring::Weighing::of(common, configuration)?;
         let until = async {
             tokio::select! {
                 biased;
                 () = interrupted() => {}
                 () = course.hangups.heard() => end = End::ReadAgain,
+                restoring = course.restorings.next(&weighing) => end = End::Restore(restoring),
             }
         };
         let done = engine.run(&schedule(configuration), until).await;

@@ -48,7 +48,7 @@ impl Sync {
         let work = async {
             let mut engine = loading::engine(common, &configuration, watcher.clone()).await?;
             let asks = loading::listen(&mut engine);
-            let _door = loading::open_door(&common.state_folder(), asks);
+            let _door = loading::open_door(&common.state_folder(), asks, None);
             Ok::<_, Failure>(engine.sync().await?)
         };
         let done = interrupt.cut(work).await;

@@ -99,7 +99,7 @@ async fn perform(demo: &Demo, folder: &Path, screen: &Screen) -> Result<Exit, Fa
     let mut stage = set_up(demo, folder, screen).await?;
     // Who watches sees the first sync as well.
     let asks = loading::listen(&mut stage.engine);
-    let _door = loading::open_door(folder, asks.clone());
+    let _door = loading::open_door(folder, asks.clone(), None);
     let live = Arc::new(Live::new(*screen, Troubles::default()));
     let console = match demo.once {
         true => None,

@@ -10,9 +10,9 @@ use tandem_engine::{Engine, Quiet, Summary};
 use tandem_merge::config::Configuration;
 
 /// So long is a state waited for that another command holds.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 /// How often that is looked for.
-const AGAIN: Duration = Duration::from_millis(100);
+pub(crate) const AGAIN: Duration = Duration::from_millis(100);
 
 /// Who carries out what people ask for.
 pub(crate) enum Hand {
@@ -97,9 +97,13 @@ pub(crate) fn listen(engine: &mut Engine) -> Asks {
     asks
 }
 
+/// Where a backup is asked for in the place of the state.
+pub(crate) type Restores = tokio::sync::mpsc::Sender<door::Restoring>;
+
 /// Opens the door of the state for as long as the answer lives, so that people may act while the engine works.
-pub(crate) fn open_door(folder: &Path, asks: Asks) -> Option<door::Server> {
-    let opened = door::open(folder, asks);
+/// A backup that is to take the state's place is asked for at `restores`; without that it is refused.
+pub(crate) fn open_door(folder: &Path, asks: Asks, restores: Option<Restores>) -> Option<door::Server> {
+    let opened = door::open(folder, asks, restores);
     opened
         .inspect_err(|error| {
             tracing::warn!(

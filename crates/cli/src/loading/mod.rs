@@ -16,7 +16,7 @@ mod written;
 pub(crate) use chosen::{Chosen, Conflicts, FirstSync, Policies, Way, file_names, sections};
 pub(crate) use described::{hold_against, keep_described, kept_described};
 pub(crate) use files::{configuration, configuration_in};
-pub(crate) use hand::{Hand, listen, misunderstood, open_door};
+pub(crate) use hand::{AGAIN, Hand, PATIENCE, Restores, listen, misunderstood, open_door};
 pub(crate) use proven::keep_proofs;
 pub(crate) use provider::console_provider;
 pub(crate) use secret::{alert_address, console_tokens, home, keys, trace_headers};

@@ -98,7 +98,7 @@ fn every_edit_arrives_however_many_of_the_few_records_are_edited() {
 fn people_wait_for_every_command_that_is_measured() {
     // Whatever is refused ends the measurement.
     let more = measure("people", &["--seconds", "1", "--edits", "5"]);
-    for phase in ["first", "later"] {
+    for phase in ["first", "later", "api"] {
         let waits = |what: &str| more[phase][what].as_array().unwrap().len();
         assert!(waits("looks") >= 7 && waits("acts") >= 2, "{more}");
     }

@@ -5,6 +5,7 @@ mod beside;
 mod contract;
 mod many;
 mod names;
+mod stood;
 mod verdicts;
 
 use crate::decide;

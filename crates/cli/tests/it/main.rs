@@ -43,6 +43,7 @@ mod proxy;
 mod qa;
 mod reconfigure;
 mod rest;
+mod restore;
 mod run_log;
 mod secrets;
 mod selective;

@@ -3,6 +3,7 @@
 use super::layout::Sheet;
 use super::overview::waiting;
 use super::parts::{ago, changes, count, more, nothing, number, record, seconds, state};
+use super::stood::{self, Column};
 use super::{Desked, Missing, ROWS, Shown, chart, missing, page};
 use crate::access::{Person, Role};
 use crate::desk::Desk;
@@ -44,6 +45,7 @@ pub(super) async fn show(
         return Err(fail(Problem::not_found(format!("no flow is called `{name}`"))));
     };
     let now = Desk::moment();
+    let stood = stood::of_course(&course, Some(&name), now);
     let written = desk.pulse.written(Some(&name));
     let sum: u64 = written.iter().sum();
     let lag = desk.pulse.lags().get(&name).map(|lag| format!("{lag:.1} s"));
@@ -67,7 +69,7 @@ pub(super) async fn show(
                     (count(flow.flow.conflicts, "conflict", "conflicts")) }
             }
         }
-        @if let Some(week) = course.flows.remove(&name) { (over_time(&week)) }
+        @if let Some(week) = course.flows.remove(&name) { (over_time(&week, &stood)) }
         (properties(&flow, &desk))
         section.card {
             h2 { "Latest changes" }
@@ -107,7 +109,7 @@ fn head(flow: &FlowPage, person: &Person, now: Timestamp) -> Markup {
 }
 
 /// What happened in the last week.
-fn over_time(week: &FlowCourse) -> Markup {
+fn over_time(week: &FlowCourse, stood: &[Column]) -> Markup {
     let columns = week.edited.len();
     let sums = [
         ("Edits", &week.edited),
@@ -129,6 +131,10 @@ fn over_time(week: &FlowCourse) -> Markup {
                 div {
                     h3 { "Lag " @if most > 0 { "up to " (seconds(most)) } @else { "below 1 s" } }
                     (chart::bars(&week.lag_seconds, columns, "How long edits had been made before they were taken up, at most, in steps of six hours"))
+                }
+                div {
+                    h3 { "How it stood" }
+                    (stood::told(stood, "How it stood in the last week, in steps of six hours"))
                 }
             }
         }

@@ -3,7 +3,7 @@
 use super::layout::Sheet;
 use super::parts::{ago, changes, count, number, seconds, size, state, told};
 use super::past::Past;
-use super::{Desked, Shown, chart, missing, page};
+use super::{Desked, Shown, chart, missing, page, stood};
 use crate::access::Person;
 use crate::desk::Desk;
 use crate::http_api::Asked;
@@ -26,7 +26,7 @@ pub(super) async fn show(State(desk): Desked, person: Person, asked: Asked) -> S
         Ok((overview, latest, course))
     });
     let (overview, latest, course) = looked.await.map_err(missing(&desk, &person))?;
-    let past = Past::of(&desk.pulse, over.zip(course));
+    let past = Past::of(&desk.pulse, over.zip(course), Desk::moment());
     let troubles = desk.now().troubles.len() as u64;
     let body = html! {
         (verdict(&overview, troubles))
@@ -115,6 +115,7 @@ fn tiles(overview: &Overview, past: &Past) -> Markup {
             div.tile {
                 h2 { "On the way" } p.big { (number(moving)) }
                 (chart::bars(backlog, past.columns, &format!("What waited to be decided or sent in the last {}, {}", past.length, past.step)))
+                (stood::told(past.stood(), &format!("How everything stood in the last {}", past.length)))
             }
             div.tile {
                 h2 { "History" } p.big { (number(overview.history.lines)) }
@@ -178,7 +179,8 @@ fn lane(flow: &Flow, pulse: &Pulse, past: &Past) -> Markup {
             td { (state(flow.state)) @if let Some(why) = &flow.why { div.small { (why) } } }
             td { (waits(flow)) }
             td.lag { @if !lag.is_empty() { span.label { "lag " } (lag) } }
-            td.chart { (chart::bars(written, past.columns, &format!("{}: {} in the last {}", flow.flow, count(sum, "write", "writes"), past.length))) }
+            td.chart { (chart::bars(written, past.columns, &format!("{}: {} in the last {}", flow.flow, count(sum, "write", "writes"), past.length)))
+                (stood::band(past.flow_stood(&flow.flow), &format!("{} in the last {}", flow.flow, past.length))) }
         }
     }
 }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use tandem_connector::RefusalKind;
 use tandem_engine::{Choice, Clock, Engine, Happening, Parts, Request, Schedule, Standing, Watcher};
 use tandem_merge::dataflow::{ConflictPolicy, DeletePolicy};
+use tandem_store::Stood;
 use tokio::sync::{mpsc, oneshot};
 
 #[tokio::test]
@@ -180,4 +181,52 @@ async fn a_pause_holds_from_the_moment_it_is_answered_also_for_what_was_chosen_t
     engine.resume("customer-division").unwrap();
     engine.sync().await.unwrap();
     assert_eq!(world.crm.live("Division").len(), 15);
+}
+
+/// Rounds every half a minute until so many seconds went by.
+async fn rounds_for(world: &World, engine: &mut Engine, seconds: i64) {
+    let schedule = Schedule {
+        every: SignedDuration::from_secs(30),
+        ..Schedule::default()
+    };
+    let end = world.clock.now() + SignedDuration::from_secs(seconds);
+    let stop = async {
+        while world.clock.now() < end {
+            tokio::task::yield_now().await;
+        }
+    };
+    engine.run(&schedule, stop).await.unwrap();
+}
+
+#[tokio::test]
+async fn how_long_a_flow_rested_is_noted_while_rounds_go_on_and_nothing_where_none_did() {
+    let world = World::new();
+    let began = world.clock.now();
+    let seconds = |engine: &mut Engine, stood: &Stood| {
+        let hours = engine.store().hours(began).unwrap();
+        let of = hours.iter().filter(|hour| hour.what == stood.what());
+        of.map(|hour| hour.n).collect::<Vec<_>>()
+    };
+    let (watched, paused) = (Stood::Watched, Stood::Paused("customer-division".to_owned()));
+    // GIVEN rounds for a while, then some with a flow that is paused, over the end of an hour
+    let mut engine = world.engine().await;
+    rounds_for(&world, &mut engine, 600).await;
+    assert!(seconds(&mut engine, &paused).is_empty());
+    engine.pause("customer-division").unwrap();
+    rounds_for(&world, &mut engine, 4_000).await;
+    drop(engine);
+    // WHEN nobody works for hours, and then somebody does
+    world.clock.pass(7_200);
+    let mut engine = world.engine().await;
+    engine.resume("customer-division").unwrap();
+    rounds_for(&world, &mut engine, 300).await;
+    // THEN each is told for as long as it was, to half a minute or so, and the hours between are of no record
+    let all = |of: &[u64]| of.iter().sum::<u64>();
+    let [watched, paused] = [watched, paused].map(|stood| seconds(&mut engine, &stood));
+    assert!((4_800..=5_000).contains(&all(&watched)), "{watched:?}");
+    assert!((3_900..=4_100).contains(&all(&paused)), "{paused:?}");
+    assert!(
+        paused.len() >= 2 && watched.iter().all(|n| *n <= 3_600),
+        "{watched:?} {paused:?}"
+    );
 }

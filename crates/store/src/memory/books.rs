@@ -49,7 +49,7 @@ pub(super) struct Books {
     pub(super) run: Option<Run>,
     pub(super) runs: BTreeMap<u64, RunRow>,
     /// By hour, record type and what.
-    pub(super) hours: BTreeMap<(i64, Option<RecordType>, &'static str), i64>,
+    pub(super) hours: BTreeMap<(i64, Option<RecordType>, String), i64>,
     /// The last numbers given to links, intents, items, lines of the history and runs: none is given twice.
     pub(super) numbers: [u64; 5],
 }

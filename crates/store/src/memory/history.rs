@@ -3,6 +3,7 @@
 use super::books::Books;
 use crate::contract::{Compaction, HistorySize, Hour, Run, RunRow};
 use crate::hours;
+use crate::stood::StoodFor;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use tandem_merge::plan::Event;
@@ -28,8 +29,11 @@ impl Books {
         self.history.insert(line, event);
     }
 
-    fn add_to_hour(&mut self, at: Timestamp, of: Option<RecordType>, what: &'static str, n: i64) {
-        let sum = self.hours.entry((hours::of(at), of, what)).or_default();
+    fn add_to_hour(&mut self, at: Timestamp, of: Option<RecordType>, what: &str, n: i64) {
+        let sum = self
+            .hours
+            .entry((hours::of(at), of, what.to_owned()))
+            .or_default();
         *sum = hours::together(what, *sum, n);
     }
 
@@ -40,15 +44,21 @@ impl Books {
         }
     }
 
+    pub(super) fn note_stood(&mut self, all: &[StoodFor]) {
+        for one in all {
+            self.add_to_hour(one.at, None, &one.stood.what(), one.seconds.cast_signed());
+        }
+    }
+
     pub(super) fn hours_since(&self, from: Timestamp) -> Vec<Hour> {
         let all = self
             .hours
             .iter()
             .filter(|((hour, ..), _)| *hour >= hours::of(from));
-        let hour = |((hour, of, what), n): (&(i64, Option<RecordType>, &'static str), &i64)| Hour {
+        let hour = |((hour, of, what), n): (&(i64, Option<RecordType>, String), &i64)| Hour {
             began: Timestamp::from_second(hour * 3_600).unwrap_or(from),
             record_type: of.clone(),
-            what: (*what).to_owned(),
+            what: what.clone(),
             n: n.unsigned_abs(),
         };
         all.map(hour).collect()

@@ -116,6 +116,37 @@ fn s3_a_restored_state_keeps_its_bases_and_lists_everything_anew() {
 }
 
 #[test]
+fn a_restore_that_fails_while_it_takes_the_place_puts_back_what_was_there() {
+    let home = tempfile::tempdir().unwrap();
+    let (state, file) = (home.path().join("state"), home.path().join("backup.db"));
+    let store = |live: fn(&mut dyn Store)| {
+        let mut store = Ledger::open(&state).unwrap();
+        live(&mut store);
+        store.links(None, 0, 100).unwrap()
+    };
+    let links = store(live);
+    back_up(&folder(&state), &file, &Keys::default(), at(7_000)).unwrap();
+    // GIVEN a log that cannot be moved behind its database
+    let kept = at(8_000).strftime("replaced-%Y%m%dT%H%M%SZ").to_string();
+    std::fs::write(state.join("tandem.db-wal"), []).unwrap();
+    std::fs::create_dir_all(state.join(&kept).join("tandem.db-wal")).unwrap();
+    let failed = restore(&file, &folder(&state), &Keys::default(), at(8_000)).unwrap_err();
+    assert!(matches!(failed, Error::Folder { .. }), "{failed:?}");
+    // THEN the state is whole, as it was, and nothing is left of the other
+    assert_eq!(store(|_| ()), links);
+    assert!(!state.join("restored.db").exists());
+    assert_eq!(
+        look_at_state(&folder(&state), &Keys::default())
+            .unwrap()
+            .unwrap()
+            .made,
+        None
+    );
+    restore(&file, &folder(&state), &Keys::default(), at(8_001)).unwrap();
+    assert_eq!(store(|_| ()), links);
+}
+
+#[test]
 fn a_restore_cut_off_half_way_is_refused_until_it_is_done_again() {
     let home = tempfile::tempdir().unwrap();
     let (state, file) = (home.path().join("state"), home.path().join("backup.db"));

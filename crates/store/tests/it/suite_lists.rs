@@ -4,7 +4,7 @@ use crate::setup::*;
 use tandem_merge::cluster::{Action, Companion};
 use tandem_merge::reconcile::Settlement;
 use tandem_merge::record::Presence;
-use tandem_store::{Error, Store};
+use tandem_store::{Error, Stood, StoodFor, Store};
 
 #[test]
 fn companions_are_wanted_once_and_known_by_owner_and_by_id() {
@@ -286,6 +286,41 @@ fn what_happened_is_counted_by_the_hour_and_goes_with_old_history() {
         store.compact_history(at(7_200), 0, 1_000).unwrap();
         assert_eq!(sum(store, 0, "linked"), []);
         assert_eq!(sum(store, 0, "backlog").len(), 1);
+    });
+}
+
+#[test]
+fn how_things_stood_adds_up_by_the_hour_and_each_is_known_by_its_name() {
+    on_both(|store| {
+        let all = [
+            Stood::Watched,
+            Stood::Held("order-order".to_owned()),
+            Stood::Paused("order-order".to_owned()),
+            Stood::Away("salesforce".to_owned()),
+            Stood::Stopped("salesforce".to_owned()),
+        ];
+        store.note_stood(&[]).unwrap();
+        assert_eq!(store.hours(at(0)).unwrap(), []);
+        for (moment, seconds) in [(0, 20), (60, 5), (3_600, 7)] {
+            let stood = all.iter().map(|stood| StoodFor {
+                at: at(moment),
+                stood: stood.clone(),
+                seconds,
+            });
+            store.note_stood(&stood.collect::<Vec<_>>()).unwrap();
+        }
+        let hours = store.hours(at(0)).unwrap();
+        for stood in &all {
+            let of = hours
+                .iter()
+                .filter(|hour| Stood::of(&hour.what).as_ref() == Some(stood));
+            let seconds: Vec<u64> = of.map(|hour| hour.n).collect();
+            assert_eq!(seconds, [25, 7], "{stood:?}");
+        }
+        assert!(hours.iter().all(|hour| hour.record_type.is_none()));
+        assert_eq!(Stood::of("edited"), None);
+        store.compact_history(at(3_600), 0, 1_000).unwrap();
+        assert_eq!(store.hours(at(0)).unwrap().len(), all.len());
     });
 }
 

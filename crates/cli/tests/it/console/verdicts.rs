@@ -73,6 +73,27 @@ fn nobody_is_offered_to_delete_what_its_flow_puts_out_of_use() {
         "{}",
         shown.out
     );
+    // AND what is not offered is refused to everybody, with what is
+    let item = user["item"].to_string();
+    for words in [&[item.as_str()][..], &["employee-user", "--yes"]] {
+        let command = [&["approve"][..], words, &["--verdict", "propagate"]].concat();
+        let refused = pair.run(&command);
+        assert_eq!(
+            refused.code,
+            Some(2),
+            "{command:?}: {}{}",
+            refused.out,
+            refused.err
+        );
+        let told = "employee-user does not offer `propagate` for a deletion";
+        assert!(refused.err.contains(told), "{}", refused.err);
+        assert!(refused.err.contains("`deactivate`, `unlink`"), "{}", refused.err);
+    }
+    let path = format!("/items/{item}/approve");
+    let refused = console.post(ADMIN, &path, &json!({ "verdict": "propagate" }));
+    assert!((400..500).contains(&refused.status), "{}", refused.text);
+    assert!(refused.text.contains("does not offer"), "{}", refused.text);
+    assert_eq!(waiting(&console, &account)["item"], user["item"]);
     let approved = console.post(ADMIN, &format!("/items/{}/approve", user["item"]), &json!({}));
     assert_eq!(approved.status, 200, "{}", approved.text);
     until(|| {
