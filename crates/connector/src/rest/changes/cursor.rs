@@ -27,6 +27,9 @@ pub(super) struct Seen {
     /// When the running round of the type began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     began: Option<Timestamp>,
+    /// The same by our clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    began_own: Option<Timestamp>,
     /// When the last complete round of the type began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) began_last: Option<Timestamp>,
@@ -39,6 +42,9 @@ pub(super) struct Seen {
     /// The latest change that was shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) newest: Option<Timestamp>,
+    /// The latest change at the end of a round, and since when by our clock no later one is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    settled: Option<(Timestamp, Timestamp)>,
     /// The list of what was deleted is being read.
     #[serde(default)]
     pub(super) deleting: bool,
@@ -113,28 +119,40 @@ impl Seen {
             deleted_since: self.deleted_since,
             compared: self.compared,
             newest: self.newest,
+            settled: self.settled,
             done: true,
             ..Self::default()
         };
     }
 
-    pub(super) fn advance(&mut self, as_of: Timestamp, next: Option<String>, since: &Since) {
+    /// Goes on behind a page that was read at these moments of the ERP's clock and of ours.
+    pub(super) fn advance(&mut self, as_of: Timestamp, own: Timestamp, next: Option<String>, since: &Since) {
         let began = *self.began.get_or_insert(as_of);
+        let own = *self.began_own.get_or_insert(own);
         self.page = next;
         if self.page.is_some() {
             return;
         }
         self.since = match since {
             Since::Clock => Some(began),
-            Since::Newest(overlap) => self.newest.map(|newest| {
-                // What is older than the longest delay is shown as a whole, whatever shares its moment included.
-                match began.duration_since(newest) > *overlap {
-                    true => newest,
-                    false => newest.checked_sub(*overlap).unwrap_or(newest),
+            Since::Newest { overlap, step } => {
+                if self.settled.map(|(newest, _)| newest) != self.newest {
+                    self.settled = self.newest.map(|newest| (newest, own));
                 }
-            }),
+                // What was the newest for so long is shown as a whole, whatever shares its moment included.
+                let wait = overlap.saturating_add(*step);
+                let settled = self.settled.is_some_and(|(_, at)| own.duration_since(at) > wait);
+                self.newest.map(|newest| {
+                    let from = match settled {
+                        true => newest.checked_add(*step),
+                        false => newest.checked_sub(*overlap),
+                    };
+                    from.unwrap_or(newest)
+                })
+            }
         };
-        (self.began, self.began_last, self.done) = (None, Some(began), true);
+        (self.began, self.began_own) = (None, None);
+        (self.began_last, self.done) = (Some(began), true);
     }
 
     pub(super) fn go_to_deletions(&mut self) {

@@ -17,7 +17,7 @@ use crate::http::clock;
 use crate::{ChangePage, Error, ErrorKind, Incomplete, Scope};
 use cursor::{Cursor, Seen};
 use jiff::{SignedDuration, Timestamp};
-use moment::{as_of, as_of_deletions, literal};
+use moment::{as_of, as_of_deletions, literal, step};
 use serde_json::Value as Json;
 use tandem_merge::record::{Observation, Presence, RecordType, Version};
 
@@ -175,13 +175,19 @@ async fn read_changes(
         .iter()
         .filter_map(|row| row.version.as_ref())
         .map(|version| version.modified);
+    // A time that lies ahead is a mistake: what comes until then would never be asked for.
+    let latest = as_of.checked_add(moment::CLOCK_ERROR).unwrap_or(as_of);
+    let modified = modified.filter(|modified| *modified <= latest);
     seen.newest = seen.newest.into_iter().chain(modified).max();
     let was_first = seen.since.is_none();
     let since = match by_newest(written) {
-        true => Since::Newest(overlap),
+        true => Since::Newest {
+            overlap,
+            step: step(written).length(),
+        },
         false => Since::Clock,
     };
-    seen.advance(as_of, page.next, &since);
+    seen.advance(as_of, page.reply.began, page.next, &since);
     if seen.done {
         if was_first {
             seen.compared = Some(clock::now());
@@ -201,8 +207,12 @@ async fn read_changes(
 enum Since {
     /// At the ERP's clock, when this one began.
     Clock,
-    /// At the latest change that was shown, less this where it is younger.
-    Newest(SignedDuration),
+    /// At the latest change that was shown, less the overlap; behind it once nothing later came for that long.
+    Newest {
+        overlap: SignedDuration,
+        /// The least difference of two times.
+        step: SignedDuration,
+    },
 }
 
 fn by_newest(written: Option<&SinceText>) -> bool {

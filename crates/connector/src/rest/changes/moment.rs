@@ -11,16 +11,14 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value as Json;
 
 /// How wrong our clock may be where an ERP does not tell the time.
-const CLOCK_ERROR: SignedDuration = SignedDuration::from_mins(10);
+pub(super) const CLOCK_ERROR: SignedDuration = SignedDuration::from_mins(10);
 /// A clock that is further behind than this was set back.
 const SET_BACK: SignedDuration = SignedDuration::from_secs(10);
 
 /// The moment from which on changes are wanted, as the ERP takes it: never later than `from`, and such that a change of that
 /// very moment is shown.
 pub(super) fn literal(written: Option<&SinceText>, from: Timestamp) -> Json {
-    let step = written
-        .and_then(|since| since.granularity)
-        .unwrap_or(Granularity::Millisecond);
+    let step = step(written);
     let said = |of: fn(&SinceText) -> Option<&str>| written.and_then(of);
     let format = said(|since| since.format.as_ref().map(|text| text.value.as_str()));
     let zone = said(|since| since.zone.as_ref().map(|text| text.value.as_str()));
@@ -36,6 +34,12 @@ pub(super) fn literal(written: Option<&SinceText>, from: Timestamp) -> Json {
         (true, Some(pattern)) if pattern.contains('%') => moments.print_date(moments.day(from)),
         _ => moments.print_to(from, digits(step)),
     }
+}
+
+/// The least difference of two times.
+pub(super) fn step(written: Option<&SinceText>) -> Granularity {
+    let said = written.and_then(|since| since.granularity);
+    said.unwrap_or(Granularity::Millisecond)
 }
 
 /// Digits of a second that the ERP tells apart.

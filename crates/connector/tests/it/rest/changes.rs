@@ -63,7 +63,13 @@ async fn the_moment_asked_for_is_written_as_the_erp_takes_it_and_never_too_late(
     for (written, wanted) in cases {
         let text = description("", &since(written), "name: string");
         let (office, rest) = erp(&text, &[], |_| {
-            ok(&json!({ "rows": [changed(1, "2026-03-02T12:00:00.500Z"), changed(2, "2026-03-01T12:00:00Z")] }))
+            // One lies ahead by mistake, and moves nothing.
+            let rows = [
+                ("1", "2026-03-02T12:00:00.500Z"),
+                ("2", "2026-03-01T12:00:00Z"),
+                ("3", "2199-01-01T00:00:00Z"),
+            ];
+            ok(&json!({ "rows": rows.map(|(id, at)| changed(id.parse().unwrap(), at)) }))
         })
         .await;
         let pages = round(&rest, None).await;
@@ -290,4 +296,32 @@ read: { request: \"GET /things/{id}\" }
     let pages = round(&rest, Some(pages[0].cursor.clone())).await;
     assert_eq!(ids(rows(&pages)), ["7"], "the list is not read again");
     assert_eq!(office.asked().len(), 2);
+}
+
+#[tokio::test]
+async fn e7_at_rest_the_newest_change_is_passed_once_nothing_can_share_its_moment() {
+    for (written, wanted) in [
+        ("{ from: newest }", "2026-03-02T12:00:00.001Z"),
+        ("{ from: newest, exclusive: true }", "2026-03-02T12:00:00.000Z"),
+        // The day is not over for long enough.
+        ("{ from: newest, granularity: day }", "2026-03-02"),
+        ("{ from: newest, lag: 1h }", "2026-03-02T11:00:00.000Z"),
+    ] {
+        let text = description("", &since(written), "name: string");
+        let (office, rest) = erp(&text, &[], |_| {
+            ok(&json!({ "rows": [changed(1, "2026-03-02T12:00:00Z")] }))
+        })
+        .await;
+        let mut cursor = None;
+        for _ in 0..3 {
+            cursor = Some(round(&rest, cursor).await[0].cursor.clone());
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        let asked = office.asked();
+        assert_eq!(
+            parameter(asked.last().unwrap(), "since").as_deref(),
+            Some(wanted),
+            "{written}"
+        );
+    }
 }
