@@ -10,19 +10,23 @@ mod changes;
 mod comparison;
 mod description;
 mod driver;
+mod given;
 mod key;
 mod mysql;
 mod postgres;
 mod reading;
 mod refusal;
+mod row;
 mod schema;
 mod sqlite;
 mod statement;
 mod table;
 mod time;
 mod tls;
+mod told;
 mod triggers;
 mod value;
+mod words;
 mod write;
 mod written;
 
@@ -54,7 +58,7 @@ const AT_ONCE: usize = 1_000;
 const CONCURRENCY: usize = 4;
 
 /// How to reach an ERP's database, and what of it is used.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SqlConfig {
     /// The system's name in the configuration.
     pub name: String,
@@ -78,6 +82,16 @@ pub struct SqlConfig {
     pub fields: BTreeMap<String, Vec<String>>,
     /// Properties that are computed out of those it has, by record type and name.
     pub computed: BTreeMap<String, BTreeMap<String, Computation>>,
+}
+
+/// Without the address, which may hold a password.
+impl std::fmt::Debug for SqlConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SqlConfig")
+            .field("name", &self.name)
+            .field("read_only", &self.read_only)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A connection to an ERP's database.

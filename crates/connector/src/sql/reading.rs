@@ -239,7 +239,7 @@ async fn deleted(erp: &Sql, table: &Table, absent: &[&String]) -> Result<BTreeSe
         return Ok(whole.into_iter().collect());
     }
     if table.record.changes == Changes::ChangeTable && !whole.is_empty() {
-        return super::changes::deleted(erp, table, &whole).await;
+        return super::told::deleted(erp, table, &whole).await;
     }
     Ok(BTreeSet::new())
 }

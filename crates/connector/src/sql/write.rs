@@ -3,6 +3,7 @@
 use super::Sql;
 use super::calls;
 use super::driver::{Class, Said, Transaction, Trouble};
+use super::given::{given, read_only, with_references};
 use super::refusal::{self, Deed};
 use super::statement::Build;
 use super::table::{Item, Table};
@@ -11,7 +12,7 @@ use crate::http::clock;
 use crate::{Change, Outcome, Refusal, RefusalKind, Write};
 use jiff::Timestamp;
 use std::sync::Arc;
-use tandem_merge::record::{Presence, RecordKey, RecordType, Values, Version};
+use tandem_merge::record::{RecordKey, RecordType, Values, Version};
 
 /// What a transaction left.
 enum Left {
@@ -93,96 +94,6 @@ pub(super) async fn carry_out(erp: &Sql, write: &Write) -> Outcome {
         }
         Err(Trouble::Lost(why) | Trouble::Away(_, why)) => Outcome::Unknown(why),
     }
-}
-
-/// Names the references that lead nowhere, where the database does not say which.
-async fn with_references(erp: &Sql, table: &Table, values: &Values, outcome: Outcome) -> Outcome {
-    let Outcome::Refused(mut refusal) = outcome else {
-        return outcome;
-    };
-    if refusal.kind == RefusalKind::BadReference && refusal.properties.is_empty() {
-        for (name, value) in values {
-            let item = table.properties.get(name);
-            let Some((to, id)) = item
-                .and_then(|item| item.said.references.as_ref())
-                .zip(value.as_text())
-            else {
-                continue;
-            };
-            let of = RecordType::new(&erp.config.name, to);
-            let there = super::reading::fetch(erp, &of, &[id.to_owned()]).await;
-            if there.is_ok_and(|there| there.iter().all(|seen| seen.presence != Presence::Alive)) {
-                refusal.properties.push(name.clone());
-            }
-        }
-    }
-    Outcome::Refused(refusal)
-}
-
-fn read_only(erp: &Sql, table: &Table) -> Refusal {
-    let what = match erp.config.read_only {
-        true => format!("{} is only read, by the configuration", erp.config.name),
-        false => format!("{} is only read, by the description", table.name),
-    };
-    Refusal {
-        kind: RefusalKind::Forbidden,
-        properties: Vec::new(),
-        message: what,
-        advice: "Allow writes there, or let no value travel that way".to_owned(),
-    }
-}
-
-/// The columns that are written, with their values.
-fn given<'a>(table: &'a Table, values: &Values, deed: Deed) -> Result<Vec<(&'a Item, Cell)>, Refusal> {
-    let refused = |property: &String, message: String, advice: &str| Refusal {
-        kind: RefusalKind::Invalid,
-        properties: vec![property.clone()],
-        message,
-        advice: advice.to_owned(),
-    };
-    let mut given = Vec::with_capacity(values.len());
-    for (property, value) in values {
-        let known = table
-            .properties
-            .get(property)
-            .zip(table.schema.properties.get(property));
-        let Some((item, shown)) = known else {
-            let message = format!("{} has no property {property}", table.name);
-            return Err(refused(
-                property,
-                message,
-                "Take it out of the mapping, or add it to the description",
-            ));
-        };
-        let may = if deed == Deed::Create {
-            shown.createable
-        } else {
-            shown.updateable
-        };
-        if !may {
-            let message = format!("{property} of {} cannot be written", table.name);
-            return Err(refused(property, message, "Map it in the other direction only"));
-        }
-        let reference = item.said.references.is_some() && !value.is_blank();
-        match item.codec.write(value) {
-            Ok(cell) => given.push((item, cell)),
-            Err(why) if reference => {
-                return Err(Refusal {
-                    kind: RefusalKind::BadReference,
-                    ..refused(
-                        property,
-                        format!("{property}: {why}"),
-                        "Let it refer to a record that exists",
-                    )
-                });
-            }
-            Err(why) => {
-                let advice = "Correct the type in the description or in the mapping";
-                return Err(refused(property, format!("{property}: {why}"), advice));
-            }
-        }
-    }
-    Ok(given)
 }
 
 /// The key of a record that stands as it was seen, kept from others until the end.

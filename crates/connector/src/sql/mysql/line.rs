@@ -54,6 +54,10 @@ impl Lines {
                 "SET sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')".to_owned(),
                 format!("SET innodb_lock_wait_timeout = {lock}, lock_wait_timeout = {lock}"),
             ]);
+        if config.read_only {
+            // The server, too, is to refuse whatever would write.
+            opts = opts.init(vec!["SET SESSION TRANSACTION READ ONLY".to_owned()]);
+        }
         if let Some(user) = &config.user {
             opts = opts.user(Some(user.expose_secret()));
         }

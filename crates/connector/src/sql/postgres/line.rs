@@ -30,6 +30,8 @@ pub(super) struct Lines {
     tls: MakeRustlsConnect,
     place: String,
     deadline: Duration,
+    /// The server, too, is to refuse whatever would write.
+    read_only: bool,
     idle: Mutex<Vec<Line>>,
     permits: Arc<Semaphore>,
     calls: AtomicU64,
@@ -82,6 +84,7 @@ impl Lines {
             config: parsed,
             tls: MakeRustlsConnect::new(tls::client(config.certificate_authority.as_deref())?),
             deadline,
+            read_only: config.read_only,
             idle: Mutex::default(),
             permits: Arc::new(Semaphore::new(MOST)),
             calls: AtomicU64::new(0),
@@ -134,7 +137,9 @@ impl Lines {
         // What takes longer than a request may is broken off there, too.
         let settings = format!(
             "SET TIME ZONE 'UTC'; SET statement_timeout = {milliseconds}; SET lock_timeout = {lock};
-             SET idle_in_transaction_session_timeout = {milliseconds}; SET client_min_messages = error"
+             SET idle_in_transaction_session_timeout = {milliseconds}; SET client_min_messages = error;
+             SET default_transaction_read_only = {}",
+            self.read_only
         );
         let line = Line {
             client,

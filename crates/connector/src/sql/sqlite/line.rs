@@ -21,6 +21,8 @@ const LOCK: Duration = Duration::from_secs(4);
 pub(super) struct Files {
     path: PathBuf,
     patience: Duration,
+    /// SQLite, too, is to refuse whatever would write.
+    read_only: bool,
     idle: Mutex<Vec<Connection>>,
     calls: AtomicU64,
 }
@@ -32,11 +34,12 @@ pub(super) struct Held {
 }
 
 impl Files {
-    pub(super) fn new(path: PathBuf, deadline: SignedDuration) -> Self {
+    pub(super) fn new(path: PathBuf, deadline: SignedDuration, read_only: bool) -> Self {
         let deadline = Duration::try_from(deadline).unwrap_or(LOCK);
         Self {
             path,
             patience: LOCK.min(deadline / 2),
+            read_only,
             idle: Mutex::default(),
             calls: AtomicU64::new(0),
         }
@@ -56,8 +59,8 @@ impl Files {
         let connection = match kept {
             Some(connection) => connection,
             None => {
-                let (path, patience) = (self.path.clone(), self.patience);
-                elsewhere(move || open(&path, patience)).await?
+                let (path, patience, read_only) = (self.path.clone(), self.patience, self.read_only);
+                elsewhere(move || open(&path, patience, read_only)).await?
             }
         };
         Ok(Held {
@@ -67,7 +70,7 @@ impl Files {
     }
 }
 
-fn open(path: &Path, patience: Duration) -> Result<Connection, Trouble> {
+fn open(path: &Path, patience: Duration, read_only: bool) -> Result<Connection, Trouble> {
     let away = |error: &dyn std::fmt::Display| {
         Trouble::Away(
             ErrorKind::Down,
@@ -81,6 +84,7 @@ fn open(path: &Path, patience: Duration) -> Result<Connection, Trouble> {
         connection.busy_timeout(patience)?;
         connection.set_prepared_statement_cache_capacity(200);
         connection.pragma_update(None, "foreign_keys", true)?;
+        connection.pragma_update(None, "query_only", read_only)?;
         connection.query_row("SELECT count(*) FROM sqlite_schema", (), |_| Ok(()))
     };
     ready().map_err(|error| away(&error))?;

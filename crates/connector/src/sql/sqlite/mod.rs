@@ -22,7 +22,11 @@ impl Sqlite {
     /// Makes ready; nothing is opened yet.
     pub(super) fn new(config: &SqlConfig, path: &str) -> Self {
         Self {
-            files: Arc::new(Files::new(PathBuf::from(path), config.request_deadline)),
+            files: Arc::new(Files::new(
+                PathBuf::from(path),
+                config.request_deadline,
+                config.read_only,
+            )),
         }
     }
 }

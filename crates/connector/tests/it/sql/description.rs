@@ -78,3 +78,33 @@ fn editors_are_given_a_schema_with_every_key() {
         assert!(schema.contains(&format!("\"{key}\"")), "{key}");
     }
 }
+
+#[test]
+fn what_stands_in_an_address_shows_nowhere() {
+    let config = super::config(
+        "postgres://clerk:url-secret@db.example.org/erp",
+        "records: { A: { table: a, key: id } }",
+    );
+    let connector = tandem_connector::sql::Sql::connect(config.clone()).unwrap();
+    assert!(!format!("{config:?} {connector:?}").contains("url-secret"));
+    let odd = tandem_connector::sql::SqlConfig {
+        url: "oracle://clerk:url-secret@db/erp".to_owned(),
+        ..config
+    };
+    let error = tandem_connector::sql::Sql::connect(odd).unwrap_err();
+    assert!(
+        error.to_string().contains("`oracle` is no kind of database"),
+        "{error}"
+    );
+    assert!(!format!("{error} {error:?}").contains("url-secret"));
+}
+
+#[test]
+fn the_examples_are_right() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/northwind-postgres");
+    for (name, types) in [("northwind.yaml", 6), ("northwind-with-triggers.yaml", 3)] {
+        let text = std::fs::read_to_string(folder.join(name)).unwrap();
+        let described = Description::read(name, &text).unwrap_or_else(|problems| panic!("{problems:?}"));
+        assert_eq!(described.record_types().len(), types, "{name}");
+    }
+}

@@ -1,0 +1,196 @@
+//! What a row shows: whose it is, which state of it, with which values.
+
+use super::catalogue::Kind;
+use super::key;
+use super::table::{Place, Table};
+use super::value::{Cell, text};
+use jiff::Timestamp;
+use ring::digest::{Context, SHA256};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use tandem_merge::record::{Observation, Presence, RecordKey, Values, Version};
+
+impl Table {
+    /// The id of a row; none where a part of its key is null.
+    pub(super) fn id(&self, row: &[Cell]) -> Option<String> {
+        let parts = self.key.iter().map(|place| match &row[place.at] {
+            Cell::Null | Cell::Odd(_) => None,
+            cell => Some(text(cell)),
+        });
+        Some(key::join(&parts.collect::<Option<Vec<_>>>()?))
+    }
+
+    /// The id of a key.
+    pub(super) fn id_of_key(&self, key: &[Cell]) -> Option<String> {
+        let parts = key.iter().map(|cell| match cell {
+            Cell::Null | Cell::Odd(_) => None,
+            cell => Some(text(cell)),
+        });
+        Some(key::join(&parts.collect::<Option<Vec<_>>>()?))
+    }
+
+    /// The key of an id; none where no row can have it.
+    pub(super) fn key_of(&self, id: &str) -> Option<Vec<Cell>> {
+        let parts = key::split(id, self.key.len())?;
+        let cells = parts.iter().zip(&self.key).map(|(part, place)| {
+            if part.is_empty() {
+                return matches!(place.codec.kind, Kind::Text | Kind::Other)
+                    .then(|| Cell::Text(String::new()));
+            }
+            let value = tandem_merge::value::Value::text(part.as_str());
+            let cell = place.codec.write(&value).ok()?;
+            // `007` is another id than `7`, although the same number.
+            (text(&cell) == *part).then_some(cell)
+        });
+        cells.collect()
+    }
+
+    /// Whether a row is marked as deleted.
+    pub(super) fn is_deleted(&self, row: &[Cell]) -> bool {
+        let Some(place) = &self.deleted else { return false };
+        let is = self
+            .record
+            .deleted
+            .as_ref()
+            .and_then(|deleted| deleted.is.as_deref());
+        match (is, &row[place.at]) {
+            (_, Cell::Null) => false,
+            (None, Cell::Boolean(yes)) => *yes,
+            (None, Cell::Integer(number)) => *number != 0,
+            (None, Cell::Text(held)) => !held.is_empty(),
+            (None, _) => true,
+            (Some(is), Cell::Boolean(yes)) => place.codec.write(&is.into()) == Ok(Cell::Boolean(*yes)),
+            (Some(is), cell) => text(cell) == is,
+        }
+    }
+
+    /// The state that a row shows; none where its key is null. `moment`: when it was read, by the database's clock.
+    pub(super) fn observation(
+        &self,
+        system: &str,
+        row: &[Cell],
+        began: Timestamp,
+        moment: Timestamp,
+    ) -> Option<Observation> {
+        let id = self.id(row)?;
+        let token = self.token(row);
+        let at = |place: &Option<Place>| {
+            place
+                .as_ref()
+                .and_then(|place| place.codec.moment(&row[place.at]))
+        };
+        let modified = at(&self.modified).or_else(|| self.modified.as_ref().and_then(|_| at(&self.created)));
+        let key = RecordKey::new(system, &self.name, id);
+        let version = Version {
+            order: self.order(row),
+            modified: modified.unwrap_or(moment),
+            firm: true,
+            token,
+        };
+        let deleted = self.is_deleted(row);
+        let (mut values, mut unreadable) = (Values::new(), BTreeMap::new());
+        if !deleted {
+            for (name, place) in &self.shown {
+                match place.codec.read(&row[place.at]) {
+                    Ok(value) => drop(values.insert(name.clone(), value)),
+                    Err(why) => drop(unreadable.insert(name.clone(), why)),
+                }
+            }
+        }
+        let author = self.author.as_ref().map(|place| text(&row[place.at]));
+        Some(Observation {
+            presence: if deleted {
+                Presence::Deleted
+            } else {
+                Presence::Alive
+            },
+            values,
+            version: Some(version),
+            created: at(&self.created),
+            author: author.filter(|author| !author.is_empty()),
+            unreadable,
+            ..missing(key, began)
+        })
+    }
+
+    /// The counter of a record's changes, where it is one that only grows.
+    fn order(&self, row: &[Cell]) -> Option<i64> {
+        match self.version.as_ref().map(|place| &row[place.at]) {
+            Some(Cell::Integer(number)) => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// What tells the states of a record apart: its version, else all that is asked for.
+    pub(super) fn token(&self, row: &[Cell]) -> String {
+        if let Some(place) = &self.version
+            && row[place.at] != Cell::Null
+        {
+            return text(&row[place.at]);
+        }
+        let mut hash = Context::new(&SHA256);
+        let mut said = String::with_capacity(64);
+        for cell in row {
+            said.clear();
+            let _infallible = match cell {
+                Cell::Null => said.write_str("-"),
+                Cell::Text(held) => write!(said, "t{}:{held}", held.len()),
+                Cell::Decimal(number) => write!(said, "n{};", number.normalize()),
+                Cell::Odd(held) => write!(said, "o{}:{held}", held.len()),
+                Cell::Integer(number) => write!(said, "i{number};"),
+                Cell::Boolean(yes) => write!(said, "b{yes};"),
+                Cell::Date(date) => write!(said, "d{date};"),
+                Cell::Civil(at) => write!(said, "c{at};"),
+                Cell::Moment(at) => write!(said, "m{at};"),
+            };
+            hash.update(said.as_bytes());
+        }
+        let mut token = String::with_capacity(32);
+        for byte in hash.finish().as_ref().iter().take(16) {
+            let _infallible = write!(token, "{byte:02x}");
+        }
+        token
+    }
+
+    /// A record that is not there.
+    pub(super) fn absent(
+        &self,
+        system: &str,
+        id: &str,
+        deleted: bool,
+        began: Timestamp,
+        moment: Timestamp,
+    ) -> Observation {
+        let bare = missing(RecordKey::new(system, &self.name, id), began);
+        if !deleted {
+            return bare;
+        }
+        Observation {
+            presence: Presence::Deleted,
+            version: Some(Version {
+                token: "absent".to_owned(),
+                order: None,
+                modified: moment,
+                firm: true,
+            }),
+            ..bare
+        }
+    }
+}
+
+/// A record of which nothing is known.
+fn missing(key: RecordKey, began: Timestamp) -> Observation {
+    Observation {
+        key,
+        presence: Presence::Missing,
+        values: Values::new(),
+        version: None,
+        created: None,
+        author: None,
+        read_began: began,
+        partial: false,
+        protected: false,
+        merged_into: None,
+        unreadable: BTreeMap::new(),
+    }
+}
