@@ -53,6 +53,7 @@ fn main() -> ExitCode {
     let done = runtime.block_on(commands::carry_out(arguments, &screen));
     // Reading standard input cannot be interrupted: do not wait for it.
     runtime.shutdown_background();
+    screen::flush();
     match done {
         Ok(exit) => exit.into(),
         Err(failure) => {

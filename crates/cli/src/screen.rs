@@ -2,6 +2,7 @@
 
 mod counts;
 mod entries;
+mod outlet;
 mod table;
 mod words;
 
@@ -10,10 +11,13 @@ use crate::failure::Failure;
 use crate::harmless;
 use crate::log::{self, Level};
 pub(crate) use counts::CountTable;
+use outlet::Outlet;
 use serde::Serialize;
 use serde_json::json;
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
+use std::sync::OnceLock;
+use std::time::Duration;
 pub(crate) use table::{Cell, Table};
 pub(crate) use tandem_api::words::{count_of, thousands};
 use tandem_merge::config::Problem;
@@ -93,6 +97,28 @@ impl Screen {
             json: common.json,
             quiet: common.quiet,
             lively: std::io::stderr().is_terminal() && !common.quiet && !common.json,
+        }
+    }
+
+    /// Has lines written beside the work from now on: a pipe that nobody reads holds nobody up.
+    pub(crate) fn write_beside(&self) {
+        let says: fn(u64) -> String = match self.json {
+            true => |count| {
+                let now = jiff::Timestamp::now();
+                json!({ "at": now, "event": "dropped", "count": count }).to_string()
+            },
+            false => |count| {
+                let words = format!(
+                    "{} dropped: nobody read them in time",
+                    count_of(count, "line was", "lines were")
+                );
+                let colours = log::colours(std::io::stdout().is_terminal());
+                log::line(jiff::Timestamp::now(), Level::Warn, &words, colours)
+            },
+        };
+        match Outlet::open(says) {
+            Ok(outlet) => drop(OUTLET.set(outlet)),
+            Err(error) => tracing::warn!("lines are written within the work ({error})"),
         }
     }
 
@@ -182,8 +208,24 @@ fn terminal() -> Option<usize> {
     known.map(usize::from)
 }
 
+/// Where lines of a process that works for ever go.
+static OUTLET: OnceLock<Outlet> = OnceLock::new();
+
+/// What is queued for standard output is waited for so long at the end.
+const LAST: Duration = Duration::from_millis(300);
+
+/// Writes what was printed and is queued, as far as somebody reads it.
+pub(crate) fn flush() {
+    if let Some(outlet) = OUTLET.get() {
+        outlet.flush(LAST);
+    }
+}
+
 /// Writes a line to standard output. A reader that went away (`| head`) is no failure.
 fn print(text: &str) {
+    if let Some(outlet) = OUTLET.get() {
+        return outlet.print(text);
+    }
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{text}").and_then(|()| out.flush());
 }

@@ -186,6 +186,7 @@ impl Run {
     /// Runs until interrupted; the round at hand is finished first if it takes no longer than a second.
     pub(crate) async fn keep_in_step(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
         let mut configuration = loading::configuration(common)?;
+        screen.write_beside();
         // The one before, until the one that was read again has shown that it works.
         let mut before = None;
         let mut interrupt = Interrupt::listen(Exit::Done.code());

@@ -234,3 +234,58 @@ fn programs_are_told_data_one_object_a_line() {
     assert!(numbers.is_sorted_by(|one, next| one < next));
     assert!(numbers.contains(&wrote["number"].as_u64().unwrap()));
 }
+
+/// A process that ends with the test.
+struct Ends(Child);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_pipe_that_nobody_reads_does_not_hold_the_work_up() {
+    // GIVEN a run that tells far more than a pipe holds, and nobody who reads it
+    let pair = Pair::start(&["--records", "60", "--seed", "6"], &[]);
+    let mut run = pair.command(&["run", "--no-console", "--json"]);
+    let run = run.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut run = Ends(run);
+    let links = || {
+        pair.run(&["links", "--flow", "product-product2", "--json"])
+            .lines()
+    };
+    let link = until(|| links().into_iter().find(|link| link["customerp"] == "Product:1"));
+    let history = || pair.run(&["history", "--limit", "500", "--json"]).lines().len();
+    until(|| (history() == 500).then_some(()));
+    // WHEN something is told from within the work, and then an edit is made
+    for command in ["pause", "resume"] {
+        let mut asked = pair
+            .command(&[command, "product-product2", "--quiet"])
+            .spawn()
+            .unwrap();
+        assert!(until(|| asked.try_wait().unwrap()).success());
+    }
+    let edit = json!({ "description": "arrives all the same" });
+    rest::patch_customerp(&pair.customerp.url, "products/1", &edit);
+    // THEN it arrives
+    let there = link["salesforce"].as_str().unwrap().split_once(':').unwrap().1;
+    until(|| {
+        let path = format!("sobjects/Product2/{there}");
+        let shown = rest::get_salesforce(&pair.salesforce.url, &path)["Description"].clone();
+        (shown == "arrives all the same").then_some(())
+    });
+    // AND whoever reads it then is told all of it
+    let out = run.0.stdout.take().unwrap();
+    let (told, reads) = kept(out);
+    until(|| {
+        let told = told.lock().unwrap().join("\n");
+        (told.contains("arrives all the same") && told.len() > 1 << 16).then_some(())
+    });
+    let stopped = Command::new("kill").arg(run.0.id().to_string()).status().unwrap();
+    assert!(stopped.success());
+    assert_eq!(run.0.wait().unwrap().code(), Some(0));
+    reads.join().unwrap();
+    assert!(told.lock().unwrap().last().unwrap().contains("\"stopped\""));
+}
