@@ -3,9 +3,9 @@
 #[cfg(feature = "lab")]
 use crate::commands::sandbox;
 use crate::commands::{
-    approve, backup, check, conflicts, connector, console, document, explain, failures, forget, history,
-    ignore, init, link, links, pause, plan, qa, rebind, resolve, restore, retry, run, salesforce, shell,
-    status, sync, undo, verify,
+    approve, backup, check, conflicts, connector, console, customerp, document, explain, failures, forget,
+    history, ignore, init, link, links, pause, plan, qa, rebind, resolve, restore, retry, run, salesforce,
+    shell, status, sync, undo, verify,
 };
 #[cfg(feature = "lab")]
 use crate::{bench, demo};
@@ -154,6 +154,8 @@ pub(crate) enum Command {
     Backup(backup::Backup),
     /// Put a backup in the place of the state
     Restore(restore::Restore),
+    /// Tools for the ERP's side: what a database needs to be given
+    Customerp(customerp::Customerp),
     /// Tools for whoever connects an ERP: try what it can do
     Connector(connector::Connector),
     /// Tools for the Salesforce side: what an org needs to be given

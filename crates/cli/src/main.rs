@@ -50,7 +50,11 @@ fn main() -> ExitCode {
             return Exit::Trouble.into();
         }
     };
-    let done = runtime.block_on(commands::carry_out(arguments, &screen));
+    let done = runtime.block_on(async {
+        let done = commands::carry_out(arguments, &screen).await;
+        loading::leave_all().await;
+        done
+    });
     // Reading standard input cannot be interrupted: do not wait for it.
     runtime.shutdown_background();
     screen::flush();

@@ -136,6 +136,10 @@ impl Connector for Beside {
         self.0.restore_budget(earlier);
     }
 
+    async fn leave(&self) {
+        self.0.leave().await;
+    }
+
     fn also_spent(&self, calls: u64) {
         self.0.also_spent(calls);
     }

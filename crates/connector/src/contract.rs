@@ -79,6 +79,9 @@ pub trait Connector: Send + Sync {
     /// answered with nothing: its writes are of unknown outcome.
     async fn resume(&self, handle: &str) -> Result<Resumed, Error>;
 
+    /// Ends what is open with the system, such as a log-in that takes a seat. Whoever asks afterwards signs in anew.
+    async fn leave(&self) {}
+
     /// API calls made so far by this connector, for people and budgets.
     fn calls(&self) -> u64;
 

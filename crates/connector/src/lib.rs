@@ -7,7 +7,6 @@
 mod beside;
 mod comparison;
 mod contract;
-pub mod customerp;
 pub mod folder;
 mod http;
 mod listing;

@@ -6,6 +6,7 @@ pub(crate) mod check;
 pub(crate) mod conflicts;
 pub(crate) mod connector;
 pub(crate) mod console;
+pub(crate) mod customerp;
 pub(crate) mod document;
 pub(crate) mod explain;
 pub(crate) mod failures;
@@ -83,6 +84,7 @@ pub(crate) async fn carry_out(arguments: Arguments, screen: &Screen) -> Result<E
         Command::Backup(backup) => backup.make(common, screen),
         Command::Restore(restore) => restore.carry_out(common, screen).await,
         Command::Document(document) => document.print(common, screen),
+        Command::Customerp(customerp) => customerp.carry_out(common, screen),
         Command::Connector(connector) => connector.carry_out(common, screen).await,
         Command::Salesforce(salesforce) => salesforce.carry_out(common, screen),
         Command::Qa(qa) => qa.tick_off(common, screen).await,

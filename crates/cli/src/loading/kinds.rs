@@ -60,13 +60,25 @@ fn rest(
 ) -> Result<Arc<dyn Connector>, Failure> {
     /// Servers and what stands before them give up after that.
     const DEADLINE: SignedDuration = SignedDuration::from_mins(1);
+    let description = described(connection, rest::Description::read)?;
+    described_rest(configuration, connection, fields, description, DEADLINE)
+}
+
+/// An ERP whose interface is described.
+pub(super) fn described_rest(
+    configuration: &Configuration,
+    connection: &Connection,
+    fields: &Fields,
+    description: rest::Description,
+    usual: SignedDuration,
+) -> Result<Arc<dyn Connector>, Failure> {
     let connector = Rest::connect(RestConfig {
         name: connection.name.clone(),
         url: address(connection)?,
         certificate_authority: authority(connection)?,
-        description: Arc::new(described(connection, rest::Description::read)?),
+        description: Arc::new(description),
         secrets: secrets(connection)?,
-        request_deadline: deadline(connection, DEADLINE),
+        request_deadline: deadline(connection, usual),
         overlap: SignedDuration::from_millis(connection.overlap_ms),
         fields: fields.of_system(&connection.name),
         computed: computed(configuration, connection),
@@ -111,6 +123,26 @@ fn folder(
         fields: fields.of_system(&connection.name),
         computed: computed(configuration, connection),
     })))
+}
+
+/// The SQL of a change table that triggers fill, for the system that is a database.
+pub(crate) fn sql_triggers(configuration: &Configuration) -> Result<String, Failure> {
+    let mut connections = configuration.connections.iter();
+    let Some(connection) = connections.find(|connection| connection.kind == "sql") else {
+        return Err(Failure::usage(
+            "neither system is a database",
+            "Name a configuration that has one with `kind: sql` with --config",
+        ));
+    };
+    let dialect = match connection.url.split(':').next() {
+        Some("sqlite") => sql::Dialect::Sqlite,
+        Some("mysql") => sql::Dialect::Mysql,
+        _ => sql::Dialect::Postgres,
+    };
+    Ok(sql::triggers(
+        &described(connection, sql::Description::read)?,
+        dialect,
+    ))
 }
 
 /// The description of a connection, as its kind reads it.

@@ -6,6 +6,7 @@ mod fields;
 mod files;
 mod hand;
 mod kinds;
+mod leaving;
 mod proven;
 mod provider;
 mod secret;
@@ -17,6 +18,8 @@ pub(crate) use chosen::{Chosen, Conflicts, FirstSync, Policies, Way, file_names,
 pub(crate) use described::{hold_against, keep_described, kept_described};
 pub(crate) use files::{configuration, configuration_in};
 pub(crate) use hand::{AGAIN, Hand, PATIENCE, Restores, listen, misunderstood, open_door};
+pub(crate) use kinds::sql_triggers;
+pub(crate) use leaving::leave_all;
 pub(crate) use proven::keep_proofs;
 pub(crate) use provider::console_provider;
 pub(crate) use secret::{alert_address, console_tokens, home, keys, trace_headers};

@@ -2,14 +2,14 @@
 
 use super::fields::Fields;
 use super::secret::secret;
-use super::{kinds, proven};
+use super::{kinds, leaving, proven};
 use crate::failure::Failure;
 use jiff::SignedDuration;
 use secrecy::ExposeSecret;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use tandem_connector::customerp::{Customerp, CustomerpConfig};
+use tandem_connector::rest;
 use tandem_connector::salesforce::{Bulk, Salesforce, SalesforceConfig, Share, SignIn, Watch, Writes};
 use tandem_connector::{Beside, Connector, is_loopback};
 use tandem_merge::computed::Computation;
@@ -46,9 +46,14 @@ async fn one(
     };
     let reliable = folder.filter(|_| connection.is_described());
     let reliable = reliable.and_then(|folder| proven::reliable(folder, connector.as_ref()));
-    Ok(Arc::new(Beside::new(connector).relying_on(reliable)))
+    let connector: Arc<dyn Connector> = Arc::new(Beside::new(connector).relying_on(reliable));
+    if connection.is_described() {
+        leaving::opened(&connector).await;
+    }
+    Ok(connector)
 }
 
+/// The local Customerp, by the description that comes with the program.
 fn customerp(
     configuration: &Configuration,
     connection: &Connection,
@@ -56,23 +61,10 @@ fn customerp(
 ) -> Result<Arc<dyn Connector>, Failure> {
     /// What the ERP declares where the configuration says nothing.
     const DEADLINE: SignedDuration = SignedDuration::from_secs(5);
-    let types = configuration.dataflow.types_of(&connection.name);
-    let collections = types.into_iter().map(|it| {
-        let collection = collection(configuration, &it);
-        (it.name.clone(), collection)
-    });
-    let connector = Customerp::connect(CustomerpConfig {
-        name: connection.name.clone(),
-        url: address(connection)?,
-        certificate_authority: authority(connection)?,
-        token: secret(connection, "token")?,
-        request_deadline: deadline(connection, DEADLINE),
-        overlap: SignedDuration::from_millis(connection.overlap_ms),
-        bindings: collections.collect(),
-        computed: computed(configuration, connection),
-        fields: fields.of_system(&connection.name),
-    })?;
-    Ok(Arc::new(connector))
+    const DESCRIPTION: &str = include_str!("../../../../examples/customerp-rest/customerp.yaml");
+    let description =
+        rest::Description::read("customerp.yaml", DESCRIPTION).map_err(Failure::Configuration)?;
+    kinds::described_rest(configuration, connection, fields, description, DEADLINE)
 }
 
 /// What is computed out of a system's properties, by record type and name.

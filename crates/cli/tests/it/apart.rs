@@ -165,7 +165,9 @@ fn e17_a_record_that_the_erp_never_shows_by_its_id_keeps_no_other_from_its_answe
     ] {
         let id = scene.contacts[0][0].clone();
         scene.lines[0].rule(move |method, path, _| {
-            let asked = path.split_once("/contacts?ids=").map(|(_, ids)| ids);
+            let asked = path
+                .split_once("/contacts?ids=")
+                .map(|(_, ids)| ids.replace("%2C", ","));
             let asks = asked.is_some_and(|ids| ids.split([',', '&']).any(|one| one == id));
             match asks {
                 true => Fate::Answer(status, body),

@@ -2,7 +2,7 @@
 
 use crate::local::tandem;
 
-const COMMANDS: [&[&str]; 50] = [
+const COMMANDS: [&[&str]; 52] = [
     &[],
     &["demo"],
     &["sandbox"],
@@ -39,6 +39,8 @@ const COMMANDS: [&[&str]; 50] = [
     &["backup"],
     &["restore"],
     &["document"],
+    &["customerp"],
+    &["customerp", "sql-triggers"],
     &["connector"],
     &["connector", "test"],
     &["salesforce"],

@@ -108,12 +108,14 @@ fn what_leaves_the_filter_is_unlinked_and_never_deleted() {
     assert_eq!(again[0]["salesforce"], first[0]["salesforce"]);
     let verify = pair.run(&["verify", "--json"]);
     assert_eq!(verify.code, Some(0), "{}", verify.out);
-    // A filter that cannot be read is told with its place, before any call.
+    // A filter by a property that is not there is told before anything is done.
     change(&pair, "department in", "departmnt in");
     let broken = pair.run(&["sync"]);
     assert_eq!(broken.code, Some(2));
     assert!(
-        broken.err.contains("contact-contact.yaml:") && broken.err.contains("Did you mean `department`?"),
+        broken
+            .err
+            .contains("contact-contact: contacts has no property departmnt. Did you mean `department`?"),
         "{}",
         broken.err
     );

@@ -31,7 +31,7 @@ use ask::Given;
 use async_trait::async_trait;
 use description::session::Session as SignIn;
 use futures::stream::{self, StreamExt};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use limits::Pace;
 use read::Asked;
 use secrecy::SecretString;
@@ -87,6 +87,8 @@ pub struct Rest {
     /// How its clock stands to ours by what its lists say.
     told: Mutex<clock::Offset>,
     numbers: AtomicU64,
+    /// When this began.
+    started: Timestamp,
 }
 
 impl std::fmt::Debug for Rest {
@@ -158,6 +160,7 @@ impl Rest {
             listings: Listings::default(),
             told: Mutex::default(),
             numbers: AtomicU64::new(0),
+            started: clock::now(),
             config,
         })
     }
@@ -304,6 +307,12 @@ impl Connector for Rest {
     async fn resume(&self, _handle: &str) -> Result<Resumed, Error> {
         // Nothing is ever accepted for later.
         Ok(Resumed::Done(Vec::new()))
+    }
+
+    async fn leave(&self) {
+        if let Err(error) = self.sign_out().await {
+            tracing::warn!(system = error.system, "{error}");
+        }
     }
 
     fn calls(&self) -> u64 {

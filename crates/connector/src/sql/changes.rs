@@ -12,7 +12,7 @@ use crate::ChangePage;
 use crate::http::clock;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use tandem_merge::record::{Observation, RecordType};
 
 /// How far the changes were seen. What cannot be read begins anew: that costs time, never data.
@@ -22,6 +22,9 @@ struct Cursor {
     types: BTreeMap<String, Seen>,
     /// A round is running.
     round: bool,
+    /// Types that were compared since there was nothing more.
+    #[serde(default)]
+    compared: BTreeSet<String>,
 }
 
 /// How far the changes of one type were seen.
@@ -143,6 +146,9 @@ pub(super) async fn page(
     if !page.more {
         compare(erp, types, &mut cursor, &mut page, now).await?;
     }
+    if !page.more {
+        cursor.compared.clear();
+    }
     page.cursor = serde_json::to_vec(&cursor).unwrap_or_default();
     Ok(page)
 }
@@ -155,12 +161,13 @@ async fn compare(
     page: &mut ChangePage,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let mut due = Vec::new();
+    let (mut due, started) = (Vec::new(), erp.there(erp.started));
     for of in types {
-        let skipped = page.incomplete.iter().any(|one| one.record_type == *of);
+        let skipped =
+            cursor.compared.contains(&of.name) || page.incomplete.iter().any(|one| one.record_type == *of);
         let table = erp.table(of).await?;
         let seen = cursor.types.entry(of.name.clone()).or_default();
-        if !skipped && comparison::is_due(&table, seen, now) {
+        if !skipped && comparison::is_due(&table, seen, now, started) {
             due.push((of, table));
         }
     }
@@ -170,6 +177,9 @@ async fn compare(
     };
     let seen = cursor.types.entry(of.name.clone()).or_default();
     let ended = comparison::page(erp, of, table, seen, page, now).await?;
+    if ended {
+        cursor.compared.insert(of.name.clone());
+    }
     page.more |= !ended || due.len() > 1;
     Ok(())
 }

@@ -39,8 +39,9 @@ pub(super) struct Scans(BTreeMap<String, (Timestamp, Ids)>);
 /// Sorted ids.
 type Ids = Arc<Vec<Box<str>>>;
 
-/// Whether a type is compared now.
-pub(super) fn is_due(table: &Table, seen: &Seen, now: Timestamp) -> bool {
+/// Whether a type is compared now. `started`: when this process began, by the database's clock; what is known by comparisons
+/// alone is compared once by each.
+pub(super) fn is_due(table: &Table, seen: &Seen, now: Timestamp, started: Timestamp) -> bool {
     let record = &table.record;
     let every = record.compare_every.or(match record.changes {
         Changes::Comparison => Some(CHANGES),
@@ -50,7 +51,8 @@ pub(super) fn is_due(table: &Table, seen: &Seen, now: Timestamp) -> bool {
     let Some((every, last)) = every.zip(seen.compared) else {
         return false;
     };
-    seen.comparing.is_some() || now.duration_since(last) >= every
+    let unseen = record.changes == Changes::Comparison && last < started;
+    seen.comparing.is_some() || unseen || now.duration_since(last) >= every
 }
 
 /// One page of a comparison. Whether it was the last one.

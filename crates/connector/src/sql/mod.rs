@@ -42,7 +42,7 @@ use crate::{
 use async_trait::async_trait;
 use driver::{Class, Driver, Trouble};
 use futures::stream::{self, StreamExt};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -104,6 +104,8 @@ pub struct Sql {
     clock: Mutex<time::Clock>,
     moments: Mutex<time::Moments>,
     scans: Mutex<comparison::Scans>,
+    /// When this began, by our clock.
+    started: Timestamp,
 }
 
 /// The record types that the database has, and why it lacks the others.
@@ -176,6 +178,7 @@ impl Sql {
             clock: Mutex::default(),
             moments: Mutex::default(),
             scans: Mutex::default(),
+            started: crate::http::clock::now(),
         })
     }
 

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tandem_connector::customerp::{Customerp, CustomerpConfig};
+use tandem_connector::rest::{Rest, RestConfig};
 use tandem_connector::salesforce::{Salesforce, SalesforceConfig, Share, SignIn, Watch, Writes};
 use tandem_connector::{Change, Connector, ErrorKind, Lane, Outcome, Scope, Write};
 use tandem_merge::record::{RecordKey, RecordType, Version};
@@ -45,8 +45,8 @@ impl Script {
         self.served.load(Ordering::SeqCst)
     }
 
-    fn customerp(&self) -> Customerp {
-        Customerp::connect(customerp(&self.url)).unwrap()
+    fn customerp(&self) -> Rest {
+        Rest::connect(customerp(&self.url)).unwrap()
     }
 
     fn salesforce(&self) -> Salesforce {
@@ -75,17 +75,32 @@ impl Script {
     }
 }
 
-fn customerp(url: &Url) -> CustomerpConfig {
-    CustomerpConfig {
+/// An ERP of nothing but contacts.
+const DESCRIBED: &str = "
+base: /api/v1
+session: { kind: bearer }
+identity: { request: GET /, id: company, name: name }
+errors:
+  code: error.code
+  rules:
+    - { status: [503], code: [deadline], means: later }
+record_types:
+  Contact:
+    collection: contacts
+    record: { id: id, token: version, token_as: '\"{token}\"', order: version, modified: updatedAt }
+    list: { request: GET /contacts, query: { cursor: \"{cursor}\" }, items: items, paging: { kind: cursor, next: nextCursor } }
+    read: { request: \"GET /contacts/{id}\" }
+    create: { request: POST /contacts, headers: { Idempotency-Key: \"{key}\" }, safe: idempotency-key, record: . }
+    update: { request: \"PATCH /contacts/{id}\", headers: { If-Match: \"{token}\" }, record: . }
+    delete: { request: \"DELETE /contacts/{id}\", headers: { If-Match: \"{token}\" } }
+    properties: { LastName: string }
+";
+
+fn customerp(url: &Url) -> RestConfig {
+    RestConfig {
         name: "customerp".to_owned(),
-        url: url.clone(),
-        certificate_authority: None,
-        token: "secret".into(),
-        request_deadline: SignedDuration::from_secs(5),
         overlap: SignedDuration::ZERO,
-        bindings: BTreeMap::new(),
-        computed: BTreeMap::new(),
-        fields: BTreeMap::new(),
+        ..crate::rest::config(url, DESCRIBED, &[("token", "secret")])
     }
 }
 
@@ -161,7 +176,7 @@ async fn silent(hangs_up: bool) -> (Url, Arc<AtomicUsize>) {
 async fn a_read_without_an_answer_may_be_its_own_trouble_and_what_hung_is_not_waited_for_again() {
     for (hangs_up, attempts) in [(true, 3), (false, 1)] {
         let (url, asked) = silent(hangs_up).await;
-        let erp = Customerp::connect(CustomerpConfig {
+        let erp = Rest::connect(RestConfig {
             request_deadline: SignedDuration::from_millis(500),
             ..customerp(&url)
         });
@@ -285,17 +300,12 @@ async fn every_status_of_a_write_has_its_meaning_and_one_that_no_table_knows_is_
     let described = r#"{"compositeResponse":[{"referenceId":"r0","httpStatusCode":200,"httpHeaders":{},
         "body":{"createable":true,"fields":[{"name":"LastName","type":"string"}]}}]}"#;
     let token = r#"{"access_token":"t","instance_url":"http://127.0.0.1","id":"o/u"}"#;
-    let company = COMPANY.replace(
-        "{}",
-        r#"{"Contact":{"collection":"Contact","properties":[{"name":"LastName","type":"string"}]}}"#,
-    );
     for (status, [create, change]) in STATUSES {
         for (place, expected) in [(0, create), (1, change), (2, change)] {
-            let server = Script::of(vec![(OK, company.clone()), (status, String::new())]).await;
-            let mut config = customerp(&server.url);
-            config.bindings = BTreeMap::from([("Contact".to_owned(), "Contact".to_owned())]);
+            let server = Script::of(vec![(status, String::new())]).await;
+            let config = customerp(&server.url);
             let write = &writes("customerp", true)[place];
-            let erp = Customerp::connect(config).unwrap();
+            let erp = Rest::connect(config).unwrap();
             let outcome = erp.write(std::slice::from_ref(write), Lane::Live).await.remove(0);
             assert_eq!(word(&outcome), expected, "customerp {status} {:?}", write.change);
             let answers = vec![
@@ -321,7 +331,7 @@ async fn every_status_of_a_write_has_its_meaning_and_one_that_no_table_knows_is_
 #[test]
 fn an_address_that_would_carry_secrets_in_clear_is_refused() {
     let url = "http://erp.example".parse().unwrap();
-    let error = Customerp::connect(customerp(&url)).unwrap_err();
+    let error = Rest::connect(customerp(&url)).unwrap_err();
     assert_eq!(error.kind, ErrorKind::SignIn);
     assert!(error.to_string().contains("https://"), "{error}");
 }
@@ -393,7 +403,7 @@ async fn a_certificate_that_nobody_vouches_for_is_refused_by_both_connectors() {
     let (url, authority) = behind_tls(&server.url).await;
     let (_, stranger) = behind_tls(&server.url).await;
     let customerp = |authority: Option<Vec<u8>>| {
-        Customerp::connect(CustomerpConfig {
+        Rest::connect(RestConfig {
             certificate_authority: authority,
             ..customerp(&url)
         })

@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod conformance;
-mod customerp;
 mod folder;
 mod http;
 mod moods;

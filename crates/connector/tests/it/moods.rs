@@ -3,22 +3,11 @@
 use crate::salesforce::office::{Answer, Asked, HANGS_UP, Office};
 use jiff::SignedDuration;
 use serde_json::{Value as Json, json};
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tandem_connector::customerp::{Customerp, CustomerpConfig};
 use tandem_connector::rest::{Rest, RestConfig};
 use tandem_connector::{ChangePage, Connector, ErrorKind, Scope};
 use tandem_merge::record::{Observation, Presence, RecordType};
 use tandem_merge::value::Value;
-
-/// How the connector knows the ERP: it was written for it, or has a description of it.
-#[derive(Clone, Copy, Debug)]
-enum By {
-    Hand,
-    Description,
-}
-
-const BOTH: [By; 2] = [By::Hand, By::Description];
 
 /// What the moody ERP has, described.
 const DESCRIBED: &str = "
@@ -43,25 +32,17 @@ record_types:
   Order: { collection: orders }
 ";
 
-fn connect(by: By, url: &url::Url) -> Box<dyn Connector> {
-    match by {
-        By::Hand => Box::new(Customerp::connect(config(url)).unwrap()),
-        By::Description => {
-            let config = RestConfig {
-                name: "customerp".to_owned(),
-                overlap: SignedDuration::ZERO,
-                ..crate::rest::config(url, DESCRIBED, &[("token", "secret")])
-            };
-            Box::new(Rest::connect(config).unwrap())
-        }
-    }
+fn connect(url: &url::Url) -> Box<dyn Connector> {
+    let config = RestConfig {
+        name: "customerp".to_owned(),
+        overlap: SignedDuration::ZERO,
+        ..crate::rest::config(url, DESCRIBED, &[("token", "secret")])
+    };
+    Box::new(Rest::connect(config).unwrap())
 }
 
 /// An ERP with contacts and orders.
-async fn erp(
-    by: By,
-    listing: impl Fn(&Asked) -> Answer + Send + Sync + 'static,
-) -> (Office, Box<dyn Connector>) {
+async fn erp(listing: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> (Office, Box<dyn Connector>) {
     let property = |name: &str, of: &str| json!({ "name": name, "type": of });
     let properties = [
         property("name", "string"),
@@ -76,23 +57,8 @@ async fn erp(
         _ => listing(asked),
     })
     .await;
-    let connector = connect(by, &office.url);
+    let connector = connect(&office.url);
     (office, connector)
-}
-
-fn config(url: &url::Url) -> CustomerpConfig {
-    let bindings = [("Contact", "contacts"), ("Order", "orders")];
-    CustomerpConfig {
-        name: "customerp".to_owned(),
-        url: url.clone(),
-        certificate_authority: None,
-        token: "secret".into(),
-        request_deadline: SignedDuration::from_secs(5),
-        overlap: SignedDuration::ZERO,
-        bindings: bindings.map(|(name, to)| (name.to_owned(), to.to_owned())).into(),
-        computed: BTreeMap::new(),
-        fields: BTreeMap::new(),
-    }
 }
 
 const OK: &str = "200 OK";
@@ -124,15 +90,9 @@ async fn round(erp: &dyn Connector, mut cursor: Option<Vec<u8>>) -> (Vec<Observa
     }
 }
 
+#[allow(clippy::type_complexity)] // A table.
 #[tokio::test]
 async fn e17_a_type_that_lists_for_ever_is_incomplete_and_the_others_are_read() {
-    for by in BOTH {
-        e17_a_type_that_lists_for_ever_is_incomplete_and_the_others_are_read_by(by).await;
-    }
-}
-
-#[allow(clippy::type_complexity)] // A table.
-async fn e17_a_type_that_lists_for_ever_is_incomplete_and_the_others_are_read_by(by: By) {
     // However the pages repeat themselves.
     let moods: [(&str, fn(usize) -> Answer); 3] = [
         ("continuation", |_| page(&[item(1)], Some("the same"))),
@@ -141,7 +101,7 @@ async fn e17_a_type_that_lists_for_ever_is_incomplete_and_the_others_are_read_by
     ];
     for (words, mood) in moods {
         let count = AtomicUsize::new(0);
-        let (office, erp) = erp(by, move |asked| match asked.path.contains("contacts") {
+        let (office, erp) = erp(move |asked| match asked.path.contains("contacts") {
             true => mood(count.fetch_add(1, Ordering::SeqCst)),
             false => page(&[item(7)], None),
         })
@@ -178,19 +138,13 @@ async fn e17_a_type_that_lists_for_ever_is_incomplete_and_the_others_are_read_by
 
 #[tokio::test]
 async fn one_type_that_is_refused_or_down_keeps_no_other_away() {
-    for by in BOTH {
-        one_type_that_is_refused_or_down_keeps_no_other_away_by(by).await;
-    }
-}
-
-async fn one_type_that_is_refused_or_down_keeps_no_other_away_by(by: By) {
     for status in [
         "404 Not Found",
         "500 Internal Server Error",
         "418 I'm a teapot",
         HANGS_UP,
     ] {
-        let (_office, erp) = erp(by, move |asked| match asked.path.contains("contacts") {
+        let (_office, erp) = erp(move |asked| match asked.path.contains("contacts") {
             true => (status.to_owned(), String::from("{}")),
             false => page(&[item(7)], None),
         })
@@ -201,7 +155,7 @@ async fn one_type_that_is_refused_or_down_keeps_no_other_away_by(by: By) {
     }
     // Where nothing is answered, or all with an error, the system is down.
     for status in ["500 Internal Server Error", HANGS_UP] {
-        let (_office, erp) = erp(by, move |_| (status.to_owned(), String::from("{}"))).await;
+        let (_office, erp) = erp(move |_| (status.to_owned(), String::from("{}"))).await;
         let error = erp.changes(&types(), None).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Down);
     }
@@ -209,12 +163,6 @@ async fn one_type_that_is_refused_or_down_keeps_no_other_away_by(by: By) {
 
 #[tokio::test]
 async fn e14_what_cannot_be_read_is_named_and_all_else_is_read() {
-    for by in BOTH {
-        e14_what_cannot_be_read_is_named_and_all_else_is_read_by(by).await;
-    }
-}
-
-async fn e14_what_cannot_be_read_is_named_and_all_else_is_read_by(by: By) {
     let with = |id: u32, name: &str, value: Json| {
         let mut item = item(id);
         item[name] = value;
@@ -240,7 +188,7 @@ async fn e14_what_cannot_be_read_is_named_and_all_else_is_read_by(by: By) {
         r#"{{"items":[{}],"asOf":"2026-03-02T12:00:00.000Z"}}"#,
         items.join(",")
     );
-    let (_office, erp) = erp(by, move |asked| match asked.path.contains("contacts") {
+    let (_office, erp) = erp(move |asked| match asked.path.contains("contacts") {
         true => (OK.to_owned(), body.clone()),
         false => page(&[], None),
     })
@@ -282,18 +230,12 @@ async fn e14_what_cannot_be_read_is_named_and_all_else_is_read_by(by: By) {
 
 #[tokio::test]
 async fn an_erp_whose_clock_goes_back_beyond_the_overlap_is_read_as_a_whole() {
-    for by in BOTH {
-        an_erp_whose_clock_goes_back_beyond_the_overlap_is_read_as_a_whole_by(by).await;
-    }
-}
-
-async fn an_erp_whose_clock_goes_back_beyond_the_overlap_is_read_as_a_whole_by(by: By) {
     let asked_at = |moment: &'static str, items: Vec<Json>| {
         let body = json!({ "items": items, "asOf": moment, "nextCursor": null });
         (OK.to_owned(), body.to_string())
     };
     let count = AtomicUsize::new(0);
-    let (office, erp) = erp(by, move |asked| match count.fetch_add(1, Ordering::SeqCst) {
+    let (office, erp) = erp(move |asked| match count.fetch_add(1, Ordering::SeqCst) {
         0 | 1 => asked_at("2026-03-02T12:00:00Z", vec![]),
         // Set back: what was edited since is not within what is asked for.
         _ if !asked.path.contains("1970") => asked_at("2026-03-02T10:00:00Z", vec![]),
@@ -318,28 +260,22 @@ async fn an_erp_whose_clock_goes_back_beyond_the_overlap_is_read_as_a_whole_by(b
 
 #[tokio::test]
 async fn an_answer_to_one_read_is_told_from_a_system_that_is_not_reached() {
-    for by in BOTH {
-        an_answer_to_one_read_is_told_from_a_system_that_is_not_reached_by(by).await;
-    }
-}
-
-async fn an_answer_to_one_read_is_told_from_a_system_that_is_not_reached_by(by: By) {
     let [contact, _] = types();
     let ids = ["1".to_owned()];
     for status in [401, 403, 404, 405, 415, 423, 428, 451, 500, 503] {
         let line = format!("{status} Said");
-        let (_office, erp) = erp(by, move |_| (line.clone(), "{}".to_owned())).await;
+        let (_office, erp) = erp(move |_| (line.clone(), "{}".to_owned())).await;
         let error = erp.fetch(&contact, &ids).await.unwrap_err();
         assert_eq!(error.scope, Scope::Answer, "{status}: {error:?}");
         // Whoever asks otherwise finds it well.
         assert!(erp.describe().await.is_ok(), "{status}");
     }
     for body in ["<html>", "{}", "[]"] {
-        let (_office, erp) = erp(by, move |_| (OK.to_owned(), body.to_owned())).await;
+        let (_office, erp) = erp(move |_| (OK.to_owned(), body.to_owned())).await;
         let error = erp.fetch(&contact, &ids).await.unwrap_err();
         assert_eq!(error.scope, Scope::Answer, "{body}: {error:?}");
     }
-    let nowhere = connect(by, &"http://127.0.0.1:9".parse().unwrap());
+    let nowhere = connect(&"http://127.0.0.1:9".parse().unwrap());
     let error = nowhere.fetch(&contact, &ids).await;
     assert!(error.is_err_and(|error| error.scope == Scope::System));
 }

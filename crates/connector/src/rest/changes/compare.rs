@@ -33,7 +33,10 @@ pub(super) async fn compare(
     for of in types {
         let served = rest.served(of)?;
         let resting = page.incomplete.iter().any(|one| one.record_type == *of);
-        if !resting && cursor.seen(&of.name).compares(every(&served), now) {
+        let known = resting || cursor.compared.contains(&of.name);
+        // What is known by comparisons alone is compared once by each process.
+        let since = served.of.changes.is_none().then_some(rest.started);
+        if !known && cursor.seen(&of.name).compares(every(&served), now, since) {
             due.push((of, served));
         }
     }
@@ -49,6 +52,7 @@ pub(super) async fn compare(
             });
             page.observations.extend(rows);
             cursor.seen(&of.name).compared = Some(now);
+            cursor.compared.insert(of.name.clone());
         }
         Err(error) if is_of_one_type(&error) => {
             page.incomplete.push(rest.listings.rest(of, error));

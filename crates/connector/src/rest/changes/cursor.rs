@@ -4,7 +4,7 @@ use super::Since;
 use crate::http::clock;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use tandem_merge::record::RecordType;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -16,6 +16,9 @@ pub(super) struct Cursor {
     /// Records are compared, and changes asked for again behind that.
     #[serde(default)]
     pub(super) comparing: bool,
+    /// Types that were compared since there was nothing more.
+    #[serde(default)]
+    pub(super) compared: BTreeSet<String>,
 }
 
 /// How far one type was seen.
@@ -168,11 +171,18 @@ impl Seen {
         }
     }
 
-    /// Whether all records are to be compared.
-    pub(super) fn compares(&self, every: Option<SignedDuration>, now: Timestamp) -> bool {
+    /// Whether all records are to be compared: after so long, and where they were not since a moment.
+    pub(super) fn compares(
+        &self,
+        every: Option<SignedDuration>,
+        now: Timestamp,
+        since: Option<Timestamp>,
+    ) -> bool {
         let Some(every) = every else {
             return false;
         };
-        self.compared.is_none_or(|last| now.duration_since(last) >= every)
+        let due =
+            |last: Timestamp| now.duration_since(last) >= every || since.is_some_and(|since| last < since);
+        self.compared.is_none_or(due)
     }
 }

@@ -72,6 +72,9 @@ pub(super) async fn page(
     if !page.more {
         compare::compare(rest, types, &mut cursor, &mut page).await?;
     }
+    if !page.more {
+        cursor.compared.clear();
+    }
     cursor.round = page.more && !cursor.comparing;
     page.cursor = cursor.written();
     Ok(page)

@@ -17,15 +17,9 @@ macro_rules! conformance {
     (everywhere { $($room:ident::$law:ident)* } by_a_server { $($far_room:ident::$far:ident)* }
         by_its_clock { $($clock_room:ident::$clock:ident)* }) => {
         mod of_customerp {
-            $(law! { [] $room $law crate::customerp::scene() })*
-            $(law! { [] $far_room $far crate::customerp::scene() })*
-            $(law! { [] $clock_room $clock crate::customerp::scene() })*
-        }
-        mod of_rest {
-            $(#[tokio::test]
-            async fn $law() {
-                super::$room::$law(&crate::rest::scene().await).await;
-            })*
+            $(law! { [] $room $law crate::rest::scene() })*
+            $(law! { [] $far_room $far crate::rest::scene() })*
+            $(law! { [] $clock_room $clock crate::rest::scene() })*
         }
         mod of_salesforce {
             $(law! { [] $room $law crate::salesforce::scene() })*
