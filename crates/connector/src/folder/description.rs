@@ -16,7 +16,7 @@ written! {
         /// A name for people. Absent: that name.
         name: Option<String>,
         /// The record types by name, each in a file of its own.
-        records: At<Table<At<RecordsText>>>,
+        record_types: At<Table<At<RecordsText>>>,
     }
 }
 
@@ -220,16 +220,16 @@ impl Building<'_> {
     }
 
     fn description(&mut self, text: &FolderText) -> Description {
-        let types: BTreeSet<&str> = text.records.value.keys().collect();
+        let types: BTreeSet<&str> = text.record_types.value.keys().collect();
         if types.is_empty() {
             self.problem(
-                &text.records,
+                &text.record_types,
                 "no record type stands here",
                 "Write `NAME: { file: ..., id: ..., properties: ... }`.",
             );
         }
         let mut records = BTreeMap::new();
-        for (name, written) in &text.records.value.0 {
+        for (name, written) in &text.record_types.value.0 {
             let built = self.records(name, &written.value, &types);
             records.insert(name.value.clone(), built);
         }

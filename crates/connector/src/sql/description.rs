@@ -185,20 +185,20 @@ pub fn schema() -> serde_json::Value {
 }
 
 fn checked(text: FileText, root: &At<()>, reader: &mut Reader<'_>) -> Description {
-    if text.records.0.is_empty() {
+    if text.record_types.0.is_empty() {
         reader.problem(
             root,
             "no record type is described",
-            "Add one under `records:`, with its `table:` and `key:`.",
+            "Add one under `record_types:`, with its `table:` and `key:`.",
         );
     }
-    let names: Vec<String> = text.records.keys().map(str::to_owned).collect();
+    let names: Vec<String> = text.record_types.keys().map(str::to_owned).collect();
     let change_table = text.change_table.as_ref().and_then(|name| table(name, reader));
     let zone = text.zone.as_ref().and_then(|name| zone(name, reader));
     let channel = text.channel.as_ref().and_then(|name| identifier(name, reader));
     let has_table = text.change_table.is_some();
     let mut records = BTreeMap::new();
-    for (name, record) in &text.records.0 {
+    for (name, record) in &text.record_types.0 {
         if records
             .insert(name.value.clone(), one(record, &names, has_table, reader))
             .is_some()

@@ -16,7 +16,7 @@ written! {
         /// The table that triggers write changes to, for the record types that say `changes: change_table`.
         change_table: Option<At<String>>,
         /// The record types by name.
-        records: Table<At<RecordText>>,
+        record_types: Table<At<RecordText>>,
     }
 }
 

@@ -11,7 +11,7 @@ use tandem_merge::value::Value;
 
 const DESCRIPTION: &str = r#"
 system: northwind-export
-records:
+record_types:
   Customer:
     file: kunden.csv
     id: Nr
@@ -484,7 +484,7 @@ async fn a_folder_keeps_every_law() {
 fn a_wrong_description_is_told_with_place_and_remedy() {
     let wrong = r#"
 system: x
-records:
+record_types:
   Customer:
     file: ../kunden.xls
     id: Nr
@@ -513,7 +513,7 @@ records:
     }
     let missing = Description::read("erp.yaml", "system: x\n").unwrap_err();
     assert!(
-        missing[0].to_string().contains("`records` is missing"),
+        missing[0].to_string().contains("`record_types` is missing"),
         "{missing:?}"
     );
 }

@@ -260,14 +260,21 @@ fn m10_what_is_computed_must_read_and_write_the_same() {
 }
 
 #[test]
-fn the_committed_schema_is_current() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/schema/rest.schema.json");
-    let wanted = format!("{}\n", serde_json::to_string_pretty(&schema()).unwrap());
-    if std::env::var_os("UPDATE_DOCUMENTS").is_some() {
-        std::fs::write(path, &wanted).unwrap();
+fn the_committed_schemas_are_current() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/schema");
+    for (name, schema) in [
+        ("rest", schema()),
+        ("sql", tandem_connector::sql::schema()),
+        ("folder", tandem_connector::folder::schema()),
+    ] {
+        let path = format!("{folder}/{name}.schema.json");
+        let wanted = format!("{}\n", serde_json::to_string_pretty(&schema).unwrap());
+        if std::env::var_os("TANDEM_WRITE_DOCS").is_some() {
+            std::fs::write(&path, &wanted).unwrap();
+        }
+        let committed = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(committed == wanted, "run this test once with TANDEM_WRITE_DOCS=1");
     }
-    let committed = std::fs::read_to_string(path).unwrap_or_default();
-    assert!(committed == wanted, "run this test once with UPDATE_DOCUMENTS=1");
 }
 
 /// All keys that may be written.

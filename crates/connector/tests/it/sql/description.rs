@@ -7,7 +7,7 @@ fn all_problems_are_told_at_once_with_place_and_help() {
     let text = "
 zone: Europe/Olso
 chanel: x
-records:
+record_types:
   Customer:
     table: sales.a.customers
     key: id
@@ -53,13 +53,13 @@ fn what_is_right_is_read() {
     let text = "
 zone: Europe/Oslo
 change_table: tandem_changes
-records:
+record_types:
   Line: { table: order_lines, key: [order_id, line_no], changes: change_table }
   Customer: { table: sales.customers, key: id, version: xmin, modified: { column: [changed, made], granularity: 1s } }
 ";
     let described = Description::read("erp.yaml", text).unwrap();
     assert_eq!(described.record_types(), ["Customer", "Line"]);
-    assert!(Description::read("erp.yaml", "records: {}").is_err());
+    assert!(Description::read("erp.yaml", "record_types: {}").is_err());
     assert!(Description::read("erp.yaml", "").is_err());
 }
 
@@ -67,7 +67,7 @@ records:
 fn editors_are_given_a_schema_with_every_key() {
     let schema = schema().to_string();
     for key in [
-        "records",
+        "record_types",
         "change_table",
         "compare_every",
         "granularity",
@@ -83,7 +83,7 @@ fn editors_are_given_a_schema_with_every_key() {
 fn what_stands_in_an_address_shows_nowhere() {
     let config = super::config(
         "postgres://clerk:url-secret@db.example.org/erp",
-        "records: { A: { table: a, key: id } }",
+        "record_types: { A: { table: a, key: id } }",
     );
     let connector = tandem_connector::sql::Sql::connect(config.clone()).unwrap();
     assert!(!format!("{config:?} {connector:?}").contains("url-secret"));

@@ -17,7 +17,7 @@ use tandem_merge::record::{Observation, RecordType};
 
 /// Contacts as both scenes have them.
 const CONTACTS: &str = "
-records:
+record_types:
   Contact:
     table: contacts
     key: id

@@ -113,7 +113,7 @@ async fn a_date_that_is_none_is_out_of_sight_for_its_record_alone() {
     let (url, _conn) = database(tables).await;
     let erp = Sql::connect(config(
         &as_root(&url),
-        "records: { Item: { table: items, key: id } }",
+        "record_types: { Item: { table: items, key: id } }",
     ))
     .unwrap();
     let schema = erp.describe().await.unwrap();
@@ -143,7 +143,10 @@ async fn what_is_too_long_is_refused_and_never_cut_and_what_is_locked_is_busy() 
     let tables =
         "CREATE TABLE items (id integer PRIMARY KEY, name varchar(4)); INSERT INTO items VALUES (1, 'a');";
     let (url, mut conn) = database(tables).await;
-    let mut config = config(&as_root(&url), "records: { Item: { table: items, key: id } }");
+    let mut config = config(
+        &as_root(&url),
+        "record_types: { Item: { table: items, key: id } }",
+    );
     config.request_deadline = SignedDuration::from_secs(3);
     let erp = Sql::connect(config).unwrap();
     let named = |name: &str| Write {

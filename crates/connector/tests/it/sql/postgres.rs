@@ -123,7 +123,7 @@ const ITEMS: &str = "CREATE TABLE items (id integer PRIMARY KEY, name text, born
     at timestamptz NOT NULL DEFAULT now());";
 const DATED: &str = "
 channel: tandem_changes
-records: { Item: { table: items, key: id, modified: at, version: xmin, compare_every: 1d } }";
+record_types: { Item: { table: items, key: id, modified: at, version: xmin, compare_every: 1d } }";
 
 fn ids(seen: &[Observation]) -> Vec<&str> {
     seen.iter().map(|seen| seen.key.id.as_str()).collect()
@@ -179,7 +179,7 @@ async fn a_transaction_that_is_committed_late_is_seen() {
 #[ignore = "wants a server: ./test --long, or clients/with-postgres"]
 async fn a_change_that_is_told_late_is_seen_however_late() {
     const TOLD: &str =
-        "{ change_table: told, records: { Item: { table: items, key: id, changes: change_table } } }";
+        "{ change_table: told, record_types: { Item: { table: items, key: id, changes: change_table } } }";
     let (erp, client, there) = erp(ITEMS, TOLD).await;
     client
         .batch_execute(&triggers(&super::described(TOLD), Dialect::Postgres))
@@ -315,7 +315,7 @@ async fn what_is_read_may_be_a_view_and_what_is_written_its_table() {
     let tables = format!(
         "{ITEMS} CREATE VIEW shown AS SELECT id, name, at, upper(name) AS loud FROM items WHERE name <> 'hidden';"
     );
-    let description = "records: { Item: { table: shown, write_to: items, key: id, modified: at } }";
+    let description = "record_types: { Item: { table: shown, write_to: items, key: id, modified: at } }";
     let (erp, client, _) = erp(&tables, description).await;
     client
         .batch_execute("INSERT INTO items (id, name) VALUES (1, 'a')")
@@ -352,7 +352,7 @@ async fn procedures_write_where_the_description_names_them() {
             UPDATE items SET name = name_item.name, note = name_item.note || '+' WHERE id = number; END $$;
         CREATE PROCEDURE drop_item(number integer) LANGUAGE sql AS $$ DELETE FROM items WHERE id = number $$;";
     const BY_CALLS: &str = "
-records:
+record_types:
   Item:
     table: items
     key: id

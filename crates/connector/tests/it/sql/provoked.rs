@@ -66,8 +66,8 @@ CREATE TABLE parents (id integer PRIMARY KEY, name text);
 CREATE TABLE children (id integer PRIMARY KEY, parent integer REFERENCES parents (id));
 INSERT INTO parents VALUES (1, 'Ann'); INSERT INTO children VALUES (1, 1);";
 
-const COMPARED: &str = "records: { Item: { table: items, key: id } }";
-const DATED: &str = "records: { Item: { table: items, key: id, modified: at, compare_every: 1d } }";
+const COMPARED: &str = "record_types: { Item: { table: items, key: id } }";
+const DATED: &str = "record_types: { Item: { table: items, key: id, modified: at, compare_every: 1d } }";
 
 fn named(name: &str) -> Values {
     BTreeMap::from([("name".to_owned(), Value::text(name))])
@@ -119,8 +119,8 @@ fn ids(seen: &[Observation]) -> BTreeSet<String> {
 }
 
 async fn a_row_deleted_between_two_pages_makes_no_other_a_deletion(stage: &Stage) {
-    let erp =
-        stage.erp("records: { Item: { table: items, key: id, changes: comparison, compare_every: 0s } }");
+    let erp = stage
+        .erp("record_types: { Item: { table: items, key: id, changes: comparison, compare_every: 0s } }");
     let rows: Vec<String> = (1..=2_500).map(|n| format!("({n}, 'Item {n}')")).collect();
     stage
         .run(&format!(
@@ -255,7 +255,7 @@ async fn an_edit_between_read_and_write_is_stale(stage: &Stage) {
 }
 
 async fn keys_of_several_columns_may_hold_anything(stage: &Stage) {
-    let erp = stage.erp("records: { Line: { table: order_lines, key: [a, b] } }");
+    let erp = stage.erp("record_types: { Line: { table: order_lines, key: [a, b] } }");
     let odd = [
         "|",
         "\\",
@@ -330,14 +330,14 @@ async fn what_is_written_never_becomes_sql(stage: &Stage) {
     }
     assert_eq!(round(&erp, &[of("Item")], None).await.0.len(), nasty.len());
     // A name that the database does not know is told, and no error of its own.
-    let odd = stage.erp("records: { Item: { table: 'items; DROP TABLE items', key: id } }");
+    let odd = stage.erp("record_types: { Item: { table: 'items; DROP TABLE items', key: id } }");
     let schema = odd.describe().await.unwrap();
     assert!(
         schema.missing["Item"].contains("items; DROP TABLE items"),
         "{:?}",
         schema.missing
     );
-    let odd = stage.erp("records: { Item: { table: items, key: 'id FROM items; --' } }");
+    let odd = stage.erp("record_types: { Item: { table: items, key: 'id FROM items; --' } }");
     assert!(odd.describe().await.unwrap().missing["Item"].contains("no column"));
     assert_eq!(round(&erp, &[of("Item")], None).await.0.len(), nasty.len());
 }
@@ -392,7 +392,7 @@ async fn numbers_are_kept_digit_for_digit(stage: &Stage) {
 const TOLD: &str = "
 change_table: tandem_changes
 channel: tandem_changes
-records: { Item: { table: items, key: id, changes: change_table } }";
+record_types: { Item: { table: items, key: id, changes: change_table } }";
 
 async fn triggers_tell_of_every_change(stage: &Stage) {
     stage
@@ -471,7 +471,7 @@ async fn nothing_is_written_where_it_is_only_read(stage: &Stage) {
     let mut config = stage.config(COMPARED);
     config.read_only = true;
     let by_config = Sql::connect(config).unwrap();
-    let by_description = stage.erp("records: { Item: { table: items, key: id, write: read_only } }");
+    let by_description = stage.erp("record_types: { Item: { table: items, key: id, write: read_only } }");
     for erp in [by_config, by_description] {
         let schema = erp.describe().await.unwrap();
         let item = &schema.types["Item"];
@@ -500,8 +500,8 @@ async fn nothing_is_written_where_it_is_only_read(stage: &Stage) {
 }
 
 async fn a_row_that_others_name_is_not_deleted(stage: &Stage) {
-    let erp =
-        stage.erp("records: { Parent: { table: parents, key: id }, Child: { table: children, key: id } }");
+    let erp = stage
+        .erp("record_types: { Parent: { table: parents, key: id }, Child: { table: children, key: id } }");
     let schema = erp.describe().await.unwrap();
     let parent = &schema.types["Child"].properties["parent"];
     assert_eq!(
@@ -531,7 +531,7 @@ async fn a_row_that_others_name_is_not_deleted(stage: &Stage) {
 
 async fn a_clock_of_another_zone_is_read_right(stage: &Stage) {
     let erp = stage.erp(
-        "{ zone: Asia/Kolkata, records: { Item: { table: items, key: id, modified: at, created: at } } }",
+        "{ zone: Asia/Kolkata, record_types: { Item: { table: items, key: id, modified: at, created: at } } }",
     );
     stage
         .run("INSERT INTO items (id, at) VALUES (1, '2026-03-01 12:00:00')")
@@ -546,7 +546,7 @@ async fn a_clock_of_another_zone_is_read_right(stage: &Stage) {
 }
 
 const KEEPS: &str = "
-records:
+record_types:
   Item:
     table: kept
     key: id
@@ -628,8 +628,8 @@ async fn a_row_that_is_marked_as_deleted_stays(stage: &Stage) {
     stage.run("UPDATE kept SET status = 'open' WHERE id = 1").await;
     assert_eq!(read(&erp, "Item", "1").await.presence, Presence::Alive);
     assert_eq!(read(&erp, "Item", "2").await.presence, Presence::Missing);
-    let hidden = stage.erp("records: { Item: { table: kept, key: id, absent: out_of_sight } }");
+    let hidden = stage.erp("record_types: { Item: { table: kept, key: id, absent: out_of_sight } }");
     assert_eq!(read(&hidden, "Item", "2").await.presence, Presence::Missing);
-    let whole = stage.erp("records: { Item: { table: kept, key: id } }");
+    let whole = stage.erp("record_types: { Item: { table: kept, key: id } }");
     assert_eq!(read(&whole, "Item", "2").await.presence, Presence::Deleted);
 }
