@@ -15,6 +15,7 @@ use tandem_connector::{Beside, Connector, is_loopback};
 use tandem_merge::computed::Computation;
 use tandem_merge::config::{Changes, Configuration, Connection, SecretReference};
 use tandem_merge::dataflow::Dataflow;
+#[cfg(feature = "lab")]
 use tandem_merge::record::RecordType;
 use tandem_seal::Files;
 use url::Url;
@@ -217,6 +218,7 @@ fn objects(flows: &Dataflow, system: &str) -> BTreeMap<String, String> {
 }
 
 /// The collection that serves a record type of a Customerp: as bound, else the type's plural.
+#[cfg(feature = "lab")]
 pub(crate) fn collection(configuration: &Configuration, record_type: &RecordType) -> String {
     let systems = &configuration.dataflow.systems;
     let at = systems.iter().position(|name| *name == record_type.system);
@@ -225,6 +227,7 @@ pub(crate) fn collection(configuration: &Configuration, record_type: &RecordType
 }
 
 /// `OrderLine` as `order-lines`.
+#[cfg(feature = "lab")]
 fn plural(name: &str) -> String {
     let mut plural = String::new();
     for letter in name.chars() {

@@ -288,6 +288,13 @@ pub(crate) fn bindings(
     let written = main.bindings.as_ref().and_then(|bindings| bindings.both()[side]);
     for (record_type, object) in written.iter().flat_map(|table| &table.0) {
         match known.choices(&record_type.value) {
+            _ if known.names_objects() => {
+                let message = "the description says what serves a record type";
+                let help =
+                    "Take it out here, and name the record type in flow files as the description does.";
+                problems.add(file, record_type, message, help);
+                continue;
+            }
             None if !used.contains(&record_type.value) => {
                 let message = format!("no flow keeps a record type `{}`", record_type.value);
                 let help = suggestion(&record_type.value, used.iter().map(String::as_str));

@@ -155,6 +155,11 @@ impl Known {
         &self.sign_ins
     }
 
+    /// Its record types go by the names that its description gives them.
+    pub(crate) fn names_objects(&self) -> bool {
+        self.open == Some(Names::Any)
+    }
+
     /// How its address begins.
     pub(crate) fn schemes(&self) -> &[&'static str] {
         match self.schemes.as_slice() {

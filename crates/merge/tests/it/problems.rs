@@ -489,4 +489,8 @@ fn each_kind_says_what_it_is_reached_by() {
         &["folder is not reached by `command`", "Leave `command` out here."],
     );
     only(&erp("program", "    command: []\n"), &["no program is named"]);
+    only(
+        &main_changed("bindings:\n", "bindings:\n  customerp: { Customer: clients }\n"),
+        &["the description says what serves a record type"],
+    );
 }
