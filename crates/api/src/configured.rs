@@ -71,7 +71,18 @@ fn set(about: &str, is: impl Into<String>) -> Setting {
 }
 
 fn connection(of: &Connection) -> ConnectionSettings {
-    let mut all = vec![set("address", address(&of.url))];
+    let mut all = Vec::new();
+    if !of.url.is_empty() {
+        all.push(set("address", address(&of.url)));
+    }
+    all.extend(of.description.as_ref().map(|file| set("described by", file)));
+    all.extend(of.folder.as_ref().map(|folder| set("folder", folder)));
+    if !of.command.is_empty() {
+        all.push(set("program", of.command.join(" ")));
+    }
+    if of.read_only {
+        all.push(set("written", "never"));
+    }
     if !of.sign_in.is_empty() {
         all.push(set("signs in by", &*of.sign_in));
     }
