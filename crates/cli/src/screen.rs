@@ -129,6 +129,11 @@ impl Screen {
         }
     }
 
+    /// Whether there is room for lines, after waiting for it so long at most.
+    pub(crate) fn has_room(&self, patience: std::time::Duration) -> bool {
+        OUTLET.get().is_none_or(|outlet| outlet.has_room(patience))
+    }
+
     /// A result for people: shown even when quiet.
     pub(crate) fn result(&self, what: impl Shown) {
         if !self.json {

@@ -56,7 +56,7 @@ pub(crate) fn refuse_half_replaced(folder: &Path) -> Result<(), Error> {
 /// Puts a new database in the place of the one there, which is kept in a folder beside it, with its log. Where that fails the
 /// one there is put back.
 pub(crate) fn replace(folder: &Path, new: &Path, mark: &str) -> Result<Option<PathBuf>, Error> {
-    let kept = folder.join(format!("replaced-{mark}"));
+    let kept = free(folder, &format!("replaced-{mark}"));
     let half_before = refuse_half_replaced(folder).is_err();
     let mut moved = Vec::new();
     let mut replaced = || -> std::io::Result<()> {
@@ -77,6 +77,17 @@ pub(crate) fn replace(folder: &Path, new: &Path, mark: &str) -> Result<Option<Pa
             Err(Error::folder(folder, source))
         }
     }
+}
+
+/// A folder of that name in which no database is kept yet: what was set aside before stays.
+fn free(folder: &Path, name: &str) -> PathBuf {
+    let mut kept = folder.join(name);
+    let mut number = 1;
+    while kept.join(DATABASE).exists() {
+        number += 1;
+        kept = folder.join(format!("{name}-{number}"));
+    }
+    kept
 }
 
 /// Moves the database there into a folder of its own, the log behind what it belongs to, and names what it moved.

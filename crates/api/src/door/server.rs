@@ -85,11 +85,17 @@ pub fn open(
 async fn serve(stream: UnixStream, within: Within) {
     let (read, mut write) = stream.into_split();
     let mut line = String::new();
-    let heard = BufReader::new(read.take(LONGEST)).read_line(&mut line).await;
+    let mut read = BufReader::new(read.take(LONGEST));
+    let heard = read.read_line(&mut line).await;
     let mut text = match heard {
         // Somebody only looked whether anyone is there.
         Ok(0) | Err(_) => return,
-        Ok(_) => answered(&line, within).await,
+        Ok(_) => tokio::select! {
+            text = answered(&line, within) => text,
+            // Whoever asked waits no longer. A command that the engine has is carried out all the same; a backup that is still
+            // weighed does not take the place of the state.
+            _ = read.fill_buf() => return,
+        },
     };
     text.push('\n');
     // Whoever asked may be gone; what was done is done.

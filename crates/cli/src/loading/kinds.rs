@@ -136,7 +136,7 @@ pub(crate) fn sql_triggers(configuration: &Configuration) -> Result<String, Fail
     };
     let dialect = match connection.url.split(':').next() {
         Some("sqlite") => sql::Dialect::Sqlite,
-        Some("mysql") => sql::Dialect::Mysql,
+        Some("mysql" | "mariadb") => sql::Dialect::Mysql,
         _ => sql::Dialect::Postgres,
     };
     Ok(sql::triggers(

@@ -23,8 +23,15 @@ pub(crate) struct Proven {
 /// Keeps what was proven beside the state, for whoever asks later what was tried and when.
 pub(crate) fn keep_proofs(common: &Common, system: &dyn Connector, id: &str, proofs: &[Proof]) {
     let folder = common.state_folder();
-    let before = beside::kept::<BTreeMap<String, Proven>>(&folder, FILE);
-    let mut all = before.ok().flatten().unwrap_or_default();
+    let mut all: BTreeMap<String, Proven> = match beside::kept(&folder, FILE) {
+        Ok(before) => before.unwrap_or_default(),
+        Err(error) => {
+            // What was found there may be that something is pretended: it is not written over.
+            let file = folder.join(FILE);
+            tracing::warn!("{} cannot be read ({error}); mend or remove it", file.display());
+            return;
+        }
+    };
     let proven = all.entry(system.system().to_owned()).or_insert_with(|| Proven {
         at: Timestamp::now(),
         system: id.to_owned(),
@@ -48,8 +55,20 @@ pub(crate) fn keep_proofs(common: &Common, system: &dyn Connector, id: &str, pro
 
 /// What a system can do, without what it was found to do only in appearance; none where nothing such is known.
 pub(super) fn reliable(folder: &Path, system: &dyn Connector) -> Option<Capabilities> {
-    let kept = beside::kept::<BTreeMap<String, Proven>>(folder, FILE);
-    let proven = kept.ok().flatten().unwrap_or_default().remove(system.system())?;
+    let proven = match beside::kept::<BTreeMap<String, Proven>>(folder, FILE) {
+        Ok(all) => all.unwrap_or_default().remove(system.system())?,
+        Err(error) => {
+            let (file, name) = (folder.join(FILE), system.system());
+            tracing::warn!(
+                "{} cannot be read ({error}): nothing that {name} says that it can is relied on. Mend or remove the file",
+                file.display()
+            );
+            let mut reliable = system.capabilities().clone();
+            (reliable.conditional_write, reliable.conditional_delete) = (false, false);
+            reliable.idempotent_create = false;
+            return Some(reliable);
+        }
+    };
     let lies = |law: &str| {
         let mut proofs = proven.proofs.iter();
         proofs.any(|proof| proof.law == law && proof.verdict == Verdict::Broken)

@@ -101,6 +101,16 @@ impl Outlet {
         self.0.changed.notify_all();
     }
 
+    /// Whether half of the room is free, after waiting for it so long at most.
+    pub(super) fn has_room(&self, patience: Duration) -> bool {
+        let queue = self.queue();
+        if queue.catches_up() {
+            return true;
+        }
+        let waited = self.0.changed.wait_timeout(queue, patience);
+        waited.unwrap_or_else(PoisonError::into_inner).0.catches_up()
+    }
+
     /// Waits until all is written, so long at most.
     pub(super) fn flush(&self, patience: Duration) {
         let end = Instant::now() + patience;

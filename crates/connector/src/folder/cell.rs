@@ -10,8 +10,11 @@ use tandem_merge::value::Value;
 /// What a cell says, or why it cannot be read.
 pub(super) fn read(of: &Records, column: &Column, text: &str) -> Result<Value, String> {
     let trimmed = text.trim();
-    if trimmed.is_empty() {
-        return Ok(Value::Blank);
+    match column.data_type.as_str() {
+        "boolean" if trimmed == column.yes => return Ok(Value::Boolean(true)),
+        "boolean" if trimmed == column.no => return Ok(Value::Boolean(false)),
+        _ if trimmed.is_empty() => return Ok(Value::Blank),
+        _ => {}
     }
     let wrong = || format!("`{}` is no {}", shortened(trimmed), column.data_type);
     match column.data_type.as_str() {
@@ -19,8 +22,6 @@ pub(super) fn read(of: &Records, column: &Column, text: &str) -> Result<Value, S
         "decimal" => decimal(trimmed, of.decimal_comma)
             .map(Value::Decimal)
             .ok_or_else(wrong),
-        "boolean" if trimmed == column.yes => Ok(Value::Boolean(true)),
-        "boolean" if trimmed == column.no => Ok(Value::Boolean(false)),
         "boolean" => Err(format!(
             "`{}` is neither `{}` nor `{}`",
             shortened(trimmed),

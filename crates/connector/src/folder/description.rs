@@ -376,6 +376,13 @@ impl Building<'_> {
                 );
             }
         }
+        if written.yes.is_some() && written.yes == written.no {
+            self.problem(
+                &written.column,
+                "yes and no are written alike",
+                "Write two different texts after `yes:` and `no:`.",
+            );
+        }
         Column {
             data_type,
             format: written.format.as_ref().map(|it| it.value.clone()),

@@ -1,6 +1,6 @@
 //! The files of a folder: what they show, what is news in them, and what is written to them.
 
-use super::description::Records;
+use super::description::{NewId, Records};
 use super::table::{Place, Row, Stamp, Table};
 use super::write::{self, Planned};
 use super::{FolderConfig, cell};
@@ -10,9 +10,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
+use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 use tandem_merge::record::{Observation, Presence, RecordKey, RecordType, Values, Version};
 
 /// Records in one page.
@@ -24,6 +25,8 @@ pub(super) struct Files {
     pub(super) tables: Mutex<BTreeMap<String, Arc<Table>>>,
     /// Files as they were listed to their ends: what differs from them is news.
     pub(super) listed: Mutex<BTreeMap<String, Arc<Table>>>,
+    /// The state in which each file was seen last, and since when; none: we left it so.
+    pub(super) seen: Mutex<BTreeMap<String, (Stamp, Option<Instant>)>>,
     /// One writes at a time.
     pub(super) writing: Mutex<()>,
     pub(super) calls: AtomicU64,
@@ -80,16 +83,58 @@ impl Files {
         )
     }
 
+    /// Where a file is; a link leads to it, and is none itself.
+    fn path(&self, of: &Records) -> PathBuf {
+        let path = self.config.folder.join(&of.file);
+        path.canonicalize().unwrap_or(path)
+    }
+
+    /// Whether a file is as we left it, or has rested so long that nobody writes to it any more: by its own time, or, where
+    /// the clock that dates it is another, by ours since it was seen first.
+    fn rests(&self, of: &Records, stamp: Stamp) -> bool {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = seen.get(&of.file).filter(|(known, _)| *known == stamp);
+        let since = known.map(|(_, since)| *since);
+        let since = since.unwrap_or_else(|| {
+            let now = Some(Instant::now());
+            seen.insert(of.file.clone(), (stamp, now));
+            now
+        });
+        let old = SystemTime::now().duration_since(stamp.changed);
+        since.is_none_or(|since| since.elapsed() >= of.settle) || old.is_ok_and(|age| age >= of.settle)
+    }
+
+    /// The file is as we left it.
+    fn left(&self, of: &Records, stamp: Stamp) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.insert(of.file.clone(), (stamp, None));
+    }
+
+    /// The table of a file to which nobody writes now.
+    pub(super) fn resting(&self, of: &Records) -> Result<Arc<Table>, Error> {
+        let table = self.table(of)?;
+        if self.rests(of, table.stamp) {
+            return Ok(table);
+        }
+        let what = format!("{} was written a moment ago, and may still be", of.file);
+        Err(self.error(ErrorKind::Down, what, "It is tried again by itself"))
+    }
+
     /// The rows of a type as its file stands.
     pub(super) fn table(&self, of: &Records) -> Result<Arc<Table>, Error> {
-        let path = self.config.folder.join(&of.file);
+        let path = self.path(of);
         let stamp = Stamp::of(&path).map_err(|error| self.unreadable(of, &error))?;
         let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = tables.get(&of.name).filter(|known| known.stamp == stamp) {
             return Ok(Arc::clone(known));
         }
         let table = Table::open(&path, of).map_err(|error| self.unreadable(of, &error))?;
-        if !of.json {
+        let known = if of.json {
+            table.members.iter().collect()
+        } else {
+            table.headings.iter().collect::<BTreeSet<_>>()
+        };
+        if !of.json || !table.rows.is_empty() {
             let columns = of
                 .properties
                 .values()
@@ -97,7 +142,7 @@ impl Files {
                 .chain([&of.id])
                 .chain(&of.modified);
             let lacking: Vec<&str> = columns
-                .filter(|column| !table.headings.contains(column))
+                .filter(|column| !known.contains(column))
                 .map(String::as_str)
                 .collect();
             if !lacking.is_empty() {
@@ -105,7 +150,11 @@ impl Files {
                     "{} has no column {}; it has {}",
                     of.file,
                     lacking.join(", "),
-                    table.headings.join(", ")
+                    known
+                        .iter()
+                        .map(|name| name.as_str())
+                        .collect::<Vec<_>>()
+                        .join(", ")
                 );
                 return Err(self.error(ErrorKind::Missing, what, "Correct the columns in the description"));
             }
@@ -115,6 +164,16 @@ impl Files {
             tracing::warn!(
                 system,
                 "{system}: line {line} of {file} has no {id} and is passed over"
+            );
+        }
+        if of.new_id == Some(NewId::Number)
+            && !of.read_only
+            && let Err(error) = write::note_largest(&table)
+        {
+            let (system, file) = (&self.config.name, &of.file);
+            tracing::warn!(
+                system,
+                "{system}: the largest number of {file} cannot be kept beside it ({error})"
             );
         }
         let table = Arc::new(table);
@@ -285,12 +344,8 @@ impl Files {
         cursor: &mut Cursor,
         page: &mut ChangePage,
     ) -> Result<bool, Error> {
-        let path = self.config.folder.join(&of.file);
-        let stamp = Stamp::of(&path).map_err(|error| self.unreadable(of, &error))?;
-        let young = SystemTime::now()
-            .duration_since(stamp.changed)
-            .is_ok_and(|age| age < of.settle);
-        if cursor.read.get(&of.name) == Some(&stamp) || young {
+        let stamp = Stamp::of(&self.path(of)).map_err(|error| self.unreadable(of, &error))?;
+        if cursor.read.get(&of.name) == Some(&stamp) || !self.rests(of, stamp) {
             return Ok(false);
         }
         let table = self.table(of)?;
@@ -359,7 +414,7 @@ impl Files {
     /// Carries out the writes of one file: all go into one new file.
     pub(super) fn write(&self, of: &Records, writes: &[Write]) -> Result<Vec<Outcome>, Error> {
         let _alone = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut table = Table::clone(&*self.table(of)?);
+        let mut table = Table::clone(&*self.resting(of)?);
         let mut edits = write::Edits::default();
         let planned = writes
             .iter()
@@ -369,11 +424,11 @@ impl Files {
             .map_err(|error| self.unreadable(of, &error))?;
         let written = match planned.iter().any(|one| matches!(one, Planned::Done(_))) {
             true => write::replace(&table, &edits),
-            false => Ok(true),
+            false => Ok(Some(table.stamp)),
         };
-        match written {
-            Ok(true) => {}
-            Ok(false) => {
+        let left = match written {
+            Ok(Some(left)) => left,
+            Ok(None) => {
                 let what = format!("{} was written by somebody else at the same time", of.file);
                 return Err(self.error(ErrorKind::Down, what, "It is tried again by itself"));
             }
@@ -385,9 +440,11 @@ impl Files {
                     "Let Tandem's user write into the folder",
                 ));
             }
-        }
-        // What was written is written, whether it can be read or not.
-        let (began, now) = (clock::now(), self.table(of).ok());
+        };
+        self.left(of, left);
+        // What was written is written, whether it can be read or not; what somebody else wrote since is no answer to it.
+        let began = clock::now();
+        let now = self.table(of).ok().filter(|now| now.stamp == left);
         let outcome = |planned: Planned| match planned {
             Planned::Ends(outcome) => *outcome,
             Planned::Done(id) => {

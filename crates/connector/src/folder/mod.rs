@@ -69,6 +69,7 @@ impl Folder {
             config,
             tables: Mutex::default(),
             listed: Mutex::default(),
+            seen: Mutex::default(),
             writing: Mutex::default(),
             calls: AtomicU64::new(0),
         };
@@ -208,10 +209,14 @@ impl Connector for Folder {
         let (name, ids) = (record_type.name.clone(), ids.to_vec());
         self.aside(move |inner| {
             let of = inner.records(&name)?;
+            // What a file does not show that is being written may only not be there yet.
             let (began, table) = (clock::now(), inner.table(of)?);
             let (there, gone): (Vec<&String>, Vec<&String>) =
                 ids.iter().partition(|id| table.rows.contains_key(*id));
             let mut shown = inner.shown(of, &table, &there, began)?;
+            if !gone.is_empty() {
+                inner.resting(of)?;
+            }
             shown.extend(gone.into_iter().map(|id| inner.absent(of, &table, id, began)));
             Ok(shown)
         })

@@ -5,7 +5,7 @@ use encoding_rs::WINDOWS_1252;
 use serde_json::{Map, Value as Json};
 use std::borrow::Cow;
 use std::collections::hash_map::DefaultHasher;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::hash::{Hash, Hasher};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
@@ -66,6 +66,8 @@ pub(super) struct Table {
     pub(super) rows: BTreeMap<String, Vec<Place>>,
     /// Lines of rows that have no id.
     pub(super) nameless: Vec<u64>,
+    /// The members that any object of a file of JSON has.
+    pub(super) members: BTreeSet<String>,
     /// Who holds which text in columns that were asked for.
     held: HashMap<String, HashMap<String, String>>,
 }
@@ -103,7 +105,8 @@ impl Table {
             headings: Vec::new(),
             separator: of.separator.unwrap_or(b','),
             head: mark as u64,
-            western: false,
+            western: is_western(path)?,
+            members: BTreeSet::new(),
             crlf: false,
             rows: BTreeMap::new(),
             nameless: Vec::new(),
@@ -111,10 +114,12 @@ impl Table {
         };
         let (mut at, mut line) = (mark as u64, 1);
         if !of.json {
-            let head = next(&mut file, b'"')?;
+            let head = next(
+                &mut file,
+                &of.separator.map_or_else(|| SEPARATORS.to_vec(), |one| vec![one]),
+            )?;
             table.crlf = head.ends_with(b"\r\n");
             table.separator = of.separator.unwrap_or_else(|| likely(&head));
-            table.western |= std::str::from_utf8(&head).is_err();
             table.headings = table
                 .cells(&head)
                 .into_iter()
@@ -123,9 +128,13 @@ impl Table {
             (at, line) = (at + head.len() as u64, line + lines(&head));
             table.head = at;
         }
-        let quote = if of.json { b'\n' } else { b'"' };
+        let separators = if of.json {
+            Vec::new()
+        } else {
+            vec![table.separator]
+        };
         loop {
-            let bytes = next(&mut file, quote)?;
+            let bytes = next(&mut file, &separators)?;
             if bytes.is_empty() {
                 break;
             }
@@ -139,8 +148,15 @@ impl Table {
             if bytes.iter().all(u8::is_ascii_whitespace) {
                 continue;
             }
-            table.western |= std::str::from_utf8(&bytes).is_err();
             let row = table.row(bytes, of.json);
+            if let Content::Json(members) = &row.content {
+                let new = members
+                    .keys()
+                    .filter(|name| !table.members.contains(*name))
+                    .cloned();
+                let new: Vec<String> = new.collect();
+                table.members.extend(new);
+            }
             let id = row
                 .content
                 .get(&table.headings, &of.id)
@@ -161,6 +177,11 @@ impl Table {
             file.seek(SeekFrom::Start(place.at))?;
             let mut bytes = Vec::new();
             Read::take(&mut file, place.length).read_to_end(&mut bytes)?;
+            if hash(&bytes) != place.hash {
+                return Err(io::Error::other(
+                    "it was written by somebody else while it was read",
+                ));
+            }
             rows.push(self.row(bytes, json));
         }
         Ok(rows)
@@ -220,14 +241,20 @@ impl Table {
                 _ => Content::Broken("it is no object of JSON".to_owned()),
             }
         } else {
-            let cells = self.cells(&bytes);
-            match cells.len() == self.headings.len() {
-                true => Content::Cells(cells),
-                false => Content::Broken(format!(
+            match self.whole_cells(&bytes) {
+                Some(cells) if cells.len() == self.headings.len() => Content::Cells(cells),
+                Some(cells) => Content::Broken(format!(
                     "it has {} cells where the headings have {}",
                     cells.len(),
                     self.headings.len()
                 )),
+                None => Content::Broken("a quote of it is open".to_owned()),
+            }
+        };
+        let content = match self.western || std::str::from_utf8(&bytes).is_ok() {
+            true => content,
+            false => {
+                Content::Broken("it holds bytes that are no UTF-8, as the rest of the file is".to_owned())
             }
         };
         // A row that cannot be read may still say whose it is.
@@ -246,6 +273,16 @@ impl Table {
             content => content,
         };
         Row { bytes, content }
+    }
+
+    /// The cells of a row; none where a quote stands so that more than one row could be meant.
+    fn whole_cells(&self, bytes: &[u8]) -> Option<Vec<String>> {
+        let open = is_open(bytes, &[self.separator]);
+        let within = bytes.trim_ascii_end();
+        let mut reader = csv::ReaderBuilder::new();
+        let reader = reader.has_headers(false).flexible(true).delimiter(self.separator);
+        let rows = reader.from_reader(within).into_byte_records().take(2).count();
+        (!open && rows < 2).then(|| self.cells(bytes))
     }
 
     fn cells(&self, bytes: &[u8]) -> Vec<String> {
@@ -304,13 +341,49 @@ impl Content {
     }
 }
 
-/// The next row with its end; a line that ends within quotes goes on in the next.
-fn next(file: &mut BufReader<File>, quote: u8) -> io::Result<Vec<u8>> {
+/// What may stand between cells.
+const SEPARATORS: &[u8] = b",;\t|";
+
+/// Whether a file is no UTF-8 at all. One that is, but for some bytes, was cut or mixed somewhere.
+fn is_western(path: &Path) -> io::Result<bool> {
+    let mut file = BufReader::new(File::open(path)?);
+    let (mut wide, mut other, mut line) = (false, false, Vec::new());
+    while file.read_until(b'\n', &mut line)? > 0 {
+        match std::str::from_utf8(&line) {
+            Ok(text) => wide |= !text.is_ascii(),
+            Err(_) => other = true,
+        }
+        line.clear();
+    }
+    Ok(other && !wide)
+}
+
+/// Whether a text ends within quotes. A quote opens at the beginning of a cell alone.
+fn is_open(bytes: &[u8], separators: &[u8]) -> bool {
+    let (mut quoted, mut begins) = (false, true);
+    let mut bytes = bytes.iter().peekable();
+    while let Some(byte) = bytes.next() {
+        match (quoted, *byte) {
+            (true, b'"') if bytes.peek() == Some(&&b'"') => drop(bytes.next()),
+            (true, b'"') => quoted = false,
+            (true, _) => {}
+            (false, b'"') if begins => quoted = true,
+            (false, byte) => begins = separators.contains(&byte) || byte == b'\n',
+        }
+        if quoted {
+            begins = false;
+        }
+    }
+    quoted
+}
+
+/// The next row with its end; a line that ends within quotes goes on in the next. Without separators each line is a row.
+fn next(file: &mut BufReader<File>, separators: &[u8]) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     loop {
         let room = LONGEST.saturating_sub(bytes.len() as u64);
         let read = Read::take(&mut *file, room).read_until(b'\n', &mut bytes)?;
-        let open = quote == b'"' && bytes.iter().filter(|byte| **byte == quote).count() % 2 == 1;
+        let open = !separators.is_empty() && is_open(&bytes, separators);
         if read == 0 || (!open && bytes.ends_with(b"\n")) || room == 0 {
             return Ok(bytes);
         }
@@ -333,7 +406,7 @@ fn likely(head: &[u8]) -> u8 {
     let mut counts: BTreeMap<u8, usize> = BTreeMap::new();
     for byte in head {
         quoted ^= *byte == b'"';
-        if !quoted && b",;\t|".contains(byte) {
+        if !quoted && SEPARATORS.contains(byte) {
             *counts.entry(*byte).or_default() += 1;
         }
     }

@@ -66,7 +66,7 @@ pub(super) fn plan(table: &mut Table, of: &Records, write: &Write, edits: &mut E
         _ => return Ok(Planned::Ends(Box::new(Outcome::Gone))),
     };
     // What an earlier write of the same batch made of it is not in the file yet.
-    if edits.changed.contains_key(&place.at) {
+    if place.length == 0 || edits.changed.contains_key(&place.at) {
         return Ok(Planned::Ends(Box::new(Outcome::Stale)));
     }
     let row = table.read(&[place], of.json)?.remove(0);
@@ -106,10 +106,17 @@ fn create(table: &mut Table, of: &Records, values: &Values, edits: &mut Edits) -
             );
         }
         Some(NewId::Uuid) => uuid(),
-        Some(NewId::Number) => {
-            let numbers = table.rows.keys().filter_map(|id| id.parse::<u64>().ok());
-            (numbers.max().unwrap_or_default() + 1).to_string()
-        }
+        Some(NewId::Number) => match next_number(table) {
+            Ok(number) => number.to_string(),
+            Err(error) => {
+                return Planned::Ends(Box::new(Outcome::Refused(Refusal {
+                    kind: RefusalKind::Busy,
+                    properties: Vec::new(),
+                    message: format!("no number can be given out ({error})"),
+                    advice: "Let Tandem's user write into the folder".to_owned(),
+                })));
+            }
+        },
     };
     match line(table, of, None, values, Some(&id)) {
         Ok(bytes) => edits.added.push(bytes),
@@ -277,10 +284,10 @@ fn json(of: &Records, column: &Column, value: &tandem_merge::value::Value) -> Js
     }
 }
 
-/// Writes the new file and puts it in the place of the old one, unless that is another by now. Answers whether it did.
-pub(super) fn replace(table: &Table, edits: &Edits) -> io::Result<bool> {
+/// Writes the new file and puts it in the place of the old one, unless that is another by now: none.
+pub(super) fn replace(table: &Table, edits: &Edits) -> io::Result<Option<Stamp>> {
     let mut draft = table.path.clone().into_os_string();
-    draft.push(".tandem-new");
+    draft.push(format!(".tandem-{}", std::process::id()));
     let mut old = File::open(&table.path)?;
     let mut new = io::BufWriter::new(File::create(&draft)?);
     io::copy(&mut io::Read::take(&mut old, table.head), &mut new)?;
@@ -308,10 +315,52 @@ pub(super) fn replace(table: &Table, edits: &Edits) -> io::Result<bool> {
     new.sync_all()?;
     if Stamp::of(&table.path)? != table.stamp {
         std::fs::remove_file(&draft)?;
-        return Ok(false);
+        return Ok(None);
     }
+    let left = Stamp::of(draft.as_ref())?;
     std::fs::rename(&draft, &table.path)?;
-    Ok(true)
+    if let Some(folder) = table.path.parent() {
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(Some(left))
+}
+
+/// The next number for the file. A number that was given out is never given out again, also where its row is gone: so the
+/// largest is kept beside the file.
+fn next_number(table: &Table) -> io::Result<u64> {
+    let mut beside = table.path.clone().into_os_string();
+    beside.push(".tandem-largest");
+    let kept = match std::fs::read_to_string(&beside) {
+        Ok(text) => text
+            .trim()
+            .parse()
+            .map_err(|_| io::Error::other("the largest number beside it cannot be read"))?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+        Err(error) => return Err(error),
+    };
+    let numbers = table.rows.keys().filter_map(|id| id.parse::<u64>().ok());
+    let next = numbers.max().unwrap_or_default().max(kept) + 1;
+    let mut draft = beside.clone();
+    draft.push("-new");
+    let mut file = File::create(&draft)?;
+    writeln!(file, "{next}")?;
+    file.sync_all()?;
+    std::fs::rename(&draft, &beside)?;
+    Ok(next)
+}
+
+/// Notes the largest number that a file ever showed, for those that Tandem gives out.
+pub(super) fn note_largest(table: &Table) -> io::Result<()> {
+    let mut beside = table.path.clone().into_os_string();
+    beside.push(".tandem-largest");
+    let kept = std::fs::read_to_string(&beside)
+        .ok()
+        .and_then(|text| text.trim().parse::<u64>().ok());
+    let numbers = table.rows.keys().filter_map(|id| id.parse::<u64>().ok());
+    match numbers.max().filter(|most| kept.is_none_or(|kept| kept < *most)) {
+        Some(most) => std::fs::write(&beside, format!("{most}\n")),
+        None => Ok(()),
+    }
 }
 
 fn ends_a_line(path: &std::path::Path) -> io::Result<bool> {

@@ -52,6 +52,7 @@ pub(super) struct Child {
     /// It said that changes wait.
     pub(super) changed: Arc<Notify>,
     calls: AtomicU64,
+    begun: AtomicU64,
 }
 
 type Waiting = Arc<Mutex<Option<HashMap<u64, oneshot::Sender<Json>>>>>;
@@ -60,6 +61,8 @@ struct Running {
     stdin: ChildStdin,
     waiting: Waiting,
     hello: Json,
+    /// Which of the processes it is, counted.
+    number: u64,
     next: u64,
     /// Ends the process where it is dropped.
     _child: tokio::process::Child,
@@ -83,6 +86,7 @@ impl Child {
             lines: Semaphore::new(1),
             changed: Arc::default(),
             calls: AtomicU64::new(0),
+            begun: AtomicU64::new(0),
         }
     }
 
@@ -130,16 +134,22 @@ impl Child {
     /// Asks for something, and waits for the answer.
     pub(super) async fn ask(&self, mut request: Json) -> Result<Json, Failure> {
         let _line = self.lines.acquire().await;
-        let answer = {
+        let (answer, number) = {
             let mut running = self.running.lock().await;
             let child = self.started(&mut running).await?;
-            match child.send(&mut request).await {
-                Ok(answer) => answer,
-                Err(error) => {
+            let number = child.number;
+            // One that does not read any more is ended; part of the request may have reached it.
+            match tokio::time::timeout(self.deadline, child.send(&mut request)).await {
+                Ok(Ok(answer)) => (answer, number),
+                Ok(Err(error)) => {
                     *running = None;
-                    return Err(Failure::NotSent(
-                        self.down(format!("its program takes nothing any more ({error})")),
-                    ));
+                    let what = format!("its program takes nothing any more ({error})");
+                    return Err(Failure::Lost(self.down(what)));
+                }
+                Err(_) => {
+                    *running = None;
+                    let what = "its program does not read what it is asked, and was ended";
+                    return Err(Failure::Lost(self.down(what.to_owned())));
                 }
             }
         };
@@ -150,20 +160,26 @@ impl Child {
                 None => Ok(answer),
             },
             Ok(Err(_)) => {
-                *self.running.lock().await = None;
+                self.end(number).await;
                 Err(Failure::Lost(
                     self.down("its program ended before it answered".to_owned()),
                 ))
             }
             // Whatever it still does must not come beside what is asked next.
             Err(_) => {
-                *self.running.lock().await = None;
-                let what = format!(
-                    "its program did not answer within {} s and was ended",
-                    self.deadline.as_secs()
-                );
+                self.end(number).await;
+                let seconds = self.deadline.as_secs();
+                let what = format!("its program did not answer within {seconds} s and was ended");
                 Err(Failure::Lost(self.down(what)))
             }
+        }
+    }
+
+    /// Ends the process of that number, and none that was started since.
+    async fn end(&self, number: u64) {
+        let mut running = self.running.lock().await;
+        if running.as_ref().is_some_and(|running| running.number == number) {
+            *running = None;
         }
     }
 
@@ -224,11 +240,13 @@ impl Child {
             stdin,
             waiting,
             hello: Json::Null,
+            number: self.begun.fetch_add(1, Ordering::Relaxed),
             next: 0,
             _child: child,
         };
         let mut hello = self.hello.clone();
-        let sent = running.send(&mut hello).await;
+        let sent = tokio::time::timeout(self.deadline, running.send(&mut hello)).await;
+        let sent = sent.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()));
         let answer = sent.map_err(|error| self.down(format!("its program takes nothing ({error})")))?;
         let answer = tokio::time::timeout(self.deadline, answer).await;
         let Ok(Ok(answer)) = answer else {

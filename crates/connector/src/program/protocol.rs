@@ -220,22 +220,26 @@ pub(super) fn outcome(
     if flag(answer, "gone") {
         return Outcome::Gone;
     }
-    if let Some(refused) = answer.get("refused") {
+    if let Some(refused) = answer.get("refused").filter(|refused| !refused.is_null()) {
         return Outcome::Refused(refusal(refused));
     }
     if let Some(why) = text(answer, "unknown") {
         return Outcome::Unknown(why.to_owned());
     }
-    let state = answer.get("record").and_then(read);
-    let told = state.as_ref().map(|state| state.key.id.clone());
-    match told.or_else(|| id.map(str::to_owned)) {
-        Some(id) => Outcome::Applied {
-            id,
-            state: state
-                .filter(|state| state.presence == Presence::Alive)
-                .map(Box::new),
-        },
-        None => Outcome::Unknown("the program does not say which record it created".to_owned()),
+    // What says nothing that is known here says not that it was done.
+    let Some(state) = answer.get("record").and_then(read) else {
+        let what = "the program's answer shows no record, and says not what became of the write";
+        return Outcome::Unknown(what.to_owned());
+    };
+    if id.is_some_and(|id| id != state.key.id) {
+        return Outcome::Unknown(format!(
+            "the program answers with another record, {}",
+            state.key.id
+        ));
+    }
+    Outcome::Applied {
+        id: state.key.id.clone(),
+        state: (state.presence == Presence::Alive).then(|| Box::new(state)),
     }
 }
 
@@ -272,7 +276,7 @@ fn refusal(json: &Json) -> Refusal {
 
 /// The trouble that an answer tells of; none where it tells of none.
 pub(super) fn trouble(system: &str, answer: &Json) -> Option<Error> {
-    let json = answer.get("error")?;
+    let json = answer.get("error").filter(|error| !error.is_null())?;
     let (kind, advice) = match text(json, "kind").unwrap_or("protocol") {
         "down" => (ErrorKind::Down, "It is tried again by itself"),
         "sign-in" => (ErrorKind::SignIn, "Check the secrets in the configuration"),

@@ -176,7 +176,15 @@ async fn compare(
         return Ok(());
     };
     let seen = cursor.types.entry(of.name.clone()).or_default();
-    let ended = comparison::page(erp, of, table, seen, page, now).await?;
+    let ended = match comparison::page(erp, of, table, seen, page, now).await {
+        Ok(ended) => ended,
+        // One table alone is passed over for this turn: the others are compared, and what was read before is kept.
+        Err(error) if is_of_one_type(&error) => {
+            page.incomplete.push(erp.listings.rest(of, error));
+            true
+        }
+        Err(error) => return Err(error),
+    };
     if ended {
         cursor.compared.insert(of.name.clone());
     }

@@ -250,9 +250,7 @@ async fn update(
     }
     build.push(&format!("{} WHERE ", sets.join(", ")));
     table.has_key(&mut build, key);
-    if transaction.change(&build.done(Vec::new())).await? == 0 {
-        return Err(unwilling("a trigger or a rule kept the row as it is"));
-    }
+    one_row(transaction.change(&build.done(Vec::new())).await?)?;
     left(table, transaction, key).await
 }
 
@@ -286,10 +284,19 @@ async fn delete(
         _ => Build::new(dialect, format!("DELETE FROM {} WHERE ", table.into)),
     };
     table.has_key(&mut build, key);
-    if transaction.change(&build.done(Vec::new())).await? == 0 {
-        return Err(unwilling("a trigger or a rule kept the row as it is"));
-    }
+    one_row(transaction.change(&build.done(Vec::new())).await?)?;
     Ok(Left::Nothing)
+}
+
+/// A write is one of one row. A key that several rows share is none.
+fn one_row(changed: u64) -> Result<(), Stop> {
+    match changed {
+        1 => Ok(()),
+        0 => Err(unwilling("a trigger or a rule kept the row as it is")),
+        _ => Err(unwilling(
+            "several rows have that key, so `key:` of the description does not name one",
+        )),
+    }
 }
 
 /// The value that marks a row as deleted.

@@ -378,7 +378,10 @@ async fn large_files_come_in_pages_and_begin_anew_where_they_change_between_two(
 #[tokio::test]
 async fn a_bad_row_is_told_by_its_line_and_holds_up_no_other() {
     let rows = "Nr;Firma;Ort;Kredit;Aktiv;Seit;CRM\n1;A;;zwölf;J;;\n2;B;;;vielleicht;31.02.2024;\n3;C;;\n;D;;;;;\n4;E;;;;;\n4;F;;;;;\n5;G;;;;;\n";
-    let place = Place::new(rows.as_bytes(), "{\"number\": 1, \"total\": 2}\nnonsense\n");
+    let place = Place::new(
+        rows.as_bytes(),
+        "{\"number\": 1, \"customer\": 3, \"total\": 2, \"changed\": null}\nnonsense\n",
+    );
     let folder = place.connect();
     let why = async |id: &str| {
         let shown = read(&folder, "Customer", id).await;
@@ -516,4 +519,139 @@ record_types:
         missing[0].to_string().contains("`record_types` is missing"),
         "{missing:?}"
     );
+}
+
+#[tokio::test]
+async fn a_quote_within_a_cell_opens_nothing() {
+    let rows = "Nr;Firma;Ort;Kredit;Aktiv;Seit;CRM\n5;12\" pipe;x;;;;\n6;B;;;;;\n7;\"C\";;;;;\n8;D\";;;;;\n";
+    let place = Place::new(rows.as_bytes(), "");
+    let folder = place.connect();
+    let listed = folder.list(&of("Customer"), None).await.unwrap().observations;
+    let names: Vec<String> = listed
+        .iter()
+        .map(|shown| shown.values["name"].to_string())
+        .collect();
+    assert_eq!(names, ["12\" pipe", "B", "C", "D\""]);
+    assert!(matches!(
+        one(&folder, update("5", &[("city", "Ulm".into())], None)).await,
+        Outcome::Applied { .. }
+    ));
+    assert_eq!(
+        folder
+            .list(&of("Customer"), None)
+            .await
+            .unwrap()
+            .observations
+            .len(),
+        4
+    );
+    // One that is opened and never closed takes its own row out of sight, and the rest of the file with it: nothing is written.
+    let open = Place::new(
+        b"Nr;Firma;Ort;Kredit;Aktiv;Seit;CRM\n5;\"open;x;;;;\n6;B;;;;;\n",
+        "",
+    );
+    let folder = open.connect();
+    assert_eq!(read(&folder, "Customer", "5").await.presence, Presence::Missing);
+    let Outcome::Refused(refusal) = one(&folder, update("5", &[("city", "Ulm".into())], None)).await else {
+        panic!("taken")
+    };
+    assert_eq!(refusal.kind, RefusalKind::Locked);
+}
+
+#[tokio::test]
+async fn the_number_of_a_deleted_record_is_never_given_out_again() {
+    let place = Place::new(KUNDEN, "");
+    let made = async |folder: &Folder| match one(folder, create("Customer", &[("name", "Neu".into())])).await
+    {
+        Outcome::Applied { id, .. } => id,
+        other => panic!("{other:?}"),
+    };
+    let folder = place.connect();
+    assert_eq!(made(&folder).await, "11");
+    let record = RecordKey::new("erp", "Customer", "11");
+    assert!(matches!(
+        one(
+            &folder,
+            write(Change::Delete {
+                record,
+                only_if: None
+            })
+        )
+        .await,
+        Outcome::Applied { .. }
+    ));
+    assert_eq!(made(&folder).await, "12");
+    // Nor that of a row which the ERP itself took away, by another process.
+    folder.list(&of("Customer"), None).await.unwrap();
+    place.export("kunden.csv", KUNDEN);
+    assert_eq!(made(&place.connect()).await, "13");
+}
+
+/// What is being written may only not be there yet.
+#[tokio::test]
+async fn nothing_is_written_into_a_file_that_does_not_rest_and_nothing_follows_from_what_it_lacks() {
+    let place = Place::new(KUNDEN, ORDERS);
+    let folder = place.described(&DESCRIPTION.replace("settle: 0s", "settle: 1h"));
+    let outcome = one(&folder, update("7", &[("city", "Ulm".into())], None)).await;
+    assert!(
+        matches!(&outcome, Outcome::NotSent(error) if error.kind == ErrorKind::Down),
+        "{outcome:?}"
+    );
+    assert_eq!(place.bytes("kunden.csv"), KUNDEN);
+    let absent = folder.fetch(&of("Order"), &["2".to_owned()]).await.unwrap_err();
+    assert!(absent.to_string().contains("may still be"), "{absent}");
+    assert_eq!(
+        folder.fetch(&of("Order"), &["1".to_owned()]).await.unwrap().len(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn a_few_bad_bytes_make_a_few_bad_rows() {
+    let mut rows = "Nr;Firma;Ort;Kredit;Aktiv;Seit;CRM\n1;Müller;Köln;;;;\n2;B"
+        .to_owned()
+        .into_bytes();
+    rows.extend(b"\xfcrger;;;;;\n3;Jos\xc3\xa9;;;;;\n");
+    let place = Place::new(&rows, "");
+    let folder = place.connect();
+    assert_eq!(
+        read(&folder, "Customer", "1").await.values["name"],
+        Value::text("Müller")
+    );
+    assert_eq!(
+        read(&folder, "Customer", "3").await.values["name"],
+        Value::text("José")
+    );
+    let two = read(&folder, "Customer", "2").await;
+    assert!(two.unreadable["Nr"].contains("no UTF-8"), "{two:?}");
+}
+
+#[tokio::test]
+async fn a_member_that_no_line_has_is_a_mistake_and_not_blank() {
+    let place = Place::new(
+        KUNDEN,
+        "{\"number\": 1, \"kunde\": 7, \"total\": 1, \"changed\": null}\n",
+    );
+    let error = place.connect().list(&of("Order"), None).await.unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("orders.jsonl has no column customer; it has changed, kunde"),
+        "{error}"
+    );
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_link_to_a_file_stays_one() {
+    let place = Place::new(KUNDEN, "");
+    std::fs::rename(place.path("kunden.csv"), place.path("real.csv")).unwrap();
+    std::os::unix::fs::symlink("real.csv", place.path("kunden.csv")).unwrap();
+    let folder = place.connect();
+    assert!(matches!(
+        one(&folder, update("10", &[("city", "Ulm".into())], None)).await,
+        Outcome::Applied { .. }
+    ));
+    assert!(place.path("kunden.csv").is_symlink());
+    assert!(String::from_utf8_lossy(&place.bytes("real.csv")).contains("Ulm"));
 }

@@ -412,3 +412,70 @@ async fn ids_are_answered_whatever_they_look_like() {
     let presences: Vec<_> = shown.iter().map(|shown| shown.presence).collect();
     assert_eq!(presences, [Presence::Alive, Presence::Missing, Presence::Missing]);
 }
+
+/// Only what is said is taken for done.
+#[tokio::test]
+async fn an_answer_that_says_nothing_known_is_unknown() {
+    for (answer, word) in [
+        ("{}", "shows no record"),
+        ("{\"ok\": False}", "shows no record"),
+        ("{\"record\": self.shown(\"id = 1\")[0]}", "another record, 1"),
+    ] {
+        let place = Place::lying(&[(
+            "        return {\"record\": self.shown(\"id = ?\", ask[\"id\"])[0]}",
+            &format!("        return {answer}"),
+        )]);
+        let program = place.connect("tandem").await;
+        made(&program, "One").await;
+        let id = made(&program, "Two").await;
+        let record = RecordKey::new("erp", "Contact", &id);
+        let values = Values::from([("description".to_owned(), Value::text("x"))]);
+        let change = Change::Update {
+            record,
+            values,
+            only_if: None,
+        };
+        let outcome = one(
+            &program,
+            Write {
+                intent: 1,
+                key: "k".to_owned(),
+                change,
+            },
+        )
+        .await;
+        assert!(
+            matches!(&outcome, Outcome::Unknown(why) if why.contains(word)),
+            "{answer}: {outcome:?}"
+        );
+    }
+    // Nothing is no trouble.
+    let place = Place::lying(&[(
+        "**erp.answer(ask)}",
+        "\"error\": None, \"refused\": None, **erp.answer(ask)}",
+    )]);
+    made(&place.connect("tandem").await, "Fine").await;
+}
+
+/// One that does not read any more holds nobody up for ever.
+#[tokio::test]
+async fn a_program_that_does_not_read_is_ended() {
+    let place = Place::lying(&[(
+        "    for line in sys.stdin:\n        ask = json.loads(line)\n",
+        "    for line in sys.stdin:\n        ask = json.loads(line)\n        if \"Stuck\" in line:\n            import time\n            time.sleep(60)\n",
+    )]);
+    let mut config = config(&place.path(), "tandem");
+    config.request_deadline = SignedDuration::from_secs(2);
+    let program = Program::connect(config).await.unwrap();
+    let large = "x".repeat(1 << 20);
+    for description in ["Stuck", &large] {
+        let mut values = named("Stuck");
+        values.insert("description".to_owned(), Value::text(description));
+        let outcome = one(&program, create(description.get(..5).unwrap(), values)).await;
+        assert!(
+            matches!(&outcome, Outcome::Unknown(why) if why.contains("was ended")),
+            "{outcome:?}"
+        );
+    }
+    made(&program, "Goes on").await;
+}

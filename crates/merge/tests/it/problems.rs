@@ -479,7 +479,7 @@ fn each_kind_says_what_it_is_reached_by() {
     );
     only(
         &erp("sql", "    url: https://erp.example\n    description: erp.yaml\n"),
-        &["is no address", "postgres:// or mysql://"],
+        &["is no address", "postgres:// or postgresql:// or mysql://"],
     );
     only(
         &erp(

@@ -146,6 +146,31 @@ fn a_restore_that_fails_while_it_takes_the_place_puts_back_what_was_there() {
     assert_eq!(store(|_| ()), links);
 }
 
+/// What gives way is kept, however quickly one restore follows another.
+#[test]
+fn two_restores_at_one_moment_keep_both_states_that_gave_way() {
+    let home = tempfile::tempdir().unwrap();
+    let (state, file) = (home.path().join("state"), home.path().join("backup.db"));
+    live(&mut Ledger::open(&state).unwrap());
+    back_up(&folder(&state), &file, &Keys::default(), at(7_000)).unwrap();
+    let kept = || {
+        restore(&file, &folder(&state), &Keys::default(), at(8_000))
+            .unwrap()
+            .unwrap()
+    };
+    let (first, second) = (kept(), kept());
+    assert_ne!(first, second);
+    for kept in [first, second] {
+        assert!(
+            !Ledger::open(Path::new(&kept))
+                .unwrap()
+                .links(None, 0, 100)
+                .unwrap()
+                .is_empty()
+        );
+    }
+}
+
 #[test]
 fn a_restore_cut_off_half_way_is_refused_until_it_is_done_again() {
     let home = tempfile::tempdir().unwrap();

@@ -5,7 +5,7 @@ use super::say;
 use crate::arguments::Common;
 use crate::failure::Failure;
 use crate::loading::{self, AGAIN, PATIENCE, Restores};
-use crate::screen::Screen;
+use crate::screen::{Screen, count_of};
 use std::time::Instant;
 use tandem_api::door::Restoring;
 use tandem_api::{NotRestored, Refused, Restored};
@@ -69,6 +69,10 @@ impl Restorings {
             let Some(restoring) = self.weighed.take() else {
                 continue;
             };
+            if restoring.tell.is_closed() {
+                gone(restoring);
+                continue;
+            }
             match weighed {
                 Ok(Ok(())) => return restoring,
                 Ok(Err(why)) => answer(restoring, Err(why.into())),
@@ -92,6 +96,10 @@ pub(super) async fn carry_out(
             return false;
         }
     };
+    if restoring.tell.is_closed() {
+        gone(restoring);
+        return false;
+    }
     let file = restoring.restore.file.display();
     say(
         screen,
@@ -100,10 +108,7 @@ pub(super) async fn carry_out(
     );
     let restore = restoring.restore.clone();
     let done = tokio::task::spawn_blocking(move || put_in_place(&restore, &weighing)).await;
-    let done = match done {
-        Ok(done) => done.map_err(Refused::from),
-        Err(error) => Err(broken(&error)),
-    };
+    let done = done.unwrap_or_else(|error| Err(broken(&error)));
     match &done {
         Ok(restored) => say(screen, "restored", &told(restored)),
         Err(refused) => {
@@ -117,16 +122,39 @@ pub(super) async fn carry_out(
 }
 
 /// The hold of the work that ended may be there for a moment still, and somebody's command may have taken it.
-fn put_in_place(restore: &tandem_api::Restore, by: &Weighing) -> Result<Restored, NotRestored> {
+fn put_in_place(restore: &tandem_api::Restore, by: &Weighing) -> Result<Restored, Refused> {
     let began = Instant::now();
     loop {
+        // A write under way may yet take effect, and the backup knows nothing of it: a create would be made twice.
+        if let Ok(Some(there)) = tandem_store::look_at_state(&by.home, &by.keys)
+            && there.sent > 0
+        {
+            return Err(Refused::usage(
+                format!(
+                    "{} without an answer; nothing was changed",
+                    count_of(there.sent, "write is", "writes are")
+                ),
+                "Ask again in a moment: the process settles them. Where their system is away, stop the process, then restore",
+            ));
+        }
         match restore.carry_out(&by.home, &by.keys, jiff::Timestamp::now()) {
             Err(NotRestored::Store(Error::Held(_))) if began.elapsed() < PATIENCE => {
                 std::thread::sleep(AGAIN)
             }
-            done => return done,
+            done => return done.map_err(Refused::from),
         }
     }
+}
+
+/// Whoever asked did not wait: nothing is done behind their back.
+fn gone(restoring: Restoring) {
+    answer(
+        restoring,
+        Err(Refused::usage(
+            "whoever asked is gone; nothing was changed",
+            "Ask again",
+        )),
+    );
 }
 
 fn told(restored: &Restored) -> String {

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tandem_api::look::ItemsOf;
 use tandem_api::view::Item;
 use tandem_api::{Refused, Window};
@@ -18,6 +19,8 @@ use tokio::task::JoinHandle;
 
 /// Lines read at a time.
 const LINES: usize = 500;
+/// For room to write to is waited so long at a time.
+const WAIT: Duration = Duration::from_millis(100);
 /// So many items that are deferred are kept in mind.
 const KEPT: usize = 1_000;
 /// What waits for less may be over in a moment, as an order is that waits for its lines: it is told once its round ended.
@@ -73,6 +76,7 @@ impl Telling {
             window,
             screen,
             told,
+            closed: closed.clone(),
             deferred: Mutex::default(),
         });
         let task = tokio::spawn(tell(teller, live.news.clone(), closed));
@@ -97,6 +101,8 @@ struct Teller {
     window: Window,
     screen: Screen,
     told: Told,
+    /// The work has ended: nobody is waited for any more.
+    closed: watch::Receiver<bool>,
     /// Items that were passed over because they wait for a link, by their numbers: they may come to wait for a person.
     deferred: Mutex<BTreeSet<u64>>,
 }
@@ -158,8 +164,15 @@ impl Teller {
         Ok(())
     }
 
+    /// Whoever reads slowly is waited for, beside the work: lines of the history are not left out for that.
+    fn wait_for_room(&self) {
+        let open = || self.closed.has_changed().is_ok() && !*self.closed.borrow();
+        while open() && !self.screen.has_room(WAIT) {}
+    }
+
     fn lines(&self) -> Result<(), Refused> {
         loop {
+            self.wait_for_room();
             let after = self.told.line().load(Ordering::Acquire);
             let changes = self
                 .window
@@ -181,6 +194,7 @@ impl Teller {
     fn items(&self, rests: bool) -> Result<(), Refused> {
         let lasts = |item: &Item| rests || Timestamp::now().duration_since(item.since) > LASTING;
         loop {
+            self.wait_for_room();
             let after = self.told.item().load(Ordering::Acquire).to_string();
             let page = self.window.look(false, |looker| {
                 looker.items(&ItemsOf::default(), Some(&after), LINES)

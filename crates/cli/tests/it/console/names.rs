@@ -33,7 +33,7 @@ fn a_reference_leads_to_its_record_by_name_and_no_name_is_shown_to_whoever_may_n
         properties
             .iter()
             .find(is)
-            .filter(|one| one["line"]["new"] == contact["id"])
+            .filter(|one| one["line"]["new"] == contact["id"] && one["members"][0]["value"] == contact["id"])
             .cloned()
     };
     let property = until(|| of(ADMIN));

@@ -56,7 +56,8 @@ pub(super) async fn compare(
         }
         Err(error) if is_of_one_type(&error) => {
             page.incomplete.push(rest.listings.rest(of, error));
-            return Ok(());
+            // For this turn: the others are compared.
+            cursor.compared.insert(of.name.clone());
         }
         Err(error) => return Err(error),
     }

@@ -165,9 +165,10 @@ impl Held {
     pub(super) async fn rows(&mut self, statement: &Statement) -> Result<Rows, Trouble> {
         let (line, lines) = self.line()?;
         lines.count();
-        let rows: Vec<Row> = lines
+        let rows = lines
             .in_time(line.exec(statement.sql.as_str(), given(statement)))
-            .await?;
+            .await;
+        let rows: Vec<Row> = self.kept(rows)?;
         let width = rows.first().map_or(0, Row::len);
         let mut cells = Vec::with_capacity(width * rows.len());
         for row in rows {
@@ -183,10 +184,11 @@ impl Held {
     pub(super) async fn change(&mut self, statement: &Statement) -> Result<u64, Trouble> {
         let (line, lines) = self.line()?;
         lines.count();
-        lines
+        let done = lines
             .in_time(line.exec_drop(statement.sql.as_str(), given(statement)))
-            .await?;
-        Ok(line.affected_rows())
+            .await;
+        self.kept(done)?;
+        Ok(self.line()?.0.affected_rows())
     }
 
     pub(super) fn last_id(&mut self) -> Result<i64, Trouble> {
@@ -197,7 +199,16 @@ impl Held {
 
     pub(super) async fn batch(&mut self, sql: &str) -> Result<(), Trouble> {
         let (line, lines) = self.line()?;
-        lines.in_time(line.query_drop(sql)).await
+        let done = lines.in_time(line.query_drop(sql)).await;
+        self.kept(done)
+    }
+
+    /// A connection whose answer did not come is closed: the answer would be taken for that of the next statement.
+    fn kept<T>(&mut self, done: Result<T, Trouble>) -> Result<T, Trouble> {
+        if matches!(done, Err(Trouble::Lost(_))) {
+            self.line = None;
+        }
+        done
     }
 
     /// Keeps the connection for the next statement.
