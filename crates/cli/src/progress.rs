@@ -80,11 +80,11 @@ impl Tally {
         let each: Vec<String> = each
             .map(|(name, count)| format!("{name} {}", thousands(*count)))
             .collect();
-        format!(
-            "{} read ({})",
-            count_of(all, "record", "records"),
-            each.join(", ")
-        )
+        let counted = count_of(all, "record", "records");
+        match each.is_empty() {
+            true => format!("{counted} read"),
+            false => format!("{counted} read ({})", each.join(", ")),
+        }
     }
 
     fn written_line(&self) -> String {

@@ -116,8 +116,12 @@ impl Files {
         if self.rests(of, table.stamp) {
             return Ok(table);
         }
+        Err(self.unrested(of))
+    }
+
+    fn unrested(&self, of: &Records) -> Error {
         let what = format!("{} was written a moment ago, and may still be", of.file);
-        Err(self.error(ErrorKind::Down, what, "It is tried again by itself"))
+        self.error(ErrorKind::Down, what, "It is tried again by itself")
     }
 
     /// The rows of a type as its file stands.
@@ -345,8 +349,16 @@ impl Files {
         page: &mut ChangePage,
     ) -> Result<bool, Error> {
         let stamp = Stamp::of(&self.path(of)).map_err(|error| self.unreadable(of, &error))?;
-        if cursor.read.get(&of.name) == Some(&stamp) || !self.rests(of, stamp) {
+        let before = cursor.read.get(&of.name);
+        if before == Some(&stamp) {
             return Ok(false);
+        }
+        if !self.rests(of, stamp) {
+            // What was never read is not nothing.
+            return match before {
+                Some(_) => Ok(false),
+                None => Err(self.unrested(of)),
+            };
         }
         let table = self.table(of)?;
         let reading = cursor

@@ -40,6 +40,8 @@ pub(super) async fn prove(
             };
             proofs.add(absent.is_some() && !is_alive(absent.as_ref()), NOT_THERE, seen);
         }
+        // Not now, which says nothing of what it does.
+        Err(error) if error.kind == ErrorKind::Down => proofs.untried(NOT_THERE, error.to_string()),
         Err(error) => proofs.add(false, NOT_THERE, error.to_string()),
     }
     finding(system, of, described, &listed, proofs).await?;

@@ -451,9 +451,11 @@ async fn a_file_that_is_not_there_deletes_nothing() {
     );
     // A file that is being written is left alone until it rests.
     let slow = DESCRIPTION.replace("settle: 0s", "settle: 1h");
-    let pages = round(&place.described(&slow), None).await.0;
-    assert_eq!(shown(&pages).len(), 0);
-    assert!(pages.iter().all(|page| page.complete.is_none()));
+    let resting = place.described(&slow);
+    let types = [of("Order")];
+    // What was never read is not nothing.
+    let error = resting.changes(&types, None).await.unwrap_err();
+    assert!(error.to_string().contains("may still be"), "{error}");
 }
 
 #[tokio::test]
