@@ -25,12 +25,10 @@ pub(crate) fn missing(key: RecordKey, began: Timestamp) -> Observation {
     }
 }
 
-/// A version made of values, for systems that have none: equal values have the same, others another.
-pub(crate) fn digest(values: &Values) -> String {
-    let bytes = serde_json::to_vec(values).unwrap_or_default();
-    let digest = ring::digest::digest(&ring::digest::SHA256, &bytes);
-    let half = digest.as_ref().get(..16).unwrap_or_default();
-    BASE64_URL_SAFE_NO_PAD.encode(half)
+/// A version made of what a state consists of, for systems that have none: the same has the same, other has another.
+pub(crate) fn token(bytes: &[u8]) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
+    BASE64_URL_SAFE_NO_PAD.encode(digest.as_ref().get(..16).unwrap_or_default())
 }
 
 /// A computed property as if the system had described it.

@@ -121,7 +121,8 @@ impl Table {
             table.crlf = head.ends_with(b"\r\n");
             table.separator = of.separator.unwrap_or_else(|| likely(&head));
             table.headings = table
-                .cells(&head)
+                .parsed(&head)
+                .0
                 .into_iter()
                 .map(|cell| cell.trim().to_owned())
                 .collect();
@@ -235,63 +236,52 @@ impl Table {
     }
 
     fn row(&self, bytes: Vec<u8>, json: bool) -> Row {
+        let other = !self.western && std::str::from_utf8(&bytes).is_err();
+        let foreign = "it holds bytes that are no UTF-8, as the rest of the file is".to_owned();
         let content = if json {
             match crate::http::json::parse(&bytes) {
+                _ if other => Content::Broken(foreign),
                 Some(Json::Object(members)) => Content::Json(members),
                 _ => Content::Broken("it is no object of JSON".to_owned()),
             }
         } else {
-            match self.whole_cells(&bytes) {
-                Some(cells) if cells.len() == self.headings.len() => Content::Cells(cells),
-                Some(cells) => Content::Broken(format!(
-                    "it has {} cells where the headings have {}",
-                    cells.len(),
-                    self.headings.len()
-                )),
-                None => Content::Broken("a quote of it is open".to_owned()),
+            let (cells, whole) = self.parsed(&bytes);
+            let (own, wanted) = (cells.len(), self.headings.len());
+            match own == wanted {
+                _ if other => self.broken(cells, foreign),
+                _ if !whole => self.broken(cells, "a quote of it is open".to_owned()),
+                false => self.broken(
+                    cells,
+                    format!("it has {own} cells where the headings have {wanted}"),
+                ),
+                true => Content::Cells(cells),
             }
-        };
-        let content = match self.western || std::str::from_utf8(&bytes).is_ok() {
-            true => content,
-            false => {
-                Content::Broken("it holds bytes that are no UTF-8, as the rest of the file is".to_owned())
-            }
-        };
-        // A row that cannot be read may still say whose it is.
-        let content = match content {
-            Content::Broken(why) if !json => {
-                let at = self.headings.iter();
-                let cells = self.cells(&bytes);
-                let known = at
-                    .cloned()
-                    .zip(cells)
-                    .map(|(name, cell)| (name, Json::String(cell)));
-                let mut members: Map<String, Json> = known.collect();
-                members.insert(BROKEN.to_owned(), Json::String(why));
-                Content::Json(members)
-            }
-            content => content,
         };
         Row { bytes, content }
     }
 
-    /// The cells of a row; none where a quote stands so that more than one row could be meant.
-    fn whole_cells(&self, bytes: &[u8]) -> Option<Vec<String>> {
-        let open = is_open(bytes, &[self.separator]);
-        let within = bytes.trim_ascii_end();
-        let mut reader = csv::ReaderBuilder::new();
-        let reader = reader.has_headers(false).flexible(true).delimiter(self.separator);
-        let rows = reader.from_reader(within).into_byte_records().take(2).count();
-        (!open && rows < 2).then(|| self.cells(bytes))
+    /// A row that cannot be read may still say whose it is.
+    fn broken(&self, cells: Vec<String>, why: String) -> Content {
+        let known = self.headings.iter().cloned().zip(cells);
+        let known = known.map(|(name, cell)| (name, Json::String(cell)));
+        let mut members: Map<String, Json> = known.collect();
+        members.insert(BROKEN.to_owned(), Json::String(why));
+        Content::Json(members)
     }
 
-    fn cells(&self, bytes: &[u8]) -> Vec<String> {
+    /// The cells of a row, and whether that is all of it: a quote may stand so that more than one row could be meant.
+    fn parsed(&self, bytes: &[u8]) -> (Vec<String>, bool) {
         let mut reader = csv::ReaderBuilder::new();
         let reader = reader.has_headers(false).flexible(true).delimiter(self.separator);
+        let mut reader = reader.from_reader(without_end(bytes));
         let mut record = csv::ByteRecord::new();
-        let read = reader.from_reader(bytes).read_byte_record(&mut record);
-        let cells = record.iter().map(|cell| self.text(cell).into_owned());
-        read.map(|_| cells.collect()).unwrap_or_default()
+        let read = reader.read_byte_record(&mut record).is_ok();
+        let cells = record.iter().map(|cell| self.text(cell).into_owned()).collect();
+        let more = reader.read_byte_record(&mut csv::ByteRecord::new());
+        (
+            cells,
+            read && !is_open(bytes, &[self.separator]) && matches!(more, Ok(false)),
+        )
     }
 
     fn text<'a>(&self, bytes: &'a [u8]) -> Cow<'a, str> {
@@ -339,6 +329,12 @@ impl Content {
             Self::Cells(_) => None,
         }
     }
+}
+
+/// A row without the end of its line, which the last of a file may lack.
+pub(super) fn without_end(bytes: &[u8]) -> &[u8] {
+    let line = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    line.strip_suffix(b"\r").unwrap_or(line)
 }
 
 /// What may stand between cells.
@@ -396,7 +392,7 @@ fn lines(bytes: &[u8]) -> u64 {
 
 fn hash(bytes: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
-    bytes.trim_ascii_end().hash(&mut hasher);
+    without_end(bytes).hash(&mut hasher);
     hasher.finish()
 }
 

@@ -4,8 +4,6 @@ use super::cell;
 use super::description::{Column, NewId, Records};
 use super::table::{Content, Place, Row, Stamp, Table};
 use crate::{Change, Outcome, Refusal, RefusalKind, Write};
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -28,8 +26,7 @@ pub(super) enum Planned {
 
 /// The version of a row: its bytes.
 pub(super) fn token(row: &Row) -> String {
-    let digest = ring::digest::digest(&ring::digest::SHA256, row.bytes.trim_ascii_end());
-    BASE64_URL_SAFE_NO_PAD.encode(digest.as_ref().get(..16).unwrap_or_default())
+    crate::shown::token(super::table::without_end(&row.bytes))
 }
 
 /// Weighs one write against the file as it stands, and notes what it does to it.
@@ -328,39 +325,44 @@ pub(super) fn replace(table: &Table, edits: &Edits) -> io::Result<Option<Stamp>>
 /// The next number for the file. A number that was given out is never given out again, also where its row is gone: so the
 /// largest is kept beside the file.
 fn next_number(table: &Table) -> io::Result<u64> {
-    let mut beside = table.path.clone().into_os_string();
-    beside.push(".tandem-largest");
-    let kept = match std::fs::read_to_string(&beside) {
-        Ok(text) => text
-            .trim()
-            .parse()
-            .map_err(|_| io::Error::other("the largest number beside it cannot be read"))?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
-        Err(error) => return Err(error),
-    };
-    let numbers = table.rows.keys().filter_map(|id| id.parse::<u64>().ok());
-    let next = numbers.max().unwrap_or_default().max(kept) + 1;
-    let mut draft = beside.clone();
-    draft.push("-new");
-    let mut file = File::create(&draft)?;
-    writeln!(file, "{next}")?;
-    file.sync_all()?;
-    std::fs::rename(&draft, &beside)?;
+    let next = largest(table)?.0 + 1;
+    keep_largest(table, next)?;
     Ok(next)
 }
 
 /// Notes the largest number that a file ever showed, for those that Tandem gives out.
 pub(super) fn note_largest(table: &Table) -> io::Result<()> {
+    match largest(table)? {
+        (largest, kept) if largest > kept => keep_largest(table, largest),
+        _ => Ok(()),
+    }
+}
+
+fn beside(table: &Table) -> std::path::PathBuf {
     let mut beside = table.path.clone().into_os_string();
     beside.push(".tandem-largest");
-    let kept = std::fs::read_to_string(&beside)
-        .ok()
-        .and_then(|text| text.trim().parse::<u64>().ok());
+    beside.into()
+}
+
+/// The largest number that was ever there, and the one that is kept. What is kept and cannot be read is not taken for nothing.
+fn largest(table: &Table) -> io::Result<(u64, u64)> {
+    let unreadable = |_| io::Error::other("the largest number beside it cannot be read");
+    let kept = match std::fs::read_to_string(beside(table)) {
+        Ok(text) => text.trim().parse().map_err(unreadable)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+        Err(error) => return Err(error),
+    };
     let numbers = table.rows.keys().filter_map(|id| id.parse::<u64>().ok());
-    match numbers.max().filter(|most| kept.is_none_or(|kept| kept < *most)) {
-        Some(most) => std::fs::write(&beside, format!("{most}\n")),
-        None => Ok(()),
-    }
+    Ok((numbers.max().unwrap_or_default().max(kept), kept))
+}
+
+fn keep_largest(table: &Table, number: u64) -> io::Result<()> {
+    let place = beside(table);
+    let draft = place.with_extension("tandem-largest-new");
+    let mut file = File::create(&draft)?;
+    writeln!(file, "{number}")?;
+    file.sync_all()?;
+    std::fs::rename(&draft, &place)
 }
 
 fn ends_a_line(path: &std::path::Path) -> io::Result<bool> {

@@ -159,7 +159,7 @@ fn version(record: &Json, values: &Values, began: Timestamp) -> Version {
         order,
         modified: moment(record, "modified").unwrap_or(began),
         firm: token.is_some(),
-        token: token.unwrap_or_else(|| crate::shown::digest(values)),
+        token: token.unwrap_or_else(|| crate::shown::token(&serde_json::to_vec(values).unwrap_or_default())),
     }
 }
 

@@ -9,7 +9,8 @@ use super::description::record::{Ids, Moment, Tombstone};
 use super::description::times::Granularity;
 use super::description::{Property, Type};
 use crate::TypeSchema;
-use crate::http::{Reply, json};
+use crate::http::Reply;
+use crate::shown::{compute, missing, token};
 use jiff::Timestamp;
 use reqwest::header::HeaderMap;
 use serde_json::Value as Json;
@@ -126,7 +127,7 @@ impl Served {
             }
         };
         let author = self.of.record.author.as_ref();
-        Some(Observation {
+        let mut shown = Observation {
             presence: match deleted {
                 true => Presence::Deleted,
                 false => Presence::Alive,
@@ -142,7 +143,9 @@ impl Served {
             author: author.and_then(|at| at.of(item)).and_then(plain),
             unreadable,
             ..blank
-        })
+        };
+        compute(&mut shown, &self.computed);
+        Some(shown)
     }
 
     /// A time of a record; none where it is blank.
@@ -244,15 +247,6 @@ impl Served {
                 Err(why) => drop(unreadable.insert(name.clone(), why)),
             }
         }
-        for (name, rule) in &self.computed {
-            match rule.inputs().find(|input| unreadable.contains_key(*input)) {
-                Some(input) => {
-                    let why = format!("it is computed from {input}, which cannot be read");
-                    unreadable.insert(name.clone(), why);
-                }
-                None => drop(values.insert(name.clone(), rule.value(&values))),
-            }
-        }
         (values, unreadable)
     }
 
@@ -294,36 +288,5 @@ fn is_dead(tombstone: &Tombstone, item: &Json) -> bool {
 
 /// A name for the state of a record whose ERP gives it none.
 fn digest(values: &Values, modified: Option<Timestamp>) -> String {
-    let members = values
-        .iter()
-        .map(|(name, value)| (name.clone(), json::encode(value)));
-    let members: Json = Json::Object(members.collect());
-    let text = format!(
-        "{members} {}",
-        modified.map(|at| at.to_string()).unwrap_or_default()
-    );
-    let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
-    digest
-        .as_ref()
-        .iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
-}
-
-/// A record of which nothing is known.
-pub(super) fn missing(key: RecordKey, began: Timestamp) -> Observation {
-    Observation {
-        key,
-        presence: Presence::Missing,
-        values: Values::new(),
-        version: None,
-        created: None,
-        author: None,
-        read_began: began,
-        partial: false,
-        protected: false,
-        merged_into: None,
-        unreadable: BTreeMap::new(),
-    }
+    token(&serde_json::to_vec(&(values, modified)).unwrap_or_default())
 }

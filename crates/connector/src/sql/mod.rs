@@ -295,7 +295,7 @@ impl Connector for Sql {
             let mut of = table.schema.clone();
             let computed = self.config.computed.get(name).into_iter().flatten();
             of.properties
-                .extend(computed.map(|(name, rule)| (name.clone(), schema::computed(rule))));
+                .extend(computed.map(|(name, rule)| (name.clone(), crate::shown::described(rule))));
             (name.clone(), of)
         });
         Ok(Schema {

@@ -140,7 +140,7 @@ impl Sql {
             moments.place(&mut seen);
         }
         if let Some(computed) = self.config.computed.get(&table.name) {
-            compute(computed, &mut seen);
+            crate::shown::compute(&mut seen, computed);
         }
         Some(seen)
     }
@@ -149,21 +149,6 @@ impl Sql {
         rows.iter()
             .filter_map(|row| self.seen(table, row, began))
             .collect()
-    }
-}
-
-fn compute(computed: &BTreeMap<String, tandem_merge::computed::Computation>, seen: &mut Observation) {
-    if seen.presence != tandem_merge::record::Presence::Alive {
-        return;
-    }
-    for (name, rule) in computed {
-        match rule.inputs().find(|input| seen.unreadable.contains_key(*input)) {
-            Some(input) => {
-                let why = format!("it is computed from {input}, which cannot be read");
-                seen.unreadable.insert(name.clone(), why);
-            }
-            None => drop(seen.values.insert(name.clone(), rule.value(&seen.values))),
-        }
     }
 }
 

@@ -4,6 +4,7 @@ use super::catalogue::Kind;
 use super::key;
 use super::table::{Place, Table};
 use super::value::{Cell, text};
+use crate::shown::missing;
 use jiff::Timestamp;
 use ring::digest::{Context, SHA256};
 use std::collections::BTreeMap;
@@ -175,22 +176,5 @@ impl Table {
             }),
             ..bare
         }
-    }
-}
-
-/// A record of which nothing is known.
-fn missing(key: RecordKey, began: Timestamp) -> Observation {
-    Observation {
-        key,
-        presence: Presence::Missing,
-        values: Values::new(),
-        version: None,
-        created: None,
-        author: None,
-        read_began: began,
-        partial: false,
-        protected: false,
-        merged_into: None,
-        unreadable: BTreeMap::new(),
     }
 }

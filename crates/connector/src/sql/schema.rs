@@ -6,7 +6,6 @@ use super::table::{Item, Surroundings, Table, codec};
 use super::value::Shown;
 use crate::{PropertySchema, TypeSchema, Watched};
 use std::collections::{BTreeMap, BTreeSet};
-use tandem_merge::computed::Computation;
 use tandem_merge::config::suggestion;
 
 /// The properties by name.
@@ -155,17 +154,6 @@ pub(super) fn ours(table: &Table, column: &str) -> bool {
     let version = record.version.iter().map(|version| &version.column);
     let others = record.deleted.iter().map(|deleted| &deleted.column);
     modified.chain(version).chain(others).any(|own| own == column)
-}
-
-/// A computed property as if the database had described it.
-pub(super) fn computed(rule: &Computation) -> PropertySchema {
-    let data_type = rule.formula.data_type();
-    PropertySchema {
-        data_type: data_type.split('(').next().unwrap_or(data_type).to_owned(),
-        nillable: true,
-        filled_on_create: true,
-        ..PropertySchema::default()
-    }
 }
 
 /// How changes are seen, in words.

@@ -657,3 +657,29 @@ async fn a_link_to_a_file_stays_one() {
     assert!(place.path("kunden.csv").is_symlink());
     assert!(String::from_utf8_lossy(&place.bytes("real.csv")).contains("Ulm"));
 }
+
+/// Blank cells at the end of a row are cells, and a blank at the end of a text is part of it.
+#[tokio::test]
+async fn the_end_of_a_row_is_the_end_of_its_line_and_nothing_else() {
+    let rows = |city: &str| {
+        format!("Nr\tFirma\tKredit\tAktiv\tSeit\tCRM\tOrt\n1\tA\t\t\t\t\t{city}\n2\tB\t\t\t\t\t\n")
+    };
+    let place = Place::new(rows("Ulm").as_bytes(), "");
+    let folder = place.connect();
+    let (pages, cursor) = round(&folder, None).await;
+    assert_eq!(
+        shown(&pages)
+            .iter()
+            .map(|row| row.unreadable.len())
+            .collect::<Vec<_>>(),
+        [0, 0]
+    );
+    let before = read(&folder, "Customer", "1").await.version;
+    place.export("kunden.csv", rows("Ulm ").as_bytes());
+    let (pages, _) = round(&folder, Some(cursor)).await;
+    assert_eq!(shown(&pages).len(), 1);
+    assert_eq!(
+        one(&folder, update("1", &[("city", "Bonn".into())], before)).await,
+        Outcome::Stale
+    );
+}

@@ -12,7 +12,7 @@ use super::description::place::plain;
 use super::description::times::Source;
 use super::paging;
 use super::read::{self, Asked};
-use super::served::{Served, missing};
+use super::served::Served;
 use crate::http::clock;
 use crate::{ChangePage, Error, ErrorKind, Incomplete, Scope};
 use cursor::{Cursor, Seen};
@@ -290,7 +290,7 @@ async fn read_deletions(
                     modified,
                     firm: true,
                 }),
-                ..missing(rest.key(served, &id?), reply.began)
+                ..crate::shown::missing(rest.key(served, &id?), reply.began)
             })
         })
         .collect();

@@ -10,16 +10,9 @@ pub(super) fn described(of: &Type, computed: &BTreeMap<String, Computation>) -> 
         .properties
         .iter()
         .map(|(name, property)| (name.clone(), property_schema(property)));
-    let computed = computed.iter().map(|(name, rule)| {
-        let data_type = rule.formula.data_type();
-        let described = PropertySchema {
-            data_type: data_type.split('(').next().unwrap_or(data_type).to_owned(),
-            nillable: true,
-            filled_on_create: true,
-            ..PropertySchema::default()
-        };
-        (name.clone(), described)
-    });
+    let computed = computed
+        .iter()
+        .map(|(name, rule)| (name.clone(), crate::shown::described(rule)));
     let tombstones = of.changes.is_some() && of.record.deleted.is_some();
     let deletions = match (tombstones, &of.deletions) {
         (true, _) => "changes show what was deleted",
