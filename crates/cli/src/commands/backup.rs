@@ -3,7 +3,7 @@
 use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
 use crate::loading;
-use crate::screen::{Screen, thousands};
+use crate::screen::{Screen, count_of};
 use clap::Args;
 use serde_json::json;
 use std::path::PathBuf;
@@ -39,10 +39,10 @@ impl Backup {
             "encrypted": keys.current.is_some(),
         }));
         screen.say(format!(
-            "{} holds {} links and {} records, as they were at {now:.0}. `tandem restore` brings them back.",
+            "{} holds {} and {}, as they were at {now:.0}. `tandem restore` brings them back.",
             self.file.display(),
-            thousands(held.links),
-            thousands(held.records),
+            count_of(held.links, "link", "links"),
+            count_of(held.records, "record", "records"),
         ));
         Ok(Exit::Done)
     }

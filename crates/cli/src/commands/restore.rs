@@ -3,7 +3,7 @@
 use crate::arguments::Common;
 use crate::failure::{Exit, Failure};
 use crate::loading::{self, AGAIN, PATIENCE};
-use crate::screen::{Screen, Sentence, thousands};
+use crate::screen::{Screen, Sentence, count_of};
 use clap::Args;
 use serde_json::json;
 use std::path::PathBuf;
@@ -50,9 +50,9 @@ impl Restore {
         }));
         let made = restored.made.map(|made| format!("{made:.0}")).unwrap_or_default();
         screen.say(Sentence(format!(
-            "The state is as it was at {made}: {} links, {} records.",
-            thousands(restored.links),
-            thousands(restored.records),
+            "The state is as it was at {made}: {}, {}.",
+            count_of(restored.links, "link", "links"),
+            count_of(restored.records, "record", "records"),
         )));
         if let Some(kept) = restored.kept {
             screen.say(Sentence(format!("The state before it is kept in {kept}.")));
