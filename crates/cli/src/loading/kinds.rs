@@ -137,6 +137,7 @@ pub(crate) fn sql_triggers(configuration: &Configuration) -> Result<String, Fail
     let dialect = match connection.url.split(':').next() {
         Some("sqlite") => sql::Dialect::Sqlite,
         Some("mysql" | "mariadb") => sql::Dialect::Mysql,
+        Some("mssql" | "sqlserver") => sql::Dialect::Mssql,
         _ => sql::Dialect::Postgres,
     };
     Ok(sql::triggers(

@@ -57,6 +57,8 @@ pub(super) struct Column {
     pub(super) nullable: bool,
     /// The database gives a value where none is given.
     pub(super) filled: bool,
+    /// The database counts the rows by it.
+    pub(super) counts: bool,
     /// It is computed, or always given by the database.
     pub(super) generated: bool,
     /// Entries of an enumeration.
@@ -74,6 +76,7 @@ impl Column {
             scale: None,
             nullable: true,
             filled: false,
+            counts: false,
             generated: false,
             values: Vec::new(),
         }
@@ -88,6 +91,8 @@ pub(super) struct Relation {
     pub(super) is_view: bool,
     /// Rows may be hidden from us.
     pub(super) hides_rows: bool,
+    /// What keeps it, where that knows no transactions.
+    pub(super) untransacted: Option<String>,
     pub(super) columns: Vec<Column>,
     /// Columns that together are unique: the primary key first.
     pub(super) unique: Vec<Vec<String>>,

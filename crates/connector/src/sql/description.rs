@@ -96,6 +96,8 @@ pub(super) enum Absent {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Property {
     pub(super) column: String,
+    /// The others of a reference over several columns.
+    pub(super) more: Vec<String>,
     pub(super) references: Option<String>,
     pub(super) values: Vec<String>,
     pub(super) data_type: Option<String>,
@@ -361,6 +363,16 @@ fn property_of(text: &OrTable<PropertyText>, names: &[String], reader: &mut Read
             suggestion(&of.value, DATA_TYPES),
         );
     }
+    let mut columns = texts(&more.column.0).into_iter();
+    let column = columns.next().unwrap_or_default();
+    let others: Vec<String> = columns.collect();
+    if let (Some(second), None) = (more.column.0.get(1), &more.references) {
+        reader.problem(
+            second,
+            "several columns together are a property only where they name a record",
+            "Add `references: RecordType`, or write a property for each column.",
+        );
+    }
     let find = [
         ("exact", Find::Exact),
         ("ignore_case", Find::IgnoreCase),
@@ -368,7 +380,8 @@ fn property_of(text: &OrTable<PropertyText>, names: &[String], reader: &mut Read
     ];
     let blank = [("null", false), ("empty", true)];
     Property {
-        column: more.column.value.clone(),
+        column,
+        more: others,
         references: more.references.as_ref().map(|to| to.value.clone()),
         values: texts(more.values.as_deref().unwrap_or_default()),
         data_type: more.r#type.as_ref().map(|of| of.value.clone()),

@@ -44,6 +44,9 @@ pub(super) trait Transaction: Send {
     /// How many rows a statement changed.
     async fn change(&mut self, statement: &Statement) -> Result<u64, Trouble>;
 
+    /// Runs a statement that is given nothing and answers nothing.
+    async fn batch(&mut self, sql: &'static str) -> Result<(), Trouble>;
+
     /// The number that the last insert was given, where the dialect does not answer with rows.
     async fn last_id(&mut self) -> Result<i64, Trouble>;
 
@@ -129,6 +132,8 @@ pub enum Dialect {
     Sqlite,
     /// MySQL and MariaDB.
     Mysql,
+    /// SQL Server.
+    Mssql,
 }
 
 impl Dialect {
@@ -137,6 +142,7 @@ impl Dialect {
         match self {
             Self::Postgres | Self::Sqlite => format!("\"{}\"", name.replace('"', "\"\"")),
             Self::Mysql => format!("`{}`", name.replace('`', "``")),
+            Self::Mssql => format!("[{}]", name.replace(']', "]]")),
         }
     }
 
@@ -159,8 +165,17 @@ impl Dialect {
             {
                 format!("CAST(CAST(${number} AS text) AS {})", column.native)
             }
+            Self::Mssql => mssql_given(number, column),
+            _ => self.bare(number),
+        }
+    }
+
+    /// The same, whatever it is for.
+    pub(super) fn bare(self, number: usize) -> String {
+        match self {
             Self::Postgres => format!("${number}"),
             Self::Sqlite | Self::Mysql => "?".to_owned(),
+            Self::Mssql => format!("@P{number}"),
         }
     }
 
@@ -170,20 +185,66 @@ impl Dialect {
         match (self, column.kind) {
             (Self::Postgres, Kind::Other) => format!("CAST({name} AS text)"),
             (Self::Mysql, Kind::Other) => format!("CAST({name} AS char)"),
+            (Self::Mssql, Kind::Other) => format!("CAST({name} AS nvarchar(max))"),
+            (Self::Mssql, Kind::Moment) => format!("SWITCHOFFSET({name}, 0)"),
+            (Self::Mssql, _) if column.native == "rowversion" => format!("CAST({name} AS bigint)"),
+            // They would travel as floating numbers.
+            (Self::Mssql, _) if column.native.ends_with("money") => format!("CAST({name} AS decimal(19,4))"),
             _ => name,
         }
     }
 
-    /// Whether an insert can answer with what it left.
-    pub(super) fn returns(self) -> bool {
-        self != Self::Mysql
+    /// The type of any text.
+    pub(super) fn any_text(self) -> &'static str {
+        match self {
+            Self::Postgres | Self::Sqlite => "text",
+            Self::Mysql => "char",
+            Self::Mssql => "nvarchar(max)",
+        }
     }
 
-    /// What keeps others from changing the rows that are read.
-    pub(super) fn locked(self) -> &'static str {
+    /// The first rows of a statement that is ordered.
+    pub(super) fn first(self, rows: usize) -> String {
         match self {
-            Self::Postgres | Self::Mysql => " FOR UPDATE",
-            Self::Sqlite => "",
+            Self::Mssql => format!(" OFFSET 0 ROWS FETCH NEXT {rows} ROWS ONLY"),
+            _ => format!(" LIMIT {rows}"),
         }
+    }
+
+    /// What keeps others from changing the rows that are read: behind the table's name, and at the end.
+    pub(super) fn locked(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Postgres | Self::Mysql => ("", " FOR UPDATE"),
+            Self::Sqlite => ("", ""),
+            Self::Mssql => (" WITH (UPDLOCK, ROWLOCK)", ""),
+        }
+    }
+
+    /// The most values that a statement is given.
+    pub(super) fn most_given(self) -> usize {
+        match self {
+            Self::Mssql => 2_000,
+            _ => 30_000,
+        }
+    }
+}
+
+/// A value for a column of SQL Server. It is given as what the column holds wherever the column would be turned into what is
+/// given, which no index serves.
+fn mssql_given(number: usize, column: &Column) -> String {
+    let native = column.native.as_str();
+    match column.kind {
+        _ if native == "rowversion" => format!("CAST(CAST(@P{number} AS bigint) AS binary(8))"),
+        // No shorter than any text of the column, so that what is too long is refused and not cut.
+        Kind::Text if native.starts_with("varchar") || native.starts_with("char") => {
+            let long = column.max_length.is_none_or(|length| length >= 8_000);
+            format!(
+                "CAST(@P{number} AS varchar({}))",
+                if long { "max" } else { "8000" }
+            )
+        }
+        Kind::Civil if !native.starts_with("datetime2") => format!("CAST(@P{number} AS {native})"),
+        Kind::Uuid | Kind::Other => format!("CAST(@P{number} AS {native})"),
+        _ => format!("@P{number}"),
     }
 }

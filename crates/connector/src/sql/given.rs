@@ -15,8 +15,10 @@ pub(super) async fn with_references(erp: &Sql, table: &Table, values: &Values, o
     if refusal.kind == RefusalKind::BadReference && refusal.properties.is_empty() {
         for (name, value) in values {
             let item = table.properties.get(name);
+            let joined = table.joined.get(name).map(|joined| &joined.to);
             let Some((to, id)) = item
                 .and_then(|item| item.said.references.as_ref())
+                .or(joined)
                 .zip(value.as_text())
             else {
                 continue;
@@ -31,17 +33,38 @@ pub(super) async fn with_references(erp: &Sql, table: &Table, values: &Values, o
     Outcome::Refused(refusal)
 }
 
-pub(super) fn read_only(erp: &Sql, table: &Table) -> Refusal {
-    let what = match erp.config.read_only {
-        true => format!("{} is only read, by the configuration", erp.config.name),
-        false => format!("{} is only read, by the description", table.name),
+/// Why nothing of a table is written at all.
+pub(super) fn refused(erp: &Sql, table: &Table) -> Option<Refusal> {
+    let allow = "Allow writes there, or let no value travel that way".to_owned();
+    let (message, advice) = if erp.config.read_only {
+        (
+            format!("{} is only read, by the configuration", erp.config.name),
+            allow,
+        )
+    } else if table.record.read_only {
+        (format!("{} is only read, by the description", table.name), allow)
+    } else {
+        let engine = table.target.untransacted.as_ref()?;
+        let advice = format!(
+            "Let a database administrator run ALTER TABLE {} ENGINE = InnoDB",
+            table.into
+        );
+        (untransacted(table, engine), advice)
     };
-    Refusal {
+    Some(Refusal {
         kind: RefusalKind::Forbidden,
         properties: Vec::new(),
-        message: what,
-        advice: "Allow writes there, or let no value travel that way".to_owned(),
-    }
+        message,
+        advice,
+    })
+}
+
+/// Why a table without transactions is not written, in a sentence.
+pub(super) fn untransacted(table: &Table, engine: &str) -> String {
+    format!(
+        "{} is only read: its table is kept by {engine}, which knows no transactions, so an edit of somebody else could be overwritten unseen",
+        table.name
+    )
 }
 
 /// The columns that are written, with their values.
@@ -56,13 +79,14 @@ pub(super) fn given<'a>(
         message,
         advice: advice.to_owned(),
     };
-    let mut given = Vec::with_capacity(values.len());
+    let mut given: Vec<(&Item, Cell)> = Vec::with_capacity(values.len());
     for (property, value) in values {
-        let known = table
+        let joined = table.joined.get(property);
+        let item = table
             .properties
             .get(property)
-            .zip(table.schema.properties.get(property));
-        let Some((item, shown)) = known else {
+            .or(joined.and_then(|joined| joined.parts.first()));
+        let Some((item, shown)) = item.zip(table.schema.properties.get(property)) else {
             let message = format!("{} has no property {property}", table.name);
             return Err(refused(
                 property,
@@ -78,6 +102,17 @@ pub(super) fn given<'a>(
         if !may {
             let message = format!("{property} of {} cannot be written", table.name);
             return Err(refused(property, message, "Map it in the other direction only"));
+        }
+        if let Some(joined) = joined {
+            let Some(cells) = joined.write(value) else {
+                let message = format!("{property}: no {} can have the id `{value}`", joined.to);
+                return Err(Refusal {
+                    kind: RefusalKind::BadReference,
+                    ..refused(property, message, "Let it refer to a record that exists")
+                });
+            };
+            given.extend(joined.parts.iter().zip(cells));
+            continue;
         }
         let reference = item.said.references.is_some() && !value.is_blank();
         match item.codec.write(value) {
@@ -98,5 +133,28 @@ pub(super) fn given<'a>(
             }
         }
     }
-    Ok(given)
+    once(table, given)
+}
+
+/// Each column once: a reference over several columns may hold one that is written by itself, too.
+fn once<'a>(table: &Table, given: Vec<(&'a Item, Cell)>) -> Result<Vec<(&'a Item, Cell)>, Refusal> {
+    let mut kept: Vec<(&Item, Cell)> = Vec::with_capacity(given.len());
+    for (item, cell) in given {
+        match kept.iter().find(|(one, _)| one.column.name == item.column.name) {
+            None => kept.push((item, cell)),
+            Some((_, other)) if *other == cell => {}
+            Some(_) => {
+                return Err(Refusal {
+                    kind: RefusalKind::Invalid,
+                    properties: Vec::new(),
+                    message: format!(
+                        "two properties of {} give {} different values",
+                        table.name, item.column.name
+                    ),
+                    advice: "Map one of the two alone, or let both say the same".to_owned(),
+                });
+            }
+        }
+    }
+    Ok(kept)
 }

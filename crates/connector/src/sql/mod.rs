@@ -1,4 +1,4 @@
-//! The connector to an ERP's SQL database, by description: PostgreSQL, MySQL or MariaDB, SQLite.
+//! The connector to an ERP's SQL database, by description: PostgreSQL, MySQL or MariaDB, SQL Server, SQLite.
 //!
 //! What a database needs of its own stands behind a small trait (`driver`); descriptions, statements, cursors and values
 //! are the same for all. Records are read in bounded pages by their keys, never by counting rows, so a row that goes away
@@ -8,11 +8,15 @@ mod calls;
 mod catalogue;
 mod changes;
 mod comparison;
+mod create;
 mod description;
 mod driver;
 mod given;
+mod joined;
 mod key;
+mod mssql;
 mod mysql;
+mod pool;
 mod postgres;
 mod reading;
 mod refusal;
@@ -62,7 +66,7 @@ const CONCURRENCY: usize = 4;
 pub struct SqlConfig {
     /// The system's name in the configuration.
     pub name: String,
-    /// Its address: `postgres://host/database`, `mysql://host/database`, or `sqlite:PATH`.
+    /// Its address: `postgres://host/database`, `mysql://host/database`, `mssql://host/database`, or `sqlite:PATH`.
     pub url: String,
     /// The user; none: as the address says.
     pub user: Option<SecretString>,
@@ -141,6 +145,7 @@ impl Sql {
         let driver: Arc<dyn Driver> = match scheme {
             "postgres" | "postgresql" => Arc::new(postgres::Postgres::new(&config).map_err(refused)?),
             "mysql" | "mariadb" => Arc::new(mysql::Mysql::new(&config).map_err(refused)?),
+            "mssql" | "sqlserver" => Arc::new(mssql::Mssql::new(&config).map_err(refused)?),
             "sqlite" => {
                 let path = config.url.trim_start_matches("sqlite:");
                 Arc::new(sqlite::Sqlite::new(
@@ -149,7 +154,7 @@ impl Sql {
                 ))
             }
             other => {
-                let known = "write postgres://host/database, mysql://host/database or sqlite:PATH";
+                let known = "write postgres://host/database, mysql://host/database, mssql://host/database or sqlite:PATH";
                 return Err(refused(format!(
                     "`{other}` is no kind of database that is known: {known}"
                 )));

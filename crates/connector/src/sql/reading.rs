@@ -208,8 +208,12 @@ pub(super) async fn by_ids(
     if keys.is_empty() {
         return Ok(Vec::new());
     }
-    let rows = erp.read(&table.by_keys(&keys)).await?;
-    let mut found = erp.all_seen(table, &rows, began);
+    let most = table.dialect.most_given() / table.key.len().max(1);
+    let mut found = Vec::with_capacity(keys.len());
+    for pack in keys.chunks(most) {
+        let rows = erp.read(&table.by_keys(pack)).await?;
+        found.extend(erp.all_seen(table, &rows, began));
+    }
     // A database may take texts for equal that are not: those are other records.
     let asked: HashSet<&str> = ids.iter().map(String::as_str).collect();
     found.retain(|seen| asked.contains(seen.key.id.as_str()));
@@ -247,6 +251,27 @@ pub(super) async fn find(
     let Some(property) = properties.iter().find(unique).or(properties.first()) else {
         return Ok(Vec::new());
     };
+    if let (Some(joined), Some(at)) = (
+        table.joined.get(property),
+        properties.iter().position(|one| one == property),
+    ) {
+        let wanted = values
+            .iter()
+            .filter_map(|key| key.get(at))
+            .filter(|value| !value.is_blank());
+        let keys: Vec<Vec<Cell>> = wanted.filter_map(|value| joined.write(value)).collect();
+        let mut found = BTreeMap::new();
+        for pack in keys.chunks((AT_ONCE / joined.parts.len()).max(1)) {
+            let began = clock::now();
+            let rows = erp.read(&table.naming(&joined.places, pack)).await?;
+            found.extend(
+                erp.all_seen(&table, &rows, began)
+                    .into_iter()
+                    .map(|seen| (seen.key.id.clone(), seen)),
+            );
+        }
+        return Ok(found.into_values().collect());
+    }
     let Some((item, at)) = table
         .properties
         .get(property)

@@ -100,6 +100,14 @@ fn blamed(table: &Table, values: &Values, said: &Said) -> Vec<String> {
             .find(|(_, item)| item.column.name == *column)
             .map(|(name, _)| name.clone())
     };
+    let joined = values.keys().filter(|name| {
+        let joined = table.joined.get(*name);
+        joined.is_some_and(|joined| joined.is_in(columns))
+    });
+    let joined: Vec<String> = joined.cloned().collect();
+    if !joined.is_empty() {
+        return joined;
+    }
     if !columns.is_empty() {
         return columns.iter().filter_map(stands_for).collect();
     }

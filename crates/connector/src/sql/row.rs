@@ -97,6 +97,12 @@ impl Table {
                     Err(why) => drop(unreadable.insert(name.clone(), why)),
                 }
             }
+            for (name, joined) in &self.joined {
+                match joined.read(row) {
+                    Ok(value) => drop(values.insert(name.clone(), value)),
+                    Err(why) => drop(unreadable.insert(name.clone(), why)),
+                }
+            }
         }
         let author = self.author.as_ref().map(|place| text(&row[place.at]));
         Some(Observation {

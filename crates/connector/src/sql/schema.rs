@@ -2,6 +2,7 @@
 
 use super::catalogue::{Foreign, Kind, Relation};
 use super::description::{Absent, Changes, Property, Record, TableName};
+use super::joined::Joined;
 use super::table::{Item, Surroundings, Table, codec};
 use super::value::Shown;
 use crate::{PropertySchema, TypeSchema, Watched};
@@ -18,11 +19,20 @@ pub(super) fn properties(
     relation: &Relation,
     around: &Surroundings<'_>,
 ) -> Result<BTreeMap<String, Item>, String> {
-    let mut all: BTreeMap<String, Property> = record.properties.clone();
+    let (joined, mut all): (BTreeMap<String, Property>, BTreeMap<String, Property>) = record
+        .properties
+        .clone()
+        .into_iter()
+        .partition(|(_, property)| !property.more.is_empty());
     let renamed: BTreeSet<String> = all.values().map(|property| property.column.clone()).collect();
     for column in &relation.columns {
         let own = !renamed.contains(&column.name) && !record.hide.contains(&column.name);
-        if own && column.kind != Kind::Bytes && !all.contains_key(&column.name) {
+        if own
+            && column.kind != Kind::Bytes
+            && ![&all, &joined]
+                .iter()
+                .any(|named| named.contains_key(&column.name))
+        {
             let property = Property {
                 column: column.name.clone(),
                 ..Property::default()
@@ -86,7 +96,7 @@ pub(super) fn lacks(table: &TableName, column: &str, relation: &Relation) -> Str
 
 /// A record type as it is shown to others.
 pub(super) fn describe(table: &Table, around: &Surroundings<'_>) -> TypeSchema {
-    let writes = !around.read_only && !table.record.read_only;
+    let writes = !around.read_only && !table.record.read_only && table.target.untransacted.is_none();
     let (may, calls) = (table.target.may, &table.record.calls);
     let marks = table.deleted.is_some();
     TypeSchema {
@@ -98,6 +108,12 @@ pub(super) fn describe(table: &Table, around: &Surroundings<'_>) -> TypeSchema {
             .properties
             .iter()
             .map(|(name, item)| (name.clone(), property(table, name, item, writes)))
+            .chain(
+                table
+                    .joined
+                    .iter()
+                    .map(|(name, joined)| (name.clone(), reference(table, joined, writes))),
+            )
             .collect(),
         watched: Some(watched(table)),
     }
@@ -147,6 +163,29 @@ fn property(table: &Table, name: &str, item: &Item, writes: bool) -> PropertySch
     }
 }
 
+/// A reference over several columns is what all of them are.
+fn reference(table: &Table, joined: &Joined, writes: bool) -> PropertySchema {
+    let parts = joined
+        .parts
+        .iter()
+        .map(|part| property(table, &part.column.name, part, writes));
+    let parts: Vec<PropertySchema> = parts.collect();
+    let all = |is: fn(&PropertySchema) -> bool| parts.iter().all(is);
+    let columns: BTreeSet<&String> = joined.parts.iter().map(|part| &part.column.name).collect();
+    let unique = table.relation.unique.iter();
+    let unique = unique.map(|columns| columns.iter().collect::<BTreeSet<_>>());
+    PropertySchema {
+        data_type: "reference".to_owned(),
+        nillable: parts.iter().any(|part| part.nillable),
+        createable: !joined.read_only && all(|part| part.createable),
+        updateable: !joined.read_only && all(|part| part.updateable),
+        filled_on_create: all(|part| part.filled_on_create),
+        unique: unique.into_iter().any(|unique| unique == columns),
+        references: vec![joined.to.clone()],
+        ..PropertySchema::default()
+    }
+}
+
 /// Whether a column is kept by us or by the database, so that nobody else gives it.
 pub(super) fn ours(table: &Table, column: &str) -> bool {
     let record = &table.record;
@@ -172,9 +211,11 @@ fn watched(table: &Table) -> Watched {
         }
         (None, _) => "all rows are compared, and what is missing is looked for by its key",
     };
+    let read = table.target.untransacted.as_deref();
+    let read = read.map(|engine| format!(". {}", super::given::untransacted(table, engine)));
     Watched {
         by_events: false,
-        why: why.to_owned(),
+        why: format!("{why}{}", read.unwrap_or_default()),
         deletions: deletions.to_owned(),
     }
 }

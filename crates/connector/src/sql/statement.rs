@@ -39,6 +39,45 @@ impl Build {
         self.push(&place)
     }
 
+    /// `(a, b) > (1, 2)`.
+    pub(super) fn behind(&mut self, places: &[(&str, &Column)], after: &[Cell]) {
+        if let ([(sql, column)], [cell]) = (places, after) {
+            self.push(&format!("{sql} > ")).give(column, cell.clone());
+            return;
+        }
+        if self.dialect == Dialect::Mssql {
+            self.behind_by_steps(places, after);
+            return;
+        }
+        let names: Vec<&str> = places.iter().map(|(sql, _)| *sql).collect();
+        self.push(&format!("({}) > (", names.join(", ")));
+        self.list(places.iter().zip(after), |build, ((_, column), cell)| {
+            build.give(column, cell.clone());
+        });
+        self.push(")");
+    }
+
+    /// The same where rows are not compared as wholes: `a >= 1 AND (a > 1 OR (a = 1 AND b > 2))`. The first condition is
+    /// what an index serves.
+    fn behind_by_steps(&mut self, places: &[(&str, &Column)], after: &[Cell]) {
+        let all: Vec<_> = places.iter().zip(after).collect();
+        for (at, ((sql, column), cell)) in all.iter().enumerate() {
+            if at + 1 == all.len() {
+                self.push(&format!("{sql} > ")).give(column, (*cell).clone());
+                continue;
+            }
+            for step in [">=", ">", "="] {
+                self.push(&format!("{sql} {step} ")).give(column, (*cell).clone());
+                self.push(match step {
+                    ">=" => " AND (",
+                    ">" => " OR (",
+                    _ => " AND ",
+                });
+            }
+        }
+        self.push(&"))".repeat(all.len().saturating_sub(1)));
+    }
+
     /// `a, b, c`, each by a closure.
     pub(super) fn list<T>(&mut self, all: impl IntoIterator<Item = T>, mut each: impl FnMut(&mut Self, T)) {
         for (at, one) in all.into_iter().enumerate() {
@@ -59,10 +98,10 @@ impl Build {
 }
 
 impl Table {
-    fn select(&self) -> Build {
+    fn select(&self, hint: &str) -> Build {
         Build::new(
             self.dialect,
-            format!("SELECT {} FROM {}", self.asked.join(", "), self.from),
+            format!("SELECT {} FROM {}{hint}", self.asked.join(", "), self.from),
         )
     }
 
@@ -86,10 +125,10 @@ impl Table {
                 build.push(&format!("({name} IS NULL OR {name} <> "));
                 build.give(&place.column, cell).push(")");
             }
-            (None, Kind::Boolean) => {
+            (None, Kind::Boolean) if self.dialect != Dialect::Mssql => {
                 build.push(&format!("({name} IS NULL OR {name} = FALSE)"));
             }
-            (None, Kind::Integer) => {
+            (None, Kind::Boolean | Kind::Integer) => {
                 build.push(&format!("({name} IS NULL OR {name} = 0)"));
             }
             (None, _) => {
@@ -99,28 +138,17 @@ impl Table {
         true
     }
 
-    /// `(a, b) > (1, 2)`.
-    fn behind(&self, build: &mut Build, places: &[&Place], after: &[Cell]) {
-        if let ([place], [cell]) = (places, after) {
-            build
-                .push(&format!("{} > ", place.sql))
-                .give(&place.column, cell.clone());
-            return;
-        }
-        build.push("(");
-        build.list(places, |build, place| {
-            build.push(&place.sql);
-        });
-        build.push(") > (");
-        build.list(places.iter().zip(after), |build, (place, cell)| {
-            build.give(&place.column, cell.clone());
-        });
-        build.push(")");
+    fn behind(build: &mut Build, places: &[&Place], after: &[Cell]) {
+        let places: Vec<(&str, &Column)> = places
+            .iter()
+            .map(|place| (place.sql.as_str(), &place.column))
+            .collect();
+        build.behind(&places, after);
     }
 
     /// A page in the order of the keys.
     pub(super) fn by_key(&self, after: Option<&[Cell]>, marked_too: bool) -> Statement {
-        let mut build = self.select();
+        let mut build = self.select("");
         self.pages_by_key(&mut build, after, marked_too, PAGE);
         build.done(self.answers.clone())
     }
@@ -150,38 +178,54 @@ impl Table {
         let places: Vec<&Place> = self.key.iter().collect();
         if let Some(after) = after {
             build.push(word);
-            self.behind(build, &places, after);
+            Self::behind(build, &places, after);
         }
         build.push(&Self::ordered(&places));
-        build.push(&format!(" LIMIT {limit}"));
+        build.push(&self.dialect.first(limit));
     }
 
     /// A page of what was changed since, in the order of the changes.
     pub(super) fn by_modified(&self, modified: &Place, since: Cell, after: Option<&[Cell]>) -> Statement {
-        let mut build = self.select();
+        let mut build = self.select("");
         build.push(&format!(" WHERE {} >= ", modified.sql));
         build.give(&modified.column, since);
         let places: Vec<&Place> = std::iter::once(modified).chain(&self.key).collect();
         if let Some(after) = after {
             build.push(" AND ");
-            self.behind(&mut build, &places, after);
+            Self::behind(&mut build, &places, after);
         }
         build.push(&Self::ordered(&places));
-        build.push(&format!(" LIMIT {PAGE}"));
+        build.push(&self.dialect.first(PAGE));
         build.done(self.answers.clone())
     }
 
     /// The rows with these keys.
     pub(super) fn by_keys(&self, keys: &[Vec<Cell>]) -> Statement {
-        let mut build = self.select();
+        let mut build = self.select("");
         build.push(" WHERE ");
         self.has_keys(&mut build, keys);
         build.done(self.answers.clone())
     }
 
-    pub(super) fn has_keys(&self, build: &mut Build, keys: &[Vec<Cell>]) {
-        let padded = padded(keys);
-        if let [place] = self.key.as_slice() {
+    fn has_keys(&self, build: &mut Build, keys: &[Vec<Cell>]) {
+        self.are(build, &self.key, keys);
+    }
+
+    /// Live rows whose columns hold one of these keys.
+    pub(super) fn naming(&self, places: &[Place], keys: &[Vec<Cell>]) -> Statement {
+        let mut build = self.select("");
+        build.push(" WHERE ");
+        if self.live(&mut build) {
+            build.push(" AND ");
+        }
+        self.are(&mut build, places, keys);
+        build.done(self.answers.clone())
+    }
+
+    /// `(a = 1 AND b = 2 OR a = 3 AND b = 4)`.
+    fn are(&self, build: &mut Build, places: &[Place], keys: &[Vec<Cell>]) {
+        let padded = padded(keys, places.len(), self.dialect);
+        if let [place] = places {
             build.push(&format!("{} IN (", place.sql));
             build.list(padded, |build, key| {
                 let cell = key.first().cloned().unwrap_or(Cell::Null);
@@ -192,14 +236,18 @@ impl Table {
         }
         for (at, key) in padded.into_iter().enumerate() {
             build.push(if at > 0 { " OR " } else { "(" });
-            self.has_key(build, key);
+            Self::is(build, places, key);
         }
         build.push(")");
     }
 
     /// One key.
     pub(super) fn has_key(&self, build: &mut Build, key: &[Cell]) {
-        for (at, (place, cell)) in self.key.iter().zip(key).enumerate() {
+        Self::is(build, &self.key, key);
+    }
+
+    fn is(build: &mut Build, places: &[Place], key: &[Cell]) {
+        for (at, (place, cell)) in places.iter().zip(key).enumerate() {
             if at > 0 {
                 build.push(" AND ");
             }
@@ -211,31 +259,24 @@ impl Table {
 
     /// One row, kept from others' changes until the transaction ends.
     pub(super) fn one(&self, key: &[Cell], locked: bool) -> Statement {
-        let mut build = self.select();
+        let (hint, end) = if locked { self.dialect.locked() } else { ("", "") };
+        let mut build = self.select(hint);
         build.push(" WHERE ");
         self.has_key(&mut build, key);
-        if locked {
-            build.push(self.dialect.locked());
-        }
+        build.push(end);
         build.done(self.answers.clone())
     }
 
     /// Live rows with one of these values.
     pub(super) fn found(&self, item: &Item, cells: &[Cell]) -> Statement {
-        let mut build = self.select();
+        let mut build = self.select("");
         build.push(" WHERE ");
         if self.live(&mut build) {
             build.push(" AND ");
         }
         let texts = matches!(item.codec.shown, Shown::Text) && item.codec.kind != Kind::Uuid;
         let find = if texts { item.said.find } else { Find::Exact };
-        let (asked, cast) = (
-            self.dialect.asked(&item.column),
-            match self.dialect {
-                Dialect::Mysql => "char",
-                Dialect::Postgres | Dialect::Sqlite => "text",
-            },
-        );
+        let (asked, cast) = (self.dialect.asked(&item.column), self.dialect.any_text());
         let loosened = |inner: &str| match find {
             Find::Exact => inner.to_owned(),
             Find::IgnoreCase => format!("lower({inner})"),
@@ -249,16 +290,13 @@ impl Table {
             asked
         };
         build.push(&format!("{} IN (", loosened(&left)));
-        build.list(padded(cells), |build, cell| {
+        build.list(padded(cells, 1, self.dialect), |build, cell| {
             if find == Find::Exact {
                 build.give(&item.column, cell.clone());
                 return;
             }
             build.given.push(cell.clone());
-            let place = match build.dialect {
-                Dialect::Postgres => format!("${}", build.given.len()),
-                Dialect::Sqlite | Dialect::Mysql => "?".to_owned(),
-            };
+            let place = build.dialect.bare(build.given.len());
             build.push(&loosened(&format!("CAST({place} AS {cast})")));
         });
         build.push(")");
@@ -269,10 +307,12 @@ impl Table {
 /// What stands between the letters and digits of telephone numbers and the like.
 const LOOSE: [&str; 8] = [" ", "-", "/", "(", ")", ".", "+", "\u{a0}"];
 
-fn padded<T>(all: &[T]) -> Vec<&T> {
+/// `width`: how many values each of them is.
+fn padded<T>(all: &[T], width: usize, dialect: Dialect) -> Vec<&T> {
     let length = LENGTHS
         .into_iter()
         .find(|length| *length >= all.len())
+        .filter(|length| length * width <= dialect.most_given())
         .unwrap_or(all.len());
     let mut padded: Vec<&T> = all.iter().collect();
     if let Some(last) = all.last() {

@@ -3,6 +3,7 @@
 use super::catalogue::{Column, Kind, Relation};
 use super::description::{Changes, Description, Property, Record};
 use super::driver::Dialect;
+use super::joined::Joined;
 use super::schema;
 use super::value::{Codec, Layout, Shown};
 use crate::TypeSchema;
@@ -29,6 +30,8 @@ pub(super) struct Table {
     pub(super) created: Option<Place>,
     pub(super) author: Option<Place>,
     pub(super) shown: Vec<(String, Place)>,
+    /// References over several columns.
+    pub(super) joined: BTreeMap<String, Joined>,
     /// Where properties stand that procedures are given.
     told: BTreeMap<String, usize>,
     /// All properties, also those that are not asked for.
@@ -98,6 +101,7 @@ impl Table {
             created: None,
             author: None,
             shown: Vec::new(),
+            joined: BTreeMap::new(),
             told: BTreeMap::new(),
             schema: TypeSchema::default(),
             properties,
@@ -131,6 +135,7 @@ impl Table {
             let place = table.place(item.column, item.codec);
             table.shown.push((name, place));
         }
+        table.ask_joined(record, relation, around)?;
         table.ask_called()?;
         table.schema = schema::describe(&table, around);
         Ok(table)
@@ -171,7 +176,8 @@ impl Table {
         let column = known.ok_or_else(|| schema::lacks(&self.record.table, column, &self.relation))?;
         // What is said of a column where it is a property holds wherever it is used.
         let mut said = self.record.properties.values();
-        let said = said.find(|property| property.column == column.name).cloned();
+        let alone = |property: &&Property| property.column == column.name && property.more.is_empty();
+        let said = said.find(alone).cloned();
         let codec = codec(&column, said.as_ref(), around);
         Ok(self.place(column, codec))
     }
@@ -202,7 +208,7 @@ impl Table {
         Ok(place)
     }
 
-    fn place(&mut self, column: Column, codec: Codec) -> Place {
+    pub(super) fn place(&mut self, column: Column, codec: Codec) -> Place {
         let asked = self.dialect.asked(&column);
         let known = self.asked.iter().position(|known| *known == asked);
         let at = known.unwrap_or_else(|| {

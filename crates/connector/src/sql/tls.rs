@@ -8,7 +8,10 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// The certificates cannot be read.
-pub(super) fn client(authority: Option<&[u8]>) -> Result<rustls::ClientConfig, String> {
+pub(super) fn client(
+    authority: Option<&[u8]>,
+    versions: &[&'static rustls::SupportedProtocolVersion],
+) -> Result<rustls::ClientConfig, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut roots = rustls::RootCertStore::empty();
     match authority {
@@ -26,7 +29,7 @@ pub(super) fn client(authority: Option<&[u8]>) -> Result<rustls::ClientConfig, S
         None => drop(roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs)),
     }
     let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions)
         .map_err(|error| error.to_string())?
         .with_root_certificates(roots)
         .with_no_client_auth();

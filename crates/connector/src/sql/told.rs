@@ -19,8 +19,14 @@ use tandem_merge::record::{Observation, RecordType};
 /// transaction may stay open as long as the overlap.
 pub(super) async fn horizon(erp: &Sql, now: Timestamp) -> Result<i64, Error> {
     let dialect = erp.driver.dialect();
-    if dialect == Dialect::Postgres {
-        let sql = "SELECT CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint)";
+    let numbered = match dialect {
+        Dialect::Postgres => {
+            Some("SELECT CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint)")
+        }
+        Dialect::Mssql => Some("SELECT CAST(MIN_ACTIVE_ROWVERSION() AS bigint)"),
+        Dialect::Sqlite | Dialect::Mysql => None,
+    };
+    if let Some(sql) = numbered {
         return number(erp, Build::new(dialect, sql)).await;
     }
     let name = dialect.table(change_table(erp)?);
@@ -59,11 +65,12 @@ fn change_table(erp: &Sql) -> Result<&TableName, Error> {
     })
 }
 
-/// The columns of a change table, besides its number.
-fn log_columns(dialect: Dialect) -> &'static str {
+/// The column of a change table that orders its rows before their number does.
+fn ordering(dialect: Dialect) -> Column {
     match dialect {
-        Dialect::Postgres => "tx",
-        Dialect::Sqlite | Dialect::Mysql => "seq",
+        Dialect::Postgres => Column::new("tx", Kind::Integer, "bigint"),
+        Dialect::Mssql => Column::new("ver", Kind::Integer, "rowversion"),
+        Dialect::Sqlite | Dialect::Mysql => Column::new("seq", Kind::Integer, "bigint"),
     }
 }
 
@@ -75,8 +82,7 @@ pub(super) async fn page(
     seen: &mut Seen,
 ) -> Result<Vec<Observation>, Error> {
     let dialect = erp.driver.dialect();
-    let order = log_columns(dialect);
-    let number = Column::new(order, Kind::Integer, "bigint");
+    let (order, number) = (ordering(dialect), Column::new("seq", Kind::Integer, "bigint"));
     let named = Column::new("of", Kind::Text, "text");
     let after = match seen.after.as_deref() {
         Some([first, second]) => [first.clone(), second.clone()],
@@ -86,17 +92,18 @@ pub(super) async fn page(
     let mut build = Build::new(
         dialect,
         format!(
-            "SELECT {order}, seq, id, op FROM {} WHERE {} = ",
+            "SELECT {}, seq, id, op FROM {} WHERE {} = ",
+            dialect.asked(&order),
             dialect.table(change_table(erp)?),
             dialect.quoted("of")
         ),
     );
     build.give(&named, Cell::Text(table.record.table.to_string()));
-    build.push(&format!(" AND ({order}, seq) > ("));
-    build.list(after, |build, cell| {
-        build.give(&number, cell);
-    });
-    build.push(&format!(") ORDER BY {order}, seq LIMIT {PAGE}"));
+    build.push(" AND ");
+    build.behind(&[(&order.name, &order), ("seq", &number)], &after);
+    // Twice by the same column is once, and not every database takes it.
+    let then = if order.name == "seq" { "" } else { ", seq" };
+    build.push(&format!(" ORDER BY {}{then}{}", order.name, dialect.first(PAGE)));
     let began = clock::now();
     let told = erp
         .read(&build.done(vec![Kind::Integer, Kind::Integer, Kind::Text, Kind::Text]))

@@ -42,6 +42,7 @@ fn literal(dialect: Dialect, text: &str) -> String {
     match dialect {
         Dialect::Mysql => format!("'{}'", text.replace('\\', "\\\\")),
         Dialect::Postgres | Dialect::Sqlite => format!("'{text}'"),
+        Dialect::Mssql => format!("N'{text}'"),
     }
 }
 
@@ -64,16 +65,22 @@ fn table(log: &TableName, dialect: Dialect) -> String {
             "seq BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,\n    at TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6),\n    ",
             "seq",
         ),
+        Dialect::Mssql => (
+            "seq bigint IDENTITY PRIMARY KEY,\n    ver rowversion NOT NULL,\n    \
+             at datetime2 NOT NULL DEFAULT SYSUTCDATETIME(),\n    ",
+            "ver, seq",
+        ),
     };
     let more = match dialect {
         Dialect::Mysql => format!(
             "CREATE INDEX {} ON {name} (at);\n",
             dialect.quoted(&format!("{}_at", log.name))
         ),
-        Dialect::Postgres | Dialect::Sqlite => String::new(),
+        Dialect::Postgres | Dialect::Sqlite | Dialect::Mssql => String::new(),
     };
     let (of_type, id_type) = match dialect {
         Dialect::Mysql => ("varchar(200)", "varchar(500)"),
+        Dialect::Mssql => ("nvarchar(260)", "nvarchar(500)"),
         Dialect::Postgres | Dialect::Sqlite => ("text", "text"),
     };
     format!(
@@ -85,7 +92,10 @@ fn table(log: &TableName, dialect: Dialect) -> String {
 
 /// The id of a row, as Tandem writes it.
 fn id(record: &Record, row: &str, dialect: Dialect) -> String {
-    let of = if dialect == Dialect::Mysql { "char" } else { "text" };
+    let of = match dialect {
+        Dialect::Mssql => "nvarchar(500)",
+        _ => dialect.any_text(),
+    };
     let part = |column: &String| format!("CAST({row}.{} AS {of})", dialect.quoted(column));
     let text = |text: &str| literal(dialect, text);
     if let [column] = record.key.as_slice() {
@@ -123,6 +133,7 @@ fn joined(dialect: Dialect, parts: &[String]) -> String {
     match dialect {
         Dialect::Mysql => format!("concat({})", parts.join(", ")),
         Dialect::Postgres | Dialect::Sqlite => parts.join(" || "),
+        Dialect::Mssql => parts.join(" + "),
     }
 }
 
@@ -138,6 +149,9 @@ fn noting(log: &TableName, record: &Record, dialect: Dialect) -> String {
             id(record, row, dialect)
         )
     };
+    if dialect == Dialect::Mssql {
+        return noting_in_mssql(log, record, &into, &on);
+    }
     let (made, went, changed) = (note("NEW", "I"), note("OLD", "D"), note("NEW", "U"));
     let moves = format!(
         "({} <> {})",
@@ -194,6 +208,32 @@ fn noting(log: &TableName, record: &Record, dialect: Dialect) -> String {
         trigger("_k", "UPDATE", &format!(" WHEN {moves}"), &went);
     }
     sql
+}
+
+/// One trigger for all rows that a statement changes at once: those as they were and those as they are, held against each
+/// other by their ids.
+fn noting_in_mssql(log: &TableName, record: &Record, into: &str, on: &str) -> String {
+    let dialect = Dialect::Mssql;
+    let written = record.write_to.as_ref().unwrap_or(&record.table);
+    let trigger = dialect.table(&TableName {
+        schema: written.schema.clone(),
+        name: format!("{}_{}", log.name, written.name),
+    });
+    let of = literal(dialect, &record.table.to_string());
+    let (old, new) = (id(record, "d", dialect), id(record, "i", dialect));
+    let pair: Vec<String> = record
+        .key
+        .iter()
+        .map(|column| format!("d.{0} = i.{0}", dialect.quoted(column)))
+        .collect();
+    let pair = pair.join(" AND ");
+    format!(
+        "GO\nCREATE TRIGGER {trigger} ON {on} AFTER INSERT, UPDATE, DELETE AS BEGIN\n    SET NOCOUNT ON;\n    \
+         INSERT INTO {into} ([of], id, op) SELECT {of}, {old}, 'D' FROM deleted d\n        \
+         WHERE NOT EXISTS (SELECT 1 FROM inserted i WHERE {pair});\n    \
+         INSERT INTO {into} ([of], id, op)\n        \
+         SELECT {of}, {new}, CASE WHEN EXISTS (SELECT 1 FROM deleted) THEN 'U' ELSE 'I' END FROM inserted i;\nEND;\nGO\n"
+    )
 }
 
 /// Statements that wake whoever listens, once for each statement that changed something.

@@ -2,8 +2,9 @@
 
 use super::Sql;
 use super::calls;
+use super::create::create;
 use super::driver::{Class, Said, Transaction, Trouble};
-use super::given::{given, read_only, with_references};
+use super::given::{given, refused, with_references};
 use super::refusal::{self, Deed};
 use super::statement::Build;
 use super::table::{Item, Table};
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use tandem_merge::record::{RecordKey, RecordType, Values, Version};
 
 /// What a transaction left.
-enum Left {
+pub(super) enum Left {
     /// A row, as it was read within.
     Row(Vec<Cell>),
     /// It is there under this id, but is not shown.
@@ -24,7 +25,7 @@ enum Left {
 }
 
 /// How a transaction ended before it could be committed.
-enum Stop {
+pub(super) enum Stop {
     Outcome(Outcome),
     Trouble(Trouble),
 }
@@ -51,8 +52,8 @@ pub(super) async fn carry_out(erp: &Sql, write: &Write) -> Outcome {
         Change::Create { values, .. } | Change::Update { values, .. } => values,
         Change::Delete { .. } => &none,
     };
-    if erp.config.read_only || table.record.read_only {
-        return Outcome::Refused(read_only(erp, &table));
+    if let Some(refusal) = refused(erp, &table) {
+        return Outcome::Refused(refusal);
     }
     let given = match given(&table, values, deed) {
         Ok(given) => given,
@@ -106,9 +107,13 @@ async fn look(
     let key = table.key_of(&record.id).ok_or(Stop::Outcome(Outcome::Gone))?;
     let own = table.record.write_to.is_none();
     if !own {
-        let mut build = Build::new(table.dialect, format!("SELECT 1 FROM {} WHERE ", table.into));
+        let (hint, end) = table.dialect.locked();
+        let mut build = Build::new(
+            table.dialect,
+            format!("SELECT 1 FROM {}{hint} WHERE ", table.into),
+        );
         table.has_key(&mut build, &key);
-        build.push(table.dialect.locked());
+        build.push(end);
         transaction.rows(&build.done(Vec::new())).await?;
     }
     let rows = transaction.rows(&table.one(&key, own)).await?;
@@ -133,7 +138,12 @@ struct Standing {
 }
 
 /// What we set ourselves: `(column, value as SQL)`.
-fn kept_by_us(erp: &Sql, table: &Table, build: &mut Build, creates: bool) -> Vec<(String, String)> {
+pub(super) fn kept_by_us(
+    erp: &Sql,
+    table: &Table,
+    build: &mut Build,
+    creates: bool,
+) -> Vec<(String, String)> {
     let mut kept = Vec::new();
     let modified = table.record.modified.as_ref().zip(table.modified.as_ref());
     if let Some((_, place)) = modified.filter(|(modified, _)| modified.set) {
@@ -153,75 +163,6 @@ fn kept_by_us(erp: &Sql, table: &Table, build: &mut Build, creates: bool) -> Vec
     kept
 }
 
-async fn create(
-    erp: &Sql,
-    table: &Table,
-    transaction: &mut dyn Transaction,
-    given: Vec<(&Item, Cell)>,
-) -> Result<Left, Stop> {
-    if let Some(call) = &table.record.calls.create {
-        let answer = calls::carry_out(table, transaction, call, &given, None).await?;
-        let Some(key) = calls::key_of(table, answer, &given) else {
-            return Ok(Left::Nothing);
-        };
-        return left(table, transaction, &key).await;
-    }
-    let dialect = table.dialect;
-    let mut build = Build::new(dialect, format!("INSERT INTO {} ", table.into));
-    let kept = kept_by_us(erp, table, &mut build, true);
-    let own: Vec<Cell> = table
-        .key
-        .iter()
-        .filter_map(|place| {
-            given
-                .iter()
-                .find(|(item, _)| item.column.name == place.column.name)
-        })
-        .map(|(_, cell)| cell.clone())
-        .collect();
-    let mut columns: Vec<String> = kept.iter().map(|(column, _)| column.clone()).collect();
-    let mut values: Vec<String> = kept.into_iter().map(|(_, value)| value).collect();
-    for (item, cell) in given {
-        columns.push(dialect.quoted(&item.column.name));
-        build.given.push(cell);
-        values.push(dialect.given(build.given.len(), &item.column));
-    }
-    if columns.is_empty() {
-        build.push(if dialect.returns() {
-            "DEFAULT VALUES"
-        } else {
-            "() VALUES ()"
-        });
-    } else {
-        build.push(&format!(
-            "({}) VALUES ({})",
-            columns.join(", "),
-            values.join(", ")
-        ));
-    }
-    let key = if dialect.returns() {
-        let key: Vec<String> = table
-            .key
-            .iter()
-            .map(|place| dialect.asked(&place.column))
-            .collect();
-        build.push(&format!(" RETURNING {}", key.join(", ")));
-        let kinds = table.key.iter().map(|place| place.column.kind).collect();
-        let rows = transaction.rows(&build.done(kinds)).await?;
-        rows.iter().next().map(<[Cell]>::to_vec)
-    } else {
-        transaction.change(&build.done(Vec::new())).await?;
-        match own.len() == table.key.len() {
-            true => Some(own),
-            false => Some(vec![Cell::Integer(transaction.last_id().await?)]),
-        }
-    };
-    let Some(key) = key else {
-        return Err(unwilling("a trigger or a rule did not let the row be created"));
-    };
-    left(table, transaction, &key).await
-}
-
 async fn update(
     erp: &Sql,
     table: &Table,
@@ -231,7 +172,7 @@ async fn update(
 ) -> Result<Left, Stop> {
     if let Some(call) = &table.record.calls.update {
         calls::carry_out(table, transaction, call, &given, Some(row)).await?;
-        return left(table, transaction, key).await;
+        return calls::then(table, call, left(table, transaction, key).await);
     }
     let dialect = table.dialect;
     let mut build = Build::new(dialect, format!("UPDATE {} SET ", table.into));
@@ -319,7 +260,7 @@ fn mark(erp: &Sql, place: &super::table::Place, is: Option<&str>) -> Result<Cell
     }
 }
 
-fn unwilling(why: &str) -> Stop {
+pub(super) fn unwilling(why: &str) -> Stop {
     Stop::Outcome(Outcome::Refused(Refusal {
         kind: RefusalKind::Unclear,
         properties: Vec::new(),
@@ -329,7 +270,11 @@ fn unwilling(why: &str) -> Stop {
 }
 
 /// The row as it stands at the end of the transaction: triggers may have changed what we gave.
-async fn left(table: &Table, transaction: &mut dyn Transaction, key: &[Cell]) -> Result<Left, Stop> {
+pub(super) async fn left(
+    table: &Table,
+    transaction: &mut dyn Transaction,
+    key: &[Cell],
+) -> Result<Left, Stop> {
     let rows = transaction.rows(&table.one(key, false)).await?;
     Ok(match rows.iter().next() {
         Some(row) => Left::Row(row.to_vec()),

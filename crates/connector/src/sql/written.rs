@@ -97,8 +97,8 @@ written! {
 written! {
     /// A property.
     struct PropertyText {
-        /// Its column.
-        column: At<String>,
+        /// Its column; of a reference to a record with several columns for a key as many, in the order of that key.
+        column: OneOrMore,
         /// The record type whose key stands in it.
         references: Option<At<String>>,
         /// All values that it may have.

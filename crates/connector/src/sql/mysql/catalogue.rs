@@ -6,8 +6,11 @@ use super::super::driver::{Driver, Rows, Statement, Trouble};
 use super::super::value::{Cell, text};
 use super::Mysql;
 
-const TABLE: &str = "SELECT table_schema, table_name, table_type FROM information_schema.tables
-    WHERE table_schema = COALESCE(?, DATABASE()) AND table_name = ?";
+/// Of a view nothing is said of what keeps its tables.
+const TABLE: &str = "SELECT t.table_schema, t.table_name, t.table_type,
+    CASE WHEN e.transactions = 'YES' OR t.engine IS NULL THEN '' ELSE t.engine END
+    FROM information_schema.tables t LEFT JOIN information_schema.engines e ON e.engine = t.engine
+    WHERE t.table_schema = COALESCE(?, DATABASE()) AND t.table_name = ?";
 
 const COLUMNS: &str = "SELECT column_name, data_type, column_type, is_nullable,
     CAST(character_maximum_length AS char), CAST(numeric_precision AS char), CAST(numeric_scale AS char),
@@ -30,7 +33,7 @@ pub(super) async fn relation(server: &Mysql, name: &TableName) -> Result<Option<
         .as_ref()
         .map_or(Cell::Null, |schema| Cell::Text(schema.clone()));
     let found = ask(server, TABLE, [schema, Cell::Text(name.name.clone())]).await?;
-    let Some([schema, table, of]) = found.iter().next() else {
+    let Some([schema, table, of, engine]) = found.iter().next() else {
         return Ok(None);
     };
     let mut relation = Relation {
@@ -38,6 +41,7 @@ pub(super) async fn relation(server: &Mysql, name: &TableName) -> Result<Option<
         name: text(table),
         is_view: text(of).contains("VIEW"),
         may: May::default(),
+        untransacted: Some(text(engine)).filter(|engine| !engine.is_empty()),
         ..Relation::default()
     };
     let here = [Cell::Text(text(schema)), Cell::Text(text(table))];
@@ -121,6 +125,7 @@ fn column(row: &[Cell]) -> Column {
         scale: number(6).filter(|_| matches!(kind, Kind::Integer | Kind::Decimal)),
         nullable: text(&row[3]) == "YES",
         filled: default || extra.contains("auto_increment") || extra.contains("on update"),
+        counts: extra.contains("auto_increment"),
         generated: !text(&row[9]).is_empty(),
         values,
         ..Column::new(text(&row[0]), kind, whole)

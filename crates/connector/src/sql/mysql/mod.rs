@@ -9,23 +9,24 @@ use super::SqlConfig;
 use super::catalogue::Relation;
 use super::description::TableName;
 use super::driver::{Dialect, Driver, Rows, Statement, Transaction, Trouble};
+use super::pool::Pool;
 use super::value::{Cell, text};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use line::{Held, Lines};
+use line::Server;
 use std::sync::Arc;
 
 /// A database of MySQL or MariaDB.
 pub(super) struct Mysql {
-    lines: Arc<Lines>,
+    pool: Arc<Pool<Server>>,
 }
 
 impl Mysql {
     /// Makes ready; nothing is sent yet.
     pub(super) fn new(config: &SqlConfig) -> Result<Self, String> {
         Ok(Self {
-            lines: Arc::new(Lines::new(config)?),
+            pool: Pool::new(Server::new(config)?),
         })
     }
 
@@ -87,36 +88,11 @@ impl Driver for Mysql {
     }
 
     async fn read(&self, statement: &Statement) -> Result<Rows, Trouble> {
-        let (mut line, fresh) = self.lines.take().await?;
-        match line.rows(statement).await {
-            // A connection that nobody used for a while may be gone: what only reads is asked again.
-            Err(Trouble::Lost(_)) if !fresh => {
-                drop(line);
-                let mut line = self.lines.open().await?;
-                let rows = line.rows(statement).await?;
-                line.give_back();
-                Ok(rows)
-            }
-            Err(Trouble::Lost(why)) => Err(Trouble::Lost(why)),
-            answer => {
-                line.give_back();
-                answer
-            }
-        }
+        self.pool.read(statement).await
     }
 
     async fn begin(&self) -> Result<Box<dyn Transaction>, Trouble> {
-        let (mut line, fresh) = self.lines.take().await?;
-        match line.batch("START TRANSACTION").await {
-            Ok(()) => {}
-            Err(Trouble::Lost(_)) if !fresh => {
-                drop(line);
-                line = self.lines.open().await?;
-                line.batch("START TRANSACTION").await?;
-            }
-            Err(trouble) => return Err(trouble),
-        }
-        Ok(Box::new(Running { line: Some(line) }))
+        self.pool.begin().await
     }
 
     async fn told(&self, _: &str) {
@@ -124,49 +100,6 @@ impl Driver for Mysql {
     }
 
     fn calls(&self) -> u64 {
-        self.lines.calls()
-    }
-}
-
-/// A transaction under way. Where it is dropped it is rolled back, or its connection is closed.
-struct Running {
-    line: Option<Held>,
-}
-
-impl Running {
-    fn line(&mut self) -> Result<&mut Held, Trouble> {
-        let ended = || Trouble::Lost("the transaction has ended".to_owned());
-        self.line.as_mut().ok_or_else(ended)
-    }
-}
-
-#[async_trait]
-impl Transaction for Running {
-    async fn rows(&mut self, statement: &Statement) -> Result<Rows, Trouble> {
-        self.line()?.rows(statement).await
-    }
-
-    async fn change(&mut self, statement: &Statement) -> Result<u64, Trouble> {
-        self.line()?.change(statement).await
-    }
-
-    async fn last_id(&mut self) -> Result<i64, Trouble> {
-        self.line()?.last_id()
-    }
-
-    async fn commit(mut self: Box<Self>) -> Result<(), Trouble> {
-        self.line()?.batch("COMMIT").await?;
-        if let Some(line) = self.line.take() {
-            line.give_back();
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Some(line) = self.line.take() {
-            line.roll_back();
-        }
+        self.pool.calls()
     }
 }

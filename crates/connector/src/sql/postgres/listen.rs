@@ -1,6 +1,7 @@
 //! Listening for `NOTIFY` on a connection of its own. What is told while nobody waits is kept for whoever waits next.
 
-use super::line::Lines;
+use super::super::pool::Pool;
+use super::line::Server;
 use futures::TryStreamExt;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -18,12 +19,12 @@ pub(super) struct Listening {
 }
 
 impl Listening {
-    pub(super) fn begin(lines: &Arc<Lines>, channel: &str) -> Self {
+    pub(super) fn begin(pool: &Arc<Pool<Server>>, channel: &str) -> Self {
         let told = Arc::new(Notify::new());
-        let (lines, tell, channel) = (Arc::downgrade(lines), Arc::clone(&told), channel.to_owned());
+        let (pool, tell, channel) = (Arc::downgrade(pool), Arc::clone(&told), channel.to_owned());
         let task = tokio::spawn(async move {
-            while let Some(lines) = Weak::upgrade(&lines) {
-                listen(lines, &channel, &tell).await;
+            while let Some(pool) = Weak::upgrade(&pool) {
+                listen(pool, &channel, &tell).await;
                 tokio::time::sleep(PAUSE).await;
             }
         });
@@ -42,11 +43,11 @@ impl Drop for Listening {
     }
 }
 
-async fn listen(lines: Arc<Lines>, channel: &str, tell: &Arc<Notify>) {
-    let Ok((client, mut connection)) = lines.begin().await else {
+async fn listen(pool: Arc<Pool<Server>>, channel: &str, tell: &Arc<Notify>) {
+    let Ok((client, mut connection)) = pool.lines.begin().await else {
         return;
     };
-    drop(lines);
+    drop(pool);
     let heard = Arc::clone(tell);
     let reading = async move {
         let mut messages = futures::stream::poll_fn(move |context| connection.poll_message(context));

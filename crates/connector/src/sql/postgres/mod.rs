@@ -10,22 +10,23 @@ use super::SqlConfig;
 use super::catalogue::Relation;
 use super::description::TableName;
 use super::driver::{Dialect, Driver, Rows, Statement, Transaction, Trouble};
+use super::pool::Pool;
 use super::value::Cell;
 use async_trait::async_trait;
 use jiff::Timestamp;
-use line::{Held, Lines};
+use line::Server;
 use std::sync::Arc;
 
 /// A PostgreSQL database.
 pub(super) struct Postgres {
-    lines: Arc<Lines>,
+    pool: Arc<Pool<Server>>,
 }
 
 impl Postgres {
     /// Makes ready; nothing is sent yet.
     pub(super) fn new(config: &SqlConfig) -> Result<Self, String> {
         Ok(Self {
-            lines: Arc::new(Lines::new(config)?),
+            pool: Pool::new(Server::new(config)?),
         })
     }
 
@@ -83,87 +84,18 @@ impl Driver for Postgres {
     }
 
     async fn read(&self, statement: &Statement) -> Result<Rows, Trouble> {
-        let (mut line, fresh) = self.lines.take().await?;
-        match line.rows(statement).await {
-            // A connection that nobody used for a while may be gone: what only reads is asked again.
-            Err(Trouble::Lost(_)) if !fresh => {
-                drop(line);
-                let mut line = self.lines.open().await?;
-                let rows = line.rows(statement).await?;
-                line.give_back();
-                Ok(rows)
-            }
-            // Whether the end of what was asked is still to come is not known.
-            Err(Trouble::Lost(why)) => Err(Trouble::Lost(why)),
-            answer => {
-                line.give_back();
-                answer
-            }
-        }
+        self.pool.read(statement).await
     }
 
     async fn begin(&self) -> Result<Box<dyn Transaction>, Trouble> {
-        let (mut line, fresh) = self.lines.take().await?;
-        match line.batch("BEGIN").await {
-            Ok(()) => {}
-            Err(Trouble::Lost(_)) if !fresh => {
-                drop(line);
-                line = self.lines.open().await?;
-                line.batch("BEGIN").await?;
-            }
-            Err(trouble) => return Err(trouble),
-        }
-        Ok(Box::new(Running { line: Some(line) }))
+        self.pool.begin().await
     }
 
     async fn told(&self, channel: &str) {
-        self.lines.told(channel).await;
+        line::told(&self.pool, channel).await;
     }
 
     fn calls(&self) -> u64 {
-        self.lines.calls()
-    }
-}
-
-/// A transaction under way. Where it is dropped, its connection is closed, which rolls it back.
-struct Running {
-    line: Option<Held>,
-}
-
-impl Running {
-    fn line(&mut self) -> Result<&mut Held, Trouble> {
-        let ended = || Trouble::Lost("the transaction has ended".to_owned());
-        self.line.as_mut().ok_or_else(ended)
-    }
-}
-
-#[async_trait]
-impl Transaction for Running {
-    async fn rows(&mut self, statement: &Statement) -> Result<Rows, Trouble> {
-        self.line()?.rows(statement).await
-    }
-
-    async fn change(&mut self, statement: &Statement) -> Result<u64, Trouble> {
-        self.line()?.change(statement).await
-    }
-
-    async fn last_id(&mut self) -> Result<i64, Trouble> {
-        Err(Trouble::Lost("PostgreSQL answers with the key itself".to_owned()))
-    }
-
-    async fn commit(mut self: Box<Self>) -> Result<(), Trouble> {
-        self.line()?.batch("COMMIT").await?;
-        if let Some(line) = self.line.take() {
-            line.give_back();
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Some(line) = self.line.take() {
-            line.roll_back();
-        }
+        self.pool.calls()
     }
 }

@@ -112,6 +112,10 @@ impl Transaction for Running {
         self.held()?.change(statement).await
     }
 
+    async fn batch(&mut self, sql: &'static str) -> Result<(), Trouble> {
+        self.held()?.batch(sql).await
+    }
+
     async fn last_id(&mut self) -> Result<i64, Trouble> {
         self.held()?
             .with(|connection| Ok(connection.last_insert_rowid()))

@@ -1,12 +1,14 @@
 //! What only databases have, and how the conformance suite reaches them.
 
 mod description;
+mod mssql;
 pub(crate) mod mysql;
 mod northwind;
 pub(crate) mod postgres;
 mod provoked;
 pub(crate) mod sqlite;
 mod stage;
+mod tds;
 
 use crate::scene::Words;
 use jiff::SignedDuration;

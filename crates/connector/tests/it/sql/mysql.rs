@@ -175,3 +175,133 @@ async fn what_is_too_long_is_refused_and_never_cut_and_what_is_locked_is_busy() 
     // What is written as it was is written.
     applied(&one(&erp, named("c")).await);
 }
+
+fn create(name: &str, values: &[(&str, Value)]) -> Write {
+    let values = values
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), value.clone()));
+    Write {
+        intent: 1,
+        key: "k".to_owned(),
+        change: Change::Create {
+            record_type: of(name),
+            values: values.collect(),
+        },
+    }
+}
+
+#[tokio::test]
+#[ignore = "wants a server: ./test --long, or clients/with-mariadb"]
+async fn in_mariadb_a_table_without_transactions_is_read_and_never_written() {
+    let tables = "CREATE TABLE items (id integer PRIMARY KEY, name varchar(40)) ENGINE = MyISAM; INSERT INTO items VALUES (1, 'a');";
+    let (url, mut conn) = database(tables).await;
+    let item = "record_types: { Item: { table: items, key: id } }";
+    let erp = Sql::connect(config(&as_root(&url), item)).unwrap();
+    let schema = erp.describe().await.unwrap();
+    let described = &schema.types["Item"];
+    assert!(!described.createable && !described.updateable && !described.properties["name"].updateable);
+    let why = &described.watched.as_ref().unwrap().why;
+    assert!(
+        why.contains("kept by MyISAM, which knows no transactions"),
+        "{why}"
+    );
+    let values = [("id", Value::Integer(2)), ("name", Value::text("b"))];
+    let Outcome::Refused(refusal) = one(&erp, create("Item", &values)).await else {
+        panic!("it was written")
+    };
+    assert_eq!(refusal.kind, RefusalKind::Forbidden);
+    assert!(
+        refusal.advice.contains("ALTER TABLE `items` ENGINE = InnoDB"),
+        "{}",
+        refusal.advice
+    );
+    assert_eq!(round(&erp, &[of("Item")], None).await.0.len(), 1);
+    // WHEN that was done, THEN it is written
+    conn.query_drop("ALTER TABLE items ENGINE = InnoDB")
+        .await
+        .unwrap();
+    erp.describe().await.unwrap();
+    applied(&one(&erp, create("Item", &values)).await);
+}
+
+#[tokio::test]
+#[ignore = "wants a server: ./test --long, or clients/with-mariadb"]
+async fn in_mariadb_a_key_that_is_partly_given_is_completed_by_the_counter_or_refused() {
+    let tables = "CREATE TABLE counted (a varchar(9) NOT NULL, n integer NOT NULL AUTO_INCREMENT, name varchar(9), PRIMARY KEY (a, n), KEY (n));
+        CREATE TABLE filled (a varchar(9) NOT NULL, b varchar(9) NOT NULL DEFAULT 'x', name varchar(9), PRIMARY KEY (a, b));";
+    let (url, mut conn) = database(tables).await;
+    let both =
+        "record_types: { Counted: { table: counted, key: [a, n] }, Filled: { table: filled, key: [a, b] } }";
+    let erp = Sql::connect(config(&as_root(&url), both)).unwrap();
+    let values = [("a", Value::text("one")), ("name", Value::text("first"))];
+    let outcome = one(&erp, create("Counted", &values)).await;
+    let Outcome::Applied {
+        id,
+        state: Some(state),
+    } = outcome
+    else {
+        panic!("{outcome:?}")
+    };
+    assert_eq!(
+        (id.as_str(), &state.values["name"]),
+        ("one|1", &Value::text("first"))
+    );
+    let Outcome::Refused(refusal) = one(&erp, create("Filled", &values)).await else {
+        panic!("nobody says which row it made")
+    };
+    assert_eq!(refusal.kind, RefusalKind::Invalid);
+    assert!(
+        refusal
+            .message
+            .contains("nothing gives b, a part of the key of Filled"),
+        "{}",
+        refusal.message
+    );
+    let made: Option<i64> = conn.query_first("SELECT count(*) FROM filled").await.unwrap();
+    assert_eq!(made, Some(0));
+}
+
+/// A procedure that commits, and then fails, or waits until its connection is lost.
+#[tokio::test]
+#[ignore = "wants a server: ./test --long, or clients/with-mariadb"]
+async fn in_mariadb_a_procedure_that_commits_by_itself_is_not_taken_for_one_that_did_nothing() {
+    let tables = "CREATE TABLE items (id integer AUTO_INCREMENT PRIMARY KEY, name varchar(40));
+        CREATE PROCEDURE make_item(named varchar(40)) BEGIN
+            INSERT INTO items (name) VALUES (named);
+            IF named = 'refused' THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no such name'; END IF;
+            COMMIT;
+            IF named = 'late' THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'too late'; END IF;
+            IF named = 'slow' THEN DO SLEEP(60); END IF;
+            SELECT LAST_INSERT_ID();
+        END;";
+    let (url, mut conn) = database(tables).await;
+    let by_call = "record_types: { Item: { table: items, key: id, create: { call: make_item(name) } } }";
+    let erp = Sql::connect(config(&as_root(&url), by_call)).unwrap();
+    let named = |name: &str| create("Item", &[("name", Value::text(name))]);
+    applied(&one(&erp, named("well")).await);
+    let Outcome::Refused(refusal) = one(&erp, named("refused")).await else {
+        panic!("it is refused")
+    };
+    assert!(refusal.message.contains("no such name"), "{}", refusal.message);
+    let Outcome::Unknown(why) = one(&erp, named("late")).await else {
+        panic!("it was made")
+    };
+    assert!(
+        why.contains("too late") && why.contains("make_item may have committed"),
+        "{why}"
+    );
+    // WHEN the connection is lost while it works, THEN nobody knows
+    let slow = tokio::spawn(async move { one(&erp, named("slow")).await });
+    let busy =
+        "SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND state LIKE 'User sleep%'";
+    let id = loop {
+        if let Some(id) = conn.query_first::<u64, _>(busy).await.unwrap() {
+            break id;
+        }
+        assert!(!slow.is_finished());
+    };
+    conn.query_drop(format!("KILL {id}")).await.unwrap();
+    assert!(matches!(slow.await.unwrap(), Outcome::Unknown(_)));
+    let made: Vec<String> = conn.query("SELECT name FROM items ORDER BY id").await.unwrap();
+    assert_eq!(made, ["well", "late", "slow"]);
+}
