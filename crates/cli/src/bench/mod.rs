@@ -7,6 +7,7 @@ mod conflicts;
 mod console;
 mod edits;
 mod engine;
+mod erp;
 mod idle;
 mod incremental;
 mod initial;
@@ -43,6 +44,7 @@ Examples:
   tandem bench people --latency 20   looks and commands while a first sync and edits go on
   tandem bench console               pages and HTTP API over 200,000 links and 1,000,000 lines of history
   tandem bench bulk --records 200000 a first sync by Bulk API 2.0, killed on its way
+  tandem bench erp                   rows of an ERP's database into observations, against a bare client
 
 initial, unchanged, idle, incremental, latency, people and storage keep the state on a PostgreSQL server where TANDEM_POSTGRES holds its connection string (what the server takes is not
 counted; schemas called bench_... stay there): clients/with-postgres tandem bench initial
@@ -84,6 +86,8 @@ enum What {
     Console(console::Console),
     /// Calls, memory and refusals of a first sync by Bulk API 2.0, which is killed while jobs run and started again
     Bulk(bulk::Load),
+    /// Rows of an ERP's database read into observations, against a bare client that reads the same rows
+    Erp(erp::Erp),
 }
 
 impl Bench {
@@ -103,6 +107,7 @@ impl Bench {
             What::People(people) => people.measure(screen).await,
             What::Console(console) => console.measure(screen).await,
             What::Bulk(load) => load.measure(screen).await,
+            What::Erp(erp) => erp.measure(screen).await,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::local::tandem;
 
-const COMMANDS: [&[&str]; 52] = [
+const COMMANDS: [&[&str]; 53] = [
     &[],
     &["demo"],
     &["sandbox"],
@@ -55,6 +55,7 @@ const COMMANDS: [&[&str]; 52] = [
     &["bench", "bulk"],
     &["bench", "latency"],
     &["bench", "conflicts"],
+    &["bench", "erp"],
 ];
 
 #[test]
