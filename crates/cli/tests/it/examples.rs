@@ -12,14 +12,14 @@ fn examples() -> PathBuf {
 }
 
 /// An example in a folder of its own, with a local org.
-struct Example {
+pub(crate) struct Example {
     folder: tempfile::TempDir,
     name: &'static str,
-    org: System,
+    pub(crate) org: System,
 }
 
 impl Example {
-    fn of(name: &'static str) -> Self {
+    pub(crate) fn of(name: &'static str) -> Self {
         let example = Self {
             folder: tempfile::tempdir().unwrap(),
             name,
@@ -32,11 +32,11 @@ impl Example {
         example
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(self.name).join(name)
     }
 
-    fn edit(&self, file: &str, from: &str, to: &str) {
+    pub(crate) fn edit(&self, file: &str, from: &str, to: &str) {
         let text = std::fs::read_to_string(self.path(file)).unwrap();
         assert!(text.contains(from), "{file} has no `{from}`");
         std::fs::write(self.path(file), text.replace(from, to)).unwrap();
@@ -48,7 +48,7 @@ impl Example {
 
     /// A run that ends well.
     #[track_caller]
-    fn done(&self, arguments: &[&str]) -> Ran {
+    pub(crate) fn done(&self, arguments: &[&str]) -> Ran {
         let ran = self.run(arguments);
         assert_eq!(ran.code, Some(0), "{arguments:?}\n{}{}", ran.out, ran.err);
         ran
@@ -56,13 +56,13 @@ impl Example {
 
     /// All that is linked is equal, and so many links there are.
     #[track_caller]
-    fn in_step(&self, links: u64) {
+    pub(crate) fn in_step(&self, links: u64) {
         let verified = self.done(&["verify", "--json"]).last();
         assert_eq!(verified["different"], 0, "{verified}");
         assert_eq!(verified["pairs"], links, "{verified}");
     }
 
-    fn query(&self, soql: &str) -> Vec<Json> {
+    pub(crate) fn query(&self, soql: &str) -> Vec<Json> {
         rest::query_salesforce(&self.org.url, soql)
     }
 
@@ -239,109 +239,4 @@ fn northwind_as_a_folder_is_kept_in_step_both_ways() {
     assert_eq!(example.query("SELECT Id FROM Account").len(), 91);
     let failures = example.run(&["failures"]);
     assert!(failures.out.contains("FISSA"), "{}", failures.out);
-}
-
-/// Runs SQL on the server that `TANDEM_POSTGRES` names.
-fn sql(database: &str, arguments: &[&str]) {
-    let server = std::env::var("TANDEM_POSTGRES").unwrap();
-    let mut psql = Command::new("psql");
-    let psql = psql.args(["-q", "-v", "ON_ERROR_STOP=1", "-d"]);
-    let ran = psql
-        .arg(format!("{server} dbname={database}"))
-        .args(arguments)
-        .output()
-        .unwrap();
-    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
-}
-
-#[test]
-#[ignore = "needs a server: clients/with-postgres"]
-fn northwind_in_postgres_is_kept_in_step_both_ways() {
-    let Some(dump) = northwind() else {
-        return;
-    };
-    let example = Example::of("northwind-postgres");
-    let name = format!("northwind_{}", std::process::id());
-    sql("postgres", &["-c", &format!("CREATE DATABASE {name}")]);
-    sql(&name, &["-o", "/dev/null", "-f", &dump]);
-    let server = std::env::var("TANDEM_POSTGRES").unwrap();
-    let of = |key: &str| {
-        server
-            .split(' ')
-            .find_map(|it| it.strip_prefix(key))
-            .unwrap()
-            .to_owned()
-    };
-    let host = of("host=").replace('/', "%2F");
-    example.edit(
-        "tandem.yaml",
-        "postgres://127.0.0.1:5432/northwind",
-        &format!("postgres://{host}/{name}"),
-    );
-    example.edit(
-        "tandem.yaml",
-        "    secrets:\n      user: { env: ERP_USER }\n      password: { env: ERP_PASSWORD }\n",
-        "",
-    );
-    example.edit(
-        "tandem.yaml",
-        "postgres://",
-        &format!("postgres://{}@", of("user=")),
-    );
-    example.done(&["check"]);
-    example.done(&["sync", "--yes"]);
-    example.in_step(3_244);
-    // WHEN either side is edited, a line goes and the org's own people edit what the ERP keeps, THEN all of it arrives
-    sql(
-        &name,
-        &[
-            "-c",
-            "UPDATE customers SET city = 'Potsdam' WHERE customer_id = 'ALFKI'; \
-                        DELETE FROM order_details WHERE order_id = 10248 AND product_id = 11; \
-                        UPDATE order_details SET quantity = 99 WHERE order_id = 10248 AND product_id = 42",
-        ],
-    );
-    let chang = &example.query("SELECT Id FROM Product2 WHERE Name = 'Chang'")[0];
-    rest::patch_salesforce(
-        &example.org.url,
-        "Product2",
-        chang["Id"].as_str().unwrap(),
-        &json!({ "Name": "Chang Beer" }),
-    );
-    example.done(&["sync", "--yes"]);
-    example.in_step(3_243);
-    let city = &example.query("SELECT BillingCity FROM Account WHERE Name = 'Alfreds Futterkiste'")[0];
-    assert_eq!(city["BillingCity"], "Potsdam");
-    assert_eq!(
-        example
-            .query("SELECT Id FROM OrderItem WHERE Customerp_Id__c = 'OrderLine:10248|11'")
-            .len(),
-        0
-    );
-    sql(
-        &name,
-        &[
-            "-c",
-            "DO $$ BEGIN ASSERT (SELECT product_name FROM products WHERE product_id = 2) = 'Chang Beer'; END $$",
-        ],
-    );
-    // WHEN both edit the same, THEN the flow's rule decides, and it is told
-    sql(
-        &name,
-        &[
-            "-c",
-            "UPDATE order_details SET quantity = 7 WHERE order_id = 10248 AND product_id = 72",
-        ],
-    );
-    let line = &example.query("SELECT Id FROM OrderItem WHERE Customerp_Id__c = 'OrderLine:10248|72'")[0];
-    rest::patch_salesforce(
-        &example.org.url,
-        "OrderItem",
-        line["Id"].as_str().unwrap(),
-        &json!({ "Quantity": 8 }),
-    );
-    let synced = example.done(&["sync", "--yes", "--json"]);
-    assert!(synced.out.contains("\"conflicts\":1"), "{}", synced.out);
-    example.in_step(3_243);
-    sql("postgres", &["-c", &format!("DROP DATABASE {name} WITH (FORCE)")]);
 }

@@ -10,6 +10,7 @@ mod configuration;
 mod consequences;
 mod console;
 mod crash;
+mod databases;
 mod decide;
 mod demo;
 mod deploy;
