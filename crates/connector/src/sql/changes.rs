@@ -221,11 +221,22 @@ async fn read_on(
             seen.tells = told::horizon(erp, now).await?;
         }
     }
-    let began = clock::now();
+    let mut began = clock::now();
     let rows = match (&table.modified, table.record.changes) {
         _ if seen.since.is_none() || seen.anew => {
-            let rows = erp.read(&table.by_key(seen.after.as_deref(), seen.anew)).await?;
+            let statement = table.by_key(seen.after.as_deref(), seen.anew);
+            let rows = match erp.ahead.take(&of.name, &statement).await {
+                Some((rows, earlier)) => {
+                    began = earlier;
+                    rows
+                }
+                None => erp.read(&statement).await?,
+            };
             seen.after = last_key(&table, &rows);
+            if rows.len() == PAGE {
+                let next = table.by_key(seen.after.as_deref(), seen.anew);
+                erp.ahead.begin(&erp.driver, &of.name, next);
+            }
             rows
         }
         (Some(modified), Changes::Modified) => {
@@ -259,7 +270,7 @@ async fn read_on(
         seen.reaches_its_end();
         erp.listings.done(of);
     }
-    Ok(erp.all_seen(&table, &rows, began))
+    Ok(erp.all_seen(&table, rows, began))
 }
 
 /// From where on changes are read again.

@@ -55,7 +55,7 @@ pub(super) trait Transaction: Send {
 }
 
 /// A statement with what it is given.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Statement {
     pub(super) sql: String,
     pub(super) given: Vec<Cell>,

@@ -6,6 +6,15 @@
 /// What stands for an empty text alone.
 const EMPTY: &str = "\\e";
 
+/// The id of a key of one column.
+pub(super) fn alone(part: String) -> String {
+    match part.as_str() {
+        "" => EMPTY.to_owned(),
+        text if text.starts_with('\\') => format!("\\{text}"),
+        _ => part,
+    }
+}
+
 /// The id of a key.
 pub(super) fn join(parts: &[String]) -> String {
     let [part] = parts else {
@@ -15,11 +24,7 @@ pub(super) fn join(parts: &[String]) -> String {
             .collect();
         return escaped.join("|");
     };
-    match part.as_str() {
-        "" => EMPTY.to_owned(),
-        part if part.starts_with('\\') => format!("\\{part}"),
-        part => part.to_owned(),
-    }
+    alone(part.clone())
 }
 
 /// The key of an id; none where no key of so many columns has it.

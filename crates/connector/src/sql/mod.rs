@@ -4,6 +4,7 @@
 //! are the same for all. Records are read in bounded pages by their keys, never by counting rows, so a row that goes away
 //! between two pages hides no other. Every write is a transaction that looks at the row before it changes it.
 
+mod ahead;
 mod calls;
 mod catalogue;
 mod changes;
@@ -107,6 +108,7 @@ pub struct Sql {
     listings: Listings,
     clock: Mutex<time::Clock>,
     moments: Mutex<time::Moments>,
+    ahead: ahead::Ahead,
     scans: Mutex<comparison::Scans>,
     /// When this began, by our clock.
     started: Timestamp,
@@ -182,6 +184,7 @@ impl Sql {
             listings: Listings::default(),
             clock: Mutex::default(),
             moments: Mutex::default(),
+            ahead: ahead::Ahead::default(),
             scans: Mutex::default(),
             started: crate::http::clock::now(),
         })

@@ -70,6 +70,7 @@ impl Sql {
         }
         let (relation, target) = (&known[&record.table], &known[target]);
         let around = Surroundings {
+            system: &self.config.name,
             description: &self.config.description,
             dialect: self.driver.dialect(),
             relations,
@@ -113,20 +114,15 @@ impl Sql {
             .map_err(|trouble| self.trouble(trouble))
     }
 
-    /// What a row shows.
-    pub(super) fn seen(&self, table: &Table, row: &[Cell], began: Timestamp) -> Option<Observation> {
-        self.seen_at(table, row, began, self.there(began))
-    }
-
-    /// The same, of a row that is known to stand so at a moment.
+    /// What a row shows that is known to stand so at a moment. Its texts are moved out of it.
     pub(super) fn seen_at(
         &self,
         table: &Table,
-        row: &[Cell],
+        row: &mut [Cell],
         began: Timestamp,
         moment: Timestamp,
     ) -> Option<Observation> {
-        let Some(mut seen) = table.observation(&self.config.name, row, began, moment) else {
+        let Some(mut seen) = table.observation(row, began, moment) else {
             let system = &self.config.name;
             tracing::warn!(
                 system,
@@ -145,9 +141,11 @@ impl Sql {
         Some(seen)
     }
 
-    pub(super) fn all_seen(&self, table: &Table, rows: &Rows, began: Timestamp) -> Vec<Observation> {
-        rows.iter()
-            .filter_map(|row| self.seen(table, row, began))
+    /// What rows show.
+    pub(super) fn all_seen(&self, table: &Table, mut rows: Rows, began: Timestamp) -> Vec<Observation> {
+        let moment = self.there(began);
+        let each = rows.cells.chunks_exact_mut(rows.width.max(1));
+        each.filter_map(|row| self.seen_at(table, row, began, moment))
             .collect()
     }
 }
@@ -171,7 +169,7 @@ pub(super) async fn list(erp: &Sql, of: &RecordType, resume: Option<&[u8]>) -> R
         last_key(&table, &rows)
     };
     Ok(ListPage {
-        observations: erp.all_seen(&table, &rows, began),
+        observations: erp.all_seen(&table, rows, began),
         resume: next.map(|next| serde_json::to_vec(&next).unwrap_or_default()),
     })
 }
@@ -189,7 +187,7 @@ pub(super) async fn fetch(erp: &Sql, of: &RecordType, ids: &[String]) -> Result<
         let moment = erp.there(began);
         let absent = absent
             .iter()
-            .map(|id| table.absent(&erp.config.name, id, deleted.contains(id.as_str()), began, moment));
+            .map(|id| table.absent(id, deleted.contains(id.as_str()), began, moment));
         let absent: Vec<Observation> = absent.collect();
         found.extend(absent);
         all.extend(found);
@@ -212,7 +210,7 @@ pub(super) async fn by_ids(
     let mut found = Vec::with_capacity(keys.len());
     for pack in keys.chunks(most) {
         let rows = erp.read(&table.by_keys(pack)).await?;
-        found.extend(erp.all_seen(table, &rows, began));
+        found.extend(erp.all_seen(table, rows, began));
     }
     // A database may take texts for equal that are not: those are other records.
     let asked: HashSet<&str> = ids.iter().map(String::as_str).collect();
@@ -265,7 +263,7 @@ pub(super) async fn find(
             let began = clock::now();
             let rows = erp.read(&table.naming(&joined.places, pack)).await?;
             found.extend(
-                erp.all_seen(&table, &rows, began)
+                erp.all_seen(&table, rows, began)
                     .into_iter()
                     .map(|seen| (seen.key.id.clone(), seen)),
             );
@@ -296,7 +294,7 @@ pub(super) async fn find(
     for pack in cells.chunks(AT_ONCE) {
         let began = clock::now();
         let rows = erp.read(&table.found(item, pack)).await?;
-        for seen in erp.all_seen(&table, &rows, began) {
+        for seen in erp.all_seen(&table, rows, began) {
             found.insert(seen.key.id.clone(), seen);
         }
     }

@@ -3,17 +3,24 @@
 use super::catalogue::Kind;
 use super::key;
 use super::table::{Place, Table};
-use super::value::{Cell, text};
+use super::value::{Cell, Shown, text};
 use crate::shown::missing;
 use jiff::Timestamp;
-use ring::digest::{Context, SHA256};
+use ring::digest::{SHA256, digest};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use tandem_merge::record::{Observation, Presence, RecordKey, Values, Version};
+use tandem_merge::value::Value;
 
 impl Table {
     /// The id of a row; none where a part of its key is null.
     pub(super) fn id(&self, row: &[Cell]) -> Option<String> {
+        if let [place] = self.key.as_slice() {
+            return match &row[place.at] {
+                Cell::Null | Cell::Odd(_) => None,
+                cell => Some(key::alone(text(cell))),
+            };
+        }
         let parts = self.key.iter().map(|place| match &row[place.at] {
             Cell::Null | Cell::Odd(_) => None,
             cell => Some(text(cell)),
@@ -65,11 +72,11 @@ impl Table {
         }
     }
 
-    /// The state that a row shows; none where its key is null. `moment`: when it was read, by the database's clock.
+    /// The state that a row shows; none where its key is null. `moment`: when it was read, by the database's clock. The row's
+    /// texts are moved out of it.
     pub(super) fn observation(
         &self,
-        system: &str,
-        row: &[Cell],
+        row: &mut [Cell],
         began: Timestamp,
         moment: Timestamp,
     ) -> Option<Observation> {
@@ -81,7 +88,10 @@ impl Table {
                 .and_then(|place| place.codec.moment(&row[place.at]))
         };
         let modified = at(&self.modified).or_else(|| self.modified.as_ref().and_then(|_| at(&self.created)));
-        let key = RecordKey::new(system, &self.name, id);
+        let key = RecordKey {
+            record_type: self.of.clone(),
+            id,
+        };
         let version = Version {
             order: self.order(row),
             modified: modified.unwrap_or(moment),
@@ -89,22 +99,29 @@ impl Table {
             token,
         };
         let deleted = self.is_deleted(row);
-        let (mut values, mut unreadable) = (Values::new(), BTreeMap::new());
+        let author = self.author.as_ref().map(|place| text(&row[place.at]));
+        let created = at(&self.created);
+        let (mut read, mut unreadable) = (Vec::with_capacity(self.shown.len()), BTreeMap::new());
         if !deleted {
-            for (name, place) in &self.shown {
-                match place.codec.read(&row[place.at]) {
-                    Ok(value) => drop(values.insert(name.clone(), value)),
-                    Err(why) => drop(unreadable.insert(name.clone(), why)),
-                }
-            }
+            let mut keep = |name: &String, value: Result<Value, String>| match value {
+                Ok(value) => read.push((name.clone(), value)),
+                Err(why) => drop(unreadable.insert(name.clone(), why)),
+            };
             for (name, joined) in &self.joined {
-                match joined.read(row) {
-                    Ok(value) => drop(values.insert(name.clone(), value)),
-                    Err(why) => drop(unreadable.insert(name.clone(), why)),
-                }
+                keep(name, joined.read(row));
+            }
+            for (name, place, last) in &self.shown {
+                let value = match (place.codec.shown, &mut row[place.at]) {
+                    (Shown::Text | Shown::Reference, Cell::Text(held)) if *last => {
+                        Ok(Value::text(std::mem::take(held)))
+                    }
+                    (_, cell) => place.codec.read(cell),
+                };
+                keep(name, value);
             }
         }
-        let author = self.author.as_ref().map(|place| text(&row[place.at]));
+        // They are in order already, but for references over several columns: so the map is made at once.
+        let values: Values = read.into_iter().collect();
         Some(Observation {
             presence: if deleted {
                 Presence::Deleted
@@ -113,7 +130,7 @@ impl Table {
             },
             values,
             version: Some(version),
-            created: at(&self.created),
+            created,
             author: author.filter(|author| !author.is_empty()),
             unreadable,
             ..missing(key, began)
@@ -135,13 +152,11 @@ impl Table {
         {
             return text(&row[place.at]);
         }
-        let mut hash = Context::new(&SHA256);
-        let mut said = String::with_capacity(64);
+        let mut said = String::with_capacity(256);
         for cell in row {
-            said.clear();
             let _infallible = match cell {
                 Cell::Null => said.write_str("-"),
-                Cell::Text(held) => write!(said, "t{}:{held}", held.len()),
+                Cell::Text(held) => write!(said, "t{}:", held.len()).and_then(|()| said.write_str(held)),
                 Cell::Decimal(number) => write!(said, "n{};", number.normalize()),
                 Cell::Odd(held) => write!(said, "o{}:{held}", held.len()),
                 Cell::Integer(number) => write!(said, "i{number};"),
@@ -150,25 +165,23 @@ impl Table {
                 Cell::Civil(at) => write!(said, "c{at};"),
                 Cell::Moment(at) => write!(said, "m{at};"),
             };
-            hash.update(said.as_bytes());
         }
         let mut token = String::with_capacity(32);
-        for byte in hash.finish().as_ref().iter().take(16) {
-            let _infallible = write!(token, "{byte:02x}");
+        for byte in digest(&SHA256, said.as_bytes()).as_ref().iter().take(16) {
+            for half in [byte >> 4, byte & 15] {
+                token.push(char::from(b"0123456789abcdef"[usize::from(half)]));
+            }
         }
         token
     }
 
     /// A record that is not there.
-    pub(super) fn absent(
-        &self,
-        system: &str,
-        id: &str,
-        deleted: bool,
-        began: Timestamp,
-        moment: Timestamp,
-    ) -> Observation {
-        let bare = missing(RecordKey::new(system, &self.name, id), began);
+    pub(super) fn absent(&self, id: &str, deleted: bool, began: Timestamp, moment: Timestamp) -> Observation {
+        let key = RecordKey {
+            record_type: self.of.clone(),
+            id: id.to_owned(),
+        };
+        let bare = missing(key, began);
         if !deleted {
             return bare;
         }

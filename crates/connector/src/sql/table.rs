@@ -8,10 +8,12 @@ use super::schema;
 use super::value::{Codec, Layout, Shown};
 use crate::TypeSchema;
 use std::collections::BTreeMap;
+use tandem_merge::record::RecordType;
 
 /// One record type.
 pub(super) struct Table {
     pub(super) name: String,
+    pub(super) of: RecordType,
     pub(super) dialect: Dialect,
     pub(super) record: Record,
     pub(super) relation: Relation,
@@ -29,7 +31,8 @@ pub(super) struct Table {
     pub(super) deleted: Option<Place>,
     pub(super) created: Option<Place>,
     pub(super) author: Option<Place>,
-    pub(super) shown: Vec<(String, Place)>,
+    /// The properties that are read, and whether nothing behind one in this list stands in the same column.
+    pub(super) shown: Vec<(String, Place, bool)>,
     /// References over several columns.
     pub(super) joined: BTreeMap<String, Joined>,
     /// Where properties stand that procedures are given.
@@ -59,6 +62,7 @@ pub(super) struct Item {
 
 /// What is known besides the description when a record type is put together.
 pub(super) struct Surroundings<'a> {
+    pub(super) system: &'a str,
     pub(super) description: &'a Description,
     pub(super) dialect: Dialect,
     /// The tables of all record types, by name.
@@ -86,6 +90,7 @@ impl Table {
         let properties = schema::properties(name, record, relation, around)?;
         let mut table = Self {
             name: name.to_owned(),
+            of: RecordType::new(around.system, name),
             dialect,
             record: record.clone(),
             relation: relation.clone(),
@@ -133,7 +138,10 @@ impl Table {
         for name in names {
             let item = table.properties[&name].clone();
             let place = table.place(item.column, item.codec);
-            table.shown.push((name, place));
+            for (_, other, last) in &mut table.shown {
+                *last &= other.at != place.at;
+            }
+            table.shown.push((name, place, true));
         }
         table.ask_joined(record, relation, around)?;
         table.ask_called()?;

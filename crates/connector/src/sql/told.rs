@@ -124,7 +124,7 @@ pub(super) async fn page(
     let gone = last
         .iter()
         .filter(|(id, deleted)| **deleted && !known.contains(*id));
-    found.extend(gone.map(|(id, _)| table.absent(&erp.config.name, id, true, began, moment)));
+    found.extend(gone.map(|(id, _)| table.absent(id, true, began, moment)));
     Ok(found)
 }
 

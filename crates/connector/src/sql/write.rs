@@ -289,7 +289,7 @@ fn applied(erp: &Sql, table: &Arc<Table>, write: &Write, left: Left, began: Time
     // No read that began before the commit was answered shows anything later.
     let moment = erp.there(clock::now());
     match (left, &write.change) {
-        (Left::Row(row), _) => match erp.seen_at(table, &row, began, moment) {
+        (Left::Row(mut row), _) => match erp.seen_at(table, &mut row, began, moment) {
             Some(state) => Outcome::Applied {
                 id: state.key.id.clone(),
                 state: Some(Box::new(state)),
