@@ -190,10 +190,25 @@ impl Table {
             build.push(")");
             return;
         }
-        for (at, key) in padded.into_iter().enumerate() {
-            build.push(if at > 0 { " OR " } else { "(" });
-            self.has_key(build, key);
+        let keys: Vec<&Vec<Cell>> = padded.into_iter().collect();
+        self.has_any(build, &keys);
+    }
+
+    /// One of several keys, by halves: databases take conditions that stand in one another only so deep.
+    fn has_any(&self, build: &mut Build, keys: &[&Vec<Cell>]) {
+        match keys {
+            [] => {
+                build.push("1 = 0");
+                return;
+            }
+            [key] => return self.has_key(build, key),
+            _ => {}
         }
+        let (first, second) = keys.split_at(keys.len() / 2);
+        build.push("(");
+        self.has_any(build, first);
+        build.push(" OR ");
+        self.has_any(build, second);
         build.push(")");
     }
 
