@@ -38,6 +38,7 @@ mod onboarding;
 mod org;
 mod own_objects;
 mod personal;
+mod propose;
 mod provider;
 mod proxy;
 mod qa;
