@@ -103,7 +103,7 @@ pub(crate) enum Command {
     #[cfg(feature = "lab")]
     Sandbox(sandbox::Sandbox),
     /// Write a configuration for two systems
-    Init(init::Init),
+    Init(Box<init::Init>),
     /// Compare configuration and systems: what can be kept in step, what cannot, and why
     Check(check::Check),
     /// Show everything a sync would do, record by record, writing nothing

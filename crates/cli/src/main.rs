@@ -18,6 +18,7 @@ mod log;
 mod metadata;
 mod moment;
 mod progress;
+mod proposing;
 mod qa;
 mod screen;
 mod serving;

@@ -1,7 +1,9 @@
 //! `tandem init`: writes a configuration for two systems.
 
 mod answers;
+mod proposal;
 mod questions;
+mod said;
 mod variables;
 
 use crate::arguments::Common;
@@ -13,6 +15,7 @@ use crate::loading::{
 use crate::screen::{Lines, Screen, Sentence, count_of};
 use answers::Answers;
 use clap::{Args, ValueEnum};
+use proposal::Proposing;
 use questions::Questions;
 use serde_json::json;
 use std::io::{BufRead, IsTerminal, Write};
@@ -21,7 +24,13 @@ use std::path::{Path, PathBuf};
 /// Write a configuration for two systems.
 #[derive(Debug, Args)]
 #[command(after_help = "\
+Your own ERP: --from proposes a description of it and flows, out of what the ERP says of itself. What was guessed is marked, and
+what is to be decided is listed. Without --from: the nine flows that come with Tandem, for the local Customerp.
+
 Examples:
+  tandem init --from openapi.json --types Customer,Order
+  tandem init --from 'https://erp.example.com/odata/$metadata' --user-env ERP_USER --password-env ERP_PASSWORD
+  tandem init --from postgres://db.example.com/erp --user-env ERP_USER --password-env ERP_PASSWORD --description erp.yaml
   tandem init
   tandem init --customerp-url http://127.0.0.1:8082 --salesforce-url http://127.0.0.1:8081
   tandem init --flows contact-contact,product-product2 --conflicts ask --first-sync only-new
@@ -32,6 +41,8 @@ On a terminal it asks what is not given. What was answered is kept beside the co
 the next time. Flows that a chosen one refers to come along. Secrets are never written: the configuration names the
 environment variables they are read from.")]
 pub(crate) struct Init {
+    #[command(flatten)]
+    proposing: Proposing,
     /// Only these flows, by name; without it all nine
     #[arg(long, value_name = "FLOWS", value_delimiter = ',')]
     flows: Option<Vec<String>>,
@@ -97,6 +108,9 @@ impl Init {
     pub(crate) async fn write(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
         let config = &common.config;
         let asks = !self.yes && std::io::stdin().is_terminal();
+        if let Some(from) = &self.proposing.from {
+            return self.propose(from, common, asks, screen).await;
+        }
         self.may_write(config, asks)?;
         let mut answers = self.over(Answers::kept(config))?;
         if asks {

@@ -39,6 +39,7 @@ mod onboarding;
 mod org;
 mod own_objects;
 mod personal;
+mod propose;
 mod provider;
 mod proxy;
 mod qa;

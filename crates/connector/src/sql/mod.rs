@@ -23,6 +23,7 @@ mod reading;
 mod refusal;
 mod row;
 mod schema;
+mod seen;
 mod sqlite;
 mod statement;
 mod table;
@@ -37,6 +38,7 @@ mod written;
 
 pub use description::{Description, schema};
 pub use driver::Dialect;
+pub use seen::{SeenColumn, SeenTable};
 pub use triggers::triggers;
 
 use crate::listing::Listings;

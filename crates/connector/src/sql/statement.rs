@@ -237,7 +237,25 @@ impl Table {
         for (at, key) in padded.into_iter().enumerate() {
             build.push(if at > 0 { " OR " } else { "(" });
             Self::is(build, places, key);
+        let keys: Vec<&Vec<Cell>> = padded.into_iter().collect();
+        self.has_any(build, &keys);
+    }
+
+    /// One of several keys, by halves: databases take conditions that stand in one another only so deep.
+    fn has_any(&self, build: &mut Build, keys: &[&Vec<Cell>]) {
+        match keys {
+            [] => {
+                build.push("1 = 0");
+                return;
+            }
+            [key] => return self.has_key(build, key),
+            _ => {}
         }
+        let (first, second) = keys.split_at(keys.len() / 2);
+        build.push("(");
+        self.has_any(build, first);
+        build.push(" OR ");
+        self.has_any(build, second);
         build.push(")");
     }
 

@@ -175,7 +175,7 @@ pub(super) fn chosen(text: &str) -> Result<Vec<String>, String> {
     Ok(flows)
 }
 
-fn listed(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn listed(text: &str) -> impl Iterator<Item = &str> {
     let words = text.split([',', ' ']).map(str::trim);
     words.filter(|word| !word.is_empty())
 }
@@ -220,7 +220,7 @@ fn or_nothing(question: &str, before: Option<&str>) -> Result<Option<String>, Fa
 }
 
 /// Asks until the answer can be understood. Nothing typed is what stands in the brackets.
-fn until<T>(
+pub(super) fn until<T>(
     question: &str,
     before: Option<&str>,
     read: impl Fn(&str) -> Result<T, String>,

@@ -1,0 +1,284 @@
+//! All tables and views of a database, for whoever proposes a description of it.
+
+use super::catalogue::{Column, Kind, Relation};
+use super::description::TableName;
+use super::driver::{Dialect, Rows, Statement, Trouble};
+use super::value::{Cell, text};
+use super::{Description, Sql};
+use crate::Error;
+use std::collections::BTreeMap;
+
+/// A table or a view, as the database shows it.
+#[derive(Clone, Debug)]
+pub struct SeenTable {
+    /// Its name, with its schema where it needs one.
+    pub name: String,
+    /// It is a view.
+    pub is_view: bool,
+    /// Its columns, in order.
+    pub columns: Vec<SeenColumn>,
+    /// The columns of its primary key, or of a unique index without blanks; none where there is no such thing.
+    pub key: Vec<String>,
+    /// Columns that name rows of other tables: those columns, the other table, and the columns there.
+    pub foreign: Vec<(Vec<String>, String, Vec<String>)>,
+    /// Whether rows may be inserted, updated and deleted by us, as far as the database says.
+    pub may: [bool; 3],
+}
+
+/// A column.
+#[derive(Clone, Debug)]
+pub struct SeenColumn {
+    /// Its name.
+    pub name: String,
+    /// `string`, `integer`, `decimal`, `boolean`, `date` or `datetime`; none where no property can hold it.
+    pub data_type: Option<&'static str>,
+    /// Its type in the database's own words.
+    pub native: String,
+    /// Longest text, in characters.
+    pub max_length: Option<usize>,
+    /// Digits in all and behind the point.
+    pub digits: Option<(u32, u32)>,
+    /// It may be null.
+    pub nullable: bool,
+    /// The database gives a value where none is given.
+    pub filled: bool,
+    /// It is computed, or always given by the database.
+    pub generated: bool,
+    /// No two rows share a value.
+    pub unique: bool,
+    /// The values of an enumeration.
+    pub values: Vec<String>,
+    /// The values that a check allows alone.
+    pub checked: Vec<String>,
+}
+
+const POSTGRES: &str = "SELECT n.nspname::text, c.relname::text, n.nspname = ANY (current_schemas(false))
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND has_table_privilege(c.oid, 'SELECT')
+    AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%' ORDER BY 1, 2";
+const MYSQL: &str = "SELECT table_schema, table_name, 1 FROM information_schema.tables
+    WHERE table_schema = DATABASE() ORDER BY 1, 2";
+const SQLITE: &str = "SELECT 'main', name, 1 FROM sqlite_schema
+    WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY 2";
+
+/// The checks of tables: schema, table and what is checked.
+const POSTGRES_CHECKS: &str = "SELECT n.nspname::text, c.relname::text, pg_get_constraintdef(k.oid)
+    FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE k.contype = 'c'";
+const MYSQL_CHECKS: &str = "SELECT t.constraint_schema, t.table_name, CAST(c.check_clause AS char)
+    FROM information_schema.check_constraints c JOIN information_schema.table_constraints t
+    ON t.constraint_schema = c.constraint_schema AND t.constraint_name = c.constraint_name
+    WHERE t.constraint_schema = DATABASE() AND t.constraint_type = 'CHECK'";
+const SQLITE_CHECKS: &str =
+    "SELECT 'main', name, sql FROM sqlite_schema WHERE type = 'table' AND sql LIKE '%check%'";
+
+impl Description {
+    /// Nothing is described yet: what there is is about to be looked at.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self {
+            records: BTreeMap::new(),
+            zone: jiff::tz::TimeZone::UTC,
+            channel: None,
+            change_table: None,
+        }
+    }
+}
+
+impl Sql {
+    /// All tables and views that can be read, but for the database's own.
+    ///
+    /// # Errors
+    /// The database cannot be asked.
+    pub async fn catalogue(&self) -> Result<Vec<SeenTable>, Error> {
+        self.all_tables().await.map_err(|trouble| self.trouble(trouble))
+    }
+
+    async fn all_tables(&self) -> Result<Vec<SeenTable>, Trouble> {
+        let (tables, checks) = match self.driver.dialect() {
+            Dialect::Postgres => (POSTGRES, POSTGRES_CHECKS),
+            Dialect::Mysql => (MYSQL, MYSQL_CHECKS),
+            Dialect::Sqlite => (SQLITE, SQLITE_CHECKS),
+        };
+        let found = self.asked(tables).await?;
+        let names: Vec<(TableName, bool)> = found
+            .iter()
+            .map(|row| {
+                let near = matches!(row[2], Cell::Boolean(true) | Cell::Integer(1));
+                let name = TableName {
+                    schema: Some(text(&row[0])),
+                    name: text(&row[1]),
+                };
+                (name, near)
+            })
+            .collect();
+        let tables: Vec<TableName> = names.iter().map(|(name, _)| name.clone()).collect();
+        let relations = self.driver.relations(&tables).await?;
+        // Servers that know no checks, or hide them, still have tables.
+        let checks = match self.asked(checks).await {
+            Ok(rows) => rows,
+            Err(Trouble::Said(_)) => Rows::default(),
+            Err(trouble) => return Err(trouble),
+        };
+        let near = |schema: &str, table: &str| {
+            let found = names
+                .iter()
+                .find(|(name, _)| name.name == table && name.schema.as_deref() == Some(schema));
+            match found.is_none_or(|(_, near)| *near) {
+                true => table.to_owned(),
+                false => format!("{schema}.{table}"),
+            }
+        };
+        let all = relations.into_iter().flatten().map(|relation| {
+            let of = checks
+                .iter()
+                .filter(|row| text(&row[0]) == relation.schema && text(&row[1]) == relation.name);
+            let checks: Vec<String> = of.map(|row| text(&row[2])).collect();
+            seen(&relation, &checks, near)
+        });
+        Ok(all.collect())
+    }
+
+    async fn asked(&self, sql: &str) -> Result<Rows, Trouble> {
+        let statement = Statement {
+            sql: sql.to_owned(),
+            ..Statement::default()
+        };
+        self.driver.read(&statement).await
+    }
+}
+
+fn seen(relation: &Relation, checks: &[String], near: impl Fn(&str, &str) -> String) -> SeenTable {
+    let blank = |name: &String| relation.column(name).is_none_or(|column| column.nullable);
+    let key = relation.unique.iter().find(|columns| !columns.iter().any(blank));
+    let foreign = relation.foreign.iter().map(|foreign| {
+        let table = near(&foreign.schema, &foreign.table);
+        (foreign.columns.clone(), table, foreign.to.clone())
+    });
+    let columns = relation.columns.iter().map(|column| SeenColumn {
+        name: column.name.clone(),
+        data_type: (column.kind != Kind::Bytes).then(|| column.kind.data_type()),
+        native: column.native.clone(),
+        max_length: column.max_length,
+        digits: column.precision.zip(column.scale),
+        nullable: column.nullable,
+        filled: column.filled,
+        generated: column.generated,
+        unique: relation.is_unique(&column.name),
+        values: column.values.clone(),
+        checked: checks
+            .iter()
+            .find_map(|check| allowed(check, column, relation))
+            .unwrap_or_default(),
+    });
+    SeenTable {
+        name: near(&relation.schema, &relation.name),
+        is_view: relation.is_view,
+        columns: columns.collect(),
+        key: key.cloned().unwrap_or_default(),
+        foreign: foreign.collect(),
+        may: [relation.may.insert, relation.may.update, relation.may.delete],
+    }
+}
+
+/// The texts that a check allows in a column and no others: `status IN ('open', 'closed')`, however the database writes
+/// that back. None where the check says anything more.
+fn allowed(check: &str, column: &Column, relation: &Relation) -> Option<Vec<String>> {
+    if column.kind != Kind::Text {
+        return None;
+    }
+    let lower = check.to_lowercase();
+    let name = column.name.to_lowercase();
+    let mut from = 0;
+    while let Some(at) = lower.get(from..)?.find(&name).map(|at| at + from) {
+        let end = at + name.len();
+        from = end;
+        let whole = |sign: Option<char>| sign.is_none_or(|sign| !sign.is_alphanumeric() && sign != '_');
+        if !whole(lower[..at].chars().next_back()) || !whole(lower[end..].chars().next()) {
+            continue;
+        }
+        // Quotes, casts and parentheses stand between a column and what it is compared with.
+        let rest = check.get(end..)?.trim_start_matches(['"', '`', ']', ')', ' ']);
+        let rest = ["::text", "::bpchar", "::character varying"]
+            .iter()
+            .fold(rest, |rest, cast| rest.strip_prefix(cast).unwrap_or(rest));
+        let rest = rest.trim_start_matches([')', ' ']);
+        let begins = rest.to_lowercase();
+        let list = ["in (", "in(", "= any (", "= any(", "=any("]
+            .iter()
+            .find_map(|word| begins.starts_with(word).then(|| rest.get(word.len()..))?);
+        if let Some(list) = list {
+            let values = quoted(list);
+            let others = relation
+                .columns
+                .iter()
+                .any(|other| values.contains(&other.name) && other.name != column.name);
+            return (!values.is_empty() && !others).then_some(values);
+        }
+    }
+    None
+}
+
+/// The quoted texts up to the end of a list.
+fn quoted(list: &str) -> Vec<String> {
+    let (mut values, mut rest) = (Vec::new(), list);
+    while let Some(at) = rest.find(['\'', ')', ']']) {
+        if !rest[at..].starts_with('\'') {
+            break;
+        }
+        let (mut value, mut behind) = (String::new(), &rest[at + 1..]);
+        loop {
+            let Some(end) = behind.find('\'') else {
+                return Vec::new();
+            };
+            value.push_str(&behind[..end]);
+            behind = &behind[end + 1..];
+            // Two quotes are one of the text's own.
+            match behind.strip_prefix('\'') {
+                Some(more) => {
+                    value.push('\'');
+                    behind = more;
+                }
+                None => break,
+            }
+        }
+        values.push(value);
+        rest = behind;
+    }
+    values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(check: &str) -> Option<Vec<String>> {
+        let column = Column::new("status", Kind::Text, "text");
+        let relation = Relation {
+            columns: vec![column.clone(), Column::new("order_status", Kind::Text, "text")],
+            ..Relation::default()
+        };
+        allowed(check, &column, &relation)
+    }
+
+    #[test]
+    fn the_values_that_a_check_allows_are_read_as_each_database_writes_them() {
+        let all = Some(vec!["open".to_owned(), "it's done".to_owned()]);
+        for check in [
+            "CHECK ((status = ANY (ARRAY['open'::text, 'it''s done'::text])))",
+            "CHECK (((status)::text = ANY ((ARRAY['open'::character varying, 'it''s done'::character varying])::text[])))",
+            "`status` in ('open','it''s done')",
+            "CREATE TABLE t (status TEXT NOT NULL CHECK (status IN ('open', 'it''s done')), x)",
+            "CREATE TABLE t (order_status TEXT, \"status\" TEXT CHECK (\"status\" in('open','it''s done')))",
+        ] {
+            assert_eq!(of(check), all, "{check}");
+        }
+        for check in [
+            "CHECK (order_status IN ('a'))",
+            "CHECK (length(status) > 3)",
+            "CHECK (status <> 'x')",
+        ] {
+            assert_eq!(of(check), None, "{check}");
+        }
+    }
+}
