@@ -8,6 +8,7 @@ const COMMANDS: [&[&str]; 53] = [
     &["sandbox"],
     &["sandbox", "salesforce"],
     &["sandbox", "customerp"],
+    &["sandbox", "odata"],
     &["init"],
     &["check"],
     &["plan"],
