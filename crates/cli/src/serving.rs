@@ -1,6 +1,7 @@
 //! The console beside the work: where it is served, and the links that lead in.
 
 mod backstage;
+pub(crate) mod hooks;
 
 use crate::beside;
 use crate::failure::Failure;

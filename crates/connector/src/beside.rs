@@ -1,5 +1,6 @@
 //! A connector whose requests go on beside whoever asked.
 
+use crate::webhook::Webhook;
 use crate::{
     Budget, Capabilities, ChangePage, ClockOffset, Connector, Error, Identification, Lane, ListPage, Outcome,
     Resumed, Schema, Traffic, Write,
@@ -12,19 +13,36 @@ use tokio::task::JoinSet;
 
 /// A connector whose requests are tasks of the runtime: they go on while whoever asked decides or stores, and another
 /// core packs and reads them. Whoever stops waiting breaks them off.
-pub struct Beside(Arc<dyn Connector>, Option<Capabilities>);
+pub struct Beside {
+    inner: Arc<dyn Connector>,
+    reliable: Option<Capabilities>,
+    webhook: Option<Arc<Webhook>>,
+}
 
 impl Beside {
     /// Lets a connector's requests go on by themselves.
     #[must_use]
     pub fn new(connector: Arc<dyn Connector>) -> Self {
-        Self(connector, None)
+        Self {
+            inner: connector,
+            reliable: None,
+            webhook: None,
+        }
     }
 
     /// Relies on these capabilities alone, where some of the connector's were found to be none.
     #[must_use]
     pub fn relying_on(self, capabilities: Option<Capabilities>) -> Self {
-        Self(self.0, capabilities)
+        Self {
+            reliable: capabilities,
+            ..self
+        }
+    }
+
+    /// Looks at what messages of the system name besides what it shows when it is asked.
+    #[must_use]
+    pub fn told_by(self, webhook: Option<Arc<Webhook>>) -> Self {
+        Self { webhook, ..self }
     }
 }
 
@@ -43,34 +61,64 @@ async fn task<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static)
 #[async_trait]
 impl Connector for Beside {
     fn system(&self) -> &str {
-        self.0.system()
+        self.inner.system()
     }
 
     fn capabilities(&self) -> &Capabilities {
-        self.1.as_ref().unwrap_or_else(|| self.0.capabilities())
+        self.reliable
+            .as_ref()
+            .unwrap_or_else(|| self.inner.capabilities())
     }
 
     async fn identify(&self) -> Result<Identification, Error> {
-        self.0.identify().await
+        self.inner.identify().await
     }
 
     async fn describe(&self) -> Result<Schema, Error> {
-        let inner = Arc::clone(&self.0);
+        let inner = Arc::clone(&self.inner);
         task(async move { inner.describe().await }).await
     }
 
     async fn changes(&self, types: &[RecordType], cursor: Option<&[u8]>) -> Result<ChangePage, Error> {
-        let (inner, types, cursor) = (Arc::clone(&self.0), types.to_vec(), cursor.map(<[u8]>::to_vec));
-        task(async move { inner.changes(&types, cursor.as_deref()).await }).await
+        let (inner, types, cursor) = (
+            Arc::clone(&self.inner),
+            types.to_vec(),
+            cursor.map(<[u8]>::to_vec),
+        );
+        let hints = self.webhook.as_ref().map(|webhook| webhook.told(&types));
+        let hints = hints.unwrap_or_default();
+        let asked = task(async move { inner.changes(&types, cursor.as_deref()).await }).await;
+        match (asked, &self.webhook) {
+            (Ok(mut page), _) => {
+                page.hints.extend(hints);
+                Ok(page)
+            }
+            (Err(error), webhook) => {
+                if let Some(webhook) = webhook.as_ref().filter(|_| !hints.is_empty()) {
+                    webhook.again(hints);
+                }
+                Err(error)
+            }
+        }
     }
 
     async fn changed(&self) {
-        self.0.changed().await;
+        match &self.webhook {
+            None => self.inner.changed().await,
+            Some(webhook) => tokio::select! {
+                () = self.inner.changed() => {}
+                () = webhook.changed() => {}
+            },
+        }
+    }
+
+    fn webhook(&self) -> Option<&Arc<Webhook>> {
+        self.webhook.as_ref()
     }
 
     async fn list(&self, record_type: &RecordType, resume: Option<&[u8]>) -> Result<ListPage, Error> {
         let (inner, of, resume) = (
-            Arc::clone(&self.0),
+            Arc::clone(&self.inner),
             record_type.clone(),
             resume.map(<[u8]>::to_vec),
         );
@@ -78,7 +126,7 @@ impl Connector for Beside {
     }
 
     async fn fetch(&self, record_type: &RecordType, ids: &[String]) -> Result<Vec<Observation>, Error> {
-        let (inner, of, ids) = (Arc::clone(&self.0), record_type.clone(), ids.to_vec());
+        let (inner, of, ids) = (Arc::clone(&self.inner), record_type.clone(), ids.to_vec());
         task(async move { inner.fetch(&of, &ids).await }).await
     }
 
@@ -88,7 +136,7 @@ impl Connector for Beside {
         properties: &[String],
         values: &[Vec<Value>],
     ) -> Result<Vec<Observation>, Error> {
-        let (inner, of) = (Arc::clone(&self.0), record_type.clone());
+        let (inner, of) = (Arc::clone(&self.inner), record_type.clone());
         let (properties, values) = (properties.to_vec(), values.to_vec());
         task(async move { inner.find(&of, &properties, &values).await }).await
     }
@@ -99,48 +147,48 @@ impl Connector for Beside {
         property: &str,
         values: &[Value],
     ) -> Result<Vec<Observation>, Error> {
-        self.0.find_deleted(record_type, property, values).await
+        self.inner.find_deleted(record_type, property, values).await
     }
 
     async fn write(&self, batch: &[Write], lane: Lane) -> Vec<Outcome> {
-        let (inner, batch) = (Arc::clone(&self.0), batch.to_vec());
+        let (inner, batch) = (Arc::clone(&self.inner), batch.to_vec());
         task(async move { inner.write(&batch, lane).await }).await
     }
 
     async fn resume(&self, handle: &str) -> Result<Resumed, Error> {
-        let (inner, handle) = (Arc::clone(&self.0), handle.to_owned());
+        let (inner, handle) = (Arc::clone(&self.inner), handle.to_owned());
         task(async move { inner.resume(&handle).await }).await
     }
 
     fn calls(&self) -> u64 {
-        self.0.calls()
+        self.inner.calls()
     }
 
     fn traffic(&self) -> Traffic {
-        self.0.traffic()
+        self.inner.traffic()
     }
 
     fn clock_offset(&self) -> Option<ClockOffset> {
-        self.0.clock_offset()
+        self.inner.clock_offset()
     }
 
     fn budget(&self) -> Option<Budget> {
-        self.0.budget()
+        self.inner.budget()
     }
 
     async fn measure_budget(&self) -> Result<Option<Budget>, Error> {
-        self.0.measure_budget().await
+        self.inner.measure_budget().await
     }
 
     fn restore_budget(&self, earlier: &Budget) {
-        self.0.restore_budget(earlier);
+        self.inner.restore_budget(earlier);
     }
 
     async fn leave(&self) {
-        self.0.leave().await;
+        self.inner.leave().await;
     }
 
     fn also_spent(&self, calls: u64) {
-        self.0.also_spent(calls);
+        self.inner.also_spent(calls);
     }
 }

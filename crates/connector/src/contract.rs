@@ -4,10 +4,12 @@
 //! system can and cannot do is data ([`Capabilities`]), not further methods.
 
 use crate::Traffic;
+use crate::webhook::Webhook;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use tandem_merge::record::{Observation, RecordKey, RecordType, Values, Version};
 use tandem_merge::value::Value;
 
@@ -78,6 +80,11 @@ pub trait Connector: Send + Sync {
     /// outcomes that there are. Never carries one out twice. A handle that nobody knows (any more) is
     /// answered with nothing: its writes are of unknown outcome.
     async fn resume(&self, handle: &str) -> Result<Resumed, Error>;
+
+    /// What takes the messages by which the system tells of changes; none: it tells nothing so.
+    fn webhook(&self) -> Option<&Arc<Webhook>> {
+        None
+    }
 
     /// Ends what is open with the system, such as a log-in that takes a seat. Whoever asks afterwards signs in anew.
     async fn leave(&self) {}

@@ -20,6 +20,7 @@ pub mod simulation;
 pub mod sql;
 pub mod time;
 mod traffic;
+pub mod webhook;
 
 pub use beside::Beside;
 pub use contract::*;

@@ -9,6 +9,7 @@ mod act;
 mod backstage;
 mod connections;
 mod desk;
+pub mod hooks;
 mod http_api;
 mod live;
 mod metrics;

@@ -44,6 +44,17 @@ impl Problem {
         problem.advised("Send a token (`Authorization: Bearer TOKEN`), or open a link of `tandem console`")
     }
 
+    /// Nothing proves that a message comes from where it should.
+    pub(crate) fn unproven(detail: impl Into<String>) -> Self {
+        let problem = Self::new(
+            StatusCode::UNAUTHORIZED,
+            "unproven",
+            "The message is not proven",
+            detail,
+        );
+        problem.advised("Sign it with the secret that Tandem has, with a time stamp of now")
+    }
+
     /// Whoever asks may not.
     pub(crate) fn forbidden(detail: impl Into<String>) -> Self {
         Self::new(

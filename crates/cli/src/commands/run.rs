@@ -25,6 +25,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tandem_api::door::Restoring;
+use tandem_console::hooks::Listening;
 use tandem_engine::{Engine, Schedule};
 use tandem_merge::config::Configuration;
 use tandem_store::Store as _;
@@ -273,7 +274,8 @@ impl Run {
         let _alerts = alerting::begin(configuration, window, lasting, course.alerted.clone())?;
         let telling = Telling::begin(serving::window(&beside)?, &live, *screen, told);
         let console = self.console(beside).await?;
-        begun(console.as_ref(), course.full, screen);
+        let hooks = serving::hooks::open(configuration, engine.systems()).await?;
+        begun(console.as_ref(), hooks.as_ref(), course.full, screen);
         // Whatever can be wrong with a configuration has shown by now.
         course.began = Some(Instant::now());
         let mut end = End::Stopped;
@@ -290,6 +292,9 @@ impl Run {
         telling.end().await;
         if let Some(console) = console {
             console.close().await;
+        }
+        if let Some(hooks) = hooks {
+            hooks.shutdown().await;
         }
         done?;
         Ok(end)
@@ -311,9 +316,10 @@ impl Run {
 }
 
 /// Says that the work has begun, and where the console is.
-fn begun(console: Option<&Console>, full: bool, screen: &Screen) {
+fn begun(console: Option<&Console>, hooks: Option<&Listening>, full: bool, screen: &Screen) {
     let url = console.map(Console::url);
-    let shown = json!({ "version": env!("CARGO_PKG_VERSION"), "console": url });
+    let webhooks = hooks.map(|hooks| format!("http://{}/webhooks/", hooks.address()));
+    let shown = json!({ "version": env!("CARGO_PKG_VERSION"), "console": url, "webhooks": webhooks });
     screen.json(&told::event("began", shown, Timestamp::now()));
     if let Some(console) = console {
         // Whoever reads a log is not thereby let in.
@@ -325,6 +331,9 @@ fn begun(console: Option<&Console>, full: bool, screen: &Screen) {
             ),
         };
         screen.log(Level::Note, words);
+    }
+    if let Some(webhooks) = webhooks {
+        screen.log(Level::Note, &format!("Webhooks: {webhooks}"));
     }
     match full {
         true => screen.log(Level::Fine, "There is space again; going on."),

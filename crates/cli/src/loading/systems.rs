@@ -1,7 +1,7 @@
 //! The connectors to the two systems.
 
 use super::fields::Fields;
-use super::secret::secret;
+use super::secret::{resolved, secret};
 use super::{kinds, leaving, proven};
 use crate::failure::Failure;
 use jiff::SignedDuration;
@@ -11,6 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use tandem_connector::rest;
 use tandem_connector::salesforce::{Bulk, Salesforce, SalesforceConfig, Share, SignIn, Watch, Writes};
+use tandem_connector::webhook::Webhook;
 use tandem_connector::{Beside, Connector, is_loopback};
 use tandem_merge::computed::Computation;
 use tandem_merge::config::{Changes, Configuration, Connection, SecretReference};
@@ -47,11 +48,40 @@ async fn one(
     };
     let reliable = folder.filter(|_| connection.is_described());
     let reliable = reliable.and_then(|folder| proven::reliable(folder, connector.as_ref()));
-    let connector: Arc<dyn Connector> = Arc::new(Beside::new(connector).relying_on(reliable));
+    let beside = Beside::new(connector).relying_on(reliable);
+    let webhook = webhook(configuration, connection)?;
+    let connector: Arc<dyn Connector> = Arc::new(beside.told_by(webhook));
     if connection.is_described() {
         leaving::opened(&connector).await;
     }
     Ok(connector)
+}
+
+/// What takes the messages by which a system tells of changes.
+fn webhook(configuration: &Configuration, connection: &Connection) -> Result<Option<Arc<Webhook>>, Failure> {
+    let Some(of) = &connection.webhook else {
+        return Ok(None);
+    };
+    let secret = resolved(
+        &of.secret,
+        "secret",
+        &format!("the webhooks of {}", connection.name),
+    )?;
+    let ends = configuration.dataflow.flows.iter().flat_map(|flow| &flow.ends);
+    let types = ends
+        .map(|end| &end.record_type)
+        .filter(|of| of.system == connection.name);
+    let taken = Webhook::new(
+        &connection.name,
+        of,
+        secret.expose_secret(),
+        types.cloned().collect(),
+    );
+    let taken = taken.map_err(|what| {
+        let advice = "Make one with `openssl rand -base64 32`, and give it to the system and to Tandem";
+        Failure::usage(format!("{}: {what}", connection.name), advice)
+    })?;
+    Ok(Some(Arc::new(taken)))
 }
 
 /// The local Customerp, by the description that comes with the program.

@@ -54,4 +54,6 @@ mod set_up;
 mod terminal;
 mod timeouts;
 mod trouble;
+mod two_erps;
 mod undo;
+mod webhooks;

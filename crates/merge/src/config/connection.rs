@@ -8,6 +8,7 @@ use super::problem::{Problems, suggestion};
 use super::type_text::milliseconds;
 use super::{
     BudgetShare, Changes, Connection, StateServer, StateSettings, Users, Writes, is_schema_name, sign_in,
+    webhook,
 };
 use crate::dataflow::{CreatePolicy, Flow, Side};
 use std::collections::{BTreeMap, BTreeSet};
@@ -103,6 +104,7 @@ pub(crate) fn connected(
         owner: written.owner.as_ref().map(|owner| owner.value.clone()),
         changes,
         writes,
+        webhook: webhook::told(file, written, problems),
     }
 }
 

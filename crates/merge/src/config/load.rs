@@ -11,7 +11,7 @@ use super::main_file::{MainText, system_names};
 use super::node::{At, Content, Node, parse};
 use super::problem::{Problem, Problems, suggestion};
 use super::written::{Reader, Written, root};
-use super::{Configuration, Connection, Sources};
+use super::{Configuration, Connection, Sources, webhook};
 use crate::dataflow::{CreatePolicy, Dataflow, Flow, Side};
 use crate::record::RecordType;
 use std::collections::{BTreeMap, BTreeSet};
@@ -157,6 +157,7 @@ impl Loading {
         let remarks = remarks(&flows, &self.connections);
         let state = state_settings(&self.file, self.main.state.as_ref(), problems);
         let console = console_settings(&self.file, self.main.console.as_ref(), problems);
+        let listen = webhook::listening(&self.file, self.main.webhooks.as_ref(), problems);
         let alerts = alert_settings(&self.file, self.main.alerts.as_ref(), problems);
         let traces = trace_settings(&self.file, self.main.traces.as_ref(), problems);
         let clock = self.main.clock_error.as_ref();
@@ -185,6 +186,7 @@ impl Loading {
             bindings: self.bindings,
             state,
             console,
+            listen,
             alerts,
             traces,
             remarks,

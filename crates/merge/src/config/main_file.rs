@@ -33,6 +33,8 @@ written! {
         state: Option<StateText>,
         /// The pages and the HTTP API that `tandem run` serves.
         console: Option<ConsoleText>,
+        /// Where systems are listened to that tell of changes by themselves (`webhooks` of a connection).
+        webhooks: Option<ListenText>,
         /// Who is told when something needs somebody.
         alerts: Option<AlertsText>,
         /// The collector of OpenTelemetry that gets a trace of each change.
@@ -196,6 +198,56 @@ written! {
         changes: Option<At<ChangesText>>,
         /// How writes travel (a Salesforce org only).
         writes: Option<At<WritesText>>,
+        /// The system tells of changes by itself, with signed messages to `/webhooks/NAME` (not a Salesforce org).
+        webhooks: Option<At<WebhooksText>>,
+    }
+}
+
+written! {
+    /// Where systems are listened to that tell of changes by themselves.
+    struct ListenText {
+        /// The address and port, such as `0.0.0.0:8744` (`127.0.0.1:8744` if absent).
+        address: Option<At<String>>,
+    }
+}
+
+written! {
+    /// How a system's messages of changes are signed, and what they say. What is absent is as Standard Webhooks has it.
+    struct WebhooksText {
+        /// Where the secret is kept that the messages are signed with (HMAC with SHA-256). `whsec_` and base64, or any text.
+        secret: At<Option<SecretText>>,
+        /// The header with the signature, or several with blanks between them (`webhook-signature` if absent).
+        signature: Option<At<String>>,
+        /// What stands before the signature there, such as `sha256=` (`v1,` if absent).
+        prefix: Option<String>,
+        /// How the signature is written: `base64` (if absent) or `hex`.
+        encoding: Option<At<String>>,
+        /// What is signed (`{id}.{timestamp}.{body}` if absent; `{body}` where there is no time stamp).
+        signs: Option<At<String>>,
+        /// The header with the time stamp (`webhook-timestamp` if absent), or `none`: then an old message may come again.
+        timestamp: Option<At<String>>,
+        /// The header with the message's id (`webhook-id` if absent).
+        id: Option<At<String>>,
+        /// How old or how far ahead a time stamp may be (`5m` if absent).
+        window: Option<At<String>>,
+        /// Where the message names records: they are read at once. Absent: the system is asked for changes.
+        records: Option<At<TellsText>>,
+        /// The parameter that is sent back when the system asks whether somebody listens, such as `validationToken`.
+        echo: Option<At<String>>,
+    }
+}
+
+written! {
+    /// Where a message names the records that changed.
+    struct TellsText {
+        /// Where the records stand, such as `events`; the whole message if absent.
+        at: Option<At<String>>,
+        /// Where each says its record type.
+        r#type: Option<At<String>>,
+        /// Where each says its id.
+        id: Option<At<String>>,
+        /// Which record type is meant by the message's own words, where they differ.
+        types: Option<Table<At<String>>>,
     }
 }
 

@@ -25,6 +25,7 @@ mod schema;
 mod sign_in;
 mod support;
 mod type_text;
+mod webhook;
 pub mod written;
 
 pub use kind::type_to_write;
@@ -32,6 +33,7 @@ pub use known::Described;
 pub use load::{flows_folder, load, load_against};
 pub use problem::{Problem, Problems, suggestion};
 pub use schema::{flow_schema, main_schema, schema_of};
+pub use webhook::{Encoding, ListenSettings, SignedPart, Tells, Webhook};
 
 use crate::dataflow::{Dataflow, Flow, Side, Unserved};
 use serde::{Deserialize, Serialize};
@@ -65,6 +67,8 @@ pub struct Configuration {
     pub state: StateSettings,
     /// The pages and the HTTP API that are served.
     pub console: ConsoleSettings,
+    /// Where systems are listened to that tell of changes by themselves.
+    pub listen: ListenSettings,
     /// Who is told when something needs somebody; none: nobody.
     pub alerts: Option<AlertSettings>,
     /// The collector that gets a trace of each change; none: nobody.
@@ -126,6 +130,9 @@ pub struct Connection {
     /// How writes travel.
     #[serde(default)]
     pub writes: Writes,
+    /// How it tells of changes by itself; none: it does not.
+    #[serde(default)]
+    pub webhook: Option<Webhook>,
 }
 
 impl Connection {

@@ -1,0 +1,151 @@
+//! Changes that a system tells of by itself, with messages over HTTP.
+//!
+//! A message is a hint and never a value: the record that it names is read from the system, or the system is asked what
+//! changed. So neither the order of messages nor their repetition matters, and one that is lost is made up for by the
+//! next question for changes. What is left to guard is that nobody else makes us ask: messages are signed (HMAC with
+//! SHA-256 over time stamp and body), and one outside the window of time, or a second time inside it, has no effect.
+
+mod notices;
+mod proof;
+#[cfg(test)]
+mod tests;
+
+use jiff::Timestamp;
+use notices::Notices;
+use proof::Proof;
+use reqwest::header::HeaderMap;
+use serde_json::Value as Json;
+use std::collections::BTreeSet;
+use tandem_merge::config;
+use tandem_merge::record::{RecordKey, RecordType};
+
+/// What a system's messages are held against, and what they told.
+#[derive(Debug)]
+pub struct Webhook {
+    system: String,
+    proof: Proof,
+    tells: Option<config::Tells>,
+    echo: Option<String>,
+    types: BTreeSet<RecordType>,
+    notices: Notices,
+}
+
+/// Why a message was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// It does not prove that the system sent it, just now.
+    #[error("{0}")]
+    Unproven(&'static str),
+    /// It is signed, and not understood. That something changed is believed.
+    #[error("{0}")]
+    Unreadable(String),
+}
+
+impl Webhook {
+    /// For a system whose record types are these.
+    ///
+    /// # Errors
+    /// The secret cannot be one, in a sentence.
+    pub fn new(
+        system: &str,
+        of: &config::Webhook,
+        secret: &str,
+        types: BTreeSet<RecordType>,
+    ) -> Result<Self, &'static str> {
+        let proof = Proof::new(of, secret)?;
+        Ok(Self {
+            system: system.to_owned(),
+            proof,
+            tells: of.tells.clone(),
+            echo: of.echo.clone(),
+            types,
+            notices: Notices::default(),
+        })
+    }
+
+    /// The system that tells.
+    #[must_use]
+    pub fn system(&self) -> &str {
+        &self.system
+    }
+
+    /// The parameter that is sent back when the system asks whether somebody listens.
+    #[must_use]
+    pub fn echo(&self) -> Option<&str> {
+        self.echo.as_deref()
+    }
+
+    /// Takes a message: what it names is looked at soon.
+    ///
+    /// # Errors
+    /// It is not proven, and has no effect; or what it says is not understood.
+    pub fn take(&self, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<(), Refused> {
+        if !self.proof.accepts(headers, body, now)? {
+            return Ok(());
+        }
+        let Some(tells) = &self.tells else {
+            self.notices.add(Vec::new());
+            return Ok(());
+        };
+        let named = named(tells, body);
+        let keys = named.as_deref().unwrap_or_default().iter();
+        let keys = keys.filter_map(|(name, id)| {
+            let ours = tells.types.get(name).unwrap_or(name);
+            let of = RecordType::new(&self.system, ours);
+            self.types
+                .contains(&of)
+                .then(|| RecordKey::new(&self.system, ours, id))
+        });
+        self.notices.add(keys.collect());
+        named.map(drop).map_err(Refused::Unreadable)
+    }
+
+    /// Resolves when messages came that nobody asked for yet; those that come together are told together.
+    pub(crate) async fn changed(&self) {
+        self.notices.changed().await;
+    }
+
+    /// The records of these types that messages named; the others are kept.
+    pub(crate) fn told(&self, types: &[RecordType]) -> Vec<RecordKey> {
+        self.notices.take(types)
+    }
+
+    /// Puts records back that could not be looked at.
+    pub(crate) fn again(&self, keys: Vec<RecordKey>) {
+        self.notices.add(keys);
+    }
+}
+
+/// The record types and ids that a message names.
+fn named(tells: &config::Tells, body: &[u8]) -> Result<Vec<(String, String)>, String> {
+    let message: Json = serde_json::from_slice(body).map_err(|error| format!("it is no JSON ({error})"))?;
+    let at =
+        place(&message, &tells.at).ok_or_else(|| format!("nothing stands at `{}`", tells.at.join(".")))?;
+    let records = match at {
+        Json::Array(records) => records.iter().collect(),
+        one => vec![one],
+    };
+    let text = |record: &Json, path: &[String]| match place(record, path) {
+        Some(Json::String(text)) => Some(text.clone()),
+        Some(Json::Number(number)) => Some(number.to_string()),
+        _ => None,
+    };
+    let pairs = records.iter().map(|record| {
+        let pair = text(record, &tells.record_type).zip(text(record, &tells.id));
+        pair.ok_or_else(|| {
+            format!(
+                "a record has no type at `{}` or no id at `{}`",
+                tells.record_type.join("."),
+                tells.id.join(".")
+            )
+        })
+    });
+    pairs.collect()
+}
+
+fn place<'j>(json: &'j Json, path: &[String]) -> Option<&'j Json> {
+    path.iter().try_fold(json, |at, name| match at {
+        Json::Array(items) => items.get(name.parse::<usize>().ok()?),
+        other => other.get(name),
+    })
+}

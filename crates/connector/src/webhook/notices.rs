@@ -1,0 +1,60 @@
+//! What messages told, until somebody asks.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use tandem_merge::record::{RecordKey, RecordType};
+use tokio::sync::Notify;
+
+/// So many records are remembered by name; of more it is only known that something changed.
+const MOST: usize = 10_000;
+/// Messages often come in bursts: so long is gathered before anybody is woken.
+const GATHER: Duration = Duration::from_millis(200);
+
+/// Records to look at, and whether anybody was told.
+#[derive(Debug, Default)]
+pub(super) struct Notices {
+    waiting: Mutex<Waiting>,
+    news: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    news: bool,
+    keys: BTreeSet<RecordKey>,
+}
+
+impl Notices {
+    /// Something changed: these records, or what is not said.
+    pub(super) fn add(&self, keys: Vec<RecordKey>) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.news = true;
+        let free = MOST.saturating_sub(waiting.keys.len());
+        waiting.keys.extend(keys.into_iter().take(free));
+        drop(waiting);
+        self.news.notify_waiters();
+    }
+
+    /// Resolves when something waits, a moment after the first of it came.
+    pub(super) async fn changed(&self) {
+        loop {
+            let news = self.news.notified();
+            if self.waiting.lock().unwrap_or_else(PoisonError::into_inner).news {
+                tokio::time::sleep(GATHER).await;
+                return;
+            }
+            news.await;
+        }
+    }
+
+    /// Hands out the records of these types. Whoever takes them is about to ask for all other changes, too.
+    pub(super) fn take(&self, types: &[RecordType]) -> Vec<RecordKey> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.news = false;
+        let all = std::mem::take(&mut waiting.keys);
+        let (taken, left): (BTreeSet<_>, _) =
+            all.into_iter().partition(|key| types.contains(&key.record_type));
+        waiting.keys = left;
+        taken.into_iter().collect()
+    }
+}
