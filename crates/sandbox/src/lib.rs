@@ -1,4 +1,4 @@
-//! A local Salesforce org and a local Customerp, independent of all other crates.
+//! A local Salesforce org, a local Customerp and stubs of well-known ERPs, independent of all other crates.
 
 pub mod customerp;
 mod host;
@@ -6,6 +6,7 @@ mod host;
 mod inside;
 mod machine;
 pub mod salesforce;
+pub mod stubs;
 mod traffic;
 
 #[cfg(feature = "simulation")]

@@ -1,5 +1,7 @@
 //! `tandem sandbox`: one local system alone.
 
+mod stub;
+
 use crate::failure::{Exit, Failure};
 use crate::screen::{Lines, Screen};
 use clap::{Args, Subcommand};
@@ -17,7 +19,8 @@ Examples:
   tandem sandbox salesforce --preset no-divisions
   tandem sandbox salesforce --latency 20 --record traffic.jsonl
   tandem sandbox customerp --port 8082 --records 100
-  tandem sandbox customerp --northwind northwind.sql")]
+  tandem sandbox customerp --northwind northwind.sql
+  tandem sandbox stub odoo --records 20")]
 pub(crate) struct Sandbox {
     #[command(subcommand)]
     system: System,
@@ -29,9 +32,11 @@ enum System {
     Salesforce(SalesforceArguments),
     /// A local Customerp: an ERP with a REST API
     Customerp(CustomerpArguments),
+    /// A stub of a well-known ERP, to try its ready description with
+    Stub(stub::StubArguments),
 }
 
-/// What both local systems take.
+/// What all local systems take.
 #[derive(Clone, Debug, Args)]
 struct Serving {
     /// The port to listen on; 0 takes a free one
@@ -128,6 +133,7 @@ impl Sandbox {
         match &self.system {
             System::Salesforce(arguments) => arguments.serve(screen).await,
             System::Customerp(arguments) => arguments.serve(screen).await,
+            System::Stub(arguments) => arguments.serve(screen).await,
         }
     }
 }
