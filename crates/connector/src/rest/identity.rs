@@ -38,7 +38,10 @@ impl Rest {
         if let Some(who) = &identity.who {
             let (body, reply) = self.asked(who.call()).await?;
             user = who.user.text(&body, &reply.headers);
-            author = who.author.as_ref().and_then(|place| place.text(&body, &reply.headers));
+            author = who
+                .author
+                .as_ref()
+                .and_then(|place| place.text(&body, &reply.headers));
         }
         Ok(Identification {
             id,

@@ -97,7 +97,9 @@ impl Served {
             .with("collection", self.of.collection.as_str())
             .with("fields", self.fields.clone());
         let own = self.of.fill.iter();
-        own.fold(given, |given, (name, json)| given.with(&format!("fill.{name}"), json.clone()))
+        own.fold(given, |given, (name, json)| {
+            given.with(&format!("fill.{name}"), json.clone())
+        })
     }
 
     /// The id that an item shows.

@@ -21,7 +21,9 @@ impl Clock {
 
     /// The moment as HTTP writes it.
     pub(super) fn date(&self) -> String {
-        moment(self.now()).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+        moment(self.now())
+            .strftime("%a, %d %b %Y %H:%M:%S GMT")
+            .to_string()
     }
 }
 

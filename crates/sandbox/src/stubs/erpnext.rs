@@ -108,7 +108,10 @@ fn found<'s>(store: &'s Store, doctype: &str, name: &str) -> Result<(&'s Table, 
 /// A stamp as the site writes it.
 fn local(stamp: i64) -> String {
     let zone = TimeZone::get(ZONE).unwrap_or(TimeZone::UTC);
-    moment(stamp).to_zoned(zone).strftime("%Y-%m-%d %H:%M:%S.%6f").to_string()
+    moment(stamp)
+        .to_zoned(zone)
+        .strftime("%Y-%m-%d %H:%M:%S.%6f")
+        .to_string()
 }
 
 fn member(row: &Row, name: &str) -> Option<Json> {
@@ -154,7 +157,11 @@ fn list(store: &Store, doctype: &str, ask: &Ask) -> Result<Reply, Reply> {
     };
     let (fields, filters) = (parsed("fields"), parsed("filters"));
     let (Some(fields), Some(filters)) = (fields.as_array(), filters.as_array()) else {
-        return Err(error(417, "ValidationError", "fields and filters are lists in JSON"));
+        return Err(error(
+            417,
+            "ValidationError",
+            "fields and filters are lists in JSON",
+        ));
     };
     let mut rows: Vec<Map<String, Json>> = Vec::new();
     for row in all(store, doctype)? {
@@ -186,7 +193,9 @@ fn list(store: &Store, doctype: &str, ask: &Ask) -> Result<Reply, Reply> {
                 .map(|name| {
                     let name = text_of(Some(name));
                     let value = row.get(&name).cloned();
-                    value.map(|value| (name.clone(), value)).ok_or_else(|| no_column(&name))
+                    value
+                        .map(|value| (name.clone(), value))
+                        .ok_or_else(|| no_column(&name))
                 })
                 .collect::<Result<Map<_, _>, _>>()
                 .map(Json::Object),
@@ -207,7 +216,10 @@ fn all(store: &Store, doctype: &str) -> Result<Vec<Map<String, Json>>, Reply> {
     }
     let table = table(store, doctype)?;
     let own = ["name", "creation", "modified", "owner", "modified_by"];
-    let fields = || own.into_iter().chain(table.shape.fields.keys().map(String::as_str));
+    let fields = || {
+        own.into_iter()
+            .chain(table.shape.fields.keys().map(String::as_str))
+    };
     let hidden = |name: &str| doctype == "Contact" && name == "customer";
     let row = |row: &Row| {
         fields()
@@ -238,7 +250,8 @@ fn deleted(store: &Store) -> Vec<Map<String, Json>> {
 fn compared(one: Option<&Json>, other: Option<&Json>) -> Option<Ordering> {
     match (one?, other?) {
         (Json::Number(one), Json::Number(other)) => {
-            let number = |number: &serde_json::Number| number.to_string().parse::<rust_decimal::Decimal>().ok();
+            let number =
+                |number: &serde_json::Number| number.to_string().parse::<rust_decimal::Decimal>().ok();
             Some(number(one)?.cmp(&number(other)?))
         }
         (Json::String(one), Json::String(other)) => Some(one.to_lowercase().cmp(&other.to_lowercase())),
@@ -248,7 +261,11 @@ fn compared(one: Option<&Json>, other: Option<&Json>) -> Option<Ordering> {
 
 fn holds(row: &Map<String, Json>, filter: &Json) -> Result<bool, Reply> {
     let Some([Json::String(field), Json::String(sign), value]) = filter.as_array().map(Vec::as_slice) else {
-        return Err(error(417, "ValidationError", "a filter is [field, operator, value]"));
+        return Err(error(
+            417,
+            "ValidationError",
+            "a filter is [field, operator, value]",
+        ));
     };
     let shown = row.get(field).ok_or_else(|| no_column(field))?;
     let by = compared(Some(shown), Some(value));
@@ -263,7 +280,13 @@ fn holds(row: &Map<String, Json>, filter: &Json) -> Result<bool, Reply> {
             let mut values = value.as_array().into_iter().flatten();
             values.any(|value| compared(Some(shown), Some(value)) == Some(Ordering::Equal))
         }
-        _ => return Err(error(417, "ValidationError", "Operator must be one of =, !=, >, >=, <, <=, in")),
+        _ => {
+            return Err(error(
+                417,
+                "ValidationError",
+                "Operator must be one of =, !=, >, >=, <, <=, in",
+            ));
+        }
     })
 }
 
@@ -327,7 +350,9 @@ fn update(store: &mut Store, doctype: &str, name: &str, ask: &Ask, user: &str) -
         let what = format!("{doctype} {name} is submitted: not allowed to change it");
         return Err(error(417, "UpdateAfterSubmitError", &what));
     }
-    let after = values.get("docstatus").map_or(before, |value| status(Some(value)));
+    let after = values
+        .get("docstatus")
+        .map_or(before, |value| status(Some(value)));
     if !matches!((before, after), (0, 0 | 1) | (1, 1 | 2) | (2, 2)) {
         let what = format!("Cannot change docstatus from {before} to {after}");
         return Err(error(417, "DocstatusTransitionError", &what));
@@ -359,7 +384,11 @@ fn refused(doctype: &str, fault: &Fault) -> Reply {
             error(417, "CharacterLengthExceededError", &what)
         }
         What::Twice if field == "name" => error(409, "DuplicateEntryError", doctype),
-        What::Twice => error(417, "UniqueValidationError", &format!("{doctype}: {field} must be unique")),
+        What::Twice => error(
+            417,
+            "UniqueValidationError",
+            &format!("{doctype}: {field} must be unique"),
+        ),
         What::Dangling => error(417, "LinkValidationError", &format!("Could not find {field}")),
         What::Used => {
             let what = format!("Cannot delete or cancel because {doctype} {field} is linked with another");

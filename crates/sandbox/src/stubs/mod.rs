@@ -63,7 +63,11 @@ impl Vendor {
             Self::Xero => xero::CLIENTS
                 .iter()
                 .map(|(name, secret, refresh)| {
-                    let of = [("client_id", *name), ("client_secret", *secret), ("refresh_token", *refresh)];
+                    let of = [
+                        ("client_id", *name),
+                        ("client_secret", *secret),
+                        ("refresh_token", *refresh),
+                    ];
                     (*name, of.into_iter().chain([("tenant", xero::TENANT)]).collect())
                 })
                 .collect(),

@@ -6,9 +6,11 @@
 //! what is not there is answered with an empty list; there is no condition on writes; a long text is taken; an error is a status with
 //! `name`, `message` and `arguments`.
 
-use std::cmp::Ordering;
+mod domain;
 
 use serde_json::{Map, Value as Json, json};
+
+use domain::{matches, sort};
 
 use super::answer::{Ask, Desk, Reply, whole};
 use super::clock::moment;
@@ -34,8 +36,10 @@ pub(super) fn sample(store: &mut Store, number: u32) {
         store.create("res.partner", &values, "alice").unwrap_or_default()
     };
     let company = made(company);
-    made(json!({ "name": format!("Contact {number}"), "parent_id": company, "function": "Buyer",
-        "email": format!("contact@company{number}.example") }));
+    made(
+        json!({ "name": format!("Contact {number}"), "parent_id": company, "function": "Buyer",
+        "email": format!("contact@company{number}.example") }),
+    );
 }
 
 impl Desk for Odoo {
@@ -62,7 +66,10 @@ impl Desk for Odoo {
                 "could not parse the body as json",
             );
         };
-        if store.table("res.company").is_some_and(|table| table.rows.is_empty()) {
+        if store
+            .table("res.company")
+            .is_some_and(|table| table.rows.is_empty())
+        {
             found_company(store);
         }
         if (*model, *method) == ("res.users", "context_get") {
@@ -189,7 +196,14 @@ impl Call<'_> {
 
     /// The rows with the fields that were asked for; all of them where none are named.
     fn shown(&self, store: &Store, table: &Table, rows: Vec<&Row>) -> Result<Json, Reply> {
-        let own = ["id", "create_date", "write_date", "create_uid", "write_uid", "display_name"];
+        let own = [
+            "id",
+            "create_date",
+            "write_date",
+            "create_uid",
+            "write_uid",
+            "display_name",
+        ];
         let all = || {
             own.iter()
                 .map(|name| (*name).to_owned())
@@ -203,7 +217,10 @@ impl Call<'_> {
             .iter()
             .find(|name| !own.contains(&name.as_str()) && !table.shape.fields.contains_key(*name))
         {
-            return Err(value_error(format!("Invalid field '{unknown}' on '{}'", self.model)));
+            return Err(value_error(format!(
+                "Invalid field '{unknown}' on '{}'",
+                self.model
+            )));
         }
         let row = |row: &Row| -> Json {
             let id = ("id".to_owned(), json!(row.number));
@@ -228,7 +245,10 @@ impl Call<'_> {
         let [values] = list.as_slice() else {
             return Err(value_error("this stub makes one record a call".to_owned()));
         };
-        let values = plain(self.table(store)?, values.as_object().cloned().unwrap_or_default());
+        let values = plain(
+            self.table(store)?,
+            values.as_object().cloned().unwrap_or_default(),
+        );
         let id = store
             .create(self.model, &values, self.user)
             .map_err(|fault| self.refused(&fault))?;
@@ -273,10 +293,7 @@ impl Call<'_> {
             .cloned()
             .unwrap_or_default();
         // A number in a text is no id.
-        let ids: Option<Vec<String>> = ids
-            .iter()
-            .map(|id| Some(whole(Some(id))?.to_string()))
-            .collect();
+        let ids: Option<Vec<String>> = ids.iter().map(|id| Some(whole(Some(id))?.to_string())).collect();
         ids.ok_or_else(|| error(500, "builtins.TypeError", "ids must be whole numbers"))
     }
 
@@ -323,9 +340,8 @@ impl Call<'_> {
 
 /// What a line amounts to.
 fn amount(values: &Map<String, Json>) -> rust_decimal::Decimal {
-    let number = |name: &str| -> rust_decimal::Decimal {
-        text_of(values.get(name)).parse().unwrap_or_default()
-    };
+    let number =
+        |name: &str| -> rust_decimal::Decimal { text_of(values.get(name)).parse().unwrap_or_default() };
     let hundred = rust_decimal::Decimal::ONE_HUNDRED;
     number("product_uom_qty") * number("price_unit") * (hundred - number("discount")) / hundred
 }
@@ -377,140 +393,5 @@ fn member(store: &Store, table: &Table, row: &Row, name: &str) -> Json {
         }
         (Some(Kind::Time), Json::String(text)) => Json::String(text.replace('T', " ")),
         (_, value) => value.clone(),
-    }
-}
-
-fn sort(table: &Table, rows: &mut [&Row], order: &str) {
-    for term in order.split(',').rev() {
-        let mut words = term.split_whitespace();
-        let (name, down) = (
-            words.next().unwrap_or("id"),
-            words.next().is_some_and(|word| word.eq_ignore_ascii_case("desc")),
-        );
-        rows.sort_by(|one, other| {
-            let by = compared(&kept(table, one, name), &kept(table, other, name)).unwrap_or(Ordering::Equal);
-            if down { by.reverse() } else { by }
-        });
-    }
-}
-
-/// A field as it is compared: times as exactly as they are kept.
-fn kept(table: &Table, row: &Row, name: &str) -> Json {
-    let stamp = |stamp: i64| Json::String(moment(stamp).strftime("%Y-%m-%d %H:%M:%S.%6f").to_string());
-    match name {
-        "id" => json!(row.number),
-        "create_date" => stamp(row.created),
-        "write_date" => stamp(row.modified),
-        _ => {
-            let value = row.values.get(name).cloned().unwrap_or_default();
-            let reference = matches!(
-                table.shape.fields.get(name).map(|field| &field.kind),
-                Some(Kind::Reference(_))
-            );
-            match reference {
-                true => serde_json::from_str(&text_of(Some(&value))).unwrap_or_default(),
-                false => value,
-            }
-        }
-    }
-}
-
-fn compared(one: &Json, other: &Json) -> Option<Ordering> {
-    match (one, other) {
-        (Json::Number(one), Json::Number(other)) => {
-            let number = |number: &serde_json::Number| number.to_string().parse::<rust_decimal::Decimal>().ok();
-            Some(number(one)?.cmp(&number(other)?))
-        }
-        (Json::String(one), Json::String(other)) => Some(one.cmp(other)),
-        (Json::Bool(one), Json::Bool(other)) => Some(one.cmp(other)),
-        (Json::Null, Json::Null) => Some(Ordering::Equal),
-        _ => None,
-    }
-}
-
-/// Whether a row fits a domain: terms that must all hold, with `&`, `|` and `!` before those that they join.
-fn matches(table: &Table, row: &Row, domain: &[Json]) -> Result<bool, Reply> {
-    let mut held: Vec<bool> = Vec::new();
-    let broken = || value_error("Domain() invalid item in domain".to_owned());
-    for term in domain.iter().rev() {
-        let value = match term {
-            Json::String(sign) => {
-                let first = held.pop().ok_or_else(broken)?;
-                match sign.as_str() {
-                    "!" => !first,
-                    "&" => held.pop().ok_or_else(broken)? & first,
-                    "|" => held.pop().ok_or_else(broken)? | first,
-                    _ => return Err(broken()),
-                }
-            }
-            Json::Array(parts) => match parts.as_slice() {
-                [Json::String(field), Json::String(sign), value] => holds(table, row, field, sign, value)?,
-                _ => return Err(broken()),
-            },
-            _ => return Err(broken()),
-        };
-        held.push(value);
-    }
-    Ok(held.into_iter().all(|value| value))
-}
-
-fn holds(table: &Table, row: &Row, field: &str, sign: &str, value: &Json) -> Result<bool, Reply> {
-    let own = ["id", "create_date", "write_date"];
-    if !own.contains(&field) && !table.shape.fields.contains_key(field) {
-        return Err(value_error(format!("Invalid field {}.{field} in condition", table.shape.name)));
-    }
-    let shown = kept(table, row, field);
-    let same = |value: &Json| {
-        let blank = |json: &Json| json.is_null() || *json == Json::Bool(false);
-        shown == *value || (blank(&shown) && blank(value))
-    };
-    let by = || compared(&shown, value);
-    let like = |pattern: &str, fold: bool| {
-        let text = text_of(Some(&shown));
-        match fold {
-            true => fits(&pattern.to_lowercase(), &text.to_lowercase()),
-            false => fits(pattern, &text),
-        }
-    };
-    let pattern = text_of(Some(value));
-    Ok(match sign {
-        "=" => same(value),
-        "!=" => !same(value),
-        ">" => by() == Some(Ordering::Greater),
-        ">=" => matches!(by(), Some(Ordering::Greater | Ordering::Equal)),
-        "<" => by() == Some(Ordering::Less),
-        "<=" => matches!(by(), Some(Ordering::Less | Ordering::Equal)),
-        "in" => value.as_array().is_some_and(|all| all.iter().any(same)),
-        "not in" => !value.as_array().is_some_and(|all| all.iter().any(same)),
-        "=like" => like(&pattern, false),
-        "=ilike" => like(&pattern, true),
-        "ilike" => like(&format!("%{pattern}%"), true),
-        "like" => like(&format!("%{pattern}%"), false),
-        _ => return Err(value_error(format!("Invalid operator '{sign}'"))),
-    })
-}
-
-/// Whether a text fits a pattern of SQL's LIKE, where a backslash takes from the next character its meaning.
-fn fits(pattern: &str, text: &str) -> bool {
-    let mut signs = pattern.chars();
-    match signs.next() {
-        None => text.is_empty(),
-        Some('%') => {
-            let rest = signs.as_str();
-            std::iter::successors(Some(text), |text| {
-                let mut rest = text.chars();
-                rest.next().map(|_| rest.as_str())
-            })
-            .any(|text| fits(rest, text))
-        }
-        Some(sign) => {
-            let (any, wanted) = match sign {
-                '_' => (true, '_'),
-                '\\' => (false, signs.next().unwrap_or('\\')),
-                other => (false, other),
-            };
-            let mut rest = text.chars();
-            rest.next().is_some_and(|found| any || found == wanted) && fits(signs.as_str(), rest.as_str())
-        }
     }
 }

@@ -258,14 +258,19 @@ fn steps(path: &str) -> Vec<String> {
     let decoded = |step: &str| {
         let pair = format!("s={}", step.replace('+', "%2B").replace('&', "%26"));
         let mut pairs = url::form_urlencoded::parse(pair.as_bytes());
-        pairs.next().map(|(_, step)| step.into_owned()).unwrap_or_default()
+        pairs
+            .next()
+            .map(|(_, step)| step.into_owned())
+            .unwrap_or_default()
     };
     let steps = path.split('/').filter(|step| !step.is_empty());
     steps.map(decoded).collect()
 }
 
 fn pairs(query: &str) -> BTreeMap<String, String> {
-    url::form_urlencoded::parse(query.as_bytes()).into_owned().collect()
+    url::form_urlencoded::parse(query.as_bytes())
+        .into_owned()
+        .collect()
 }
 
 fn written(reply: &Reply, date: &str) -> Response {
@@ -273,8 +278,7 @@ fn written(reply: &Reply, date: &str) -> Response {
         Some(body) => Response::new(Body::from(body.to_string())),
         None => Response::new(Body::empty()),
     };
-    *response.status_mut() =
-        StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let json = reply.body.as_ref().map(|_| ("content-type", "application/json"));
     let own = reply.headers.iter().map(|(name, value)| (*name, value.as_str()));
     for (name, value) in own.chain(json).chain([("date", date)]) {
@@ -320,7 +324,9 @@ fn local(inner: &mut Inner, steps: &[&str], ask: &Ask) -> Reply {
             inner.instead.push(reply);
         }
         ("GET", ["rows", table]) => {
-            let rows = store.table(table).map(|table| table.rows.values().map(shown).collect());
+            let rows = store
+                .table(table)
+                .map(|table| table.rows.values().map(shown).collect());
             return rows.map_or_else(nowhere, |rows: Vec<Json>| Reply::ok(rows.into()));
         }
         ("POST", ["rows", table]) => return done(store.create(table, &body, PERSON)),

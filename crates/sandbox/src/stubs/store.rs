@@ -163,7 +163,8 @@ impl Store {
     /// Deletes a record that is there and that no other names.
     pub(super) fn delete(&mut self, table: &str, id: &str) -> Result<(), Fault> {
         let named = |other: &Table| {
-            let of_it = |field: &&String| other.shape.fields[*field].kind == Kind::Reference(table.to_owned());
+            let of_it =
+                |field: &&String| other.shape.fields[*field].kind == Kind::Reference(table.to_owned());
             let fields: Vec<&String> = other.shape.fields.keys().filter(of_it).collect();
             let mut rows = other.rows.values().filter(|row| row.id != id);
             rows.any(|row| fields.iter().any(|field| text_of(row.values.get(*field)) == id))
@@ -185,12 +186,12 @@ impl Store {
     }
 
     /// Sets what is computed out of other records, of every record of a type; that is no edit of theirs.
-    pub(super) fn recompute(
-        &mut self,
-        table: &str,
-        of: impl Fn(&Self, &Row) -> Vec<(&'static str, Json)>,
-    ) {
-        let rows = self.tables.get(table).into_iter().flat_map(|table| table.rows.values());
+    pub(super) fn recompute(&mut self, table: &str, of: impl Fn(&Self, &Row) -> Vec<(&'static str, Json)>) {
+        let rows = self
+            .tables
+            .get(table)
+            .into_iter()
+            .flat_map(|table| table.rows.values());
         let computed: Vec<_> = rows.map(|row| (row.number, of(self, row))).collect();
         let Some(known) = self.tables.get_mut(table) else {
             return;
@@ -242,7 +243,10 @@ impl Store {
             Kind::Time => text.is_some_and(|text| text.parse::<DateTime>().is_ok()),
             Kind::Word(words) => text.is_some_and(|text| words.iter().any(|word| word == text)),
             Kind::Reference(to) => {
-                let there = self.tables.get(to).and_then(|table| table.row(&text_of(Some(value))));
+                let there = self
+                    .tables
+                    .get(to)
+                    .and_then(|table| table.row(&text_of(Some(value))));
                 if there.is_none() {
                     return Some(What::Dangling);
                 }

@@ -51,7 +51,10 @@ impl Desk for Xero {
         if ask.steps().ends_with(&["connect", "token"]) {
             return self.token(store.clock.now(), ask);
         }
-        let token = ask.header("authorization").strip_prefix("Bearer ").unwrap_or_default();
+        let token = ask
+            .header("authorization")
+            .strip_prefix("Bearer ")
+            .unwrap_or_default();
         let known = self.tokens.get(token);
         let Some((client, _)) = known.filter(|(_, until)| *until > store.clock.now()) else {
             let body = json!({ "Type": null, "Title": "Unauthorized", "Status": 401, "Detail": "AuthenticationUnsuccessful" });
@@ -82,8 +85,11 @@ impl Xero {
         let form: BTreeMap<String, String> = url::form_urlencoded::parse(&ask.body).into_owned().collect();
         let said = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
         let refused = |what: &str| Reply::new(400, json!({ "error": what }));
-        let (id, secret) = credentials(ask).unwrap_or((said("client_id").to_owned(), said("client_secret").to_owned()));
-        let Some((client, _, first)) = CLIENTS.iter().find(|(client, known, _)| *client == id && *known == secret)
+        let (id, secret) =
+            credentials(ask).unwrap_or((said("client_id").to_owned(), said("client_secret").to_owned()));
+        let Some((client, _, first)) = CLIENTS
+            .iter()
+            .find(|(client, known, _)| *client == id && *known == secret)
         else {
             return refused("invalid_client");
         };
@@ -123,8 +129,11 @@ fn api(store: &mut Store, ask: &Ask, client: &str) -> Result<Reply, Reply> {
         return Err(nowhere());
     };
     if *of == "Organisation" {
-        let organisation = json!({ "OrganisationID": "b2c885a9-4bb9-4a00-9b6e-6c2bf60b1a2b", "Name": "Xero Local" });
-        return Ok(Reply::ok(json!({ "Status": "OK", "Organisations": [organisation] })));
+        let organisation =
+            json!({ "OrganisationID": "b2c885a9-4bb9-4a00-9b6e-6c2bf60b1a2b", "Name": "Xero Local" });
+        return Ok(Reply::ok(
+            json!({ "Status": "OK", "Organisations": [organisation] }),
+        ));
     }
     match (ask.method.as_str(), rest) {
         ("GET", []) => list(store, of, ask),
@@ -140,7 +149,10 @@ fn api(store: &mut Store, ask: &Ask, client: &str) -> Result<Reply, Reply> {
 
 fn nowhere() -> Reply {
     let what = "The resource you're looking for cannot be found";
-    Reply::new(404, json!({ "Title": "Not Found", "Status": 404, "Detail": what }))
+    Reply::new(
+        404,
+        json!({ "Title": "Not Found", "Status": 404, "Detail": what }),
+    )
 }
 
 fn wrapped(of: &str, rows: Vec<Json>) -> Reply {
@@ -171,7 +183,9 @@ fn shown(store: &Store, table: &Table, row: &Row) -> Json {
                 midnight.map_or(Json::Null, |at| slash(at.timestamp().as_microsecond()).into())
             }
             (Kind::Reference(_), id) => {
-                let named = store.table("Contacts").and_then(|table| table.row(&text_of(Some(id))));
+                let named = store
+                    .table("Contacts")
+                    .and_then(|table| table.row(&text_of(Some(id))));
                 json!({ "ContactID": id, "Name": named.map(|row| text_of(row.values.get("Name"))) })
             }
             (_, value) => value.clone(),
@@ -219,7 +233,9 @@ fn list(store: &Store, of: &str, ask: &Ask) -> Result<Reply, Reply> {
         .map(|row| shown(store, table, row))
         .collect();
     let pagination = json!({ "page": page, "pageSize": size, "pageCount": pages, "itemCount": rows.len() });
-    Ok(Reply::ok(json!({ "Status": "OK", "pagination": pagination, of: shown })))
+    Ok(Reply::ok(
+        json!({ "Status": "OK", "pagination": pagination, of: shown }),
+    ))
 }
 
 /// What is kept of a record that is sent.
@@ -231,7 +247,10 @@ fn kept(table: &Table, sent: &Json) -> Result<Map<String, Json>, Reply> {
             (_, Json::String(text)) if text.is_empty() => Json::Null,
             (Some(Kind::Date), Json::String(text)) => match text.strip_prefix("/Date(") {
                 Some(millis) => {
-                    let millis = millis.split([')', '+']).next().and_then(|text| text.parse::<i64>().ok());
+                    let millis = millis
+                        .split([')', '+'])
+                        .next()
+                        .and_then(|text| text.parse::<i64>().ok());
                     let at = millis.map(|millis| moment(millis * 1_000));
                     at.map_or(Json::Null, |at| at.strftime("%Y-%m-%d").to_string().into())
                 }
@@ -246,7 +265,11 @@ fn kept(table: &Table, sent: &Json) -> Result<Map<String, Json>, Reply> {
                     .find(|phone| phone.get("PhoneType").and_then(Json::as_str) == Some("DEFAULT"));
                 let Some(phone) = own else { continue };
                 let number = text_of(phone.get("PhoneNumber"));
-                let number = if number.is_empty() { Json::Null } else { number.into() };
+                let number = if number.is_empty() {
+                    Json::Null
+                } else {
+                    number.into()
+                };
                 values.insert("Phone".to_owned(), number);
                 continue;
             }

@@ -2,4 +2,5 @@
 
 mod customerp;
 mod salesforce;
+mod stubs;
 mod traffic;

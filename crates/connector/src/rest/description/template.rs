@@ -328,7 +328,10 @@ mod tests {
         assert_eq!(path("/c/{nothing}"), None);
         let text = |text: &str| Template::parse(text).unwrap().text(&fill);
         assert_eq!(text("{{{ids}}}").unwrap(), "{1,2}");
-        assert_eq!(text("[[\"id\",\"=\",{id:json}]]").unwrap(), r#"[["id","=","a/b ?'c"]]"#);
+        assert_eq!(
+            text("[[\"id\",\"=\",{id:json}]]").unwrap(),
+            r#"[["id","=","a/b ?'c"]]"#
+        );
         assert_eq!(text("{ids:json}").unwrap(), r#"["1","2"]"#);
         assert_eq!(text("{pattern:like}").unwrap(), r"10\% a\_b c:\\");
         for wrong in ["{id", "id}", "{}", "{id:sideways}"] {

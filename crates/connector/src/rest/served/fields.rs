@@ -26,7 +26,9 @@ pub(super) fn looked_at(of: &Type, shown: &[String]) -> Vec<String> {
     let plain = properties.iter().filter(|property| property.computed.is_none());
     places.extend(plain.map(|property| &property.at));
     let mut names: Vec<String> = places.into_iter().filter_map(outermost).collect();
-    let computed = properties.iter().filter_map(|property| property.computed.as_ref());
+    let computed = properties
+        .iter()
+        .filter_map(|property| property.computed.as_ref());
     names.extend(computed.flat_map(|computed| computed.members.iter().cloned()));
     let mut once = std::collections::BTreeSet::new();
     names.retain(|name| once.insert(name.clone()));

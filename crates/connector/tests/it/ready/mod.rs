@@ -103,7 +103,10 @@ async fn staged(vendor: Vendor, words: Words, connect: crate::scene::Connect) ->
 
 /// What a person does at the stub, past its interface.
 async fn local(url: &Url, method: &str, path: &str, body: &Json) -> Json {
-    let request = plain_client().request(method.parse().unwrap(), url.join("/_local/").unwrap().join(path).unwrap());
+    let request = plain_client().request(
+        method.parse().unwrap(),
+        url.join("/_local/").unwrap().join(path).unwrap(),
+    );
     let reply = request.json(body).send().await.unwrap();
     let status = reply.status();
     let bytes = reply.bytes().await.unwrap();

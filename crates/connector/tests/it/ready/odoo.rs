@@ -1,6 +1,8 @@
 //! Odoo.
 
-use super::{all_of, create, delete, listed, local, of, ready, refusal, shipped, staged, stub, update, with_own_fields};
+use super::{
+    all_of, create, delete, listed, local, of, ready, refusal, shipped, staged, stub, update, with_own_fields,
+};
 use crate::scene::{Scene, Words, applied, one};
 use serde_json::json;
 use tandem_connector::rest::Rest;
@@ -16,7 +18,15 @@ fn described() -> String {
 }
 
 fn connect(url: &Url, user: &str) -> Box<dyn Connector> {
-    let contact = ["name", "email", "phone", "function", "x_birthdate", "x_salesforce_id", "x_reports_to"];
+    let contact = [
+        "name",
+        "email",
+        "phone",
+        "function",
+        "x_birthdate",
+        "x_salesforce_id",
+        "x_reports_to",
+    ];
     Box::new(Rest::connect(ready(url, Vendor::Odoo, user, &described(), &contact)).unwrap())
 }
 
@@ -44,13 +54,28 @@ async fn what_is_shown_as_false_is_blank_and_what_is_false_is_false() {
     assert_eq!(customers.len(), 1);
     assert_eq!(customers[0].values["vat"], Value::Blank);
     assert_eq!(customers[0].values["active"], Value::Boolean(true));
-    assert!(customers[0].unreadable.is_empty(), "{:?}", customers[0].unreadable);
+    assert!(
+        customers[0].unreadable.is_empty(),
+        "{:?}",
+        customers[0].unreadable
+    );
     // A reference is shown with a name, and none is false.
     let contacts = listed(&odoo, "Contact").await;
-    assert_eq!(contacts[0].values["parent_id"], Value::text(customers[0].key.id.clone()));
-    let write = update("Contact", &contacts[0].key.id, &[("parent_id", Value::Blank), ("function", Value::Blank)], None);
+    assert_eq!(
+        contacts[0].values["parent_id"],
+        Value::text(customers[0].key.id.clone())
+    );
+    let write = update(
+        "Contact",
+        &contacts[0].key.id,
+        &[("parent_id", Value::Blank), ("function", Value::Blank)],
+        None,
+    );
     applied(&one(&odoo, write).await);
-    let read = odoo.fetch(&of("Contact"), &[contacts[0].key.id.clone()]).await.unwrap();
+    let read = odoo
+        .fetch(&of("Contact"), &[contacts[0].key.id.clone()])
+        .await
+        .unwrap();
     assert_eq!(read[0].values["parent_id"], Value::Blank);
     assert_eq!(read[0].values["function"], Value::Blank);
 }
@@ -62,7 +87,13 @@ async fn an_archived_record_is_listed_changed_and_found() {
     let odoo = all_of(&url, Vendor::Odoo, &shipped("odoo.yaml"));
     let id = listed(&odoo, "Customer").await[0].key.id.clone();
     let page = odoo.changes(&[of("Customer")], None).await.unwrap();
-    local(&url, "PATCH", &format!("rows/res.partner/{id}"), &json!({ "active": false })).await;
+    local(
+        &url,
+        "PATCH",
+        &format!("rows/res.partner/{id}"),
+        &json!({ "active": false }),
+    )
+    .await;
     let seen = odoo.changes(&[of("Customer")], Some(&page.cursor)).await.unwrap();
     assert_eq!(seen.observations[0].values["active"], Value::Boolean(false));
     assert_eq!(listed(&odoo, "Customer").await.len(), 1);
@@ -81,7 +112,14 @@ async fn only_an_empty_read_is_a_deletion() {
     local(&url, "DELETE", &format!("rows/res.partner/{contact}"), &json!({})).await;
     let gone = odoo.fetch(&of("Contact"), &[contact.clone()]).await.unwrap();
     assert_eq!(gone[0].presence, Presence::Deleted);
-    assert_eq!(one(&odoo, update("Contact", &contact, &[("function", "x".into())], None)).await, Outcome::Gone);
+    assert_eq!(
+        one(
+            &odoo,
+            update("Contact", &contact, &[("function", "x".into())], None)
+        )
+        .await,
+        Outcome::Gone
+    );
     // A deletion of what is gone is answered as one that was carried out.
     applied(&one(&odoo, delete("Contact", &contact)).await);
     let elsewhere = shipped("odoo.yaml").replace("{secret.database}", "another");
@@ -100,10 +138,22 @@ async fn refusals_are_told_apart_by_their_words() {
     let cases = [
         (create("Contact", &external("Two")), RefusalKind::Duplicate),
         (create("Contact", &[("name", Value::Blank)]), RefusalKind::Invalid),
-        (create("Contact", &[("name", "x".into()), ("parent_id", "999999".into())]), RefusalKind::BadReference),
+        (
+            create("Contact", &[("name", "x".into()), ("parent_id", "999999".into())]),
+            RefusalKind::BadReference,
+        ),
         (delete("Customer", &customer), RefusalKind::Locked),
         // A word that it does not know is an error of its program, and the transaction was undone.
-        (create("Order", &[("partner_id", customer.as_str().into()), ("date_order", "x".into())]), RefusalKind::Invalid),
+        (
+            create(
+                "Order",
+                &[
+                    ("partner_id", customer.as_str().into()),
+                    ("date_order", "x".into()),
+                ],
+            ),
+            RefusalKind::Invalid,
+        ),
     ];
     for (write, kind) in cases {
         let refusal = refusal(one(&odoo, write).await);
@@ -119,7 +169,10 @@ async fn an_order_with_its_lines_is_made_and_confirmed() {
     let odoo = all_of(&url, Vendor::Odoo, &shipped("odoo.yaml"));
     let customer = listed(&odoo, "Customer").await[0].key.id.clone();
     let moment: jiff::Timestamp = "2026-03-01T10:20:30Z".parse().unwrap();
-    let order = [("partner_id", Value::text(customer)), ("date_order", Value::DateTime(moment))];
+    let order = [
+        ("partner_id", Value::text(customer)),
+        ("date_order", Value::DateTime(moment)),
+    ];
     let order = applied(&one(&odoo, create("Order", &order)).await);
     let two: rust_decimal::Decimal = "2".parse().unwrap();
     let price: rust_decimal::Decimal = "19.99".parse().unwrap();
@@ -132,6 +185,9 @@ async fn an_order_with_its_lines_is_made_and_confirmed() {
     applied(&one(&odoo, update("Order", &order, &[("state", "sale".into())], None)).await);
     let read = &odoo.fetch(&of("Order"), &[order]).await.unwrap()[0];
     assert_eq!(read.values["state"], Value::text("sale"));
-    assert_eq!(read.values["amount_total"], Value::Decimal("39.98".parse().unwrap()));
+    assert_eq!(
+        read.values["amount_total"],
+        Value::Decimal("39.98".parse().unwrap())
+    );
     assert_eq!(read.values["date_order"], Value::DateTime(moment));
 }

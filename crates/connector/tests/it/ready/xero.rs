@@ -17,7 +17,9 @@ const TOKENS: &str = "https://identity.xero.com/connect/token";
 fn described() -> String {
     let text = shipped("xero.yaml");
     assert!(text.contains(TOKENS) && text.contains("per_minute: 60"));
-    text.replace(TOKENS, "/connect/token").replace("per_minute: 60", "per_minute: 1000000").replace("per_day: 5000", "per_day: 1000000")
+    text.replace(TOKENS, "/connect/token")
+        .replace("per_minute: 60", "per_minute: 1000000")
+        .replace("per_day: 5000", "per_day: 1000000")
 }
 
 fn connect(url: &Url, user: &str) -> Box<dyn Connector> {
@@ -61,22 +63,45 @@ async fn a_contact_is_made_changed_and_archived() {
     let (_server, _url, xero) = xero().await;
     let values = [("Name", Value::text("Acme")), ("Phone", "123".into())];
     let id = applied(&one(&xero, create("Contact", &values)).await);
-    applied(&one(&xero, update("Contact", &id, &[("EmailAddress", "a@acme.example".into()), ("Phone", Value::Blank)], None)).await);
-    let read = xero.fetch(&of("Contact"), std::slice::from_ref(&id)).await.unwrap();
+    applied(
+        &one(
+            &xero,
+            update(
+                "Contact",
+                &id,
+                &[("EmailAddress", "a@acme.example".into()), ("Phone", Value::Blank)],
+                None,
+            ),
+        )
+        .await,
+    );
+    let read = xero
+        .fetch(&of("Contact"), std::slice::from_ref(&id))
+        .await
+        .unwrap();
     assert_eq!(read[0].values["EmailAddress"], Value::text("a@acme.example"));
     assert_eq!(read[0].values["Phone"], Value::Blank);
     applied(&one(&xero, delete("Contact", &id)).await);
-    let read = xero.fetch(&of("Contact"), std::slice::from_ref(&id)).await.unwrap();
+    let read = xero
+        .fetch(&of("Contact"), std::slice::from_ref(&id))
+        .await
+        .unwrap();
     assert_eq!(read[0].presence, Presence::Deleted);
     let names = [vec!["Acme".into()]];
-    assert_eq!(xero.find(&of("Contact"), &["Name".to_owned()], &names).await.unwrap(), []);
+    assert_eq!(
+        xero.find(&of("Contact"), &["Name".to_owned()], &names)
+            .await
+            .unwrap(),
+        []
+    );
 }
 
 #[tokio::test]
 async fn an_invoice_shows_days_and_whose_it_is() {
     let (_server, url, xero) = xero().await;
     let contact = listed(&xero, "Contact").await[0].key.id.clone();
-    let invoice = json!({ "Contact": contact, "Date": "2026-01-31", "Total": 12.5, "InvoiceNumber": "INV-1" });
+    let invoice =
+        json!({ "Contact": contact, "Date": "2026-01-31", "Total": 12.5, "InvoiceNumber": "INV-1" });
     let made = local(&url, "POST", "rows/Invoices", &invoice).await;
     let id = made["id"].as_str().unwrap();
     let due = Value::Date("2026-02-28".parse().unwrap());
@@ -87,7 +112,13 @@ async fn an_invoice_shows_days_and_whose_it_is() {
     assert_eq!(rows[0].values["DueDate"], due);
     assert_eq!(rows[0].values["Total"], Value::Decimal("12.5".parse().unwrap()));
     // What was voided is no more.
-    local(&url, "PATCH", &format!("rows/Invoices/{id}"), &json!({ "Status": "VOIDED" })).await;
+    local(
+        &url,
+        "PATCH",
+        &format!("rows/Invoices/{id}"),
+        &json!({ "Status": "VOIDED" }),
+    )
+    .await;
     let read = xero.fetch(&of("Invoice"), &[id.to_owned()]).await.unwrap();
     assert_eq!(read[0].presence, Presence::Deleted);
 }
@@ -96,8 +127,14 @@ async fn an_invoice_shows_days_and_whose_it_is() {
 async fn refusals_are_told_apart_by_their_words() {
     let (_server, _url, xero) = xero().await;
     let cases = [
-        (create("Contact", &[("Name", "Company 1".into())]), RefusalKind::Duplicate),
-        (create("Contact", &[("Name", Value::text("x".repeat(256)))]), RefusalKind::Invalid),
+        (
+            create("Contact", &[("Name", "Company 1".into())]),
+            RefusalKind::Duplicate,
+        ),
+        (
+            create("Contact", &[("Name", Value::text("x".repeat(256)))]),
+            RefusalKind::Invalid,
+        ),
     ];
     for (write, kind) in cases {
         let refusal = refusal(one(&xero, write).await);
@@ -126,7 +163,13 @@ async fn too_many_requests_are_told_with_the_time_to_wait() {
     xero.identify().await.unwrap();
     // As often as it may be asked again by itself.
     for _ in 0..5 {
-        local(&url, "POST", "instead", &json!({ "status": 429, "retryAfter": 3600 })).await;
+        local(
+            &url,
+            "POST",
+            "instead",
+            &json!({ "status": 429, "retryAfter": 3600 }),
+        )
+        .await;
     }
     let error = xero.list(&of("Contact"), None).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Refused, "{error}");
@@ -139,9 +182,16 @@ async fn too_many_requests_are_told_with_the_time_to_wait() {
 async fn a_refresh_token_of_the_stub_serves_once() {
     let (_server, url) = stub(Vendor::Xero, 0).await;
     let ask = async |token: &str| -> Json {
-        let form: BTreeMap<&str, &str> = BTreeMap::from([("grant_type", "refresh_token"), ("refresh_token", token)]);
-        let request = plain_client().post(url.join("/connect/token").unwrap()).form(&form);
-        let reply = request.basic_auth("tandem", Some("xero-tandem-secret")).send().await.unwrap();
+        let form: BTreeMap<&str, &str> =
+            BTreeMap::from([("grant_type", "refresh_token"), ("refresh_token", token)]);
+        let request = plain_client()
+            .post(url.join("/connect/token").unwrap())
+            .form(&form);
+        let reply = request
+            .basic_auth("tandem", Some("xero-tandem-secret"))
+            .send()
+            .await
+            .unwrap();
         serde_json::from_slice(&reply.bytes().await.unwrap()).unwrap()
     };
     let first = ask("xero-tandem-refresh-0").await;

@@ -28,11 +28,7 @@ pub(super) struct Calls<'a, 'r> {
 }
 
 impl<'a, 'r> Calls<'a, 'r> {
-    pub(super) fn new(
-        reader: &'a mut Reader<'r>,
-        properties: &'a [String],
-        fill: &'a [&'a str],
-    ) -> Self {
+    pub(super) fn new(reader: &'a mut Reader<'r>, properties: &'a [String], fill: &'a [&'a str]) -> Self {
         Self {
             reader,
             properties,
