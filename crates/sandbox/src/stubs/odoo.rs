@@ -272,14 +272,14 @@ impl Call<'_> {
         Ok(true.into())
     }
 
-    /// What is not there any more is deleted already: no error.
     fn unlink(&self, store: &mut Store) -> Result<Json, Reply> {
         for id in self.ids()? {
-            if self.table(store)?.row(&id).is_some() {
-                store
-                    .delete(self.model, &id)
-                    .map_err(|fault| self.refused(&fault))?;
+            if self.table(store)?.row(&id).is_none() {
+                return Err(self.missing(&id));
             }
+            store
+                .delete(self.model, &id)
+                .map_err(|fault| self.refused(&fault))?;
         }
         self.recount(store);
         Ok(true.into())

@@ -91,6 +91,7 @@ as_far_as_it_can! {
         reading::answers_every_id_and_shows_nothing_that_is_not_there
         reading::finds_by_value
         writing::carries_out_writes_and_says_what_is_there_now
+        writing::a_deleted_record_is_gone
         writing::a_lost_reply_is_unknown_and_creates_nothing_twice
         writing::an_update_with_a_lost_reply_is_unknown
         writing::a_system_that_is_down_is_not_sent_to
