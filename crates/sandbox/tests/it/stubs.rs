@@ -1,5 +1,7 @@
 //! Stubs of well-known ERPs: what all of them have. How each behaves the connector's tests see, by its ready description.
 
+#![allow(clippy::unwrap_used)]
+
 use serde_json::{Value as Json, json};
 use tandem_sandbox::stubs::{Options, Vendor, serve};
 
