@@ -1,4 +1,4 @@
-//! A local Salesforce org, a local Customerp and a local OData service, independent of all other crates.
+//! A local Salesforce org, a local Customerp, a local OData service and stubs of well-known ERPs, independent of all other crates.
 
 mod clock;
 pub mod customerp;
@@ -8,6 +8,7 @@ mod inside;
 mod machine;
 pub mod odata;
 pub mod salesforce;
+pub mod stubs;
 mod traffic;
 
 #[cfg(feature = "simulation")]

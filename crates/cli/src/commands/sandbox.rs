@@ -1,6 +1,7 @@
 //! `tandem sandbox`: one local system alone.
 
 mod odata;
+mod stub;
 
 use crate::failure::{Exit, Failure};
 use crate::screen::{Lines, Screen};
@@ -21,7 +22,8 @@ Examples:
   tandem sandbox salesforce --latency 20 --record traffic.jsonl
   tandem sandbox customerp --port 8082 --records 100
   tandem sandbox customerp --northwind northwind.sql
-  tandem sandbox odata --port 8083 --records 100")]
+  tandem sandbox odata --port 8083 --records 100
+  tandem sandbox stub odoo --records 20")]
 pub(crate) struct Sandbox {
     #[command(subcommand)]
     system: System,
@@ -35,6 +37,8 @@ enum System {
     Customerp(CustomerpArguments),
     /// A local OData service, in v4 and v2
     Odata(OdataArguments),
+    /// A stub of a well-known ERP, to try its ready description with
+    Stub(stub::StubArguments),
 }
 
 /// What all local systems take.
@@ -135,6 +139,7 @@ impl Sandbox {
             System::Salesforce(arguments) => arguments.serve(screen).await,
             System::Customerp(arguments) => arguments.serve(screen).await,
             System::Odata(arguments) => arguments.serve(screen).await,
+            System::Stub(arguments) => arguments.serve(screen).await,
         }
     }
 }

@@ -25,7 +25,7 @@ impl Example {
             name,
             org: System::start("salesforce", &[]),
         };
-        for folder in [name, "northwind"] {
+        for folder in [name, "northwind", "ready"] {
             copy(&examples().join(folder), &example.folder.path().join(folder));
         }
         example.edit("tandem.yaml", "http://127.0.0.1:8082", &example.org.url);
@@ -239,4 +239,64 @@ fn northwind_as_a_folder_is_kept_in_step_both_ways() {
     assert_eq!(example.query("SELECT Id FROM Account").len(), 91);
     let failures = example.run(&["failures"]);
     assert!(failures.out.contains("FISSA"), "{}", failures.out);
+}
+
+/// What a person does at a stub of an ERP, past its interface.
+fn at_stub(erp: &System, method: &str, path: &str, body: &Json) -> Json {
+    let address = format!("{}/_local/{path}", erp.url);
+    let answer = rest::answered(|client| {
+        let request = client.request(method.parse().unwrap(), &address);
+        request.body(body.to_string())
+    });
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    serde_json::from_str(&answer.text).unwrap()
+}
+
+/// The ready description of Odoo, from the first sync to a conflict.
+#[test]
+fn a_stub_of_odoo_is_kept_in_step_both_ways() {
+    let example = Example::of("odoo");
+    let odoo = System::start("stub", &["odoo", "--records", "3"]);
+    example.edit("tandem.yaml", "http://127.0.0.1:8069", &odoo.url);
+    example.done(&["check"]);
+    example.done(&["connector", "test", "erp", "--write"]);
+    example.done(&["sync", "--yes"]);
+    example.in_step(6);
+    // WHEN either side is edited, one is archived, and the org has somebody new, THEN all of it arrives on the other
+    at_stub(&odoo, "PATCH", "rows/res.partner/1", &json!({ "city": "Bruges" }));
+    at_stub(
+        &odoo,
+        "PATCH",
+        "rows/res.partner/3",
+        &json!({ "active": false, "city": "Liege" }),
+    );
+    let account = |name: &str| {
+        let rows = example.query(&format!(
+            "SELECT Id, BillingCity, Phone FROM Account WHERE Name = '{name}'"
+        ));
+        assert_eq!(rows.len(), 1, "{name}");
+        rows[0].clone()
+    };
+    let second = account("Company 2")["Id"].as_str().unwrap().to_owned();
+    rest::patch_salesforce(&example.org.url, "Account", &second, &json!({ "Phone": "456" }));
+    let person = json!({ "LastName": "Carter", "Email": "c@acme.example", "AccountId": second });
+    rest::create_salesforce(&example.org.url, "Contact", &[person]);
+    example.done(&["sync", "--yes"]);
+    example.in_step(7);
+    assert_eq!(account("Company 1")["BillingCity"], "Bruges");
+    assert_eq!(account("Company 2")["BillingCity"], "Liege");
+    let rows = at_stub(&odoo, "GET", "rows/res.partner", &Json::Null);
+    let row = |name: &str| {
+        let rows = rows.as_array().unwrap();
+        let named = rows.iter().find(|row| row["values"]["name"] == name);
+        named.unwrap()["values"].clone()
+    };
+    assert_eq!(row("Company 2")["phone"], "456");
+    assert_eq!(row("Carter")["parent_id"], "3");
+    // WHEN both edit the same, THEN the flow's rule decides, and it is told
+    at_stub(&odoo, "PATCH", "rows/res.partner/3", &json!({ "phone": "111" }));
+    rest::patch_salesforce(&example.org.url, "Account", &second, &json!({ "Phone": "222" }));
+    let synced = example.done(&["sync", "--yes", "--json"]);
+    assert!(synced.out.contains("\"conflicts\":1"), "{}", synced.out);
+    example.in_step(7);
 }

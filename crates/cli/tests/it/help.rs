@@ -2,13 +2,14 @@
 
 use crate::local::tandem;
 
-const COMMANDS: [&[&str]; 53] = [
+const COMMANDS: [&[&str]; 55] = [
     &[],
     &["demo"],
     &["sandbox"],
     &["sandbox", "salesforce"],
     &["sandbox", "customerp"],
     &["sandbox", "odata"],
+    &["sandbox", "stub"],
     &["init"],
     &["check"],
     &["plan"],

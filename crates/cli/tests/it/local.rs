@@ -11,6 +11,8 @@ pub(crate) fn tandem() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tandem"));
     command
         .env("CUSTOMERP_TOKEN", "customerp-tandem-token")
+        .env("ODOO_KEY", "odoo-tandem-key")
+        .env("ODOO_DATABASE", "odoo-local")
         .env("SALESFORCE_CLIENT_ID", "tandem")
         .env("SALESFORCE_CLIENT_SECRET", "tandem-secret")
         .env_remove("TANDEM_LOG")

@@ -5,8 +5,9 @@ use super::ask::{Errand, Given, Otherwise};
 use super::description::operations::Call;
 use super::description::place::Place;
 use super::read::{self, Asked};
+use crate::http::Reply;
 use crate::{Error, Identification};
-use tandem_merge::config::written::Table;
+use serde_json::Value as Json;
 
 impl Rest {
     /// Asks who the ERP is; where it does not say, whether it answers at all.
@@ -26,28 +27,34 @@ impl Rest {
                 instance: None,
             });
         };
-        let call = Call {
-            line: &identity.request,
-            query: &Table(Vec::new()),
-            headers: &Table(Vec::new()),
-            body: None,
-        };
-        let request = self.request(call, &Given::default(), &Otherwise(None))?;
-        let (body, reply) = self.read(request, Errand::reading("identity", "read")).await?;
+        let (body, reply) = self.asked(identity.call()).await?;
         let text = |place: Option<&Place>| place.and_then(|place| place.text(&body, &reply.headers));
         let id = identity.id.value.text(&body, &reply.headers).ok_or_else(|| {
             let place = &identity.id.value;
             self.http
                 .protocol(format!("it does not say who it is: nothing stands at `{place}`"))
         })?;
-        let user = text(identity.user.as_ref());
+        let (mut user, mut author) = (text(identity.user.as_ref()), text(identity.author.as_ref()));
+        if let Some(who) = &identity.who {
+            let (body, reply) = self.asked(who.call()).await?;
+            user = who.user.text(&body, &reply.headers);
+            author = who
+                .author
+                .as_ref()
+                .and_then(|place| place.text(&body, &reply.headers));
+        }
         Ok(Identification {
             id,
             name: text(identity.name.as_ref()).unwrap_or_else(|| self.description.name().to_owned()),
-            author: text(identity.author.as_ref()).or_else(|| user.clone()),
+            author: author.or_else(|| user.clone()),
             user: user.unwrap_or_default(),
             sandbox: None,
             instance: None,
         })
+    }
+
+    async fn asked(&self, call: Call<'_>) -> Result<(Json, Reply), Error> {
+        let request = self.request(call, &Given::default(), &Otherwise(None))?;
+        self.read(request, Errand::reading("identity", "read")).await
     }
 }

@@ -5,7 +5,7 @@ mod find;
 pub(super) use find::find;
 
 use super::ask::{Errand, Given, Otherwise};
-use super::description::operations::{Call, ListText};
+use super::description::operations::{Call, Empty, ListText};
 use super::description::pages::Paging;
 use super::description::place::Place;
 use super::served::{Served, Sight};
@@ -77,7 +77,7 @@ pub(super) async fn raw(
     let given = given
         .clone()
         .and(paging::given(asked.paging, at))
-        .with("collection", served.of.collection.as_str());
+        .and(served.given());
     let mut request = rest.request(asked.call, &given, &Otherwise(None))?;
     if let Some(address) = paging::address(asked.paging, at) {
         request.target = address.to_owned();
@@ -138,7 +138,7 @@ pub(super) async fn fetch(rest: &Rest, served: &Served, ids: &[String]) -> Resul
     if let Some(many) = read
         .many
         .as_ref()
-        .filter(|_| apart.len() > 1 || read.gone.is_none())
+        .filter(|_| apart.len() > 1 || !read.proves_deletions())
     {
         let size = many.at_most.map_or(IDS, |most| most as usize).max(1);
         let packs: Vec<_> = apart
@@ -149,7 +149,7 @@ pub(super) async fn fetch(rest: &Rest, served: &Served, ids: &[String]) -> Resul
         let known: BTreeSet<String> = found.iter().map(|shown| shown.key.id.clone()).collect();
         apart.retain(|id| !known.contains(*id));
         // Only a read by its own id can say that a record is gone.
-        if read.gone.is_none() {
+        if !read.proves_deletions() {
             let began = crate::http::clock::now();
             found.extend(apart.drain(..).map(|id| missing(rest.key(served, id), began)));
         }
@@ -167,9 +167,7 @@ async fn fetch_pack(rest: &Rest, served: &Served, ids: &[&String]) -> Result<Vec
         return Ok(Vec::new());
     };
     let asked: Vec<Json> = ids.iter().map(|id| Json::String((*id).clone())).collect();
-    let given = Given::default()
-        .with("ids", asked)
-        .with("collection", served.of.collection.as_str());
+    let given = served.given().with("ids", asked);
     let request = rest.request(many.call(), &given, &Otherwise(None))?;
     let (body, reply) = rest.read(request, Errand::reading(served.name(), "read")).await?;
     let rows = items(rest, served, many.items.as_ref(), &body)?;
@@ -183,9 +181,7 @@ pub(super) fn reading(rest: &Rest, served: &Served, id: &str) -> Result<Request,
     let Some(read) = &served.of.read else {
         return Err(rest.undescribed(served, "read"));
     };
-    let given = Given::default()
-        .with("id", id)
-        .with("collection", served.of.collection.as_str());
+    let given = served.given().with("id", id);
     rest.request(read.call(), &given, &Otherwise(None))
 }
 
@@ -215,9 +211,18 @@ async fn fetch_one(rest: &Rest, served: &Served, id: &str) -> Result<Observation
         Some(_) => return Err(answer.error(&rest.http, &reply)),
     }
     let body = reply.json();
-    let place = served.of.read.as_ref().and_then(|read| read.record.as_ref());
+    let read = served.of.read.as_ref();
+    let place = read.and_then(|read| read.record.as_ref());
     let shown = record(place, &body).and_then(|item| rest.observation(served, item, &Sight::own(&reply)));
+    let empty = read
+        .and_then(|read| read.empty)
+        .filter(|_| record(place, &body).is_none());
     match shown {
+        None if empty == Some(Empty::Deleted) => Ok(Observation {
+            presence: Presence::Deleted,
+            ..absent
+        }),
+        None if empty.is_some() => Ok(absent),
         Some(shown) if shown.key.id == id => Ok(shown),
         // Some answer a read of what is not there with nothing, or with another record.
         Some(_) => Ok(absent),

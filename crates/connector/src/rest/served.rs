@@ -1,7 +1,9 @@
 //! A record type as it is served: what its records show, and how it is described.
 
+mod fields;
 mod schema;
 
+use super::ask::Given;
 use super::description::errors::Means;
 use super::description::operations::ListText;
 use super::description::place::{Place, plain};
@@ -28,6 +30,8 @@ pub(super) struct Served {
     pub(super) changes: Option<ListText>,
     /// The properties that observations show.
     shown: Vec<String>,
+    /// The members of a record that are looked at.
+    fields: Vec<String>,
     /// The properties that are computed out of them.
     computed: BTreeMap<String, Computation>,
 }
@@ -71,8 +75,10 @@ impl Served {
         let shown = names
             .filter(|name| used.is_none_or(|used| used.contains(name)))
             .cloned();
+        let shown: Vec<String> = shown.collect();
         Self {
-            shown: shown.collect(),
+            fields: fields::looked_at(of, &shown),
+            shown,
             schema: schema::described(of, &computed),
             changes: of.changes.as_ref().map(|changes| changes.over(&of.list)),
             computed,
@@ -83,6 +89,17 @@ impl Served {
     /// The name of the type.
     pub(super) fn name(&self) -> &str {
         &self.of.name
+    }
+
+    /// What fills the holes that every request of this type may have.
+    pub(super) fn given(&self) -> Given {
+        let given = Given::default()
+            .with("collection", self.of.collection.as_str())
+            .with("fields", self.fields.clone());
+        let own = self.of.fill.iter();
+        own.fold(given, |given, (name, json)| {
+            given.with(&format!("fill.{name}"), json.clone())
+        })
     }
 
     /// The id that an item shows.

@@ -223,7 +223,7 @@ async fn take(
     let given = Given::default()
         .with("id", record.id.as_str())
         .maybe("token", token);
-    let given = given.with("collection", served.of.collection.as_str());
+    let given = given.and(served.given());
     let request = rest
         .request(step.call(), &given, &Otherwise(None))
         .map_err(unsent)?;
@@ -243,7 +243,7 @@ async fn delete(rest: &Rest, served: &Arc<Served>, record: &RecordKey, only_if: 
     let given = Given::default()
         .with("id", record.id.as_str())
         .maybe("token", token);
-    let given = given.with("collection", served.of.collection.as_str());
+    let given = given.and(served.given());
     let request = rest
         .request(delete.call(), &given, &Otherwise(None))
         .map_err(unsent)?;

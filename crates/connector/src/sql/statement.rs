@@ -234,28 +234,24 @@ impl Table {
             build.push(")");
             return;
         }
-        for (at, key) in padded.into_iter().enumerate() {
-            build.push(if at > 0 { " OR " } else { "(" });
-            Self::is(build, places, key);
-        let keys: Vec<&Vec<Cell>> = padded.into_iter().collect();
-        self.has_any(build, &keys);
+        Self::any(build, places, &padded);
     }
 
     /// One of several keys, by halves: databases take conditions that stand in one another only so deep.
-    fn has_any(&self, build: &mut Build, keys: &[&Vec<Cell>]) {
+    fn any(build: &mut Build, places: &[Place], keys: &[&Vec<Cell>]) {
         match keys {
             [] => {
                 build.push("1 = 0");
                 return;
             }
-            [key] => return self.has_key(build, key),
+            [key] => return Self::is(build, places, key),
             _ => {}
         }
         let (first, second) = keys.split_at(keys.len() / 2);
         build.push("(");
-        self.has_any(build, first);
+        Self::any(build, places, first);
         build.push(" OR ");
-        self.has_any(build, second);
+        Self::any(build, places, second);
         build.push(")");
     }
 

@@ -8,6 +8,7 @@ mod http;
 mod moods;
 mod program;
 mod proxy;
+mod ready;
 mod rest;
 mod salesforce;
 mod scene;

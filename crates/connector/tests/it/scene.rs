@@ -144,7 +144,9 @@ impl Scene {
     }
 
     pub(crate) async fn page(&self, cursor: Option<&[u8]>) -> ChangePage {
-        self.ours.changes(&[self.contact()], cursor).await.unwrap()
+        let page = self.ours.changes(&[self.contact()], cursor).await.unwrap();
+        assert_eq!(page.incomplete, [], "a type is not read to its end");
+        page
     }
 
     /// Moves the system's clock.

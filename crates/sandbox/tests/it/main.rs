@@ -3,4 +3,5 @@
 mod customerp;
 mod odata;
 mod salesforce;
+mod stubs;
 mod traffic;

@@ -8,12 +8,13 @@ mod sessions;
 use super::place::Place;
 use super::record::{DescriptionText, IdentityText, Possible, RecordText, RecordTypeText};
 use super::session::Session;
-use super::template::Template;
+use super::template::Body;
 use super::{Description, Type};
 use crate::rest::description::operations::{ListText, Style};
 use crate::rest::description::property::{DataKind, FormText, PropertyText};
 use crate::rest::form::Form;
 use calls::Calls;
+use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tandem_merge::config::node::{At, Node};
@@ -44,7 +45,7 @@ pub(super) fn checked(text: DescriptionText, root: &Node, reader: &mut Reader<'_
         sessions::session(reader, session, &mut secrets);
     }
     if let Some(csrf) = &text.csrf {
-        Calls::new(reader, &[]).check("csrf", csrf, csrf.value.call(), &[]);
+        Calls::new(reader, &[], &[]).check("csrf", csrf, csrf.value.call(), &[]);
         if matches!(
             text.session.as_ref().map(|session| &session.value),
             Some(Session::None(_)) | None
@@ -85,6 +86,9 @@ pub(super) fn checked(text: DescriptionText, root: &Node, reader: &mut Reader<'_
             types.insert(name.value.clone(), Arc::new(of));
         }
     }
+    if let Some(all) = &text.defaults {
+        found_by_nobody(reader, all, &types);
+    }
     let base = text.base.map(|base| {
         if !base.value.starts_with('/') || base.value.contains(['?', '#', '{']) {
             reader.problem(
@@ -111,15 +115,29 @@ pub(super) fn checked(text: DescriptionText, root: &Node, reader: &mut Reader<'_
     }
 }
 
+/// Properties under `defaults` that records are found by, and no type has.
+fn found_by_nobody(reader: &mut Reader<'_>, all: &RecordTypeText, types: &BTreeMap<String, Arc<Type>>) {
+    let find = all.find.as_ref().and_then(|find| find.value.yes());
+    let known: BTreeSet<&str> = types
+        .values()
+        .flat_map(|of| of.properties.keys().map(String::as_str))
+        .collect();
+    let named = find.and_then(|find| find.properties.as_ref());
+    for property in named.into_iter().flatten() {
+        if !known.contains(property.value.as_str()) {
+            let help = suggestion(&property.value, known.iter().copied());
+            let message = format!("no record type has a property `{}`", property.value);
+            reader.problem(property, message, help);
+        }
+    }
+}
+
 fn check_identity(reader: &mut Reader<'_>, identity: &IdentityText) {
-    static NONE: Table<At<Template>> = Table(Vec::new());
-    let call = super::operations::Call {
-        line: &identity.request,
-        query: &NONE,
-        headers: &NONE,
-        body: None,
-    };
-    Calls::new(reader, &[]).check("identity", &identity.request, call, &[]);
+    let mut calls = Calls::new(reader, &[], &[]);
+    calls.check("identity", &identity.request, identity.call(), &[]);
+    if let Some(who) = &identity.who {
+        calls.check("who", &who.request, who.call(), &[]);
+    }
 }
 
 /// One record type under check.
@@ -167,6 +185,7 @@ impl Scope<'_, '_> {
         let changes = possible(own.changes, defaults.and_then(|all| all.changes.as_ref()));
         let deletions = possible(own.deletions, defaults.and_then(|all| all.deletions.as_ref()));
         let read = either(own.read, defaults.and_then(|all| all.read.as_ref()));
+        let finds_as_all = own.find.is_none();
         let find = possible(own.find, defaults.and_then(|all| all.find.as_ref()));
         let create = possible(own.create, defaults.and_then(|all| all.create.as_ref()));
         let update = possible(own.update, defaults.and_then(|all| all.update.as_ref()));
@@ -182,14 +201,16 @@ impl Scope<'_, '_> {
             self.problem(name, format!("{} has no properties", name.value), help);
         }
         let list = list?;
-        let mut calls = Calls::new(self.reader, &names);
+        let fill = self.fill(own.fill, defaults.and_then(|all| all.fill.as_ref()));
+        let filled: Vec<&str> = fill.keys().map(String::as_str).collect();
+        let mut calls = Calls::new(self.reader, &names, &filled);
         calls.list(&list);
         changes
             .iter()
             .for_each(|changes| calls.changes(changes, &list.value, &record));
         deletions.iter().for_each(|deletions| calls.deletions(deletions));
         read.iter().for_each(|read| calls.read(read));
-        find.iter().for_each(|find| calls.find(find));
+        find.iter().for_each(|find| calls.find(find, finds_as_all));
         create.iter().for_each(|create| calls.create(create));
         update.iter().for_each(|update| calls.update(update, &record));
         delete.iter().for_each(|delete| calls.delete(delete, &record));
@@ -234,7 +255,23 @@ impl Scope<'_, '_> {
                 .or_else(|| defaults.and_then(|all| all.compare_every)),
             properties,
             moments,
+            fill,
         })
+    }
+
+    /// What a type's own holes stand for: what it says, else what holds for all.
+    fn fill(&mut self, own: Option<Table<Body>>, defaults: Option<&Table<Body>>) -> BTreeMap<String, Json> {
+        let all = defaults.into_iter().flat_map(|all| all.0.iter().cloned());
+        let said = all.chain(own.unwrap_or_default().0);
+        let mut fill = BTreeMap::new();
+        for (name, body) in said {
+            if body.texts().iter().any(|text| text.holes().next().is_some()) {
+                let message = format!("`{}` has holes, and nothing fills them", name.value);
+                self.problem(&name, message, "Write `{{` and `}}` for braces.");
+            }
+            fill.insert(name.value, body.json(&|_: &str| None).unwrap_or_default());
+        }
+        fill
     }
 
     /// Where things stand in a record, member by member: what the type says, else what holds for all.

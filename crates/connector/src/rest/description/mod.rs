@@ -68,6 +68,8 @@ pub(super) struct Type {
     pub(super) properties: BTreeMap<String, Property>,
     /// How times of the record itself are written.
     pub(super) moments: Form,
+    /// What its own holes stand for.
+    pub(super) fill: BTreeMap<String, Json>,
 }
 
 /// One property.
@@ -89,6 +91,8 @@ pub(super) struct Property {
 /// How a property is computed from a record, and back.
 #[derive(Clone, Debug)]
 pub(super) struct Computed {
+    /// The members of a record that its samples show: those that it is computed from.
+    pub(super) members: Vec<String>,
     pub(super) read: Expression,
     pub(super) write: Vec<(Place, Expression)>,
 }

@@ -100,7 +100,7 @@ macro_rules! operation {
             $(#[$meta])*
             struct $name {
                 /// Method and path.
-                request: At<Line>,
+                request: At<$crate::rest::description::operations::Line>,
                 /// Parameters behind the path.
                 query: Option<Table<At<Template>>>,
                 /// Headers.
@@ -112,9 +112,9 @@ macro_rules! operation {
         }
 
         impl $name {
-            pub(crate) fn call(&self) -> Call<'_> {
+            pub(crate) fn call(&self) -> $crate::rest::description::operations::Call<'_> {
                 static NONE: Table<At<Template>> = Table(Vec::new());
-                Call {
+                $crate::rest::description::operations::Call {
                     line: &self.request,
                     query: self.query.as_ref().unwrap_or(&NONE),
                     headers: self.headers.as_ref().unwrap_or(&NONE),
@@ -124,6 +124,8 @@ macro_rules! operation {
         }
     };
 }
+
+pub(crate) use operation;
 
 operation! {
     /// How the records of a type are listed, page by page.
@@ -204,6 +206,8 @@ operation! {
         record: Option<Place>,
         /// Statuses that say that the record was deleted. What is not to be found otherwise is out of sight, not deleted.
         gone: Option<Vec<u32>>,
+        /// What a reply says that shows no record; without it such a reply is a mistake.
+        empty: Option<Empty>,
         /// How several are read at once.
         many: Option<ManyText>,
     }
@@ -284,6 +288,16 @@ operation! {
 }
 
 words! {
+    /// What a reply to a read says that shows no record.
+    enum Empty {
+        /// The record was deleted: what is hidden is answered otherwise.
+        Deleted = "deleted",
+        /// It is not to be seen; nobody knows why.
+        Missing = "missing",
+    }
+}
+
+words! {
     /// What keeps a create that is sent twice from making two records.
     enum Safety {
         /// The same `{key}` is answered with the same record.
@@ -337,6 +351,13 @@ impl ChangesText {
             clock: self.clock.clone().or_else(|| list.clock.clone()),
             partial: list.partial,
         }
+    }
+}
+
+impl ReadText {
+    /// Whether a read of one record can say that it was deleted.
+    pub(crate) fn proves_deletions(&self) -> bool {
+        self.gone.is_some() || self.empty == Some(Empty::Deleted)
     }
 }
 

@@ -7,7 +7,7 @@ use super::operations::{
 use super::place::Place;
 use super::property::{FormText, PropertyText};
 use super::session::{Csrf, Session};
-use super::template::Template;
+use super::template::{Body, Template};
 use super::times::{Granularity, Span};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use std::borrow::Cow;
@@ -43,17 +43,27 @@ written! {
     }
 }
 
-written! {
+super::operations::operation! {
     /// How one asks who the ERP is.
     struct IdentityText {
-        /// Method and path.
-        request: At<super::operations::Line>,
         /// Where an id stands that never changes: that of the company.
         id: At<Place>,
         /// Where its name stands.
         name: Option<Place>,
         /// Where the user stands that we are.
         user: Option<Place>,
+        /// How records name that user.
+        author: Option<Place>,
+        /// How one asks who we are, where that is a question of its own.
+        who: Option<WhoText>,
+    }
+}
+
+super::operations::operation! {
+    /// How one asks who we are.
+    struct WhoText {
+        /// Where the user stands that we are.
+        user: Place,
         /// How records name that user.
         author: Option<Place>,
     }
@@ -64,6 +74,8 @@ written! {
     struct RecordTypeText {
         /// What is filled in as `{collection}`; the record type's name where nothing is said.
         collection: Option<String>,
+        /// What `{fill.NAME}` stands for in the requests of this type.
+        fill: Option<Table<Body>>,
         /// Where things stand in a record.
         record: Option<At<RecordText>>,
         /// How records are listed.

@@ -37,6 +37,10 @@ enum How {
     Quoted,
     /// The entries of a list, with commas between.
     List,
+    /// As JSON, where that travels in a text.
+    Json,
+    /// With what stands for other characters in a pattern (`%`, `_`) marked by a backslash, as SQL's LIKE wants texts.
+    Like,
 }
 
 /// What fills holes, by name.
@@ -127,9 +131,11 @@ impl Hole {
             "number" => How::Number,
             "quoted" => How::Quoted,
             "list" => How::List,
+            "json" => How::Json,
+            "like" => How::Like,
             other => {
                 return Err(format!(
-                    "nothing is filled in as `{other}`; write `number`, `quoted` or `list` behind the colon"
+                    "nothing is filled in as `{other}`; write `number`, `quoted`, `list`, `json` or `like` behind the colon"
                 ));
             }
         };
@@ -141,6 +147,9 @@ impl Hole {
     }
 
     fn text(&self, value: &Json) -> Option<String> {
+        if self.how == How::Json {
+            return Some(value.to_string());
+        }
         let text = match value {
             Json::String(text) => text.clone(),
             Json::Array(entries) => {
@@ -152,6 +161,7 @@ impl Hole {
         };
         Some(match self.how {
             How::Quoted => text.replace('\'', "''"),
+            How::Like => text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"),
             _ => text,
         })
     }
@@ -162,8 +172,10 @@ impl Hole {
                 let number = text.parse().map(Json::Number);
                 Some(number.unwrap_or(Json::String(text)))
             }
-            (How::Quoted, value) => self.text(&value).map(Json::String),
-            (How::List, value) => self.text(&value).map(Json::String),
+            (How::Number, Json::Array(entries)) => {
+                entries.into_iter().map(|entry| self.json(entry)).collect()
+            }
+            (How::Quoted | How::List | How::Json | How::Like, value) => self.text(&value).map(Json::String),
             (_, value) => Some(value),
         }
     }
@@ -301,6 +313,7 @@ mod tests {
             "version" => Some(json!("7")),
             "ids" => Some(json!(["1", "2"])),
             "up" => Some(json!("..")),
+            "pattern" => Some(json!(r"10% a_b c:\")),
             "table" => Some(json!({ "x": null })),
             _ => None,
         }
@@ -315,6 +328,12 @@ mod tests {
         assert_eq!(path("/c/{nothing}"), None);
         let text = |text: &str| Template::parse(text).unwrap().text(&fill);
         assert_eq!(text("{{{ids}}}").unwrap(), "{1,2}");
+        assert_eq!(
+            text("[[\"id\",\"=\",{id:json}]]").unwrap(),
+            r#"[["id","=","a/b ?'c"]]"#
+        );
+        assert_eq!(text("{ids:json}").unwrap(), r#"["1","2"]"#);
+        assert_eq!(text("{pattern:like}").unwrap(), r"10\% a\_b c:\\");
         for wrong in ["{id", "id}", "{}", "{id:sideways}"] {
             assert!(Template::parse(wrong).is_err(), "{wrong}");
         }
@@ -329,11 +348,12 @@ mod tests {
             ("n".to_owned(), hole("{nothing}")),
             ("l".to_owned(), hole("{ids}")),
             ("s".to_owned(), hole("v{version}")),
+            ("m".to_owned(), hole("{ids:number}")),
         ]);
         let made = body.json(&fill).unwrap();
         assert_eq!(
             made,
-            json!({ "v": 7, "t": { "x": null }, "l": ["1", "2"], "s": "v7" })
+            json!({ "v": 7, "t": { "x": null }, "l": ["1", "2"], "s": "v7", "m": [1, 2] })
         );
     }
 }

@@ -41,8 +41,11 @@ pub(super) async fn before(
         Some(_) => return Err(Outcome::NotSent(answer.error(&rest.http, &reply))),
     }
     let body = reply.json();
-    let place = served.of.read.as_ref().and_then(|read| read.record.as_ref());
-    let item = read::record(place, &body);
+    let written = served.of.read.as_ref();
+    let item = read::record(written.and_then(|read| read.record.as_ref()), &body);
+    if item.is_none() && written.is_some_and(|read| read.empty.is_some()) {
+        return Err(Outcome::Gone);
+    }
     let shown = item.and_then(|item| rest.observation(served, item, &Sight::own(&reply)));
     let Some((item, shown)) = item.zip(shown) else {
         let what = format!("the reply to a read of a {} shows no record", served.name());

@@ -35,7 +35,7 @@ pub(super) fn encoded(served: &Served, values: &Values, creates: bool) -> Result
 
 /// What single values are filled in as: `{value.number}`.
 pub(super) fn with_values(served: &Served, given: Given, values: &Values) -> Given {
-    let given = given.with("collection", served.of.collection.as_str());
+    let given = given.and(served.given());
     values.iter().fold(given, |given, (name, value)| {
         let Some(property) = served.of.properties.get(name).filter(|_| !value.is_blank()) else {
             return given;

@@ -54,8 +54,11 @@ pub(super) async fn a_moved_record_is_stale(scene: &Scene) {
     );
     let update = scene.update(&id, scene.described("ours"), Some(version.clone()));
     assert_eq!(one(scene.ours.as_ref(), update).await, Outcome::Stale);
-    let delete = scene.delete(&id, Some(version));
-    assert_eq!(one(scene.ours.as_ref(), delete).await, Outcome::Stale);
+    // Where a deletion cannot be conditional, whoever asks for it reads the record just before.
+    if scene.ours.capabilities().conditional_delete {
+        let delete = scene.delete(&id, Some(version));
+        assert_eq!(one(scene.ours.as_ref(), delete).await, Outcome::Stale);
+    }
     let read = scene.read(&id).await;
     assert_eq!(read.presence, Presence::Alive);
     assert_eq!(read.values[scene.words.description], Value::text("theirs"));

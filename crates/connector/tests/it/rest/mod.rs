@@ -1,5 +1,6 @@
 //! An ERP by description: the local Customerp, which nobody bends for it, and what only such a connector has.
 
+mod asking;
 mod changes;
 mod description;
 mod lying;

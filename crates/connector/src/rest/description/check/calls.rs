@@ -13,6 +13,8 @@ use tandem_merge::config::node::At;
 use tandem_merge::config::suggestion;
 use tandem_merge::config::written::{Reader, Table};
 
+/// What every request of a record type may hold.
+const OF_THE_TYPE: [&str; 2] = ["collection", "fields"];
 /// What a next page is asked by.
 const PAGES: [&str; 4] = ["cursor", "page", "offset", "after"];
 
@@ -21,11 +23,17 @@ pub(super) struct Calls<'a, 'r> {
     reader: &'a mut Reader<'r>,
     /// The names of its properties.
     properties: &'a [String],
+    /// The names of its own holes.
+    fill: &'a [&'a str],
 }
 
 impl<'a, 'r> Calls<'a, 'r> {
-    pub(super) fn new(reader: &'a mut Reader<'r>, properties: &'a [String]) -> Self {
-        Self { reader, properties }
+    pub(super) fn new(reader: &'a mut Reader<'r>, properties: &'a [String], fill: &'a [&'a str]) -> Self {
+        Self {
+            reader,
+            properties,
+            fill,
+        }
     }
 
     /// Whether all that a request fills in is there to fill it.
@@ -40,8 +48,16 @@ impl<'a, 'r> Calls<'a, 'r> {
                 }
                 continue;
             }
-            if !known.contains(&hole) && hole != "collection" {
-                let names = known.iter().copied().chain(["collection"]);
+            if let Some(own) = hole.strip_prefix("fill.") {
+                if !self.fill.contains(&own) {
+                    let help = format!("Add `fill: {{ {own}: ... }}` to the record type.");
+                    self.reader
+                        .problem(at, format!("nothing says what `{{{hole}}}` stands for"), help);
+                }
+                continue;
+            }
+            if !known.contains(&hole) && !OF_THE_TYPE.contains(&hole) {
+                let names = known.iter().copied().chain(OF_THE_TYPE);
                 let help = suggestion(hole, names);
                 let message = format!("nothing is filled in for `{{{hole}}}` in `{what}`");
                 self.reader.problem(at, message, help);
@@ -163,7 +179,8 @@ impl<'a, 'r> Calls<'a, 'r> {
         }
     }
 
-    pub(super) fn find(&mut self, find: &At<FindText>) {
+    /// `as_all`: it stands under `defaults`, where properties may be named that only other types have.
+    pub(super) fn find(&mut self, find: &At<FindText>, as_all: bool) {
         let call = find.value.call();
         let known: Vec<&str> = PAGES.into_iter().chain(["property", "value", "values"]).collect();
         self.check("find", find, call, &known);
@@ -172,7 +189,7 @@ impl<'a, 'r> Calls<'a, 'r> {
         }
         self.paging(call, find.value.paging.as_ref(), &find.with(()));
         for property in find.value.properties.iter().flatten() {
-            if !self.properties.contains(&property.value) {
+            if !as_all && !self.properties.contains(&property.value) {
                 let help = suggestion(&property.value, self.properties.iter().map(String::as_str));
                 self.reader.problem(
                     property,

@@ -2,6 +2,7 @@
 
 use super::super::place::Place;
 use super::super::property::ComputedText;
+use super::super::template::Body;
 use super::super::{Computed, Property};
 use super::Scope;
 use crate::rest::expression::Expression;
@@ -31,7 +32,16 @@ impl Scope<'_, '_> {
             };
             write.extend(place.zip(self.expression(name, expression, "value")));
         }
-        Some(Computed { read: read?, write })
+        let samples = text.value.samples.iter().flatten();
+        let shown = samples.filter_map(|sample| match &sample.value.record {
+            Body::Table(members) => Some(members.iter().map(|(name, _)| name.clone())),
+            _ => None,
+        });
+        Some(Computed {
+            members: shown.flatten().collect(),
+            read: read?,
+            write,
+        })
     }
 
     fn expression(

@@ -1,0 +1,43 @@
+//! Which members of a record are looked at: what `{fields}` asks an ERP for, where it shows only what it is asked for.
+
+use super::super::description::place::Place;
+use super::super::description::record::Moment;
+use super::super::description::{Property, Type};
+
+/// The outermost names of all members that are looked at, each once.
+pub(super) fn looked_at(of: &Type, shown: &[String]) -> Vec<String> {
+    let record = &of.record;
+    let moments = [&record.modified, &record.created].into_iter().flatten();
+    let single = [
+        record.id.as_ref().map(|at| &at.value),
+        record.token.as_ref().map(|at| &at.value),
+        record.order.as_ref(),
+        record.author.as_ref(),
+        record.deleted.as_ref().map(|tombstone| &tombstone.at),
+    ];
+    let mut places: Vec<&Place> = single.into_iter().flatten().collect();
+    for moment in moments {
+        match moment {
+            Moment::At(at) => places.extend(at),
+            Moment::Split { date, time } => places.extend([date, time]),
+        }
+    }
+    let properties: Vec<&Property> = shown.iter().filter_map(|name| of.properties.get(name)).collect();
+    let plain = properties.iter().filter(|property| property.computed.is_none());
+    places.extend(plain.map(|property| &property.at));
+    let mut names: Vec<String> = places.into_iter().filter_map(outermost).collect();
+    let computed = properties
+        .iter()
+        .filter_map(|property| property.computed.as_ref());
+    names.extend(computed.flat_map(|computed| computed.members.iter().cloned()));
+    let mut once = std::collections::BTreeSet::new();
+    names.retain(|name| once.insert(name.clone()));
+    names
+}
+
+fn outermost(place: &Place) -> Option<String> {
+    match place {
+        Place::Body(steps) => steps.first().cloned(),
+        Place::Header(_) => None,
+    }
+}
