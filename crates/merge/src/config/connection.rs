@@ -103,6 +103,7 @@ pub(crate) fn connected(
         owner: written.owner.as_ref().map(|owner| owner.value.clone()),
         changes,
         writes,
+        keep: None,
     }
 }
 

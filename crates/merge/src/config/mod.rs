@@ -126,6 +126,9 @@ pub struct Connection {
     /// How writes travel.
     #[serde(default)]
     pub writes: Writes,
+    /// The folder where is kept what the next process signs in with; whoever loads the configuration knows it.
+    #[serde(skip)]
+    pub keep: Option<String>,
 }
 
 impl Connection {

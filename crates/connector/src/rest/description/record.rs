@@ -1,6 +1,7 @@
 //! Where things stand in a record, and what can be done with the records of a type.
 
 use super::errors::{ErrorsText, LimitsText};
+use super::inside::InsideText;
 use super::operations::{
     ActionText, ChangesText, CreateText, DeleteText, DeletionsText, FindText, ListText, ReadText, UpdateText,
 };
@@ -64,6 +65,8 @@ written! {
     struct RecordTypeText {
         /// What is filled in as `{collection}`; the record type's name where nothing is said.
         collection: Option<String>,
+        /// Its records stand inside those of another type.
+        inside: Option<At<InsideText>>,
         /// Where things stand in a record.
         record: Option<At<RecordText>>,
         /// How records are listed.
