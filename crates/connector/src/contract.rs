@@ -320,6 +320,8 @@ pub struct ChangePage {
     pub more: bool,
     /// The page is part of a complete comparison: it shows every live record of a type within a range of ids.
     pub complete: Option<Complete>,
+    /// Further ranges of ids of which the page shows every live record: what stands in records that it shows whole.
+    pub wholes: Vec<Complete>,
     /// Types that are not shown to their end this time. The others are, and nothing follows from what is not shown.
     pub incomplete: Vec<Incomplete>,
 }

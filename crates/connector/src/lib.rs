@@ -9,6 +9,7 @@ mod comparison;
 mod contract;
 pub mod folder;
 mod http;
+mod kept;
 mod listing;
 pub mod program;
 pub mod proof;

@@ -144,23 +144,29 @@ impl Engine {
         }
     }
 
-    /// Reads the records that a page of a complete comparison should show and does not: only what the system says of
+    /// Reads the records that a page of a complete comparison, or what it shows whole, should show and does not: only what the system says of
     /// each by its id counts (R6).
     async fn look_for_absent(&mut self, index: usize, page: &ChangePage) -> Result<Looked, Error> {
-        let Some(complete) = &page.complete else {
-            return Ok(Looked::default());
-        };
-        let (after, to) = (complete.after.as_deref(), complete.to.as_deref());
-        let known = self.store.alive_between(&complete.record_type, after, to)?;
         let shown: BTreeSet<&RecordKey> = page.observations.iter().map(|row| &row.key).collect();
-        let all = known.len();
-        let absent = known.into_iter().filter(|key| !shown.contains(key));
-        let absent: Vec<String> = absent.map(|key| key.id).collect();
-        if !self.believes(&complete.record_type, all, absent.len())? || absent.is_empty() {
+        let mut types: Vec<(RecordType, Vec<String>)> = Vec::new();
+        let compared = page.complete.iter().map(|complete| (complete, false));
+        let wholes = page.wholes.iter().map(|whole| (whole, true));
+        for (complete, is_part) in compared.chain(wholes) {
+            let (after, to) = (complete.after.as_deref(), complete.to.as_deref());
+            let known = self.store.alive_between(&complete.record_type, after, to)?;
+            let all = known.len();
+            let absent = known.into_iter().filter(|key| !shown.contains(key));
+            let absent: Vec<String> = absent.map(|key| key.id).collect();
+            // What stands in one record may well go together.
+            let believed = is_part || self.believes(&complete.record_type, all, absent.len())?;
+            if believed && !absent.is_empty() {
+                types.push((complete.record_type.clone(), absent));
+            }
+        }
+        if types.is_empty() {
             return Ok(Looked::default());
         }
         let system = Arc::clone(&self.systems[index]);
-        let types = [(complete.record_type.clone(), absent)];
         Ok(look(system.as_ref(), &types, &self.suspects.keys()).await)
     }
 

@@ -40,7 +40,13 @@ const fn shipped() -> [(&'static str, &'static str); 14] {
 
 /// Reads and validates the configuration.
 pub(crate) fn configuration(common: &Common) -> Result<Configuration, Failure> {
-    configuration_in(&common.config)
+    let mut configuration = configuration_in(&common.config)?;
+    // Every command of one state signs in with what the one before it was given.
+    let folder = common.state_folder().join("sign-in").display().to_string();
+    for connection in &mut configuration.connections {
+        connection.keep = Some(folder.clone());
+    }
+    Ok(configuration)
 }
 
 /// Holds the names in a configuration's files against what systems said of themselves.

@@ -15,6 +15,7 @@ use tandem_connector::program::{Program, ProgramConfig};
 use tandem_connector::rest::{self, Rest, RestConfig};
 use tandem_connector::sql::{self, Sql, SqlConfig};
 use tandem_merge::config::{Configuration, Connection, Problem};
+use tandem_seal::Files;
 
 /// Makes the connector to such a system ready.
 pub(super) async fn connect(
@@ -78,12 +79,25 @@ pub(super) fn described_rest(
         certificate_authority: authority(connection)?,
         description: Arc::new(description),
         secrets: secrets(connection)?,
+        keep: keep(configuration, connection)?,
         request_deadline: deadline(connection, usual),
         overlap: SignedDuration::from_millis(connection.overlap_ms),
         fields: fields.of_system(&connection.name),
         computed: computed(configuration, connection),
     })?;
     Ok(Arc::new(connector))
+}
+
+/// Where is kept what the next process signs in with: sealed where the state is.
+fn keep(configuration: &Configuration, connection: &Connection) -> Result<Option<rest::Keep>, Failure> {
+    let Some(folder) = &connection.keep else {
+        return Ok(None);
+    };
+    let keys = super::keys(configuration)?;
+    Ok(Some(rest::Keep {
+        folder: folder.into(),
+        files: Files::new(keys.current, keys.former),
+    }))
 }
 
 fn sql(

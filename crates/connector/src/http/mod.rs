@@ -15,7 +15,7 @@ mod request;
 pub(crate) mod salvage;
 
 pub(crate) use meter::Meter;
-pub(crate) use request::{Failure, Reply, Request};
+pub(crate) use request::{Failure, Reply, Request, Sign};
 
 use crate::{ClockOffset, Error, ErrorKind, Scope, Traffic};
 use jiff::{SignedDuration, Timestamp};
@@ -262,10 +262,11 @@ impl Http {
         if let Some(meter) = meter {
             meter.admit(self.reached()).map_err(Failure::NotSent)?;
         }
-        let mut builder = self
-            .client
-            .request(request.method.clone(), url)
-            .headers(request.headers.clone());
+        let mut headers = request.headers.clone();
+        if let Some(signer) = &request.signer {
+            signer.sign(&request.method, &url, &mut headers);
+        }
+        let mut builder = self.client.request(request.method.clone(), url).headers(headers);
         if let Some(body) = &request.body {
             builder = builder.body(body.clone());
         }

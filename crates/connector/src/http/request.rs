@@ -8,8 +8,10 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 use serde_json::Value as Json;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use tandem_seal::Files;
+use url::Url;
 
 /// A request to be sent. Not `Debug`: its body may hold a secret.
 #[derive(Clone)]
@@ -33,6 +35,14 @@ pub(crate) struct Request {
     pub(crate) counted: bool,
     /// It goes to the configured address, wherever the work went since.
     pub(crate) at_the_door: bool,
+    /// What signs it, anew for each attempt.
+    pub(crate) signer: Option<Arc<dyn Sign>>,
+}
+
+/// Signs requests.
+pub(crate) trait Sign: Send + Sync {
+    /// Adds the signature of a request to its headers.
+    fn sign(&self, method: &Method, url: &Url, headers: &mut HeaderMap);
 }
 
 impl Request {
@@ -56,6 +66,7 @@ impl Request {
             reads: false,
             counted: true,
             at_the_door: false,
+            signer: None,
         }
     }
 

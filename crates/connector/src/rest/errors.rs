@@ -41,6 +41,13 @@ impl Answer {
         if success && !failed.is_some_and(|failed| has_failed(&failed.value, &body, &reply.headers)) {
             return Self::success();
         }
+        Self::of_failure(description, reply, errand)
+    }
+
+    /// What a reply says of something that failed, whatever its status.
+    pub(super) fn of_failure(description: &Description, reply: &Reply, errand: Errand<'_>) -> Self {
+        let errors = description.errors.as_ref();
+        let (body, success) = (reply.json(), reply.is_success());
         let text = |place: Option<&Place>| place.and_then(|place| place.text(&body, &reply.headers));
         let code = text(errors.and_then(|errors| errors.code.as_ref())).unwrap_or_default();
         let message = text(errors.and_then(|errors| errors.message.as_ref()));
@@ -92,7 +99,7 @@ impl Answer {
             Means::Stale => return Outcome::Stale,
             Means::Gone => return Outcome::Gone,
             Means::Later if reply.repeated => return Outcome::Unknown(self.message.clone()),
-            Means::SignIn | Means::Csrf | Means::Quota | Means::Later => {
+            Means::SignIn | Means::Csrf | Means::Quota | Means::Seats | Means::Later => {
                 return Outcome::NotSent(self.error(http, reply));
             }
             Means::Unknown => {
@@ -150,6 +157,16 @@ impl Answer {
                     self.message.trim_end_matches('.')
                 ),
                 advice("Check the secrets in the configuration and `session:` in the description"),
+            ),
+            Some(Means::Seats) => http.error(
+                ErrorKind::Refused,
+                format!(
+                    "every seat that it has for us is taken ({})",
+                    self.message.trim_end_matches('.')
+                ),
+                advice(
+                    "Log others out, or let an ERP administrator add seats; one is asked for again by itself",
+                ),
             ),
             Some(Means::Forbidden | Means::Quota | Means::Limit) => http.error(
                 ErrorKind::Refused,

@@ -136,8 +136,10 @@ impl Pace {
             "{} of {} was answered with {most} errors within an hour",
             errand.operation, errand.of
         );
-        let advice = "It is left alone so that the ERP does not block us; look at the errors before";
-        let mut error = http.error(ErrorKind::Refused, what, advice);
+        let advice = "It rests until the hour is over, so that the ERP does not block us, and all else goes on; look at the \
+                      errors before";
+        // Of this operation alone: others go on.
+        let mut error = http.error(ErrorKind::Protocol, what, advice).as_answer();
         let wait = HOUR.saturating_sub(now.duration_since(oldest));
         error.retry_at = clock::now().checked_add(wait).ok();
         Err(error)

@@ -12,11 +12,14 @@ mod errors;
 mod expression;
 mod form;
 mod identity;
+mod jobs;
 mod limits;
 mod paging;
+mod parts;
 mod read;
 mod served;
 mod session;
+mod window;
 mod write;
 
 pub use description::{Description, schema};
@@ -38,15 +41,21 @@ use secrecy::SecretString;
 use served::Served;
 use session::Session;
 use std::collections::BTreeMap;
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tandem_merge::computed::Computation;
 use tandem_merge::record::{Observation, RecordType};
 use tandem_merge::value::Value;
+use tandem_seal::Files;
 use url::Url;
 
 /// Requests in flight at once, where the description says nothing else.
 const CONCURRENCY: usize = 8;
+/// Turns that records share.
+const TURNS: usize = 64;
 
 /// How to reach an ERP, and what of it is used.
 #[derive(Clone, Debug)]
@@ -61,6 +70,8 @@ pub struct RestConfig {
     pub description: Arc<Description>,
     /// The secrets that the description asks for, by name.
     pub secrets: BTreeMap<String, SecretString>,
+    /// Where is kept what the next process signs in with; none: nothing is.
+    pub keep: Option<Keep>,
     /// The longest time a request may still take effect.
     pub request_deadline: SignedDuration,
     /// How much of the past every round of changes reads again.
@@ -69,6 +80,15 @@ pub struct RestConfig {
     pub fields: BTreeMap<String, Vec<String>>,
     /// Properties that are computed out of those it has, by record type and name.
     pub computed: BTreeMap<String, BTreeMap<String, Computation>>,
+}
+
+/// A folder beside the state.
+#[derive(Clone, Debug)]
+pub struct Keep {
+    /// The folder, which need not be there.
+    pub folder: PathBuf,
+    /// How files are kept there: sealed where the state is.
+    pub files: Files,
 }
 
 /// A connection to an ERP that is described.
@@ -87,6 +107,8 @@ pub struct Rest {
     /// How its clock stands to ours by what its lists say.
     told: Mutex<clock::Offset>,
     numbers: AtomicU64,
+    /// Turns of those that read a record and write it back as a whole.
+    turns: [tokio::sync::Mutex<()>; TURNS],
     /// When this began.
     started: Timestamp,
 }
@@ -149,7 +171,7 @@ impl Rest {
         let (served, missing) = serve(&config, &description);
         let root = format!("{}{}", config.url.path().trim_end_matches('/'), description.base);
         Ok(Self {
-            session: Session::new(&description, config.secrets.clone(), office),
+            session: Session::new(&description, &config, office),
             pace: Pace::new(limits),
             capabilities: capabilities::of(&config, &served),
             description,
@@ -160,6 +182,7 @@ impl Rest {
             listings: Listings::default(),
             told: Mutex::default(),
             numbers: AtomicU64::new(0),
+            turns: std::array::from_fn(|_| tokio::sync::Mutex::default()),
             started: clock::now(),
             config,
         })
@@ -187,6 +210,14 @@ impl Rest {
     /// A number that nobody else has.
     fn number(&self) -> u64 {
         self.numbers.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The turn of whoever reads this record and writes it back; some share one.
+    fn turn(&self, of: &str, id: &str) -> &tokio::sync::Mutex<()> {
+        let mut hasher = DefaultHasher::new();
+        (of, id).hash(&mut hasher);
+        let place = usize::try_from(hasher.finish() % TURNS as u64).unwrap_or_default();
+        &self.turns[place]
     }
 
     /// Learns from the moment at which a list was read, by the ERP's clock.

@@ -97,6 +97,15 @@ fn count(place: Option<&Place>, shown: &Shown<'_>) -> Option<u64> {
     place?.text(shown.body, shown.headers)?.parse().ok()
 }
 
+/// How many records there are in all, where the reply says so.
+pub(super) fn total(paging: Option<&Paging>, shown: &Shown<'_>) -> Option<u64> {
+    match paging? {
+        Paging::Page(page) => count(page.total.as_ref(), shown),
+        Paging::Offset(offset) => count(offset.total.as_ref(), shown),
+        _ => None,
+    }
+}
+
 /// Whether pages that are counted go on behind so many records.
 fn goes_on(total: Option<&Place>, rows: u64, shown: &Shown<'_>) -> bool {
     shown.rows > 0 && count(total, shown).is_none_or(|total| rows < total)

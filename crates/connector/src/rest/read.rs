@@ -5,15 +5,16 @@ mod find;
 pub(super) use find::find;
 
 use super::ask::{Errand, Given, Otherwise};
-use super::description::operations::{Call, Empty, ListText};
+use super::description::operations::{Call, Empty, ListText, WindowText};
 use super::description::pages::Paging;
 use super::description::place::Place;
 use super::served::{Served, Sight};
-use super::{CONCURRENCY, Rest, paging};
+use super::{CONCURRENCY, Rest, paging, parts, window};
 use crate::http::{Failure, Reply, Request};
 use crate::shown::missing;
-use crate::{Error, ErrorKind};
+use crate::{Complete, Error, ErrorKind};
 use futures::stream::{self, StreamExt, TryStreamExt};
+use jiff::Timestamp;
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
 use tandem_merge::record::{Observation, Presence, RecordKey};
@@ -28,6 +29,14 @@ pub(super) struct Page {
     pub(super) next: Option<String>,
     pub(super) body: Json,
     pub(super) reply: Reply,
+    /// Ranges of ids within which it shows every live record: whatever stands in one that holds others.
+    pub(super) wholes: Vec<Complete>,
+    /// The id of its last entry.
+    pub(super) last: Option<String>,
+    /// So many entries stand on it.
+    pub(super) rows: usize,
+    /// So many there are in all, where it says so.
+    pub(super) total: Option<u64>,
 }
 
 /// What a page is asked by: an operation, and where its pages stand.
@@ -36,6 +45,10 @@ pub(super) struct Asked<'a> {
     pub(super) items: Option<&'a Place>,
     pub(super) paging: Option<&'a Paging>,
     pub(super) operation: &'static str,
+    /// It shows so many records at most.
+    pub(super) window: Option<&'a WindowText>,
+    /// What lies before that moment is not wanted.
+    pub(super) from: Timestamp,
 }
 
 impl<'a> Asked<'a> {
@@ -46,6 +59,8 @@ impl<'a> Asked<'a> {
             items: list.items.as_ref(),
             paging: list.paging.as_ref().map(|paging| &paging.value),
             operation,
+            window: list.window.as_ref().map(|window| &window.value),
+            from: Timestamp::UNIX_EPOCH,
         }
     }
 }
@@ -88,8 +103,22 @@ pub(super) async fn raw(
     Ok((body, reply, target))
 }
 
-/// One page of records, from a continuation on.
+/// One page of records, from a continuation on: of those that a query shows, or a part of what it cannot show at once.
 pub(super) async fn page(
+    rest: &Rest,
+    served: &Served,
+    asked: &Asked<'_>,
+    given: &Given,
+    at: Option<&str>,
+) -> Result<Page, Error> {
+    match asked.window {
+        Some(parts) => window::page(rest, served, asked, parts, given, at).await,
+        None => plain(rest, served, asked, given, at).await,
+    }
+}
+
+/// One page as the ERP has it.
+pub(super) async fn plain(
     rest: &Rest,
     served: &Served,
     asked: &Asked<'_>,
@@ -98,7 +127,7 @@ pub(super) async fn page(
 ) -> Result<Page, Error> {
     let (body, reply, target) = raw(rest, served, asked, given, at).await?;
     let rows = items(rest, served, asked.items, &body)?;
-    let last = rows.last().and_then(|row| served.id(row));
+    let last = rows.last().and_then(|row| served.holder().id(row));
     let shown = paging::Shown {
         body: &body,
         headers: &reply.headers,
@@ -107,15 +136,25 @@ pub(super) async fn page(
     };
     let next = paging::next(asked.paging, at, &shown);
     let next = next.map(|next| paging::resolved(asked.paging, &next, &rest.root, &target));
-    let mut observations = rest.observations(served, rows, &Sight::page(&reply));
-    if served.of.list.partial == Some(true) {
-        observations = in_full(rest, served, rows).await?;
+    let (count, total) = (rows.len(), paging::total(asked.paging, &shown));
+    let (mut observations, mut wholes) = (Vec::new(), Vec::new());
+    if let Some(inside) = &served.of.inside {
+        let shown = parts::of_page(rest, served, inside, rows, &reply).await?;
+        (observations, wholes) = (shown.observations, shown.wholes);
+    } else if served.of.list.partial == Some(true) {
+        observations.extend(in_full(rest, served, rows).await?);
+    } else {
+        observations.extend(rest.observations(served, rows, &Sight::page(&reply)));
     }
     Ok(Page {
         observations,
+        wholes,
         next,
         body,
         reply,
+        last,
+        rows: count,
+        total,
     })
 }
 
@@ -129,6 +168,9 @@ async fn in_full(rest: &Rest, served: &Served, rows: &[Json]) -> Result<Vec<Obse
 
 /// Reads records by id: every one is answered.
 pub(super) async fn fetch(rest: &Rest, served: &Served, ids: &[String]) -> Result<Vec<Observation>, Error> {
+    if let Some(inside) = &served.of.inside {
+        return parts::fetch(rest, served, inside, ids).await;
+    }
     let Some(read) = &served.of.read else {
         return Err(rest.undescribed(served, "read"));
     };

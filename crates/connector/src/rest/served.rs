@@ -10,6 +10,7 @@ use super::description::place::{Place, plain};
 use super::description::record::{Ids, Moment, Tombstone};
 use super::description::times::Granularity;
 use super::description::{Property, Type};
+use super::parts;
 use crate::TypeSchema;
 use crate::http::Reply;
 use crate::shown::{compute, missing, token};
@@ -34,6 +35,8 @@ pub(super) struct Served {
     fields: Vec<String>,
     /// The properties that are computed out of them.
     computed: BTreeMap<String, Computation>,
+    /// The type whose records hold them.
+    holder: Option<Box<Served>>,
 }
 
 /// What shows a record: a reply of its own, or a page of a list.
@@ -82,8 +85,33 @@ impl Served {
             schema: schema::described(of, &computed),
             changes: of.changes.as_ref().map(|changes| changes.over(&of.list)),
             computed,
+            holder: of
+                .inside
+                .as_ref()
+                .map(|inside| Box::new(Self::new(&inside.holder, None, BTreeMap::new()))),
             of: Arc::clone(of),
         }
+    }
+
+    /// The type whose records are asked for: the one that holds them, or itself.
+    pub(super) fn holder(&self) -> &Self {
+        self.holder.as_deref().unwrap_or(self)
+    }
+
+    /// Whether a property says of which holder a record is.
+    pub(super) fn names_holder(&self, property: &str) -> bool {
+        let place = self
+            .holder
+            .as_ref()
+            .and_then(|holder| holder.of.record.id.as_ref());
+        let place = place.and_then(|place| place.value.from_inside());
+        place.is_some() && self.of.properties.get(property).map(|of| &of.at) == place.as_ref()
+    }
+
+    /// Whether a record says that it is deleted.
+    pub(super) fn is_dead(&self, item: &Json) -> bool {
+        let tombstone = self.of.record.deleted.as_ref();
+        tombstone.is_some_and(|tombstone| is_dead(tombstone, item))
     }
 
     /// The name of the type.
@@ -104,6 +132,9 @@ impl Served {
 
     /// The id that an item shows.
     pub(super) fn id(&self, item: &Json) -> Option<String> {
+        if let Some(inside) = &self.of.inside {
+            return parts::shown_id(self, inside, item);
+        }
         let place = self.of.record.id.as_ref()?;
         let shown = place.value.of(item)?;
         if crate::http::salvage::reason(shown).is_some() {
@@ -123,12 +154,7 @@ impl Served {
     pub(super) fn observation(&self, system: &str, item: &Json, sight: &Sight<'_>) -> Option<Observation> {
         let key = RecordKey::new(system, self.name(), self.id(item)?);
         let blank = missing(key, sight.began);
-        let deleted = self
-            .of
-            .record
-            .deleted
-            .as_ref()
-            .is_some_and(|tombstone| is_dead(tombstone, item));
+        let deleted = self.is_dead(item);
         let (values, unreadable) = if deleted {
             Default::default()
         } else {
@@ -233,7 +259,8 @@ impl Served {
                 let written = record.token_as.as_ref().and_then(|text| text.value.text(&fill));
                 written.unwrap_or(token)
             }
-            None => digest(values, modified),
+            // When its holder was changed says nothing of a record inside it.
+            None => digest(values, modified.filter(|_| self.of.inside.is_none())),
         };
         Ok(Version {
             token,

@@ -1,13 +1,18 @@
 //! Signing in, staying signed in, and signing out.
 
+mod assertion;
 mod cookies;
+mod oauth;
+mod oauth1;
+mod seats;
 mod sign_in;
 
-use super::Rest;
 use super::description::Description;
 use super::description::session::Session as Written;
 use super::description::template::Template;
-use crate::http::{Http, Reply, Request};
+use super::{Rest, RestConfig};
+use crate::http::{Http, Reply, Request, Sign};
+use crate::kept::Kept;
 use crate::{Error, ErrorKind};
 use cookies::Jar;
 use reqwest::header::{HeaderName, HeaderValue};
@@ -29,6 +34,10 @@ pub(super) struct Ticket {
     until: Option<Instant>,
     /// It is given out by the ERP, so another one may be had.
     renewable: bool,
+    /// What signs each request.
+    signer: Option<Arc<dyn Sign>>,
+    /// A token that is kept beyond this process, by its fingerprint.
+    access: Option<String>,
 }
 
 /// How one is signed in.
@@ -42,14 +51,23 @@ pub(super) struct Session {
     csrf: tokio::sync::Mutex<Option<HeaderValue>>,
     jar: Mutex<Jar>,
     keeps_cookies: bool,
+    /// Where what serves the next process is kept.
+    kept: Option<Kept>,
+    /// A token that was kept and is not accepted, by its fingerprint.
+    refused: Mutex<Option<String>>,
+    seats: seats::Seats,
 }
 
 impl Session {
-    pub(super) fn new(
-        description: &Description,
-        secrets: BTreeMap<String, SecretString>,
-        office: Option<Http>,
-    ) -> Self {
+    pub(super) fn new(description: &Description, config: &RestConfig, office: Option<Http>) -> Self {
+        let kept = config.keep.as_ref().map(|keep| {
+            let path = keep.folder.join(format!("{}.token", config.name));
+            Kept::new(path, keep.files.clone())
+        });
+        let seats = description
+            .limits
+            .as_ref()
+            .and_then(|limits| limits.seats.as_ref());
         let csrf = description.csrf.as_ref();
         let header = csrf.map(|csrf| {
             let name = csrf
@@ -63,8 +81,11 @@ impl Session {
             keeps_cookies: csrf.is_some() || matches!(description.session, Some(Written::Login(_))),
             written: description.session.clone(),
             csrf_header: header,
-            secrets,
+            secrets: config.secrets.clone(),
             office,
+            seats: seats::Seats::new(seats.map(|seats| seats.value), kept.as_ref()),
+            kept,
+            refused: Mutex::default(),
             ticket: tokio::sync::Mutex::default(),
             csrf: tokio::sync::Mutex::default(),
             jar: Mutex::default(),
@@ -119,6 +140,7 @@ impl Session {
             Some(ticket) if ticket.number == number => {
                 let renewable = ticket.renewable;
                 if renewable {
+                    self.refused().clone_from(&ticket.access);
                     slot.1 = None;
                     *self.csrf.lock().await = None;
                     self.jar().clear();
@@ -161,6 +183,7 @@ impl Session {
         if let (Some(name), Some(value)) = (&self.csrf_header, csrf) {
             request.headers.insert(name.clone(), value.clone());
         }
+        request.signer.clone_from(&ticket.signer);
         if let Some(cookies) = self.jar().header() {
             request.headers.insert("cookie", cookies);
         }
@@ -172,6 +195,15 @@ impl Session {
         if self.keeps_cookies {
             self.jar().learn(&reply.headers);
         }
+    }
+
+    fn refused(&self) -> std::sync::MutexGuard<'_, Option<String>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The ERP did not accept this token.
+    fn was_refused(&self, token: &str) -> bool {
+        self.refused().as_ref() == Some(&oauth::fingerprint(token))
     }
 
     fn jar(&self) -> std::sync::MutexGuard<'_, Jar> {
@@ -186,6 +218,7 @@ impl Session {
         };
         let done = sign_in::sign_out(self, rest, &ticket).await;
         self.jar().clear();
+        self.seats.leave();
         done
     }
 }

@@ -5,19 +5,22 @@ mod values;
 
 use super::Rest;
 use super::ask::{Errand, Given, Otherwise};
+use super::description::jobs::JobText;
 use super::description::operations::{ActionText, CreateText, Safety, Style, UpdateText};
 use super::description::place::Place;
 use super::description::template::Body;
-use super::read;
 use super::served::{Served, Sight};
+use super::{jobs, parts, read};
 use crate::http::{Failure, Reply, Request};
 use crate::{Change, Error, Outcome, Refusal, RefusalKind, Write};
+pub(super) use full::{Before, before, omitted};
 use std::sync::Arc;
 use tandem_merge::config::node::At;
 use tandem_merge::config::written::Table;
 use tandem_merge::record::{Presence, RecordKey, RecordType, Values, Version};
 use tandem_merge::value::Value;
-use values::{encoded, with_also, with_values};
+use values::with_values;
+pub(super) use values::{encoded, with_also};
 
 /// Carries out one write.
 pub(super) async fn carry_out(rest: &Rest, write: &Write) -> Outcome {
@@ -25,6 +28,10 @@ pub(super) async fn carry_out(rest: &Rest, write: &Write) -> Outcome {
         Ok(served) => served,
         Err(error) => return Outcome::NotSent(error),
     };
+    if served.of.inside.is_some() {
+        let done = parts::carry_out(rest, &served, &write.change).await;
+        return done.unwrap_or_else(|outcome| outcome);
+    }
     let done = match &write.change {
         Change::Create { values, .. } => create(rest, &served, &write.key, values).await,
         Change::Update {
@@ -48,7 +55,7 @@ fn subject(write: &Write) -> &RecordType {
 }
 
 /// A write that ended early, and how.
-type Done = Result<Outcome, Outcome>;
+pub(super) type Done = Result<Outcome, Outcome>;
 
 fn unsent(error: Error) -> Outcome {
     Outcome::NotSent(error)
@@ -72,7 +79,7 @@ async fn create(rest: &Rest, served: &Arc<Served>, key: &str, values: &Values) -
         request = request.repeatable();
     }
     let errand = Errand::creating(served.name(), safe == Some(Safety::KeyInUrl));
-    let reply = sent(rest, served, request, errand).await?;
+    let reply = carried_out(rest, served, request, errand, create.job.as_ref()).await?;
     Ok(created(rest, served, create, &reply))
 }
 
@@ -176,10 +183,14 @@ async fn change(
         ));
     };
     let written = encoded(served, values, false)?;
-    let full = update
-        .style
-        .as_ref()
-        .is_some_and(|style| style.value == Style::Full);
+    let style = update.style.as_ref().map_or(Style::Partial, |style| style.value);
+    let full = style != Style::Partial;
+    // What is written back as a whole would undo what is written beside it.
+    let turn = full.then(|| rest.turn(served.name(), &record.id));
+    let _turn = match turn {
+        Some(turn) => Some(turn.lock().await),
+        None => None,
+    };
     // Where a token must go along and none is known, the record says its own.
     let needs_token = update.sends_token() && only_if.is_none() && update.unconditional.is_none();
     let read = match full || (needs_token && served.of.read.is_some()) {
@@ -197,17 +208,22 @@ async fn change(
         .with("id", record.id.as_str())
         .maybe("token", token);
     let given = with_values(served, given, values);
-    let body = match read.filter(|_| full) {
-        Some(read) => full::changed(served, update, read.item, values),
-        None => written.clone(),
+    let (body, around) = match read.filter(|_| full) {
+        Some(read) => (full::changed(served, update, read.item, values), Some(read.reply)),
+        None => (written.clone(), None),
     };
-    let hole = if full { "record" } else { "values" };
     let body = with_also(body, update.also.as_ref(), &given);
+    let (hole, body) = match (style, around) {
+        (Style::Dataset, Some(reply)) => ("dataset", full::dataset(served, update, body, &reply)),
+        (Style::Partial, _) => ("values", body),
+        _ => ("record", body),
+    };
     let given = given.with("values", written).with(hole, body);
     let request = rest.request(update.call(), &given, &Otherwise(Some(&Body::hole(hole))));
     let mut request = request.map_err(unsent)?;
     request = unconditional(rest, request, conditional, update.unconditional.as_ref()).map_err(unsent)?;
-    let reply = sent(rest, served, request, Errand::writing(served.name(), "update")).await?;
+    let errand = Errand::writing(served.name(), "update");
+    let reply = carried_out(rest, served, request, errand, update.job.as_ref()).await?;
     Ok(applied(rest, served, record, update.record.as_ref(), &reply))
 }
 
@@ -227,7 +243,8 @@ async fn take(
     let request = rest
         .request(step.call(), &given, &Otherwise(None))
         .map_err(unsent)?;
-    let reply = sent(rest, served, request, Errand::writing(served.name(), "action")).await?;
+    let errand = Errand::writing(served.name(), "action");
+    let reply = carried_out(rest, served, request, errand, None).await?;
     Ok(applied(rest, served, record, step.record.as_ref(), &reply))
 }
 
@@ -248,7 +265,8 @@ async fn delete(rest: &Rest, served: &Arc<Served>, record: &RecordKey, only_if: 
         .request(delete.call(), &given, &Otherwise(None))
         .map_err(unsent)?;
     let request = unconditional(rest, request, conditional, delete.unconditional.as_ref()).map_err(unsent)?;
-    sent(rest, served, request, Errand::writing(served.name(), "delete")).await?;
+    let errand = Errand::writing(served.name(), "delete");
+    carried_out(rest, served, request, errand, delete.job.as_ref()).await?;
     Ok(Outcome::Applied {
         id: record.id.clone(),
         state: None,
@@ -256,7 +274,7 @@ async fn delete(rest: &Rest, served: &Arc<Served>, record: &RecordKey, only_if: 
 }
 
 /// A request whose condition makes it repeatable, or the headers of one without a condition.
-fn unconditional(
+pub(super) fn unconditional(
     rest: &Rest,
     request: Request,
     conditional: bool,
@@ -274,13 +292,27 @@ fn unconditional(
     Ok(request)
 }
 
-/// Sends a write; anything but a success is its outcome.
-async fn sent(rest: &Rest, served: &Served, request: Request, errand: Errand<'_>) -> Result<Reply, Outcome> {
+/// Sends a write, and waits for the job that carries it out where the answer tells of one. Anything but a success is its
+/// outcome.
+pub(super) async fn carried_out(
+    rest: &Rest,
+    served: &Served,
+    request: Request,
+    errand: Errand<'_>,
+    job: Option<&JobText>,
+) -> Result<Reply, Outcome> {
     match rest.send(request, errand).await {
-        Ok((reply, answer)) => match answer.means {
-            None => Ok(reply),
-            Some(_) => Err(answer.outcome(&rest.http, &reply, |named| served.property_of(named))),
-        },
+        Ok((reply, answer)) => {
+            if let Some(job) = job
+                && let Some(address) = jobs::address(rest, job, &reply)
+            {
+                return jobs::end(rest, served, job, &address, errand).await;
+            }
+            match answer.means {
+                None => Ok(reply),
+                Some(_) => Err(answer.outcome(&rest.http, &reply, |named| served.property_of(named))),
+            }
+        }
         Err(Failure::NotSent(error)) => Err(Outcome::NotSent(error)),
         Err(Failure::Lost(error)) => Err(Outcome::Unknown(error.message)),
     }
@@ -304,7 +336,7 @@ fn applied(
 }
 
 /// A write that is refused here, before anything is sent.
-fn refused(properties: &[&String], message: &str) -> Outcome {
+pub(super) fn refused(properties: &[&String], message: &str) -> Outcome {
     Outcome::Refused(Refusal {
         kind: RefusalKind::Invalid,
         properties: properties.iter().map(|name| (*name).clone()).collect(),

@@ -1,6 +1,7 @@
 //! What no time stamp shows is found by a complete comparison.
 
 use crate::world::World;
+use tandem_connector::Complete;
 
 #[tokio::test]
 async fn r6_absence_from_a_complete_comparison_counts_once_a_read_by_id_proves_it() {
@@ -14,6 +15,29 @@ async fn r6_absence_from_a_complete_comparison_counts_once_a_read_by_id_proves_i
     assert!(world.erp.live("Order").contains(&order), "nobody told");
     // WHEN the type is compared in full, THEN the deletion is seen, and carried on.
     world.crm.state.lock().unwrap().compared = Some("Order".to_owned());
+    world.sync().await;
+    assert!(!world.erp.live("Order").contains(&order));
+}
+
+#[tokio::test]
+async fn r6_what_is_absent_from_a_range_that_a_page_shows_whole_counts_once_a_read_by_id_proves_it() {
+    let world = World::new();
+    let (_, order) = world.customer_with_order();
+    world.sync().await;
+    let counterpart = world.only(&world.crm, "Order");
+    world.crm.vanish(&counterpart);
+    let whole = |after: Option<&str>, to: Option<&str>| {
+        world.crm.state.lock().unwrap().wholes = vec![Complete {
+            record_type: counterpart.record_type.clone(),
+            after: after.map(str::to_owned),
+            to: to.map(str::to_owned),
+        }];
+    };
+    // The parts of another record say nothing of it.
+    whole(Some(&counterpart.id), None);
+    world.sync().await;
+    assert!(world.erp.live("Order").contains(&order));
+    whole(None, Some(&counterpart.id));
     world.sync().await;
     assert!(!world.erp.live("Order").contains(&order));
 }

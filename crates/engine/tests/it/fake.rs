@@ -109,6 +109,8 @@ pub struct State {
     pub veiled: BTreeMap<RecordKey, (Timestamp, Observation)>,
     /// A type that the next changes compare in full.
     pub compared: Option<String>,
+    /// Ranges of ids that the next changes show whole.
+    pub wholes: Vec<Complete>,
     /// A type whose changes cannot be read to their end.
     pub cut_short: Option<String>,
     pub down: bool,
@@ -835,6 +837,7 @@ impl Connector for Fake {
                     error: self.fails(state.silent),
                 })
                 .collect(),
+            wholes: std::mem::take(&mut state.wholes),
             complete: compared.map(|record_type| Complete {
                 record_type,
                 after: None,

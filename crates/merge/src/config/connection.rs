@@ -105,6 +105,7 @@ pub(crate) fn connected(
         changes,
         writes,
         webhook: webhook::told(file, written, problems),
+        keep: None,
     }
 }
 

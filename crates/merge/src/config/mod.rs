@@ -133,6 +133,9 @@ pub struct Connection {
     /// How it tells of changes by itself; none: it does not.
     #[serde(default)]
     pub webhook: Option<Webhook>,
+    /// The folder where is kept what the next process signs in with; whoever loads the configuration knows it.
+    #[serde(skip)]
+    pub keep: Option<String>,
 }
 
 impl Connection {

@@ -76,7 +76,7 @@ fn every(served: &Served) -> Option<SignedDuration> {
     if of.changes.is_none() {
         return Some(WITHOUT_CHANGES);
     }
-    let tombstones = of.record.deleted.is_some() || of.deletions.is_some();
+    let tombstones = served.holder().of.record.deleted.is_some() || of.deletions.is_some();
     (!tombstones).then_some(WITHOUT_DELETIONS)
 }
 

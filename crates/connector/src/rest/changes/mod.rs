@@ -10,14 +10,15 @@ use super::ask::Given;
 use super::description::operations::{DeletionsText, SinceText};
 use super::description::place::plain;
 use super::description::times::Source;
-use super::paging;
 use super::read::{self, Asked};
 use super::served::Served;
+use super::{paging, parts};
 use crate::http::clock;
-use crate::{ChangePage, Error, ErrorKind, Incomplete, Scope};
+use crate::{ChangePage, Complete, Error, ErrorKind, Incomplete, Scope};
 use cursor::{Cursor, Seen};
 use jiff::{SignedDuration, Timestamp};
-use moment::{as_of, as_of_deletions, literal, step};
+use moment::{as_of, as_of_deletions};
+pub(super) use moment::{floor, literal, step, until};
 use serde_json::Value as Json;
 use tandem_merge::record::{Observation, Presence, RecordType, Version};
 
@@ -48,9 +49,10 @@ pub(super) async fn page(
         }
         while !seen.done && page.observations.len() < PAGE {
             match read_on(rest, &served, record_type, seen).await {
-                Ok(rows) => {
+                Ok((rows, wholes)) => {
                     any = true;
                     page.observations.extend(rows);
+                    page.wholes.extend(wholes);
                 }
                 // One type alone is passed over; where nothing else is answered either, the system is in trouble.
                 Err(error) if is_of_one_type(&error) && (any || given_up.is_empty()) => {
@@ -116,25 +118,18 @@ fn is_of_one_type(error: &Error) -> bool {
     !general && error.scope != Scope::System
 }
 
+/// What was shown, and within which ranges of ids these are all.
+type Rows = (Vec<Observation>, Vec<Complete>);
+
 /// The next page of one type: of its changes, then of what was deleted.
-async fn read_on(
-    rest: &Rest,
-    served: &Served,
-    of: &RecordType,
-    seen: &mut Seen,
-) -> Result<Vec<Observation>, Error> {
+async fn read_on(rest: &Rest, served: &Served, of: &RecordType, seen: &mut Seen) -> Result<Rows, Error> {
     match (&served.of.deletions, seen.deleting) {
         (Some(deletions), true) => read_deletions(rest, served, of, deletions, seen).await,
         _ => read_changes(rest, served, of, seen).await,
     }
 }
 
-async fn read_changes(
-    rest: &Rest,
-    served: &Served,
-    of: &RecordType,
-    seen: &mut Seen,
-) -> Result<Vec<Observation>, Error> {
+async fn read_changes(rest: &Rest, served: &Served, of: &RecordType, seen: &mut Seen) -> Result<Rows, Error> {
     let written = served
         .of
         .changes
@@ -149,7 +144,8 @@ async fn read_changes(
                 false => since.checked_sub(overlap).unwrap_or(Timestamp::UNIX_EPOCH),
             };
             let given = Given::default().with("since", literal(written, from));
-            (Asked::list(changes, "changes"), given)
+            let asked = Asked::list(changes, "changes");
+            (Asked { from, ..asked }, given)
         }
         // A first load needs no tombstones: nothing of theirs was ever known.
         _ => (Asked::list(&served.of.list, "list"), Given::default()),
@@ -167,9 +163,15 @@ async fn read_changes(
             "{system}: its clock was set back: {name} is read anew as a whole"
         );
         seen.begin_anew(served.of.record.deleted.is_some());
-        return Ok(Vec::new());
+        return Ok(Rows::default());
     }
     let rows = page.observations;
+    // Of a first load nothing was known before.
+    let wholes = if seen.since.is_some() {
+        page.wholes
+    } else {
+        Vec::new()
+    };
     let stuck = rest
         .listings
         .page(&name, &rows, seen.page.as_deref(), page.next.as_deref());
@@ -203,7 +205,7 @@ async fn read_changes(
             seen.deleted_since = seen.began_last;
         }
     }
-    Ok(rows)
+    Ok((rows, wholes))
 }
 
 /// Where the next round begins.
@@ -236,7 +238,7 @@ async fn read_deletions(
     of: &RecordType,
     deletions: &DeletionsText,
     seen: &mut Seen,
-) -> Result<Vec<Observation>, Error> {
+) -> Result<Rows, Error> {
     let written = deletions.since.as_ref().or(served
         .of
         .changes
@@ -256,13 +258,15 @@ async fn read_deletions(
         items: deletions.items.as_ref(),
         paging: deletions.paging.as_ref().map(|paging| &paging.value),
         operation: "deletions",
+        window: None,
+        from: Timestamp::UNIX_EPOCH,
     };
     let (body, reply, target) = read::raw(rest, served, &asked, &given, seen.page.as_deref()).await?;
     let as_of = as_of_deletions(&reply);
     let rows = read::items(rest, served, asked.items, &body)?;
     let id = |row: &Json| match &deletions.id {
         Some(place) => place.of(row).and_then(plain),
-        None => served.id(row),
+        None => served.holder().id(row),
     };
     let ids: Vec<Option<String>> = rows.iter().map(id).collect();
     let shown = paging::Shown {
@@ -302,5 +306,10 @@ async fn read_deletions(
     if seen.done {
         rest.listings.done(of);
     }
-    Ok(tombs)
+    if served.of.inside.is_some() {
+        // What stood in what was deleted is asked for.
+        let wholes = tombs.iter().map(|tomb| parts::within(rest, served, &tomb.key.id));
+        return Ok((Vec::new(), wholes.collect()));
+    }
+    Ok((tombs, Vec::new()))
 }

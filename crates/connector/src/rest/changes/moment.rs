@@ -17,16 +17,38 @@ const SET_BACK: SignedDuration = SignedDuration::from_secs(10);
 
 /// The moment from which on changes are wanted, as the ERP takes it: never later than `from`, and such that a change of that
 /// very moment is shown.
-pub(super) fn literal(written: Option<&SinceText>, from: Timestamp) -> Json {
-    let step = step(written);
+pub(in super::super) fn literal(written: Option<&SinceText>, from: Timestamp) -> Json {
+    let one_less = written.is_some_and(|since| since.exclusive == Some(true));
+    printed(written, from, one_less)
+}
+
+/// The moment up to which records are wanted, as the ERP takes it: what follows it begins there.
+pub(in super::super) fn until(written: Option<&SinceText>, to: Timestamp, inclusive: bool) -> Json {
+    printed(written, to, inclusive)
+}
+
+/// The last moment up to this one that the ERP tells apart.
+pub(in super::super) fn floor(written: Option<&SinceText>, at: Timestamp) -> Timestamp {
+    moments(written).floor(at, step(written).length())
+}
+
+fn moments(written: Option<&SinceText>) -> Moments {
     let said = |of: fn(&SinceText) -> Option<&str>| written.and_then(of);
     let format = said(|since| since.format.as_ref().map(|text| text.value.as_str()));
     let zone = said(|since| since.zone.as_ref().map(|text| text.value.as_str()));
-    let day = step == Granularity::Day;
     // It was checked when the description was read.
-    let moments = Moments::read(!day, format, zone).unwrap_or_default();
-    let mut from = moments.floor(from, step.length());
-    if written.is_some_and(|since| since.exclusive == Some(true)) {
+    Moments::read(step(written) != Granularity::Day, format, zone).unwrap_or_default()
+}
+
+/// A moment as the ERP takes it, or the one before it.
+fn printed(written: Option<&SinceText>, at: Timestamp, one_less: bool) -> Json {
+    let step = step(written);
+    let format = written.and_then(|since| since.format.as_ref());
+    let format = format.map(|text| text.value.as_str());
+    let day = step == Granularity::Day;
+    let moments = moments(written);
+    let mut from = moments.floor(at, step.length());
+    if one_less {
         from = from.checked_sub(step.length()).unwrap_or(from);
     }
     match (day, format) {
@@ -37,7 +59,7 @@ pub(super) fn literal(written: Option<&SinceText>, from: Timestamp) -> Json {
 }
 
 /// The least difference of two times.
-pub(super) fn step(written: Option<&SinceText>) -> Granularity {
+pub(in super::super) fn step(written: Option<&SinceText>) -> Granularity {
     let said = written.and_then(|since| since.granularity);
     said.unwrap_or(Granularity::Millisecond)
 }

@@ -2,6 +2,7 @@
 
 mod calls;
 mod computed;
+mod parts;
 mod properties;
 mod sessions;
 
@@ -57,6 +58,16 @@ pub(super) fn checked(text: DescriptionText, root: &Node, reader: &mut Reader<'_
             );
         }
     }
+    if let Some(seats) = text.limits.as_ref().and_then(|limits| limits.seats.as_ref()) {
+        let logs_in = text
+            .session
+            .as_ref()
+            .is_some_and(|at| matches!(at.value, Session::Login(_)));
+        if !logs_in || seats.value == 0 {
+            let help = "Write `session: { kind: login, ... }` with 1 seat or more, or take `seats` out.";
+            reader.problem(seats, "seats are those of log-ins", help);
+        }
+    }
     if let Some(identity) = &text.identity {
         check_identity(reader, identity);
     }
@@ -75,14 +86,24 @@ pub(super) fn checked(text: DescriptionText, root: &Node, reader: &mut Reader<'_
         reader.problem(root, "there are no record types", help);
     }
     let mut types = BTreeMap::new();
-    for (name, own) in text.record_types.0 {
+    // What stands inside others comes behind these.
+    let (parts, whole): (Vec<_>, Vec<_>) = text
+        .record_types
+        .0
+        .into_iter()
+        .partition(|(_, own)| own.inside.is_some());
+    for (name, own) in whole.into_iter().chain(parts) {
         let mut scope = Scope {
             reader,
             name: &name,
             forms: &forms,
             names: &names,
         };
-        if let Some(of) = scope.record_type(own, text.defaults.as_ref()) {
+        let of = match own.inside.clone() {
+            Some(inside) => scope.part(own, &inside, &types),
+            None => scope.record_type(own, text.defaults.as_ref()),
+        };
+        if let Some(of) = of {
             types.insert(name.value.clone(), Arc::new(of));
         }
     }
@@ -256,6 +277,7 @@ impl Scope<'_, '_> {
             properties,
             moments,
             fill,
+            inside: None,
         })
     }
 
@@ -348,7 +370,7 @@ impl Scope<'_, '_> {
                 help,
             );
         } else if let Some((_, Some(style))) = update
-            && style.value == Style::Full
+            && style.value != Style::Partial
         {
             self.problem(
                 style,

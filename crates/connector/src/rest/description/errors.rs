@@ -33,6 +33,8 @@ words! {
         Busy = "busy",
         /// Too many requests.
         Quota = "quota",
+        /// Every seat of the licence is taken: nobody else may log in.
+        Seats = "seats",
         /// Nothing was carried out; later it will be.
         Later = "later",
         /// It may or may not have been carried out.
@@ -113,6 +115,8 @@ written! {
         per_day: Option<u32>,
         /// Answers with an error in an hour, of one operation of one record type.
         errors_per_hour: Option<u32>,
+        /// Log-ins that our licence has for us at once.
+        seats: Option<At<u32>>,
         /// The header that says how many requests are left.
         remaining: Option<At<String>>,
     }

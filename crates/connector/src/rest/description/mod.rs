@@ -2,6 +2,8 @@
 
 mod check;
 pub(super) mod errors;
+pub(super) mod inside;
+pub(super) mod jobs;
 pub(super) mod operations;
 pub(super) mod pages;
 pub(super) mod place;
@@ -15,6 +17,7 @@ mod words;
 use super::expression::Expression;
 use super::form::Form;
 use errors::{ErrorsText, LimitsText};
+use inside::Inside;
 use operations::{
     ActionText, ChangesText, CreateText, DeleteText, DeletionsText, FindText, ListText, ReadText, UpdateText,
 };
@@ -70,6 +73,8 @@ pub(super) struct Type {
     pub(super) moments: Form,
     /// What its own holes stand for.
     pub(super) fill: BTreeMap<String, Json>,
+    /// Its records stand inside others.
+    pub(super) inside: Option<Inside>,
 }
 
 /// One property.

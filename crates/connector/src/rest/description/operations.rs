@@ -1,5 +1,6 @@
 //! What is asked of an ERP: requests, with where things stand in the replies.
 
+use super::jobs::JobText;
 use super::pages::Paging;
 use super::place::Place;
 use super::template::{Body, Template};
@@ -10,7 +11,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
 use tandem_merge::config::node::{At, Node};
 use tandem_merge::config::suggestion;
-use tandem_merge::config::written::{Reader, Table, Written};
+use tandem_merge::config::written::{Reader, Scalar, Table, Written};
 use tandem_merge::written;
 
 /// Method and path, such as `GET /contacts/{id}`.
@@ -138,6 +139,23 @@ operation! {
         clock: Option<Place>,
         /// The list does not show all properties: each record is read by its id.
         partial: Option<bool>,
+        /// A query shows so many records at most, and is asked for in parts of the time.
+        window: Option<At<WindowText>>,
+    }
+}
+
+written! {
+    /// A query that shows so many records at most. It is asked for in parts of the time, from `{since}` until `{until}`, each
+    /// with fewer; a moment that holds more is read on by key, behind `{after}`.
+    struct WindowText {
+        /// As many as a query shows.
+        at_most: At<u32>,
+        /// The ERP compares with `less or equal` to `{until}`, rather than with `less`.
+        inclusive: Option<bool>,
+        /// What `{after}` is where no key is to be left out yet; left out itself where nothing is said.
+        first: Option<Scalar>,
+        /// How both moments are written; as under `changes` where nothing is said.
+        since: Option<SinceText>,
     }
 }
 
@@ -158,6 +176,8 @@ written! {
         paging: Option<At<Paging>>,
         /// Where the reply says when it was read.
         clock: Option<Place>,
+        /// A query shows so many records at most, if otherwise than the list.
+        window: Option<At<WindowText>>,
         /// How the moment is written.
         since: Option<SinceText>,
     }
@@ -248,6 +268,8 @@ operation! {
         id: Option<Place>,
         /// What keeps a create that is sent twice from making two records.
         safe: Option<At<Safety>>,
+        /// It may be taken for later.
+        job: Option<JobText>,
     }
 }
 
@@ -260,10 +282,14 @@ operation! {
         also: Option<Table<Body>>,
         /// Members of the record that are not sent back, where all of it is.
         omit: Option<Vec<Place>>,
+        /// The part of what a read shows that is sent back as `{dataset}`, with `style: dataset`; all of it where nothing is said.
+        dataset: Option<At<Place>>,
         /// Headers of a change that goes without `{token}`, in place of those with one.
         unconditional: Option<Table<At<Template>>>,
         /// Where the record's new state stands in the reply, if it shows it.
         record: Option<Place>,
+        /// It may be taken for later.
+        job: Option<JobText>,
     }
 }
 
@@ -272,6 +298,8 @@ operation! {
     struct DeleteText {
         /// Headers of a deletion that goes without `{token}`, in place of those with one.
         unconditional: Option<Table<At<Template>>>,
+        /// It may be taken for later.
+        job: Option<JobText>,
     }
 }
 
@@ -320,6 +348,8 @@ words! {
         Partial = "partial",
         /// All: the record is read, changed, and written back.
         Full = "full",
+        /// All that a read shows around the record, too: a set of data whose rows say what becomes of them.
+        Dataset = "dataset",
     }
 }
 
@@ -350,6 +380,7 @@ impl ChangesText {
             paging: self.paging.clone().or_else(|| list.paging.clone()),
             clock: self.clock.clone().or_else(|| list.clock.clone()),
             partial: list.partial,
+            window: self.window.clone().or_else(|| list.window.clone()),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Where things stand in a record, and what can be done with the records of a type.
 
 use super::errors::{ErrorsText, LimitsText};
+use super::inside::InsideText;
 use super::operations::{
     ActionText, ChangesText, CreateText, DeleteText, DeletionsText, FindText, ListText, ReadText, UpdateText,
 };
@@ -76,6 +77,8 @@ written! {
         collection: Option<String>,
         /// What `{fill.NAME}` stands for in the requests of this type.
         fill: Option<Table<Body>>,
+        /// Its records stand inside those of another type.
+        inside: Option<At<InsideText>>,
         /// Where things stand in a record.
         record: Option<At<RecordText>>,
         /// How records are listed.

@@ -17,6 +17,7 @@ kinds! {
         Basic(Basic) = "basic",
         ApiKey(ApiKey) = "api-key",
         Oauth(Oauth) = "oauth",
+        Oauth1(Oauth1) = "oauth1",
         Login(Login) = "login",
     }
 }
@@ -66,22 +67,88 @@ written! {
 }
 
 written! {
-    /// A token by OAuth, for a client that speaks for itself (client credentials).
+    /// A token by OAuth.
     struct Oauth {
         /// `oauth`.
         kind: String,
         /// Where tokens are given out: a path, or an address of another host.
         token_url: At<String>,
+        /// What a token is given out for; `client-credentials` where nothing is said.
+        grant: Option<Grant>,
         /// The client; `{secret.client_id}` where nothing is said.
         client_id: Option<At<Template>>,
-        /// Its secret; `{secret.client_secret}` where nothing is said.
+        /// Its secret; `{secret.client_secret}` where nothing is said and no `assertion` stands in its place.
         client_secret: Option<At<Template>>,
+        /// The refresh token to begin with; `{secret.refresh_token}` where nothing is said.
+        refresh_token: Option<At<Template>>,
+        /// A signed statement of who we are.
+        assertion: Option<At<Assertion>>,
         /// What is asked for.
         scope: Option<At<Template>>,
         /// Further fields.
         fields: Option<Table<At<Template>>>,
         /// Where client and secret stand.
         client: Option<ClientPlace>,
+        /// A token is given out no more often than this: it is kept for the next process, and none is asked for before.
+        every: Option<Span>,
+    }
+}
+
+words! {
+    /// What a token is given out for.
+    enum Grant {
+        /// The client speaks for itself.
+        ClientCredentials = "client-credentials",
+        /// A token that somebody's sign-in in a browser has left.
+        RefreshToken = "refresh-token",
+        /// A signed statement for which user we speak.
+        JwtBearer = "jwt-bearer",
+    }
+}
+
+written! {
+    /// A signed statement (a JWT) of who we are.
+    struct Assertion {
+        /// How it is signed; `RS256` where nothing is said.
+        algorithm: Option<Algorithm>,
+        /// The private key as PEM; `{secret.private_key}` where nothing is said.
+        key: Option<At<Template>>,
+        /// Which of our keys that is, by the ERP's word (`kid`).
+        key_id: Option<At<Template>>,
+        /// What it states besides; `{client_id}` and `{token_url}` are known there.
+        claims: Option<Table<At<Body>>>,
+        /// How long it is good; `2m` where nothing is said.
+        lasts: Option<Span>,
+    }
+}
+
+words! {
+    /// How a statement is signed.
+    enum Algorithm {
+        /// RSA, PKCS#1.
+        Rs256 = "RS256",
+        /// RSA, PSS.
+        Ps256 = "PS256",
+        /// The elliptic curve P-256.
+        Es256 = "ES256",
+    }
+}
+
+written! {
+    /// Every request is signed (OAuth 1.0, HMAC-SHA256).
+    struct Oauth1 {
+        /// `oauth1`.
+        kind: String,
+        /// The client; `{secret.consumer_key}` where nothing is said.
+        consumer_key: Option<At<Template>>,
+        /// Its secret; `{secret.consumer_secret}` where nothing is said.
+        consumer_secret: Option<At<Template>>,
+        /// The user's token; `{secret.token_id}` where nothing is said.
+        token_id: Option<At<Template>>,
+        /// Its secret; `{secret.token_secret}` where nothing is said.
+        token_secret: Option<At<Template>>,
+        /// The account that is signed for.
+        realm: Option<At<Template>>,
     }
 }
 
@@ -112,6 +179,8 @@ written! {
         token: Option<Place>,
         /// Headers that carry the `{token}` from then on.
         carry: Option<Table<At<Template>>>,
+        /// The user whose password the `{token}` is from then on, as in `basic`.
+        basic_user: Option<At<Template>>,
         /// How long a session lasts.
         lasts: Option<Span>,
         /// Where the reply says for how many seconds it lasts.
@@ -146,6 +215,18 @@ written! {
 }
 
 static NONE: Table<At<Template>> = Table(Vec::new());
+
+impl Oauth {
+    /// The way in which a token is had.
+    pub(crate) fn granted_by(&self) -> Grant {
+        self.grant.unwrap_or(Grant::ClientCredentials)
+    }
+
+    /// Something of it is kept for the next process.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.every.is_some() || self.granted_by() == Grant::RefreshToken
+    }
+}
 
 impl Login {
     /// What is sent.

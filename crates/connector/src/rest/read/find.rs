@@ -3,7 +3,7 @@
 use super::super::ask::Given;
 use super::super::description::operations::FindText;
 use super::super::served::Served;
-use super::super::{CONCURRENCY, Rest};
+use super::super::{CONCURRENCY, Rest, parts};
 use super::{Asked, Page, page};
 use crate::Error;
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -22,6 +22,11 @@ pub(in super::super) async fn find(
     properties: &[String],
     values: &[Vec<Value>],
 ) -> Result<Vec<Observation>, Error> {
+    if let Some(inside) = &served.of.inside
+        && let Some(found) = parts::find(rest, served, inside, properties, values).await?
+    {
+        return Ok(found);
+    }
     let search = served.of.find.as_ref();
     let may = |name: &String| {
         let described = served.of.properties.contains_key(name);
@@ -90,6 +95,8 @@ async fn pages(
         items: find.items.as_ref(),
         paging: find.paging.as_ref().map(|paging| &paging.value),
         operation: "find",
+        window: None,
+        from: jiff::Timestamp::UNIX_EPOCH,
     };
     let mut found = Vec::new();
     follow(rest, served, &asked, &given, |rows| found.extend(rows)).await?;

@@ -14,16 +14,26 @@ pub(super) fn described(of: &Type, computed: &BTreeMap<String, Computation>) -> 
         .iter()
         .map(|(name, rule)| (name.clone(), crate::shown::described(rule)));
     let tombstones = of.changes.is_some() && of.record.deleted.is_some();
-    let deletions = match (tombstones, &of.deletions) {
+    let deletions = match (tombstones || of.inside.is_some(), &of.deletions) {
+        (true, _) if of.inside.is_some() => "the record around it shows what is there still",
         (true, _) => "changes show what was deleted",
         (false, Some(_)) => "it lists what was deleted",
         (false, None) => "all records are compared now and then, and what is not shown is read by its id",
     };
     TypeSchema {
         object: of.collection.clone(),
-        createable: of.create.is_some(),
-        updateable: of.update.is_some(),
-        deletable: of.delete.is_some(),
+        createable: of
+            .inside
+            .as_ref()
+            .map_or(of.create.is_some(), |inside| inside.creates),
+        updateable: of
+            .inside
+            .as_ref()
+            .map_or(of.update.is_some(), |inside| inside.updates),
+        deletable: of
+            .inside
+            .as_ref()
+            .map_or(of.delete.is_some(), |inside| inside.deletes),
         properties: own.chain(computed).collect(),
         watched: Some(Watched {
             by_events: false,

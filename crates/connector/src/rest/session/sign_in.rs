@@ -2,16 +2,14 @@
 
 use super::super::Rest;
 use super::super::ask::{Errand, Given, Otherwise};
-use super::super::description::session::{
-    ApiKey, Basic, Bearer, ClientPlace, Login, Oauth, Session as Written,
-};
+use super::super::description::errors::Means;
+use super::super::description::session::{ApiKey, Basic, Bearer, Login, Session as Written};
 use super::super::errors::Answer;
-use super::{Session, Ticket};
-use crate::http::{Failure, Http, Reply, Request};
+use super::{Session, Ticket, oauth, oauth1};
+use crate::http::{Failure, Http, Reply, Request, clock};
 use crate::{Error, ErrorKind};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use reqwest::Method;
 use reqwest::header::{HeaderName, HeaderValue};
 use serde_json::Value as Json;
 use std::time::Duration;
@@ -27,12 +25,13 @@ pub(super) async fn sign_in(session: &Session, rest: &Rest) -> Result<Ticket, Er
         Some(Written::Bearer(bearer)) => by_token(session, rest, bearer),
         Some(Written::Basic(basic)) => by_password(session, rest, basic),
         Some(Written::ApiKey(key)) => by_key(session, rest, key),
-        Some(Written::Oauth(oauth)) => by_oauth(session, rest, oauth).await,
+        Some(Written::Oauth(oauth)) => oauth::sign_in(session, rest, oauth).await,
+        Some(Written::Oauth1(written)) => oauth1::sign_in(session, rest, written),
         Some(Written::Login(login)) => by_login(session, rest, login).await,
     }
 }
 
-fn header(http: &Http, name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Error> {
+pub(super) fn header(http: &Http, name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Error> {
     let name = HeaderName::from_bytes(name.to_lowercase().as_bytes()).ok();
     let parts = name.zip(HeaderValue::from_str(value).ok());
     let (name, mut value) = parts.ok_or_else(|| {
@@ -43,7 +42,7 @@ fn header(http: &Http, name: &str, value: &str) -> Result<(HeaderName, HeaderVal
     Ok((name, value))
 }
 
-fn authorization(http: &Http, value: &str) -> Result<Ticket, Error> {
+pub(super) fn authorization(http: &Http, value: &str) -> Result<Ticket, Error> {
     Ok(Ticket {
         headers: vec![header(http, "authorization", value)?],
         ..Ticket::default()
@@ -77,69 +76,14 @@ fn by_key(session: &Session, rest: &Rest, key: &ApiKey) -> Result<Ticket, Error>
 }
 
 /// When a session that lasts so long is over for us.
-fn until(lasts: Option<Duration>) -> Option<Instant> {
+pub(super) fn until(lasts: Option<Duration>) -> Option<Instant> {
     let lasts = lasts?;
     let margin = MARGIN.min(lasts / 10);
     Instant::now().checked_add(lasts.saturating_sub(margin))
 }
 
-/// The request for a token.
-fn token_request(session: &Session, rest: &Rest, http: &Http, oauth: &Oauth) -> Result<Request, Error> {
-    let client = session.text(http, oauth.client_id.as_ref(), "client_id")?;
-    let secret = session.text(http, oauth.client_secret.as_ref(), "client_secret")?;
-    let mut fields = url::form_urlencoded::Serializer::new(String::new());
-    fields.append_pair("grant_type", "client_credentials");
-    let in_header = oauth.client == Some(ClientPlace::Header);
-    if !in_header {
-        fields
-            .append_pair("client_id", &client)
-            .append_pair("client_secret", &secret);
-    }
-    if let Some(scope) = &oauth.scope {
-        fields.append_pair("scope", &session.text(http, Some(scope), "")?);
-    }
-    for (name, text) in oauth.fields.iter().flat_map(|table| &table.0) {
-        fields.append_pair(&name.value, &session.text(http, Some(text), "")?);
-    }
-    let target = match oauth.token_url.value.starts_with('/') {
-        true => format!("{}{}", rest.root, oauth.token_url.value),
-        false => oauth.token_url.value.clone(),
-    };
-    let mut request = Request::new(Method::POST, target)
-        .header("content-type", "application/x-www-form-urlencoded")
-        .header("accept", "application/json");
-    request.body = Some(fields.finish().into_bytes());
-    if in_header {
-        let pair = STANDARD.encode(format!("{client}:{secret}"));
-        let (name, value) = header(http, "authorization", &format!("Basic {pair}"))?;
-        request.headers.insert(name, value);
-    }
-    Ok(request)
-}
-
-async fn by_oauth(session: &Session, rest: &Rest, oauth: &Oauth) -> Result<Ticket, Error> {
-    let http = session.office.as_ref().unwrap_or(&rest.http);
-    let request = token_request(session, rest, http, oauth)?;
-    let reply = http.send(request.reading()).await.map_err(Failure::into_error)?;
-    let body = reply.json();
-    let token = body.get("access_token").and_then(Json::as_str);
-    let Some(token) = token.filter(|_| reply.is_success()) else {
-        return Err(refused(rest, http, &reply));
-    };
-    let seconds = body.get("expires_in").and_then(|seconds| match seconds {
-        Json::String(text) => text.parse().ok(),
-        other => other.as_u64(),
-    });
-    Ok(Ticket {
-        until: until(seconds.map(Duration::from_secs)),
-        renewable: true,
-        ..authorization(http, &format!("Bearer {token}"))?
-    })
-}
-
 /// Why nobody is signed in.
-fn refused(rest: &Rest, http: &Http, reply: &Reply) -> Error {
-    let answer = Answer::of(&rest.description, reply, Errand::reading("session", "sign in"));
+pub(super) fn refused(http: &Http, reply: &Reply, answer: &Answer) -> Error {
     if (400..500).contains(&reply.status) && !matches!(reply.status, 408 | 420 | 429) {
         let what = format!("it does not let us sign in (status {})", reply.status);
         let advice = "Check the secrets in the configuration and `session:` in the description";
@@ -149,6 +93,7 @@ fn refused(rest: &Rest, http: &Http, reply: &Reply) -> Error {
 }
 
 async fn by_login(session: &Session, rest: &Rest, login: &Login) -> Result<Ticket, Error> {
+    session.seats.take(rest)?;
     session.jar().clear();
     let request = request_of(session, rest, login)?;
     let reply = rest
@@ -157,8 +102,10 @@ async fn by_login(session: &Session, rest: &Rest, login: &Login) -> Result<Ticke
         .await
         .map_err(Failure::into_error)?;
     let answer = Answer::of(&rest.description, &reply, Errand::reading("session", "sign in"));
-    if answer.means.is_some() {
-        return Err(refused(rest, &rest.http, &reply));
+    match answer.means {
+        None => {}
+        Some(Means::Seats) => return Err(session.seats.none_free(&reply, answer.error(&rest.http, &reply))),
+        Some(_) => return Err(refused(&rest.http, &reply, &answer)),
     }
     session.jar().learn(&reply.headers);
     let body = reply.json();
@@ -184,6 +131,13 @@ async fn by_login(session: &Session, rest: &Rest, login: &Login) -> Result<Ticke
                 ticket.headers.push(header(&rest.http, &name.value, &value)?);
             }
         }
+        if let Some(user) = &login.basic_user {
+            let user = session.text(&rest.http, Some(user), "")?;
+            let pair = STANDARD.encode(format!("{user}:{token}"));
+            ticket
+                .headers
+                .push(header(&rest.http, "authorization", &format!("Basic {pair}"))?);
+        }
     } else if session.jar().header().is_none() {
         let what = "the reply to the sign-in sets no cookies";
         let advice = "Write where the session's token stands: `token:` in the description's session";
@@ -205,6 +159,12 @@ fn request_of(session: &Session, rest: &Rest, login: &Login) -> Result<Request, 
     let given = call.holes().into_iter().fold(Given::default(), |given, hole| {
         given.maybe(hole, session.secret(hole))
     });
+    // The day on which a session that begins now is over.
+    let ends = login
+        .lasts
+        .and_then(|lasts| clock::now().checked_add(lasts.0).ok());
+    let day = ends.map(|ends| jiff::tz::TimeZone::UTC.to_datetime(ends).date().to_string());
+    let given = given.maybe("until", day);
     rest.request(call, &given, &Otherwise(None))
 }
 

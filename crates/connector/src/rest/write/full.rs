@@ -8,23 +8,25 @@ use super::super::description::place::Place;
 use super::super::read;
 use super::super::served::{Served, Sight};
 use crate::Outcome;
-use crate::http::{Failure, salvage};
+use crate::http::{Failure, Reply, salvage};
 use serde_json::{Map, Value as Json};
 use tandem_merge::record::{RecordKey, Values, Version};
 
 /// A record as it stands just before it is written.
-pub(super) struct Before {
+pub(in super::super) struct Before {
     /// All that it shows.
-    pub(super) item: Json,
+    pub(in super::super) item: Json,
     /// Its token.
-    pub(super) token: Option<String>,
+    pub(in super::super) token: Option<String>,
+    /// The reply that showed it.
+    pub(in super::super) reply: Reply,
 }
 
 /// Reads a record just before it is written.
 ///
 /// # Errors
 /// It is not there, is another than the plan saw, or cannot be read: nothing was written.
-pub(super) async fn before(
+pub(in super::super) async fn before(
     rest: &Rest,
     served: &Served,
     record: &RecordKey,
@@ -67,6 +69,7 @@ pub(super) async fn before(
     Ok(Before {
         item: item.clone(),
         token,
+        reply,
     })
 }
 
@@ -80,10 +83,31 @@ pub(super) fn changed(served: &Served, update: &UpdateText, mut item: Json, valu
             tracing::debug!("{name} is left as it is: {why}");
         }
     }
+    omitted(update, item)
+}
+
+/// A record without what is not sent back.
+pub(in super::super) fn omitted(update: &UpdateText, mut item: Json) -> Json {
     for place in update.omit.iter().flatten() {
         remove(place, &mut item);
     }
     item
+}
+
+/// The set of data that a read showed, with a record of it changed.
+pub(super) fn dataset(served: &Served, update: &UpdateText, record: Json, reply: &Reply) -> Json {
+    let mut whole = reply.json();
+    let place = served.of.read.as_ref().and_then(|read| read.record.as_ref());
+    match place {
+        Some(place) => place.put(&mut whole, record),
+        None => whole = record,
+    }
+    let part = update
+        .dataset
+        .as_ref()
+        .and_then(|place| place.value.of(&whole))
+        .cloned();
+    part.unwrap_or(whole)
 }
 
 /// Whether something in it cannot be read: what stands in its place must not be written.

@@ -14,7 +14,7 @@ use tandem_merge::record::Values;
 ///
 /// # Errors
 /// A property is not described, or not to be written: nothing is sent.
-pub(super) fn encoded(served: &Served, values: &Values, creates: bool) -> Result<Json, Outcome> {
+pub(in super::super) fn encoded(served: &Served, values: &Values, creates: bool) -> Result<Json, Outcome> {
     let mut body = Json::Object(Map::new());
     for (name, value) in values {
         let Some(property) = served.of.properties.get(name) else {
@@ -47,7 +47,7 @@ pub(super) fn with_values(served: &Served, given: Given, values: &Values) -> Giv
     })
 }
 
-pub(super) fn with_also(mut body: Json, also: Option<&Table<Body>>, given: &Given) -> Json {
+pub(in super::super) fn with_also(mut body: Json, also: Option<&Table<Body>>, given: &Given) -> Json {
     let fill = |name: &str| given.get(name);
     for (name, member) in also.into_iter().flat_map(|also| &also.0) {
         if let Some(json) = member.json(&fill) {

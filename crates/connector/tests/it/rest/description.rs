@@ -310,10 +310,13 @@ fn the_guide_explains_every_key_and_its_examples_are_right() {
         .skip(1)
         .map(|rest| rest.split("```").next().unwrap())
         .collect();
-    let [whole, computed] = blocks.as_slice() else {
+    let [whole, inside, computed] = blocks.as_slice() else {
         panic!("{blocks:?}")
     };
     assert_eq!(problems(whole), Vec::<String>::new());
+    let inside = inside.replace('\n', "\n  ");
+    let orders = format!("{}  {inside}\n", RIGHT.replace("  Contact:", "  Order:"));
+    assert_eq!(problems(&orders), Vec::<String>::new());
     let computed = computed.replace('\n', "\n      ");
     assert_eq!(
         problems(&RIGHT.replace("name: string", &computed)),

@@ -2,10 +2,16 @@
 
 mod asking;
 mod changes;
+mod checklist;
 mod description;
+mod grants;
+mod later;
 mod lying;
+mod mistakes;
+mod parts;
 mod sessions;
 mod stage;
+mod windows;
 mod writes;
 
 use crate::scene::{Scene, Words, applied, one, plain_client};
@@ -44,6 +50,7 @@ pub(crate) fn config(url: &Url, text: &str, secrets: &[(&str, &str)]) -> RestCon
         certificate_authority: None,
         description: described(text),
         secrets: secrets.collect(),
+        keep: None,
         request_deadline: SignedDuration::from_secs(5),
         overlap: SignedDuration::from_secs(30),
         fields: BTreeMap::new(),

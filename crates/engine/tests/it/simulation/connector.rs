@@ -316,6 +316,7 @@ impl System {
             cursor: next.write(),
             more,
             incomplete: Vec::new(),
+            wholes: Vec::new(),
             complete: complete.map(|record_type| Complete {
                 record_type,
                 after: None,

@@ -2,7 +2,7 @@
 
 use super::super::operations::{
     ActionText, Call, ChangesText, CreateText, DeleteText, DeletionsText, FindText, ListText, ReadText,
-    Safety, SinceText, Style, UpdateText,
+    Safety, SinceText, Style, UpdateText, WindowText,
 };
 use super::super::pages::Paging;
 use super::super::record::RecordText;
@@ -90,10 +90,12 @@ impl<'a, 'r> Calls<'a, 'r> {
         }
     }
 
-    fn paging(&mut self, call: Call<'_>, paging: Option<&At<Paging>>, place: &At<()>) {
+    /// `known`: filled in by other means.
+    fn paging(&mut self, call: Call<'_>, paging: Option<&At<Paging>>, place: &At<()>, known: &[&str]) {
         let wanted = match paging.map(|paging| &paging.value) {
             None => {
-                let named = PAGES.into_iter().find(|hole| call.takes(hole));
+                let named = PAGES.into_iter().filter(|hole| !known.contains(hole));
+                let named = named.into_iter().find(|hole| call.takes(hole));
                 if let Some(hole) = named {
                     let message = format!("`{{{hole}}}` is filled in only where there are pages");
                     self.reader
@@ -118,16 +120,29 @@ impl<'a, 'r> Calls<'a, 'r> {
 
     pub(super) fn list(&mut self, list: &At<ListText>) {
         let call = list.value.call();
-        self.check("list", list, call, &PAGES);
-        self.paging(call, list.value.paging.as_ref(), &list.with(()));
+        let known: Vec<&str> = match &list.value.window {
+            Some(window) => self.window(call, window, list.value.paging.as_ref()),
+            None => Vec::new(),
+        };
+        let all: Vec<&str> = PAGES.into_iter().chain(known.iter().copied()).collect();
+        self.check("list", list, call, &all);
+        self.paging(call, list.value.paging.as_ref(), &list.with(()), &known);
     }
 
     pub(super) fn changes(&mut self, changes: &At<ChangesText>, list: &ListText, record: &RecordText) {
-        let known: Vec<&str> = PAGES.into_iter().chain(["since"]).collect();
         let all = changes.value.over(list);
         let call = all.call();
+        let filled: Vec<&str> = match &all.window {
+            Some(window) => self.window(call, window, all.paging.as_ref()),
+            None => Vec::new(),
+        };
+        let known: Vec<&str> = PAGES
+            .into_iter()
+            .chain(["since"])
+            .chain(filled.iter().copied())
+            .collect();
         self.check("changes", changes, call, &known);
-        self.paging(call, all.paging.as_ref(), &changes.with(()));
+        self.paging(call, all.paging.as_ref(), &changes.with(()), &filled);
         self.needs(changes, call, "since", "without it all records are changes");
         self.since(changes.value.since.as_ref(), &changes.with(()));
         let newest = changes.value.since.as_ref().and_then(|since| since.from);
@@ -136,6 +151,33 @@ impl<'a, 'r> Calls<'a, 'r> {
             self.reader
                 .problem(changes, "nothing says when a record was changed", help);
         }
+    }
+
+    /// Parts of the time need both their ends; what they fill in.
+    fn window(
+        &mut self,
+        call: Call<'_>,
+        window: &At<WindowText>,
+        paging: Option<&At<Paging>>,
+    ) -> Vec<&'static str> {
+        for hole in ["since", "until"] {
+            self.needs(window, call, hole, "a part of the time has two ends");
+        }
+        if window.value.at_most.value < 2 {
+            let help = "Write how many records a query shows at most, such as `at_most: 1000`.";
+            self.reader
+                .problem(&window.value.at_most, "no part shows fewer than that", help);
+        }
+        if let Some(paging) = paging
+            && matches!(paging.value, Paging::Keyset(_))
+        {
+            let help =
+                "Take `window:` out: a list that is read behind its last id has no end before its end.";
+            self.reader
+                .problem(window, "what is read by keyset needs no parts", help);
+        }
+        self.since(window.value.since.as_ref(), &window.with(()));
+        vec!["since", "until", "after"]
     }
 
     fn since(&mut self, since: Option<&SinceText>, place: &At<()>) {
@@ -160,7 +202,7 @@ impl<'a, 'r> Calls<'a, 'r> {
         let known: Vec<&str> = PAGES.into_iter().chain(["since"]).collect();
         let call = deletions.value.call();
         self.check("deletions", deletions, call, &known);
-        self.paging(call, deletions.value.paging.as_ref(), &deletions.with(()));
+        self.paging(call, deletions.value.paging.as_ref(), &deletions.with(()), &[]);
         self.since(deletions.value.since.as_ref(), &deletions.with(()));
     }
 
@@ -187,7 +229,7 @@ impl<'a, 'r> Calls<'a, 'r> {
         if !call.takes("values") {
             self.needs(find, call, "value", "nothing says what is looked for");
         }
-        self.paging(call, find.value.paging.as_ref(), &find.with(()));
+        self.paging(call, find.value.paging.as_ref(), &find.with(()), &[]);
         for property in find.value.properties.iter().flatten() {
             if !as_all && !self.properties.contains(&property.value) {
                 let help = suggestion(&property.value, self.properties.iter().map(String::as_str));
@@ -259,18 +301,27 @@ impl<'a, 'r> Calls<'a, 'r> {
 
     pub(super) fn update(&mut self, update: &At<UpdateText>, record: &RecordText) {
         let call = update.value.call();
-        let full = update
+        let style = update
             .value
             .style
             .as_ref()
-            .is_some_and(|style| style.value == Style::Full);
-        let known: &[&str] = if full {
-            &["id", "token", "values", "record"]
-        } else {
-            &["id", "token", "values"]
+            .map_or(Style::Partial, |style| style.value);
+        let full = style != Style::Partial;
+        let known: &[&str] = match style {
+            Style::Partial => &["id", "token", "values"],
+            Style::Full => &["id", "token", "values", "record"],
+            Style::Dataset => &["id", "token", "values", "dataset"],
         };
+        if let (Some(place), true) = (&update.value.dataset, style != Style::Dataset) {
+            let help = "Take `dataset:` out, or write `style: dataset`.";
+            self.reader
+                .problem(place, "only a set of data that is read before is sent back", help);
+        }
         self.check("update", update, call, known);
-        self.in_path("update", update, call);
+        // A set of data names its record itself.
+        if style != Style::Dataset {
+            self.in_path("update", update, call);
+        }
         self.also(update.value.also.as_ref(), update, &["id", "token"]);
         self.token(update, update.value.sends_token(), record);
         if let (false, Some(_)) = (full, &update.value.omit) {
