@@ -11,7 +11,6 @@ mod comparison;
 mod description;
 mod driver;
 mod given;
-mod key;
 mod mysql;
 mod postgres;
 mod reading;
@@ -285,6 +284,7 @@ impl Connector for Sql {
             user,
             sandbox: None,
             instance: None,
+            version: None,
         })
     }
 

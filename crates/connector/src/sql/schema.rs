@@ -176,5 +176,6 @@ fn watched(table: &Table) -> Watched {
         by_events: false,
         why: why.to_owned(),
         deletions: deletions.to_owned(),
+        tells_deletions: false,
     }
 }

@@ -3,12 +3,14 @@
 
 mod compare;
 mod cursor;
+mod delta;
 mod moment;
 
 use super::Rest;
 use super::ask::Given;
 use super::description::operations::{DeletionsText, SinceText};
 use super::description::place::plain;
+use super::description::record::Moment;
 use super::description::times::Source;
 use super::paging;
 use super::read::{self, Asked};
@@ -16,10 +18,11 @@ use super::served::Served;
 use crate::http::clock;
 use crate::{ChangePage, Error, ErrorKind, Incomplete, Scope};
 use cursor::{Cursor, Seen};
+pub(super) use delta::is_refused;
 use jiff::{SignedDuration, Timestamp};
 use moment::{as_of, as_of_deletions, literal, step};
 use serde_json::Value as Json;
-use tandem_merge::record::{Observation, Presence, RecordType, Version};
+use tandem_merge::record::{Observation, Presence, RecordKey, RecordType, Version};
 
 /// A page of changes ends when it has as many records.
 const PAGE: usize = 1_000;
@@ -50,7 +53,10 @@ pub(super) async fn page(
             match read_on(rest, &served, record_type, seen).await {
                 Ok(rows) => {
                     any = true;
-                    page.observations.extend(rows);
+                    page.observations.extend(rows.observations);
+                    page.hints.extend(rows.hints);
+                    // What is not named can only be found by what is absent.
+                    seen.lost |= rows.unnamed;
                 }
                 // One type alone is passed over; where nothing else is answered either, the system is in trouble.
                 Err(error) if is_of_one_type(&error) && (any || given_up.is_empty()) => {
@@ -78,6 +84,25 @@ pub(super) async fn page(
     cursor.round = page.more && !cursor.comparing;
     page.cursor = cursor.written();
     Ok(page)
+}
+
+/// What a page of changes shows.
+#[derive(Default)]
+struct Rows {
+    observations: Vec<Observation>,
+    /// Records to look at again.
+    hints: Vec<RecordKey>,
+    /// Something was removed, and nothing says what.
+    unnamed: bool,
+}
+
+impl From<Vec<Observation>> for Rows {
+    fn from(observations: Vec<Observation>) -> Self {
+        Self {
+            observations,
+            ..Self::default()
+        }
+    }
 }
 
 /// What a round reads: types without a list of changes are read when they are compared.
@@ -122,10 +147,17 @@ async fn read_on(
     served: &Served,
     of: &RecordType,
     seen: &mut Seen,
-) -> Result<Vec<Observation>, Error> {
+) -> Result<Rows, Error> {
+    let changes = served.of.changes.as_ref();
+    let delta = changes.and_then(|changes| changes.delta.as_ref());
     match (&served.of.deletions, seen.deleting) {
-        (Some(deletions), true) => read_deletions(rest, served, of, deletions, seen).await,
-        _ => read_changes(rest, served, of, seen).await,
+        (Some(deletions), true) => read_deletions(rest, served, of, deletions, seen)
+            .await
+            .map(Rows::from),
+        _ => match served.changes.as_ref().zip(delta) {
+            Some((changes, delta)) => delta::read(rest, served, of, (changes, &delta.value), seen).await,
+            None => read_changes(rest, served, of, seen).await.map(Rows::from),
+        },
     }
 }
 
@@ -148,8 +180,7 @@ async fn read_changes(
                 true => since,
                 false => since.checked_sub(overlap).unwrap_or(Timestamp::UNIX_EPOCH),
             };
-            let given = Given::default().with("since", literal(written, from));
-            (Asked::list(changes, "changes"), given)
+            (Asked::list(changes, "changes"), since_given(served, written, from))
         }
         // A first load needs no tombstones: nothing of theirs was ever known.
         _ => (Asked::list(&served.of.list, "list"), Given::default()),
@@ -204,6 +235,22 @@ async fn read_changes(
         }
     }
     Ok(rows)
+}
+
+/// The link that a cursor holds for a type.
+pub(super) fn link(name: &str, cursor: &[u8]) -> Option<String> {
+    Cursor::read(Some(cursor)).seen(name).delta.clone()
+}
+
+/// What says from where on changes are wanted.
+pub(super) fn since_given(served: &Served, written: Option<&SinceText>, from: Timestamp) -> Given {
+    let since = literal(written, from);
+    let text = plain(&since).unwrap_or_default();
+    let changed = match (served.of.language, &served.of.record.modified) {
+        (Some(language), Some(Moment::At(places))) => language.changed(places, &text),
+        _ => None,
+    };
+    Given::default().with("since", since).maybe("changed", changed)
 }
 
 /// Where the next round begins.

@@ -2,6 +2,7 @@
 
 mod calls;
 mod computed;
+mod keys;
 mod properties;
 mod sessions;
 
@@ -13,6 +14,7 @@ use super::{Description, Type};
 use crate::rest::description::operations::{ListText, Style};
 use crate::rest::description::property::{DataKind, FormText, PropertyText};
 use crate::rest::form::Form;
+use crate::rest::language::{Language, member};
 use calls::Calls;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -80,10 +82,15 @@ pub(super) fn checked(text: DescriptionText, root: &Node, reader: &mut Reader<'_
             name: &name,
             forms: &forms,
             names: &names,
+            language: text.filters.as_ref().map(|language| language.value),
         };
         if let Some(of) = scope.record_type(own, text.defaults.as_ref()) {
-            types.insert(name.value.clone(), Arc::new(of));
+            types.insert(name.value.clone(), of);
         }
+    }
+    keys::as_their_targets(&mut types);
+    if let Some(batch) = &text.batch {
+        Calls::new(reader, &[]).batch(batch);
     }
     let base = text.base.map(|base| {
         if !base.value.starts_with('/') || base.value.contains(['?', '#', '{']) {
@@ -106,7 +113,8 @@ pub(super) fn checked(text: DescriptionText, root: &Node, reader: &mut Reader<'_
         identity: text.identity,
         errors: text.errors,
         limits: text.limits,
-        types,
+        batch: text.batch.map(|batch| batch.value),
+        types: types.into_iter().map(|(name, of)| (name, Arc::new(of))).collect(),
         secrets,
     }
 }
@@ -128,6 +136,8 @@ struct Scope<'a, 'r> {
     name: &'a At<String>,
     forms: &'a Table<FormText>,
     names: &'a [String],
+    /// The language of filters and keys.
+    language: Option<Language>,
 }
 
 /// What a type says, else what holds for all.
@@ -182,7 +192,8 @@ impl Scope<'_, '_> {
             self.problem(name, format!("{} has no properties", name.value), help);
         }
         let list = list?;
-        let mut calls = Calls::new(self.reader, &names);
+        let members = record.id.iter().flat_map(|id| &id.value.0).map(member);
+        let mut calls = Calls::new(self.reader, &names).speaking(self.language, members.collect());
         calls.list(&list);
         changes
             .iter()
@@ -216,7 +227,10 @@ impl Scope<'_, '_> {
             }
         }
         let moments = self.form(DataKind::DateTime, name, &[]);
+        let key = keys::key(&record, &properties);
         Some(Type {
+            key,
+            language: self.language,
             name: name.value.clone(),
             collection: own.collection.unwrap_or_else(|| name.value.clone()),
             record,

@@ -2,7 +2,7 @@
 
 use super::super::ask::Given;
 use super::super::description::place::Place;
-use super::super::description::template::Body;
+use super::super::description::template::{Body, literal};
 use super::super::served::Served;
 use super::refused;
 use crate::Outcome;
@@ -14,7 +14,7 @@ use tandem_merge::record::Values;
 ///
 /// # Errors
 /// A property is not described, or not to be written: nothing is sent.
-pub(super) fn encoded(served: &Served, values: &Values, creates: bool) -> Result<Json, Outcome> {
+pub(in super::super) fn encoded(served: &Served, values: &Values, creates: bool) -> Result<Json, Outcome> {
     let mut body = Json::Object(Map::new());
     for (name, value) in values {
         let Some(property) = served.of.properties.get(name) else {
@@ -34,20 +34,24 @@ pub(super) fn encoded(served: &Served, values: &Values, creates: bool) -> Result
 }
 
 /// What single values are filled in as: `{value.number}`.
-pub(super) fn with_values(served: &Served, given: Given, values: &Values) -> Given {
+pub(in super::super) fn with_values(served: &Served, given: Given, values: &Values) -> Given {
     let given = given.with("collection", served.of.collection.as_str());
     values.iter().fold(given, |given, (name, value)| {
         let Some(property) = served.of.properties.get(name).filter(|_| !value.is_blank()) else {
             return given;
         };
-        given.with(
-            &format!("value.{name}"),
-            property.form.bare(property.data_type.kind, value),
-        )
+        let (kind, hole) = (property.data_type.kind, format!("value.{name}"));
+        let written = served
+            .of
+            .language
+            .and_then(|language| property.form.in_filters(language, kind, value));
+        given
+            .with(&hole, property.form.bare(kind, value))
+            .maybe(&literal(&hole), written)
     })
 }
 
-pub(super) fn with_also(mut body: Json, also: Option<&Table<Body>>, given: &Given) -> Json {
+pub(in super::super) fn with_also(mut body: Json, also: Option<&Table<Body>>, given: &Given) -> Json {
     let fill = |name: &str| given.get(name);
     for (name, member) in also.into_iter().flat_map(|also| &also.0) {
         if let Some(json) = member.json(&fill) {

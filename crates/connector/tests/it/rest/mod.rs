@@ -1,8 +1,11 @@
 //! An ERP by description: the local Customerp, which nobody bends for it, and what only such a connector has.
 
+mod batches;
 mod changes;
+mod delta;
 mod description;
 mod lying;
+mod odata;
 mod sessions;
 mod stage;
 mod writes;

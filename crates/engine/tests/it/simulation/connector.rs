@@ -378,6 +378,7 @@ impl Connector for System {
             author: None,
             sandbox: None,
             instance: None,
+            version: None,
         })
     }
 
