@@ -20,14 +20,26 @@ pub(super) async fn prove(
     if let Ok(ahead) = ahead {
         let probed = system.probe(Probe::ChangesSince(of, ahead)).await;
         let holds = |probed: &Probed| matches!(probed, Probed::Shown(0) | Probed::Refused(_));
-        tell(probed, AHEAD, "its changes are not asked for by a moment", holds, proofs)?;
+        tell(
+            probed,
+            AHEAD,
+            "its changes are not asked for by a moment",
+            holds,
+            proofs,
+        )?;
     }
     let probed = match cursor {
         Some(cursor) => system.probe(Probe::UnknownLink(of, cursor)).await,
         None => Ok(None),
     };
     let holds = |probed: &Probed| matches!(probed, Probed::Refused(_));
-    tell(probed, UNKNOWN_LINK, "its changes are not asked for by links", holds, proofs)?;
+    tell(
+        probed,
+        UNKNOWN_LINK,
+        "its changes are not asked for by links",
+        holds,
+        proofs,
+    )?;
     same_page(system, of, proofs).await
 }
 

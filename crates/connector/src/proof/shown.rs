@@ -68,7 +68,8 @@ impl Before {
             proofs.untried(SHOWN_GONE, "it does not say that its changes tell of deletions");
             return Ok(());
         }
-        self.shows(tried, id, (SHOWN_GONE, Presence::Deleted), proofs).await
+        self.shows(tried, id, (SHOWN_GONE, Presence::Deleted), proofs)
+            .await
     }
 
     async fn shows(
@@ -83,12 +84,18 @@ impl Before {
         loop {
             let shown = self.round(tried).await?;
             let seconds = began.elapsed().as_secs();
-            if shown.iter().any(|shown| shown.key.id == id && shown.presence == presence) {
+            if shown
+                .iter()
+                .any(|shown| shown.key.id == id && shown.presence == presence)
+            {
                 proofs.add(true, law, format!("{id}, after {seconds} s"));
                 return Ok(());
             }
             if !self.tells {
-                proofs.untried(law, "it tells of no changes: all records are compared now and then");
+                proofs.untried(
+                    law,
+                    "it tells of no changes: all records are compared now and then",
+                );
                 return Ok(());
             }
             if began.elapsed() > delay.min(LONGEST) {

@@ -27,7 +27,10 @@ pub(super) async fn prove(
     let first = tried.system.list(tried.of, None).await?;
     let size = first.observations.len();
     if first.resume.is_none() || size == 0 || size > SMALL {
-        proofs.untried(SKIPS, format!("its first page holds {size} records: it takes several pages of {SMALL} at most"));
+        proofs.untried(
+            SKIPS,
+            format!("its first page holds {size} records: it takes several pages of {SMALL} at most"),
+        );
         return Ok(());
     }
     let mut made = BTreeSet::new();
@@ -55,7 +58,9 @@ pub(super) async fn prove(
             let shown = page.observations.iter().any(|shown| shown.key.id == next);
             let seen = match shown {
                 true => format!("{next} is shown behind {ours}, which was deleted"),
-                false => format!("{next} is not shown since {ours} before it was deleted: its pages are counted"),
+                false => {
+                    format!("{next} is not shown since {ours} before it was deleted: its pages are counted")
+                }
             };
             proofs.add(shown, SKIPS, seen);
         }

@@ -157,10 +157,18 @@ async fn updates(tried: &Tried<'_>, before: &Observation, proofs: &mut Proofs) -
 
 /// Whoever sends no condition is refused in words that are understood, or overwrites, which is good to know.
 async fn unconditional(tried: &Tried<'_>, before: &Observation, values: &Values, proofs: &mut Proofs) {
-    match tried.system.probe(Probe::Unconditional(&before.key, values)).await {
+    match tried
+        .system
+        .probe(Probe::Unconditional(&before.key, values))
+        .await
+    {
         Ok(Some(Probed::Refused(words))) => proofs.add(true, UNCONDITIONAL, words),
         Ok(Some(Probed::Taken)) => {
-            proofs.add(true, UNCONDITIONAL, "it was taken: who sends none overwrites unseen");
+            proofs.add(
+                true,
+                UNCONDITIONAL,
+                "it was taken: who sends none overwrites unseen",
+            );
         }
         Ok(_) => proofs.untried(UNCONDITIONAL, "nothing else than with a condition can be asked"),
         Err(error) => proofs.add(false, UNCONDITIONAL, error.to_string()),
@@ -169,7 +177,10 @@ async fn unconditional(tried: &Tried<'_>, before: &Observation, values: &Values,
 
 async fn stale_deletion(tried: &Tried<'_>, before: &Observation, proofs: &mut Proofs) -> Result<(), Error> {
     if !tried.system.capabilities().conditional_delete {
-        proofs.untried(STALE_DELETION, "it does not say so: a record is read before it is deleted");
+        proofs.untried(
+            STALE_DELETION,
+            "it does not say so: a record is read before it is deleted",
+        );
         return Ok(());
     }
     let change = Change::Delete {
@@ -252,7 +263,11 @@ async fn deletes(tried: &Tried<'_>, id: &str, proofs: &mut Proofs) -> Result<(),
 }
 
 /// Values of a record of the type, with all that it must have; none where it must refer to what is not there.
-pub(super) async fn sample(tried: &Tried<'_>, schema: &Schema, listed: &[Observation]) -> Result<Option<Values>, Error> {
+pub(super) async fn sample(
+    tried: &Tried<'_>,
+    schema: &Schema,
+    listed: &[Observation],
+) -> Result<Option<Values>, Error> {
     let mut values = Values::new();
     for (name, of) in &tried.described.properties {
         let needed = of.createable && !of.nillable && !of.filled_on_create;

@@ -272,7 +272,12 @@ mod tests {
             (Literal::Bare, "5", "5", "5"),
             (Literal::Int64, "5", "5", "5L"),
             (Literal::Decimal, "-12.50", "-12.50", "-12.50M"),
-            (Literal::Date, "2026-01-31", "2026-01-31", "datetime'2026-01-31T00:00:00'"),
+            (
+                Literal::Date,
+                "2026-01-31",
+                "2026-01-31",
+                "datetime'2026-01-31T00:00:00'",
+            ),
             (
                 Literal::DateTime,
                 "2026-01-31T12:00:00.000Z",
@@ -333,7 +338,9 @@ mod tests {
         );
         let city = Place::parse("address.city").unwrap();
         assert_eq!(
-            ODataV4.matches(&city, &["'a'".to_owned(), "'b'".to_owned()]).unwrap(),
+            ODataV4
+                .matches(&city, &["'a'".to_owned(), "'b'".to_owned()])
+                .unwrap(),
             "(address/city eq 'a' or address/city eq 'b')"
         );
         let times = [Place::member("Changed"), Place::member("Made")];

@@ -31,8 +31,8 @@ use crate::{
     ListPage, Outcome, Probe, Probed, Resumed, Schema, Traffic, Write,
 };
 use ask::Given;
-use batch::Pack;
 use async_trait::async_trait;
+use batch::Pack;
 use description::session::Session as SignIn;
 use futures::stream::{self, StreamExt};
 use jiff::{SignedDuration, Timestamp};

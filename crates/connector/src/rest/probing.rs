@@ -31,7 +31,11 @@ pub(super) async fn probe(rest: &Rest, probe: Probe<'_>) -> Result<Option<Probed
 }
 
 async fn changes_since(rest: &Rest, served: &Served, moment: Timestamp) -> Result<Option<Probed>, Error> {
-    let by_time = served.of.changes.as_ref().filter(|changes| changes.delta.is_none());
+    let by_time = served
+        .of
+        .changes
+        .as_ref()
+        .filter(|changes| changes.delta.is_none());
     let Some((changes, text)) = served.changes.as_ref().zip(by_time) else {
         return Ok(None);
     };

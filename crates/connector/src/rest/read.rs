@@ -102,7 +102,10 @@ fn behind(rest: &Rest, served: &Served, at: Option<&str>) -> Result<Option<Strin
         return Ok(None);
     };
     let behind = language.behind(&served.of.key, id).ok_or_else(|| {
-        let what = format!("the list of {} shows an id that no filter can hold", served.name());
+        let what = format!(
+            "the list of {} shows an id that no filter can hold",
+            served.name()
+        );
         let advice = "Correct `id:` and `ids:` under `record:` in the description";
         rest.http.error(ErrorKind::Protocol, what, advice).as_answer()
     })?;

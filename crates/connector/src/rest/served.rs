@@ -2,8 +2,8 @@
 
 mod schema;
 
-use super::description::errors::Means;
 use super::ask::Given;
+use super::description::errors::Means;
 use super::description::operations::{ListText, Style};
 use super::description::place::{Place, plain};
 use super::description::record::{Ids, Moment, Tombstone};
@@ -99,7 +99,9 @@ impl Served {
         };
         match self.of.key.as_slice() {
             [one] => part(one),
-            all => Some(crate::key::join(&all.iter().map(part).collect::<Option<Vec<_>>>()?)),
+            all => Some(crate::key::join(
+                &all.iter().map(part).collect::<Option<Vec<_>>>()?,
+            )),
         }
     }
 
@@ -139,7 +141,10 @@ impl Served {
         let given = parts.fold(given, |given, (part, value)| {
             given.with(&format!("id.{}", member(&part.place)), value)
         });
-        let language = self.of.language.and_then(|language| language.key(&self.of.key, id));
+        let language = self
+            .of
+            .language
+            .and_then(|language| language.key(&self.of.key, id));
         given.maybe(&literal("id"), language)
     }
 

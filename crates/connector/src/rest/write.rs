@@ -208,7 +208,14 @@ async fn change(
     let request = rest.request(update.call(), &given, &Otherwise(Some(&Body::hole(hole))));
     let mut request = request.map_err(unsent)?;
     request = unconditional(rest, request, conditional, update.unconditional.as_ref()).map_err(unsent)?;
-    let reply = sent(rest, pack, served, request, Errand::writing(served.name(), "update")).await?;
+    let reply = sent(
+        rest,
+        pack,
+        served,
+        request,
+        Errand::writing(served.name(), "update"),
+    )
+    .await?;
     Ok(applied(rest, served, record, update.record.as_ref(), &reply))
 }
 
@@ -226,7 +233,14 @@ async fn take(
     let request = rest
         .request(step.call(), &given, &Otherwise(None))
         .map_err(unsent)?;
-    let reply = sent(rest, pack, served, request, Errand::writing(served.name(), "action")).await?;
+    let reply = sent(
+        rest,
+        pack,
+        served,
+        request,
+        Errand::writing(served.name(), "action"),
+    )
+    .await?;
     Ok(applied(rest, served, record, step.record.as_ref(), &reply))
 }
 
@@ -250,7 +264,14 @@ async fn delete(
         .request(delete.call(), &given, &Otherwise(None))
         .map_err(unsent)?;
     let request = unconditional(rest, request, conditional, delete.unconditional.as_ref()).map_err(unsent)?;
-    sent(rest, pack, served, request, Errand::writing(served.name(), "delete")).await?;
+    sent(
+        rest,
+        pack,
+        served,
+        request,
+        Errand::writing(served.name(), "delete"),
+    )
+    .await?;
     Ok(Outcome::Applied {
         id: record.id.clone(),
         state: None,

@@ -1,9 +1,9 @@
 //! Batches as lists in JSON.
 
-use super::Part;
 use super::super::description::batches::{BatchAnswerText, BatchText};
 use super::super::description::place::{Place, plain};
 use super::super::description::template::Body;
+use super::Part;
 use crate::http::{Reply, Request};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value as Json};
@@ -28,12 +28,21 @@ fn entry(each: &Body, number: usize, request: &Request, root: &str) -> Option<Js
         .iter()
         .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.into())))
         .collect();
-    let sent = request.body.as_ref().and_then(|body| serde_json::from_slice::<Json>(body).ok());
+    let sent = request
+        .body
+        .as_ref()
+        .and_then(|body| serde_json::from_slice::<Json>(body).ok());
     let fill = |name: &str| match name {
         "number" => Some(number.to_string().into()),
         "method" => Some(request.method.as_str().into()),
         "path" => Some(request.target.as_str().into()),
-        "relative" => Some(request.target.strip_prefix(root).unwrap_or(&request.target).into()),
+        "relative" => Some(
+            request
+                .target
+                .strip_prefix(root)
+                .unwrap_or(&request.target)
+                .into(),
+        ),
         "headers" => Some(Json::Object(headers.clone())),
         "body" => sent.clone(),
         _ => None,

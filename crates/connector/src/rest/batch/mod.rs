@@ -118,7 +118,11 @@ impl Pack {
     }
 
     /// Lets all of them run at once, and what they send through the pack travel together. They are as many as was said.
-    pub(super) async fn run<T>(&self, rest: &Rest, all: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
+    pub(super) async fn run<T>(
+        &self,
+        rest: &Rest,
+        all: impl Iterator<Item = impl Future<Output = T>>,
+    ) -> Vec<T> {
         let all = all.map(|one| async {
             let _ends = Ends(self);
             one.await
@@ -222,11 +226,7 @@ async fn alone(rest: &Rest, all: Vec<Waiting>) {
 struct Refused;
 
 /// Sends one batch; what became of each, where `None` was surely not carried out and may be sent by itself.
-async fn together(
-    rest: &Rest,
-    text: &BatchText,
-    batch: &[Waiting],
-) -> Result<Vec<Option<Told>>, Refused> {
+async fn together(rest: &Rest, text: &BatchText, batch: &[Waiting]) -> Result<Vec<Option<Told>>, Refused> {
     let all = |failure: fn(Error) -> Failure, error: &Error| {
         Ok(batch.iter().map(|_| Some(Err(failure(error.clone())))).collect())
     };
@@ -295,7 +295,9 @@ fn sorted_out(
         // Where all or nothing is carried out and something failed, nothing was.
         None if undone && !reply.repeated => None,
         None => {
-            let error = rest.http.protocol("a batch was answered without a word of this request");
+            let error = rest
+                .http
+                .protocol("a batch was answered without a word of this request");
             Some(Err(Failure::Lost(error)))
         }
     };

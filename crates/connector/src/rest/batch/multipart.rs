@@ -99,14 +99,20 @@ fn between<'b>(body: &'b [u8], mark: &[u8]) -> Option<Vec<&'b [u8]>> {
     let mut open: Option<usize> = None;
     let mut at = 0;
     while at < body.len() {
-        let end = body[at..].iter().position(|byte| *byte == b'\n').map_or(body.len(), |end| at + end + 1);
+        let end = body[at..]
+            .iter()
+            .position(|byte| *byte == b'\n')
+            .map_or(body.len(), |end| at + end + 1);
         let line = body[at..end].trim_ascii_end();
         let last = line.strip_suffix(b"--") == Some(mark);
         if line == mark || last {
             if let Some(from) = open {
                 let part = body.get(from..at)?;
                 // The line's end before a mark belongs to it.
-                let part = part.strip_suffix(b"\r\n").or(part.strip_suffix(b"\n")).unwrap_or(part);
+                let part = part
+                    .strip_suffix(b"\r\n")
+                    .or(part.strip_suffix(b"\n"))
+                    .unwrap_or(part);
                 parts.push(part);
             }
             if last {
@@ -124,7 +130,10 @@ fn headed(part: &[u8]) -> Option<(HeaderMap, &[u8])> {
     let (mut headers, mut at) = (HeaderMap::new(), 0);
     loop {
         let rest = part.get(at..)?;
-        let end = rest.iter().position(|byte| *byte == b'\n').map_or(rest.len(), |end| end + 1);
+        let end = rest
+            .iter()
+            .position(|byte| *byte == b'\n')
+            .map_or(rest.len(), |end| end + 1);
         let line = std::str::from_utf8(rest.get(..end)?).ok()?.trim();
         at += end;
         if line.is_empty() {
@@ -143,7 +152,9 @@ fn answer(body: &[u8]) -> Option<Part> {
     let line = std::str::from_utf8(&body[..end]).ok()?.trim();
     let status = line.strip_prefix("HTTP/")?.split(' ').nth(1)?.parse().ok()?;
     let (headers, rest) = headed(&body[end..])?;
-    let length = headers.get("content-length").and_then(|length| length.to_str().ok()?.trim().parse().ok());
+    let length = headers
+        .get("content-length")
+        .and_then(|length| length.to_str().ok()?.trim().parse().ok());
     let rest = rest.get(..length.unwrap_or(rest.len())).unwrap_or(rest);
     Some(Part {
         status,
@@ -191,7 +202,10 @@ mod tests {
             Content-Type: multipart/mixed; boundary=c\n\n--c\nContent-Type: application/http\n\nHTTP/1.1 204 No Content\n\n\n--c--\n\n--b\n\
             Content-Type: application/http\n\nHTTP/1.1 412 Precondition Failed\n\n{\"error\":{}}\n--b--\n";
         let parts = parts(&reply("multipart/mixed; boundary=\"b\"", body), 4).unwrap();
-        let statuses: Vec<_> = parts.iter().map(|part| part.as_ref().map(|part| part.status)).collect();
+        let statuses: Vec<_> = parts
+            .iter()
+            .map(|part| part.as_ref().map(|part| part.status))
+            .collect();
         assert_eq!(statuses, [Some(200), Some(204), Some(412), None]);
         let first = parts[0].as_ref().unwrap();
         assert_eq!(first.body, b"{}");

@@ -126,7 +126,10 @@ async fn ask(
 
 /// Whether an answer speaks of the link itself, and not of who asks, or when.
 pub(in super::super) fn is_refused(means: Means) -> bool {
-    matches!(means, Means::Gone | Means::Expired | Means::Invalid | Means::Stale)
+    matches!(
+        means,
+        Means::Gone | Means::Expired | Means::Invalid | Means::Stale
+    )
 }
 
 /// What the entries of a page show.

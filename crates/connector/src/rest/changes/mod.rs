@@ -142,12 +142,7 @@ fn is_of_one_type(error: &Error) -> bool {
 }
 
 /// The next page of one type: of its changes, then of what was deleted.
-async fn read_on(
-    rest: &Rest,
-    served: &Served,
-    of: &RecordType,
-    seen: &mut Seen,
-) -> Result<Rows, Error> {
+async fn read_on(rest: &Rest, served: &Served, of: &RecordType, seen: &mut Seen) -> Result<Rows, Error> {
     let changes = served.of.changes.as_ref();
     let delta = changes.and_then(|changes| changes.delta.as_ref());
     match (&served.of.deletions, seen.deleting) {
@@ -180,7 +175,10 @@ async fn read_changes(
                 true => since,
                 false => since.checked_sub(overlap).unwrap_or(Timestamp::UNIX_EPOCH),
             };
-            (Asked::list(changes, "changes"), since_given(served, written, from))
+            (
+                Asked::list(changes, "changes"),
+                since_given(served, written, from),
+            )
         }
         // A first load needs no tombstones: nothing of theirs was ever known.
         _ => (Asked::list(&served.of.list, "list"), Given::default()),

@@ -101,7 +101,11 @@ pub(super) fn lay(root: &mut Node, reader: &mut Reader<'_>) -> Option<()> {
         Version::V2 => ODATA_V2,
     };
     let Ok(mut dialect) = parse(text) else {
-        reader.problem(&named, "the dialect that is built in cannot be read", "Report this.");
+        reader.problem(
+            &named,
+            "the dialect that is built in cannot be read",
+            "Report this.",
+        );
         return None;
     };
     place(&mut dialect, &named);
@@ -117,12 +121,7 @@ pub(super) fn lay(root: &mut Node, reader: &mut Reader<'_>) -> Option<()> {
 }
 
 /// What is chosen of each of the dialect's choices: what is said, else what stands there at first.
-fn chosen(
-    odata: &ODataText,
-    choices: &Node,
-    root: &Node,
-    reader: &mut Reader<'_>,
-) -> Option<Vec<Node>> {
+fn chosen(odata: &ODataText, choices: &Node, root: &Node, reader: &mut Reader<'_>) -> Option<Vec<Node>> {
     let Content::Table(choices) = &choices.value else {
         return None;
     };
@@ -152,7 +151,11 @@ fn chosen(
             if let Some(said) = said {
                 let words = ways.iter().map(|(way, _)| way.value.as_str());
                 let help = suggestion(&said.value, words);
-                reader.problem(said, format!("`{}` is no way of `{}`", said.value, name.value), help);
+                reader.problem(
+                    said,
+                    format!("`{}` is no way of `{}`", said.value, name.value),
+                    help,
+                );
             }
             return None;
         };
@@ -177,7 +180,14 @@ fn into_types(root: &mut Node) {
         return;
     };
     let types = entries.iter_mut().find(|(name, _)| name.value == "record_types");
-    let Some((_, Node { value: Content::Table(types), .. })) = types else {
+    let Some((
+        _,
+        Node {
+            value: Content::Table(types),
+            ..
+        },
+    )) = types
+    else {
         return;
     };
     for (_, of) in types {

@@ -122,7 +122,9 @@ impl Template {
                 false if how == How::Literal => ["'", "=", ",", ":"]
                     .into_iter()
                     .zip(["%27", "%3D", "%2C", "%3A"])
-                    .fold(encoded.replace('+', "%20"), |text, (sign, code)| text.replace(code, sign)),
+                    .fold(encoded.replace('+', "%20"), |text, (sign, code)| {
+                        text.replace(code, sign)
+                    }),
                 false => encoded.replace('+', "%20"),
             }
         };

@@ -99,21 +99,29 @@ fn by_values(
     size: usize,
 ) -> Vec<Given> {
     let kind = property.data_type.kind;
-    let bare: Vec<Json> = wanted.iter().map(|value| property.form.bare(kind, value)).collect();
+    let bare: Vec<Json> = wanted
+        .iter()
+        .map(|value| property.form.bare(kind, value))
+        .collect();
     let given = match served.of.language {
         Some(_) => Given::default().with("property", member(&property.at)),
         None => Given::default().with("property", property.at.to_string()),
     };
     if find.call().takes("values") {
         let packs = bare.chunks(size);
-        return packs.map(|pack| given.clone().with("values", texts(pack))).collect();
+        return packs
+            .map(|pack| given.clone().with("values", texts(pack)))
+            .collect();
     }
     let one = |(value, bare): (&&Value, Json)| {
         let written = served
             .of
             .language
             .and_then(|language| property.form.in_filters(language, kind, value));
-        given.clone().with("value", bare).maybe(&literal("value"), written)
+        given
+            .clone()
+            .with("value", bare)
+            .maybe(&literal("value"), written)
     };
     wanted.iter().zip(bare).map(one).collect()
 }

@@ -29,7 +29,10 @@ fn text(batch: &str) -> String {
 }
 
 fn writes(names: &[&str]) -> Vec<Write> {
-    names.iter().map(|name| create(&[("name", Value::text(*name))])).collect()
+    names
+        .iter()
+        .map(|name| create(&[("name", Value::text(*name))]))
+        .collect()
 }
 
 /// The requests of a batch.
@@ -54,6 +57,15 @@ fn answer(request: &Json) -> Json {
 }
 
 fn answered(asked: &Asked) -> (String, String) {
+    if asked.path == "/things" {
+        let answer = answer(&json!({ "body": sent(asked) }));
+        let line = if answer["status"] == 201 {
+            "201 Created"
+        } else {
+            "400 Bad Request"
+        };
+        return (line.to_owned(), answer["body"].to_string());
+    }
     let all: Vec<Json> = requests(asked).iter().map(answer).collect();
     ok(&json!({ "responses": all }))
 }
@@ -62,8 +74,12 @@ fn answered(asked: &Asked) -> (String, String) {
 async fn writes_travel_together_and_each_is_answered_for_itself() {
     let (office, rest) = erp(&text(PLAIN), &[], answered).await;
     let outcomes = rest.write(&writes(&["a", "bad", "b", "c"]), Lane::Live).await;
-    let [Outcome::Applied { id, state }, Outcome::Refused(refusal), Outcome::Applied { .. }, Outcome::Applied { id: last, .. }] =
-        outcomes.as_slice()
+    let [
+        Outcome::Applied { id, state },
+        Outcome::Refused(refusal),
+        Outcome::Applied { .. },
+        Outcome::Applied { id: last, .. },
+    ] = outcomes.as_slice()
     else {
         panic!("{outcomes:?}")
     };
@@ -74,7 +90,10 @@ async fn writes_travel_together_and_each_is_answered_for_itself() {
     let paths: Vec<String> = office.asked().iter().map(|asked| asked.path.clone()).collect();
     assert_eq!(paths, ["/batch", "/things"]);
     let first = &requests(&office.asked()[0])[0];
-    assert_eq!((&first["method"], &first["path"]), (&json!("POST"), &json!("/things")));
+    assert_eq!(
+        (&first["method"], &first["path"]),
+        (&json!("POST"), &json!("/things"))
+    );
 }
 
 #[tokio::test]
@@ -107,33 +126,43 @@ async fn e4_a_batch_without_an_answer_leaves_each_of_its_writes_unknown() {
     let cases: [(&str, &str); 4] = [
         (HANGS_UP, ""),
         ("503 Service Unavailable", "{}"),
-        ("200 OK", "{ \"responses\": [{ \"status\": 201, \"body\": { \"id\": \"a\", \"v\": 1, \"name\": \"a\" } }] }"),
+        (
+            "200 OK",
+            "{ \"responses\": [{ \"status\": 201, \"body\": { \"id\": \"a\", \"v\": 1, \"name\": \"a\" } }] }",
+        ),
         ("200 OK", "nonsense"),
     ];
     for (line, body) in cases {
         let (_office, rest) = erp(&text(PLAIN), &[], move |_| (line.to_owned(), body.to_owned())).await;
         let outcomes = rest.write(&writes(&["a", "b"]), Lane::Live).await;
         let part = body.contains("201");
-        assert_eq!(matches!(outcomes[0], Outcome::Applied { .. }), part, "{line}: {outcomes:?}");
+        assert_eq!(
+            matches!(outcomes[0], Outcome::Applied { .. }),
+            part,
+            "{line}: {outcomes:?}"
+        );
         assert!(matches!(outcomes[1], Outcome::Unknown(_)), "{line}: {outcomes:?}");
     }
     // Where it was refused at the door, nothing was sent.
     for line in ["401 Unauthorized", "429 Too Many Requests"] {
         let (_office, rest) = erp(&text(PLAIN), &[], move |_| status(line)).await;
         let outcomes = rest.write(&writes(&["a", "b"]), Lane::Live).await;
-        assert!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::NotSent(_))), "{outcomes:?}");
+        assert!(
+            outcomes
+                .iter()
+                .all(|outcome| matches!(outcome, Outcome::NotSent(_))),
+            "{outcomes:?}"
+        );
     }
 }
 
 #[tokio::test]
 async fn e14_a_batch_that_is_refused_for_one_of_its_requests_holds_up_no_other() {
     let (office, rest) = erp(&text(PLAIN), &[], |asked| {
-        if asked.path == "/things" {
-            let answer = answer(&json!({ "body": sent(asked) }));
-            let line = if answer["status"] == 201 { "201 Created" } else { "400 Bad Request" };
-            return (line.to_owned(), answer["body"].to_string());
-        }
-        match requests(asked).iter().any(|request| request["body"]["name"] == "bad") {
+        match requests(asked)
+            .iter()
+            .any(|request| request["body"]["name"] == "bad")
+        {
             true => status("400 Bad Request"),
             false => answered(asked),
         }
@@ -144,7 +173,10 @@ async fn e14_a_batch_that_is_refused_for_one_of_its_requests_holds_up_no_other()
     assert!(matches!(outcomes[1], Outcome::Applied { .. }), "{outcomes:?}");
     assert!(matches!(outcomes[2], Outcome::Refused(_)), "{outcomes:?}");
     let paths: Vec<String> = office.asked().iter().map(|asked| asked.path.clone()).collect();
-    assert_eq!(paths, ["/batch", "/things", "/batch", "/things", "/things"].map(str::to_owned)[..paths.len()]);
+    assert_eq!(
+        paths,
+        ["/batch", "/things", "/batch", "/things", "/things"].map(str::to_owned)[..paths.len()]
+    );
 }
 
 #[tokio::test]
@@ -153,8 +185,7 @@ async fn where_all_or_nothing_is_carried_out_the_others_are_sent_again() {
     let batches = AtomicUsize::new(0);
     let (_office, rest) = erp(&text(&atomic), &[], move |asked| {
         if asked.path == "/things" {
-            let answer = answer(&json!({ "body": sent(asked) }));
-            return ("201 Created".to_owned(), answer["body"].to_string());
+            return answered(asked);
         }
         batches.fetch_add(1, Ordering::SeqCst);
         ok(&json!({ "responses": [{ "status": 424 }, { "status": 400, "body": {} }] }))

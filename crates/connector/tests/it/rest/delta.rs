@@ -32,10 +32,14 @@ fn text() -> String {
 }
 
 /// The link that a listing of two records ends with, and what it leads to.
-fn leads_to(link: &'static str, then: Json) -> impl Fn(&crate::salesforce::office::Asked) -> (String, String) {
+fn leads_to(
+    link: &'static str,
+    then: Json,
+) -> impl Fn(&crate::salesforce::office::Asked) -> (String, String) {
     move |asked| match parameter(asked, "t") {
         None => ok(&json!({ "value": [row(1, 1), row(2, 1)], "delta": link })),
-        Some(_) => ok(&then),
+        Some(token) if token == "1" => ok(&then),
+        Some(_) => ok(&json!({ "value": [], "delta": "/things?t=3" })),
     }
 }
 
@@ -52,7 +56,10 @@ async fn a_link_of_any_kind_shows_what_changed_and_ends_with_the_next() {
         let second = round(&rest, Some(first[0].cursor.clone())).await;
         let seen = rows(&second);
         assert_eq!(ids(seen.clone()), ["2", "1"]);
-        assert_eq!([seen[0].presence, seen[1].presence], [Presence::Alive, Presence::Deleted]);
+        assert_eq!(
+            [seen[0].presence, seen[1].presence],
+            [Presence::Alive, Presence::Deleted]
+        );
         assert!(second.iter().all(|page| page.complete.is_none()));
         round(&rest, Some(second[0].cursor.clone())).await;
         let paths: Vec<String> = office.asked().iter().map(|asked| asked.path.clone()).collect();
@@ -91,7 +98,11 @@ async fn a_refused_link_is_followed_by_all_records_and_a_comparison() {
         assert!(ids(rows(&second)).contains(&"2"));
         // Once.
         let third = round(&rest, Some(second.last().unwrap().cursor.clone())).await;
-        assert!(third.iter().all(|page| page.complete.is_none() && page.observations.is_empty()));
+        assert!(
+            third
+                .iter()
+                .all(|page| page.complete.is_none() && page.observations.is_empty())
+        );
     }
     // A trouble of the moment is none of the link's.
     let (_office, rest) = erp(&text(), &[], |asked| match parameter(asked, "t") {
@@ -100,7 +111,9 @@ async fn a_refused_link_is_followed_by_all_records_and_a_comparison() {
     })
     .await;
     let first = round(&rest, None).await;
-    let error = rest.changes(&[super::stage::things()], Some(&first[0].cursor)).await;
+    let error = rest
+        .changes(&[super::stage::things()], Some(&first[0].cursor))
+        .await;
     assert_eq!(error.unwrap_err().kind, ErrorKind::Refused);
 }
 
@@ -123,7 +136,9 @@ async fn a_link_that_shows_the_beginning_again_is_noticed() {
     assert!(second.iter().any(|page| page.complete.is_some()));
     // The proof finds it as well.
     let cursor = &second.last().unwrap().cursor;
-    let probed = rest.probe(Probe::UnknownLink(&super::stage::things(), cursor)).await;
+    let probed = rest
+        .probe(Probe::UnknownLink(&super::stage::things(), cursor))
+        .await;
     assert_eq!(probed.unwrap(), Some(Probed::Shown(2)));
 }
 
@@ -131,7 +146,12 @@ async fn a_link_that_shows_the_beginning_again_is_noticed() {
 async fn changes_without_a_link_for_the_next_time_are_no_changes() {
     let (_office, rest) = erp(&text(), &[], |_| ok(&json!({ "value": [row(1, 1)] }))).await;
     let error = rest.changes(&[super::stage::things()], None).await.unwrap_err();
-    assert!(error.to_string().contains("end without a link for the next time at `delta`"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("end without a link for the next time at `delta`"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -141,5 +161,8 @@ async fn pages_of_a_link_that_repeat_themselves_are_broken_off() {
     })
     .await;
     let error = rest.changes(&[super::stage::things()], None).await.unwrap_err();
-    assert!(error.to_string().contains("the same continuation again"), "{error}");
+    assert!(
+        error.to_string().contains("the same continuation again"),
+        "{error}"
+    );
 }

@@ -1,10 +1,10 @@
 //! Whether requests say what they must, and fill in nothing that there is not.
 
-use super::super::operations::{
-    ActionText, Call, ChangesText, CreateText, DeleteText, DeletionsText, DeltaText, FindText, ListText, ReadText,
-    Safety, SinceText, Style, UpdateText,
-};
 use super::super::batches::{BatchForm, BatchText};
+use super::super::operations::{
+    ActionText, Call, ChangesText, CreateText, DeleteText, DeletionsText, DeltaText, FindText, ListText,
+    ReadText, Safety, SinceText, Style, UpdateText,
+};
 use super::super::pages::Paging;
 use super::super::record::{Moment, RecordText};
 use super::super::template::{Body, Template};
@@ -41,14 +41,22 @@ impl<'a, 'r> Calls<'a, 'r> {
 
     /// With the language of filters, and the members of a record's id.
     pub(super) fn speaking(self, language: Option<Language>, key: Vec<String>) -> Self {
-        Self { language, key, ..self }
+        Self {
+            language,
+            key,
+            ..self
+        }
     }
 
     /// Whether all that a request fills in is there to fill it.
     pub(super) fn check<T>(&mut self, what: &str, at: &At<T>, call: Call<'_>, known: &[&str]) {
         if call.writes_literals() && self.language.is_none() {
             let help = "Add `filters: odata-v4`, or write `quoted` where a text stands in quotes.";
-            self.reader.problem(at, format!("nothing says how literals are written in `{what}`"), help);
+            self.reader.problem(
+                at,
+                format!("nothing says how literals are written in `{what}`"),
+                help,
+            );
         }
         for hole in call.holes() {
             if self.in_filters(what, at, hole, known) {
@@ -84,7 +92,8 @@ impl<'a, 'r> Calls<'a, 'r> {
         if words.contains(&hole) {
             if self.language.is_none() {
                 let message = format!("nothing says how `{{{hole}}}` is written in `{what}`");
-                self.reader.problem(at, message, "Add `filters: odata-v4`, the language of filters.");
+                self.reader
+                    .problem(at, message, "Add `filters: odata-v4`, the language of filters.");
             }
             return true;
         }
@@ -182,7 +191,8 @@ impl<'a, 'r> Calls<'a, 'r> {
     fn delta(&mut self, delta: &At<DeltaText>, call: Call<'_>, changes: &ChangesText) {
         if call.takes("since") || call.takes("changed") || changes.since.is_some() {
             let help = "Take `since` out: the link says from where on changes are shown.";
-            self.reader.problem(delta, "changes are asked for by a link and by a moment", help);
+            self.reader
+                .problem(delta, "changes are asked for by a link and by a moment", help);
         }
     }
 
@@ -194,11 +204,13 @@ impl<'a, 'r> Calls<'a, 'r> {
         match (&text.each, multipart) {
             (None, false) => {
                 let help = "Add `each: { method: \"{method}\", path: \"{path}\", headers: \"{headers}\", body: \"{body}\" }`.";
-                self.reader.problem(batch, "nothing says how a request stands in a batch", help);
+                self.reader
+                    .problem(batch, "nothing says how a request stands in a batch", help);
             }
             (Some(each), true) => {
                 let help = "Take `each` out, or write `form: json`.";
-                self.reader.problem(each, "parts of `multipart` have a form of their own", help);
+                self.reader
+                    .problem(each, "parts of `multipart` have a form of their own", help);
             }
             (Some(each), false) => self.each(each),
             (None, true) => {}
@@ -215,7 +227,8 @@ impl<'a, 'r> Calls<'a, 'r> {
         let takes = |names: &[&str]| holes.iter().any(|hole| names.contains(hole));
         if !takes(&["method"]) || !takes(&["path", "relative"]) || !takes(&["body"]) {
             let help = "Write `{method}`, `{path}` or `{relative}`, and `{body}` where each belongs.";
-            self.reader.problem(each, "a request in a batch does not say what is done", help);
+            self.reader
+                .problem(each, "a request in a batch does not say what is done", help);
         }
     }
 

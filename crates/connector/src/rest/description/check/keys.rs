@@ -39,9 +39,15 @@ pub(super) fn as_their_targets(types: &mut BTreeMap<String, Type>) {
         [part] => Some(part.literal),
         _ => None,
     };
-    let ids: BTreeMap<String, Option<Literal>> =
-        types.iter().map(|(name, of)| (name.clone(), single(of))).collect();
-    let target = |property: &Property| ids.get(property.data_type.references.as_ref()?).copied().flatten();
+    let ids: BTreeMap<String, Option<Literal>> = types
+        .iter()
+        .map(|(name, of)| (name.clone(), single(of)))
+        .collect();
+    let target = |property: &Property| {
+        ids.get(property.data_type.references.as_ref()?)
+            .copied()
+            .flatten()
+    };
     for of in types.values_mut() {
         for property in of.properties.values_mut() {
             property.form.literal = property.form.literal.or_else(|| target(property));
