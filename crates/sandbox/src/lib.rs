@@ -1,10 +1,12 @@
 //! A local Salesforce org and a local Customerp, independent of all other crates.
 
+mod clock;
 pub mod customerp;
 mod host;
 #[cfg(feature = "simulation")]
 mod inside;
 mod machine;
+pub mod odata;
 pub mod salesforce;
 mod traffic;
 

@@ -1,8 +1,11 @@
 //! `tandem sandbox`: one local system alone.
 
+mod odata;
+
 use crate::failure::{Exit, Failure};
 use crate::screen::{Lines, Screen};
 use clap::{Args, Subcommand};
+use odata::OdataArguments;
 use serde_json::json;
 use std::io::Read;
 use std::net::Ipv4Addr;
@@ -17,7 +20,8 @@ Examples:
   tandem sandbox salesforce --preset no-divisions
   tandem sandbox salesforce --latency 20 --record traffic.jsonl
   tandem sandbox customerp --port 8082 --records 100
-  tandem sandbox customerp --northwind northwind.sql")]
+  tandem sandbox customerp --northwind northwind.sql
+  tandem sandbox odata --port 8083 --records 100")]
 pub(crate) struct Sandbox {
     #[command(subcommand)]
     system: System,
@@ -29,9 +33,11 @@ enum System {
     Salesforce(SalesforceArguments),
     /// A local Customerp: an ERP with a REST API
     Customerp(CustomerpArguments),
+    /// A local OData service, in v4 and v2
+    Odata(OdataArguments),
 }
 
-/// What both local systems take.
+/// What all local systems take.
 #[derive(Clone, Debug, Args)]
 struct Serving {
     /// The port to listen on; 0 takes a free one
@@ -128,6 +134,7 @@ impl Sandbox {
         match &self.system {
             System::Salesforce(arguments) => arguments.serve(screen).await,
             System::Customerp(arguments) => arguments.serve(screen).await,
+            System::Odata(arguments) => arguments.serve(screen).await,
         }
     }
 }

@@ -2,12 +2,13 @@
 
 use crate::local::tandem;
 
-const COMMANDS: [&[&str]; 52] = [
+const COMMANDS: [&[&str]; 53] = [
     &[],
     &["demo"],
     &["sandbox"],
     &["sandbox", "salesforce"],
     &["sandbox", "customerp"],
+    &["sandbox", "odata"],
     &["init"],
     &["check"],
     &["plan"],

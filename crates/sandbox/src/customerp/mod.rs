@@ -11,8 +11,7 @@
 
 mod admin;
 mod api;
-mod calls;
-mod clock;
+pub(crate) mod calls;
 mod fault;
 mod form;
 mod gate;
@@ -29,6 +28,7 @@ mod pages;
 mod parts;
 mod problem;
 mod record;
+pub(crate) mod sample;
 mod schema;
 mod seeding;
 mod server;

@@ -13,12 +13,12 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::calls::Calls;
-use super::clock::Clock;
 use super::fault::{self, FaultKind};
 use super::options::{Options, User};
 use super::schema::{Catalog, TableError};
 use super::store::Store;
 use super::{admin, api, gate, generate, northwind, pages};
+use crate::clock::Clock;
 use crate::traffic::Traffic;
 
 /// Why a local Customerp did not start.

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::clock::Clock;
 use super::fault::Planted;
 use super::idempotency::Replies;
 use super::journal::{Change, Journal};
 use super::record::Record;
 use super::schema::{Catalog, Filling, Kind, PropertyIndex, RecordType, TypeIndex};
 use super::value::{Value, fold};
+use crate::clock::Clock;
 
 /// From a folded value to the live records that hold it.
 type Index = HashMap<String, BTreeSet<u64>>;

@@ -1,5 +1,6 @@
 //! The local systems over real HTTP.
 
 mod customerp;
+mod odata;
 mod salesforce;
 mod traffic;

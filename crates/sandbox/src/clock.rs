@@ -1,10 +1,10 @@
-//! The ERP's clock: the machine's, moved on by tests, and never handing out a moment that a reader believes past.
+//! An ERP's clock: the machine's, moved on by tests, and never handing out a moment that a reader believes past.
 
 use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
 
 use crate::machine;
 
-/// Milliseconds since 1970 as Customerp sees them.
+/// Milliseconds since 1970 as the ERP sees them.
 ///
 /// Writes are stamped under the store's write lock, listings read the clock under its read lock, so the two never
 /// interleave.
