@@ -3,7 +3,7 @@
 use crate::webhook::Webhook;
 use crate::{
     Budget, Capabilities, ChangePage, ClockOffset, Connector, Error, Identification, Lane, ListPage, Outcome,
-    Resumed, Schema, Traffic, Write,
+    Probe, Probed, Resumed, Schema, Traffic, Write,
 };
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -153,6 +153,10 @@ impl Connector for Beside {
     async fn write(&self, batch: &[Write], lane: Lane) -> Vec<Outcome> {
         let (inner, batch) = (Arc::clone(&self.inner), batch.to_vec());
         task(async move { inner.write(&batch, lane).await }).await
+    }
+
+    async fn probe(&self, probe: Probe<'_>) -> Result<Option<Probed>, Error> {
+        self.0.probe(probe).await
     }
 
     async fn resume(&self, handle: &str) -> Result<Resumed, Error> {

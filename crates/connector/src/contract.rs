@@ -3,8 +3,8 @@
 //! The engine orders, the connector packs: it turns a batch into the fewest calls that are safe. What a
 //! system can and cannot do is data ([`Capabilities`]), not further methods.
 
-use crate::Traffic;
 use crate::webhook::Webhook;
+use crate::{Probe, Probed, Traffic};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -86,6 +86,11 @@ pub trait Connector: Send + Sync {
         None
     }
 
+    /// Tries one thing that nothing else here asks for, for the laws of [`crate::proof`]; none where there is no such thing.
+    async fn probe(&self, _probe: Probe<'_>) -> Result<Option<Probed>, Error> {
+        Ok(None)
+    }
+
     /// Ends what is open with the system, such as a log-in that takes a seat. Whoever asks afterwards signs in anew.
     async fn leave(&self) {}
 
@@ -157,6 +162,9 @@ pub struct Identification {
     /// The instance that it runs on, such as `EU42`, where the system has such.
     #[serde(default)]
     pub instance: Option<String>,
+    /// What it says of its version, where it does, such as `OData-Version: 4.0`.
+    #[serde(default)]
+    pub version: Option<String>,
 }
 
 /// How the calls of a day stand: those of all who use the system, and ours among them.
@@ -278,6 +286,9 @@ pub struct Watched {
     pub why: String,
     /// How deletions are seen.
     pub deletions: String,
+    /// Changes are known to tell of them.
+    #[serde(default)]
+    pub tells_deletions: bool,
 }
 
 /// One property as its system describes it.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
-use tandem_connector::proof::{ONCE, Proof, STALE, Verdict};
+use tandem_connector::proof::{ONCE, Proof, STALE, STALE_DELETION, Verdict};
 use tandem_connector::{Capabilities, Connector};
 
 /// The file beside the state with what was proven of each system.
@@ -76,6 +76,9 @@ pub(super) fn reliable(folder: &Path, system: &dyn Connector) -> Option<Capabili
     let mut reliable = system.capabilities().clone();
     if lies(STALE) {
         (reliable.conditional_write, reliable.conditional_delete) = (false, false);
+    }
+    if lies(STALE_DELETION) {
+        reliable.conditional_delete = false;
     }
     if lies(ONCE) {
         reliable.idempotent_create = false;

@@ -204,6 +204,7 @@ mod tests {
             author: None,
             sandbox,
             instance: None,
+            version: None,
         }
     }
 

@@ -166,6 +166,10 @@ fn two_databases_are_kept_in_step_without_any_salesforce() {
     assert_eq!(scene.rows("shop.db", clients), all);
     assert_eq!(scene.rows("factory.db", kunden), all);
     let verified = scene.done(&["verify", "--json"]).last();
-    assert_eq!((&verified["different"], &verified["pairs"]), (&0.into(), &4.into()), "{verified}");
+    assert_eq!(
+        (&verified["different"], &verified["pairs"]),
+        (&0.into(), &4.into()),
+        "{verified}"
+    );
     assert_eq!(scene.rows("factory.db", auftraege), ["P-7|FR9|10.00"]);
 }

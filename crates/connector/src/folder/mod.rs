@@ -143,6 +143,7 @@ impl Connector for Folder {
                 author: None,
                 sandbox: None,
                 instance: None,
+                version: None,
             })
         })
         .await

@@ -53,6 +53,7 @@ impl Hello {
                 author: named("author"),
                 sandbox: None,
                 instance: None,
+                version: None,
             },
             conditional: flag(can, "conditional_write"),
             idempotent: flag(can, "idempotent_create"),

@@ -2,10 +2,13 @@
 //! side (what is there is shown) and a negative one (what is not there is not): a system that accepts in silence what it
 //! does not understand is found here, and not by lost data later.
 
+mod asking;
 mod reading;
+mod shown;
+mod skips;
 mod writing;
 
-pub use writing::{ONCE, STALE};
+pub use writing::{ONCE, STALE, STALE_DELETION};
 
 use crate::{Connector, Error, TypeSchema};
 use serde::{Deserialize, Serialize};
@@ -60,7 +63,11 @@ pub async fn prove(
     let mut proofs = Proofs::default();
     let (first, second) = (system.identify().await?, system.identify().await?);
     let same = first.id == second.id && !first.id.is_empty();
-    proofs.add(same, "it says who it is, and always the same", first.id);
+    let seen = match &first.version {
+        Some(version) => format!("{} ({version})", first.id),
+        None => first.id,
+    };
+    proofs.add(same, "it says who it is, and always the same", seen);
     let schema = system.describe().await?;
     for of in types {
         proofs.of = Some(of.name.clone());

@@ -1,6 +1,6 @@
 //! Laws of reading: listings end, ids are answered, filters filter, changes begin where they ended.
 
-use super::{Effort, Proofs, ids, is_alive, read};
+use super::{Effort, Proofs, asking, ids, is_alive, read};
 use crate::{Connector, Error, ErrorKind, TypeSchema};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -45,14 +45,16 @@ pub(super) async fn prove(
         Err(error) => proofs.add(false, NOT_THERE, error.to_string()),
     }
     finding(system, of, described, &listed, proofs).await?;
+    let mut cursor = None;
     if whole {
-        changes(system, of, proofs).await?;
+        cursor = changes(system, of, proofs).await?;
     } else {
         proofs.untried(
             GOES_ON,
             format!("it has more records than {} pages show", effort.pages),
         );
     }
+    asking::prove(system, of, cursor.as_deref(), proofs).await?;
     Ok(listed)
 }
 
@@ -177,7 +179,12 @@ async fn finding(
 }
 
 /// Whoever asks for changes since the end of a round gets none that were long over when it began.
-async fn changes(system: &dyn Connector, of: &RecordType, proofs: &mut Proofs) -> Result<(), Error> {
+/// Where its changes end.
+async fn changes(
+    system: &dyn Connector,
+    of: &RecordType,
+    proofs: &mut Proofs,
+) -> Result<Option<Vec<u8>>, Error> {
     const PAGES: usize = 10_000;
     let began = crate::http::clock::now();
     let (mut cursor, mut rounds) = (None, Vec::new());
@@ -188,7 +195,7 @@ async fn changes(system: &dyn Connector, of: &RecordType, proofs: &mut Proofs) -
                 Ok(page) => page,
                 Err(error) => {
                     proofs.add(false, GOES_ON, error.to_string());
-                    return Ok(());
+                    return Ok(None);
                 }
             };
             compared |= page.complete.is_some();
@@ -201,7 +208,7 @@ async fn changes(system: &dyn Connector, of: &RecordType, proofs: &mut Proofs) -
         }
         if !ended {
             proofs.add(false, GOES_ON, format!("{PAGES} pages, and still more"));
-            return Ok(());
+            return Ok(None);
         }
         rounds.push((shown, compared));
     }
@@ -221,5 +228,5 @@ async fn changes(system: &dyn Connector, of: &RecordType, proofs: &mut Proofs) -
         ),
     };
     proofs.add(*compared || old == 0, GOES_ON, seen);
-    Ok(())
+    Ok(cursor)
 }

@@ -1,7 +1,8 @@
 //! Laws of writing, tried on a record that is made for it and deleted again.
 
-use super::{Proofs, Tried, firm, is_alive, read};
-use crate::{Change, Error, Lane, Outcome, PropertySchema, Schema, Write};
+use super::shown::Before;
+use super::{Proofs, Tried, firm, is_alive, read, skips};
+use crate::{Change, Error, Lane, Outcome, Probe, Probed, PropertySchema, Schema, Write};
 use tandem_merge::record::{Observation, Presence, RecordKey, Values, Version};
 use tandem_merge::value::Value;
 
@@ -11,6 +12,9 @@ pub const ONCE: &str = "a create that is sent twice makes one record";
 const MOVES: &str = "an update changes what it names and nothing else, and the version moves with it";
 /// The law of [`Capabilities::conditional_write`](crate::Capabilities::conditional_write).
 pub const STALE: &str = "an update of an old version is refused and changes nothing";
+/// The law of [`Capabilities::conditional_delete`](crate::Capabilities::conditional_delete).
+pub const STALE_DELETION: &str = "a deletion of an old version is refused and deletes nothing";
+const UNCONDITIONAL: &str = "an update without a condition is answered in a way that is known";
 const TOO_LONG: &str = "a text that is too long is refused, not cut";
 const UNKNOWN: &str = "a property that there is not is refused";
 const DELETED: &str = "a deletion takes the record away, and its id is answered so";
@@ -31,15 +35,9 @@ pub(super) async fn prove(
         proofs.untried(MADE, "it needs a reference to a record that is not there");
         return Ok(());
     };
-    let key = format!("tandem-test-{}", crate::http::clock::now().as_millisecond());
-    let create = |values: &Values, key: &str| {
-        Change::Create {
-            record_type: tried.of.clone(),
-            values: values.clone(),
-        }
-        .under(key)
-    };
-    let made = one(tried, create(&values, &key)).await;
+    let mut changes = Before::read(tried).await?;
+    let key = new_key();
+    let made = one(tried, creating(tried, &values, &key)).await;
     let Outcome::Applied { id, .. } = &made else {
         proofs.add(false, MADE, format!("{made:?}"));
         return Ok(());
@@ -53,7 +51,7 @@ pub(super) async fn prove(
         other.unwrap_or(fine),
     );
     if tried.system.capabilities().idempotent_create {
-        let again = one(tried, create(&values, &key)).await;
+        let again = one(tried, creating(tried, &values, &key)).await;
         let same = matches!(&again, Outcome::Applied { id: same, .. } if same == id);
         proofs.add(same, ONCE, if same { id.clone() } else { format!("{again:?}") });
         if let Outcome::Applied { id: other, .. } = &again
@@ -64,11 +62,32 @@ pub(super) async fn prove(
     } else {
         proofs.untried(ONCE, "it does not say so: whoever creates looks first");
     }
+    changes.shows_made(tried, id, proofs).await?;
     if let Some(shown) = shown {
         updates(tried, &shown, proofs).await?;
     }
     refused(tried, &values, proofs).await;
-    deletes(tried, id, proofs).await
+    deletes(tried, id, proofs).await?;
+    changes.shows_deleted(tried, id, proofs).await?;
+    skips::prove(tried, schema, listed, proofs).await
+}
+
+/// A key that no other create has.
+fn new_key() -> String {
+    format!("tandem-test-{}", crate::http::clock::now())
+}
+
+fn creating(tried: &Tried<'_>, values: &Values, key: &str) -> Write {
+    Change::Create {
+        record_type: tried.of.clone(),
+        values: values.clone(),
+    }
+    .under(key)
+}
+
+/// Makes a record with these values.
+pub(super) async fn create(tried: &Tried<'_>, values: &Values) -> Outcome {
+    one(tried, creating(tried, values, &new_key())).await
 }
 
 async fn updates(tried: &Tried<'_>, before: &Observation, proofs: &mut Proofs) -> Result<(), Error> {
@@ -131,6 +150,51 @@ async fn updates(tried: &Tried<'_>, before: &Observation, proofs: &mut Proofs) -
         (outcome, true) => format!("{outcome:?}"),
     };
     proofs.add(outcome == Outcome::Stale && kept, STALE, seen);
+    let values = Values::from([(name.clone(), Value::text(fitted("Tandem bare", of)))]);
+    unconditional(tried, before, &values, proofs).await;
+    stale_deletion(tried, before, proofs).await
+}
+
+/// Whoever sends no condition is refused in words that are understood, or overwrites, which is good to know.
+async fn unconditional(tried: &Tried<'_>, before: &Observation, values: &Values, proofs: &mut Proofs) {
+    match tried
+        .system
+        .probe(Probe::Unconditional(&before.key, values))
+        .await
+    {
+        Ok(Some(Probed::Refused(words))) => proofs.add(true, UNCONDITIONAL, words),
+        Ok(Some(Probed::Taken)) => {
+            proofs.add(
+                true,
+                UNCONDITIONAL,
+                "it was taken: who sends none overwrites unseen",
+            );
+        }
+        Ok(_) => proofs.untried(UNCONDITIONAL, "nothing else than with a condition can be asked"),
+        Err(error) => proofs.add(false, UNCONDITIONAL, error.to_string()),
+    }
+}
+
+async fn stale_deletion(tried: &Tried<'_>, before: &Observation, proofs: &mut Proofs) -> Result<(), Error> {
+    if !tried.system.capabilities().conditional_delete {
+        proofs.untried(
+            STALE_DELETION,
+            "it does not say so: a record is read before it is deleted",
+        );
+        return Ok(());
+    }
+    let change = Change::Delete {
+        record: before.key.clone(),
+        only_if: before.version.clone(),
+    };
+    let outcome = one(tried, change.under("tandem-test-stale")).await;
+    let kept = is_alive(read(tried.system, tried.of, &before.key.id).await?.as_ref());
+    let seen = match (&outcome, kept) {
+        (Outcome::Stale, true) => "refused".to_owned(),
+        (outcome, true) => format!("{outcome:?}"),
+        (outcome, false) => format!("{outcome:?}, and it was deleted"),
+    };
+    proofs.add(outcome == Outcome::Stale && kept, STALE_DELETION, seen);
     Ok(())
 }
 
@@ -199,7 +263,11 @@ async fn deletes(tried: &Tried<'_>, id: &str, proofs: &mut Proofs) -> Result<(),
 }
 
 /// Values of a record of the type, with all that it must have; none where it must refer to what is not there.
-async fn sample(tried: &Tried<'_>, schema: &Schema, listed: &[Observation]) -> Result<Option<Values>, Error> {
+pub(super) async fn sample(
+    tried: &Tried<'_>,
+    schema: &Schema,
+    listed: &[Observation],
+) -> Result<Option<Values>, Error> {
     let mut values = Values::new();
     for (name, of) in &tried.described.properties {
         let needed = of.createable && !of.nillable && !of.filled_on_create;
@@ -230,7 +298,7 @@ async fn sample(tried: &Tried<'_>, schema: &Schema, listed: &[Observation]) -> R
             ("url", ..) => Value::text("https://example.com"),
             ("phone", ..) => Value::text("+1 555 0100"),
             _ => {
-                let unique = format!("Tandem {}", crate::http::clock::now().as_millisecond());
+                let unique = format!("Tandem {}", crate::http::clock::now().as_microsecond());
                 Value::text(fitted(if of.unique { &unique } else { "Tandem test" }, of))
             }
         };
@@ -292,7 +360,7 @@ fn delete(tried: &Tried<'_>, id: &str) -> Write {
 }
 
 /// Takes away what should not have been made.
-async fn clean(tried: &Tried<'_>, id: &str) {
+pub(super) async fn clean(tried: &Tried<'_>, id: &str) {
     let _ = one(tried, delete(tried, id)).await;
 }
 

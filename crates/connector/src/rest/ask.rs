@@ -117,7 +117,8 @@ impl Rest {
                 target.push(sign);
                 target.extend(byte_serialize(name.value.as_bytes()).map(|part| part.replace("%24", "$")));
                 target.push('=');
-                target.extend(byte_serialize(value.as_bytes()));
+                // A plus is a blank to some, and a plus to others.
+                target.extend(byte_serialize(value.as_bytes()).map(|part| part.replace('+', "%20")));
                 sign = '&';
             }
         }

@@ -13,6 +13,10 @@ use tandem_merge::config::written::Scalar;
 /// So much of what an ERP says is told.
 const SAID: usize = 600;
 
+/// What helps where a condition is missing.
+const CONDITION: &str =
+    "Say in the description where a record shows its `token`, and send it: `If-Match: \"{token}\"`";
+
 /// What an answer says.
 #[derive(Clone, Debug)]
 pub(super) struct Answer {
@@ -112,7 +116,8 @@ impl Answer {
             Means::Locked => RefusalKind::Locked,
             Means::Limit => RefusalKind::Limit,
             Means::Busy => RefusalKind::Busy,
-            Means::Unclear => RefusalKind::Unclear,
+            Means::Condition => RefusalKind::Invalid,
+            Means::Unclear | Means::Expired => RefusalKind::Unclear,
         };
         let kind = self.kind_of_fields().unwrap_or(kind);
         let message = match kind {
@@ -123,7 +128,10 @@ impl Answer {
             kind,
             properties: self.fields.iter().map(|(name, _)| property(name)).collect(),
             message,
-            advice: self.advice.clone().unwrap_or_else(|| advice(kind).to_owned()),
+            advice: self.advice.clone().unwrap_or_else(|| match means {
+                Means::Condition => CONDITION.to_owned(),
+                _ => advice(kind).to_owned(),
+            }),
         })
     }
 
@@ -211,6 +219,7 @@ fn usual(description: &Description, reply: &Reply, success: bool) -> Means {
         407 => Means::Later,
         408 => Means::Unknown,
         412 => Means::Stale,
+        428 => Means::Condition,
         420 | 429 => Means::Quota,
         500.. => Means::Unknown,
         _ => Means::Unclear,

@@ -7,6 +7,7 @@ mod tests;
 pub(super) use moments::Moments;
 
 use super::description::property::{DataKind, DataType, FormText, PadSide};
+use super::language::{Language, Literal};
 use crate::http::{json, salvage};
 use rust_decimal::Decimal;
 use serde_json::Value as Json;
@@ -26,6 +27,8 @@ pub(crate) struct Form {
     /// References are written as numbers.
     numeric: bool,
     pub(super) moments: Moments,
+    /// How they are written in filters and addresses, where that is said.
+    pub(super) literal: Option<Literal>,
 }
 
 #[derive(Clone, Debug)]
@@ -47,6 +50,8 @@ enum Number {
     Comma,
 }
 
+/// Why what is not there cannot be read.
+pub(super) const NOT_SHOWN: &str = "it is not shown";
 /// Forms of numbers.
 pub(super) const NUMBERS: [&str; 3] = ["number", "text", "comma"];
 
@@ -68,6 +73,7 @@ impl Form {
                 .map(tandem_merge::config::written::Scalar::text)
                 .collect(),
             write_blank: said(texts, |text| text.write_blank.as_ref()).map(scalar),
+            literal: said(texts, |text| text.literal),
             ..Self::default()
         };
         form.pad = said(texts, |text| text.pad.as_ref()).map(|pad| Pad {
@@ -118,7 +124,7 @@ impl Form {
     /// Why it cannot be read. What is not there is not blank.
     pub(super) fn decode(&self, data_type: &DataType, shown: Option<&Json>) -> Result<Value, String> {
         let Some(shown) = shown else {
-            return Err("it is not shown".to_owned());
+            return Err(NOT_SHOWN.to_owned());
         };
         if let Some(why) = salvage::reason(shown) {
             return Err(why.to_owned());
@@ -231,6 +237,20 @@ impl Form {
         }
     }
 
+    /// A value as a filter or an address holds it.
+    pub(super) fn in_filters(&self, language: Language, kind: DataKind, value: &Value) -> Option<String> {
+        let literal = self.literal.unwrap_or_else(|| usual(kind));
+        match value {
+            // As the ERP shows it: by its own word, filled up.
+            Value::Text(_) => {
+                let shown = self.bare(kind, value);
+                let text = shown.as_str().map_or_else(|| shown.to_string(), str::to_owned);
+                language.literal(literal, &text)
+            }
+            _ => language.value(literal, value),
+        }
+    }
+
     /// A value without what is wrapped around it, as a search takes it.
     pub(super) fn bare(&self, kind: DataKind, value: &Value) -> Json {
         match value {
@@ -254,6 +274,17 @@ impl Form {
                 Json::String(label.cloned().unwrap_or_else(|| self.padded(text)))
             }
         }
+    }
+}
+
+/// How values of a kind are written in filters where nothing is said.
+pub(super) fn usual(kind: DataKind) -> Literal {
+    match kind {
+        DataKind::String | DataKind::Enum | DataKind::Reference => Literal::Text,
+        DataKind::Integer | DataKind::Boolean => Literal::Bare,
+        DataKind::Decimal => Literal::Decimal,
+        DataKind::Date => Literal::Date,
+        DataKind::DateTime => Literal::DateTime,
     }
 }
 

@@ -13,9 +13,11 @@ impl Rest {
     /// Asks who the ERP is; where it does not say, whether it answers at all.
     pub(super) async fn greet(&self) -> Result<Identification, Error> {
         let Some(identity) = &self.description.identity else {
+            let mut version = None;
             if let Some(served) = self.served.values().next() {
                 let asked = Asked::list(&served.of.list, "list");
-                read::page(self, served, &asked, &Given::default(), None).await?;
+                let page = read::page(self, served, &asked, &Given::default(), None).await?;
+                version = told(&page.reply);
             }
             let id = format!("{}{}", crate::http::address::shown(&self.config.url), self.root);
             return Ok(Identification {
@@ -25,6 +27,7 @@ impl Rest {
                 author: None,
                 sandbox: None,
                 instance: None,
+                version,
             });
         };
         let (body, reply) = self.asked(identity.call()).await?;
@@ -50,6 +53,7 @@ impl Rest {
             user: user.unwrap_or_default(),
             sandbox: None,
             instance: None,
+            version: told(&reply),
         })
     }
 
@@ -57,4 +61,16 @@ impl Rest {
         let request = self.request(call, &Given::default(), &Otherwise(None))?;
         self.read(request, Errand::reading("identity", "read")).await
     }
+}
+
+/// What a reply says of the version of what answers.
+fn told(reply: &Reply) -> Option<String> {
+    const TELLING: [&str; 3] = ["OData-Version", "DataServiceVersion", "Server"];
+    let of = |name: &&str| {
+        let value = reply.headers.get(*name)?.to_str().ok()?.trim();
+        let short: String = value.trim_end_matches(';').chars().take(80).collect();
+        (!short.is_empty()).then(|| format!("{name}: {short}"))
+    };
+    let all: Vec<String> = TELLING.iter().filter_map(of).collect();
+    (!all.is_empty()).then(|| all.join(", "))
 }

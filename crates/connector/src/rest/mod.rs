@@ -5,6 +5,7 @@
 //! condition the engine reads before it writes, without tombstones all records are compared now and then.
 
 mod ask;
+mod batch;
 mod capabilities;
 mod changes;
 mod description;
@@ -13,9 +14,11 @@ mod expression;
 mod form;
 mod identity;
 mod jobs;
+mod language;
 mod limits;
 mod paging;
 mod parts;
+mod probing;
 mod read;
 mod served;
 mod session;
@@ -28,10 +31,11 @@ use crate::http::{Address, Http, clock};
 use crate::listing::Listings;
 use crate::{
     Budget, Capabilities, ChangePage, ClockOffset, Connector, Error, ErrorKind, Identification, Lane,
-    ListPage, Outcome, Resumed, Schema, Traffic, Write,
+    ListPage, Outcome, Probe, Probed, Resumed, Schema, Traffic, Write,
 };
 use ask::Given;
 use async_trait::async_trait;
+use batch::Pack;
 use description::session::Session as SignIn;
 use futures::stream::{self, StreamExt};
 use jiff::{SignedDuration, Timestamp};
@@ -331,13 +335,23 @@ impl Connector for Rest {
     }
 
     async fn write(&self, batch: &[Write], _lane: Lane) -> Vec<Outcome> {
-        let writes: Vec<_> = batch.iter().map(|write| write::carry_out(self, write)).collect();
+        let pack = Pack::of(self, batch.len());
+        let pack = pack.as_ref();
+        let writes = batch.iter().map(|write| write::carry_out(self, pack, write));
+        if let Some(pack) = pack {
+            return pack.run(self, writes).await;
+        }
+        let writes: Vec<_> = writes.collect();
         stream::iter(writes).buffered(CONCURRENCY).collect().await
     }
 
     async fn resume(&self, _handle: &str) -> Result<Resumed, Error> {
         // Nothing is ever accepted for later.
         Ok(Resumed::Done(Vec::new()))
+    }
+
+    async fn probe(&self, probe: Probe<'_>) -> Result<Option<Probed>, Error> {
+        probing::probe(self, probe).await
     }
 
     async fn leave(&self) {

@@ -5,6 +5,7 @@ mod find;
 pub(super) use find::find;
 
 use super::ask::{Errand, Given, Otherwise};
+use super::batch::Pack;
 use super::description::operations::{Call, Empty, ListText, WindowText};
 use super::description::pages::Paging;
 use super::description::place::Place;
@@ -21,6 +22,8 @@ use tandem_merge::record::{Observation, Presence, RecordKey};
 
 /// So many ids in one call where nothing is said.
 const IDS: usize = 100;
+/// About so many characters of a filter stand beside each id.
+const MEMBER: usize = 30;
 
 /// A page of records.
 pub(super) struct Page {
@@ -89,10 +92,15 @@ pub(super) async fn raw(
     given: &Given,
     at: Option<&str>,
 ) -> Result<(Json, Reply, String), Error> {
-    let given = given
-        .clone()
+    let behind = match asked.paging {
+        Some(Paging::Keyset(_)) => behind(rest, served, at)?,
+        _ => None,
+    };
+    let given = served
+        .given()
+        .and(given.clone())
         .and(paging::given(asked.paging, at))
-        .and(served.given());
+        .maybe("behind", behind);
     let mut request = rest.request(asked.call, &given, &Otherwise(None))?;
     if let Some(address) = paging::address(asked.paging, at) {
         request.target = address.to_owned();
@@ -101,6 +109,22 @@ pub(super) async fn raw(
     let errand = Errand::reading(served.name(), asked.operation);
     let (body, reply) = rest.read(request, errand).await?;
     Ok((body, reply, target))
+}
+
+/// That records come behind an id, as the language of filters says it.
+fn behind(rest: &Rest, served: &Served, at: Option<&str>) -> Result<Option<String>, Error> {
+    let Some((language, id)) = served.of.language.zip(at) else {
+        return Ok(None);
+    };
+    let behind = language.behind(&served.of.key, id).ok_or_else(|| {
+        let what = format!(
+            "the list of {} shows an id that no filter can hold",
+            served.name()
+        );
+        let advice = "Correct `id:` and `ids:` under `record:` in the description";
+        rest.http.error(ErrorKind::Protocol, what, advice).as_answer()
+    })?;
+    Ok(Some(behind))
 }
 
 /// One page of records, from a continuation on: of those that a query shows, or a part of what it cannot show at once.
@@ -127,7 +151,11 @@ pub(super) async fn plain(
 ) -> Result<Page, Error> {
     let (body, reply, target) = raw(rest, served, asked, given, at).await?;
     let rows = items(rest, served, asked.items, &body)?;
-    let last = rows.last().and_then(|row| served.holder().id(row));
+    let last = rows.iter().rev().find_map(|row| served.holder().id(row));
+    if let (Some(Paging::Keyset(_)), None, false) = (asked.paging, &last, rows.is_empty()) {
+        // Without one nobody knows where to go on, and this is no end.
+        return Err(rest.stuck(served.name(), "a page shows no id"));
+    }
     let shown = paging::Shown {
         body: &body,
         headers: &reply.headers,
@@ -183,8 +211,10 @@ pub(super) async fn fetch(rest: &Rest, served: &Served, ids: &[String]) -> Resul
         .filter(|_| apart.len() > 1 || !read.proves_deletions())
     {
         let size = many.at_most.map_or(IDS, |most| most as usize).max(1);
-        let packs: Vec<_> = apart
-            .chunks(size)
+        let longest = many.longest.filter(|_| many.call().takes("matches"));
+        let packs = find::packed(&apart, size, longest, |id| id.len() + MEMBER);
+        let packs: Vec<_> = packs
+            .into_iter()
             .map(|pack| fetch_pack(rest, served, pack))
             .collect();
         found = stream::iter(packs).buffered(CONCURRENCY).try_concat().await?;
@@ -196,24 +226,48 @@ pub(super) async fn fetch(rest: &Rest, served: &Served, ids: &[String]) -> Resul
             found.extend(apart.drain(..).map(|id| missing(rest.key(served, id), began)));
         }
     }
-    let single: Vec<_> = apart.into_iter().map(|id| fetch_one(rest, served, id)).collect();
-    let single: Vec<Observation> = stream::iter(single).buffered(CONCURRENCY).try_collect().await?;
-    found.extend(single);
+    found.extend(fetch_apart(rest, served, apart).await?);
     let began = crate::http::clock::now();
     found.extend(odd.into_iter().map(|id| missing(rest.key(served, id), began)));
     Ok(found)
+}
+
+/// Each by a read of its own; several reads may travel as one request.
+async fn fetch_apart(rest: &Rest, served: &Served, ids: Vec<&String>) -> Result<Vec<Observation>, Error> {
+    let batched = rest.description.batch.as_ref().and_then(|batch| batch.reads) == Some(true);
+    let pack = Pack::of(rest, ids.len()).filter(|_| batched);
+    let pack = pack.as_ref();
+    let reads = ids.into_iter().map(|id| fetch_one(rest, pack, served, id));
+    match pack {
+        Some(pack) => pack.run(rest, reads).await.into_iter().collect(),
+        None => {
+            let reads: Vec<_> = reads.collect();
+            stream::iter(reads).buffered(CONCURRENCY).try_collect().await
+        }
+    }
 }
 
 async fn fetch_pack(rest: &Rest, served: &Served, ids: &[&String]) -> Result<Vec<Observation>, Error> {
     let Some(many) = served.of.read.as_ref().and_then(|read| read.many.as_ref()) else {
         return Ok(Vec::new());
     };
-    let asked: Vec<Json> = ids.iter().map(|id| Json::String((*id).clone())).collect();
-    let given = served.given().with("ids", asked);
-    let request = rest.request(many.call(), &given, &Otherwise(None))?;
-    let (body, reply) = rest.read(request, Errand::reading(served.name(), "read")).await?;
-    let rows = items(rest, served, many.items.as_ref(), &body)?;
-    let mut shown = rest.observations(served, rows, &Sight::page(&reply));
+    let texts: Vec<&str> = ids.iter().map(|id| id.as_str()).collect();
+    let matches = served
+        .of
+        .language
+        .and_then(|language| language.keys(&served.of.key, &texts));
+    let list: Vec<Json> = texts.iter().map(|id| Json::from(*id)).collect();
+    let given = served.given().with("ids", list).maybe("matches", matches);
+    let asked = Asked {
+        call: many.call(),
+        items: many.items.as_ref(),
+        paging: many.paging.as_ref().map(|paging| &paging.value),
+        operation: "read",
+        window: None,
+        from: Timestamp::UNIX_EPOCH,
+    };
+    let mut shown = Vec::new();
+    find::follow(rest, served, &asked, &given, |rows| shown.extend(rows)).await?;
     shown.retain(|row| ids.iter().any(|id| **id == row.key.id));
     Ok(shown)
 }
@@ -223,8 +277,7 @@ pub(super) fn reading(rest: &Rest, served: &Served, id: &str) -> Result<Request,
     let Some(read) = &served.of.read else {
         return Err(rest.undescribed(served, "read"));
     };
-    let given = served.given().with("id", id);
-    rest.request(read.call(), &given, &Otherwise(None))
+    rest.request(read.call(), &served.named(id), &Otherwise(None))
 }
 
 /// The record as it stands in the reply to a read; none where nothing stands there.
@@ -236,9 +289,18 @@ pub(super) fn record<'j>(place: Option<&Place>, body: &'j Json) -> Option<&'j Js
         .filter(|record| record.is_object())
 }
 
-async fn fetch_one(rest: &Rest, served: &Served, id: &str) -> Result<Observation, Error> {
+async fn fetch_one(
+    rest: &Rest,
+    pack: Option<&Pack>,
+    served: &Served,
+    id: &str,
+) -> Result<Observation, Error> {
     let request = reading(rest, served, id)?.reading();
-    let sent = rest.send(request, Errand::reading(served.name(), "read")).await;
+    let errand = Errand::reading(served.name(), "read");
+    let sent = match pack {
+        Some(pack) => pack.send(request, errand).await,
+        None => rest.send(request, errand).await,
+    };
     let (reply, answer) = sent.map_err(Failure::into_error)?;
     let absent = missing(rest.key(served, id), reply.began);
     if served.says_deleted(reply.status, answer.means) {

@@ -5,11 +5,13 @@ mod schema;
 
 use super::ask::Given;
 use super::description::errors::Means;
-use super::description::operations::ListText;
+use super::description::operations::{ListText, Style};
 use super::description::place::{Place, plain};
 use super::description::record::{Ids, Moment, Tombstone};
+use super::description::template::literal;
 use super::description::times::Granularity;
 use super::description::{Property, Type};
+use super::language::{Part, member};
 use super::parts;
 use crate::TypeSchema;
 use crate::http::Reply;
@@ -121,9 +123,12 @@ impl Served {
 
     /// What fills the holes that every request of this type may have.
     pub(super) fn given(&self) -> Given {
+        let order: Vec<String> = self.of.key.iter().map(|part| member(&part.place)).collect();
         let given = Given::default()
             .with("collection", self.of.collection.as_str())
-            .with("fields", self.fields.clone());
+            .with("fields", self.fields.clone())
+            .with("order", order.join(","))
+            .maybe("select", self.selected());
         let own = self.of.fill.iter();
         own.fold(given, |given, (name, json)| {
             given.with(&format!("fill.{name}"), json.clone())
@@ -135,18 +140,102 @@ impl Served {
         if let Some(inside) = &self.of.inside {
             return parts::shown_id(self, inside, item);
         }
-        let place = self.of.record.id.as_ref()?;
-        let shown = place.value.of(item)?;
-        if crate::http::salvage::reason(shown).is_some() {
-            return None;
+        let part = |part: &Part| {
+            let shown = part.place.of(item)?;
+            match crate::http::salvage::reason(shown) {
+                Some(_) => None,
+                None => plain(shown),
+            }
+        };
+        match self.of.key.as_slice() {
+            [one] => part(one),
+            all => Some(crate::key::join(&all.iter().map(part).collect::<Option<Vec<_>>>()?)),
         }
-        plain(shown)
     }
 
     /// Whether a text can be an id here.
     pub(super) fn may_be_id(&self, id: &str) -> bool {
-        let digits = || id.bytes().all(|byte| byte.is_ascii_digit());
-        !id.is_empty() && (self.of.record.ids != Some(Ids::Digits) || digits())
+        let Some(parts) = self.parts(id) else {
+            return false;
+        };
+        let fits = |part: &String| match self.of.record.ids {
+            Some(Ids::Digits) => part.bytes().all(|byte| byte.is_ascii_digit()),
+            Some(Ids::Guid) => is_guid(part),
+            Some(Ids::Text) | None => true,
+        };
+        !id.is_empty()
+            && parts.iter().all(fits)
+            && self
+                .of
+                .language
+                .is_none_or(|language| language.key(&self.of.key, id).is_some())
+    }
+
+    /// The parts of an id; none where no key of so many members has it.
+    fn parts(&self, id: &str) -> Option<Vec<String>> {
+        match self.of.key.len() {
+            1 => Some(vec![id.to_owned()]),
+            parts => crate::key::split(id, parts),
+        }
+    }
+
+    /// What a record's id is filled in as: whole, in parts, and as the language of filters writes it.
+    pub(super) fn named(&self, id: &str) -> Given {
+        let given = self.given().with("id", id);
+        let parts = self.of.key.iter().zip(self.parts(id).unwrap_or_default());
+        let given = parts.fold(given, |given, (part, value)| {
+            given.with(&format!("id.{}", member(&part.place)), value)
+        });
+        let language = self
+            .of
+            .language
+            .and_then(|language| language.key(&self.of.key, id));
+        given.maybe(&literal("id"), language)
+    }
+
+    /// The id that the end of an address names.
+    pub(super) fn id_of(&self, address: &str) -> Option<String> {
+        match self.of.language {
+            Some(language) => language.id(&self.of.key, address),
+            None => Some(super::write::last_step(address)).filter(|id| !id.is_empty()),
+        }
+    }
+
+    /// The members that are used; none where all are asked for: what is computed may use any of them, and what is written
+    /// back as a whole must be read as a whole.
+    fn selected(&self) -> Option<String> {
+        let full = self.of.update.as_ref().and_then(|update| update.style.as_ref());
+        if full.is_some_and(|style| style.value == Style::Full) {
+            return None;
+        }
+        let record = &self.of.record;
+        let mut places: Vec<&Place> = self.of.key.iter().map(|part| &part.place).collect();
+        for name in &self.shown {
+            let property = self.of.properties.get(name)?;
+            if property.computed.is_some() {
+                return None;
+            }
+            places.push(&property.at);
+        }
+        for moment in [&record.modified, &record.created].into_iter().flatten() {
+            match moment {
+                Moment::At(all) => places.extend(all),
+                Moment::Split { date, time } => places.extend([date, time]),
+            }
+        }
+        places.extend(record.order.iter().chain(&record.author));
+        places.extend(record.token.as_ref().map(|token| &token.value));
+        places.extend(record.deleted.as_ref().map(|deleted| &deleted.at));
+        let mut names: Vec<&str> = Vec::new();
+        for place in places {
+            // What a reply says about a record is no member of it.
+            let Place::Body(steps) = place else { continue };
+            let name = steps.first()?.as_str();
+            if !name.contains('@') && !name.starts_with("__") && !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        Some(names.join(","))
     }
 
     /// The state that an item shows; none if it does not say whose. Of one whose state cannot be told apart from others
@@ -323,6 +412,13 @@ fn moment_type() -> super::description::property::DataType {
         values: Vec::new(),
         references: None,
     }
+}
+
+/// 32 hexadecimal digits in groups of 8, 4, 4, 4 and 12.
+fn is_guid(text: &str) -> bool {
+    let groups: Vec<&str> = text.split('-').collect();
+    let lengths = groups.iter().map(|group| group.len());
+    lengths.eq([8, 4, 4, 4, 12]) && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
 }
 
 fn is_dead(tombstone: &Tombstone, item: &Json) -> bool {

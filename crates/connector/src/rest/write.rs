@@ -1,10 +1,11 @@
-//! Writes, one request each: as the description says.
+//! Writes, one request each, as the description says; several requests may travel as one.
 
 mod full;
-mod values;
+pub(super) mod values;
 
 use super::Rest;
 use super::ask::{Errand, Given, Otherwise};
+use super::batch::Pack;
 use super::description::jobs::JobText;
 use super::description::operations::{ActionText, CreateText, Safety, Style, UpdateText};
 use super::description::place::Place;
@@ -23,7 +24,7 @@ use values::with_values;
 pub(super) use values::{encoded, with_also};
 
 /// Carries out one write.
-pub(super) async fn carry_out(rest: &Rest, write: &Write) -> Outcome {
+pub(super) async fn carry_out(rest: &Rest, pack: Option<&Pack>, write: &Write) -> Outcome {
     let served = match rest.served(subject(write)) {
         Ok(served) => served,
         Err(error) => return Outcome::NotSent(error),
@@ -33,16 +34,16 @@ pub(super) async fn carry_out(rest: &Rest, write: &Write) -> Outcome {
         return done.unwrap_or_else(|outcome| outcome);
     }
     let done = match &write.change {
-        Change::Create { values, .. } => create(rest, &served, &write.key, values).await,
+        Change::Create { values, .. } => create(rest, pack, &served, &write.key, values).await,
         Change::Update {
             record,
             values,
             only_if,
         } => {
             let only_if = only_if.as_ref();
-            update(rest, &served, record, values, only_if).await
+            update(rest, pack, &served, record, values, only_if).await
         }
-        Change::Delete { record, only_if } => delete(rest, &served, record, only_if.as_ref()).await,
+        Change::Delete { record, only_if } => delete(rest, pack, &served, record, only_if.as_ref()).await,
     };
     done.unwrap_or_else(|outcome| outcome)
 }
@@ -61,7 +62,7 @@ fn unsent(error: Error) -> Outcome {
     Outcome::NotSent(error)
 }
 
-async fn create(rest: &Rest, served: &Arc<Served>, key: &str, values: &Values) -> Done {
+async fn create(rest: &Rest, pack: Option<&Pack>, served: &Arc<Served>, key: &str, values: &Values) -> Done {
     let Some(create) = &served.of.create else {
         return Err(refused(
             &[],
@@ -79,7 +80,7 @@ async fn create(rest: &Rest, served: &Arc<Served>, key: &str, values: &Values) -
         request = request.repeatable();
     }
     let errand = Errand::creating(served.name(), safe == Some(Safety::KeyInUrl));
-    let reply = carried_out(rest, served, request, errand, create.job.as_ref()).await?;
+    let reply = carried_out(rest, pack, served, request, errand, create.job.as_ref()).await?;
     Ok(created(rest, served, create, &reply))
 }
 
@@ -98,10 +99,10 @@ fn created(rest: &Rest, served: &Served, create: &CreateText, reply: &Reply) -> 
     }
     let id = create.id.as_ref().and_then(|place| {
         let text = place.text(&body, &reply.headers)?;
-        Some(match place {
-            Place::Header(_) => last_step(&text),
-            Place::Body(_) => text,
-        })
+        match place {
+            Place::Header(_) => served.id_of(&text),
+            Place::Body(_) => Some(text),
+        }
     });
     match id {
         Some(id) => Outcome::Applied { id, state: None },
@@ -111,7 +112,7 @@ fn created(rest: &Rest, served: &Served, create: &CreateText, reply: &Reply) -> 
 }
 
 /// The id at the end of an address: `/contacts/5`, or `/Contacts('5')`.
-fn last_step(address: &str) -> String {
+pub(super) fn last_step(address: &str) -> String {
     let path = address
         .split(['?', '#'])
         .next()
@@ -131,6 +132,7 @@ fn last_step(address: &str) -> String {
 
 async fn update(
     rest: &Rest,
+    pack: Option<&Pack>,
     served: &Arc<Served>,
     record: &RecordKey,
     values: &Values,
@@ -147,12 +149,12 @@ async fn update(
     }
     let mut outcome = None;
     if !values.is_empty() || steps.is_empty() {
-        outcome = Some(change(rest, served, record, &values, only_if).await?);
+        outcome = Some(change(rest, pack, served, record, &values, only_if).await?);
     }
     for step in steps {
         // Once something was carried out, only a read can tell how the record stands.
         let token = only_if.filter(|_| outcome.is_none());
-        let taken = take(rest, served, record, step, token).await;
+        let taken = take(rest, pack, served, record, step, token).await;
         outcome = match (outcome.is_some(), taken) {
             (_, Ok(taken)) => Some(taken),
             (false, Err(failed)) => return Err(failed),
@@ -171,6 +173,7 @@ async fn update(
 /// Writes values.
 async fn change(
     rest: &Rest,
+    pack: Option<&Pack>,
     served: &Arc<Served>,
     record: &RecordKey,
     values: &Values,
@@ -204,9 +207,7 @@ async fn change(
             .and_then(|read| read.token.clone())
     });
     let conditional = token.is_some() && update.sends_token();
-    let given = Given::default()
-        .with("id", record.id.as_str())
-        .maybe("token", token);
+    let given = served.named(&record.id).maybe("token", token);
     let given = with_values(served, given, values);
     let (body, around) = match read.filter(|_| full) {
         Some(read) => (full::changed(served, update, read.item, values), Some(read.reply)),
@@ -223,32 +224,36 @@ async fn change(
     let mut request = request.map_err(unsent)?;
     request = unconditional(rest, request, conditional, update.unconditional.as_ref()).map_err(unsent)?;
     let errand = Errand::writing(served.name(), "update");
-    let reply = carried_out(rest, served, request, errand, update.job.as_ref()).await?;
+    let reply = carried_out(rest, pack, served, request, errand, update.job.as_ref()).await?;
     Ok(applied(rest, served, record, update.record.as_ref(), &reply))
 }
 
 /// Takes a step that stands for a value.
 async fn take(
     rest: &Rest,
+    pack: Option<&Pack>,
     served: &Arc<Served>,
     record: &RecordKey,
     step: &ActionText,
     only_if: Option<&Version>,
 ) -> Done {
     let token = only_if.map(|version| version.token.as_str());
-    let given = Given::default()
-        .with("id", record.id.as_str())
-        .maybe("token", token);
-    let given = given.and(served.given());
+    let given = served.named(&record.id).maybe("token", token);
     let request = rest
         .request(step.call(), &given, &Otherwise(None))
         .map_err(unsent)?;
     let errand = Errand::writing(served.name(), "action");
-    let reply = carried_out(rest, served, request, errand, None).await?;
+    let reply = carried_out(rest, pack, served, request, errand, None).await?;
     Ok(applied(rest, served, record, step.record.as_ref(), &reply))
 }
 
-async fn delete(rest: &Rest, served: &Arc<Served>, record: &RecordKey, only_if: Option<&Version>) -> Done {
+async fn delete(
+    rest: &Rest,
+    pack: Option<&Pack>,
+    served: &Arc<Served>,
+    record: &RecordKey,
+    only_if: Option<&Version>,
+) -> Done {
     let Some(delete) = &served.of.delete else {
         return Err(refused(
             &[],
@@ -257,16 +262,13 @@ async fn delete(rest: &Rest, served: &Arc<Served>, record: &RecordKey, only_if: 
     };
     let token = only_if.map(|version| version.token.as_str());
     let conditional = token.is_some() && delete.call().takes("token");
-    let given = Given::default()
-        .with("id", record.id.as_str())
-        .maybe("token", token);
-    let given = given.and(served.given());
+    let given = served.named(&record.id).maybe("token", token);
     let request = rest
         .request(delete.call(), &given, &Otherwise(None))
         .map_err(unsent)?;
     let request = unconditional(rest, request, conditional, delete.unconditional.as_ref()).map_err(unsent)?;
     let errand = Errand::writing(served.name(), "delete");
-    carried_out(rest, served, request, errand, delete.job.as_ref()).await?;
+    carried_out(rest, pack, served, request, errand, delete.job.as_ref()).await?;
     Ok(Outcome::Applied {
         id: record.id.clone(),
         state: None,
@@ -296,12 +298,17 @@ pub(super) fn unconditional(
 /// outcome.
 pub(super) async fn carried_out(
     rest: &Rest,
+    pack: Option<&Pack>,
     served: &Served,
     request: Request,
     errand: Errand<'_>,
     job: Option<&JobText>,
 ) -> Result<Reply, Outcome> {
-    match rest.send(request, errand).await {
+    let told = match pack {
+        Some(pack) => pack.send(request, errand).await,
+        None => rest.send(request, errand).await,
+    };
+    match told {
         Ok((reply, answer)) => {
             if let Some(job) = job
                 && let Some(address) = jobs::address(rest, job, &reply)

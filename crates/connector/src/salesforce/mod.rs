@@ -335,6 +335,7 @@ impl Connector for Salesforce {
                 .to_owned(),
             author: row(1).and_then(|row| text(row, "Name")).map(str::to_owned),
             sandbox: row(0).and_then(|row| row["IsSandbox"].as_bool()),
+            version: None,
             instance: row(0)
                 .and_then(|row| text(row, "InstanceName"))
                 .map(str::to_owned),

@@ -14,7 +14,6 @@ mod description;
 mod driver;
 mod given;
 mod joined;
-mod key;
 mod mssql;
 mod mysql;
 mod pool;
@@ -295,6 +294,7 @@ impl Connector for Sql {
             user,
             sandbox: None,
             instance: None,
+            version: None,
         })
     }
 

@@ -1,9 +1,9 @@
 //! What a row shows: whose it is, which state of it, with which values.
 
 use super::catalogue::Kind;
-use super::key;
 use super::table::{Place, Table};
 use super::value::{Cell, Shown, text};
+use crate::key;
 use crate::shown::missing;
 use jiff::Timestamp;
 use ring::digest::{SHA256, digest};

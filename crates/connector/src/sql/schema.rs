@@ -217,5 +217,6 @@ fn watched(table: &Table) -> Watched {
         by_events: false,
         why: format!("{why}{}", read.unwrap_or_default()),
         deletions: deletions.to_owned(),
+        tells_deletions: false,
     }
 }

@@ -130,7 +130,7 @@ pub(super) async fn page(
 
 /// An id as rows show it: triggers may write numbers otherwise.
 fn canonical(table: &Table, id: &str) -> String {
-    let parts = super::key::split(id, table.key.len()).unwrap_or_default();
+    let parts = crate::key::split(id, table.key.len()).unwrap_or_default();
     let parts = parts.iter().zip(&table.key).map(|(part, place)| {
         let cell = place.codec.write(&part.as_str().into()).ok()?;
         Some(text(&cell))
@@ -138,7 +138,7 @@ fn canonical(table: &Table, id: &str) -> String {
     let parts: Option<Vec<String>> = parts.collect();
     parts
         .filter(|parts| !parts.is_empty())
-        .map_or_else(|| id.to_owned(), |parts| super::key::join(&parts))
+        .map_or_else(|| id.to_owned(), |parts| crate::key::join(&parts))
 }
 
 /// Which of the ids triggers told the deletion of.

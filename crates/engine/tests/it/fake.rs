@@ -738,6 +738,7 @@ impl Connector for Fake {
             author: self.signs.then(|| "tandem".to_owned()),
             sandbox: None,
             instance: None,
+            version: None,
         })
     }
 

@@ -51,7 +51,8 @@ pub(super) async fn compare(
                 to: None,
             });
             page.observations.extend(rows);
-            cursor.seen(&of.name).compared = Some(now);
+            let seen = cursor.seen(&of.name);
+            (seen.compared, seen.lost) = (Some(now), false);
             cursor.compared.insert(of.name.clone());
         }
         Err(error) if is_of_one_type(&error) => {
@@ -76,7 +77,8 @@ fn every(served: &Served) -> Option<SignedDuration> {
     if of.changes.is_none() {
         return Some(WITHOUT_CHANGES);
     }
-    let tombstones = served.holder().of.record.deleted.is_some() || of.deletions.is_some();
+    let by_links = of.changes.as_ref().is_some_and(|changes| changes.delta.is_some());
+    let tombstones = by_links || served.holder().of.record.deleted.is_some() || of.deletions.is_some();
     (!tombstones).then_some(WITHOUT_DELETIONS)
 }
 

@@ -5,7 +5,7 @@ use crate::http::clock;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use tandem_merge::record::RecordType;
+use tandem_merge::record::{Observation, RecordType};
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Cursor {
@@ -54,6 +54,15 @@ pub(super) struct Seen {
     /// From where on that is read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) deleted_since: Option<Timestamp>,
+    /// The link that shows what changed since the last complete round, where changes are told by links.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) delta: Option<String>,
+    /// Some of the records that a link showed, each with its token: a link that shows them again does not tell changes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    marks: BTreeMap<String, String>,
+    /// Changes may have been lost: all records are to be compared.
+    #[serde(default)]
+    pub(super) lost: bool,
     /// When all records were compared last, by our clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) compared: Option<Timestamp>,
@@ -123,6 +132,9 @@ impl Seen {
             compared: self.compared,
             newest: self.newest,
             settled: self.settled,
+            delta: self.delta.take(),
+            marks: std::mem::take(&mut self.marks),
+            lost: self.lost,
             done: true,
             ..Self::default()
         };
@@ -158,6 +170,49 @@ impl Seen {
         (self.began_last, self.done) = (Some(began), true);
     }
 
+    /// Goes on behind a page of changes by links; the last one names the link for the next round.
+    pub(super) fn advance_link(&mut self, as_of: Timestamp, next: Option<String>, link: Option<String>) {
+        let began = *self.began.get_or_insert(as_of);
+        self.page = next;
+        if self.page.is_none() {
+            (self.since, self.delta) = (Some(began), link);
+            (self.began, self.began_last, self.done) = (None, Some(began), true);
+        }
+    }
+
+    /// The link is refused: all is read anew, and what went meanwhile is looked for.
+    pub(super) fn lose_link(&mut self) {
+        self.marks.clear();
+        (self.page, self.delta, self.began, self.lost) = (None, None, None, true);
+    }
+
+    /// Whether rows are what was shown before, in the states of before.
+    pub(super) fn shows_again(&self, rows: &[Observation]) -> bool {
+        let same = |row: &&Observation| {
+            let token = row.version.as_ref().map(|version| &version.token);
+            token.is_some() && self.marks.get(&row.key.id) == token
+        };
+        let again = rows.iter().filter(same).count();
+        again > 0 && again * 2 >= self.marks.len()
+    }
+
+    /// Remembers the states of some rows; `anew`: of these, else of those that are remembered.
+    pub(super) fn mark(&mut self, rows: &[Observation], anew: bool) {
+        const MOST: usize = 20;
+        if anew {
+            self.marks.clear();
+        }
+        for row in rows {
+            let Some(version) = &row.version else {
+                self.marks.remove(&row.key.id);
+                continue;
+            };
+            if (anew && self.marks.len() < MOST) || self.marks.contains_key(&row.key.id) {
+                self.marks.insert(row.key.id.clone(), version.token.clone());
+            }
+        }
+    }
+
     pub(super) fn go_to_deletions(&mut self) {
         (self.done, self.deleting, self.page) = (false, true, None);
     }
@@ -178,6 +233,9 @@ impl Seen {
         now: Timestamp,
         since: Option<Timestamp>,
     ) -> bool {
+        if self.lost {
+            return true;
+        }
         let Some(every) = every else {
             return false;
         };

@@ -3,12 +3,14 @@
 
 mod compare;
 mod cursor;
+mod delta;
 mod moment;
 
 use super::Rest;
 use super::ask::Given;
 use super::description::operations::{DeletionsText, SinceText};
 use super::description::place::plain;
+use super::description::record::Moment;
 use super::description::times::Source;
 use super::read::{self, Asked};
 use super::served::Served;
@@ -16,11 +18,12 @@ use super::{paging, parts};
 use crate::http::clock;
 use crate::{ChangePage, Complete, Error, ErrorKind, Incomplete, Scope};
 use cursor::{Cursor, Seen};
+pub(super) use delta::is_refused;
 use jiff::{SignedDuration, Timestamp};
 use moment::{as_of, as_of_deletions};
 pub(super) use moment::{floor, literal, step, until};
 use serde_json::Value as Json;
-use tandem_merge::record::{Observation, Presence, RecordType, Version};
+use tandem_merge::record::{Observation, Presence, RecordKey, RecordType, Version};
 
 /// A page of changes ends when it has as many records.
 const PAGE: usize = 1_000;
@@ -49,10 +52,13 @@ pub(super) async fn page(
         }
         while !seen.done && page.observations.len() < PAGE {
             match read_on(rest, &served, record_type, seen).await {
-                Ok((rows, wholes)) => {
+                Ok(rows) => {
                     any = true;
-                    page.observations.extend(rows);
-                    page.wholes.extend(wholes);
+                    page.observations.extend(rows.observations);
+                    page.wholes.extend(rows.wholes);
+                    page.hints.extend(rows.hints);
+                    // What is not named can only be found by what is absent.
+                    seen.lost |= rows.unnamed;
                 }
                 // One type alone is passed over; where nothing else is answered either, the system is in trouble.
                 Err(error) if is_of_one_type(&error) && (any || given_up.is_empty()) => {
@@ -80,6 +86,28 @@ pub(super) async fn page(
     cursor.round = page.more && !cursor.comparing;
     page.cursor = cursor.written();
     Ok(page)
+}
+
+/// What a page of changes shows.
+#[derive(Default)]
+struct Rows {
+    observations: Vec<Observation>,
+    /// Ranges of ids within which these are all.
+    wholes: Vec<Complete>,
+    /// Records to look at again.
+    hints: Vec<RecordKey>,
+    /// Something was removed, and nothing says what.
+    unnamed: bool,
+}
+
+impl Rows {
+    fn shown(observations: Vec<Observation>, wholes: Vec<Complete>) -> Self {
+        Self {
+            observations,
+            wholes,
+            ..Self::default()
+        }
+    }
 }
 
 /// What a round reads: types without a list of changes are read when they are compared.
@@ -118,14 +146,16 @@ fn is_of_one_type(error: &Error) -> bool {
     !general && error.scope != Scope::System
 }
 
-/// What was shown, and within which ranges of ids these are all.
-type Rows = (Vec<Observation>, Vec<Complete>);
-
 /// The next page of one type: of its changes, then of what was deleted.
 async fn read_on(rest: &Rest, served: &Served, of: &RecordType, seen: &mut Seen) -> Result<Rows, Error> {
+    let changes = served.of.changes.as_ref();
+    let delta = changes.and_then(|changes| changes.delta.as_ref());
     match (&served.of.deletions, seen.deleting) {
         (Some(deletions), true) => read_deletions(rest, served, of, deletions, seen).await,
-        _ => read_changes(rest, served, of, seen).await,
+        _ => match served.changes.as_ref().zip(delta) {
+            Some((changes, delta)) => delta::read(rest, served, of, (changes, &delta.value), seen).await,
+            None => read_changes(rest, served, of, seen).await,
+        },
     }
 }
 
@@ -143,9 +173,8 @@ async fn read_changes(rest: &Rest, served: &Served, of: &RecordType, seen: &mut 
                 true => since,
                 false => since.checked_sub(overlap).unwrap_or(Timestamp::UNIX_EPOCH),
             };
-            let given = Given::default().with("since", literal(written, from));
             let asked = Asked::list(changes, "changes");
-            (Asked { from, ..asked }, given)
+            (Asked { from, ..asked }, since_given(served, written, from))
         }
         // A first load needs no tombstones: nothing of theirs was ever known.
         _ => (Asked::list(&served.of.list, "list"), Given::default()),
@@ -205,7 +234,23 @@ async fn read_changes(rest: &Rest, served: &Served, of: &RecordType, seen: &mut 
             seen.deleted_since = seen.began_last;
         }
     }
-    Ok((rows, wholes))
+    Ok(Rows::shown(rows, wholes))
+}
+
+/// The link that a cursor holds for a type.
+pub(super) fn link(name: &str, cursor: &[u8]) -> Option<String> {
+    Cursor::read(Some(cursor)).seen(name).delta.clone()
+}
+
+/// What says from where on changes are wanted.
+pub(super) fn since_given(served: &Served, written: Option<&SinceText>, from: Timestamp) -> Given {
+    let since = literal(written, from);
+    let text = plain(&since).unwrap_or_default();
+    let changed = match (served.of.language, &served.of.record.modified) {
+        (Some(language), Some(Moment::At(places))) => language.changed(places, &text),
+        _ => None,
+    };
+    Given::default().with("since", since).maybe("changed", changed)
 }
 
 /// Where the next round begins.
@@ -309,7 +354,7 @@ async fn read_deletions(
     if served.of.inside.is_some() {
         // What stood in what was deleted is asked for.
         let wholes = tombs.iter().map(|tomb| parts::within(rest, served, &tomb.key.id));
-        return Ok((Vec::new(), wholes.collect()));
+        return Ok(Rows::shown(Vec::new(), wholes.collect()));
     }
-    Ok((tombs, Vec::new()))
+    Ok(Rows::shown(tombs, Vec::new()))
 }

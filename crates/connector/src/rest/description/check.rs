@@ -2,6 +2,7 @@
 
 mod calls;
 mod computed;
+mod keys;
 mod parts;
 mod properties;
 mod sessions;
@@ -14,6 +15,7 @@ use super::{Description, Type};
 use crate::rest::description::operations::{ListText, Style};
 use crate::rest::description::property::{DataKind, FormText, PropertyText};
 use crate::rest::form::Form;
+use crate::rest::language::{Language, member};
 use calls::Calls;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -92,23 +94,32 @@ pub(super) fn checked(text: DescriptionText, root: &Node, reader: &mut Reader<'_
         .0
         .into_iter()
         .partition(|(_, own)| own.inside.is_some());
-    for (name, own) in whole.into_iter().chain(parts) {
-        let mut scope = Scope {
-            reader,
-            name: &name,
-            forms: &forms,
-            names: &names,
-        };
-        let of = match own.inside.clone() {
-            Some(inside) => scope.part(own, &inside, &types),
-            None => scope.record_type(own, text.defaults.as_ref()),
-        };
-        if let Some(of) = of {
-            types.insert(name.value.clone(), Arc::new(of));
+    for (group, of_others) in [(whole, false), (parts, true)] {
+        if of_others {
+            keys::as_their_targets(&mut types);
+        }
+        for (name, own) in group {
+            let mut scope = Scope {
+                reader,
+                name: &name,
+                forms: &forms,
+                names: &names,
+                language: text.filters.as_ref().map(|language| language.value),
+            };
+            let of = match own.inside.clone() {
+                Some(inside) => scope.part(own, &inside, &types),
+                None => scope.record_type(own, text.defaults.as_ref()),
+            };
+            if let Some(of) = of {
+                types.insert(name.value.clone(), Arc::new(of));
+            }
         }
     }
     if let Some(all) = &text.defaults {
         found_by_nobody(reader, all, &types);
+    }
+    if let Some(batch) = &text.batch {
+        Calls::new(reader, &[], &[]).batch(batch);
     }
     let base = text.base.map(|base| {
         if !base.value.starts_with('/') || base.value.contains(['?', '#', '{']) {
@@ -131,7 +142,8 @@ pub(super) fn checked(text: DescriptionText, root: &Node, reader: &mut Reader<'_
         identity: text.identity,
         errors: text.errors,
         limits: text.limits,
-        types,
+        batch: text.batch.map(|batch| batch.value),
+        types: types.into_iter().map(|(name, of)| (name, Arc::new(of))).collect(),
         secrets,
     }
 }
@@ -167,6 +179,8 @@ struct Scope<'a, 'r> {
     name: &'a At<String>,
     forms: &'a Table<FormText>,
     names: &'a [String],
+    /// The language of filters and keys.
+    language: Option<Language>,
 }
 
 /// What a type says, else what holds for all.
@@ -224,7 +238,9 @@ impl Scope<'_, '_> {
         let list = list?;
         let fill = self.fill(own.fill, defaults.and_then(|all| all.fill.as_ref()));
         let filled: Vec<&str> = fill.keys().map(String::as_str).collect();
-        let mut calls = Calls::new(self.reader, &names, &filled);
+        let members = record.id.iter().flat_map(|id| &id.value.0).map(member);
+        let mut calls =
+            Calls::new(self.reader, &names, &filled).speaking(self.language, members.collect());
         calls.list(&list);
         changes
             .iter()
@@ -258,7 +274,10 @@ impl Scope<'_, '_> {
             }
         }
         let moments = self.form(DataKind::DateTime, name, &[]);
+        let key = keys::key(&record, &properties);
         Some(Type {
+            key,
+            language: self.language,
             name: name.value.clone(),
             collection: own.collection.unwrap_or_else(|| name.value.clone()),
             record,

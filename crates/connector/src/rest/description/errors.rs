@@ -15,6 +15,10 @@ words! {
         Csrf = "csrf",
         /// The record is another than the one that was seen.
         Stale = "stale",
+        /// It wants a condition, and got none.
+        Condition = "condition",
+        /// What it was asked by is over: what it would have shown is lost.
+        Expired = "expired",
         /// There is no such record.
         Gone = "gone",
         /// Another record has a value that must be there once.

@@ -1,6 +1,8 @@
 //! What is written about an ERP's interface: read, checked as a whole, and ready for use.
 
+pub(super) mod batches;
 mod check;
+mod dialect;
 pub(super) mod errors;
 pub(super) mod inside;
 pub(super) mod jobs;
@@ -12,10 +14,12 @@ pub(super) mod record;
 pub(super) mod session;
 pub(super) mod template;
 pub(super) mod times;
-mod words;
+pub(super) mod words;
 
 use super::expression::Expression;
 use super::form::Form;
+use super::language::{Language, Part};
+use batches::BatchText;
 use errors::{ErrorsText, LimitsText};
 use inside::Inside;
 use operations::{
@@ -48,6 +52,7 @@ pub struct Description {
     pub(super) identity: Option<IdentityText>,
     pub(super) errors: Option<ErrorsText>,
     pub(super) limits: Option<LimitsText>,
+    pub(super) batch: Option<BatchText>,
     pub(super) types: BTreeMap<String, Arc<Type>>,
     secrets: BTreeSet<String>,
 }
@@ -58,6 +63,10 @@ pub(super) struct Type {
     pub(super) name: String,
     pub(super) collection: String,
     pub(super) record: RecordText,
+    /// The members of its id.
+    pub(super) key: Vec<Part>,
+    /// The language of filters and keys.
+    pub(super) language: Option<Language>,
     pub(super) list: ListText,
     pub(super) changes: Option<ChangesText>,
     pub(super) deletions: Option<DeletionsText>,
@@ -143,17 +152,20 @@ impl Description {
     /// All that is wrong with it, each with its place and what to write instead.
     pub fn read(file: &str, text: &str) -> Result<Self, Vec<Problem>> {
         let mut problems = Problems::default();
-        let read = root(file, text, &mut problems).and_then(|root| {
+        let read = root(file, text, &mut problems).and_then(|mut root| {
             let systems = systems();
             let mut reader = Reader {
                 systems: &systems,
                 file,
                 problems: &mut problems,
             };
+            dialect::lay(&mut root, &mut reader)?;
             let text = DescriptionText::read(&root, &mut reader)?;
             Some(check::checked(text, &root, &mut reader))
         });
-        let problems = problems.into_sorted();
+        let mut problems = problems.into_sorted();
+        // What is wrong under `defaults` may be wrong for each record type.
+        problems.dedup();
         match read {
             Some(description) if problems.is_empty() => Ok(description),
             _ => Err(problems),

@@ -23,7 +23,7 @@ pub(crate) struct Line {
 
 impl Written for Line {
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
-        const METHODS: [&str; 6] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"];
+        const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "MERGE", "DELETE", "HEAD"];
         const HELP: &str = "Write method and path, such as `GET /contacts/{id}`.";
         let text = String::read(node, reader)?;
         let Some((method, path)) = text.trim().split_once(' ') else {
@@ -63,7 +63,7 @@ impl JsonSchema for Line {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "string",
-            "pattern": "^(GET|POST|PUT|PATCH|DELETE|HEAD) /",
+            "pattern": "^(GET|POST|PUT|PATCH|MERGE|DELETE|HEAD) /",
             "description": "Method and path below the connection's address: `GET /contacts/{id}`."
         })
     }
@@ -86,6 +86,14 @@ impl Call<'_> {
         let texts = tables.map(|(_, text)| &text.value).chain(bodies);
         let all = std::iter::once(&self.line.value.path).chain(texts);
         all.flat_map(Template::holes).collect()
+    }
+
+    /// Whether something is written in the language of filters.
+    pub(crate) fn writes_literals(&self) -> bool {
+        let tables = self.query.0.iter().chain(&self.headers.0);
+        let bodies = self.body.into_iter().flat_map(|body| body.value.texts());
+        let mut texts = tables.map(|(_, text)| &text.value).chain(bodies);
+        self.line.value.path.writes_literals() || texts.any(Template::writes_literals)
     }
 
     /// Whether something of that name is filled in.
@@ -180,6 +188,34 @@ written! {
         window: Option<At<WindowText>>,
         /// How the moment is written.
         since: Option<SinceText>,
+        /// A reply names what changes are asked for by the next time.
+        delta: Option<At<DeltaText>>,
+    }
+}
+
+written! {
+    /// A full listing ends with a link, which shows what changed since, and ends with the next such link.
+    struct DeltaText {
+        /// Where the link stands in the last page.
+        link: Place,
+        /// What says that an entry is a record that was removed.
+        removed: Option<Vec<RemovedText>>,
+        /// Where such an entry names the record by its address, if it does not show the id.
+        address: Option<Vec<Place>>,
+        /// Reasons that say that the record was deleted; with any other it is looked at again. Deleted where no reason is told.
+        deleted: Option<Vec<String>>,
+    }
+}
+
+written! {
+    /// What says that an entry is a record that was removed.
+    struct RemovedText {
+        /// Something stands there.
+        at: Place,
+        /// It holds this text.
+        contains: Option<String>,
+        /// Where the entry says why.
+        reason: Option<Place>,
     }
 }
 
@@ -238,8 +274,12 @@ operation! {
     struct ManyText {
         /// Where the records stand in the reply.
         items: Option<Place>,
+        /// How the next page is asked for.
+        paging: Option<At<Paging>>,
         /// So many at most.
         at_most: Option<u32>,
+        /// `{matches}` is so long at most, in characters of the address.
+        longest: Option<u32>,
     }
 }
 
@@ -252,6 +292,8 @@ operation! {
         paging: Option<At<Paging>>,
         /// So many values at most.
         at_most: Option<u32>,
+        /// `{matches}` is so long at most, in characters of the address.
+        longest: Option<u32>,
         /// The properties that may be asked for; all where nothing is said.
         properties: Option<Vec<At<String>>>,
     }

@@ -3,6 +3,7 @@
 use super::place::Place;
 use super::template::Body;
 use super::words::words;
+use crate::rest::language::Literal;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use std::borrow::Cow;
 use tandem_merge::config::node::{At, Content, Node};
@@ -83,6 +84,8 @@ written! {
         pad: Option<PadText>,
         /// The ERP's own words for values.
         labels: Option<Table<String>>,
+        /// How they are written in filters and addresses, where `filters` names the language of these.
+        literal: Option<Literal>,
     }
 }
 

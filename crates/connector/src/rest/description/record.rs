@@ -1,5 +1,7 @@
 //! Where things stand in a record, and what can be done with the records of a type.
 
+use super::batches::BatchText;
+use super::dialect::ODataText;
 use super::errors::{ErrorsText, LimitsText};
 use super::inside::InsideText;
 use super::operations::{
@@ -10,6 +12,7 @@ use super::property::{FormText, PropertyText};
 use super::session::{Csrf, Session};
 use super::template::{Body, Template};
 use super::times::{Granularity, Span};
+use crate::rest::language::Language;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use std::borrow::Cow;
 use tandem_merge::config::node::{At, Content, Node};
@@ -19,6 +22,12 @@ use tandem_merge::written;
 written! {
     /// How an ERP's interface is read and written.
     struct DescriptionText {
+        /// It speaks OData: what that fixes is filled in where nothing else is said.
+        odata: Option<At<ODataText>>,
+        /// The language of its filters and keys.
+        filters: Option<At<Language>>,
+        /// How several requests travel as one.
+        batch: Option<At<BatchText>>,
         /// What the ERP is called.
         name: Option<String>,
         /// A path between the connection's address and those of the operations.
@@ -109,8 +118,8 @@ written! {
 written! {
     /// Where things stand in a record.
     struct RecordText {
-        /// The id.
-        id: Option<At<Place>>,
+        /// The id: a member, or several that tell a record from all others together.
+        id: Option<At<KeyText>>,
         /// What an id looks like; others are not asked for.
         ids: Option<Ids>,
         /// What names the record's state: an ETag, a number, a time.
@@ -139,6 +148,38 @@ super::words::words! {
         Text = "text",
         /// Digits alone.
         Digits = "digits",
+        /// 32 hexadecimal digits in five groups.
+        Guid = "guid",
+    }
+}
+
+/// The members that hold a record's id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct KeyText(pub(crate) Vec<Place>);
+
+impl Written for KeyText {
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        let Content::List(nodes) = &node.value else {
+            return Place::read(node, reader).map(|place| Self(vec![place]));
+        };
+        if nodes.is_empty() {
+            let help = "Write the places of the members that hold it, such as `[OrderID, Line]`.";
+            reader.problem(node, "an id of no members tells no record apart", help);
+            return None;
+        }
+        Vec::<Place>::read(node, reader).map(Self)
+    }
+}
+
+impl JsonSchema for KeyText {
+    fn schema_name() -> Cow<'static, str> {
+        "Key".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let one = generator.subschema_for::<Place>();
+        let many = generator.subschema_for::<Vec<Place>>();
+        schemars::json_schema!({ "anyOf": [one, many] })
     }
 }
 

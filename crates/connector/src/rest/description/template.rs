@@ -41,6 +41,18 @@ enum How {
     Json,
     /// With what stands for other characters in a pattern (`%`, `_`) marked by a backslash, as SQL's LIKE wants texts.
     Like,
+    /// As the language of filters writes a value: `'x'`, `5`, `ID=5,Line=1`.
+    Literal,
+    /// With ` and ` before it; nothing at all where there is nothing.
+    And,
+}
+
+/// What joins conditions.
+const AND: &str = " and ";
+
+/// The name under which a value is filled in as a literal.
+pub(crate) fn literal(name: &str) -> String {
+    format!("{name}:literal")
 }
 
 /// What fills holes, by name.
@@ -85,30 +97,56 @@ impl Template {
         })
     }
 
-    /// The text; none where a hole stays empty.
+    /// Whether it writes something in the language of filters.
+    pub(crate) fn writes_literals(&self) -> bool {
+        let literal = |part: &Part| matches!(part, Part::Hole(hole) if hole.how == How::Literal);
+        self.0.iter().any(literal)
+    }
+
+    /// The text; none where a hole stays empty, or nothing is left of it.
     pub(crate) fn text(&self, fill: &Fill<'_>) -> Option<String> {
-        self.made(fill, |text| text)
+        let made = self.made(fill, |text, _| text)?;
+        let text = match self.0.first() {
+            // What would have stood before it is not there.
+            Some(Part::Hole(hole)) if hole.how == How::And => made.trim_start_matches(AND).to_owned(),
+            _ => made,
+        };
+        let optional = |part: &Part| matches!(part, Part::Hole(hole) if hole.how == How::And);
+        (!text.is_empty() || !self.0.iter().all(optional)).then_some(text)
     }
 
     /// The text as a path: what fills a hole cannot add a step to it, nor a query.
     pub(crate) fn path(&self, fill: &Fill<'_>) -> Option<String> {
-        let segment = |text: String| -> String {
+        let segment = |text: String, how: How| -> String {
             let encoded: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
             // A dot alone would be a step up.
             match text.bytes().all(|byte| byte == b'.') {
                 true => "%2E".repeat(text.len()),
+                // These mean nothing to a path, and much to a key.
+                false if how == How::Literal => ["'", "=", ",", ":"]
+                    .into_iter()
+                    .zip(["%27", "%3D", "%2C", "%3A"])
+                    .fold(encoded.replace('+', "%20"), |text, (sign, code)| {
+                        text.replace(code, sign)
+                    }),
                 false => encoded.replace('+', "%20"),
             }
         };
         self.made(fill, segment)
     }
 
-    fn made(&self, fill: &Fill<'_>, encode: impl Fn(String) -> String) -> Option<String> {
+    fn made(&self, fill: &Fill<'_>, encode: impl Fn(String, How) -> String) -> Option<String> {
         let mut made = String::new();
         for part in &self.0 {
             match part {
                 Part::Text(text) => made.push_str(text),
-                Part::Hole(hole) => made.push_str(&encode(hole.text(&fill(&hole.name)?)?)),
+                Part::Hole(hole) if hole.how == How::And => {
+                    if let Some(text) = fill(&hole.name).and_then(|value| hole.text(&value)) {
+                        made.push_str(AND);
+                        made.push_str(&text);
+                    }
+                }
+                Part::Hole(hole) => made.push_str(&encode(hole.text(&hole.filled(fill)?)?, hole.how)),
             }
         }
         Some(made)
@@ -117,7 +155,7 @@ impl Template {
     /// The value: what fills the only hole, else a text.
     fn json(&self, fill: &Fill<'_>) -> Option<Json> {
         match self.0.as_slice() {
-            [Part::Hole(hole)] => hole.json(fill(&hole.name)?),
+            [Part::Hole(hole)] => hole.json(hole.filled(fill)?),
             _ => self.text(fill).map(Json::String),
         }
     }
@@ -133,9 +171,11 @@ impl Hole {
             "list" => How::List,
             "json" => How::Json,
             "like" => How::Like,
+            "literal" => How::Literal,
+            "and" => How::And,
             other => {
                 return Err(format!(
-                    "nothing is filled in as `{other}`; write `number`, `quoted`, `list`, `json` or `like` behind the colon"
+                    "nothing is filled in as `{other}`; write `number`, `quoted`, `list`, `json`, `like`, `literal` or `and` behind the colon"
                 ));
             }
         };
@@ -144,6 +184,14 @@ impl Hole {
             return Err("a hole has no name; write `{{}}` for two braces".to_owned());
         }
         Ok(Self { name, how })
+    }
+
+    /// What fills it.
+    fn filled(&self, fill: &Fill<'_>) -> Option<Json> {
+        match self.how {
+            How::Literal => fill(&literal(&self.name)),
+            _ => fill(&self.name),
+        }
     }
 
     fn text(&self, value: &Json) -> Option<String> {
@@ -315,6 +363,8 @@ mod tests {
             "up" => Some(json!("..")),
             "pattern" => Some(json!(r"10% a_b c:\")),
             "table" => Some(json!({ "x": null })),
+            "key:literal" => Some(json!("A='a/''b',B=5")),
+            "more" => Some(json!("x gt 1")),
             _ => None,
         }
     }
@@ -334,6 +384,11 @@ mod tests {
         );
         assert_eq!(text("{ids:json}").unwrap(), r#"["1","2"]"#);
         assert_eq!(text("{pattern:like}").unwrap(), r"10\% a\_b c:\\");
+        assert_eq!(path("/c({key:literal})").unwrap(), "/c(A='a%2F''b',B=5)");
+        assert_eq!(text("y eq 2{more:and}").unwrap(), "y eq 2 and x gt 1");
+        assert_eq!(text("y eq 2{nothing:and}").unwrap(), "y eq 2");
+        assert_eq!(text("{more:and}").unwrap(), "x gt 1");
+        assert_eq!(text("{nothing:and}"), None);
         for wrong in ["{id", "id}", "{}", "{id:sideways}"] {
             assert!(Template::parse(wrong).is_err(), "{wrong}");
         }

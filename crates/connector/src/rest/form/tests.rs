@@ -15,6 +15,7 @@ fn blank() -> FormText {
         write_blank: None,
         pad: None,
         labels: None,
+        literal: None,
     }
 }
 

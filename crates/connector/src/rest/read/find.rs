@@ -1,7 +1,10 @@
 //! Finding by value; where an ERP cannot search, its records are listed and compared here.
 
 use super::super::ask::Given;
+use super::super::description::Property;
 use super::super::description::operations::FindText;
+use super::super::description::template::literal;
+use super::super::language::{Language, member};
 use super::super::served::Served;
 use super::super::{CONCURRENCY, Rest, parts};
 use super::{Asked, Page, page};
@@ -14,6 +17,8 @@ use tandem_merge::value::Value;
 
 /// So many values in one call where nothing is said.
 const VALUES: usize = 100;
+/// So many characters of an address stand between two values of a filter: ` eq ` and ` or `.
+const BETWEEN: usize = 20;
 
 /// Live records that have one of the values; the caller compares again.
 pub(in super::super) async fn find(
@@ -41,26 +46,17 @@ pub(in super::super) async fn find(
     let Some(property) = served.of.properties.get(name) else {
         return Ok(Vec::new());
     };
-    let wanted: BTreeMap<String, Json> = values
+    let wanted: BTreeMap<String, &Value> = values
         .iter()
         .filter_map(|key| key.get(index))
         .filter(|value| !value.is_blank())
-        .map(|value| property.form.bare(property.data_type.kind, value))
-        .map(|json| (json.to_string(), json))
+        .map(|value| (value.to_string(), value))
         .collect();
-    let given = Given::default().with("property", property.at.to_string());
-    let wanted: Vec<Json> = wanted.into_values().collect();
-    let packed = find.call().takes("values");
+    let wanted: Vec<&Value> = wanted.into_values().collect();
     let size = find.at_most.map_or(VALUES, |most| most as usize).max(1);
-    let packs: Vec<Given> = match packed {
-        true => wanted
-            .chunks(size)
-            .map(|pack| given.clone().with("values", texts(pack)))
-            .collect(),
-        false => wanted
-            .iter()
-            .map(|value| given.clone().with("value", value.clone()))
-            .collect(),
+    let packs = match (served.of.language, find.call().takes("matches")) {
+        (Some(language), true) => by_filter(find, property, language, wanted, size),
+        _ => by_values(served, find, property, wanted, size),
     };
     let searches: Vec<_> = packs
         .into_iter()
@@ -72,6 +68,90 @@ pub(in super::super) async fn find(
     found.sort_by(|one, other| one.key.id.cmp(&other.key.id));
     found.dedup_by(|one, other| one.key.id == other.key.id);
     Ok(found)
+}
+
+/// What searches by a filter fill in: as many values in each as its address holds.
+fn by_filter(
+    find: &FindText,
+    property: &Property,
+    language: Language,
+    wanted: Vec<&Value>,
+    size: usize,
+) -> Vec<Given> {
+    let literals: Vec<String> = wanted
+        .into_iter()
+        .filter_map(|value| property.form.in_filters(language, property.data_type.kind, value))
+        .collect();
+    let beside = member(&property.at).len() + BETWEEN;
+    // Each sign of a value may take three in an address.
+    let length = |literal: &String| {
+        let encoded: String = url::form_urlencoded::byte_serialize(literal.as_bytes()).collect();
+        encoded.len() + beside
+    };
+    let packs = packed(&literals, size, find.longest, length);
+    packs
+        .into_iter()
+        .map(|pack| Given::default().maybe("matches", language.matches(&property.at, pack)))
+        .collect()
+}
+
+/// What searches by values fill in: all at once, or one by one.
+fn by_values(
+    served: &Served,
+    find: &FindText,
+    property: &Property,
+    wanted: Vec<&Value>,
+    size: usize,
+) -> Vec<Given> {
+    let kind = property.data_type.kind;
+    let bare: Vec<Json> = wanted
+        .iter()
+        .map(|value| property.form.bare(kind, value))
+        .collect();
+    let given = match served.of.language {
+        Some(_) => Given::default().with("property", member(&property.at)),
+        None => Given::default().with("property", property.at.to_string()),
+    };
+    if find.call().takes("values") {
+        let packs = bare.chunks(size);
+        return packs
+            .map(|pack| given.clone().with("values", texts(pack)))
+            .collect();
+    }
+    let one = |(value, bare): (&&Value, Json)| {
+        let written = served
+            .of
+            .language
+            .and_then(|language| property.form.in_filters(language, kind, value));
+        given
+            .clone()
+            .with("value", bare)
+            .maybe(&literal("value"), written)
+    };
+    wanted.iter().zip(bare).map(one).collect()
+}
+
+/// Packs of so many at most, and so long at most where that is said; one alone is a pack however long it is.
+pub(super) fn packed<T>(
+    all: &[T],
+    size: usize,
+    longest: Option<u32>,
+    length: impl Fn(&T) -> usize,
+) -> Vec<&[T]> {
+    let longest = longest.map_or(usize::MAX, |longest| longest as usize);
+    let (mut packs, mut from, mut sum) = (Vec::new(), 0, 0);
+    for (at, one) in all.iter().enumerate() {
+        let length = length(one);
+        if at > from && (at - from >= size || sum + length > longest) {
+            packs.push(&all[from..at]);
+            (from, sum) = (at, 0);
+        }
+        sum += length;
+    }
+    if from < all.len() {
+        packs.push(&all[from..]);
+    }
+    packs
 }
 
 /// Searches take texts.

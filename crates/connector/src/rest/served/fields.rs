@@ -9,13 +9,13 @@ pub(super) fn looked_at(of: &Type, shown: &[String]) -> Vec<String> {
     let record = &of.record;
     let moments = [&record.modified, &record.created].into_iter().flatten();
     let single = [
-        record.id.as_ref().map(|at| &at.value),
         record.token.as_ref().map(|at| &at.value),
         record.order.as_ref(),
         record.author.as_ref(),
         record.deleted.as_ref().map(|tombstone| &tombstone.at),
     ];
-    let mut places: Vec<&Place> = single.into_iter().flatten().collect();
+    let mut places: Vec<&Place> = record.id.iter().flat_map(|id| &id.value.0).collect();
+    places.extend(single.into_iter().flatten());
     for moment in moments {
         match moment {
             Moment::At(at) => places.extend(at),

@@ -2,7 +2,7 @@
 
 use super::super::ask::Given;
 use super::super::description::place::Place;
-use super::super::description::template::Body;
+use super::super::description::template::{Body, literal};
 use super::super::served::Served;
 use super::refused;
 use crate::Outcome;
@@ -34,16 +34,20 @@ pub(in super::super) fn encoded(served: &Served, values: &Values, creates: bool)
 }
 
 /// What single values are filled in as: `{value.number}`.
-pub(super) fn with_values(served: &Served, given: Given, values: &Values) -> Given {
+pub(in super::super) fn with_values(served: &Served, given: Given, values: &Values) -> Given {
     let given = given.and(served.given());
     values.iter().fold(given, |given, (name, value)| {
         let Some(property) = served.of.properties.get(name).filter(|_| !value.is_blank()) else {
             return given;
         };
-        given.with(
-            &format!("value.{name}"),
-            property.form.bare(property.data_type.kind, value),
-        )
+        let (kind, hole) = (property.data_type.kind, format!("value.{name}"));
+        let written = served
+            .of
+            .language
+            .and_then(|language| property.form.in_filters(language, kind, value));
+        given
+            .with(&hole, property.form.bare(kind, value))
+            .maybe(&literal(&hole), written)
     })
 }
 

@@ -42,6 +42,7 @@ fn watched(watch: &Watch, name: &str, object: &Object) -> Watched {
         by_events,
         why,
         deletions: deletions(object, by_events),
+        tells_deletions: false,
     }
 }
 

@@ -310,13 +310,19 @@ fn the_guide_explains_every_key_and_its_examples_are_right() {
         .skip(1)
         .map(|rest| rest.split("```").next().unwrap())
         .collect();
-    let [whole, inside, computed] = blocks.as_slice() else {
+    let [whole, delta, inside, batch, computed] = blocks.as_slice() else {
         panic!("{blocks:?}")
     };
     assert_eq!(problems(whole), Vec::<String>::new());
     let inside = inside.replace('\n', "\n  ");
     let orders = format!("{}  {inside}\n", RIGHT.replace("  Contact:", "  Order:"));
     assert_eq!(problems(&orders), Vec::<String>::new());
+    assert_eq!(problems(&format!("{batch}{whole}")), Vec::<String>::new());
+    let (before, rest) = whole.split_once("    changes:\n").unwrap();
+    let after = rest.find("    read:").unwrap();
+    let delta = format!("    {}", delta.trim_end().replace('\n', "\n    "));
+    let by_links = format!("{before}{delta}\n{}", &rest[after..]);
+    assert_eq!(problems(&by_links), Vec::<String>::new());
     let computed = computed.replace('\n', "\n      ");
     assert_eq!(
         problems(&RIGHT.replace("name: string", &computed)),

@@ -1,13 +1,16 @@
 //! An ERP by description: the local Customerp, which nobody bends for it, and what only such a connector has.
 
 mod asking;
+mod batches;
 mod changes;
 mod checklist;
+mod delta;
 mod description;
 mod grants;
 mod later;
 mod lying;
 mod mistakes;
+mod odata;
 mod parts;
 mod sessions;
 mod stage;

@@ -379,6 +379,7 @@ impl Connector for System {
             author: None,
             sandbox: None,
             instance: None,
+            version: None,
         })
     }
 

@@ -1,14 +1,16 @@
 //! Whether requests say what they must, and fill in nothing that there is not.
 
+use super::super::batches::{BatchForm, BatchText};
 use super::super::operations::{
-    ActionText, Call, ChangesText, CreateText, DeleteText, DeletionsText, FindText, ListText, ReadText,
-    Safety, SinceText, Style, UpdateText, WindowText,
+    ActionText, Call, ChangesText, CreateText, DeleteText, DeletionsText, DeltaText, FindText, ListText,
+    ReadText, Safety, SinceText, Style, UpdateText, WindowText,
 };
 use super::super::pages::Paging;
-use super::super::record::RecordText;
+use super::super::record::{Moment, RecordText};
 use super::super::template::{Body, Template};
 use super::super::times::Source;
 use crate::rest::form::Moments;
+use crate::rest::language::Language;
 use tandem_merge::config::node::At;
 use tandem_merge::config::suggestion;
 use tandem_merge::config::written::{Reader, Table};
@@ -25,6 +27,10 @@ pub(super) struct Calls<'a, 'r> {
     properties: &'a [String],
     /// The names of its own holes.
     fill: &'a [&'a str],
+    /// The language of filters and keys.
+    language: Option<Language>,
+    /// The members of a record's id.
+    key: Vec<String>,
 }
 
 impl<'a, 'r> Calls<'a, 'r> {
@@ -33,12 +39,31 @@ impl<'a, 'r> Calls<'a, 'r> {
             reader,
             properties,
             fill,
+            language: None,
+            key: Vec::new(),
+        }
+    }
+
+    /// With the language of filters, and the members of a record's id.
+    pub(super) fn speaking(self, language: Option<Language>, key: Vec<String>) -> Self {
+        Self { language, key, ..self }
         }
     }
 
     /// Whether all that a request fills in is there to fill it.
     pub(super) fn check<T>(&mut self, what: &str, at: &At<T>, call: Call<'_>, known: &[&str]) {
+        if call.writes_literals() && self.language.is_none() {
+            let help = "Add `filters: odata-v4`, or write `quoted` where a text stands in quotes.";
+            self.reader.problem(
+                at,
+                format!("nothing says how literals are written in `{what}`"),
+                help,
+            );
+        }
         for hole in call.holes() {
+            if self.in_filters(what, at, hole, known) {
+                continue;
+            }
             let value = hole.strip_prefix("value.").filter(|_| known.contains(&"values"));
             if let Some(property) = value {
                 if !self.properties.iter().any(|name| name == property) {
@@ -65,6 +90,27 @@ impl<'a, 'r> Calls<'a, 'r> {
         }
     }
 
+    /// Whether a hole is one that only a language of filters fills, or a member of the id.
+    fn in_filters<T>(&mut self, what: &str, at: &At<T>, hole: &str, known: &[&str]) -> bool {
+        let words: &[&str] = match what {
+            "list" => &["select", "order", "behind"],
+            "changes" => &["select", "order", "behind", "changed"],
+            "find" | "many" => &["select", "matches"],
+            "read" => &["select"],
+            _ => &[],
+        };
+        if words.contains(&hole) {
+            if self.language.is_none() {
+                let message = format!("nothing says how `{{{hole}}}` is written in `{what}`");
+                self.reader
+                    .problem(at, message, "Add `filters: odata-v4`, the language of filters.");
+            }
+            return true;
+        }
+        let member = hole.strip_prefix("id.").filter(|_| known.contains(&"id"));
+        member.is_some_and(|member| self.key.iter().any(|known| known == member))
+    }
+
     fn needs<T>(&mut self, at: &At<T>, call: Call<'_>, hole: &str, why: &str) {
         if !call.takes(hole) {
             let message = format!("`{{{hole}}}` is missing: {why}");
@@ -79,7 +125,8 @@ impl<'a, 'r> Calls<'a, 'r> {
             .path
             .holes()
             .any(|hole| hole == "id" || hole.starts_with("value."));
-        let elsewhere = call.takes("id");
+        let in_parts = |hole: &&str| hole.starts_with("id.");
+        let elsewhere = call.takes("id") || call.holes().iter().any(in_parts);
         if !named && !elsewhere {
             let message = format!("the request of `{what}` does not name the record");
             self.reader.problem(
@@ -107,6 +154,7 @@ impl<'a, 'r> Calls<'a, 'r> {
             Some(Paging::Cursor(_)) => "cursor",
             Some(Paging::Page(_)) => "page",
             Some(Paging::Offset(_)) => "offset",
+            Some(Paging::Keyset(_)) if call.takes("behind") => "behind",
             Some(Paging::Keyset(_)) => "after",
         };
         let at = paging.map_or_else(|| place.with(()), |paging| paging.with(()));
@@ -143,7 +191,18 @@ impl<'a, 'r> Calls<'a, 'r> {
             .collect();
         self.check("changes", changes, call, &known);
         self.paging(call, all.paging.as_ref(), &changes.with(()), &filled);
-        self.needs(changes, call, "since", "without it all records are changes");
+        match &changes.value.delta {
+            Some(delta) => self.delta(delta, call, &changes.value),
+            None if call.takes("changed") => {
+                let timed = matches!(record.modified, Some(Moment::At(_)));
+                if !timed {
+                    let help = "Add `modified:` to `record:`, with the place of the time.";
+                    let message = "nothing says by which time records were changed";
+                    self.reader.problem(changes, message, help);
+                }
+            }
+            None => self.needs(changes, call, "since", "without it all records are changes"),
+        }
         self.since(changes.value.since.as_ref(), &changes.with(()));
         let newest = changes.value.since.as_ref().and_then(|since| since.from);
         if newest == Some(Source::Newest) && record.modified.is_none() {
@@ -180,6 +239,51 @@ impl<'a, 'r> Calls<'a, 'r> {
         vec!["since", "until", "after"]
     }
 
+    /// A link stands for a moment: only one of the two is asked by.
+    fn delta(&mut self, delta: &At<DeltaText>, call: Call<'_>, changes: &ChangesText) {
+        if call.takes("since") || call.takes("changed") || changes.since.is_some() {
+            let help = "Take `since` out: the link says from where on changes are shown.";
+            self.reader
+                .problem(delta, "changes are asked for by a link and by a moment", help);
+        }
+    }
+
+    /// The request that carries others.
+    pub(super) fn batch(&mut self, batch: &At<BatchText>) {
+        let text = &batch.value;
+        self.check("batch", batch, text.call(), &[]);
+        let multipart = text.form == Some(BatchForm::Multipart);
+        match (&text.each, multipart) {
+            (None, false) => {
+                let help = "Add `each: { method: \"{method}\", path: \"{path}\", headers: \"{headers}\", body: \"{body}\" }`.";
+                self.reader
+                    .problem(batch, "nothing says how a request stands in a batch", help);
+            }
+            (Some(each), true) => {
+                let help = "Take `each` out, or write `form: json`.";
+                self.reader
+                    .problem(each, "parts of `multipart` have a form of their own", help);
+            }
+            (Some(each), false) => self.each(each),
+            (None, true) => {}
+        }
+    }
+
+    fn each(&mut self, each: &At<Body>) {
+        const KNOWN: [&str; 6] = ["method", "path", "relative", "headers", "body", "number"];
+        let holes: Vec<&str> = each.value.texts().into_iter().flat_map(Template::holes).collect();
+        for hole in holes.iter().filter(|hole| !KNOWN.contains(hole)) {
+            let message = format!("nothing is filled in for `{{{hole}}}` in `each`");
+            self.reader.problem(each, message, suggestion(hole, KNOWN));
+        }
+        let takes = |names: &[&str]| holes.iter().any(|hole| names.contains(hole));
+        if !takes(&["method"]) || !takes(&["path", "relative"]) || !takes(&["body"]) {
+            let help = "Write `{method}`, `{path}` or `{relative}`, and `{body}` where each belongs.";
+            self.reader
+                .problem(each, "a request in a batch does not say what is done", help);
+        }
+    }
+
     fn since(&mut self, since: Option<&SinceText>, place: &At<()>) {
         let Some(since) = since else {
             return;
@@ -211,13 +315,17 @@ impl<'a, 'r> Calls<'a, 'r> {
         self.check("read", read, call, &["id"]);
         self.in_path("read", read, call);
         if let Some(many) = &read.value.many {
-            self.check("many", &many.request, many.call(), &["ids"]);
-            self.needs(
-                &many.request,
-                many.call(),
-                "ids",
-                "nothing says which records are read",
-            );
+            let known: Vec<&str> = PAGES.into_iter().chain(["ids"]).collect();
+            self.check("many", &many.request, many.call(), &known);
+            if !many.call().takes("matches") {
+                self.needs(
+                    &many.request,
+                    many.call(),
+                    "ids",
+                    "nothing says which records are read",
+                );
+            }
+            self.paging(many.call(), many.paging.as_ref(), &many.request.with(()));
         }
     }
 
@@ -226,7 +334,7 @@ impl<'a, 'r> Calls<'a, 'r> {
         let call = find.value.call();
         let known: Vec<&str> = PAGES.into_iter().chain(["property", "value", "values"]).collect();
         self.check("find", find, call, &known);
-        if !call.takes("values") {
+        if !call.takes("values") && !call.takes("matches") {
             self.needs(find, call, "value", "nothing says what is looked for");
         }
         self.paging(call, find.value.paging.as_ref(), &find.with(()), &[]);

@@ -16,7 +16,7 @@ pub(super) fn alone(part: String) -> String {
 }
 
 /// The id of a key.
-pub(super) fn join(parts: &[String]) -> String {
+pub(crate) fn join(parts: &[String]) -> String {
     let [part] = parts else {
         let escaped: Vec<String> = parts
             .iter()
@@ -28,7 +28,7 @@ pub(super) fn join(parts: &[String]) -> String {
 }
 
 /// The key of an id; none where no key of so many columns has it.
-pub(super) fn split(id: &str, columns: usize) -> Option<Vec<String>> {
+pub(crate) fn split(id: &str, columns: usize) -> Option<Vec<String>> {
     if columns == 1 {
         return match id {
             "" => None,

@@ -1,0 +1,98 @@
+//! What is tried of an ERP beyond what its records need.
+
+use super::Rest;
+use super::ask::{Errand, Given, Otherwise};
+use super::changes;
+use super::description::template::Body;
+use super::read::{self, Asked};
+use super::served::Served;
+use super::write::values::{encoded, with_also, with_values};
+use crate::http::Failure;
+use crate::{Error, Outcome, Probe, Probed};
+use jiff::Timestamp;
+use tandem_merge::record::{RecordKey, Values};
+
+/// Tries it; none where the description knows of no such thing.
+pub(super) async fn probe(rest: &Rest, probe: Probe<'_>) -> Result<Option<Probed>, Error> {
+    match probe {
+        Probe::ChangesSince(of, moment) => changes_since(rest, &*rest.served(of)?, moment).await,
+        Probe::UnknownLink(of, cursor) => {
+            let link = changes::link(&of.name, cursor);
+            match link {
+                Some(link) => unknown_link(rest, &*rest.served(of)?, &link).await,
+                None => Ok(None),
+            }
+        }
+        Probe::Unconditional(record, values) => {
+            let served = rest.served(&record.record_type)?;
+            unconditional(rest, &served, record, values).await
+        }
+    }
+}
+
+async fn changes_since(rest: &Rest, served: &Served, moment: Timestamp) -> Result<Option<Probed>, Error> {
+    let by_time = served
+        .of
+        .changes
+        .as_ref()
+        .filter(|changes| changes.delta.is_none());
+    let Some((changes, text)) = served.changes.as_ref().zip(by_time) else {
+        return Ok(None);
+    };
+    let given = changes::since_given(served, text.since.as_ref(), moment);
+    let asked = Asked::list(changes, "changes");
+    let (body, _, _) = read::raw(rest, served, &asked, &given, None).await?;
+    let rows = read::items(rest, served, asked.items, &body)?;
+    Ok(Some(Probed::Shown(rows.len())))
+}
+
+async fn unknown_link(rest: &Rest, served: &Served, link: &str) -> Result<Option<Probed>, Error> {
+    let Some((before, _)) = link.rsplit_once('=') else {
+        return Ok(None);
+    };
+    let Some(changes) = &served.changes else {
+        return Ok(None);
+    };
+    let mut request = rest.request(changes.call(), &served.given(), &Otherwise(None))?;
+    request.target = format!("{before}=tandem-no-such-link-0");
+    let errand = Errand::reading(served.name(), "changes");
+    let sent = rest.send(request.reading(), errand).await;
+    let (reply, answer) = sent.map_err(Failure::into_error)?;
+    Ok(Some(match answer.means {
+        Some(means) if changes::is_refused(means) => Probed::Refused(format!("status {}", reply.status)),
+        Some(_) => return Err(answer.error(&rest.http, &reply)),
+        None => {
+            let body = reply.json();
+            Probed::Shown(read::items(rest, served, changes.items.as_ref(), &body)?.len())
+        }
+    }))
+}
+
+async fn unconditional(
+    rest: &Rest,
+    served: &Served,
+    record: &RecordKey,
+    values: &Values,
+) -> Result<Option<Probed>, Error> {
+    let update = served.of.update.as_ref().filter(|update| update.sends_token());
+    let Some(update) = update.filter(|update| update.style.is_none()) else {
+        return Ok(None);
+    };
+    let Ok(body) = encoded(served, values, false) else {
+        return Ok(None);
+    };
+    let given: Given = with_values(served, served.named(&record.id), values);
+    let body = with_also(body, update.also.as_ref(), &given);
+    let given = given.with("values", body);
+    let request = rest.request(update.call(), &given, &Otherwise(Some(&Body::hole("values"))))?;
+    let sent = rest.send(request, Errand::writing(served.name(), "update")).await;
+    let (reply, answer) = sent.map_err(Failure::into_error)?;
+    if answer.means.is_none() {
+        return Ok(Some(Probed::Taken));
+    }
+    let words = match answer.outcome(&rest.http, &reply, |named| served.property_of(named)) {
+        Outcome::Refused(refusal) => refusal.message,
+        other => format!("{other:?}"),
+    };
+    Ok(Some(Probed::Refused(format!("status {}: {words}", reply.status))))
+}
