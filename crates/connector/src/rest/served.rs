@@ -149,7 +149,9 @@ impl Served {
         };
         match self.of.key.as_slice() {
             [one] => part(one),
-            all => Some(crate::key::join(&all.iter().map(part).collect::<Option<Vec<_>>>()?)),
+            all => Some(crate::key::join(
+                &all.iter().map(part).collect::<Option<Vec<_>>>()?,
+            )),
         }
     }
 

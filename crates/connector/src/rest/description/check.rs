@@ -239,8 +239,7 @@ impl Scope<'_, '_> {
         let fill = self.fill(own.fill, defaults.and_then(|all| all.fill.as_ref()));
         let filled: Vec<&str> = fill.keys().map(String::as_str).collect();
         let members = record.id.iter().flat_map(|id| &id.value.0).map(member);
-        let mut calls =
-            Calls::new(self.reader, &names, &filled).speaking(self.language, members.collect());
+        let mut calls = Calls::new(self.reader, &names, &filled).speaking(self.language, members.collect());
         calls.list(&list);
         changes
             .iter()

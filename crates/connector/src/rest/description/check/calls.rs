@@ -46,7 +46,10 @@ impl<'a, 'r> Calls<'a, 'r> {
 
     /// With the language of filters, and the members of a record's id.
     pub(super) fn speaking(self, language: Option<Language>, key: Vec<String>) -> Self {
-        Self { language, key, ..self }
+        Self {
+            language,
+            key,
+            ..self
         }
     }
 
