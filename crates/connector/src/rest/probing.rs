@@ -15,11 +15,11 @@ use tandem_merge::record::{RecordKey, Values};
 /// Tries it; none where the description knows of no such thing.
 pub(super) async fn probe(rest: &Rest, probe: Probe<'_>) -> Result<Option<Probed>, Error> {
     match probe {
-        Probe::ChangesSince(of, moment) => changes_since(rest, &*rest.served(of)?, moment).await,
+        Probe::ChangesSince(of, moment) => changes_since(rest, &rest.served(of)?, moment).await,
         Probe::UnknownLink(of, cursor) => {
             let link = changes::link(&of.name, cursor);
             match link {
-                Some(link) => unknown_link(rest, &*rest.served(of)?, &link).await,
+                Some(link) => unknown_link(rest, &rest.served(of)?, &link).await,
                 None => Ok(None),
             }
         }
