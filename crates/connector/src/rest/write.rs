@@ -208,14 +208,10 @@ async fn change(
     let request = rest.request(update.call(), &given, &Otherwise(Some(&Body::hole(hole))));
     let mut request = request.map_err(unsent)?;
     request = unconditional(rest, request, conditional, update.unconditional.as_ref()).map_err(unsent)?;
-    let reply = sent(
-        rest,
-        pack,
-        served,
-        request,
-        Errand::writing(served.name(), "update"),
-    )
-    .await?;
+    let any = !conditional && update.unconditional.is_some();
+    let errand = Errand::writing(served.name(), "update");
+    let reply = sent(rest, pack, served, request, errand).await;
+    let reply = reply.map_err(|outcome| of_none(outcome, any))?;
     Ok(applied(rest, served, record, update.record.as_ref(), &reply))
 }
 
@@ -264,14 +260,10 @@ async fn delete(
         .request(delete.call(), &given, &Otherwise(None))
         .map_err(unsent)?;
     let request = unconditional(rest, request, conditional, delete.unconditional.as_ref()).map_err(unsent)?;
-    sent(
-        rest,
-        pack,
-        served,
-        request,
-        Errand::writing(served.name(), "delete"),
-    )
-    .await?;
+    let any = !conditional && delete.unconditional.is_some();
+    let errand = Errand::writing(served.name(), "delete");
+    let reply = sent(rest, pack, served, request, errand).await;
+    reply.map_err(|outcome| of_none(outcome, any))?;
     Ok(Outcome::Applied {
         id: record.id.clone(),
         state: None,
@@ -316,6 +308,14 @@ async fn sent(
         },
         Err(Failure::NotSent(error)) => Err(Outcome::NotSent(error)),
         Err(Failure::Lost(error)) => Err(Outcome::Unknown(error.message)),
+    }
+}
+
+/// Where any state would do (`any`), a condition fails only if there is no record.
+fn of_none(outcome: Outcome, any: bool) -> Outcome {
+    match outcome {
+        Outcome::Stale if any => Outcome::Gone,
+        other => other,
     }
 }
 
