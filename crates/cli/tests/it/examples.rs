@@ -300,3 +300,62 @@ fn a_stub_of_odoo_is_kept_in_step_both_ways() {
     assert!(synced.out.contains("\"conflicts\":1"), "{}", synced.out);
     example.in_step(7);
 }
+
+#[test]
+fn northwind_by_odata_is_kept_in_step_both_ways() {
+    let Some(dump) = northwind() else {
+        return;
+    };
+    let example = Example::of("northwind-odata");
+    let erp = System::start("odata", &["--northwind", &dump]);
+    example.edit("tandem.yaml", "http://127.0.0.1:8083", &erp.url);
+    example.edit("tandem.yaml", "{ env: ERP_TOKEN }", "{ file: token }");
+    std::fs::write(example.path("token"), "odata-tandem-token").unwrap();
+    let edit = |edit: Json| rest::post(&format!("{}/_local/edit", erp.url.trim_end_matches('/')), &edit);
+    example.done(&["check"]);
+    example.done(&["sync", "--yes"]);
+    let links = example.done(&["verify", "--json"]).last()["pairs"]
+        .as_u64()
+        .unwrap();
+    assert!(links > 3_000, "{links}");
+    // WHEN either side is edited and a line goes, THEN all of it arrives on the other
+    let account =
+        &example.query("SELECT Id, Customerp_Id__c FROM Account WHERE Name = 'Alfreds Futterkiste'")[0];
+    let number = account["Customerp_Id__c"]
+        .as_str()
+        .unwrap()
+        .trim_start_matches("Customer:")
+        .to_owned();
+    edit(json!({ "set": "Customers", "key": { "Number": number }, "values": { "City": "Potsdam" } }));
+    let line = &example.query("SELECT Customerp_Id__c FROM OrderItem ORDER BY Customerp_Id__c LIMIT 1")[0];
+    let line = line["Customerp_Id__c"]
+        .as_str()
+        .unwrap()
+        .trim_start_matches("OrderLine:")
+        .to_owned();
+    let (order, position) = line.split_once('|').unwrap();
+    edit(
+        json!({ "set": "OrderLines", "key": { "OrderNumber": order.parse::<u32>().unwrap(), "LineNumber": position.parse::<u32>().unwrap() }, "delete": true }),
+    );
+    let chang = &example.query("SELECT Id FROM Product2 WHERE Name = 'Chang'")[0];
+    let chang = chang["Id"].as_str().unwrap();
+    rest::patch_salesforce(
+        &example.org.url,
+        "Product2",
+        chang,
+        &json!({ "Name": "Chang Beer" }),
+    );
+    example.done(&["sync", "--yes"]);
+    example.in_step(links - 1);
+    let city = &example.query("SELECT BillingCity FROM Account WHERE Name = 'Alfreds Futterkiste'")[0];
+    assert_eq!(city["BillingCity"], "Potsdam");
+    let gone = format!("SELECT Id FROM OrderItem WHERE Customerp_Id__c = 'OrderLine:{line}'");
+    assert_eq!(example.query(&gone).len(), 0);
+    // WHEN both edit the same, THEN the flow's rule decides, and it is told
+    let account = account["Id"].as_str().unwrap();
+    edit(json!({ "set": "Customers", "key": { "Number": number }, "values": { "Phone": "030-1" } }));
+    rest::patch_salesforce(&example.org.url, "Account", account, &json!({ "Phone": "030-2" }));
+    let synced = example.done(&["sync", "--yes", "--json"]);
+    assert!(synced.out.contains("\"conflicts\":1"), "{}", synced.out);
+    example.in_step(links - 1);
+}

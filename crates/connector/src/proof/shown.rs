@@ -1,7 +1,7 @@
 //! Laws of changes around a record that is made for it: it shows up, and so does its end.
 
 use super::{Proofs, Tried};
-use crate::{Error, Watched};
+use crate::{Error, ErrorKind, Watched};
 use std::time::Duration;
 use tandem_merge::record::{Observation, Presence};
 use tokio::time::Instant;
@@ -21,14 +21,20 @@ pub(super) struct Before {
 }
 
 impl Before {
-    /// Reads changes to their end.
-    pub(super) async fn read(tried: &Tried<'_>) -> Result<Self, Error> {
+    /// Reads changes to their end; none where they do not end.
+    pub(super) async fn read(tried: &Tried<'_>, proofs: &mut Proofs) -> Result<Option<Self>, Error> {
         let mut before = Self {
             cursor: None,
             tells: true,
         };
-        before.round(tried).await?;
-        Ok(before)
+        match before.round(tried).await {
+            Ok(_) => Ok(Some(before)),
+            Err(error) if matches!(error.kind, ErrorKind::Down | ErrorKind::SignIn) => Err(error),
+            Err(error) => {
+                proofs.add(false, SHOWN, error.to_string());
+                Ok(None)
+            }
+        }
     }
 
     async fn round(&mut self, tried: &Tried<'_>) -> Result<Vec<Observation>, Error> {

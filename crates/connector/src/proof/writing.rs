@@ -35,7 +35,7 @@ pub(super) async fn prove(
         proofs.untried(MADE, "it needs a reference to a record that is not there");
         return Ok(());
     };
-    let mut changes = Before::read(tried).await?;
+    let mut changes = Before::read(tried, proofs).await?;
     let key = new_key();
     let made = one(tried, creating(tried, &values, &key)).await;
     let Outcome::Applied { id, .. } = &made else {
@@ -62,12 +62,17 @@ pub(super) async fn prove(
     } else {
         proofs.untried(ONCE, "it does not say so: whoever creates looks first");
     }
-    changes.shows_made(tried, id, proofs).await?;
+    if let Some(changes) = &mut changes {
+        changes.shows_made(tried, id, proofs).await?;
+    }
     if let Some(shown) = shown {
         updates(tried, &shown, proofs).await?;
     }
     refused(tried, &values, proofs).await;
     deletes(tried, id, proofs).await?;
+    let Some(mut changes) = changes else {
+        return Ok(());
+    };
     changes.shows_deleted(tried, id, proofs).await?;
     skips::prove(tried, schema, listed, proofs).await
 }

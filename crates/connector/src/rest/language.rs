@@ -46,17 +46,39 @@ pub(super) struct Part {
     pub(super) literal: Literal,
 }
 
+impl Literal {
+    /// Whether a text can be written so. What is written bare and is no value would be the name of a member.
+    fn holds(self, text: &str) -> bool {
+        let number = || {
+            let digits = text.strip_prefix('-').unwrap_or(text);
+            let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+            [whole, fraction]
+                .iter()
+                .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
+        };
+        match self {
+            Self::Text => true,
+            Self::Bare => number() || matches!(text, "true" | "false"),
+            Self::Int64 | Self::Decimal => number(),
+            Self::Guid => {
+                let fits = |byte: u8| byte == b'-' || byte.is_ascii_hexdigit();
+                !text.is_empty() && text.bytes().all(fits)
+            }
+            Self::Date | Self::DateTime | Self::DateTimeOffset => {
+                let fits = |byte: u8| byte.is_ascii_digit() || b"-+.:TZ".contains(&byte);
+                text.bytes().next().is_some_and(|byte| byte.is_ascii_digit()) && text.bytes().all(fits)
+            }
+        }
+    }
+}
+
 impl Language {
     /// A text as the literal of that kind; none where it is none.
     pub(super) fn literal(self, kind: Literal, text: &str) -> Option<String> {
-        let bare = |text: &str| {
-            let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.' | b':');
-            (!text.is_empty() && text.bytes().all(fits)).then(|| text.to_owned())
-        };
         if kind == Literal::Text {
             return Some(format!("'{}'", text.replace('\'', "''")));
         }
-        let bare = bare(text)?;
+        let bare = kind.holds(text).then(|| text.to_owned())?;
         Some(match (self, kind) {
             (Self::ODataV4, _) | (_, Literal::Bare | Literal::Text) => bare,
             (Self::ODataV2, Literal::Guid) => format!("guid'{bare}'"),
@@ -68,7 +90,7 @@ impl Language {
         })
     }
 
-    /// A value as the literal of that kind.
+    /// A value as the literal of that kind, where it can be one.
     pub(super) fn value(self, kind: Literal, value: &Value) -> Option<String> {
         match value {
             Value::DateTime(moment) => self.literal(kind, &format!("{moment:.3}")),
@@ -297,7 +319,7 @@ mod tests {
             assert_eq!(ODataV2.literal(kind, text).unwrap(), two);
         }
         // Nothing that is written bare can become a part of a filter.
-        for bad in ["", "5 or 1 eq 1", "5)", "'", "a/b"] {
+        for bad in ["", "5 or 1 eq 1", "5)", "'", "a/b", "Name", "1.", "-"] {
             assert_eq!(ODataV4.literal(Literal::Bare, bad), None, "{bad}");
         }
     }

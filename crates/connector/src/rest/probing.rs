@@ -15,11 +15,14 @@ use tandem_merge::record::{RecordKey, Values};
 /// Tries it; none where the description knows of no such thing.
 pub(super) async fn probe(rest: &Rest, probe: Probe<'_>) -> Result<Option<Probed>, Error> {
     match probe {
-        Probe::ChangesSince(of, moment) => changes_since(rest, &*rest.served(of)?, moment).await,
+        Probe::ChangesSince(of, moment) => {
+            let served = rest.served(of)?;
+            changes_since(rest, &served, moment).await
+        }
         Probe::UnknownLink(of, cursor) => {
-            let link = changes::link(&of.name, cursor);
-            match link {
-                Some(link) => unknown_link(rest, &*rest.served(of)?, &link).await,
+            let served = rest.served(of)?;
+            match changes::link(&of.name, cursor) {
+                Some(link) => unknown_link(rest, &served, &link).await,
                 None => Ok(None),
             }
         }

@@ -223,8 +223,10 @@ async fn change(
     let request = rest.request(update.call(), &given, &Otherwise(Some(&Body::hole(hole))));
     let mut request = request.map_err(unsent)?;
     request = unconditional(rest, request, conditional, update.unconditional.as_ref()).map_err(unsent)?;
+    let any = !conditional && update.unconditional.is_some();
     let errand = Errand::writing(served.name(), "update");
-    let reply = carried_out(rest, pack, served, request, errand, update.job.as_ref()).await?;
+    let reply = carried_out(rest, pack, served, request, errand, update.job.as_ref()).await;
+    let reply = reply.map_err(|outcome| of_none(outcome, any))?;
     Ok(applied(rest, served, record, update.record.as_ref(), &reply))
 }
 
@@ -267,8 +269,10 @@ async fn delete(
         .request(delete.call(), &given, &Otherwise(None))
         .map_err(unsent)?;
     let request = unconditional(rest, request, conditional, delete.unconditional.as_ref()).map_err(unsent)?;
+    let any = !conditional && delete.unconditional.is_some();
     let errand = Errand::writing(served.name(), "delete");
-    carried_out(rest, pack, served, request, errand, delete.job.as_ref()).await?;
+    let reply = carried_out(rest, pack, served, request, errand, delete.job.as_ref()).await;
+    reply.map_err(|outcome| of_none(outcome, any))?;
     Ok(Outcome::Applied {
         id: record.id.clone(),
         state: None,
@@ -322,6 +326,14 @@ pub(super) async fn carried_out(
         }
         Err(Failure::NotSent(error)) => Err(Outcome::NotSent(error)),
         Err(Failure::Lost(error)) => Err(Outcome::Unknown(error.message)),
+    }
+}
+
+/// Where any state would do (`any`), a condition fails only if there is no record.
+fn of_none(outcome: Outcome, any: bool) -> Outcome {
+    match outcome {
+        Outcome::Stale if any => Outcome::Gone,
+        other => other,
     }
 }
 

@@ -2,10 +2,11 @@
 
 use super::catalogue::Relation;
 use super::description::Record;
-use super::key;
+
 use super::schema::lacks;
 use super::table::{Item, Place, Surroundings, Table, codec};
 use super::value::{Cell, text};
+use crate::key;
 use tandem_merge::value::Value;
 
 /// A property that several columns hold together.

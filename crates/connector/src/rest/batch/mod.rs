@@ -230,11 +230,8 @@ async fn together(rest: &Rest, text: &BatchText, batch: &[Waiting]) -> Result<Ve
     let all = |failure: fn(Error) -> Failure, error: &Error| {
         Ok(batch.iter().map(|_| Some(Err(failure(error.clone())))).collect())
     };
-    let writes = batch.iter().any(|one| one.errand.writes);
-    let errand = match writes {
-        true => Errand::writing("batch", "batch"),
-        false => Errand::reading("batch", "batch"),
-    };
+    // It is sent like a write, whatever it carries: where writes need a token against forged requests it does.
+    let errand = Errand::writing("batch", "batch");
     let request = match composed(rest, text, batch) {
         Ok(request) => request,
         Err(error) => return all(Failure::NotSent, &error),

@@ -10,7 +10,8 @@ const DEPTH: usize = 3;
 
 /// The content type and the body that carry requests.
 pub(super) fn body(requests: &[&Request]) -> (String, Vec<u8>) {
-    let outer = boundary("batch", requests);
+    let mark = mark(requests);
+    let outer = format!("batch_{mark}");
     let mut body = Vec::new();
     for (number, request) in requests.iter().enumerate() {
         let reads = request.method == reqwest::Method::GET;
@@ -18,7 +19,8 @@ pub(super) fn body(requests: &[&Request]) -> (String, Vec<u8>) {
         if reads {
             single(&mut body, number, request);
         } else {
-            let inner = format!("{outer}-{number}");
+            // It does not begin like the outer one, which would end there.
+            let inner = format!("changeset_{number}_{mark}");
             let head = format!("Content-Type: multipart/mixed; boundary={inner}\r\n\r\n--{inner}\r\n");
             body.extend_from_slice(head.as_bytes());
             single(&mut body, number, request);
@@ -30,13 +32,13 @@ pub(super) fn body(requests: &[&Request]) -> (String, Vec<u8>) {
 }
 
 /// A text that stands in none of the bodies.
-fn boundary(name: &str, requests: &[&Request]) -> String {
+fn mark(requests: &[&Request]) -> String {
     let bodies: Vec<u8> = requests
         .iter()
         .flat_map(|request| request.body.clone().unwrap_or_default())
         .collect();
     // Of what was hashed nobody can foretell the hash and write it into a value.
-    format!("{name}_{}", crate::shown::token(&bodies))
+    crate::shown::token(&bodies)
 }
 
 fn single(body: &mut Vec<u8>, number: usize, request: &Request) {
@@ -190,7 +192,8 @@ mod tests {
         let outer = kind.strip_prefix("multipart/mixed; boundary=").unwrap();
         assert_eq!(text.matches(&format!("--{outer}\r\n")).count(), 2);
         assert!(text.contains("GET /v/C('b') HTTP/1.1\r\n"), "{text}");
-        let set = format!("Content-Type: multipart/mixed; boundary={outer}-1\r\n");
+        let mark = outer.strip_prefix("batch_").unwrap();
+        let set = format!("Content-Type: multipart/mixed; boundary=changeset_1_{mark}\r\n");
         assert!(text.contains(&set), "{text}");
         assert!(text.contains("\r\n\r\n{\"n\":1}\r\n"), "{text}");
         assert!(text.ends_with(&format!("--{outer}--\r\n")));

@@ -19,7 +19,7 @@ use crate::shown::missing;
 use crate::{Error, ErrorKind};
 use reqwest::header::HeaderMap;
 use serde_json::Value as Json;
-use tandem_merge::record::{Observation, Presence, RecordKey, RecordType};
+use tandem_merge::record::{Observation, Presence, RecordType};
 
 /// The next page: of the full listing, or of what a link shows.
 pub(super) async fn read(
@@ -170,7 +170,7 @@ fn shown(
         // An entry may show what changed alone: the record is read as a whole then.
         let partial = row.unreadable.values().any(|why| why == form::NOT_SHOWN);
         match in_part && partial {
-            true => rows.hints.push(RecordKey { ..row.key }),
+            true => rows.hints.push(row.key),
             false => rows.observations.push(row),
         }
     }

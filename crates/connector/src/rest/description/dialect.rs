@@ -198,9 +198,16 @@ fn into_types(root: &mut Node) {
 
 /// Changes are asked for by the time of a change, where a record shows one.
 fn by_time_alone_if_there_is_one(of: &mut Node) {
-    let delta = member(of, "changes").and_then(|changes| member(changes, "delta"));
+    let query = member(of, "changes").and_then(|changes| member(changes, "query"));
+    let by_time = query.is_some_and(|query| match &query.value {
+        Content::Table(entries) => entries.iter().any(|(_, node)| match &node.value {
+            Content::Text(text) => text.contains("{changed}"),
+            _ => false,
+        }),
+        _ => false,
+    });
     let timed = member(of, "record").and_then(|record| member(record, "modified"));
-    if delta.is_none() && timed.is_none() {
+    if by_time && timed.is_none() {
         take(of, "changes");
     }
 }

@@ -115,27 +115,36 @@ impl Template {
         (!text.is_empty() || !self.0.iter().all(optional)).then_some(text)
     }
 
-    /// The text as a path: what fills a hole cannot add a step to it, nor a query.
+    /// The text as a path: what fills a hole cannot add a step to it, nor a query. A collection alone may be several steps: the
+    /// description itself names it.
     pub(crate) fn path(&self, fill: &Fill<'_>) -> Option<String> {
-        let segment = |text: String, how: How| -> String {
-            let encoded: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
+        let segment = |text: String, hole: &Hole| -> String {
             // A dot alone would be a step up.
-            match text.bytes().all(|byte| byte == b'.') {
-                true => "%2E".repeat(text.len()),
-                // These mean nothing to a path, and much to a key.
-                false if how == How::Literal => ["'", "=", ",", ":"]
-                    .into_iter()
-                    .zip(["%27", "%3D", "%2C", "%3A"])
-                    .fold(encoded.replace('+', "%20"), |text, (sign, code)| {
-                        text.replace(code, sign)
-                    }),
-                false => encoded.replace('+', "%20"),
+            if text.bytes().all(|byte| byte == b'.') {
+                return "%2E".repeat(text.len());
             }
+            let encoded: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
+            // These mean nothing to a path, and much to a key.
+            let kept: &[(&str, &str)] = match (hole.how, hole.name.as_str()) {
+                (How::Literal, _) => &[("%27", "'"), ("%3D", "="), ("%2C", ","), ("%3A", ":")],
+                (_, "collection") => &[
+                    ("%2F", "/"),
+                    ("%28", "("),
+                    ("%29", ")"),
+                    ("%27", "'"),
+                    ("%3D", "="),
+                ],
+                _ => &[],
+            };
+            let kept = kept.iter();
+            kept.fold(encoded.replace('+', "%20"), |text, (code, sign)| {
+                text.replace(code, sign)
+            })
         };
         self.made(fill, segment)
     }
 
-    fn made(&self, fill: &Fill<'_>, encode: impl Fn(String, How) -> String) -> Option<String> {
+    fn made(&self, fill: &Fill<'_>, encode: impl Fn(String, &Hole) -> String) -> Option<String> {
         let mut made = String::new();
         for part in &self.0 {
             match part {
@@ -146,7 +155,7 @@ impl Template {
                         made.push_str(&text);
                     }
                 }
-                Part::Hole(hole) => made.push_str(&encode(hole.text(&hole.filled(fill)?)?, hole.how)),
+                Part::Hole(hole) => made.push_str(&encode(hole.text(&hole.filled(fill)?)?, hole)),
             }
         }
         Some(made)
@@ -364,6 +373,7 @@ mod tests {
             "pattern" => Some(json!(r"10% a_b c:\")),
             "table" => Some(json!({ "x": null })),
             "key:literal" => Some(json!("A='a/''b',B=5")),
+            "collection" => Some(json!("co(1)/c ?")),
             "more" => Some(json!("x gt 1")),
             _ => None,
         }
@@ -385,6 +395,10 @@ mod tests {
         assert_eq!(text("{ids:json}").unwrap(), r#"["1","2"]"#);
         assert_eq!(text("{pattern:like}").unwrap(), r"10\% a\_b c:\\");
         assert_eq!(path("/c({key:literal})").unwrap(), "/c(A='a%2F''b',B=5)");
+        assert_eq!(
+            path("/{collection}({id})").unwrap(),
+            "/co(1)/c%20%3F(a%2Fb%20%3F%27c)"
+        );
         assert_eq!(text("y eq 2{more:and}").unwrap(), "y eq 2 and x gt 1");
         assert_eq!(text("y eq 2{nothing:and}").unwrap(), "y eq 2");
         assert_eq!(text("{more:and}").unwrap(), "x gt 1");

@@ -48,6 +48,29 @@ macro_rules! conformance {
     };
 }
 
+/// Laws for a service whose replies tell another time than its records, that knows deletions by 404 and 412 alone, has no users, and
+/// makes a create twice that is sent twice.
+macro_rules! by_odata {
+    ($($scene:ident)*) => { $(
+        mod $scene {
+            law! { [] reading says_who_it_is_and_what_it_has crate::rest::lab::$scene() }
+            law! { [] reading goes_on_from_any_page crate::rest::lab::$scene() }
+            law! { [] reading lists_what_is_alive crate::rest::lab::$scene() }
+            law! { [] reading finds_by_value crate::rest::lab::$scene() }
+            law! { [] writing carries_out_writes_and_says_what_is_there_now crate::rest::lab::$scene() }
+            law! { [] writing a_moved_record_is_stale crate::rest::lab::$scene() }
+            law! { [] writing a_system_that_is_down_is_not_sent_to crate::rest::lab::$scene() }
+            law! { [] writing secrets_show_nowhere crate::rest::lab::$scene() }
+        }
+    )* };
+}
+
+by_odata! { v4 v4_by_links v2 }
+
+mod lost_replies_of_odata {
+    law! { [] writing an_update_with_a_lost_reply_is_unknown crate::rest::lab::v4() }
+}
+
 conformance! {
     everywhere {
         reading::says_who_it_is_and_what_it_has

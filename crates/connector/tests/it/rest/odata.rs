@@ -351,3 +351,9 @@ fn the_example_of_the_page_is_right() {
     );
     described(&example);
 }
+
+#[test]
+fn the_example_of_northwind_is_right() {
+    let text = include_str!("../../../../../examples/northwind-odata/northwind.yaml");
+    assert_eq!(described(text).record_types().count(), 5);
+}

@@ -1,0 +1,74 @@
+//! Descriptions that are ready to start from, against the local service that imitates what is documented of each.
+
+use super::{config, described};
+use tandem_connector::proof::{Effort, Verdict, prove};
+use tandem_connector::rest::Rest;
+use tandem_merge::record::RecordType;
+use tandem_sandbox::odata::{Options, Preset, serve};
+
+const BUSINESS_CENTRAL: &str = include_str!("../../../../../examples/ready/business-central.yaml");
+const S4HANA: &str = include_str!("../../../../../examples/ready/s4hana.yaml");
+
+/// All laws on some record types of a preset; what is broken.
+async fn broken(preset: Preset, text: &str, types: &[&str], write: bool) -> Vec<String> {
+    let server = serve(Options {
+        preset,
+        records: 6,
+        ..Options::default()
+    })
+    .await
+    .unwrap();
+    let secrets = [
+        ("token", "odata-tandem-token"),
+        ("user", "tandem"),
+        ("password", "odata-tandem-password"),
+    ];
+    let rest = Rest::connect(config(&server.url().parse().unwrap(), text, &secrets)).unwrap();
+    let types: Vec<RecordType> = types.iter().map(|name| RecordType::new("erp", *name)).collect();
+    let proofs = prove(&rest, &types, Effort { pages: 50, write }).await.unwrap();
+    let law = "it has the record type";
+    assert!(proofs.iter().all(|proof| proof.law != law), "{proofs:#?}");
+    let broken = proofs.iter().filter(|proof| proof.verdict == Verdict::Broken);
+    broken
+        .map(|proof| format!("{:?} {}: {}", proof.record_type, proof.law, proof.seen))
+        .collect()
+}
+
+#[tokio::test]
+async fn business_central_is_read_and_written() {
+    let company = "8f1c2d3e-4a5b-4c6d-8e7f-901a2b3c4d5e";
+    let filled = BUSINESS_CENTRAL
+        .replace("COMPANY)", &format!("{company})"))
+        .replace("/TENANT/ENVIRONMENT/", "/tandem-tenant/sandbox/");
+    // The local service gives out its tokens itself.
+    let (before, rest) = filled.split_once("session:\n").unwrap();
+    let after = rest.find("limits:").unwrap();
+    let text =
+        format!("{before}session: {{ kind: bearer }}\n{}", &rest[after..]).replace(", per_minute: 1000", "");
+    let all = ["Customer", "Contact", "Item", "SalesOrder", "SalesOrderLine"];
+    assert_eq!(
+        broken(Preset::BusinessCentral, &text, &all, false).await,
+        Vec::<String>::new()
+    );
+    let written = ["Customer", "Item"];
+    assert_eq!(
+        broken(Preset::BusinessCentral, &text, &written, true).await,
+        Vec::<String>::new()
+    );
+    assert_eq!(described(BUSINESS_CENTRAL).record_types().count(), 5);
+}
+
+#[tokio::test]
+async fn s4hana_is_read_and_written() {
+    let all = [
+        "BusinessPartner",
+        "Address",
+        "Product",
+        "SalesOrder",
+        "SalesOrderItem",
+    ];
+    assert_eq!(
+        broken(Preset::S4hana, S4HANA, &all, true).await,
+        Vec::<String>::new()
+    );
+}
