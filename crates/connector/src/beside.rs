@@ -156,7 +156,7 @@ impl Connector for Beside {
     }
 
     async fn probe(&self, probe: Probe<'_>) -> Result<Option<Probed>, Error> {
-        self.0.probe(probe).await
+        self.inner.probe(probe).await
     }
 
     async fn resume(&self, handle: &str) -> Result<Resumed, Error> {

@@ -113,10 +113,11 @@ pub(super) async fn raw(
 
 /// That records come behind an id, as the language of filters says it.
 fn behind(rest: &Rest, served: &Served, at: Option<&str>) -> Result<Option<String>, Error> {
-    let Some((language, id)) = served.of.language.zip(at) else {
+    let of = &served.holder().of;
+    let Some((language, id)) = of.language.zip(at) else {
         return Ok(None);
     };
-    let behind = language.behind(&served.of.key, id).ok_or_else(|| {
+    let behind = language.behind(&of.key, id).ok_or_else(|| {
         let what = format!(
             "the list of {} shows an id that no filter can hold",
             served.name()

@@ -81,16 +81,18 @@ impl Served {
             .filter(|name| used.is_none_or(|used| used.contains(name)))
             .cloned();
         let shown: Vec<String> = shown.collect();
+        let holder = of.inside.as_ref().map(|inside| {
+            let mut holder = Self::new(&inside.holder, None, BTreeMap::new());
+            holder.fields.extend(fields::outermost(&inside.at));
+            Box::new(holder)
+        });
         Self {
             fields: fields::looked_at(of, &shown),
             shown,
             schema: schema::described(of, &computed),
             changes: of.changes.as_ref().map(|changes| changes.over(&of.list)),
             computed,
-            holder: of
-                .inside
-                .as_ref()
-                .map(|inside| Box::new(Self::new(&inside.holder, None, BTreeMap::new()))),
+            holder,
             of: Arc::clone(of),
         }
     }
@@ -106,7 +108,7 @@ impl Served {
             .holder
             .as_ref()
             .and_then(|holder| holder.of.record.id.as_ref());
-        let place = place.and_then(|place| place.value.from_inside());
+        let place = place.and_then(|place| place.value.alone()?.from_inside());
         place.is_some() && self.of.properties.get(property).map(|of| &of.at) == place.as_ref()
     }
 
@@ -123,6 +125,10 @@ impl Served {
 
     /// What fills the holes that every request of this type may have.
     pub(super) fn given(&self) -> Given {
+        // What stands inside others is asked for with them, and as they are.
+        if let Some(holder) = &self.holder {
+            return holder.given();
+        }
         let order: Vec<String> = self.of.key.iter().map(|part| member(&part.place)).collect();
         let given = Given::default()
             .with("collection", self.of.collection.as_str())

@@ -61,6 +61,10 @@ const MYSQL: &str = "SELECT table_schema, table_name, 1 FROM information_schema.
 const SQLITE: &str = "SELECT 'main', name, 1 FROM sqlite_schema
     WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY 2";
 
+const MSSQL: &str = "SELECT s.name, o.name, CASE WHEN s.name = SCHEMA_NAME() THEN 1 ELSE 0 END
+    FROM sys.objects o JOIN sys.schemas s ON s.schema_id = o.schema_id
+    WHERE o.type IN ('U', 'V') AND o.is_ms_shipped = 0 ORDER BY 1, 2";
+
 /// The checks of tables: schema, table and what is checked.
 const POSTGRES_CHECKS: &str = "SELECT n.nspname::text, c.relname::text, pg_get_constraintdef(k.oid)
     FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -69,6 +73,8 @@ const MYSQL_CHECKS: &str = "SELECT t.constraint_schema, t.table_name, CAST(c.che
     FROM information_schema.check_constraints c JOIN information_schema.table_constraints t
     ON t.constraint_schema = c.constraint_schema AND t.constraint_name = c.constraint_name
     WHERE t.constraint_schema = DATABASE() AND t.constraint_type = 'CHECK'";
+const MSSQL_CHECKS: &str = "SELECT s.name, o.name, k.definition FROM sys.check_constraints k
+    JOIN sys.objects o ON o.object_id = k.parent_object_id JOIN sys.schemas s ON s.schema_id = o.schema_id";
 const SQLITE_CHECKS: &str =
     "SELECT 'main', name, sql FROM sqlite_schema WHERE type = 'table' AND sql LIKE '%check%'";
 
@@ -99,6 +105,7 @@ impl Sql {
             Dialect::Postgres => (POSTGRES, POSTGRES_CHECKS),
             Dialect::Mysql => (MYSQL, MYSQL_CHECKS),
             Dialect::Sqlite => (SQLITE, SQLITE_CHECKS),
+            Dialect::Mssql => (MSSQL, MSSQL_CHECKS),
         };
         let found = self.asked(tables).await?;
         let names: Vec<(TableName, bool)> = found

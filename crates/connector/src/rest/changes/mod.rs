@@ -246,7 +246,8 @@ pub(super) fn link(name: &str, cursor: &[u8]) -> Option<String> {
 pub(super) fn since_given(served: &Served, written: Option<&SinceText>, from: Timestamp) -> Given {
     let since = literal(written, from);
     let text = plain(&since).unwrap_or_default();
-    let changed = match (served.of.language, &served.of.record.modified) {
+    let of = &served.holder().of;
+    let changed = match (of.language, &of.record.modified) {
         (Some(language), Some(Moment::At(places))) => language.changed(places, &text),
         _ => None,
     };

@@ -143,7 +143,7 @@ pub(super) fn checked(text: DescriptionText, root: &Node, reader: &mut Reader<'_
         errors: text.errors,
         limits: text.limits,
         batch: text.batch.map(|batch| batch.value),
-        types: types.into_iter().map(|(name, of)| (name, Arc::new(of))).collect(),
+        types,
         secrets,
     }
 }

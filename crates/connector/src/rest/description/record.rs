@@ -157,6 +157,16 @@ super::words::words! {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct KeyText(pub(crate) Vec<Place>);
 
+impl KeyText {
+    /// The member, where one alone holds the id.
+    pub(crate) fn alone(&self) -> Option<&Place> {
+        match self.0.as_slice() {
+            [place] => Some(place),
+            _ => None,
+        }
+    }
+}
+
 impl Written for KeyText {
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
         let Content::List(nodes) = &node.value else {

@@ -232,10 +232,9 @@ async fn post(
     };
     inside.at.put(&mut body, Json::Array(list));
     let conditional = token.is_some() && update.sends_token();
-    let given = Given::default()
-        .with("id", holder)
-        .maybe("token", token.filter(|_| update.sends_token()))
-        .with("collection", of.of.collection.as_str());
+    let given = of
+        .named(holder)
+        .maybe("token", token.filter(|_| update.sends_token()));
     let hole = if full { "record" } else { "values" };
     let body = with_also(body, update.also.as_ref(), &given);
     let given = given.with("values", body.clone()).with(hole, body);
@@ -244,7 +243,7 @@ async fn post(
     let request = unconditional(rest, request, conditional, update.unconditional.as_ref());
     let request = request.map_err(Outcome::NotSent)?;
     let errand = Errand::writing(of.name(), "update");
-    carried_out(rest, of, request, errand, update.job.as_ref()).await
+    carried_out(rest, None, of, request, errand, update.job.as_ref()).await
 }
 
 /// What the holder shows afterwards: in the reply, or by another read.

@@ -35,7 +35,7 @@ pub(super) fn looked_at(of: &Type, shown: &[String]) -> Vec<String> {
     names
 }
 
-fn outermost(place: &Place) -> Option<String> {
+pub(super) fn outermost(place: &Place) -> Option<String> {
     match place {
         Place::Body(steps) => steps.first().cloned(),
         Place::Header(_) => None,

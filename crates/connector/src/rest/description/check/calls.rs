@@ -328,7 +328,7 @@ impl<'a, 'r> Calls<'a, 'r> {
                     "nothing says which records are read",
                 );
             }
-            self.paging(many.call(), many.paging.as_ref(), &many.request.with(()));
+            self.paging(many.call(), many.paging.as_ref(), &many.request.with(()), &[]);
         }
     }
 

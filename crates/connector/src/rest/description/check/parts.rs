@@ -2,11 +2,12 @@
 
 use super::super::inside::{Inside, InsideStyle, InsideText};
 use super::super::place::Place;
-use super::super::record::{Possible, RecordText, RecordTypeText};
+use super::super::record::{KeyText, Possible, RecordText, RecordTypeText};
 use super::super::{Property, Type};
 use super::Scope;
 use crate::rest::description::operations::Style;
 use crate::rest::description::property::DataKind;
+use crate::rest::language::{Literal, Part};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tandem_merge::config::node::At;
@@ -33,6 +34,12 @@ impl Scope<'_, '_> {
         Some(Type {
             name: self.name.value.clone(),
             collection: holder.collection.clone(),
+            fill: holder.fill.clone(),
+            key: vec![Part {
+                place: inside.id.clone(),
+                literal: Literal::Text,
+            }],
+            language: None,
             record: inside_record(own.record.map(|record| record.value), &inside, self.name),
             list: holder.list.clone(),
             changes: holder.changes.clone(),
@@ -119,7 +126,11 @@ impl Scope<'_, '_> {
     /// What stands around a record is read; but what names its holder is given when the record is created.
     fn around(&mut self, inside: &Inside, properties: &mut BTreeMap<String, Property>) {
         let holder = &inside.holder;
-        let named = holder.record.id.as_ref().and_then(|id| id.value.from_inside());
+        let named = holder
+            .record
+            .id
+            .as_ref()
+            .and_then(|id| id.value.alone()?.from_inside());
         let mut says = false;
         for property in properties.values_mut().filter(|one| one.at.is_around()) {
             match Some(&property.at) == named.as_ref() {
@@ -180,7 +191,7 @@ fn inside_record(own: Option<RecordText>, inside: &Inside, name: &At<String>) ->
     let own = own.unwrap_or_else(RecordText::empty);
     let around = &inside.holder.record;
     RecordText {
-        id: Some(name.with(inside.id.clone())),
+        id: Some(name.with(KeyText(vec![inside.id.clone()]))),
         ids: None,
         modified: own.modified.or_else(|| around.modified.as_ref()?.from_inside()),
         author: own.author.or_else(|| around.author.as_ref()?.from_inside()),
