@@ -22,7 +22,7 @@ pub(super) fn of(config: &RestConfig, served: &BTreeMap<String, Arc<Served>>) ->
         conditional_write: updates().all(UpdateText::sends_token),
         conditional_delete: types()
             .filter_map(|of| of.delete.as_ref())
-            .all(|delete| delete.call().takes("token")),
+            .all(|delete| delete.call().sends_token()),
         idempotent_create: creates().all(|create| safe(create.safe.as_ref().map(|safe| safe.value))),
         request_deadline: config.request_deadline,
         commit_delay: config.overlap.max(config.request_deadline),

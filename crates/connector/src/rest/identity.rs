@@ -30,7 +30,7 @@ impl Rest {
             line: &identity.request,
             query: &Table(Vec::new()),
             headers: &Table(Vec::new()),
-            body: None,
+            body: identity.body.as_ref(),
         };
         let request = self.request(call, &Given::default(), &Otherwise(None))?;
         let (body, reply) = self.read(request, Errand::reading("identity", "read")).await?;

@@ -5,6 +5,7 @@ use super::description::pages::{Paging, Root};
 use super::description::place::Place;
 use reqwest::header::HeaderMap;
 use serde_json::Value as Json;
+use tandem_merge::config::written::Scalar;
 
 /// One page as it came.
 pub(super) struct Shown<'a> {
@@ -22,7 +23,10 @@ pub(super) fn given(paging: Option<&Paging>, at: Option<&str>) -> Given {
     match paging {
         None | Some(Paging::Url(_)) => given,
         Some(Paging::Cursor(_)) => given.maybe("cursor", at),
-        Some(Paging::Keyset(_)) => given.maybe("after", at),
+        Some(Paging::Keyset(keyset)) => {
+            let from = keyset.from.as_ref().map(Scalar::text);
+            given.maybe("after", at.map(str::to_owned).or(from))
+        }
         Some(Paging::Page(page)) => given.with("page", counted(at, page.from.unwrap_or(1)).0),
         Some(Paging::Offset(offset)) => given.with("offset", counted(at, offset.from.unwrap_or(0)).0),
     }

@@ -5,6 +5,7 @@ mod find;
 pub(super) use find::find;
 
 use super::ask::{Errand, Given, Otherwise};
+use super::description::errors::Means;
 use super::description::operations::{Call, ListText};
 use super::description::pages::Paging;
 use super::description::place::Place;
@@ -77,7 +78,7 @@ pub(super) async fn raw(
     let given = given
         .clone()
         .and(paging::given(asked.paging, at))
-        .with("collection", served.of.collection.as_str());
+        .and(served.given());
     let mut request = rest.request(asked.call, &given, &Otherwise(None))?;
     if let Some(address) = paging::address(asked.paging, at) {
         request.target = address.to_owned();
@@ -135,11 +136,7 @@ pub(super) async fn fetch(rest: &Rest, served: &Served, ids: &[String]) -> Resul
     let (asked, odd): (Vec<&String>, Vec<&String>) = ids.iter().partition(|id| served.may_be_id(id));
     let mut found: Vec<Observation> = Vec::new();
     let mut apart: Vec<&String> = asked;
-    if let Some(many) = read
-        .many
-        .as_ref()
-        .filter(|_| apart.len() > 1 || read.gone.is_none())
-    {
+    if let Some(many) = read.many.as_ref().filter(|_| apart.len() > 1 || !read.proves()) {
         let size = many.at_most.map_or(IDS, |most| most as usize).max(1);
         let packs: Vec<_> = apart
             .chunks(size)
@@ -149,7 +146,7 @@ pub(super) async fn fetch(rest: &Rest, served: &Served, ids: &[String]) -> Resul
         let known: BTreeSet<String> = found.iter().map(|shown| shown.key.id.clone()).collect();
         apart.retain(|id| !known.contains(*id));
         // Only a read by its own id can say that a record is gone.
-        if read.gone.is_none() {
+        if !read.proves() {
             let began = crate::http::clock::now();
             found.extend(apart.drain(..).map(|id| missing(rest.key(served, id), began)));
         }
@@ -167,9 +164,7 @@ async fn fetch_pack(rest: &Rest, served: &Served, ids: &[&String]) -> Result<Vec
         return Ok(Vec::new());
     };
     let asked: Vec<Json> = ids.iter().map(|id| Json::String((*id).clone())).collect();
-    let given = Given::default()
-        .with("ids", asked)
-        .with("collection", served.of.collection.as_str());
+    let given = Given::default().with("ids", asked).and(served.given());
     let request = rest.request(many.call(), &given, &Otherwise(None))?;
     let (body, reply) = rest.read(request, Errand::reading(served.name(), "read")).await?;
     let rows = items(rest, served, many.items.as_ref(), &body)?;
@@ -183,9 +178,7 @@ pub(super) fn reading(rest: &Rest, served: &Served, id: &str) -> Result<Request,
     let Some(read) = &served.of.read else {
         return Err(rest.undescribed(served, "read"));
     };
-    let given = Given::default()
-        .with("id", id)
-        .with("collection", served.of.collection.as_str());
+    let given = Given::default().with("id", id).and(served.given());
     rest.request(read.call(), &given, &Otherwise(None))
 }
 
@@ -211,11 +204,15 @@ async fn fetch_one(rest: &Rest, served: &Served, id: &str) -> Result<Observation
     }
     match answer.means {
         None => {}
-        Some(super::description::errors::Means::Gone) => return Ok(absent),
+        Some(Means::Gone) => return proven(rest, served, absent).await,
         Some(_) => return Err(answer.error(&rest.http, &reply)),
     }
     let body = reply.json();
-    let place = served.of.read.as_ref().and_then(|read| read.record.as_ref());
+    let read = served.of.read.as_ref();
+    if read.is_some_and(|read| read.shows_absence(&body)) {
+        return proven(rest, served, absent).await;
+    }
+    let place = read.and_then(|read| read.record.as_ref());
     let shown = record(place, &body).and_then(|item| rest.observation(served, item, &Sight::own(&reply)));
     match shown {
         Some(shown) if shown.key.id == id => Ok(shown),
@@ -228,6 +225,31 @@ async fn fetch_one(rest: &Rest, served: &Served, id: &str) -> Result<Observation
         }
         None => Ok(absent),
     }
+}
+
+/// A record that is not there: deleted, where the ERP names it among what was deleted.
+async fn proven(rest: &Rest, served: &Served, absent: Observation) -> Result<Observation, Error> {
+    let Some(proof) = served.of.read.as_ref().and_then(|read| read.gone_if.as_ref()) else {
+        return Ok(absent);
+    };
+    let given = served.given().with("id", absent.key.id.as_str());
+    let request = rest.request(proof.call(), &given, &Otherwise(None))?;
+    let sent = rest
+        .send(request.reading(), Errand::reading(served.name(), "read"))
+        .await;
+    let (reply, answer) = sent.map_err(Failure::into_error)?;
+    match answer.means {
+        None => {}
+        // Who may not ask has no proof.
+        Some(Means::Forbidden | Means::Gone) => return Ok(absent),
+        Some(_) => return Err(answer.error(&rest.http, &reply)),
+    }
+    let body = reply.json();
+    let named = !items(rest, served, proof.items.as_ref(), &body)?.is_empty();
+    Ok(Observation {
+        presence: if named { Presence::Deleted } else { absent.presence },
+        ..absent
+    })
 }
 
 impl Rest {

@@ -8,6 +8,7 @@ use super::ask::{Errand, Given, Otherwise};
 use super::description::operations::{ActionText, CreateText, Safety, Style, UpdateText};
 use super::description::place::Place;
 use super::description::template::Body;
+use super::errors::Answer;
 use super::read;
 use super::served::{Served, Sight};
 use crate::http::{Failure, Reply, Request};
@@ -17,7 +18,7 @@ use tandem_merge::config::node::At;
 use tandem_merge::config::written::Table;
 use tandem_merge::record::{Presence, RecordKey, RecordType, Values, Version};
 use tandem_merge::value::Value;
-use values::{encoded, with_also, with_values};
+use values::{encoded, members, with_also, with_members, with_values};
 
 /// Carries out one write.
 pub(super) async fn carry_out(rest: &Rest, write: &Write) -> Outcome {
@@ -72,7 +73,18 @@ async fn create(rest: &Rest, served: &Arc<Served>, key: &str, values: &Values) -
         request = request.repeatable();
     }
     let errand = Errand::creating(served.name(), safe == Some(Safety::KeyInUrl));
-    let reply = sent(rest, served, request, errand).await?;
+    let (reply, answer) = match rest.send(request, errand).await {
+        Ok(told) => told,
+        Err(failure) => return Err(lost(failure)),
+    };
+    // Nobody else has that key: an earlier attempt of this very create made the record.
+    if answer.taken && create.call().line.value.path.holes().any(|hole| hole == "key") {
+        return Ok(Outcome::Applied {
+            id: key.to_owned(),
+            state: None,
+        });
+    }
+    succeeded(rest, served, &reply, &answer)?;
     Ok(created(rest, served, create, &reply))
 }
 
@@ -182,7 +194,8 @@ async fn change(
         .is_some_and(|style| style.value == Style::Full);
     // Where a token must go along and none is known, the record says its own.
     let needs_token = update.sends_token() && only_if.is_none() && update.unconditional.is_none();
-    let read = match full || (needs_token && served.of.read.is_some()) {
+    let shows = members(update.holes());
+    let read = match full || !shows.is_empty() || (needs_token && served.of.read.is_some()) {
         true => Some(full::before(rest, served, record, only_if).await?),
         false => None,
     };
@@ -195,8 +208,12 @@ async fn change(
     let conditional = token.is_some() && update.sends_token();
     let given = Given::default()
         .with("id", record.id.as_str())
-        .maybe("token", token);
+        .token(token.as_deref());
     let given = with_values(served, given, values);
+    let given = match &read {
+        Some(read) => with_members(given, &read.item, &shows),
+        None => given,
+    };
     let body = match read.filter(|_| full) {
         Some(read) => full::changed(served, update, read.item, values),
         None => written.clone(),
@@ -220,10 +237,8 @@ async fn take(
     only_if: Option<&Version>,
 ) -> Done {
     let token = only_if.map(|version| version.token.as_str());
-    let given = Given::default()
-        .with("id", record.id.as_str())
-        .maybe("token", token);
-    let given = given.with("collection", served.of.collection.as_str());
+    let given = Given::default().with("id", record.id.as_str()).token(token);
+    let given = given.and(served.given());
     let request = rest
         .request(step.call(), &given, &Otherwise(None))
         .map_err(unsent)?;
@@ -239,11 +254,18 @@ async fn delete(rest: &Rest, served: &Arc<Served>, record: &RecordKey, only_if: 
         ));
     };
     let token = only_if.map(|version| version.token.as_str());
-    let conditional = token.is_some() && delete.call().takes("token");
-    let given = Given::default()
-        .with("id", record.id.as_str())
-        .maybe("token", token);
-    let given = given.with("collection", served.of.collection.as_str());
+    let conditional = token.is_some() && delete.call().sends_token();
+    let shows = members(delete.call().holes());
+    let given = Given::default().with("id", record.id.as_str()).token(token);
+    // Where a deletion of what is not there seems to succeed, the record is looked at before.
+    let given = match shows.is_empty() {
+        true => given,
+        false => {
+            let read = full::before(rest, served, record, only_if).await?;
+            with_members(given, &read.item, &shows)
+        }
+    };
+    let given = given.and(served.given());
     let request = rest
         .request(delete.call(), &given, &Otherwise(None))
         .map_err(unsent)?;
@@ -276,13 +298,24 @@ fn unconditional(
 
 /// Sends a write; anything but a success is its outcome.
 async fn sent(rest: &Rest, served: &Served, request: Request, errand: Errand<'_>) -> Result<Reply, Outcome> {
-    match rest.send(request, errand).await {
-        Ok((reply, answer)) => match answer.means {
-            None => Ok(reply),
-            Some(_) => Err(answer.outcome(&rest.http, &reply, |named| served.property_of(named))),
-        },
-        Err(Failure::NotSent(error)) => Err(Outcome::NotSent(error)),
-        Err(Failure::Lost(error)) => Err(Outcome::Unknown(error.message)),
+    let (reply, answer) = rest.send(request, errand).await.map_err(lost)?;
+    succeeded(rest, served, &reply, &answer)?;
+    Ok(reply)
+}
+
+/// Anything but a success is the outcome of a write.
+fn succeeded(rest: &Rest, served: &Served, reply: &Reply, answer: &Answer) -> Result<(), Outcome> {
+    match answer.means {
+        None => Ok(()),
+        Some(_) => Err(answer.outcome(&rest.http, reply, |named| served.property_of(named))),
+    }
+}
+
+/// What became of a write that got no answer.
+fn lost(failure: Failure) -> Outcome {
+    match failure {
+        Failure::NotSent(error) => Outcome::NotSent(error),
+        Failure::Lost(error) => Outcome::Unknown(error.message),
     }
 }
 

@@ -148,7 +148,7 @@ async fn read_changes(
                 true => since,
                 false => since.checked_sub(overlap).unwrap_or(Timestamp::UNIX_EPOCH),
             };
-            let given = Given::default().with("since", literal(written, from));
+            let given = Given::default().with("since", literal(served, written, from));
             (Asked::list(changes, "changes"), given)
         }
         // A first load needs no tombstones: nothing of theirs was ever known.
@@ -246,7 +246,7 @@ async fn read_deletions(
     let from = from
         .checked_sub(overlap(rest, written))
         .unwrap_or(Timestamp::UNIX_EPOCH);
-    let given = Given::default().with("since", literal(written, from));
+    let given = Given::default().with("since", literal(served, written, from));
     let name = format!("deletions {}", served.name());
     if seen.page.is_none() {
         rest.listings.begin(&name);

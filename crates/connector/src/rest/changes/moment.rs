@@ -2,7 +2,7 @@
 
 use super::super::Rest;
 use super::super::description::operations::SinceText;
-use super::super::description::times::Granularity;
+use super::super::description::times::{AS_FORM, Granularity};
 use super::super::form::Moments;
 use super::super::served::Served;
 use crate::http::{Reply, clock};
@@ -17,17 +17,24 @@ const SET_BACK: SignedDuration = SignedDuration::from_secs(10);
 
 /// The moment from which on changes are wanted, as the ERP takes it: never later than `from`, and such that a change of that
 /// very moment is shown.
-pub(super) fn literal(written: Option<&SinceText>, from: Timestamp) -> Json {
+pub(super) fn literal(served: &Served, written: Option<&SinceText>, from: Timestamp) -> Json {
     let step = step(written);
     let said = |of: fn(&SinceText) -> Option<&str>| written.and_then(of);
     let format = said(|since| since.format.as_ref().map(|text| text.value.as_str()));
     let zone = said(|since| since.zone.as_ref().map(|text| text.value.as_str()));
     let day = step == Granularity::Day;
+    let own = format == Some(AS_FORM);
     // It was checked when the description was read.
-    let moments = Moments::read(!day, format, zone).unwrap_or_default();
+    let moments = match own {
+        true => served.of.moments.moments.clone(),
+        false => Moments::read(!day, format, zone).unwrap_or_default(),
+    };
     let mut from = moments.floor(from, step.length());
     if written.is_some_and(|since| since.exclusive == Some(true)) {
         from = from.checked_sub(step.length()).unwrap_or(from);
+    }
+    if own {
+        return served.of.moments.encode_moment(from, digits(step));
     }
     match (day, format) {
         (true, None | Some("iso")) => moments.print_date(moments.day(from)),

@@ -8,12 +8,13 @@ mod sessions;
 use super::place::Place;
 use super::record::{DescriptionText, IdentityText, Possible, RecordText, RecordTypeText};
 use super::session::Session;
-use super::template::Template;
+use super::template::{Body, Template};
 use super::{Description, Type};
 use crate::rest::description::operations::{ListText, Style};
 use crate::rest::description::property::{DataKind, FormText, PropertyText};
 use crate::rest::form::Form;
 use calls::Calls;
+use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tandem_merge::config::node::{At, Node};
@@ -117,7 +118,7 @@ fn check_identity(reader: &mut Reader<'_>, identity: &IdentityText) {
         line: &identity.request,
         query: &NONE,
         headers: &NONE,
-        body: None,
+        body: identity.body.as_ref(),
     };
     Calls::new(reader, &[]).check("identity", &identity.request, call, &[]);
 }
@@ -151,6 +152,14 @@ fn joined(own: Option<Table<PropertyText>>, defaults: Option<&Table<PropertyText
     all
 }
 
+/// What is filled in as `{own.NAME}`: what a type says, and what holds for all.
+fn owned(own: Option<Table<Body>>, defaults: Option<&Table<Body>>) -> BTreeMap<String, Json> {
+    let all = defaults.into_iter().flat_map(|defaults| &defaults.0);
+    let entries = all.chain(own.iter().flat_map(|own| &own.0));
+    let entry = |(name, body): &(At<String>, Body)| Some((name.value.clone(), body.json(&|_: &str| None)?));
+    entries.filter_map(entry).collect()
+}
+
 impl Scope<'_, '_> {
     fn problem<T>(&mut self, at: &At<T>, message: impl Into<String>, help: impl Into<String>) {
         self.reader.problem(at, message, help);
@@ -182,7 +191,8 @@ impl Scope<'_, '_> {
             self.problem(name, format!("{} has no properties", name.value), help);
         }
         let list = list?;
-        let mut calls = Calls::new(self.reader, &names);
+        let filled = owned(own.own, defaults.and_then(|all| all.own.as_ref()));
+        let mut calls = Calls::new(self.reader, &names).with_own(&filled);
         calls.list(&list);
         changes
             .iter()
@@ -219,6 +229,7 @@ impl Scope<'_, '_> {
         Some(Type {
             name: name.value.clone(),
             collection: own.collection.unwrap_or_else(|| name.value.clone()),
+            own: filled,
             record,
             list: list.value,
             changes: changes.map(|changes| changes.value),
@@ -270,8 +281,12 @@ impl Scope<'_, '_> {
         }
         if let Some(text) = &record.token_as {
             let alone = text.value.holes().eq(["token"]);
-            if record.token.is_none() || !alone {
-                let help = "Add `token:` with its place, and write `{token}` once into `token_as:`.";
+            let one = record
+                .token
+                .as_ref()
+                .is_some_and(|token| token.value.alone().is_some());
+            if !one || !alone {
+                let help = "Add `token:` with one place, and write `{token}` once into `token_as:`.";
                 self.problem(text, "`token_as` does not say how a token is written", help);
             }
         }
@@ -281,7 +296,11 @@ impl Scope<'_, '_> {
     /// What only a reply of its own shows of a record no list does.
     fn token_in_lists(&mut self, record: &RecordText, list: &At<ListText>) {
         if let Some(token) = &record.token
-            && matches!(token.value, Place::Header(_))
+            && token
+                .value
+                .0
+                .iter()
+                .any(|place| matches!(place, Place::Header(_)))
             && list.value.partial != Some(true)
         {
             let help = "Add `partial: true` to `list:`, so that each record is read by its id.";

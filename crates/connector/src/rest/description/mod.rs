@@ -54,6 +54,8 @@ pub struct Description {
 pub(super) struct Type {
     pub(super) name: String,
     pub(super) collection: String,
+    /// What is filled in as `{own.NAME}`.
+    pub(super) own: BTreeMap<String, Json>,
     pub(super) record: RecordText,
     pub(super) list: ListText,
     pub(super) changes: Option<ChangesText>,

@@ -2,6 +2,7 @@
 
 use super::place::Place;
 use super::words::{kinds, words};
+use tandem_merge::config::written::Scalar;
 use tandem_merge::written;
 
 kinds! {
@@ -74,6 +75,8 @@ written! {
     struct KeysetPaging {
         /// `keyset`.
         kind: String,
+        /// What stands for `{after}` at the beginning; nothing where nothing is said.
+        from: Option<Scalar>,
         /// Where the reply says whether there is more.
         more: Option<Place>,
     }

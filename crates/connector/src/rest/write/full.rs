@@ -41,7 +41,11 @@ pub(super) async fn before(
         Some(_) => return Err(Outcome::NotSent(answer.error(&rest.http, &reply))),
     }
     let body = reply.json();
-    let place = served.of.read.as_ref().and_then(|read| read.record.as_ref());
+    let read = served.of.read.as_ref();
+    if read.is_some_and(|read| read.shows_absence(&body)) {
+        return Err(Outcome::Gone);
+    }
+    let place = read.and_then(|read| read.record.as_ref());
     let item = read::record(place, &body);
     let shown = item.and_then(|item| rest.observation(served, item, &Sight::own(&reply)));
     let Some((item, shown)) = item.zip(shown) else {

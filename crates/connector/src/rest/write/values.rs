@@ -35,7 +35,7 @@ pub(super) fn encoded(served: &Served, values: &Values, creates: bool) -> Result
 
 /// What single values are filled in as: `{value.number}`.
 pub(super) fn with_values(served: &Served, given: Given, values: &Values) -> Given {
-    let given = given.with("collection", served.of.collection.as_str());
+    let given = given.and(served.given());
     values.iter().fold(given, |given, (name, value)| {
         let Some(property) = served.of.properties.get(name).filter(|_| !value.is_blank()) else {
             return given;
@@ -44,6 +44,21 @@ pub(super) fn with_values(served: &Served, given: Given, values: &Values) -> Giv
             &format!("value.{name}"),
             property.form.bare(property.data_type.kind, value),
         )
+    })
+}
+
+/// The places in a record that holes name.
+pub(super) fn members(holes: Vec<&str>) -> Vec<&str> {
+    let places = holes.into_iter().filter_map(|hole| hole.strip_prefix("record."));
+    places.collect()
+}
+
+/// What the record shows that is written: `{record.template}`.
+pub(super) fn with_members(given: Given, item: &Json, places: &[&str]) -> Given {
+    places.iter().fold(given, |given, text| {
+        let place = Place::parse(text).ok();
+        let shown = place.as_ref().and_then(|place| place.of(item)).cloned();
+        given.maybe(&format!("record.{text}"), shown)
     })
 }
 

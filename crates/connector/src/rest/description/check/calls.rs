@@ -5,10 +5,13 @@ use super::super::operations::{
     Safety, SinceText, Style, UpdateText,
 };
 use super::super::pages::Paging;
+use super::super::place::Place;
 use super::super::record::RecordText;
 use super::super::template::{Body, Template};
-use super::super::times::Source;
+use super::super::times::{AS_FORM, Source};
 use crate::rest::form::Moments;
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
 use tandem_merge::config::node::At;
 use tandem_merge::config::suggestion;
 use tandem_merge::config::written::{Reader, Table};
@@ -21,15 +24,48 @@ pub(super) struct Calls<'a, 'r> {
     reader: &'a mut Reader<'r>,
     /// The names of its properties.
     properties: &'a [String],
+    /// What the type fills in by names of its own.
+    own: Option<&'a BTreeMap<String, Json>>,
 }
 
 impl<'a, 'r> Calls<'a, 'r> {
     pub(super) fn new(reader: &'a mut Reader<'r>, properties: &'a [String]) -> Self {
-        Self { reader, properties }
+        Self {
+            reader,
+            properties,
+            own: None,
+        }
+    }
+
+    /// With what the type fills in by names of its own.
+    pub(super) fn with_own(self, own: &'a BTreeMap<String, Json>) -> Self {
+        Self {
+            own: Some(own),
+            ..self
+        }
+    }
+
+    /// Whether something of that name is filled in: by a name of the type's own, a part of the token, a member of the record.
+    fn knows(&self, hole: &str, known: &[&str]) -> bool {
+        let own = |name: &str| self.own.is_some_and(|own| own.contains_key(name));
+        match hole.split_once('.') {
+            Some(("own", name)) => own(name),
+            Some(("token", part)) => {
+                known.contains(&"token") && part.parse::<u8>().is_ok_and(|part| part > 0)
+            }
+            Some(("record", place)) => known.contains(&"record.") && Place::parse(place).is_ok(),
+            _ => known.contains(&hole) || hole == "collection",
+        }
     }
 
     /// Whether all that a request fills in is there to fill it.
     pub(super) fn check<T>(&mut self, what: &str, at: &At<T>, call: Call<'_>, known: &[&str]) {
+        for (name, _) in &call.query.0 {
+            if let Err(why) = Template::parse(&name.value) {
+                let help = "Write `{{` and `}}` for braces in a name.";
+                self.reader.problem(name, why, help);
+            }
+        }
         for hole in call.holes() {
             let value = hole.strip_prefix("value.").filter(|_| known.contains(&"values"));
             if let Some(property) = value {
@@ -40,7 +76,7 @@ impl<'a, 'r> Calls<'a, 'r> {
                 }
                 continue;
             }
-            if !known.contains(&hole) && hole != "collection" {
+            if !self.knows(hole, known) {
                 let names = known.iter().copied().chain(["collection"]);
                 let help = suggestion(hole, names);
                 let message = format!("nothing is filled in for `{{{hole}}}` in `{what}`");
@@ -63,7 +99,10 @@ impl<'a, 'r> Calls<'a, 'r> {
             .path
             .holes()
             .any(|hole| hole == "id" || hole.starts_with("value."));
-        let elsewhere = call.takes("id");
+        let elsewhere = call
+            .holes()
+            .into_iter()
+            .any(|hole| hole == "id" || hole.starts_with("record."));
         if !named && !elsewhere {
             let message = format!("the request of `{what}` does not name the record");
             self.reader.problem(
@@ -130,6 +169,9 @@ impl<'a, 'r> Calls<'a, 'r> {
         let zone = since.zone.as_ref();
         let word = |at: &At<String>| at.value.clone();
         let (written, named) = (format.map(word), zone.map(word));
+        if written.as_deref() == Some(AS_FORM) {
+            return;
+        }
         let day = since
             .granularity
             .is_some_and(|step| step.length().as_hours() >= 24);
@@ -152,6 +194,10 @@ impl<'a, 'r> Calls<'a, 'r> {
         let call = read.value.call();
         self.check("read", read, call, &["id"]);
         self.in_path("read", read, call);
+        if let Some(proof) = &read.value.gone_if {
+            self.check("gone_if", &proof.request, proof.call(), &["id"]);
+            self.in_path("gone_if", &proof.request, proof.call());
+        }
         if let Some(many) = &read.value.many {
             self.check("many", &many.request, many.call(), &["ids"]);
             self.needs(
@@ -201,7 +247,7 @@ impl<'a, 'r> Calls<'a, 'r> {
                     .value
                     .path
                     .holes()
-                    .any(|hole| hole.starts_with("value.")) =>
+                    .any(|hole| hole.starts_with("value.") || hole == "key") =>
             {
                 let help = "Write the property into the path: `PUT /customers/{value.number}`.";
                 self.reader
@@ -217,8 +263,9 @@ impl<'a, 'r> Calls<'a, 'r> {
             .into_iter()
             .flat_map(|also| &also.0)
             .flat_map(|(_, body)| body.texts());
-        let holes: Vec<String> = texts.flat_map(Template::holes).map(str::to_owned).collect();
-        for hole in holes.iter().filter(|hole| !known.contains(&hole.as_str())) {
+        let unknown = |hole: &&str| !self.knows(hole, known);
+        let holes: Vec<&str> = texts.flat_map(Template::holes).filter(unknown).collect();
+        for hole in holes {
             let help = suggestion(hole, known.iter().copied());
             self.reader.problem(
                 at,
@@ -248,13 +295,13 @@ impl<'a, 'r> Calls<'a, 'r> {
             .as_ref()
             .is_some_and(|style| style.value == Style::Full);
         let known: &[&str] = if full {
-            &["id", "token", "values", "record"]
+            &["id", "token", "values", "record", "record."]
         } else {
-            &["id", "token", "values"]
+            &["id", "token", "values", "record."]
         };
         self.check("update", update, call, known);
         self.in_path("update", update, call);
-        self.also(update.value.also.as_ref(), update, &["id", "token"]);
+        self.also(update.value.also.as_ref(), update, &["id", "token", "record."]);
         self.token(update, update.value.sends_token(), record);
         if let (false, Some(_)) = (full, &update.value.omit) {
             let help = "Take `omit:` out, or write `style: full`.";
@@ -268,9 +315,9 @@ impl<'a, 'r> Calls<'a, 'r> {
 
     pub(super) fn delete(&mut self, delete: &At<DeleteText>, record: &RecordText) {
         let call = delete.value.call();
-        self.check("delete", delete, call, &["id", "token"]);
+        self.check("delete", delete, call, &["id", "token", "record."]);
         self.in_path("delete", delete, call);
-        self.token(delete, call.takes("token"), record);
+        self.token(delete, call.sends_token(), record);
     }
 
     pub(super) fn action(&mut self, action: &At<ActionText>) {
