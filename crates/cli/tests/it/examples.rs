@@ -12,14 +12,14 @@ fn examples() -> PathBuf {
 }
 
 /// An example in a folder of its own, with a local org.
-struct Example {
+pub(crate) struct Example {
     folder: tempfile::TempDir,
     name: &'static str,
-    org: System,
+    pub(crate) org: System,
 }
 
 impl Example {
-    fn of(name: &'static str) -> Self {
+    pub(crate) fn of(name: &'static str) -> Self {
         let example = Self {
             folder: tempfile::tempdir().unwrap(),
             name,
@@ -32,23 +32,23 @@ impl Example {
         example
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(self.name).join(name)
     }
 
-    fn edit(&self, file: &str, from: &str, to: &str) {
+    pub(crate) fn edit(&self, file: &str, from: &str, to: &str) {
         let text = std::fs::read_to_string(self.path(file)).unwrap();
         assert!(text.contains(from), "{file} has no `{from}`");
         std::fs::write(self.path(file), text.replace(from, to)).unwrap();
     }
 
-    fn run(&self, arguments: &[&str]) -> Ran {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         run_in(&self.path(""), arguments)
     }
 
     /// A run that ends well.
     #[track_caller]
-    fn done(&self, arguments: &[&str]) -> Ran {
+    pub(crate) fn done(&self, arguments: &[&str]) -> Ran {
         let ran = self.run(arguments);
         assert_eq!(ran.code, Some(0), "{arguments:?}\n{}{}", ran.out, ran.err);
         ran
@@ -56,13 +56,13 @@ impl Example {
 
     /// All that is linked is equal, and so many links there are.
     #[track_caller]
-    fn in_step(&self, links: u64) {
+    pub(crate) fn in_step(&self, links: u64) {
         let verified = self.done(&["verify", "--json"]).last();
         assert_eq!(verified["different"], 0, "{verified}");
         assert_eq!(verified["pairs"], links, "{verified}");
     }
 
-    fn query(&self, soql: &str) -> Vec<Json> {
+    pub(crate) fn query(&self, soql: &str) -> Vec<Json> {
         rest::query_salesforce(&self.org.url, soql)
     }
 

@@ -17,6 +17,7 @@ mod dice;
 mod disk;
 mod document;
 mod door;
+mod erps;
 mod examples;
 mod faults;
 mod features;
