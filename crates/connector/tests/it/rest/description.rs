@@ -338,7 +338,7 @@ fn what_types_fill_in_and_parts_of_records_are_known_by_name() {
         with("headers: { If-Match: \"{token}\" }", parts),
         Vec::<String>::new()
     );
-    for wrong in ["{token.0}", "{token.x}", "{record..}"] {
+    for wrong in ["{token.0}", "{token.x}", "{record.a..b}"] {
         let told = with(
             "headers: { If-Match: \"{token}\" }",
             &parts.replace("{token.2}", wrong),
