@@ -42,7 +42,7 @@ impl Example {
         std::fs::write(self.path(file), text.replace(from, to)).unwrap();
     }
 
-    fn run(&self, arguments: &[&str]) -> Ran {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         run_in(&self.path(""), arguments)
     }
 

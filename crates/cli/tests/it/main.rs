@@ -18,6 +18,7 @@ mod dice;
 mod disk;
 mod document;
 mod door;
+mod erps;
 mod examples;
 mod faults;
 mod features;

@@ -124,6 +124,13 @@ pub(crate) fn patch_salesforce(url: &str, object: &str, id: &str, body: &Json) {
     call(reqwest::Method::PATCH, &address, Some(token), Some(body));
 }
 
+/// Deletes a record of Salesforce as Alice.
+pub(crate) fn delete_salesforce(url: &str, object: &str, id: &str) {
+    let token = token(url, "alice");
+    let address = format!("{url}/services/data/v62.0/sobjects/{object}/{id}");
+    call(reqwest::Method::DELETE, &address, Some(token), None);
+}
+
 /// Makes a call of Salesforce's SOAP API in the name of a client.
 pub(crate) fn soap(url: &str, client: &str, call: &str) {
     let session = token(url, client);
@@ -302,7 +309,7 @@ fn call(method: reqwest::Method, url: &str, token: Option<String>, body: Option<
     })
 }
 
-fn client() -> reqwest::Client {
+pub(crate) fn client() -> reqwest::Client {
     // Another test of this process may have been first.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let certificates = Vec::<reqwest::Certificate>::new();

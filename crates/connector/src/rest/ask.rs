@@ -3,8 +3,9 @@
 use super::Rest;
 use super::description::errors::Means;
 use super::description::operations::Call;
-use super::description::template::Body;
+use super::description::template::{Body, Template};
 use super::errors::Answer;
+use super::served::PARTS;
 use crate::http::{Failure, Reply, Request};
 use crate::{Error, ErrorKind};
 use reqwest::header::{HeaderName, HeaderValue};
@@ -34,6 +35,16 @@ impl Given {
     pub(super) fn and(mut self, other: Self) -> Self {
         self.0.extend(other.0);
         self
+    }
+
+    /// With the token of the state that was seen, and its parts.
+    pub(super) fn token(self, token: Option<&str>) -> Self {
+        let parts = token.into_iter().flat_map(|token| token.split(PARTS)).enumerate();
+        let parts = parts.filter(|(_, part)| !part.is_empty());
+        let given = parts.fold(self, |given, (index, part)| {
+            given.with(&format!("token.{}", index + 1), part)
+        });
+        given.maybe("token", token)
     }
 
     pub(super) fn get(&self, name: &str) -> Option<Json> {
@@ -113,9 +124,13 @@ impl Rest {
         };
         let mut sign = '?';
         for (name, value) in &call.query.0 {
-            if let Some(value) = value.value.text(&fill) {
+            // A name may have holes, too; it was read when the description was checked.
+            let name = Template::parse(&name.value)
+                .ok()
+                .and_then(|name| name.text(&fill));
+            if let Some((name, value)) = name.zip(value.value.text(&fill)) {
                 target.push(sign);
-                target.extend(byte_serialize(name.value.as_bytes()).map(|part| part.replace("%24", "$")));
+                target.extend(byte_serialize(name.as_bytes()).map(|part| part.replace("%24", "$")));
                 target.push('=');
                 // A plus is a blank to some, and a plus to others.
                 target.extend(byte_serialize(value.as_bytes()).map(|part| part.replace('+', "%20")));

@@ -47,7 +47,7 @@ pub(super) fn of(config: &RestConfig, served: &BTreeMap<String, Arc<Served>>) ->
         conditional_write: updates().all(UpdateText::sends_token),
         conditional_delete: types()
             .filter_map(|of| of.delete.as_ref())
-            .all(|delete| delete.call().takes("token"))
+            .all(|delete| delete.call().sends_token())
             && parts().filter(|inside| inside.deletes).all(safely),
         idempotent_create: creates().all(|create| safe(create.safe.as_ref().map(|safe| safe.value)))
             && !parts().any(|inside| inside.creates),

@@ -30,6 +30,8 @@ pub(super) struct Answer {
     advice: Option<String>,
     /// It is about a create whose address holds a key.
     keyed: bool,
+    /// The condition of such a create failed: there is a record of that key.
+    pub(super) taken: bool,
 }
 
 impl Answer {
@@ -63,6 +65,7 @@ impl Answer {
             .map(|rule| &rule.value)
             .find(|rule| fits(rule, reply, &code, said, errand));
         let means = rule.map_or_else(|| usual(description, reply, success), |rule| rule.means.value);
+        let taken = means == Means::Stale && errand.keyed;
         let message: String = match (code.is_empty(), message) {
             (true, Some(message)) => message,
             (false, Some(message)) => format!("{code}: {message}"),
@@ -75,6 +78,7 @@ impl Answer {
             fields: fields(description, &body),
             advice: rule.and_then(|rule| rule.advice.clone()),
             keyed: errand.keyed,
+            taken,
         }
     }
 
@@ -85,6 +89,7 @@ impl Answer {
             fields: Vec::new(),
             advice: None,
             keyed: false,
+            taken: false,
         }
     }
 

@@ -18,13 +18,14 @@ use tandem_merge::value::Value;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Form {
     wrap: Option<String>,
+    also: Vec<(String, Json)>,
     pair: bool,
     blank: Vec<String>,
     write_blank: Option<Json>,
     pad: Option<Pad>,
     labels: BTreeMap<String, String>,
     number: Number,
-    /// References are written as numbers.
+    /// References are written as numbers, truths as 1 and 0.
     numeric: bool,
     pub(super) moments: Moments,
     /// How they are written in filters and addresses, where that is said.
@@ -66,6 +67,11 @@ impl Form {
         }
         let mut form = Self {
             wrap: said(texts, |text| text.wrap.clone()),
+            also: said(texts, |text| text.also.as_ref())
+                .into_iter()
+                .flat_map(|also| &also.0)
+                .map(|(name, value)| (name.value.clone(), scalar(value)))
+                .collect(),
             pair: said(texts, |text| text.pair.as_ref().map(|pair| pair.value)).unwrap_or_default(),
             blank: said(texts, |text| text.blank.as_ref())
                 .into_iter()
@@ -111,7 +117,7 @@ impl Form {
                     }
                 };
             }
-            DataKind::Reference => form.numeric = written == Some("number"),
+            DataKind::Reference | DataKind::Boolean => form.numeric = written == Some("number"),
             // What `any` says of numbers and times says nothing here.
             _ => {}
         }
@@ -171,6 +177,9 @@ impl Form {
             DataKind::Decimal => self.decimal(shown).map(Value::Decimal),
             DataKind::Boolean => match (shown, self.labels.is_empty()) {
                 (Json::Bool(yes), _) => Some(Value::Boolean(*yes)),
+                (Json::Number(number), true) if self.numeric => {
+                    number.as_i64().map(|number| Value::Boolean(number != 0))
+                }
                 (_, true) => None,
                 (other, false) => {
                     let label = super::description::place::plain(other)?;
@@ -230,11 +239,26 @@ impl Form {
 
     /// A value as the ERP takes it.
     pub(super) fn encode(&self, kind: DataKind, value: &Value) -> Json {
-        let inner = self.bare(kind, value);
-        match &self.wrap {
+        self.wrapped(self.bare(kind, value))
+    }
+
+    /// A moment as the ERP takes it, with so many digits of a second where the form has any.
+    pub(super) fn encode_moment(&self, moment: jiff::Timestamp, digits: usize) -> Json {
+        self.wrapped(self.moments.print_to(moment, digits))
+    }
+
+    fn wrapped(&self, inner: Json) -> Json {
+        if inner.is_null() && !self.also.is_empty() {
+            return inner;
+        }
+        let mut made = match &self.wrap {
             Some(member) => Json::Object([(member.clone(), inner)].into_iter().collect()),
             None => inner,
+        };
+        if let Json::Object(members) = &mut made {
+            members.extend(self.also.iter().cloned());
         }
+        made
     }
 
     /// A value as a filter or an address holds it.
@@ -264,6 +288,7 @@ impl Form {
             },
             Value::Boolean(yes) => match self.labels.get(if *yes { "true" } else { "false" }) {
                 Some(label) => Json::String(label.clone()),
+                None if self.numeric => u8::from(*yes).into(),
                 None => Json::Bool(*yes),
             },
             Value::Text(text) if self.numeric => text

@@ -6,6 +6,7 @@ pub(super) use find::find;
 
 use super::ask::{Errand, Given, Otherwise};
 use super::batch::Pack;
+use super::description::errors::Means;
 use super::description::operations::{Call, Empty, ListText, WindowText};
 use super::description::pages::Paging;
 use super::description::place::Place;
@@ -312,11 +313,14 @@ async fn fetch_one(
     }
     match answer.means {
         None => {}
-        Some(super::description::errors::Means::Gone) => return Ok(absent),
+        Some(Means::Gone) => return proven(rest, served, absent).await,
         Some(_) => return Err(answer.error(&rest.http, &reply)),
     }
     let body = reply.json();
     let read = served.of.read.as_ref();
+    if read.is_some_and(|read| read.shows_absence(&body)) {
+        return proven(rest, served, absent).await;
+    }
     let place = read.and_then(|read| read.record.as_ref());
     let shown = record(place, &body).and_then(|item| rest.observation(served, item, &Sight::own(&reply)));
     let empty = read
@@ -338,6 +342,31 @@ async fn fetch_one(
         }
         None => Ok(absent),
     }
+}
+
+/// A record that is not there: deleted, where the ERP names it among what was deleted.
+async fn proven(rest: &Rest, served: &Served, absent: Observation) -> Result<Observation, Error> {
+    let Some(proof) = served.of.read.as_ref().and_then(|read| read.gone_if.as_ref()) else {
+        return Ok(absent);
+    };
+    let given = served.given().with("id", absent.key.id.as_str());
+    let request = rest.request(proof.call(), &given, &Otherwise(None))?;
+    let sent = rest
+        .send(request.reading(), Errand::reading(served.name(), "read"))
+        .await;
+    let (reply, answer) = sent.map_err(Failure::into_error)?;
+    match answer.means {
+        None => {}
+        // Who may not ask has no proof.
+        Some(Means::Forbidden | Means::Gone) => return Ok(absent),
+        Some(_) => return Err(answer.error(&rest.http, &reply)),
+    }
+    let body = reply.json();
+    let named = !items(rest, served, proof.items.as_ref(), &body)?.is_empty();
+    Ok(Observation {
+        presence: if named { Presence::Deleted } else { absent.presence },
+        ..absent
+    })
 }
 
 impl Rest {

@@ -7,7 +7,7 @@ use super::ask::Given;
 use super::description::errors::Means;
 use super::description::operations::{ListText, Style};
 use super::description::place::{Place, plain};
-use super::description::record::{Ids, Moment, Tombstone};
+use super::description::record::{Ids, Moment, TokenPlaces, Tombstone};
 use super::description::template::literal;
 use super::description::times::Granularity;
 use super::description::{Property, Type};
@@ -24,6 +24,9 @@ use std::sync::Arc;
 use tandem_merge::computed::Computation;
 use tandem_merge::record::{Observation, Presence, RecordKey, Values, Version};
 use tandem_merge::value::Value;
+
+/// Stands between the parts of a token.
+pub(super) const PARTS: &str = "\u{1f}";
 
 /// One record type in use.
 pub(super) struct Served {
@@ -292,7 +295,14 @@ impl Served {
     fn moment(&self, at: &Moment, item: &Json) -> Result<Option<Timestamp>, (String, String)> {
         let form = &self.of.moments.moments;
         let places = match at {
-            Moment::At(places) => places,
+            Moment::At(places) => places.as_slice(),
+            Moment::Latest(places) => {
+                let each = places
+                    .iter()
+                    .map(|place| self.first_moment(std::slice::from_ref(place), item));
+                let all: Vec<Option<Timestamp>> = each.collect::<Result<_, _>>()?;
+                return Ok(all.into_iter().flatten().max());
+            }
             Moment::Split { date, time } => {
                 let both = date.of(item).zip(time.of(item));
                 let joined = both.and_then(|(date, time)| form.joined(date, time));
@@ -300,6 +310,11 @@ impl Served {
                 return joined.map(Some).ok_or_else(why);
             }
         };
+        self.first_moment(places, item)
+    }
+
+    /// The first time of these that is not blank.
+    fn first_moment(&self, places: &[Place], item: &Json) -> Result<Option<Timestamp>, (String, String)> {
         let mut shown_at_all = false;
         for place in places {
             let Some(shown) = place.of(item) else {
@@ -326,7 +341,7 @@ impl Served {
             Some(at) => self.moment(at, item)?,
             None => None,
         };
-        if let (Some(Moment::At(places)), None) = (&record.modified, modified) {
+        if let (Some(Moment::At(places) | Moment::Latest(places)), None) = (&record.modified, modified) {
             let place = places.last().map(ToString::to_string).unwrap_or_default();
             return Err((place, "it is blank".to_owned()));
         }
@@ -342,16 +357,8 @@ impl Served {
             None => None,
         };
         let token = match &record.token {
-            Some(place) => {
-                let none = HeaderMap::new();
-                let shown = place.value.text(item, sight.headers.unwrap_or(&none));
-                let why = || {
-                    (
-                        place.value.to_string(),
-                        "the record's token is not shown".to_owned(),
-                    )
-                };
-                let token = shown.ok_or_else(why)?;
+            Some(places) => {
+                let token = named(&places.value, item, sight)?;
                 let fill = |_: &str| Some(Json::String(token.clone()));
                 let written = record.token_as.as_ref().and_then(|text| text.value.text(&fill));
                 written.unwrap_or(token)
@@ -407,6 +414,32 @@ impl Served {
         match named {
             Some(named) => named.contains(&u32::from(status)),
             None => status == 410 && means == Some(Means::Gone),
+        }
+    }
+}
+
+/// What names the state of a record, part by part.
+fn named(places: &TokenPlaces, item: &Json, sight: &Sight<'_>) -> Result<String, (String, String)> {
+    let none = HeaderMap::new();
+    let part = |place: &Place| {
+        let shown = place.shown(item, sight.headers.unwrap_or(&none))?;
+        plain(&shown).or_else(|| match shown.as_ref() {
+            // A list of what belongs to the record: any change in it is one of the record.
+            table @ (Json::Array(_) | Json::Object(_)) if places.alone().is_none() => {
+                Some(token(table.to_string().as_bytes()))
+            }
+            _ => None,
+        })
+    };
+    let parts: Vec<Option<String>> = places.0.iter().map(part).collect();
+    match (parts.first(), places.0.first()) {
+        (Some(None), Some(place)) => {
+            let why = "the record's token is not shown".to_owned();
+            Err((place.to_string(), why))
+        }
+        _ => {
+            let texts: Vec<String> = parts.into_iter().map(Option::unwrap_or_default).collect();
+            Ok(texts.join(PARTS))
         }
     }
 }

@@ -105,8 +105,11 @@ fn filled(
     let after = after.map(str::to_owned).or(first);
     given
         .clone()
-        .with("since", literal(written, from))
-        .with("until", until(written, to, window.inclusive == Some(true)))
+        .with("since", literal(served, written, from))
+        .with(
+            "until",
+            until(served, written, to, window.inclusive == Some(true)),
+        )
         .maybe("after", after)
 }
 
@@ -166,7 +169,7 @@ fn halves(
         true => now,
         false => from.checked_add(to.duration_since(from) / 2).ok()?,
     };
-    let middle = super::changes::floor(written, middle);
+    let middle = super::changes::floor(served, written, middle);
     let middle = if middle > from && middle < to {
         middle
     } else {

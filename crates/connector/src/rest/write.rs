@@ -10,6 +10,7 @@ use super::description::jobs::JobText;
 use super::description::operations::{ActionText, CreateText, Safety, Style, UpdateText};
 use super::description::place::Place;
 use super::description::template::Body;
+use super::errors::Answer;
 use super::served::{Served, Sight};
 use super::{jobs, parts, read};
 use crate::http::{Failure, Reply, Request};
@@ -20,8 +21,8 @@ use tandem_merge::config::node::At;
 use tandem_merge::config::written::Table;
 use tandem_merge::record::{Presence, RecordKey, RecordType, Values, Version};
 use tandem_merge::value::Value;
-use values::with_values;
 pub(super) use values::{encoded, with_also};
+use values::{members, with_members, with_values};
 
 /// Carries out one write.
 pub(super) async fn carry_out(rest: &Rest, pack: Option<&Pack>, write: &Write) -> Outcome {
@@ -80,7 +81,15 @@ async fn create(rest: &Rest, pack: Option<&Pack>, served: &Arc<Served>, key: &st
         request = request.repeatable();
     }
     let errand = Errand::creating(served.name(), safe == Some(Safety::KeyInUrl));
-    let reply = carried_out(rest, pack, served, request, errand, create.job.as_ref()).await?;
+    let (reply, answer) = told(rest, pack, request, errand).await?;
+    // Nobody else has that key: an earlier attempt of this very create made the record.
+    if answer.taken && create.call().line.value.path.holes().any(|hole| hole == "key") {
+        return Ok(Outcome::Applied {
+            id: key.to_owned(),
+            state: None,
+        });
+    }
+    let reply = settled(rest, served, errand, create.job.as_ref(), (reply, answer)).await?;
     Ok(created(rest, served, create, &reply))
 }
 
@@ -196,7 +205,8 @@ async fn change(
     };
     // Where a token must go along and none is known, the record says its own.
     let needs_token = update.sends_token() && only_if.is_none() && update.unconditional.is_none();
-    let read = match full || (needs_token && served.of.read.is_some()) {
+    let shows = members(update.holes());
+    let read = match full || !shows.is_empty() || (needs_token && served.of.read.is_some()) {
         true => Some(full::before(rest, served, record, only_if).await?),
         false => None,
     };
@@ -207,8 +217,12 @@ async fn change(
             .and_then(|read| read.token.clone())
     });
     let conditional = token.is_some() && update.sends_token();
-    let given = served.named(&record.id).maybe("token", token);
+    let given = served.named(&record.id).token(token.as_deref());
     let given = with_values(served, given, values);
+    let given = match &read {
+        Some(read) => with_members(given, &read.item, &shows),
+        None => given,
+    };
     let (body, around) = match read.filter(|_| full) {
         Some(read) => (full::changed(served, update, read.item, values), Some(read.reply)),
         None => (written.clone(), None),
@@ -240,7 +254,7 @@ async fn take(
     only_if: Option<&Version>,
 ) -> Done {
     let token = only_if.map(|version| version.token.as_str());
-    let given = served.named(&record.id).maybe("token", token);
+    let given = served.named(&record.id).token(token);
     let request = rest
         .request(step.call(), &given, &Otherwise(None))
         .map_err(unsent)?;
@@ -263,8 +277,17 @@ async fn delete(
         ));
     };
     let token = only_if.map(|version| version.token.as_str());
-    let conditional = token.is_some() && delete.call().takes("token");
-    let given = served.named(&record.id).maybe("token", token);
+    let conditional = token.is_some() && delete.call().sends_token();
+    let shows = members(delete.call().holes());
+    let given = served.named(&record.id).token(token);
+    // Where a deletion of what is not there seems to succeed, the record is looked at before.
+    let given = match shows.is_empty() {
+        true => given,
+        false => {
+            let read = full::before(rest, served, record, only_if).await?;
+            with_members(given, &read.item, &shows)
+        }
+    };
     let request = rest
         .request(delete.call(), &given, &Otherwise(None))
         .map_err(unsent)?;
@@ -308,24 +331,43 @@ pub(super) async fn carried_out(
     errand: Errand<'_>,
     job: Option<&JobText>,
 ) -> Result<Reply, Outcome> {
+    let told = told(rest, pack, request, errand).await?;
+    settled(rest, served, errand, job, told).await
+}
+
+/// Sends a write by itself or with others.
+async fn told(
+    rest: &Rest,
+    pack: Option<&Pack>,
+    request: Request,
+    errand: Errand<'_>,
+) -> Result<(Reply, Answer), Outcome> {
     let told = match pack {
         Some(pack) => pack.send(request, errand).await,
         None => rest.send(request, errand).await,
     };
-    match told {
-        Ok((reply, answer)) => {
-            if let Some(job) = job
-                && let Some(address) = jobs::address(rest, job, &reply)
-            {
-                return jobs::end(rest, served, job, &address, errand).await;
-            }
-            match answer.means {
-                None => Ok(reply),
-                Some(_) => Err(answer.outcome(&rest.http, &reply, |named| served.property_of(named))),
-            }
-        }
-        Err(Failure::NotSent(error)) => Err(Outcome::NotSent(error)),
-        Err(Failure::Lost(error)) => Err(Outcome::Unknown(error.message)),
+    told.map_err(|failure| match failure {
+        Failure::NotSent(error) => Outcome::NotSent(error),
+        Failure::Lost(error) => Outcome::Unknown(error.message),
+    })
+}
+
+/// What an answer led to, once the job that it may tell of has ended.
+async fn settled(
+    rest: &Rest,
+    served: &Served,
+    errand: Errand<'_>,
+    job: Option<&JobText>,
+    (reply, answer): (Reply, Answer),
+) -> Result<Reply, Outcome> {
+    if let Some(job) = job
+        && let Some(address) = jobs::address(rest, job, &reply)
+    {
+        return jobs::end(rest, served, job, &address, errand).await;
+    }
+    match answer.means {
+        None => Ok(reply),
+        Some(_) => Err(answer.outcome(&rest.http, &reply, |named| served.property_of(named))),
     }
 }
 

@@ -244,7 +244,7 @@ pub(super) fn link(name: &str, cursor: &[u8]) -> Option<String> {
 
 /// What says from where on changes are wanted.
 pub(super) fn since_given(served: &Served, written: Option<&SinceText>, from: Timestamp) -> Given {
-    let since = literal(written, from);
+    let since = literal(served, written, from);
     let text = plain(&since).unwrap_or_default();
     let of = &served.holder().of;
     let changed = match (of.language, &of.record.modified) {
@@ -294,7 +294,7 @@ async fn read_deletions(
     let from = from
         .checked_sub(overlap(rest, written))
         .unwrap_or(Timestamp::UNIX_EPOCH);
-    let given = Given::default().with("since", literal(written, from));
+    let given = Given::default().with("since", literal(served, written, from));
     let name = format!("deletions {}", served.name());
     if seen.page.is_none() {
         rest.listings.begin(&name);

@@ -2,7 +2,7 @@
 
 use super::super::Rest;
 use super::super::description::operations::SinceText;
-use super::super::description::times::Granularity;
+use super::super::description::times::{AS_FORM, Granularity};
 use super::super::form::Moments;
 use super::super::served::Served;
 use crate::http::{Reply, clock};
@@ -17,22 +17,36 @@ const SET_BACK: SignedDuration = SignedDuration::from_secs(10);
 
 /// The moment from which on changes are wanted, as the ERP takes it: never later than `from`, and such that a change of that
 /// very moment is shown.
-pub(in super::super) fn literal(written: Option<&SinceText>, from: Timestamp) -> Json {
+pub(in super::super) fn literal(served: &Served, written: Option<&SinceText>, from: Timestamp) -> Json {
     let one_less = written.is_some_and(|since| since.exclusive == Some(true));
-    printed(written, from, one_less)
+    printed(served, written, from, one_less)
 }
 
 /// The moment up to which records are wanted, as the ERP takes it: what follows it begins there.
-pub(in super::super) fn until(written: Option<&SinceText>, to: Timestamp, inclusive: bool) -> Json {
-    printed(written, to, inclusive)
+pub(in super::super) fn until(
+    served: &Served,
+    written: Option<&SinceText>,
+    to: Timestamp,
+    inclusive: bool,
+) -> Json {
+    printed(served, written, to, inclusive)
 }
 
 /// The last moment up to this one that the ERP tells apart.
-pub(in super::super) fn floor(written: Option<&SinceText>, at: Timestamp) -> Timestamp {
-    moments(written).floor(at, step(written).length())
+pub(in super::super) fn floor(served: &Served, written: Option<&SinceText>, at: Timestamp) -> Timestamp {
+    moments(served, written).floor(at, step(written).length())
 }
 
-fn moments(written: Option<&SinceText>) -> Moments {
+/// They are written as the times of records are.
+fn as_form(written: Option<&SinceText>) -> bool {
+    let format = written.and_then(|since| since.format.as_ref());
+    format.is_some_and(|format| format.value == AS_FORM)
+}
+
+fn moments(served: &Served, written: Option<&SinceText>) -> Moments {
+    if as_form(written) {
+        return served.of.moments.moments.clone();
+    }
     let said = |of: fn(&SinceText) -> Option<&str>| written.and_then(of);
     let format = said(|since| since.format.as_ref().map(|text| text.value.as_str()));
     let zone = said(|since| since.zone.as_ref().map(|text| text.value.as_str()));
@@ -41,15 +55,18 @@ fn moments(written: Option<&SinceText>) -> Moments {
 }
 
 /// A moment as the ERP takes it, or the one before it.
-fn printed(written: Option<&SinceText>, at: Timestamp, one_less: bool) -> Json {
+fn printed(served: &Served, written: Option<&SinceText>, at: Timestamp, one_less: bool) -> Json {
     let step = step(written);
     let format = written.and_then(|since| since.format.as_ref());
     let format = format.map(|text| text.value.as_str());
     let day = step == Granularity::Day;
-    let moments = moments(written);
+    let moments = moments(served, written);
     let mut from = moments.floor(at, step.length());
     if one_less {
         from = from.checked_sub(step.length()).unwrap_or(from);
+    }
+    if as_form(written) {
+        return served.of.moments.encode_moment(from, digits(step));
     }
     match (day, format) {
         (true, None | Some("iso")) => moments.print_date(moments.day(from)),

@@ -347,8 +347,12 @@ impl Scope<'_, '_> {
         }
         if let Some(text) = &record.token_as {
             let alone = text.value.holes().eq(["token"]);
-            if record.token.is_none() || !alone {
-                let help = "Add `token:` with its place, and write `{token}` once into `token_as:`.";
+            let one = record
+                .token
+                .as_ref()
+                .is_some_and(|token| token.value.alone().is_some());
+            if !one || !alone {
+                let help = "Add `token:` with one place, and write `{token}` once into `token_as:`.";
                 self.problem(text, "`token_as` does not say how a token is written", help);
             }
         }
@@ -358,7 +362,11 @@ impl Scope<'_, '_> {
     /// What only a reply of its own shows of a record no list does.
     fn token_in_lists(&mut self, record: &RecordText, list: &At<ListText>) {
         if let Some(token) = &record.token
-            && matches!(token.value, Place::Header(_))
+            && token
+                .value
+                .0
+                .iter()
+                .any(|place| matches!(place, Place::Header(_)))
             && list.value.partial != Some(true)
         {
             let help = "Add `partial: true` to `list:`, so that each record is read by its id.";

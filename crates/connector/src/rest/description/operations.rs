@@ -3,7 +3,7 @@
 use super::jobs::JobText;
 use super::pages::Paging;
 use super::place::Place;
-use super::template::{Body, Template};
+use super::template::{Body, Template, holes_of_name};
 use super::times::{Granularity, Source, Span};
 use super::words::words;
 use reqwest::Method;
@@ -78,14 +78,24 @@ pub(crate) struct Call<'a> {
     pub(crate) body: Option<&'a At<Body>>,
 }
 
-impl Call<'_> {
+impl<'a> Call<'a> {
     /// The names of all that is filled in.
-    pub(crate) fn holes(&self) -> Vec<&str> {
+    pub(crate) fn holes(&self) -> Vec<&'a str> {
         let tables = self.query.0.iter().chain(&self.headers.0);
         let bodies = self.body.into_iter().flat_map(|body| body.value.texts());
         let texts = tables.map(|(_, text)| &text.value).chain(bodies);
         let all = std::iter::once(&self.line.value.path).chain(texts);
-        all.flat_map(Template::holes).collect()
+        let names = self
+            .query
+            .0
+            .iter()
+            .flat_map(|(name, _)| holes_of_name(&name.value));
+        all.flat_map(Template::holes).chain(names).collect()
+    }
+
+    /// Whether the token is sent, or a part of it.
+    pub(crate) fn sends_token(&self) -> bool {
+        self.holes().into_iter().any(is_token)
     }
 
     /// Whether something is written in the language of filters.
@@ -222,7 +232,7 @@ written! {
 written! {
     /// How `{since}` is written, and how far it may be trusted.
     struct SinceText {
-        /// Its form.
+        /// Its form; `form` writes it as `forms: datetime` says.
         format: Option<At<String>>,
         /// The zone of a form without one.
         zone: Option<At<String>>,
@@ -264,8 +274,20 @@ operation! {
         gone: Option<Vec<u32>>,
         /// What a reply says that shows no record; without it such a reply is a mistake.
         empty: Option<Empty>,
+        /// Where `null`, nothing or an empty list stands if there is no such record, although the status is one of success.
+        absent: Option<Place>,
+        /// What is asked about a record that is not there: an entry in the reply proves that it was deleted.
+        gone_if: Option<GoneText>,
         /// How several are read at once.
         many: Option<ManyText>,
+    }
+}
+
+operation! {
+    /// A list of what was deleted that is asked about the record `{id}`.
+    struct GoneText {
+        /// Where the entries stand in the reply.
+        items: Option<Place>,
     }
 }
 
@@ -430,15 +452,35 @@ impl ChangesText {
 impl ReadText {
     /// Whether a read of one record can say that it was deleted.
     pub(crate) fn proves_deletions(&self) -> bool {
-        self.gone.is_some() || self.empty == Some(Empty::Deleted)
+        self.gone.is_some() || self.gone_if.is_some() || self.empty == Some(Empty::Deleted)
+    }
+
+    /// Whether a reply says that there is no such record.
+    pub(crate) fn shows_absence(&self, body: &serde_json::Value) -> bool {
+        self.absent.as_ref().is_some_and(|place| match place.of(body) {
+            Some(serde_json::Value::Array(entries)) => entries.is_empty(),
+            shown => shown.is_none_or(serde_json::Value::is_null),
+        })
     }
 }
 
 impl UpdateText {
     /// A change goes only if the record is in the state that was seen.
     pub(crate) fn sends_token(&self) -> bool {
-        let also = self.also.iter().flat_map(|also| &also.0);
-        let mut texts = also.flat_map(|(_, body)| body.texts());
-        self.call().takes("token") || texts.any(|text| text.holes().any(|hole| hole == "token"))
+        self.holes().into_iter().any(is_token)
     }
+
+    /// The names of all that is filled in.
+    pub(crate) fn holes(&self) -> Vec<&str> {
+        let also = self.also.iter().flat_map(|also| &also.0);
+        let texts = also.flat_map(|(_, body)| body.texts());
+        let mut holes: Vec<&str> = texts.flat_map(Template::holes).collect();
+        holes.extend(self.call().holes());
+        holes
+    }
+}
+
+/// Whether a hole is filled in with the token, or a part of it.
+fn is_token(hole: &str) -> bool {
+    hole == "token" || hole.starts_with("token.")
 }

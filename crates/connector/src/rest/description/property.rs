@@ -74,6 +74,8 @@ written! {
         zone: Option<At<String>>,
         /// The member that holds the value: `value` for `{"value": 5}`.
         wrap: Option<String>,
+        /// What stands beside a value in a table: `{ __class__: Decimal }`.
+        also: Option<Table<Scalar>>,
         /// References are shown as a list of id and name, and written as the id.
         pair: Option<At<bool>>,
         /// What means that nothing is there, besides `null`.

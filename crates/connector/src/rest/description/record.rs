@@ -122,8 +122,8 @@ written! {
         id: Option<At<KeyText>>,
         /// What an id looks like; others are not asked for.
         ids: Option<Ids>,
-        /// What names the record's state: an ETag, a number, a time.
-        token: Option<At<Place>>,
+        /// What names the record's state: an ETag, a number, a time; or a list of such places, of which each part of a record has one.
+        token: Option<At<TokenPlaces>>,
         /// How the token is written, where only a part of it is shown: `'"{token}"'`.
         token_as: Option<At<Template>>,
         /// The token tells apart only states that lie so far apart.
@@ -245,11 +245,53 @@ impl<T: JsonSchema> JsonSchema for Possible<T> {
     }
 }
 
-/// Where a time stands: a place, several of which the first that is not blank counts, or date and time apart.
+/// Where what names a record's state stands: a place, or several that name it together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TokenPlaces(pub(crate) Vec<Place>);
+
+impl TokenPlaces {
+    /// The only place.
+    pub(crate) fn alone(&self) -> Option<&Place> {
+        match self.0.as_slice() {
+            [place] => Some(place),
+            _ => None,
+        }
+    }
+}
+
+impl Written for TokenPlaces {
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        match &node.value {
+            Content::List(entries) if entries.is_empty() => {
+                let help = "Write at least one place, such as `[version]`.";
+                reader.problem(node, "the list is empty", help);
+                None
+            }
+            Content::List(_) => Vec::<Place>::read(node, reader).map(Self),
+            _ => Place::read(node, reader).map(|place| Self(vec![place])),
+        }
+    }
+}
+
+impl JsonSchema for TokenPlaces {
+    fn schema_name() -> Cow<'static, str> {
+        "TokenPlaces".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let one = generator.subschema_for::<Place>();
+        let many = generator.subschema_for::<Vec<Place>>();
+        schemars::json_schema!({ "anyOf": [one, many] })
+    }
+}
+
+/// Where a time stands: a place, several of which the first that is not blank or the latest counts, or date and time apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Moment {
     /// The first of these that is not blank.
     At(Vec<Place>),
+    /// The latest of these.
+    Latest(Vec<Place>),
     /// A date and a time of day.
     Split {
         /// Where the date stands.
@@ -257,6 +299,14 @@ pub(crate) enum Moment {
         /// Where the time of day stands.
         time: Place,
     },
+}
+
+written! {
+    /// The latest of several times.
+    struct LatestText {
+        /// Where they stand.
+        latest: Vec<Place>,
+    }
 }
 
 written! {
@@ -273,6 +323,9 @@ impl Written for Moment {
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
         match node.value {
             Content::List(_) => Vec::<Place>::read(node, reader).map(Self::At),
+            Content::Table(ref entries) if entries.iter().any(|(key, _)| key.value == "latest") => {
+                LatestText::read(node, reader).map(|text| Self::Latest(text.latest))
+            }
             Content::Table(_) => {
                 let SplitText { date, time } = SplitText::read(node, reader)?;
                 Some(Self::Split { date, time })
@@ -290,8 +343,9 @@ impl JsonSchema for Moment {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let one = generator.subschema_for::<Place>();
         let many = generator.subschema_for::<Vec<Place>>();
+        let latest = generator.subschema_for::<LatestText>();
         let split = generator.subschema_for::<SplitText>();
-        schemars::json_schema!({ "anyOf": [one, many, split] })
+        schemars::json_schema!({ "anyOf": [one, many, latest, split] })
     }
 }
 

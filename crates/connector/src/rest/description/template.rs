@@ -55,6 +55,12 @@ pub(crate) fn literal(name: &str) -> String {
     format!("{name}:literal")
 }
 
+/// The names of the holes in a name, such as `in_{property}`.
+pub(crate) fn holes_of_name(name: &str) -> impl Iterator<Item = &str> {
+    let behind = name.split('{').skip(1);
+    behind.filter_map(|text| text.split_once('}').map(|(hole, _)| hole))
+}
+
 /// What fills holes, by name.
 pub(crate) type Fill<'f> = dyn Fn(&str) -> Option<Json> + Sync + 'f;
 
@@ -260,6 +266,20 @@ impl Written for Template {
     }
 }
 
+impl Template {
+    /// The name of a member.
+    fn named(name: &At<String>, reader: &mut Reader<'_>) -> Option<Self> {
+        match Self::parse(&name.value) {
+            Ok(template) => Some(template),
+            Err(what) => {
+                let help = "Write `{{` and `}}` for braces in a name.";
+                reader.problem(name, what, help);
+                None
+            }
+        }
+    }
+}
+
 impl JsonSchema for Template {
     fn schema_name() -> Cow<'static, str> {
         "Template".into()
@@ -282,8 +302,8 @@ pub(crate) enum Body {
     Plain(Json),
     /// A list.
     List(Vec<Body>),
-    /// A table.
-    Table(Vec<(String, Body)>),
+    /// A table; its names may have holes, too.
+    Table(Vec<(Template, Body)>),
 }
 
 impl Body {
@@ -304,7 +324,7 @@ impl Body {
             Self::List(entries) => entries.iter().filter_map(|entry| entry.json(fill)).collect(),
             Self::Table(members) => members
                 .iter()
-                .filter_map(|(name, member)| Some((name.clone(), member.json(fill)?)))
+                .filter_map(|(name, member)| Some((name.text(fill)?, member.json(fill)?)))
                 .collect(),
         })
     }
@@ -315,7 +335,10 @@ impl Body {
             Self::Text(template) => vec![template],
             Self::Plain(_) => Vec::new(),
             Self::List(entries) => entries.iter().flat_map(Self::texts).collect(),
-            Self::Table(members) => members.iter().flat_map(|(_, member)| member.texts()).collect(),
+            Self::Table(members) => members
+                .iter()
+                .flat_map(|(name, member)| std::iter::once(name).chain(member.texts()))
+                .collect(),
         }
     }
 }
@@ -340,8 +363,10 @@ impl Written for Body {
                     );
                     reader.problem(name, format!("`{}` has no value", name.value), help);
                 }
-                let member =
-                    |(name, node): &(At<String>, Node)| Some((name.value.clone(), Self::read(node, reader)?));
+                let member = |(name, node): &(At<String>, Node)| {
+                    let named = Template::named(name, reader)?;
+                    Some((named, Self::read(node, reader)?))
+                };
                 Self::Table(entries.iter().filter_map(member).collect())
             }
         })
@@ -411,18 +436,21 @@ mod tests {
     #[test]
     fn a_body_is_filled_with_values_and_keeps_nothing_empty() {
         let hole = |text: &str| Body::Text(Template::parse(text).unwrap());
+        let name = |text: &str| Template::parse(text).unwrap();
         let body = Body::Table(vec![
-            ("v".to_owned(), hole("{version:number}")),
-            ("t".to_owned(), hole("{table}")),
-            ("n".to_owned(), hole("{nothing}")),
-            ("l".to_owned(), hole("{ids}")),
-            ("s".to_owned(), hole("v{version}")),
-            ("m".to_owned(), hole("{ids:number}")),
+            (name("v"), hole("{version:number}")),
+            (name("t"), hole("{table}")),
+            (name("n"), hole("{nothing}")),
+            (name("l"), hole("{ids}")),
+            (name("s"), hole("v{version}")),
+            (name("m"), hole("{ids:number}")),
+            (name("party,{version}"), hole("a")),
+            (name("party,{nothing}"), hole("b")),
         ]);
         let made = body.json(&fill).unwrap();
         assert_eq!(
             made,
-            json!({ "v": 7, "t": { "x": null }, "l": ["1", "2"], "s": "v7", "m": [1, 2] })
+            json!({ "v": 7, "t": { "x": null }, "l": ["1", "2"], "s": "v7", "m": [1, 2], "party,7": "a" })
         );
     }
 }

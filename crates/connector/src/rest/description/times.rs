@@ -45,6 +45,9 @@ impl Granularity {
     }
 }
 
+/// A moment is written as all times are: as `forms: datetime` says.
+pub(crate) const AS_FORM: &str = "form";
+
 /// A length of time: `30s`, `15m`, `24h`, `30d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span(pub(crate) jiff::SignedDuration);

@@ -27,6 +27,8 @@ enum How {
     Slash,
     /// As HTTP headers do.
     Http,
+    /// A table with `year`, `month`, `day`, and `hour`, `minute`, `second`, `microsecond`.
+    Parts,
     /// By a pattern such as `%d.%m.%Y`.
     Pattern(String),
 }
@@ -41,7 +43,15 @@ impl Default for Moments {
 }
 
 /// Forms of dates and times.
-const FORMS: [&str; 6] = ["iso", "local", "seconds", "milliseconds", "/Date()/", "http"];
+const FORMS: [&str; 7] = [
+    "iso",
+    "local",
+    "seconds",
+    "milliseconds",
+    "/Date()/",
+    "http",
+    "parts",
+];
 
 impl Moments {
     /// The form of that name, with a zone for times without one.
@@ -60,6 +70,7 @@ impl Moments {
             Some("milliseconds") => How::Milliseconds,
             Some("/Date()/") => How::Slash,
             Some("http") => How::Http,
+            Some("parts") => How::Parts,
             Some(pattern) if pattern.contains('%') && fits(pattern, times) => {
                 How::Pattern(pattern.to_owned())
             }
@@ -86,6 +97,9 @@ impl Moments {
     pub(crate) fn date(&self, shown: &Json) -> Option<Date> {
         if let (How::Pattern(pattern), Some(text)) = (&self.written, shown.as_str()) {
             return Date::strptime(pattern, text).ok();
+        }
+        if self.written == How::Parts {
+            return Some(of_parts(shown)?.date());
         }
         let text = shown.as_str();
         if let (How::Iso | How::Local, Some(text)) = (&self.written, text) {
@@ -119,6 +133,7 @@ impl Moments {
                 let millis = inner.get(..end.unwrap_or(inner.len()))?.parse().ok()?;
                 Timestamp::from_millisecond(millis).ok()
             }
+            How::Parts => self.at(of_parts(shown)?),
             How::Pattern(pattern) => {
                 let parsed = jiff::fmt::strtime::parse(pattern, text?).ok()?;
                 match parsed.to_timestamp() {
@@ -169,6 +184,9 @@ impl Moments {
         match &self.written {
             How::Iso | How::Local => Json::String(date.to_string()),
             How::Pattern(pattern) => Json::String(date.strftime(pattern).to_string()),
+            How::Parts => {
+                serde_json::json!({ "year": date.year(), "month": date.month(), "day": date.day() })
+            }
             _ => match date.to_zoned(TimeZone::UTC) {
                 Ok(midnight) => self.print(midnight.timestamp()),
                 Err(_) => Json::Null,
@@ -194,6 +212,14 @@ impl Moments {
             How::Milliseconds => moment.as_millisecond().into(),
             How::Slash => Json::String(format!("/Date({})/", moment.as_millisecond())),
             How::Http => clock::print(moment).map_or(Json::Null, Json::String),
+            How::Parts => {
+                let civil = here().datetime();
+                serde_json::json!({
+                    "year": civil.year(), "month": civil.month(), "day": civil.day(),
+                    "hour": civil.hour(), "minute": civil.minute(), "second": civil.second(),
+                    "microsecond": civil.subsec_nanosecond() / 1_000,
+                })
+            }
             How::Pattern(pattern) => Json::String(here().strftime(pattern).to_string()),
         }
     }
@@ -211,6 +237,16 @@ impl Moments {
         let floored = here.div_euclid(step) * step - i128::from(offset) * 1_000_000_000;
         Timestamp::from_nanosecond(floored).unwrap_or(moment)
     }
+}
+
+/// A date, with a time of day where there is one, out of a table of its parts.
+fn of_parts(shown: &Json) -> Option<DateTime> {
+    let part = |name: &str| shown.get(name).map_or(Some(0), Json::as_i64);
+    let small = |name: &str| i8::try_from(part(name)?).ok();
+    let day = Date::new(i16::try_from(part("year")?).ok()?, small("month")?, small("day")?).ok()?;
+    let nanosecond = i32::try_from(part("microsecond")?.checked_mul(1_000)?).ok()?;
+    let time = Time::new(small("hour")?, small("minute")?, small("second")?, nanosecond).ok()?;
+    Some(day.to_datetime(time))
 }
 
 fn whole(json: &Json) -> Option<i64> {

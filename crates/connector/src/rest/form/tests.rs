@@ -10,6 +10,7 @@ fn blank() -> FormText {
         r#as: None,
         zone: None,
         wrap: None,
+        also: None,
         pair: None,
         blank: None,
         write_blank: None,
@@ -188,4 +189,54 @@ fn a_value_of_another_type_is_not_guessed() {
     }
     assert_eq!(decode(DataKind::String, json!("")), Ok(Value::Blank));
     assert!(Form::default().decode(&of(DataKind::String), None).is_err());
+}
+
+#[test]
+fn dates_are_tables_of_their_parts_and_values_have_others_beside_them() {
+    let text = |word: &str| Scalar(tandem_merge::config::node::Content::Text(word.to_owned()));
+    let beside = |word: &str| Some(Table(vec![(at("__class__".to_owned()), text(word))]));
+    let parts = |word: &str| FormText {
+        also: beside(word),
+        ..written("parts", None)
+    };
+    let day = json!({ "__class__": "date", "year": 2026, "month": 2, "day": 28 });
+    let (value, back) = round(DataKind::Date, &parts("date"), day.clone());
+    assert_eq!(value, Value::Date(jiff::civil::date(2026, 2, 28)));
+    assert_eq!(back, day);
+    let moment = json!({
+        "__class__": "datetime", "year": 2026, "month": 2, "day": 28, "hour": 23, "minute": 59, "second": 1, "microsecond": 5_000,
+    });
+    let (value, back) = round(DataKind::DateTime, &parts("datetime"), moment.clone());
+    assert_eq!(
+        value,
+        Value::DateTime("2026-02-28T23:59:01.005Z".parse().unwrap())
+    );
+    assert_eq!(back, moment);
+    let amount = FormText {
+        wrap: Some("decimal".to_owned()),
+        also: beside("Decimal"),
+        ..written("text", None)
+    };
+    let shown = json!({ "__class__": "Decimal", "decimal": "12.5" });
+    assert_eq!(round(DataKind::Decimal, &amount, shown.clone()).1, shown);
+    // Nothing is nothing, not a table with nothing in it.
+    let form = Form::read(DataKind::Decimal, &[&amount]).unwrap();
+    assert_eq!(form.encode(DataKind::Decimal, &Value::Blank), Json::Null);
+    // A day that there is not cannot be read.
+    let form = Form::read(DataKind::Date, &[&parts("date")]).unwrap();
+    let wrong = json!({ "year": 2026, "month": 2, "day": 30 });
+    assert!(form.decode(&of(DataKind::Date), Some(&wrong)).is_err());
+}
+
+#[test]
+fn truths_may_be_numbers() {
+    let number = written("number", None);
+    assert_eq!(
+        round(DataKind::Boolean, &number, json!(1)),
+        (Value::Boolean(true), json!(1))
+    );
+    assert_eq!(
+        round(DataKind::Boolean, &number, json!(false)),
+        (Value::Boolean(false), json!(0))
+    );
 }

@@ -45,7 +45,8 @@ pub(in super::super) async fn before(
     let body = reply.json();
     let written = served.of.read.as_ref();
     let item = read::record(written.and_then(|read| read.record.as_ref()), &body);
-    if item.is_none() && written.is_some_and(|read| read.empty.is_some()) {
+    let absent = |read: &ReadText| read.shows_absence(&body) || (item.is_none() && read.empty.is_some());
+    if written.is_some_and(absent) {
         return Err(Outcome::Gone);
     }
     let shown = item.and_then(|item| rest.observation(served, item, &Sight::own(&reply)));

@@ -329,3 +329,41 @@ fn the_guide_explains_every_key_and_its_examples_are_right() {
         Vec::<String>::new()
     );
 }
+
+#[test]
+fn what_types_fill_in_and_parts_of_records_are_known_by_name() {
+    let with = |from: &str, to: &str| problems(&RIGHT.replace(from, to));
+    let list = "    own: { fields: [name] }\n    list: { request: POST /find, body: { ask: \"{own.fields}\" }, items: items }";
+    let from = "    list: { request: GET /contacts, items: items }";
+    assert_eq!(with(from, list), Vec::<String>::new());
+    let unknown = with(from, &list.replace("own.fields", "own.feilds"));
+    assert!(
+        unknown[0].contains("nothing is filled in for `{own.feilds}` in `list`"),
+        "{unknown:?}"
+    );
+    // A part of the token, a member of the record, and a name with a hole.
+    let parts = "headers: { If-Match: \"{token.2}\" }, body: { \"{id}\": \"{record.company.id}\" }";
+    assert_eq!(
+        with("headers: { If-Match: \"{token}\" }", parts),
+        Vec::<String>::new()
+    );
+    for wrong in ["{token.0}", "{token.x}", "{record.a..b}"] {
+        let told = with(
+            "headers: { If-Match: \"{token}\" }",
+            &parts.replace("{token.2}", wrong),
+        );
+        assert!(
+            told[0].contains(wrong.trim_matches(['{', '}'])),
+            "{wrong}: {told:?}"
+        );
+    }
+    let searched = "    find: { request: GET /contacts, query: { \"in_{property}\": \"{value}\" }, items: items }\n    properties:";
+    assert_eq!(with("    properties:", searched), Vec::<String>::new());
+    let open = with(
+        "    properties:",
+        &searched.replace("in_{property}", "in_{property"),
+    );
+    assert!(!open.is_empty());
+    let empty = with("token: etag", "token: []");
+    assert!(empty[0].contains("the list is empty"), "{empty:?}");
+}

@@ -6,9 +6,10 @@ use super::super::operations::{
     ReadText, Safety, SinceText, Style, UpdateText, WindowText,
 };
 use super::super::pages::Paging;
+use super::super::place::Place;
 use super::super::record::{Moment, RecordText};
 use super::super::template::{Body, Template};
-use super::super::times::Source;
+use super::super::times::{AS_FORM, Source};
 use crate::rest::form::Moments;
 use crate::rest::language::Language;
 use tandem_merge::config::node::At;
@@ -53,6 +54,17 @@ impl<'a, 'r> Calls<'a, 'r> {
         }
     }
 
+    /// Whether something of that name is filled in: by the type itself, a part of the token, a member of the record.
+    fn knows(&self, hole: &str, known: &[&str]) -> bool {
+        match hole.split_once('.') {
+            Some(("token", part)) => {
+                known.contains(&"token") && part.parse::<u8>().is_ok_and(|part| part > 0)
+            }
+            Some(("record", place)) => known.contains(&"record.") && Place::parse(place).is_ok(),
+            _ => known.contains(&hole) || OF_THE_TYPE.contains(&hole),
+        }
+    }
+
     /// Whether all that a request fills in is there to fill it.
     pub(super) fn check<T>(&mut self, what: &str, at: &At<T>, call: Call<'_>, known: &[&str]) {
         if call.writes_literals() && self.language.is_none() {
@@ -62,6 +74,12 @@ impl<'a, 'r> Calls<'a, 'r> {
                 format!("nothing says how literals are written in `{what}`"),
                 help,
             );
+        }
+        for (name, _) in &call.query.0 {
+            if let Err(why) = Template::parse(&name.value) {
+                let help = "Write `{{` and `}}` for braces in a name.";
+                self.reader.problem(name, why, help);
+            }
         }
         for hole in call.holes() {
             if self.in_filters(what, at, hole, known) {
@@ -84,7 +102,7 @@ impl<'a, 'r> Calls<'a, 'r> {
                 }
                 continue;
             }
-            if !known.contains(&hole) && !OF_THE_TYPE.contains(&hole) {
+            if !self.knows(hole, known) {
                 let names = known.iter().copied().chain(OF_THE_TYPE);
                 let help = suggestion(hole, names);
                 let message = format!("nothing is filled in for `{{{hole}}}` in `{what}`");
@@ -128,7 +146,7 @@ impl<'a, 'r> Calls<'a, 'r> {
             .path
             .holes()
             .any(|hole| hole == "id" || hole.starts_with("value."));
-        let in_parts = |hole: &&str| hole.starts_with("id.");
+        let in_parts = |hole: &&str| hole.starts_with("id.") || hole.starts_with("record.");
         let elsewhere = call.takes("id") || call.holes().iter().any(in_parts);
         if !named && !elsewhere {
             let message = format!("the request of `{what}` does not name the record");
@@ -295,6 +313,9 @@ impl<'a, 'r> Calls<'a, 'r> {
         let zone = since.zone.as_ref();
         let word = |at: &At<String>| at.value.clone();
         let (written, named) = (format.map(word), zone.map(word));
+        if written.as_deref() == Some(AS_FORM) {
+            return;
+        }
         let day = since
             .granularity
             .is_some_and(|step| step.length().as_hours() >= 24);
@@ -317,6 +338,10 @@ impl<'a, 'r> Calls<'a, 'r> {
         let call = read.value.call();
         self.check("read", read, call, &["id"]);
         self.in_path("read", read, call);
+        if let Some(proof) = &read.value.gone_if {
+            self.check("gone_if", &proof.request, proof.call(), &["id"]);
+            self.in_path("gone_if", &proof.request, proof.call());
+        }
         if let Some(many) = &read.value.many {
             let known: Vec<&str> = PAGES.into_iter().chain(["ids"]).collect();
             self.check("many", &many.request, many.call(), &known);
@@ -371,7 +396,7 @@ impl<'a, 'r> Calls<'a, 'r> {
                     .value
                     .path
                     .holes()
-                    .any(|hole| hole.starts_with("value.")) =>
+                    .any(|hole| hole.starts_with("value.") || hole == "key") =>
             {
                 let help = "Write the property into the path: `PUT /customers/{value.number}`.";
                 self.reader
@@ -387,8 +412,9 @@ impl<'a, 'r> Calls<'a, 'r> {
             .into_iter()
             .flat_map(|also| &also.0)
             .flat_map(|(_, body)| body.texts());
-        let holes: Vec<String> = texts.flat_map(Template::holes).map(str::to_owned).collect();
-        for hole in holes.iter().filter(|hole| !known.contains(&hole.as_str())) {
+        let unknown = |hole: &&str| !self.knows(hole, known);
+        let holes: Vec<&str> = texts.flat_map(Template::holes).filter(unknown).collect();
+        for hole in holes {
             let help = suggestion(hole, known.iter().copied());
             self.reader.problem(
                 at,
@@ -419,9 +445,9 @@ impl<'a, 'r> Calls<'a, 'r> {
             .map_or(Style::Partial, |style| style.value);
         let full = style != Style::Partial;
         let known: &[&str] = match style {
-            Style::Partial => &["id", "token", "values"],
-            Style::Full => &["id", "token", "values", "record"],
-            Style::Dataset => &["id", "token", "values", "dataset"],
+            Style::Partial => &["id", "token", "values", "record."],
+            Style::Full => &["id", "token", "values", "record", "record."],
+            Style::Dataset => &["id", "token", "values", "dataset", "record."],
         };
         if let (Some(place), true) = (&update.value.dataset, style != Style::Dataset) {
             let help = "Take `dataset:` out, or write `style: dataset`.";
@@ -433,7 +459,7 @@ impl<'a, 'r> Calls<'a, 'r> {
         if style != Style::Dataset {
             self.in_path("update", update, call);
         }
-        self.also(update.value.also.as_ref(), update, &["id", "token"]);
+        self.also(update.value.also.as_ref(), update, &["id", "token", "record."]);
         self.token(update, update.value.sends_token(), record);
         if let (false, Some(_)) = (full, &update.value.omit) {
             let help = "Take `omit:` out, or write `style: full`.";
@@ -447,9 +473,9 @@ impl<'a, 'r> Calls<'a, 'r> {
 
     pub(super) fn delete(&mut self, delete: &At<DeleteText>, record: &RecordText) {
         let call = delete.value.call();
-        self.check("delete", delete, call, &["id", "token"]);
+        self.check("delete", delete, call, &["id", "token", "record."]);
         self.in_path("delete", delete, call);
-        self.token(delete, call.takes("token"), record);
+        self.token(delete, call.sends_token(), record);
     }
 
     pub(super) fn action(&mut self, action: &At<ActionText>) {
