@@ -2,7 +2,7 @@
 
 use super::writing::{clean, create, sample};
 use super::{Proofs, Tried};
-use crate::{Error, Outcome, Schema};
+use crate::{Error, ErrorKind, Outcome, Schema};
 use std::collections::BTreeSet;
 use tandem_merge::record::Observation;
 
@@ -35,7 +35,7 @@ pub(super) async fn prove(
     }
     let mut made = BTreeSet::new();
     for _ in 0..=size {
-        let Some(values) = sample(tried, schema, listed).await? else {
+        let Ok(Some(values)) = sample(tried, schema, listed).await else {
             break;
         };
         let outcome = create(tried, &values).await;
@@ -44,31 +44,41 @@ pub(super) async fn prove(
         };
         made.insert(id);
     }
+    let outcome = seam(tried, &mut made, proofs).await;
+    for id in &made {
+        clean(tried, id).await;
+    }
+    match outcome {
+        Err(error) if matches!(error.kind, ErrorKind::Down | ErrorKind::SignIn) => Err(error),
+        Err(error) => {
+            proofs.add(false, SKIPS, error.to_string());
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Deletes a record that was made from the page before one that is not read yet.
+async fn seam(tried: &Tried<'_>, made: &mut BTreeSet<String>, proofs: &mut Proofs) -> Result<(), Error> {
     let walked = walk(tried).await?;
     let seam = walked.windows(2).find_map(|pages| {
         let ours = pages[0].ids.iter().find(|id| made.contains(*id))?;
         let next = pages[1].ids.first()?;
         Some((ours.clone(), pages[0].resume.clone(), next.clone()))
     });
-    match seam {
-        Some((ours, resume, next)) => {
-            clean(tried, &ours).await;
-            made.remove(&ours);
-            let page = tried.system.list(tried.of, resume.as_deref()).await?;
-            let shown = page.observations.iter().any(|shown| shown.key.id == next);
-            let seen = match shown {
-                true => format!("{next} is shown behind {ours}, which was deleted"),
-                false => {
-                    format!("{next} is not shown since {ours} before it was deleted: its pages are counted")
-                }
-            };
-            proofs.add(shown, SKIPS, seen);
-        }
-        None => proofs.untried(SKIPS, "no record that was made stands before the end of a page"),
-    }
-    for id in &made {
-        clean(tried, id).await;
-    }
+    let Some((ours, resume, next)) = seam else {
+        proofs.untried(SKIPS, "no record that was made stands before the end of a page");
+        return Ok(());
+    };
+    clean(tried, &ours).await;
+    made.remove(&ours);
+    let page = tried.system.list(tried.of, resume.as_deref()).await?;
+    let shown = page.observations.iter().any(|shown| shown.key.id == next);
+    let seen = match shown {
+        true => format!("{next} is shown behind {ours}, which was deleted"),
+        false => format!("{next} is not shown since {ours} before it was deleted: its pages are counted"),
+    };
+    proofs.add(shown, SKIPS, seen);
     Ok(())
 }
 

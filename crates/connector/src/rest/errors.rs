@@ -121,8 +121,7 @@ impl Answer {
             Means::Locked => RefusalKind::Locked,
             Means::Limit => RefusalKind::Limit,
             Means::Busy => RefusalKind::Busy,
-            Means::Condition => RefusalKind::Invalid,
-            Means::Unclear | Means::Expired => RefusalKind::Unclear,
+            Means::Unclear | Means::Condition | Means::Expired => RefusalKind::Unclear,
         };
         let kind = self.kind_of_fields().unwrap_or(kind);
         let message = match kind {

@@ -150,7 +150,7 @@ fn contacts() -> RecordType {
 }
 
 async fn proven(lies: &[Lie], odata: &str) -> Vec<Proof> {
-    let (_server, rest) = service(lies, 8, odata).await;
+    let (_server, rest) = service(lies, 12, odata).await;
     let effort = Effort {
         pages: 50,
         write: true,
