@@ -36,7 +36,7 @@ match:
   - { ustid: trim }
 conflict: latest
 create: { factory: on, shop: on }
-on_delete: { factory: delete, shop: delete }
+on_delete: { factory: propagate, shop: propagate }
 properties:
   - { factory: name, shop: title, never_blank: [factory, shop] }
   - { factory: ustid, shop: vat_number }
@@ -51,7 +51,7 @@ match:
   - { nummer: trim }
 conflict: latest
 create: { factory: on, shop: on }
-on_delete: { factory: delete, shop: delete }
+on_delete: { factory: propagate, shop: propagate }
 properties:
   - { factory: nummer, shop: number, never_blank: [factory, shop] }
   - { factory: kunde_nr, shop: client_id, references: client }

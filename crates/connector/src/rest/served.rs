@@ -219,33 +219,20 @@ impl Served {
         if full.is_some_and(|style| style.value == Style::Full) {
             return None;
         }
-        let record = &self.of.record;
-        let mut places: Vec<&Place> = self.of.key.iter().map(|part| &part.place).collect();
-        for name in &self.shown {
-            let property = self.of.properties.get(name)?;
-            if property.computed.is_some() {
-                return None;
-            }
-            places.push(&property.at);
+        let computed = |name: &String| {
+            self.of
+                .properties
+                .get(name)
+                .is_none_or(|of| of.computed.is_some())
+        };
+        if self.shown.iter().any(computed) {
+            return None;
         }
-        for moment in [&record.modified, &record.created].into_iter().flatten() {
-            match moment {
-                Moment::At(all) => places.extend(all),
-                Moment::Split { date, time } => places.extend([date, time]),
-            }
-        }
-        places.extend(record.order.iter().chain(&record.author));
-        places.extend(record.token.as_ref().map(|token| &token.value));
-        places.extend(record.deleted.as_ref().map(|deleted| &deleted.at));
-        let mut names: Vec<&str> = Vec::new();
-        for place in places {
-            // What a reply says about a record is no member of it.
-            let Place::Body(steps) = place else { continue };
-            let name = steps.first()?.as_str();
-            if !name.contains('@') && !name.starts_with("__") && !names.contains(&name) {
-                names.push(name);
-            }
-        }
+        // What a reply says about a record is no member of it.
+        let members = self.fields.iter().map(String::as_str);
+        let names: Vec<&str> = members
+            .filter(|name| !name.contains('@') && !name.starts_with("__"))
+            .collect();
         Some(names.join(","))
     }
 

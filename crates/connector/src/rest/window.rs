@@ -71,14 +71,14 @@ pub(super) async fn page(
         let Some((from, to)) = left.parts.pop() else {
             return Err(rest.stuck(served.name(), "there is nothing left to be read"));
         };
-        let given = filled(given, window, written, (from, to), left.after.as_deref());
+        let given = filled(served, given, window, written, (from, to), left.after.as_deref());
         let Shown { mut page, full } = part(rest, served, asked, window, &given).await?;
         if !full {
             left.after = None;
             page.next = left.written();
             return Ok(page);
         }
-        if let Some([early, late]) = halves((from, to), written, length) {
+        if let Some([early, late]) = halves(served, (from, to), written, length) {
             left.parts.extend([late, early]);
             continue;
         }
@@ -95,6 +95,7 @@ pub(super) async fn page(
 
 /// What a query of a part is asked by.
 fn filled(
+    served: &Served,
     given: &Given,
     window: &WindowText,
     written: Option<&SinceText>,
@@ -155,6 +156,7 @@ async fn part(
 
 /// A part in two; none where the ERP tells no times apart within it.
 fn halves(
+    served: &Served,
     (from, to): (Timestamp, Timestamp),
     written: Option<&SinceText>,
     length: SignedDuration,

@@ -77,6 +77,7 @@ impl Moment {
     pub(crate) fn from_inside(&self) -> Option<Self> {
         Some(match self {
             Self::At(places) => Self::At(places.iter().filter_map(Place::from_inside).collect()),
+            Self::Latest(places) => Self::Latest(places.iter().filter_map(Place::from_inside).collect()),
             Self::Split { date, time } => Self::Split {
                 date: date.from_inside()?,
                 time: time.from_inside()?,

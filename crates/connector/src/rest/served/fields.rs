@@ -9,16 +9,16 @@ pub(super) fn looked_at(of: &Type, shown: &[String]) -> Vec<String> {
     let record = &of.record;
     let moments = [&record.modified, &record.created].into_iter().flatten();
     let single = [
-        record.token.as_ref().map(|at| &at.value),
         record.order.as_ref(),
         record.author.as_ref(),
         record.deleted.as_ref().map(|tombstone| &tombstone.at),
     ];
     let mut places: Vec<&Place> = record.id.iter().flat_map(|id| &id.value.0).collect();
+    places.extend(record.token.iter().flat_map(|token| &token.value.0));
     places.extend(single.into_iter().flatten());
     for moment in moments {
         match moment {
-            Moment::At(at) => places.extend(at),
+            Moment::At(all) | Moment::Latest(all) => places.extend(all),
             Moment::Split { date, time } => places.extend([date, time]),
         }
     }

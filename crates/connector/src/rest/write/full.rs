@@ -3,7 +3,7 @@
 use super::super::Rest;
 use super::super::ask::Errand;
 use super::super::description::errors::Means;
-use super::super::description::operations::UpdateText;
+use super::super::description::operations::{ReadText, UpdateText};
 use super::super::description::place::Place;
 use super::super::read;
 use super::super::served::{Served, Sight};

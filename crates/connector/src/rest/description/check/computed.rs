@@ -34,7 +34,7 @@ impl Scope<'_, '_> {
         }
         let samples = text.value.samples.iter().flatten();
         let shown = samples.filter_map(|sample| match &sample.value.record {
-            Body::Table(members) => Some(members.iter().map(|(name, _)| name.clone())),
+            Body::Table(members) => Some(members.iter().filter_map(|(name, _)| name.text(&|_: &str| None))),
             _ => None,
         });
         Some(Computed {
