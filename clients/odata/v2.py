@@ -19,6 +19,12 @@ def client(url):
     return pyodata.Client(url, session), session
 
 
+def matching(request, tag):
+    """The request with an entity tag to match."""
+    request.add_headers({"If-Match": tag})
+    return request
+
+
 def expect_status(status, action):
     try:
         action()
@@ -66,16 +72,15 @@ def company():
     now = customers.get_entity(made.Number).execute()
     update = lambda: customers.update_entity(made.Number, method="MERGE").set(City="Ulm")
     expect_status(428, lambda: update().execute())
-    tag = {"If-Match": now.etag}
-    update().add_headers(tag).execute()
-    expect_status(412, lambda: update().add_headers(tag).execute())
+    matching(update(), now.etag).execute()
+    expect_status(412, lambda: matching(update(), now.etag).execute())
     assert customers.get_entity(made.Number).execute().City == "Ulm"
 
     # A change set: all or nothing.
     def change_set(tag):
         changes = odata.create_changeset("c")
         changes.add_request(odata.entity_sets.Products.create_entity().set(Number="PX", Name="X"))
-        changes.add_request(customers.update_entity(made.Number, method="PATCH").set(City="Jena").add_headers({"If-Match": tag}))
+        changes.add_request(matching(customers.update_entity(made.Number, method="PATCH").set(City="Jena"), tag))
         batch = odata.create_batch("b")
         batch.add_request(changes)
         return batch.execute()
@@ -85,7 +90,7 @@ def company():
     change_set("*")
     assert odata.entity_sets.Products.get_entity("PX").execute().Name == "X"
 
-    odata.entity_sets.Products.delete_entity("PX").add_headers({"If-Match": "*"}).execute()
+    matching(odata.entity_sets.Products.delete_entity("PX"), "*").execute()
     expect_status(404, lambda: odata.entity_sets.Products.get_entity("PX").execute())
 
     # Without its token nothing is changed.
@@ -99,9 +104,9 @@ def partners():
     one = partners.get_entity("1000001").execute()
     assert one.BusinessPartner == "0001000001"
     assert isinstance(one.LastChangeDate, datetime.datetime), one.LastChangeDate
-    partners.update_entity("1000001").set(BusinessPartnerIsBlocked=True).add_headers({"If-Match": one.etag}).execute()
+    matching(partners.update_entity("1000001").set(BusinessPartnerIsBlocked=True), one.etag).execute()
     assert partners.get_entity("1000001").execute().BusinessPartnerIsBlocked is True
-    expect_status(405, lambda: partners.delete_entity("1000001").add_headers({"If-Match": "*"}).execute())
+    expect_status(405, lambda: matching(partners.delete_entity("1000001"), "*").execute())
     addresses = one.nav("to_BusinessPartnerAddress").get_entities().execute()
     assert len(addresses) == 1
 

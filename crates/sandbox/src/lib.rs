@@ -1,4 +1,4 @@
-//! A local Salesforce org and a local Customerp, independent of all other crates.
+//! A local Salesforce org, a local Customerp and a local OData service, independent of all other crates.
 
 mod clock;
 pub mod customerp;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
@@ -28,7 +29,13 @@ const FORM: Form = Form {
     numbers_as_text: false,
 };
 
-type Outcome = Result<Json<Plain>, Answer>;
+type Outcome = Result<Json<Plain>, Refusal>;
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        Answer::refused(&self, Version::V4).into_response()
+    }
+}
 
 /// The routes below `/_local`.
 pub(crate) fn routes() -> Router<Arc<Erp>> {
@@ -115,9 +122,9 @@ async fn expire(State(erp): State<Arc<Erp>>, body: Bytes) -> Outcome {
         }
         "csrf" => erp.sessions.end(),
         _ => {
-            return Err(refused(&Refusal::bad(
+            return Err(Refusal::bad(
                 "Send {\"what\": \"delta\"} or {\"what\": \"csrf\"}.",
-            )));
+            ));
         }
     }
     Ok(Json(json!({ "expired": what })))
@@ -141,12 +148,7 @@ struct Edit {
 
 async fn edit(State(erp): State<Arc<Erp>>, body: Bytes) -> Outcome {
     let edit: Edit = sent(&body)?;
-    let unknown = || {
-        refused(&Refusal::not_found(format!(
-            "There is no entity set {}.",
-            edit.set
-        )))
-    };
+    let unknown = || Refusal::not_found(format!("There is no entity set {}.", edit.set));
     let set = erp.model.set_named(&edit.set).ok_or_else(unknown)?;
     // Values are read as v4 writes them, whatever versions are served.
     let service = Service {
@@ -157,7 +159,7 @@ async fn edit(State(erp): State<Arc<Erp>>, body: Bytes) -> Outcome {
     };
     let by = edit.by.clone().unwrap_or_else(|| SOMEBODY.to_owned());
     let talk = erp.talk(&service, String::new(), by);
-    let key = carry_out(&erp, &talk, set, edit).map_err(|refusal| refused(&refusal))?;
+    let key = carry_out(&erp, &talk, set, edit)?;
     let key: Vec<String> = key.iter().map(Value::plain).collect();
     Ok(Json(json!({ "key": key })))
 }
@@ -193,10 +195,6 @@ fn carry_out(erp: &Erp, talk: &Talk<'_>, set: SetIndex, edit: Edit) -> Result<Ke
     Ok(key)
 }
 
-fn sent<T: DeserializeOwned>(body: &[u8]) -> Result<T, Answer> {
-    serde_json::from_slice(body).map_err(|error| refused(&Refusal::bad(format!("The body: {error}."))))
-}
-
-fn refused(refusal: &Refusal) -> Answer {
-    Answer::refused(refusal, Version::V4)
+fn sent<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(body).map_err(|error| Refusal::bad(format!("The body: {error}.")))
 }

@@ -73,7 +73,7 @@ pub(crate) fn resolve(
         path: name.to_owned(),
     };
     let mut found = keyed(model, service, all, predicate)?;
-    while let Some(segment) = segments.next() {
+    for segment in segments {
         let segment = decoded(segment)?;
         found = match found {
             Resource::Collection(collection) if segment == "$count" => Resource::Count(collection),

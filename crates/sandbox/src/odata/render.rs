@@ -43,7 +43,6 @@ impl Writer<'_> {
     pub(crate) fn entity(
         &self,
         set: SetIndex,
-        key: &Key,
         entity: &Entity,
         query: &Query,
         path: &str,
@@ -69,7 +68,6 @@ impl Writer<'_> {
             }
         }
         self.ways(&mut object, definition, entity, query, path);
-        debug_assert_eq!(key.len(), definition.key.len());
         object
     }
 
@@ -130,7 +128,7 @@ impl Writer<'_> {
             } else {
                 format!("{}({predicate})", target.name)
             };
-            Json::Object(self.entity(way.target, key, entity, query, &place))
+            Json::Object(self.entity(way.target, entity, query, &place))
         };
         if !way.many {
             return found.first().map_or(Json::Null, write);

@@ -188,7 +188,7 @@ impl Talk<'_> {
         query: &Query,
     ) -> Json {
         let writer = self.writer(state, call);
-        let mut object = writer.entity(address.set, &address.key, entity, query, &address.path);
+        let mut object = writer.entity(address.set, entity, query, &address.path);
         if self.service.version == Version::V2 {
             return json!({ "d": object });
         }

@@ -151,25 +151,25 @@ fn parts<'a>(text: &'a str, media: &str) -> Result<Vec<&'a str>, Refusal> {
         .split(';')
         .find_map(|word| word.trim().strip_prefix("boundary="));
     let boundary = boundary.ok_or_else(|| Refusal::bad("The media type of the batch names no boundary."))?;
-    let line = format!("--{}", boundary.trim_matches('"'));
-    let mut pieces = text.split(line.as_str());
-    // What stands before the first boundary is nobody's.
-    pieces.next();
-    let mut parts = Vec::new();
-    for piece in pieces {
-        if piece.starts_with("--") {
+    let open = format!("--{}", boundary.trim_matches('"'));
+    let close = format!("{open}--");
+    let (mut parts, mut start, mut at) = (Vec::new(), None, 0);
+    for line in text.split_inclusive('\n') {
+        let bare = line.trim_end();
+        if bare == open || bare == close {
+            // What stands before the first boundary is nobody's.
+            let piece = start.map(|start| &text[start..at]);
+            let without = |piece: &'a str| {
+                let cut = piece.strip_suffix("\r\n").or_else(|| piece.strip_suffix('\n'));
+                cut.unwrap_or(piece)
+            };
+            parts.extend(piece.map(without));
+            start = Some(at + line.len());
+        }
+        if bare == close {
             return Ok(parts);
         }
-        let piece = piece
-            .strip_prefix("\r\n")
-            .or_else(|| piece.strip_prefix('\n'))
-            .unwrap_or(piece);
-        parts.push(
-            piece
-                .strip_suffix("\r\n")
-                .or_else(|| piece.strip_suffix('\n'))
-                .unwrap_or(piece),
-        );
+        at += line.len();
     }
     Err(Refusal::bad("The batch does not end with its boundary."))
 }

@@ -3,6 +3,8 @@
 mod judge;
 mod lexer;
 mod parser;
+#[cfg(test)]
+mod tests;
 
 use super::model::{EntitySet, Kind, PropertyIndex, Version};
 use super::refusal::Refusal;

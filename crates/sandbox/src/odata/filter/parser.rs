@@ -8,6 +8,8 @@ use crate::odata::value::Value;
 
 /// How deep conditions may be nested.
 const DEEPEST: usize = 100;
+/// How many `and` and `or` a filter may have.
+const MOST: usize = 300;
 
 struct Parser<'a> {
     set: &'a EntitySet,
@@ -15,6 +17,7 @@ struct Parser<'a> {
     tokens: Vec<(usize, Token)>,
     next: usize,
     depth: usize,
+    joined: usize,
 }
 
 /// What stands where a condition or a value may stand.
@@ -30,6 +33,7 @@ pub(super) fn read(text: &str, set: &EntitySet, version: Version) -> Result<Cond
         tokens: tokens(text, version)?,
         next: 0,
         depth: 0,
+        joined: 0,
     };
     let condition = parser.either()?;
     match parser.peek() {
@@ -84,6 +88,18 @@ impl Parser<'_> {
         found
     }
 
+    /// One `and` or `or` more.
+    fn joins(&mut self, word: &str) -> Result<bool, Refusal> {
+        let found = self.word(word);
+        self.joined += usize::from(found);
+        if self.joined > MOST {
+            return Err(Refusal::bad(format!(
+                "The filter joins more than {MOST} conditions."
+            )));
+        }
+        Ok(found)
+    }
+
     fn either(&mut self) -> Result<Condition, Refusal> {
         self.depth += 1;
         if self.depth > DEEPEST {
@@ -92,7 +108,7 @@ impl Parser<'_> {
             )));
         }
         let mut left = self.both()?;
-        while self.word("or") {
+        while self.joins("or")? {
             left = Condition::Or(Box::new(left), Box::new(self.both()?));
         }
         self.depth -= 1;
@@ -101,7 +117,7 @@ impl Parser<'_> {
 
     fn both(&mut self) -> Result<Condition, Refusal> {
         let mut left = self.not()?;
-        while self.word("and") {
+        while self.joins("and")? {
             left = Condition::And(Box::new(left), Box::new(self.not()?));
         }
         Ok(left)
