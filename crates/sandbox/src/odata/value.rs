@@ -261,7 +261,8 @@ fn of_ticks(kind: Kind, text: &str) -> Result<Value, String> {
 
 /// `PT13H20M00S`
 pub(crate) fn of_duration(text: &str) -> Option<Value> {
-    let span: jiff::SignedDuration = text.parse().ok()?;
+    // Times of other forms would be read as well.
+    let span: jiff::SignedDuration = text.starts_with("PT").then(|| text.parse().ok())??;
     let seconds = u32::try_from(span.as_secs())
         .ok()
         .filter(|seconds| *seconds < 86_400)?;
