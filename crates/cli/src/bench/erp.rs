@@ -34,8 +34,9 @@ its own. The table is dropped afterwards. The server is named by --url, or by TA
 may be a connection string; clients/with-postgres starts one.
 
 Examples:
-  clients/with-postgres tandem bench erp
-  tandem bench erp --url postgres://ann@db.example/erp --rows 100000 --json")]
+  tandem bench erp --rows 100000
+  tandem bench erp --url postgres://ann@db.example/erp --json
+  clients/with-postgres tandem bench erp")]
 pub(super) struct Erp {
     /// How many rows are read
     #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1_000..))]

@@ -12,6 +12,7 @@ use crate::standing;
 use clap::Args;
 use compare::{Finding, Weight};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tandem_connector::Connector;
 use tandem_merge::dataflow::{Dataflow, Side};
@@ -110,10 +111,18 @@ async fn find(common: &Common, screen: &Screen, met: &mut Vec<String>) -> Result
     }
     for (connection, system) in configuration.connections.iter().zip(&systems) {
         let types = flows.types_of(&connection.name).into_iter().collect::<Vec<_>>();
-        findings.extend(proving::findings(common, connection, system.as_ref(), &types).await?);
+        let written = written_types(&flows, &connection.name);
+        findings.extend(proving::findings(common, connection, system.as_ref(), &types, written).await?);
     }
     findings.extend(counts(&flows, &systems).await?);
     Ok(findings)
+}
+
+/// The record types of a system that a flow writes.
+fn written_types(flows: &Dataflow, system: &str) -> BTreeSet<String> {
+    let ends = flows.flows.iter().flat_map(|flow| &flow.ends);
+    let written = ends.filter(|end| end.write && end.record_type.system == system);
+    written.map(|end| end.record_type.name.clone()).collect()
 }
 
 /// What can be known without asking.

@@ -76,6 +76,7 @@ impl Test {
         let effort = Effort {
             pages: self.pages.max(1),
             write: self.write,
+            ..Effort::default()
         };
         let proofs = prove(systems[at].as_ref(), &types, effort).await?;
         if configuration.connections[at].is_described() {

@@ -113,7 +113,7 @@ fn a_program_is_checked_proven_and_kept_in_step_both_ways() {
     // WHEN it is checked, THEN everything fits, and what it says that it can was tried
     let checked = example.done(&["check", "--all"]);
     assert!(
-        checked.out.contains("laws of reading were tried and hold"),
+        checked.out.contains("laws were tried and hold"),
         "{}",
         checked.out
     );
@@ -169,6 +169,52 @@ fn a_program_is_checked_proven_and_kept_in_step_both_ways() {
         "{}",
         gone.err
     );
+}
+
+/// An update that must be refused is sent by `check` as well, to the value that the record has.
+#[test]
+fn a_condition_that_is_ignored_is_found_by_check_and_changes_nothing() {
+    let example = Example::of("program");
+    let customer = json!({ "ask": 1, "do": "create", "type": "Customer", "key": "1", "values": { "name": "Acme", "phone": "123" } });
+    example.ask(&[customer]);
+    let read = json!({ "ask": 2, "do": "read", "type": "Customer", "ids": ["1"] });
+    let before = example.ask(std::slice::from_ref(&read));
+    example.done(&["check"]);
+    assert_eq!(
+        example.ask(std::slice::from_ref(&read)),
+        before,
+        "an honest program refused it"
+    );
+    example.edit("erp.py", "if ask.get(\"only_if\") not in", "if None not in");
+    let checked = example.done(&["check", "--all"]);
+    assert!(
+        checked.out.contains("an update of an old version is refused"),
+        "{}",
+        checked.out
+    );
+    let after = example.ask(std::slice::from_ref(&read));
+    assert_eq!(
+        after[0]["records"][0]["values"],
+        before[0]["records"][0]["values"]
+    );
+    let synced = example.done(&["sync", "--yes"]);
+    assert!(synced.err.contains("not relied on"), "{}", synced.err);
+    // A flow that writes nothing there sends nothing there.
+    for flow in ["customer", "contact"] {
+        example.edit(
+            &format!("flows/{flow}.yaml"),
+            "conflict: latest",
+            "conflict: latest\nwrite: { erp: off }",
+        );
+        example.edit(
+            &format!("flows/{flow}.yaml"),
+            "create: { salesforce: on, erp: on }",
+            "create: { salesforce: on }",
+        );
+    }
+    let stamp = example.ask(std::slice::from_ref(&read));
+    example.done(&["check"]);
+    assert_eq!(example.ask(std::slice::from_ref(&read)), stamp);
 }
 
 /// A program that takes an update of an old version is not relied on any more once that was found.

@@ -3,6 +3,7 @@
 //! does not understand is found here, and not by lost data later.
 
 mod asking;
+mod conditions;
 mod reading;
 mod shown;
 mod skips;
@@ -43,12 +44,14 @@ pub enum Verdict {
 }
 
 /// How much is read and written for the proofs.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Effort {
     /// Pages of a listing that are read at most.
     pub pages: usize,
     /// Records are made, changed and deleted again, one of each type.
     pub write: bool,
+    /// Types of which an update is sent that must be refused, where nothing is written else: to the value that a record has.
+    pub conditions: BTreeSet<String>,
 }
 
 /// Tries all laws on these record types.
@@ -80,13 +83,16 @@ pub async fn prove(
             );
             continue;
         };
-        let listed = reading::prove(system, of, described, effort, &mut proofs).await?;
+        let listed = reading::prove(system, of, described, &effort, &mut proofs).await?;
+        let tried = Tried {
+            system,
+            of,
+            described,
+        };
+        if effort.conditions.contains(&of.name) && !effort.write {
+            conditions::prove(&tried, &listed, &mut proofs).await?;
+        }
         if effort.write {
-            let tried = Tried {
-                system,
-                of,
-                described,
-            };
             writing::prove(&tried, &schema, &listed, &mut proofs).await?;
         }
     }

@@ -24,7 +24,7 @@ pub(super) async fn prove(
     system: &dyn Connector,
     of: &RecordType,
     described: &TypeSchema,
-    effort: Effort,
+    effort: &Effort,
     proofs: &mut Proofs,
 ) -> Result<Vec<Observation>, Error> {
     let Some((listed, whole)) = listing(system, of, effort, proofs).await? else {
@@ -62,7 +62,7 @@ pub(super) async fn prove(
 async fn listing(
     system: &dyn Connector,
     of: &RecordType,
-    effort: Effort,
+    effort: &Effort,
     proofs: &mut Proofs,
 ) -> Result<Option<(Vec<Observation>, bool)>, Error> {
     let (mut listed, mut resume, mut whole) = (Vec::new(), None, false);

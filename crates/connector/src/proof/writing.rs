@@ -345,7 +345,7 @@ fn differing(expected: &Values, shown: &Values) -> Option<String> {
     Some(format!("{name} was given as `{value}` and is shown as `{other}`"))
 }
 
-async fn one(tried: &Tried<'_>, write: Write) -> Outcome {
+pub(super) async fn one(tried: &Tried<'_>, write: Write) -> Outcome {
     let mut outcomes = tried.system.write(&[write], Lane::Live).await;
     outcomes
         .pop()

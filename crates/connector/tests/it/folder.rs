@@ -464,6 +464,7 @@ async fn a_folder_keeps_every_law() {
     let effort = Effort {
         pages: 20,
         write: true,
+        ..Effort::default()
     };
     let proofs = prove(&place.connect(), &[of("Customer"), of("Order")], effort)
         .await

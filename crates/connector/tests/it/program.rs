@@ -102,6 +102,7 @@ async fn made(program: &Program, last_name: &str) -> String {
 const ALL: Effort = Effort {
     pages: 20,
     write: true,
+    conditions: std::collections::BTreeSet::new(),
 };
 
 async fn proofs(program: &Program) -> Vec<Proof> {

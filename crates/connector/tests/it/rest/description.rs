@@ -333,12 +333,12 @@ fn the_guide_explains_every_key_and_its_examples_are_right() {
 #[test]
 fn what_types_fill_in_and_parts_of_records_are_known_by_name() {
     let with = |from: &str, to: &str| problems(&RIGHT.replace(from, to));
-    let list = "    own: { fields: [name] }\n    list: { request: POST /find, body: { ask: \"{own.fields}\" }, items: items }";
+    let list = "    fill: { only: [name] }\n    list: { request: POST /find, body: { ask: \"{fill.only}\" }, items: items }";
     let from = "    list: { request: GET /contacts, items: items }";
     assert_eq!(with(from, list), Vec::<String>::new());
-    let unknown = with(from, &list.replace("own.fields", "own.feilds"));
+    let unknown = with(from, &list.replace("fill.only", "fill.olny"));
     assert!(
-        unknown[0].contains("nothing is filled in for `{own.feilds}` in `list`"),
+        unknown[0].contains("nothing says what `{fill.olny}` stands for"),
         "{unknown:?}"
     );
     // A part of the token, a member of the record, and a name with a hole.

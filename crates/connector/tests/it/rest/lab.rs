@@ -154,6 +154,7 @@ async fn proven(lies: &[Lie], odata: &str) -> Vec<Proof> {
     let effort = Effort {
         pages: 50,
         write: true,
+        ..Effort::default()
     };
     prove(&rest, &[contacts()], effort).await.unwrap()
 }

@@ -58,7 +58,7 @@ async fn a_record_type_is_little_more_than_its_collection_and_properties() {
     let asked = office.asked();
     assert_eq!(
         parameter(&asked[0], "$select").unwrap(),
-        "ID,Name,Price,Changed,Made"
+        "ID,Changed,Made,Name,Price"
     );
     assert_eq!(parameter(&asked[0], "$orderby").unwrap(), "ID");
     assert_eq!(parameter(&asked[1], "$filter").unwrap(), "ID gt 'b'");
@@ -280,7 +280,7 @@ async fn what_a_description_says_itself_holds() {
         (parameter(asked, "$top").unwrap(), parameter(asked, "$orderby")),
         ("7".to_owned(), None)
     );
-    assert_eq!(parameter(asked, "$select").unwrap(), "ID,Name,Price,Changed,Made");
+    assert_eq!(parameter(asked, "$select").unwrap(), "ID,Changed,Made,Name,Price");
     assert!(!rest.describe().await.unwrap().types["Thing"].deletable);
     assert!(!rest.capabilities().conditional_write);
     let _ = rest.fetch(&things(), &["5".to_owned()]).await;

@@ -25,7 +25,17 @@ async fn broken(preset: Preset, text: &str, types: &[&str], write: bool) -> Vec<
     ];
     let rest = Rest::connect(config(&server.url().parse().unwrap(), text, &secrets)).unwrap();
     let types: Vec<RecordType> = types.iter().map(|name| RecordType::new("erp", *name)).collect();
-    let proofs = prove(&rest, &types, Effort { pages: 50, write }).await.unwrap();
+    let proofs = prove(
+        &rest,
+        &types,
+        Effort {
+            pages: 50,
+            write,
+            ..Effort::default()
+        },
+    )
+    .await
+    .unwrap();
     let law = "it has the record type";
     assert!(proofs.iter().all(|proof| proof.law != law), "{proofs:#?}");
     let broken = proofs.iter().filter(|proof| proof.verdict == Verdict::Broken);
