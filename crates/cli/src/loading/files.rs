@@ -40,13 +40,7 @@ const fn shipped() -> [(&'static str, &'static str); 14] {
 
 /// Reads and validates the configuration.
 pub(crate) fn configuration(common: &Common) -> Result<Configuration, Failure> {
-    let mut configuration = configuration_in(&common.config)?;
-    // Every command of one state signs in with what the one before it was given.
-    let folder = common.state_folder().join("sign-in").display().to_string();
-    for connection in &mut configuration.connections {
-        connection.keep = Some(folder.clone());
-    }
-    Ok(configuration)
+    configuration_in(&common.config, &common.state_folder())
 }
 
 /// Holds the names in a configuration's files against what systems said of themselves.
@@ -56,11 +50,16 @@ pub(super) fn held_against(file: &Path, described: &BTreeMap<String, Described>)
         .map_err(Failure::Configuration)
 }
 
-/// Reads and validates the configuration in a file.
-pub(crate) fn configuration_in(file: &Path) -> Result<Configuration, Failure> {
+/// Reads and validates the configuration in a file, for the state in a folder.
+pub(crate) fn configuration_in(file: &Path, state: &Path) -> Result<Configuration, Failure> {
     let folder = file.parent().unwrap_or(Path::new(""));
     let mut configuration = load(&sources(file)?).map_err(Failure::Configuration)?;
     kinds::resolve(&mut configuration, folder)?;
+    // Whoever works on one state signs in with what the one before it was given.
+    let sign_in = state.join("sign-in").display().to_string();
+    for connection in &mut configuration.connections {
+        connection.keep = Some(sign_in.clone());
+    }
     Ok(configuration)
 }
 

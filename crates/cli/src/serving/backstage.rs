@@ -67,7 +67,7 @@ impl Backstage {
 impl tandem_console::Backstage for Backstage {
     fn configuration(&self) -> view::Configuration {
         self.in_force
-            .shown(loading::configuration_in(&self.file).map_err(problems))
+            .shown(loading::configuration_in(&self.file, &self.folder).map_err(problems))
     }
 
     fn rehearse(&self, wanted: &Wanted) -> Result<Rehearsed, Refused> {
@@ -75,7 +75,7 @@ impl tandem_console::Backstage for Backstage {
         let configuration = match wanted.configuration {
             ByConfiguration::InForce => &self.in_force.says,
             ByConfiguration::Files => {
-                read = loading::configuration_in(&self.file).map_err(refused)?;
+                read = loading::configuration_in(&self.file, &self.folder).map_err(refused)?;
                 &read
             }
         };

@@ -55,7 +55,7 @@ on_delete: { factory: propagate, shop: propagate }
 properties:
   - { factory: nummer, shop: number, never_blank: [factory, shop] }
   - { factory: kunde_nr, shop: client_id, references: client }
-  - { factory: betrag, shop: amount, type: 'decimal(2)' }
+  - { factory: betrag, shop: amount, type: 'decimal(12,2)' }
 ";
 
 impl Scene {
