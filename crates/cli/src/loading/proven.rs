@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
-use tandem_connector::proof::{ONCE, Proof, STALE, STALE_DELETION, Verdict};
+use tandem_connector::proof::{NEVER_HAD, ONCE, Proof, STALE, STALE_DELETION, Verdict};
 use tandem_connector::{Capabilities, Connector};
 
 /// The file beside the state with what was proven of each system.
@@ -44,10 +44,17 @@ pub(crate) fn keep_proofs(common: &Common, system: &dyn Connector, id: &str, pro
     let tried = |one: &Proof| {
         proofs
             .iter()
+            // What could not be tried says nothing about what was found when it could.
+            .filter(|proof| proof.verdict != Verdict::Untried || one.verdict == Verdict::Untried)
             .any(|proof| (&proof.record_type, &proof.law) == (&one.record_type, &one.law))
     };
     proven.proofs.retain(|one| !tried(one));
-    proven.proofs.extend_from_slice(proofs);
+    let known = |proof: &&Proof| {
+        let mut all = proven.proofs.iter();
+        !all.any(|one| (&one.record_type, &one.law) == (&proof.record_type, &proof.law))
+    };
+    let new: Vec<Proof> = proofs.iter().filter(known).cloned().collect();
+    proven.proofs.extend(new);
     if let Err(error) = beside::keep(&folder, FILE, &all) {
         tracing::warn!("{} cannot be written: {error}", folder.join(FILE).display());
     }
@@ -74,7 +81,7 @@ pub(super) fn reliable(folder: &Path, system: &dyn Connector) -> Option<Capabili
         proofs.any(|proof| proof.law == law && proof.verdict == Verdict::Broken)
     };
     let mut reliable = system.capabilities().clone();
-    if lies(STALE) {
+    if lies(STALE) || lies(NEVER_HAD) {
         (reliable.conditional_write, reliable.conditional_delete) = (false, false);
     }
     if lies(STALE_DELETION) {

@@ -55,18 +55,40 @@ pub(crate) async fn picture(url: &str, access: &Access) -> Result<Picture, Failu
     Ok(picture)
 }
 
-/// An address without user and password: those never stand in a configuration.
+/// An address without user and password: those never stand in a configuration. It may name several hosts.
 fn without_secrets(url: &str) -> String {
-    let Ok(mut read) = url::Url::parse(url) else {
+    let Some((scheme, rest)) = url.split_once("://") else {
         return url.to_owned();
     };
-    if url.starts_with("sqlite:") || (read.username().is_empty() && read.password().is_none()) {
-        return url.to_owned();
-    }
-    // Whoever has a host can do without both.
-    let _ = read.set_username("");
-    let _ = read.set_password(None);
-    read.to_string()
+    let (place, query) = rest
+        .split_once('?')
+        .map_or((rest, None), |(place, query)| (place, Some(query)));
+    let (hosts, path) = place.split_at(place.find('/').unwrap_or(place.len()));
+    // A password may hold the sign that ends it.
+    let hosts = place
+        .rfind('@')
+        .filter(|at| *at < place.len())
+        .map_or((hosts, path), |at| {
+            let behind = &place[at + 1..];
+            behind.split_at(behind.find('/').unwrap_or(behind.len()))
+        });
+    let (hosts, path) = hosts;
+    let secret = |pair: &&str| {
+        let name = pair.split('=').next().unwrap_or_default().to_lowercase();
+        !matches!(name.as_str(), "user" | "username" | "password" | "pwd" | "passwd")
+    };
+    let query: Vec<&str> = query
+        .unwrap_or_default()
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .filter(secret)
+        .collect();
+    let query = if query.is_empty() {
+        String::new()
+    } else {
+        format!("?{}", query.join("&"))
+    };
+    format!("{scheme}://{hosts}{path}{query}")
 }
 
 /// What the record type of each table is called.
@@ -214,13 +236,21 @@ impl Marks {
             let native = column.native.to_lowercase();
             native == "rowversion" || means(&column.name, "version") && column.data_type == Some("integer")
         });
-        if let Some(column) = version {
-            let guess = Guess::new(
+        match version {
+            Some(column) if column.native.to_lowercase() == "rowversion" => {
+                let guess = Guess::new(Topic::Versions, "by its type", "is it this table's own?");
+                marks.keep("version", scalar(&column.name), &column.name, guess);
+            }
+            // One that does not move with each change would let an edit be overwritten; without any, all values are compared.
+            Some(column) => picture.ask(
                 Topic::Versions,
-                "by its name and type",
-                "does every change count it up?",
-            );
-            marks.keep("version", scalar(&column.name), &column.name, guess);
+                name,
+                &format!(
+                    "Does every change of a row count `{0}` up? If so, write `version: {0}`; until then all that a row shows is compared.",
+                    column.name
+                ),
+            ),
+            None => {}
         }
         let deleted = by("deletedat", &["datetime", "date"])
             .or_else(|| by("deleted", &["boolean", "integer", "datetime"]));
@@ -297,4 +327,32 @@ fn property(
         property.kind = Kind::Reference(to.clone());
     }
     property
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_secrets;
+
+    #[test]
+    fn user_and_password_never_stand_in_an_address() {
+        for (given, kept) in [
+            ("postgres://ann:pw@db.example/erp", "postgres://db.example/erp"),
+            (
+                "postgres://ann:p/w@h@db.example:5432/erp?sslmode=require",
+                "postgres://db.example:5432/erp?sslmode=require",
+            ),
+            (
+                "postgres://ann:pw@h1:5432,h2:5432/erp",
+                "postgres://h1:5432,h2:5432/erp",
+            ),
+            (
+                "mysql://db.example/erp?user=ann&password=pw&ssl=1",
+                "mysql://db.example/erp?ssl=1",
+            ),
+            ("sqlite:erp.db", "sqlite:erp.db"),
+            ("postgres://db.example/erp", "postgres://db.example/erp"),
+        ] {
+            assert_eq!(without_secrets(given), kept);
+        }
+    }
 }

@@ -18,14 +18,14 @@ flows: flows
 
 const FACTORY: &str = "
 record_types:
-  Kunde: { table: kunden, key: nr, modified: geaendert, version: version }
-  Auftrag: { table: auftraege, key: nr, modified: geaendert, version: version }
+  Kunde: { table: kunden, key: nr, modified: geaendert, version: version, compare_every: 1s }
+  Auftrag: { table: auftraege, key: nr, modified: geaendert, version: version, compare_every: 1s }
 ";
 
 const SHOP: &str = "
 record_types:
-  Client: { table: clients, key: id, modified: changed_at, version: row_version }
-  Purchase: { table: purchases, key: id, modified: changed_at, version: row_version }
+  Client: { table: clients, key: id, modified: changed_at, version: row_version, compare_every: 1s }
+  Purchase: { table: purchases, key: id, modified: changed_at, version: row_version, compare_every: 1s }
 ";
 
 const CLIENTS: &str = "

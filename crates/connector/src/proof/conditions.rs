@@ -1,12 +1,14 @@
 //! The law of conditions, tried on a record that is there: an update under a version that the record never had, to the value
 //! that it has. A system that keeps the law refuses it, and one that does not changes nothing by it.
 
-use super::writing::{STALE, one};
+use super::writing::one;
 use super::{Proofs, Tried, firm};
 use crate::{Change, Error, Outcome};
 use tandem_merge::record::{Observation, Presence, Values, Version};
 use tandem_merge::value::Value;
 
+/// The law of [`Capabilities::conditional_write`](crate::Capabilities::conditional_write), tried on what is there.
+pub const NEVER_HAD: &str = "an update of a version that never was is refused and changes nothing";
 /// Records that are looked at for one whose version protects it and that has a text.
 const LOOKED_AT: usize = 20;
 
@@ -31,20 +33,20 @@ pub(super) async fn prove(
             only_if: Some(wrong),
         };
         match one(tried, update.under("tandem-check")).await {
-            Outcome::Stale => proofs.add(true, STALE, format!("refused, on {}", shown.key.id)),
+            Outcome::Stale => proofs.add(true, NEVER_HAD, format!("refused, on {}", shown.key.id)),
             Outcome::Applied { .. } => proofs.add(
                 false,
-                STALE,
+                NEVER_HAD,
                 format!(
                     "an update of {} under a version that it never had was taken (to the value that it had: nothing is lost)",
                     shown.key.id
                 ),
             ),
-            other => proofs.untried(STALE, format!("a version that it never had is answered with {other:?}")),
+            other => proofs.untried(NEVER_HAD, format!("a version that it never had is answered with {other:?}")),
         }
         return Ok(());
     }
-    proofs.untried(STALE, "no record was shown that has a version and a text");
+    proofs.untried(NEVER_HAD, "no record was shown that has a version and a text");
     Ok(())
 }
 
@@ -61,17 +63,16 @@ fn harmless(tried: &Tried<'_>, shown: Observation) -> Option<(Observation, Versi
     Some((shown, Version { token, ..version }, values))
 }
 
-/// A token of the same form: one digit is another, or else a letter.
+/// A token of the same form: a digit is one less (of a time that is an earlier one), or else a letter is another.
 fn other(token: &str) -> Option<String> {
     let mut signs: Vec<char> = token.chars().collect();
-    let digit = signs.iter().rposition(char::is_ascii_digit);
-    let place = digit.or_else(|| signs.iter().rposition(char::is_ascii_alphabetic))?;
-    signs[place] = match signs[place] {
-        '0' => '1',
-        'a' => 'b',
-        sign if sign.is_ascii_digit() => '0',
-        _ => 'a',
-    };
+    let place = signs.iter().position(|sign| matches!(sign, '1'..='9'));
+    if let Some(place) = place {
+        signs[place] = char::from_digit(signs[place].to_digit(10)? - 1, 10)?;
+        return Some(signs.into_iter().collect());
+    }
+    let place = signs.iter().rposition(char::is_ascii_alphabetic)?;
+    signs[place] = if signs[place] == 'a' { 'b' } else { 'a' };
     Some(signs.into_iter().collect())
 }
 
@@ -82,8 +83,8 @@ mod tests {
     #[test]
     fn another_token_has_the_same_form() {
         for (token, changed) in [
-            ("W/\"17\"", "W/\"10\""),
-            ("2026-01-31T12:00:10Z", "2026-01-31T12:00:11Z"),
+            ("W/\"17\"", "W/\"07\""),
+            ("2026-01-31T12:00:10Z", "1026-01-31T12:00:10Z"),
             ("\"abc\"", "\"aba\""),
             ("a", "b"),
         ] {

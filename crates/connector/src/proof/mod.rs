@@ -9,6 +9,7 @@ mod shown;
 mod skips;
 mod writing;
 
+pub use conditions::NEVER_HAD;
 pub use writing::{ONCE, STALE, STALE_DELETION};
 
 use crate::{Connector, Error, TypeSchema};

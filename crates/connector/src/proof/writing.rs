@@ -371,7 +371,7 @@ pub(super) async fn clean(tried: &Tried<'_>, id: &str) {
 
 impl Change {
     /// A write of its own under a key.
-    fn under(self, key: &str) -> Write {
+    pub(super) fn under(self, key: &str) -> Write {
         Write {
             intent: 1,
             key: key.to_owned(),

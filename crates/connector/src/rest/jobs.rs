@@ -26,16 +26,23 @@ enum Stand {
     Failed,
 }
 
-/// The address of the job that a reply tells of, where it tells of one.
-pub(super) fn address(rest: &Rest, job: &JobText, reply: &Reply) -> Option<String> {
-    let told = match &job.status {
+/// Whether a reply tells of a job.
+pub(super) fn is_told(job: &JobText, reply: &Reply) -> bool {
+    match &job.status {
         Some(statuses) => statuses.contains(&u32::from(reply.status)),
         None => reply.status == 202,
-    };
-    let text = told
-        .then(|| job.at.text(&reply.json(), &reply.headers))
-        .flatten()?;
-    Some(located(rest, &text))
+    }
+}
+
+/// The address of the job that a reply tells of.
+///
+/// # Errors
+/// It names none: what becomes of the job nobody knows.
+pub(super) fn address(rest: &Rest, job: &JobText, reply: &Reply) -> Result<String, Outcome> {
+    let text = job.at.text(&reply.json(), &reply.headers);
+    let text =
+        text.ok_or_else(|| Outcome::Unknown("the ERP works on it, and does not say where".to_owned()))?;
+    Ok(located(rest, &text))
 }
 
 /// An address that stands in a reply, as it is asked.
@@ -67,8 +74,9 @@ pub(super) async fn end(
     loop {
         tokio::time::sleep(pause).await;
         // What cannot be asked now is asked for again: it says nothing of the job.
-        if let Some(reply) = ask(rest, served, address).await {
+        if let Some((reply, fine)) = asked(rest, served, address).await {
             match stand(job, &reply.json()) {
+                Stand::Runs if !fine => {}
                 Stand::Runs => pause = reply.retry_after().unwrap_or(every).min(patience),
                 Stand::Done => return result(rest, served, job, reply).await,
                 Stand::Failed => {
@@ -87,11 +95,17 @@ pub(super) async fn end(
     }
 }
 
-async fn ask(rest: &Rest, served: &Served, address: &str) -> Option<Reply> {
+/// A reply, and whether it is a success. One that tells of a failure may be the job's own end.
+async fn asked(rest: &Rest, served: &Served, address: &str) -> Option<(Reply, bool)> {
     let request = Request::get(address).reading();
     let sent = rest.send(request, Errand::reading(served.name(), "job")).await;
     let (reply, answer) = sent.ok()?;
-    answer.means.is_none().then_some(reply)
+    Some((reply, answer.means.is_none()))
+}
+
+async fn ask(rest: &Rest, served: &Served, address: &str) -> Option<Reply> {
+    let (reply, fine) = asked(rest, served, address).await?;
+    fine.then_some(reply)
 }
 
 fn stand(job: &JobText, body: &Json) -> Stand {

@@ -9,6 +9,7 @@ pub(super) use write::carry_out;
 use super::ask::Errand;
 use super::description::errors::Means;
 use super::description::inside::{AROUND, Inside};
+use super::description::place::Place;
 use super::description::place::plain;
 use super::read;
 use super::served::{Served, Sight};
@@ -47,6 +48,9 @@ pub(super) fn within(rest: &Rest, served: &Served, holder: &str) -> Complete {
 
 /// The records that stand in a holder, each with what stands around it; none where it does not show its list.
 pub(super) fn entries(inside: &Inside, holder: &Json) -> Option<Vec<Json>> {
+    if goes_on_elsewhere(&inside.at, holder) {
+        return None;
+    }
     let list = match inside.at.of(holder)? {
         Json::Null => return Some(Vec::new()),
         Json::Array(list) => list.clone(),
@@ -61,6 +65,23 @@ pub(super) fn entries(inside: &Inside, holder: &Json) -> Option<Vec<Json>> {
         entry
     });
     Some(whole.collect())
+}
+
+/// Whether a list that stands in a record is a part of it, with the address of the rest beside it (OData has such).
+fn goes_on_elsewhere(at: &Place, holder: &Json) -> bool {
+    let Place::Body(steps) = at else {
+        return false;
+    };
+    let Some((name, before)) = steps.split_last() else {
+        return false;
+    };
+    let beside = Place::Body(before.to_vec());
+    let Some(beside) = beside.of(holder) else {
+        return false;
+    };
+    let next = [format!("{name}@odata.nextLink"), "__next".to_owned()];
+    next.iter()
+        .any(|name| beside.get(name).is_some_and(|link| !link.is_null()))
 }
 
 /// What holders show of the records inside them.
@@ -117,10 +138,12 @@ fn take(
         entries(inside, item)
     };
     if let Some(entries) = entries {
-        parts
-            .observations
-            .extend(rest.observations(served, &entries, sight));
-        parts.wholes.push(within(rest, served, id));
+        let shown = rest.observations(served, &entries, sight);
+        // One that nobody can name may be any of them.
+        if shown.len() == entries.len() {
+            parts.wholes.push(within(rest, served, id));
+        }
+        parts.observations.extend(shown);
     }
 }
 
@@ -195,7 +218,8 @@ async fn fetch_of(
         Held::Shown(item, reply) => match entries(inside, item) {
             Some(entries) => {
                 let shown = rest.observations(served, &entries, &Sight::own(reply));
-                (shown, Presence::Deleted)
+                let all = shown.len() == entries.len();
+                (shown, if all { Presence::Deleted } else { Presence::Missing })
             }
             None => (Vec::new(), Presence::Missing),
         },

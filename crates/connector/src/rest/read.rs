@@ -7,7 +7,7 @@ pub(super) use find::find;
 use super::ask::{Errand, Given, Otherwise};
 use super::batch::Pack;
 use super::description::errors::Means;
-use super::description::operations::{Call, Empty, ListText, WindowText};
+use super::description::operations::{Call, Empty, GoneText, ListText, WindowText};
 use super::description::pages::Paging;
 use super::description::place::Place;
 use super::served::{Served, Sight};
@@ -349,24 +349,37 @@ async fn proven(rest: &Rest, served: &Served, absent: Observation) -> Result<Obs
     let Some(proof) = served.of.read.as_ref().and_then(|read| read.gone_if.as_ref()) else {
         return Ok(absent);
     };
-    let given = served.given().with("id", absent.key.id.as_str());
-    let request = rest.request(proof.call(), &given, &Otherwise(None))?;
-    let sent = rest
-        .send(request.reading(), Errand::reading(served.name(), "read"))
-        .await;
+    if !is_named(rest, served, proof, &absent.key.id).await? {
+        return Ok(absent);
+    }
+    // An ERP that names what never was does not look at the question.
+    if is_named(rest, served, proof, served.nobody()).await? {
+        let what = format!(
+            "`gone_if` of {} names a record that never was as deleted",
+            served.name()
+        );
+        let advice = "Correct its request: the ERP does not heed what it asks for";
+        return Err(rest.http.error(ErrorKind::Protocol, what, advice).as_answer());
+    }
+    Ok(Observation {
+        presence: Presence::Deleted,
+        ..absent
+    })
+}
+
+/// Whether the ERP names a record among what was deleted. Who may not ask has no proof.
+async fn is_named(rest: &Rest, served: &Served, proof: &GoneText, id: &str) -> Result<bool, Error> {
+    let request = rest.request(proof.call(), &served.named(id), &Otherwise(None))?;
+    let errand = Errand::reading(served.name(), "read");
+    let sent = rest.send(request.reading(), errand).await;
     let (reply, answer) = sent.map_err(Failure::into_error)?;
     match answer.means {
         None => {}
-        // Who may not ask has no proof.
-        Some(Means::Forbidden | Means::Gone) => return Ok(absent),
+        Some(Means::Forbidden | Means::Gone) => return Ok(false),
         Some(_) => return Err(answer.error(&rest.http, &reply)),
     }
     let body = reply.json();
-    let named = !items(rest, served, proof.items.as_ref(), &body)?.is_empty();
-    Ok(Observation {
-        presence: if named { Presence::Deleted } else { absent.presence },
-        ..absent
-    })
+    Ok(!items(rest, served, proof.items.as_ref(), &body)?.is_empty())
 }
 
 impl Rest {

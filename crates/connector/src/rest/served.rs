@@ -182,6 +182,15 @@ impl Served {
                 .is_none_or(|language| language.key(&self.of.key, id).is_some())
     }
 
+    /// An id that no record has.
+    pub(super) fn nobody(&self) -> &'static str {
+        match self.of.record.ids {
+            Some(Ids::Digits) => "2147483646",
+            Some(Ids::Guid) => "ffffffff-ffff-4fff-bfff-fffffffffff0",
+            Some(Ids::Text) | None => "tandem-no-such-record-0",
+        }
+    }
+
     /// The parts of an id; none where no key of so many members has it.
     fn parts(&self, id: &str) -> Option<Vec<String>> {
         match self.of.key.len() {
@@ -216,7 +225,7 @@ impl Served {
     /// back as a whole must be read as a whole.
     fn selected(&self) -> Option<String> {
         let full = self.of.update.as_ref().and_then(|update| update.style.as_ref());
-        if full.is_some_and(|style| style.value == Style::Full) {
+        if full.is_some_and(|style| style.value != Style::Partial) {
             return None;
         }
         let computed = |name: &String| {

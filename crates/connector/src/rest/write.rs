@@ -7,7 +7,7 @@ use super::Rest;
 use super::ask::{Errand, Given, Otherwise};
 use super::batch::Pack;
 use super::description::jobs::JobText;
-use super::description::operations::{ActionText, CreateText, Safety, Style, UpdateText};
+use super::description::operations::{ActionText, CreateText, Safety, Style, UpdateText, is_token};
 use super::description::place::Place;
 use super::description::template::Body;
 use super::errors::Answer;
@@ -21,8 +21,8 @@ use tandem_merge::config::node::At;
 use tandem_merge::config::written::Table;
 use tandem_merge::record::{Presence, RecordKey, RecordType, Values, Version};
 use tandem_merge::value::Value;
-pub(super) use values::{encoded, with_also};
-use values::{members, with_members, with_values};
+use values::with_values;
+pub(super) use values::{encoded, members, with_also, with_members};
 
 /// Carries out one write.
 pub(super) async fn carry_out(rest: &Rest, pack: Option<&Pack>, write: &Write) -> Outcome {
@@ -197,6 +197,8 @@ async fn change(
     let written = encoded(served, values, false)?;
     let style = update.style.as_ref().map_or(Style::Partial, |style| style.value);
     let full = style != Style::Partial;
+    // Others of a batch would wait for a turn that ends only when the batch is answered.
+    let pack = pack.filter(|_| !full);
     // What is written back as a whole would undo what is written beside it.
     let turn = full.then(|| rest.turn(served.name(), &record.id));
     let _turn = match turn {
@@ -218,6 +220,7 @@ async fn change(
     });
     let conditional = token.is_some() && update.sends_token();
     let given = served.named(&record.id).token(token.as_deref());
+    whole_token(rest, update.holes(), &given, conditional)?;
     let given = with_values(served, given, values);
     let given = match &read {
         Some(read) => with_members(given, &read.item, &shows),
@@ -280,6 +283,7 @@ async fn delete(
     let conditional = token.is_some() && delete.call().sends_token();
     let shows = members(delete.call().holes());
     let given = served.named(&record.id).token(token);
+    whole_token(rest, delete.call().holes(), &given, conditional)?;
     // Where a deletion of what is not there seems to succeed, the record is looked at before.
     let given = match shows.is_empty() {
         true => given,
@@ -300,6 +304,25 @@ async fn delete(
         id: record.id.clone(),
         state: None,
     })
+}
+
+/// Where a condition is sent, all of it must be there: one that is left out would be none.
+pub(super) fn whole_token(
+    rest: &Rest,
+    holes: Vec<&str>,
+    given: &Given,
+    conditional: bool,
+) -> Result<(), Outcome> {
+    let mut holes = holes.into_iter().filter(|hole| is_token(hole));
+    match holes.find(|hole| conditional && given.get(hole).is_none()) {
+        None => Ok(()),
+        Some(hole) => {
+            let what = format!(
+                "the record shows nothing for `{{{hole}}}`, so that its state cannot be held against it"
+            );
+            Err(Outcome::NotSent(rest.http.protocol(what)))
+        }
+    }
 }
 
 /// A request whose condition makes it repeatable, or the headers of one without a condition.
@@ -360,9 +383,8 @@ async fn settled(
     job: Option<&JobText>,
     (reply, answer): (Reply, Answer),
 ) -> Result<Reply, Outcome> {
-    if let Some(job) = job
-        && let Some(address) = jobs::address(rest, job, &reply)
-    {
+    if let Some(job) = job.filter(|job| jobs::is_told(job, &reply)) {
+        let address = jobs::address(rest, job, &reply)?;
         return jobs::end(rest, served, job, &address, errand).await;
     }
     match answer.means {

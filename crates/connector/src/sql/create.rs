@@ -48,7 +48,12 @@ pub(super) async fn create(
     let Some(key) = key else {
         return Err(unwilling("a trigger or a rule did not let the row be created"));
     };
-    left(table, transaction, &key).await
+    let left = left(table, transaction, &key).await?;
+    Ok(match left {
+        // A trigger in place of the insert may have made another row, or none, whatever the insert answered.
+        Left::Hidden(_) if table.dialect == Dialect::Mssql => Left::Nothing,
+        left => left,
+    })
 }
 
 /// The insert. Where the dialect can, it answers with the key.

@@ -87,7 +87,7 @@ pub(super) async fn page(
     let after = match seen.after.as_deref() {
         Some([first, second]) => [first.clone(), second.clone()],
         // Rows of the first number that is still open are read again.
-        _ => [Cell::Integer(seen.told - 1), Cell::Integer(i64::MAX)],
+        _ => [Cell::Integer((seen.told - 1).max(0)), Cell::Integer(i64::MAX)],
     };
     let mut build = Build::new(
         dialect,
@@ -132,7 +132,15 @@ pub(super) async fn page(
 fn canonical(table: &Table, id: &str) -> String {
     let parts = crate::key::split(id, table.key.len()).unwrap_or_default();
     let parts = parts.iter().zip(&table.key).map(|(part, place)| {
-        let cell = place.codec.write(&part.as_str().into()).ok()?;
+        // Some databases fill such texts up with blanks when they are told, and not when they are shown.
+        let native = place.column.native.split('(').next().unwrap_or_default();
+        let padded = matches!(native, "char" | "nchar" | "bpchar" | "character");
+        let part = if padded {
+            part.trim_end_matches(' ')
+        } else {
+            part.as_str()
+        };
+        let cell = place.codec.write(&part.into()).ok()?;
         Some(text(&cell))
     });
     let parts: Option<Vec<String>> = parts.collect();
@@ -160,5 +168,9 @@ pub(super) async fn deleted(erp: &Sql, table: &Table, ids: &[String]) -> Result<
     });
     build.push(")");
     let rows = erp.read(&build.done(vec![Kind::Text])).await?;
-    Ok(rows.cells.iter().map(text).collect())
+    Ok(rows
+        .cells
+        .iter()
+        .map(|cell| canonical(table, &text(cell)))
+        .collect())
 }

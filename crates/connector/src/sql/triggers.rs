@@ -66,9 +66,10 @@ fn table(log: &TableName, dialect: Dialect) -> String {
             "seq",
         ),
         Dialect::Mssql => (
-            "seq bigint IDENTITY PRIMARY KEY,\n    ver rowversion NOT NULL,\n    \
+            // No IDENTITY: whoever inserts a row into a table of the ERP may ask for `@@IDENTITY` afterwards.
+            "ver rowversion NOT NULL PRIMARY KEY,\n    seq AS CAST(ver AS bigint),\n    \
              at datetime2 NOT NULL DEFAULT SYSUTCDATETIME(),\n    ",
-            "ver, seq",
+            "ver",
         ),
     };
     let more = match dialect {

@@ -41,16 +41,17 @@ impl Notices {
             let news = self.news.notified();
             if self.waiting.lock().unwrap_or_else(PoisonError::into_inner).news {
                 tokio::time::sleep(GATHER).await;
+                // Whoever is woken may not be able to ask now: it is woken once.
+                self.waiting.lock().unwrap_or_else(PoisonError::into_inner).news = false;
                 return;
             }
             news.await;
         }
     }
 
-    /// Hands out the records of these types. Whoever takes them is about to ask for all other changes, too.
+    /// Hands out the records of these types.
     pub(super) fn take(&self, types: &[RecordType]) -> Vec<RecordKey> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.news = false;
         let all = std::mem::take(&mut waiting.keys);
         let (taken, left): (BTreeSet<_>, _) =
             all.into_iter().partition(|key| types.contains(&key.record_type));

@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::loading;
 use std::collections::BTreeSet;
 use tandem_connector::Connector;
-use tandem_connector::proof::{Effort, ONCE, STALE, STALE_DELETION, Verdict, prove};
+use tandem_connector::proof::{Effort, NEVER_HAD, ONCE, STALE, STALE_DELETION, Verdict, prove};
 use tandem_merge::config::Connection;
 use tandem_merge::record::RecordType;
 
@@ -51,7 +51,7 @@ pub(super) async fn findings(
         let name = proof.record_type.as_deref().unwrap_or_default();
         Finding {
             // What was found to be pretended is not relied on, so that the flows work all the same.
-            weight: match [STALE, STALE_DELETION, ONCE].contains(&proof.law.as_ref()) {
+            weight: match [STALE, NEVER_HAD, STALE_DELETION, ONCE].contains(&proof.law.as_ref()) {
                 true => Weight::Limit,
                 false => Weight::Wrong,
             },

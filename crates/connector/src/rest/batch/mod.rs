@@ -277,6 +277,13 @@ fn sorted_out(
     let undone = atomic && parts.iter().flatten().any(failed);
     let one = |(waiting, part): (&Waiting, Option<Part>)| match part {
         Some(part) if part.status == NOT_TRIED => None,
+        // Beside one that failed, what is said to be done was undone, or was not: only a read can tell.
+        Some(part) if undone && !failed(&part) => {
+            let error = rest
+                .http
+                .protocol("a batch that is carried out as a whole failed in part");
+            Some(Err(Failure::Lost(error)))
+        }
         Some(part) => {
             let reply = Reply {
                 status: part.status,

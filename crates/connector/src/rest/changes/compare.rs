@@ -77,7 +77,7 @@ fn every(served: &Served) -> Option<SignedDuration> {
     if of.changes.is_none() {
         return Some(WITHOUT_CHANGES);
     }
-    let by_links = of.changes.as_ref().is_some_and(|changes| changes.delta.is_some());
+    let by_links = of.tells_by_links();
     let tombstones = by_links || served.holder().of.record.deleted.is_some() || of.deletions.is_some();
     (!tombstones).then_some(WITHOUT_DELETIONS)
 }

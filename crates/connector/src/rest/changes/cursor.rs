@@ -109,6 +109,7 @@ impl Seen {
         *self = Self {
             since: tombstones.then_some(Timestamp::UNIX_EPOCH),
             deleted_since: Some(Timestamp::UNIX_EPOCH),
+            lost: true,
             ..Self::default()
         };
     }
@@ -119,7 +120,10 @@ impl Seen {
         if let (Some(since), Some(earliest), None) = (self.since, earliest, &self.page)
             && since < earliest
         {
-            *self = Self::default();
+            *self = Self {
+                lost: true,
+                ..Self::default()
+            };
         }
     }
 

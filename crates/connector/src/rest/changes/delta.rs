@@ -106,7 +106,7 @@ async fn ask(
     let (reply, answer) = sent.map_err(Failure::into_error)?;
     match answer.means {
         None => {}
-        Some(means) if at.is_some() && is_refused(means) => {
+        Some(means) if at.is_some() && seen.delta.is_some() && is_refused(means) => {
             let (system, name) = (rest.http.system(), served.name());
             tracing::warn!(
                 system,

@@ -259,6 +259,17 @@ impl Scope<'_, '_> {
                 .as_ref()
                 .map(|update| (update, update.value.style.as_ref())),
         );
+        let whole = update.as_ref().is_some_and(|update| {
+            let style = update.value.style.as_ref();
+            style.is_some_and(|style| style.value != Style::Partial)
+        });
+        if let Some(read) = read
+            .as_ref()
+            .filter(|read| whole && read.value.call().takes("fields"))
+        {
+            let help = "Take `{fields}` out of `read`, or write `style: partial`.";
+            self.problem(read, "what is written back as a whole is read in part", help);
+        }
         let writes = create.is_some() || update.is_some();
         let properties = self.properties(properties, writes);
         for action in &actions {

@@ -86,6 +86,20 @@ pub(super) struct Type {
     pub(super) inside: Option<Inside>,
 }
 
+impl Type {
+    /// The links for changes show what was removed.
+    pub(super) fn tells_by_links(&self) -> bool {
+        let delta = self.changes.as_ref().and_then(|changes| changes.delta.as_ref());
+        delta.is_some_and(|delta| {
+            delta
+                .value
+                .removed
+                .as_ref()
+                .is_some_and(|marks| !marks.is_empty())
+        })
+    }
+}
+
 /// One property.
 #[derive(Clone, Debug)]
 pub(super) struct Property {

@@ -481,6 +481,6 @@ impl UpdateText {
 }
 
 /// Whether a hole is filled in with the token, or a part of it.
-fn is_token(hole: &str) -> bool {
+pub(crate) fn is_token(hole: &str) -> bool {
     hole == "token" || hole.starts_with("token.")
 }

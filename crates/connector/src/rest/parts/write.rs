@@ -6,7 +6,8 @@ use super::super::description::operations::Style;
 use super::super::description::template::Body;
 use super::super::served::{Served, Sight};
 use super::super::write::{
-    Before, Done, before, carried_out, encoded, omitted, refused, unconditional, with_also,
+    Before, Done, before, carried_out, encoded, members, omitted, refused, unconditional, whole_token,
+    with_also, with_members,
 };
 use super::super::{Rest, read};
 use super::{apart, entries};
@@ -225,16 +226,18 @@ async fn post(
         .style
         .as_ref()
         .is_some_and(|style| style.value != Style::Partial);
+    let shown = item.clone();
     let mut body = if full {
         omitted(update, item)
     } else {
         Json::Object(Map::new())
     };
     inside.at.put(&mut body, Json::Array(list));
-    let conditional = token.is_some() && update.sends_token();
-    let given = of
-        .named(holder)
-        .maybe("token", token.filter(|_| update.sends_token()));
+    let conditional = update.sends_token();
+    let token = token.filter(|_| conditional);
+    let given = of.named(holder).token(token.as_deref());
+    whole_token(rest, update.holes(), &given, conditional)?;
+    let given = with_members(given, &shown, &members(update.holes()));
     let hole = if full { "record" } else { "values" };
     let body = with_also(body, update.also.as_ref(), &given);
     let given = given.with("values", body.clone()).with(hole, body);

@@ -22,6 +22,14 @@ pub(super) fn looked_at(of: &Type, shown: &[String]) -> Vec<String> {
             Moment::Split { date, time } => places.extend([date, time]),
         }
     }
+    // What goes back with a write must have been read.
+    let updated = of.update.iter().flat_map(|update| update.holes());
+    let deleted = of.delete.iter().flat_map(|delete| delete.call().holes());
+    let named = updated
+        .chain(deleted)
+        .filter_map(|hole| hole.strip_prefix("record."));
+    let named: Vec<Place> = named.filter_map(|text| Place::parse(text).ok()).collect();
+    places.extend(&named);
     let properties: Vec<&Property> = shown.iter().filter_map(|name| of.properties.get(name)).collect();
     let plain = properties.iter().filter(|property| property.computed.is_none());
     places.extend(plain.map(|property| &property.at));

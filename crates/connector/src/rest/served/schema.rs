@@ -13,7 +13,7 @@ pub(super) fn described(of: &Type, computed: &BTreeMap<String, Computation>) -> 
     let computed = computed
         .iter()
         .map(|(name, rule)| (name.clone(), crate::shown::described(rule)));
-    let by_links = of.changes.as_ref().is_some_and(|changes| changes.delta.is_some());
+    let by_links = of.tells_by_links();
     let tombstones = by_links || (of.changes.is_some() && of.record.deleted.is_some());
     let deletions = match (tombstones || of.inside.is_some(), &of.deletions) {
         (true, _) if of.inside.is_some() => "the record around it shows what is there still",

@@ -54,6 +54,10 @@ pub(in super::super) async fn before(
         let what = format!("the reply to a read of a {} shows no record", served.name());
         return Err(Outcome::NotSent(rest.http.protocol(what)));
     };
+    // Some answer a read of what is not there with another record.
+    if shown.key.id != record.id {
+        return Err(Outcome::Gone);
+    }
     if is_marked(item) {
         let what = format!(
             "a {} cannot be written back as a whole: a part of it cannot be read",

@@ -213,7 +213,10 @@ impl<'a, 'r> Calls<'a, 'r> {
         self.check("changes", changes, call, &known);
         self.paging(call, all.paging.as_ref(), &changes.with(()), &filled);
         match &changes.value.delta {
-            Some(delta) => self.delta(delta, call, &changes.value),
+            Some(delta) => {
+                self.delta(delta, call, &changes.value);
+                self.delta_over(delta, &all);
+            }
             None if call.takes("changed") => {
                 let timed = matches!(record.modified, Some(Moment::At(_)));
                 if !timed {
@@ -258,6 +261,24 @@ impl<'a, 'r> Calls<'a, 'r> {
         }
         self.since(window.value.since.as_ref(), &window.with(()));
         vec!["since", "until", "after"]
+    }
+
+    /// Pages that lead to a link lead there by addresses, and show records as they are.
+    fn delta_over(&mut self, delta: &At<DeltaText>, list: &ListText) {
+        let counted = |paging: &At<Paging>| !matches!(paging.value, Paging::Url(_));
+        if list.paging.as_ref().is_some_and(counted) {
+            let help = "Write `paging: { kind: url, next: ... }`: the pages before a link are addresses as the link is.";
+            self.reader.problem(
+                delta,
+                "a link for changes stands behind pages of another kind",
+                help,
+            );
+        }
+        if list.partial == Some(true) {
+            let help = "Ask for changes by `since`, or let the list show whole records.";
+            self.reader
+                .problem(delta, "a link for changes shows records in part", help);
+        }
     }
 
     /// A link stands for a moment: only one of the two is asked by.

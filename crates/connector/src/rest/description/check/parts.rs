@@ -79,6 +79,18 @@ impl Scope<'_, '_> {
             self.problem(named, message, help);
             return None;
         };
+        if holder
+            .changes
+            .as_ref()
+            .is_some_and(|changes| changes.delta.is_some())
+        {
+            let message = format!(
+                "changes of {} come by links, which do not show what stands inside",
+                holder.name
+            );
+            let help = "Ask for its changes by `since`, or write `changes: none`.";
+            self.problem(inside, message, help);
+        }
         for place in [&text.at, &text.id] {
             if matches!(place.value, Place::Header(_)) {
                 self.problem(
