@@ -166,6 +166,11 @@ pub(super) fn is(node: &Node<'_, '_>, name: &str) -> bool {
     node.is_element() && node.tag_name().name() == name
 }
 
+/// What an element is called; none where that is nothing.
+fn named<'a>(node: &Node<'a, '_>) -> Option<&'a str> {
+    node.attribute("Name").filter(|name| !name.is_empty())
+}
+
 /// A name without its namespace.
 pub(super) fn local(name: &str) -> &str {
     name.rsplit('.').next().unwrap_or(name)
@@ -239,7 +244,7 @@ impl<'a, 'i> Types<'a, 'i> {
         node: &Node<'a, 'i>,
         annotated: &BTreeMap<String, BTreeMap<String, String>>,
     ) -> Option<Set> {
-        let name = node.attribute("Name")?;
+        let name = named(node)?;
         let of = local(node.attribute("EntityType")?);
         let line = self.line(of);
         let mut properties: Vec<Declared> = line
@@ -312,7 +317,7 @@ impl<'a, 'i> Types<'a, 'i> {
     fn declared(&self, of: &str, node: &Node<'a, 'i>) -> Vec<Declared> {
         let all = node.children().filter(|node| is(node, "Property"));
         let read = all.filter_map(|node| {
-            let name = node.attribute("Name")?;
+            let name = named(&node)?;
             let number = |name: &str| node.attribute(name).and_then(|text| text.parse().ok());
             let mut flags = terms(&node);
             flags.extend(

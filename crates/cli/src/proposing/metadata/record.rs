@@ -70,9 +70,10 @@ impl Reading<'_> {
             declared.is_some_and(|one| self.property(one).is_some())
         };
         let missing = self.set.key.iter().find(|name| !told(name))?;
-        Some(format!(
-            "its key has {missing}, which is no property that can be read"
-        ))
+        Some(match missing.as_str() {
+            "" => "its key has a member without a name".to_owned(),
+            name => format!("its key has {name}, which is no property that can be read"),
+        })
     }
 
     fn times(&self, properties: &[Property]) -> Times<'_> {

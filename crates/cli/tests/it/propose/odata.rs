@@ -181,3 +181,28 @@ fn keys_of_several_members_and_sets_that_tell_of_changes_otherwise_are_described
     let checked = run_in(folder.path(), &["check", "--offline"]);
     assert!(checked.err.contains("there is no flow"), "{}", checked.err);
 }
+
+const HOSTILE: &str = r#"<Edmx Version="4.0"><Schema Namespace="N">
+  <EntityType Name="no"><Key><PropertyRef Name="a b"/><PropertyRef Name="true"/></Key><Property Name="a b" Type="Edm.String"/>
+    <Property Name="true" Type="Edm.Int32"/><Property Name="x.y" Type="Edm.String"/><Property Name="q: #" Type="Edm.Guid"/>
+    <Property Name="" Type="Edm.String"/></EntityType>
+  <EntityType Name="{w}"><Key><PropertyRef Name="{k}"/></Key><Property Name="{k}" Type="Edm.String"/></EntityType>
+  <EntityType Name="E"><Key><PropertyRef Name=""/></Key><Property Name="" Type="Edm.String"/></EntityType>
+  <EntityContainer><EntitySet Name="yes: {x}" EntityType="N.no"/><EntitySet Name="{w}" EntityType="N.{w}"/>
+    <EntitySet Name="Nothings" EntityType="N.E"/><EntitySet Name="" EntityType="N.no"/></EntityContainer></Schema></Edmx>"#;
+
+/// Names that mean something to YAML, or that are none: what is written still reads, and one bad set holds up no other.
+#[test]
+fn hostile_names_in_metadata_hold_up_nothing() {
+    let (ran, folder) = proposed("metadata.xml", HOSTILE);
+    ended(&ran, 0);
+    has(
+        &read(folder.path(), "erp.yaml"),
+        &[
+            "\n  \"no\":\n    collection: \"yes: {x}\"",
+            "id: [a b, \"true\"]",
+            "\n  \"{w}\":",
+            "# left out: its key has a member without a name",
+        ],
+    );
+}
