@@ -12,6 +12,10 @@ pub(crate) fn text(picture: &Picture, command: &str) -> String {
     };
     let mut text = String::new();
     text += &comment(0, &format!("Proposed by `{command}` out of {}.", picture.from));
+    let page = match picture.top.iter().any(|line| line.key == "odata") {
+        true => "docs/rest.md, and what `odata:` fills in in docs/odata.md",
+        false => page,
+    };
     text += &comment(
         0,
         &format!("What was guessed says so, and what to ask. Every key is explained in {page}."),

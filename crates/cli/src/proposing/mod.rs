@@ -36,7 +36,7 @@ pub(crate) async fn picture_of(from: &str, access: &Access) -> Result<Picture, F
     let shown = from.split('?').next().unwrap_or(from);
     match found {
         Found::Document { json, at } => openapi::picture(shown, json, at.as_ref()),
-        Found::Xml { text, at } => metadata::picture(shown, &text, at.as_ref()),
+        Found::Xml { text, at } => metadata::picture(shown, &text, at.as_ref(), access),
         Found::Database(url) => database::picture(&url, access).await,
     }
 }
@@ -279,7 +279,7 @@ mod tests {
         let proposed = |data: &[u8]| -> Result<Proposal, Failure> {
             let mut picture = match source::told("it", data.to_vec(), None)? {
                 Found::Document { json, at } => openapi::picture("it", json, at.as_ref())?,
-                Found::Xml { text, at } => metadata::picture("it", &text, at.as_ref())?,
+                Found::Xml { text, at } => metadata::picture("it", &text, at.as_ref(), &Access::default())?,
                 Found::Database(url) => panic!("{url}"),
             };
             let all = picture.types.iter().map(|of| of.name.clone()).collect();

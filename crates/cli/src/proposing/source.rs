@@ -24,6 +24,17 @@ pub(crate) struct Access {
     pub(crate) token: Option<SecretString>,
 }
 
+impl Access {
+    /// The kind of session that signs in the same way, with the names of its secrets.
+    pub(super) fn session(&self) -> Option<(&'static str, &'static [&'static str])> {
+        match (&self.token, &self.user, &self.password) {
+            (Some(_), ..) => Some(("bearer", &["token"])),
+            (None, Some(_), Some(_)) => Some(("basic", &["user", "password"])),
+            _ => None,
+        }
+    }
+}
+
 /// What was found.
 #[derive(Debug)]
 pub(crate) enum Found {

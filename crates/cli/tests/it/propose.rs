@@ -1,6 +1,7 @@
 //! `tandem init --from`: what it proposes out of what ERPs say of themselves, and how little is left to write by hand.
 
 mod documents;
+mod odata;
 
 use crate::local::{Ran, System, northwind, run_in, tandem};
 use crate::rest;
@@ -19,10 +20,13 @@ fn read(folder: &Path, name: &str) -> String {
 
 /// Runs the binary with the secret of the ERP's connection.
 fn run(folder: &Path, arguments: &[&str]) -> Ran {
+    run_with("customerp-tandem-token", folder, arguments)
+}
+
+/// The same, with this secret.
+fn run_with(token: &str, folder: &Path, arguments: &[&str]) -> Ran {
     let mut command = tandem();
-    command
-        .env("ERP_TOKEN", "customerp-tandem-token")
-        .env("ERP_USER", "tandem");
+    command.env("ERP_TOKEN", token).env("ERP_USER", "tandem");
     command
         .current_dir(folder)
         .args(arguments)

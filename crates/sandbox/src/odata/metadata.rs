@@ -83,6 +83,17 @@ fn v4(model: &Model, service: &Service) -> String {
     )
 }
 
+/// By which properties an entity names the one that it refers to: a constraint runs from the referring entity alone.
+fn constraint<'a>(model: &'a Model, set: &'a EntitySet, way: &Navigation) -> Vec<(&'a str, &'a str)> {
+    let target = &model.sets[way.target];
+    let pairs = way.by.iter().filter(|_| !way.many);
+    let pairs = pairs.map(|(own, theirs)| (&set.properties[*own], &target.properties[*theirs]));
+    pairs
+        .filter(|(own, theirs)| !own.hidden && !theirs.hidden)
+        .map(|(own, theirs)| (own.name.as_str(), theirs.name.as_str()))
+        .collect()
+}
+
 fn way_v4(model: &Model, service: &Service, set: &EntitySet, way: &Navigation) -> String {
     let target = &model.sets[way.target];
     let name = format!("{}.{}", service.namespace, target.type_name);
@@ -100,17 +111,13 @@ fn way_v4(model: &Model, service: &Service, set: &EntitySet, way: &Navigation) -
         "<NavigationProperty Name=\"{}\" Type=\"{full}\"{contains}",
         way.name
     );
-    let shown =
-        |(own, theirs): &&(usize, usize)| !set.properties[*own].hidden && !target.properties[*theirs].hidden;
-    let pairs: Vec<_> = way.by.iter().filter(shown).collect();
-    // A constraint runs from the referring entity to the one referred to.
-    if way.many || pairs.is_empty() {
+    let pairs = constraint(model, set, way);
+    if pairs.is_empty() {
         text.push_str("/>");
         return text;
     }
     text.push('>');
     for (own, theirs) in pairs {
-        let (own, theirs) = (&set.properties[*own].name, &target.properties[*theirs].name);
         text.push_str(&format!(
             "<ReferentialConstraint Property=\"{own}\" ReferencedProperty=\"{theirs}\"/>"
         ));
@@ -209,9 +216,20 @@ fn association(
 ) -> (String, String) {
     let (namespace, target) = (&service.namespace, &model.sets[way.target]);
     let (from, to) = if way.many { ("1", "*") } else { ("*", "0..1") };
+    let pairs = constraint(model, set, way);
+    let names = |of: fn(&(&str, &str)) -> String| pairs.iter().map(of).collect::<String>();
+    let constrained = match pairs.is_empty() {
+        true => String::new(),
+        false => format!(
+            "<ReferentialConstraint><Principal Role=\"To_{name}\">{}</Principal><Dependent Role=\"From_{name}\">{}</Dependent>\
+             </ReferentialConstraint>",
+            names(|(_, theirs)| format!("<PropertyRef Name=\"{theirs}\"/>")),
+            names(|(own, _)| format!("<PropertyRef Name=\"{own}\"/>"))
+        ),
+    };
     let association = format!(
         "<Association Name=\"{name}\"><End Type=\"{namespace}.{}\" Multiplicity=\"{from}\" Role=\"From_{name}\"/>\
-         <End Type=\"{namespace}.{}\" Multiplicity=\"{to}\" Role=\"To_{name}\"/></Association>",
+         <End Type=\"{namespace}.{}\" Multiplicity=\"{to}\" Role=\"To_{name}\"/>{constrained}</Association>",
         set.type_name, target.type_name
     );
     let bound = format!(

@@ -43,6 +43,11 @@ pub(super) fn terms(node: &Node<'_, '_>) -> BTreeMap<String, String> {
             "Immutable" => Some(("immutable", Some(value()))),
             "ComputedDefaultValue" => Some(("default", Some(value()))),
             "OptimisticConcurrency" => Some(("concurrency", Some("true".to_owned()))),
+            // It is supported where nothing else is said.
+            "ChangeTracking" => {
+                let said = restricted("Supported").unwrap_or_else(|| "true".to_owned());
+                Some(("tracked", Some(said)))
+            }
             "InsertRestrictions" => Some(("creatable", restricted("Insertable"))),
             "UpdateRestrictions" => Some(("updatable", restricted("Updatable"))),
             "DeleteRestrictions" => Some(("deletable", restricted("Deletable"))),

@@ -1,26 +1,30 @@
-//! An OData metadata document as a picture of record types.
+//! An OData metadata document as a picture of record types, in the words of docs/odata.md. What the dialect fills in is not written.
 
 mod annotations;
 mod model;
-mod requests;
+mod properties;
+mod record;
+mod references;
 
-use super::names::{likeliest, singular};
-use super::picture::{Guess, Kind, Line, Picture, Property, RecordType, Topic, Way};
+use super::names::singular;
+use super::picture::{Guess, Line, Picture, Topic, Way};
+use super::source::Access;
 use super::yaml::{scalar, table};
 use crate::failure::Failure;
-use model::{Declared, Service, Set, Version, local};
+use model::{Service, Version};
+use record::Reading;
 use std::collections::{BTreeMap, BTreeSet};
 use url::Url;
 
-/// Reads a document.
-pub(crate) fn picture(from: &str, text: &str, at: Option<&Url>) -> Result<Picture, Failure> {
+/// Reads a document, which `access` could see where it has an address.
+pub(crate) fn picture(from: &str, text: &str, at: Option<&Url>, access: &Access) -> Result<Picture, Failure> {
     let service = model::read(from, text)?;
     let mut picture = Picture {
         way: Way::Rest,
         from: from.to_owned(),
         url: at.map(|at| at.origin().ascii_serialization()),
         secrets: Vec::new(),
-        top: Vec::new(),
+        top: vec![dialect(&service)],
         types: Vec::new(),
         open: Vec::new(),
     };
@@ -36,7 +40,7 @@ pub(crate) fn picture(from: &str, text: &str, at: Option<&Url>) -> Result<Pictur
             "At which path does the service begin? Write it as `base:`.",
         );
     }
-    top(&service, &mut picture);
+    sign_in(at.and_then(|_| access.session()), &mut picture);
     let names = type_names(&service);
     let by_entity: BTreeMap<&str, &str> = service
         .sets
@@ -44,60 +48,67 @@ pub(crate) fn picture(from: &str, text: &str, at: Option<&Url>) -> Result<Pictur
         .filter_map(|set| Some((set.of.as_str(), names.get(&set.name)?.as_str())))
         .collect();
     for set in &service.sets {
-        let name = names.get(&set.name).cloned().unwrap_or_default();
         let of = Reading {
             service: &service,
             set,
-            name,
+            name: names.get(&set.name).cloned().unwrap_or_default(),
             by_entity: &by_entity,
-        }
-        .record_type(&mut picture);
-        picture.types.push(of);
+        };
+        let told = of.record_type(&mut picture);
+        picture.types.push(told);
     }
     Ok(picture)
 }
 
-/// What holds for all of the service.
-fn top(service: &Service, picture: &mut Picture) {
-    let why = "a metadata document does not say how a program signs in";
-    picture.top.push(Line::new("session", "{ kind: basic }").not(why));
-    picture.ask(
-        Topic::SignIn,
-        "",
-        "How does a program sign in? Write `session:` into the description.",
+/// The version, with what is chosen of what it leaves open: only where the document gives a reason.
+fn dialect(service: &Service) -> Line {
+    let version = match service.version {
+        Version::V4 => "v4",
+        Version::V2 => "v2",
+    };
+    let mut said = vec![("version", version)];
+    if service.sets.iter().any(|set| !set.key_is_filterable()) {
+        said.push(("paging", "links"));
+    }
+    if service.tracks_changes() {
+        said.push(("changes", "delta"));
+    }
+    let text = match said.as_slice() {
+        [_] => version.to_owned(),
+        said => table(said),
+    };
+    let unsaid = service.sets.iter().any(|set| {
+        let written = set.can("updatable") || set.can("deletable");
+        written && !set.flags.contains_key("concurrency")
+    });
+    let guess = Guess::new(
+        Topic::Versions,
+        "most services show ETags, and the document says nothing of them",
+        "does each record show an ETag? If none does, write `etags: off`.",
     );
-    if service.version == Version::V2 {
-        let csrf = table(&[
-            ("request", "GET /"),
-            ("header", "X-CSRF-Token"),
-            ("fetch", "Fetch"),
-        ]);
-        picture
-            .top
-            .push(Line::new("csrf", csrf).not("it belongs to a session; SAP's services want it for writes"));
+    Line::new("odata", text).guessed(unsaid.then_some(guess))
+}
+
+/// How a program signs in: a document does not say it, but somebody may just have signed in to read it.
+fn sign_in(session: Option<(&'static str, &'static [&'static str])>, picture: &mut Picture) {
+    let Some((kind, secrets)) = session else {
+        let why = "a metadata document does not say how a program signs in";
+        picture.top.push(Line::new("session", "{ kind: basic }").not(why));
         picture.ask(
             Topic::SignIn,
             "",
-            "Do writes need a token against forged requests? Then write `csrf:`.",
+            "How does a program sign in? Write `session:` into the description.",
         );
-    }
-    let (accept, message) = match service.version {
-        Version::V4 => ("\"application/json;odata.metadata=minimal\"", "error.message"),
-        Version::V2 => ("application/json", "error.message.value"),
+        return;
     };
-    picture
-        .top
-        .push(Line::new("headers", table(&[("Accept", accept)])));
-    let below = vec![Line::new("code", "error.code"), Line::new("message", message)];
-    picture.top.push(Line::over("errors", below));
-    if service.version == Version::V2 {
-        let below = vec![
-            Line::new("decimal", "{ as: text }"),
-            Line::new("date", "{ as: /Date()/ }"),
-            Line::new("datetime", "{ as: /Date()/ }"),
-        ];
-        picture.top.push(Line::over("forms", below));
-    }
+    let guess = Guess::new(
+        Topic::SignIn,
+        "the document was read so",
+        "does a program sign in as the document was read?",
+    );
+    let line = Line::new("session", table(&[("kind", kind)])).guessed(Some(guess));
+    picture.top.push(line);
+    picture.secrets = secrets.iter().map(|name| (*name).to_owned()).collect();
 }
 
 /// What the record type of each set is called.
@@ -120,176 +131,4 @@ fn type_names(service: &Service) -> BTreeMap<String, String> {
         names.insert(set.name.clone(), name);
     }
     names
-}
-
-/// One set about to be told.
-struct Reading<'a> {
-    service: &'a Service,
-    set: &'a Set,
-    name: String,
-    by_entity: &'a BTreeMap<&'a str, &'a str>,
-}
-
-impl Reading<'_> {
-    fn can(&self, flag: &str) -> bool {
-        self.set.flags.get(flag).is_none_or(|said| said != "false")
-    }
-
-    fn record_type(&self, picture: &mut Picture) -> RecordType {
-        let set = self.set;
-        let (creates, updates, deletes) = (
-            self.can("creatable"),
-            self.can("updatable"),
-            self.can("deletable"),
-        );
-        let mut properties: Vec<Property> = set
-            .properties
-            .iter()
-            .flat_map(|declared| self.properties(declared))
-            .collect();
-        let by = |what: &str, fits: fn(&Kind) -> bool| {
-            let fitting = properties
-                .iter()
-                .filter(|property| fits(&property.kind) && property.at.is_none());
-            likeliest(fitting, |property| property.name.as_str(), what).map(|property| property.name.clone())
-        };
-        let modified = by("modified", |kind| *kind == Kind::DateTime);
-        let created = by("created", |kind| *kind == Kind::DateTime);
-        let kept: BTreeSet<String> = modified.iter().chain(&created).cloned().collect();
-        let mut record = vec![Line::new(
-            "id",
-            scalar(set.key.first().map_or("", String::as_str)),
-        )];
-        let concurrent = self.set.flags.contains_key("concurrency");
-        if concurrent {
-            record.push(Line::new(
-                "token",
-                self.by_version("/@odata.etag", "__metadata.etag"),
-            ));
-        } else if updates {
-            picture.ask(Topic::Versions, &self.name, "Does a record show an ETag? The document does not say so: without `token:` a record is read just before it is written.");
-        }
-        let moment = |key: &str, name: &Option<String>, ask: &str| {
-            let guess = Guess::new(Topic::Changes, "by its name and type", ask);
-            name.as_ref()
-                .map(|name| Line::new(key, scalar(name)).guessed(Some(guess)))
-        };
-        record.extend(moment("modified", &modified, "does every change set it?"));
-        record.extend(moment("created", &created, "is it when the record was made?"));
-        let mut lines = vec![
-            Line::new("collection", scalar(&set.name)),
-            Line::over("record", record),
-            self.list(),
-        ];
-        let asked = modified.as_ref().filter(|name| {
-            let declared = set.properties.iter().find(|declared| declared.name == **name);
-            declared.is_some_and(|declared| !declared.says("filterable", "false"))
-        });
-        match asked {
-            Some(name) => lines.push(self.changes(name)),
-            None => picture.ask(Topic::Changes, &self.name, "How does one ask for what changed? Without `changes:` all records are compared, every 10 minutes."),
-        }
-        picture.ask(Topic::Deletions, &self.name, "How are deletions seen? As it stands all records are compared once a day, and what is absent is read by its id.");
-        let not = match set.key.as_slice() {
-            [_] => None,
-            several => Some(format!(
-                "its key is made of {}, and a description names one",
-                several.join(", ")
-            )),
-        };
-        lines.extend(self.requests(&properties, concurrent, [creates, updates, deletes]));
-        if creates {
-            picture.ask(Topic::Creates, &self.name, "Can a create be sent twice safely? Without `safe:` the record is looked for before it is made again.");
-        }
-        for property in properties
-            .iter_mut()
-            .filter(|property| kept.contains(&property.name))
-        {
-            property.read_only = true;
-            property.create_only = false;
-        }
-        if !creates && !updates {
-            properties
-                .iter_mut()
-                .for_each(|property| property.create_only = false);
-        }
-        RecordType {
-            name: self.name.clone(),
-            lines,
-            properties,
-            creates,
-            updates,
-            not,
-        }
-    }
-
-    /// A property, or those of the part that it is.
-    fn properties(&self, declared: &Declared) -> Vec<Property> {
-        if let Some(part) = self
-            .service
-            .parts
-            .get(local(&declared.of))
-            .filter(|_| !declared.of.starts_with("Edm."))
-        {
-            let inner = part.iter().filter_map(|within| {
-                let mut property = self.property(within)?;
-                property.name = format!("{}{}", declared.name, super::names::capital(&within.name));
-                property.at = Some(format!("{}.{}", declared.name, within.name));
-                Some(property)
-            });
-            return inner.collect();
-        }
-        self.property(declared).into_iter().collect()
-    }
-
-    fn property(&self, declared: &Declared) -> Option<Property> {
-        let day = declared.says("display-format", "Date");
-        let kind = match declared.of.as_str() {
-            "Edm.String" => Kind::Text(declared.max_length.filter(|length| *length > 0)),
-            "Edm.Guid" | "Edm.Time" | "Edm.TimeOfDay" | "Edm.Duration" => Kind::Text(None),
-            "Edm.Byte" | "Edm.SByte" | "Edm.Int16" | "Edm.Int32" | "Edm.Int64" => Kind::Integer,
-            "Edm.Decimal" => Kind::Decimal(declared.precision.zip(declared.scale.or(Some(0)))),
-            "Edm.Double" | "Edm.Single" => Kind::Decimal(None),
-            "Edm.Boolean" => Kind::Boolean,
-            "Edm.Date" => Kind::Date,
-            "Edm.DateTime" if day => Kind::Date,
-            "Edm.DateTime" | "Edm.DateTimeOffset" => Kind::DateTime,
-            other if !other.starts_with("Edm.") && !other.starts_with("Collection(") => {
-                Kind::Enum(self.service.enums.get(local(other))?.clone())
-            }
-            _ => return None,
-        };
-        let mut property = Property::new(&declared.name, kind);
-        property.required = !declared.nullable;
-        property.unique = declared.is_key && self.set.key.len() == 1;
-        let never = |flag: &str| declared.says(flag, "false");
-        property.read_only = declared.says("computed", "true") || never("creatable") && never("updatable");
-        property.create_only = !property.read_only
-            && (declared.says("immutable", "true") || never("updatable") || declared.is_key);
-        property.filled = declared.says("default", "true");
-        if property.read_only {
-            property.required = false;
-        }
-        // A number of eight bytes is a text in version 2, and so are numbers that are read for their digits.
-        let v2 = self.service.version == Version::V2;
-        if v2 && declared.of == "Edm.Int64" {
-            property.form = Some("{ as: text }".to_owned());
-        }
-        if v2 && matches!(declared.of.as_str(), "Edm.Double" | "Edm.Single") {
-            property.form = Some("{ as: text }".to_owned());
-        }
-        if let Some(to) = declared
-            .refers
-            .as_ref()
-            .and_then(|to| self.by_entity.get(to.as_str()))
-        {
-            property.kind = Kind::Reference((*to).to_owned());
-            property.form = matches!(
-                declared.of.as_str(),
-                "Edm.Int16" | "Edm.Int32" | "Edm.Int64" | "Edm.Byte"
-            )
-            .then(|| "{ as: number }".to_owned());
-        }
-        Some(property)
-    }
 }

@@ -48,8 +48,28 @@ pub(super) struct Set {
     pub(super) of: String,
     pub(super) key: Vec<String>,
     pub(super) properties: Vec<Declared>,
-    /// What is annotated: `creatable`, `updatable`, `deletable`, `concurrency`.
+    /// The ways to records that stand below one of its own and nowhere else.
+    pub(super) contains: Vec<String>,
+    /// What is annotated: `creatable`, `updatable`, `deletable`, `filterable`, `concurrency`, `tracked`.
     pub(super) flags: BTreeMap<String, String>,
+}
+
+impl Set {
+    /// Whether something can be done: where nothing is said, it can.
+    pub(super) fn can(&self, flag: &str) -> bool {
+        self.flags.get(flag).is_none_or(|said| said != "false")
+    }
+
+    /// Whether lists of it end with a link to what changes from then on.
+    pub(super) fn tracks_changes(&self) -> bool {
+        self.flags.get("tracked").is_some_and(|said| said == "true")
+    }
+
+    /// Whether one can ask for what comes behind a key.
+    pub(super) fn key_is_filterable(&self) -> bool {
+        let never = |one: &Declared| one.is_key && one.says("filterable", "false");
+        self.can("filterable") && !self.properties.iter().any(never)
+    }
 }
 
 /// A service.
@@ -61,6 +81,13 @@ pub(super) struct Service {
     pub(super) enums: BTreeMap<String, Vec<String>>,
     /// The properties of types that are part of others, by name.
     pub(super) parts: BTreeMap<String, Vec<Declared>>,
+}
+
+impl Service {
+    /// Whether any of its sets has lists that end with a link to what changes.
+    pub(super) fn tracks_changes(&self) -> bool {
+        self.version == Version::V4 && self.sets.iter().any(Set::tracks_changes)
+    }
 }
 
 /// Reads a document. Nothing in it is looked up elsewhere, and no entity is expanded.
@@ -139,8 +166,9 @@ pub(super) fn is(node: &Node<'_, '_>, name: &str) -> bool {
     node.is_element() && node.tag_name().name() == name
 }
 
-fn attribute<'a>(node: &Node<'a, '_>, name: &str) -> Option<&'a str> {
-    node.attribute(name)
+/// What an element is called; none where that is nothing.
+fn named<'a>(node: &Node<'a, '_>) -> Option<&'a str> {
+    node.attribute("Name").filter(|name| !name.is_empty())
 }
 
 /// A name without its namespace.
@@ -149,11 +177,11 @@ pub(super) fn local(name: &str) -> &str {
 }
 
 /// The types of a document, by name.
-struct Types<'a, 'i> {
-    entities: BTreeMap<&'a str, Node<'a, 'i>>,
+pub(super) struct Types<'a, 'i> {
+    pub(super) entities: BTreeMap<&'a str, Node<'a, 'i>>,
     complex: BTreeMap<&'a str, Node<'a, 'i>>,
     enumerations: BTreeMap<&'a str, Node<'a, 'i>>,
-    associations: Vec<Node<'a, 'i>>,
+    pub(super) associations: Vec<Node<'a, 'i>>,
     annotated: BTreeMap<String, BTreeMap<String, String>>,
 }
 
@@ -164,7 +192,7 @@ impl<'a, 'i> Types<'a, 'i> {
                 .iter()
                 .flat_map(|schema| schema.children())
                 .filter(|node| is(node, kind));
-            all.filter_map(|node| Some((attribute(&node, "Name")?, node)))
+            all.filter_map(|node| Some((node.attribute("Name")?, node)))
                 .collect()
         };
         let associations = schemas.iter().flat_map(|schema| schema.children());
@@ -197,7 +225,7 @@ impl<'a, 'i> Types<'a, 'i> {
     }
 
     /// An entity type with those that it is derived from, the first one first.
-    fn line(&self, name: &'a str) -> Vec<(&'a str, Node<'a, 'i>)> {
+    pub(super) fn line(&self, name: &'a str) -> Vec<(&'a str, Node<'a, 'i>)> {
         let mut line = Vec::new();
         let mut next = Some(name);
         while let Some(name) = next.filter(|_| line.len() < DEPTH) {
@@ -205,7 +233,7 @@ impl<'a, 'i> Types<'a, 'i> {
                 break;
             };
             line.push((name, *node));
-            next = attribute(node, "BaseType").map(local);
+            next = node.attribute("BaseType").map(local);
         }
         line.reverse();
         line
@@ -216,8 +244,8 @@ impl<'a, 'i> Types<'a, 'i> {
         node: &Node<'a, 'i>,
         annotated: &BTreeMap<String, BTreeMap<String, String>>,
     ) -> Option<Set> {
-        let name = attribute(node, "Name")?;
-        let of = local(attribute(node, "EntityType")?);
+        let name = named(node)?;
+        let of = local(node.attribute("EntityType")?);
         let line = self.line(of);
         let mut properties: Vec<Declared> = line
             .iter()
@@ -242,7 +270,8 @@ impl<'a, 'i> Types<'a, 'i> {
                 .iter()
                 .find_map(|(name, node)| self.refers(name, node, &property.name));
         }
-        let mut flags = terms(node);
+        let mut flags = self.of_container(node);
+        flags.extend(terms(node));
         for flag in ["creatable", "updatable", "deletable"] {
             if let Some(value) = sap(node, flag) {
                 flags.insert(flag.to_owned(), value.to_owned());
@@ -257,7 +286,12 @@ impl<'a, 'i> Types<'a, 'i> {
         if properties.iter().any(|property| property.says("fixed", "true")) {
             flags.insert("concurrency".to_owned(), "true".to_owned());
         }
+        let ways = line.iter().flat_map(|(_, node)| node.children());
+        let contains = ways
+            .filter(|way| is(way, "NavigationProperty") && way.attribute("ContainsTarget") == Some("true"))
+            .filter_map(|way| way.attribute("Name"));
         Some(Set {
+            contains: contains.map(str::to_owned).collect(),
             name: name.to_owned(),
             of: of.to_owned(),
             key,
@@ -266,10 +300,24 @@ impl<'a, 'i> Types<'a, 'i> {
         })
     }
 
+    /// What a container says of all its sets.
+    fn of_container(&self, set: &Node<'a, 'i>) -> BTreeMap<String, String> {
+        let Some(container) = set.parent() else {
+            return BTreeMap::new();
+        };
+        let mut flags = terms(&container);
+        let elsewhere = container
+            .attribute("Name")
+            .and_then(|name| self.annotated.get(name));
+        flags.extend(elsewhere.cloned().unwrap_or_default());
+        flags.retain(|flag, _| flag == "tracked");
+        flags
+    }
+
     fn declared(&self, of: &str, node: &Node<'a, 'i>) -> Vec<Declared> {
         let all = node.children().filter(|node| is(node, "Property"));
         let read = all.filter_map(|node| {
-            let name = node.attribute("Name")?;
+            let name = named(&node)?;
             let number = |name: &str| node.attribute(name).and_then(|text| text.parse().ok());
             let mut flags = terms(&node);
             flags.extend(
@@ -305,64 +353,5 @@ impl<'a, 'i> Types<'a, 'i> {
             })
         });
         read.collect()
-    }
-
-    /// The entity type that a property names by its whole key.
-    fn refers(&self, of: &str, node: &Node<'a, 'i>, property: &str) -> Option<String> {
-        let ways = node.children().filter(|node| is(node, "NavigationProperty"));
-        ways.into_iter().find_map(|way| {
-            // Version 4 says it where the way begins.
-            let mut constraints = way.children().filter(|node| is(node, "ReferentialConstraint"));
-            if let (Some(only), None) = (constraints.next(), constraints.next()) {
-                let fits = only.attribute("Property") == Some(property);
-                let to = local(attribute(&way, "Type")?);
-                return (fits && self.is_key(to, only.attribute("ReferencedProperty")?))
-                    .then(|| to.to_owned());
-            }
-            // Version 2 says it in an association of its own.
-            let name = local(attribute(&way, "Relationship")?);
-            let association = self
-                .associations
-                .iter()
-                .find(|one| one.attribute("Name") == Some(name))?;
-            let role = |role: &str| {
-                let end = association
-                    .children()
-                    .find(|end| is(end, "End") && end.attribute("Role") == Some(role))?;
-                attribute(&end, "Type").map(local)
-            };
-            let constraint = association
-                .children()
-                .find(|node| is(node, "ReferentialConstraint"))?;
-            let side = |kind: &str| {
-                let side = constraint.children().find(|node| is(node, kind))?;
-                let names = side.children().filter(|node| is(node, "PropertyRef"));
-                let names: Vec<&str> = names.filter_map(|node| attribute(&node, "Name")).collect();
-                Some((side.attribute("Role")?.to_owned(), names))
-            };
-            let (dependent, own) = side("Dependent")?;
-            let (principal, theirs) = side("Principal")?;
-            let to = role(&principal)?;
-            let fits = role(&dependent) == Some(of)
-                && own == [property]
-                && matches!(theirs.as_slice(), [one] if self.is_key(to, one));
-            fits.then(|| to.to_owned())
-        })
-    }
-
-    /// Whether a property alone is the key of a type.
-    fn is_key(&self, of: &str, property: &str) -> bool {
-        let Some((of, _)) = self.entities.get_key_value(of) else {
-            return false;
-        };
-        let line = self.line(of);
-        let keys = line
-            .iter()
-            .flat_map(|(_, node)| node.children())
-            .filter(|node| is(node, "Key"));
-        let names = keys
-            .flat_map(|key| key.children())
-            .filter(|node| is(node, "PropertyRef"));
-        names.filter_map(|node| attribute(&node, "Name")).eq([property])
     }
 }
