@@ -8,6 +8,7 @@
 mod answer;
 mod clock;
 mod erpnext;
+mod netsuite;
 mod odoo;
 mod server;
 mod shape;
@@ -25,11 +26,13 @@ pub enum Vendor {
     Erpnext,
     /// Xero, by its accounting interface.
     Xero,
+    /// NetSuite, by its REST web services and SuiteQL.
+    Netsuite,
 }
 
 impl Vendor {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Odoo, Self::Erpnext, Self::Xero];
+    pub const ALL: [Self; 4] = [Self::Odoo, Self::Erpnext, Self::Xero, Self::Netsuite];
 
     /// Its name in commands and addresses.
     #[must_use]
@@ -38,6 +41,7 @@ impl Vendor {
             Self::Odoo => "odoo",
             Self::Erpnext => "erpnext",
             Self::Xero => "xero",
+            Self::Netsuite => "netsuite",
         }
     }
 
@@ -69,6 +73,17 @@ impl Vendor {
                         ("refresh_token", *refresh),
                     ];
                     (*name, of.into_iter().chain([("tenant", xero::TENANT)]).collect())
+                })
+                .collect(),
+            Self::Netsuite => netsuite::CLIENTS
+                .iter()
+                .map(|(name, client, certificate)| {
+                    let of = [
+                        ("client_id", *client),
+                        ("certificate", *certificate),
+                        ("private_key", netsuite::KEY),
+                    ];
+                    (*name, of.to_vec())
                 })
                 .collect(),
         }

@@ -22,7 +22,7 @@ use tokio::task::JoinHandle;
 use super::answer::{Ask, Desk, Reply};
 use super::clock::moment;
 use super::store::Store;
-use super::{Vendor, erpnext, odoo, shape, xero};
+use super::{Vendor, erpnext, netsuite, odoo, shape, xero};
 use crate::traffic::Traffic;
 
 /// The largest body, in bytes.
@@ -39,6 +39,8 @@ pub struct Options {
     pub port: u16,
     /// So many customers are there at the start, each with a contact.
     pub records: u32,
+    /// So many rows a query of NetSuite shows at most.
+    pub query_rows: u32,
     /// How many milliseconds every request is on its way.
     pub latency_ms: u64,
     /// A file for every request and its answer.
@@ -53,6 +55,7 @@ impl Options {
             vendor,
             port: 0,
             records: 0,
+            query_rows: netsuite::CAP,
             latency_ms: 0,
             record: None,
         }
@@ -150,6 +153,10 @@ pub async fn serve(options: Options) -> Result<Server, StartError> {
         Vendor::Odoo => (odoo::TABLE, Box::new(odoo::Odoo)),
         Vendor::Erpnext => (erpnext::TABLE, Box::new(erpnext::Erpnext)),
         Vendor::Xero => (xero::TABLE, Box::new(xero::Xero::default())),
+        Vendor::Netsuite => (
+            netsuite::TABLE,
+            Box::new(netsuite::Netsuite::new(options.query_rows)),
+        ),
     };
     let mut store = Store::new(shape::read(table).map_err(StartError::Table)?);
     for number in 1..=options.records {
@@ -157,6 +164,7 @@ pub async fn serve(options: Options) -> Result<Server, StartError> {
             Vendor::Odoo => odoo::sample(&mut store, number),
             Vendor::Erpnext => erpnext::sample(&mut store, number),
             Vendor::Xero => xero::sample(&mut store, number),
+            Vendor::Netsuite => netsuite::sample(&mut store, number),
         }
     }
     let port = options.port;

@@ -166,7 +166,9 @@ impl Store {
             let of_it =
                 |field: &&String| other.shape.fields[*field].kind == Kind::Reference(table.to_owned());
             let fields: Vec<&String> = other.shape.fields.keys().filter(of_it).collect();
-            let mut rows = other.rows.values().filter(|row| row.id != id);
+            // Ids count by record type: only in its own is one of this id the record itself.
+            let own = other.shape.name == table;
+            let mut rows = other.rows.values().filter(|row| !own || row.id != id);
             rows.any(|row| fields.iter().any(|field| text_of(row.values.get(*field)) == id))
         };
         if self.tables.values().any(named) {

@@ -59,6 +59,7 @@ async fn nobody_without_a_secret_is_answered() {
             Vendor::Odoo => "json/2/res.partner/search_read",
             Vendor::Erpnext => "api/resource/Customer",
             Vendor::Xero => "api.xro/2.0/Contacts",
+            Vendor::Netsuite => "services/rest/record/v1/customer/1",
         };
         let address = format!("{}/{path}", server.url());
         let request = match vendor {

@@ -15,12 +15,15 @@ Examples:
 pub(super) struct StubArguments {
     #[command(flatten)]
     serving: Serving,
-    /// Which ERP it imitates: odoo, erpnext or xero
+    /// Which ERP it imitates: odoo, erpnext, xero or netsuite
     #[arg(value_name = "ERP")]
     vendor: String,
     /// How many customers to make, each with a contact
     #[arg(long, value_name = "N", default_value_t = 0)]
     records: u32,
+    /// How many rows a query shows at most; of netsuite
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    query_rows: u32,
 }
 
 impl StubArguments {
@@ -36,6 +39,7 @@ impl StubArguments {
             vendor,
             port: self.serving.port,
             records: self.records,
+            query_rows: self.query_rows,
             latency_ms: self.serving.latency,
             record: self.serving.record.clone(),
         })

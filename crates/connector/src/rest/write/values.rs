@@ -52,13 +52,13 @@ pub(in super::super) fn with_values(served: &Served, given: Given, values: &Valu
 }
 
 /// The places in a record that holes name.
-pub(super) fn members(holes: Vec<&str>) -> Vec<&str> {
+pub(in super::super) fn members(holes: Vec<&str>) -> Vec<&str> {
     let places = holes.into_iter().filter_map(|hole| hole.strip_prefix("record."));
     places.collect()
 }
 
 /// What the record shows that is written: `{record.template}`.
-pub(super) fn with_members(given: Given, item: &Json, places: &[&str]) -> Given {
+pub(in super::super) fn with_members(given: Given, item: &Json, places: &[&str]) -> Given {
     places.iter().fold(given, |given, text| {
         let place = Place::parse(text).ok();
         let shown = place.as_ref().and_then(|place| place.of(item)).cloned();

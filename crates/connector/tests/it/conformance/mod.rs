@@ -132,6 +132,20 @@ as_far_as_it_can! {
         writing::a_system_that_is_down_is_not_sent_to
         writing::secrets_show_nowhere
     }
+    of_netsuite at crate::ready::netsuite::scene {
+        reading::shows_every_change_once_and_again_within_the_overlap
+        reading::goes_on_from_any_page
+        reading::shows_deletions
+        reading::shows_deletions_however_late
+        reading::answers_every_id
+        reading::finds_by_value
+        writing::carries_out_writes_and_says_what_is_there_now
+        writing::a_deleted_record_is_gone
+        writing::a_lost_reply_is_unknown_and_creates_nothing_twice
+        writing::an_update_with_a_lost_reply_is_unknown
+        writing::a_system_that_is_down_is_not_sent_to
+        writing::secrets_show_nowhere
+    }
     of_erpnext at crate::ready::erpnext::scene {
         reading::says_who_it_is_and_what_it_has
         reading::tells_users_apart

@@ -1,6 +1,7 @@
 //! The ready descriptions of well-known ERPs, each against the lab's imitation of that ERP's documented habits.
 
 pub(crate) mod erpnext;
+pub(crate) mod netsuite;
 pub(crate) mod odoo;
 pub(crate) mod xero;
 
@@ -41,7 +42,7 @@ fn secrets(vendor: Vendor, user: &str) -> Vec<(&'static str, String)> {
     };
     of.iter()
         .map(|(name, secret)| match *name {
-            "database" | "tenant" => (*name, (*secret).to_owned()),
+            "database" | "tenant" | "private_key" => (*name, (*secret).to_owned()),
             _ => (*name, said(secret)),
         })
         .collect()
