@@ -250,9 +250,10 @@ actions:
 ";
     let properties = "name: string\nstate: enum(open|done)";
     let (office, rest) = erp(&description("", of, properties), &[], |asked| {
+        let id = if asked.path.starts_with("/things/2") { 2 } else { 1 };
         match asked.path.ends_with("/2/confirm") {
             true => status("409 Conflict"),
-            false => ok(&json!({ "id": 1, "v": "x", "name": "a", "state": "done" })),
+            false => ok(&json!({ "id": id, "v": "x", "name": "a", "state": "done" })),
         }
     })
     .await;
