@@ -34,15 +34,10 @@ pub(super) fn is_told(job: &JobText, reply: &Reply) -> bool {
     }
 }
 
-/// The address of the job that a reply tells of.
-///
-/// # Errors
-/// It names none: what becomes of the job nobody knows.
-pub(super) fn address(rest: &Rest, job: &JobText, reply: &Reply) -> Result<String, Outcome> {
-    let text = job.at.text(&reply.json(), &reply.headers);
-    let text =
-        text.ok_or_else(|| Outcome::Unknown("the ERP works on it, and does not say where".to_owned()))?;
-    Ok(located(rest, &text))
+/// The address of the job that a reply tells of, where it names one.
+pub(super) fn address(rest: &Rest, job: &JobText, reply: &Reply) -> Option<String> {
+    let text = job.at.text(&reply.json(), &reply.headers)?;
+    Some(located(rest, &text))
 }
 
 /// An address that stands in a reply, as it is asked.

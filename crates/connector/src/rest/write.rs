@@ -384,8 +384,14 @@ async fn settled(
     (reply, answer): (Reply, Answer),
 ) -> Result<Reply, Outcome> {
     if let Some(job) = job.filter(|job| jobs::is_told(job, &reply)) {
-        let address = jobs::address(rest, job, &reply)?;
-        return jobs::end(rest, served, job, &address, errand).await;
+        if let Some(address) = jobs::address(rest, job, &reply) {
+            return jobs::end(rest, served, job, &address, errand).await;
+        }
+        if answer.means.is_none() {
+            return Err(Outcome::Unknown(
+                "the ERP works on it, and does not say where".to_owned(),
+            ));
+        }
     }
     match answer.means {
         None => Ok(reply),
