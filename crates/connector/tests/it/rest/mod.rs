@@ -6,6 +6,7 @@ mod changes;
 mod checklist;
 mod delta;
 mod description;
+mod edges;
 mod grants;
 pub(crate) mod lab;
 mod later;
