@@ -333,7 +333,7 @@ fn begun(console: Option<&Console>, hooks: Option<&Listening>, full: bool, scree
         screen.log(Level::Note, words);
     }
     if let Some(webhooks) = webhooks {
-        screen.log(Level::Note, &format!("Webhooks: {webhooks}"));
+        screen.log(Level::Note, format!("Webhooks: {webhooks}"));
     }
     match full {
         true => screen.log(Level::Fine, "There is space again; going on."),

@@ -245,7 +245,7 @@ impl Marks {
             Some(column) => picture.ask(
                 Topic::Versions,
                 name,
-                &format!(
+                format!(
                     "Does every change of a row count `{0}` up? If so, write `version: {0}`; until then all that a row shows is compared.",
                     column.name
                 ),

@@ -110,7 +110,7 @@ mod tests {
     fn what_was_guessed_says_so_and_breaks_no_line() {
         let guess = Guess::new(Topic::Lists, "a\nb", "is it so?");
         let line = Line::over("list", vec![Line::new("items", "data").guessed(Some(guess))]);
-        let text = lines(&[line.clone()], 1);
+        let text = lines(std::slice::from_ref(&line), 1);
         assert_eq!(text.lines().count(), 2, "{text}");
         assert!(text.contains("    items: data   # guessed: "), "{text}");
         let out = lines(&[line.not("nobody knows")], 1);

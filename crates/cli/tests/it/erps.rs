@@ -124,6 +124,7 @@ fn tryton() -> (Erp, Example) {
 
 #[test]
 #[ignore = "needs a server: clients/with-tryton"]
+#[allow(clippy::too_many_lines, reason = "one story, told in its order")]
 fn tryton_is_kept_in_step_both_ways() {
     let (erp, example) = tryton();
     let org = example.org.url.clone();

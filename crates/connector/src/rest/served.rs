@@ -111,7 +111,7 @@ impl Served {
             .holder
             .as_ref()
             .and_then(|holder| holder.of.record.id.as_ref());
-        let place = place.and_then(|place| place.value.alone()?.from_inside());
+        let place = place.and_then(|place| place.value.alone()?.seen_inside());
         place.is_some() && self.of.properties.get(property).map(|of| &of.at) == place.as_ref()
     }
 

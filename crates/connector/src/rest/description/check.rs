@@ -7,6 +7,7 @@ mod parts;
 mod properties;
 mod sessions;
 
+use super::errors::LimitsText;
 use super::place::Place;
 use super::record::{DescriptionText, IdentityText, Possible, RecordText, RecordTypeText};
 use super::session::Session;
@@ -60,16 +61,7 @@ pub(super) fn checked(text: DescriptionText, root: &Node, reader: &mut Reader<'_
             );
         }
     }
-    if let Some(seats) = text.limits.as_ref().and_then(|limits| limits.seats.as_ref()) {
-        let logs_in = text
-            .session
-            .as_ref()
-            .is_some_and(|at| matches!(at.value, Session::Login(_)));
-        if !logs_in || seats.value == 0 {
-            let help = "Write `session: { kind: login, ... }` with 1 seat or more, or take `seats` out.";
-            reader.problem(seats, "seats are those of log-ins", help);
-        }
-    }
+    check_seats(reader, text.limits.as_ref(), text.session.as_ref());
     if let Some(identity) = &text.identity {
         check_identity(reader, identity);
     }
@@ -145,6 +137,17 @@ pub(super) fn checked(text: DescriptionText, root: &Node, reader: &mut Reader<'_
         batch: text.batch.map(|batch| batch.value),
         types,
         secrets,
+    }
+}
+
+/// Seats are those of log-ins.
+fn check_seats(reader: &mut Reader<'_>, limits: Option<&LimitsText>, session: Option<&At<Session>>) {
+    if let Some(seats) = limits.and_then(|limits| limits.seats.as_ref()) {
+        let logs_in = session.is_some_and(|at| matches!(at.value, Session::Login(_)));
+        if !logs_in || seats.value == 0 {
+            let help = "Write `session: { kind: login, ... }` with 1 seat or more, or take `seats` out.";
+            reader.problem(seats, "seats are those of log-ins", help);
+        }
     }
 }
 

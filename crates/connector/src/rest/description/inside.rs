@@ -56,7 +56,7 @@ pub(crate) struct Inside {
 
 impl Place {
     /// The same place as one that stands inside the record sees it.
-    pub(crate) fn from_inside(&self) -> Option<Self> {
+    pub(crate) fn seen_inside(&self) -> Option<Self> {
         match self {
             Self::Header(_) => None,
             Self::Body(steps) => {
@@ -74,13 +74,13 @@ impl Place {
 
 impl Moment {
     /// The same time as one that stands inside the record sees it.
-    pub(crate) fn from_inside(&self) -> Option<Self> {
+    pub(crate) fn seen_inside(&self) -> Option<Self> {
         Some(match self {
-            Self::At(places) => Self::At(places.iter().filter_map(Place::from_inside).collect()),
-            Self::Latest(places) => Self::Latest(places.iter().filter_map(Place::from_inside).collect()),
+            Self::At(places) => Self::At(places.iter().filter_map(Place::seen_inside).collect()),
+            Self::Latest(places) => Self::Latest(places.iter().filter_map(Place::seen_inside).collect()),
             Self::Split { date, time } => Self::Split {
-                date: date.from_inside()?,
-                time: time.from_inside()?,
+                date: date.seen_inside()?,
+                time: time.seen_inside()?,
             },
         })
     }

@@ -110,7 +110,10 @@ async fn only_an_empty_read_is_a_deletion() {
     let id = listed(&odoo, "Customer").await[0].key.id.clone();
     let contact = listed(&odoo, "Contact").await[0].key.id.clone();
     local(&url, "DELETE", &format!("rows/res.partner/{contact}"), &json!({})).await;
-    let gone = odoo.fetch(&of("Contact"), &[contact.clone()]).await.unwrap();
+    let gone = odoo
+        .fetch(&of("Contact"), std::slice::from_ref(&contact))
+        .await
+        .unwrap();
     assert_eq!(gone[0].presence, Presence::Deleted);
     assert_eq!(
         one(

@@ -69,7 +69,7 @@ async fn a_record_type_is_little_more_than_its_collection_and_properties() {
     );
     // WHEN it is read, changed and deleted, THEN by its key as an address holds it, and under its ETag
     let id = "a'b".to_owned();
-    let read = rest.fetch(&things(), &[id.clone()]).await.unwrap();
+    let read = rest.fetch(&things(), std::slice::from_ref(&id)).await.unwrap();
     assert_eq!(read[0].presence, Presence::Alive);
     let changed = update(
         &id,

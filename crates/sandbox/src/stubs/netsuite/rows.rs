@@ -6,8 +6,10 @@ use super::super::shape::Kind;
 use super::super::store::{Row, Store, Table, text_of};
 use super::suiteql::{self, Cell, Query};
 
-/// Tables of queries: the name, that of the record, and the member that tells its kind.
-const TABLES: [(&str, &str, Option<(&str, &str)>); 4] = [
+/// A table of queries: the name, that of the record, and the member that tells its kind.
+type Queried = (&'static str, &'static str, Option<(&'static str, &'static str)>);
+
+const TABLES: [Queried; 4] = [
     ("customer", "customer", None),
     ("contact", "contact", None),
     ("item", "inventoryItem", Some(("itemtype", "InvtPart"))),

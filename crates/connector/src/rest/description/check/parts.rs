@@ -142,7 +142,7 @@ impl Scope<'_, '_> {
             .record
             .id
             .as_ref()
-            .and_then(|id| id.value.alone()?.from_inside());
+            .and_then(|id| id.value.alone()?.seen_inside());
         let mut says = false;
         for property in properties.values_mut().filter(|one| one.at.is_around()) {
             match Some(&property.at) == named.as_ref() {
@@ -205,8 +205,8 @@ fn inside_record(own: Option<RecordText>, inside: &Inside, name: &At<String>) ->
     RecordText {
         id: Some(name.with(KeyText(vec![inside.id.clone()]))),
         ids: None,
-        modified: own.modified.or_else(|| around.modified.as_ref()?.from_inside()),
-        author: own.author.or_else(|| around.author.as_ref()?.from_inside()),
+        modified: own.modified.or_else(|| around.modified.as_ref()?.seen_inside()),
+        author: own.author.or_else(|| around.author.as_ref()?.seen_inside()),
         ..own
     }
 }
