@@ -77,9 +77,9 @@ pub(super) async fn prove(
     skips::prove(tried, schema, listed, proofs).await
 }
 
-/// A key that no other create has.
+/// A key that no other create has, of signs that every address takes.
 fn new_key() -> String {
-    format!("tandem-test-{}", crate::http::clock::now())
+    format!("tandem-test-{}", crate::http::clock::now().as_nanosecond())
 }
 
 fn creating(tried: &Tried<'_>, values: &Values, key: &str) -> Write {

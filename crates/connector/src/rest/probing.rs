@@ -3,11 +3,12 @@
 use super::Rest;
 use super::ask::{Errand, Given, Otherwise};
 use super::changes;
+use super::description::operations::ListText;
 use super::description::template::Body;
-use super::read::{self, Asked};
 use super::served::Served;
 use super::write::values::{encoded, with_also, with_values};
-use crate::http::Failure;
+use super::{paging, read};
+use crate::http::{Failure, Request};
 use crate::{Error, Outcome, Probe, Probed};
 use jiff::Timestamp;
 use tandem_merge::record::{RecordKey, Values};
@@ -43,10 +44,30 @@ async fn changes_since(rest: &Rest, served: &Served, moment: Timestamp) -> Resul
         return Ok(None);
     };
     let given = changes::since_given(served, text.since.as_ref(), moment);
-    let asked = Asked::list(changes, "changes");
-    let (body, _, _) = read::raw(rest, served, &asked, &given, None).await?;
-    let rows = read::items(rest, served, asked.items, &body)?;
-    Ok(Some(Probed::Shown(rows.len())))
+    let paging = changes.paging.as_ref().map(|paging| &paging.value);
+    let given = served.given().and(given).and(paging::given(paging, None));
+    let request = rest.request(changes.call(), &given, &Otherwise(None))?;
+    shown_or_refused(rest, served, changes, request).await.map(Some)
+}
+
+/// How many records a request for changes shows, or that it is refused as one that makes no sense.
+async fn shown_or_refused(
+    rest: &Rest,
+    served: &Served,
+    changes: &ListText,
+    request: Request,
+) -> Result<Probed, Error> {
+    let errand = Errand::reading(served.name(), "changes");
+    let sent = rest.send(request.reading(), errand).await;
+    let (reply, answer) = sent.map_err(Failure::into_error)?;
+    Ok(match answer.means {
+        Some(means) if changes::is_refused(means) => Probed::Refused(format!("status {}", reply.status)),
+        Some(_) => return Err(answer.error(&rest.http, &reply)),
+        None => {
+            let body = reply.json();
+            Probed::Shown(read::items(rest, served, changes.items.as_ref(), &body)?.len())
+        }
+    })
 }
 
 async fn unknown_link(rest: &Rest, served: &Served, link: &str) -> Result<Option<Probed>, Error> {
@@ -58,17 +79,7 @@ async fn unknown_link(rest: &Rest, served: &Served, link: &str) -> Result<Option
     };
     let mut request = rest.request(changes.call(), &served.given(), &Otherwise(None))?;
     request.target = format!("{before}=tandem-no-such-link-0");
-    let errand = Errand::reading(served.name(), "changes");
-    let sent = rest.send(request.reading(), errand).await;
-    let (reply, answer) = sent.map_err(Failure::into_error)?;
-    Ok(Some(match answer.means {
-        Some(means) if changes::is_refused(means) => Probed::Refused(format!("status {}", reply.status)),
-        Some(_) => return Err(answer.error(&rest.http, &reply)),
-        None => {
-            let body = reply.json();
-            Probed::Shown(read::items(rest, served, changes.items.as_ref(), &body)?.len())
-        }
-    }))
+    shown_or_refused(rest, served, changes, request).await.map(Some)
 }
 
 async fn unconditional(
