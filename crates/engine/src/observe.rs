@@ -6,7 +6,7 @@ use crate::under_way::UnderWay;
 use crate::{Engine, Error, Happening, Round};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use tandem_connector::{ChangePage, Connector, Incomplete};
+use tandem_connector::{ChangePage, Complete, Connector, Incomplete};
 use tandem_merge::mutation::{Mutation, removed};
 use tandem_merge::record::{Observation, RecordKey, RecordType};
 use tandem_store::Page;
@@ -149,18 +149,25 @@ impl Engine {
     async fn look_for_absent(&mut self, index: usize, page: &ChangePage) -> Result<Looked, Error> {
         let shown: BTreeSet<&RecordKey> = page.observations.iter().map(|row| &row.key).collect();
         let mut types: Vec<(RecordType, Vec<String>)> = Vec::new();
-        let compared = page.complete.iter().map(|complete| (complete, false));
-        let wholes = page.wholes.iter().map(|whole| (whole, true));
-        for (complete, is_part) in compared.chain(wholes) {
-            let (after, to) = (complete.after.as_deref(), complete.to.as_deref());
-            let known = self.store.alive_between(&complete.record_type, after, to)?;
-            let all = known.len();
-            let absent = known.into_iter().filter(|key| !shown.contains(key));
-            let absent: Vec<String> = absent.map(|key| key.id).collect();
-            // What stands in one record may well go together.
-            let believed = is_part || self.believes(&complete.record_type, all, absent.len())?;
-            if believed && !absent.is_empty() {
+        if let Some(complete) = &page.complete {
+            let (known, absent) = self.absent(complete, &shown)?;
+            if self.believes(&complete.record_type, known, absent.len())? && !absent.is_empty() {
                 types.push((complete.record_type.clone(), absent));
+            }
+        }
+        let mut parts: BTreeMap<&RecordType, (usize, usize, Vec<String>)> = BTreeMap::new();
+        for whole in &page.wholes {
+            let (known, absent) = self.absent(whole, &shown)?;
+            let (lacking, all, gone) = parts.entry(&whole.record_type).or_default();
+            *lacking += usize::from(!absent.is_empty());
+            *all += known;
+            gone.extend(absent);
+        }
+        for (of, (lacking, known, absent)) in parts {
+            // What stands in one record may well go together; what is lacking in many is asked about as a comparison is (R7).
+            let believed = lacking <= 1 || self.believes(of, known, absent.len())?;
+            if believed && !absent.is_empty() {
+                types.push((of.clone(), absent));
             }
         }
         if types.is_empty() {
@@ -168,6 +175,19 @@ impl Engine {
         }
         let system = Arc::clone(&self.systems[index]);
         Ok(look(system.as_ref(), &types, &self.suspects.keys()).await)
+    }
+
+    /// How many records are known within a range, and which of them are not shown.
+    fn absent(
+        &mut self,
+        range: &Complete,
+        shown: &BTreeSet<&RecordKey>,
+    ) -> Result<(usize, Vec<String>), Error> {
+        let (after, to) = (range.after.as_deref(), range.to.as_deref());
+        let known = self.store.alive_between(&range.record_type, after, to)?;
+        let all = known.len();
+        let absent = known.into_iter().filter(|key| !shown.contains(key));
+        Ok((all, absent.map(|key| key.id).collect()))
     }
 
     /// Adds what was read beside a page to it, so that its cursor covers that too. False where the page is not to be kept:

@@ -2,6 +2,7 @@
 
 use crate::world::World;
 use tandem_connector::Complete;
+use tandem_engine::Why;
 
 #[tokio::test]
 async fn r6_absence_from_a_complete_comparison_counts_once_a_read_by_id_proves_it() {
@@ -55,4 +56,42 @@ async fn e8_a_value_that_moved_without_a_version_is_found_by_a_complete_comparis
     world.crm.state.lock().unwrap().compared = Some("Order".to_owned());
     world.sync().await;
     assert_eq!(world.erp.value(&order, "description"), "computed");
+}
+
+#[tokio::test]
+async fn r7_what_is_lacking_in_many_records_at_once_is_held_and_what_is_lacking_in_one_is_not() {
+    let world = World::new();
+    let (customer, _) = world.customer_with_order();
+    for number in 2..=12 {
+        world.order(&customer, &format!("O{number}"));
+    }
+    world.at_rest().await;
+    let counterparts = world.crm.live("Order");
+    assert_eq!(counterparts.len(), 12);
+    let middle = counterparts[5].id.clone();
+    let range = |after: Option<&str>, to: Option<&str>| Complete {
+        record_type: counterparts[0].record_type.clone(),
+        after: after.map(str::to_owned),
+        to: to.map(str::to_owned),
+    };
+    let shown = |wholes: Vec<Complete>| world.crm.state.lock().unwrap().wholes = wholes;
+    for counterpart in &counterparts {
+        world.crm.vanish(counterpart);
+    }
+    world.clock.pass(3_600);
+    world.crm.reads_of(&counterparts[0]);
+    // WHEN two records show nothing of what stood in them, THEN nobody takes that for deletions before a person says so
+    shown(vec![range(None, Some(&middle)), range(Some(&middle), None)]);
+    let summary = world.sync().await;
+    assert_eq!(world.erp.live("Order").len(), 12);
+    assert!(
+        summary.holds.iter().any(|hold| hold.why == Why::FewerShown),
+        "{:?}",
+        summary.holds
+    );
+    // WHEN it is one alone, THEN it is asked about: what stood there may well have gone together
+    assert_eq!(world.crm.reads_of(&counterparts[0]).1, 0);
+    shown(vec![range(None, Some(&middle))]);
+    world.sync().await;
+    assert!(world.crm.reads_of(&counterparts[0]).1 > 0);
 }
