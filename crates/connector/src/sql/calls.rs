@@ -51,7 +51,7 @@ fn unknown(call: &Call, why: &str) -> Stop {
 }
 
 /// Whether a procedure can end the transaction that it is called in. PostgreSQL lets none.
-fn may_commit(dialect: Dialect) -> bool {
+pub(super) fn may_commit(dialect: Dialect) -> bool {
     matches!(dialect, Dialect::Mysql | Dialect::Mssql)
 }
 

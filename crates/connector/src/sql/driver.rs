@@ -16,8 +16,26 @@ pub(super) trait Driver: Send + Sync {
     /// Who it is and who we are: an id that never changes, its name, our user.
     async fn identify(&self) -> Result<[String; 3], Trouble>;
 
-    /// What tables are like, in the order asked for; none where there is no such table.
-    async fn relations(&self, tables: &[TableName]) -> Result<Vec<Option<Relation>>, Trouble>;
+    /// What a table is like; none where there is no such table.
+    async fn relation(&self, table: &TableName) -> Result<Option<Relation>, Trouble>;
+
+    /// What tables are like, in the order asked for.
+    async fn relations(&self, tables: &[TableName]) -> Result<Vec<Option<Relation>>, Trouble> {
+        let mut all = Vec::with_capacity(tables.len());
+        for table in tables {
+            all.push(self.relation(table).await?);
+        }
+        Ok(all)
+    }
+
+    /// The cells of the rows of a statement that is given nothing.
+    async fn cells(&self, sql: &str) -> Result<Vec<Cell>, Trouble> {
+        let statement = Statement {
+            sql: sql.to_owned(),
+            ..Statement::default()
+        };
+        Ok(self.read(&statement).await?.cells)
+    }
 
     /// The time there.
     async fn now(&self) -> Result<Timestamp, Trouble>;

@@ -55,6 +55,8 @@ struct Held<L: Lines> {
     line: Option<L::Line>,
     pool: Arc<Pool<L>>,
     permit: Option<OwnedSemaphorePermit>,
+    /// A statement was sent, and its answer is not there yet.
+    waits: bool,
 }
 
 impl<L: Lines> Pool<L> {
@@ -148,6 +150,7 @@ impl<L: Lines> Pool<L> {
             line: Some(line),
             pool: Arc::clone(self),
             permit: Some(permit),
+            waits: false,
         }
     }
 
@@ -166,28 +169,35 @@ impl<L: Lines> Held<L> {
         Ok((line, &self.pool))
     }
 
+    /// The same, for a statement that is about to be sent.
+    fn ask(&mut self) -> Result<(&mut L::Line, &Pool<L>), Trouble> {
+        self.waits = self.line.is_some();
+        self.line()
+    }
+
     async fn rows(&mut self, statement: &Statement) -> Result<Rows, Trouble> {
-        let (line, pool) = self.line()?;
+        let (line, pool) = self.ask()?;
         pool.count();
         let rows = pool.lines.rows(line, statement).await;
         self.kept(rows)
     }
 
     async fn change(&mut self, statement: &Statement) -> Result<u64, Trouble> {
-        let (line, pool) = self.line()?;
+        let (line, pool) = self.ask()?;
         pool.count();
         let changed = pool.lines.change(line, statement).await;
         self.kept(changed)
     }
 
     async fn batch(&mut self, sql: &str) -> Result<(), Trouble> {
-        let (line, pool) = self.line()?;
+        let (line, pool) = self.ask()?;
         let done = pool.lines.batch(line, sql).await;
         self.kept(done)
     }
 
     /// A connection whose answer did not come is closed: the answer would be taken for that of the next statement.
     fn kept<T>(&mut self, done: Result<T, Trouble>) -> Result<T, Trouble> {
+        self.waits = false;
         if matches!(done, Err(Trouble::Lost(_))) {
             self.line = None;
         }
@@ -201,9 +211,11 @@ impl<L: Lines> Held<L> {
         }
     }
 
-    /// Rolls back what is under way and keeps the connection; where that fails, it is closed.
+    /// Rolls back what is under way and keeps the connection; where that fails, or an answer is still to come that would be
+    /// taken for another, it is closed.
     fn roll_back(mut self) {
-        let Some(mut line) = self.line.take() else {
+        let line = self.line.take().filter(|_| !self.waits);
+        let Some(mut line) = line else {
             return;
         };
         let (pool, permit) = (Arc::clone(&self.pool), self.permit.take());
@@ -264,5 +276,89 @@ impl<L: Lines> Drop for Running<L> {
         if let Some(line) = self.line.take() {
             line.roll_back();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::future::pending;
+
+    /// A server that counts its connections and what it was told, and answers some statements never.
+    #[derive(Default)]
+    struct Server {
+        connections: AtomicU64,
+        rolled_back: AtomicU64,
+    }
+
+    #[async_trait]
+    impl Lines for Server {
+        type Line = ();
+        const BEGIN: &'static str = "BEGIN";
+        const ROLL_BACK: &'static str = "ROLLBACK";
+
+        async fn connect(&self) -> Result<(), Trouble> {
+            self.connections.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        }
+
+        fn is_closed((): &()) -> bool {
+            false
+        }
+
+        async fn rows(&self, (): &mut (), statement: &Statement) -> Result<Rows, Trouble> {
+            match statement.sql.as_str() {
+                "never" => pending().await,
+                _ => Ok(Rows::default()),
+            }
+        }
+
+        async fn change(&self, (): &mut (), _: &Statement) -> Result<u64, Trouble> {
+            Ok(1)
+        }
+
+        async fn batch(&self, (): &mut (), sql: &str) -> Result<(), Trouble> {
+            self.rolled_back
+                .fetch_add(u64::from(sql == Self::ROLL_BACK), Ordering::SeqCst);
+            Ok(())
+        }
+
+        fn last_id((): &()) -> Option<i64> {
+            None
+        }
+    }
+
+    fn statement(sql: &str) -> Statement {
+        Statement {
+            sql: sql.to_owned(),
+            ..Statement::default()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_transaction_that_is_broken_off_between_statements_is_rolled_back_and_its_connection_kept() {
+        let pool = Pool::new(Server::default());
+        let mut transaction = pool.begin().await.unwrap();
+        transaction.rows(&statement("quick")).await.unwrap();
+        drop(transaction);
+        tokio::task::yield_now().await;
+        pool.read(&statement("quick")).await.unwrap();
+        assert_eq!(pool.lines.rolled_back.load(Ordering::SeqCst), 1);
+        assert_eq!(pool.lines.connections.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_owes_an_answer_is_closed_so_that_nobody_takes_it_for_his() {
+        let pool = Pool::new(Server::default());
+        let mut transaction = pool.begin().await.unwrap();
+        let never = statement("never");
+        let asked = futures::poll!(std::pin::pin!(transaction.rows(&never)));
+        assert!(asked.is_pending());
+        drop(transaction);
+        tokio::task::yield_now().await;
+        pool.read(&statement("quick")).await.unwrap();
+        assert_eq!(pool.lines.rolled_back.load(Ordering::SeqCst), 0);
+        assert_eq!(pool.lines.connections.load(Ordering::SeqCst), 2);
     }
 }

@@ -1,12 +1,12 @@
 //! A record type as it is described and as its database has it: what every statement about it is made of.
 
 use super::catalogue::{Column, Kind, Relation};
-use super::description::{Changes, Description, Property, Record};
+use super::description::{Call, Changes, Description, Property, Record};
 use super::driver::Dialect;
 use super::joined::Joined;
 use super::schema;
 use super::value::{Codec, Layout, Shown};
-use crate::TypeSchema;
+use crate::{Change, TypeSchema};
 use std::collections::BTreeMap;
 use tandem_merge::record::RecordType;
 
@@ -75,6 +75,15 @@ pub(super) struct Surroundings<'a> {
 }
 
 impl Table {
+    /// The procedure that carries out a change, where it is one.
+    pub(super) fn called(&self, change: &Change) -> Option<&Call> {
+        match change {
+            Change::Create { .. } => self.record.calls.create.as_ref(),
+            Change::Update { .. } => self.record.calls.update.as_ref(),
+            Change::Delete { .. } => self.record.calls.delete.as_ref(),
+        }
+    }
+
     /// Puts a record type together.
     ///
     /// # Errors

@@ -88,6 +88,14 @@ pub(super) async fn carry_out(erp: &Sql, write: &Write) -> Outcome {
     };
     match transaction.commit().await {
         Ok(()) => applied(erp, &table, write, left, began),
+        // Where a procedure may have ended the transaction before, this was the end of another one.
+        Err(Trouble::Said(said))
+            if table
+                .called(&write.change)
+                .is_some_and(|_| calls::may_commit(table.dialect)) =>
+        {
+            Outcome::Unknown(said.message)
+        }
         // What is checked at the end is refused at the end.
         Err(Trouble::Said(said)) => {
             let outcome = refusal::outcome(erp, &table, values, deed, Trouble::Said(said));

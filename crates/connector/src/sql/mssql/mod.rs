@@ -30,14 +30,6 @@ impl Mssql {
             pool: Pool::new(Server::new(config)?),
         })
     }
-
-    async fn cells(&self, sql: &str) -> Result<Vec<Cell>, Trouble> {
-        let statement = Statement {
-            sql: sql.to_owned(),
-            ..Statement::default()
-        };
-        Ok(self.read(&statement).await?.cells)
-    }
 }
 
 #[async_trait]
@@ -56,12 +48,8 @@ impl Driver for Mssql {
         Ok([format!("mssql:{id}:{database}"), database.clone(), user.clone()])
     }
 
-    async fn relations(&self, tables: &[TableName]) -> Result<Vec<Option<Relation>>, Trouble> {
-        let mut all = Vec::with_capacity(tables.len());
-        for table in tables {
-            all.push(catalogue::relation(self, table).await?);
-        }
-        Ok(all)
+    async fn relation(&self, table: &TableName) -> Result<Option<Relation>, Trouble> {
+        catalogue::relation(self, table).await
     }
 
     async fn now(&self) -> Result<Timestamp, Trouble> {

@@ -31,11 +31,7 @@ impl Mysql {
     }
 
     async fn texts(&self, sql: &str) -> Result<Vec<String>, Trouble> {
-        let statement = Statement {
-            sql: sql.to_owned(),
-            ..Statement::default()
-        };
-        Ok(self.read(&statement).await?.cells.iter().map(text).collect())
+        Ok(self.cells(sql).await?.iter().map(text).collect())
     }
 }
 
@@ -66,21 +62,12 @@ impl Driver for Mysql {
         ])
     }
 
-    async fn relations(&self, tables: &[TableName]) -> Result<Vec<Option<Relation>>, Trouble> {
-        let mut all = Vec::with_capacity(tables.len());
-        for table in tables {
-            all.push(catalogue::relation(self, table).await?);
-        }
-        Ok(all)
+    async fn relation(&self, table: &TableName) -> Result<Option<Relation>, Trouble> {
+        catalogue::relation(self, table).await
     }
 
     async fn now(&self) -> Result<Timestamp, Trouble> {
-        let statement = Statement {
-            sql: "SELECT UTC_TIMESTAMP(6)".to_owned(),
-            ..Statement::default()
-        };
-        let rows = self.read(&statement).await?;
-        let at = match rows.cells.first() {
+        let at = match self.cells("SELECT UTC_TIMESTAMP(6)").await?.first() {
             Some(Cell::Civil(at)) => TimeZone::UTC.to_timestamp(*at).ok(),
             _ => None,
         };

@@ -29,14 +29,6 @@ impl Postgres {
             pool: Pool::new(Server::new(config)?),
         })
     }
-
-    async fn cells(&self, sql: &str) -> Result<Vec<Cell>, Trouble> {
-        let statement = Statement {
-            sql: sql.to_owned(),
-            ..Statement::default()
-        };
-        Ok(self.read(&statement).await?.cells)
-    }
 }
 
 #[async_trait]
@@ -68,12 +60,8 @@ impl Driver for Postgres {
         ])
     }
 
-    async fn relations(&self, tables: &[TableName]) -> Result<Vec<Option<Relation>>, Trouble> {
-        let mut all = Vec::with_capacity(tables.len());
-        for table in tables {
-            all.push(catalogue::relation(self, table).await?);
-        }
-        Ok(all)
+    async fn relation(&self, table: &TableName) -> Result<Option<Relation>, Trouble> {
+        catalogue::relation(self, table).await
     }
 
     async fn now(&self) -> Result<Timestamp, Trouble> {

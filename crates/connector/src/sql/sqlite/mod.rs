@@ -49,14 +49,11 @@ impl Driver for Sqlite {
         ])
     }
 
-    async fn relations(&self, tables: &[TableName]) -> Result<Vec<Option<Relation>>, Trouble> {
+    async fn relation(&self, table: &TableName) -> Result<Option<Relation>, Trouble> {
         let mut held = self.files.take().await?;
-        let tables = tables.to_vec();
+        let table = table.clone();
         let found = held
-            .with(move |connection| {
-                let all = tables.iter().map(|table| catalogue::relation(connection, table));
-                all.collect::<Result<Vec<_>, _>>()
-            })
+            .with(move |connection| catalogue::relation(connection, &table))
             .await;
         held.give_back();
         found
