@@ -85,16 +85,19 @@ impl Connector for Beside {
             types.to_vec(),
             cursor.map(<[u8]>::to_vec),
         );
-        let hints = self.webhook.as_ref().map(|webhook| webhook.told(&types));
-        let hints = hints.unwrap_or_default();
+        let Some(webhook) = &self.webhook else {
+            return task(async move { inner.changes(&types, cursor.as_deref()).await }).await;
+        };
+        let hints = webhook.told(&types, cursor.as_deref());
         let asked = task(async move { inner.changes(&types, cursor.as_deref()).await }).await;
-        match (asked, &self.webhook) {
-            (Ok(mut page), _) => {
+        match asked {
+            Ok(mut page) => {
+                webhook.went_with(hints.clone(), &page.cursor);
                 page.hints.extend(hints);
                 Ok(page)
             }
-            (Err(error), webhook) => {
-                if let Some(webhook) = webhook.as_ref().filter(|_| !hints.is_empty()) {
+            Err(error) => {
+                if !hints.is_empty() {
                     webhook.again(hints);
                 }
                 Err(error)

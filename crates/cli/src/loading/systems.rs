@@ -78,7 +78,7 @@ fn webhook(configuration: &Configuration, connection: &Connection) -> Result<Opt
         types.cloned().collect(),
     );
     let taken = taken.map_err(|what| {
-        let advice = "Make one with `openssl rand -base64 32`, and give it to the system and to Tandem";
+        let advice = "Correct `webhooks:` there; `openssl rand -base64 32` makes a secret for both sides";
         Failure::usage(format!("{}: {what}", connection.name), advice)
     })?;
     Ok(Some(Arc::new(taken)))

@@ -25,6 +25,7 @@ mod session;
 mod window;
 mod write;
 
+pub(crate) use description::place::{Place, plain};
 pub use description::{Description, schema};
 
 use crate::http::{Address, Http, clock};

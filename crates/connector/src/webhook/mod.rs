@@ -10,12 +10,13 @@ mod proof;
 #[cfg(test)]
 mod tests;
 
+use crate::rest::{Place, plain};
 use jiff::Timestamp;
 use notices::Notices;
 use proof::Proof;
 use reqwest::header::HeaderMap;
 use serde_json::Value as Json;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use tandem_merge::config;
 use tandem_merge::record::{RecordKey, RecordType};
 
@@ -24,10 +25,33 @@ use tandem_merge::record::{RecordKey, RecordType};
 pub struct Webhook {
     system: String,
     proof: Proof,
-    tells: Option<config::Tells>,
+    tells: Option<Tells>,
     echo: Option<String>,
     types: BTreeSet<RecordType>,
     notices: Notices,
+}
+
+/// Where a message names the records that changed.
+#[derive(Debug)]
+struct Tells {
+    at: Place,
+    record_type: Place,
+    id: Place,
+    types: BTreeMap<String, String>,
+}
+
+impl Tells {
+    fn read(of: &config::Tells) -> Result<Self, String> {
+        let place = |text: &str| {
+            Place::parse(text).map_err(|(what, _)| format!("{what} (`records` of its webhooks)"))
+        };
+        Ok(Self {
+            at: place(&of.at)?,
+            record_type: place(&of.record_type)?,
+            id: place(&of.id)?,
+            types: of.types.clone(),
+        })
+    }
 }
 
 /// Why a message was not taken.
@@ -45,18 +69,19 @@ impl Webhook {
     /// For a system whose record types are these.
     ///
     /// # Errors
-    /// The secret cannot be one, in a sentence.
+    /// The secret cannot be one, or a place is none, in a sentence.
     pub fn new(
         system: &str,
         of: &config::Webhook,
         secret: &str,
         types: BTreeSet<RecordType>,
-    ) -> Result<Self, &'static str> {
+    ) -> Result<Self, String> {
         let proof = Proof::new(of, secret)?;
+        let tells = of.tells.as_ref().map(Tells::read).transpose()?;
         Ok(Self {
             system: system.to_owned(),
             proof,
-            tells: of.tells.clone(),
+            tells,
             echo: of.echo.clone(),
             types,
             notices: Notices::default(),
@@ -105,9 +130,15 @@ impl Webhook {
         self.notices.changed().await;
     }
 
-    /// The records of these types that messages named; the others are kept.
-    pub(crate) fn told(&self, types: &[RecordType]) -> Vec<RecordKey> {
-        self.notices.take(types)
+    /// The records of these types that messages named, for whoever asks for changes from a cursor on; the others are kept.
+    /// Those that were handed out before come again where the page that they went with was not kept.
+    pub(crate) fn told(&self, types: &[RecordType], cursor: Option<&[u8]>) -> Vec<RecordKey> {
+        self.notices.take(types, cursor)
+    }
+
+    /// These records went with a page that ends there.
+    pub(crate) fn went_with(&self, keys: Vec<RecordKey>, cursor: &[u8]) {
+        self.notices.went_with(keys, cursor);
     }
 
     /// Puts records back that could not be looked at.
@@ -117,35 +148,25 @@ impl Webhook {
 }
 
 /// The record types and ids that a message names.
-fn named(tells: &config::Tells, body: &[u8]) -> Result<Vec<(String, String)>, String> {
+fn named(tells: &Tells, body: &[u8]) -> Result<Vec<(String, String)>, String> {
     let message: Json = serde_json::from_slice(body).map_err(|error| format!("it is no JSON ({error})"))?;
-    let at =
-        place(&message, &tells.at).ok_or_else(|| format!("nothing stands at `{}`", tells.at.join(".")))?;
+    let at = tells
+        .at
+        .of(&message)
+        .ok_or_else(|| format!("nothing stands at `{}`", tells.at))?;
     let records = match at {
         Json::Array(records) => records.iter().collect(),
         one => vec![one],
     };
-    let text = |record: &Json, path: &[String]| match place(record, path) {
-        Some(Json::String(text)) => Some(text.clone()),
-        Some(Json::Number(number)) => Some(number.to_string()),
-        _ => None,
-    };
+    let text = |record: &Json, place: &Place| plain(place.of(record)?);
     let pairs = records.iter().map(|record| {
         let pair = text(record, &tells.record_type).zip(text(record, &tells.id));
         pair.ok_or_else(|| {
             format!(
                 "a record has no type at `{}` or no id at `{}`",
-                tells.record_type.join("."),
-                tells.id.join(".")
+                tells.record_type, tells.id
             )
         })
     });
     pairs.collect()
-}
-
-fn place<'j>(json: &'j Json, path: &[String]) -> Option<&'j Json> {
-    path.iter().try_fold(json, |at, name| match at {
-        Json::Array(items) => items.get(name.parse::<usize>().ok()?),
-        other => other.get(name),
-    })
 }

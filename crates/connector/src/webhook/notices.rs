@@ -22,6 +22,8 @@ pub(super) struct Notices {
 struct Waiting {
     news: bool,
     keys: BTreeSet<RecordKey>,
+    /// Those that went with a page, and where it ends: whoever goes on from there has kept it.
+    gone: Option<(Vec<RecordKey>, Vec<u8>)>,
 }
 
 impl Notices {
@@ -49,9 +51,20 @@ impl Notices {
         }
     }
 
-    /// Hands out the records of these types.
-    pub(super) fn take(&self, types: &[RecordType]) -> Vec<RecordKey> {
+    /// These went with a page that ends there.
+    pub(super) fn went_with(&self, keys: Vec<RecordKey>, cursor: &[u8]) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.gone = Some((keys, cursor.to_vec()));
+    }
+
+    /// Hands out the records of these types, to whoever goes on from there.
+    pub(super) fn take(&self, types: &[RecordType], cursor: Option<&[u8]>) -> Vec<RecordKey> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((keys, end)) = waiting.gone.take()
+            && cursor != Some(end.as_slice())
+        {
+            waiting.keys.extend(keys);
+        }
         let all = std::mem::take(&mut waiting.keys);
         let (taken, left): (BTreeSet<_>, _) =
             all.into_iter().partition(|key| types.contains(&key.record_type));

@@ -35,9 +35,9 @@ fn standard() -> config::Webhook {
         id: "webhook-id".to_owned(),
         window_ms: 300_000,
         tells: Some(Tells {
-            at: vec!["events".to_owned()],
-            record_type: vec!["entity".to_owned()],
-            id: vec!["data".to_owned(), "id".to_owned()],
+            at: "events".to_owned(),
+            record_type: "entity".to_owned(),
+            id: "data.id".to_owned(),
             types: BTreeMap::from([("kunde".to_owned(), "Customer".to_owned())]),
         }),
         echo: None,
@@ -86,13 +86,13 @@ fn a_message_that_is_signed_names_records_once() {
     let hook = hook(&standard());
     hook.take(&signed("m1", NOW, BODY), BODY.as_bytes(), now())
         .unwrap();
-    let told = hook.told(&customer());
+    let told = hook.told(&customer(), None);
     assert_eq!(told, vec![RecordKey::new("erp", "Customer", "7")]);
     // The others wait for whoever asks for them; a type that is not kept in step is nobody's.
-    assert_eq!(hook.told(&customer()), vec![]);
+    assert_eq!(hook.told(&customer(), None), vec![]);
     let order = RecordType::new("erp", "Order");
     assert_eq!(
-        hook.told(&[order, RecordType::new("erp", "Invoice")]),
+        hook.told(&[order, RecordType::new("erp", "Invoice")], None),
         vec![RecordKey::new("erp", "Order", "A-1")]
     );
 }
@@ -143,7 +143,7 @@ fn what_is_not_proven_has_no_effect() {
     ] {
         let refused = hook.take(&headers, body.as_bytes(), now());
         assert_eq!(refused, Err(Refused::Unproven(why)));
-        assert_eq!(hook.told(&customer()), vec![], "{why}");
+        assert_eq!(hook.told(&customer(), None), vec![], "{why}");
     }
 }
 
@@ -153,16 +153,16 @@ async fn a_message_that_comes_again_wakes_nobody() {
     let message = signed("m1", NOW, BODY);
     hook.take(&message, BODY.as_bytes(), now()).unwrap();
     hook.changed().await;
-    assert_eq!(hook.told(&customer()).len(), 1);
+    assert_eq!(hook.told(&customer(), None).len(), 1);
     // Taken, so that its sender is content; and nothing follows.
     hook.take(&message, BODY.as_bytes(), now()).unwrap();
-    assert_eq!(hook.told(&customer()), vec![]);
+    assert_eq!(hook.told(&customer(), None), vec![]);
     let woken = futures::poll!(std::pin::pin!(hook.changed()));
     assert!(woken.is_pending());
     // Another message that says the same is news.
     hook.take(&signed("m2", NOW, BODY), BODY.as_bytes(), now())
         .unwrap();
-    assert_eq!(hook.told(&customer()).len(), 1);
+    assert_eq!(hook.told(&customer(), None).len(), 1);
     // What is forgotten is refused by its time stamp.
     let later = now().saturating_add(SignedDuration::from_secs(601)).unwrap();
     assert!(hook.take(&message, BODY.as_bytes(), later).is_err());
@@ -231,5 +231,26 @@ fn more_records_than_are_remembered_are_asked_for() {
         hook.take(&signed(&number.to_string(), NOW, &body), body.as_bytes(), now())
             .unwrap();
     }
-    assert_eq!(hook.told(&customer()).len(), 10_000);
+    assert_eq!(hook.told(&customer(), None).len(), 10_000);
+}
+
+#[test]
+fn what_went_with_a_page_that_was_not_kept_comes_again() {
+    let hook = hook(&standard());
+    hook.take(&signed("m1", NOW, BODY), BODY.as_bytes(), now())
+        .unwrap();
+    let told = hook.told(&customer(), Some(b"before"));
+    hook.went_with(told.clone(), b"behind");
+    // Whoever asks from where the page began has not kept it.
+    assert_eq!(hook.told(&customer(), Some(b"before")), told);
+    hook.went_with(told, b"behind");
+    assert_eq!(hook.told(&customer(), Some(b"behind")), vec![]);
+}
+
+#[test]
+fn a_place_that_is_none_is_told() {
+    let mut of = standard();
+    of.tells.as_mut().unwrap().id = "data..id".to_owned();
+    let told = Webhook::new("erp", &of, SECRET, BTreeSet::new()).unwrap_err();
+    assert!(told.contains("`data..id` is no place"), "{told}");
 }

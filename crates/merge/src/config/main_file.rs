@@ -242,9 +242,9 @@ written! {
     struct TellsText {
         /// Where the records stand, such as `events`; the whole message if absent.
         at: Option<At<String>>,
-        /// Where each says its record type.
+        /// Where each says its record type (`type` if absent).
         r#type: Option<At<String>>,
-        /// Where each says its id.
+        /// Where each says its id (`id` if absent).
         id: Option<At<String>>,
         /// Which record type is meant by the message's own words, where they differ.
         types: Option<Table<At<String>>>,

@@ -58,15 +58,15 @@ pub enum SignedPart {
     Body,
 }
 
-/// Where a message names the records that changed: names of members from the outside in.
+/// Where a message names the records that changed, each as the way to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tells {
-    /// Where the records stand; empty: the message is one, or a list of them.
-    pub at: Vec<String>,
+    /// Where the records stand; `.`: the message is one, or a list of them.
+    pub at: String,
     /// Where each says its record type.
-    pub record_type: Vec<String>,
+    pub record_type: String,
     /// Where each says its id.
-    pub id: Vec<String>,
+    pub id: String,
     /// Record types by the message's own words; a word that is not here is a record type's name.
     pub types: BTreeMap<String, String>,
 }
@@ -218,16 +218,15 @@ fn signs(file: &str, of: &At<WebhooksText>, dated: bool, problems: &mut Problems
 }
 
 fn tells(text: &At<TellsText>) -> Tells {
-    let path = |text: &Option<At<String>>| {
-        let whole = text.as_ref().map_or("", |text| text.value.as_str());
-        let names = whole.split('.').filter(|name| !name.is_empty());
-        names.map(str::to_owned).collect::<Vec<_>>()
+    let path = |text: &Option<At<String>>, usual: &str| {
+        text.as_ref()
+            .map_or_else(|| usual.to_owned(), |text| text.value.clone())
     };
     let types = text.value.types.iter().flat_map(|types| &types.0);
     Tells {
-        at: path(&text.value.at),
-        record_type: path(&text.value.r#type),
-        id: path(&text.value.id),
+        at: path(&text.value.at, "."),
+        record_type: path(&text.value.r#type, "type"),
+        id: path(&text.value.id, "id"),
         types: types
             .map(|(theirs, ours)| (theirs.value.clone(), ours.value.clone()))
             .collect(),
