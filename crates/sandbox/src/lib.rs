@@ -8,6 +8,7 @@ mod inside;
 mod machine;
 pub mod odata;
 pub mod salesforce;
+mod serving;
 pub mod stubs;
 mod traffic;
 

@@ -6,11 +6,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use axum::Router;
-use axum::serve::ListenerExt;
 use thiserror::Error;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 
 use super::calls::Calls;
 use super::fault::{self, FaultKind};
@@ -19,6 +16,7 @@ use super::schema::{Catalog, TableError};
 use super::store::Store;
 use super::{admin, api, gate, generate, northwind, pages};
 use crate::clock::Clock;
+use crate::serving::Serving;
 use crate::traffic::Traffic;
 
 /// Why a local Customerp did not start.
@@ -136,17 +134,15 @@ impl Erp {
 /// A running local Customerp. Dropping it stops it without waiting; [`Server::shutdown`] waits.
 #[derive(Debug)]
 pub struct Server {
-    address: SocketAddr,
+    serving: Serving,
     counts: Vec<(String, usize)>,
-    stop: Option<oneshot::Sender<()>>,
-    task: JoinHandle<()>,
 }
 
 impl Server {
     /// Where it can be reached, such as `http://127.0.0.1:40123`: the record browser, and under `/api/v1` the API.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.serving.url()
     }
 
     /// How many records of each type it started with, by type name.
@@ -156,22 +152,8 @@ impl Server {
     }
 
     /// Stops accepting requests and waits until those under way are answered.
-    pub async fn shutdown(mut self) {
-        if let Some(stop) = self.stop.take() {
-            // The server has ended already when nobody listens any more.
-            let _ = stop.send(());
-        }
-        if let Err(error) = (&mut self.task).await {
-            tracing::error!(%error, "Customerp ended abnormally");
-        }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        if self.stop.is_some() {
-            self.task.abort();
-        }
+    pub async fn shutdown(self) {
+        self.serving.shutdown().await;
     }
 }
 
@@ -187,44 +169,11 @@ pub async fn serve(options: Options) -> Result<Server, StartError> {
         source,
     };
     let listener = TcpListener::bind(wanted).await.map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
     let traffic = Traffic::open(options.latency_ms, options.record.as_deref())
         .map_err(|source| StartError::Record { source })?;
-    let traffic = Arc::new(traffic);
-    // Small replies must not wait for the acknowledgement of the ones before.
-    let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY could not be set");
-        }
-    });
     let counts = counts(&erp);
-    let app = router(erp).layer(axum::middleware::from_fn_with_state(traffic, travel));
-    let (stop, stopped) = oneshot::channel::<()>();
-    let task = tokio::spawn(async move {
-        let until = async move {
-            // An error means that the server handle is gone: stop as well.
-            let _ = stopped.await;
-        };
-        if let Err(error) = axum::serve(listener, app).with_graceful_shutdown(until).await {
-            tracing::error!(%error, "Customerp stopped serving");
-        }
-    });
-    tracing::info!(%address, "Customerp is serving");
-    Ok(Server {
-        address,
-        counts,
-        stop: Some(stop),
-        task,
-    })
-}
-
-/// Lets a request pass the way to this system.
-async fn travel(
-    axum::extract::State(traffic): axum::extract::State<Arc<Traffic>>,
-    request: axum::extract::Request,
-    next: axum::middleware::Next,
-) -> axum::response::Response {
-    traffic.pass(request, |request| next.run(request)).await
+    let serving = Serving::begin("Customerp", listener, router(erp), traffic).map_err(failed)?;
+    Ok(Server { serving, counts })
 }
 
 fn counts(erp: &Erp) -> Vec<(String, usize)> {

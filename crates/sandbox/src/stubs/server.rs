@@ -1,7 +1,7 @@
 //! Starting and stopping a stub, and what tests see and move: the clock, and records edited as by a person.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::{fmt, io};
@@ -12,17 +12,15 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use axum::serve::ListenerExt;
 use serde_json::{Value as Json, json};
 use thiserror::Error;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 
 use super::answer::{Ask, Desk, Reply};
 use super::clock::moment;
 use super::store::Store;
 use super::{Vendor, erpnext, netsuite, odoo, shape, xero};
+use crate::serving::Serving;
 use crate::traffic::Traffic;
 
 /// The largest body, in bytes.
@@ -84,42 +82,25 @@ pub enum StartError {
 /// A running stub. Dropping it stops it without waiting; [`Server::shutdown`] waits.
 #[derive(Debug)]
 pub struct Server {
-    address: SocketAddr,
-    stop: Option<oneshot::Sender<()>>,
-    task: JoinHandle<()>,
+    serving: Serving,
 }
 
 impl Server {
     /// Where it can be reached, such as `http://127.0.0.1:40123`.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.serving.url()
     }
 
     /// Stops accepting requests and waits until those under way are answered.
-    pub async fn shutdown(mut self) {
-        if let Some(stop) = self.stop.take() {
-            // The server has ended already when nobody listens any more.
-            let _ = stop.send(());
-        }
-        if let Err(error) = (&mut self.task).await {
-            tracing::error!(%error, "a stub ended abnormally");
-        }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        if self.stop.is_some() {
-            self.task.abort();
-        }
+    pub async fn shutdown(self) {
+        self.serving.shutdown().await;
     }
 }
 
 /// What all requests share.
 struct Stub {
     inner: Mutex<Inner>,
-    traffic: Traffic,
 }
 
 struct Inner {
@@ -172,7 +153,6 @@ pub async fn serve(options: Options) -> Result<Server, StartError> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
         .await
         .map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
     let traffic = Traffic::open(options.latency_ms, options.record.as_deref()).map_err(StartError::Record)?;
     let stub = Arc::new(Stub {
         inner: Mutex::new(Inner {
@@ -181,33 +161,13 @@ pub async fn serve(options: Options) -> Result<Server, StartError> {
             calls: 0,
             instead: Vec::new(),
         }),
-        traffic,
-    });
-    // Small replies must not wait for the acknowledgement of the ones before.
-    let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY could not be set");
-        }
     });
     let app = Router::new()
         .fallback(answer)
-        .layer(axum::middleware::from_fn_with_state(Arc::clone(&stub), travel))
         .layer(axum::middleware::from_fn(this_machine))
         .with_state(stub);
-    let (stop, stopped) = oneshot::channel::<()>();
-    let task = tokio::spawn(async move {
-        let until = async move {
-            // An error means that the server handle is gone: stop as well.
-            let _ = stopped.await;
-        };
-        if let Err(error) = axum::serve(listener, app).with_graceful_shutdown(until).await {
-            tracing::error!(%error, "a stub stopped serving");
-        }
-    });
     Ok(Server {
-        address,
-        stop: Some(stop),
-        task,
+        serving: Serving::begin("a stub", listener, app, traffic).map_err(failed)?,
     })
 }
 
@@ -219,11 +179,6 @@ async fn this_machine(request: Request, next: Next) -> Response {
         return (StatusCode::FORBIDDEN, what).into_response();
     }
     next.run(request).await
-}
-
-/// Lets a request pass the way to this system.
-async fn travel(State(stub): State<Arc<Stub>>, request: Request, next: Next) -> Response {
-    stub.traffic.pass(request, |request| next.run(request)).await
 }
 
 async fn answer(State(stub): State<Arc<Stub>>, request: Request) -> Response {
