@@ -4,11 +4,9 @@ use super::catalogue::Kind;
 use super::table::{Place, Table};
 use super::value::{Cell, Shown, text};
 use crate::key;
-use crate::shown::missing;
+use crate::shown::{missing, token};
 use jiff::Timestamp;
-use ring::digest::{SHA256, digest};
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use tandem_merge::record::{Observation, Presence, RecordKey, Values, Version};
 use tandem_merge::value::Value;
 
@@ -152,27 +150,9 @@ impl Table {
         {
             return text(&row[place.at]);
         }
-        let mut said = String::with_capacity(256);
-        for cell in row {
-            let _infallible = match cell {
-                Cell::Null => said.write_str("-"),
-                Cell::Text(held) => write!(said, "t{}:", held.len()).and_then(|()| said.write_str(held)),
-                Cell::Decimal(number) => write!(said, "n{};", number.normalize()),
-                Cell::Odd(held) => write!(said, "o{}:{held}", held.len()),
-                Cell::Integer(number) => write!(said, "i{number};"),
-                Cell::Boolean(yes) => write!(said, "b{yes};"),
-                Cell::Date(date) => write!(said, "d{date};"),
-                Cell::Civil(at) => write!(said, "c{at};"),
-                Cell::Moment(at) => write!(said, "m{at};"),
-            };
-        }
-        let mut token = String::with_capacity(32);
-        for byte in digest(&SHA256, said.as_bytes()).as_ref().iter().take(16) {
-            for half in [byte >> 4, byte & 15] {
-                token.push(char::from(b"0123456789abcdef"[usize::from(half)]));
-            }
-        }
-        token
+        let mut said = Vec::with_capacity(256);
+        row.iter().for_each(|cell| cell.tell(&mut said));
+        token(&said)
     }
 
     /// A record that is not there.

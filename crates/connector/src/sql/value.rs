@@ -24,6 +24,42 @@ pub(super) enum Cell {
     Odd(String),
 }
 
+impl Cell {
+    /// Bytes that tell it from every other cell, also among its neighbours; equal numbers have the same.
+    pub(super) fn tell(&self, said: &mut Vec<u8>) {
+        match self {
+            Self::Null => said.push(b'-'),
+            Self::Boolean(yes) => said.extend([b'b', u8::from(*yes)]),
+            Self::Integer(number) => told(said, b'i', &number.to_le_bytes()),
+            Self::Decimal(number) => told(said, b'n', &number.normalize().serialize()),
+            Self::Text(text) => worded(said, b't', text),
+            Self::Odd(text) => worded(said, b'o', text),
+            Self::Date(date) => day_told(said, b'd', *date),
+            Self::Civil(at) => {
+                day_told(said, b'c', at.date());
+                let time = at.time().duration_since(jiff::civil::Time::midnight());
+                said.extend(time.as_nanos().to_le_bytes());
+            }
+            Self::Moment(at) => told(said, b'm', &at.as_nanosecond().to_le_bytes()),
+        }
+    }
+}
+
+fn told(said: &mut Vec<u8>, kind: u8, bytes: &[u8]) {
+    said.push(kind);
+    said.extend_from_slice(bytes);
+}
+
+fn worded(said: &mut Vec<u8>, kind: u8, text: &str) {
+    told(said, kind, &(text.len() as u64).to_le_bytes());
+    said.extend_from_slice(text.as_bytes());
+}
+
+fn day_told(said: &mut Vec<u8>, kind: u8, date: Date) {
+    told(said, kind, &date.year().to_le_bytes());
+    said.extend([date.month().cast_unsigned(), date.day().cast_unsigned()]);
+}
+
 /// How the values of a column are read and written.
 #[derive(Clone, Debug)]
 pub(super) struct Codec {
