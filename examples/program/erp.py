@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""A small ERP that a program speaks for: it answers Tandem's lines (docs/program.md) out of a SQLite file.
+"""A small ERP that a program speaks for: it answers Tandem's lines (docs/program.md) out of a SQLite file: erp.py FILE
 
-Usage: erp.py FILE.  Whoever connects an ERP of his own keeps the loop at the end and writes the functions anew.
+Whoever connects an ERP of his own keeps the loop at the end and writes the functions anew.
 """
 import json
 import sqlite3
@@ -61,9 +61,8 @@ class Erp:
 
     def changes(self, ask):
         types = [name for name in ask["types"] if name in TYPES]
-        marks = ",".join("?" * len(types)) or "NULL"
         # Every change gets the next number in the transaction that makes it, so none is overtaken.
-        found = self.shown(f"seq > ? AND type IN ({marks}) ORDER BY seq LIMIT {PAGE}", ask["since"] or 0, *types)
+        found = self.shown(f"seq > ? AND type IN ({','.join('?' * len(types))}) ORDER BY seq LIMIT {PAGE}", ask["since"] or 0, *types)
         since = found[-1]["seq"] if found else ask["since"] or 0
         return {"records": found, "since": since, "more": len(found) == PAGE}
 
@@ -76,8 +75,7 @@ class Erp:
         return {"records": self.shown(f"type = ? AND id IN ({','.join('?' * len(ids))})", ask["type"], *ids)}
 
     def find(self, ask):
-        def key(values):
-            return tuple(str(value or "").strip().casefold() for value in values)
+        key = lambda values: tuple(str(value or "").strip().casefold() for value in values)  # noqa: E731
         wanted = {key(values) for values in ask["values"]}
         alive = self.shown("type = ? AND NOT deleted", ask["type"])
         return {"records": [it for it in alive if key(it["values"].get(name) for name in ask["properties"]) in wanted]}
@@ -99,8 +97,7 @@ class Erp:
                     raise Refused("duplicate", [name], f"record {same[0]['id']} has it")
 
     def create(self, ask):
-        again = self.shown("intent = ?", ask["key"])
-        if again:
+        if again := self.shown("intent = ?", ask["key"]):
             return {"record": again[0]}
         self.check(ask["type"], None, {**dict.fromkeys(n for n, p in TYPES[ask["type"]].items() if p.get("required")),
                                        **ask["values"]})
@@ -112,7 +109,6 @@ class Erp:
         return {"record": self.shown("id = ?", made.lastrowid)[0]}
 
     def change(self, ask):
-        deleted = ask["do"] == "delete"
         found = self.shown("type = ? AND id = ? AND NOT deleted", ask["type"], ask["id"])
         if not found:
             return {"gone": True}
@@ -122,7 +118,7 @@ class Erp:
         self.check(ask["type"], ask["id"], values)
         self.db.execute("UPDATE record SET seq = (SELECT max(seq) + 1 FROM record), version = version + 1, modified = ?, "
                         "author = ?, deleted = ?, body = ? WHERE id = ?",
-                        (now(), self.user, deleted, json.dumps({**found[0]["values"], **values}), ask["id"]))
+                        (now(), self.user, ask["do"] == "delete", json.dumps({**found[0]["values"], **values}), ask["id"]))
         return {"record": self.shown("id = ?", ask["id"])[0]}
 
     update = delete = change
@@ -142,8 +138,12 @@ class Erp:
         return answer
 
 
-if __name__ == "__main__":
-    erp = Erp(sys.argv[1])
+def serve(file):
+    erp = Erp(file)
     for line in sys.stdin:
         ask = json.loads(line)
         print(json.dumps({"ask": ask["ask"], **erp.answer(ask)}), flush=True)
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1])

@@ -11,6 +11,7 @@ pub mod folder;
 mod http;
 mod kept;
 mod key;
+pub mod kinds;
 mod listing;
 mod probe;
 pub mod program;

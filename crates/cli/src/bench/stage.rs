@@ -46,7 +46,7 @@ impl Stage {
             .map_err(|error| failed("a file could not be written", &error))?;
         let connection = &mut configuration.connections[1];
         connection.certificate_authority = Some(authority.display().to_string());
-        connection.changes.pubsub = org.pubsub_url();
+        connection.changes.pubsub = Some(org.pubsub_url());
         Ok(Self {
             folder,
             customerp: erp,

@@ -282,6 +282,7 @@ mod tests {
         let sources = Sources {
             main: ("tandem.yaml".to_owned(), main.to_owned()),
             flows: chosen.files(&policies),
+            kinds: tandem_connector::kinds::KINDS,
         };
         let problems = load(&sources).err().unwrap_or_default().into_iter();
         problems

@@ -74,6 +74,7 @@ fn sources(file: &Path) -> Result<Sources, Failure> {
     Ok(Sources {
         main: (file.display().to_string(), main),
         flows,
+        kinds: tandem_connector::kinds::KINDS,
     })
 }
 

@@ -14,7 +14,7 @@ use tandem_connector::salesforce::{Bulk, Salesforce, SalesforceConfig, Share, Si
 use tandem_connector::webhook::Webhook;
 use tandem_connector::{Beside, Connector, is_loopback};
 use tandem_merge::computed::Computation;
-use tandem_merge::config::{Changes, Configuration, Connection, SecretReference};
+use tandem_merge::config::{Configuration, Connection, SecretReference};
 use tandem_merge::dataflow::Dataflow;
 #[cfg(feature = "lab")]
 use tandem_merge::record::RecordType;
@@ -160,20 +160,22 @@ fn writes(
 /// How changes of an org are seen.
 fn watch(connection: &Connection) -> Result<Watch, Failure> {
     let changes = &connection.changes;
-    let pubsub = Url::parse(&changes.pubsub).map_err(|error| {
-        Failure::usage(
-            format!("`{}` is no address ({error})", changes.pubsub),
-            format!(
+    // A local org is on its own: nothing of it is known at Salesforce's address.
+    let usual = (!is_loopback(&address(connection)?)).then_some(tandem_connector::salesforce::EVENTS);
+    let parsed = |written: &str| {
+        let url = Url::parse(written);
+        url.map_err(|error| {
+            let what = format!("`{written}` is no address ({error})");
+            let how = format!(
                 "Write `changes: {{ pubsub: https://... }}` for {}",
                 connection.name
-            ),
-        )
-    })?;
-    // A local org is on its own: nothing of it is known at Salesforce's address.
-    let local = is_loopback(&address(connection)?) && changes.pubsub == Changes::PUBSUB;
+            );
+            Failure::usage(what, how)
+        })
+    };
     Ok(Watch {
         events: changes.events.clone(),
-        pubsub: (!local).then_some(pubsub),
+        pubsub: changes.pubsub.as_deref().or(usual).map(parsed).transpose()?,
         poll: SignedDuration::from_millis(changes.poll_ms),
         compare_every: SignedDuration::from_millis(changes.compare_every_ms),
     })

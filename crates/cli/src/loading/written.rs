@@ -156,6 +156,7 @@ impl Draft {
         let sources = Sources {
             main: ("tandem.yaml".to_owned(), self.text()),
             flows: flows.collect(),
+            kinds: tandem_connector::kinds::KINDS,
         };
         load(&sources).map_err(Failure::Configuration)
     }

@@ -153,6 +153,7 @@ fn checked(
                 .iter()
                 .map(|flow| (path(flow.name), flow.text.clone()))
                 .collect(),
+            kinds: tandem_connector::kinds::KINDS,
         };
         let wrong = load(&sources).err().unwrap_or_default();
         if wrong.is_empty() {

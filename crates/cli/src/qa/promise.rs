@@ -327,6 +327,7 @@ pub(super) mod tests {
                     )
                 })
                 .collect(),
+            kinds: tandem_connector::kinds::KINDS,
         };
         load(&sources).unwrap().dataflow
     }

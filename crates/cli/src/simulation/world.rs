@@ -85,7 +85,7 @@ impl World {
             // Changes of these come as events.
             let changes = &mut configuration.connections[1].changes;
             changes.events = EVENTS.iter().map(|name| (*name).to_owned()).collect();
-            changes.pubsub = HOSTS[1].to_owned();
+            changes.pubsub = Some(HOSTS[1].to_owned());
         }
         let references = References::read(&people).await.unwrap();
         let administrator = Administrator::new(Arc::clone(&lines)).await;

@@ -289,6 +289,59 @@ fn northwind_as_a_folder_is_kept_in_step_both_ways() {
     assert!(failures.out.contains("FISSA"), "{}", failures.out);
 }
 
+#[test]
+fn northwind_by_a_program_is_kept_in_step_both_ways() {
+    let Some(dump) = northwind() else {
+        return;
+    };
+    let example = Example::of("northwind-program");
+    let python = |words: &[&std::ffi::OsStr]| {
+        let mut run = Command::new("python3");
+        assert!(
+            run.current_dir(example.path(""))
+                .args(words)
+                .status()
+                .unwrap()
+                .success()
+        );
+    };
+    let export = examples().join("northwind-folder/export.py");
+    python(&[export.as_ref(), dump.as_ref(), "files".as_ref()]);
+    std::fs::copy(examples().join("program/erp.py"), example.path("small_erp.py")).unwrap();
+    python(&["northwind.py".as_ref(), "erp.db".as_ref(), "files".as_ref()]);
+    example.done(&["check"]);
+    example.done(&["sync", "--yes"]);
+    example.in_step(3_244);
+    // WHEN the org and the ERP are edited, THEN each edit arrives on the other side
+    let alfreds = &example.query("SELECT Id FROM Account WHERE Name = 'Alfreds Futterkiste'")[0];
+    let id = alfreds["Id"].as_str().unwrap();
+    rest::patch_salesforce(
+        &example.org.url,
+        "Account",
+        id,
+        &json!({ "BillingCity": "Potsdam" }),
+    );
+    let ask = |sql: &str| {
+        let db = rusqlite::Connection::open(example.path("erp.db")).unwrap();
+        db.query_row(sql, [], |row| row.get::<_, Option<String>>(0))
+            .unwrap()
+    };
+    let chai = "UPDATE record SET seq = (SELECT max(seq) + 1 FROM record), version = version + 1, \
+                modified = strftime('%Y-%m-%dT%H:%M:%fZ'), author = 'ann', body = json_set(body, '$.name', 'Chai Latte') \
+                WHERE type = 'Product' AND json_extract(body, '$.name') = 'Chai' RETURNING body";
+    assert!(ask(chai).is_some());
+    example.done(&["sync", "--yes"]);
+    example.in_step(3_244);
+    let city = "SELECT json_extract(body, '$.city') FROM record WHERE json_extract(body, '$.name') = 'Alfreds Futterkiste'";
+    assert_eq!(ask(city).as_deref(), Some("Potsdam"));
+    assert_eq!(
+        example
+            .query("SELECT Id FROM Product2 WHERE Name = 'Chai Latte'")
+            .len(),
+        1
+    );
+}
+
 /// What a person does at a stub of an ERP, past its interface.
 fn at_stub(erp: &System, method: &str, path: &str, body: &Json) -> Json {
     let address = format!("{}/_local/{path}", erp.url);

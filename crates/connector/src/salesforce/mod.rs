@@ -134,6 +134,9 @@ pub struct Bulk {
     pub files: Files,
 }
 
+/// The address that the events of every org come from (Pub/Sub API).
+pub const EVENTS: &str = "https://api.pubsub.salesforce.com:7443";
+
 /// How changes of an org are seen.
 #[derive(Clone, Debug)]
 pub struct Watch {

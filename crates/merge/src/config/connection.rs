@@ -1,6 +1,6 @@
 //! Connections and bindings.
 
-use super::known::{self, Known};
+use super::known::{Kinds, Known};
 use super::load::FlowSource;
 use super::main_file::{ConnectionText, HistoryText, MainText, SecretText, StateText};
 use super::node::{At, Node};
@@ -55,10 +55,11 @@ pub(crate) fn connected(
     name: &At<String>,
     text: &At<ConnectionText>,
     known: &Known,
+    kinds: &Kinds,
     problems: &mut Problems,
 ) -> Connection {
     let written = &text.value;
-    let kinds = known::kinds();
+    let kinds = kinds.names();
     let kind = &written.kind;
     if !kinds.contains(&kind.value.as_str()) {
         let message = format!("unknown kind of system `{}`", kind.value);
@@ -73,7 +74,7 @@ pub(crate) fn connected(
     let overlap_ms = time(&written.overlap).unwrap_or(300_000);
     let poll_ms = time(&written.poll).unwrap_or(30_000);
     let changes = changes(file, written, poll_ms, known, problems);
-    let writes = writes(file, written, problems);
+    let writes = writes(file, written, known, problems);
     Connection {
         name: name.value.clone(),
         kind: kind.value.clone(),
@@ -104,7 +105,7 @@ pub(crate) fn connected(
         owner: written.owner.as_ref().map(|owner| owner.value.clone()),
         changes,
         writes,
-        webhook: webhook::told(file, written, problems),
+        webhook: webhook::told(file, written, known, problems),
         keep: None,
     }
 }
@@ -168,12 +169,12 @@ fn reached(file: &str, name: &At<String>, written: &ConnectionText, known: &Know
 }
 
 /// How writes travel: as written, else one by one with conditions, and many creates by Bulk.
-fn writes(file: &str, written: &ConnectionText, problems: &mut Problems) -> Writes {
+fn writes(file: &str, written: &ConnectionText, known: &Known, problems: &mut Problems) -> Writes {
     const MODES: [&str; 2] = ["conditional", "throughput"];
     let Some(text) = &written.writes else {
         return Writes::default();
     };
-    if written.kind.value != "salesforce" {
+    if !known.has_ways() {
         let message = format!("{} takes writes in one way alone", written.kind.value);
         problems.add(file, text, message, "Leave `writes` out here.");
     }
@@ -198,7 +199,7 @@ fn changes(
     problems: &mut Problems,
 ) -> Changes {
     let text = written.changes.as_ref();
-    if let Some(text) = text.filter(|_| written.kind.value != "salesforce") {
+    if let Some(text) = text.filter(|_| known.events().is_none()) {
         let message = format!("{} tells of no changes by itself", written.kind.value);
         problems.add(
             file,
@@ -207,6 +208,7 @@ fn changes(
             "Remove `changes`; `poll` says how often it is asked.",
         );
     }
+    let told = known.events().unwrap_or_default();
     let text = text.map(|text| &text.value);
     let events = text.and_then(|text| text.events.as_ref());
     for event in events.into_iter().flatten() {
@@ -229,10 +231,10 @@ fn changes(
     let mut time = |text: Option<&At<String>>| text.and_then(|text| duration(file, text, problems));
     Changes {
         events: events.map_or_else(
-            || Changes::EVENTS.map(str::to_owned).to_vec(),
+            || told.iter().map(|&name| name.to_owned()).collect(),
             |events| events.iter().map(|event| event.value.clone()).collect(),
         ),
-        pubsub: pubsub.map_or_else(|| Changes::PUBSUB.to_owned(), |url| url.value.clone()),
+        pubsub: pubsub.map(|url| url.value.clone()),
         poll_ms: time(text.and_then(|text| text.poll.as_ref())).unwrap_or(poll_ms),
         compare_every_ms: time(text.and_then(|text| text.compare_every.as_ref())).unwrap_or(86_400_000),
     }

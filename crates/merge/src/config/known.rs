@@ -1,15 +1,22 @@
 //! What is known of the kinds of systems before any of them is asked: what a connection of that kind needs, the objects
-//! that may serve a record type, and of Salesforce's own objects the properties with their types. Names are asked for: an *open*
+//! that may serve a record type, and properties of its objects with their types. Names are asked for: an *open*
 //! kind may have any, and only what can be no name at all is found without a call. What a system said of itself
-//! ([`Described`]) finds the rest. The knowledge is data: no system's name stands in the code.
+//! ([`Described`]) finds the rest. The knowledge is data that comes with the connectors ([`Kinds`]).
 
 use super::problem::suggestion;
 use std::collections::{BTreeMap, BTreeSet};
 
-const KINDS: &str = include_str!("known/kinds.csv");
 /// The name of a record's own id.
 const ID: &str = crate::matching::ID;
-const PROPERTIES: &str = include_str!("known/properties.csv");
+
+/// The kinds of systems that there are connectors for, as tables with commas, each below a line of headings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kinds {
+    /// `kind,what,name,value`: a fact about a kind.
+    pub kinds: &'static str,
+    /// `kind,object,property,type`: a property that every system of a kind has.
+    pub properties: &'static str,
+}
 
 /// What a system said of itself: by record type or object, its properties with their types, such as
 /// `reference(Customer)`.
@@ -37,6 +44,11 @@ pub(crate) struct Known {
     needs: Vec<&'static str>,
     /// How its address begins, where that is not by HTTP.
     schemes: Vec<&'static str>,
+    /// The record types that it tells of by events where the configuration does not say, the most important first; none
+    /// where it tells of nothing by itself.
+    events: Option<Vec<&'static str>>,
+    /// Its writes may travel in several ways.
+    ways: bool,
 }
 
 /// What names of an open kind are made of.
@@ -98,17 +110,19 @@ pub(crate) enum PropertyKnown {
     Absent(String),
 }
 
-/// The kinds of systems that have connectors.
-pub(crate) fn kinds() -> Vec<&'static str> {
-    let kinds: BTreeSet<_> = rows(KINDS).filter_map(|mut cells| cells.next()).collect();
-    kinds.into_iter().collect()
+impl Kinds {
+    /// Their names.
+    pub(crate) fn names(&self) -> Vec<&'static str> {
+        let kinds: BTreeSet<_> = rows(self.kinds).filter_map(|mut cells| cells.next()).collect();
+        kinds.into_iter().collect()
+    }
 }
 
 impl Known {
     /// What is known of a kind.
-    pub(crate) fn of(kind: &str) -> Self {
+    pub(crate) fn of(kind: &str, kinds: &Kinds) -> Self {
         let mut known = Self::default();
-        for row in rows(KINDS).map(Iterator::collect::<Vec<_>>) {
+        for row in rows(kinds.kinds).map(Iterator::collect::<Vec<_>>) {
             let [of, what, name, value] = row.as_slice() else {
                 continue;
             };
@@ -122,10 +136,12 @@ impl Known {
                 "open" => known.open = Some(Names::Any),
                 "needs" => known.needs = name.split(' ').collect(),
                 "schemes" => known.schemes = name.split(' ').collect(),
+                "ways" => known.ways = true,
+                "events" => known.events = Some(name.split(' ').collect()),
                 _ => known.choices.entry(*name).or_default().push(*value),
             }
         }
-        for row in rows(PROPERTIES).map(Iterator::collect::<Vec<_>>) {
+        for row in rows(kinds.properties).map(Iterator::collect::<Vec<_>>) {
             if let [of, object, property, type_text] = row.as_slice()
                 && *of == kind
             {
@@ -171,6 +187,16 @@ impl Known {
     /// The usual budget: share and live reserve, in percent.
     pub(crate) fn budget(&self) -> Option<(u32, u32)> {
         self.budget
+    }
+
+    /// The record types that it tells of by events; none where it tells of nothing by itself.
+    pub(crate) fn events(&self) -> Option<&[&'static str]> {
+        self.events.as_deref()
+    }
+
+    /// Whether its writes may travel in several ways.
+    pub(crate) fn has_ways(&self) -> bool {
+        self.ways
     }
 
     /// The objects that may serve a record type, where there is a choice.

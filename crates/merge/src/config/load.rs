@@ -6,7 +6,7 @@ use super::connection::{bindings, connected, duration, kept, remarks, state_sett
 use super::console::{alert_settings, console_settings, trace_settings};
 use super::flow::{self, FlowHead, Scope};
 use super::flow_file::FlowText;
-use super::known::{self, Described, Known};
+use super::known::{Described, Known};
 use super::main_file::{MainText, system_names};
 use super::node::{At, Content, Node, parse};
 use super::problem::{Problem, Problems, suggestion};
@@ -91,11 +91,8 @@ impl Loading {
         let (file, text) = &sources.main;
         let root = root(file, text, problems);
         let systems = root.as_ref().and_then(|root| systems(file, root, problems));
-        let flow_names = systems.clone().or_else(|| guessed(sources));
-        let flows = flow_names
-            .map(|systems| flows(sources, &systems, problems))
-            .unwrap_or_default();
         let (root, systems) = (root?, systems?);
+        let flows = flows(sources, &systems, problems);
         let main = MainText::read(
             &root,
             &mut Reader {
@@ -111,11 +108,11 @@ impl Loading {
             return None;
         };
         let known = [first, second].map(|(name, connection)| {
-            Known::of(&connection.value.kind.value).described(described.get(&name.value))
+            Known::of(&connection.value.kind.value, &sources.kinds).described(described.get(&name.value))
         });
         let connections = [0, 1].map(|at: usize| {
             let (name, connection) = written[at];
-            connected(file, name, connection, &known[at], problems)
+            connected(file, name, connection, &known[at], &sources.kinds, problems)
         });
         let bindings = [0, 1].map(|at: usize| {
             bindings(
@@ -443,20 +440,6 @@ fn systems(file: &str, root: &Node, problems: &mut Problems) -> Option<[String; 
         "Write `connections:` with the two systems by name, the first one first.",
     );
     None
-}
-
-/// The systems that flow files seem to speak of, to check them even where `tandem.yaml` cannot be read.
-fn guessed(sources: &Sources) -> Option<[String; 2]> {
-    let kinds = known::kinds();
-    let names: Vec<String> = kinds.into_iter().map(str::to_owned).collect();
-    let [first, second] = <[String; 2]>::try_from(names).ok()?;
-    let speaks = |name: &str| {
-        sources
-            .flows
-            .iter()
-            .any(|(_, text)| text.contains(&format!("\n{name}:")))
-    };
-    (speaks(&first) && speaks(&second)).then_some([first, second])
 }
 
 fn flows(sources: &Sources, systems: &[String; 2], problems: &mut Problems) -> Vec<FlowSource> {

@@ -29,7 +29,7 @@ mod webhook;
 pub mod written;
 
 pub use kind::type_to_write;
-pub use known::Described;
+pub use known::{Described, Kinds};
 pub use load::{flows_folder, load, load_against};
 pub use problem::{Problem, Problems, suggestion};
 pub use schema::{flow_schema, main_schema, schema_of};
@@ -47,6 +47,8 @@ pub struct Sources {
     pub main: (String, String),
     /// Path and text of every flow file.
     pub flows: Vec<(String, String)>,
+    /// What is known of the kinds of systems.
+    pub kinds: Kinds,
 }
 
 /// A valid configuration.
@@ -84,7 +86,7 @@ pub struct Configuration {
 pub struct Connection {
     /// The system's name.
     pub name: String,
-    /// The connector: `customerp`, `salesforce`.
+    /// The connector, such as `rest` or `sql`.
     pub kind: String,
     /// The address to begin at; empty where the kind is reached otherwise.
     pub url: String,
@@ -169,19 +171,12 @@ impl Default for Writes {
 pub struct Changes {
     /// Record types whose changes come as events, the most important first.
     pub events: Vec<String>,
-    /// The address that events come from.
-    pub pubsub: String,
+    /// The address that events come from; none: that of its kind.
+    pub pubsub: Option<String>,
     /// How often types without events are asked for while others have them, in milliseconds.
     pub poll_ms: i64,
     /// How often each type is compared in full, in milliseconds; 0: never.
     pub compare_every_ms: i64,
-}
-
-impl Changes {
-    /// The record types whose changes come as events where the configuration does not say.
-    pub const EVENTS: [&'static str; 5] = ["Contact", "Order", "Quote", "Task", "Invoice"];
-    /// Salesforce's own address of events.
-    pub const PUBSUB: &'static str = "https://api.pubsub.salesforce.com:7443";
 }
 
 /// How much of a system's calls of a day may be used, in percent.

@@ -111,10 +111,15 @@ pub(crate) fn listening(file: &str, text: Option<&ListenText>, problems: &mut Pr
 }
 
 /// What a connection says of it; none where the system tells nothing.
-pub(crate) fn told(file: &str, written: &ConnectionText, problems: &mut Problems) -> Option<Webhook> {
+pub(crate) fn told(
+    file: &str,
+    written: &ConnectionText,
+    known: &Known,
+    problems: &mut Problems,
+) -> Option<Webhook> {
     let text = written.webhooks.as_ref()?;
-    if written.kind.value == "salesforce" {
-        let message = "an org tells of changes by change events";
+    if known.events().is_some() {
+        let message = format!("{} tells of changes by events", written.kind.value);
         let help = "Remove `webhooks`; `changes` says which types come as events.";
         problems.add(file, text, message, help);
     }

@@ -6,7 +6,13 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use tandem_merge::config::{Configuration, Described, Sources, load};
+use tandem_merge::config::{Configuration, Described, Kinds, Sources, load};
+
+/// The kinds of systems as the connectors know them.
+pub(crate) const KINDS: Kinds = Kinds {
+    kinds: include_str!("../../../connector/src/kinds/kinds.csv"),
+    properties: include_str!("../../../connector/src/kinds/properties.csv"),
+};
 
 /// The repository's root.
 pub(crate) fn root() -> PathBuf {
@@ -30,6 +36,7 @@ pub(crate) fn sources(edit: impl Fn(&str) -> String) -> Sources {
     Sources {
         main: ("tandem.yaml".to_owned(), edit(&main)),
         flows,
+        kinds: KINDS,
     }
 }
 

@@ -27,6 +27,7 @@ fn fuzz_configuration() {
         let one = |main: String, flow: String| Sources {
             main: ("tandem.yaml".to_owned(), main),
             flows: vec![("flow.yaml".to_owned(), flow)],
+            kinds: crate::config::KINDS,
         };
         let flow = || good.flows[0].1.clone();
         for sources in [one(text.clone(), flow()), one(good.main.1.clone(), text)] {

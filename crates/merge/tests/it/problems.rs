@@ -55,6 +55,7 @@ fn a_badly_broken_configuration_shows_all_its_problems() {
     let sources = Sources {
         main: read("tandem.yaml"),
         flows: flows.map(read).into(),
+        kinds: crate::config::KINDS,
     };
     let mut text = String::new();
     for problem in load_against(&sources, &described()).unwrap_err() {
