@@ -12,7 +12,7 @@ use tandem_merge::facts::Facts;
 use tandem_merge::form::{Form, Trouble};
 use tandem_merge::guarded;
 use tandem_merge::reconcile::reconcile;
-use tandem_merge::record::{Observation, RecordKey, RecordType};
+use tandem_merge::record::{Observation, Presence, RecordKey, RecordType};
 use tandem_merge::value::Value;
 use tandem_store::{Decided, Item};
 
@@ -97,7 +97,7 @@ impl Engine {
     fn give_verdict(&mut self, item: &Item, verdict: Option<Verdict>) -> Result<(), Error> {
         self.refuse_not_offered(item, verdict)?;
         let flow = item.flow.clone();
-        self.change(&item.record, |work, cluster| {
+        self.change(&item.record, false, |work, cluster| {
             let count = match item.property {
                 Some(_) => 0,
                 None => judge(work.flows, cluster, &item.record, flow.as_deref(), verdict),
@@ -247,12 +247,13 @@ impl Engine {
                 "`tandem conflicts` lists them",
             ));
         };
-        self.change(&item.record, |work, cluster| {
+        self.change(&item.record, false, |work, cluster| {
             answer(work, cluster, &item.record, &property, choice)
         })
     }
 
-    /// Tries again what is parked on a record and on its companions.
+    /// Tries again what is parked on a record and on its companions, and looks again for records linked with it that are out
+    /// of sight.
     ///
     /// # Errors
     /// [`Error::Command`] when the record is not known.
@@ -262,7 +263,7 @@ impl Engine {
         self.suspects.remove(record);
         self.offered
             .retain(|(_, source, found)| source != record && found != record);
-        self.change(record, |_, cluster| {
+        self.change(record, true, |_, cluster| {
             let known = cluster.records.get_mut(record);
             let known = known.ok_or_else(|| unknown_record(record))?;
             free(known);
@@ -282,10 +283,11 @@ impl Engine {
         })
     }
 
-    /// Changes the cluster of a record and decides it again, as one unit of work.
+    /// Changes the cluster of a record and decides it again, as one unit of work. `look`: what is out of sight is then read again.
     fn change(
         &mut self,
         record: &RecordKey,
+        look: bool,
         change: impl FnOnce(&Work<'_>, &mut Cluster) -> Result<(), Error>,
     ) -> Result<(), Error> {
         self.store.begin_run("command", self.clock.now())?;
@@ -300,7 +302,14 @@ impl Engine {
             inbox: &dirty.inbox,
         };
         change(&work, &mut dirty.cluster)?;
-        let plan = reconcile(&self.flows, dirty.cluster, dirty.inbox, &dirty.facts);
+        let now = dirty.facts.now;
+        let mut plan = reconcile(&self.flows, dirty.cluster, dirty.inbox, &dirty.facts);
+        if look {
+            let records = plan.cluster.records.iter();
+            let missing = records.filter(|(_, known)| known.shadow.presence == Presence::Missing);
+            let missing = missing.map(|(key, _)| (key.clone(), now));
+            plan.waits.reread.extend(missing);
+        }
         let decided = Decided {
             plan,
             token: dirty.token,

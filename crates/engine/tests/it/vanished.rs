@@ -99,6 +99,26 @@ async fn e20_a_linked_record_out_of_sight_is_listed_and_edits_wait_for_it_on_bot
 }
 
 #[tokio::test]
+async fn e20_whoever_tries_again_has_it_looked_for() {
+    // GIVEN a record out of sight that is back, of which nothing tells
+    let (world, customers) = twelve().await;
+    let division = division_of(&world, &customers[3]);
+    let row = take_away(&world.crm, &division);
+    world.sync().await;
+    world.crm.give_back(&division, row);
+    world.sync().await;
+    assert_eq!(lost(&world).await.len(), 1);
+    // WHEN a person has it tried again, by either end
+    for end in [&customers[3], &division] {
+        world.engine().await.retry(end).unwrap();
+    }
+    world.sync().await;
+    // THEN it was read
+    assert!(lost(&world).await.is_empty());
+    world.assert_clean().await;
+}
+
+#[tokio::test]
 async fn e20_a_write_that_finds_nobody_lists_the_link() {
     // GIVEN a record that is gone without a word, and no comparison
     let (world, customers) = twelve().await;

@@ -2,6 +2,7 @@
 
 use super::SecretReference;
 use super::connection::duration;
+use super::known::Known;
 use super::main_file::{ConnectionText, ListenText, TellsText, WebhooksText};
 use super::node::At;
 use super::problem::{Problems, suggestion};
