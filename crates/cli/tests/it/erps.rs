@@ -51,6 +51,35 @@ impl Erp {
         assert!(said.get("error").is_none(), "{method}: {said}");
         said["result"].clone()
     }
+
+    /// The members of the one record of Tryton's that a condition finds.
+    #[track_caller]
+    fn one(&self, model: &str, condition: &Json, members: &[&str]) -> Json {
+        let context = json!({ "company": 1, "active_test": false });
+        let parameters = json!([condition, 0, null, null, members, context]);
+        let found = self.rpc(&format!("model.{model}.search_read"), &parameters);
+        assert_eq!(found.as_array().unwrap().len(), 1, "{condition}: {found}");
+        found[0].clone()
+    }
+
+    fn id(&self, model: &str, condition: &Json) -> Json {
+        self.one(model, condition, &["id"])["id"].clone()
+    }
+
+    /// A button that somebody presses on one of Tryton's records.
+    fn press(&self, model: &str, button: &str, id: &Json) {
+        self.rpc(
+            &format!("model.{model}.{button}"),
+            &json!([[id], { "company": 1 }]),
+        );
+    }
+
+    fn write(&self, model: &str, id: &Json, values: &Json) {
+        self.rpc(
+            &format!("model.{model}.write"),
+            &json!([[id], values, { "company": 1 }]),
+        );
+    }
 }
 
 /// The address that an environment variable names.
@@ -59,7 +88,7 @@ fn server(variable: &str) -> String {
         .unwrap_or_else(|_| panic!("{variable} is not set: clients/with-... starts a server"))
 }
 
-/// The example, pointed at a server, with its secrets in files. What is absent is looked for in every round.
+/// The example, pointed at a server, with its secrets in files.
 fn pointed(name: &'static str, address: (&str, &str), user: &str) -> Example {
     let example = Example::of(name);
     example.edit("tandem.yaml", address.0, address.1);
@@ -111,7 +140,6 @@ fn with_a_conflict(example: &Example) -> Ran {
 fn tryton() -> (Erp, Example) {
     let url = server("TANDEM_TRYTON");
     let example = pointed("tryton", ("http://127.0.0.1:8000/erp", &url), "tandem");
-    example.edit("tryton.yaml", "compare_every: 1h", "compare_every: 0s");
     let mut erp = Erp {
         url,
         headers: Vec::new(),
@@ -122,11 +150,18 @@ fn tryton() -> (Erp, Example) {
     (erp, example)
 }
 
+/// What is absent is looked for in every round.
+fn tryton_compared() -> (Erp, Example) {
+    let (erp, example) = tryton();
+    example.edit("tryton.yaml", "compare_every: 1h", "compare_every: 0s");
+    (erp, example)
+}
+
 #[test]
 #[ignore = "needs a server: clients/with-tryton"]
 #[allow(clippy::too_many_lines, reason = "one story, told in its order")]
 fn tryton_is_kept_in_step_both_ways() {
-    let (erp, example) = tryton();
+    let (erp, example) = tryton_compared();
     let org = example.org.url.clone();
     let checked = example.done(&["check", "--all"]);
     assert!(
@@ -134,8 +169,9 @@ fn tryton_is_kept_in_step_both_ways() {
         "{}",
         checked.out
     );
-    // 41 parties, 40 of them with somebody to write to, 20 products, 30 orders with 60 lines
-    synced_in_spite_of_a_kill(&example, 191);
+    // 41 parties, 40 of them with somebody to write to, 20 products, 32 orders with 65 lines, 6 quotes with 12; 2 of the orders
+    // and all quotes are invoices, too, beside 10 invoices with 15 lines; 5 employees, 12 projects
+    synced_in_spite_of_a_kill(&example, 266);
 
     // WHEN the name of a product's template, an address and a line are edited in the ERP, THEN they arrive: each is another
     // record there than the one that is kept in step
@@ -197,7 +233,7 @@ fn tryton_is_kept_in_step_both_ways() {
     let person = json!({ "LastName": "Carter", "Email": "carter@trading2.example", "AccountId": account });
     rest::create_salesforce(&org, "Contact", &[person]);
     example.done(&["sync", "--yes"]);
-    example.in_step(193);
+    example.in_step(268);
     only(&example, "SELECT Id FROM Product2 WHERE Name = 'Lamp One'");
     only(&example, "SELECT Id FROM Account WHERE BillingCity = 'Potsdam'");
     only(&example, "SELECT Id FROM OrderItem WHERE Quantity = 12");
@@ -252,7 +288,7 @@ fn tryton_is_kept_in_step_both_ways() {
             .query("SELECT Id FROM Contact WHERE Email = 'miller3@trading3.example'")
             .is_empty()
     );
-    example.in_step(192);
+    example.in_step(267);
 
     // WHEN both edit the same, THEN the flow's rule decides, and it is told
     erp.rpc(
@@ -262,17 +298,223 @@ fn tryton_is_kept_in_step_both_ways() {
     let item = only(&example, "SELECT Id FROM OrderItem WHERE Quantity = 12");
     rest::patch_salesforce(&org, "OrderItem", &item, &json!({ "Quantity": 8 }));
     with_a_conflict(&example);
-    example.in_step(192);
+    example.in_step(267);
     only(&example, "SELECT Id FROM OrderItem WHERE Quantity = 7");
+}
+
+/// How many pairs are in step.
+fn pairs(example: &Example) -> u64 {
+    let verified = example.done(&["verify", "--json"]).last();
+    verified["pairs"].as_u64().unwrap()
+}
+
+/// A long text of the org cannot be asked for by its value.
+#[track_caller]
+fn described(example: &Example, text: &str) -> Json {
+    let mut invoices = example.query("SELECT Id, Description__c, TotalAmount__c, Status__c FROM Invoice__c");
+    invoices.retain(|invoice| invoice["Description__c"] == text);
+    assert_eq!(invoices.len(), 1, "{text}: {invoices:?}");
+    invoices.remove(0)
 }
 
 #[test]
 #[ignore = "needs a server: clients/with-tryton"]
+fn tryton_offers_become_orders_and_nothing_is_deleted() {
+    let (erp, example) = tryton();
+    let org = example.org.url.clone();
+    example.done(&["sync", "--yes"]);
+    let pairs = pairs(&example);
+    let sale = |reference: &str| erp.id("sale.sale", &json!([["reference", "=", reference]]));
+
+    // WHEN the org edits a line of what was offered, THEN Tryton refuses, and the edit waits with its words
+    let offer = only(&example, "SELECT Id FROM Quote WHERE Name = '1'");
+    let item = only(
+        &example,
+        &format!("SELECT Id FROM QuoteLineItem WHERE QuoteId = '{offer}'"),
+    );
+    rest::patch_salesforce(&org, "QuoteLineItem", &item, &json!({ "Quantity": 9 }));
+    example.run(&["sync", "--yes"]);
+    let failures = example.run(&["failures"]).out;
+    assert!(
+        failures.contains("You are not allowed to modify the field"),
+        "{failures}"
+    );
+    assert!(failures.contains("set it back to draft in Tryton"), "{failures}");
+    // and once it is a draft again, the edit arrives; it is the same quote still
+    erp.press("sale.sale", "draft", &sale("PO-31"));
+    example.done(&["retry", "--all"]);
+    example.done(&["sync", "--yes"]);
+    let line = erp.one("sale.line", &json!([["sale", "=", sale("PO-31")]]), &["quantity"]);
+    assert_eq!(line["quantity"], 9.0, "{line}");
+    assert_eq!(
+        only(
+            &example,
+            "SELECT Id FROM Quote WHERE Name = '1' AND Status = 'Draft'"
+        ),
+        offer
+    );
+    example.in_step(pairs);
+
+    // WHEN an offer is accepted, THEN the org has an order with its lines and an invoice, and the quote says so
+    assert!(
+        example
+            .query("SELECT Id FROM Order WHERE PoNumber = 'PO-32'")
+            .is_empty()
+    );
+    let offer = only(
+        &example,
+        "SELECT Id FROM Quote WHERE Name = '2' AND Status = 'Presented'",
+    );
+    erp.press("sale.sale", "confirm", &sale("PO-32"));
+    example.done(&["sync", "--yes"]);
+    let order = only(&example, "SELECT Id FROM Order WHERE PoNumber = 'PO-32'");
+    let items = example.query(&format!("SELECT Id FROM OrderItem WHERE OrderId = '{order}'"));
+    assert_eq!(items.len(), 2, "{items:?}");
+    only(
+        &example,
+        &format!("SELECT Id FROM Invoice__c WHERE Order__c = '{order}'"),
+    );
+    assert_eq!(
+        only(
+            &example,
+            "SELECT Id FROM Quote WHERE Name = '2' AND Status = 'Accepted'"
+        ),
+        offer
+    );
+    example.in_step(pairs + 4);
+
+    // WHEN an order is offered first, THEN it rests in the org with its line, and there is a quote, too
+    let order = "SELECT Id FROM Order WHERE PoNumber = 'PO-4'";
+    let lines = format!(
+        "SELECT Id FROM OrderItem WHERE OrderId = '{}'",
+        only(&example, order)
+    );
+    let before = (only(&example, order), example.query(&lines));
+    assert_eq!(before.1.len(), 1, "{before:?}");
+    erp.press("sale.sale", "quote", &sale("PO-4"));
+    example.done(&["sync", "--yes"]);
+    assert_eq!((only(&example, order), example.query(&lines)), before);
+    // two links rest, the order's and its line's; those of the quote, its line and its invoice are new
+    example.in_step(pairs + 5);
+    // and once it is confirmed, it is the same order again
+    erp.press("sale.sale", "confirm", &sale("PO-4"));
+    example.done(&["sync", "--yes"]);
+    assert_eq!((only(&example, order), example.query(&lines)), before);
+    example.in_step(pairs + 8);
+}
+
+#[test]
+#[ignore = "needs a server: clients/with-tryton"]
+fn tryton_projects_employees_and_invoices_travel_both_ways() {
+    let (erp, example) = tryton();
+    let org = example.org.url.clone();
+    example.edit("tandem.yaml", "with: [", "with: [customer-division, ");
+    example.done(&["sync", "--yes"]);
+    let pairs = pairs(&example);
+    let employee = |name: &str| erp.id("company.employee", &json!([["party.name", "=", name]]));
+    let user = |name: &str| {
+        only(
+            &example,
+            &format!("SELECT Id FROM User WHERE LastName = '{name}'"),
+        )
+    };
+    let work = |name: &str| json!([["name", "=", name]]);
+
+    // WHEN the org edits a task, somebody's manager, an invoice and a quote, and has a new customer, who is a Division then, too
+    let task = only(&example, "SELECT Id FROM Task WHERE Subject = 'Measure the lamp'");
+    let edit = json!({ "Status": "Completed", "Description": "All walls" });
+    rest::patch_salesforce(&org, "Task", &task, &edit);
+    rest::patch_salesforce(
+        &org,
+        "User",
+        &user("Eve Smith"),
+        &json!({ "ManagerId": user("Ben Smith") }),
+    );
+    let invoice = described(&example, "Delivery 1");
+    let edit = json!({ "Description__c": "Two lamps" });
+    rest::patch_salesforce(&org, "Invoice__c", invoice["Id"].as_str().unwrap(), &edit);
+    let quote = only(&example, "SELECT Id FROM Quote WHERE Name = '3'");
+    rest::patch_salesforce(&org, "Quote", &quote, &json!({ "Description": "By rail" }));
+    let account =
+        json!({ "Name": "Carter", "Phone": "123", "BillingStreet": "Quay 1", "BillingCity": "Ulm" });
+    rest::create_salesforce(&org, "Account", &[account]);
+    // and the ERP another task, another's supervisor, and a line of another invoice
+    let done = json!({ "status": 2, "progress": 1.0, "comment": "At noon" });
+    let deliver = erp.id("project.work", &work("Deliver the lamp"));
+    erp.write("project.work", &deliver, &done);
+    let supervisor = json!({ "supervisor": employee("Cleo Smith") });
+    erp.write("company.employee", &employee("Dan Smith"), &supervisor);
+    let billed = erp.one(
+        "account.invoice",
+        &json!([["description", "=", "Delivery 2"]]),
+        &["lines"],
+    );
+    let price = json!({ "unit_price": { "__class__": "Decimal", "decimal": "25.00" } });
+    erp.write("account.invoice.line", &billed["lines"][0], &price);
+    example.done(&["sync", "--yes"]);
+
+    // THEN all of it arrives on the other side
+    let measure = erp.one(
+        "project.work",
+        &work("Measure the lamp"),
+        &["status", "progress", "comment"],
+    );
+    assert_eq!(measure["status"], 2, "{measure}");
+    assert_eq!(measure["comment"], "All walls", "{measure}");
+    let eve = erp.one(
+        "company.employee",
+        &json!([["party.name", "=", "Eve Smith"]]),
+        &["supervisor"],
+    );
+    assert_eq!(eve["supervisor"], employee("Ben Smith"));
+    erp.one(
+        "account.invoice",
+        &json!([["description", "=", "Two lamps"]]),
+        &["id"],
+    );
+    let offer = erp.one("sale.sale", &json!([["number", "=", "3"]]), &["comment"]);
+    assert_eq!(offer["comment"], "By rail");
+    let members = ["phone", "addresses.street", "addresses.city"];
+    let carter = erp.one("party.party", &json!([["name", "=", "Carter"]]), &members);
+    assert_eq!(carter["phone"], "123", "{carter}");
+    assert_eq!(carter["addresses."][0]["street"], "Quay 1", "{carter}");
+    assert_eq!(carter["addresses."][0]["city"], "Ulm", "{carter}");
+    only(
+        &example,
+        "SELECT Id FROM Task WHERE Subject = 'Deliver the lamp' AND Status = 'Completed'",
+    );
+    let dan = format!(
+        "SELECT Id FROM User WHERE LastName = 'Dan Smith' AND ManagerId = '{}'",
+        user("Cleo Smith")
+    );
+    only(&example, &dan);
+    // the invoice's own time did not move, but its line's did: 25 + 2 * 21
+    assert_eq!(described(&example, "Delivery 2")["TotalAmount__c"], 67.0);
+    example.in_step(pairs + 2);
+
+    // WHEN what is posted is edited in the org, THEN Tryton refuses, and the edit waits
+    let posted = described(&example, "Delivery 7");
+    assert_eq!(posted["Status__c"], "Posted", "{posted}");
+    let edit = json!({ "InvoiceDate__c": "2026-03-03" });
+    rest::patch_salesforce(&org, "Invoice__c", posted["Id"].as_str().unwrap(), &edit);
+    example.run(&["sync", "--yes"]);
+    let failures = example.run(&["failures"]).out;
+    assert!(
+        failures.contains("You are not allowed to modify the field \"Invoice Date\""),
+        "{failures}"
+    );
+}
+
+/// Its pages are small here, so that a record can be deleted between two of them.
+#[test]
+#[ignore = "needs a server: clients/with-tryton"]
 fn every_law_holds_for_tryton() {
-    let (_, example) = tryton();
+    let (_, example) = tryton_compared();
+    example.edit("tryton.yaml", "0, 500, [[id, ASC]]", "0, 10, [[id, ASC]]");
     let tested = example.run(&["connector", "test", "erp", "--write"]);
     println!("{}", tested.out);
     assert_eq!(tested.code, Some(0), "{}{}", tested.out, tested.err);
+    assert!(tested.out.contains("which was deleted"), "{}", tested.out);
 }
 
 fn kinto() -> (Erp, Example) {
