@@ -210,6 +210,9 @@ pub struct Capabilities {
     pub conditional_delete: bool,
     /// A create sent twice has one effect by the system's own means (idempotency keys).
     pub idempotent_create: bool,
+    /// The connector reads records before it writes some of them, and compares what it reads with the version that goes
+    /// with a write: it takes versions also where the system itself holds to no condition.
+    pub compares: bool,
     /// The longest time a request may still take effect after it was sent. Writes of a batch wait for their
     /// turn, so whoever waits for it counts from the moment the outcome came back.
     pub request_deadline: SignedDuration,

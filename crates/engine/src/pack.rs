@@ -288,6 +288,7 @@ mod tests {
             conditional_write: false,
             conditional_delete: false,
             idempotent_create: false,
+            compares: false,
             request_deadline: SignedDuration::from_secs(5),
             commit_delay: SignedDuration::from_secs(5),
             write_batch: 10,

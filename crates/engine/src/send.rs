@@ -240,8 +240,10 @@ impl Engine {
     ) -> impl Future<Output = Landed> + Send + use<> {
         let system = Arc::clone(&self.systems[index]);
         let clock = Arc::clone(&self.clock);
-        let conditional = system.capabilities().conditional_write;
-        let write = |intent: &Intent| write_of(intent, &self.state_id, conditional);
+        let limits = system.capabilities();
+        let conditional = limits.conditional_write;
+        let versioned = conditional || limits.compares;
+        let write = |intent: &Intent| write_of(intent, &self.state_id, versioned);
         let writes: Vec<Write> = intents.iter().map(write).collect();
         async move {
             let mut outcomes = answers(system.as_ref(), &writes, lane).await;
@@ -312,8 +314,8 @@ async fn answers(system: &dyn Connector, writes: &[Write], lane: Lane) -> Vec<Ou
     outcomes
 }
 
-/// The write that carries out an intent: the same bytes in every attempt.
-fn write_of(intent: &Intent, state: &str, conditional: bool) -> Write {
+/// The write that carries out an intent: the same bytes in every attempt. `versioned`: it takes its version along.
+fn write_of(intent: &Intent, state: &str, versioned: bool) -> Write {
     let mut values: Values = BTreeMap::new();
     for (property, planned) in &intent.values {
         values.insert(property.clone(), planned.value.clone());
@@ -321,7 +323,7 @@ fn write_of(intent: &Intent, state: &str, conditional: bool) -> Write {
     let only_if = intent
         .version
         .clone()
-        .filter(|_| conditional && !removed(Mutation::NoCondition));
+        .filter(|_| versioned && !removed(Mutation::NoCondition));
     let change = match &intent.action {
         Action::Create { target, identity, .. } | Action::Companion { target, identity, .. } => {
             values.extend(identity.clone());

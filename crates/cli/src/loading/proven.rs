@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use tandem_connector::proof::{NEVER_HAD, ONCE, Proof, STALE, STALE_DELETION, Verdict};
 use tandem_connector::{Capabilities, Connector};
+use tandem_merge::config::Connection;
 
 /// The file beside the state with what was proven of each system.
 const FILE: &str = "proofs.json";
@@ -60,27 +61,40 @@ pub(crate) fn keep_proofs(common: &Common, system: &dyn Connector, id: &str, pro
     }
 }
 
-/// What a system can do, without what it was found to do only in appearance; none where nothing such is known.
+/// What a system can do, without what it was found to do only in appearance.
+pub(crate) fn relied_on(folder: &Path, connection: &Connection, system: &dyn Connector) -> Capabilities {
+    let reliable = connection.is_described().then(|| found(folder, system)).flatten();
+    reliable.map_or_else(|| system.capabilities().clone(), |(reliable, _)| reliable)
+}
+
+/// The same, said to whoever reads the log; none where nothing such is known.
 pub(super) fn reliable(folder: &Path, system: &dyn Connector) -> Option<Capabilities> {
+    let (reliable, why) = found(folder, system)?;
+    tracing::warn!("{why}");
+    Some(reliable)
+}
+
+/// What a system can be relied on for, and why that is less than what it says; none where it is not.
+fn found(folder: &Path, system: &dyn Connector) -> Option<(Capabilities, String)> {
+    let name = system.system();
+    let mut reliable = system.capabilities().clone();
     let proven = match beside::kept::<BTreeMap<String, Proven>>(folder, FILE) {
-        Ok(all) => all.unwrap_or_default().remove(system.system())?,
+        Ok(all) => all.unwrap_or_default().remove(name)?,
         Err(error) => {
-            let (file, name) = (folder.join(FILE), system.system());
-            tracing::warn!(
+            (reliable.conditional_write, reliable.conditional_delete) = (false, false);
+            reliable.idempotent_create = false;
+            let file = folder.join(FILE);
+            let why = format!(
                 "{} cannot be read ({error}): nothing that {name} says that it can is relied on. Mend or remove the file",
                 file.display()
             );
-            let mut reliable = system.capabilities().clone();
-            (reliable.conditional_write, reliable.conditional_delete) = (false, false);
-            reliable.idempotent_create = false;
-            return Some(reliable);
+            return Some((reliable, why));
         }
     };
     let lies = |law: &str| {
         let mut proofs = proven.proofs.iter();
         proofs.any(|proof| proof.law == law && proof.verdict == Verdict::Broken)
     };
-    let mut reliable = system.capabilities().clone();
     if lies(STALE) || lies(NEVER_HAD) {
         (reliable.conditional_write, reliable.conditional_delete) = (false, false);
     }
@@ -90,14 +104,11 @@ pub(super) fn reliable(folder: &Path, system: &dyn Connector) -> Option<Capabili
     if lies(ONCE) {
         reliable.idempotent_create = false;
     }
-    if reliable == *system.capabilities() {
-        return None;
-    }
-    let name = system.system();
-    tracing::warn!(
+    let why = format!(
         "{name} was found at {:.0} to do only in appearance what it says: conditions of writes and keys of creates are not relied \
-         on where `tandem connector test {name} --write` found them ignored; records are read before they are written instead",
+         on where `tandem check` or `tandem connector test {name} --write` found them ignored; records are read before they are \
+         written instead",
         proven.at
     );
-    Some(reliable)
+    (reliable != *system.capabilities()).then_some((reliable, why))
 }

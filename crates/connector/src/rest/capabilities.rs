@@ -1,9 +1,11 @@
 //! What an ERP can do, by what its description says of all types in use.
 
 use super::RestConfig;
+use super::description::Type;
 use super::description::inside::Inside;
-use super::description::operations::{Safety, UpdateText};
+use super::description::operations::{Safety, Style, UpdateText};
 use super::served::Served;
+use super::write::members;
 use crate::Capabilities;
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
@@ -11,6 +13,16 @@ use std::sync::Arc;
 
 /// The longest job where nothing is said.
 const JOB: SignedDuration = SignedDuration::from_mins(10);
+
+/// Whether records of a type are read before they are changed, and compared: those that stand inside others, and those of
+/// which something that is not written goes along.
+fn compares(of: &Type) -> bool {
+    let reads = |update: &UpdateText| {
+        let style = update.style.as_ref().map_or(Style::Partial, |style| style.value);
+        style != Style::Partial || !members(update.holes()).is_empty()
+    };
+    of.inside.is_some() || of.update.as_ref().is_some_and(reads)
+}
 
 /// What the ERP can do: what all types in use can.
 pub(super) fn of(config: &RestConfig, served: &BTreeMap<String, Arc<Served>>) -> Capabilities {
@@ -51,6 +63,7 @@ pub(super) fn of(config: &RestConfig, served: &BTreeMap<String, Arc<Served>>) ->
             && parts().filter(|inside| inside.deletes).all(safely),
         idempotent_create: creates().all(|create| safe(create.safe.as_ref().map(|safe| safe.value)))
             && !parts().any(|inside| inside.creates),
+        compares: types().any(|of| compares(of)),
         request_deadline: deadline,
         commit_delay: config.overlap.max(deadline),
         write_batch: 200,

@@ -136,6 +136,41 @@ async fn e2_a_record_without_conditions_is_read_before_each_of_its_writes() {
     assert!(stands || history.contains("typed in between"), "{history}");
 }
 
+#[tokio::test]
+async fn e2_a_version_goes_along_where_the_connector_compares_it() {
+    for compares in [true, false] {
+        // GIVEN an ERP that holds to no condition, whose connector reads a record before it writes it
+        let compare = |erp: Fake| match compares {
+            true => erp.comparing(),
+            false => erp,
+        };
+        let world = World::with(|erp| compare(erp.without_conditions()), |crm| crm);
+        let (_, order) = world.customer_with_order();
+        world.at_rest().await;
+        // WHEN somebody edits a record after the engine has read it, and before the connector does
+        let other = world.only(&world.crm, "Order");
+        world.crm.edit(&other, "Description", "from Salesforce");
+        let edit = crate::fake::texts(&[("description", "typed meanwhile")]);
+        world
+            .erp
+            .state
+            .lock()
+            .unwrap()
+            .meddling
+            .push_back((order.clone(), edit));
+        let mut engine = world.engine().await;
+        engine.sync().await.unwrap();
+        // THEN the edit is seen, and stands or is kept in the history; where nothing compares it is lost
+        let history = format!("{:?}", engine.store().history(None, 0, 1_000).unwrap());
+        let stands = world.erp.value(&order, "description") == "typed meanwhile";
+        assert_eq!(
+            stands || history.contains("typed meanwhile"),
+            compares,
+            "{history}"
+        );
+    }
+}
+
 /// A person who edits a record of the CRM once its changes were read.
 struct Latecomer {
     system: Arc<Fake>,

@@ -166,6 +166,7 @@ impl Fake {
                 conditional_write: true,
                 conditional_delete: true,
                 idempotent_create: false,
+                compares: false,
                 request_deadline: SignedDuration::from_secs(30),
                 commit_delay: SignedDuration::from_secs(60),
                 write_batch: 3,
@@ -244,6 +245,12 @@ impl Fake {
 
     pub fn without_conditions(mut self) -> Self {
         self.limits.conditional_write = false;
+        self
+    }
+
+    /// What connects to it reads records before it writes them, and compares.
+    pub fn comparing(mut self) -> Self {
+        self.limits.compares = true;
         self
     }
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use std::collections::BTreeSet;
-use tandem_connector::{Connector, PropertySchema, Schema, TypeSchema};
+use tandem_connector::{Capabilities, PropertySchema, Schema, TypeSchema};
 use tandem_merge::config::{suggestion, type_to_write};
 use tandem_merge::dataflow::{CreatePolicy, Flow, Kind, Mapping, OnCreate, Side};
 use tandem_merge::matching;
@@ -309,10 +309,8 @@ fn lengths(flow: &Flow, side: Side, described: &TypeSchema) -> Option<Finding> {
     (!shorter.is_empty()).then(|| Finding::new(Weight::Limit, flow, what, shorter.join(", ")))
 }
 
-/// What a system's abilities mean.
-pub(crate) fn capabilities(system: &dyn Connector) -> Vec<Finding> {
-    let can = system.capabilities();
-    let name = system.system();
+/// What a system's abilities mean, those left out that it was found to have only in appearance.
+pub(crate) fn capabilities(name: &str, can: &Capabilities) -> Vec<Finding> {
     let finding = |weight, what: String, why: &str| Finding {
         weight,
         flow: None,
@@ -321,10 +319,19 @@ pub(crate) fn capabilities(system: &dyn Connector) -> Vec<Finding> {
         why: why.to_owned(),
     };
     if !can.conditional_write {
+        let why = match can.compares {
+            true => {
+                "records are read just before they are written, and where they are written back as a whole Tandem compares \
+                 them itself: an edit between that read and the write can be overwritten"
+            }
+            false => {
+                "records are read just before they are written; an edit within that moment can be overwritten"
+            }
+        };
         return vec![finding(
             Weight::Limit,
-            format!("{name} has no conditional write"),
-            "records are read just before they are written; an edit within that moment can be overwritten",
+            format!("{name} has no conditional write that can be relied on"),
+            why,
         )];
     }
     let mut found = vec![finding(
