@@ -112,7 +112,7 @@ async fn find(common: &Common, screen: &Screen, met: &mut Vec<String>) -> Result
         let proven = proving::findings(common, connection, system.as_ref(), &types, written).await?;
         // What was found just now counts.
         let can = loading::relied_on(&common.state_folder(), connection, system.as_ref());
-        findings.extend(compare::capabilities(system.system(), &can));
+        findings.extend(compare::capabilities(system.system(), &can, &types));
         findings.extend(proven);
     }
     findings.extend(counts(&flows, &systems).await?);

@@ -80,6 +80,7 @@ impl Folder {
                 conditional_delete: true,
                 idempotent_create: false,
                 compares: false,
+                of_types: BTreeMap::new(),
                 request_deadline: SignedDuration::from_secs(60),
                 commit_delay: SignedDuration::from_secs(60),
                 write_batch: 1_000,

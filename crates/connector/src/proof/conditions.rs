@@ -22,7 +22,7 @@ pub(super) async fn prove(
     if !tried.described.updateable {
         return Ok(());
     }
-    if !tried.system.capabilities().conditional_write {
+    if !tried.can().conditional_write {
         proofs.untried(NEVER_HAD, unconditional(tried));
         return Ok(());
     }
@@ -37,7 +37,7 @@ pub(super) async fn prove(
             values,
             only_if: Some(wrong),
         };
-        let (id, compares) = (&shown.key.id, tried.system.capabilities().compares);
+        let (id, compares) = (&shown.key.id, tried.can().compares);
         match asked(tried, update.under("tandem-check")).await? {
             Outcome::Stale => proofs.add(true, NEVER_HAD, format!("refused, on {id}")),
             Outcome::Applied { .. } => proofs.add(false, NEVER_HAD, taken(id, compares)),
@@ -62,7 +62,7 @@ pub(super) async fn asked(tried: &Tried<'_>, write: Write) -> Result<Outcome, Er
 
 /// What it costs that no condition goes with an update.
 pub(super) fn unconditional(tried: &Tried<'_>) -> &'static str {
-    match tried.system.capabilities().compares {
+    match tried.can().compares {
         true => {
             "it does not say so: a record is read and compared before it is written, and an edit between that read and the \
              write is lost"

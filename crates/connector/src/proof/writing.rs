@@ -50,7 +50,7 @@ pub(super) async fn prove(
         MADE,
         other.unwrap_or(fine),
     );
-    if tried.system.capabilities().idempotent_create {
+    if tried.can().idempotent_create {
         let again = one(tried, creating(tried, &values, &key)).await;
         let same = matches!(&again, Outcome::Applied { id: same, .. } if same == id);
         proofs.add(same, ONCE, if same { id.clone() } else { format!("{again:?}") });
@@ -139,7 +139,7 @@ async fn updates(tried: &Tried<'_>, before: &Observation, proofs: &mut Proofs) -
         (None, true, true) => format!("{name} alone"),
     };
     proofs.add(applied && moved && other.is_none(), MOVES, seen);
-    if !tried.system.capabilities().conditional_write {
+    if !tried.can().conditional_write {
         proofs.untried(STALE, conditions::unconditional(tried));
         return Ok(());
     }
@@ -178,7 +178,7 @@ async fn unconditional(tried: &Tried<'_>, before: &Observation, values: &Values,
 }
 
 async fn stale_deletion(tried: &Tried<'_>, before: &Observation, proofs: &mut Proofs) -> Result<(), Error> {
-    if !tried.system.capabilities().conditional_delete {
+    if !tried.can().conditional_delete {
         proofs.untried(
             STALE_DELETION,
             "it does not say so: a record is read before it is deleted",

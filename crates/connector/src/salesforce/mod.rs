@@ -214,6 +214,7 @@ impl Salesforce {
             conditional_delete: false,
             idempotent_create: false,
             compares: false,
+            of_types: BTreeMap::new(),
             request_deadline: config.request_deadline,
             commit_delay: config.overlap.max(config.request_deadline),
             // Enough at once that calls are full whatever the types.

@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use tandem_connector::proof::{Effort, NEVER_HAD, Proof, STALE, STALE_DELETION, Verdict, prove};
 use tandem_connector::rest::{Rest, RestConfig};
-use tandem_connector::{Connector, Outcome};
+use tandem_connector::{Connector, Outcome, Protection};
+use tandem_merge::record::RecordType;
 
 const READ: &str = "
 record: { id: id, token: v }
@@ -182,6 +183,59 @@ async fn e2_in_normal_work_what_was_read_first_is_compared_whatever_the_server_d
         let write = update("1", &[("name", "late".into())], seen[0].version.clone());
         applied(&one(&rest, write).await);
     }
+}
+
+#[tokio::test]
+async fn e2_a_type_without_conditions_leaves_the_others_theirs() {
+    const BARE: &str = "
+  Bare:
+    record: { id: id }
+    list: { request: GET /things, items: rows }
+    read: { request: \"GET /things/{id}\" }
+    create: { request: POST /things, record: ., safe: idempotency-key, headers: { Key: \"{key}\" } }
+    update: { request: \"PUT /things/{id}\", style: full, record: . }
+    delete: { request: \"DELETE /things/{id}\" }
+    properties: { name: string(80) }
+";
+    let (read, update) = WAYS[3];
+    let held = things_held();
+    let text = description("", &format!("{READ}{read}\n{update}"), "name: string(80)");
+    let office = Office::open(move |asked| answer(asked, &held, true)).await;
+    let rest = Rest::connect(config(&office.url, &format!("{text}{BARE}"), &[])).unwrap();
+    let can = rest.capabilities();
+    assert!(!can.conditional_write && !can.conditional_delete && !can.idempotent_create);
+    let own = Protection {
+        conditional_write: true,
+        conditional_delete: true,
+        idempotent_create: false,
+        compares: true,
+    };
+    assert_eq!(can.of(&things()), own);
+    let bare = RecordType::new("erp", "Bare");
+    let none = Protection {
+        conditional_write: false,
+        conditional_delete: false,
+        idempotent_create: true,
+        compares: true,
+    };
+    assert_eq!(can.of(&bare), none);
+    assert!(!can.protect_all(|of| of.conditional_write));
+    // Each is tried for what it says itself.
+    let effort = Effort {
+        pages: 3,
+        write: false,
+        conditions: ["Thing".to_owned(), "Bare".to_owned()].into(),
+    };
+    let proofs = prove(&rest, &[things(), bare], effort).await.unwrap();
+    let of = |name: &str| {
+        let mut all = proofs.iter();
+        let found = all.find(|proof| proof.law == NEVER_HAD && proof.record_type.as_deref() == Some(name));
+        found.map(|proof| proof.verdict)
+    };
+    assert_eq!(
+        (of("Thing"), of("Bare")),
+        (Some(Verdict::Holds), Some(Verdict::Untried))
+    );
 }
 
 #[tokio::test]

@@ -175,6 +175,7 @@ impl System {
             conditional_delete: nature.conditional,
             idempotent_create: nature.idempotent,
             compares: false,
+            of_types: BTreeMap::new(),
             request_deadline: DEADLINE,
             commit_delay: OVERLAP,
             write_batch: 3,
