@@ -201,7 +201,7 @@ pub struct Allowance {
     pub allowed: u64,
 }
 
-/// What a system can do, as data.
+/// What a system can do, as data. The first four hold for records of every type, but for those of [`Capabilities::of_types`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Capabilities {
     /// Updates can be made conditional on the version that the plan saw. Deletions carry the condition as well.
@@ -210,6 +210,11 @@ pub struct Capabilities {
     pub conditional_delete: bool,
     /// A create sent twice has one effect by the system's own means (idempotency keys).
     pub idempotent_create: bool,
+    /// The connector reads records before it writes some of them, and compares what it reads with the version that goes
+    /// with a write: it takes versions also where the system itself holds to no condition.
+    pub compares: bool,
+    /// Record types, by name, of which something else holds.
+    pub of_types: BTreeMap<String, Protection>,
     /// The longest time a request may still take effect after it was sent. Writes of a batch wait for their
     /// turn, so whoever waits for it counts from the moment the outcome came back.
     pub request_deadline: SignedDuration,
@@ -227,6 +232,40 @@ pub struct Capabilities {
     pub load: Option<Load>,
     /// The changes of some types can be asked for alone: what was seen of the others stays as it is.
     pub asks_by_type: bool,
+}
+
+/// What protects records of one type when they are written, as [`Capabilities`] say it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Protection {
+    /// See [`Capabilities::conditional_write`].
+    pub conditional_write: bool,
+    /// See [`Capabilities::conditional_delete`].
+    pub conditional_delete: bool,
+    /// See [`Capabilities::idempotent_create`].
+    pub idempotent_create: bool,
+    /// See [`Capabilities::compares`].
+    pub compares: bool,
+}
+
+impl Capabilities {
+    /// What protects records of a type.
+    #[must_use]
+    pub fn of(&self, record_type: &RecordType) -> Protection {
+        let own = self.of_types.get(&record_type.name).copied();
+        own.unwrap_or(Protection {
+            conditional_write: self.conditional_write,
+            conditional_delete: self.conditional_delete,
+            idempotent_create: self.idempotent_create,
+            compares: self.compares,
+        })
+    }
+
+    /// Whether something protects records of all types.
+    #[must_use]
+    pub fn protect_all(&self, how: impl Fn(&Protection) -> bool) -> bool {
+        let others = RecordType::new("", "");
+        how(&self.of(&others)) && self.of_types.values().all(how)
+    }
 }
 
 /// When writes travel as jobs that nobody waits for.

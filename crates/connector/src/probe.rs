@@ -1,5 +1,6 @@
 //! What is tried of a system beyond what its records need: whether it refuses what it must refuse.
 
+use crate::{Outcome, Write};
 use jiff::Timestamp;
 use tandem_merge::record::{RecordKey, RecordType, Values};
 
@@ -12,10 +13,14 @@ pub enum Probe<'a> {
     UnknownLink(&'a RecordType, &'a [u8]),
     /// An update without any condition.
     Unconditional(&'a RecordKey, &'a Values),
+    /// A write under a version that is not the record's. The system alone is to find that out: nothing is compared before
+    /// it is asked. Where its condition speaks of a record around the one that is written, that goes under a version that it
+    /// never had.
+    Condition(&'a Write),
 }
 
 /// What became of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Probed {
     /// So many records were shown.
     Shown(usize),
@@ -23,4 +28,38 @@ pub enum Probed {
     Taken,
     /// It was refused, in the system's own words.
     Refused(String),
+    /// What became of the write.
+    Answered(Outcome),
+}
+
+/// A token of the same form that is another: a digit is one less (of a time that is an earlier one), or else a letter is
+/// another.
+pub(crate) fn another(token: &str) -> Option<String> {
+    let mut signs: Vec<char> = token.chars().collect();
+    let place = signs.iter().position(|sign| matches!(sign, '1'..='9'));
+    if let Some(place) = place {
+        signs[place] = char::from_digit(signs[place].to_digit(10)? - 1, 10)?;
+        return Some(signs.into_iter().collect());
+    }
+    let place = signs.iter().rposition(char::is_ascii_alphabetic)?;
+    signs[place] = if signs[place] == 'a' { 'b' } else { 'a' };
+    Some(signs.into_iter().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::another;
+
+    #[test]
+    fn another_token_has_the_same_form() {
+        for (token, changed) in [
+            ("W/\"17\"", "W/\"07\""),
+            ("2026-01-31T12:00:10Z", "1026-01-31T12:00:10Z"),
+            ("\"abc\"", "\"aba\""),
+            ("a", "b"),
+        ] {
+            assert_eq!(another(token).as_deref(), Some(changed));
+        }
+        assert_eq!(another("--"), None);
+    }
 }

@@ -149,10 +149,11 @@ impl Engine {
         for (name, system) in [&one, &two].into_iter().zip(&parts.systems) {
             let limits = system.capabilities();
             flows.commit_delays.insert(name.clone(), limits.commit_delay);
-            if !limits.conditional_write || !limits.conditional_delete {
+            // What is said of a whole system is said of its weakest type.
+            if !limits.protect_all(|of| of.conditional_write && of.conditional_delete) {
                 flows.unprotected.insert(name.clone());
             }
-            if !limits.idempotent_create {
+            if !limits.protect_all(|of| of.idempotent_create) {
                 let deadline = limits.request_deadline;
                 flows.request_deadlines.insert(name.clone(), deadline);
             }

@@ -222,7 +222,8 @@ pub(crate) fn without_beginnings(
 /// How many updates and deletions to take at once.
 pub(crate) fn changes_at_once(limits: &Capabilities) -> usize {
     let load = limits.load.and_then(|load| Some((load, load.updates?)));
-    let least = if limits.conditional_write { UPDATES } else { 0 };
+    let protected = limits.protect_all(|of| of.conditional_write);
+    let least = if protected { UPDATES } else { 0 };
     let many = load.map_or(0, |(load, above)| (LOOK_AHEAD * load.batch).max(above + 1));
     limits.write_batch.max(least).max(many)
 }
@@ -288,6 +289,8 @@ mod tests {
             conditional_write: false,
             conditional_delete: false,
             idempotent_create: false,
+            compares: false,
+            of_types: BTreeMap::new(),
             request_deadline: SignedDuration::from_secs(5),
             commit_delay: SignedDuration::from_secs(5),
             write_batch: 10,

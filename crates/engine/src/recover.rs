@@ -8,6 +8,7 @@ use crate::write::written_record;
 use crate::{Engine, Error, Round};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use tandem_merge::cluster::{Action, Intent, ParkedKind};
 use tandem_merge::mutation::{Mutation, removed};
 use tandem_merge::reconcile::Settlement;
@@ -69,9 +70,10 @@ impl Engine {
         round: &mut Round,
     ) -> Result<(), Error> {
         let limits = self.systems[index].capabilities().clone();
-        let holds = |intent: &Intent| match intent.action {
-            Action::Delete { .. } => limits.conditional_write && limits.conditional_delete,
-            _ => limits.conditional_write,
+        let holds = |intent: &Intent| {
+            let limits = limits.of(target(intent));
+            let deletes = matches!(intent.action, Action::Delete { .. });
+            limits.conditional_write && (!deletes || limits.conditional_delete)
         };
         let harmless = |intent: &Intent| holds(intent) && intent.version.is_some();
         let due = intents
@@ -99,13 +101,14 @@ impl Engine {
         intents: Vec<Intent>,
         round: &mut Round,
     ) -> Result<(), Error> {
-        let idempotent = self.systems[index].capabilities().idempotent_create;
+        let system = Arc::clone(&self.systems[index]);
+        let idempotent = |intent: &Intent| system.capabilities().of(target(intent)).idempotent_create;
         // What was deleted while its flow rests is known by what the create was, and by nothing else (E16).
         let intents: Vec<Intent> = intents
             .into_iter()
             .filter(|intent| !self.create_rests(intent))
             .collect();
-        let safe = |intent: &Intent| idempotent || self.unique_identity(intent);
+        let safe = |intent: &Intent| idempotent(intent) || self.unique_identity(intent);
         let (safe, unsafe_): (Vec<_>, Vec<_>) = intents.into_iter().partition(safe);
         self.settle_repeatable(index, safe, round).await?;
         let due = unsafe_
@@ -153,8 +156,7 @@ impl Engine {
         let Some(again) = self.settle_deleted(index, again, &mut own, round).await? else {
             return Ok(());
         };
-        let idempotent = self.systems[index].capabilities().idempotent_create;
-        let mut again = self.repeated_now(index, again, &mut own, idempotent, round);
+        let mut again = self.repeated_now(index, again, &mut own, round);
         if removed(Mutation::CreateThaws) {
             let planned_anew = again.drain(..).map(|intent| (intent.id, Settlement::Withdrawn));
             own.extend(planned_anew);
@@ -178,11 +180,12 @@ impl Engine {
         index: usize,
         absent: Vec<Intent>,
         settled: &mut BTreeMap<u64, Settlement>,
-        idempotent: bool,
         round: &mut Round,
     ) -> Vec<Intent> {
         let mut again = Vec::new();
         for intent in absent {
+            let limits = self.systems[index].capabilities();
+            let idempotent = limits.of(target(&intent)).idempotent_create;
             // Nobody waits a second time for the longest time that a request may take.
             let waits = idempotent || intent.attempts < 2;
             let over = if waits {

@@ -2,13 +2,13 @@
 //! settled while others travel.
 
 use crate::engine::FENCE;
-use crate::pack::Batch;
+use crate::pack::{Batch, target};
 use crate::under_way::UnderWay;
 use crate::{Clock, Engine, Error, Happening, Round};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use tandem_connector::{Change, Connector, ErrorKind, Lane, Outcome, RefusalKind, Write};
+use tandem_connector::{Capabilities, Change, Connector, ErrorKind, Lane, Outcome, RefusalKind, Write};
 use tandem_merge::cluster::{Action, Intent};
 use tandem_merge::mutation::{Mutation, removed};
 use tandem_merge::record::Values;
@@ -201,10 +201,10 @@ impl Engine {
     /// Takes the writes out of a pack's answers whose rows were locked and that no condition protects: they are sent again
     /// once their records were read again (E5), and only so often.
     fn put_back_busy(&mut self, index: usize, answers: Vec<Answer>) -> Result<Vec<Answer>, Error> {
-        let conditional = self.systems[index].capabilities().conditional_write;
+        let limits = self.systems[index].capabilities();
         let again = |answer: &Answer| {
             let Answer { intent, outcome } = answer;
-            busy(outcome) && intent.attempts <= BUSY_ATTEMPTS && is_bare(intent, conditional)
+            busy(outcome) && intent.attempts <= BUSY_ATTEMPTS && is_bare(intent, limits)
         };
         let (again, rest): (Vec<_>, Vec<_>) = answers.into_iter().partition(again);
         let numbers: Vec<u64> = again.iter().map(|answer| answer.intent.id).collect();
@@ -240,17 +240,14 @@ impl Engine {
     ) -> impl Future<Output = Landed> + Send + use<> {
         let system = Arc::clone(&self.systems[index]);
         let clock = Arc::clone(&self.clock);
-        let conditional = system.capabilities().conditional_write;
-        let write = |intent: &Intent| write_of(intent, &self.state_id, conditional);
+        let limits = system.capabilities();
+        let write = |intent: &Intent| write_of(intent, &self.state_id, limits);
         let writes: Vec<Write> = intents.iter().map(write).collect();
+        let bare: Vec<bool> = intents.iter().map(|intent| is_bare(intent, limits)).collect();
         async move {
             let mut outcomes = answers(system.as_ref(), &writes, lane).await;
             let strains = |outcome: &Outcome| busy(outcome) || matches!(outcome, Outcome::NotSent(_));
             let strained = outcomes.iter().any(strains);
-            let bare: Vec<bool> = intents
-                .iter()
-                .map(|intent| is_bare(intent, conditional))
-                .collect();
             again_if_busy(system.as_ref(), clock.as_ref(), &writes, &bare, &mut outcomes).await;
             let pairs = intents.into_iter().zip(outcomes);
             let answers = pairs.map(|(intent, outcome)| Answer { intent, outcome });
@@ -265,7 +262,8 @@ impl Engine {
 }
 
 /// Whether nothing protects what somebody does beside a write: an update or a deletion without a condition.
-fn is_bare(intent: &Intent, conditional: bool) -> bool {
+fn is_bare(intent: &Intent, limits: &Capabilities) -> bool {
+    let conditional = limits.of(target(intent)).conditional_write;
     let changes = matches!(intent.action, Action::Update { .. } | Action::Delete { .. });
     changes && !(conditional && intent.version.is_some())
 }
@@ -312,8 +310,11 @@ async fn answers(system: &dyn Connector, writes: &[Write], lane: Lane) -> Vec<Ou
     outcomes
 }
 
-/// The write that carries out an intent: the same bytes in every attempt.
-fn write_of(intent: &Intent, state: &str, conditional: bool) -> Write {
+/// The write that carries out an intent: the same bytes in every attempt. Its version goes along where it is the system's
+/// condition, or is compared by the connector.
+fn write_of(intent: &Intent, state: &str, limits: &Capabilities) -> Write {
+    let protection = limits.of(target(intent));
+    let versioned = protection.conditional_write || protection.compares;
     let mut values: Values = BTreeMap::new();
     for (property, planned) in &intent.values {
         values.insert(property.clone(), planned.value.clone());
@@ -321,7 +322,7 @@ fn write_of(intent: &Intent, state: &str, conditional: bool) -> Write {
     let only_if = intent
         .version
         .clone()
-        .filter(|_| conditional && !removed(Mutation::NoCondition));
+        .filter(|_| versioned && !removed(Mutation::NoCondition));
     let change = match &intent.action {
         Action::Create { target, identity, .. } | Action::Companion { target, identity, .. } => {
             values.extend(identity.clone());

@@ -1,6 +1,6 @@
 //! Write: which unsent intents go out, in which order, packed for the fewest calls.
 
-use crate::pack::{self, Batch, batches};
+use crate::pack::{self, Batch, batches, target};
 use crate::send::Queues;
 use crate::{Engine, Error, Happening, Round};
 use jiff::{SignedDuration, Timestamp};
@@ -254,6 +254,7 @@ pub(crate) fn protected(intent: &Intent, limits: &Capabilities, fresh: &BTreeSet
     let deletes = matches!(intent.action, Action::Delete { .. });
     let firm = || intent.version.as_ref().is_some_and(|version| version.firm);
     let read = || written_record(intent).is_some_and(|record| fresh.contains(record));
+    let limits = limits.of(target(intent));
     match (limits.conditional_write, deletes && !limits.conditional_delete) {
         (true, false) => firm(),
         // The condition goes with it all the same.

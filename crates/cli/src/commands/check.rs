@@ -103,16 +103,17 @@ async fn find(common: &Common, screen: &Screen, met: &mut Vec<String>) -> Result
     for flow in &flows.flows {
         findings.extend(compare::flow(flow, &schemas));
     }
-    for system in &systems {
-        findings.extend(compare::capabilities(system.as_ref()));
-    }
     for (connection, schema) in configuration.connections.iter().zip(&schemas) {
         findings.extend(watching::findings(connection, schema, &flows));
     }
     for (connection, system) in configuration.connections.iter().zip(&systems) {
         let types = flows.types_of(&connection.name).into_iter().collect::<Vec<_>>();
         let written = written_types(&flows, &connection.name);
-        findings.extend(proving::findings(common, connection, system.as_ref(), &types, written).await?);
+        let proven = proving::findings(common, connection, system.as_ref(), &types, written).await?;
+        // What was found just now counts.
+        let can = loading::relied_on(&common.state_folder(), connection, system.as_ref());
+        findings.extend(compare::capabilities(system.system(), &can, &types));
+        findings.extend(proven);
     }
     findings.extend(counts(&flows, &systems).await?);
     Ok(findings)

@@ -6,6 +6,7 @@ mod announce;
 mod apart;
 mod bench;
 mod browser;
+mod conditions;
 mod configuration;
 mod consequences;
 mod console;

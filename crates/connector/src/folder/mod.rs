@@ -79,6 +79,8 @@ impl Folder {
                 conditional_write: true,
                 conditional_delete: true,
                 idempotent_create: false,
+                compares: false,
+                of_types: BTreeMap::new(),
                 request_deadline: SignedDuration::from_secs(60),
                 commit_delay: SignedDuration::from_secs(60),
                 write_batch: 1_000,

@@ -93,6 +93,8 @@ impl Program {
                 conditional_write: hello.conditional,
                 conditional_delete: hello.conditional,
                 idempotent_create: hello.idempotent,
+                compares: false,
+                of_types: BTreeMap::new(),
                 request_deadline: config.request_deadline,
                 commit_delay: hello.commit_delay.max(config.request_deadline),
                 write_batch: 200,

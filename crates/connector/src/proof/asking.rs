@@ -67,6 +67,7 @@ fn tell(
         Probed::Shown(some) => format!("{some} records are shown: it ignores what it is asked by"),
         Probed::Taken => "it was taken".to_owned(),
         Probed::Refused(words) => format!("refused ({words})"),
+        Probed::Answered(outcome) => format!("{outcome:?}"),
     };
     proofs.add(holds(&probed), law, seen);
     Ok(())

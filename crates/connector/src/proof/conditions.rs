@@ -3,7 +3,8 @@
 
 use super::writing::one;
 use super::{Proofs, Tried, firm};
-use crate::{Change, Error, Outcome};
+use crate::probe::another;
+use crate::{Change, Error, Outcome, Probe, Probed, Write};
 use tandem_merge::record::{Observation, Presence, Values, Version};
 use tandem_merge::value::Value;
 
@@ -18,7 +19,11 @@ pub(super) async fn prove(
     listed: &[Observation],
     proofs: &mut Proofs,
 ) -> Result<(), Error> {
-    if !tried.system.capabilities().conditional_write || !tried.described.updateable {
+    if !tried.described.updateable {
+        return Ok(());
+    }
+    if !tried.can().conditional_write {
+        proofs.untried(NEVER_HAD, unconditional(tried));
         return Ok(());
     }
     for shown in listed.iter().take(LOOKED_AT) {
@@ -32,17 +37,14 @@ pub(super) async fn prove(
             values,
             only_if: Some(wrong),
         };
-        match one(tried, update.under("tandem-check")).await {
-            Outcome::Stale => proofs.add(true, NEVER_HAD, format!("refused, on {}", shown.key.id)),
-            Outcome::Applied { .. } => proofs.add(
-                false,
+        let (id, compares) = (&shown.key.id, tried.can().compares);
+        match asked(tried, update.under("tandem-check")).await? {
+            Outcome::Stale => proofs.add(true, NEVER_HAD, format!("refused, on {id}")),
+            Outcome::Applied { .. } => proofs.add(false, NEVER_HAD, taken(id, compares)),
+            other => proofs.untried(
                 NEVER_HAD,
-                format!(
-                    "an update of {} under a version that it never had was taken (to the value that it had: nothing is lost)",
-                    shown.key.id
-                ),
+                format!("a version that it never had is answered with {other:?}"),
             ),
-            other => proofs.untried(NEVER_HAD, format!("a version that it never had is answered with {other:?}")),
         }
         return Ok(());
     }
@@ -50,10 +52,43 @@ pub(super) async fn prove(
     Ok(())
 }
 
+/// Asks the system itself for a write: whoever reads first and compares does not, this time.
+pub(super) async fn asked(tried: &Tried<'_>, write: Write) -> Result<Outcome, Error> {
+    match tried.system.probe(Probe::Condition(&write)).await? {
+        Some(Probed::Answered(outcome)) => Ok(outcome),
+        _ => Ok(one(tried, write).await),
+    }
+}
+
+/// What it costs that no condition goes with an update.
+pub(super) fn unconditional(tried: &Tried<'_>) -> &'static str {
+    match tried.can().compares {
+        true => {
+            "it does not say so: a record is read and compared before it is written, and an edit between that read and the \
+             write is lost"
+        }
+        false => {
+            "it does not say so: a record is read before it is written, and an edit in that moment is lost"
+        }
+    }
+}
+
+fn taken(id: &str, compares: bool) -> String {
+    let besides = match compares {
+        true => {
+            "; where Tandem reads a record before it writes it, it compares itself, and overwrites what is edited in between"
+        }
+        false => "",
+    };
+    format!(
+        "an update of {id} under a version that it never had was taken (to the value that it had: nothing is lost){besides}"
+    )
+}
+
 /// A version that the record never had, and a text that it has.
 fn harmless(tried: &Tried<'_>, shown: Observation) -> Option<(Observation, Version, Values)> {
     let version = shown.version.clone().filter(|version| version.firm)?;
-    let token = other(&version.token)?;
+    let token = another(&version.token)?;
     let text = shown.values.iter().find(|(name, value)| {
         let of = tried.described.properties.get(*name);
         let free = of.is_some_and(|of| of.updateable && of.data_type == "string" && of.references.is_empty());
@@ -61,35 +96,4 @@ fn harmless(tried: &Tried<'_>, shown: Observation) -> Option<(Observation, Versi
     });
     let values = text.map(|(name, value)| Values::from([(name.clone(), value.clone())]))?;
     Some((shown, Version { token, ..version }, values))
-}
-
-/// A token of the same form: a digit is one less (of a time that is an earlier one), or else a letter is another.
-fn other(token: &str) -> Option<String> {
-    let mut signs: Vec<char> = token.chars().collect();
-    let place = signs.iter().position(|sign| matches!(sign, '1'..='9'));
-    if let Some(place) = place {
-        signs[place] = char::from_digit(signs[place].to_digit(10)? - 1, 10)?;
-        return Some(signs.into_iter().collect());
-    }
-    let place = signs.iter().rposition(char::is_ascii_alphabetic)?;
-    signs[place] = if signs[place] == 'a' { 'b' } else { 'a' };
-    Some(signs.into_iter().collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::other;
-
-    #[test]
-    fn another_token_has_the_same_form() {
-        for (token, changed) in [
-            ("W/\"17\"", "W/\"07\""),
-            ("2026-01-31T12:00:10Z", "1026-01-31T12:00:10Z"),
-            ("\"abc\"", "\"aba\""),
-            ("a", "b"),
-        ] {
-            assert_eq!(other(token).as_deref(), Some(changed));
-        }
-        assert_eq!(other("--"), None);
-    }
 }

@@ -12,7 +12,7 @@ mod writing;
 pub use conditions::NEVER_HAD;
 pub use writing::{ONCE, STALE, STALE_DELETION};
 
-use crate::{Connector, Error, TypeSchema};
+use crate::{Connector, Error, Protection, TypeSchema};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -107,6 +107,13 @@ struct Tried<'a> {
     described: &'a TypeSchema,
 }
 
+impl Tried<'_> {
+    /// What protects its records, as the system says.
+    fn can(&self) -> Protection {
+        self.system.capabilities().of(self.of)
+    }
+}
+
 /// What was proven so far.
 #[derive(Default)]
 struct Proofs {
@@ -146,7 +153,7 @@ async fn firm(system: &dyn Connector, of: &RecordType, id: &str) -> Result<Optio
     let mut shown = read(system, of, id).await?;
     for _ in 0..TRIES {
         let protects = |shown: &Observation| shown.version.as_ref().is_none_or(|version| version.firm);
-        if !system.capabilities().conditional_write || shown.as_ref().is_none_or(protects) {
+        if !system.capabilities().of(of).conditional_write || shown.as_ref().is_none_or(protects) {
             break;
         }
         // Versions of coarse times protect once the system's clock has gone on.

@@ -1,7 +1,7 @@
 //! Laws of writing, tried on a record that is made for it and deleted again.
 
 use super::shown::Before;
-use super::{Proofs, Tried, firm, is_alive, read, skips};
+use super::{Proofs, Tried, conditions, firm, is_alive, read, skips};
 use crate::{Change, Error, Lane, Outcome, Probe, Probed, PropertySchema, Schema, Write};
 use tandem_merge::record::{Observation, Presence, RecordKey, Values, Version};
 use tandem_merge::value::Value;
@@ -50,7 +50,7 @@ pub(super) async fn prove(
         MADE,
         other.unwrap_or(fine),
     );
-    if tried.system.capabilities().idempotent_create {
+    if tried.can().idempotent_create {
         let again = one(tried, creating(tried, &values, &key)).await;
         let same = matches!(&again, Outcome::Applied { id: same, .. } if same == id);
         proofs.add(same, ONCE, if same { id.clone() } else { format!("{again:?}") });
@@ -139,14 +139,11 @@ async fn updates(tried: &Tried<'_>, before: &Observation, proofs: &mut Proofs) -
         (None, true, true) => format!("{name} alone"),
     };
     proofs.add(applied && moved && other.is_none(), MOVES, seen);
-    if !tried.system.capabilities().conditional_write {
-        proofs.untried(
-            STALE,
-            "it does not say so: a record is read before it is written, and an edit in that moment is lost",
-        );
+    if !tried.can().conditional_write {
+        proofs.untried(STALE, conditions::unconditional(tried));
         return Ok(());
     }
-    let outcome = one(tried, update("Tandem stale", before.version.clone())).await;
+    let outcome = conditions::asked(tried, update("Tandem stale", before.version.clone())).await?;
     let now = read(tried.system, tried.of, id).await?;
     let kept = now.is_some_and(|now| now.values.get(name) == expected.get(name));
     let seen = match (&outcome, kept) {
@@ -181,7 +178,7 @@ async fn unconditional(tried: &Tried<'_>, before: &Observation, values: &Values,
 }
 
 async fn stale_deletion(tried: &Tried<'_>, before: &Observation, proofs: &mut Proofs) -> Result<(), Error> {
-    if !tried.system.capabilities().conditional_delete {
+    if !tried.can().conditional_delete {
         proofs.untried(
             STALE_DELETION,
             "it does not say so: a record is read before it is deleted",
@@ -192,7 +189,7 @@ async fn stale_deletion(tried: &Tried<'_>, before: &Observation, proofs: &mut Pr
         record: before.key.clone(),
         only_if: before.version.clone(),
     };
-    let outcome = one(tried, change.under("tandem-test-stale")).await;
+    let outcome = conditions::asked(tried, change.under("tandem-test-stale")).await?;
     let kept = is_alive(read(tried.system, tried.of, &before.key.id).await?.as_ref());
     let seen = match (&outcome, kept) {
         (Outcome::Stale, true) => "refused".to_owned(),
@@ -319,8 +316,10 @@ async fn someone(
     listed: &[Observation],
     target: &str,
 ) -> Result<Option<String>, Error> {
-    let named = |(name, of): &(&String, &crate::TypeSchema)| *name == target || of.object == target;
-    let Some((name, _)) = schema.types.iter().find(named) else {
+    // By its own name first: what stands inside a record is served by that record's object.
+    let served = |(_, of): &(&String, &crate::TypeSchema)| of.object == target;
+    let named = schema.types.get_key_value(target);
+    let Some((name, _)) = named.or_else(|| schema.types.iter().find(served)) else {
         return Ok(None);
     };
     if *name == tried.of.name {

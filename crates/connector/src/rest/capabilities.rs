@@ -1,10 +1,11 @@
 //! What an ERP can do, by what its description says of all types in use.
 
 use super::RestConfig;
-use super::description::inside::Inside;
-use super::description::operations::{Safety, UpdateText};
+use super::description::Type;
+use super::description::operations::{CreateText, Safety, Style, UpdateText};
 use super::served::Served;
-use crate::Capabilities;
+use super::write::members;
+use crate::{Capabilities, Protection};
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,9 +13,46 @@ use std::sync::Arc;
 /// The longest job where nothing is said.
 const JOB: SignedDuration = SignedDuration::from_mins(10);
 
-/// What the ERP can do: what all types in use can.
+/// What protects records of a type. Those that stand inside others are written with them.
+fn protection(of: &Type) -> Protection {
+    let inside = of.inside.as_ref();
+    let update = inside.map_or(of, |inside| &inside.holder).update.as_ref();
+    let tells = update.is_some_and(UpdateText::sends_token);
+    let safe = |create: &CreateText| {
+        let safe = create.safe.as_ref().map(|safe| safe.value);
+        matches!(safe, Some(Safety::IdempotencyKey | Safety::KeyInUrl))
+    };
+    Protection {
+        conditional_write: update.is_none() || tells,
+        conditional_delete: match inside {
+            Some(inside) => !inside.deletes || tells,
+            None => of
+                .delete
+                .as_ref()
+                .is_none_or(|delete| delete.call().sends_token()),
+        },
+        idempotent_create: match inside {
+            Some(inside) => !inside.creates,
+            None => of.create.as_ref().is_none_or(safe),
+        },
+        compares: inside.is_some() || of.update.as_ref().is_some_and(reads),
+    }
+}
+
+/// Whether a record is read before it is changed: something that is not written goes along.
+fn reads(update: &UpdateText) -> bool {
+    let style = update.style.as_ref().map_or(Style::Partial, |style| style.value);
+    style != Style::Partial || !members(update.holes()).is_empty()
+}
+
+/// What the ERP can do: type by type, and what all types in use can.
 pub(super) fn of(config: &RestConfig, served: &BTreeMap<String, Arc<Served>>) -> Capabilities {
     let types = || served.values().map(|served| &served.of);
+    let protections = served.iter();
+    let of_types: BTreeMap<String, Protection> = protections
+        .map(|(name, served)| (name.clone(), protection(&served.of)))
+        .collect();
+    let all = |how: fn(&Protection) -> bool| of_types.values().all(how);
     // What stands inside another record is written with it.
     let updates = || {
         types().filter_map(|of| {
@@ -25,10 +63,7 @@ pub(super) fn of(config: &RestConfig, served: &BTreeMap<String, Arc<Served>>) ->
                 .as_ref()
         })
     };
-    let parts = || types().filter_map(|of| of.inside.as_ref());
-    let safely = |inside: &Inside| inside.holder.update.as_ref().is_some_and(UpdateText::sends_token);
     let creates = || types().filter_map(|of| of.create.as_ref());
-    let safe = |safety: Option<Safety>| matches!(safety, Some(Safety::IdempotencyKey | Safety::KeyInUrl));
     let find = types().filter_map(|of| of.find.as_ref());
     let find = find.filter_map(|find| find.at_most).max().unwrap_or(100) as usize;
     let fetch = types()
@@ -44,13 +79,11 @@ pub(super) fn of(config: &RestConfig, served: &BTreeMap<String, Arc<Served>>) ->
     let longest = jobs.map(|job| job.lasts.map_or(JOB, |lasts| lasts.0)).max();
     let deadline = longest.map_or(config.request_deadline, |job| job.max(config.request_deadline));
     Capabilities {
-        conditional_write: updates().all(UpdateText::sends_token),
-        conditional_delete: types()
-            .filter_map(|of| of.delete.as_ref())
-            .all(|delete| delete.call().sends_token())
-            && parts().filter(|inside| inside.deletes).all(safely),
-        idempotent_create: creates().all(|create| safe(create.safe.as_ref().map(|safe| safe.value)))
-            && !parts().any(|inside| inside.creates),
+        conditional_write: all(|of| of.conditional_write),
+        conditional_delete: all(|of| of.conditional_delete),
+        idempotent_create: all(|of| of.idempotent_create),
+        compares: of_types.values().any(|of| of.compares),
+        of_types,
         request_deadline: deadline,
         commit_delay: config.overlap.max(deadline),
         write_batch: 200,

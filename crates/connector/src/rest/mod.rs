@@ -56,6 +56,7 @@ use tandem_merge::record::{Observation, RecordType};
 use tandem_merge::value::Value;
 use tandem_seal::Files;
 use url::Url;
+use write::Judge;
 
 /// Requests in flight at once, where the description says nothing else.
 const CONCURRENCY: usize = 8;
@@ -338,7 +339,9 @@ impl Connector for Rest {
     async fn write(&self, batch: &[Write], _lane: Lane) -> Vec<Outcome> {
         let pack = Pack::of(self, batch.len());
         let pack = pack.as_ref();
-        let writes = batch.iter().map(|write| write::carry_out(self, pack, write));
+        let writes = batch
+            .iter()
+            .map(|write| write::carry_out(self, pack, write, Judge::Both));
         if let Some(pack) = pack {
             return pack.run(self, writes).await;
         }

@@ -7,6 +7,7 @@ use super::description::operations::ListText;
 use super::description::template::Body;
 use super::served::Served;
 use super::write::values::{encoded, with_also, with_values};
+use super::write::{Judge, carry_out};
 use super::{paging, read};
 use crate::http::{Failure, Request};
 use crate::{Error, Outcome, Probe, Probed};
@@ -30,6 +31,10 @@ pub(super) async fn probe(rest: &Rest, probe: Probe<'_>) -> Result<Option<Probed
         Probe::Unconditional(record, values) => {
             let served = rest.served(&record.record_type)?;
             unconditional(rest, &served, record, values).await
+        }
+        Probe::Condition(write) => {
+            let outcome = carry_out(rest, None, write, Judge::Erp).await;
+            Ok(Some(Probed::Answered(outcome)))
         }
     }
 }

@@ -24,14 +24,38 @@ use tandem_merge::value::Value;
 use values::with_values;
 pub(super) use values::{encoded, members, with_also, with_members};
 
+/// Who finds out that a record is not in the state that was seen.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Judge {
+    /// We do where the record is read before it is written, and the ERP by its condition.
+    Both,
+    /// The ERP alone, to see whether it does.
+    Erp,
+}
+
+/// The state that a write was decided on.
+#[derive(Clone, Copy)]
+struct Seen<'a> {
+    /// Its version; none: any state would do.
+    version: Option<&'a Version>,
+    judge: Judge,
+}
+
+impl<'a> Seen<'a> {
+    /// The version that a record must show which is read before it is written.
+    fn compared(self) -> Option<&'a Version> {
+        self.version.filter(|_| self.judge == Judge::Both)
+    }
+}
+
 /// Carries out one write.
-pub(super) async fn carry_out(rest: &Rest, pack: Option<&Pack>, write: &Write) -> Outcome {
+pub(super) async fn carry_out(rest: &Rest, pack: Option<&Pack>, write: &Write, judge: Judge) -> Outcome {
     let served = match rest.served(subject(write)) {
         Ok(served) => served,
         Err(error) => return Outcome::NotSent(error),
     };
     if served.of.inside.is_some() {
-        let done = parts::carry_out(rest, &served, &write.change).await;
+        let done = parts::carry_out(rest, &served, &write.change, judge).await;
         return done.unwrap_or_else(|outcome| outcome);
     }
     let done = match &write.change {
@@ -41,10 +65,13 @@ pub(super) async fn carry_out(rest: &Rest, pack: Option<&Pack>, write: &Write) -
             values,
             only_if,
         } => {
-            let only_if = only_if.as_ref();
-            update(rest, pack, &served, record, values, only_if).await
+            let version = only_if.as_ref();
+            update(rest, pack, &served, record, values, Seen { version, judge }).await
         }
-        Change::Delete { record, only_if } => delete(rest, pack, &served, record, only_if.as_ref()).await,
+        Change::Delete { record, only_if } => {
+            let version = only_if.as_ref();
+            delete(rest, pack, &served, record, Seen { version, judge }).await
+        }
     };
     done.unwrap_or_else(|outcome| outcome)
 }
@@ -145,7 +172,7 @@ async fn update(
     served: &Arc<Served>,
     record: &RecordKey,
     values: &Values,
-    only_if: Option<&Version>,
+    seen: Seen<'_>,
 ) -> Done {
     let mut values = values.clone();
     let mut steps: Vec<&ActionText> = Vec::new();
@@ -158,11 +185,11 @@ async fn update(
     }
     let mut outcome = None;
     if !values.is_empty() || steps.is_empty() {
-        outcome = Some(change(rest, pack, served, record, &values, only_if).await?);
+        outcome = Some(change(rest, pack, served, record, &values, seen).await?);
     }
     for step in steps {
         // Once something was carried out, only a read can tell how the record stands.
-        let token = only_if.filter(|_| outcome.is_none());
+        let token = seen.version.filter(|_| outcome.is_none());
         let taken = take(rest, pack, served, record, step, token).await;
         outcome = match (outcome.is_some(), taken) {
             (_, Ok(taken)) => Some(taken),
@@ -186,7 +213,7 @@ async fn change(
     served: &Arc<Served>,
     record: &RecordKey,
     values: &Values,
-    only_if: Option<&Version>,
+    seen: Seen<'_>,
 ) -> Done {
     let Some(update) = &served.of.update else {
         return Err(refused(
@@ -206,13 +233,13 @@ async fn change(
         None => None,
     };
     // Where a token must go along and none is known, the record says its own.
-    let needs_token = update.sends_token() && only_if.is_none() && update.unconditional.is_none();
+    let needs_token = update.sends_token() && seen.version.is_none() && update.unconditional.is_none();
     let shows = members(update.holes());
     let read = match full || !shows.is_empty() || (needs_token && served.of.read.is_some()) {
-        true => Some(full::before(rest, served, record, only_if).await?),
+        true => Some(full::before(rest, served, record, seen.compared()).await?),
         false => None,
     };
-    let token = only_if.map(|version| version.token.clone());
+    let token = seen.version.map(|version| version.token.clone());
     let token = token.or_else(|| {
         read.as_ref()
             .filter(|_| needs_token)
@@ -271,7 +298,7 @@ async fn delete(
     pack: Option<&Pack>,
     served: &Arc<Served>,
     record: &RecordKey,
-    only_if: Option<&Version>,
+    seen: Seen<'_>,
 ) -> Done {
     let Some(delete) = &served.of.delete else {
         return Err(refused(
@@ -279,7 +306,7 @@ async fn delete(
             &format!("a {} cannot be deleted here", served.name()),
         ));
     };
-    let token = only_if.map(|version| version.token.as_str());
+    let token = seen.version.map(|version| version.token.as_str());
     let conditional = token.is_some() && delete.call().sends_token();
     let shows = members(delete.call().holes());
     let given = served.named(&record.id).token(token);
@@ -288,7 +315,7 @@ async fn delete(
     let given = match shows.is_empty() {
         true => given,
         false => {
-            let read = full::before(rest, served, record, only_if).await?;
+            let read = full::before(rest, served, record, seen.compared()).await?;
             with_members(given, &read.item, &shows)
         }
     };

@@ -3,8 +3,10 @@
 use crate::fake::Fake;
 use crate::flows::CRM;
 use crate::world::World;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use tandem_connector::Change;
 use tandem_engine::{Engine, Happening, Standing, Watcher};
 use tandem_merge::cluster::ParkedKind;
 use tandem_merge::record::RecordKey;
@@ -134,6 +136,81 @@ async fn e2_a_record_without_conditions_is_read_before_each_of_its_writes() {
         "the order is not written twice: {history}"
     );
     assert!(stands || history.contains("typed in between"), "{history}");
+}
+
+#[tokio::test]
+async fn e2_records_of_the_one_type_without_conditions_are_read_before_they_are_written() {
+    let mut reads = Vec::new();
+    for bare in [false, true] {
+        // GIVEN an ERP that has conditions, for orders perhaps not
+        let of_orders = |erp: Fake| match bare {
+            true => erp.without_conditions_of("Order"),
+            false => erp,
+        };
+        let world = World::with(of_orders, |crm| crm);
+        let (customer, order) = world.customer_with_order();
+        world.at_rest().await;
+        // WHEN both a customer and an order are written
+        let (division, other) = (
+            world.only(&world.crm, "Division"),
+            world.only(&world.crm, "Order"),
+        );
+        world.crm.edit(&division, "Name", "Weiter See");
+        world.crm.edit(&other, "Description", "from Salesforce");
+        world.clock.pass(2);
+        let written = world.erp.state.lock().unwrap().applied.len();
+        world.erp.state.lock().unwrap().asked.clear();
+        world.sync().await;
+        // THEN a condition goes with the one that has any
+        let state = world.erp.state.lock().unwrap();
+        let conditions: BTreeMap<&RecordKey, bool> = state.applied[written..]
+            .iter()
+            .filter_map(|change| match change {
+                Change::Update { record, only_if, .. } => Some((record, only_if.is_some())),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(conditions, BTreeMap::from([(&customer, true), (&order, !bare)]));
+        let of = |key: &RecordKey| state.asked.iter().filter(|ids| ids.contains(&key.id)).count();
+        reads.push((of(&customer), of(&order)));
+    }
+    // AND the other is read before, and nothing else
+    assert_eq!(reads[1], (reads[0].0, reads[0].1 + 1), "{reads:?}");
+}
+
+#[tokio::test]
+async fn e2_a_version_goes_along_where_the_connector_compares_it() {
+    for compares in [true, false] {
+        // GIVEN an ERP that holds to no condition, whose connector reads a record before it writes it
+        let compare = |erp: Fake| match compares {
+            true => erp.comparing(),
+            false => erp,
+        };
+        let world = World::with(|erp| compare(erp.without_conditions()), |crm| crm);
+        let (_, order) = world.customer_with_order();
+        world.at_rest().await;
+        // WHEN somebody edits a record after the engine has read it, and before the connector does
+        let other = world.only(&world.crm, "Order");
+        world.crm.edit(&other, "Description", "from Salesforce");
+        let edit = crate::fake::texts(&[("description", "typed meanwhile")]);
+        world
+            .erp
+            .state
+            .lock()
+            .unwrap()
+            .meddling
+            .push_back((order.clone(), edit));
+        let mut engine = world.engine().await;
+        engine.sync().await.unwrap();
+        // THEN the edit is seen, and stands or is kept in the history; where nothing compares it is lost
+        let history = format!("{:?}", engine.store().history(None, 0, 1_000).unwrap());
+        let stands = world.erp.value(&order, "description") == "typed meanwhile";
+        assert_eq!(
+            stands || history.contains("typed meanwhile"),
+            compares,
+            "{history}"
+        );
+    }
 }
 
 /// A person who edits a record of the CRM once its changes were read.

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use tandem_connector::{
     Budget, Capabilities, Change, ChangePage, Complete, Connector, Error, ErrorKind, Identification,
-    Incomplete, Lane, ListPage, Load, Outcome, Refusal, RefusalKind, Resumed, Schema, Scope, TypeSchema,
-    Write,
+    Incomplete, Lane, ListPage, Load, Outcome, Protection, Refusal, RefusalKind, Resumed, Schema, Scope,
+    TypeSchema, Write,
 };
 use tandem_engine::Clock;
 use tandem_merge::record::{Observation, Presence, RecordKey, RecordType, Values, Version};
@@ -166,6 +166,8 @@ impl Fake {
                 conditional_write: true,
                 conditional_delete: true,
                 idempotent_create: false,
+                compares: false,
+                of_types: BTreeMap::new(),
                 request_deadline: SignedDuration::from_secs(30),
                 commit_delay: SignedDuration::from_secs(60),
                 write_batch: 3,
@@ -244,6 +246,24 @@ impl Fake {
 
     pub fn without_conditions(mut self) -> Self {
         self.limits.conditional_write = false;
+        self
+    }
+
+    /// It holds to no condition for records of one type.
+    pub fn without_conditions_of(mut self, kind: &str) -> Self {
+        let of = self.limits.of(&RecordType::new(&self.name, kind));
+        let bare = Protection {
+            conditional_write: false,
+            conditional_delete: false,
+            ..of
+        };
+        self.limits.of_types.insert(kind.to_owned(), bare);
+        self
+    }
+
+    /// What connects to it reads records before it writes them, and compares.
+    pub fn comparing(mut self) -> Self {
+        self.limits.compares = true;
         self
     }
 

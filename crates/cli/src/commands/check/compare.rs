@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 use std::collections::BTreeSet;
-use tandem_connector::{Connector, PropertySchema, Schema, TypeSchema};
+use tandem_connector::{Capabilities, PropertySchema, Schema, TypeSchema};
 use tandem_merge::config::{suggestion, type_to_write};
 use tandem_merge::dataflow::{CreatePolicy, Flow, Kind, Mapping, OnCreate, Side};
 use tandem_merge::matching;
+use tandem_merge::record::RecordType;
 
 /// How much a finding weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -309,36 +310,51 @@ fn lengths(flow: &Flow, side: Side, described: &TypeSchema) -> Option<Finding> {
     (!shorter.is_empty()).then(|| Finding::new(Weight::Limit, flow, what, shorter.join(", ")))
 }
 
-/// What a system's abilities mean.
-pub(crate) fn capabilities(system: &dyn Connector) -> Vec<Finding> {
-    let can = system.capabilities();
-    let name = system.system();
-    let finding = |weight, what: String, why: &str| Finding {
+/// What a system's abilities mean for these types, those left out that it was found to have only in appearance.
+pub(crate) fn capabilities(name: &str, can: &Capabilities, types: &[RecordType]) -> Vec<Finding> {
+    let (kept, bare): (Vec<_>, Vec<_>) = types.iter().partition(|of| can.of(of).conditional_write);
+    let deleted = kept.iter().filter(|of| !can.of(of).conditional_delete);
+    let deleted: Vec<&RecordType> = deleted.copied().collect();
+    let compares = bare.iter().any(|of| can.of(of).compares);
+    let finding = |weight, of: &[&RecordType], what: String, why: &str| Finding {
         weight,
         flow: None,
         property: None,
-        what,
+        what: match of.len() == types.len() {
+            true => what,
+            false => format!("{what}: {}", names(of)),
+        },
         why: why.to_owned(),
     };
-    if !can.conditional_write {
-        return vec![finding(
-            Weight::Limit,
-            format!("{name} has no conditional write"),
-            "records are read just before they are written; an edit within that moment can be overwritten",
-        )];
+    let mut found = Vec::new();
+    if !bare.is_empty() {
+        let why = match compares {
+            true => {
+                "records are read just before they are written, and where they are written back as a whole Tandem compares \
+                 them itself: an edit between that read and the write can be overwritten"
+            }
+            false => {
+                "records are read just before they are written; an edit within that moment can be overwritten"
+            }
+        };
+        let what = format!("{name} has no conditional write that can be relied on");
+        found.push(finding(Weight::Limit, &bare, what, why));
     }
-    let mut found = vec![finding(
-        Weight::Fine,
-        format!("{name} writes only over what the plan saw"),
-        "an edit made in between is never overwritten, within the condition's resolution",
-    )];
-    if !can.conditional_delete {
-        found.push(finding(
-            Weight::Limit,
-            format!("{name} may delete whatever the condition says"),
-            "a record is read just before it is deleted, and decided again if it was edited; an edit within the moments \
-             between that read and the deletion can go with the record, and is kept in the recycle bin alone",
-        ));
+    if !kept.is_empty() {
+        let what = format!("{name} writes only over what the plan saw");
+        let why = "an edit made in between is never overwritten, within the condition's resolution";
+        found.push(finding(Weight::Fine, &kept, what, why));
+    }
+    if !deleted.is_empty() {
+        let what = format!("{name} may delete whatever the condition says");
+        let why = "a record is read just before it is deleted, and decided again if it was edited; an edit within the moments \
+                   between that read and the deletion can go with the record, and is kept in the recycle bin alone";
+        found.push(finding(Weight::Limit, &deleted, what, why));
     }
     found
+}
+
+fn names(types: &[&RecordType]) -> String {
+    let names: Vec<&str> = types.iter().map(|of| of.name.as_str()).collect();
+    names.join(", ")
 }

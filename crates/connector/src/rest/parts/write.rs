@@ -6,12 +6,13 @@ use super::super::description::operations::Style;
 use super::super::description::template::Body;
 use super::super::served::{Served, Sight};
 use super::super::write::{
-    Before, Done, before, carried_out, encoded, members, omitted, refused, unconditional, whole_token,
+    Before, Done, Judge, before, carried_out, encoded, members, omitted, refused, unconditional, whole_token,
     with_also, with_members,
 };
 use super::super::{Rest, read};
 use super::{apart, entries};
 use crate::http::Reply;
+use crate::probe::another;
 use crate::{Change, Outcome, Refusal, RefusalKind};
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeSet;
@@ -28,8 +29,19 @@ enum Step<'a> {
     Remove(&'a str, Option<&'a Version>),
 }
 
+impl Step<'_> {
+    /// The same, with nothing to compare here where the ERP alone judges.
+    fn judged(self, judge: Judge) -> Self {
+        match self {
+            Self::Change(id, values, _) if judge == Judge::Erp => Self::Change(id, values, None),
+            Self::Remove(id, _) if judge == Judge::Erp => Self::Remove(id, None),
+            step => step,
+        }
+    }
+}
+
 /// Carries out one write.
-pub(in super::super) async fn carry_out(rest: &Rest, served: &Served, change: &Change) -> Done {
+pub(in super::super) async fn carry_out(rest: &Rest, served: &Served, change: &Change, judge: Judge) -> Done {
     let Some(inside) = &served.of.inside else {
         return Err(refused(&[], "it does not stand inside another record"));
     };
@@ -67,10 +79,11 @@ pub(in super::super) async fn carry_out(rest: &Rest, served: &Served, change: &C
             (holder_of(record)?, Step::Remove(&record.id, only_if.as_ref()))
         }
     };
+    let step = step.judged(judge);
     // Two writes of one holder would each undo the other.
     let _turn = rest.turn(&inside.holder.name, &holder).lock().await;
     for _ in 0..TRIES {
-        match write(rest, served, inside, &holder, &step).await {
+        match write(rest, served, inside, &holder, &step, judge).await {
             Ok(outcome) | Err(Tried::Over(outcome)) => return Ok(outcome),
             Err(Tried::Moved) => {}
         }
@@ -109,6 +122,7 @@ async fn write(
     inside: &Inside,
     holder: &str,
     step: &Step<'_>,
+    judge: Judge,
 ) -> Result<Outcome, Tried> {
     let of = served.holder();
     let key = rest.key(of, holder);
@@ -122,8 +136,12 @@ async fn write(
     };
     let known: BTreeSet<String> = all.iter().filter_map(|entry| served.id(entry)).collect();
     let list = changed(rest, served, inside, all, step, &Sight::own(&reply))?;
+    let token = match judge {
+        Judge::Both => token,
+        Judge::Erp => token.as_deref().and_then(another),
+    };
     let reply = match post(rest, served, inside, holder, item, list, token).await {
-        Err(Outcome::Stale) => return Err(Tried::Moved),
+        Err(Outcome::Stale) if judge == Judge::Both => return Err(Tried::Moved),
         posted => posted?,
     };
     let shown = after(rest, served, inside, &key, reply).await;

@@ -51,6 +51,12 @@ fn described(odata: &str) -> String {
 }
 
 fn configured(url: &Url, odata: &str, user: &str) -> RestConfig {
+    configured_by(url, (odata, ""), user)
+}
+
+fn configured_by(url: &Url, (odata, besides): (&str, &str), user: &str) -> RestConfig {
+    let collection = "    collection: Customers\n";
+    let text = described(odata).replace(collection, &format!("{collection}{besides}"));
     let token = format!("odata-{user}-token");
     let of = [
         "lastName",
@@ -67,7 +73,7 @@ fn configured(url: &Url, odata: &str, user: &str) -> RestConfig {
             ("Nonsense".to_owned(), Vec::new()),
         ]
         .into(),
-        ..config(url, &described(odata), &[("token", &token)])
+        ..config(url, &text, &[("token", &token)])
     }
 }
 
@@ -128,6 +134,15 @@ pub(crate) async fn v2() -> Scene {
 
 /// A service with some records in small pages, which lies so, and a connector to it that waits for nothing long.
 async fn service(lies: &[Lie], records: u32, odata: &str) -> (tandem_sandbox::odata::Server, Rest) {
+    service_by(lies, records, (odata, "")).await
+}
+
+/// The same, with something said besides of how contacts are written.
+async fn service_by(
+    lies: &[Lie],
+    records: u32,
+    (odata, besides): (&str, &str),
+) -> (tandem_sandbox::odata::Server, Rest) {
     let options = Options {
         records,
         page_size: 5,
@@ -140,7 +155,7 @@ async fn service(lies: &[Lie], records: u32, odata: &str) -> (tandem_sandbox::od
     let config = RestConfig {
         overlap: SignedDuration::ZERO,
         request_deadline: SignedDuration::from_secs(2),
-        ..configured(&url, odata, "tandem")
+        ..configured_by(&url, (odata, besides), "tandem")
     };
     (server, Rest::connect(config).unwrap())
 }
@@ -150,7 +165,11 @@ fn contacts() -> RecordType {
 }
 
 async fn proven(lies: &[Lie], odata: &str) -> Vec<Proof> {
-    let (_server, rest) = service(lies, 12, odata).await;
+    proven_by(lies, (odata, "")).await
+}
+
+async fn proven_by(lies: &[Lie], described: (&str, &str)) -> Vec<Proof> {
+    let (_server, rest) = service_by(lies, 12, described).await;
     let effort = Effort {
         pages: 50,
         write: true,
@@ -230,6 +249,23 @@ async fn every_lie_is_found() {
             found.iter().any(|found| found.contains(law)),
             "{lie:?} {odata}: {found:#?}"
         );
+    }
+}
+
+/// A whole record goes back, of which a normal write has compared the version before.
+#[tokio::test]
+async fn e2_a_service_that_ignores_conditions_is_found_out_where_records_are_written_back_as_a_whole() {
+    const WHOLE: &str = "    update: { request: \"PUT /{collection}({id:literal})\", style: full }\n";
+    for odata in [V4, V2] {
+        let honest = broken(&proven_by(&[], (odata, WHOLE)).await);
+        assert_eq!(honest, Vec::<String>::new(), "{odata}");
+        let found = broken(&proven_by(&[Lie::IgnoresConditions], (odata, WHOLE)).await);
+        for law in ["an update of an old version", "a deletion of an old version"] {
+            assert!(
+                found.iter().any(|found| found.contains(law)),
+                "{odata}: {found:#?}"
+            );
+        }
     }
 }
 

@@ -4,6 +4,7 @@ mod asking;
 mod batches;
 mod changes;
 mod checklist;
+mod conditions;
 mod delta;
 mod description;
 mod edges;

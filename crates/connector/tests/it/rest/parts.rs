@@ -6,6 +6,7 @@ use crate::scene::{applied, one};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use tandem_connector::proof::{Effort, NEVER_HAD, Proof, STALE, STALE_DELETION, Verdict, prove};
 use tandem_connector::rest::{Rest, RestConfig};
 use tandem_connector::{Change, ChangePage, Connector, Outcome, RefusalKind, Write};
 use tandem_merge::record::{Observation, Presence, RecordKey, RecordType, Version};
@@ -371,6 +372,51 @@ async fn an_order_that_moves_meanwhile_is_read_again() {
             .len(),
         1
     );
+}
+
+/// The lines of an order are compared with what was seen of them, and the order is what the server has a condition for.
+#[tokio::test]
+async fn e2_a_server_that_ignores_the_version_of_an_order_is_found_out_by_its_lines() {
+    for heeds in [true, false] {
+        let mut first = order("5", &[(1, 2), (2, 3)]);
+        first["body"]["lines"][0]["text"] = json!("as it was");
+        let orders: Orders = Arc::new(Mutex::new(BTreeMap::from([("5".to_owned(), first)])));
+        let held = Arc::clone(&orders);
+        let office = Office::open(move |asked| {
+            let current = held.lock().unwrap()["5"]["version"].to_string();
+            let mut asked = asked.clone();
+            if let Some(named) = header(&asked, "if-match").filter(|_| !heeds) {
+                asked.head = asked.head.replace(&format!(": {named}"), &format!(": {current}"));
+            }
+            answer(&asked, &held, false)
+        })
+        .await;
+        let text = ORDERS.replace("at: ^.id }", "at: ^.id, required: true }");
+        let rest = Rest::connect(super::config(&office.url, &text, &[])).unwrap();
+        assert!(rest.capabilities().conditional_write && rest.capabilities().compares);
+        let verdict = match heeds {
+            true => Verdict::Holds,
+            false => Verdict::Broken,
+        };
+        let tried = async |write: bool| {
+            let effort = Effort {
+                pages: 3,
+                write,
+                conditions: ["Line".to_owned()].into(),
+            };
+            prove(&rest, &[lines()], effort).await.unwrap()
+        };
+        let told = |proofs: &[Proof], law: &str| {
+            let of = proofs.iter().find(|proof| proof.law == law);
+            of.unwrap_or_else(|| panic!("{law}: {proofs:#?}")).verdict
+        };
+        assert_eq!(told(&tried(false).await, NEVER_HAD), verdict);
+        assert_eq!(line(&orders, "5", 0)["text"], "as it was");
+        assert_eq!(line(&orders, "5", 1)["quantity"], 3);
+        let proofs = tried(true).await;
+        assert_eq!(told(&proofs, STALE), verdict, "{proofs:#?}");
+        assert_eq!(told(&proofs, STALE_DELETION), verdict, "{proofs:#?}");
+    }
 }
 
 #[tokio::test]

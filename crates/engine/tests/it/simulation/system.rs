@@ -174,6 +174,8 @@ impl System {
             conditional_write: nature.conditional,
             conditional_delete: nature.conditional,
             idempotent_create: nature.idempotent,
+            compares: false,
+            of_types: BTreeMap::new(),
             request_deadline: DEADLINE,
             commit_delay: OVERLAP,
             write_batch: 3,

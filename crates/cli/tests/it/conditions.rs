@@ -1,0 +1,98 @@
+//! An ERP that ignores its conditions is found out by `tandem check`, and is not relied on from then on.
+
+use crate::examples::Example;
+use crate::local::System;
+use crate::rest;
+use serde_json::{Value as Json, json};
+use std::collections::BTreeSet;
+
+/// What a check finds, as weight, what and why.
+fn found(example: &Example) -> Vec<[String; 3]> {
+    let checked = example.done(&["check", "--json"]);
+    let text = |finding: &Json, name: &str| finding[name].as_str().unwrap_or_default().to_owned();
+    let findings = checked.lines();
+    let findings = findings.iter().filter(|line| line.get("weight").is_some());
+    findings
+        .map(|finding| ["weight", "what", "why"].map(|name| text(finding, name)))
+        .collect()
+}
+
+fn says(found: &[[String; 3]], weight: &str, what: &str, why: &str) -> bool {
+    let mut found = found.iter();
+    found.any(|one| one[0] == weight && one[1].contains(what) && one[2].contains(why))
+}
+
+/// An ERP that speaks OData, and what is kept in step with it.
+fn service() -> (System, Example) {
+    let example = Example::of("northwind-odata");
+    let erp = System::start("odata", &["--records", "6", "--seed", "3"]);
+    example.edit("tandem.yaml", "http://127.0.0.1:8083", &erp.url);
+    example.edit("tandem.yaml", "{ env: ERP_TOKEN }", "{ file: token }");
+    std::fs::write(example.path("token"), "odata-tandem-token").unwrap();
+    (erp, example)
+}
+
+/// What it does wrong from now on.
+fn lies(erp: &System, lies: &[&str]) {
+    let address = format!("{}/_local/lies", erp.url.trim_end_matches('/'));
+    rest::post(&address, &json!({ "lies": lies }));
+}
+
+#[test]
+fn e2_a_type_that_was_found_to_ignore_conditions_is_not_relied_on_and_the_others_are() {
+    let (erp, example) = service();
+    // GIVEN an ERP that ignored conditions when contacts were tried by writing
+    lies(&erp, &["ignores-conditions"]);
+    let tested = example.run(&["connector", "test", "erp", "--write", "--type", "Contact"]);
+    assert_eq!(tested.code, Some(2), "{}{}", tested.out, tested.err);
+    // WHEN it is checked with what is tried without writing, which it heeds now
+    lies(&erp, &[]);
+    let found = found(&example);
+    // THEN contacts are read before they are written, and lines, of which it could not be tried; not those for which it holds
+    let told = |what: &str| {
+        let mut found = found.iter();
+        let names = found.find_map(|one| one[1].strip_prefix(what));
+        let names = names.unwrap_or_else(|| panic!("{what}: {found:#?}"));
+        names.split(", ").map(str::to_owned).collect::<BTreeSet<String>>()
+    };
+    let bare = told("erp has no conditional write that can be relied on: ");
+    assert_eq!(bare, ["Contact", "OrderLine"].map(str::to_owned).into());
+    let kept = told("erp writes only over what the plan saw: ");
+    assert_eq!(kept, ["Customer", "Order", "Product"].map(str::to_owned).into());
+}
+
+#[test]
+fn e2_a_service_that_ignores_conditions_is_not_relied_on_where_whole_records_are_written_back() {
+    // GIVEN an ERP whose customers are written back as a whole, so that Tandem compares them itself
+    let (erp, example) = service();
+    example.edit(
+        "northwind.yaml",
+        "    collection: Customers\n",
+        "    collection: Customers\n    update: { request: \"PUT /{collection}({id:literal})\", style: full }\n",
+    );
+    let honest = found(&example);
+    assert!(
+        says(&honest, "fine", "erp writes only over what the plan saw", ""),
+        "{honest:#?}"
+    );
+    // WHEN it begins to ignore conditions
+    lies(&erp, &["ignores-conditions"]);
+    // THEN that is found, and what it costs is said
+    let lying = found(&example);
+    let law = "erp Customer breaks a law: an update of a version that never was";
+    assert!(says(&lying, "limit", law, "it compares itself"), "{lying:#?}");
+    let limit = "erp has no conditional write that can be relied on";
+    assert!(
+        says(&lying, "limit", limit, "between that read and the write"),
+        "{lying:#?}"
+    );
+    assert!(
+        !says(&lying, "fine", "erp writes only over what the plan saw", ""),
+        "{lying:#?}"
+    );
+    // AND it is kept, and said by whoever works with it
+    let kept = std::fs::read_to_string(example.path("state/proofs.json")).unwrap();
+    assert!(kept.contains("\"broken\""), "{kept}");
+    let synced = example.done(&["sync", "--yes"]);
+    assert!(synced.err.contains("only in appearance"), "{}", synced.err);
+}
