@@ -16,6 +16,7 @@ mod odata;
 mod parts;
 mod ready;
 mod sessions;
+mod several;
 mod stage;
 mod windows;
 mod writes;
