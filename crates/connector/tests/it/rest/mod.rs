@@ -7,6 +7,7 @@ mod checklist;
 mod delta;
 mod description;
 mod edges;
+mod expanded;
 mod grants;
 pub(crate) mod lab;
 mod later;
