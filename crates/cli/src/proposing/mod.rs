@@ -23,6 +23,7 @@ pub(crate) use source::Access;
 
 use crate::failure::Failure;
 use flows::FlowFile;
+use names::capital;
 use picture::{Kind, Line, Open};
 use source::Found;
 use std::collections::{BTreeMap, BTreeSet};
@@ -196,15 +197,16 @@ fn decisions(picture: &Picture, flows: &[FlowFile]) -> Vec<(Topic, String, Vec<S
             continue;
         }
         gather(&of.lines, &of.name, &mut all);
-        for property in of.properties.iter().filter(|property| property.guess.is_some()) {
-            if let Kind::Reference(_) = property.kind {
-                let about = format!("{}.{}", of.name, property.name);
-                all.push(open(
-                    Topic::Values,
-                    &about,
-                    "Does it hold the id of the record that was guessed?".to_owned(),
-                ));
-            }
+        for property in &of.properties {
+            let what = match (&property.guess, &property.kind) {
+                (None, _) => continue,
+                (Some(_), Kind::Reference(_)) => {
+                    "Does it hold the id of the record that was guessed?".to_owned()
+                }
+                (Some(guess), _) => capital(&guess.ask),
+            };
+            let about = format!("{}.{}", of.name, property.name);
+            all.push(open(Topic::Values, &about, what));
         }
     }
     for flow in flows.iter().filter(|flow| flow.guessed > 0) {

@@ -3,6 +3,7 @@
 use super::shown::Before;
 use super::{Proofs, Tried, conditions, firm, is_alive, read, skips};
 use crate::{Change, Error, Lane, Outcome, Probe, Probed, PropertySchema, Schema, Write};
+use std::collections::BTreeSet;
 use tandem_merge::record::{Observation, Presence, RecordKey, Values, Version};
 use tandem_merge::value::Value;
 
@@ -289,6 +290,8 @@ pub(super) async fn sample(
                 };
                 Value::text(id)
             }
+            // A number that is given once may be a part of the key.
+            ("integer" | "int", ..) if !of.updateable => Value::Integer(unused(name, listed)),
             ("integer" | "int", ..) => Value::Integer(1),
             ("decimal" | "currency" | "double" | "percent", ..) => Value::Decimal(1.into()),
             ("boolean", ..) => Value::Boolean(true),
@@ -307,6 +310,18 @@ pub(super) async fn sample(
         values.insert(name.clone(), value);
     }
     Ok(Some(values))
+}
+
+/// A whole number that no listed record shows there, nor as a part of its key.
+fn unused(name: &str, listed: &[Observation]) -> i64 {
+    let shown = listed.iter().filter_map(|shown| shown.values.get(name));
+    let keys = listed.iter().flat_map(|shown| shown.key.id.split(['|', '/']));
+    let taken: BTreeSet<String> = shown
+        .map(ToString::to_string)
+        .chain(keys.map(str::to_owned))
+        .collect();
+    let free = |number: &i64| !taken.contains(&number.to_string());
+    (1..).find(free).unwrap_or(1)
 }
 
 /// The id of any record of the type that a reference leads to.

@@ -2,7 +2,7 @@
 
 use super::Rest;
 use super::description::errors::Means;
-use super::description::operations::Call;
+use super::description::requests::Call;
 use super::description::template::{Body, Template};
 use super::errors::Answer;
 use super::served::PARTS;

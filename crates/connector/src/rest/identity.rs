@@ -2,8 +2,8 @@
 
 use super::Rest;
 use super::ask::{Errand, Given, Otherwise};
-use super::description::operations::Call;
 use super::description::place::Place;
+use super::description::requests::Call;
 use super::read::{self, Asked};
 use crate::http::Reply;
 use crate::{Error, Identification};

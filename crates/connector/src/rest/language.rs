@@ -179,6 +179,16 @@ impl Language {
         any(ways.collect())
     }
 
+    /// A list of other records within a record, as it is named to be shown with it.
+    pub(super) fn expansion(self, list: &Place) -> String {
+        let name = member(list);
+        match self {
+            // There a list stands under a word of its own.
+            Self::ODataV2 => name.strip_suffix("/results").map(str::to_owned).unwrap_or(name),
+            Self::ODataV4 => name,
+        }
+    }
+
     /// The id that the end of an address names: `Orders(OrderID=5,Line=1)`.
     pub(super) fn id(self, key: &[Part], address: &str) -> Option<String> {
         let path = address.split(['?', '#']).next()?.trim_end_matches('/');

@@ -137,6 +137,15 @@ fn take(
     } else {
         entries(inside, item)
     };
+    if entries.is_none() && goes_on_elsewhere(&inside.at, item) {
+        let system = rest.http.system();
+        tracing::warn!(
+            system,
+            "{system}: a {} shows only a part of what stands at `{}`, and nothing of that is read",
+            inside.holder.name,
+            inside.at
+        );
+    }
     if let Some(entries) = entries {
         let shown = rest.observations(served, &entries, sight);
         // One that nobody can name may be any of them.

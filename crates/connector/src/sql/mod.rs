@@ -8,6 +8,7 @@ mod ahead;
 mod calls;
 mod catalogue;
 mod changes;
+mod checks;
 mod comparison;
 mod create;
 mod description;

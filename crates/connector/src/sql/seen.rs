@@ -1,6 +1,7 @@
 //! All tables and views of a database, for whoever proposes a description of it.
 
-use super::catalogue::{Column, Kind, Relation};
+use super::catalogue::{Kind, Relation};
+use super::checks::allowed;
 use super::description::TableName;
 use super::driver::{Dialect, Rows, Statement, Trouble};
 use super::value::{Cell, text};
@@ -74,7 +75,8 @@ const MYSQL_CHECKS: &str = "SELECT t.constraint_schema, t.table_name, CAST(c.che
     ON t.constraint_schema = c.constraint_schema AND t.constraint_name = c.constraint_name
     WHERE t.constraint_schema = DATABASE() AND t.constraint_type = 'CHECK'";
 const MSSQL_CHECKS: &str = "SELECT s.name, o.name, k.definition FROM sys.check_constraints k
-    JOIN sys.objects o ON o.object_id = k.parent_object_id JOIN sys.schemas s ON s.schema_id = o.schema_id";
+    JOIN sys.objects o ON o.object_id = k.parent_object_id JOIN sys.schemas s ON s.schema_id = o.schema_id
+    WHERE k.is_disabled = 0";
 const SQLITE_CHECKS: &str =
     "SELECT 'main', name, sql FROM sqlite_schema WHERE type = 'table' AND sql LIKE '%check%'";
 
@@ -185,107 +187,5 @@ fn seen(relation: &Relation, checks: &[String], near: impl Fn(&str, &str) -> Str
         key: key.cloned().unwrap_or_default(),
         foreign: foreign.collect(),
         may: [relation.may.insert, relation.may.update, relation.may.delete],
-    }
-}
-
-/// The texts that a check allows in a column and no others: `status IN ('open', 'closed')`, however the database writes
-/// that back. None where the check says anything more.
-fn allowed(check: &str, column: &Column, relation: &Relation) -> Option<Vec<String>> {
-    if column.kind != Kind::Text {
-        return None;
-    }
-    let lower = check.to_lowercase();
-    let name = column.name.to_lowercase();
-    let mut from = 0;
-    while let Some(at) = lower.get(from..)?.find(&name).map(|at| at + from) {
-        let end = at + name.len();
-        from = end;
-        let whole = |sign: Option<char>| sign.is_none_or(|sign| !sign.is_alphanumeric() && sign != '_');
-        if !whole(lower[..at].chars().next_back()) || !whole(lower[end..].chars().next()) {
-            continue;
-        }
-        // Quotes, casts and parentheses stand between a column and what it is compared with.
-        let rest = check.get(end..)?.trim_start_matches(['"', '`', ']', ')', ' ']);
-        let rest = ["::text", "::bpchar", "::character varying"]
-            .iter()
-            .fold(rest, |rest, cast| rest.strip_prefix(cast).unwrap_or(rest));
-        let rest = rest.trim_start_matches([')', ' ']);
-        let begins = rest.to_lowercase();
-        let list = ["in (", "in(", "= any (", "= any(", "=any("]
-            .iter()
-            .find_map(|word| begins.starts_with(word).then(|| rest.get(word.len()..))?);
-        if let Some(list) = list {
-            let values = quoted(list);
-            let others = relation
-                .columns
-                .iter()
-                .any(|other| values.contains(&other.name) && other.name != column.name);
-            return (!values.is_empty() && !others).then_some(values);
-        }
-    }
-    None
-}
-
-/// The quoted texts up to the end of a list.
-fn quoted(list: &str) -> Vec<String> {
-    let (mut values, mut rest) = (Vec::new(), list);
-    while let Some(at) = rest.find(['\'', ')', ']']) {
-        if !rest[at..].starts_with('\'') {
-            break;
-        }
-        let (mut value, mut behind) = (String::new(), &rest[at + 1..]);
-        loop {
-            let Some(end) = behind.find('\'') else {
-                return Vec::new();
-            };
-            value.push_str(&behind[..end]);
-            behind = &behind[end + 1..];
-            // Two quotes are one of the text's own.
-            match behind.strip_prefix('\'') {
-                Some(more) => {
-                    value.push('\'');
-                    behind = more;
-                }
-                None => break,
-            }
-        }
-        values.push(value);
-        rest = behind;
-    }
-    values
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn of(check: &str) -> Option<Vec<String>> {
-        let column = Column::new("status", Kind::Text, "text");
-        let relation = Relation {
-            columns: vec![column.clone(), Column::new("order_status", Kind::Text, "text")],
-            ..Relation::default()
-        };
-        allowed(check, &column, &relation)
-    }
-
-    #[test]
-    fn the_values_that_a_check_allows_are_read_as_each_database_writes_them() {
-        let all = Some(vec!["open".to_owned(), "it's done".to_owned()]);
-        for check in [
-            "CHECK ((status = ANY (ARRAY['open'::text, 'it''s done'::text])))",
-            "CHECK (((status)::text = ANY ((ARRAY['open'::character varying, 'it''s done'::character varying])::text[])))",
-            "`status` in ('open','it''s done')",
-            "CREATE TABLE t (status TEXT NOT NULL CHECK (status IN ('open', 'it''s done')), x)",
-            "CREATE TABLE t (order_status TEXT, \"status\" TEXT CHECK (\"status\" in('open','it''s done')))",
-        ] {
-            assert_eq!(of(check), all, "{check}");
-        }
-        for check in [
-            "CHECK (order_status IN ('a'))",
-            "CHECK (length(status) > 3)",
-            "CHECK (status <> 'x')",
-        ] {
-            assert_eq!(of(check), None, "{check}");
-        }
     }
 }

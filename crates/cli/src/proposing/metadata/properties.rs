@@ -1,7 +1,7 @@
 //! The properties of a set's records.
 
 use super::super::names::capital;
-use super::super::picture::{Kind, Property};
+use super::super::picture::{Guess, Kind, Property, Topic};
 use super::model::{Declared, Version, local};
 use super::record::Reading;
 
@@ -50,6 +50,11 @@ impl Reading<'_> {
         property.create_only = !property.read_only
             && (declared.says("immutable", "true") || never("updatable") || declared.is_key);
         property.filled = declared.says("default", "true");
+        if let Some(noun) = time_without_a_date(&declared.of).filter(|_| !property.read_only) {
+            property.read_only = true;
+            property.create_only = false;
+            property.guess = Some(text_of_a_form(noun, !declared.nullable));
+        }
         if property.read_only {
             property.required = false;
         }
@@ -80,4 +85,25 @@ impl Reading<'_> {
         };
         Some(form.to_owned())
     }
+}
+
+/// What no property has a type for, though a text shows it: a time of day, a length of time.
+pub(super) fn time_without_a_date(of: &str) -> Option<&'static str> {
+    match of {
+        "Edm.TimeOfDay" | "Edm.Time" => Some("a time of day"),
+        "Edm.Duration" => Some("a length of time"),
+        _ => None,
+    }
+}
+
+/// Any text could be written to a property whose service takes texts of one form alone, so it is read, and not written.
+fn text_of_a_form(noun: &str, required: bool) -> Guess {
+    let why = format!("it is {noun}, shown as a text, and the service takes no other texts");
+    let ask = match required {
+        true => {
+            "does the service fill it in? If not, write `required: true` for `read_only`, and let only such texts be mapped to it."
+        }
+        false => "is it to be written? Then take `read_only` out, and let only such texts be mapped to it.",
+    };
+    Guess::new(Topic::Values, why, ask)
 }

@@ -4,6 +4,7 @@ use super::super::names::likeliest;
 use super::super::picture::{Guess, Kind, Line, Picture, Property, RecordType, Topic};
 use super::super::yaml::{list, scalar, table};
 use super::model::{Declared, Service, Set, Version};
+use super::properties::time_without_a_date;
 use std::collections::BTreeMap;
 
 /// One set about to be told.
@@ -67,12 +68,17 @@ impl Reading<'_> {
     fn keyless(&self) -> Option<String> {
         let told = |name: &&String| {
             let declared = self.set.properties.iter().find(|one| one.name == **name);
-            declared.is_some_and(|one| self.property(one).is_some())
+            declared.is_some_and(|one| self.property(one).is_some() && time_without_a_date(&one.of).is_none())
         };
         let missing = self.set.key.iter().find(|name| !told(name))?;
-        Some(match missing.as_str() {
-            "" => "its key has a member without a name".to_owned(),
-            name => format!("its key has {name}, which is no property that can be read"),
+        let declared = self.set.properties.iter().find(|one| one.name == *missing);
+        let noun = declared.and_then(|one| time_without_a_date(&one.of));
+        Some(match (missing.as_str(), noun) {
+            ("", _) => "its key has a member without a name".to_owned(),
+            (name, Some(noun)) => {
+                format!("its key has {name}, {noun}, which no description can write into an address")
+            }
+            (name, None) => format!("its key has {name}, which is no property that can be read"),
         })
     }
 
@@ -169,7 +175,8 @@ impl Reading<'_> {
             let declared = self.set.properties.iter().find(own);
             let literal = match (&property.kind, declared.map(|one| one.of.as_str())) {
                 // No description can say how these are written in filters.
-                (Kind::Enum(_), _) | (_, Some("Edm.Duration" | "Edm.Time" | "Edm.TimeOfDay")) => false,
+                (Kind::Enum(_), _) => false,
+                (_, Some(of)) if time_without_a_date(of).is_some() => false,
                 (_, Some("Edm.Double" | "Edm.Single")) => self.service.version == Version::V4,
                 _ => true,
             };
@@ -207,7 +214,8 @@ impl Reading<'_> {
             ask(
                 Topic::Values,
                 &format!(
-                    "Are these records wanted, which stand below each of {set}: {all}? Then write record types for them, with the key in `collection: {set}(KEY)/{first}`."
+                    "Are these records wanted, which stand below each of {set}: {all}? Then write record types for them: those of one alone, with its key in `collection: {set}(KEY)/{first}`; those of all, to be read with them, with `inside: {{ type: {}, at: {first}, id: ... }}`.",
+                    self.name
                 ),
             );
         }

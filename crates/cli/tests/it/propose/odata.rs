@@ -102,6 +102,33 @@ fn a_service_of_odata_2_is_connected_by_its_own_metadata_without_a_line_by_hand(
     );
 }
 
+/// The laws of writing are tried on all texts that may be written: one that takes times of day alone is none of them.
+#[test]
+fn what_is_proposed_of_times_of_day_keeps_the_laws_of_writing() {
+    for version in ["v4", "v2"] {
+        let (erp, org) = (
+            System::start("odata", &["--records", "6", "--seed", "3"]),
+            System::start("salesforce", &[]),
+        );
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let said = proposed_from(
+            &format!("{}/{version}", erp.url),
+            folder,
+            &["--salesforce-url", &org.url],
+        );
+        has(
+            &read(folder, "erp.yaml"),
+            &[
+                "CallAfter: { type: string, read_only: true }   # guessed: it is a time of day, shown as a text",
+            ],
+        );
+        assert!(said["decide"].to_string().contains("Contact.CallAfter"), "{said}");
+        let tested = run(folder, &["connector", "test", "erp", "--write"]);
+        assert_eq!(tested.code, Some(0), "{version}: {}{}", tested.out, tested.err);
+    }
+}
+
 /// What is proposed for the other presets is read by the program itself.
 #[test]
 fn every_service_of_the_presets_is_described() {
@@ -123,7 +150,7 @@ fn every_service_of_the_presets_is_described() {
         // What stands below another record alone is named: its key is for a person to write.
         let below = said["decide"]
             .to_string()
-            .contains("`collection: companies(KEY)/customers`");
+            .contains("`collection: companies(KEY)/customers`; those of all, to be read with them, with `inside: { type: company, at: customers, id: ... }`");
         assert_eq!(below, preset == "business-central", "{said}");
         let description = read(folder.path(), "erp.yaml");
         assert!(
@@ -141,15 +168,16 @@ fn every_service_of_the_presets_is_described() {
 
 const PARTS: &str = r#"<Edmx Version="4.0"><Schema Namespace="N">
   <EntityType Name="Site"><Key><PropertyRef Name="Id"/></Key><Property Name="Id" Type="Edm.Guid" Nullable="false"/>
-    <Property Name="Opens" Type="Edm.TimeOfDay"/><Property Name="Name" Type="Edm.String"/></EntityType>
+    <Property Name="Opens" Type="Edm.TimeOfDay"/><Property Name="Stay" Type="Edm.Duration" Nullable="false"/><Property Name="Name" Type="Edm.String"/></EntityType>
   <EntityType Name="Visit"><Key><PropertyRef Name="SiteId"/><PropertyRef Name="Day"/></Key><Property Name="SiteId" Type="Edm.Guid" Nullable="false"/>
     <Property Name="Day" Type="Edm.Date" Nullable="false"/><Property Name="UpdatedAt" Type="Edm.DateTimeOffset"/>
     <Property Name="CreatedAt" Type="Edm.DateTimeOffset" Nullable="false"/></EntityType>
   <EntityType Name="Scan"><Key><PropertyRef Name="Mark"/></Key><Property Name="Mark" Type="Edm.Binary" Nullable="false"/></EntityType>
+  <EntityType Name="Shift"><Key><PropertyRef Name="Begins"/></Key><Property Name="Begins" Type="Edm.TimeOfDay" Nullable="false"/></EntityType>
   <EntityContainer Name="C">
     <EntitySet Name="Sites" EntityType="N.Site"/><EntitySet Name="Visits" EntityType="N.Visit"><Annotation Term="Org.OData.Capabilities.V1.ChangeTracking">
       <Record><PropertyValue Property="Supported" Bool="false"/></Record></Annotation></EntitySet>
-    <EntitySet Name="Scans" EntityType="N.Scan"/>
+    <EntitySet Name="Scans" EntityType="N.Scan"/><EntitySet Name="Shifts" EntityType="N.Shift"/>
     TRACKED
   </EntityContainer></Schema></Edmx>"#;
 
@@ -170,6 +198,10 @@ fn keys_of_several_members_and_sets_that_tell_of_changes_otherwise_are_described
             "changes: { query: { $filter: \"{changed}\" }, headers: null, delta: null }",
             "SiteId: { type: string, required: true, create_only: true, form: { literal: guid } }",
             "# left out: its key has Mark, which is no property that can be read",
+            "# left out: its key has Begins, a time of day, which no description can write into an address",
+            "Opens: { type: string, read_only: true }   # guessed: it is a time of day, shown as a text",
+            "Stay: { type: string, read_only: true }   # guessed: it is a length of time, shown as a text",
+            "ask: does the service fill it in?",
         ],
     );
     // Without a word about changes they are asked for by the time, where there is one.

@@ -1,7 +1,7 @@
 //! How several requests travel as one.
 
-use super::operations::{Call, Line};
 use super::place::Place;
+use super::requests::{Call, Line};
 use super::template::{Body, Template};
 use super::words::words;
 use tandem_merge::config::node::At;

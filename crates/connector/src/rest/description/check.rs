@@ -5,18 +5,18 @@ mod computed;
 mod keys;
 mod parts;
 mod properties;
+mod records;
 mod sessions;
 
 use super::errors::LimitsText;
-use super::place::Place;
-use super::record::{DescriptionText, IdentityText, Possible, RecordText, RecordTypeText};
+use super::record::{DescriptionText, IdentityText, Possible, RecordTypeText};
 use super::session::Session;
 use super::template::Body;
 use super::{Description, Type};
 use crate::rest::description::operations::{ListText, Style};
 use crate::rest::description::property::{DataKind, FormText, PropertyText};
 use crate::rest::form::Form;
-use crate::rest::language::{Language, member};
+use crate::rest::language::Language;
 use calls::Calls;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -97,6 +97,7 @@ pub(super) fn checked(text: DescriptionText, root: &Node, reader: &mut Reader<'_
                 forms: &forms,
                 names: &names,
                 language: text.filters.as_ref().map(|language| language.value),
+                odata: text.odata.is_some(),
             };
             let of = match own.inside.clone() {
                 Some(inside) => scope.part(own, &inside, &types),
@@ -184,6 +185,8 @@ struct Scope<'a, 'r> {
     names: &'a [String],
     /// The language of filters and keys.
     language: Option<Language>,
+    /// It speaks OData.
+    odata: bool,
 }
 
 /// What a type says, else what holds for all.
@@ -241,8 +244,7 @@ impl Scope<'_, '_> {
         let list = list?;
         let fill = self.fill(own.fill, defaults.and_then(|all| all.fill.as_ref()));
         let filled: Vec<&str> = fill.keys().map(String::as_str).collect();
-        let members = record.id.iter().flat_map(|id| &id.value.0).map(member);
-        let mut calls = Calls::new(self.reader, &names, &filled).speaking(self.language, members.collect());
+        let mut calls = Calls::new(self.reader, &names, &filled).speaking(self.language, &record);
         calls.list(&list);
         changes
             .iter()
@@ -328,70 +330,6 @@ impl Scope<'_, '_> {
         fill
     }
 
-    /// Where things stand in a record, member by member: what the type says, else what holds for all.
-    fn record(&mut self, own: Option<At<RecordText>>, defaults: Option<&At<RecordText>>) -> RecordText {
-        let place = own
-            .as_ref()
-            .or(defaults)
-            .map_or_else(|| self.name.with(()), |record| record.with(()));
-        let said = [
-            own.map(|record| record.value),
-            defaults.map(|record| record.value.clone()),
-        ];
-        let [own, all] = said.map(|record| record.unwrap_or_else(RecordText::empty));
-        let record = RecordText {
-            id: own.id.or(all.id),
-            ids: own.ids.or(all.ids),
-            token: own.token.or(all.token),
-            token_as: own.token_as.or(all.token_as),
-            token_granularity: own.token_granularity.or(all.token_granularity),
-            order: own.order.or(all.order),
-            modified: own.modified.or(all.modified),
-            created: own.created.or(all.created),
-            author: own.author.or(all.author),
-            deleted: own.deleted.or(all.deleted),
-        };
-        if record.id.is_none() {
-            let help = "Add `record: { id: ... }` with the place of the id, here or under `defaults:`.";
-            self.problem(
-                &place,
-                format!("nothing says where the id of a {} stands", self.name.value),
-                help,
-            );
-        }
-        if let Some(text) = &record.token_as {
-            let alone = text.value.holes().eq(["token"]);
-            let one = record
-                .token
-                .as_ref()
-                .is_some_and(|token| token.value.alone().is_some());
-            if !one || !alone {
-                let help = "Add `token:` with one place, and write `{token}` once into `token_as:`.";
-                self.problem(text, "`token_as` does not say how a token is written", help);
-            }
-        }
-        record
-    }
-
-    /// What only a reply of its own shows of a record no list does.
-    fn token_in_lists(&mut self, record: &RecordText, list: &At<ListText>) {
-        if let Some(token) = &record.token
-            && token
-                .value
-                .0
-                .iter()
-                .any(|place| matches!(place, Place::Header(_)))
-            && list.value.partial != Some(true)
-        {
-            let help = "Add `partial: true` to `list:`, so that each record is read by its id.";
-            self.problem(
-                token,
-                "a list shows no header of a single record, so none has a token",
-                help,
-            );
-        }
-    }
-
     fn needs_reading(
         &mut self,
         list: &At<ListText>,
@@ -441,24 +379,6 @@ impl Scope<'_, '_> {
                 self.reader.problem(at, message, help);
                 Form::default()
             }
-        }
-    }
-}
-
-impl RecordText {
-    /// Nothing is said.
-    fn empty() -> Self {
-        Self {
-            id: None,
-            ids: None,
-            token: None,
-            token_as: None,
-            token_granularity: None,
-            order: None,
-            modified: None,
-            created: None,
-            author: None,
-            deleted: None,
         }
     }
 }

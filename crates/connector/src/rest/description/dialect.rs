@@ -171,7 +171,7 @@ fn signs_in(root: &Node) -> bool {
     kind.is_some_and(|kind| kind.value != Content::Text("none".to_owned()))
 }
 
-/// Lays `defaults` under each record type, member by member.
+/// Lays `defaults` under each record type, member by member; what stands inside others is asked for with them.
 fn into_types(root: &mut Node) {
     let Some(defaults) = take(root, "defaults") else {
         return;
@@ -190,7 +190,8 @@ fn into_types(root: &mut Node) {
     else {
         return;
     };
-    for (_, of) in types {
+    let alone = types.iter_mut().filter(|(_, of)| member(of, "inside").is_none());
+    for (_, of) in alone {
         over(of, defaults.clone());
         by_time_alone_if_there_is_one(of);
     }

@@ -11,6 +11,7 @@ pub(super) mod pages;
 pub(super) mod place;
 pub(super) mod property;
 pub(super) mod record;
+pub(super) mod requests;
 pub(super) mod session;
 pub(super) mod template;
 pub(super) mod times;

@@ -53,7 +53,7 @@ written! {
     }
 }
 
-super::operations::operation! {
+super::requests::operation! {
     /// How one asks who the ERP is.
     struct IdentityText {
         /// Where an id stands that never changes: that of the company.
@@ -69,7 +69,7 @@ super::operations::operation! {
     }
 }
 
-super::operations::operation! {
+super::requests::operation! {
     /// How one asks who we are.
     struct WhoText {
         /// Where the user stands that we are.

@@ -1,7 +1,7 @@
 //! How one signs in.
 
-use super::operations::{Call, Line};
 use super::place::Place;
+use super::requests::{Call, Line};
 use super::template::{Body, Template};
 use super::times::Span;
 use super::words::{kinds, words};

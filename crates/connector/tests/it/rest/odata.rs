@@ -353,6 +353,33 @@ fn the_example_of_the_page_is_right() {
 }
 
 #[test]
+fn the_example_of_records_inside_others_is_right() {
+    let page = include_str!("../../../../../docs/odata.md");
+    let example = page
+        .split("```yaml\n")
+        .nth(2)
+        .unwrap()
+        .split("```")
+        .next()
+        .unwrap();
+    described(&format!("odata: v4\nrecord_types:\n{example}"));
+}
+
+#[tokio::test]
+async fn all_of_a_record_is_asked_for_where_any_member_may_be_needed() {
+    let selected = async |text: &str| {
+        let (office, rest) = erp(text, &[], answers).await;
+        listed(&rest).await.unwrap();
+        parameter(&office.asked()[0], "$select")
+    };
+    assert!(selected(V4).await.is_some());
+    let computed = format!("{V4}      loud: {{ type: string, computed: {{ read: record.Name }} }}\n");
+    assert_eq!(selected(&computed).await, None);
+    let whole = V4.replace("    properties:", "    update: { style: full }\n    properties:");
+    assert_eq!(selected(&whole).await, None);
+}
+
+#[test]
 fn the_example_of_northwind_is_right() {
     let text = include_str!("../../../../../examples/northwind-odata/northwind.yaml");
     assert_eq!(described(text).record_types().count(), 5);

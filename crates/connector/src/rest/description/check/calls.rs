@@ -1,17 +1,17 @@
 //! Whether requests say what they must, and fill in nothing that there is not.
 
+mod lists;
+mod several;
+
 use super::super::batches::{BatchForm, BatchText};
 use super::super::operations::{
-    ActionText, Call, ChangesText, CreateText, DeleteText, DeletionsText, DeltaText, FindText, ListText,
-    ReadText, Safety, SinceText, Style, UpdateText, WindowText,
+    ActionText, CreateText, DeleteText, FindText, ReadText, Safety, Style, UpdateText,
 };
-use super::super::pages::Paging;
 use super::super::place::Place;
-use super::super::record::{Moment, RecordText};
+use super::super::record::RecordText;
+use super::super::requests::Call;
 use super::super::template::{Body, Template};
-use super::super::times::{AS_FORM, Source};
-use crate::rest::form::Moments;
-use crate::rest::language::Language;
+use crate::rest::language::{Language, member};
 use tandem_merge::config::node::At;
 use tandem_merge::config::suggestion;
 use tandem_merge::config::written::{Reader, Table};
@@ -32,6 +32,8 @@ pub(super) struct Calls<'a, 'r> {
     language: Option<Language>,
     /// The members of a record's id.
     key: Vec<String>,
+    /// So many parts name a record's state.
+    token_parts: usize,
 }
 
 impl<'a, 'r> Calls<'a, 'r> {
@@ -42,14 +44,17 @@ impl<'a, 'r> Calls<'a, 'r> {
             fill,
             language: None,
             key: Vec::new(),
+            token_parts: 0,
         }
     }
 
-    /// With the language of filters, and the members of a record's id.
-    pub(super) fn speaking(self, language: Option<Language>, key: Vec<String>) -> Self {
+    /// With the language of filters, and what names a record and its state.
+    pub(super) fn speaking(self, language: Option<Language>, record: &RecordText) -> Self {
+        let members = record.id.iter().flat_map(|id| &id.value.0).map(member);
         Self {
             language,
-            key,
+            key: members.collect(),
+            token_parts: record.token.as_ref().map_or(0, |token| token.value.0.len()),
             ..self
         }
     }
@@ -109,15 +114,16 @@ impl<'a, 'r> Calls<'a, 'r> {
                 self.reader.problem(at, message, help);
             }
         }
+        self.apart(what, call.plain(), known);
     }
 
     /// Whether a hole is one that only a language of filters fills, or a member of the id.
     fn in_filters<T>(&mut self, what: &str, at: &At<T>, hole: &str, known: &[&str]) -> bool {
         let words: &[&str] = match what {
-            "list" => &["select", "order", "behind"],
-            "changes" => &["select", "order", "behind", "changed"],
-            "find" | "many" => &["select", "matches"],
-            "read" => &["select"],
+            "list" => &["select", "expand", "order", "behind"],
+            "changes" => &["select", "expand", "order", "behind", "changed"],
+            "find" | "many" => &["select", "expand", "matches"],
+            "read" => &["select", "expand"],
             _ => &[],
         };
         if words.contains(&hole) {
@@ -150,143 +156,11 @@ impl<'a, 'r> Calls<'a, 'r> {
         let elsewhere = call.takes("id") || call.holes().iter().any(in_parts);
         if !named && !elsewhere {
             let message = format!("the request of `{what}` does not name the record");
-            self.reader.problem(
-                at,
-                message,
-                "Write `{id}` into the path, such as `/contacts/{id}`.",
-            );
-        }
-    }
-
-    /// `known`: filled in by other means.
-    fn paging(&mut self, call: Call<'_>, paging: Option<&At<Paging>>, place: &At<()>, known: &[&str]) {
-        let wanted = match paging.map(|paging| &paging.value) {
-            None => {
-                let named = PAGES.into_iter().filter(|hole| !known.contains(hole));
-                let named = named.into_iter().find(|hole| call.takes(hole));
-                if let Some(hole) = named {
-                    let message = format!("`{{{hole}}}` is filled in only where there are pages");
-                    self.reader
-                        .problem(place, message, "Add `paging: { kind: ... }`.");
-                }
-                return;
-            }
-            Some(Paging::Url(_)) => return,
-            Some(Paging::Cursor(_)) => "cursor",
-            Some(Paging::Page(_)) => "page",
-            Some(Paging::Offset(_)) => "offset",
-            Some(Paging::Keyset(_)) if call.takes("behind") => "behind",
-            Some(Paging::Keyset(_)) => "after",
-        };
-        let at = paging.map_or_else(|| place.with(()), |paging| paging.with(()));
-        self.needs(
-            &at,
-            call,
-            wanted,
-            "without it every page is the one at the beginning",
-        );
-    }
-
-    pub(super) fn list(&mut self, list: &At<ListText>) {
-        let call = list.value.call();
-        let known: Vec<&str> = match &list.value.window {
-            Some(window) => self.window(call, window, list.value.paging.as_ref()),
-            None => Vec::new(),
-        };
-        let all: Vec<&str> = PAGES.into_iter().chain(known.iter().copied()).collect();
-        self.check("list", list, call, &all);
-        self.paging(call, list.value.paging.as_ref(), &list.with(()), &known);
-    }
-
-    pub(super) fn changes(&mut self, changes: &At<ChangesText>, list: &ListText, record: &RecordText) {
-        let all = changes.value.over(list);
-        let call = all.call();
-        let filled: Vec<&str> = match &all.window {
-            Some(window) => self.window(call, window, all.paging.as_ref()),
-            None => Vec::new(),
-        };
-        let known: Vec<&str> = PAGES
-            .into_iter()
-            .chain(["since"])
-            .chain(filled.iter().copied())
-            .collect();
-        self.check("changes", changes, call, &known);
-        self.paging(call, all.paging.as_ref(), &changes.with(()), &filled);
-        match &changes.value.delta {
-            Some(delta) => {
-                self.delta(delta, call, &changes.value);
-                self.delta_over(delta, &all);
-            }
-            None if call.takes("changed") => {
-                let timed = matches!(record.modified, Some(Moment::At(_)));
-                if !timed {
-                    let help = "Add `modified:` to `record:`, with the place of the time.";
-                    let message = "nothing says by which time records were changed";
-                    self.reader.problem(changes, message, help);
-                }
-            }
-            None => self.needs(changes, call, "since", "without it all records are changes"),
-        }
-        self.since(changes.value.since.as_ref(), &changes.with(()));
-        let newest = changes.value.since.as_ref().and_then(|since| since.from);
-        if newest == Some(Source::Newest) && record.modified.is_none() {
-            let help = "Add `modified:` to `record:`, or write `from: clock`.";
-            self.reader
-                .problem(changes, "nothing says when a record was changed", help);
-        }
-    }
-
-    /// Parts of the time need both their ends; what they fill in.
-    fn window(
-        &mut self,
-        call: Call<'_>,
-        window: &At<WindowText>,
-        paging: Option<&At<Paging>>,
-    ) -> Vec<&'static str> {
-        for hole in ["since", "until"] {
-            self.needs(window, call, hole, "a part of the time has two ends");
-        }
-        if window.value.at_most.value < 2 {
-            let help = "Write how many records a query shows at most, such as `at_most: 1000`.";
-            self.reader
-                .problem(&window.value.at_most, "no part shows fewer than that", help);
-        }
-        if let Some(paging) = paging
-            && matches!(paging.value, Paging::Keyset(_))
-        {
-            let help =
-                "Take `window:` out: a list that is read behind its last id has no end before its end.";
-            self.reader
-                .problem(window, "what is read by keyset needs no parts", help);
-        }
-        self.since(window.value.since.as_ref(), &window.with(()));
-        vec!["since", "until", "after"]
-    }
-
-    /// Pages that lead to a link lead there by addresses, and show records as they are.
-    fn delta_over(&mut self, delta: &At<DeltaText>, list: &ListText) {
-        let counted = |paging: &At<Paging>| !matches!(paging.value, Paging::Url(_));
-        if list.paging.as_ref().is_some_and(counted) {
-            let help = "Write `paging: { kind: url, next: ... }`: the pages before a link are addresses as the link is.";
-            self.reader.problem(
-                delta,
-                "a link for changes stands behind pages of another kind",
-                help,
-            );
-        }
-        if list.partial == Some(true) {
-            let help = "Ask for changes by `since`, or let the list show whole records.";
-            self.reader
-                .problem(delta, "a link for changes shows records in part", help);
-        }
-    }
-
-    /// A link stands for a moment: only one of the two is asked by.
-    fn delta(&mut self, delta: &At<DeltaText>, call: Call<'_>, changes: &ChangesText) {
-        if call.takes("since") || call.takes("changed") || changes.since.is_some() {
-            let help = "Take `since` out: the link says from where on changes are shown.";
-            self.reader
-                .problem(delta, "changes are asked for by a link and by a moment", help);
+            let help = match self.has_parts() {
+                true => self.in_members(),
+                false => "Write `{id}` into the path, such as `/contacts/{id}`.".to_owned(),
+            };
+            self.reader.problem(at, message, help);
         }
     }
 
@@ -324,35 +198,6 @@ impl<'a, 'r> Calls<'a, 'r> {
             self.reader
                 .problem(each, "a request in a batch does not say what is done", help);
         }
-    }
-
-    fn since(&mut self, since: Option<&SinceText>, place: &At<()>) {
-        let Some(since) = since else {
-            return;
-        };
-        let format = since.format.as_ref();
-        let zone = since.zone.as_ref();
-        let word = |at: &At<String>| at.value.clone();
-        let (written, named) = (format.map(word), zone.map(word));
-        if written.as_deref() == Some(AS_FORM) {
-            return;
-        }
-        let day = since
-            .granularity
-            .is_some_and(|step| step.length().as_hours() >= 24);
-        if let Err((which, message, help)) = Moments::read(!day, written.as_deref(), named.as_deref()) {
-            let at = if which == "zone" { zone } else { format };
-            self.reader
-                .problem(&at.map_or_else(|| place.clone(), |at| at.with(())), message, help);
-        }
-    }
-
-    pub(super) fn deletions(&mut self, deletions: &At<DeletionsText>) {
-        let known: Vec<&str> = PAGES.into_iter().chain(["since"]).collect();
-        let call = deletions.value.call();
-        self.check("deletions", deletions, call, &known);
-        self.paging(call, deletions.value.paging.as_ref(), &deletions.with(()), &[]);
-        self.since(deletions.value.since.as_ref(), &deletions.with(()));
     }
 
     pub(super) fn read(&mut self, read: &At<ReadText>) {
@@ -425,10 +270,10 @@ impl<'a, 'r> Calls<'a, 'r> {
             }
             _ => {}
         }
-        self.also(create.value.also.as_ref(), create, &["key"]);
+        self.also("create", create.value.also.as_ref(), create, &["key"]);
     }
 
-    fn also<T>(&mut self, also: Option<&Table<Body>>, at: &At<T>, known: &[&str]) {
+    fn also<T>(&mut self, what: &str, also: Option<&Table<Body>>, at: &At<T>, known: &[&str]) {
         let texts = also
             .into_iter()
             .flat_map(|also| &also.0)
@@ -443,6 +288,14 @@ impl<'a, 'r> Calls<'a, 'r> {
                 help,
             );
         }
+        let plain = also
+            .into_iter()
+            .flat_map(|also| &also.0)
+            .flat_map(|(name, body)| {
+                let texts = body.texts().into_iter();
+                texts.flat_map(|text| text.plain().map(|hole| (name.with(()), hole.to_owned())))
+            });
+        self.apart(what, plain.collect(), known);
     }
 
     /// A token that is sent must be shown by the record.
@@ -480,7 +333,8 @@ impl<'a, 'r> Calls<'a, 'r> {
         if style != Style::Dataset {
             self.in_path("update", update, call);
         }
-        self.also(update.value.also.as_ref(), update, &["id", "token", "record."]);
+        let known = ["id", "token", "record."];
+        self.also("update", update.value.also.as_ref(), update, &known);
         self.token(update, update.value.sends_token(), record);
         if let (false, Some(_)) = (full, &update.value.omit) {
             let help = "Take `omit:` out, or write `style: full`.";

@@ -109,6 +109,8 @@ impl Scope<'_, '_> {
             let help = "Describe its rows as a record type of their own, with `style: dataset`.";
             self.problem(inside, message, help);
         }
+        // OData has lists that are shown with a record; only some services take one that is sent back with it.
+        let read_alone = self.odata && text.style.is_none();
         let style = text
             .style
             .as_ref()
@@ -121,7 +123,7 @@ impl Scope<'_, '_> {
                 help,
             );
         }
-        let may = |said: bool| said && holder.update.is_some();
+        let may = |said: bool| said && !read_alone && holder.update.is_some();
         let takes_away = style == InsideStyle::Replace || text.removed.is_some();
         Some(Inside {
             at: text.at.value.clone(),
@@ -151,12 +153,14 @@ impl Scope<'_, '_> {
             }
         }
         if inside.creates && !says {
-            let place = named.map(|place| place.to_string()).unwrap_or_default();
-            let help = format!(
-                "Add a property such as `{}: {{ type: reference({}), at: {place} }}`, or write `create: none`.",
-                holder.name.to_lowercase(),
-                holder.name
-            );
+            let help = match named {
+                Some(place) => format!(
+                    "Add a property such as `{}: {{ type: reference({}), at: {place} }}`, or write `create: none`.",
+                    holder.name.to_lowercase(),
+                    holder.name
+                ),
+                None => "Write `create: none`: no property holds a key of several members.".to_owned(),
+            };
             let message = format!("nothing says of which {} a {} is", holder.name, self.name.value);
             self.problem(self.name, message, help);
         }
