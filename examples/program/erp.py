@@ -109,6 +109,7 @@ class Erp:
         return {"record": self.shown("id = ?", made.lastrowid)[0]}
 
     def change(self, ask):
+        deleted = ask["do"] == "delete"
         found = self.shown("type = ? AND id = ? AND NOT deleted", ask["type"], ask["id"])
         if not found:
             return {"gone": True}
@@ -118,14 +119,13 @@ class Erp:
         self.check(ask["type"], ask["id"], values)
         self.db.execute("UPDATE record SET seq = (SELECT max(seq) + 1 FROM record), version = version + 1, modified = ?, "
                         "author = ?, deleted = ?, body = ? WHERE id = ?",
-                        (now(), self.user, ask["do"] == "delete", json.dumps({**found[0]["values"], **values}), ask["id"]))
+                        (now(), self.user, deleted, json.dumps({**found[0]["values"], **values}), ask["id"]))
         return {"record": self.shown("id = ?", ask["id"])[0]}
 
     update = delete = change
 
     def answer(self, ask):
-        """One request is one transaction."""
-        self.db.execute("BEGIN IMMEDIATE")
+        self.db.execute("BEGIN IMMEDIATE")  # one request is one transaction
         try:
             answer = getattr(self, ask["do"])(ask)
         except Refused as refused:
