@@ -63,6 +63,31 @@ impl Place {
         })
     }
 
+    /// What stands there in a body, in every entry of a list on the way whose next step is no number: nothing of an empty
+    /// list. None where a step leads nowhere.
+    pub(crate) fn each<'j>(&self, body: &'j Json) -> Option<Vec<&'j Json>> {
+        let Self::Body(steps) = self else {
+            return None;
+        };
+        let mut found = vec![body];
+        for step in steps {
+            let mut next = Vec::with_capacity(found.len());
+            for at in found {
+                match (at, step.parse::<usize>()) {
+                    (Json::Array(entries), Ok(at)) => next.push(entries.get(at)?),
+                    (Json::Array(entries), Err(_)) => {
+                        for entry in entries {
+                            next.push(entry.get(step)?);
+                        }
+                    }
+                    (other, _) => next.push(other.get(step)?),
+                }
+            }
+            found = next;
+        }
+        Some(found)
+    }
+
     /// What stands there in a reply.
     pub(crate) fn shown<'j>(&self, body: &'j Json, headers: &HeaderMap) -> Option<Cow<'j, Json>> {
         match self {
@@ -160,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_place_is_found_and_filled() {
-        let body = json!({ "a": { "b": [1, { "c": "x" }] }, "@odata.etag": "W/1" });
+        let body = json!({ "a": { "b": [1, { "c": "x" }] }, "@odata.etag": "W/1", "lines": [{ "at": 1 }, { "at": null }], "none": [] });
         let at = |text: &str| Place::parse(text).unwrap().of(&body).cloned();
         assert_eq!(at("a.b.1.c"), Some(json!("x")));
         assert_eq!(at("/@odata.etag"), Some(json!("W/1")));
@@ -171,6 +196,14 @@ mod tests {
             .unwrap()
             .put(&mut target, json!("Ulm"));
         assert_eq!(target, json!({ "address": { "city": "Ulm" } }));
+        let each = |text: &str| {
+            let all = Place::parse(text).unwrap().each(&body)?;
+            Some(all.into_iter().cloned().collect::<Vec<_>>())
+        };
+        assert_eq!(each("lines.at"), Some(vec![json!(1), json!(null)]));
+        assert_eq!(each("lines.1.at"), Some(vec![json!(null)]));
+        assert_eq!(each("none.at"), Some(Vec::new()));
+        assert_eq!((each("lines.when"), each("a.c")), (None, None));
         assert!(Place::parse("a..b").is_err() && Place::parse("header:a b").is_err());
     }
 }

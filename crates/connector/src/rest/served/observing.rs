@@ -67,11 +67,15 @@ impl Served {
         let places = match at {
             Moment::At(places) => places.as_slice(),
             Moment::Latest(places) => {
-                let each = places
-                    .iter()
-                    .map(|place| self.first_moment(std::slice::from_ref(place), item));
-                let all: Vec<Option<Timestamp>> = each.collect::<Result<_, _>>()?;
-                return Ok(all.into_iter().flatten().max());
+                let mut latest = None;
+                for place in places {
+                    let each = place.each(item);
+                    let each = each.ok_or_else(|| (place.to_string(), "it is not shown".to_owned()))?;
+                    for shown in each {
+                        latest = latest.max(self.decoded_moment(place, shown)?);
+                    }
+                }
+                return Ok(latest);
             }
             Moment::Split { date, time } => {
                 let both = date.of(item).zip(time.of(item));
@@ -91,16 +95,22 @@ impl Served {
                 continue;
             };
             shown_at_all = true;
-            let of = moment_type();
-            match self.of.moments.decode(&of, Some(shown)) {
-                Ok(Value::DateTime(moment)) => return Ok(Some(moment)),
-                Ok(_) => {}
-                Err(why) => return Err((place.to_string(), why)),
+            if let Some(moment) = self.decoded_moment(place, shown)? {
+                return Ok(Some(moment));
             }
         }
         match (shown_at_all, places.last()) {
             (false, Some(place)) => Err((place.to_string(), "it is not shown".to_owned())),
             _ => Ok(None),
+        }
+    }
+
+    /// The time that is shown at a place; none where it is blank.
+    fn decoded_moment(&self, place: &Place, shown: &Json) -> Result<Option<Timestamp>, (String, String)> {
+        match self.of.moments.decode(&moment_type(), Some(shown)) {
+            Ok(Value::DateTime(moment)) => Ok(Some(moment)),
+            Ok(_) => Ok(None),
+            Err(why) => Err((place.to_string(), why)),
         }
     }
 
