@@ -2,7 +2,7 @@
 
 mod find;
 
-pub(super) use find::find;
+pub(super) use find::{find, fitting_nobody};
 
 use super::ask::{Errand, Given, Otherwise};
 use super::batch::Pack;
@@ -11,7 +11,7 @@ use super::description::operations::{Call, Empty, GoneText, ListText, WindowText
 use super::description::pages::Paging;
 use super::description::place::Place;
 use super::served::{Served, Sight};
-use super::{CONCURRENCY, Rest, paging, parts, window};
+use super::{CONCURRENCY, Rest, paging, parts, shape, window};
 use crate::http::{Failure, Reply, Request};
 use crate::shown::missing;
 use crate::{Complete, Error, ErrorKind};
@@ -158,6 +158,15 @@ pub(super) async fn plain(
         // Without one nobody knows where to go on, and this is no end.
         return Err(rest.stuck(served.name(), "a page shows no id"));
     }
+    if is_nobodys(served, rows) {
+        let (count, place) = (rows.len(), shape::id_place(served.holder()));
+        let what = format!(
+            "none of the {count} rows of a page of {} has an id at `{place}`",
+            served.holder().name()
+        );
+        let advice = "Correct `id:` under `record:` in the description";
+        return Err(rest.http.error(ErrorKind::Protocol, what, advice).as_answer());
+    }
     let shown = paging::Shown {
         body: &body,
         headers: &reply.headers,
@@ -186,6 +195,13 @@ pub(super) async fn plain(
         rows: count,
         total,
     })
+}
+
+/// Whether rows are shown and none says whose it is: the id stands elsewhere, and that is no list without records.
+fn is_nobodys(served: &Served, rows: &[Json]) -> bool {
+    let holder = served.holder();
+    let nameless = |row: &Json| holder.id(row).is_none() && !holder.is_id_unreadable(row);
+    !rows.is_empty() && rows.iter().all(nameless)
 }
 
 /// Records of which a list shows a part alone: read by their ids. What went meanwhile shows itself another time.

@@ -7,6 +7,7 @@ mod checklist;
 mod delta;
 mod description;
 mod edges;
+mod found;
 mod grants;
 pub(crate) mod lab;
 mod later;
