@@ -29,5 +29,5 @@ pub mod webhook;
 pub use beside::Beside;
 pub use contract::*;
 pub use http::address::is_loopback;
-pub use probe::{Probe, Probed};
+pub use probe::{Probe, Probed, Shape, Told};
 pub use traffic::{BOUNDS, Traffic};

@@ -87,8 +87,12 @@ impl Test {
         screen.result(shown(&proofs));
         let of = |verdict| proofs.iter().filter(|proof| proof.verdict == verdict).count() as u64;
         let broken = of(Verdict::Broken);
+        let doubtful = match of(Verdict::Doubtful) {
+            0 => String::new(),
+            some => format!("{some} in doubt, "),
+        };
         screen.say(Sentence(format!(
-            "{}: {} kept, {broken} broken, {} not tried.",
+            "{}: {} kept, {broken} broken, {doubtful}{} not tried.",
             self.system,
             count_of(of(Verdict::Holds), "law", "laws"),
             of(Verdict::Untried),
@@ -126,6 +130,7 @@ fn shown(proofs: &[Proof]) -> Table {
         let word = match proof.verdict {
             Verdict::Holds => "kept",
             Verdict::Broken => "BROKEN",
+            Verdict::Doubtful => "in doubt",
             Verdict::Untried => "not tried",
         };
         let of = proof.record_type.as_deref().unwrap_or_default();

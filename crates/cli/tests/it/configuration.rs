@@ -82,6 +82,42 @@ fn init_overwrites_nothing() {
     assert!(again.err.contains("there already"), "{}", again.err);
 }
 
+/// GIVEN a description with two places where nothing stands, one of which may be blank
+#[test]
+fn check_tells_a_wrong_description_and_what_is_in_doubt() {
+    let pair = Pair::start(&["--records", "2"], &[]);
+    let right = include_str!("../../../../examples/customerp-rest/customerp.yaml");
+    let wrong = right
+        .replace(
+            "lastName: { type: string(4000)",
+            "lastName: { at: lstName, type: string(4000)",
+        )
+        .replace(
+            "phone: string(4000)",
+            "phone: { at: telephon, type: string(4000), optional: true }",
+        );
+    std::fs::write(pair.path("customerp.yaml"), wrong).unwrap();
+    let config = std::fs::read_to_string(pair.path("tandem.yaml")).unwrap();
+    let described = config.replace("kind: customerp", "kind: rest\n    description: customerp.yaml");
+    std::fs::write(pair.path("tandem.yaml"), described).unwrap();
+    // WHEN it is checked
+    let told = pair.run(&["check", "--json"]);
+    assert_eq!(told.code, Some(2), "{}{}", told.out, told.err);
+    // THEN the one is wrong, and the other is remarked
+    let lines = told.lines();
+    let weighs = |weight: &str, words: &str| {
+        lines.iter().any(|finding| {
+            finding["weight"] == weight && finding["why"].as_str().is_some_and(|why| why.contains(words))
+        })
+    };
+    assert!(
+        weighs("wrong", "`lastName` at `lstName` cannot be read in any"),
+        "{}",
+        told.out
+    );
+    assert!(weighs("limit", "`phone` at `telephon`"), "{}", told.out);
+}
+
 #[test]
 fn check_tells_what_is_not_served_and_that_all_is_well() {
     let pair = Pair::start(&["--records", "2"], &[]);

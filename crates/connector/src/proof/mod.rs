@@ -4,12 +4,16 @@
 
 mod asking;
 mod conditions;
+mod described;
 mod reading;
 mod shown;
 mod skips;
+mod words;
 mod writing;
 
 pub use conditions::NEVER_HAD;
+pub(crate) use described::{HAS_ID, KEY, PAGES, PLACES, ZONE};
+pub(crate) use words::told;
 pub use writing::{ONCE, STALE, STALE_DELETION};
 
 use crate::{Connector, Error, Protection, TypeSchema};
@@ -40,6 +44,8 @@ pub enum Verdict {
     Holds,
     /// It was tried and does not.
     Broken,
+    /// Something speaks against it, and a person has to look.
+    Doubtful,
     /// It could not be tried, and why is said.
     Untried,
 }

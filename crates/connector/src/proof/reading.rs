@@ -1,6 +1,7 @@
 //! Laws of reading: listings end, ids are answered, filters filter, changes begin where they ended.
 
-use super::{Effort, Proofs, asking, ids, is_alive, read};
+use super::words::{standing, unread};
+use super::{Effort, Proofs, asking, described, ids, is_alive, read};
 use crate::{Connector, Error, ErrorKind, TypeSchema};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -30,20 +31,10 @@ pub(super) async fn prove(
     let Some((listed, whole)) = listing(system, of, effort, proofs).await? else {
         return Ok(Vec::new());
     };
+    let shape = described::prove(system, of, &listed, proofs).await?;
     ids_are_answered(system, of, &listed, proofs).await?;
-    let absent = read(system, of, NOBODY).await;
-    match absent {
-        Ok(absent) => {
-            let seen = match &absent {
-                Some(shown) => format!("`{NOBODY}` is answered: {:?}", shown.presence),
-                None => format!("`{NOBODY}` is not answered at all"),
-            };
-            proofs.add(absent.is_some() && !is_alive(absent.as_ref()), NOT_THERE, seen);
-        }
-        // Not now, which says nothing of what it does.
-        Err(error) if error.kind == ErrorKind::Down => proofs.untried(NOT_THERE, error.to_string()),
-        Err(error) => proofs.add(false, NOT_THERE, error.to_string()),
-    }
+    let nobody = shape.map_or_else(|| Some(NOBODY.to_owned()), |shape| shape.nobody);
+    not_there(system, of, nobody.as_deref(), proofs).await;
     finding(system, of, described, &listed, proofs).await?;
     let mut cursor = None;
     if whole {
@@ -54,8 +45,28 @@ pub(super) async fn prove(
             format!("it has more records than {} pages show", effort.pages),
         );
     }
-    asking::prove(system, of, cursor.as_deref(), proofs).await?;
+    asking::prove(system, of, &listed, cursor.as_deref(), proofs).await?;
     Ok(listed)
+}
+
+/// An id that no record has is asked for.
+async fn not_there(system: &dyn Connector, of: &RecordType, nobody: Option<&str>, proofs: &mut Proofs) {
+    let Some(nobody) = nobody else {
+        proofs.untried(NOT_THERE, "no id is known that is sent and that no record has");
+        return;
+    };
+    match read(system, of, nobody).await {
+        Ok(absent) => {
+            let seen = match &absent {
+                Some(shown) => format!("`{nobody}` is answered: {}", standing(shown.presence)),
+                None => format!("`{nobody}` is not answered at all"),
+            };
+            proofs.add(absent.is_some() && !is_alive(absent.as_ref()), NOT_THERE, seen);
+        }
+        // Not now, which says nothing of what it does.
+        Err(error) if error.kind == ErrorKind::Down => proofs.untried(NOT_THERE, error.to_string()),
+        Err(error) => proofs.add(false, NOT_THERE, error.to_string()),
+    }
 }
 
 /// What is listed, and whether that is all; none where it does not get on.
@@ -83,6 +94,10 @@ async fn listing(
         }
     }
     let twice = listed.len() - ids(&listed).len();
+    if listed.is_empty() && whole {
+        proofs.untried(ENDS, "it shows no record");
+        return Ok(Some((listed, whole)));
+    }
     let far = if whole { "in all" } else { "so far" };
     proofs.add(
         twice == 0,
@@ -114,7 +129,7 @@ async fn ids_are_answered(
         match again {
             None => Some(format!("{} is not answered", listed.key.id)),
             Some(again) if again.presence != Presence::Alive => {
-                Some(format!("{} is said to be gone", listed.key.id))
+                Some(unread(again).unwrap_or_else(|| format!("{} is said to be gone", listed.key.id)))
             }
             // Edited meanwhile.
             Some(again) if token(again) != token(listed) => None,
@@ -227,6 +242,10 @@ async fn changes(
             "{old} records are shown again that were not changed since: it ignores since when it is asked"
         ),
     };
-    proofs.add(*compared || old == 0, GOES_ON, seen);
+    match rounds[0].0.len() + again.len() {
+        0 => proofs.untried(GOES_ON, "no change is shown at all"),
+        _ if *compared => proofs.untried(GOES_ON, seen),
+        _ => proofs.add(old == 0, GOES_ON, seen),
+    }
     Ok(cursor)
 }

@@ -1,6 +1,7 @@
 //! Laws of writing, tried on a record that is made for it and deleted again.
 
 use super::shown::Before;
+use super::words::{standing, told, unread};
 use super::{Proofs, Tried, conditions, firm, is_alive, read, skips};
 use crate::{Change, Error, Lane, Outcome, Probe, Probed, PropertySchema, Schema, Write};
 use std::collections::BTreeSet;
@@ -40,11 +41,16 @@ pub(super) async fn prove(
     let key = new_key();
     let made = one(tried, creating(tried, &values, &key)).await;
     let Outcome::Applied { id, .. } = &made else {
-        proofs.add(false, MADE, format!("{made:?}"));
+        proofs.add(false, MADE, told(&made));
         return Ok(());
     };
     let shown = firm(tried.system, tried.of, id).await?;
     let other = shown.as_ref().and_then(|shown| differing(&values, &shown.values));
+    let unseen = match &shown {
+        Some(shown) => unread(shown).or_else(|| (!is_alive(Some(shown))).then(|| not_found(id))),
+        None => Some(not_found(id)),
+    };
+    let other = unseen.or(other);
     let fine = format!("{id}, with {} values", values.len());
     proofs.add(
         is_alive(shown.as_ref()) && other.is_none(),
@@ -54,7 +60,7 @@ pub(super) async fn prove(
     if tried.can().idempotent_create {
         let again = one(tried, creating(tried, &values, &key)).await;
         let same = matches!(&again, Outcome::Applied { id: same, .. } if same == id);
-        proofs.add(same, ONCE, if same { id.clone() } else { format!("{again:?}") });
+        proofs.add(same, ONCE, if same { id.clone() } else { told(&again) });
         if let Outcome::Applied { id: other, .. } = &again
             && other != id
         {
@@ -76,6 +82,10 @@ pub(super) async fn prove(
     };
     changes.shows_deleted(tried, id, proofs).await?;
     skips::prove(tried, schema, listed, proofs).await
+}
+
+fn not_found(id: &str) -> String {
+    format!("{id} was made, and a read by that id finds no record")
 }
 
 /// A key that no other create has, of signs that every address takes.
@@ -133,7 +143,7 @@ async fn updates(tried: &Tried<'_>, before: &Observation, proofs: &mut Proofs) -
     let applied = matches!(outcome, Outcome::Applied { .. });
     let seen = match (&other, applied, moved) {
         (Some(other), ..) => other.clone(),
-        (None, false, _) => format!("{outcome:?}"),
+        (None, false, _) => told(&outcome),
         (None, true, false) => {
             "the version is the one before the update: nobody can tell that it moved".to_owned()
         }
@@ -149,8 +159,8 @@ async fn updates(tried: &Tried<'_>, before: &Observation, proofs: &mut Proofs) -
     let kept = now.is_some_and(|now| now.values.get(name) == expected.get(name));
     let seen = match (&outcome, kept) {
         (Outcome::Stale, true) => "refused".to_owned(),
-        (_, false) => format!("{outcome:?}, and {name} was overwritten"),
-        (outcome, true) => format!("{outcome:?}"),
+        (_, false) => format!("{}, and {name} was overwritten", told(&outcome)),
+        (outcome, true) => told(outcome),
     };
     proofs.add(outcome == Outcome::Stale && kept, STALE, seen);
     let values = Values::from([(name.clone(), Value::text(fitted("Tandem bare", of)))]);
@@ -194,8 +204,8 @@ async fn stale_deletion(tried: &Tried<'_>, before: &Observation, proofs: &mut Pr
     let kept = is_alive(read(tried.system, tried.of, &before.key.id).await?.as_ref());
     let seen = match (&outcome, kept) {
         (Outcome::Stale, true) => "refused".to_owned(),
-        (outcome, true) => format!("{outcome:?}"),
-        (outcome, false) => format!("{outcome:?}, and it was deleted"),
+        (outcome, true) => told(outcome),
+        (outcome, false) => format!("{}, and it was deleted", told(outcome)),
     };
     proofs.add(outcome == Outcome::Stale && kept, STALE_DELETION, seen);
     Ok(())
@@ -244,7 +254,7 @@ async fn try_refused(
             proofs.add(false, law, format!("it was taken: {id}"));
             clean(tried, id).await;
         }
-        other => proofs.add(false, law, format!("{other:?}")),
+        other => proofs.add(false, law, told(other)),
     }
 }
 
@@ -257,11 +267,14 @@ async fn deletes(tried: &Tried<'_>, id: &str, proofs: &mut Proofs) -> Result<(),
     let seen = match (applied, how) {
         (true, Some(Presence::Deleted)) => "it says that it was deleted".to_owned(),
         (true, Some(Presence::Missing)) => "it is not found any more".to_owned(),
-        _ => format!("{outcome:?}, then {how:?}"),
+        _ => after.as_ref().and_then(unread).unwrap_or_else(|| {
+            let then = how.map_or("its id is not answered", standing);
+            format!("{}; then {then}", told(&outcome))
+        }),
     };
     proofs.add(applied && gone, DELETED, seen);
     let outcome = one(tried, delete(tried, id)).await;
-    proofs.add(outcome == Outcome::Gone, GONE, format!("{outcome:?}"));
+    proofs.add(outcome == Outcome::Gone, GONE, told(&outcome));
     Ok(())
 }
 

@@ -22,6 +22,7 @@ mod probing;
 mod read;
 mod served;
 mod session;
+mod shape;
 mod window;
 mod write;
 

@@ -97,6 +97,48 @@ fn count(place: Option<&Place>, shown: &Shown<'_>) -> Option<u64> {
     place?.text(shown.body, shown.headers)?.parse().ok()
 }
 
+/// Where a flag says whether there is more.
+pub(super) fn flag(paging: Option<&Paging>) -> Option<&Place> {
+    match paging? {
+        Paging::Cursor(cursor) => cursor.more.as_ref(),
+        Paging::Page(page) => page.more.as_ref(),
+        Paging::Offset(offset) => offset.more.as_ref(),
+        Paging::Keyset(keyset) => keyset.more.as_ref(),
+        Paging::Url(_) => None,
+    }
+}
+
+/// The same without its flag.
+pub(super) fn without_flag(paging: &Paging) -> Paging {
+    let mut paging = paging.clone();
+    match &mut paging {
+        Paging::Cursor(cursor) => cursor.more = None,
+        Paging::Page(page) => page.more = None,
+        Paging::Offset(offset) => offset.more = None,
+        Paging::Keyset(keyset) => keyset.more = None,
+        Paging::Url(_) => {}
+    }
+    paging
+}
+
+/// Where what leads to the next page stands.
+pub(super) fn place(paging: Option<&Paging>) -> Option<&Place> {
+    match paging? {
+        Paging::Cursor(cursor) => Some(&cursor.next),
+        Paging::Url(url) => Some(&url.next),
+        Paging::Page(_) | Paging::Offset(_) | Paging::Keyset(_) => None,
+    }
+}
+
+/// Where numbers of all pages and records stand.
+pub(super) fn counted_by(paging: Option<&Paging>) -> Vec<&Place> {
+    match paging {
+        Some(Paging::Page(page)) => page.pages.iter().chain(&page.total).collect(),
+        Some(Paging::Offset(offset)) => offset.total.iter().collect(),
+        _ => Vec::new(),
+    }
+}
+
 /// How many records there are in all, where the reply says so.
 pub(super) fn total(paging: Option<&Paging>, shown: &Shown<'_>) -> Option<u64> {
     match paging? {

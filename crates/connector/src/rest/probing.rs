@@ -3,20 +3,36 @@
 use super::Rest;
 use super::ask::{Errand, Given, Otherwise};
 use super::changes;
-use super::description::operations::ListText;
+use super::description::operations::{ChangesText, FindText, ListText};
 use super::description::template::Body;
 use super::served::Served;
 use super::write::values::{encoded, with_also, with_values};
 use super::write::{Judge, carry_out};
-use super::{paging, read};
+use super::{paging, read, shape};
 use crate::http::{Failure, Request};
+use crate::proof::told;
 use crate::{Error, Outcome, Probe, Probed};
 use jiff::Timestamp;
 use tandem_merge::record::{RecordKey, Values};
 
+/// Pages of changes that are looked through for one record.
+const PAGES: usize = 3;
+
 /// Tries it; none where the description knows of no such thing.
 pub(super) async fn probe(rest: &Rest, probe: Probe<'_>) -> Result<Option<Probed>, Error> {
     match probe {
+        Probe::Shape(of) => {
+            let served = rest.served(of)?;
+            Ok(Some(Probed::Shape(shape::shape(rest, &served).await?)))
+        }
+        Probe::ChangedSince(of, moment, id) => {
+            let served = rest.served(of)?;
+            changed_since(rest, &served, moment, id).await
+        }
+        Probe::UnknownFilter(of) => {
+            let served = rest.served(of)?;
+            unknown_filter(rest, &served).await
+        }
         Probe::ChangesSince(of, moment) => {
             let served = rest.served(of)?;
             changes_since(rest, &served, moment).await
@@ -39,13 +55,15 @@ pub(super) async fn probe(rest: &Rest, probe: Probe<'_>) -> Result<Option<Probed
     }
 }
 
+/// How changes are asked for by a moment.
+fn by_moment(served: &Served) -> Option<(&ListText, &ChangesText)> {
+    let text = served.of.changes.as_ref();
+    let by_moment = text.filter(|changes| changes.delta.is_none());
+    served.changes.as_ref().zip(by_moment)
+}
+
 async fn changes_since(rest: &Rest, served: &Served, moment: Timestamp) -> Result<Option<Probed>, Error> {
-    let by_time = served
-        .of
-        .changes
-        .as_ref()
-        .filter(|changes| changes.delta.is_none());
-    let Some((changes, text)) = served.changes.as_ref().zip(by_time) else {
+    let Some((changes, text)) = by_moment(served) else {
         return Ok(None);
     };
     let given = changes::since_given(served, text.since.as_ref(), moment);
@@ -53,6 +71,82 @@ async fn changes_since(rest: &Rest, served: &Served, moment: Timestamp) -> Resul
     let given = served.given().and(given).and(paging::given(paging, None));
     let request = rest.request(changes.call(), &given, &Otherwise(None))?;
     shown_or_refused(rest, served, changes, request).await.map(Some)
+}
+
+/// Whether a record is among the changes since a moment; none where that cannot be told.
+async fn changed_since(
+    rest: &Rest,
+    served: &Served,
+    moment: Timestamp,
+    id: &str,
+) -> Result<Option<Probed>, Error> {
+    let Some((changes, text)) = by_moment(served).filter(|_| served.of.record.modified.is_some()) else {
+        return Ok(None);
+    };
+    let reach = text.since.as_ref().and_then(|since| since.reach);
+    let age = crate::http::clock::now().duration_since(moment);
+    if reach.is_some_and(|reach| age >= reach.0) {
+        return Ok(None);
+    }
+    let asked = read::Asked {
+        from: moment,
+        ..read::Asked::list(changes, "changes")
+    };
+    let given = changes::since_given(served, text.since.as_ref(), moment);
+    let mut at = None;
+    for _ in 0..PAGES {
+        let page = read::page(rest, served, &asked, &given, at.as_deref()).await?;
+        if page.observations.iter().any(|shown| shown.key.id == id) {
+            return Ok(Some(Probed::Shown(1)));
+        }
+        match page.next {
+            Some(next) => at = Some(next),
+            None => return Ok(Some(Probed::Shown(0))),
+        }
+    }
+    Ok(None)
+}
+
+/// What searches show that nothing fits: by a value that nobody has, then by a property that there is not.
+async fn unknown_filter(rest: &Rest, served: &Served) -> Result<Option<Probed>, Error> {
+    let find = served.of.find.as_ref().filter(|_| served.of.inside.is_none());
+    let Some(find) = find.filter(|find| find.ignores_unknown != Some(true)) else {
+        return Ok(None);
+    };
+    let mut answer = None;
+    for given in read::fitting_nobody(served, find) {
+        let probed = searched(rest, served, find, &given).await?;
+        let fine = matches!(probed, Probed::Shown(0) | Probed::Refused(_));
+        answer = Some(probed);
+        if !fine {
+            break;
+        }
+    }
+    Ok(answer)
+}
+
+async fn searched(rest: &Rest, served: &Served, find: &FindText, given: &Given) -> Result<Probed, Error> {
+    let paging = find.paging.as_ref().map(|paging| &paging.value);
+    let given = served.given().and(given.clone()).and(paging::given(paging, None));
+    let request = rest.request(find.call(), &given, &Otherwise(None))?;
+    let sent = rest
+        .send(request.reading(), Errand::reading(served.name(), "find"))
+        .await;
+    let (reply, answer) = sent.map_err(Failure::into_error)?;
+    let refused = (400..600).contains(&reply.status) && ![401, 403, 429, 503].contains(&reply.status);
+    match answer.means {
+        // Some know of no better answer to what they do not know than a mistake of their own.
+        Some(means) if refused || changes::is_refused(means) => {
+            Ok(Probed::Refused(format!("status {}", reply.status)))
+        }
+        Some(_) => Err(answer.error(&rest.http, &reply)),
+        None => {
+            let body = reply.json();
+            Ok(Probed::Shown(
+                read::items(rest, served, find.items.as_ref(), &body)?.len(),
+            ))
+        }
+    }
 }
 
 /// How many records a request for changes shows, or that it is refused as one that makes no sense.
@@ -111,7 +205,7 @@ async fn unconditional(
     }
     let words = match answer.outcome(&rest.http, &reply, |named| served.property_of(named)) {
         Outcome::Refused(refusal) => refusal.message,
-        other => format!("{other:?}"),
+        other => told(&other),
     };
     Ok(Some(Probed::Refused(format!("status {}: {words}", reply.status))))
 }

@@ -4,7 +4,7 @@ mod by_id;
 mod find;
 
 pub(super) use by_id::{fetch, reading, record};
-pub(super) use find::find;
+pub(super) use find::{find, fitting_nobody};
 
 use super::ask::{Errand, Given, Otherwise};
 use super::description::operations::{ListText, WindowText};
@@ -12,7 +12,7 @@ use super::description::pages::Paging;
 use super::description::place::Place;
 use super::description::requests::Call;
 use super::served::{Served, Sight};
-use super::{Rest, paging, parts, window};
+use super::{Rest, paging, parts, shape, window};
 use crate::http::Reply;
 use crate::{Complete, Error, ErrorKind};
 use jiff::Timestamp;
@@ -151,6 +151,15 @@ pub(super) async fn plain(
         // Without one nobody knows where to go on, and this is no end.
         return Err(rest.stuck(served.name(), "a page shows no id"));
     }
+    if is_nobodys(served, rows) {
+        let (count, place) = (rows.len(), shape::id_place(served.holder()));
+        let what = format!(
+            "none of the {count} rows of a page of {} has an id at `{place}`",
+            served.holder().name()
+        );
+        let advice = "Correct `id:` under `record:` in the description";
+        return Err(rest.http.error(ErrorKind::Protocol, what, advice).as_answer());
+    }
     let shown = paging::Shown {
         body: &body,
         headers: &reply.headers,
@@ -179,6 +188,13 @@ pub(super) async fn plain(
         rows: count,
         total,
     })
+}
+
+/// Whether rows are shown and none says whose it is: the id stands elsewhere, and that is no list without records.
+fn is_nobodys(served: &Served, rows: &[Json]) -> bool {
+    let holder = served.holder();
+    let nameless = |row: &Json| holder.id(row).is_none() && !holder.is_id_unreadable(row);
+    !rows.is_empty() && rows.iter().all(nameless)
 }
 
 /// Records of which a list shows a part alone: read by their ids. What went meanwhile shows itself another time.

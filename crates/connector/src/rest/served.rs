@@ -25,6 +25,9 @@ use tandem_merge::computed::Computation;
 /// Stands between the parts of a token.
 pub(super) const PARTS: &str = "\u{1f}";
 
+/// A number that hardly any record has for its id.
+const NUMBER: &str = "2147483646";
+
 /// One record type in use.
 pub(super) struct Served {
     pub(super) of: Arc<Type>,
@@ -32,7 +35,7 @@ pub(super) struct Served {
     /// How changes are asked for, with what the list says besides.
     pub(super) changes: Option<ListText>,
     /// The properties that observations show.
-    shown: Vec<String>,
+    pub(super) shown: Vec<String>,
     /// The members of a record that are looked at.
     fields: Vec<String>,
     /// The list in a record that is shown with it, where records inside it are asked for.
@@ -166,6 +169,14 @@ impl Served {
         }
     }
 
+    /// Whether an id stands in an item that cannot be read.
+    pub(super) fn is_id_unreadable(&self, item: &Json) -> bool {
+        let places = self.of.key.iter().filter_map(|part| part.place.of(item));
+        places
+            .into_iter()
+            .any(|shown| crate::http::salvage::reason(shown).is_some())
+    }
+
     /// Whether a text can be an id here.
     pub(super) fn may_be_id(&self, id: &str) -> bool {
         let Some(parts) = self.parts(id) else {
@@ -184,10 +195,23 @@ impl Served {
                 .is_none_or(|language| language.key(&self.of.key, id).is_some())
     }
 
+    /// An id that no record has, and that is asked for as others are; none where that is none that can be thought of.
+    pub(super) fn stranger(&self) -> Option<String> {
+        if self.of.inside.is_some() {
+            return Some(parts::id(self.holder().nobody(), self.nobody()));
+        }
+        let all = |part: &str| match self.of.key.len() {
+            0 | 1 => part.to_owned(),
+            parts => crate::key::join(&vec![part.to_owned(); parts]),
+        };
+        let tried = [self.nobody(), NUMBER].map(all);
+        tried.into_iter().find(|id| self.may_be_id(id))
+    }
+
     /// An id that no record has.
     pub(super) fn nobody(&self) -> &'static str {
         match self.of.record.ids {
-            Some(Ids::Digits) => "2147483646",
+            Some(Ids::Digits) => NUMBER,
             Some(Ids::Guid) => "ffffffff-ffff-4fff-bfff-fffffffffff0",
             Some(Ids::Text) | None => "tandem-no-such-record-0",
         }

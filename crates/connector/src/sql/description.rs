@@ -14,6 +14,8 @@ use tandem_merge::config::{Problem, Problems, schema_of, suggestion};
 pub struct Description {
     pub(super) records: BTreeMap<String, Record>,
     pub(super) zone: TimeZone,
+    /// The zone is one that is written there.
+    pub(super) names_zone: bool,
     pub(super) channel: Option<String>,
     pub(super) change_table: Option<TableName>,
 }
@@ -214,6 +216,7 @@ fn checked(text: FileText, root: &At<()>, reader: &mut Reader<'_>) -> Descriptio
             .into_iter()
             .filter_map(|(name, record)| Some((name, record?)))
             .collect(),
+        names_zone: zone.is_some(),
         zone: zone.unwrap_or(TimeZone::UTC),
         channel,
         change_table,

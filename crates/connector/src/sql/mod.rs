@@ -24,6 +24,7 @@ mod refusal;
 mod row;
 mod schema;
 mod seen;
+mod shape;
 mod sqlite;
 mod statement;
 mod table;
@@ -44,7 +45,7 @@ pub use triggers::triggers;
 use crate::listing::Listings;
 use crate::{
     Capabilities, ChangePage, ClockOffset, Connector, Error, ErrorKind, Identification, Lane, ListPage,
-    Outcome, Resumed, Schema, Scope, Write,
+    Outcome, Probe, Probed, Resumed, Schema, Scope, Write,
 };
 use async_trait::async_trait;
 use driver::{Class, Driver, Trouble};
@@ -353,6 +354,15 @@ impl Connector for Sql {
     async fn resume(&self, _handle: &str) -> Result<Resumed, Error> {
         // Nothing is ever accepted for later.
         Ok(Resumed::Done(Vec::new()))
+    }
+
+    async fn probe(&self, probe: Probe<'_>) -> Result<Option<Probed>, Error> {
+        let Probe::Shape(of) = probe else {
+            return Ok(None);
+        };
+        let table = self.table(of).await?;
+        let shape = shape::shape(&table, self.config.description.names_zone);
+        Ok(Some(Probed::Shape(shape)))
     }
 
     fn calls(&self) -> u64 {

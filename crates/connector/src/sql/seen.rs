@@ -87,6 +87,7 @@ impl Description {
         Self {
             records: BTreeMap::new(),
             zone: jiff::tz::TimeZone::UTC,
+            names_zone: false,
             channel: None,
             change_table: None,
         }

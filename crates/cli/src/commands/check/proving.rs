@@ -47,6 +47,16 @@ pub(super) async fn findings(
             system.system()
         ),
     }];
+    findings.extend(of(Verdict::Doubtful).map(|proof| {
+        let name = proof.record_type.as_deref().unwrap_or_default();
+        Finding {
+            weight: Weight::Limit,
+            flow: None,
+            property: None,
+            what: format!("{} {name} may break a law: {}", system.system(), proof.law).replace("  ", " "),
+            why: proof.seen.clone(),
+        }
+    }));
     findings.extend(of(Verdict::Broken).map(|proof| {
         let name = proof.record_type.as_deref().unwrap_or_default();
         Finding {

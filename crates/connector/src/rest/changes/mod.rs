@@ -21,7 +21,7 @@ use cursor::{Cursor, Seen};
 pub(super) use delta::is_refused;
 use jiff::{SignedDuration, Timestamp};
 use moment::{as_of, as_of_deletions};
-pub(super) use moment::{floor, literal, step, until};
+pub(super) use moment::{floor, is_zone_assumed, literal, step, until};
 use serde_json::Value as Json;
 use tandem_merge::record::{Observation, Presence, RecordKey, RecordType, Version};
 

@@ -43,6 +43,12 @@ fn as_form(written: Option<&SinceText>) -> bool {
     format.is_some_and(|format| format.value == AS_FORM)
 }
 
+/// Whether the moments that changes are asked by are written without a zone, and none is named.
+pub(in super::super) fn is_zone_assumed(served: &Served, written: Option<&SinceText>) -> bool {
+    let as_day = step(written) == Granularity::Day;
+    !as_day && !as_form(written) && moments(served, written).is_written_without_zone()
+}
+
 fn moments(served: &Served, written: Option<&SinceText>) -> Moments {
     if as_form(written) {
         return served.of.moments.moments.clone();

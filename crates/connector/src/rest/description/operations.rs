@@ -183,6 +183,8 @@ operation! {
         longest: Option<u32>,
         /// The properties that may be asked for; all where nothing is said.
         properties: Option<Vec<At<String>>>,
+        /// A filter that the ERP does not know is ignored: it shows all records.
+        ignores_unknown: Option<bool>,
     }
 }
 

@@ -11,6 +11,8 @@ use serde_json::Value as Json;
 pub(crate) struct Moments {
     written: How,
     zone: TimeZone,
+    /// The zone is one that the description names.
+    named: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +40,7 @@ impl Default for Moments {
         Self {
             written: How::Iso,
             zone: TimeZone::UTC,
+            named: false,
         }
     }
 }
@@ -52,6 +55,13 @@ const FORMS: [&str; 7] = [
     "http",
     "parts",
 ];
+
+/// Whether what is written by a pattern names its zone.
+fn tells_zone(pattern: &str) -> bool {
+    ["%z", "%:z", "%Z", "%Q", "%:Q", "%s"]
+        .iter()
+        .any(|sign| pattern.contains(sign))
+}
 
 impl Moments {
     /// The form of that name, with a zone for times without one.
@@ -83,14 +93,47 @@ impl Moments {
                 return Err(("as", format!("no time is written as `{other}`"), help));
             }
         };
-        let zone = match zone {
+        let at = match zone {
             None => TimeZone::UTC,
             Some(name) => TimeZone::get(name).map_err(|_| {
                 let help = "Write the name of a zone, such as `Europe/Berlin` or `UTC`.".to_owned();
                 ("zone", format!("unknown zone `{name}`"), help)
             })?,
         };
-        Ok(Self { written: how, zone })
+        Ok(Self {
+            written: how,
+            zone: at,
+            named: zone.is_some(),
+        })
+    }
+
+    /// Whether a time that is shown says nothing of its zone, and the description neither: it is taken for one of UTC.
+    pub(crate) fn is_assumed(&self, shown: &Json) -> bool {
+        let silent = match &self.written {
+            How::Iso | How::Local => shown
+                .as_str()
+                .is_some_and(|text| text.trim().parse::<Timestamp>().is_err()),
+            How::Parts => true,
+            How::Pattern(pattern) => !tells_zone(pattern),
+            How::Seconds | How::Milliseconds | How::Slash | How::Http => false,
+        };
+        silent && !self.named && self.moment(shown).is_some()
+    }
+
+    /// Whether the description names the zone.
+    pub(crate) fn names_zone(&self) -> bool {
+        self.named
+    }
+
+    /// Whether a time is written without its zone, and the description names none.
+    pub(crate) fn is_written_without_zone(&self) -> bool {
+        let silent = match &self.written {
+            How::Local | How::Parts => true,
+            // A letter Z stands for UTC.
+            How::Pattern(pattern) => !tells_zone(pattern) && !pattern.contains("SZ"),
+            _ => false,
+        };
+        silent && !self.named
     }
 
     /// A day.

@@ -3,6 +3,8 @@
 use super::super::ask::Given;
 use super::super::description::Property;
 use super::super::description::operations::FindText;
+use super::super::description::place::Place;
+use super::super::description::property::DataKind;
 use super::super::description::template::literal;
 use super::super::language::{Language, member};
 use super::super::served::Served;
@@ -17,6 +19,9 @@ use tandem_merge::value::Value;
 
 /// So many values in one call where nothing is said.
 const VALUES: usize = 100;
+/// A value that nobody has, and a property that there is not.
+const NOBODY: &str = "tandem-no-such-value-0";
+const NO_PROPERTY: &str = "tandemNoSuchProperty";
 /// So many characters of an address stand between two values of a filter: ` eq ` and ` or `.
 const BETWEEN: usize = 20;
 
@@ -68,6 +73,36 @@ pub(in super::super) async fn find(
     found.sort_by(|one, other| one.key.id.cmp(&other.key.id));
     found.dedup_by(|one, other| one.key.id == other.key.id);
     Ok(found)
+}
+
+/// What searches fill in that nothing fits: a value that nobody has, and where the form names properties, one that there is not.
+pub(in super::super) fn fitting_nobody(served: &Served, find: &FindText) -> Vec<Given> {
+    let allowed = |name: &String| {
+        let named = find.properties.as_ref();
+        named.is_none_or(|all| all.iter().any(|one| one.value == *name))
+    };
+    let is_text = |of: &Property| {
+        let data_type = &of.data_type;
+        data_type.kind == DataKind::String && data_type.references.is_none() && of.computed.is_none()
+    };
+    let mut texts = served.shown.iter().filter(|name| allowed(name));
+    let Some(property) = texts.find_map(|name| served.of.properties.get(name).filter(|of| is_text(of)))
+    else {
+        return Vec::new();
+    };
+    let stranger = Property {
+        at: Place::member(NO_PROPERTY),
+        ..property.clone()
+    };
+    let value = Value::text(NOBODY);
+    let call = find.call();
+    let names = call.takes("property") || (served.of.language.is_some() && call.takes("matches"));
+    let asked = [Some(property), names.then_some(&stranger)];
+    let given = |property: &Property| match (served.of.language, call.takes("matches")) {
+        (Some(language), true) => by_filter(find, property, language, vec![&value], 1),
+        _ => by_values(served, find, property, vec![&value], 1),
+    };
+    asked.into_iter().flatten().flat_map(given).collect()
 }
 
 /// What searches by a filter fill in: as many values in each as its address holds.

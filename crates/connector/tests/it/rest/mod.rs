@@ -9,6 +9,7 @@ mod delta;
 mod description;
 mod edges;
 mod expanded;
+mod found;
 mod grants;
 pub(crate) mod lab;
 mod later;

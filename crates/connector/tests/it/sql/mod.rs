@@ -1,6 +1,7 @@
 //! What only databases have, and how the conformance suite reaches them.
 
 mod description;
+mod found;
 mod mssql;
 pub(crate) mod mysql;
 mod northwind;

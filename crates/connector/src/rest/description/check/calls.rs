@@ -5,7 +5,7 @@ mod several;
 
 use super::super::batches::{BatchForm, BatchText};
 use super::super::operations::{
-    ActionText, CreateText, DeleteText, FindText, ReadText, Safety, Style, UpdateText,
+    ActionText, CreateText, DeleteText, Empty, FindText, ReadText, Safety, Style, UpdateText,
 };
 use super::super::place::Place;
 use super::super::record::RecordText;
@@ -204,6 +204,11 @@ impl<'a, 'r> Calls<'a, 'r> {
         let call = read.value.call();
         self.check("read", read, call, &["id"]);
         self.in_path("read", read, call);
+        if read.value.empty == Some(Empty::Deleted) && read.value.absent.is_some() {
+            let help = "Take `absent:` out: `empty: deleted` says that a reply without a record proves a deletion. Or write `empty: missing`.";
+            let message = "`absent` takes a reply without a record for one that is out of sight, and `empty` for a deletion";
+            self.reader.problem(read, message, help);
+        }
         if let Some(proof) = &read.value.gone_if {
             self.check("gone_if", &proof.request, proof.call(), &["id"]);
             self.in_path("gone_if", &proof.request, proof.call());
