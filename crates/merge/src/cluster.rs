@@ -104,6 +104,9 @@ pub struct Record {
     pub times: BTreeMap<String, Span>,
     /// The modification time of the first observation of it.
     pub since: Timestamp,
+    /// The latest moment at which that state may have come to be, where its time is coarse.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
     /// Per property: why it is not written.
     #[serde(default)]
     pub parked: BTreeMap<String, Parked>,
@@ -189,6 +192,7 @@ impl Record {
         Self {
             shadow,
             since,
+            until: None,
             bases: BTreeMap::new(),
             times: BTreeMap::new(),
             parked: BTreeMap::new(),
@@ -243,7 +247,7 @@ impl Record {
     pub fn span(&self, property: &str) -> Span {
         self.times.get(property).copied().unwrap_or(Span {
             from: None,
-            to: self.since,
+            to: self.until.unwrap_or(self.since),
         })
     }
 

@@ -5,7 +5,7 @@ use super::table::{Place, Table};
 use super::value::{Cell, Shown, text};
 use crate::key;
 use crate::shown::missing;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use ring::digest::{SHA256, digest};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -88,6 +88,7 @@ impl Table {
                 .and_then(|place| place.codec.moment(&row[place.at]))
         };
         let modified = at(&self.modified).or_else(|| self.modified.as_ref().and_then(|_| at(&self.created)));
+        let coarse = modified.map_or(SignedDuration::ZERO, |_| self.coarse(row));
         let key = RecordKey {
             record_type: self.of.clone(),
             id,
@@ -96,6 +97,7 @@ impl Table {
             order: self.order(row),
             modified: modified.unwrap_or(moment),
             firm: true,
+            coarse,
             token,
         };
         let deleted = self.is_deleted(row);
@@ -135,6 +137,14 @@ impl Table {
             unreadable,
             ..missing(key, began)
         })
+    }
+
+    /// How coarse the time of a row's last change is.
+    fn coarse(&self, row: &[Cell]) -> SignedDuration {
+        let said = self.record.modified.as_ref().map(|modified| modified.granularity);
+        let place = self.modified.as_ref();
+        let shown = place.map(|place| place.codec.coarse(&row[place.at]));
+        said.unwrap_or_default().max(shown.unwrap_or_default())
     }
 
     /// The counter of a record's changes, where it is one that only grows.
@@ -192,6 +202,7 @@ impl Table {
                 order: None,
                 modified: moment,
                 firm: true,
+                coarse: SignedDuration::ZERO,
             }),
             ..bare
         }

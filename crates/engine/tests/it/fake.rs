@@ -477,6 +477,7 @@ impl Fake {
                 order: Some(row.counter),
                 modified: row.modified,
                 firm: true,
+                coarse: jiff::SignedDuration::ZERO,
             },
             Versions::Seconds => {
                 let modified = Timestamp::from_second(row.modified.as_second()).unwrap();
@@ -485,6 +486,7 @@ impl Fake {
                     order: None,
                     modified,
                     firm: now.duration_since(modified) >= SignedDuration::from_secs(1),
+                    coarse: jiff::SignedDuration::ZERO,
                 }
             }
         }

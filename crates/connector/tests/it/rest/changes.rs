@@ -126,6 +126,29 @@ async fn s4_a_round_that_was_not_read_to_its_end_moves_nothing() {
 }
 
 #[tokio::test]
+async fn a_day_or_a_minute_leaves_open_when_a_record_was_changed() {
+    for (step, shown, seconds) in [
+        ("day", "2026-03-02", 86_400),
+        ("ms", "2026-03-02", 86_400),
+        ("day", "2026-03-02T00:00:00Z", 86_400),
+        ("min", "2026-03-02T12:30:00Z", 60),
+        // It tells more than is asked by.
+        ("day", "2026-03-02T12:30:00Z", 0),
+        ("s", "2026-03-02T12:30:00Z", 0),
+    ] {
+        let text = description("", &since(&format!("{{ granularity: {step} }}")), "name: string");
+        let (_office, rest) = erp(&text, &[], move |_| {
+            at("Mon, 02 Mar 2026 13:00:00 GMT", vec![changed(1, shown)])
+        })
+        .await;
+        let pages = round(&rest, None).await;
+        let version = rows(&pages)[0].version.clone().unwrap();
+        let coarse = jiff::SignedDuration::from_secs(seconds);
+        assert_eq!(version.coarse, coarse, "{step} {shown}");
+    }
+}
+
+#[tokio::test]
 async fn a_round_by_the_clock_begins_where_the_last_one_began() {
     let text = description("", &since("{ granularity: s, lag: 1m }"), "name: string");
     let count = AtomicUsize::new(0);

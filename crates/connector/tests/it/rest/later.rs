@@ -183,6 +183,7 @@ update: { request: POST /update, style: dataset, dataset: returnObj, also: { Row
         order: None,
         modified: jiff::Timestamp::UNIX_EPOCH,
         firm: true,
+        coarse: jiff::SignedDuration::ZERO,
     };
     assert_eq!(
         one(&rest, update("A", &[("name", "x".into())], Some(other))).await,

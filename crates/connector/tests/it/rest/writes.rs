@@ -151,6 +151,7 @@ delete: { request: \"DELETE /things/{id}\" }
         order: None,
         modified: jiff::Timestamp::UNIX_EPOCH,
         firm: true,
+        coarse: jiff::SignedDuration::ZERO,
     };
     applied(&one(&rest, update("1", &[("name", "b".into())], Some(known))).await);
     assert_eq!(sent(office.asked().last().unwrap())["version"], 3);
@@ -262,6 +263,7 @@ actions:
         order: None,
         modified: jiff::Timestamp::UNIX_EPOCH,
         firm: true,
+        coarse: jiff::SignedDuration::ZERO,
     };
     let done = [("state", Value::from("done"))];
     let outcome = one(&rest, update("1", &done, Some(version("x")))).await;

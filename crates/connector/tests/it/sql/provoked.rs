@@ -49,6 +49,7 @@ provoked! {
     nothing_is_written_where_it_is_only_read super::ITEMS;
     a_row_that_others_name_is_not_deleted super::FAMILY;
     a_clock_of_another_zone_is_read_right super::ITEMS;
+    a_day_leaves_open_when_a_row_was_changed super::DAYS;
     times_and_counters_are_kept_by_us_where_nothing_else_does super::KEPT;
     a_row_that_is_marked_as_deleted_stays super::KEPT;
 }
@@ -533,6 +534,29 @@ async fn triggers_tell_of_every_change(stage: &Stage) {
     let erp = stage.erp(view);
     assert_eq!(read(&erp, "Item", "1").await.presence, Presence::Deleted);
     assert_eq!(read(&erp, "Item", "77").await.presence, Presence::Missing);
+}
+
+const DAYS: &str = "
+CREATE TABLE items (id integer PRIMARY KEY, changed date, at timestamp);
+INSERT INTO items VALUES (1, '2026-03-02', '2026-03-02 12:30:00');";
+
+async fn a_day_leaves_open_when_a_row_was_changed(stage: &Stage) {
+    for (modified, hours) in [
+        ("changed", 24),
+        ("at", 0),
+        ("{ column: at, granularity: 6h }", 6),
+        ("{ column: changed, granularity: 6h }", 24),
+    ] {
+        let erp = stage.erp(&format!(
+            "record_types: {{ Item: {{ table: items, key: id, modified: {modified} }} }}"
+        ));
+        let version = read(&erp, "Item", "1").await.version.unwrap();
+        assert_eq!(
+            version.coarse,
+            jiff::SignedDuration::from_hours(hours),
+            "{modified}"
+        );
+    }
 }
 
 const CHILDREN: &str = "

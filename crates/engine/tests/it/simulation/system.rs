@@ -296,6 +296,7 @@ impl System {
                 order: Some(row.counter),
                 modified: row.modified,
                 firm: true,
+                coarse: jiff::SignedDuration::ZERO,
             };
         }
         let modified = Timestamp::from_second(row.modified.as_second()).unwrap();
@@ -304,6 +305,7 @@ impl System {
             order: None,
             modified,
             firm: self.is_firm(modified),
+            coarse: jiff::SignedDuration::ZERO,
         }
     }
 
