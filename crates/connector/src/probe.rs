@@ -23,4 +23,6 @@ pub enum Probed {
     Taken,
     /// It was refused, in the system's own words.
     Refused(String),
+    /// It is left for another time, and why.
+    Untried(String),
 }

@@ -51,6 +51,10 @@ fn tell(
     proofs: &mut Proofs,
 ) -> Result<(), Error> {
     let probed = match probed {
+        Ok(Some(Probed::Untried(why))) => {
+            proofs.untried(law, why);
+            return Ok(());
+        }
         Ok(Some(probed)) => probed,
         Ok(None) => {
             proofs.untried(law, nothing);
@@ -66,7 +70,7 @@ fn tell(
         Probed::Shown(0) => "none".to_owned(),
         Probed::Shown(some) => format!("{some} records are shown: it ignores what it is asked by"),
         Probed::Taken => "it was taken".to_owned(),
-        Probed::Refused(words) => format!("refused ({words})"),
+        Probed::Refused(words) | Probed::Untried(words) => format!("refused ({words})"),
     };
     proofs.add(holds(&probed), law, seen);
     Ok(())

@@ -15,6 +15,14 @@ use tandem_merge::record::{RecordKey, Values};
 
 /// Tries it; none where the description knows of no such thing.
 pub(super) async fn probe(rest: &Rest, probe: Probe<'_>) -> Result<Option<Probed>, Error> {
+    let errand = match probe {
+        Probe::ChangesSince(of, _) | Probe::UnknownLink(of, _) => Errand::reading(&of.name, "changes"),
+        Probe::Unconditional(record, _) => Errand::writing(&record.record_type.name, "update"),
+    };
+    if !rest.pace.spares(errand) {
+        let why = "not tried: what is left of the errors of an hour is for the work itself";
+        return Ok(Some(Probed::Untried(why.to_owned())));
+    }
     match probe {
         Probe::ChangesSince(of, moment) => {
             let served = rest.served(of)?;

@@ -3,7 +3,7 @@
 use super::stage::{OK, description, erp, ids, method, ok, parameter, round, rows, status, thing, things};
 use serde_json::{Value as Json, json};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tandem_connector::Connector;
+use tandem_connector::{Connector, Probe, Probed};
 use tandem_merge::record::Presence;
 
 /// A reply that was given at a moment of the ERP's clock.
@@ -146,6 +146,24 @@ async fn a_day_or_a_minute_leaves_open_when_a_record_was_changed() {
         let coarse = jiff::SignedDuration::from_secs(seconds);
         assert_eq!(version.coarse, coarse, "{step} {shown}");
     }
+}
+
+#[tokio::test]
+async fn what_is_tried_leaves_half_of_the_errors_of_an_hour_to_the_work() {
+    let text = description(
+        "limits: { errors_per_hour: 4 }",
+        &since("{ granularity: s }"),
+        "name: string",
+    );
+    let (office, rest) = erp(&text, &[], |_| status("400 Bad Request")).await;
+    let of = things();
+    let probe = || rest.probe(Probe::ChangesSince(&of, jiff::Timestamp::MAX));
+    for _ in 0..2 {
+        assert!(matches!(probe().await, Ok(Some(Probed::Refused(_)))));
+    }
+    let third = probe().await;
+    assert!(matches!(third, Ok(Some(Probed::Untried(_)))), "{third:?}");
+    assert_eq!(office.asked().len(), 2);
 }
 
 #[tokio::test]
