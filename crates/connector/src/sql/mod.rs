@@ -274,6 +274,26 @@ impl Sql {
     }
 }
 
+impl Sql {
+    /// What the database says of its version; none where it says nothing.
+    async fn version(&self) -> Option<String> {
+        let dialect = self.driver.dialect();
+        let (name, asked) = match dialect {
+            driver::Dialect::Postgres => ("", "SELECT version()"),
+            driver::Dialect::Mysql => ("MySQL ", "SELECT version()"),
+            driver::Dialect::Sqlite => ("SQLite ", "SELECT sqlite_version()"),
+            // It tells at the log-in, and has not been tried otherwise.
+            driver::Dialect::Mssql => return None,
+        };
+        let asked = statement::Build::new(dialect, asked).done(vec![catalogue::Kind::Text]);
+        let rows = self.read(&asked).await.ok()?;
+        let said = rows.cells.first().map(value::text)?;
+        // What follows tells of the machine.
+        let said = said.split(" on ").next().unwrap_or_default();
+        Some(format!("{name}{said}"))
+    }
+}
+
 #[async_trait]
 impl Connector for Sql {
     fn system(&self) -> &str {
@@ -294,7 +314,7 @@ impl Connector for Sql {
             user,
             sandbox: None,
             instance: None,
-            version: None,
+            version: self.version().await,
         })
     }
 
