@@ -210,6 +210,8 @@ pub struct Capabilities {
     pub conditional_delete: bool,
     /// A create sent twice has one effect by the system's own means (idempotency keys).
     pub idempotent_create: bool,
+    /// How long such a create is known again, from when it was sent first. Sent again later, it makes another record.
+    pub idempotency_life: SignedDuration,
     /// The longest time a request may still take effect after it was sent. Writes of a batch wait for their
     /// turn, so whoever waits for it counts from the moment the outcome came back.
     pub request_deadline: SignedDuration,

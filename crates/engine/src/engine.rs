@@ -152,7 +152,8 @@ impl Engine {
             if !limits.conditional_write || !limits.conditional_delete {
                 flows.unprotected.insert(name.clone());
             }
-            if !limits.idempotent_create {
+            // What arrives late is known for what it was, unless that is forgotten by then.
+            if !limits.idempotent_create || limits.idempotency_life <= limits.request_deadline {
                 let deadline = limits.request_deadline;
                 flows.request_deadlines.insert(name.clone(), deadline);
             }

@@ -600,6 +600,9 @@ pub struct Intent {
     pub before: Values,
     /// When its first byte may have left. A sent intent is never replaced.
     pub sent: Option<Timestamp>,
+    /// When the first attempt was sent of which nobody knows that it was not carried out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_sent: Option<Timestamp>,
     /// How often it was sent.
     pub attempts: u32,
     /// What became of an attempt: unknown outcomes are settled by reading.
@@ -616,6 +619,14 @@ pub struct Intent {
 }
 
 impl Intent {
+    /// Notes that it is sent now.
+    pub fn send(&mut self, now: Timestamp) {
+        let before = self.first_sent.filter(|_| self.unknown);
+        self.first_sent = before.or(Some(now));
+        self.sent = Some(now);
+        self.attempts += 1;
+    }
+
     /// The changes that it carries.
     #[must_use]
     pub fn traces(&self) -> BTreeSet<Trace> {

@@ -79,6 +79,7 @@ impl Folder {
                 conditional_write: true,
                 conditional_delete: true,
                 idempotent_create: false,
+                idempotency_life: SignedDuration::MAX,
                 request_deadline: SignedDuration::from_secs(60),
                 commit_delay: SignedDuration::from_secs(60),
                 write_batch: 1_000,

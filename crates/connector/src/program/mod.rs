@@ -93,6 +93,7 @@ impl Program {
                 conditional_write: hello.conditional,
                 conditional_delete: hello.conditional,
                 idempotent_create: hello.idempotent,
+                idempotency_life: SignedDuration::MAX,
                 request_deadline: config.request_deadline,
                 commit_delay: hello.commit_delay.max(config.request_deadline),
                 write_batch: 200,

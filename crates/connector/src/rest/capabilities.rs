@@ -2,7 +2,7 @@
 
 use super::RestConfig;
 use super::description::inside::Inside;
-use super::description::operations::{Safety, UpdateText};
+use super::description::operations::UpdateText;
 use super::served::Served;
 use crate::Capabilities;
 use jiff::SignedDuration;
@@ -28,7 +28,10 @@ pub(super) fn of(config: &RestConfig, served: &BTreeMap<String, Arc<Served>>) ->
     let parts = || types().filter_map(|of| of.inside.as_ref());
     let safely = |inside: &Inside| inside.holder.update.as_ref().is_some_and(UpdateText::sends_token);
     let creates = || types().filter_map(|of| of.create.as_ref());
-    let safe = |safety: Option<Safety>| matches!(safety, Some(Safety::IdempotencyKey | Safety::KeyInUrl));
+    // How long each create is known again; none where one is not.
+    let known = creates().map(|create| create.safe.as_ref()?.value.lasts());
+    let known: Option<Vec<SignedDuration>> = known.collect();
+    let known = known.filter(|_| !parts().any(|inside| inside.creates));
     let find = types().filter_map(|of| of.find.as_ref());
     let find = find.filter_map(|find| find.at_most).max().unwrap_or(100) as usize;
     let fetch = types()
@@ -49,8 +52,8 @@ pub(super) fn of(config: &RestConfig, served: &BTreeMap<String, Arc<Served>>) ->
             .filter_map(|of| of.delete.as_ref())
             .all(|delete| delete.call().sends_token())
             && parts().filter(|inside| inside.deletes).all(safely),
-        idempotent_create: creates().all(|create| safe(create.safe.as_ref().map(|safe| safe.value)))
-            && !parts().any(|inside| inside.creates),
+        idempotent_create: known.is_some(),
+        idempotency_life: known.into_iter().flatten().min().unwrap_or(SignedDuration::MAX),
         request_deadline: deadline,
         commit_delay: config.overlap.max(deadline),
         write_batch: 200,

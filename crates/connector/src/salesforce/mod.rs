@@ -213,6 +213,7 @@ impl Salesforce {
             // One page of the documentation says that the condition holds for DELETE, another that it does not.
             conditional_delete: false,
             idempotent_create: false,
+            idempotency_life: SignedDuration::MAX,
             request_deadline: config.request_deadline,
             commit_delay: config.overlap.max(config.request_deadline),
             // Enough at once that calls are full whatever the types.

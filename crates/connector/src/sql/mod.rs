@@ -167,6 +167,7 @@ impl Sql {
             conditional_write: true,
             conditional_delete: true,
             idempotent_create: false,
+            idempotency_life: SignedDuration::MAX,
             request_deadline: config.request_deadline,
             // What is committed is shown by every read that begins after it.
             commit_delay: config.overlap.max(config.request_deadline),

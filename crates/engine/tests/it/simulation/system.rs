@@ -174,6 +174,7 @@ impl System {
             conditional_write: nature.conditional,
             conditional_delete: nature.conditional,
             idempotent_create: nature.idempotent,
+            idempotency_life: SignedDuration::MAX,
             request_deadline: DEADLINE,
             commit_delay: OVERLAP,
             write_batch: 3,
