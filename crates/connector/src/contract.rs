@@ -215,6 +215,8 @@ pub struct Capabilities {
     pub compares: bool,
     /// Record types, by name, of which something else holds.
     pub of_types: BTreeMap<String, Protection>,
+    /// How long such a create is known again, from when it was sent first. Sent again later, it makes another record.
+    pub idempotency_life: SignedDuration,
     /// The longest time a request may still take effect after it was sent. Writes of a batch wait for their
     /// turn, so whoever waits for it counts from the moment the outcome came back.
     pub request_deadline: SignedDuration,

@@ -37,6 +37,8 @@ pub enum Probed {
     Taken,
     /// It was refused, in the system's own words.
     Refused(String),
+    /// It is left for another time, and why.
+    Untried(String),
     /// What became of the write.
     Answered(Outcome),
     /// How the description fits.

@@ -153,7 +153,9 @@ impl Engine {
             if !limits.protect_all(|of| of.conditional_write && of.conditional_delete) {
                 flows.unprotected.insert(name.clone());
             }
-            if !limits.protect_all(|of| of.idempotent_create) {
+            // What arrives late is known for what it was, unless that is forgotten by then.
+            let forgets = limits.idempotency_life <= limits.request_deadline;
+            if forgets || !limits.protect_all(|of| of.idempotent_create) {
                 let deadline = limits.request_deadline;
                 flows.request_deadlines.insert(name.clone(), deadline);
             }

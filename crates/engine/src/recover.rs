@@ -101,14 +101,12 @@ impl Engine {
         intents: Vec<Intent>,
         round: &mut Round,
     ) -> Result<(), Error> {
-        let system = Arc::clone(&self.systems[index]);
-        let idempotent = |intent: &Intent| system.capabilities().of(target(intent)).idempotent_create;
         // What was deleted while its flow rests is known by what the create was, and by nothing else (E16).
         let intents: Vec<Intent> = intents
             .into_iter()
             .filter(|intent| !self.create_rests(intent))
             .collect();
-        let safe = |intent: &Intent| idempotent(intent) || self.unique_identity(intent);
+        let safe = |intent: &Intent| self.is_remembered(index, intent) || self.unique_identity(intent);
         let (safe, unsafe_): (Vec<_>, Vec<_>) = intents.into_iter().partition(safe);
         self.settle_repeatable(index, safe, round).await?;
         let due = unsafe_
@@ -165,6 +163,8 @@ impl Engine {
         let size = self.systems[index].capabilities().write_batch.max(1);
         while !again.is_empty() && !round.is_down(&self.flows.systems[index]) {
             let rest = again.split_off(again.len().min(size));
+            // The packs before took their time.
+            again.retain(|intent| self.is_remembered(index, intent) || self.unique_identity(intent));
             let numbers: Vec<u64> = again.iter().map(|intent| intent.id).collect();
             let marked = self.mark(index, &numbers).await?;
             let landed = self.carry(index, marked, tandem_connector::Lane::Live).await;
@@ -184,8 +184,7 @@ impl Engine {
     ) -> Vec<Intent> {
         let mut again = Vec::new();
         for intent in absent {
-            let limits = self.systems[index].capabilities();
-            let idempotent = limits.of(target(&intent)).idempotent_create;
+            let idempotent = self.is_remembered(index, &intent);
             // Nobody waits a second time for the longest time that a request may take.
             let waits = idempotent || intent.attempts < 2;
             let over = if waits {
@@ -301,6 +300,17 @@ impl Engine {
                 .to_owned(),
             at: self.clock.now(),
         }
+    }
+
+    /// Whether a create that is sent again now makes nothing new: the system still knows the first attempt when this one
+    /// arrives, as late as it may.
+    fn is_remembered(&self, index: usize, intent: &Intent) -> bool {
+        let limits = self.systems[index].capabilities();
+        let arrives = self.clock.now().saturating_add(limits.request_deadline);
+        let arrives = arrives.unwrap_or(Timestamp::MAX);
+        let first = intent.first_sent.or(intent.sent);
+        let lives = |first: Timestamp| arrives.duration_since(first) < limits.idempotency_life;
+        limits.of(target(intent)).idempotent_create && first.is_some_and(lives)
     }
 
     /// Whether a write can no longer take effect. If it still can, the round is told when it cannot.

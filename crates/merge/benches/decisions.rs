@@ -144,6 +144,7 @@ fn observation(key: RecordKey, at: i64, edit: Option<&str>) -> Observation {
             order: Some(at),
             modified: moment(at),
             firm: true,
+            coarse: jiff::SignedDuration::ZERO,
         }),
         created: Some(moment(0)),
         author: None,

@@ -23,10 +23,18 @@ pub enum Admitted {
 /// Admits one observation into the records of a cluster. The times of its edits are those of our clock.
 pub fn admit(flows: &Dataflow, records: &mut BTreeMap<RecordKey, Record>, seen: Observation) -> Admitted {
     let Some(record) = records.get_mut(&seen.key) else {
-        let since = changed(flows, &seen);
+        let (since, latest) = (changed(flows, &seen), latest(flows, &seen));
+        let until = Some(latest).filter(|latest| *latest > since);
         let key = seen.key.clone();
         let record = Record::new(Shadow::from(seen));
-        records.insert(key, Record { since, ..record });
+        records.insert(
+            key,
+            Record {
+                since,
+                until,
+                ..record
+            },
+        );
         return Admitted::Taken;
     };
     crate::unreadable::unmark(record, &seen);
@@ -49,6 +57,15 @@ fn changed(flows: &Dataflow, seen: &Observation) -> Timestamp {
     version.map_or(seen.read_began, |version| {
         flows.by_our_clock(&seen.key.record_type.system, version.modified)
     })
+}
+
+/// The latest moment at which that state may have come to be: as far as a coarse time leaves it open, and no later than
+/// the read that showed it began.
+fn latest(flows: &Dataflow, seen: &Observation) -> Timestamp {
+    let at = changed(flows, seen);
+    let coarse = seen.version.as_ref().map(|version| version.coarse);
+    let end = at.saturating_add(coarse.unwrap_or_default()).unwrap_or(at);
+    at.max(end.min(seen.read_began))
 }
 
 /// The change that an observation shows: its record, as it was saved then.
@@ -116,7 +133,7 @@ fn place(known: &Version, new: &Version) -> std::cmp::Ordering {
 
 /// Makes an observation the shadow.
 pub(crate) fn take(flows: &Dataflow, record: &mut Record, seen: Observation) {
-    let to = changed(flows, &seen);
+    let to = latest(flows, &seen);
     // A clock that was set in between tells nothing about the lower end.
     let lower = lower_end(flows, &seen.key, record).filter(|from| *from <= to);
     let as_created = is_as_created(record, &seen);

@@ -104,6 +104,9 @@ pub struct Record {
     pub times: BTreeMap<String, Span>,
     /// The modification time of the first observation of it.
     pub since: Timestamp,
+    /// The latest moment at which that state may have come to be, where its time is coarse.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
     /// Per property: why it is not written.
     #[serde(default)]
     pub parked: BTreeMap<String, Parked>,
@@ -189,6 +192,7 @@ impl Record {
         Self {
             shadow,
             since,
+            until: None,
             bases: BTreeMap::new(),
             times: BTreeMap::new(),
             parked: BTreeMap::new(),
@@ -243,7 +247,7 @@ impl Record {
     pub fn span(&self, property: &str) -> Span {
         self.times.get(property).copied().unwrap_or(Span {
             from: None,
-            to: self.since,
+            to: self.until.unwrap_or(self.since),
         })
     }
 
@@ -596,6 +600,9 @@ pub struct Intent {
     pub before: Values,
     /// When its first byte may have left. A sent intent is never replaced.
     pub sent: Option<Timestamp>,
+    /// When the first attempt was sent of which nobody knows that it was not carried out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_sent: Option<Timestamp>,
     /// How often it was sent.
     pub attempts: u32,
     /// What became of an attempt: unknown outcomes are settled by reading.
@@ -612,6 +619,14 @@ pub struct Intent {
 }
 
 impl Intent {
+    /// Notes that it is sent now.
+    pub fn send(&mut self, now: Timestamp) {
+        let before = self.first_sent.filter(|_| self.unknown);
+        self.first_sent = before.or(Some(now));
+        self.sent = Some(now);
+        self.attempts += 1;
+    }
+
     /// The changes that it carries.
     #[must_use]
     pub fn traces(&self) -> BTreeSet<Trace> {

@@ -311,6 +311,7 @@ impl Work<'_> {
             version: None,
             before: Values::new(),
             sent: None,
+            first_sent: None,
             attempts: 0,
             unknown: false,
             rank: self.rank_of(&owner.record_type),

@@ -365,6 +365,7 @@ impl<'a> Work<'a> {
             version: None,
             before: Values::new(),
             sent: None,
+            first_sent: None,
             attempts: 0,
             unknown: false,
             rank: self

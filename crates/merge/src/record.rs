@@ -1,7 +1,7 @@
 //! Records as systems show them: keys, versions, observations.
 
 use crate::value::Value;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize, Serializer};
 use std::cell::RefCell;
 use std::cmp::Ordering;
@@ -157,6 +157,9 @@ pub struct Version {
     /// Whether the read began so long after `modified` that a conditional write protects: later edits must
     /// show another token. False within the condition's resolution (RULES.md section 8).
     pub firm: bool,
+    /// How coarse `modified` is: the state came to be at most so long after it. Says nothing of which state it is.
+    #[serde(default, skip_serializing_if = "SignedDuration::is_zero")]
+    pub coarse: SignedDuration,
 }
 
 /// Whether a record is there.

@@ -554,6 +554,7 @@ pub(crate) fn removal(key: &RecordKey, rank: usize, reason: String, trace: Trace
         version: None,
         before: std::collections::BTreeMap::<String, Value>::new(),
         sent: None,
+        first_sent: None,
         attempts: 0,
         unknown: false,
         rank,

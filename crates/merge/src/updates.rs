@@ -100,6 +100,7 @@ impl Work<'_> {
                 .map(|name| (name.clone(), record.value(name).clone()))
                 .collect(),
             sent: None,
+            first_sent: None,
             attempts: 0,
             unknown: false,
             rank: self.flows.rank(&key.record_type),

@@ -26,6 +26,8 @@ struct Bare<'a> {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     times: &'a BTreeMap<String, Span>,
     since: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<Timestamp>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     parked: &'a BTreeMap<String, Parked>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -77,6 +79,7 @@ pub(crate) fn of_record(record: &Record) -> Result<Vec<u8>, Trouble> {
         bases,
         times: &record.times,
         since: record.since,
+        until: record.until,
         parked: &record.parked,
         held: &record.held,
         suppressed: &record.suppressed,

@@ -98,8 +98,7 @@ pub(crate) fn begin_write(db: &Db, intents: &[u64], now: Timestamp) -> Result<Ve
         if intent.sent.is_some() && (!intent.unknown || is_accepted(db, row.id)?) {
             continue;
         }
-        intent.sent = Some(now);
-        intent.attempts += 1;
+        intent.send(now);
         if !removed(Mutation::NoSentMark) {
             marks.add(db, &row, &intent)?;
         }

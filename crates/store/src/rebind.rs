@@ -33,6 +33,7 @@ pub(crate) fn bared(to: &Rebinding, key: &RecordKey, record: &mut Record) {
         record.shadow.seen = Timestamp::UNIX_EPOCH;
         record.times.clear();
         record.since = Timestamp::UNIX_EPOCH;
+        record.until = None;
     }
 }
 

@@ -147,6 +147,7 @@ fn observations(
         order: version.order.map(|order| order + 1),
         modified: version.modified + SignedDuration::from_secs(60),
         firm: true,
+        coarse: jiff::SignedDuration::ZERO,
     });
     Ok((unchanged, changed))
 }

@@ -79,9 +79,10 @@ impl Test {
             ..Effort::default()
         };
         let proofs = prove(systems[at].as_ref(), &types, effort).await?;
-        if configuration.connections[at].is_described() {
-            let id = systems[at].identify().await?.id;
-            loading::keep_proofs(common, systems[at].as_ref(), &id, &proofs);
+        let connection = &configuration.connections[at];
+        if connection.is_described() {
+            let who = systems[at].identify().await?;
+            loading::keep_proofs(common, connection, &who, &proofs);
         }
         proofs.iter().for_each(|proof| screen.json(proof));
         screen.result(shown(&proofs));

@@ -73,6 +73,7 @@ pub(super) fn described_rest(
     description: rest::Description,
     usual: SignedDuration,
 ) -> Result<Arc<dyn Connector>, Failure> {
+    let usual = description.request_deadline().unwrap_or(usual);
     let connector = Rest::connect(RestConfig {
         name: connection.name.clone(),
         url: address(connection)?,

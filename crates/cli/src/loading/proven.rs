@@ -4,26 +4,71 @@ use crate::arguments::Common;
 use crate::beside;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use tandem_connector::proof::{NEVER_HAD, ONCE, Proof, STALE, STALE_DELETION, Verdict};
-use tandem_connector::{Capabilities, Connector, Protection};
+use tandem_connector::{Capabilities, Connector, Identification, Protection};
 use tandem_merge::config::Connection;
 use tandem_merge::record::RecordType;
 
 /// The file beside the state with what was proven of each system.
 const FILE: &str = "proofs.json";
-/// What was proven of a system, and when.
+
+/// What was proven of a system.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Proven {
-    at: Timestamp,
     /// Who it was: its own id.
     system: String,
-    proofs: Vec<Proof>,
+    proofs: Vec<Kept>,
+}
+
+/// A proof as it is kept.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Kept {
+    /// When it was tried.
+    #[serde(default)]
+    at: Timestamp,
+    /// What the system said of its version then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    version: Option<String>,
+    /// How the system was described then; none: that was not kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    described: Option<String>,
+    #[serde(flatten)]
+    proof: Proof,
+}
+
+impl Kept {
+    fn is_of(&self, proof: &Proof) -> bool {
+        (&self.proof.record_type, &self.proof.law) == (&proof.record_type, &proof.law)
+    }
+
+    /// Whether the system was described as it is now.
+    fn holds_for(&self, described: &str) -> bool {
+        self.described.as_deref().is_none_or(|then| then == described)
+    }
+}
+
+/// A fingerprint of how a system is reached and described: what was proven by another description says nothing of this one.
+fn fingerprint(connection: &Connection) -> String {
+    let file = connection.description.as_deref();
+    let text = file.and_then(|file| std::fs::read(file).ok()).unwrap_or_default();
+    let mut said = format!(
+        "{}\n{}\n{:?}\n",
+        connection.kind, connection.url, connection.command
+    )
+    .into_bytes();
+    said.extend(text);
+    Sha256::digest(&said)
+        .iter()
+        .take(16)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// Keeps what was proven beside the state, for whoever asks later what was tried and when.
-pub(crate) fn keep_proofs(common: &Common, system: &dyn Connector, id: &str, proofs: &[Proof]) {
+pub(crate) fn keep_proofs(common: &Common, connection: &Connection, who: &Identification, proofs: &[Proof]) {
     let folder = common.state_folder();
     let mut all: BTreeMap<String, Proven> = match beside::kept(&folder, FILE) {
         Ok(before) => before.unwrap_or_default(),
@@ -34,49 +79,69 @@ pub(crate) fn keep_proofs(common: &Common, system: &dyn Connector, id: &str, pro
             return;
         }
     };
-    let proven = all.entry(system.system().to_owned()).or_insert_with(|| Proven {
-        at: Timestamp::now(),
-        system: id.to_owned(),
-        proofs: Vec::new(),
-    });
-    if proven.system != id {
-        (proven.system, proven.proofs) = (id.to_owned(), Vec::new());
-    }
-    proven.at = Timestamp::now();
-    let tried = |one: &Proof| {
-        proofs
-            .iter()
-            // What could not be tried says nothing about what was found when it could.
-            .filter(|proof| proof.verdict != Verdict::Untried || one.verdict == Verdict::Untried)
-            .any(|proof| (&proof.record_type, &proof.law) == (&one.record_type, &one.law))
+    let before = all
+        .remove(&connection.name)
+        .filter(|before| before.system == who.id);
+    let proven = Proven {
+        system: who.id.clone(),
+        proofs: added(
+            before.map(|before| before.proofs).unwrap_or_default(),
+            connection,
+            who,
+            proofs,
+        ),
     };
-    proven.proofs.retain(|one| !tried(one));
-    let known = |proof: &&Proof| {
-        let mut all = proven.proofs.iter();
-        !all.any(|one| (&one.record_type, &one.law) == (&proof.record_type, &proof.law))
-    };
-    let new: Vec<Proof> = proofs.iter().filter(known).cloned().collect();
-    proven.proofs.extend(new);
+    all.insert(connection.name.clone(), proven);
     if let Err(error) = beside::keep(&folder, FILE, &all) {
         tracing::warn!("{} cannot be written: {error}", folder.join(FILE).display());
     }
 }
 
+/// Proofs with those of a run laid over them, each with its own date.
+fn added(mut all: Vec<Kept>, connection: &Connection, who: &Identification, proofs: &[Proof]) -> Vec<Kept> {
+    let described = fingerprint(connection);
+    let tried = |one: &Kept| {
+        proofs
+            .iter()
+            // What could not be tried says nothing about what was found when it could.
+            .filter(|proof| proof.verdict != Verdict::Untried || one.proof.verdict == Verdict::Untried)
+            .any(|proof| one.is_of(proof))
+    };
+    all.retain(|one| one.holds_for(&described) && !tried(one));
+    let known = |proof: &&Proof| !all.iter().any(|one| one.is_of(proof));
+    let new = proofs.iter().filter(known).map(|proof| Kept {
+        at: Timestamp::now(),
+        version: who.version.clone(),
+        described: Some(described.clone()),
+        proof: proof.clone(),
+    });
+    let new: Vec<Kept> = new.collect();
+    all.extend(new);
+    all
+}
+
 /// What a system can do, without what it was found to do only in appearance.
 pub(crate) fn relied_on(folder: &Path, connection: &Connection, system: &dyn Connector) -> Capabilities {
-    let reliable = connection.is_described().then(|| found(folder, system)).flatten();
+    let reliable = connection
+        .is_described()
+        .then(|| found(folder, connection, system))
+        .flatten();
     reliable.map_or_else(|| system.capabilities().clone(), |(reliable, _)| reliable)
 }
 
 /// The same, said to whoever reads the log; none where nothing such is known.
-pub(super) fn reliable(folder: &Path, system: &dyn Connector) -> Option<Capabilities> {
-    let (reliable, why) = found(folder, system)?;
+pub(super) fn reliable(
+    folder: &Path,
+    connection: &Connection,
+    system: &dyn Connector,
+) -> Option<Capabilities> {
+    let (reliable, why) = found(folder, connection, system)?;
     tracing::warn!("{why}");
     Some(reliable)
 }
 
 /// What a system can be relied on for, and why that is less than what it says; none where it is not.
-fn found(folder: &Path, system: &dyn Connector) -> Option<(Capabilities, String)> {
+fn found(folder: &Path, connection: &Connection, system: &dyn Connector) -> Option<(Capabilities, String)> {
     let (name, says) = (system.system(), system.capabilities());
     let proven = match beside::kept::<BTreeMap<String, Proven>>(folder, FILE) {
         Ok(all) => all.unwrap_or_default().remove(name)?,
@@ -95,24 +160,32 @@ fn found(folder: &Path, system: &dyn Connector) -> Option<(Capabilities, String)
             return Some((by_type(says, says.of_types.keys(), nothing), why));
         }
     };
-    let tried = proven
+    let described = fingerprint(connection);
+    let proofs: Vec<&Kept> = proven
         .proofs
         .iter()
-        .filter_map(|proof| proof.record_type.as_ref());
+        .filter(|one| one.holds_for(&described))
+        .collect();
+    let tried = proofs.iter().filter_map(|one| one.proof.record_type.as_ref());
     let types: BTreeSet<&String> = says.of_types.keys().chain(tried).collect();
-    let reliable = by_type(says, types.iter().copied(), |of, name| {
-        trusted(of, &proven.proofs, name)
-    });
+    let reliable = by_type(says, types.iter().copied(), |of, name| trusted(of, &proofs, name));
     let same = |of: &RecordType| reliable.of(of) == says.of(of);
     let mut all = types.iter().map(|of| RecordType::new(name, of.as_str()));
     if all.all(|of| same(&of)) && same(&RecordType::new(name, "")) {
         return None;
     }
+    let mut broken: Vec<&&Kept> = proofs
+        .iter()
+        .filter(|one| one.proof.verdict == Verdict::Broken)
+        .filter(|one| [STALE, NEVER_HAD, STALE_DELETION, ONCE].contains(&one.proof.law.as_ref()))
+        .collect();
+    broken.sort_by_key(|one| one.at);
+    let broken: Vec<String> = broken.into_iter().map(|one| told(one)).collect();
     let why = format!(
-        "{name} was found at {:.0} to do only in appearance what it says: conditions of writes and keys of creates are not relied \
-         on for record types of which `tandem check` or `tandem connector test {name} --write` found them ignored, or did not find \
-         that they hold; their records are read before they are written instead",
-        proven.at
+        "{name} does only in appearance what it says: {}. That is not relied on, for these record types nor for others for which \
+         it was not found to hold; their records are read before they are written instead. Where it is mended, run \
+         `tandem connector test {name} --write`, or `tandem check`",
+        broken.join("; ")
     );
     Some((reliable, why))
 }
@@ -139,10 +212,10 @@ fn by_type<'t>(
 
 /// What protects records of a type by what was proven. Where something was found to be pretended for one type, it is believed
 /// only of those for which it was found to hold.
-fn trusted(says: Protection, proofs: &[Proof], name: Option<&str>) -> Protection {
+fn trusted(says: Protection, proofs: &[&Kept], name: Option<&str>) -> Protection {
     let holds = |laws: &[&str]| {
         let told = |verdict, own: bool| {
-            proofs.iter().any(|proof| {
+            proofs.iter().map(|one| &one.proof).any(|proof| {
                 let mine = !own || (name.is_some() && proof.record_type.as_deref() == name);
                 laws.contains(&&*proof.law) && proof.verdict == verdict && mine
             })
@@ -156,5 +229,92 @@ fn trusted(says: Protection, proofs: &[Proof], name: Option<&str>) -> Protection
         conditional_delete: says.conditional_delete && writes && holds(&[STALE_DELETION]),
         idempotent_create: says.idempotent_create && holds(&[ONCE]),
         ..says
+    }
+}
+
+/// A proof for people: what does not hold, of which type, and when that was found.
+fn told(one: &Kept) -> String {
+    let of = one
+        .proof
+        .record_type
+        .as_ref()
+        .map(|of| format!("{of}: "))
+        .unwrap_or_default();
+    let version = one
+        .version
+        .as_ref()
+        .map(|version| format!(" of {version}"))
+        .unwrap_or_default();
+    format!("{of}{}, found broken at {:.0}{version}", one.proof.law, one.at)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn connection(file: &Path) -> Connection {
+        let text = format!(
+            r#"{{ "name": "erp", "kind": "rest", "url": "https://erp.example", "secrets": {{}}, "overlap_ms": 0, "poll_ms": 0,
+                "changes": {{ "events": [], "pubsub": "", "poll_ms": 0, "compare_every_ms": 0 }}, "description": {:?} }}"#,
+            file.display().to_string()
+        );
+        serde_json::from_str(&text).unwrap()
+    }
+
+    fn who(version: &str) -> Identification {
+        Identification {
+            id: "id".to_owned(),
+            name: String::new(),
+            user: String::new(),
+            author: None,
+            sandbox: None,
+            instance: None,
+            version: Some(version.to_owned()),
+        }
+    }
+
+    fn proof(law: &'static str, verdict: Verdict) -> Proof {
+        Proof {
+            record_type: Some("Contact".to_owned()),
+            law: law.into(),
+            verdict,
+            seen: String::new(),
+        }
+    }
+
+    #[test]
+    fn each_proof_keeps_its_date_and_version_and_ends_with_its_description() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("erp.yaml");
+        std::fs::write(&file, "one").unwrap();
+        let connection = connection(&file);
+        let first = added(
+            Vec::new(),
+            &connection,
+            &who("1"),
+            &[proof(STALE, Verdict::Broken)],
+        );
+        // WHEN another law is tried later, and this one cannot be
+        let both = [proof(STALE, Verdict::Untried), proof(ONCE, Verdict::Holds)];
+        let second = added(first.clone(), &connection, &who("2"), &both);
+        // THEN what was found before bears its own date
+        assert_eq!(
+            (second[0].at, second[0].version.as_deref()),
+            (first[0].at, Some("1"))
+        );
+        assert_eq!(second[0].proof.verdict, Verdict::Broken);
+        assert_eq!((second.len(), second[1].version.as_deref()), (2, Some("2")));
+        assert!(second[1].at > first[0].at);
+        let sentence = told(&second[0]);
+        assert!(
+            sentence.starts_with("Contact: ") && sentence.ends_with(" of 1"),
+            "{sentence}"
+        );
+        // and a description that changed leaves nothing of it
+        std::fs::write(&file, "two").unwrap();
+        let third = added(second, &connection, &who("2"), &[proof(ONCE, Verdict::Holds)]);
+        assert_eq!(third.len(), 1);
+        assert!(!first[0].holds_for(&fingerprint(&connection)));
     }
 }

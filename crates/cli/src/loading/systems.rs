@@ -47,7 +47,7 @@ async fn one(
         _ => kinds::connect(configuration, connection, fields).await?,
     };
     let reliable = folder.filter(|_| connection.is_described());
-    let reliable = reliable.and_then(|folder| proven::reliable(folder, connector.as_ref()));
+    let reliable = reliable.and_then(|folder| proven::reliable(folder, connection, connector.as_ref()));
     let beside = Beside::new(connector).relying_on(reliable);
     let webhook = webhook(configuration, connection)?;
     let connector: Arc<dyn Connector> = Arc::new(beside.told_by(webhook));

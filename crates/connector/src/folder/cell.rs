@@ -3,7 +3,7 @@
 use super::description::{Column, Records};
 use jiff::civil::{Date, DateTime};
 use jiff::fmt::strtime;
-use jiff::{Timestamp, Zoned};
+use jiff::{SignedDuration, Timestamp, Zoned};
 use rust_decimal::Decimal;
 use tandem_merge::value::Value;
 
@@ -73,6 +73,16 @@ pub(super) fn moment(of: &Records, format: Option<&str>, text: &str) -> Option<T
             .parse()
             .ok()
             .or_else(|| local(text.replacen(' ', "T", 1).parse().ok()?)),
+    }
+}
+
+/// How coarse a moment is that is written so: a day is one without its time.
+pub(super) fn coarse(text: &str) -> SignedDuration {
+    let day = text.len() == 10 && text.parse::<Date>().is_ok();
+    if day {
+        SignedDuration::from_hours(24)
+    } else {
+        SignedDuration::ZERO
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the description of a folder says: which file holds which records, and how its cells are read.
 
+use encoding_rs::{Encoding, UTF_16BE, UTF_16LE};
 use jiff::tz::TimeZone;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -34,6 +35,9 @@ written! {
         modified: Option<At<String>>,
         /// The zone of times without one, such as `Europe/Berlin` (`UTC` if absent).
         zone: Option<At<String>>,
+        /// How its letters are written, such as `windows-1250`, `iso-8859-15` or `utf-16le`. A byte order mark counts before it. Absent:
+        /// it is found out.
+        encoding: Option<At<String>>,
         /// What stands between two cells. Absent: it is found out.
         separator: Option<At<String>>,
         /// The sign before the decimals of a number (`.` if absent).
@@ -131,6 +135,7 @@ pub(super) struct Records {
     pub(super) new_id: Option<NewId>,
     pub(super) modified: Option<String>,
     pub(super) zone: TimeZone,
+    pub(super) encoding: Option<&'static Encoding>,
     pub(super) separator: Option<u8>,
     pub(super) decimal_comma: bool,
     pub(super) read_only: bool,
@@ -303,6 +308,7 @@ impl Building<'_> {
             new_id,
             modified: text.modified.as_ref().map(|it| it.value.clone()),
             zone: self.zone(text.zone.as_ref()),
+            encoding: text.encoding.as_ref().and_then(|name| self.encoding(name)),
             separator: separator.or((ending == "tsv").then_some(b'\t')),
             decimal_comma: decimal.as_deref() == Some(","),
             read_only: text.read_only.unwrap_or(false),
@@ -395,6 +401,19 @@ impl Building<'_> {
             max_length: written.max_length.map(|length| length as usize),
             ..Column::plain(&written.column.value)
         }
+    }
+
+    fn encoding(&mut self, name: &At<String>) -> Option<&'static Encoding> {
+        let known = Encoding::for_label(name.value.as_bytes());
+        let known = known.filter(|it| it.is_ascii_compatible() || [UTF_16LE, UTF_16BE].contains(it));
+        if known.is_none() {
+            self.problem(
+                name,
+                format!("no file is read that is written in `{}`", name.value),
+                "Write the name of an encoding, such as `utf-8`, `windows-1250`, `iso-8859-15`, `ibm866` or `utf-16le`.",
+            );
+        }
+        known
     }
 
     fn zone(&mut self, text: Option<&At<String>>) -> TimeZone {

@@ -249,7 +249,8 @@ impl Files {
         }
         let own = of.modified.as_ref().and_then(|column| {
             let text = row.content.get(&table.headings, column)?;
-            cell::moment(of, None, text.trim())
+            let text = text.trim();
+            Some((cell::moment(of, None, text)?, cell::coarse(text)))
         });
         let mut shown = Observation {
             presence: Presence::Alive,
@@ -258,8 +259,9 @@ impl Files {
             version: Some(Version {
                 token: write::token(row),
                 order: None,
-                modified: own.unwrap_or_else(|| moment(table.stamp.changed)),
+                modified: own.map_or_else(|| moment(table.stamp.changed), |(modified, _)| modified),
                 firm: true,
+                coarse: own.map_or(jiff::SignedDuration::ZERO, |(_, coarse)| coarse),
             }),
             ..nothing
         };
@@ -280,6 +282,7 @@ impl Files {
             order: None,
             modified: moment(table.stamp.changed),
             firm: false,
+            coarse: jiff::SignedDuration::ZERO,
         };
         Observation {
             presence: Presence::Deleted,

@@ -81,6 +81,7 @@ impl Folder {
                 idempotent_create: false,
                 compares: false,
                 of_types: BTreeMap::new(),
+                idempotency_life: SignedDuration::MAX,
                 request_deadline: SignedDuration::from_secs(60),
                 commit_delay: SignedDuration::from_secs(60),
                 write_batch: 1_000,

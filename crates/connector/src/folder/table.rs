@@ -1,7 +1,7 @@
 //! A file of records: found out once how it is written, then read by the places of its rows.
 
 use super::description::Records;
-use encoding_rs::WINDOWS_1252;
+use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use serde_json::{Map, Value as Json};
 use std::borrow::Cow;
 use std::collections::hash_map::DefaultHasher;
@@ -58,8 +58,8 @@ pub(super) struct Table {
     pub(super) separator: u8,
     /// The bytes in front of the first row.
     pub(super) head: u64,
-    /// It is no UTF-8, so it is taken for Windows-1252.
-    pub(super) western: bool,
+    /// How its letters are written.
+    pub(super) encoding: &'static Encoding,
     /// Lines end with CR LF.
     pub(super) crlf: bool,
     /// The places of the rows by id, in the order of the ids' bytes; several where rows share an id.
@@ -72,7 +72,7 @@ pub(super) struct Table {
     held: HashMap<String, HashMap<String, String>>,
 }
 
-/// One row as it was read.
+/// One row as it was read; of a file in UTF-16 its bytes are those of the same text in UTF-8.
 #[derive(Clone, Debug)]
 pub(super) struct Row {
     pub(super) bytes: Vec<u8>,
@@ -94,10 +94,11 @@ impl Table {
         let stamp = Stamp::of(path)?;
         let mut file = BufReader::new(File::open(path)?);
         let marked = file.fill_buf()?;
-        if marked.starts_with(b"\xff\xfe") || marked.starts_with(b"\xfe\xff") {
-            return Err(io::Error::other("it is written in UTF-16; save it as UTF-8"));
-        }
-        let mark = if marked.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+        // A mark is certain, whatever is said.
+        let (encoding, mark) = match Encoding::for_bom(marked) {
+            Some(marked) => marked,
+            None => (of.encoding.map_or_else(|| likely_encoding(path), Ok)?, 0),
+        };
         file.consume(mark);
         let mut table = Self {
             path: path.to_owned(),
@@ -105,7 +106,7 @@ impl Table {
             headings: Vec::new(),
             separator: of.separator.unwrap_or(b','),
             head: mark as u64,
-            western: is_western(path)?,
+            encoding,
             members: BTreeSet::new(),
             crlf: false,
             rows: BTreeMap::new(),
@@ -117,16 +118,15 @@ impl Table {
             let head = next(
                 &mut file,
                 &of.separator.map_or_else(|| SEPARATORS.to_vec(), |one| vec![one]),
+                encoding,
             )?;
+            let length = head.len() as u64;
+            let head = in_octets(encoding, head);
             table.crlf = head.ends_with(b"\r\n");
             table.separator = of.separator.unwrap_or_else(|| likely(&head));
-            table.headings = table
-                .parsed(&head)
-                .0
-                .into_iter()
-                .map(|cell| cell.trim().to_owned())
-                .collect();
-            (at, line) = (at + head.len() as u64, line + lines(&head));
+            let (cells, _) = table.parsed(table.decoded(&head).0.as_bytes());
+            table.headings = cells.into_iter().map(|cell| cell.trim().to_owned()).collect();
+            (at, line) = (at + length, line + lines(&head));
             table.head = at;
         }
         let separators = if of.json {
@@ -135,13 +135,15 @@ impl Table {
             vec![table.separator]
         };
         loop {
-            let bytes = next(&mut file, &separators)?;
+            let bytes = next(&mut file, &separators, encoding)?;
             if bytes.is_empty() {
                 break;
             }
+            let length = bytes.len() as u64;
+            let bytes = in_octets(encoding, bytes);
             let place = Place {
                 at,
-                length: bytes.len() as u64,
+                length,
                 line,
                 hash: hash(&bytes),
             };
@@ -178,6 +180,7 @@ impl Table {
             file.seek(SeekFrom::Start(place.at))?;
             let mut bytes = Vec::new();
             Read::take(&mut file, place.length).read_to_end(&mut bytes)?;
+            let bytes = in_octets(self.encoding, bytes);
             if hash(&bytes) != place.hash {
                 return Err(io::Error::other(
                     "it was written by somebody else while it was read",
@@ -236,16 +239,19 @@ impl Table {
     }
 
     fn row(&self, bytes: Vec<u8>, json: bool) -> Row {
-        let other = !self.western && std::str::from_utf8(&bytes).is_err();
-        let foreign = "it holds bytes that are no UTF-8, as the rest of the file is".to_owned();
+        let (text, other) = self.decoded(&bytes);
+        let foreign = format!(
+            "it holds bytes that are no {}, as the rest of the file is",
+            self.encoding.name()
+        );
         let content = if json {
-            match crate::http::json::parse(&bytes) {
+            match crate::http::json::parse(text.as_bytes()) {
                 _ if other => Content::Broken(foreign),
                 Some(Json::Object(members)) => Content::Json(members),
                 _ => Content::Broken("it is no object of JSON".to_owned()),
             }
         } else {
-            let (cells, whole) = self.parsed(&bytes);
+            let (cells, whole) = self.parsed(text.as_bytes());
             let (own, wanted) = (cells.len(), self.headings.len());
             match own == wanted {
                 _ if other => self.broken(cells, foreign),
@@ -269,14 +275,17 @@ impl Table {
         Content::Json(members)
     }
 
-    /// The cells of a row, and whether that is all of it: a quote may stand so that more than one row could be meant.
+    /// The cells of a row in UTF-8, and whether that is all of it: a quote may stand so that more than one row could be meant.
     fn parsed(&self, bytes: &[u8]) -> (Vec<String>, bool) {
         let mut reader = csv::ReaderBuilder::new();
         let reader = reader.has_headers(false).flexible(true).delimiter(self.separator);
         let mut reader = reader.from_reader(without_end(bytes));
         let mut record = csv::ByteRecord::new();
         let read = reader.read_byte_record(&mut record).is_ok();
-        let cells = record.iter().map(|cell| self.text(cell).into_owned()).collect();
+        let cells = record
+            .iter()
+            .map(|cell| String::from_utf8_lossy(cell).into_owned());
+        let cells = cells.collect();
         let more = reader.read_byte_record(&mut csv::ByteRecord::new());
         (
             cells,
@@ -284,20 +293,31 @@ impl Table {
         )
     }
 
-    fn text<'a>(&self, bytes: &'a [u8]) -> Cow<'a, str> {
-        match self.western {
-            true => WINDOWS_1252.decode_without_bom_handling(bytes).0,
-            false => String::from_utf8_lossy(bytes),
+    /// The text of a row, and whether some of its bytes are none.
+    fn decoded<'a>(&self, bytes: &'a [u8]) -> (Cow<'a, str>, bool) {
+        if is_wide(self.encoding) {
+            let text = String::from_utf8_lossy(bytes);
+            let lost = text.contains(char::REPLACEMENT_CHARACTER);
+            return (text, lost);
         }
+        self.encoding.decode_without_bom_handling(bytes)
     }
 
     /// A text in the file's own encoding; none where it cannot hold it.
     pub(super) fn encoded(&self, text: &str) -> Option<Vec<u8>> {
-        if !self.western {
-            return Some(text.as_bytes().to_vec());
+        if self.encoding == UTF_16LE {
+            return Some(text.encode_utf16().flat_map(u16::to_le_bytes).collect());
         }
-        let (bytes, _, lost) = WINDOWS_1252.encode(text);
+        if self.encoding == UTF_16BE {
+            return Some(text.encode_utf16().flat_map(u16::to_be_bytes).collect());
+        }
+        let (bytes, _, lost) = self.encoding.encode(text);
         (!lost).then(|| bytes.into_owned())
+    }
+
+    /// Whether these bytes of the file end a line.
+    pub(super) fn ends_a_line(&self, bytes: &[u8]) -> bool {
+        ends_a_line(self.encoding, bytes)
     }
 }
 
@@ -340,8 +360,9 @@ pub(super) fn without_end(bytes: &[u8]) -> &[u8] {
 /// What may stand between cells.
 const SEPARATORS: &[u8] = b",;\t|";
 
-/// Whether a file is no UTF-8 at all. One that is, but for some bytes, was cut or mixed somewhere.
-fn is_western(path: &Path) -> io::Result<bool> {
+/// The encoding of a file that does not say: UTF-8, or Windows-1252 where it is no UTF-8 at all. One that is, but for some
+/// bytes, was cut or mixed somewhere.
+fn likely_encoding(path: &Path) -> io::Result<&'static Encoding> {
     let mut file = BufReader::new(File::open(path)?);
     let (mut wide, mut other, mut line) = (false, false, Vec::new());
     while file.read_until(b'\n', &mut line)? > 0 {
@@ -351,7 +372,45 @@ fn is_western(path: &Path) -> io::Result<bool> {
         }
         line.clear();
     }
-    Ok(other && !wide)
+    Ok(if other && !wide { WINDOWS_1252 } else { UTF_8 })
+}
+
+/// Whether each letter takes two bytes, or four.
+fn is_wide(encoding: &'static Encoding) -> bool {
+    encoding == UTF_16LE || encoding == UTF_16BE
+}
+
+/// What was read of a file, as bytes among which the signs of a table are what they are in ASCII.
+fn in_octets(encoding: &'static Encoding, bytes: Vec<u8>) -> Vec<u8> {
+    if !is_wide(encoding) {
+        return bytes;
+    }
+    let (text, _) = encoding.decode_without_bom_handling(&bytes);
+    text.into_owned().into_bytes()
+}
+
+/// Whether what was read since the begin of a row ends a line.
+fn ends_a_line(encoding: &'static Encoding, bytes: &[u8]) -> bool {
+    if !is_wide(encoding) {
+        return bytes.ends_with(b"\n");
+    }
+    let end = if encoding == UTF_16LE { b"\n\0" } else { b"\0\n" };
+    bytes.len() % 2 == 0 && bytes.ends_with(end)
+}
+
+/// Reads to the end of a line. How many bytes that were.
+fn read_line(file: &mut impl BufRead, encoding: &'static Encoding, bytes: &mut Vec<u8>) -> io::Result<usize> {
+    let before = bytes.len();
+    loop {
+        let read = file.read_until(b'\n', bytes)?;
+        if read > 0 && encoding == UTF_16LE && bytes.len() % 2 == 1 {
+            // The other half of a letter that begins so.
+            Read::take(&mut *file, 1).read_to_end(bytes)?;
+        }
+        if read == 0 || ends_a_line(encoding, bytes) {
+            return Ok(bytes.len() - before);
+        }
+    }
 }
 
 /// Whether a text ends within quotes. A quote opens at the beginning of a cell alone.
@@ -374,13 +433,17 @@ fn is_open(bytes: &[u8], separators: &[u8]) -> bool {
 }
 
 /// The next row with its end; a line that ends within quotes goes on in the next. Without separators each line is a row.
-fn next(file: &mut BufReader<File>, separators: &[u8]) -> io::Result<Vec<u8>> {
+fn next(file: &mut BufReader<File>, separators: &[u8], encoding: &'static Encoding) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     loop {
         let room = LONGEST.saturating_sub(bytes.len() as u64);
-        let read = Read::take(&mut *file, room).read_until(b'\n', &mut bytes)?;
-        let open = !separators.is_empty() && is_open(&bytes, separators);
-        if read == 0 || (!open && bytes.ends_with(b"\n")) || room == 0 {
+        let read = read_line(&mut Read::take(&mut *file, room), encoding, &mut bytes)?;
+        let open = !separators.is_empty()
+            && match is_wide(encoding) {
+                true => is_open(&in_octets(encoding, bytes.clone()), separators),
+                false => is_open(&bytes, separators),
+            };
+        if read == 0 || (!open && ends_a_line(encoding, &bytes)) || room == 0 {
             return Ok(bytes);
         }
     }

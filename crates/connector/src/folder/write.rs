@@ -264,8 +264,9 @@ fn line(
     };
     table.encoded(&text).ok_or_else(|| {
         let why = format!(
-            "{} is written in Windows-1252, which lacks a letter of it",
-            of.file
+            "{} is written in {}, which lacks a letter of it",
+            of.file,
+            table.encoding.name()
         );
         refused(RefusalKind::Invalid, Vec::new(), why, "Save the file as UTF-8")
     })
@@ -303,8 +304,9 @@ pub(super) fn replace(table: &Table, edits: &Edits) -> io::Result<Option<Stamp>>
         at = place.at + place.length;
     }
     io::copy(&mut old, &mut new)?;
-    if !edits.added.is_empty() && !ends_a_line(&table.path)? {
-        new.write_all(if table.crlf { b"\r\n" } else { b"\n" })?;
+    if !edits.added.is_empty() && !ends_a_line(table)? {
+        let end = table.encoded(if table.crlf { "\r\n" } else { "\n" });
+        new.write_all(&end.unwrap_or_default())?;
     }
     edits.added.iter().try_for_each(|bytes| new.write_all(bytes))?;
     let new = new.into_inner().map_err(io::IntoInnerError::into_error)?;
@@ -365,16 +367,18 @@ fn keep_largest(table: &Table, number: u64) -> io::Result<()> {
     std::fs::rename(&draft, &place)
 }
 
-fn ends_a_line(path: &std::path::Path) -> io::Result<bool> {
+fn ends_a_line(table: &Table) -> io::Result<bool> {
     use io::{Read, Seek};
-    let mut file = File::open(path)?;
-    if file.metadata()?.len() == 0 {
+    let mut file = File::open(&table.path)?;
+    // The last letter, which may be two bytes.
+    let length = file.metadata()?.len().saturating_sub(table.head).min(2);
+    if length == 0 {
         return Ok(true);
     }
-    file.seek(io::SeekFrom::End(-1))?;
-    let mut last = [0];
-    file.read_exact(&mut last)?;
-    Ok(last == *b"\n")
+    file.seek(io::SeekFrom::End(-i64::try_from(length).unwrap_or_default()))?;
+    let mut last = Vec::new();
+    file.read_to_end(&mut last)?;
+    Ok(table.ends_a_line(&last))
 }
 
 fn invalid(property: &str, why: String) -> Planned {

@@ -95,6 +95,7 @@ impl Program {
                 idempotent_create: hello.idempotent,
                 compares: false,
                 of_types: BTreeMap::new(),
+                idempotency_life: SignedDuration::MAX,
                 request_deadline: config.request_deadline,
                 commit_delay: hello.commit_delay.max(config.request_deadline),
                 write_batch: 200,

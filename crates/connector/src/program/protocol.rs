@@ -160,6 +160,7 @@ fn version(record: &Json, values: &Values, began: Timestamp) -> Version {
         order,
         modified: moment(record, "modified").unwrap_or(began),
         firm: token.is_some(),
+        coarse: jiff::SignedDuration::ZERO,
         token: token.unwrap_or_else(|| crate::shown::token(&serde_json::to_vec(values).unwrap_or_default())),
     }
 }

@@ -117,13 +117,20 @@ fn tell(
     holds: impl Fn(&Probed) -> bool,
     proofs: &mut Proofs,
 ) -> Result<(), Error> {
+    let probed = match probed {
+        Ok(Some(Probed::Untried(why))) => {
+            proofs.untried(law, why);
+            return Ok(());
+        }
+        probed => probed,
+    };
     let with_words = |probed: Probed| {
         let seen = match &probed {
             Probed::Shown(0) => "none".to_owned(),
             Probed::Shown(some) => format!("{some} records are shown: it ignores what it is asked by"),
             Probed::Taken => "it was taken".to_owned(),
             Probed::Refused(words) => format!("refused ({words})"),
-            Probed::Answered(_) | Probed::Shape(_) => String::new(),
+            Probed::Answered(_) | Probed::Shape(_) | Probed::Untried(_) => String::new(),
         };
         (probed, seen)
     };

@@ -1,6 +1,7 @@
 //! The law of conditions, tried on a record that is there: an update under a version that the record never had, to the value
 //! that it has. A system that keeps the law refuses it, and one that does not changes nothing by it.
 
+use super::words::told;
 use super::writing::one;
 use super::{Proofs, Tried, firm};
 use crate::probe::another;
@@ -43,7 +44,7 @@ pub(super) async fn prove(
             Outcome::Applied { .. } => proofs.add(false, NEVER_HAD, taken(id, compares)),
             other => proofs.untried(
                 NEVER_HAD,
-                format!("a version that it never had is answered with {other:?}"),
+                format!("asked under a version that it never had, {}", told(&other)),
             ),
         }
         return Ok(());

@@ -183,6 +183,7 @@ async fn unconditional(tried: &Tried<'_>, before: &Observation, values: &Values,
                 "it was taken: who sends none overwrites unseen",
             );
         }
+        Ok(Some(Probed::Untried(why))) => proofs.untried(UNCONDITIONAL, why),
         Ok(_) => proofs.untried(UNCONDITIONAL, "nothing else than with a condition can be asked"),
         Err(error) => proofs.add(false, UNCONDITIONAL, error.to_string()),
     }

@@ -196,7 +196,7 @@ impl Rest {
             let reply = self.http.send(sent).await?;
             self.session.learn(&reply);
             let answer = Answer::of(&self.description, &reply, errand);
-            self.pace.learn(errand, &reply, answer.means.is_some());
+            self.pace.learn(errand, &reply, answer.means.is_some()).await;
             let over = match answer.means {
                 Some(Means::SignIn) => self.session.end(ticket.number).await,
                 Some(Means::Csrf) => self.session.forget_csrf().await,

@@ -2,7 +2,7 @@
 
 use super::RestConfig;
 use super::description::Type;
-use super::description::operations::{CreateText, Safety, Style, UpdateText};
+use super::description::operations::{CreateText, Style, UpdateText};
 use super::served::Served;
 use super::write::members;
 use crate::{Capabilities, Protection};
@@ -18,10 +18,7 @@ fn protection(of: &Type) -> Protection {
     let inside = of.inside.as_ref();
     let update = inside.map_or(of, |inside| &inside.holder).update.as_ref();
     let tells = update.is_some_and(UpdateText::sends_token);
-    let safe = |create: &CreateText| {
-        let safe = create.safe.as_ref().map(|safe| safe.value);
-        matches!(safe, Some(Safety::IdempotencyKey | Safety::KeyInUrl))
-    };
+    let safe = |create: &CreateText| lasts(create).is_some();
     Protection {
         conditional_write: update.is_none() || tells,
         conditional_delete: match inside {
@@ -37,6 +34,11 @@ fn protection(of: &Type) -> Protection {
         },
         compares: inside.is_some() || of.update.as_ref().is_some_and(reads),
     }
+}
+
+/// For how long a create that is sent again makes nothing new.
+fn lasts(create: &CreateText) -> Option<SignedDuration> {
+    create.safe.as_ref()?.value.lasts()
 }
 
 /// Whether a record is read before it is changed: something that is not written goes along.
@@ -64,6 +66,7 @@ pub(super) fn of(config: &RestConfig, served: &BTreeMap<String, Arc<Served>>) ->
         })
     };
     let creates = || types().filter_map(|of| of.create.as_ref());
+    let lives = creates().filter_map(lasts);
     let find = types().filter_map(|of| of.find.as_ref());
     let find = find.filter_map(|find| find.at_most).max().unwrap_or(100) as usize;
     let fetch = types()
@@ -84,6 +87,7 @@ pub(super) fn of(config: &RestConfig, served: &BTreeMap<String, Arc<Served>>) ->
         idempotent_create: all(|of| of.idempotent_create),
         compares: of_types.values().any(|of| of.compares),
         of_types,
+        idempotency_life: lives.min().unwrap_or(SignedDuration::MAX),
         request_deadline: deadline,
         commit_delay: config.overlap.max(deadline),
         write_batch: 200,

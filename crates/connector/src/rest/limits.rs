@@ -1,18 +1,22 @@
 //! How much an ERP takes: requests in a minute and a day, and errors in an hour.
 
+use super::RestConfig;
 use super::ask::Errand;
 use super::description::errors::LimitsText;
 use crate::http::{Http, Reply, clock};
+use crate::kept::Kept;
 use crate::{Allowance, Budget, Error, ErrorKind};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use std::collections::{BTreeMap, VecDeque};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeSet, VecDeque};
+use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
 const MINUTE: Duration = Duration::from_secs(60);
-const HOUR: Duration = Duration::from_secs(3_600);
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 /// Keeps requests within the limits that a description names.
 pub(super) struct Pace {
@@ -21,6 +25,16 @@ pub(super) struct Pace {
     errors_per_hour: Option<usize>,
     remaining: Option<String>,
     state: Mutex<State>,
+    /// Where errors are kept for the next process.
+    kept: Option<Kept>,
+}
+
+/// An answer with an error, as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct Mistake {
+    at: Timestamp,
+    of: String,
+    operation: String,
 }
 
 #[derive(Default)]
@@ -29,23 +43,34 @@ struct State {
     sent: VecDeque<Instant>,
     /// Requests of a day.
     day: Option<(jiff::civil::Date, u64)>,
-    /// When errors of the last hour came, by what was asked.
-    errors: BTreeMap<(String, &'static str), VecDeque<Instant>>,
+    /// Errors of the last hour.
+    errors: BTreeSet<Mistake>,
     /// The ERP said that nothing is left; so it is left alone until then.
     until: Option<Instant>,
 }
 
 impl Pace {
-    pub(super) fn new(written: Option<&LimitsText>) -> Self {
+    pub(super) fn new(written: Option<&LimitsText>, config: &RestConfig) -> Self {
         let count = |of: fn(&LimitsText) -> Option<u32>| written.and_then(of).map(|count| count as usize);
+        let errors_per_hour = count(|limits| limits.errors_per_hour).filter(|count| *count > 0);
+        let keep = config.keep.as_ref().filter(|_| errors_per_hour.is_some());
+        let kept = keep.map(|keep| {
+            let path = keep.folder.join(format!("{}.errors", config.name));
+            Kept::new(path, keep.files.clone())
+        });
+        let state = State {
+            errors: kept.as_ref().map(earlier).unwrap_or_default(),
+            ..State::default()
+        };
         Self {
             per_minute: count(|limits| limits.per_minute).filter(|count| *count > 0),
             per_day: count(|limits| limits.per_day).map(|count| count as u64),
-            errors_per_hour: count(|limits| limits.errors_per_hour).filter(|count| *count > 0),
+            errors_per_hour,
             remaining: written
                 .and_then(|limits| limits.remaining.as_ref())
                 .map(|header| header.value.to_lowercase()),
-            state: Mutex::default(),
+            state: Mutex::new(state),
+            kept,
         }
     }
 
@@ -119,17 +144,10 @@ impl Pace {
         let Some(most) = self.errors_per_hour else {
             return Ok(());
         };
-        let now = Instant::now();
-        let Some(errors) = state.errors.get_mut(&(errand.of.to_owned(), errand.operation)) else {
-            return Ok(());
-        };
-        while errors
-            .front()
-            .is_some_and(|came| now.duration_since(*came) >= HOUR)
-        {
-            errors.pop_front();
-        }
-        let Some(oldest) = errors.front().copied().filter(|_| errors.len() >= most) else {
+        forget_old(&mut state.errors);
+        let mut errors = state.errors.iter().filter(|one| one.is_of(errand));
+        let (oldest, count) = (errors.next().map(|one| one.at), state.count(errand));
+        let Some(oldest) = oldest.filter(|_| count >= most) else {
             return Ok(());
         };
         let what = format!(
@@ -140,19 +158,57 @@ impl Pace {
                       errors before";
         // Of this operation alone: others go on.
         let mut error = http.error(ErrorKind::Protocol, what, advice).as_answer();
-        let wait = HOUR.saturating_sub(now.duration_since(oldest));
-        error.retry_at = clock::now().checked_add(wait).ok();
+        error.retry_at = oldest.checked_add(HOUR).ok();
         Err(error)
     }
 
+    /// Whether an operation may be answered with an error for a try: half of its errors of an hour are for the work itself.
+    pub(super) fn spares(&self, errand: Errand<'_>) -> bool {
+        let mut state = self.state();
+        forget_old(&mut state.errors);
+        let count = state.count(errand);
+        self.errors_per_hour.is_none_or(|most| count * 2 < most)
+    }
+
+    /// Notes that an operation was answered with an error, before anything else is asked, for the next process too.
+    async fn note(&self, errand: Errand<'_>) {
+        let mut one = Mistake {
+            at: clock::now(),
+            of: errand.of.to_owned(),
+            operation: errand.operation.to_owned(),
+        };
+        // Two at one moment are two.
+        while !self.state().errors.insert(one.clone()) {
+            one.at += SignedDuration::from_nanos(1);
+        }
+        let Some(kept) = &self.kept else {
+            return;
+        };
+        if let Err(error) = self.keep(kept, one).await {
+            let path = kept.path().display();
+            tracing::warn!(
+                "errors of the last hour cannot be kept in {path} ({error}): the next process forgets them"
+            );
+        }
+    }
+
+    /// Adds one to those that are kept, and learns what other processes noted.
+    async fn keep(&self, kept: &Kept, one: Mistake) -> io::Result<()> {
+        let _turn = kept.turn().await?;
+        let mut all = earlier(kept);
+        all.insert(one);
+        kept.replace(&serde_json::to_vec(&all)?)?;
+        self.state().errors.append(&mut all);
+        Ok(())
+    }
+
     /// Learns from a reply.
-    pub(super) fn learn(&self, errand: Errand<'_>, reply: &Reply, failed: bool) {
+    pub(super) async fn learn(&self, errand: Errand<'_>, reply: &Reply, failed: bool) {
+        if failed && self.errors_per_hour.is_some() {
+            self.note(errand).await;
+        }
         let mut state = self.state();
         let now = Instant::now();
-        if failed && self.errors_per_hour.is_some() {
-            let of = (errand.of.to_owned(), errand.operation);
-            state.errors.entry(of).or_default().push_back(now);
-        }
         let left = self.remaining.as_ref().and_then(|name| reply.headers.get(name));
         let left = left.and_then(|left| left.to_str().ok()?.trim().parse::<i64>().ok());
         if left.is_some_and(|left| left <= 0) {
@@ -199,6 +255,39 @@ impl Pace {
             state.day = Some((earlier.day, spent.max(earlier.spent)));
         }
     }
+}
+
+impl Mistake {
+    fn is_of(&self, errand: Errand<'_>) -> bool {
+        self.of == errand.of && self.operation == errand.operation
+    }
+}
+
+impl State {
+    /// How many errors of the last hour an operation has.
+    fn count(&self, errand: Errand<'_>) -> usize {
+        self.errors.iter().filter(|one| one.is_of(errand)).count()
+    }
+}
+
+/// The errors of the last hour that were kept; none where they cannot be read.
+fn earlier(kept: &Kept) -> BTreeSet<Mistake> {
+    let read = kept.read().and_then(|bytes| match bytes {
+        Some(bytes) => Ok(serde_json::from_slice(&bytes)?),
+        None => Ok(BTreeSet::new()),
+    });
+    let mut errors = read.unwrap_or_else(|error| {
+        let path = kept.path().display();
+        tracing::warn!("{path} cannot be read ({error}): the errors of the last hour are counted anew");
+        BTreeSet::new()
+    });
+    forget_old(&mut errors);
+    errors
+}
+
+fn forget_old(errors: &mut BTreeSet<Mistake>) {
+    let now = clock::now();
+    errors.retain(|one| now.duration_since(one.at) < HOUR);
 }
 
 fn today() -> jiff::civil::Date {

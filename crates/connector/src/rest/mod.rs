@@ -179,7 +179,7 @@ impl Rest {
         let root = format!("{}{}", config.url.path().trim_end_matches('/'), description.base);
         Ok(Self {
             session: Session::new(&description, &config, office),
-            pace: Pace::new(limits),
+            pace: Pace::new(limits, &config),
             capabilities: capabilities::of(&config, &served),
             description,
             http,

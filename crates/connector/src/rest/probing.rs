@@ -20,6 +20,14 @@ const PAGES: usize = 3;
 
 /// Tries it; none where the description knows of no such thing.
 pub(super) async fn probe(rest: &Rest, probe: Probe<'_>) -> Result<Option<Probed>, Error> {
+    let errand = match probe {
+        Probe::ChangesSince(of, _) | Probe::UnknownLink(of, _) => Errand::reading(&of.name, "changes"),
+        Probe::Unconditional(record, _) => Errand::writing(&record.record_type.name, "update"),
+    };
+    if !rest.pace.spares(errand) {
+        let why = "not tried: what is left of the errors of an hour is for the work itself";
+        return Ok(Some(Probed::Untried(why.to_owned())));
+    }
     match probe {
         Probe::Shape(of) => {
             let served = rest.served(of)?;

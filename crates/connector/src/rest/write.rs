@@ -102,7 +102,7 @@ async fn create(rest: &Rest, pack: Option<&Pack>, served: &Arc<Served>, key: &st
     let given = given.with("values", body);
     let request = rest.request(create.call(), &given, &Otherwise(Some(&Body::hole("values"))));
     let mut request = request.map_err(unsent)?;
-    let safe = create.safe.as_ref().map(|safe| safe.value);
+    let safe = create.safe.as_ref().map(|safe| safe.value.safety);
     if matches!(safe, Some(Safety::IdempotencyKey | Safety::KeyInUrl)) {
         request = request.repeatable();
     }

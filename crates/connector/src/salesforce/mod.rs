@@ -218,6 +218,7 @@ impl Salesforce {
             idempotent_create: false,
             compares: false,
             of_types: BTreeMap::new(),
+            idempotency_life: SignedDuration::MAX,
             request_deadline: config.request_deadline,
             commit_delay: config.overlap.max(config.request_deadline),
             // Enough at once that calls are full whatever the types.

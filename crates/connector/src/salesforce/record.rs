@@ -155,6 +155,7 @@ impl Reading<'_> {
             modified,
             // Read in a later second than the version's: whatever comes after shows another second.
             firm: self.reply.reached.is_some_and(|reached| reached >= next),
+            coarse: jiff::SignedDuration::ZERO,
         })
     }
 }

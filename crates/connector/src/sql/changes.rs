@@ -50,6 +50,12 @@ pub(super) struct Seen {
     pub(super) told: i64,
     #[serde(default)]
     tells: i64,
+    /// The last note of a change table by which all rows went at once.
+    #[serde(default)]
+    pub(super) emptied: i64,
+    /// A comparison is asked for.
+    #[serde(default)]
+    pub(super) asked: bool,
     /// When the last complete comparison began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) compared: Option<Timestamp>,
@@ -63,6 +69,16 @@ impl Seen {
     fn is_ahead_of(&self, now: Timestamp, overlap: SignedDuration) -> bool {
         let end = now.checked_add(overlap).unwrap_or(Timestamp::MAX);
         self.since.is_some_and(|since| since > end)
+    }
+
+    /// All rows went at once, as a note of that number says: a comparison shows which. Notes are read more than once.
+    pub(super) fn is_emptied(&mut self, note: &Cell) {
+        if let Cell::Integer(number) = note
+            && *number > self.emptied
+        {
+            self.emptied = *number;
+            self.asked = true;
+        }
     }
 
     /// The running round shows no more of it; the next one begins anew.

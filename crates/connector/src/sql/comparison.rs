@@ -23,6 +23,8 @@ const KEYS: usize = 20_000;
 /// How often a type is compared of which nothing else tells changes, or deletions.
 const CHANGES: SignedDuration = SignedDuration::from_secs(60);
 const DELETIONS: SignedDuration = SignedDuration::from_hours(1);
+/// How often a type is compared of which triggers tell: some changes fire none.
+const UNTOLD: SignedDuration = SignedDuration::from_hours(24);
 
 /// A comparison under way.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,13 +48,14 @@ pub(super) fn is_due(table: &Table, seen: &Seen, now: Timestamp, started: Timest
     let every = record.compare_every.or(match record.changes {
         Changes::Comparison => Some(CHANGES),
         Changes::Modified if record.deleted.is_none() && table.absence_is_deletion() => Some(DELETIONS),
-        Changes::Modified | Changes::ChangeTable => None,
+        Changes::Modified => None,
+        Changes::ChangeTable => Some(UNTOLD),
     });
     let Some((every, last)) = every.zip(seen.compared) else {
         return false;
     };
     let unseen = record.changes == Changes::Comparison && last < started;
-    seen.comparing.is_some() || unseen || now.duration_since(last) >= every
+    seen.comparing.is_some() || seen.asked || unseen || now.duration_since(last) >= every
 }
 
 /// One page of a comparison. Whether it was the last one.
@@ -70,6 +73,8 @@ pub(super) async fn page(
         after: None,
     });
     let ids = scanned(erp, table, began).await?;
+    // Asked for while one is under way, another one follows.
+    seen.asked &= after.is_some();
     let from = after
         .as_deref()
         .map_or(0, |after| ids.partition_point(|id| &**id <= after));

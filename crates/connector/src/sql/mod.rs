@@ -171,6 +171,7 @@ impl Sql {
             idempotent_create: false,
             compares: false,
             of_types: BTreeMap::new(),
+            idempotency_life: SignedDuration::MAX,
             request_deadline: config.request_deadline,
             // What is committed is shown by every read that begins after it.
             commit_delay: config.overlap.max(config.request_deadline),
@@ -278,6 +279,26 @@ impl Sql {
     }
 }
 
+impl Sql {
+    /// What the database says of its version; none where it says nothing.
+    async fn version(&self) -> Option<String> {
+        let dialect = self.driver.dialect();
+        let (name, asked) = match dialect {
+            driver::Dialect::Postgres => ("", "SELECT version()"),
+            driver::Dialect::Mysql => ("MySQL ", "SELECT version()"),
+            driver::Dialect::Sqlite => ("SQLite ", "SELECT sqlite_version()"),
+            // It tells at the log-in, and has not been tried otherwise.
+            driver::Dialect::Mssql => return None,
+        };
+        let asked = statement::Build::new(dialect, asked).done(vec![catalogue::Kind::Text]);
+        let rows = self.read(&asked).await.ok()?;
+        let said = rows.cells.first().map(value::text)?;
+        // What follows tells of the machine.
+        let said = said.split(" on ").next().unwrap_or_default();
+        Some(format!("{name}{said}"))
+    }
+}
+
 #[async_trait]
 impl Connector for Sql {
     fn system(&self) -> &str {
@@ -298,7 +319,7 @@ impl Connector for Sql {
             user,
             sandbox: None,
             instance: None,
-            version: None,
+            version: self.version().await,
         })
     }
 

@@ -5,7 +5,7 @@ use super::table::{Place, Table};
 use super::value::{Cell, Shown, text};
 use crate::key;
 use crate::shown::{missing, token};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use tandem_merge::record::{Observation, Presence, RecordKey, Values, Version};
 use tandem_merge::value::Value;
@@ -86,6 +86,7 @@ impl Table {
                 .and_then(|place| place.codec.moment(&row[place.at]))
         };
         let modified = at(&self.modified).or_else(|| self.modified.as_ref().and_then(|_| at(&self.created)));
+        let coarse = modified.map_or(SignedDuration::ZERO, |_| self.coarse(row));
         let key = RecordKey {
             record_type: self.of.clone(),
             id,
@@ -94,6 +95,7 @@ impl Table {
             order: self.order(row),
             modified: modified.unwrap_or(moment),
             firm: true,
+            coarse,
             token,
         };
         let deleted = self.is_deleted(row);
@@ -135,6 +137,14 @@ impl Table {
         })
     }
 
+    /// How coarse the time of a row's last change is.
+    fn coarse(&self, row: &[Cell]) -> SignedDuration {
+        let said = self.record.modified.as_ref().map(|modified| modified.granularity);
+        let place = self.modified.as_ref();
+        let shown = place.map(|place| place.codec.coarse(&row[place.at]));
+        said.unwrap_or_default().max(shown.unwrap_or_default())
+    }
+
     /// The counter of a record's changes, where it is one that only grows.
     fn order(&self, row: &[Cell]) -> Option<i64> {
         match self.version.as_ref().map(|place| &row[place.at]) {
@@ -172,6 +182,7 @@ impl Table {
                 order: None,
                 modified: moment,
                 firm: true,
+                coarse: SignedDuration::ZERO,
             }),
             ..bare
         }

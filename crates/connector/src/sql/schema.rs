@@ -205,7 +205,9 @@ fn watched(table: &Table) -> Watched {
     };
     let deletions = match (&record.deleted, record.changes) {
         (Some(_), _) => "a column marks them",
-        (None, Changes::ChangeTable) => "triggers tell of them",
+        (None, Changes::ChangeTable) => {
+            "triggers tell of them; what fires none is found when all rows are compared"
+        }
         (None, _) if record.absent == Some(Absent::OutOfSight) || !table.absence_is_deletion() => {
             "not seen: a row that is not shown any more is out of sight"
         }

@@ -1,7 +1,7 @@
 //! A record type as it is described and as its database has it: what every statement about it is made of.
 
 use super::catalogue::{Column, Kind, Relation};
-use super::description::{Call, Changes, Description, Property, Record};
+use super::description::{Call, Description, Property, Record};
 use super::driver::Dialect;
 use super::joined::Joined;
 use super::schema;
@@ -262,10 +262,7 @@ impl Table {
         use super::description::Absent;
         match self.record.absent {
             Some(absent) => absent == Absent::Deleted,
-            None => {
-                let told = self.record.deleted.is_some() || self.record.changes == Changes::ChangeTable;
-                !told && !self.relation.is_view && !self.relation.hides_rows
-            }
+            None => self.record.deleted.is_none() && !self.relation.is_view && !self.relation.hides_rows,
         }
     }
 }

@@ -14,6 +14,9 @@ use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use tandem_merge::record::{Observation, RecordType};
 
+/// What a note says by which all rows of a table went at once: it names none of them.
+pub(super) const EMPTIED: &str = "T";
+
 /// Up to where the change table is known to be complete: what has this number or a later one may still come to light. In
 /// PostgreSQL transactions are numbered; where there is one writer at a time the rows themselves are in order; else a
 /// transaction may stay open as long as the overlap.
@@ -111,6 +114,10 @@ pub(super) async fn page(
     seen.after = told.iter().next_back().map(|row| row[..2].to_vec());
     let mut last: BTreeMap<String, bool> = BTreeMap::new();
     for row in told.iter() {
+        if text(&row[3]) == EMPTIED {
+            seen.is_emptied(&row[1]);
+            continue;
+        }
         last.insert(canonical(table, &text(&row[2])), text(&row[3]) == "D");
     }
     if told.len() < PAGE {

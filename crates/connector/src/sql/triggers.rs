@@ -2,6 +2,7 @@
 
 use super::description::{Changes, Description, Record, TableName};
 use super::driver::Dialect;
+use super::told::EMPTIED;
 use std::fmt::Write as _;
 
 /// The SQL that makes a description's change table, and the triggers that write to it and wake Tandem. It is for a person
@@ -15,6 +16,7 @@ pub fn triggers(description: &Description, dialect: Dialect) -> String {
     let told: Vec<&Record> = of(description, Changes::ChangeTable);
     if let Some(log) = description.change_table.as_ref().filter(|_| !told.is_empty()) {
         sql.push_str(&table(log, dialect));
+        sql.push_str(untold(dialect));
         for record in &told {
             sql.push_str(&noting(log, record, dialect));
         }
@@ -91,6 +93,25 @@ fn table(log: &TableName, dialect: Dialect) -> String {
     )
 }
 
+/// Which changes fire no trigger.
+fn untold(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Postgres => "",
+        Dialect::Mysql => {
+            "\n-- No trigger fires for rows that a foreign key deletes or changes (ON DELETE CASCADE, SET NULL), nor for TRUNCATE:\n\
+             -- what these do is seen when Tandem compares all rows, once a day unless `compare_every` says otherwise.\n"
+        }
+        Dialect::Sqlite => {
+            "\n-- No trigger fires for a row that INSERT OR REPLACE removes, unless recursive_triggers is on: what it does is seen when\n\
+             -- Tandem compares all rows, once a day unless `compare_every` says otherwise.\n"
+        }
+        Dialect::Mssql => {
+            "\n-- No trigger fires for TRUNCATE, nor for BULK INSERT without FIRE_TRIGGERS: what these do is seen when Tandem compares\n\
+             -- all rows, once a day unless `compare_every` says otherwise.\n"
+        }
+    }
+}
+
 /// The id of a row, as Tandem writes it.
 fn id(record: &Record, row: &str, dialect: Dialect) -> String {
     let of = match dialect {
@@ -160,16 +181,23 @@ fn noting(log: &TableName, record: &Record, dialect: Dialect) -> String {
         id(record, "NEW", dialect)
     );
     if dialect == Dialect::Postgres {
+        let emptied = format!(
+            "INSERT INTO {into} ({}, id, op) VALUES ({}, '', '{EMPTIED}');",
+            dialect.quoted("of"),
+            literal(dialect, &record.table.to_string())
+        );
         let function = dialect.table(&TableName {
             schema: log.schema.clone(),
             name: format!("{}_{}", log.name, written.name),
         });
         return format!(
             "\nCREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$ BEGIN\n    \
-             IF TG_OP = 'INSERT' THEN\n        {made}\n    ELSIF TG_OP = 'DELETE' THEN\n        {went}\n    ELSE\n        \
+             IF TG_OP = 'TRUNCATE' THEN\n        {emptied}\n    ELSIF TG_OP = 'INSERT' THEN\n        {made}\n    ELSIF TG_OP = 'DELETE' THEN\n        {went}\n    ELSE\n        \
              IF {moves} THEN\n            {went}\n        END IF;\n        {changed}\n    END IF;\n    RETURN NULL;\nEND $$;\n\
-             CREATE TRIGGER {} AFTER INSERT OR UPDATE OR DELETE ON {on} FOR EACH ROW EXECUTE FUNCTION {function}();\n",
-            name("")
+             CREATE TRIGGER {} AFTER INSERT OR UPDATE OR DELETE ON {on} FOR EACH ROW EXECUTE FUNCTION {function}();\n\
+             CREATE TRIGGER {} AFTER TRUNCATE ON {on} FOR EACH STATEMENT EXECUTE FUNCTION {function}();\n",
+            name(""),
+            name("_t")
         );
     }
     let mut sql = String::from("\n");

@@ -157,6 +157,20 @@ impl Codec {
         }
     }
 
+    /// How coarse the moment is that a cell says: a day is one without its time.
+    pub(super) fn coarse(&self, cell: &Cell) -> SignedDuration {
+        let day = match cell {
+            Cell::Date(_) => true,
+            Cell::Text(text) => text.len() == 10 && text.parse::<Date>().is_ok(),
+            _ => false,
+        };
+        if day {
+            SignedDuration::from_hours(24)
+        } else {
+            SignedDuration::ZERO
+        }
+    }
+
     fn in_zone(&self, at: DateTime) -> Option<Timestamp> {
         self.zone.to_timestamp(at).ok()
     }

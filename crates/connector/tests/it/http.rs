@@ -239,6 +239,7 @@ fn writes(system: &str, conditional: bool) -> [Write; 3] {
         order: None,
         modified: jiff::Timestamp::UNIX_EPOCH,
         firm: true,
+        coarse: jiff::SignedDuration::ZERO,
     });
     let changes = [
         Change::Create {

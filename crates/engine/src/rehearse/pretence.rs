@@ -74,6 +74,7 @@ impl Rehearsal {
             order: None,
             modified: self.clock.now(),
             firm: true,
+            coarse: jiff::SignedDuration::ZERO,
         }
     }
 

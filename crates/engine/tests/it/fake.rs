@@ -121,7 +121,7 @@ pub struct State {
     /// Every write that was carried out.
     pub applied: Vec<Change>,
     /// How often each idempotency key was used.
-    pub keys: BTreeMap<String, String>,
+    pub keys: BTreeMap<String, (String, Timestamp)>,
     /// By handle.
     pub jobs: BTreeMap<String, Job>,
     pub rows_read: u64,
@@ -168,6 +168,7 @@ impl Fake {
                 idempotent_create: false,
                 compares: false,
                 of_types: BTreeMap::new(),
+                idempotency_life: SignedDuration::MAX,
                 request_deadline: SignedDuration::from_secs(30),
                 commit_delay: SignedDuration::from_secs(60),
                 write_batch: 3,
@@ -271,6 +272,12 @@ impl Fake {
     pub fn knowing_requests(mut self) -> Self {
         self.limits.idempotent_create = true;
         self
+    }
+
+    /// It knows a request again for so long, from when it came first.
+    pub fn knowing_requests_for(mut self, life: SignedDuration) -> Self {
+        self.limits.idempotency_life = life;
+        self.knowing_requests()
     }
 
     pub fn without_unique(mut self) -> Self {
@@ -497,6 +504,7 @@ impl Fake {
                 order: Some(row.counter),
                 modified: row.modified,
                 firm: true,
+                coarse: jiff::SignedDuration::ZERO,
             },
             Versions::Seconds => {
                 let modified = Timestamp::from_second(row.modified.as_second()).unwrap();
@@ -505,6 +513,7 @@ impl Fake {
                     order: None,
                     modified,
                     firm: now.duration_since(modified) >= SignedDuration::from_secs(1),
+                    coarse: jiff::SignedDuration::ZERO,
                 }
             }
         }
@@ -616,7 +625,8 @@ impl Fake {
         }
         if let Change::Create { .. } = &write.change
             && self.limits.idempotent_create
-            && let Some(id) = state.keys.get(&write.key)
+            && let Some((id, came)) = state.keys.get(&write.key)
+            && self.clock.now().duration_since(*came) < self.limits.idempotency_life
         {
             return Outcome::Applied {
                 id: id.clone(),
@@ -626,7 +636,8 @@ impl Fake {
         let outcome = self.perform(state, &write.change);
         if let Outcome::Applied { id, .. } = &outcome {
             state.applied.push(write.change.clone());
-            state.keys.insert(write.key.clone(), id.clone());
+            let came = self.clock.now();
+            state.keys.insert(write.key.clone(), (id.clone(), came));
         }
         outcome
     }

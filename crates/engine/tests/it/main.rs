@@ -13,6 +13,7 @@ mod faults;
 mod first_links;
 mod first_sync;
 mod flows;
+mod forgotten;
 mod guards;
 mod hands;
 mod late;

@@ -1,10 +1,12 @@
 //! Which observation stands for a record: the fence of versions (S9, E6).
 
 use crate::members::moment;
-use crate::plan_laws::{at_rest, facts, gone, of_order, order, seen};
+use crate::plan_laws::{at_rest, facts, gone, of_order, of_sales_order, order, sales_order, seen, updates};
 use crate::star::flows::{Policies, star};
-use tandem_merge::admit::older;
+use std::collections::BTreeMap;
+use tandem_merge::admit::{admit, older};
 use tandem_merge::cluster::{Record, Shadow};
+use tandem_merge::dataflow::ConflictPolicy;
 use tandem_merge::reconcile::reconcile;
 use tandem_merge::record::{Observation, Presence};
 
@@ -90,6 +92,47 @@ fn an_edit_was_made_after_the_state_that_was_known_before() {
     );
     let span = record.times["description"];
     assert_eq!((span.from, span.to), (Some(moment(20)), moment(30)));
+}
+
+/// The order as an edit at 30 shows it whose time is known to a hundred seconds.
+fn coarse(read: i64, description: &str) -> Observation {
+    let mut seen = read_at(read, seen(&order(), 30, of_order(description)));
+    seen.version.as_mut().unwrap().coarse = jiff::SignedDuration::from_secs(100);
+    seen
+}
+
+#[test]
+fn an_edit_of_a_coarse_time_may_have_been_made_until_it_was_read() {
+    let before = || seen(&order(), 20, of_order("0"));
+    let until = |read| after(before(), coarse(read, "1")).times["description"];
+    assert_eq!((until(55).from, until(55).to), (Some(moment(20)), moment(55)));
+    // No later than its time leaves open, and no earlier than it says.
+    assert_eq!((until(500).to, until(25).to), (moment(130), moment(30)));
+    // So may what the first read showed.
+    let (flows, mut records) = (star(Policies::default()), BTreeMap::new());
+    admit(&flows, &mut records, coarse(55, "1"));
+    let record = &records[&order()];
+    assert_eq!(
+        (record.since, record.span("description").to),
+        (moment(30), moment(55))
+    );
+}
+
+#[test]
+fn an_edit_of_a_coarse_time_is_not_older_than_one_that_was_made_meanwhile() {
+    let latest = star(Policies {
+        conflict: ConflictPolicy::Latest,
+        ..Policies::default()
+    });
+    let written = |read| {
+        let edits = vec![coarse(read, "e"), seen(&sales_order(), 40, of_sales_order("s"))];
+        let plan = reconcile(&latest, at_rest(&latest), edits, &facts());
+        updates(&plan.cluster)
+    };
+    // Its time says 30, and it may have been made when it was read.
+    assert_eq!(written(55)[&sales_order()]["Description"], "e");
+    // It was seen before the other one was made.
+    assert_eq!(written(35)[&order()]["description"], "s");
 }
 
 #[test]

@@ -64,6 +64,7 @@ fn intent() -> Intent {
         version: None,
         before: Values::new(),
         sent: None,
+        first_sent: None,
         attempts: 0,
         unknown: false,
         rank: 0,

@@ -28,6 +28,7 @@ fn unordered(token: &str, modified: i64, seen: Observation) -> Observation {
         order: None,
         modified: moment(modified),
         firm: true,
+        coarse: jiff::SignedDuration::ZERO,
     };
     Observation {
         version: Some(version),

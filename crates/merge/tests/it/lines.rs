@@ -99,6 +99,7 @@ fn seen(key: &RecordKey, order: i64, shown: &[(&str, &str)]) -> Observation {
             order: Some(order),
             modified: moment(order),
             firm: true,
+            coarse: jiff::SignedDuration::ZERO,
         }),
         created: Some(moment(0)),
         author: None,

@@ -20,6 +20,7 @@ fn version(token: &str, modified: i64, firm: bool) -> Option<Version> {
         order: None,
         modified: moment(modified),
         firm,
+        coarse: jiff::SignedDuration::ZERO,
     })
 }
 

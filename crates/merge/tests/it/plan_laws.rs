@@ -40,6 +40,7 @@ pub(crate) fn seen(key: &RecordKey, order: i64, values: Values) -> Observation {
             order: Some(order),
             modified: moment(order),
             firm: true,
+            coarse: jiff::SignedDuration::ZERO,
         }),
         created: Some(moment(0)),
         author: None,

@@ -288,17 +288,12 @@ impl Books {
                 continue;
             }
             if removed(Mutation::NoSentMark) {
-                let attempts = intent.attempts + 1;
-                let sent = Some(now);
-                marked.push(Intent {
-                    sent,
-                    attempts,
-                    ..intent.clone()
-                });
+                let mut unmarked = intent.clone();
+                unmarked.send(now);
+                marked.push(unmarked);
                 continue;
             }
-            intent.sent = Some(now);
-            intent.attempts += 1;
+            intent.send(now);
             marked.push(intent.clone());
             let subject = subject(&intent.action).clone();
             self.entry(&subject).revision += 1;

@@ -179,6 +179,7 @@ pub(crate) fn seen(key: &RecordKey, modified: i64, values: &[(&str, &str)]) -> O
             order: None,
             modified: at(modified),
             firm: true,
+            coarse: jiff::SignedDuration::ZERO,
         }),
         created: Some(at(0)),
         author: None,

@@ -34,7 +34,7 @@ pub(super) async fn findings(
         },
     };
     let proofs = prove(system, types, effort).await?;
-    loading::keep_proofs(common, system, &system.identify().await?.id, &proofs);
+    loading::keep_proofs(common, connection, &system.identify().await?, &proofs);
     let of = |verdict| proofs.iter().filter(move |proof| proof.verdict == verdict);
     let kept = of(Verdict::Holds).count();
     let mut findings = vec![Finding {

@@ -339,6 +339,7 @@ async fn read_deletions(
                     order: None,
                     modified,
                     firm: true,
+                    coarse: jiff::SignedDuration::ZERO,
                 }),
                 ..crate::shown::missing(rest.key(served, &id?), reply.began)
             })

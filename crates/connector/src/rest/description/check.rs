@@ -135,6 +135,7 @@ pub(super) fn checked(text: DescriptionText, root: &Node, reader: &mut Reader<'_
         identity: text.identity,
         errors: text.errors,
         limits: text.limits,
+        request_deadline: text.request_deadline,
         batch: text.batch.map(|batch| batch.value),
         types,
         secrets,

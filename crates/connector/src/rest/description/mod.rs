@@ -23,6 +23,7 @@ use super::language::{Language, Part};
 use batches::BatchText;
 use errors::{ErrorsText, LimitsText};
 use inside::Inside;
+use jiff::SignedDuration;
 use operations::{
     ActionText, ChangesText, CreateText, DeleteText, DeletionsText, FindText, ListText, ReadText, UpdateText,
 };
@@ -53,6 +54,7 @@ pub struct Description {
     pub(super) identity: Option<IdentityText>,
     pub(super) errors: Option<ErrorsText>,
     pub(super) limits: Option<LimitsText>,
+    request_deadline: Option<Span>,
     pub(super) batch: Option<BatchText>,
     pub(super) types: BTreeMap<String, Arc<Type>>,
     secrets: BTreeSet<String>,
@@ -191,6 +193,12 @@ impl Description {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// How long the ERP may work on a request, where the description says.
+    #[must_use]
+    pub fn request_deadline(&self) -> Option<SignedDuration> {
+        self.request_deadline.map(|span| span.0)
     }
 
     /// The record types that it describes.

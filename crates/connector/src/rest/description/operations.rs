@@ -7,8 +7,11 @@ use super::requests::{Line, is_token, operation};
 use super::template::{Body, Template};
 use super::times::{Granularity, Source, Span};
 use super::words::words;
-use tandem_merge::config::node::At;
-use tandem_merge::config::written::{Scalar, Table};
+use jiff::SignedDuration;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use std::borrow::Cow;
+use tandem_merge::config::node::{At, Content, Node};
+use tandem_merge::config::written::{Reader, Scalar, Table, Written};
 use tandem_merge::written;
 
 operation! {
@@ -198,7 +201,7 @@ operation! {
         /// Where the new id stands in the reply, if it shows no record.
         id: Option<Place>,
         /// What keeps a create that is sent twice from making two records.
-        safe: Option<At<Safety>>,
+        safe: Option<At<Safe>>,
         /// It may be taken for later.
         job: Option<JobText>,
     }
@@ -269,6 +272,66 @@ words! {
         Unique = "unique",
         /// Nothing: the record is looked for before.
         None = "none",
+    }
+}
+
+/// How long a key is known again, where nothing is said.
+const KEY_LIFE: SignedDuration = SignedDuration::from_hours(24);
+
+/// What keeps a create that is sent twice from making two records, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Safe {
+    pub(crate) safety: Safety,
+    /// How long the ERP knows a key again.
+    life: SignedDuration,
+}
+
+impl Safe {
+    /// For how long a create that is sent again makes nothing new; none where it does at once.
+    pub(crate) fn lasts(self) -> Option<SignedDuration> {
+        match self.safety {
+            Safety::IdempotencyKey => Some(self.life),
+            Safety::KeyInUrl => Some(SignedDuration::MAX),
+            Safety::Upsert | Safety::Unique | Safety::None => None,
+        }
+    }
+}
+
+impl Written for Safe {
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        let life = KEY_LIFE;
+        let Content::Table(_) = &node.value else {
+            return Safety::read(node, reader).map(|safety| Self { safety, life });
+        };
+        let (safety, table) = (Safety::IdempotencyKey, Table::<Span>::read(node, reader)?);
+        match table.0.as_slice() {
+            [(name, life)] if name.value == safety.word() => Some(Self { safety, life: life.0 }),
+            _ => {
+                let help = "Write `safe: { idempotency-key: 24h }`, with how long a key is known again.";
+                reader.problem(node, "this table says nothing of what keeps a create safe", help);
+                None
+            }
+        }
+    }
+}
+
+impl JsonSchema for Safe {
+    fn schema_name() -> Cow<'static, str> {
+        "Safe".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let (word, life) = (
+            generator.subschema_for::<Safety>(),
+            generator.subschema_for::<Span>(),
+        );
+        let key = Safety::IdempotencyKey.word();
+        json_schema!({ "anyOf": [word, {
+            "type": "object",
+            "properties": { key: life },
+            "required": [key],
+            "additionalProperties": false,
+        }] })
     }
 }
 

@@ -44,6 +44,8 @@ written! {
         errors: Option<ErrorsText>,
         /// How much it takes.
         limits: Option<LimitsText>,
+        /// How long the ERP may work on a request before it gives up: a write may take effect so late. Absent: a minute.
+        request_deadline: Option<Span>,
         /// How values are written, by type: `any`, `decimal`, `datetime`, ...
         forms: Option<Table<FormText>>,
         /// What holds for all record types that say nothing else.

@@ -158,6 +158,26 @@ impl Moments {
         Some(TimeZone::UTC.to_datetime(moment).date())
     }
 
+    /// Whether what is shown is a day without a time of day.
+    pub(crate) fn is_day(&self, shown: &Json) -> bool {
+        match &self.written {
+            How::Iso | How::Local => {
+                let text = shown.as_str().map(str::trim);
+                text.is_some_and(|text| text.len() == 10 && text.parse::<Date>().is_ok())
+            }
+            How::Pattern(pattern) => {
+                let parsed = shown
+                    .as_str()
+                    .map(|text| jiff::fmt::strtime::parse(pattern, text));
+                parsed.is_some_and(|parsed| {
+                    parsed.is_ok_and(|parsed| parsed.hour().is_none() && parsed.to_timestamp().is_err())
+                })
+            }
+            How::Parts => shown.get("hour").is_none(),
+            How::Seconds | How::Milliseconds | How::Slash | How::Http => false,
+        }
+    }
+
     /// A moment.
     pub(crate) fn moment(&self, shown: &Json) -> Option<Timestamp> {
         let text = shown.as_str();

@@ -6,7 +6,7 @@ use super::super::description::record::{Moment, TokenPlaces};
 use super::super::description::times::Granularity;
 use super::{PARTS, Served, Sight};
 use crate::shown::{compute, missing, token};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use reqwest::header::HeaderMap;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
@@ -151,7 +151,32 @@ impl Served {
             order,
             modified: modified.unwrap_or(sight.began),
             firm: self.firm(modified, sight),
+            coarse: modified.map_or(SignedDuration::ZERO, |modified| self.coarse(item, modified)),
         })
+    }
+
+    /// How coarse the time is at which an item says that it was changed. What stands on a minute or a day is as coarse as
+    /// times that are asked for by; seconds are within what clocks differ by.
+    fn coarse(&self, item: &Json, modified: Timestamp) -> SignedDuration {
+        let form = &self.of.moments.moments;
+        let places = match &self.of.record.modified {
+            Some(Moment::At(places) | Moment::Latest(places)) => places.as_slice(),
+            _ => &[],
+        };
+        let mut shown = places.iter().filter_map(|place| place.each(item)).flatten();
+        if shown.any(|shown| form.is_day(shown) && form.moment(shown) == Some(modified)) {
+            return Granularity::Day.length();
+        }
+        let since = self
+            .of
+            .changes
+            .as_ref()
+            .and_then(|changes| changes.since.as_ref());
+        let step = since.and_then(|since| since.granularity).map(Granularity::length);
+        let coarse = |step: &SignedDuration| {
+            *step > SignedDuration::from_secs(1) && form.floor(modified, *step) == modified
+        };
+        step.filter(coarse).unwrap_or_default()
     }
 
     /// Whether later edits must show another token.

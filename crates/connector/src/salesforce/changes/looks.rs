@@ -197,6 +197,7 @@ fn bury(seen: &mut Observation, look: &Look) {
         order: None,
         modified: look.at,
         firm: true,
+        coarse: jiff::SignedDuration::ZERO,
     });
 }
 
@@ -273,6 +274,7 @@ mod tests {
             order: None,
             modified: at(modified),
             firm: true,
+            coarse: jiff::SignedDuration::ZERO,
         };
         Observation {
             version: Some(version),

@@ -105,6 +105,7 @@ async fn each_carries_its_own_condition() {
             order: None,
             modified: jiff::Timestamp::UNIX_EPOCH,
             firm: true,
+            coarse: jiff::SignedDuration::ZERO,
         })
     };
     let updates = [

@@ -3,7 +3,7 @@
 use super::stage::{OK, description, erp, ids, method, ok, parameter, round, rows, status, thing, things};
 use serde_json::{Value as Json, json};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tandem_connector::Connector;
+use tandem_connector::{Connector, Probe, Probed};
 use tandem_merge::record::Presence;
 
 /// A reply that was given at a moment of the ERP's clock.
@@ -123,6 +123,47 @@ async fn s4_a_round_that_was_not_read_to_its_end_moves_nothing() {
         parameter(asked.last().unwrap(), "since").as_deref(),
         Some("2026-03-05T12:00:00.000Z")
     );
+}
+
+#[tokio::test]
+async fn a_day_or_a_minute_leaves_open_when_a_record_was_changed() {
+    for (step, shown, seconds) in [
+        ("day", "2026-03-02", 86_400),
+        ("ms", "2026-03-02", 86_400),
+        ("day", "2026-03-02T00:00:00Z", 86_400),
+        ("min", "2026-03-02T12:30:00Z", 60),
+        // It tells more than is asked by.
+        ("day", "2026-03-02T12:30:00Z", 0),
+        ("s", "2026-03-02T12:30:00Z", 0),
+    ] {
+        let text = description("", &since(&format!("{{ granularity: {step} }}")), "name: string");
+        let (_office, rest) = erp(&text, &[], move |_| {
+            at("Mon, 02 Mar 2026 13:00:00 GMT", vec![changed(1, shown)])
+        })
+        .await;
+        let pages = round(&rest, None).await;
+        let version = rows(&pages)[0].version.clone().unwrap();
+        let coarse = jiff::SignedDuration::from_secs(seconds);
+        assert_eq!(version.coarse, coarse, "{step} {shown}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_tried_leaves_half_of_the_errors_of_an_hour_to_the_work() {
+    let text = description(
+        "limits: { errors_per_hour: 4 }",
+        &since("{ granularity: s }"),
+        "name: string",
+    );
+    let (office, rest) = erp(&text, &[], |_| status("400 Bad Request")).await;
+    let of = things();
+    let probe = || rest.probe(Probe::ChangesSince(&of, jiff::Timestamp::MAX));
+    for _ in 0..2 {
+        assert!(matches!(probe().await, Ok(Some(Probed::Refused(_)))));
+    }
+    let third = probe().await;
+    assert!(matches!(third, Ok(Some(Probed::Untried(_)))), "{third:?}");
+    assert_eq!(office.asked().len(), 2);
 }
 
 #[tokio::test]

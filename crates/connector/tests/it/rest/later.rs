@@ -183,6 +183,7 @@ update: { request: POST /update, style: dataset, dataset: returnObj, also: { Row
         order: None,
         modified: jiff::Timestamp::UNIX_EPOCH,
         firm: true,
+        coarse: jiff::SignedDuration::ZERO,
     };
     assert_eq!(
         one(&rest, update("A", &[("name", "x".into())], Some(other))).await,
@@ -234,6 +235,38 @@ record_types:
     assert_eq!(page.observations.len(), 1);
     assert_eq!(page.incomplete[0].record_type, bad);
     assert_eq!(listed(&rest).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn the_next_process_knows_which_errors_an_operation_used_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "
+limits: { errors_per_hour: 2 }
+record_types:
+  Thing:
+    record: { id: id }
+    list: { request: GET /things, items: rows }
+    read: { request: \"GET /things/{id}\" }
+    properties: { name: string }
+";
+    let office = crate::salesforce::office::Office::open(|_| status("400 Bad Request")).await;
+    let process = || {
+        let keep = Some(tandem_connector::rest::Keep {
+            folder: folder.path().to_owned(),
+            files: tandem_seal::Files::default(),
+        });
+        let config = super::config(&office.url, text, &[]);
+        Rest::connect(RestConfig { keep, ..config }).unwrap()
+    };
+    // GIVEN an error in each of two processes
+    for _ in 0..2 {
+        listed(&process()).await.unwrap_err();
+    }
+    let asked = office.asked().len();
+    // THEN a third one asks nothing more of that operation
+    let error = listed(&process()).await.unwrap_err();
+    assert!(error.message.contains("2 errors within an hour"), "{error}");
+    assert_eq!(office.asked().len(), asked);
 }
 
 #[tokio::test]

@@ -44,6 +44,15 @@ async fn broken(preset: Preset, text: &str, types: &[&str], write: bool) -> Vec<
         .collect()
 }
 
+#[test]
+fn how_long_an_erp_works_on_a_request_is_said() {
+    let netsuite = include_str!("../../../../../examples/ready/netsuite.yaml");
+    for (text, minutes) in [(BUSINESS_CENTRAL, 10), (netsuite, 15)] {
+        let deadline = described(text).request_deadline();
+        assert_eq!(deadline, Some(jiff::SignedDuration::from_mins(minutes)));
+    }
+}
+
 #[tokio::test]
 async fn business_central_is_read_and_written() {
     let company = "8f1c2d3e-4a5b-4c6d-8e7f-901a2b3c4d5e";

@@ -151,6 +151,7 @@ delete: { request: \"DELETE /things/{id}\" }
         order: None,
         modified: jiff::Timestamp::UNIX_EPOCH,
         firm: true,
+        coarse: jiff::SignedDuration::ZERO,
     };
     applied(&one(&rest, update("1", &[("name", "b".into())], Some(known))).await);
     assert_eq!(sent(office.asked().last().unwrap())["version"], 3);
@@ -200,6 +201,24 @@ async fn creates_are_safe_as_the_erp_has_it_and_name_their_record() {
             false,
         ),
     ];
+    let hour = jiff::SignedDuration::from_hours(1);
+    for (written, life) in [
+        ("safe: idempotency-key", hour * 24),
+        ("safe: { idempotency-key: 1h }", hour),
+    ] {
+        let create =
+            format!("{{ request: POST /things, headers: {{ Request-Id: \"{{key}}\" }}, {written}, id: id }}");
+        let of = format!(
+            "record: {{ id: id }}\nlist: {{ request: GET /things, items: rows }}\nread: {{ request: \"GET /things/{{id}}\" }}\ncreate: {create}"
+        );
+        let (_office, rest) = erp(&description("", &of, "name: string"), &[], |_| status("500 Oops")).await;
+        let limits = rest.capabilities();
+        assert_eq!(
+            (limits.idempotent_create, limits.idempotency_life),
+            (true, life),
+            "{written}"
+        );
+    }
     for (written, safe) in cases {
         let of = format!(
             "record: {{ id: id }}\nlist: {{ request: GET /things, items: rows }}\nread: {{ request: \"GET /things/{{id}}\" }}\n\
@@ -262,6 +281,7 @@ actions:
         order: None,
         modified: jiff::Timestamp::UNIX_EPOCH,
         firm: true,
+        coarse: jiff::SignedDuration::ZERO,
     };
     let done = [("state", Value::from("done"))];
     let outcome = one(&rest, update("1", &done, Some(version("x")))).await;

@@ -236,6 +236,7 @@ async fn unconditional_writes_travel_as_collections_and_answer_each_row() {
         order: None,
         modified: "2000-01-01T00:00:00Z".parse().unwrap(),
         firm: true,
+        coarse: jiff::SignedDuration::ZERO,
     };
     applied(
         &one(

@@ -138,6 +138,7 @@ fn update(name: &str, only_if: Option<&str>) -> Write {
             order: None,
             modified: jiff::Timestamp::UNIX_EPOCH,
             firm: true,
+            coarse: jiff::SignedDuration::ZERO,
         }),
     })
 }

@@ -44,10 +44,12 @@ provoked! {
     what_is_written_never_becomes_sql super::ITEMS;
     numbers_are_kept_digit_for_digit super::ITEMS;
     triggers_tell_of_every_change super::ITEMS;
+    what_fires_no_trigger_is_seen_once_a_day super::CHILDREN;
     a_value_that_a_trigger_changes_is_read_back super::ITEMS;
     nothing_is_written_where_it_is_only_read super::ITEMS;
     a_row_that_others_name_is_not_deleted super::FAMILY;
     a_clock_of_another_zone_is_read_right super::ITEMS;
+    a_day_leaves_open_when_a_row_was_changed super::DAYS;
     times_and_counters_are_kept_by_us_where_nothing_else_does super::KEPT;
     a_row_that_is_marked_as_deleted_stays super::KEPT;
 }
@@ -528,7 +530,89 @@ async fn triggers_tell_of_every_change(stage: &Stage) {
     super::comes_to_rest(&erp, &[of("Item")], cursor).await;
     // Read by id, what was deleted is, and what never was is not.
     assert_eq!(read(&erp, "Item", "1").await.presence, Presence::Deleted);
+    let view = "{ change_table: tandem_changes, record_types: { Item: { table: items, key: id, changes: change_table, absent: out_of_sight } } }";
+    let erp = stage.erp(view);
+    assert_eq!(read(&erp, "Item", "1").await.presence, Presence::Deleted);
     assert_eq!(read(&erp, "Item", "77").await.presence, Presence::Missing);
+}
+
+const DAYS: &str = "
+CREATE TABLE items (id integer PRIMARY KEY, changed date, at timestamp);
+INSERT INTO items VALUES (1, '2026-03-02', '2026-03-02 12:30:00');";
+
+async fn a_day_leaves_open_when_a_row_was_changed(stage: &Stage) {
+    for (modified, hours) in [
+        ("changed", 24),
+        ("at", 0),
+        ("{ column: at, granularity: 6h }", 6),
+        ("{ column: changed, granularity: 6h }", 24),
+    ] {
+        let erp = stage.erp(&format!(
+            "record_types: {{ Item: {{ table: items, key: id, modified: {modified} }} }}"
+        ));
+        let version = read(&erp, "Item", "1").await.version.unwrap();
+        assert_eq!(
+            version.coarse,
+            jiff::SignedDuration::from_hours(hours),
+            "{modified}"
+        );
+    }
+}
+
+const CHILDREN: &str = "
+CREATE TABLE parents (id integer PRIMARY KEY);
+CREATE TABLE items (id integer PRIMARY KEY, parent integer, other integer,
+    FOREIGN KEY (parent) REFERENCES parents (id) ON DELETE CASCADE,
+    FOREIGN KEY (other) REFERENCES parents (id) ON DELETE SET NULL);
+INSERT INTO parents VALUES (1), (2); INSERT INTO items VALUES (1, 1, NULL), (2, 2, 1), (3, 2, 2);";
+
+async fn what_fires_no_trigger_is_seen_once_a_day(stage: &Stage) {
+    stage.run(&triggers(&super::described(TOLD), stage.dialect)).await;
+    let mut config = stage.config(TOLD);
+    config.overlap = jiff::SignedDuration::ZERO;
+    let erp = Sql::connect(config).unwrap();
+    let (_, cursor) = round(&erp, &[of("Item")], None).await;
+    // GIVEN a deletion that goes on to other rows, of which no trigger tells
+    let silent = match stage.dialect {
+        Dialect::Mysql => "DELETE FROM parents WHERE id = 1",
+        Dialect::Sqlite => {
+            "DROP TRIGGER tandem_changes_items_d; DROP TRIGGER tandem_changes_items_u; DELETE FROM parents WHERE id = 1"
+        }
+        _ => {
+            "ALTER TABLE items DISABLE TRIGGER USER; DELETE FROM parents WHERE id = 1; ALTER TABLE items ENABLE TRIGGER USER"
+        }
+    };
+    stage.run(silent).await;
+    let (pages_now, cursor) = pages(&erp, &[of("Item")], Some(cursor)).await;
+    assert!(
+        pages_now
+            .iter()
+            .all(|page| page.complete.is_none() && page.observations.is_empty())
+    );
+    // WHEN a day has passed, THEN all rows are compared, once
+    let mut later: serde_json::Value = serde_json::from_slice(&cursor).unwrap();
+    let compared = &mut later["types"]["Item"]["compared"];
+    let day = jiff::SignedDuration::from_hours(24);
+    let earlier = compared.as_str().unwrap().parse::<jiff::Timestamp>().unwrap() - day;
+    *compared = earlier.to_string().into();
+    let cursor = serde_json::to_vec(&later).unwrap();
+    let (compared, cursor) = pages(&erp, &[of("Item")], Some(cursor)).await;
+    let shown: Vec<&Observation> = compared
+        .iter()
+        .filter(|page| page.complete.is_some())
+        .flat_map(|page| &page.observations)
+        .collect();
+    let shown: BTreeMap<&str, &Value> = shown
+        .iter()
+        .map(|row| (row.key.id.as_str(), &row.values["other"]))
+        .collect();
+    assert_eq!(
+        shown,
+        BTreeMap::from([("2", &Value::Blank), ("3", &Value::Integer(2))])
+    );
+    assert_eq!(read(&erp, "Item", "1").await.presence, Presence::Deleted);
+    let (rest, _) = pages(&erp, &[of("Item")], Some(cursor)).await;
+    assert!(rest.iter().all(|page| page.complete.is_none()));
 }
 
 async fn a_value_that_a_trigger_changes_is_read_back(stage: &Stage) {

@@ -176,6 +176,7 @@ impl System {
             idempotent_create: nature.idempotent,
             compares: false,
             of_types: BTreeMap::new(),
+            idempotency_life: SignedDuration::MAX,
             request_deadline: DEADLINE,
             commit_delay: OVERLAP,
             write_batch: 3,
@@ -298,6 +299,7 @@ impl System {
                 order: Some(row.counter),
                 modified: row.modified,
                 firm: true,
+                coarse: jiff::SignedDuration::ZERO,
             };
         }
         let modified = Timestamp::from_second(row.modified.as_second()).unwrap();
@@ -306,6 +308,7 @@ impl System {
             order: None,
             modified,
             firm: self.is_firm(modified),
+            coarse: jiff::SignedDuration::ZERO,
         }
     }
 

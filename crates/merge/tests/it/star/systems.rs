@@ -117,6 +117,7 @@ impl Systems {
                 order: erp.then_some(row.version),
                 modified: moment(row.modified),
                 firm: erp || self.clock - row.modified >= 2,
+                coarse: jiff::SignedDuration::ZERO,
             }),
             created: Some(moment(row.created)),
             ..self.blank(key)

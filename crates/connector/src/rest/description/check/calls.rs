@@ -257,7 +257,7 @@ impl<'a, 'r> Calls<'a, 'r> {
             self.reader
                 .problem(create, "nothing says which record a create made", help);
         }
-        match create.value.safe.as_ref().map(|safe| (safe, safe.value)) {
+        match create.value.safe.as_ref().map(|safe| (safe, safe.value.safety)) {
             Some((at, Safety::IdempotencyKey)) => {
                 self.needs(at, call, "key", "it is what makes a create known again");
             }
