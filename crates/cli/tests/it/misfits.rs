@@ -243,3 +243,44 @@ fn of_two_names_that_are_nearly_the_same_the_one_that_the_erp_does_not_have_is_t
         "{said}"
     );
 }
+
+#[test]
+fn a_plan_ends_with_what_will_not_happen_and_why() {
+    let scene = Scene::new();
+    assert!(!scene.ran(0, &["plan"]).out.contains("not done"));
+    // GIVEN two articles whose names are too long for the shop
+    scene.sql(
+        "erp.db",
+        "INSERT INTO artikel (nr, nummer, bezeichnung, preis) VALUES (2, 'A-2', 'Unterlegscheibe', 1), (3, 'A-3', 'Sechskantmutter M8', 2);",
+    );
+    // THEN the last line says so, and the exit code, too
+    let plan = scene.ran(3, &["plan"]);
+    let last = plan.out.lines().last().unwrap();
+    assert!(last.contains("; not done: parked "), "{}", plan.out);
+    assert!(
+        last.contains("bezeichnung has … characters, and title holds … (2)"),
+        "{last}"
+    );
+    let json = scene.ran(3, &["plan", "--json"]).last();
+    assert_eq!(json["plan"]["waits"]["reasons"][0]["count"], 2, "{json}");
+}
+
+#[test]
+fn a_plan_shows_mapped_values_first_and_what_stood_before() {
+    let scene = Scene::new();
+    let plan = scene.ran(0, &["plan"]);
+    let all = plan.out.replace(['\n', ' '], "");
+    let (number, price, identity) = (all.find("number="), all.find("price="), all.find("erp_id="));
+    assert!(
+        number < price && price < identity && number.is_some(),
+        "{}",
+        plan.out
+    );
+    scene.ran(0, &["sync", "--yes"]);
+    scene.sql(
+        "erp.db",
+        "UPDATE artikel SET preis = '99.5', geaendert = strftime('%Y-%m-%d %H:%M:%f', 'now', '+1 second');",
+    );
+    let plan = scene.ran(0, &["plan"]);
+    assert!(plan.out.contains("price=200.22 -> 99.5"), "{}", plan.out);
+}
