@@ -284,3 +284,66 @@ fn a_plan_shows_mapped_values_first_and_what_stood_before() {
     let plan = scene.ran(0, &["plan"]);
     assert!(plan.out.contains("price=200.22 -> 99.5"), "{}", plan.out);
 }
+
+#[test]
+fn lines_of_an_order_outside_the_filter_are_left_out_quietly_until_it_belongs() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let erp = Connection::open(path("erp.db")).unwrap();
+    erp.execute_batch(
+        "CREATE TABLE auftraege (nr INTEGER PRIMARY KEY, status TEXT NOT NULL);
+         CREATE TABLE positionen (nr INTEGER PRIMARY KEY, auftrag INTEGER NOT NULL REFERENCES auftraege (nr), menge INTEGER NOT NULL);
+         INSERT INTO auftraege VALUES (1, 'offen'), (2, 'fertig');
+         INSERT INTO positionen VALUES (11, 1, 5), (21, 2, 7);",
+    )
+    .unwrap();
+    let shop = Connection::open(path("shop.db")).unwrap();
+    shop.execute_batch(
+        "CREATE TABLE orders (id INTEGER PRIMARY KEY, erp_id TEXT UNIQUE, state TEXT);
+         CREATE TABLE lines (id INTEGER PRIMARY KEY, erp_id TEXT UNIQUE, order_id INTEGER REFERENCES orders (id), quantity INTEGER);",
+    )
+    .unwrap();
+    std::fs::create_dir_all(path("flows")).unwrap();
+    for (name, text) in [
+        ("tandem.yaml", CONFIG),
+        (
+            "erp.yaml",
+            "record_types:\n  Auftrag: { table: auftraege, key: nr }\n  Position: { table: positionen, key: nr }\n",
+        ),
+        (
+            "shop.yaml",
+            "record_types:\n  Order: { table: orders, key: id }\n  Line: { table: lines, key: id }\n",
+        ),
+        (
+            "flows/order.yaml",
+            "flow: order\nerp: Auftrag\nshop: Order\nmatch: []\non_delete: { erp: ask, shop: ask }\nidentity: { shop: { property: erp_id } }\n\
+             only: { erp: \"status = 'fertig'\" }\nproperties:\n  - { erp: status, shop: state, direction: to-shop }\n",
+        ),
+        (
+            "flows/line.yaml",
+            "flow: line\nsupports: order\nerp: Position\nshop: Line\nmatch: []\non_delete: { erp: ask, shop: ask }\n\
+             identity: { shop: { property: erp_id } }\nproperties:\n  - { erp: auftrag, shop: order_id, references: order, never_blank: [erp, shop] }\n  \
+             - { erp: menge, shop: quantity, type: integer }\n",
+        ),
+    ] {
+        std::fs::write(path(name), text).unwrap();
+    }
+    let synced = |code: i32| {
+        let ran = run_in(folder.path(), &["sync", "--yes", "--json"]);
+        assert_eq!(ran.code, Some(code), "{}{}", ran.out, ran.err);
+        let count = |table: &str| {
+            let sql = format!("SELECT count(*) FROM {table}");
+            shop.query_row(&sql, [], |row| row.get::<_, u32>(0)).unwrap()
+        };
+        (count("orders"), count("lines"))
+    };
+    // GIVEN an open order, which the filter leaves out, THEN its line is no trouble, nor after another round
+    assert_eq!(synced(0), (1, 1));
+    assert_eq!(synced(0), (1, 1));
+    let listed = run_in(folder.path(), &["failures", "--json", "--all"]).out;
+    println!("{listed}");
+    // WHEN it belongs, THEN its line follows
+    erp.execute_batch("UPDATE auftraege SET status = 'fertig' WHERE nr = 1")
+        .unwrap();
+    assert_eq!(synced(0), (2, 2));
+}
