@@ -110,6 +110,7 @@ async fn find(common: &Common, screen: &Screen, met: &mut Vec<String>) -> Result
     let mut findings = compare::remarks(&configuration.remarks, &passed_over);
     for flow in &flows.flows {
         findings.extend(compare::flow(flow, &schemas));
+        findings.extend(required::findings(flow, &schemas));
     }
     for system in &systems {
         findings.extend(compare::capabilities(system.as_ref()));
@@ -148,7 +149,10 @@ fn find_offline(common: &Common, met: &mut Vec<String>) -> Result<Vec<Finding>, 
     let schemas = known.map(|known| known.schema);
     let (flows, passed_over) = loading::served(&configuration, &schemas);
     let mut findings = compare::remarks(&configuration.remarks, &passed_over);
-    findings.extend(flows.flows.iter().flat_map(|flow| compare::flow(flow, &schemas)));
+    for flow in &flows.flows {
+        findings.extend(compare::flow(flow, &schemas));
+        findings.extend(required::findings(flow, &schemas));
+    }
     Ok(findings)
 }
 

@@ -1,6 +1,6 @@
 //! Compares a flow with what its two systems describe.
 
-use super::{digits, required};
+use super::digits;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use tandem_connector::{Connector, PropertySchema, Schema, TypeSchema};
@@ -225,7 +225,6 @@ fn of_end(flow: &Flow, side: Side, described: &TypeSchema) -> Vec<Finding> {
             Some(property) => found.extend(of_property(flow, side, mapping, property, described.createable)),
         }
     }
-    found.extend(required::findings(flow, side, described));
     found.extend(asked_for(flow, side, described));
     found.extend(lengths(flow, side, described));
     found

@@ -2,11 +2,21 @@
 
 use super::compare::{Finding, Weight};
 use std::collections::BTreeSet;
-use tandem_connector::TypeSchema;
+use tandem_connector::{Schema, TypeSchema};
 use tandem_merge::dataflow::{CreatePolicy, Flow, Mapping, OnCreate, Side};
 
-/// One finding for each property without which a side takes no record.
-pub(super) fn findings(flow: &Flow, side: Side, described: &TypeSchema) -> Vec<Finding> {
+/// One finding for each property without which a side takes no record. A sync works without: what is refused is parked, and
+/// whatever else there is goes on.
+pub(super) fn findings(flow: &Flow, schemas: &[Schema; 2]) -> Vec<Finding> {
+    let described = |side: Side| schemas[side.index()].types.get(&flow.end(side).record_type.name);
+    let both = Side::BOTH
+        .into_iter()
+        .filter_map(|side| Some((side, described(side)?)));
+    both.flat_map(|(side, described)| of_end(flow, side, described))
+        .collect()
+}
+
+fn of_end(flow: &Flow, side: Side, described: &TypeSchema) -> Vec<Finding> {
     let end = flow.end(side);
     if end.create == CreatePolicy::Off || !end.write || !described.createable {
         return Vec::new();
