@@ -3,9 +3,11 @@
 
 use crate::cluster::{Anchor, Link, Parked, ParkedKind, Record};
 use crate::dataflow::{Dataflow, Flow, Kind, Mapping, Reference, Side, StandIn};
+use crate::facts::Referent;
 use crate::form::{Trouble, Wait};
 use crate::matching;
 use crate::record::RecordKey;
+use crate::support;
 use crate::topology::Node;
 use crate::work::Work;
 
@@ -35,14 +37,34 @@ pub fn why_never(
         return Some(format!("the link of {key} was ended"));
     }
     if !matching::belongs(flow, side, &record.shadow.values) {
-        return Some(format!("{key} does not belong to {}: see its `only`", flow.name));
+        return Some(outside(key, flow));
     }
     let held = record.held.get(&flow.name);
     let held = held.filter(|parked| parked.kind == ParkedKind::NotCreated);
     held.map(|parked| format!("{key} {}", parked.reason))
 }
 
+/// Why a record outside a flow gets no counterpart there.
+fn outside(key: &RecordKey, flow: &Flow) -> String {
+    format!("{key} does not belong to {}: see its `only`", flow.name)
+}
+
 impl Work<'_> {
+    /// The parent of a part, where that does not belong to the flow that it is to be kept by: then its parts do not, either.
+    pub(crate) fn outside_parent(
+        &self,
+        key: &RecordKey,
+        flow: &Flow,
+        side: Side,
+    ) -> Option<(RecordKey, String)> {
+        let named = support::parent(flow, side, &self.record(key)?.shadow.values)?;
+        let of = self.flows.flow(&flow.supports.as_ref()?.flow)?;
+        let parent = support::parent_record(self.flows, &named)?;
+        let why = outside(&parent, of);
+        let found = self.facts.referrals.get(&named);
+        (found == Some(&Referent::Never(why.clone()))).then_some((parent, why))
+    }
+
     /// How a wait for something that does not come by itself stands: kind, reason and advice.
     pub(crate) fn never(
         &self,

@@ -209,6 +209,13 @@ impl<'a> Work<'a> {
             self.hold(key, &flow.name, parked);
             return false;
         }
+        if let Some((parent, why)) = self.outside_parent(key, flow, side) {
+            let advice = "nothing to do: it follows once what it is a part of belongs there".to_owned();
+            let parked = self.parked(ParkedKind::NotCreated, 0, format!("is left out: {why}"), advice);
+            self.hold(key, &flow.name, parked);
+            self.waits.on.insert(parent);
+            return false;
+        }
         let old = |record: &crate::cluster::Record| {
             record
                 .shadow

@@ -1,7 +1,10 @@
 //! `tandem check`: what can be kept in step, what cannot, and why.
 
 pub(crate) mod compare;
+mod digits;
 mod proving;
+mod required;
+mod rights;
 mod watching;
 
 use crate::arguments::Common;
@@ -89,22 +92,29 @@ impl Check {
 
 /// Everything there is to know. Whom we met and how the clocks stand is said in `met`.
 async fn find(common: &Common, screen: &Screen, met: &mut Vec<String>) -> Result<Vec<Finding>, Failure> {
-    let configuration = loading::configuration(common)?;
+    let configuration = loading::configuration_to_ask(common)?;
     let systems = loading::connect(&configuration, None).await?;
+    let mut met_as = Vec::new();
     for (system, connection) in systems.iter().zip(&configuration.connections) {
-        introduce(system.as_ref(), &connection.sign_in, screen, met).await?;
+        met_as.push(introduce(system.as_ref(), &connection.sign_in, screen, met).await?);
     }
     let schemas = loading::describe(&systems).await?;
     loading::keep_described(common, &configuration, &schemas);
+    let unfit = compare::unfit(&configuration, schemas.each_ref());
+    if !unfit.is_empty() {
+        return Ok(unfit);
+    }
     loading::hold_against(common, &configuration, schemas.each_ref())?;
     met.extend(clocks(&systems, &configuration.dataflow, screen));
     let (flows, passed_over) = loading::served(&configuration, &schemas);
     let mut findings = compare::remarks(&configuration.remarks, &passed_over);
     for flow in &flows.flows {
         findings.extend(compare::flow(flow, &schemas));
+        findings.extend(required::findings(flow, &schemas));
     }
-    for (connection, schema) in configuration.connections.iter().zip(&schemas) {
-        findings.extend(watching::findings(connection, schema, &flows));
+    for ((connection, schema), (user, a_day)) in configuration.connections.iter().zip(&schemas).zip(&met_as) {
+        findings.extend(rights::findings(connection, schema, &flows, user));
+        findings.extend(watching::findings(connection, schema, &flows, *a_day));
     }
     for (connection, system) in configuration.connections.iter().zip(&systems) {
         let types = flows.types_of(&connection.name).into_iter().collect::<Vec<_>>();
@@ -128,15 +138,22 @@ fn written_types(flows: &Dataflow, system: &str) -> BTreeSet<String> {
 
 /// What can be known without asking.
 fn find_offline(common: &Common, met: &mut Vec<String>) -> Result<Vec<Finding>, Failure> {
-    let configuration = loading::configuration(common)?;
+    let configuration = loading::configuration_to_ask(common)?;
     let known = loading::kept_described(common, &configuration)?;
+    let unfit = compare::unfit(&configuration, [&known[0].schema, &known[1].schema]);
+    if !unfit.is_empty() {
+        return Ok(unfit);
+    }
     loading::hold_against(common, &configuration, [&known[0].schema, &known[1].schema])?;
     let names = configuration.dataflow.systems.iter().zip(&known);
     met.extend(names.map(|(name, known)| format!("{name}: as it described itself at {:.0}", known.at)));
     let schemas = known.map(|known| known.schema);
     let (flows, passed_over) = loading::served(&configuration, &schemas);
     let mut findings = compare::remarks(&configuration.remarks, &passed_over);
-    findings.extend(flows.flows.iter().flat_map(|flow| compare::flow(flow, &schemas)));
+    for flow in &flows.flows {
+        findings.extend(compare::flow(flow, &schemas));
+        findings.extend(required::findings(flow, &schemas));
+    }
     Ok(findings)
 }
 
@@ -160,13 +177,14 @@ fn clocks(systems: &[Arc<dyn Connector>; 2], flows: &Dataflow, screen: &Screen) 
     apart.or_else(|| offsets.iter().all(Option::is_some).then(agree))
 }
 
-/// Who a system is, as whom and how we are there, and how the day's calls stand.
+/// Who a system is, as whom and how we are there, and how the day's calls stand. Returns the user, and the calls that a day
+/// has.
 async fn introduce(
     system: &dyn Connector,
     sign_in: &str,
     screen: &Screen,
     met: &mut Vec<String>,
-) -> Result<(), Failure> {
+) -> Result<(String, Option<u64>), Failure> {
     let who = system.identify().await?;
     let budget = system.measure_budget().await?;
     screen.json(&json!({
@@ -189,8 +207,11 @@ async fn introduce(
         standing::who(&who),
         who.user
     ));
+    let a_day = budget
+        .as_ref()
+        .and_then(|budget| Some(budget.calls.as_ref()?.allowed));
     met.extend(budget.map(|budget| standing::budget(system.system(), &budget)));
-    Ok(())
+    Ok((who.user, a_day))
 }
 
 /// Compares counts where a side holds no identity of the other: every such record is known by its match keys alone.

@@ -4,6 +4,8 @@ mod decisions;
 pub(crate) mod kept;
 mod matches;
 mod part;
+mod values;
+mod waits;
 
 use super::sync;
 use crate::arguments::Common;
@@ -12,7 +14,7 @@ use crate::loading;
 use crate::screen::{Screen, Sentence, count_of, table};
 use clap::Args;
 use serde_json::{Value as Json, json};
-use tandem_api::{Masks, shorten, words};
+use tandem_api::{Masks, words};
 use tandem_engine::{PlanReport, PlannedAction, PlannedWrite};
 use tandem_merge::config::Configuration;
 use tandem_merge::dataflow::Dataflow;
@@ -84,6 +86,7 @@ impl Plan {
             screen.complain(&Failure::from(trouble.clone()));
         }
         Ok(match report.summary.troubles.is_empty() {
+            true if waits::are_parked(&report) => Exit::Waits,
             true => Exit::Done,
             false => Exit::Trouble,
         })
@@ -103,7 +106,7 @@ impl Plan {
             screen.result(Sentence(format!("The configuration changed: {change}; {moves}.")));
         }
         screen.json(&json!({ "summary": report.summary.done, "nothing_to_do": is_nothing(report) }));
-        show_lines(&report.writes, limit, masks, screen);
+        show_lines(&report.writes, limit, (flows, masks), screen);
         if report.waiting > 0 {
             let count = count_of(report.waiting, "thing waits already", "things wait already");
             screen.result(Sentence(match &self.flow {
@@ -122,17 +125,22 @@ impl Plan {
         }
         screen.result(sync::flow_table(flows, &report.summary.flows));
         screen.say("Nothing was written.");
-        let kinds = words::kinds(&report.summary.done);
         screen.result(match is_nothing(report) {
-            true => format!("{kinds}: nothing to do"),
-            false => kinds,
+            true => format!("{}: nothing to do", words::kinds(&report.summary.done)),
+            false => in_a_line(report),
         });
         let mut counts = sync::as_json(flows, &report.summary);
         let writes = report.writes.iter().filter(|write| write.action.is_written());
         counts["writes"] = writes.count().into();
         counts["lines"] = report.writes.len().into();
+        counts["waits"] = waits::as_json(report);
         screen.json(&json!({ "plan": counts }));
     }
+}
+
+/// The whole plan in a line: how much there is of each kind, and what will not happen.
+pub(super) fn in_a_line(report: &PlanReport) -> String {
+    format!("{}{}", words::kinds(&report.summary.done), waits::told(report))
 }
 
 /// What a sync would do now, of a configuration whose systems all answer.
@@ -160,7 +168,7 @@ fn is_nothing(report: &PlanReport) -> bool {
 }
 
 /// The lines. Where not all are shown, those that end something or ask somebody are.
-fn show_lines(writes: &[PlannedWrite], limit: usize, masks: &Masks, screen: &Screen) {
+fn show_lines(writes: &[PlannedWrite], limit: usize, (flows, masks): (&Dataflow, &Masks), screen: &Screen) {
     let mut lines: Vec<&PlannedWrite> = writes.iter().collect();
     if lines.len() > limit {
         lines.sort_by_key(|write| !write.action.is_grave());
@@ -173,7 +181,7 @@ fn show_lines(writes: &[PlannedWrite], limit: usize, masks: &Masks, screen: &Scr
                 write.flow.clone().unwrap_or_default(),
                 action(write),
                 record(write),
-                values(write, masks),
+                values::shown(write, flows, masks),
                 write.reason.clone(),
             ]);
         }
@@ -205,14 +213,6 @@ fn record(write: &PlannedWrite) -> String {
         (_, None, Some(property)) => format!("{}.{property}", write.record),
         (_, None, None) => write.record.to_string(),
     }
-}
-
-fn values(write: &PlannedWrite, masks: &Masks) -> String {
-    let each = write.values.iter().filter(|(_, value)| !value.is_blank());
-    let each: Vec<String> = each
-        .map(|(name, value)| format!("{name}={}", masks.show(&write.target, name, value)))
-        .collect();
-    shorten(&each.join(", "))
 }
 
 fn as_json(write: &PlannedWrite, masks: &Masks) -> Json {

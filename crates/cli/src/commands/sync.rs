@@ -101,7 +101,7 @@ impl Sync {
             return Ok(true);
         }
         let report = super::plan::rehearsed(common, configuration, screen).await?;
-        screen.note(format!("The first sync: {}.", words::kinds(&report.summary.done)));
+        screen.note(format!("The first sync: {}.", super::plan::in_a_line(&report)));
         screen.note("`tandem plan` shows all of it, record by record.");
         Ok(super::init::typed("Do it? (y/N)").is_some_and(|word| word.to_lowercase().starts_with('y')))
     }

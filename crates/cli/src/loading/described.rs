@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use tandem_connector::Schema;
+use tandem_connector::{PropertySchema, Schema};
 use tandem_merge::config::{Configuration, Described};
 
 /// The file beside the state.
@@ -56,6 +56,16 @@ pub(crate) fn kept_described(common: &Common, configuration: &Configuration) -> 
     Ok([one(first)?, one(second)?])
 }
 
+/// A property's type, of numbers with their digits: `decimal(12,4)`.
+fn typed(property: &PropertySchema) -> String {
+    let of = &property.data_type;
+    let exact = ["decimal", "currency", "double", "percent"].contains(&of.as_str());
+    match (property.precision, property.scale) {
+        (Some(all), Some(behind)) if exact => format!("{of}({all},{behind})"),
+        _ => of.clone(),
+    }
+}
+
 /// Holds the names of the configuration's files against what the systems say: what is not there is told with file, line and
 /// what to write instead.
 pub(crate) fn hold_against(
@@ -74,7 +84,7 @@ pub(crate) fn hold_against(
                     .map(|(name, property)| {
                         let target = property.references.first();
                         let of = target.map(|target| format!("reference({target})"));
-                        (name.clone(), of.unwrap_or_else(|| property.data_type.clone()))
+                        (name.clone(), of.unwrap_or_else(|| typed(property)))
                     })
                     .collect();
                 let bound = bindings.get(name).cloned();

@@ -5,7 +5,7 @@ use crate::arguments::Common;
 use crate::failure::Failure;
 use std::collections::BTreeMap;
 use std::path::Path;
-use tandem_merge::config::{Configuration, Described, Sources, load, load_against};
+use tandem_merge::config::{Configuration, Described, Problem, Sources, load, load_against, load_to_ask};
 
 /// The flow files that come with the program, by name.
 pub(crate) const SHIPPED_FLOWS: [(&str, &str); 14] = shipped();
@@ -50,8 +50,21 @@ pub(super) fn held_against(file: &Path, described: &BTreeMap<String, Described>)
         .map_err(Failure::Configuration)
 }
 
+/// The same for whoever asks the systems next and then holds the names against what they say ([`held_against`]).
+pub(crate) fn configuration_to_ask(common: &Common) -> Result<Configuration, Failure> {
+    read_by(load_to_ask, &common.config, &common.state_folder())
+}
+
 /// Reads and validates the configuration in a file, for the state in a folder.
 pub(crate) fn configuration_in(file: &Path, state: &Path) -> Result<Configuration, Failure> {
+    read_by(load, file, state)
+}
+
+fn read_by(
+    load: fn(&Sources) -> Result<Configuration, Vec<Problem>>,
+    file: &Path,
+    state: &Path,
+) -> Result<Configuration, Failure> {
     let folder = file.parent().unwrap_or(Path::new(""));
     let mut configuration = load(&sources(file)?).map_err(Failure::Configuration)?;
     kinds::resolve(&mut configuration, folder)?;

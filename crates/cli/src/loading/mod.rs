@@ -16,7 +16,7 @@ mod written;
 
 pub(crate) use chosen::{Chosen, Conflicts, FirstSync, Policies, Way, file_names, sections};
 pub(crate) use described::{hold_against, keep_described, kept_described};
-pub(crate) use files::{configuration, configuration_in};
+pub(crate) use files::{configuration, configuration_in, configuration_to_ask};
 pub(crate) use hand::{AGAIN, Hand, PATIENCE, Restores, listen, misunderstood, open_door};
 pub(crate) use kinds::sql_triggers;
 pub(crate) use leaving::leave_all;

@@ -7,7 +7,12 @@ use super::yaml::{list, scalar, table};
 use crate::failure::Failure;
 use jiff::SignedDuration;
 use std::collections::{BTreeMap, BTreeSet};
+use tandem_connector::ErrorKind;
 use tandem_connector::sql::{Description, SeenColumn, SeenTable, Sql, SqlConfig};
+
+/// What to do where the database does not let us in.
+const SIGN_IN: &str =
+    "Give --user-env and --password-env with the names of environment variables that hold user and password";
 
 /// Reads the tables of a database.
 pub(crate) async fn picture(url: &str, access: &Access) -> Result<Picture, Failure> {
@@ -24,7 +29,13 @@ pub(crate) async fn picture(url: &str, access: &Access) -> Result<Picture, Failu
         fields: BTreeMap::new(),
         computed: BTreeMap::new(),
     })?;
-    let tables = connector.catalogue().await?;
+    let tables = connector.catalogue().await.map_err(|mut error| {
+        // There is no configuration yet that could be corrected.
+        if error.kind == ErrorKind::SignIn {
+            SIGN_IN.clone_into(&mut error.advice);
+        }
+        error
+    })?;
     let shown = without_secrets(url);
     if tables.is_empty() {
         return Err(Failure::usage(

@@ -1,8 +1,8 @@
 //! Flows for record types that look like objects of Salesforce, to be finished by hand.
 
 use super::likeness::{Likeness, Row};
-use super::names::means;
-use super::picture::Kind;
+use super::names::{means, names, plain};
+use super::picture::{Kind, Property};
 use super::yaml::{comment, list, scalar, table};
 
 /// A flow file.
@@ -15,6 +15,10 @@ pub(crate) struct FlowFile {
     pub(crate) text: String,
     /// How many of its rows are kept by another name than Salesforce's.
     pub(crate) guessed: usize,
+    /// Its records are parts of others, such as lines.
+    pub(crate) has_parent: bool,
+    /// What of the record type no row maps, what counts first.
+    pub(crate) unmapped: Vec<String>,
 }
 
 /// The flow of a likeness; `erp` is what the ERP's connection is called.
@@ -43,8 +47,18 @@ pub(crate) fn flow(draft: &Likeness, all: &[Likeness], erp: &str) -> FlowFile {
         object.conflict
     };
     put("conflict", conflict);
-    let gone = if parent.is_some() { "propagate" } else { "ask" };
-    put("on_delete", &table(&[(erp, gone), ("salesforce", gone)]));
+    match parent {
+        // A line that goes in the ERP goes with its order; what goes in Salesforce takes nothing of the ERP's with it unasked.
+        Some(_) => put(
+            "on_delete",
+            &format!(
+                "{}   # guessed: the ERP's lines are its own; ask: may a deletion in Salesforce delete lines in the ERP? Then \
+                 write propagate",
+                table(&[(erp, "propagate"), ("salesforce", "ask")])
+            ),
+        ),
+        None => put("on_delete", &table(&[(erp, "ask"), ("salesforce", "ask")])),
+    }
     put("create", &table(&[("salesforce", "on"), (erp, "off")]));
     if object.name == "User" {
         put("needs_approval", &approval(rows));
@@ -66,6 +80,16 @@ pub(crate) fn flow(draft: &Likeness, all: &[Likeness], erp: &str) -> FlowFile {
     for row in rows {
         text += &format!("  - {}{}\n", table(&cells(row, of.updates, erp)), marked(row));
     }
+    let unmapped = unmapped(draft, own);
+    if !unmapped.is_empty() {
+        text += &comment(
+            1,
+            "No row maps these: add one for each that is to be kept in step.",
+        );
+    }
+    for property in &unmapped {
+        text += &comment(1, &format!("- {}: {}", property.name, property.kind.text()));
+    }
     if object.name == "Quote" {
         text += &companions(draft, all);
     }
@@ -75,7 +99,52 @@ pub(crate) fn flow(draft: &Likeness, all: &[Likeness], erp: &str) -> FlowFile {
         object: object.name,
         text,
         guessed: rows.iter().filter(|row| !row.is_plain()).count(),
+        has_parent: parent.is_some(),
+        unmapped: unmapped.iter().map(|property| property.name.clone()).collect(),
     }
+}
+
+/// What no row maps and people may miss: money, status and numbers first. What the record type's own keys hold is none of it.
+fn unmapped<'a>(draft: &'a Likeness, own: Option<&Property>) -> Vec<&'a Property> {
+    /// What the connector keeps for itself.
+    const KEPT: [&str; 7] = [
+        "modified",
+        "created",
+        "author",
+        "version",
+        "deleted",
+        "deletedat",
+        "id",
+    ];
+    let of = &draft.of;
+    let keys: Vec<&str> = of
+        .lines
+        .iter()
+        .filter(|line| line.key == "key")
+        .map(|line| line.text.as_str())
+        .collect();
+    let is_key = |name: &str| {
+        keys.iter()
+            .any(|key| key.trim_matches(['[', ']']).split(", ").any(|part| part == name))
+    };
+    let missed = |property: &&Property| {
+        let mapped = draft.rows.iter().any(|row| row.property.name == property.name);
+        let kept = KEPT.iter().any(|what| means(&property.name, what));
+        !mapped && !kept && !is_key(&property.name) && own.is_none_or(|own| own.name != property.name)
+    };
+    let mut all: Vec<&Property> = of.properties.iter().filter(missed).collect();
+    all.sort_by_key(|property| match property.kind {
+        _ if counts(&property.name) => 0,
+        Kind::Integer | Kind::Decimal(_) => 1,
+        _ => 2,
+    });
+    all
+}
+
+/// Whether a name sounds like money or status.
+fn counts(name: &str) -> bool {
+    let plain = plain(name);
+    names("counts").iter().any(|word| plain.contains(word))
 }
 
 fn marked(row: &Row) -> String {

@@ -209,6 +209,11 @@ fn decisions(picture: &Picture, flows: &[FlowFile]) -> Vec<(Topic, String, Vec<S
             all.push(open(Topic::Values, &about, what));
         }
     }
+    for flow in flows.iter().filter(|flow| flow.has_parent) {
+        let what =
+            "May a deletion in Salesforce delete lines in the ERP? Until then `on_delete` asks.".to_owned();
+        all.push(open(Topic::Deletions, flow.name, what));
+    }
     for flow in flows.iter().filter(|flow| flow.guessed > 0) {
         let about = format!("{}: {}", flow.name, flow.guessed);
         all.push(open(

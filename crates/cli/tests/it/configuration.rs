@@ -59,7 +59,7 @@ fn all_problems_are_told_at_once_before_any_call() {
         assert!(told, "{file}: {}", run.err);
     }
     let text = pair.run(&["status"]);
-    assert!(text.err.contains("Did you mean `latsName`?"), "{}", text.err);
+    assert!(text.err.contains("A row maps `latsName`"), "{}", text.err);
     assert_eq!(calls(&pair), before);
 }
 

@@ -36,6 +36,7 @@ mod lists;
 mod live;
 mod local;
 mod metadata;
+mod misfits;
 mod moods;
 mod onboarding;
 mod org;

@@ -287,7 +287,12 @@ fn what_tables_say_of_themselves_is_understood_and_guesses_are_marked() {
         CREATE TABLE Kunden (KundenNr INTEGER PRIMARY KEY, Firmenname VARCHAR(80) NOT NULL, Ort VARCHAR(40), PLZ VARCHAR(10),
             Status TEXT CHECK (Status IN ('aktiv', 'gesperrt')), GeaendertAm DATETIME, AngelegtAm DATETIME NOT NULL,
             Version INTEGER NOT NULL DEFAULT 1, Geloescht BOOLEAN NOT NULL DEFAULT 0, salesforce_id TEXT UNIQUE);
-        CREATE TABLE Artikel (ArtikelNr INTEGER PRIMARY KEY, Bezeichnung VARCHAR(120) NOT NULL);
+        CREATE TABLE Artikel (ArtikelNr INTEGER PRIMARY KEY, Bezeichnung VARCHAR(120) NOT NULL, Farbe TEXT, Lagerort INTEGER,
+            Rabattgruppe TEXT);
+        CREATE TABLE Auftraege (AuftragNr INTEGER PRIMARY KEY, Kunde INTEGER NOT NULL REFERENCES Kunden (KundenNr), Auftragsdatum DATE NOT NULL);
+        CREATE TABLE Auftragspositionen (Nr INTEGER PRIMARY KEY, Auftrag INTEGER NOT NULL REFERENCES Auftraege (AuftragNr),
+            Artikel INTEGER NOT NULL REFERENCES Artikel (ArtikelNr), Menge DECIMAL(12,3) NOT NULL, Preis DECIMAL(12,4) NOT NULL,
+            Rabatt DECIMAL(5,2));
         CREATE TABLE Protokoll (Zeile TEXT);
         CREATE VIEW Ansprechpartner AS SELECT KundenNr AS id, Firmenname AS Nachname FROM Kunden;
         INSERT INTO Kunden (KundenNr, Firmenname, Ort, AngelegtAm) VALUES (1, 'Acme', 'Ulm', '2026-01-31 12:00:00')";
@@ -314,7 +319,30 @@ fn what_tables_say_of_themselves_is_understood_and_guesses_are_marked() {
             && flow.contains("{ erp: Ort, salesforce: BillingCity"),
         "{flow}"
     );
+    // What no row maps is named, money and status first.
+    let product = read(folder, "flows/product.yaml");
+    let unmapped: Vec<&str> = product
+        .lines()
+        .filter_map(|line| line.strip_prefix("  # - "))
+        .collect();
+    assert_eq!(
+        unmapped,
+        ["Rabattgruppe: string", "Lagerort: integer", "Farbe: string"],
+        "{product}"
+    );
+    assert!(
+        proposed.out.contains("No row of product maps 3 properties of"),
+        "{}",
+        proposed.out
+    );
+    // A deletion in Salesforce deletes nothing of the ERP's unasked.
+    let lines = read(folder, "flows/order-line.yaml");
+    assert!(
+        lines.contains("on_delete: { erp: propagate, salesforce: ask }   # guessed: "),
+        "{lines}"
+    );
     for part in [
+        "May a deletion in Salesforce delete lines in the ERP?",
         "To decide",
         "changes:",
         "`modified`",

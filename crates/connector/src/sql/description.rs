@@ -1,5 +1,6 @@
 //! The description of an ERP's database, checked.
 
+use super::schema::Misfit;
 use super::words::{call, chosen, duration, identifier, table, texts, zone};
 use super::written::{FileText, OrTable, PropertyText, RecordText};
 use jiff::SignedDuration;
@@ -12,6 +13,8 @@ use tandem_merge::config::{Problem, Problems, schema_of, suggestion};
 /// How an ERP's database is read and written.
 #[derive(Clone, Debug)]
 pub struct Description {
+    /// The file that it stands in.
+    pub(super) file: String,
     pub(super) records: BTreeMap<String, Record>,
     pub(super) zone: TimeZone,
     /// The zone is one that is written there.
@@ -54,6 +57,18 @@ pub(super) struct Record {
     pub(super) read_only: bool,
     pub(super) write_to: Option<TableName>,
     pub(super) calls: Calls,
+    /// Where the names of its tables and columns stand in the file.
+    places: BTreeMap<String, At<()>>,
+}
+
+impl Record {
+    /// What does not fit the database, with the place of the name that is at fault.
+    pub(super) fn told(&self, file: &str, misfit: Misfit) -> String {
+        match misfit.name.and_then(|name| self.places.get(&name)) {
+            Some(at) => format!("{file}:{}:{}: {}", at.line, at.column, misfit.sentence),
+            None => misfit.sentence,
+        }
+    }
 }
 
 /// The column of the last change; of several the first that is not null.
@@ -212,6 +227,7 @@ fn checked(text: FileText, root: &At<()>, reader: &mut Reader<'_>) -> Descriptio
         }
     }
     Description {
+        file: reader.file.to_owned(),
         records: records
             .into_iter()
             .filter_map(|(name, record)| Some((name, record?)))
@@ -244,6 +260,7 @@ fn one(at: &At<RecordText>, names: &[String], change_table: bool, reader: &mut R
     let write = text.write.as_ref();
     let read_only = write.and_then(|word| chosen(word, &[("allow", false), ("read_only", true)], reader));
     Some(Record {
+        places: places(text),
         table: table(&text.table, reader)?,
         key: texts(&text.key.0),
         modified: modified(text, reader),
@@ -285,6 +302,35 @@ fn one(at: &At<RecordText>, names: &[String], change_table: bool, reader: &mut R
             delete: text.delete.as_ref().and_then(|text| call(text, reader)),
         },
     })
+}
+
+/// Where the names of tables and columns stand.
+fn places(text: &RecordText) -> BTreeMap<String, At<()>> {
+    let modified = text.modified.iter().flat_map(|modified| match modified {
+        OrTable::Name(name) => std::slice::from_ref(name),
+        OrTable::Table(more) => &more.column.0,
+    });
+    let version = text.version.iter().map(|version| match version {
+        OrTable::Name(name) => name,
+        OrTable::Table(more) => &more.column,
+    });
+    let deleted = text.deleted.iter().map(|deleted| match deleted {
+        OrTable::Name(name) => name,
+        OrTable::Table(more) => &more.column,
+    });
+    let properties = text.properties.iter().flat_map(|all| &all.0);
+    let properties = properties.flat_map(|(_, property)| match property {
+        OrTable::Name(name) => std::slice::from_ref(name),
+        OrTable::Table(more) => &more.column.0,
+    });
+    let tables = std::iter::once(&text.table).chain(&text.write_to);
+    let columns = text.key.0.iter().chain(modified).chain(version).chain(deleted);
+    let columns = columns.chain(&text.created).chain(&text.author).chain(properties);
+    let mut places = BTreeMap::new();
+    for name in tables.chain(columns) {
+        places.entry(name.value.clone()).or_insert_with(|| name.with(()));
+    }
+    places
 }
 
 fn modified(text: &RecordText, reader: &mut Reader<'_>) -> Option<Modified> {

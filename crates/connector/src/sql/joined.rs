@@ -3,7 +3,7 @@
 use super::catalogue::Relation;
 use super::description::Record;
 
-use super::schema::lacks;
+use super::schema::{Misfit, lacks};
 use super::table::{Item, Place, Surroundings, Table, codec};
 use super::value::{Cell, text};
 use crate::key;
@@ -61,13 +61,13 @@ impl Table {
     /// Asks for the references over several columns that a description names.
     ///
     /// # Errors
-    /// What does not fit, in a sentence.
+    /// What does not fit.
     pub(super) fn ask_joined(
         &mut self,
         record: &Record,
         relation: &Relation,
         around: &Surroundings<'_>,
-    ) -> Result<(), String> {
+    ) -> Result<(), Misfit> {
         for (name, property) in record
             .properties
             .iter()
@@ -77,11 +77,14 @@ impl Table {
             let columns: Vec<&String> = std::iter::once(&property.column).chain(&property.more).collect();
             let key = around.description.records.get(&to).map_or(0, |to| to.key.len());
             if key != columns.len() {
-                return Err(format!(
-                    "{name} of {} has {} columns, and the key of {to} has {key}",
-                    self.name,
-                    columns.len()
-                ));
+                return Err(Misfit {
+                    sentence: format!(
+                        "{name} of {} has {} columns, and the key of {to} has {key}",
+                        self.name,
+                        columns.len()
+                    ),
+                    name: Some(property.column.clone()),
+                });
             }
             let (mut parts, mut places) = (Vec::new(), Vec::new());
             for column in columns {

@@ -3,6 +3,7 @@
 use super::catalogue::{Kind, Relation};
 use super::description::{Changes, Record, TableName};
 use super::driver::{Dialect, Rows, Statement};
+use super::schema::Misfit;
 use super::statement::PAGE;
 use super::table::{Surroundings, Table};
 use super::value::{Cell, text};
@@ -46,7 +47,11 @@ impl Sql {
         for (name, record) in &description.records {
             match self.put_together(name, record, &known, &relations).await? {
                 Ok(table) => drop(tables.served.insert(name.clone(), Arc::new(table))),
-                Err(sentence) => drop(tables.missing.insert(name.clone(), sentence)),
+                Err(misfit) => drop(
+                    tables
+                        .missing
+                        .insert(name.clone(), record.told(&description.file, misfit)),
+                ),
             }
         }
         Ok(Arc::new(tables))
@@ -58,14 +63,14 @@ impl Sql {
         record: &Record,
         known: &BTreeMap<&TableName, Relation>,
         relations: &BTreeMap<String, Relation>,
-    ) -> Result<Result<Table, String>, Error> {
+    ) -> Result<Result<Table, Misfit>, Error> {
         let target = record.write_to.as_ref().unwrap_or(&record.table);
         for wanted in [&record.table, target] {
             if !known.contains_key(wanted) {
-                return Ok(Err(format!(
-                    "{} has no table or view {wanted} for {name}",
-                    self.config.name
-                )));
+                return Ok(Err(Misfit {
+                    sentence: format!("{} has no table or view {wanted} for {name}", self.config.name),
+                    name: Some(wanted.to_string()),
+                }));
             }
         }
         let (relation, target) = (&known[&record.table], &known[target]);

@@ -9,16 +9,31 @@ use crate::{PropertySchema, TypeSchema, Watched};
 use std::collections::{BTreeMap, BTreeSet};
 use tandem_merge::config::suggestion;
 
+/// Why a record type does not fit its database.
+#[derive(Debug)]
+pub(super) struct Misfit {
+    /// In a sentence.
+    pub(super) sentence: String,
+    /// The name of the description that is at fault, where it is one.
+    pub(super) name: Option<String>,
+}
+
+impl From<String> for Misfit {
+    fn from(sentence: String) -> Self {
+        Self { sentence, name: None }
+    }
+}
+
 /// The properties by name.
 ///
 /// # Errors
-/// A column that the table lacks, in a sentence.
+/// A column that the table lacks.
 pub(super) fn properties(
     name: &str,
     record: &Record,
     relation: &Relation,
     around: &Surroundings<'_>,
-) -> Result<BTreeMap<String, Item>, String> {
+) -> Result<BTreeMap<String, Item>, Misfit> {
     let (joined, mut all): (BTreeMap<String, Property>, BTreeMap<String, Property>) = record
         .properties
         .clone()
@@ -45,10 +60,13 @@ pub(super) fn properties(
         let column = relation.column(&said.column).cloned();
         let column = column.ok_or_else(|| lacks(&record.table, &said.column, relation))?;
         if column.kind == Kind::Bytes {
-            return Err(format!(
-                "{}.{} holds bytes, which no property can: hide it",
-                record.table, column.name
-            ));
+            return Err(Misfit {
+                sentence: format!(
+                    "{}.{} holds bytes, which no property can: hide it",
+                    record.table, column.name
+                ),
+                name: Some(column.name),
+            });
         }
         said.references = said
             .references
@@ -60,10 +78,10 @@ pub(super) fn properties(
         items.insert(property, Item { column, codec, said });
     }
     if items.is_empty() {
-        return Err(format!(
+        return Err(Misfit::from(format!(
             "{name} has no property: {} has no column that one can stand for",
             record.table
-        ));
+        )));
     }
     Ok(items)
 }
@@ -85,13 +103,16 @@ fn referred(column: &str, relation: &Relation, around: &Surroundings<'_>) -> Opt
 }
 
 /// A column that is not there.
-pub(super) fn lacks(table: &TableName, column: &str, relation: &Relation) -> String {
+pub(super) fn lacks(table: &TableName, column: &str, relation: &Relation) -> Misfit {
     let known = relation.columns.iter().map(|column| column.name.as_str());
     let near = suggestion(column, known);
-    format!(
-        "the database's {table} has no column {column}. {}",
-        near.trim_end_matches('.')
-    )
+    Misfit {
+        sentence: format!(
+            "the database's {table} has no column {column}. {}",
+            near.trim_end_matches('.')
+        ),
+        name: Some(column.to_owned()),
+    }
 }
 
 /// A record type as it is shown to others.

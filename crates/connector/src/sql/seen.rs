@@ -85,6 +85,7 @@ impl Description {
     #[must_use]
     pub fn empty() -> Self {
         Self {
+            file: String::new(),
             records: BTreeMap::new(),
             zone: jiff::tz::TimeZone::UTC,
             names_zone: false,

@@ -4,7 +4,7 @@ use super::catalogue::{Column, Kind, Relation};
 use super::description::{Call, Description, Property, Record};
 use super::driver::Dialect;
 use super::joined::Joined;
-use super::schema;
+use super::schema::{self, Misfit};
 use super::value::{Codec, Layout, Shown};
 use crate::{Change, TypeSchema};
 use std::collections::BTreeMap;
@@ -87,14 +87,14 @@ impl Table {
     /// Puts a record type together.
     ///
     /// # Errors
-    /// What the database lacks, in a sentence.
+    /// What the database lacks.
     pub(super) fn new(
         name: &str,
         record: &Record,
         relation: &Relation,
         target: &Relation,
         around: &Surroundings<'_>,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, Misfit> {
         let dialect = around.dialect;
         let properties = schema::properties(name, record, relation, around)?;
         let mut table = Self {
@@ -188,7 +188,7 @@ impl Table {
         self.told.get(property).copied()
     }
 
-    fn ask(&mut self, column: &str, around: &Surroundings<'_>) -> Result<Place, String> {
+    fn ask(&mut self, column: &str, around: &Surroundings<'_>) -> Result<Place, Misfit> {
         let known = self.relation.column(column).cloned();
         let column = known.ok_or_else(|| schema::lacks(&self.record.table, column, &self.relation))?;
         // What is said of a column where it is a property holds wherever it is used.
@@ -199,13 +199,13 @@ impl Table {
         Ok(self.place(column, codec))
     }
 
-    fn ask_modified(&mut self, columns: &[String], around: &Surroundings<'_>) -> Result<Place, String> {
+    fn ask_modified(&mut self, columns: &[String], around: &Surroundings<'_>) -> Result<Place, Misfit> {
         let places: Vec<Place> = columns
             .iter()
             .map(|column| self.ask(column, around))
             .collect::<Result<_, _>>()?;
         let Some(mut place) = places.first().cloned() else {
-            return Err(format!("`modified` of {} names no column", self.name));
+            return Err(format!("`modified` of {} names no column", self.name).into());
         };
         if let Some(zone) = self
             .record

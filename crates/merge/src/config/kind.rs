@@ -6,7 +6,7 @@ use super::known::PropertyKnown;
 use super::node::At;
 use super::problem::suggestion;
 use super::support::formula;
-use super::type_text::{Family, ROW_TYPES, scale};
+use super::type_text::{Family, ROW_TYPES, digits, scale};
 use crate::computed::Formula;
 use crate::dataflow::{EnumMap, Kind, Reference, Side};
 use crate::record::RecordType;
@@ -201,6 +201,53 @@ pub fn type_to_write(kind: &Kind, described: &str) -> Option<&'static str> {
     (!answers(there, family(kind))).then(|| there.noun())
 }
 
+/// The digits behind the point that a row of decimals has to keep, where it keeps fewer than both systems hold: what stands
+/// behind them would be rounded away, and nobody would see it. None where one of the systems does not say how many it holds.
+#[must_use]
+pub fn scale_to_write(kind: &Kind, scales: [Option<u32>; 2]) -> Option<u32> {
+    let (Kind::Decimal { scale }, [Some(one), Some(other)]) = (kind, scales) else {
+        return None;
+    };
+    let both = one.min(other);
+    (*scale < both).then_some(both)
+}
+
+/// The type to write for a described one: of a decimal its own digits, as far as the other side holds them, too.
+fn written_for(described: &str, other: Option<(u32, u32)>) -> String {
+    let Some((all, behind)) = digits(described) else {
+        return Family::of(described).map_or("string", Family::noun).to_owned();
+    };
+    let behind = other.map_or(behind, |(_, other)| behind.min(other));
+    format!("decimal({all},{behind})")
+}
+
+/// Complains about a row that keeps fewer digits behind the point than both systems hold.
+fn check_digits(
+    scope: &mut Scope<'_>,
+    text: &RowText,
+    kind: &Kind,
+    [first, second]: [&At<String>; 2],
+    known: [Option<(u32, u32)>; 2],
+) {
+    let scales = known.map(|digits| digits.map(|(_, behind)| behind));
+    let (Some(scale), Kind::Decimal { scale: kept }, [Some((all, here)), Some((_, there))]) =
+        (scale_to_write(kind, scales), kind, known)
+    else {
+        return;
+    };
+    let at = text
+        .r#type
+        .as_ref()
+        .map_or(first.with(()), |written| written.with(()));
+    let [object, other] = scope.objects.clone();
+    let message = format!(
+        "{object}.{} has {here} digits behind the point and {other}.{} has {there}, but the row keeps {kept}: the others \
+         would be rounded away",
+        first.value, second.value
+    );
+    scope.problem(&at, message, format!("Write `type: decimal({all},{scale})`."));
+}
+
 /// Whether values of the two can stand for the same: numbers for numbers, and references for ids as text.
 fn answers(one: Family, other: Family) -> bool {
     let class = |family: Family| match family {
@@ -221,6 +268,9 @@ pub(crate) fn check_known_types(
     second: &At<String>,
 ) {
     let family = family(kind);
+    let held = [(0, first), (1, second)]
+        .map(|(side, name): (usize, _)| scope.known[side].digits(&scope.objects[side], &name.value));
+    check_digits(scope, text, kind, [first, second], held);
     for (side, name, declared) in [
         (Side::First, first, &text.first_type),
         (Side::Second, second, &text.second_type),
@@ -234,7 +284,7 @@ pub(crate) fn check_known_types(
                 .r#type
                 .as_ref()
                 .map_or(name.with(()), |written| written.with(()));
-            let help = Family::of(&there).map_or("string", Family::noun);
+            let help = written_for(&there, held[side.other().index()]);
             scope.problem(
                 &at,
                 format!(

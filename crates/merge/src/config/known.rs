@@ -4,6 +4,7 @@
 //! ([`Described`]) finds the rest. The knowledge is data that comes with the connectors ([`Kinds`]).
 
 use super::problem::suggestion;
+use super::type_text::digits;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The name of a record's own id.
@@ -29,6 +30,10 @@ pub(crate) struct Known {
     objects: BTreeMap<String, BTreeMap<String, String>>,
     /// The objects are those that a system described: they have these properties and no others.
     described: bool,
+    /// What the system said of itself, of whatever kind it is.
+    said: Described,
+    /// It is asked next: what it alone can tell is not guessed.
+    asked_next: bool,
     /// The objects that may serve a record type, where there is a choice.
     choices: BTreeMap<&'static str, Vec<&'static str>>,
     /// The ways of signing in, the usual one first.
@@ -158,7 +163,20 @@ impl Known {
             self.objects.clone_from(described);
             self.described = true;
         }
+        if let Some(described) = described {
+            self.said.clone_from(described);
+        }
         self
+    }
+
+    /// The same for whoever asks the system next.
+    pub(crate) fn asked_next(self, asked_next: bool) -> Self {
+        Self { asked_next, ..self }
+    }
+
+    /// Whether the system is asked next.
+    pub(crate) fn is_asked_next(&self) -> bool {
+        self.asked_next
     }
 
     /// What a connection says besides its kind: `url`, `description`, `folder`, `command`.
@@ -252,6 +270,11 @@ impl Known {
             return PropertyKnown::Free;
         }
         PropertyKnown::Absent(suggestion(name, properties.keys().map(String::as_str)))
+    }
+
+    /// How many digits a number has in all and behind the point, where the system said so.
+    pub(crate) fn digits(&self, object: &str, name: &str) -> Option<(u32, u32)> {
+        digits(self.said.get(object)?.get(name)?)
     }
 
     /// The type of a property, where it is known.

@@ -35,6 +35,15 @@ pub fn load(sources: &Sources) -> Result<Configuration, Vec<Problem>> {
     load_against(sources, &BTreeMap::new())
 }
 
+/// [`load`] for whoever asks the systems next and then holds everything against what they say ([`load_against`]): which of two
+/// names that are nearly the same is misspelled is left to them.
+///
+/// # Errors
+/// All other problems.
+pub fn load_to_ask(sources: &Sources) -> Result<Configuration, Vec<Problem>> {
+    loaded(sources, &BTreeMap::new(), true)
+}
+
 /// [`load`], with names and types held against what systems said of themselves, by their names in the configuration. Only
 /// systems whose names are not known to the program are.
 ///
@@ -44,9 +53,17 @@ pub fn load_against(
     sources: &Sources,
     described: &BTreeMap<String, Described>,
 ) -> Result<Configuration, Vec<Problem>> {
+    loaded(sources, described, false)
+}
+
+fn loaded(
+    sources: &Sources,
+    described: &BTreeMap<String, Described>,
+    asked_next: bool,
+) -> Result<Configuration, Vec<Problem>> {
     let mut problems = Problems::default();
-    let loaded =
-        Loading::new(sources, described, &mut problems).and_then(|loading| loading.finish(&mut problems));
+    let loading = Loading::new(sources, described, asked_next, &mut problems);
+    let loaded = loading.and_then(|loading| loading.finish(&mut problems));
     let problems = problems.into_sorted();
     match loaded {
         Some(configuration) if problems.is_empty() => Ok(configuration),
@@ -86,6 +103,7 @@ impl Loading {
     fn new(
         sources: &Sources,
         described: &BTreeMap<String, Described>,
+        asked_next: bool,
         problems: &mut Problems,
     ) -> Option<Self> {
         let (file, text) = &sources.main;
@@ -108,7 +126,8 @@ impl Loading {
             return None;
         };
         let known = [first, second].map(|(name, connection)| {
-            Known::of(&connection.value.kind.value, &sources.kinds).described(described.get(&name.value))
+            let known = Known::of(&connection.value.kind.value, &sources.kinds);
+            known.described(described.get(&name.value)).asked_next(asked_next)
         });
         let connections = [0, 1].map(|at: usize| {
             let (name, connection) = written[at];

@@ -2,9 +2,10 @@
 
 use super::flow::Scope;
 use super::flow_file::FlowText;
+use super::known::PropertyKnown;
 use super::match_text::{AgreementPairText, AgreementText, AgreementsText, MatchPairText, MatchText};
 use super::node::At;
-use super::problem::suggestion;
+use super::problem::{nearest, suggestion};
 use crate::dataflow::{
     Agreement, Kind, Mapping, MatchPart, MatchRule, Normaliser, Reference, Side, Unserved,
 };
@@ -26,11 +27,37 @@ impl Rows<'_> {
         let named = |mapping: &&Mapping| mapping.property(Side::First) == name.value;
         let found = self.served.iter().find(named);
         if found.is_none() {
-            let names = self.served.iter().map(|mapping| mapping.property(Side::First));
-            let help = suggestion(&name.value, names);
-            scope.problem(name, format!("{what} `{}` is mapped by no row", name.value), help);
+            self.tell_unmapped(scope, what, name);
         }
         found
+    }
+
+    /// Tells that no row maps a name. Which of two names is misspelled the system knows, once it described itself; until then
+    /// neither is offered for the other.
+    fn tell_unmapped(&self, scope: &mut Scope<'_>, what: &str, name: &At<String>) {
+        let object = scope.objects[0].clone();
+        let known = |name: &str| scope.known[0].property(&object, name);
+        let rows = self.served.iter().map(|mapping| mapping.property(Side::First));
+        let (misspelled, rows): (Vec<&str>, Vec<&str>) =
+            rows.partition(|row| matches!(known(row), PropertyKnown::Absent(_)));
+        let there = !matches!(known(&name.value), PropertyKnown::Absent(_));
+        // The row that is meant has its own name wrong, and that is told there.
+        if there && nearest(&name.value, misspelled).is_some() {
+            return;
+        }
+        let free = known(&name.value) == PropertyKnown::Free;
+        let near = nearest(&name.value, rows.iter().copied()).filter(|_| free);
+        if near.is_some() && scope.known[0].is_asked_next() {
+            return;
+        }
+        let help = match near {
+            Some(near) => format!(
+                "A row maps `{near}`: if the two mean the same, write it in both places as {} has it.",
+                scope.systems[0]
+            ),
+            None => suggestion(&name.value, rows),
+        };
+        scope.problem(name, format!("{what} `{}` is mapped by no row", name.value), help);
     }
 }
 

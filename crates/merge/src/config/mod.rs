@@ -28,9 +28,9 @@ mod type_text;
 mod webhook;
 pub mod written;
 
-pub use kind::type_to_write;
+pub use kind::{scale_to_write, type_to_write};
 pub use known::{Described, Kinds};
-pub use load::{flows_folder, load, load_against};
+pub use load::{flows_folder, load, load_against, load_to_ask};
 pub use problem::{Problem, Problems, suggestion};
 pub use schema::{flow_schema, main_schema, schema_of};
 pub use webhook::{Encoding, ListenSettings, SignedPart, Tells, Webhook};

@@ -89,6 +89,13 @@ pub(crate) fn scale(type_text: &str) -> Option<u32> {
     inside.split_once(',')?.1.trim().parse().ok()
 }
 
+/// The digits in all and behind the point of a number such as `currency(18,2)`.
+pub(crate) fn digits(type_text: &str) -> Option<(u32, u32)> {
+    let (all, behind) = inside(type_text)?.split_once(',')?;
+    let digits = (all.trim().parse().ok()?, behind.trim().parse().ok()?);
+    (Family::of(type_text) == Some(Family::Decimal)).then_some(digits)
+}
+
 /// What stands in parentheses: `Contact` of `reference(Contact)`.
 pub(crate) fn inside(type_text: &str) -> Option<&str> {
     let (_, rest) = type_text.split_once('(')?;
@@ -136,6 +143,8 @@ mod tests {
         assert_eq!(Family::of("text"), None);
         assert_eq!(scale("decimal(18,2)"), Some(2));
         assert_eq!(inside("reference(Contact)"), Some("Contact"));
+        assert_eq!(digits("currency(12, 4)"), Some((12, 4)));
+        assert_eq!((digits("decimal"), digits("string(12,4)")), (None, None));
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Compares a flow with what its two systems describe.
 
+use super::digits;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use tandem_connector::{Capabilities, PropertySchema, Schema, TypeSchema};
-use tandem_merge::config::{suggestion, type_to_write};
+use tandem_merge::config::{Configuration, suggestion, type_to_write};
 use tandem_merge::dataflow::{CreatePolicy, Flow, Kind, Mapping, OnCreate, Side};
 use tandem_merge::matching;
 use tandem_merge::record::RecordType;
@@ -53,7 +54,7 @@ pub(crate) struct Finding {
 }
 
 impl Finding {
-    fn new(weight: Weight, flow: &Flow, what: impl Into<String>, why: impl Into<String>) -> Self {
+    pub(super) fn new(weight: Weight, flow: &Flow, what: impl Into<String>, why: impl Into<String>) -> Self {
         Self {
             weight,
             flow: Some(flow.name.clone()),
@@ -63,7 +64,7 @@ impl Finding {
         }
     }
 
-    fn about(self, property: impl Into<String>) -> Self {
+    pub(super) fn about(self, property: impl Into<String>) -> Self {
         Self {
             property: Some(property.into()),
             ..self
@@ -88,6 +89,29 @@ pub(crate) fn remarks(remarks: &[String], passed_over: &[String]) -> Vec<Finding
         .collect()
 }
 
+/// Record types whose description does not fit its system, each once: whatever else is said of them follows from that.
+pub(crate) fn unfit(configuration: &Configuration, schemas: [&Schema; 2]) -> Vec<Finding> {
+    let described = configuration.connections.iter().zip(schemas);
+    let described = described.filter(|(connection, _)| connection.is_described());
+    let unfit = described.flat_map(|(connection, schema)| {
+        let flows = &configuration.dataflow.flows;
+        schema.missing.iter().filter_map(|(name, sentence)| {
+            let serves = |flow: &&Flow| {
+                let mut types = flow.ends.iter().map(|end| &end.record_type);
+                types.any(|of| of.system == connection.name && of.name == *name)
+            };
+            let why = format!("correct {name} in the description: nothing of this flow can be kept in step");
+            Some(Finding::new(
+                Weight::Wrong,
+                flows.iter().find(serves)?,
+                sentence.clone(),
+                why,
+            ))
+        })
+    });
+    unfit.collect()
+}
+
 /// Everything to know about one flow.
 pub(crate) fn flow(flow: &Flow, schemas: &[Schema; 2]) -> Vec<Finding> {
     let mut found = Vec::new();
@@ -108,6 +132,7 @@ pub(crate) fn flow(flow: &Flow, schemas: &[Schema; 2]) -> Vec<Finding> {
             }
         }
     }
+    found.extend(digits::findings(flow, schemas));
     found.extend(companions(flow, &schemas[Side::Second.index()]));
     for row in &flow.unserved {
         let what = match &row.second {
@@ -258,6 +283,7 @@ fn of_property(
     let place = format!("{}.{name}", end.object);
     let mut found = Vec::new();
     if let Some(word) = type_to_write(&mapping.kind, &described.data_type) {
+        let word = digits::own(described).unwrap_or_else(|| word.to_owned());
         let what = format!("{place} is of type {}", described.data_type);
         let why = format!("the row declares another: write `type: {word}`");
         found.push(Finding::new(Weight::Wrong, flow, what, why).about(name));

@@ -120,6 +120,10 @@ impl Init {
         let mut picture = picture_of(from, &options.access()?).await?;
         place(&mut picture, &common.config);
         let all: Vec<String> = picture.types.iter().map(|of| of.name.clone()).collect();
+        let why_left = match &options.types {
+            None if !asks => "nothing in Salesforce looks like them",
+            _ => "they were not chosen",
+        };
         let chosen = match &options.types {
             Some(names) => chosen(&picture, names)
                 .map_err(|what| Failure::usage(what, "Write names of record types, or all"))?,
@@ -147,7 +151,8 @@ impl Init {
             variables: &variables,
         };
         let must = must(&picture, &connections);
-        let (types, left) = (chosen.len(), all.len() - chosen.len());
+        let types = chosen.len();
+        let left: Vec<String> = all.into_iter().filter(|name| !chosen.contains(name)).collect();
         let proposal = propose(picture, &connections, "tandem init --from")?;
         let written = self.lay_down(&common.config, &proposal, asks)?;
         let said = Said {
@@ -156,7 +161,8 @@ impl Init {
             connections: &connections,
             must: &must,
             types,
-            left,
+            left: &left,
+            why_left,
         };
         said.tell(screen);
         Ok(Exit::Done)

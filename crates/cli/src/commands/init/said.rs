@@ -24,7 +24,17 @@ pub(super) struct Said<'a> {
     pub(super) connections: &'a Connections<'a>,
     pub(super) must: &'a [&'static str],
     pub(super) types: usize,
-    pub(super) left: usize,
+    /// The record types that are left out, and why.
+    pub(super) left: &'a [String],
+    pub(super) why_left: &'static str,
+}
+
+/// The first of some names, and how many more there are.
+fn named(all: &[String]) -> String {
+    match all.len().saturating_sub(NAMED) {
+        0 => all.join(", "),
+        more => format!("{} and {more} more", all[..NAMED].join(", ")),
+    }
 }
 
 impl Said<'_> {
@@ -44,8 +54,9 @@ impl Said<'_> {
             "config": written.config.display().to_string(),
             "description": written.description.display().to_string(),
             "types": self.types,
-            "left_out": self.left,
-            "flows": proposal.flows.iter().map(|flow| json!({ "flow": flow.name, "type": flow.of, "object": flow.object })).collect::<Vec<_>>(),
+            "left_out": self.left.len(),
+            "left": self.left,
+            "flows": proposal.flows.iter().map(|flow| json!({ "flow": flow.name, "type": flow.of, "object": flow.object, "unmapped": flow.unmapped })).collect::<Vec<_>>(),
             "guessed": guesses,
             "must": must,
             "decide": proposal.decisions.iter().map(|(topic, what, about)| json!({ "topic": topic.word(), "what": what, "about": about })).collect::<Vec<_>>(),
@@ -62,10 +73,21 @@ impl Said<'_> {
         for flow in &proposal.flows {
             screen.say(format!("  {:<12} {} with {}", flow.name, flow.of, flow.object));
         }
-        if self.left > 0 {
-            let others = count_of(self.left as u64, "record type is", "record types are");
+        for flow in proposal.flows.iter().filter(|flow| !flow.unmapped.is_empty()) {
+            let count = count_of(flow.unmapped.len() as u64, "property", "properties");
             screen.say(Sentence(format!(
-                "{others} left out: --types names others, or all."
+                "No row of {} maps {count} of {}, listed at the end of its file: {}.",
+                flow.name,
+                flow.of,
+                named(&flow.unmapped)
+            )));
+        }
+        if !self.left.is_empty() {
+            let others = count_of(self.left.len() as u64, "record type is", "record types are");
+            screen.say(Sentence(format!(
+                "{others} left out, for {}: {}. --types names others, or all.",
+                self.why_left,
+                named(self.left)
             )));
         }
         for path in &written.kept {
