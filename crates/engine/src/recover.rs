@@ -8,7 +8,6 @@ use crate::write::written_record;
 use crate::{Engine, Error, Round};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use tandem_merge::cluster::{Action, Intent, ParkedKind};
 use tandem_merge::mutation::{Mutation, removed};
 use tandem_merge::reconcile::Settlement;

@@ -5,7 +5,7 @@ use super::words::told;
 use super::writing::one;
 use super::{Proofs, Tried, firm};
 use crate::probe::another;
-use crate::{Change, Error, Outcome, Probe, Probed, Write};
+use crate::{Change, Error, ErrorKind, Outcome, Probe, Probed, Scope, Write};
 use tandem_merge::record::{Observation, Presence, Values, Version};
 use tandem_merge::value::Value;
 
@@ -57,6 +57,14 @@ pub(super) async fn prove(
 pub(super) async fn asked(tried: &Tried<'_>, write: Write) -> Result<Outcome, Error> {
     match tried.system.probe(Probe::Condition(&write)).await? {
         Some(Probed::Answered(outcome)) => Ok(outcome),
+        Some(Probed::Untried(why)) => Ok(Outcome::NotSent(Error {
+            system: tried.system.system().to_owned(),
+            kind: ErrorKind::Refused,
+            message: why,
+            advice: "Try it again in an hour".to_owned(),
+            retry_at: None,
+            scope: Scope::System,
+        })),
         _ => Ok(one(tried, write).await),
     }
 }

@@ -16,7 +16,7 @@ pub(crate) use described::{HAS_ID, KEY, PAGES, PLACES, ZONE};
 pub(crate) use words::told;
 pub use writing::{ONCE, STALE, STALE_DELETION};
 
-use crate::{Connector, Error, Protection, TypeSchema};
+use crate::{Connector, Error, Outcome, Protection, TypeSchema};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -131,6 +131,14 @@ impl Proofs {
     fn add(&mut self, holds: bool, law: &'static str, seen: impl Into<String>) {
         let verdict = if holds { Verdict::Holds } else { Verdict::Broken };
         self.push(verdict, law, seen.into());
+    }
+
+    /// An old version must be refused; what was not sent at all says nothing.
+    fn refused_as_stale(&mut self, outcome: &Outcome, kept: bool, law: &'static str, seen: String) {
+        match outcome {
+            Outcome::NotSent(_) if kept => self.untried(law, seen),
+            outcome => self.add(*outcome == Outcome::Stale && kept, law, seen),
+        }
     }
 
     fn untried(&mut self, law: &'static str, why: impl Into<String>) {

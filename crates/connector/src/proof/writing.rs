@@ -162,7 +162,7 @@ async fn updates(tried: &Tried<'_>, before: &Observation, proofs: &mut Proofs) -
         (_, false) => format!("{}, and {name} was overwritten", told(&outcome)),
         (outcome, true) => told(outcome),
     };
-    proofs.add(outcome == Outcome::Stale && kept, STALE, seen);
+    proofs.refused_as_stale(&outcome, kept, STALE, seen);
     let values = Values::from([(name.clone(), Value::text(fitted("Tandem bare", of)))]);
     unconditional(tried, before, &values, proofs).await;
     stale_deletion(tried, before, proofs).await
@@ -208,7 +208,7 @@ async fn stale_deletion(tried: &Tried<'_>, before: &Observation, proofs: &mut Pr
         (outcome, true) => told(outcome),
         (outcome, false) => format!("{}, and it was deleted", told(outcome)),
     };
-    proofs.add(outcome == Outcome::Stale && kept, STALE_DELETION, seen);
+    proofs.refused_as_stale(&outcome, kept, STALE_DELETION, seen);
     Ok(())
 }
 

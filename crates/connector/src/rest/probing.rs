@@ -11,7 +11,7 @@ use super::write::{Judge, carry_out};
 use super::{paging, read, shape};
 use crate::http::{Failure, Request};
 use crate::proof::told;
-use crate::{Error, Outcome, Probe, Probed};
+use crate::{Change, Error, Outcome, Probe, Probed};
 use jiff::Timestamp;
 use tandem_merge::record::{RecordKey, Values};
 
@@ -20,12 +20,8 @@ const PAGES: usize = 3;
 
 /// Tries it; none where the description knows of no such thing.
 pub(super) async fn probe(rest: &Rest, probe: Probe<'_>) -> Result<Option<Probed>, Error> {
-    let errand = match probe {
-        Probe::ChangesSince(of, _) | Probe::UnknownLink(of, _) => Errand::reading(&of.name, "changes"),
-        Probe::Unconditional(record, _) => Errand::writing(&record.record_type.name, "update"),
-    };
-    if !rest.pace.spares(errand) {
-        let why = "not tried: what is left of the errors of an hour is for the work itself";
+    if provoked(&probe).is_some_and(|errand| !rest.pace.spares(errand)) {
+        let why = "what is left of the errors of an hour is for the work itself";
         return Ok(Some(Probed::Untried(why.to_owned())));
     }
     match probe {
@@ -61,6 +57,21 @@ pub(super) async fn probe(rest: &Rest, probe: Probe<'_>) -> Result<Option<Probed
             Ok(Some(Probed::Answered(outcome)))
         }
     }
+}
+
+/// What is asked so that it may be refused.
+fn provoked<'p>(probe: &Probe<'p>) -> Option<Errand<'p>> {
+    Some(match *probe {
+        Probe::ChangesSince(of, _) | Probe::UnknownLink(of, _) => Errand::reading(&of.name, "changes"),
+        Probe::UnknownFilter(of) => Errand::reading(&of.name, "find"),
+        Probe::Unconditional(record, _) => Errand::writing(&record.record_type.name, "update"),
+        Probe::Condition(write) => match &write.change {
+            Change::Delete { record, .. } => Errand::writing(&record.record_type.name, "delete"),
+            Change::Update { record, .. } => Errand::writing(&record.record_type.name, "update"),
+            _ => return None,
+        },
+        Probe::Shape(_) | Probe::ChangedSince(..) => return None,
+    })
 }
 
 /// How changes are asked for by a moment.

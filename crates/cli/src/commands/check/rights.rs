@@ -97,6 +97,7 @@ properties:
         let sources = Sources {
             main: ("tandem.yaml".to_owned(), MAIN.to_owned()),
             flows: vec![("customer.yaml".to_owned(), FLOW.to_owned())],
+            kinds: tandem_connector::kinds::KINDS,
         };
         let configuration = load(&sources).unwrap();
         let name = PropertySchema {

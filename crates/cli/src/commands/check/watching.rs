@@ -116,6 +116,7 @@ properties:
         let sources = Sources {
             main: ("tandem.yaml".to_owned(), main.to_owned()),
             flows: vec![("customer.yaml".to_owned(), flow.to_owned())],
+            kinds: tandem_connector::kinds::KINDS,
         };
         let configuration = load(&sources).unwrap();
         let watched = TypeSchema {
