@@ -395,7 +395,7 @@ fn ends_a_line(encoding: &'static Encoding, bytes: &[u8]) -> bool {
         return bytes.ends_with(b"\n");
     }
     let end = if encoding == UTF_16LE { b"\n\0" } else { b"\0\n" };
-    bytes.len() % 2 == 0 && bytes.ends_with(end)
+    bytes.len().is_multiple_of(2) && bytes.ends_with(end)
 }
 
 /// Reads to the end of a line. How many bytes that were.

@@ -162,7 +162,7 @@ fn unwrapped(tokens: &[Token]) -> &[Token] {
 }
 
 /// The parts between such tokens, outside of parentheses and brackets.
-fn split<'t>(tokens: &'t [Token], between: impl Fn(&Token) -> bool) -> Vec<&'t [Token]> {
+fn split(tokens: &[Token], between: impl Fn(&Token) -> bool) -> Vec<&[Token]> {
     let (mut parts, mut begin, mut depth) = (Vec::new(), 0, 0_i32);
     for (at, token) in tokens.iter().enumerate() {
         match token {

@@ -25,10 +25,8 @@ fn of_end(flow: &Flow, side: Side, described: &TypeSchema) -> Vec<Finding> {
     // A person's name is made of its parts.
     let is_person = described.properties.contains_key("IsPersonAccount") && given.contains("LastName");
     let asked = described.properties.iter().filter(|(name, property)| {
-        !property.nillable
-            && !property.filled_on_create
-            && property.createable
-            && !(is_person && *name == "Name")
+        let made_of_parts = is_person && *name == "Name";
+        !(property.nillable || property.filled_on_create || made_of_parts) && property.createable
     });
     let missing = asked.filter(|(name, _)| !given.contains(name.as_str()));
     let finding = |name: &String| {

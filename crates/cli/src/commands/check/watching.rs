@@ -90,6 +90,16 @@ fn too_many(connection: &Connection, calls: u64, allowed: u64) -> Finding {
     }
 }
 
+fn finding(what: String, why: String) -> Finding {
+    Finding {
+        weight: Weight::Fine,
+        flow: None,
+        property: None,
+        what,
+        why,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -148,15 +158,5 @@ properties:
             "erp allows 1,000 calls a day, and seeing changes takes at least 43,200"
         );
         assert_eq!(over.weight, Weight::Limit);
-    }
-}
-
-fn finding(what: String, why: String) -> Finding {
-    Finding {
-        weight: Weight::Fine,
-        flow: None,
-        property: None,
-        what,
-        why,
     }
 }

@@ -82,7 +82,8 @@ fn answer(asked: &Asked, things: &Things, heeds: bool) -> Answer {
     let Some(thing) = things.get_mut(&id) else {
         return status("404 Not Found");
     };
-    let stale = expected(asked, &row).is_some_and(|version| version != thing["v"].to_string());
+    let stale =
+        expected(asked, &row).is_some_and(|version| thing["v"] != version.parse::<u64>().unwrap_or_default());
     match method(asked) {
         "GET" => {}
         _ if heeds && stale => return status("412 Precondition Failed"),

@@ -79,7 +79,9 @@ fn answer(asked: &Asked, odd: Odd) -> Answer {
     let mut rows = records(odd);
     let (path, query) = asked.path.split_once('?').unwrap_or((&asked.path, ""));
     if let Some(nr) = path.strip_prefix("/things/") {
-        let found = rows.into_iter().find(|row| row["nr"].to_string() == nr);
+        let found = rows
+            .into_iter()
+            .find(|row| row["nr"] == nr.parse::<u64>().unwrap());
         return found.map_or_else(|| status("404 Not Found"), |row| ok(&row));
     }
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
