@@ -11,7 +11,7 @@ use super::write::{Judge, carry_out};
 use super::{paging, read, shape};
 use crate::http::{Failure, Request};
 use crate::proof::told;
-use crate::{Change, Error, Outcome, Probe, Probed};
+use crate::{Change, Error, ErrorKind, Outcome, Probe, Probed};
 use jiff::Timestamp;
 use tandem_merge::record::{RecordKey, Values};
 
@@ -158,7 +158,11 @@ async fn searched(rest: &Rest, served: &Served, find: &FindText, given: &Given) 
         Some(means) if refused || changes::is_refused(means) => {
             Ok(Probed::Refused(format!("status {}", reply.status)))
         }
-        Some(_) => Err(answer.error(&rest.http, &reply)),
+        Some(_) => match answer.error(&rest.http, &reply) {
+            // Whatever it says, it did not take the question for another one.
+            error if error.kind == ErrorKind::Protocol => Ok(Probed::Refused(error.message)),
+            error => Err(error),
+        },
         None => {
             let body = reply.json();
             Ok(Probed::Shown(
