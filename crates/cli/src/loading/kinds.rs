@@ -1,6 +1,7 @@
 //! Systems of kinds that are known by a description, a folder or a program.
 
 use super::fields::Fields;
+use super::proven;
 use super::secret::secret;
 use super::systems::{address, authority, computed, deadline};
 use crate::failure::Failure;
@@ -22,9 +23,10 @@ pub(super) async fn connect(
     configuration: &Configuration,
     connection: &Connection,
     fields: &Fields,
+    folder_of_state: Option<&Path>,
 ) -> Result<Arc<dyn Connector>, Failure> {
     match connection.kind.as_str() {
-        "rest" => rest(configuration, connection, fields),
+        "rest" => rest(configuration, connection, fields, folder_of_state),
         "sql" => sql(configuration, connection, fields),
         "folder" => folder(configuration, connection, fields),
         "program" => program(configuration, connection, fields).await,
@@ -58,10 +60,16 @@ fn rest(
     configuration: &Configuration,
     connection: &Connection,
     fields: &Fields,
+    folder_of_state: Option<&Path>,
 ) -> Result<Arc<dyn Connector>, Failure> {
     /// Servers and what stands before them give up after that.
     const DEADLINE: SignedDuration = SignedDuration::from_mins(1);
-    let description = described(connection, rest::Description::read)?;
+    let mut description = described(connection, rest::Description::read)?;
+    if let Some(folder) = folder_of_state {
+        let all = description.record_types().map(str::to_owned).collect();
+        let (find, changes) = proven::pretended(folder, connection, all);
+        description = description.without(&find, &changes);
+    }
     described_rest(configuration, connection, fields, description, DEADLINE)
 }
 

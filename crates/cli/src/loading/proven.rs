@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use tandem_connector::proof::{NEVER_HAD, ONCE, Proof, STALE, STALE_DELETION, Verdict};
+use tandem_connector::proof::{
+    FILTER, NEVER_HAD, NOT_FOUND, ONCE, Proof, SINCE, STALE, STALE_DELETION, UNKNOWN_LINK, Verdict,
+};
 use tandem_connector::{Capabilities, Connector, Identification, Protection};
 use tandem_merge::config::Connection;
 use tandem_merge::record::RecordType;
@@ -138,6 +140,46 @@ pub(super) fn reliable(
     let (reliable, why) = found(folder, connection, system)?;
     tracing::warn!("{why}");
     Some(reliable)
+}
+
+/// Record types whose searches, and whose questions for changes, were found to be answered with something else. Said to
+/// whoever reads the log. Where nobody knows what was found, these are `all` types.
+pub(super) fn pretended(
+    folder: &Path,
+    connection: &Connection,
+    all: BTreeSet<String>,
+) -> (BTreeSet<String>, BTreeSet<String>) {
+    let name = &connection.name;
+    let Ok(kept) = beside::kept::<BTreeMap<String, Proven>>(folder, FILE) else {
+        return (all.clone(), all);
+    };
+    let described = fingerprint(connection);
+    let proofs = kept
+        .unwrap_or_default()
+        .remove(name)
+        .map(|proven| proven.proofs)
+        .unwrap_or_default();
+    let broken = |laws: &[&str]| -> BTreeSet<String> {
+        let broken = proofs.iter().filter(|one| {
+            one.proof.verdict == Verdict::Broken
+                && one.holds_for(&described)
+                && laws.contains(&one.proof.law.as_ref())
+        });
+        broken.filter_map(|one| one.proof.record_type.clone()).collect()
+    };
+    let (find, changes) = (broken(&[NOT_FOUND, FILTER]), broken(&[SINCE, UNKNOWN_LINK]));
+    for (of, what, instead) in [
+        (&find, "a search by a value", "all records are looked through"),
+        (&changes, "the question for changes", "all records are compared"),
+    ] {
+        if !of.is_empty() {
+            let of = of.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+            tracing::warn!(
+                "{name} answers {what} with something else, for {of}: {instead} instead. Where it is mended, run `tandem check`"
+            );
+        }
+    }
+    (find, changes)
 }
 
 /// What a system can be relied on for, and why that is less than what it says; none where it is not.

@@ -44,7 +44,7 @@ async fn one(
     let connector = match connection.kind.as_str() {
         "customerp" => customerp(configuration, connection, fields)?,
         "salesforce" => salesforce(configuration, connection, fields, folder)?,
-        _ => kinds::connect(configuration, connection, fields).await?,
+        _ => kinds::connect(configuration, connection, fields, folder).await?,
     };
     let reliable = folder.filter(|_| connection.is_described());
     let reliable = reliable.and_then(|folder| proven::reliable(folder, connection, connector.as_ref()));

@@ -96,3 +96,24 @@ fn e2_a_service_that_ignores_conditions_is_not_relied_on_where_whole_records_are
     let synced = example.done(&["sync", "--yes"]);
     assert!(synced.err.contains("only in appearance"), "{}", synced.err);
 }
+
+#[test]
+fn r8_a_search_that_is_answered_with_everything_is_not_relied_on() {
+    let (erp, example) = service();
+    // GIVEN an ERP that ignores filters, which a check finds
+    lies(&erp, &["ignores-filters"]);
+    let checked = example.run(&["check"]);
+    assert_eq!(checked.code, Some(2), "{}{}", checked.out, checked.err);
+    assert!(checked.out.contains("an unknown filter"), "{}", checked.out);
+    // WHEN it is kept in step all the same, THEN its searches are not used, and everything is right
+    let told = "answers a search by a value with something else";
+    let synced = example.run(&["sync", "--yes"]);
+    assert!(synced.err.contains(told), "{}", synced.err);
+    let verified = example.done(&["verify", "--json"]).last();
+    assert_eq!(verified["different"], 0, "{verified}");
+    // Mended and checked again, they are.
+    lies(&erp, &[]);
+    example.done(&["check"]);
+    let synced = example.run(&["sync", "--yes"]);
+    assert!(!synced.err.contains(told), "{}", synced.err);
+}

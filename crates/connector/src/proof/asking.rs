@@ -6,9 +6,12 @@ use jiff::{SignedDuration, Timestamp};
 use tandem_merge::record::{Observation, RecordType};
 
 const AHEAD: &str = "there are no changes since a moment that lies ahead";
-const SINCE: &str = "changes since a moment show what was changed then";
-const FILTER: &str = "an unknown filter is refused or finds nothing, or is declared as ignored";
-const UNKNOWN_LINK: &str = "a link for changes that it never gave out is refused";
+/// A question for changes shows what was changed since.
+pub const SINCE: &str = "changes since a moment show what was changed then";
+/// A search by what the system does not know is no search for everything.
+pub const FILTER: &str = "an unknown filter is refused or finds nothing, or is declared as ignored";
+/// A link for changes that is not known is no beginning.
+pub const UNKNOWN_LINK: &str = "a link for changes that it never gave out is refused";
 const SAME_PAGE: &str = "a page that is asked for twice shows the same records";
 
 /// Tries what is asked for beside records. `listed`: what there is. `cursor`: where its changes end.

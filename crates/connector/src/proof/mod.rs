@@ -11,8 +11,10 @@ mod skips;
 mod words;
 mod writing;
 
+pub use asking::{FILTER, SINCE, UNKNOWN_LINK};
 pub use conditions::NEVER_HAD;
 pub(crate) use described::{HAS_ID, KEY, PAGES, PLACES, ZONE};
+pub use reading::NOT_FOUND;
 pub(crate) use words::told;
 pub use writing::{ONCE, STALE, STALE_DELETION};
 

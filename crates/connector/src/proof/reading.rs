@@ -17,7 +17,8 @@ const ENDS: &str = "a listing ends, shows each record once and no record twice";
 const SAME: &str = "a record that is read by its id is the one that was listed";
 const NOT_THERE: &str = "an id that no record has is answered with no record";
 const FOUND: &str = "a record is found by a value that it has";
-const NOT_FOUND: &str = "nothing is found by a value that no record has";
+/// A search by a value that nobody has finds nobody.
+pub const NOT_FOUND: &str = "nothing is found by a value that no record has";
 const GOES_ON: &str = "changes end, and what was shown before is not shown again";
 
 /// Tries them; what was listed.

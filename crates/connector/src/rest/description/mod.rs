@@ -195,6 +195,21 @@ impl Description {
         &self.name
     }
 
+    /// The same without what is not to be relied on: record types whose `find` is not used, so that all records are looked
+    /// through instead, and those whose `changes` are not, so that all are compared.
+    #[must_use]
+    pub fn without(mut self, find: &BTreeSet<String>, changes: &BTreeSet<String>) -> Self {
+        for (name, of) in &mut self.types {
+            if find.contains(name) {
+                Arc::make_mut(of).find = None;
+            }
+            if changes.contains(name) {
+                Arc::make_mut(of).changes = None;
+            }
+        }
+        self
+    }
+
     /// How long the ERP may work on a request, where the description says.
     #[must_use]
     pub fn request_deadline(&self) -> Option<SignedDuration> {
