@@ -1,10 +1,12 @@
 //! ERPs that others run, connected by the examples alone: each is copied, pointed at a local org, and kept in step both ways.
 
-use crate::local::{Ran, System, northwind, run_in};
+use crate::dice::{Dice, times};
+use crate::local::{Ran, System, northwind, run_in, tandem};
 use crate::rest;
 use serde_json::{Value as Json, json};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 /// The repository's examples.
 fn examples() -> PathBuf {
@@ -64,6 +66,35 @@ impl Example {
 
     pub(crate) fn query(&self, soql: &str) -> Vec<Json> {
         rest::query_salesforce(&self.org.url, soql)
+    }
+
+    /// The first sync, with `kill -9` at random moments of it; then it goes to its end.
+    pub(crate) fn synced_in_spite_of_kills(&self, seed: u64) {
+        let mut dice = Dice::thrown(seed);
+        // A create of which nobody heard is looked up again only when it can no longer arrive.
+        self.edit(
+            "tandem.yaml",
+            "    poll: 2s",
+            "    poll: 2s\n    request_deadline: 5s",
+        );
+        let mut at_work = 0;
+        let moments = times("TANDEM_KILLS", 6);
+        for _ in 0..moments {
+            let mut run = tandem()
+                .args(["sync", "--yes", "--json"])
+                .current_dir(self.path(""))
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap();
+            std::thread::sleep(Duration::from_millis(500 + dice.below(4_000)));
+            at_work += u32::from(run.try_wait().unwrap().is_none());
+            run.kill().unwrap();
+            run.wait().unwrap();
+        }
+        println!("{at_work} of {moments} runs were killed at work");
+        assert!(at_work > 0, "no run was killed at work");
+        self.done(&["sync", "--yes"]);
     }
 
     /// A program's answers to lines, as the example's ERP speaks.
@@ -402,16 +433,44 @@ fn a_stub_of_odoo_is_kept_in_step_both_ways() {
     example.in_step(7);
 }
 
+/// Northwind by the local OData service.
+fn northwind_odata(dump: &str) -> (System, Example) {
+    let example = Example::of("northwind-odata");
+    let erp = System::start("odata", &["--northwind", dump]);
+    example.edit("tandem.yaml", "http://127.0.0.1:8083", &erp.url);
+    example.edit("tandem.yaml", "{ env: ERP_TOKEN }", "{ file: token }");
+    std::fs::write(example.path("token"), "odata-tandem-token").unwrap();
+    (erp, example)
+}
+
+#[test]
+#[ignore = "long: runs that are killed"]
+fn kills_in_the_first_sync_by_odata_leave_no_duplicate() {
+    let Some(dump) = northwind() else {
+        return;
+    };
+    let (_erp, example) = northwind_odata(&dump);
+    example.synced_in_spite_of_kills(20_265);
+    // THEN all is there, once
+    example.in_step(3_244);
+    for (object, count) in [
+        ("Account", 91),
+        ("Contact", 91),
+        ("Product2", 77),
+        ("Order", 830),
+        ("OrderItem", 2_155),
+    ] {
+        let there = &example.query(&format!("SELECT COUNT(Id) n FROM {object}"))[0];
+        assert_eq!(there["n"], count, "{object}");
+    }
+}
+
 #[test]
 fn northwind_by_odata_is_kept_in_step_both_ways() {
     let Some(dump) = northwind() else {
         return;
     };
-    let example = Example::of("northwind-odata");
-    let erp = System::start("odata", &["--northwind", &dump]);
-    example.edit("tandem.yaml", "http://127.0.0.1:8083", &erp.url);
-    example.edit("tandem.yaml", "{ env: ERP_TOKEN }", "{ file: token }");
-    std::fs::write(example.path("token"), "odata-tandem-token").unwrap();
+    let (erp, example) = northwind_odata(&dump);
     let edit = |edit: Json| rest::post(&format!("{}/_local/edit", erp.url.trim_end_matches('/')), &edit);
     example.done(&["check"]);
     example.done(&["sync", "--yes"]);
