@@ -190,6 +190,13 @@ impl Erp {
         let synced = self.example.done(&["sync", "--yes", "--json"]);
         assert!(synced.out.contains("\"conflicts\":1"), "{}", synced.out);
         self.example.in_step(LINKS - 1);
+        // WHEN a line is deleted in the org, THEN its row goes
+        let rows = "SELECT count(*) FROM order_details WHERE order_id = 10248";
+        assert_eq!(self.here(rows), "2");
+        rest::delete_salesforce(&self.example.org.url, "OrderItem", &there);
+        self.sync();
+        self.example.in_step(LINKS - 2);
+        assert_eq!(self.here(rows), "1");
     }
 
     /// `kill -9` at random moments of the first sync; then it goes to its end.
