@@ -201,12 +201,12 @@ async fn introduce(
         "" => String::new(),
         way => format!(" by {way}"),
     };
-    met.push(format!(
-        "{}: {}, as {}{way}",
-        system.system(),
-        standing::who(&who),
-        who.user
-    ));
+    // Some systems do not say as whom they met us.
+    let user = match who.user.as_str() {
+        "" => String::new(),
+        user => format!(", as {user}"),
+    };
+    met.push(format!("{}: {}{user}{way}", system.system(), standing::who(&who)));
     let a_day = budget
         .as_ref()
         .and_then(|budget| Some(budget.calls.as_ref()?.allowed));
