@@ -201,21 +201,14 @@ pub struct Allowance {
     pub allowed: u64,
 }
 
-/// What a system can do, as data. The first four hold for records of every type, but for those of [`Capabilities::of_types`].
+/// What a system can do, as data.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Capabilities {
-    /// Updates can be made conditional on the version that the plan saw. Deletions carry the condition as well.
-    pub conditional_write: bool,
-    /// The condition is known to hold for deletions too. Where it is not, a record is read just before it is deleted.
-    pub conditional_delete: bool,
-    /// A create sent twice has one effect by the system's own means (idempotency keys).
-    pub idempotent_create: bool,
-    /// The connector reads records before it writes some of them, and compares what it reads with the version that goes
-    /// with a write: it takes versions also where the system itself holds to no condition.
-    pub compares: bool,
+    /// What protects records of every type, but for those of `of_types`.
+    pub usual: Protection,
     /// Record types, by name, of which something else holds.
     pub of_types: BTreeMap<String, Protection>,
-    /// How long such a create is known again, from when it was sent first. Sent again later, it makes another record.
+    /// How long an idempotent create is known again, from when it was sent first. Sent again later, it makes another record.
     pub idempotency_life: SignedDuration,
     /// The longest time a request may still take effect after it was sent. Writes of a batch wait for their
     /// turn, so whoever waits for it counts from the moment the outcome came back.
@@ -236,16 +229,17 @@ pub struct Capabilities {
     pub asks_by_type: bool,
 }
 
-/// What protects records of one type when they are written, as [`Capabilities`] say it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What protects records when they are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Protection {
-    /// See [`Capabilities::conditional_write`].
+    /// Updates can be made conditional on the version that the plan saw. Deletions carry the condition as well.
     pub conditional_write: bool,
-    /// See [`Capabilities::conditional_delete`].
+    /// The condition is known to hold for deletions too. Where it is not, a record is read just before it is deleted.
     pub conditional_delete: bool,
-    /// See [`Capabilities::idempotent_create`].
+    /// A create sent twice has one effect by the system's own means (idempotency keys).
     pub idempotent_create: bool,
-    /// See [`Capabilities::compares`].
+    /// The connector reads records before it writes some of them, and compares what it reads with the version that goes
+    /// with a write: it takes versions also where the system itself holds to no condition.
     pub compares: bool,
 }
 
@@ -253,20 +247,16 @@ impl Capabilities {
     /// What protects records of a type.
     #[must_use]
     pub fn of(&self, record_type: &RecordType) -> Protection {
-        let own = self.of_types.get(&record_type.name).copied();
-        own.unwrap_or(Protection {
-            conditional_write: self.conditional_write,
-            conditional_delete: self.conditional_delete,
-            idempotent_create: self.idempotent_create,
-            compares: self.compares,
-        })
+        self.of_types
+            .get(&record_type.name)
+            .copied()
+            .unwrap_or(self.usual)
     }
 
     /// Whether something protects records of all types.
     #[must_use]
     pub fn protect_all(&self, how: impl Fn(&Protection) -> bool) -> bool {
-        let others = RecordType::new("", "");
-        how(&self.of(&others)) && self.of_types.values().all(how)
+        how(&self.usual) && self.of_types.values().all(how)
     }
 }
 

@@ -97,7 +97,7 @@ impl Engine {
     fn give_verdict(&mut self, item: &Item, verdict: Option<Verdict>) -> Result<(), Error> {
         self.refuse_not_offered(item, verdict)?;
         let flow = item.flow.clone();
-        self.change(&item.record, false, |work, cluster| {
+        self.change(&item.record, |work, cluster| {
             let count = match item.property {
                 Some(_) => 0,
                 None => judge(work.flows, cluster, &item.record, flow.as_deref(), verdict),
@@ -247,7 +247,7 @@ impl Engine {
                 "`tandem conflicts` lists them",
             ));
         };
-        self.change(&item.record, false, |work, cluster| {
+        self.change(&item.record, |work, cluster| {
             answer(work, cluster, &item.record, &property, choice)
         })
     }
@@ -263,13 +263,20 @@ impl Engine {
         self.suspects.remove(record);
         self.offered
             .retain(|(_, source, found)| source != record && found != record);
-        self.change(record, true, |_, cluster| {
+        let mut decided = self.changed(record, |_, cluster| {
             let known = cluster.records.get_mut(record);
             let known = known.ok_or_else(|| unknown_record(record))?;
             free(known);
             tandem_merge::unreadable::believe(known);
             Ok(())
-        })
+        })?;
+        let plan = &mut decided.plan;
+        let records = plan.cluster.records.iter();
+        let missing = records.filter(|(_, known)| known.shadow.presence == Presence::Missing);
+        plan.waits
+            .reread
+            .extend(missing.map(|(key, _)| (key.clone(), plan.at)));
+        self.keep_change(record, decided)
     }
 
     fn item(&mut self, number: u64) -> Result<Item, Error> {
@@ -283,13 +290,22 @@ impl Engine {
         })
     }
 
-    /// Changes the cluster of a record and decides it again, as one unit of work. `look`: what is out of sight is then read again.
+    /// Changes the cluster of a record and decides it again, as one unit of work.
     fn change(
         &mut self,
         record: &RecordKey,
-        look: bool,
         change: impl FnOnce(&Work<'_>, &mut Cluster) -> Result<(), Error>,
     ) -> Result<(), Error> {
+        let decided = self.changed(record, change)?;
+        self.keep_change(record, decided)
+    }
+
+    /// The cluster of a record, changed and decided again.
+    fn changed(
+        &mut self,
+        record: &RecordKey,
+        change: impl FnOnce(&Work<'_>, &mut Cluster) -> Result<(), Error>,
+    ) -> Result<Decided, Error> {
         self.store.begin_run("command", self.clock.now())?;
         let records = std::slice::from_ref(record);
         let taken = self.store.take_records(&self.flows, records, self.clock.now())?;
@@ -302,18 +318,13 @@ impl Engine {
             inbox: &dirty.inbox,
         };
         change(&work, &mut dirty.cluster)?;
-        let now = dirty.facts.now;
-        let mut plan = reconcile(&self.flows, dirty.cluster, dirty.inbox, &dirty.facts);
-        if look {
-            let records = plan.cluster.records.iter();
-            let missing = records.filter(|(_, known)| known.shadow.presence == Presence::Missing);
-            let missing = missing.map(|(key, _)| (key.clone(), now));
-            plan.waits.reread.extend(missing);
-        }
-        let decided = Decided {
-            plan,
+        Ok(Decided {
+            plan: reconcile(&self.flows, dirty.cluster, dirty.inbox, &dirty.facts),
             token: dirty.token,
-        };
+        })
+    }
+
+    fn keep_change(&mut self, record: &RecordKey, decided: Decided) -> Result<(), Error> {
         let report = self.commit(vec![decided], &mut Round::default())?;
         match report.put_back.is_empty() {
             true => Ok(()),

@@ -253,7 +253,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use jiff::SignedDuration;
-    use tandem_connector::Load;
+    use tandem_connector::{Load, Protection};
     use tandem_merge::record::RecordKey;
 
     fn creates(of: &str, rank: usize, count: usize) -> Vec<Intent> {
@@ -287,10 +287,7 @@ mod tests {
 
     fn limits() -> Capabilities {
         Capabilities {
-            conditional_write: false,
-            conditional_delete: false,
-            idempotent_create: false,
-            compares: false,
+            usual: Protection::default(),
             of_types: BTreeMap::new(),
             idempotency_life: SignedDuration::MAX,
             request_deadline: SignedDuration::from_secs(5),

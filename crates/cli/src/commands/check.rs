@@ -121,7 +121,11 @@ async fn find(common: &Common, screen: &Screen, met: &mut Vec<String>) -> Result
         let written = written_types(&flows, &connection.name);
         let proven = proving::findings(common, connection, system.as_ref(), &types, written).await?;
         // What was found just now counts.
-        let can = loading::relied_on(&common.state_folder(), connection, system.as_ref());
+        let says = system.capabilities();
+        let proofs = connection
+            .is_described()
+            .then(|| loading::Proofs::of(&common.state_folder(), connection));
+        let can = proofs.map_or_else(|| says.clone(), |proofs| proofs.relied_on(says));
         findings.extend(compare::capabilities(system.system(), &can, &types));
         findings.extend(proven);
     }

@@ -1,7 +1,7 @@
 //! Systems of kinds that are known by a description, a folder or a program.
 
 use super::fields::Fields;
-use super::proven;
+use super::proven::Proofs;
 use super::secret::secret;
 use super::systems::{address, authority, computed, deadline};
 use crate::failure::Failure;
@@ -23,10 +23,10 @@ pub(super) async fn connect(
     configuration: &Configuration,
     connection: &Connection,
     fields: &Fields,
-    folder_of_state: Option<&Path>,
+    proofs: Option<&Proofs>,
 ) -> Result<Arc<dyn Connector>, Failure> {
     match connection.kind.as_str() {
-        "rest" => rest(configuration, connection, fields, folder_of_state),
+        "rest" => rest(configuration, connection, fields, proofs),
         "sql" => sql(configuration, connection, fields),
         "folder" => folder(configuration, connection, fields),
         "program" => program(configuration, connection, fields).await,
@@ -60,14 +60,14 @@ fn rest(
     configuration: &Configuration,
     connection: &Connection,
     fields: &Fields,
-    folder_of_state: Option<&Path>,
+    proofs: Option<&Proofs>,
 ) -> Result<Arc<dyn Connector>, Failure> {
     /// Servers and what stands before them give up after that.
     const DEADLINE: SignedDuration = SignedDuration::from_mins(1);
     let mut description = described(connection, rest::Description::read)?;
-    if let Some(folder) = folder_of_state {
+    if let Some(proofs) = proofs {
         let all = description.record_types().map(str::to_owned).collect();
-        let (find, changes) = proven::pretended(folder, connection, all);
+        let [find, changes] = proofs.pretended(all);
         description = description.without(&find, &changes);
     }
     described_rest(configuration, connection, fields, description, DEADLINE)

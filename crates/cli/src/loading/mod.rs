@@ -20,7 +20,7 @@ pub(crate) use files::{configuration, configuration_in, configuration_to_ask};
 pub(crate) use hand::{AGAIN, Hand, PATIENCE, Restores, listen, misunderstood, open_door};
 pub(crate) use kinds::sql_triggers;
 pub(crate) use leaving::leave_all;
-pub(crate) use proven::{keep_proofs, relied_on};
+pub(crate) use proven::{Proofs, keep_proofs};
 pub(crate) use provider::console_provider;
 pub(crate) use secret::{alert_address, console_tokens, home, keys, trace_headers};
 pub(crate) use state::{

@@ -10,7 +10,7 @@ use std::path::Path;
 use tandem_connector::proof::{
     FILTER, NEVER_HAD, NOT_FOUND, ONCE, Proof, SINCE, STALE, STALE_DELETION, UNKNOWN_LINK, Verdict,
 };
-use tandem_connector::{Capabilities, Connector, Identification, Protection};
+use tandem_connector::{Capabilities, Identification, Protection};
 use tandem_merge::config::Connection;
 use tandem_merge::record::RecordType;
 
@@ -122,114 +122,122 @@ fn added(mut all: Vec<Kept>, connection: &Connection, who: &Identification, proo
     all
 }
 
-/// What a system can do, without what it was found to do only in appearance.
-pub(crate) fn relied_on(folder: &Path, connection: &Connection, system: &dyn Connector) -> Capabilities {
-    let reliable = connection
-        .is_described()
-        .then(|| found(folder, connection, system))
-        .flatten();
-    reliable.map_or_else(|| system.capabilities().clone(), |(reliable, _)| reliable)
+/// What was found of a system by its present description.
+pub(crate) struct Proofs {
+    name: String,
+    /// Why nobody knows it, where it cannot be read.
+    proofs: Result<Vec<Kept>, String>,
 }
 
-/// The same, said to whoever reads the log; none where nothing such is known.
-pub(super) fn reliable(
-    folder: &Path,
-    connection: &Connection,
-    system: &dyn Connector,
-) -> Option<Capabilities> {
-    let (reliable, why) = found(folder, connection, system)?;
-    tracing::warn!("{why}");
-    Some(reliable)
-}
-
-/// Record types whose searches, and whose questions for changes, were found to be answered with something else. Said to
-/// whoever reads the log. Where nobody knows what was found, these are `all` types.
-pub(super) fn pretended(
-    folder: &Path,
-    connection: &Connection,
-    all: BTreeSet<String>,
-) -> (BTreeSet<String>, BTreeSet<String>) {
-    let name = &connection.name;
-    let Ok(kept) = beside::kept::<BTreeMap<String, Proven>>(folder, FILE) else {
-        return (all.clone(), all);
-    };
-    let described = fingerprint(connection);
-    let proofs = kept
-        .unwrap_or_default()
-        .remove(name)
-        .map(|proven| proven.proofs)
-        .unwrap_or_default();
-    let broken = |laws: &[&str]| -> BTreeSet<String> {
-        let broken = proofs.iter().filter(|one| {
-            one.proof.verdict == Verdict::Broken
-                && one.holds_for(&described)
-                && laws.contains(&one.proof.law.as_ref())
+impl Proofs {
+    /// What is kept beside the state.
+    pub(crate) fn of(folder: &Path, connection: &Connection) -> Self {
+        let name = connection.name.clone();
+        let described = fingerprint(connection);
+        let kept = beside::kept::<BTreeMap<String, Proven>>(folder, FILE);
+        let proofs = kept.map(|all| {
+            let proven = all.unwrap_or_default().remove(&name);
+            let proofs = proven.map(|proven| proven.proofs).unwrap_or_default();
+            let present = proofs.into_iter().filter(|one| one.holds_for(&described));
+            present.collect()
         });
-        broken.filter_map(|one| one.proof.record_type.clone()).collect()
-    };
-    let (find, changes) = (broken(&[NOT_FOUND, FILTER]), broken(&[SINCE, UNKNOWN_LINK]));
-    for (of, what, instead) in [
-        (&find, "a search by a value", "all records are looked through"),
-        (&changes, "the question for changes", "all records are compared"),
-    ] {
-        if !of.is_empty() {
-            let of = of.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-            tracing::warn!(
-                "{name} answers {what} with something else, for {of}: {instead} instead. Where it is mended, run `tandem check`"
-            );
-        }
-    }
-    (find, changes)
-}
-
-/// What a system can be relied on for, and why that is less than what it says; none where it is not.
-fn found(folder: &Path, connection: &Connection, system: &dyn Connector) -> Option<(Capabilities, String)> {
-    let (name, says) = (system.system(), system.capabilities());
-    let proven = match beside::kept::<BTreeMap<String, Proven>>(folder, FILE) {
-        Ok(all) => all.unwrap_or_default().remove(name)?,
-        Err(error) => {
-            let file = folder.join(FILE);
-            let why = format!(
+        let file = folder.join(FILE);
+        let unread = |error| {
+            format!(
                 "{} cannot be read ({error}): nothing that {name} says that it can is relied on. Mend or remove the file",
                 file.display()
-            );
-            let nothing = |of: Protection, _: Option<&str>| Protection {
-                conditional_write: false,
-                conditional_delete: false,
-                idempotent_create: false,
-                ..of
-            };
-            return Some((by_type(says, says.of_types.keys(), nothing), why));
+            )
+        };
+        Self {
+            proofs: proofs.map_err(unread),
+            name,
         }
-    };
-    let described = fingerprint(connection);
-    let proofs: Vec<&Kept> = proven
-        .proofs
-        .iter()
-        .filter(|one| one.holds_for(&described))
-        .collect();
-    let tried = proofs.iter().filter_map(|one| one.proof.record_type.as_ref());
-    let types: BTreeSet<&String> = says.of_types.keys().chain(tried).collect();
-    let reliable = by_type(says, types.iter().copied(), |of, name| trusted(of, &proofs, name));
-    let same = |of: &RecordType| reliable.of(of) == says.of(of);
-    let mut all = types.iter().map(|of| RecordType::new(name, of.as_str()));
-    if all.all(|of| same(&of)) && same(&RecordType::new(name, "")) {
-        return None;
     }
-    let mut broken: Vec<&&Kept> = proofs
+
+    /// What a system can do, without what it was found to do only in appearance.
+    pub(crate) fn relied_on(&self, says: &Capabilities) -> Capabilities {
+        self.less(says)
+            .map_or_else(|| says.clone(), |(reliable, _)| reliable)
+    }
+
+    /// The same, said to whoever reads the log; none where it is all that the system says.
+    pub(super) fn reliable(&self, says: &Capabilities) -> Option<Capabilities> {
+        let (reliable, why) = self.less(says)?;
+        tracing::warn!("{why}");
+        Some(reliable)
+    }
+
+    /// Record types whose searches, and whose questions for changes, were found to be answered with something else. Said to
+    /// whoever reads the log. Where nobody knows what was found, these are `all` types.
+    pub(super) fn pretended(&self, all: BTreeSet<String>) -> [BTreeSet<String>; 2] {
+        let Ok(proofs) = &self.proofs else {
+            return [all.clone(), all];
+        };
+        let told = |laws: &[&str], what: &str, instead: &str| -> BTreeSet<String> {
+            let of = broken(proofs, laws).filter_map(|one| one.proof.record_type.clone());
+            let of: BTreeSet<String> = of.collect();
+            if !of.is_empty() {
+                let name = &self.name;
+                let types = of.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+                tracing::warn!(
+                    "{name} answers {what} with something else, for {types}: {instead} instead. Where it is mended, run `tandem check`"
+                );
+            }
+            of
+        };
+        [
+            told(
+                &[NOT_FOUND, FILTER],
+                "a search by a value",
+                "all records are looked through",
+            ),
+            told(
+                &[SINCE, UNKNOWN_LINK],
+                "the question for changes",
+                "all records are compared",
+            ),
+        ]
+    }
+
+    /// What can be relied on, and why that is less than what the system says; none where it is not.
+    fn less(&self, says: &Capabilities) -> Option<(Capabilities, String)> {
+        let name = &self.name;
+        let proofs = match &self.proofs {
+            Ok(proofs) => proofs,
+            Err(why) => {
+                let nothing = |of: Protection, _: Option<&str>| Protection {
+                    compares: of.compares,
+                    ..Protection::default()
+                };
+                return Some((by_type(says, says.of_types.keys(), nothing), why.clone()));
+            }
+        };
+        let tried = proofs.iter().filter_map(|one| one.proof.record_type.as_ref());
+        let types: BTreeSet<&String> = says.of_types.keys().chain(tried).collect();
+        let reliable = by_type(says, types.iter().copied(), |of, name| trusted(of, proofs, name));
+        let same = |of: &RecordType| reliable.of(of) == says.of(of);
+        let mut all = types.iter().map(|of| RecordType::new(name, of.as_str()));
+        if all.all(|of| same(&of)) && reliable.usual == says.usual {
+            return None;
+        }
+        let mut broken: Vec<&Kept> = broken(proofs, &[STALE, NEVER_HAD, STALE_DELETION, ONCE]).collect();
+        broken.sort_by_key(|one| one.at);
+        let broken: Vec<String> = broken.into_iter().map(told).collect();
+        let why = format!(
+            "{name} does only in appearance what it says: {}. That is not relied on, for these record types nor for others for which \
+             it was not found to hold; their records are read before they are written instead. Where it is mended, run \
+             `tandem connector test {name} --write`, or `tandem check`",
+            broken.join("; ")
+        );
+        Some((reliable, why))
+    }
+}
+
+/// What was found not to hold of these laws.
+fn broken<'k>(proofs: &'k [Kept], laws: &[&str]) -> impl Iterator<Item = &'k Kept> {
+    proofs
         .iter()
-        .filter(|one| one.proof.verdict == Verdict::Broken)
-        .filter(|one| [STALE, NEVER_HAD, STALE_DELETION, ONCE].contains(&one.proof.law.as_ref()))
-        .collect();
-    broken.sort_by_key(|one| one.at);
-    let broken: Vec<String> = broken.into_iter().map(|one| told(one)).collect();
-    let why = format!(
-        "{name} does only in appearance what it says: {}. That is not relied on, for these record types nor for others for which \
-         it was not found to hold; their records are read before they are written instead. Where it is mended, run \
-         `tandem connector test {name} --write`, or `tandem check`",
-        broken.join("; ")
-    );
-    Some((reliable, why))
+        .filter(|one| one.proof.verdict == Verdict::Broken && laws.contains(&one.proof.law.as_ref()))
 }
 
 /// What protects records of each of these types, and of all others (no name).
@@ -238,13 +246,10 @@ fn by_type<'t>(
     types: impl IntoIterator<Item = &'t String>,
     of: impl Fn(Protection, Option<&str>) -> Protection,
 ) -> Capabilities {
-    let said = |name: &str| says.of(&RecordType::new("", name));
-    let others = of(said(""), None);
+    let said = |name: &String| says.of(&RecordType::new("", name.as_str()));
     let types = types.into_iter();
     Capabilities {
-        conditional_write: others.conditional_write,
-        conditional_delete: others.conditional_delete,
-        idempotent_create: others.idempotent_create,
+        usual: of(says.usual, None),
         of_types: types
             .map(|name| (name.clone(), of(said(name), Some(name))))
             .collect(),
@@ -254,7 +259,7 @@ fn by_type<'t>(
 
 /// What protects records of a type by what was proven. Where something was found to be pretended for one type, it is believed
 /// only of those for which it was found to hold.
-fn trusted(says: Protection, proofs: &[&Kept], name: Option<&str>) -> Protection {
+fn trusted(says: Protection, proofs: &[Kept], name: Option<&str>) -> Protection {
     let holds = |laws: &[&str]| {
         let told = |verdict, own: bool| {
             proofs.iter().map(|one| &one.proof).any(|proof| {

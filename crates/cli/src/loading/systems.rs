@@ -1,8 +1,9 @@
 //! The connectors to the two systems.
 
 use super::fields::Fields;
+use super::proven::Proofs;
 use super::secret::{resolved, secret};
-use super::{kinds, leaving, proven};
+use super::{kinds, leaving};
 use crate::failure::Failure;
 use jiff::SignedDuration;
 use secrecy::ExposeSecret;
@@ -41,13 +42,14 @@ async fn one(
     fields: &Fields,
     folder: Option<&Path>,
 ) -> Result<Arc<dyn Connector>, Failure> {
+    let proofs = folder.filter(|_| connection.is_described());
+    let proofs = proofs.map(|folder| Proofs::of(folder, connection));
     let connector = match connection.kind.as_str() {
         "customerp" => customerp(configuration, connection, fields)?,
         "salesforce" => salesforce(configuration, connection, fields, folder)?,
-        _ => kinds::connect(configuration, connection, fields, folder).await?,
+        _ => kinds::connect(configuration, connection, fields, proofs.as_ref()).await?,
     };
-    let reliable = folder.filter(|_| connection.is_described());
-    let reliable = reliable.and_then(|folder| proven::reliable(folder, connection, connector.as_ref()));
+    let reliable = proofs.and_then(|proofs| proofs.reliable(connector.capabilities()));
     let beside = Beside::new(connector).relying_on(reliable);
     let webhook = webhook(configuration, connection)?;
     let connector: Arc<dyn Connector> = Arc::new(beside.told_by(webhook));

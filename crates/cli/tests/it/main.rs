@@ -57,6 +57,7 @@ mod set_up;
 mod terminal;
 mod timeouts;
 mod trouble;
+mod two_databases;
 mod two_erps;
 mod undo;
 mod webhooks;

@@ -1,8 +1,8 @@
 //! What does not fit is said before anything is written: by `check` with the cause alone, by `plan` in its last line.
 
-use crate::local::{Ran, run_in};
+use crate::local::run_in;
+use crate::two_databases::Folder;
 use rusqlite::Connection;
-use std::path::PathBuf;
 
 const CONFIG: &str = "connections:
   erp: { kind: sql, url: 'sqlite:erp.db', description: erp.yaml, overlap: 1s }
@@ -39,76 +39,45 @@ properties:
 ";
 
 /// A company's articles, with prices of four digits behind the point, and a shop whose prices have two.
-struct Scene {
-    folder: tempfile::TempDir,
-}
-
-impl Scene {
-    fn new() -> Self {
-        let scene = Self {
-            folder: tempfile::tempdir().unwrap(),
-        };
-        scene.sql(
-            "erp.db",
-            "CREATE TABLE artikel (nr INTEGER PRIMARY KEY, nummer VARCHAR(20) NOT NULL, bezeichnung VARCHAR(80),
-               preis DECIMAL(12,4), geaendert TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f')));
-             INSERT INTO artikel (nr, nummer, bezeichnung, preis) VALUES (1, 'A-1', 'Schraube', '200.22');",
-        );
-        scene.sql(
-            "shop.db",
-            "CREATE TABLE products (id INTEGER PRIMARY KEY, erp_id TEXT UNIQUE, number VARCHAR(20) NOT NULL, title VARCHAR(10),
-               price DECIMAL(18,2));",
-        );
-        std::fs::create_dir_all(scene.path("flows")).unwrap();
-        for (name, text) in [
+fn scene() -> Folder {
+    Folder::with(
+        &[
             ("tandem.yaml", CONFIG),
             ("erp.yaml", ERP),
             ("shop.yaml", SHOP),
             ("flows/article.yaml", FLOW),
-        ] {
-            std::fs::write(scene.path(name), text).unwrap();
-        }
-        scene
-    }
+        ],
+        &[
+            (
+                "erp.db",
+            "CREATE TABLE artikel (nr INTEGER PRIMARY KEY, nummer VARCHAR(20) NOT NULL, bezeichnung VARCHAR(80),
+               preis DECIMAL(12,4), geaendert TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f')));
+             INSERT INTO artikel (nr, nummer, bezeichnung, preis) VALUES (1, 'A-1', 'Schraube', '200.22');",
+            ),
+            (
+                "shop.db",
+            "CREATE TABLE products (id INTEGER PRIMARY KEY, erp_id TEXT UNIQUE, number VARCHAR(20) NOT NULL, title VARCHAR(10),
+               price DECIMAL(18,2));",
+            ),
+        ],
+    )
+}
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn sql(&self, database: &str, statements: &str) {
-        let connection = Connection::open(self.path(database)).unwrap();
-        connection.execute_batch(statements).unwrap();
-    }
-
-    fn edit(&self, file: &str, from: &str, to: &str) {
-        let text = std::fs::read_to_string(self.path(file)).unwrap();
-        assert!(text.contains(from), "{from}: {text}");
-        std::fs::write(self.path(file), text.replacen(from, to, 1)).unwrap();
-    }
-
-    #[track_caller]
-    fn ran(&self, code: i32, arguments: &[&str]) -> Ran {
-        let ran = run_in(self.folder.path(), arguments);
-        assert_eq!(ran.code, Some(code), "{arguments:?}: {}{}", ran.out, ran.err);
-        ran
-    }
-
-    /// What `check` finds of a weight.
-    #[track_caller]
-    fn found(&self, code: i32, weight: &str) -> Vec<String> {
-        let lines = self.ran(code, &["check", "--json"]).lines();
-        let lines = lines.iter().filter(|line| line["weight"] == weight);
-        lines
-            .map(|line| format!("{}; {}", line["what"], line["why"]))
-            .collect()
-    }
+/// What `check` finds of a weight.
+#[track_caller]
+fn found(scene: &Folder, code: i32, weight: &str) -> Vec<String> {
+    let lines = scene.ran(code, &["check", "--json"]).lines();
+    let lines = lines.iter().filter(|line| line["weight"] == weight);
+    lines
+        .map(|line| format!("{}; {}", line["what"], line["why"]))
+        .collect()
 }
 
 #[test]
 fn a_row_that_keeps_fewer_digits_than_both_columns_is_refused_with_its_place() {
-    let scene = Scene::new();
+    let scene = scene();
     // GIVEN what both can hold, THEN it is fine, and what becomes of the rest is a remark
-    let limits = scene.found(0, "limit").join("\n");
+    let limits = found(&scene, 0, "limit").join("\n");
     assert!(
         limits.contains("artikel.preis has 4 digits behind the point and products.price has 2")
             || limits.contains("Artikel.preis has 4 digits behind the point and Product.price has 2"),
@@ -139,10 +108,10 @@ fn a_row_that_keeps_fewer_digits_than_both_columns_is_refused_with_its_place() {
 
 #[test]
 fn a_description_that_makes_a_column_with_cents_whole_is_told() {
-    let scene = Scene::new();
+    let scene = scene();
     let properties = "    properties:\n      preis: { column: preis, type: integer }\n";
     std::fs::write(scene.path("erp.yaml"), format!("{ERP}{properties}")).unwrap();
-    let wrong = scene.found(2, "wrong").join("\n");
+    let wrong = found(&scene, 2, "wrong").join("\n");
     assert!(
         wrong.contains("preis has 4 digits behind the point, and is described as integer"),
         "{wrong}"
@@ -151,13 +120,13 @@ fn a_description_that_makes_a_column_with_cents_whole_is_told() {
 
 #[test]
 fn what_a_create_needs_and_nothing_gives_is_wrong() {
-    let scene = Scene::new();
+    let scene = scene();
     scene.sql(
         "shop.db",
         "DROP TABLE products; CREATE TABLE products (id INTEGER PRIMARY KEY, erp_id TEXT UNIQUE, number VARCHAR(20) NOT NULL,
            title VARCHAR(10), price DECIMAL(18,2), status TEXT NOT NULL, kind TEXT NOT NULL DEFAULT 'new');",
     );
-    let wrong = scene.found(2, "wrong");
+    let wrong = found(&scene, 2, "wrong");
     assert_eq!(wrong.len(), 1, "{wrong:?}");
     assert!(
         wrong[0].contains("Product.status is required on create, and no row or constant gives it"),
@@ -169,10 +138,10 @@ fn what_a_create_needs_and_nothing_gives_is_wrong() {
         "properties:",
         "constants: { shop: { status: new } }\nproperties:",
     );
-    assert_eq!(scene.found(0, "wrong"), [""; 0]);
+    assert_eq!(found(&scene, 0, "wrong"), [""; 0]);
     scene.edit("flows/article.yaml", "constants: { shop: { status: new } }\n", "");
     scene.edit("flows/article.yaml", "shop: on", "shop: off");
-    assert_eq!(scene.found(0, "wrong"), [""; 0]);
+    assert_eq!(found(&scene, 0, "wrong"), [""; 0]);
 }
 
 #[test]
@@ -199,7 +168,7 @@ fn a_mistake_in_the_description_is_told_with_its_place_and_without_what_follows_
             "erp.yaml:5:26: the database's artikel has no column pries. Did you mean `preis`?",
         ),
     ] {
-        let scene = Scene::new();
+        let scene = scene();
         scene.edit("erp.yaml", from, to);
         let ran = scene.ran(2, &["check", "--json"]);
         let wrong: Vec<_> = ran
@@ -219,7 +188,7 @@ fn a_mistake_in_the_description_is_told_with_its_place_and_without_what_follows_
 
 #[test]
 fn of_two_names_that_are_nearly_the_same_the_one_that_the_erp_does_not_have_is_told() {
-    let scene = Scene::new();
+    let scene = scene();
     // GIVEN a row with a misspelled column that a match key names rightly
     scene.edit("flows/article.yaml", "erp: nummer", "erp: numer");
     let said = scene.ran(2, &["check"]).err;
@@ -246,7 +215,7 @@ fn of_two_names_that_are_nearly_the_same_the_one_that_the_erp_does_not_have_is_t
 
 #[test]
 fn a_plan_ends_with_what_will_not_happen_and_why() {
-    let scene = Scene::new();
+    let scene = scene();
     assert!(!scene.ran(0, &["plan"]).out.contains("not done"));
     // GIVEN two articles whose names are too long for the shop
     scene.sql(
@@ -267,7 +236,7 @@ fn a_plan_ends_with_what_will_not_happen_and_why() {
 
 #[test]
 fn a_plan_shows_mapped_values_first_and_what_stood_before() {
-    let scene = Scene::new();
+    let scene = scene();
     let plan = scene.ran(0, &["plan"]);
     let all = plan.out.replace(['\n', ' '], "");
     let (number, price, identity) = (all.find("number="), all.find("price="), all.find("erp_id="));

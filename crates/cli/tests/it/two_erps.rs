@@ -1,13 +1,6 @@
 //! Two ERPs and no Salesforce: what is kept in step is whatever the two systems have.
 
-use crate::local::{Ran, run_in};
-use rusqlite::Connection;
-use std::path::PathBuf;
-
-/// A factory's database and a shop's, with words of their own.
-struct Scene {
-    folder: tempfile::TempDir,
-}
+use crate::two_databases::Folder;
 
 const CONFIG: &str = "
 connections:
@@ -58,13 +51,19 @@ properties:
   - { factory: betrag, shop: amount, type: 'decimal(12,2)' }
 ";
 
-impl Scene {
-    fn new() -> Self {
-        let scene = Self {
-            folder: tempfile::tempdir().unwrap(),
-        };
-        scene.sql(
-            "factory.db",
+/// A factory's database and a shop's, with words of their own.
+fn scene() -> Folder {
+    Folder::with(
+        &[
+            ("tandem.yaml", CONFIG),
+            ("factory.yaml", FACTORY),
+            ("shop.yaml", SHOP),
+            ("flows/client.yaml", CLIENTS),
+            ("flows/purchase.yaml", PURCHASES),
+        ],
+        &[
+            (
+                "factory.db",
             "CREATE TABLE kunden (nr INTEGER PRIMARY KEY, name VARCHAR(80) NOT NULL, ustid VARCHAR(20) UNIQUE, ort VARCHAR(40),
                geaendert TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f')), version INTEGER NOT NULL DEFAULT 1);
              CREATE TABLE auftraege (nr INTEGER PRIMARY KEY, nummer VARCHAR(20) NOT NULL UNIQUE, kunde_nr INTEGER REFERENCES kunden(nr),
@@ -75,9 +74,9 @@ impl Scene {
                geaendert = strftime('%Y-%m-%d %H:%M:%f'), version = version + 1 WHERE nr = new.nr; END;
              INSERT INTO kunden (nr, name, ustid, ort) VALUES (10, 'Müller', 'DE1', 'Ulm'), (11, 'Schmidt', 'DE2', 'Köln');
              INSERT INTO auftraege (nr, nummer, kunde_nr, betrag) VALUES (100, 'A-1', 10, '99.50');",
-        );
-        scene.sql(
-            "shop.db",
+            ),
+            (
+                "shop.db",
             "CREATE TABLE clients (id INTEGER PRIMARY KEY, title VARCHAR(80) NOT NULL, vat_number VARCHAR(20) UNIQUE, town VARCHAR(40),
                changed_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f')), row_version INTEGER NOT NULL DEFAULT 1);
              CREATE TABLE purchases (id INTEGER PRIMARY KEY, number VARCHAR(20) NOT NULL UNIQUE, client_id INTEGER REFERENCES clients(id),
@@ -88,64 +87,16 @@ impl Scene {
                changed_at = strftime('%Y-%m-%d %H:%M:%f'), row_version = row_version + 1 WHERE id = new.id; END;
              INSERT INTO clients (id, title, vat_number, town) VALUES (1, 'Müller', 'DE1', 'Ulm'), (2, 'Dupont', 'FR9', 'Lyon');
              INSERT INTO purchases (id, number, client_id, amount) VALUES (7, 'P-7', 2, '10.00');",
-        );
-        for (name, text) in [
-            ("tandem.yaml", CONFIG),
-            ("factory.yaml", FACTORY),
-            ("shop.yaml", SHOP),
-            ("flows/client.yaml", CLIENTS),
-            ("flows/purchase.yaml", PURCHASES),
-        ] {
-            let path = scene.path(name);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
-        }
-        scene
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn sql(&self, database: &str, statements: &str) {
-        let connection = Connection::open(self.path(database)).unwrap();
-        connection.execute_batch(statements).unwrap();
-    }
-
-    /// The rows of a query, its columns joined by a bar.
-    fn rows(&self, database: &str, query: &str) -> Vec<String> {
-        let connection = Connection::open(self.path(database)).unwrap();
-        let mut statement = connection.prepare(query).unwrap();
-        let columns = statement.column_count();
-        let rows = statement.query_map([], |row| {
-            let cells = (0..columns).map(|at| row.get::<_, rusqlite::types::Value>(at));
-            let cells = cells.map(|cell| {
-                cell.map(|cell| match cell {
-                    rusqlite::types::Value::Null => String::new(),
-                    rusqlite::types::Value::Integer(number) => number.to_string(),
-                    rusqlite::types::Value::Real(number) => format!("{number:.2}"),
-                    rusqlite::types::Value::Text(text) => text,
-                    rusqlite::types::Value::Blob(_) => "blob".to_owned(),
-                })
-            });
-            Ok(cells.collect::<Result<Vec<_>, _>>()?.join("|"))
-        });
-        rows.unwrap().map(Result::unwrap).collect()
-    }
-
-    #[track_caller]
-    fn done(&self, arguments: &[&str]) -> Ran {
-        let ran = run_in(self.folder.path(), arguments);
-        assert_eq!(ran.code, Some(0), "{arguments:?}\n{}{}", ran.out, ran.err);
-        ran
-    }
+            ),
+        ],
+    )
 }
 
 #[test]
 fn two_databases_are_kept_in_step_without_any_salesforce() {
-    let scene = Scene::new();
-    scene.done(&["check"]);
-    scene.done(&["sync", "--yes"]);
+    let scene = scene();
+    scene.ran(0, &["check"]);
+    scene.ran(0, &["sync", "--yes"]);
     // One was found on both sides, one came from each, and orders name the right customers.
     let clients = "SELECT title, vat_number, town FROM clients ORDER BY vat_number";
     let kunden = "SELECT name, ustid, ort FROM kunden ORDER BY ustid";
@@ -167,13 +118,13 @@ fn two_databases_are_kept_in_step_without_any_salesforce() {
             began.elapsed() < std::time::Duration::from_secs(60),
             "the deletion never arrives"
         );
-        scene.done(&["sync", "--yes"]);
+        scene.ran(0, &["sync", "--yes"]);
     }
-    scene.done(&["sync", "--yes"]);
+    scene.ran(0, &["sync", "--yes"]);
     let all = ["Müller|DE1|Ulm", "Schmidt|DE2|Bonn", "Dupont SA|FR9|Lyon"];
     assert_eq!(scene.rows("shop.db", clients), all);
     assert_eq!(scene.rows("factory.db", kunden), all);
-    let verified = scene.done(&["verify", "--json"]).last();
+    let verified = scene.ran(0, &["verify", "--json"]).last();
     assert_eq!(
         (&verified["different"], &verified["pairs"]),
         (&0.into(), &4.into()),

@@ -14,7 +14,7 @@ pub use description::{Description, schema};
 use crate::http::clock;
 use crate::{
     Capabilities, ChangePage, Connector, Error, ErrorKind, Identification, Lane, ListPage, Outcome,
-    PropertySchema, Resumed, Schema, TypeSchema, Write,
+    PropertySchema, Protection, Resumed, Schema, TypeSchema, Write,
 };
 use async_trait::async_trait;
 use description::Records;
@@ -76,10 +76,11 @@ impl Folder {
         Self {
             inner: Arc::new(inner),
             capabilities: Capabilities {
-                conditional_write: true,
-                conditional_delete: true,
-                idempotent_create: false,
-                compares: false,
+                usual: Protection {
+                    conditional_write: true,
+                    conditional_delete: true,
+                    ..Protection::default()
+                },
                 of_types: BTreeMap::new(),
                 idempotency_life: SignedDuration::MAX,
                 request_deadline: SignedDuration::from_secs(60),

@@ -7,7 +7,7 @@ use crate::http::clock;
 use crate::listing::Listings;
 use crate::{
     Capabilities, Change, ChangePage, Connector, Error, ErrorKind, Identification, Lane, ListPage, Outcome,
-    Resumed, Schema, Write, comparison,
+    Protection, Resumed, Schema, Write, comparison,
 };
 use async_trait::async_trait;
 use child::{Child, Failure};
@@ -90,10 +90,12 @@ impl Program {
         child.lines.add_permits(hello.at_once - 1);
         Ok(Self {
             capabilities: Capabilities {
-                conditional_write: hello.conditional,
-                conditional_delete: hello.conditional,
-                idempotent_create: hello.idempotent,
-                compares: false,
+                usual: Protection {
+                    conditional_write: hello.conditional,
+                    conditional_delete: hello.conditional,
+                    idempotent_create: hello.idempotent,
+                    ..Protection::default()
+                },
                 of_types: BTreeMap::new(),
                 idempotency_life: SignedDuration::MAX,
                 request_deadline: config.request_deadline,

@@ -9,7 +9,7 @@ use crate::{Change, Error, ErrorKind, Outcome, Probe, Probed, Scope, Write};
 use tandem_merge::record::{Observation, Presence, Values, Version};
 use tandem_merge::value::Value;
 
-/// The law of [`Capabilities::conditional_write`](crate::Capabilities::conditional_write), tried on what is there.
+/// The law of [`Protection::conditional_write`](crate::Protection::conditional_write), tried on what is there.
 pub const NEVER_HAD: &str = "an update of a version that never was is refused and changes nothing";
 /// Records that are looked at for one whose version protects it and that has a text.
 const LOOKED_AT: usize = 20;

@@ -9,12 +9,12 @@ use tandem_merge::record::{Observation, Presence, RecordKey, Values, Version};
 use tandem_merge::value::Value;
 
 const MADE: &str = "a create makes a record with the values that it was given";
-/// The law of [`Capabilities::idempotent_create`](crate::Capabilities::idempotent_create).
+/// The law of [`Protection::idempotent_create`](crate::Protection::idempotent_create).
 pub const ONCE: &str = "a create that is sent twice makes one record";
 const MOVES: &str = "an update changes what it names and nothing else, and the version moves with it";
-/// The law of [`Capabilities::conditional_write`](crate::Capabilities::conditional_write).
+/// The law of [`Protection::conditional_write`](crate::Protection::conditional_write).
 pub const STALE: &str = "an update of an old version is refused and changes nothing";
-/// The law of [`Capabilities::conditional_delete`](crate::Capabilities::conditional_delete).
+/// The law of [`Protection::conditional_delete`](crate::Protection::conditional_delete).
 pub const STALE_DELETION: &str = "a deletion of an old version is refused and deletes nothing";
 const UNCONDITIONAL: &str = "an update without a condition is answered in a way that is known";
 const TOO_LONG: &str = "a text that is too long is refused, not cut";

@@ -82,10 +82,12 @@ pub(super) fn of(config: &RestConfig, served: &BTreeMap<String, Arc<Served>>) ->
     let longest = jobs.map(|job| job.lasts.map_or(JOB, |lasts| lasts.0)).max();
     let deadline = longest.map_or(config.request_deadline, |job| job.max(config.request_deadline));
     Capabilities {
-        conditional_write: all(|of| of.conditional_write),
-        conditional_delete: all(|of| of.conditional_delete),
-        idempotent_create: all(|of| of.idempotent_create),
-        compares: of_types.values().any(|of| of.compares),
+        usual: Protection {
+            conditional_write: all(|of| of.conditional_write),
+            conditional_delete: all(|of| of.conditional_delete),
+            idempotent_create: all(|of| of.idempotent_create),
+            compares: of_types.values().any(|of| of.compares),
+        },
         of_types,
         idempotency_life: lives.min().unwrap_or(SignedDuration::MAX),
         request_deadline: deadline,

@@ -4,6 +4,7 @@ use super::Rest;
 use super::ask::{Errand, Given, Otherwise};
 use super::changes;
 use super::description::operations::{ChangesText, FindText, ListText};
+use super::description::place::Place;
 use super::description::template::Body;
 use super::served::Served;
 use super::write::values::{encoded, with_also, with_values};
@@ -89,7 +90,7 @@ async fn changes_since(rest: &Rest, served: &Served, moment: Timestamp) -> Resul
     let paging = changes.paging.as_ref().map(|paging| &paging.value);
     let given = served.given().and(given).and(paging::given(paging, None));
     let request = rest.request(changes.call(), &given, &Otherwise(None))?;
-    shown_or_refused(rest, served, changes, request).await.map(Some)
+    changes_shown(rest, served, changes, request).await
 }
 
 /// Whether a record is among the changes since a moment; none where that cannot be told.
@@ -148,48 +149,47 @@ async fn searched(rest: &Rest, served: &Served, find: &FindText, given: &Given) 
     let paging = find.paging.as_ref().map(|paging| &paging.value);
     let given = served.given().and(given.clone()).and(paging::given(paging, None));
     let request = rest.request(find.call(), &given, &Otherwise(None))?;
-    let sent = rest
-        .send(request.reading(), Errand::reading(served.name(), "find"))
-        .await;
+    // Some know of no better answer to what they do not know than a mistake of their own.
+    let refuses = |status: u16| (400..600).contains(&status) && ![401, 403, 429, 503].contains(&status);
+    shown_or_refused(rest, served, ("find", find.items.as_ref()), request, refuses).await
+}
+
+/// How many records a request shows, or that it is refused as one that makes no sense. `asked`: its operation, and where the
+/// records stand. `refuses`: statuses that refuse it whatever stands there.
+async fn shown_or_refused(
+    rest: &Rest,
+    served: &Served,
+    asked: (&'static str, Option<&Place>),
+    request: Request,
+    refuses: impl Fn(u16) -> bool,
+) -> Result<Probed, Error> {
+    let (operation, items) = asked;
+    let errand = Errand::reading(served.name(), operation);
+    let sent = rest.send(request.reading(), errand).await;
     let (reply, answer) = sent.map_err(Failure::into_error)?;
-    let refused = (400..600).contains(&reply.status) && ![401, 403, 429, 503].contains(&reply.status);
-    match answer.means {
-        // Some know of no better answer to what they do not know than a mistake of their own.
-        Some(means) if refused || changes::is_refused(means) => {
-            Ok(Probed::Refused(format!("status {}", reply.status)))
-        }
-        Some(_) => match answer.error(&rest.http, &reply) {
-            // Whatever it says, it did not take the question for another one.
-            error if error.kind == ErrorKind::Protocol => Ok(Probed::Refused(error.message)),
-            error => Err(error),
-        },
-        None => {
-            let body = reply.json();
-            Ok(Probed::Shown(
-                read::items(rest, served, find.items.as_ref(), &body)?.len(),
-            ))
-        }
+    let Some(means) = answer.means else {
+        let body = reply.json();
+        return Ok(Probed::Shown(read::items(rest, served, items, &body)?.len()));
+    };
+    if refuses(reply.status) || changes::is_refused(means) {
+        return Ok(Probed::Refused(format!("status {}", reply.status)));
+    }
+    match answer.error(&rest.http, &reply) {
+        // Whatever it says, it did not take the question for another one.
+        error if error.kind == ErrorKind::Protocol => Ok(Probed::Refused(error.message)),
+        error => Err(error),
     }
 }
 
-/// How many records a request for changes shows, or that it is refused as one that makes no sense.
-async fn shown_or_refused(
+async fn changes_shown(
     rest: &Rest,
     served: &Served,
     changes: &ListText,
     request: Request,
-) -> Result<Probed, Error> {
-    let errand = Errand::reading(served.name(), "changes");
-    let sent = rest.send(request.reading(), errand).await;
-    let (reply, answer) = sent.map_err(Failure::into_error)?;
-    Ok(match answer.means {
-        Some(means) if changes::is_refused(means) => Probed::Refused(format!("status {}", reply.status)),
-        Some(_) => return Err(answer.error(&rest.http, &reply)),
-        None => {
-            let body = reply.json();
-            Probed::Shown(read::items(rest, served, changes.items.as_ref(), &body)?.len())
-        }
-    })
+) -> Result<Option<Probed>, Error> {
+    let asked = ("changes", changes.items.as_ref());
+    let probed = shown_or_refused(rest, served, asked, request, |_| false).await?;
+    Ok(Some(probed))
 }
 
 async fn unknown_link(rest: &Rest, served: &Served, link: &str) -> Result<Option<Probed>, Error> {
@@ -201,7 +201,7 @@ async fn unknown_link(rest: &Rest, served: &Served, link: &str) -> Result<Option
     };
     let mut request = rest.request(changes.call(), &served.given(), &Otherwise(None))?;
     request.target = format!("{before}=tandem-no-such-link-0");
-    shown_or_refused(rest, served, changes, request).await.map(Some)
+    changes_shown(rest, served, changes, request).await
 }
 
 async fn unconditional(

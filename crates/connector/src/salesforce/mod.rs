@@ -212,11 +212,12 @@ impl Salesforce {
         let session = Arc::new(Session::new(address, &config.api_version, grant, ledger)?);
         let watching = changes::Watching::new(&session, &config)?;
         let capabilities = Capabilities {
-            conditional_write: !config.writes.throughput,
-            // One page of the documentation says that the condition holds for DELETE, another that it does not.
-            conditional_delete: false,
-            idempotent_create: false,
-            compares: false,
+            usual: crate::Protection {
+                conditional_write: !config.writes.throughput,
+                // One page of the documentation says that the condition holds for DELETE, another that it does not.
+                conditional_delete: false,
+                ..crate::Protection::default()
+            },
             of_types: BTreeMap::new(),
             idempotency_life: SignedDuration::MAX,
             request_deadline: config.request_deadline,

@@ -45,7 +45,7 @@ pub use triggers::triggers;
 use crate::listing::Listings;
 use crate::{
     Capabilities, ChangePage, ClockOffset, Connector, Error, ErrorKind, Identification, Lane, ListPage,
-    Outcome, Probe, Probed, Resumed, Schema, Scope, Write,
+    Outcome, Probe, Probed, Protection, Resumed, Schema, Scope, Write,
 };
 use async_trait::async_trait;
 use driver::{Class, Driver, Trouble};
@@ -166,10 +166,11 @@ impl Sql {
             }
         };
         let capabilities = Capabilities {
-            conditional_write: true,
-            conditional_delete: true,
-            idempotent_create: false,
-            compares: false,
+            usual: Protection {
+                conditional_write: true,
+                conditional_delete: true,
+                ..Protection::default()
+            },
             of_types: BTreeMap::new(),
             idempotency_life: SignedDuration::MAX,
             request_deadline: config.request_deadline,

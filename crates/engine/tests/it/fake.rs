@@ -163,10 +163,11 @@ impl Fake {
             name: name.to_owned(),
             versions,
             limits: Capabilities {
-                conditional_write: true,
-                conditional_delete: true,
-                idempotent_create: false,
-                compares: false,
+                usual: Protection {
+                    conditional_write: true,
+                    conditional_delete: true,
+                    ..Protection::default()
+                },
                 of_types: BTreeMap::new(),
                 idempotency_life: SignedDuration::MAX,
                 request_deadline: SignedDuration::from_secs(30),
@@ -225,7 +226,7 @@ impl Fake {
     /// Deletes whatever the condition says.
     pub fn deleting_anyway(mut self) -> Self {
         self.deletes_anyway = true;
-        self.limits.conditional_delete = false;
+        self.limits.usual.conditional_delete = false;
         self
     }
 
@@ -234,7 +235,7 @@ impl Fake {
         self.limits.load = Some(Load {
             above: 2,
             batch: 3,
-            updates: (!self.limits.conditional_write).then_some(2),
+            updates: (!self.limits.usual.conditional_write).then_some(2),
         });
         self
     }
@@ -246,7 +247,7 @@ impl Fake {
     }
 
     pub fn without_conditions(mut self) -> Self {
-        self.limits.conditional_write = false;
+        self.limits.usual.conditional_write = false;
         self
     }
 
@@ -264,13 +265,13 @@ impl Fake {
 
     /// What connects to it reads records before it writes them, and compares.
     pub fn comparing(mut self) -> Self {
-        self.limits.compares = true;
+        self.limits.usual.compares = true;
         self
     }
 
     /// It knows a request to create again, by its key.
     pub fn knowing_requests(mut self) -> Self {
-        self.limits.idempotent_create = true;
+        self.limits.usual.idempotent_create = true;
         self
     }
 
@@ -624,7 +625,7 @@ impl Fake {
             self.change(state, &key, &values);
         }
         if let Change::Create { .. } = &write.change
-            && self.limits.idempotent_create
+            && self.limits.usual.idempotent_create
             && let Some((id, came)) = state.keys.get(&write.key)
             && self.clock.now().duration_since(*came) < self.limits.idempotency_life
         {

@@ -27,19 +27,23 @@ fn lines(text: &str) -> usize {
         .count()
 }
 
-/// A service says of itself all that is needed, but how one signs in: it is signed in as its metadata was read.
-fn a_service_is_connected_without_a_line_by_hand(version: &str, has_parts: &[&str]) {
-    let (erp, org) = (
-        System::start("odata", &["--records", "6", "--seed", "3"]),
-        System::start("salesforce", &[]),
-    );
+/// The local service and an org, with what is proposed from the service's metadata, and what was said of that.
+fn service_proposed(version: &str) -> (System, System, tempfile::TempDir, Json) {
+    let erp = System::start("odata", &["--records", "6", "--seed", "3"]);
+    let org = System::start("salesforce", &[]);
     let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
     let said = proposed_from(
         &format!("{}/{version}", erp.url),
-        folder,
+        folder.path(),
         &["--salesforce-url", &org.url],
     );
+    (erp, org, folder, said)
+}
+
+/// A service says of itself all that is needed, but how one signs in: it is signed in as its metadata was read.
+fn a_service_is_connected_without_a_line_by_hand(version: &str, has_parts: &[&str]) {
+    let (_erp, org, folder, said) = service_proposed(version);
+    let folder = folder.path();
     let description = read(folder, "erp.yaml");
     println!(
         "{version}: lines that a person must touch before `tandem check`: {}; lines of the description: {}; guesses marked: {}; questions: {}",
@@ -106,17 +110,8 @@ fn a_service_of_odata_2_is_connected_by_its_own_metadata_without_a_line_by_hand(
 #[test]
 fn what_is_proposed_of_times_of_day_keeps_the_laws_of_writing() {
     for version in ["v4", "v2"] {
-        let (erp, org) = (
-            System::start("odata", &["--records", "6", "--seed", "3"]),
-            System::start("salesforce", &[]),
-        );
-        let folder = tempfile::tempdir().unwrap();
+        let (_erp, _org, folder, said) = service_proposed(version);
         let folder = folder.path();
-        let said = proposed_from(
-            &format!("{}/{version}", erp.url),
-            folder,
-            &["--salesforce-url", &org.url],
-        );
         has(
             &read(folder, "erp.yaml"),
             &[

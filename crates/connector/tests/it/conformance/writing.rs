@@ -55,7 +55,7 @@ pub(super) async fn a_moved_record_is_stale(scene: &Scene) {
     let update = scene.update(&id, scene.described("ours"), Some(version.clone()));
     assert_eq!(one(scene.ours.as_ref(), update).await, Outcome::Stale);
     // Where a deletion cannot be conditional, whoever asks for it reads the record just before.
-    if scene.ours.capabilities().conditional_delete {
+    if scene.ours.capabilities().usual.conditional_delete {
         let delete = scene.delete(&id, Some(version));
         assert_eq!(one(scene.ours.as_ref(), delete).await, Outcome::Stale);
     }
@@ -165,7 +165,7 @@ pub(super) async fn a_lost_reply_is_unknown_and_creates_nothing_twice(scene: &Sc
         Outcome::Applied { id, .. } => assert_eq!(id, found[0].key.id),
         Outcome::Refused(refusal) => {
             assert_eq!(refusal.kind, RefusalKind::Duplicate);
-            assert!(!ours.capabilities().idempotent_create);
+            assert!(!ours.capabilities().usual.idempotent_create);
         }
         other => panic!("{other:?}"),
     }

@@ -187,7 +187,9 @@ async fn refusals_are_told_apart_by_their_kind() {
 async fn the_token_goes_along_and_an_unknown_type_deletes_nothing() {
     let (_server, url) = stub(Vendor::Erpnext, 1).await;
     let erpnext = all_of(&url, Vendor::Erpnext, &shipped("erpnext.yaml"));
-    assert!(erpnext.capabilities().conditional_write && !erpnext.capabilities().conditional_delete);
+    assert!(
+        erpnext.capabilities().usual.conditional_write && !erpnext.capabilities().usual.conditional_delete
+    );
     let before = listed(&erpnext, "Customer").await[0].version.clone();
     local(
         &url,

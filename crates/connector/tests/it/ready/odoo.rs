@@ -160,7 +160,7 @@ async fn refusals_are_told_apart_by_their_words() {
         let refusal = refusal(one(&odoo, write).await);
         assert_eq!(refusal.kind, kind, "{refusal:?}");
     }
-    assert!(!odoo.capabilities().conditional_write);
+    assert!(!odoo.capabilities().usual.conditional_write);
 }
 
 /// An order is confirmed by a method of its own, and its amounts follow its lines.

@@ -145,7 +145,7 @@ async fn e2_a_server_that_ignores_versions_is_found_out_where_records_are_read_f
     for way in WAYS {
         for heeds in [true, false] {
             let (_office, rest, held) = server(way, heeds).await;
-            let can = rest.capabilities();
+            let can = rest.capabilities().usual;
             assert!(can.conditional_write && can.compares, "{way:?}");
             let verdict = match heeds {
                 true => Verdict::Holds,
@@ -204,7 +204,8 @@ async fn e2_a_type_without_conditions_leaves_the_others_theirs() {
     let office = Office::open(move |asked| answer(asked, &held, true)).await;
     let rest = Rest::connect(config(&office.url, &format!("{text}{BARE}"), &[])).unwrap();
     let can = rest.capabilities();
-    assert!(!can.conditional_write && !can.conditional_delete && !can.idempotent_create);
+    let all = can.usual;
+    assert!(!all.conditional_write && !all.conditional_delete && !all.idempotent_create);
     let own = Protection {
         conditional_write: true,
         conditional_delete: true,
@@ -250,7 +251,7 @@ async fn that_no_condition_goes_to_the_server_is_said_with_what_it_costs() {
     ];
     for (update, cost) in ways {
         let (_office, rest, _) = server((ALONE, update), true).await;
-        assert!(!rest.capabilities().conditional_write);
+        assert!(!rest.capabilities().usual.conditional_write);
         let proofs = reading(&rest).await;
         let never = told(&proofs, NEVER_HAD);
         assert_eq!(never.verdict, Verdict::Untried);

@@ -156,7 +156,7 @@ update: { request: POST /update, style: dataset, dataset: returnObj, also: { Row
         },
     )
     .await;
-    assert!(rest.capabilities().conditional_write);
+    assert!(rest.capabilities().usual.conditional_write);
     let seen = rest
         .fetch(&super::stage::things(), &["A".to_owned()])
         .await

@@ -148,7 +148,7 @@ async fn the_token_is_redacted_in_debug() {
 #[tokio::test]
 async fn the_same_key_twice_is_one_create_with_one_answer() {
     let scene = scene().await;
-    assert!(scene.ours.capabilities().idempotent_create);
+    assert!(scene.ours.capabilities().usual.idempotent_create);
     let write = scene.create(5, scene.named("Twice"));
     let first = one(scene.ours.as_ref(), write.clone()).await;
     let second = one(scene.ours.as_ref(), write).await;

@@ -282,7 +282,7 @@ async fn what_a_description_says_itself_holds() {
     );
     assert_eq!(parameter(asked, "$select").unwrap(), "ID,Changed,Made,Name,Price");
     assert!(!rest.describe().await.unwrap().types["Thing"].deletable);
-    assert!(!rest.capabilities().conditional_write);
+    assert!(!rest.capabilities().usual.conditional_write);
     let _ = rest.fetch(&things(), &["5".to_owned()]).await;
     assert!(office.asked().pop().unwrap().path.starts_with("/other/5?"));
     // Without a time of change there are no changes to ask for.

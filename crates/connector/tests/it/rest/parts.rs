@@ -256,8 +256,8 @@ async fn a_line_is_written_with_its_order_and_the_others_stay_as_they_are() {
     for (style, merges) in [("id: no }", false), (merge, true)] {
         let text = ORDERS.replace("id: no }", style);
         let (office, rest, orders) = erp(&text, merges, &[order("5", &[(1, 2), (2, 3)])]).await;
-        assert!(rest.capabilities().conditional_write && rest.capabilities().conditional_delete);
-        assert!(!rest.capabilities().idempotent_create);
+        assert!(rest.capabilities().usual.conditional_write && rest.capabilities().usual.conditional_delete);
+        assert!(!rest.capabilities().usual.idempotent_create);
         let seen = read(&rest, "5/1").await.version;
         let outcome = one(
             &rest,
@@ -393,7 +393,7 @@ async fn e2_a_server_that_ignores_the_version_of_an_order_is_found_out_by_its_li
         .await;
         let text = ORDERS.replace("at: ^.id }", "at: ^.id, required: true }");
         let rest = Rest::connect(super::config(&office.url, &text, &[])).unwrap();
-        assert!(rest.capabilities().conditional_write && rest.capabilities().compares);
+        assert!(rest.capabilities().usual.conditional_write && rest.capabilities().usual.compares);
         let verdict = match heeds {
             true => Verdict::Holds,
             false => Verdict::Broken,

@@ -98,7 +98,7 @@ update: { request: \"PUT /things/{id}\", style: full, omit: [links], also: { ver
         ok(&record)
     })
     .await;
-    assert!(rest.capabilities().conditional_write);
+    assert!(rest.capabilities().usual.conditional_write);
     let read = rest.fetch(&things(), &["1".to_owned()]).await.unwrap();
     let version = read[0].version.clone();
     let write = update("1", &[("name", "new".into())], version.clone());
@@ -138,10 +138,10 @@ delete: { request: \"DELETE /things/{id}\" }
     .await;
     let limits = rest.capabilities();
     assert_eq!(
-        (limits.conditional_write, limits.conditional_delete),
+        (limits.usual.conditional_write, limits.usual.conditional_delete),
         (true, false)
     );
-    assert!(!limits.answers_with_state && limits.idempotent_create);
+    assert!(!limits.answers_with_state && limits.usual.idempotent_create);
     applied(&one(&rest, update("1", &[("name", "b".into())], None)).await);
     let asked = office.asked();
     assert_eq!((asked.len(), method(&asked[0])), (2, "GET"));
@@ -174,7 +174,7 @@ update: { request: \"POST /things/{id}\" }
     })
     .await;
     let limits = rest.capabilities();
-    assert!(!limits.conditional_write && !limits.idempotent_create);
+    assert!(!limits.usual.conditional_write && !limits.usual.idempotent_create);
     let token = async || {
         let read = rest.fetch(&things(), &["1".to_owned()]).await.unwrap();
         read[0].version.clone().unwrap().token
@@ -214,7 +214,7 @@ async fn creates_are_safe_as_the_erp_has_it_and_name_their_record() {
         let (_office, rest) = erp(&description("", &of, "name: string"), &[], |_| status("500 Oops")).await;
         let limits = rest.capabilities();
         assert_eq!(
-            (limits.idempotent_create, limits.idempotency_life),
+            (limits.usual.idempotent_create, limits.idempotency_life),
             (true, life),
             "{written}"
         );
@@ -229,7 +229,7 @@ async fn creates_are_safe_as_the_erp_has_it_and_name_their_record() {
             (line.to_owned(), json!({ "id": "a b" }).to_string())
         })
         .await;
-        assert_eq!(rest.capabilities().idempotent_create, safe, "{written}");
+        assert_eq!(rest.capabilities().usual.idempotent_create, safe, "{written}");
         assert_eq!(
             applied(&one(&rest, create(&[("name", "a b".into())])).await),
             "a b"

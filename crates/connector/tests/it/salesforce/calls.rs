@@ -230,7 +230,7 @@ async fn unconditional_writes_travel_as_collections_and_answer_each_row() {
         ..config(&scene.url, "tandem")
     };
     let throughput = Salesforce::connect(throughput).unwrap();
-    assert!(!throughput.capabilities().conditional_write);
+    assert!(!throughput.capabilities().usual.conditional_write);
     let old = Version {
         token: "2000-01-01T00:00:00.000+0000".to_owned(),
         order: None,

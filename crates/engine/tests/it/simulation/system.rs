@@ -8,7 +8,7 @@ use super::setting::{Nature, given, identities, key_property};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
-use tandem_connector::{Capabilities, Change, Load, Outcome, Refusal, RefusalKind, Write};
+use tandem_connector::{Capabilities, Change, Load, Outcome, Protection, Refusal, RefusalKind, Write};
 use tandem_engine::Clock;
 use tandem_merge::record::{Observation, Presence, RecordKey, RecordType, Values, Version};
 use tandem_merge::value::Value;
@@ -171,10 +171,12 @@ impl System {
         dice: &Arc<Mutex<Dice>>,
     ) -> Self {
         let limits = Capabilities {
-            conditional_write: nature.conditional,
-            conditional_delete: nature.conditional,
-            idempotent_create: nature.idempotent,
-            compares: false,
+            usual: Protection {
+                conditional_write: nature.conditional,
+                conditional_delete: nature.conditional,
+                idempotent_create: nature.idempotent,
+                ..Protection::default()
+            },
             of_types: BTreeMap::new(),
             idempotency_life: SignedDuration::MAX,
             request_deadline: DEADLINE,
