@@ -17,8 +17,13 @@ for statement in re.split(r";\n", dump):
 
 folder.mkdir(parents=True, exist_ok=True)
 # As people get it out of their spreadsheets.
-for table in ("customers", "products"):
-    rows = db.execute(f"SELECT * FROM {table}").fetchall()
+tables = {
+    "customers": "*",
+    "products": "*",
+    "employees": "employee_id, last_name, first_name, title, home_phone, reports_to",
+}
+for table, columns in tables.items():
+    rows = db.execute(f"SELECT {columns} FROM {table}").fetchall()
     with open(folder / f"{table}.csv", "w", newline="", encoding="utf-8") as file:
         sheet = csv.writer(file, delimiter=";")
         sheet.writerow(rows[0].keys())

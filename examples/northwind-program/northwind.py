@@ -27,6 +27,9 @@ TYPES = {
         "city": ("city", TEXT), "region": ("region", TEXT), "postalCode": ("postal_code", TEXT), "country": ("country", TEXT)}),
     "Contact": ("customers.csv", "customer_id", {
         "name": ("contact_name", TEXT), "title": ("contact_title", TEXT), "customer": ("customer_id", reference("Customer"))}),
+    "Employee": ("employees.csv", "employee_id", {
+        "lastName": ("last_name", NAME), "firstName": ("first_name", TEXT), "title": ("title", TEXT), "phone": ("home_phone", TEXT),
+        "manager": ("reports_to", reference("Employee"))}),
     "Product": ("products.csv", "product_id", {
         "name": ("product_name", NAME), "quantityPerUnit": ("quantity_per_unit", TEXT)}),
     "Order": ("orders.jsonl", "order_id", {
@@ -50,8 +53,11 @@ def rows(file):
 
 
 def fill(erp, folder):
-    """One transaction; the ids of the export become those that the ERP gives out."""
+    """One transaction. The records are counted first, for some refer to others that come later."""
     ids, at = {}, small_erp.now()
+    for type, (file, key, _) in TYPES.items():
+        for row in rows(folder / file):
+            ids[type, str(row[key])] = str(len(ids) + 1)
     erp.db.execute("BEGIN")
     for type, (file, key, properties) in TYPES.items():
         for row in rows(folder / file):
@@ -62,10 +68,9 @@ def fill(erp, folder):
                     values[name] = ids[of["references"][0], str(value)] if of["type"] == "reference" else value
                     if of["type"] == "decimal":
                         values[name] = str(value)
-            made = erp.db.execute(
-                "INSERT INTO record (seq, type, version, created, modified, author, body) VALUES "
-                "((SELECT coalesce(max(seq), 0) + 1 FROM record), ?, 1, ?, ?, 'northwind', ?)", (type, at, at, json.dumps(values)))
-            ids[type, str(row[key])] = str(made.lastrowid)
+            id = ids[type, str(row[key])]
+            erp.db.execute("INSERT INTO record (seq, type, id, version, created, modified, author, body) "
+                           "VALUES (?, ?, ?, 1, ?, ?, 'northwind', ?)", (id, type, id, at, at, json.dumps(values)))
     erp.db.execute("COMMIT")
 
 

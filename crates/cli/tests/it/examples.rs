@@ -285,7 +285,7 @@ fn northwind_as_a_folder_is_kept_in_step_both_ways() {
     example.edit("northwind.yaml", "    id: ", "    settle: 0s\n    id: ");
     example.done(&["check"]);
     example.done(&["sync", "--yes"]);
-    example.in_step(3_244);
+    example.in_step(4_165);
     // WHEN the org and a file are edited, THEN each edit arrives on the other side, and the file is otherwise what it was
     let before = std::fs::read_to_string(example.path("files/customers.csv")).unwrap();
     let alfreds = &example.query("SELECT Id FROM Account WHERE Name = 'Alfreds Futterkiste'")[0];
@@ -297,7 +297,7 @@ fn northwind_as_a_folder_is_kept_in_step_both_ways() {
     );
     example.edit("files/products.csv", "1;Chai;", "1;Chai Latte;");
     example.done(&["sync", "--yes"]);
-    example.in_step(3_244);
+    example.in_step(4_165);
     let after = std::fs::read_to_string(example.path("files/customers.csv")).unwrap();
     assert_eq!(after, before.replacen(";Berlin;", ";Potsdam;", 1));
     assert_eq!(
@@ -306,6 +306,18 @@ fn northwind_as_a_folder_is_kept_in_step_both_ways() {
             .len(),
         1
     );
+    // WHEN an employee gets an account, THEN the two are linked, and the account has the employee's title
+    let profile = &example.query("SELECT Id FROM Profile WHERE Name = 'Standard User'")[0];
+    let user = json!({
+        "Username": "nancy@northwind.example", "Email": "nancy@northwind.example", "FirstName": "Nancy", "LastName": "Davolio",
+        "Alias": "nancy", "ProfileId": profile["Id"], "CommunityNickname": "nancy", "TimeZoneSidKey": "Europe/Berlin",
+        "LocaleSidKey": "en_US", "EmailEncodingKey": "UTF-8", "LanguageLocaleKey": "en_US",
+    });
+    rest::create_salesforce(&example.org.url, "User", &[user]);
+    example.done(&["sync", "--yes"]);
+    example.in_step(4_166);
+    let nancy = "SELECT Title FROM User WHERE Username = 'nancy@northwind.example'";
+    assert_eq!(example.query(nancy)[0]["Title"], "Sales Representative");
     // WHEN an export lacks a customer, THEN nothing is deleted for it: a person is asked
     let without: String = after
         .lines()
@@ -342,7 +354,7 @@ fn northwind_by_a_program_is_kept_in_step_both_ways() {
     python(&["northwind.py".as_ref(), "erp.db".as_ref(), "files".as_ref()]);
     example.done(&["check"]);
     example.done(&["sync", "--yes"]);
-    example.in_step(3_244);
+    example.in_step(4_165);
     // WHEN the org and the ERP are edited, THEN each edit arrives on the other side
     let alfreds = &example.query("SELECT Id FROM Account WHERE Name = 'Alfreds Futterkiste'")[0];
     let id = alfreds["Id"].as_str().unwrap();
@@ -362,7 +374,7 @@ fn northwind_by_a_program_is_kept_in_step_both_ways() {
                 WHERE type = 'Product' AND json_extract(body, '$.name') = 'Chai' RETURNING body";
     assert!(ask(chai).is_some());
     example.done(&["sync", "--yes"]);
-    example.in_step(3_244);
+    example.in_step(4_165);
     let city = "SELECT json_extract(body, '$.city') FROM record WHERE json_extract(body, '$.name') = 'Alfreds Futterkiste'";
     assert_eq!(ask(city).as_deref(), Some("Potsdam"));
     assert_eq!(
@@ -370,6 +382,56 @@ fn northwind_by_a_program_is_kept_in_step_both_ways() {
             .query("SELECT Id FROM Product2 WHERE Name = 'Chai Latte'")
             .len(),
         1
+    );
+}
+
+/// The local Customerp is no special case: its description alone connects it, in all nine flows.
+#[test]
+fn the_local_customerp_by_its_description_is_kept_in_step_both_ways() {
+    let example = Example::of("customerp-rest");
+    let erp = System::start("customerp", &["--records", "5"]);
+    example.edit("tandem.yaml", "http://127.0.0.1:8081", &erp.url);
+    example.edit("tandem.yaml", "{ env: ERP_TOKEN }", "{ file: token }");
+    std::fs::write(example.path("token"), "customerp-tandem-token").unwrap();
+    copy(
+        &examples().join("../flows/customerp-salesforce"),
+        &example.path("flows"),
+    );
+    example.edit("tandem.yaml", "../../flows/customerp-salesforce", "flows");
+    example.done(&["check"]);
+    example.done(&["sync", "--yes"]);
+    let links = example.done(&["verify", "--json"]).last()["pairs"].as_u64();
+    assert!(links > Some(90), "{links:?}");
+    // WHEN either side is edited, THEN it arrives on the other
+    let product = &example.query("SELECT Customerp_Id__c FROM Product2 LIMIT 1")[0];
+    let id = product["Customerp_Id__c"]
+        .as_str()
+        .unwrap()
+        .trim_start_matches("Product:");
+    rest::patch_customerp(
+        &erp.url,
+        &format!("products/{id}"),
+        &json!({ "name": "Chai Latte" }),
+    );
+    let contact = &example.query("SELECT Id, Customerp_Id__c FROM Contact LIMIT 1")[0];
+    let there = contact["Customerp_Id__c"]
+        .as_str()
+        .unwrap()
+        .trim_start_matches("Contact:")
+        .to_owned();
+    rest::patch_salesforce(
+        &example.org.url,
+        "Contact",
+        contact["Id"].as_str().unwrap(),
+        &json!({ "Title": "Head" }),
+    );
+    example.done(&["sync", "--yes"]);
+    example.in_step(links.unwrap());
+    let name = format!("SELECT Name FROM Product2 WHERE Customerp_Id__c = 'Product:{id}'");
+    assert_eq!(example.query(&name)[0]["Name"], "Chai Latte");
+    assert_eq!(
+        rest::get_customerp(&erp.url, &format!("contacts/{there}"))["title"],
+        "Head"
     );
 }
 
@@ -433,6 +495,10 @@ fn a_stub_of_odoo_is_kept_in_step_both_ways() {
     example.in_step(7);
 }
 
+/// What all nine flows link: customers as accounts and as divisions, orders and quotes as such and as invoices, their lines,
+/// products, contacts, employees and projects.
+const NORTHWIND_BY_ODATA: u64 = 91 * 2 + (830 + 83) * 2 + 2_155 + 213 + 77 + 91 + 9 + 27;
+
 /// Northwind by the local OData service.
 fn northwind_odata(dump: &str) -> (System, Example) {
     let example = Example::of("northwind-odata");
@@ -451,14 +517,25 @@ fn kills_in_the_first_sync_by_odata_leave_no_duplicate() {
     };
     let (_erp, example) = northwind_odata(&dump);
     example.synced_in_spite_of_kills(20_265);
-    // THEN all is there, once
-    example.in_step(3_244);
+    all_nine_flows_are_linked_once(&example);
+}
+
+/// What Northwind by OData comes to in the org, and each of it once.
+#[track_caller]
+fn all_nine_flows_are_linked_once(example: &Example) {
+    example.in_step(NORTHWIND_BY_ODATA);
     for (object, count) in [
         ("Account", 91),
         ("Contact", 91),
-        ("Product2", 77),
+        ("Invoice__c", 830 + 83),
         ("Order", 830),
         ("OrderItem", 2_155),
+        ("Product2", 77),
+        ("Quote", 83),
+        ("QuoteLineItem", 213),
+        ("Task", 27),
+        ("User WHERE Username LIKE '%@northwind.example'", 9),
+        ("Division WHERE Name = 'Alfreds Futterkiste'", 1),
     ] {
         let there = &example.query(&format!("SELECT COUNT(Id) n FROM {object}"))[0];
         assert_eq!(there["n"], count, "{object}");
@@ -474,10 +551,7 @@ fn northwind_by_odata_is_kept_in_step_both_ways() {
     let edit = |edit: Json| rest::post(&format!("{}/_local/edit", erp.url.trim_end_matches('/')), &edit);
     example.done(&["check"]);
     example.done(&["sync", "--yes"]);
-    let links = example.done(&["verify", "--json"]).last()["pairs"]
-        .as_u64()
-        .unwrap();
-    assert!(links > 3_000, "{links}");
+    all_nine_flows_are_linked_once(&example);
     // WHEN either side is edited and a line goes, THEN all of it arrives on the other
     let account =
         &example.query("SELECT Id, Customerp_Id__c FROM Account WHERE Name = 'Alfreds Futterkiste'")[0];
@@ -505,8 +579,27 @@ fn northwind_by_odata_is_kept_in_step_both_ways() {
         chang,
         &json!({ "Name": "Chang Beer" }),
     );
+    let invoice =
+        "SELECT Id, InvoiceDate__c FROM Invoice__c WHERE Kind__c = 'Quote' ORDER BY InvoiceNumber__c LIMIT 1";
+    let id = example.query(invoice)[0]["Id"].as_str().unwrap().to_owned();
+    rest::patch_salesforce(
+        &example.org.url,
+        "Invoice__c",
+        &id,
+        &json!({ "InvoiceDate__c": "2027-02-03" }),
+    );
+    let task = &example.query("SELECT Id, Customerp_Id__c FROM Task LIMIT 1")[0];
+    let project = task["Customerp_Id__c"]
+        .as_str()
+        .unwrap()
+        .trim_start_matches("Project:");
+    edit(json!({ "set": "Projects", "key": { "Id": project }, "values": { "Status": "completed" } }));
     example.done(&["sync", "--yes"]);
-    example.in_step(links - 1);
+    example.in_step(NORTHWIND_BY_ODATA - 1);
+    let task = task["Id"].as_str().unwrap();
+    let status = format!("SELECT Status FROM Task WHERE Id = '{task}'");
+    assert_eq!(example.query(&status)[0]["Status"], "Completed");
+    assert_eq!(example.query(invoice)[0]["InvoiceDate__c"], "2027-02-03");
     let city = &example.query("SELECT BillingCity FROM Account WHERE Name = 'Alfreds Futterkiste'")[0];
     assert_eq!(city["BillingCity"], "Potsdam");
     let gone = format!("SELECT Id FROM OrderItem WHERE Customerp_Id__c = 'OrderLine:{line}'");
@@ -517,5 +610,5 @@ fn northwind_by_odata_is_kept_in_step_both_ways() {
     rest::patch_salesforce(&example.org.url, "Account", account, &json!({ "Phone": "030-2" }));
     let synced = example.done(&["sync", "--yes", "--json"]);
     assert!(synced.out.contains("\"conflicts\":1"), "{}", synced.out);
-    example.in_step(links - 1);
+    example.in_step(NORTHWIND_BY_ODATA - 1);
 }

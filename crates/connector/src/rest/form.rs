@@ -25,7 +25,7 @@ pub(crate) struct Form {
     pad: Option<Pad>,
     labels: BTreeMap<String, String>,
     number: Number,
-    /// References are written as numbers, truths as 1 and 0.
+    /// References and texts of digits are numbers, truths are 1 and 0.
     numeric: bool,
     pub(super) moments: Moments,
     /// How they are written in filters and addresses, where that is said.
@@ -118,6 +118,10 @@ impl Form {
                 };
             }
             DataKind::Reference | DataKind::Boolean => form.numeric = written == Some("number"),
+            DataKind::String if written == Some("number") => {
+                form.numeric = true;
+                form.literal = form.literal.or(Some(Literal::Bare));
+            }
             // What `any` says of numbers and times says nothing here.
             _ => {}
         }
@@ -197,6 +201,7 @@ impl Form {
                 let id = super::description::place::plain(shown)?;
                 Some(Value::text(self.unpadded(&id)))
             }
+            DataKind::String if self.numeric && shown.is_number() => Some(Value::text(shown.to_string())),
             DataKind::String => shown.as_str().map(|text| Value::text(self.unpadded(text))),
         }
     }

@@ -59,6 +59,7 @@ fn round(kind: DataKind, text: &FormText, shown: Json) -> (Value, Json) {
 fn what_is_read_is_what_would_be_written() {
     for (kind, text, shown) in [
         (DataKind::String, blank(), json!(" two  blanks ")),
+        (DataKind::String, written("number", None), json!(4711)),
         (DataKind::Integer, blank(), json!(42)),
         (DataKind::Integer, written("text", None), json!("42")),
         (DataKind::Decimal, written("text", None), json!("12.50")),
