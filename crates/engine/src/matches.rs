@@ -298,7 +298,7 @@ impl Search<'_> {
         let Some(own) = told(cluster, key) else {
             return Ok(());
         };
-        let others = self.engine.store.with_key(&own)?;
+        let others = self.engine.store.with_key(&own.0)?;
         if others.len() < 2 {
             return Ok(());
         }

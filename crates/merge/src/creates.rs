@@ -43,12 +43,7 @@ pub fn reservation(flow: &Flow, side: Side, source: &RecordKey, values: &Values)
         .collect();
     let text = match key {
         Some((index, key)) => {
-            let within = flow.match_rules[index].within.iter();
-            let shown = within.map(|one| match one.properties[side.index()].as_str() {
-                matching::ID => source.id.clone(),
-                property => values.get(property).map(ToString::to_string).unwrap_or_default(),
-            });
-            let within: String = shown.map(|value| format!("|{value}")).collect();
+            let within = matching::within(&flow.match_rules[index], side, source, values);
             format!("{}{index}|{key}{within}", marks.concat())
         }
         None => format!("source|{source}"),
@@ -341,7 +336,9 @@ impl<'a> Work<'a> {
         }
         if let Some(holder) = self.reserved_by_another(key, flow, &of, &reserved) {
             let reason = format!("has the same match key as {holder}, whose counterpart is being created");
-            let advice = "merge or delete the duplicate, or change its key".to_owned();
+            let advice = "merge or delete the duplicate, or change its key. What tells records of one key apart belongs under the \
+                          key's `within` in the flow"
+                .to_owned();
             draft
                 .holds
                 .insert(0, self.parked(ParkedKind::DuplicateKey, 0, reason, advice));
@@ -442,7 +439,7 @@ impl<'a> Work<'a> {
                 Some(Fit::Same | Fit::Doubtful(_)) => {
                     let reason = format!("{twin} has the same match key and is not its counterpart");
                     let advice = "link the two by hand, tell them apart with `tandem link ... --different`, or change one \
-                                  of the keys"
+                                  of the keys. What always tells such records apart belongs under the key's `within` in the flow"
                         .to_owned();
                     return Some(self.parked(ParkedKind::DuplicateKey, 0, reason, advice));
                 }

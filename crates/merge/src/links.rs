@@ -1,7 +1,7 @@
 //! Links: which unlinked records are counterparts. Ties are reported, never guessed (R8, L1, L5).
 
 use crate::agreement::{Fit, Pairing};
-use crate::cluster::{Action, Link, Parked, ParkedKind};
+use crate::cluster::{Action, Link, ParkedKind};
 use crate::dataflow::{Flow, Side};
 use crate::form::Trouble;
 use crate::matching;
@@ -291,12 +291,19 @@ impl<'a> Work<'a> {
         } else {
             (&pair.first, &pair.second)
         };
-        let parked: Parked = self.parked(
-            ParkedKind::DuplicateKey,
-            0,
-            format!("has the same match key as {linked}, which is linked already"),
-            "merge or delete the duplicate, or change its key; `tandem link ... --different` says that it is none".to_owned(),
-        );
+        let (but, advice) = match &pair.fit {
+            Fit::Doubtful(why) => (
+                format!(", but {why}"),
+                "`tandem link ... --different` gives it a counterpart of its own. What always tells such records apart belongs \
+                 under the key's `within` in the flow",
+            ),
+            _ => (
+                String::new(),
+                "merge or delete the duplicate, or change its key; `tandem link ... --different` says that it is none",
+            ),
+        };
+        let reason = format!("has the same match key as {linked}, which is linked already{but}");
+        let parked = self.parked(ParkedKind::DuplicateKey, 0, reason, advice.to_owned());
         self.hold(single, &pair.flow.name, parked);
     }
 }

@@ -80,8 +80,8 @@ pub fn candidates(
     }
 }
 
-/// The key that tells a record from others of its own system: the first natural one that has a value. None where
-/// that compares the record's own id, which no other has.
+/// The key that tells a record from others of its own system, and where it holds (the rule's `within`): the first natural
+/// one that has a value. None where that compares the record's own id, which no other has.
 #[must_use]
 pub fn telling_key(
     flows: &Dataflow,
@@ -89,22 +89,23 @@ pub fn telling_key(
     side: Side,
     record: &RecordKey,
     values: &Values,
-) -> Option<MatchKey> {
+) -> Option<(MatchKey, String)> {
     let flow = flows.flow(flow)?;
     if !matching::belongs(flow, side, values) {
         return None;
     }
     let mut rules = flow.match_rules.iter().enumerate();
-    let (rule, key) = rules.find_map(|(index, rule)| {
+    let (index, rule, key) = rules.find_map(|(index, rule)| {
         if matching::names_id(rule, side) {
             return None;
         }
-        Some((index, matching::rule_key(rule, side, record, values)?))
+        Some((index, rule, matching::rule_key(rule, side, record, values)?))
     })?;
-    Some(MatchKey {
+    let key = MatchKey {
         flow: flow.name.clone(),
-        rule: u32::try_from(rule).ok()?,
+        rule: u32::try_from(index).ok()?,
         side,
         key,
-    })
+    };
+    Some((key, matching::within(rule, side, record, values)))
 }

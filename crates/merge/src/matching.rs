@@ -54,6 +54,18 @@ pub fn rule_key(rule: &MatchRule, side: Side, record: &RecordKey, values: &Value
     (!key.is_empty()).then_some(key)
 }
 
+/// Where a rule's key holds, as a record shows it: records of one key that differ in it are strangers.
+pub(crate) fn within(rule: &MatchRule, side: Side, record: &RecordKey, values: &Values) -> String {
+    let shown = rule
+        .within
+        .iter()
+        .map(|one| match one.properties[side.index()].as_str() {
+            ID => record.id.clone(),
+            property => values.get(property).map(ToString::to_string).unwrap_or_default(),
+        });
+    shown.map(|value| format!("|{value}")).collect()
+}
+
 /// The first rule that has a key for a record.
 pub(crate) fn first_rule<'a>(
     flow: &'a Flow,

@@ -6,7 +6,7 @@ use tandem_merge::cluster::{Action, Cluster, Intent, Parked, ParkedKind};
 use tandem_merge::dataflow::{Dataflow, Reference, Side};
 use tandem_merge::decisions::{Decision, Outcome};
 use tandem_merge::facts::{Facts, Referent, Referral};
-use tandem_merge::matches::{Stands, candidates};
+use tandem_merge::matches::{Stands, candidates, telling_key};
 use tandem_merge::plan::Plan;
 use tandem_merge::reconcile::{needs, recognises, reconcile, reconcile_decided};
 use tandem_merge::record::{Observation, RecordKey, RecordType};
@@ -125,11 +125,26 @@ fn a_family_is_linked_person_by_person() {
     let plan = reconcile(&flows(), plan.cluster, vec![late], &facts());
     let cleo = erp("Contact", "3");
     assert_eq!(links(&plan), pairs);
-    assert_eq!(
-        held(&plan, &cleo, "contact-contact").unwrap().kind,
-        ParkedKind::DuplicateKey
+    let parked = held(&plan, &cleo, "contact-contact").unwrap();
+    assert_eq!(parked.kind, ParkedKind::DuplicateKey);
+    assert!(
+        parked.reason.contains("but firstName differs"),
+        "{}",
+        parked.reason
     );
+    assert!(parked.advice.contains("`within`"), "{}", parked.advice);
     assert!(creates(&plan).is_empty());
+}
+
+#[test]
+fn records_of_one_key_are_duplicates_only_where_the_key_holds() {
+    let flows = flows();
+    let told = |id: &str, title: &str, customer: &str| {
+        let shown = values(&[("title", title), ("customerId", customer)]);
+        telling_key(&flows, "quote-quote", Side::First, &erp("Quote", id), &shown)
+    };
+    assert_eq!(told("1", "Lamps", "7"), told("2", "lamps", "7"));
+    assert_ne!(told("1", "Lamps", "7"), told("2", "lamps", "8"));
 }
 
 #[test]

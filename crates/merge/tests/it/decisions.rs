@@ -319,7 +319,7 @@ fn records_match_by_a_property_that_holds_the_other_systems_id() {
 fn the_key_that_tells_records_of_one_system_apart_is_the_first_natural_one() {
     use tandem_merge::dataflow::Side;
     let flows = flows();
-    let key = telling_key(
+    let (key, _) = telling_key(
         &flows,
         FLOW,
         Side::Second,
