@@ -1,5 +1,6 @@
 //! `tandem check`: what can be kept in step, what cannot, and why.
 
+mod choices;
 pub(crate) mod compare;
 mod digits;
 mod proving;

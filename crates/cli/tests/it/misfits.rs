@@ -74,6 +74,47 @@ fn found(scene: &Folder, code: i32, weight: &str) -> Vec<String> {
 }
 
 #[test]
+fn entries_that_a_list_lacks_are_told_before_anything_is_written() {
+    let scene = scene();
+    scene.sql(
+        "erp.db",
+        "ALTER TABLE artikel ADD COLUMN stand VARCHAR(10) CHECK (stand IN ('neu', 'aktiv', 'alt'))",
+    );
+    scene.sql(
+        "shop.db",
+        "ALTER TABLE products ADD COLUMN state VARCHAR(10) CHECK (state IN ('Neu', 'On sale'))",
+    );
+    let row = |row: &str| {
+        let flow = format!("{FLOW}  - {row}\n");
+        std::fs::write(scene.path("flows/article.yaml"), flow).unwrap();
+    };
+    // GIVEN a row that carries words as they are, THEN those that the other list lacks are told, with what to write
+    row("{ erp: stand, shop: state, direction: to-shop }");
+    let wrong = found(&scene, 2, "wrong").join("\n");
+    assert!(
+        wrong.contains("no entries for `neu`, `aktiv`, `alt`")
+            && wrong.contains("type: enum, values: { neu: Neu, aktiv: ?, alt: ? }"),
+        "{wrong}"
+    );
+    // WHEN it maps them, to a word that is misspelled, THEN that word is told
+    row("{ erp: stand, shop: state, direction: to-shop, type: enum, values: { neu: Neu, aktiv: On sales } }");
+    let wrong = found(&scene, 2, "wrong").join("\n");
+    assert!(
+        wrong.contains("no entry `On sales`") && wrong.contains("Did you mean `On sale`?"),
+        "{wrong}"
+    );
+    // WHEN it is right, THEN what has no word yet is a remark, and both ways each list is looked through
+    row("{ erp: stand, shop: state, type: enum, values: { neu: Neu, aktiv: On sale } }");
+    let limits = found(&scene, 0, "limit").join("\n");
+    assert!(limits.contains("`values` do not name: `alt`"), "{limits}");
+    row(
+        "{ erp: stand, shop: state, type: enum, values: { neu: Neu, aktiv: On sale, alt: On sale }, back: { On sale: aktiv } }",
+    );
+    let limits = found(&scene, 0, "limit").join("\n");
+    assert!(!limits.contains("do not name"), "{limits}");
+}
+
+#[test]
 fn a_row_that_keeps_fewer_digits_than_both_columns_is_refused_with_its_place() {
     let scene = scene();
     // GIVEN what both can hold, THEN it is fine, and what becomes of the rest is a remark

@@ -63,6 +63,8 @@ pub(super) struct Column {
     pub(super) generated: bool,
     /// Entries of an enumeration.
     pub(super) values: Vec<String>,
+    /// The texts that a check of the table allows alone.
+    pub(super) checked: Vec<String>,
 }
 
 impl Column {
@@ -79,6 +81,7 @@ impl Column {
             counts: false,
             generated: false,
             values: Vec::new(),
+            checked: Vec::new(),
         }
     }
 }

@@ -29,7 +29,6 @@ impl Sql {
         let all: BTreeSet<TableName> = description.records.values().flat_map(tables).collect();
         let all: Vec<TableName> = all.into_iter().collect();
         let found = self
-            .driver
             .relations(&all)
             .await
             .map_err(|trouble| self.trouble(trouble))?;

@@ -165,10 +165,8 @@ fn property(table: &Table, name: &str, item: &Item, writes: bool) -> PropertySch
             Shown::Text | Shown::Reference => "string",
         },
     };
-    let values = match item.said.values.is_empty() {
-        true => column.values.clone(),
-        false => item.said.values.clone(),
-    };
+    let mut lists = [&item.said.values, &column.values, &column.checked].into_iter();
+    let values = lists.find(|list| !list.is_empty()).cloned().unwrap_or_default();
     PropertySchema {
         data_type: data_type.to_owned(),
         max_length: column.max_length,

@@ -105,11 +105,11 @@ impl Sql {
     }
 
     async fn all_tables(&self) -> Result<Vec<SeenTable>, Trouble> {
-        let (tables, checks) = match self.driver.dialect() {
-            Dialect::Postgres => (POSTGRES, POSTGRES_CHECKS),
-            Dialect::Mysql => (MYSQL, MYSQL_CHECKS),
-            Dialect::Sqlite => (SQLITE, SQLITE_CHECKS),
-            Dialect::Mssql => (MSSQL, MSSQL_CHECKS),
+        let tables = match self.driver.dialect() {
+            Dialect::Postgres => POSTGRES,
+            Dialect::Mysql => MYSQL,
+            Dialect::Sqlite => SQLITE,
+            Dialect::Mssql => MSSQL,
         };
         let found = self.asked(tables).await?;
         let names: Vec<(TableName, bool)> = found
@@ -124,13 +124,6 @@ impl Sql {
             })
             .collect();
         let tables: Vec<TableName> = names.iter().map(|(name, _)| name.clone()).collect();
-        let relations = self.driver.relations(&tables).await?;
-        // Servers that know no checks, or hide them, still have tables.
-        let checks = match self.asked(checks).await {
-            Ok(rows) => rows,
-            Err(Trouble::Said(_)) => Rows::default(),
-            Err(trouble) => return Err(trouble),
-        };
         let near = |schema: &str, table: &str| {
             let found = names
                 .iter()
@@ -140,14 +133,45 @@ impl Sql {
                 false => format!("{schema}.{table}"),
             }
         };
-        let all = relations.into_iter().flatten().map(|relation| {
+        let relations = self.relations(&tables).await?;
+        Ok(relations
+            .iter()
+            .flatten()
+            .map(|relation| seen(relation, near))
+            .collect())
+    }
+
+    /// What the database says of tables and views, with what their checks allow; none for one that is not there.
+    pub(super) async fn relations(&self, tables: &[TableName]) -> Result<Vec<Option<Relation>>, Trouble> {
+        let mut relations = self.driver.relations(tables).await?;
+        let checks = match self.driver.dialect() {
+            Dialect::Postgres => POSTGRES_CHECKS,
+            Dialect::Mysql => MYSQL_CHECKS,
+            Dialect::Sqlite => SQLITE_CHECKS,
+            Dialect::Mssql => MSSQL_CHECKS,
+        };
+        // Servers that know no checks, or hide them, still have tables.
+        let checks = match self.asked(checks).await {
+            Ok(rows) => rows,
+            Err(Trouble::Said(_)) => Rows::default(),
+            Err(trouble) => return Err(trouble),
+        };
+        for relation in relations.iter_mut().flatten() {
             let of = checks
                 .iter()
                 .filter(|row| text(&row[0]) == relation.schema && text(&row[1]) == relation.name);
-            let checks: Vec<String> = of.map(|row| text(&row[2])).collect();
-            seen(&relation, &checks, near)
-        });
-        Ok(all.collect())
+            let of: Vec<String> = of.map(|row| text(&row[2])).collect();
+            let allowed = |column| of.iter().find_map(|check| allowed(check, column, relation));
+            let checked: Vec<Vec<String>> = relation
+                .columns
+                .iter()
+                .map(|column| allowed(column).unwrap_or_default())
+                .collect();
+            for (column, checked) in relation.columns.iter_mut().zip(checked) {
+                column.checked = checked;
+            }
+        }
+        Ok(relations)
     }
 
     async fn asked(&self, sql: &str) -> Result<Rows, Trouble> {
@@ -159,7 +183,7 @@ impl Sql {
     }
 }
 
-fn seen(relation: &Relation, checks: &[String], near: impl Fn(&str, &str) -> String) -> SeenTable {
+fn seen(relation: &Relation, near: impl Fn(&str, &str) -> String) -> SeenTable {
     let blank = |name: &String| relation.column(name).is_none_or(|column| column.nullable);
     let key = relation.unique.iter().find(|columns| !columns.iter().any(blank));
     let foreign = relation.foreign.iter().map(|foreign| {
@@ -177,10 +201,7 @@ fn seen(relation: &Relation, checks: &[String], near: impl Fn(&str, &str) -> Str
         generated: column.generated,
         unique: relation.is_unique(&column.name),
         values: column.values.clone(),
-        checked: checks
-            .iter()
-            .find_map(|check| allowed(check, column, relation))
-            .unwrap_or_default(),
+        checked: column.checked.clone(),
     });
     SeenTable {
         name: near(&relation.schema, &relation.name),

@@ -1,6 +1,6 @@
 //! Compares a flow with what its two systems describe.
 
-use super::digits;
+use super::{choices, digits};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use tandem_connector::{Capabilities, PropertySchema, Schema, TypeSchema};
@@ -133,6 +133,7 @@ pub(crate) fn flow(flow: &Flow, schemas: &[Schema; 2]) -> Vec<Finding> {
         }
     }
     found.extend(digits::findings(flow, schemas));
+    found.extend(choices::findings(flow, schemas));
     found.extend(companions(flow, &schemas[Side::Second.index()]));
     for row in &flow.unserved {
         let what = match &row.second {

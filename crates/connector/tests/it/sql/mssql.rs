@@ -67,6 +67,10 @@ fn items() -> Vec<Step> {
             "FROM sys.check_constraints k",
             Answer::Rows(words.to_vec(), vec![]),
         ),
+        (
+            "k.definition FROM sys.check_constraints k",
+            Answer::Rows(vec![Of::Text; 3], vec![]),
+        ),
     ]
 }
 
