@@ -17,6 +17,7 @@ mod lying;
 mod mistakes;
 mod odata;
 mod parts;
+mod push;
 mod ready;
 mod sessions;
 mod several;
