@@ -1,6 +1,8 @@
 //! A folder of files as an ERP exports them: how they are written is found out, what is not in them any more is a
 //! suspicion, and what nobody changed stays as it was, byte by byte.
 
+pub(crate) mod scene;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use tandem_connector::folder::{Description, Folder, FolderConfig};
