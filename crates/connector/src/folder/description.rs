@@ -1,6 +1,6 @@
 //! What the description of a folder says: which file holds which records, and how its cells are read.
 
-use encoding_rs::{Encoding, UTF_16BE, UTF_16LE};
+use super::letters::Letters;
 use jiff::tz::TimeZone;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -35,7 +35,7 @@ written! {
         modified: Option<At<String>>,
         /// The zone of times without one, such as `Europe/Berlin` (`UTC` if absent).
         zone: Option<At<String>>,
-        /// How its letters are written, such as `windows-1250`, `iso-8859-15` or `utf-16le`. A byte order mark counts before it. Absent:
+        /// How its letters are written, such as `windows-1250`, `iso-8859-15`, `cp850` or `utf-16le`. A byte order mark counts before it. Absent:
         /// it is found out.
         encoding: Option<At<String>>,
         /// What stands between two cells. Absent: it is found out.
@@ -135,7 +135,7 @@ pub(super) struct Records {
     pub(super) new_id: Option<NewId>,
     pub(super) modified: Option<String>,
     pub(super) zone: TimeZone,
-    pub(super) encoding: Option<&'static Encoding>,
+    pub(super) encoding: Option<Letters>,
     pub(super) separator: Option<u8>,
     pub(super) decimal_comma: bool,
     pub(super) read_only: bool,
@@ -403,14 +403,13 @@ impl Building<'_> {
         }
     }
 
-    fn encoding(&mut self, name: &At<String>) -> Option<&'static Encoding> {
-        let known = Encoding::for_label(name.value.as_bytes());
-        let known = known.filter(|it| it.is_ascii_compatible() || [UTF_16LE, UTF_16BE].contains(it));
+    fn encoding(&mut self, name: &At<String>) -> Option<Letters> {
+        let known = Letters::named(&name.value);
         if known.is_none() {
             self.problem(
                 name,
                 format!("no file is read that is written in `{}`", name.value),
-                "Write the name of an encoding, such as `utf-8`, `windows-1250`, `iso-8859-15`, `ibm866` or `utf-16le`.",
+                "Write the name of an encoding, such as `utf-8`, `windows-1250`, `iso-8859-15`, `cp850` or `utf-16le`.",
             );
         }
         known

@@ -6,6 +6,7 @@
 mod cell;
 mod description;
 mod files;
+mod letters;
 mod table;
 mod write;
 

@@ -1,7 +1,7 @@
 //! A file of records: found out once how it is written, then read by the places of its rows.
 
 use super::description::Records;
-use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use super::letters::Letters;
 use serde_json::{Map, Value as Json};
 use std::borrow::Cow;
 use std::collections::hash_map::DefaultHasher;
@@ -59,7 +59,7 @@ pub(super) struct Table {
     /// The bytes in front of the first row.
     pub(super) head: u64,
     /// How its letters are written.
-    pub(super) encoding: &'static Encoding,
+    pub(super) encoding: Letters,
     /// Lines end with CR LF.
     pub(super) crlf: bool,
     /// The places of the rows by id, in the order of the ids' bytes; several where rows share an id.
@@ -95,7 +95,7 @@ impl Table {
         let mut file = BufReader::new(File::open(path)?);
         let marked = file.fill_buf()?;
         // A mark is certain, whatever is said.
-        let (encoding, mark) = match Encoding::for_bom(marked) {
+        let (encoding, mark) = match Letters::marked(marked) {
             Some(marked) => marked,
             None => (of.encoding.map_or_else(|| likely_encoding(path), Ok)?, 0),
         };
@@ -295,24 +295,17 @@ impl Table {
 
     /// The text of a row, and whether some of its bytes are none.
     fn decoded<'a>(&self, bytes: &'a [u8]) -> (Cow<'a, str>, bool) {
-        if is_wide(self.encoding) {
+        if self.encoding.is_wide() {
             let text = String::from_utf8_lossy(bytes);
             let lost = text.contains(char::REPLACEMENT_CHARACTER);
             return (text, lost);
         }
-        self.encoding.decode_without_bom_handling(bytes)
+        self.encoding.decode(bytes)
     }
 
     /// A text in the file's own encoding; none where it cannot hold it.
     pub(super) fn encoded(&self, text: &str) -> Option<Vec<u8>> {
-        if self.encoding == UTF_16LE {
-            return Some(text.encode_utf16().flat_map(u16::to_le_bytes).collect());
-        }
-        if self.encoding == UTF_16BE {
-            return Some(text.encode_utf16().flat_map(u16::to_be_bytes).collect());
-        }
-        let (bytes, _, lost) = self.encoding.encode(text);
-        (!lost).then(|| bytes.into_owned())
+        self.encoding.encode(text)
     }
 
     /// Whether these bytes of the file end a line.
@@ -362,7 +355,7 @@ const SEPARATORS: &[u8] = b",;\t|";
 
 /// The encoding of a file that does not say: UTF-8, or Windows-1252 where it is no UTF-8 at all. One that is, but for some
 /// bytes, was cut or mixed somewhere.
-fn likely_encoding(path: &Path) -> io::Result<&'static Encoding> {
+fn likely_encoding(path: &Path) -> io::Result<Letters> {
     let mut file = BufReader::new(File::open(path)?);
     let (mut wide, mut other, mut line) = (false, false, Vec::new());
     while file.read_until(b'\n', &mut line)? > 0 {
@@ -372,38 +365,34 @@ fn likely_encoding(path: &Path) -> io::Result<&'static Encoding> {
         }
         line.clear();
     }
-    Ok(if other && !wide { WINDOWS_1252 } else { UTF_8 })
-}
-
-/// Whether each letter takes two bytes, or four.
-fn is_wide(encoding: &'static Encoding) -> bool {
-    encoding == UTF_16LE || encoding == UTF_16BE
+    Ok(if other && !wide {
+        Letters::WINDOWS
+    } else {
+        Letters::UTF_8
+    })
 }
 
 /// What was read of a file, as bytes among which the signs of a table are what they are in ASCII.
-fn in_octets(encoding: &'static Encoding, bytes: Vec<u8>) -> Vec<u8> {
-    if !is_wide(encoding) {
+fn in_octets(encoding: Letters, bytes: Vec<u8>) -> Vec<u8> {
+    if !encoding.is_wide() {
         return bytes;
     }
-    let (text, _) = encoding.decode_without_bom_handling(&bytes);
+    let (text, _) = encoding.decode(&bytes);
     text.into_owned().into_bytes()
 }
 
 /// Whether what was read since the begin of a row ends a line.
-fn ends_a_line(encoding: &'static Encoding, bytes: &[u8]) -> bool {
-    if !is_wide(encoding) {
-        return bytes.ends_with(b"\n");
-    }
-    let end = if encoding == UTF_16LE { b"\n\0" } else { b"\0\n" };
-    bytes.len().is_multiple_of(2) && bytes.ends_with(end)
+fn ends_a_line(encoding: Letters, bytes: &[u8]) -> bool {
+    let end = encoding.line_end();
+    bytes.len().is_multiple_of(end.len()) && bytes.ends_with(end)
 }
 
 /// Reads to the end of a line. How many bytes that were.
-fn read_line(file: &mut impl BufRead, encoding: &'static Encoding, bytes: &mut Vec<u8>) -> io::Result<usize> {
+fn read_line(file: &mut impl BufRead, encoding: Letters, bytes: &mut Vec<u8>) -> io::Result<usize> {
     let before = bytes.len();
     loop {
         let read = file.read_until(b'\n', bytes)?;
-        if read > 0 && encoding == UTF_16LE && bytes.len() % 2 == 1 {
+        if read > 0 && encoding.line_end() == b"\n\0" && bytes.len() % 2 == 1 {
             // The other half of a letter that begins so.
             Read::take(&mut *file, 1).read_to_end(bytes)?;
         }
@@ -433,13 +422,13 @@ fn is_open(bytes: &[u8], separators: &[u8]) -> bool {
 }
 
 /// The next row with its end; a line that ends within quotes goes on in the next. Without separators each line is a row.
-fn next(file: &mut BufReader<File>, separators: &[u8], encoding: &'static Encoding) -> io::Result<Vec<u8>> {
+fn next(file: &mut BufReader<File>, separators: &[u8], encoding: Letters) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     loop {
         let room = LONGEST.saturating_sub(bytes.len() as u64);
         let read = read_line(&mut Read::take(&mut *file, room), encoding, &mut bytes)?;
         let open = !separators.is_empty()
-            && match is_wide(encoding) {
+            && match encoding.is_wide() {
                 true => is_open(&in_octets(encoding, bytes.clone()), separators),
                 false => is_open(&bytes, separators),
             };

@@ -262,14 +262,40 @@ fn line(
             .unwrap_or_default();
         String::from_utf8(bytes).unwrap_or_default()
     };
-    table.encoded(&text).ok_or_else(|| {
-        let why = format!(
-            "{} is written in {}, which lacks a letter of it",
-            of.file,
-            table.encoding.name()
-        );
-        refused(RefusalKind::Invalid, Vec::new(), why, "Save the file as UTF-8")
-    })
+    table.encoded(&text).ok_or_else(|| unwritable(table, of, values))
+}
+
+/// The refusal of values that the file's encoding cannot hold.
+fn unwritable(table: &Table, of: &Records, values: &Values) -> Planned {
+    let written = values
+        .iter()
+        .filter_map(|(name, value)| Some((name, cell::write(of, of.properties.get(name)?, value))));
+    let lacking = written
+        .filter_map(|(name, text)| Some((name.clone(), lacking(table, &text)?)))
+        .collect::<Vec<(String, char)>>();
+    let letters: Vec<String> = lacking
+        .iter()
+        .map(|(name, letter)| format!("`{letter}` of {name}"))
+        .collect();
+    let why = format!(
+        "{} is written in {}, which has no {}",
+        of.file,
+        table.encoding.name(),
+        letters.join(", no ")
+    );
+    let properties = lacking.into_iter().map(|(name, _)| name).collect();
+    refused(
+        RefusalKind::Invalid,
+        properties,
+        why,
+        "Write it with other letters, or let the ERP write its file in UTF-8",
+    )
+}
+
+/// The first letter of a text that the file's encoding lacks.
+fn lacking(table: &Table, text: &str) -> Option<char> {
+    text.chars()
+        .find(|letter| table.encoded(letter.encode_utf8(&mut [0; 4])).is_none())
 }
 
 fn json(of: &Records, column: &Column, value: &tandem_merge::value::Value) -> Json {
