@@ -115,6 +115,17 @@ suites! { $
         writing::an_update_with_a_lost_reply_is_unknown: "no answer of a file gets lost",
         writing::secrets_show_nowhere: "nobody signs in to a folder",
     }
+    of_folder_by_results is "folder" at crate::folder::scene::by_results {
+        reading::tells_users_apart: "a file knows no users",
+        reading::shows_what_changed_again_within_the_overlap: "a file is read whole whenever it is another, so nothing is late",
+        reading::shows_deletions_however_late: "it has no clock but that of the machine, and a row that came and went between two looks was never seen",
+        reading::says_who_made_a_record_and_when: "a description names no columns for these",
+        reading::tells_what_was_deleted_from_what_never_was: "a row that is not there says nothing of what was",
+        writing::a_reference_to_nobody_is_refused: "references are for the ERP to weigh that takes the file",
+        writing::a_lost_reply_is_unknown_and_creates_nothing_twice: "no answer of a file gets lost",
+        writing::an_update_with_a_lost_reply_is_unknown: "no answer of a file gets lost",
+        writing::secrets_show_nowhere: "nobody signs in to a folder",
+    }
     of_program is "program" at crate::program::scene::scene {
         reading::shows_what_changed_again_within_the_overlap: "it numbers its changes in the transaction that makes them",
         reading::finds_a_number_however_it_is_written: "it compares letter by letter, so nothing is found that it would not take for equal",

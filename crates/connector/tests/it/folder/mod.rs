@@ -1,6 +1,7 @@
 //! A folder of files as an ERP exports them: how they are written is found out, what is not in them any more is a
 //! suspicion, and what nobody changed stays as it was, byte by byte.
 
+mod results;
 pub(crate) mod scene;
 
 use std::collections::BTreeMap;
