@@ -1,6 +1,7 @@
 //! What the description of a folder says: which file holds which records, and how its cells are read.
 
-use encoding_rs::{Encoding, UTF_16BE, UTF_16LE};
+use super::letters::Letters;
+use super::pending::Action;
 use jiff::tz::TimeZone;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -16,8 +17,28 @@ written! {
         system: At<String>,
         /// A name for people. Absent: that name.
         name: Option<String>,
+        /// Where the ERP imports from. Absent: its exports are written into.
+        write_to: Option<At<ResultsText>>,
         /// The record types by name, each in a file of its own.
         record_types: At<Table<At<RecordsText>>>,
+    }
+}
+
+written! {
+    /// Files of their own for what is written, which the ERP imports and takes away.
+    struct ResultsText {
+        /// The folder that it imports from, as seen from the folder of its exports.
+        folder: At<String>,
+        /// The folder that it moves files to which it does not import. Absent: it imports all that it takes away.
+        refused: Option<At<String>>,
+        /// The column that says what is to be done (`action` if absent).
+        action: Option<At<String>>,
+        /// What stands there for a new record (`create` if absent).
+        create: Option<At<String>>,
+        /// What stands there for a change (`update` if absent).
+        update: Option<At<String>>,
+        /// What stands there for a deletion (`delete` if absent).
+        delete: Option<At<String>>,
     }
 }
 
@@ -28,14 +49,16 @@ written! {
         file: At<String>,
         /// The column with a record's id.
         id: At<String>,
-        /// How the id of a record is made that Tandem creates: `number` (one more than the largest) or `uuid`. Absent: none are
-        /// created.
+        /// How the id of a record is made that Tandem creates: `number` (one more than the largest), `uuid`, or `erp`: the ERP gives it.
+        /// Absent: none are created.
         new_id: Option<At<String>>,
+        /// With `new_id: erp`: the column that Tandem puts a key of its own into, and that the export shows again.
+        key: Option<At<String>>,
         /// The column with the time of the last change, where there is one. Absent: a row may have changed until the file did.
         modified: Option<At<String>>,
         /// The zone of times without one, such as `Europe/Berlin` (`UTC` if absent).
         zone: Option<At<String>>,
-        /// How its letters are written, such as `windows-1250`, `iso-8859-15` or `utf-16le`. A byte order mark counts before it. Absent:
+        /// How its letters are written, such as `windows-1250`, `iso-8859-15`, `cp850` or `utf-16le`. A byte order mark counts before it. Absent:
         /// it is found out.
         encoding: Option<At<String>>,
         /// What stands between two cells. Absent: it is found out.
@@ -121,7 +144,29 @@ impl schemars::JsonSchema for PropertyText {
 pub struct Description {
     pub(super) system: String,
     pub(super) name: String,
+    pub(super) results: Option<Results>,
     pub(super) records: BTreeMap<String, Records>,
+}
+
+/// Where what is written goes, and what says so in it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Results {
+    pub(super) folder: String,
+    pub(super) refused: Option<String>,
+    pub(super) action: String,
+    words: [String; 3],
+}
+
+impl Results {
+    /// What stands for an action.
+    pub(super) fn word(&self, action: Action) -> &str {
+        let [create, update, delete] = &self.words;
+        match action {
+            Action::Create => create,
+            Action::Update => update,
+            Action::Delete => delete,
+        }
+    }
 }
 
 /// The records of one type.
@@ -133,9 +178,13 @@ pub(super) struct Records {
     pub(super) json: bool,
     pub(super) id: String,
     pub(super) new_id: Option<NewId>,
+    /// The column with a key of Tandem's own, by which records go that it created.
+    pub(super) key: Option<String>,
+    /// Where what is written goes; none: into the file.
+    pub(super) results: Option<Results>,
     pub(super) modified: Option<String>,
     pub(super) zone: TimeZone,
-    pub(super) encoding: Option<&'static Encoding>,
+    pub(super) encoding: Option<Letters>,
     pub(super) separator: Option<u8>,
     pub(super) decimal_comma: bool,
     pub(super) read_only: bool,
@@ -149,6 +198,8 @@ pub(super) struct Records {
 pub(super) enum NewId {
     Number,
     Uuid,
+    /// By the ERP.
+    Erp,
 }
 
 /// A property in a column.
@@ -233,15 +284,111 @@ impl Building<'_> {
                 "Write `NAME: { file: ..., id: ..., properties: ... }`.",
             );
         }
+        let results = text.write_to.as_ref().map(|written| self.results(&written.value));
         let mut records = BTreeMap::new();
         for (name, written) in &text.record_types.value.0 {
-            let built = self.records(name, &written.value, &types);
+            let mut built = self.records(name, &written.value, &types);
+            built.results.clone_from(&results);
+            self.creates(&written.value, &built);
             records.insert(name.value.clone(), built);
         }
         Description {
             system: text.system.value.clone(),
             name: text.name.clone().unwrap_or_else(|| text.system.value.clone()),
+            results,
             records,
+        }
+    }
+
+    fn results(&mut self, text: &ResultsText) -> Results {
+        let said = |written: &Option<At<String>>, usual: &str| {
+            written
+                .as_ref()
+                .map_or_else(|| usual.to_owned(), |it| it.value.clone())
+        };
+        let words = [
+            (&text.create, "create"),
+            (&text.update, "update"),
+            (&text.delete, "delete"),
+        ];
+        let words = words.map(|(written, usual)| said(written, usual));
+        if words.iter().collect::<BTreeSet<_>>().len() < words.len() {
+            self.problem(
+                &text.folder,
+                "two actions have the same word",
+                "Write three different words after `create:`, `update:` and `delete:`.",
+            );
+        }
+        for (folder, other) in [
+            (Some(&text.folder), None),
+            (text.refused.as_ref(), Some(&text.folder)),
+        ] {
+            let Some(folder) = folder else { continue };
+            let plain = |path: &str| path.trim_end_matches('/').trim_start_matches("./").to_owned();
+            let own = plain(&folder.value);
+            if own.is_empty() || own == "." || other.is_some_and(|other| plain(&other.value) == own) {
+                self.problem(
+                    folder,
+                    "exports, results and what is refused cannot lie in one folder",
+                    "Write a folder of its own, such as `../import`.",
+                );
+            }
+        }
+        Results {
+            folder: text.folder.value.clone(),
+            refused: text.refused.as_ref().map(|it| it.value.clone()),
+            action: said(&text.action, "action"),
+            words,
+        }
+    }
+
+    /// Whether it can be known what becomes of a record that is created, where the ERP imports it later.
+    fn creates(&mut self, text: &RecordsText, built: &Records) {
+        if let Some(results) = &built.results
+            && (results.action == built.id
+                || built
+                    .properties
+                    .values()
+                    .any(|column| column.column == results.action))
+        {
+            self.problem(
+                &text.id,
+                format!(
+                    "`{}` is a column of the export and says what is to be done",
+                    results.action
+                ),
+                "Write another name after `action:` below `write_to:`.",
+            );
+        }
+        if let Some(key) = &text.key
+            && (key.value == built.id
+                || built.properties.values().any(|column| column.column == key.value)
+                || built.new_id != Some(NewId::Erp))
+        {
+            self.problem(
+                key,
+                format!("`{}` cannot be the key of what Tandem creates", key.value),
+                "Write a column that nothing else is written to, with `new_id: erp`.",
+            );
+        }
+        let Some(new_id) = &text.new_id else { return };
+        match (&built.results, built.new_id) {
+            (None, Some(NewId::Erp)) => self.problem(
+                new_id,
+                "a row that is written into the export has no id of the ERP",
+                "Write `number` or `uuid`, or say after `write_to:` where the ERP imports from.",
+            ),
+            (Some(_), Some(NewId::Number)) => self.problem(
+                new_id,
+                "the ERP may give a number to somebody else before it imports the file",
+                "Write `erp`, and a `key:` that its export shows again; or `uuid`, where it takes ids as they come.",
+            ),
+            (Some(_), Some(NewId::Erp)) if text.key.is_none() => self.problem(
+                new_id,
+                "nobody could tell which record of the ERP is the one that was created",
+                "Add `key: COLUMN`, a column that the ERP imports and its export shows again.",
+            ),
+            _ => {}
         }
     }
 
@@ -273,8 +420,11 @@ impl Building<'_> {
             }
             Some(written.value.clone())
         };
-        let new_id = word(self, &text.new_id, &["number", "uuid"])
-            .map(|it| if it == "uuid" { NewId::Uuid } else { NewId::Number });
+        let new_id = word(self, &text.new_id, &["number", "uuid", "erp"]).map(|it| match it.as_str() {
+            "uuid" => NewId::Uuid,
+            "erp" => NewId::Erp,
+            _ => NewId::Number,
+        });
         let absent = word(self, &text.absent, &["deleted", "ask"]);
         let decimal = word(self, &text.decimal, &[".", ","]);
         let separator = text
@@ -306,6 +456,8 @@ impl Building<'_> {
             json: ending == "jsonl",
             id: text.id.value.clone(),
             new_id,
+            key: text.key.as_ref().map(|it| it.value.clone()),
+            results: None,
             modified: text.modified.as_ref().map(|it| it.value.clone()),
             zone: self.zone(text.zone.as_ref()),
             encoding: text.encoding.as_ref().and_then(|name| self.encoding(name)),
@@ -403,14 +555,13 @@ impl Building<'_> {
         }
     }
 
-    fn encoding(&mut self, name: &At<String>) -> Option<&'static Encoding> {
-        let known = Encoding::for_label(name.value.as_bytes());
-        let known = known.filter(|it| it.is_ascii_compatible() || [UTF_16LE, UTF_16BE].contains(it));
+    fn encoding(&mut self, name: &At<String>) -> Option<Letters> {
+        let known = Letters::named(&name.value);
         if known.is_none() {
             self.problem(
                 name,
                 format!("no file is read that is written in `{}`", name.value),
-                "Write the name of an encoding, such as `utf-8`, `windows-1250`, `iso-8859-15`, `ibm866` or `utf-16le`.",
+                "Write the name of an encoding, such as `utf-8`, `windows-1250`, `iso-8859-15`, `cp850` or `utf-16le`.",
             );
         }
         known

@@ -1,7 +1,8 @@
 //! The files of a folder: what they show, what is news in them, and what is written to them.
 
-use super::description::{NewId, Records};
-use super::table::{Place, Row, Stamp, Table};
+use super::description::{Column, NewId, Records, Results};
+use super::pending::{self, Pending};
+use super::table::{Hidden, Place, Row, Stamp, Table};
 use super::write::{self, Planned};
 use super::{FolderConfig, cell};
 use crate::http::clock;
@@ -15,6 +16,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
 use tandem_merge::record::{Observation, Presence, RecordKey, RecordType, Values, Version};
+use tandem_merge::value::Value;
 
 /// Records in one page.
 const PAGE: usize = 1_000;
@@ -71,7 +73,7 @@ impl Files {
         })
     }
 
-    fn unreadable(&self, of: &Records, error: &std::io::Error) -> Error {
+    pub(super) fn unreadable(&self, of: &Records, error: &std::io::Error) -> Error {
         let what = format!(
             "{} cannot be read ({error})",
             self.config.folder.join(&of.file).display()
@@ -113,7 +115,7 @@ impl Files {
     /// The table of a file to which nobody writes now.
     pub(super) fn resting(&self, of: &Records) -> Result<Arc<Table>, Error> {
         let table = self.table(of)?;
-        if self.rests(of, table.stamp) {
+        if self.rests(of, table.stamp.alone()) {
             return Ok(table);
         }
         Err(self.unrested(of))
@@ -127,12 +129,12 @@ impl Files {
     /// The rows of a type as its file stands.
     pub(super) fn table(&self, of: &Records) -> Result<Arc<Table>, Error> {
         let path = self.path(of);
-        let stamp = Stamp::of(&path).map_err(|error| self.unreadable(of, &error))?;
+        let stamp = self.stamp(of)?;
         let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = tables.get(&of.name).filter(|known| known.stamp == stamp) {
             return Ok(Arc::clone(known));
         }
-        let table = Table::open(&path, of).map_err(|error| self.unreadable(of, &error))?;
+        let mut table = Table::open(&path, of).map_err(|error| self.unreadable(of, &error))?;
         let known = if of.json {
             table.members.iter().collect()
         } else {
@@ -144,7 +146,8 @@ impl Files {
                 .values()
                 .map(|column| &column.column)
                 .chain([&of.id])
-                .chain(&of.modified);
+                .chain(&of.modified)
+                .chain(&of.key);
             let lacking: Vec<&str> = columns
                 .filter(|column| !known.contains(column))
                 .map(String::as_str)
@@ -180,9 +183,66 @@ impl Files {
                 "{system}: the largest number of {file} cannot be kept beside it ({error})"
             );
         }
+        if let Some(results) = &of.results {
+            let laid = self.lay_over(of, results, &mut table);
+            laid.map_err(|error| self.unreadable(of, &error))?;
+        }
         let table = Arc::new(table);
         tables.insert(of.name.clone(), Arc::clone(&table));
         Ok(table)
+    }
+
+    /// The state of a file, with what is pending over it.
+    fn stamp(&self, of: &Records) -> Result<Stamp, Error> {
+        let path = self.path(of);
+        let stamp = || -> std::io::Result<Stamp> {
+            let mut stamp = Stamp::of(&path)?;
+            if let Some(results) = &of.results {
+                let pending = Pending::over(&path)?;
+                stamp.over = pending.sum(&pending.look(&self.folders(results))?);
+            }
+            Ok(stamp)
+        };
+        stamp().map_err(|error| self.unreadable(of, &error))
+    }
+
+    /// Reads what is pending over an export, after a look at what became of it.
+    fn lay_over(&self, of: &Records, results: &Results, table: &mut Table) -> std::io::Result<()> {
+        let _alone = pending::alone(&table.path)?;
+        let mut pending = Pending::over(&table.path)?;
+        let looked = pending.look(&self.folders(results))?;
+        let before = pending.clone();
+        let refused = pending.settle(of, table, &looked)?;
+        if pending != before {
+            pending.keep(&table.path)?;
+        }
+        for file in refused {
+            let (system, name) = (&self.config.name, &of.name);
+            tracing::warn!(
+                system,
+                "{system}: the ERP refused {file}: what it says of {name} is out of sight until it is gone from there"
+            );
+        }
+        pending.lay_over(of, table, &looked)?;
+        table.stamp.over = pending.sum(&pending.look(&self.folders(results))?);
+        Ok(())
+    }
+
+    /// The records that a column refers to, where these go by keys.
+    pub(super) fn keyed(&self, column: &Column) -> Option<&Records> {
+        let target = self.config.description.records.get(column.references.as_ref()?)?;
+        target.key.is_some().then_some(target)
+    }
+
+    /// What a cell says; a reference by the id that the record goes by.
+    fn value(&self, of: &Records, column: &Column, text: &str) -> Result<Value, String> {
+        match (self.keyed(column), cell::read(of, column, text)?) {
+            (Some(target), Value::Text(number)) => {
+                let table = self.table(target).map_err(|error| error.to_string())?;
+                Ok(Value::text(table.known_as(number.trim())))
+            }
+            (_, value) => Ok(value),
+        }
     }
 
     /// What the rows of these ids show, page by page.
@@ -232,6 +292,7 @@ impl Files {
                 ..nothing
             };
         }
+        let over = table.over.get(&place.over);
         let used = self.config.fields.get(&of.name);
         let (mut values, mut unreadable) = (Values::new(), BTreeMap::new());
         for (name, column) in of
@@ -240,7 +301,11 @@ impl Files {
             .filter(|(name, _)| used.is_none_or(|used| used.contains(name)))
         {
             let text = row.content.get(&table.headings, &column.column);
-            match cell::read(of, column, text.as_deref().unwrap_or_default()) {
+            if let Some(why) = over.and_then(|over| over.unreadable.get(&column.column)) {
+                unreadable.insert(name.clone(), why.clone());
+                continue;
+            }
+            match self.value(of, column, text.as_deref().unwrap_or_default()) {
                 Ok(value) => drop(values.insert(name.clone(), value)),
                 Err(why) => drop(
                     unreadable.insert(name.clone(), format!("line {} of {}: {why}", place.line, of.file)),
@@ -259,7 +324,9 @@ impl Files {
             version: Some(Version {
                 token: write::token(row),
                 order: None,
-                modified: own.map_or_else(|| moment(table.stamp.changed), |(modified, _)| modified),
+                modified: own
+                    .map_or_else(|| moment(table.stamp.changed), |(modified, _)| modified)
+                    .max(over.and_then(|over| over.at).unwrap_or(Timestamp::MIN)),
                 firm: true,
                 coarse: own.map_or(jiff::SignedDuration::ZERO, |(_, coarse)| coarse),
             }),
@@ -274,13 +341,21 @@ impl Files {
     /// A record that is not in its file.
     pub(super) fn absent(&self, of: &Records, table: &Table, id: &str, began: Timestamp) -> Observation {
         let missing = crate::shown::missing(RecordKey::new(&self.config.name, &of.name, id), began);
-        if !of.absent_is_deleted {
-            return missing;
-        }
+        let when = match table.hidden.get(id) {
+            Some(Hidden::Refused(why)) => {
+                return Observation {
+                    unreadable: BTreeMap::from([(of.id.clone(), why.clone())]),
+                    ..missing
+                };
+            }
+            Some(Hidden::Deleted(at)) => *at,
+            None if of.absent_is_deleted => moment(table.stamp.changed),
+            None => return missing,
+        };
         let version = Version {
             token: "absent".to_owned(),
             order: None,
-            modified: moment(table.stamp.changed),
+            modified: when,
             firm: false,
             coarse: jiff::SignedDuration::ZERO,
         };
@@ -351,12 +426,12 @@ impl Files {
         cursor: &mut Cursor,
         page: &mut ChangePage,
     ) -> Result<bool, Error> {
-        let stamp = Stamp::of(&self.path(of)).map_err(|error| self.unreadable(of, &error))?;
+        let stamp = self.stamp(of)?;
         let before = cursor.read.get(&of.name);
         if before == Some(&stamp) {
             return Ok(false);
         }
-        if !self.rests(of, stamp) {
+        if !self.rests(of, stamp.alone()) {
             // What was never read is not nothing.
             return match before {
                 Some(_) => Ok(false),
@@ -429,6 +504,13 @@ impl Files {
     /// Carries out the writes of one file: all go into one new file.
     pub(super) fn write(&self, of: &Records, writes: &[Write]) -> Result<Vec<Outcome>, Error> {
         let _alone = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        match &of.results {
+            Some(results) => self.write_results(of, results, writes),
+            None => self.write_in_place(of, writes),
+        }
+    }
+
+    fn write_in_place(&self, of: &Records, writes: &[Write]) -> Result<Vec<Outcome>, Error> {
         let mut table = Table::clone(&*self.resting(of)?);
         let mut edits = write::Edits::default();
         let planned = writes
@@ -457,9 +539,15 @@ impl Files {
             }
         };
         self.left(of, left);
-        // What was written is written, whether it can be read or not; what somebody else wrote since is no answer to it.
+        Ok(self.answered(of, planned, Some(left)))
+    }
+
+    /// The outcomes with what the records show now. What was written is written, whether it can be read or not; what somebody else
+    /// wrote since is no answer to it.
+    pub(super) fn answered(&self, of: &Records, planned: Vec<Planned>, left: Option<Stamp>) -> Vec<Outcome> {
         let began = clock::now();
-        let now = self.table(of).ok().filter(|now| now.stamp == left);
+        let now = self.table(of).ok();
+        let now = now.filter(|now| left.is_none_or(|left| now.stamp == left));
         let outcome = |planned: Planned| match planned {
             Planned::Ends(outcome) => *outcome,
             Planned::Done(id) => {
@@ -471,7 +559,7 @@ impl Files {
                 }
             }
         };
-        Ok(planned.into_iter().map(outcome).collect())
+        planned.into_iter().map(outcome).collect()
     }
 }
 

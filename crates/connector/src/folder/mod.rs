@@ -6,6 +6,9 @@
 mod cell;
 mod description;
 mod files;
+mod letters;
+mod pending;
+mod results;
 mod table;
 mod write;
 
@@ -65,6 +68,20 @@ impl Folder {
     pub fn connect(mut config: FolderConfig) -> Self {
         let all = config.description.records.values_mut();
         all.for_each(|of| of.read_only |= config.read_only);
+        let usual = Protection {
+            conditional_write: true,
+            conditional_delete: true,
+            ..Protection::default()
+        };
+        let keyed = config.description.records.values().filter(|of| of.key.is_some());
+        let of_types = keyed.map(|of| {
+            let idempotent = Protection {
+                idempotent_create: true,
+                ..usual
+            };
+            (of.name.clone(), idempotent)
+        });
+        let of_types = of_types.collect();
         let inner = Files {
             config,
             tables: Mutex::default(),
@@ -76,12 +93,8 @@ impl Folder {
         Self {
             inner: Arc::new(inner),
             capabilities: Capabilities {
-                usual: Protection {
-                    conditional_write: true,
-                    conditional_delete: true,
-                    ..Protection::default()
-                },
-                of_types: BTreeMap::new(),
+                usual,
+                of_types,
                 idempotency_life: SignedDuration::MAX,
                 request_deadline: SignedDuration::from_secs(60),
                 commit_delay: SignedDuration::from_secs(60),
@@ -140,6 +153,7 @@ impl Connector for Folder {
                     "Make it, or correct `folder:` in the configuration",
                 )
             })?;
+            inner.reach_results()?;
             Ok(Identification {
                 id: inner.config.description.system.clone(),
                 name: inner.config.description.name.clone(),

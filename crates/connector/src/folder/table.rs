@@ -1,7 +1,8 @@
 //! A file of records: found out once how it is written, then read by the places of its rows.
 
 use super::description::Records;
-use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use super::letters::Letters;
+use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 use std::borrow::Cow;
 use std::collections::hash_map::DefaultHasher;
@@ -23,6 +24,9 @@ pub(super) struct Stamp {
     pub(super) length: u64,
     /// Which file it is: one that took the place of another is another.
     file: u64,
+    /// A sum over what is pending over it.
+    #[serde(default)]
+    pub(super) over: u64,
 }
 
 impl Stamp {
@@ -32,7 +36,13 @@ impl Stamp {
             changed: about.modified()?,
             length: about.len(),
             file: about.ino(),
+            over: 0,
         })
+    }
+
+    /// That of the file by itself.
+    pub(super) fn alone(self) -> Self {
+        Self { over: 0, ..self }
     }
 }
 
@@ -46,6 +56,32 @@ pub(super) struct Place {
     pub(super) line: u64,
     /// What stands there: rows with the same differ in nothing.
     pub(super) hash: u64,
+    /// What is pending over it; 0: nothing.
+    pub(super) over: u64,
+}
+
+impl Place {
+    /// The place of a row that is not written yet.
+    pub(super) const NONE: u64 = u64::MAX;
+}
+
+/// What is read over a row until the export shows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Over {
+    pub(super) cells: BTreeMap<String, String>,
+    /// Columns whose cells are out of sight, and why.
+    pub(super) unreadable: BTreeMap<String, String>,
+    /// When it was written.
+    pub(super) at: Option<Timestamp>,
+}
+
+/// Why a record is not shown although its row may be there.
+#[derive(Clone, Debug)]
+pub(super) enum Hidden {
+    /// It was deleted then.
+    Deleted(Timestamp),
+    /// The ERP refused what was done with it.
+    Refused(String),
 }
 
 /// A file whose rows were found.
@@ -59,11 +95,20 @@ pub(super) struct Table {
     /// The bytes in front of the first row.
     pub(super) head: u64,
     /// How its letters are written.
-    pub(super) encoding: &'static Encoding,
+    pub(super) encoding: Letters,
     /// Lines end with CR LF.
     pub(super) crlf: bool,
     /// The places of the rows by id, in the order of the ids' bytes; several where rows share an id.
     pub(super) rows: BTreeMap<String, Vec<Place>>,
+    /// What is pending over rows, by what their places say.
+    pub(super) over: BTreeMap<u64, Over>,
+    /// Records that are not shown.
+    pub(super) hidden: BTreeMap<String, Hidden>,
+    /// The ERP's own ids of records that go by their key, and whose they are.
+    numbers: BTreeMap<String, String>,
+    keys: BTreeMap<String, String>,
+    /// The file begins with a byte order mark.
+    pub(super) marked: bool,
     /// Lines of rows that have no id.
     pub(super) nameless: Vec<u64>,
     /// The members that any object of a file of JSON has.
@@ -95,7 +140,7 @@ impl Table {
         let mut file = BufReader::new(File::open(path)?);
         let marked = file.fill_buf()?;
         // A mark is certain, whatever is said.
-        let (encoding, mark) = match Encoding::for_bom(marked) {
+        let (encoding, mark) = match Letters::marked(marked) {
             Some(marked) => marked,
             None => (of.encoding.map_or_else(|| likely_encoding(path), Ok)?, 0),
         };
@@ -110,6 +155,11 @@ impl Table {
             members: BTreeSet::new(),
             crlf: false,
             rows: BTreeMap::new(),
+            over: BTreeMap::new(),
+            hidden: BTreeMap::new(),
+            numbers: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            marked: mark > 0,
             nameless: Vec::new(),
             held: HashMap::new(),
         };
@@ -146,6 +196,7 @@ impl Table {
                 length,
                 line,
                 hash: hash(&bytes),
+                over: 0,
             };
             (at, line) = (at + place.length, line + lines(&bytes));
             if bytes.iter().all(u8::is_ascii_whitespace) {
@@ -160,11 +211,7 @@ impl Table {
                 let new: Vec<String> = new.collect();
                 table.members.extend(new);
             }
-            let id = row
-                .content
-                .get(&table.headings, &of.id)
-                .map(|id| id.trim().to_owned());
-            match id.filter(|id| !id.is_empty()) {
+            match table.id_of(of, &row.content) {
                 Some(id) => table.rows.entry(id).or_default().push(place),
                 None => table.nameless.push(place.line),
             }
@@ -172,29 +219,133 @@ impl Table {
         Ok(table)
     }
 
-    /// The rows at these places.
+    /// By which id a row goes: its key where it has one, else its id. The id of one with a key is the ERP's own.
+    fn id_of(&mut self, of: &Records, content: &Content) -> Option<String> {
+        let cell = |column: &str| {
+            let text = content.get(&self.headings, column)?;
+            let text = text.trim();
+            (!text.is_empty()).then(|| text.to_owned())
+        };
+        let number = cell(&of.id);
+        let key = of.key.as_ref().and_then(|key| cell(key));
+        if let (Some(key), Some(number)) = (&key, &number) {
+            self.numbers.insert(key.clone(), number.clone());
+            self.keys.insert(number.clone(), key.clone());
+        }
+        key.or(number)
+    }
+
+    /// The ERP's own id of a record; empty where it has given none yet.
+    pub(super) fn number<'a>(&'a self, id: &'a str) -> &'a str {
+        match self.numbers.get(id) {
+            Some(number) => number,
+            None if self.is_made(id) => "",
+            None => id,
+        }
+    }
+
+    /// By which id the record goes that has this one in the ERP.
+    pub(super) fn known_as<'a>(&'a self, number: &'a str) -> &'a str {
+        self.keys.get(number).map_or(number, String::as_str)
+    }
+
+    /// The export does not show it yet, because it is new.
+    fn is_made(&self, id: &str) -> bool {
+        let places = self.rows.get(id).map(Vec::as_slice);
+        matches!(places, Some([place]) if place.length == 0)
+    }
+
+    /// Shows a record no more.
+    pub(super) fn hide(&mut self, id: &str, hidden: Hidden) {
+        self.rows.remove(id);
+        self.hidden.insert(id.to_owned(), hidden);
+    }
+
+    /// Lays something over a row; over one at a place of its own, where the row is new.
+    pub(super) fn lay(&mut self, id: &str, over: Over, made: Option<u64>) {
+        let mut hasher = DefaultHasher::new();
+        (id, &over).hash(&mut hasher);
+        let sum = hasher.finish().max(1);
+        if let Some(places) = self.rows.get_mut(id) {
+            places.iter_mut().for_each(|place| place.over = sum);
+        } else if let Some(at) = made {
+            let place = Place {
+                at,
+                length: 0,
+                line: 0,
+                hash: 0,
+                over: sum,
+            };
+            self.rows.insert(id.to_owned(), vec![place]);
+        }
+        self.over.insert(sum, over);
+    }
+
+    /// Cells as a line of the file.
+    pub(super) fn line(&self, cells: &[String]) -> String {
+        let mut writer = csv::WriterBuilder::new();
+        let writer = writer.delimiter(self.separator).terminator(match self.crlf {
+            true => csv::Terminator::CRLF,
+            false => csv::Terminator::Any(b'\n'),
+        });
+        let mut writer = writer.from_writer(Vec::new());
+        let written = writer.write_record(cells).and_then(|()| Ok(writer.flush()?));
+        let bytes = written
+            .ok()
+            .and_then(|()| writer.into_inner().ok())
+            .unwrap_or_default();
+        String::from_utf8(bytes).unwrap_or_default()
+    }
+
+    /// The rows at these places, with what is pending over them.
     pub(super) fn read(&self, places: &[Place], json: bool) -> io::Result<Vec<Row>> {
         let mut file = File::open(&self.path)?;
         let mut rows = Vec::with_capacity(places.len());
         for place in places {
-            file.seek(SeekFrom::Start(place.at))?;
-            let mut bytes = Vec::new();
-            Read::take(&mut file, place.length).read_to_end(&mut bytes)?;
-            let bytes = in_octets(self.encoding, bytes);
-            if hash(&bytes) != place.hash {
-                return Err(io::Error::other(
-                    "it was written by somebody else while it was read",
-                ));
+            let mut row = match place.length {
+                0 => self.blank(json),
+                _ => self.read_one(&mut file, place, json)?,
+            };
+            if let Some(over) = self.over.get(&place.over) {
+                row.bytes.extend(place.over.to_le_bytes());
+                row.content.lay(&self.headings, &over.cells);
             }
-            rows.push(self.row(bytes, json));
+            rows.push(row);
         }
         Ok(rows)
+    }
+
+    fn read_one(&self, file: &mut File, place: &Place, json: bool) -> io::Result<Row> {
+        file.seek(SeekFrom::Start(place.at))?;
+        let mut bytes = Vec::new();
+        Read::take(file, place.length).read_to_end(&mut bytes)?;
+        let bytes = in_octets(self.encoding, bytes);
+        if hash(&bytes) != place.hash {
+            return Err(io::Error::other(
+                "it was written by somebody else while it was read",
+            ));
+        }
+        Ok(self.row(bytes, json))
+    }
+
+    /// A row that says nothing.
+    fn blank(&self, json: bool) -> Row {
+        let content = match json {
+            true => Content::Json(Map::new()),
+            false => Content::Cells(vec![String::new(); self.headings.len()]),
+        };
+        Row {
+            bytes: Vec::new(),
+            content,
+        }
     }
 
     /// The ids of rows that differ from those of an earlier state of the file, and of those that are not there any more.
     pub(super) fn since<'a>(&'a self, before: &'a Self) -> (Vec<&'a String>, Vec<&'a String>) {
         let same = |one: &[Place], other: &[Place]| {
-            let hashes = |places: &[Place]| places.iter().map(|place| place.hash).collect::<Vec<_>>();
+            let hashes = |places: &[Place]| -> Vec<_> {
+                places.iter().map(|place| (place.hash, place.over)).collect()
+            };
             hashes(one) == hashes(other)
         };
         let moved = self
@@ -216,7 +367,11 @@ impl Table {
         if !self.held.contains_key(column) {
             let mut held = HashMap::new();
             for (id, places) in &self.rows {
-                let there: Vec<Place> = places.iter().copied().filter(|place| place.length > 0).collect();
+                let there: Vec<Place> = places
+                    .iter()
+                    .copied()
+                    .filter(|place| place.at != Place::NONE)
+                    .collect();
                 for row in self.read(&there, of.json)? {
                     let text = row.content.get(&self.headings, column);
                     held.extend(
@@ -295,24 +450,17 @@ impl Table {
 
     /// The text of a row, and whether some of its bytes are none.
     fn decoded<'a>(&self, bytes: &'a [u8]) -> (Cow<'a, str>, bool) {
-        if is_wide(self.encoding) {
+        if self.encoding.is_wide() {
             let text = String::from_utf8_lossy(bytes);
             let lost = text.contains(char::REPLACEMENT_CHARACTER);
             return (text, lost);
         }
-        self.encoding.decode_without_bom_handling(bytes)
+        self.encoding.decode(bytes)
     }
 
     /// A text in the file's own encoding; none where it cannot hold it.
     pub(super) fn encoded(&self, text: &str) -> Option<Vec<u8>> {
-        if self.encoding == UTF_16LE {
-            return Some(text.encode_utf16().flat_map(u16::to_le_bytes).collect());
-        }
-        if self.encoding == UTF_16BE {
-            return Some(text.encode_utf16().flat_map(u16::to_be_bytes).collect());
-        }
-        let (bytes, _, lost) = self.encoding.encode(text);
-        (!lost).then(|| bytes.into_owned())
+        self.encoding.encode(text)
     }
 
     /// Whether these bytes of the file end a line.
@@ -341,6 +489,27 @@ impl Content {
         }
     }
 
+    /// Says something else in some columns.
+    fn lay(&mut self, headings: &[String], cells: &BTreeMap<String, String>) {
+        match self {
+            Self::Cells(own) => {
+                for (heading, own) in headings.iter().zip(own) {
+                    if let Some(cell) = cells.get(heading) {
+                        cell.clone_into(own);
+                    }
+                }
+            }
+            Self::Json(members) if !members.contains_key(BROKEN) => {
+                members.extend(
+                    cells
+                        .iter()
+                        .map(|(name, cell)| (name.clone(), Json::from(cell.as_str()))),
+                );
+            }
+            Self::Json(_) | Self::Broken(_) => {}
+        }
+    }
+
     /// Why it cannot be read.
     pub(super) fn broken(&self) -> Option<&str> {
         match self {
@@ -362,7 +531,7 @@ const SEPARATORS: &[u8] = b",;\t|";
 
 /// The encoding of a file that does not say: UTF-8, or Windows-1252 where it is no UTF-8 at all. One that is, but for some
 /// bytes, was cut or mixed somewhere.
-fn likely_encoding(path: &Path) -> io::Result<&'static Encoding> {
+fn likely_encoding(path: &Path) -> io::Result<Letters> {
     let mut file = BufReader::new(File::open(path)?);
     let (mut wide, mut other, mut line) = (false, false, Vec::new());
     while file.read_until(b'\n', &mut line)? > 0 {
@@ -372,38 +541,34 @@ fn likely_encoding(path: &Path) -> io::Result<&'static Encoding> {
         }
         line.clear();
     }
-    Ok(if other && !wide { WINDOWS_1252 } else { UTF_8 })
-}
-
-/// Whether each letter takes two bytes, or four.
-fn is_wide(encoding: &'static Encoding) -> bool {
-    encoding == UTF_16LE || encoding == UTF_16BE
+    Ok(if other && !wide {
+        Letters::WINDOWS
+    } else {
+        Letters::UTF_8
+    })
 }
 
 /// What was read of a file, as bytes among which the signs of a table are what they are in ASCII.
-fn in_octets(encoding: &'static Encoding, bytes: Vec<u8>) -> Vec<u8> {
-    if !is_wide(encoding) {
+fn in_octets(encoding: Letters, bytes: Vec<u8>) -> Vec<u8> {
+    if !encoding.is_wide() {
         return bytes;
     }
-    let (text, _) = encoding.decode_without_bom_handling(&bytes);
+    let (text, _) = encoding.decode(&bytes);
     text.into_owned().into_bytes()
 }
 
 /// Whether what was read since the begin of a row ends a line.
-fn ends_a_line(encoding: &'static Encoding, bytes: &[u8]) -> bool {
-    if !is_wide(encoding) {
-        return bytes.ends_with(b"\n");
-    }
-    let end = if encoding == UTF_16LE { b"\n\0" } else { b"\0\n" };
-    bytes.len().is_multiple_of(2) && bytes.ends_with(end)
+fn ends_a_line(encoding: Letters, bytes: &[u8]) -> bool {
+    let end = encoding.line_end();
+    bytes.len().is_multiple_of(end.len()) && bytes.ends_with(end)
 }
 
 /// Reads to the end of a line. How many bytes that were.
-fn read_line(file: &mut impl BufRead, encoding: &'static Encoding, bytes: &mut Vec<u8>) -> io::Result<usize> {
+fn read_line(file: &mut impl BufRead, encoding: Letters, bytes: &mut Vec<u8>) -> io::Result<usize> {
     let before = bytes.len();
     loop {
         let read = file.read_until(b'\n', bytes)?;
-        if read > 0 && encoding == UTF_16LE && bytes.len() % 2 == 1 {
+        if read > 0 && encoding.line_end() == b"\n\0" && bytes.len() % 2 == 1 {
             // The other half of a letter that begins so.
             Read::take(&mut *file, 1).read_to_end(bytes)?;
         }
@@ -433,13 +598,13 @@ fn is_open(bytes: &[u8], separators: &[u8]) -> bool {
 }
 
 /// The next row with its end; a line that ends within quotes goes on in the next. Without separators each line is a row.
-fn next(file: &mut BufReader<File>, separators: &[u8], encoding: &'static Encoding) -> io::Result<Vec<u8>> {
+fn next(file: &mut BufReader<File>, separators: &[u8], encoding: Letters) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     loop {
         let room = LONGEST.saturating_sub(bytes.len() as u64);
         let read = read_line(&mut Read::take(&mut *file, room), encoding, &mut bytes)?;
         let open = !separators.is_empty()
-            && match is_wide(encoding) {
+            && match encoding.is_wide() {
                 true => is_open(&in_octets(encoding, bytes.clone()), separators),
                 false => is_open(&bytes, separators),
             };

@@ -2,6 +2,8 @@
 
 use super::cell;
 use super::description::{Column, NewId, Records};
+use super::pending::Action;
+use super::results::Out;
 use super::table::{Content, Place, Row, Stamp, Table};
 use crate::{Change, Outcome, Refusal, RefusalKind, Write};
 use serde_json::{Map, Value as Json};
@@ -16,6 +18,8 @@ pub(super) struct Edits {
     /// New rows in the place of old ones; none: it goes.
     changed: BTreeMap<u64, Option<Vec<u8>>>,
     added: Vec<Vec<u8>>,
+    /// The rows of a file for the ERP, where it takes such.
+    pub(super) results: Vec<Out>,
 }
 
 /// What a write comes to once the file stands: the id that it is about, whose row is to be shown.
@@ -41,7 +45,7 @@ pub(super) fn plan(table: &mut Table, of: &Records, write: &Write, edits: &mut E
         ));
     }
     let (id, values, only_if) = match &write.change {
-        Change::Create { values, .. } => return Ok(create(table, of, values, edits)),
+        Change::Create { values, .. } => return Ok(create(table, of, (values, &write.key), edits)),
         Change::Update {
             record,
             values,
@@ -63,7 +67,7 @@ pub(super) fn plan(table: &mut Table, of: &Records, write: &Write, edits: &mut E
         _ => return Ok(Planned::Ends(Box::new(Outcome::Gone))),
     };
     // What an earlier write of the same batch made of it is not in the file yet.
-    if place.length == 0 || edits.changed.contains_key(&place.at) {
+    if place.at == Place::NONE || edits.changed.contains_key(&place.at) {
         return Ok(Planned::Ends(Box::new(Outcome::Stale)));
     }
     let row = table.read(&[place], of.json)?.remove(0);
@@ -75,20 +79,41 @@ pub(super) fn plan(table: &mut Table, of: &Records, write: &Write, edits: &mut E
     }
     let Some(values) = values else {
         edits.changed.insert(place.at, None);
+        if of.results.is_some() {
+            let out = Out {
+                action: Action::Delete,
+                id: id.clone(),
+                row: Some(row.content),
+                values: Values::new(),
+            };
+            edits.results.push(out);
+        }
         return Ok(Planned::Done(id.clone()));
     };
     if let Some(refusal) = check(table, of, values, Some(id), false) {
         return Ok(refusal);
     }
-    match line(table, of, Some(row.content), values, None) {
+    match line(table, of, Some(row.content.clone()), values, None) {
         Ok(bytes) => drop(edits.changed.insert(place.at, Some(bytes))),
         Err(refusal) => return Ok(refusal),
+    }
+    if of.results.is_some() {
+        edits.results.push(Out {
+            action: Action::Update,
+            id: id.clone(),
+            row: Some(row.content),
+            values: values.clone(),
+        });
     }
     note(table, of, values, id);
     Ok(Planned::Done(id.clone()))
 }
 
-fn create(table: &mut Table, of: &Records, values: &Values, edits: &mut Edits) -> Planned {
+fn create(table: &mut Table, of: &Records, (values, key): (&Values, &str), edits: &mut Edits) -> Planned {
+    if of.new_id == Some(NewId::Erp) && table.rows.contains_key(key) {
+        // It comes again.
+        return Planned::Done(key.to_owned());
+    }
     if let Some(refusal) = check(table, of, values, None, true) {
         return refusal;
     }
@@ -103,6 +128,7 @@ fn create(table: &mut Table, of: &Records, values: &Values, edits: &mut Edits) -
             );
         }
         Some(NewId::Uuid) => uuid(),
+        Some(NewId::Erp) => key.to_owned(),
         Some(NewId::Number) => match next_number(table) {
             Ok(number) => number.to_string(),
             Err(error) => {
@@ -119,15 +145,24 @@ fn create(table: &mut Table, of: &Records, values: &Values, edits: &mut Edits) -
         Ok(bytes) => edits.added.push(bytes),
         Err(refusal) => return refusal,
     }
+    if of.results.is_some() {
+        edits.results.push(Out {
+            action: Action::Create,
+            id: id.clone(),
+            row: None,
+            values: values.clone(),
+        });
+    }
     note(table, of, values, &id);
     // Its place is not known yet: the next create of the batch gets another id.
     table.rows.insert(
         id.clone(),
         vec![Place {
-            at: u64::MAX,
+            at: Place::NONE,
             length: 0,
             line: 0,
             hash: 0,
+            over: 0,
         }],
     );
     Planned::Done(id)
@@ -249,30 +284,45 @@ fn line(
                 None => return Err(invalid(column, format!("{} has no such column", of.file))),
             }
         }
-        let mut writer = csv::WriterBuilder::new();
-        let writer = writer.delimiter(table.separator).terminator(match table.crlf {
-            true => csv::Terminator::CRLF,
-            false => csv::Terminator::Any(b'\n'),
-        });
-        let mut writer = writer.from_writer(Vec::new());
-        let written = writer.write_record(&cells).and_then(|()| Ok(writer.flush()?));
-        let bytes = written
-            .ok()
-            .and_then(|()| writer.into_inner().ok())
-            .unwrap_or_default();
-        String::from_utf8(bytes).unwrap_or_default()
+        table.line(&cells)
     };
-    table.encoded(&text).ok_or_else(|| {
-        let why = format!(
-            "{} is written in {}, which lacks a letter of it",
-            of.file,
-            table.encoding.name()
-        );
-        refused(RefusalKind::Invalid, Vec::new(), why, "Save the file as UTF-8")
-    })
+    table.encoded(&text).ok_or_else(|| unwritable(table, of, values))
 }
 
-fn json(of: &Records, column: &Column, value: &tandem_merge::value::Value) -> Json {
+/// The refusal of values that the file's encoding cannot hold.
+fn unwritable(table: &Table, of: &Records, values: &Values) -> Planned {
+    let written = values
+        .iter()
+        .filter_map(|(name, value)| Some((name, cell::write(of, of.properties.get(name)?, value))));
+    let lacking = written
+        .filter_map(|(name, text)| Some((name.clone(), lacking(table, &text)?)))
+        .collect::<Vec<(String, char)>>();
+    let letters: Vec<String> = lacking
+        .iter()
+        .map(|(name, letter)| format!("`{letter}` of {name}"))
+        .collect();
+    let why = format!(
+        "{} is written in {}, which has no {}",
+        of.file,
+        table.encoding.name(),
+        letters.join(", no ")
+    );
+    let properties = lacking.into_iter().map(|(name, _)| name).collect();
+    refused(
+        RefusalKind::Invalid,
+        properties,
+        why,
+        "Write it with other letters, or let the ERP write its file in UTF-8",
+    )
+}
+
+/// The first letter of a text that the file's encoding lacks.
+fn lacking(table: &Table, text: &str) -> Option<char> {
+    text.chars()
+        .find(|letter| table.encoded(letter.encode_utf8(&mut [0; 4])).is_none())
+}
+
+pub(super) fn json(of: &Records, column: &Column, value: &tandem_merge::value::Value) -> Json {
     use tandem_merge::value::Value;
     match value {
         Value::Blank | Value::Integer(_) => crate::http::json::encode(value),

@@ -1,8 +1,10 @@
 //! A running system with connectors to it, in words that all systems share: contacts with a last name, an
 //! e-mail address, a phone and a description, and a person next to us who edits them.
 
+use crate::proxy::Proxy;
 use futures::future::BoxFuture;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use tandem_connector::{Change, ChangePage, Connector, Lane, Outcome, Write};
 use tandem_merge::record::{Observation, RecordKey, RecordType, Values, Version};
 use tandem_merge::value::Value;
@@ -33,6 +35,40 @@ pub(crate) type Connect = fn(&Url, &str) -> Box<dyn Connector>;
 /// Lets all that a system shows be older by some seconds.
 pub(crate) type Aging = Box<dyn Fn(u32) -> BoxFuture<'static, ()> + Send + Sync>;
 
+/// What lies between us and the system.
+pub(crate) enum Line {
+    /// A network, which a proxy cuts.
+    Network,
+    /// A folder or a file of this machine: an answer never gets lost.
+    File,
+    /// A program that works in this folder. It ends before it answers a write while a file `cut` is there.
+    Program(PathBuf),
+}
+
+/// A line to the system that can be cut.
+pub(crate) enum Cut {
+    Proxy(Proxy),
+    Program(PathBuf, Url),
+}
+
+impl Cut {
+    pub(crate) fn url(&self) -> &Url {
+        match self {
+            Self::Proxy(proxy) => proxy.url(),
+            Self::Program(_, url) => url,
+        }
+    }
+
+    /// The next answers get lost; none: no more.
+    pub(crate) fn swallow(&self, answers: usize) {
+        match self {
+            Self::Proxy(proxy) => proxy.swallow(answers),
+            Self::Program(folder, _) if answers > 0 => std::fs::write(folder.join("cut"), "").unwrap(),
+            Self::Program(folder, _) => std::fs::remove_file(folder.join("cut")).unwrap(),
+        }
+    }
+}
+
 /// A running system.
 pub(crate) struct Scene {
     pub(crate) words: Words,
@@ -45,6 +81,7 @@ pub(crate) struct Scene {
     pub(crate) http: reqwest::Client,
     /// How time passes where the system's clock cannot be moved: what it holds becomes older instead.
     pub(crate) aging: Option<Aging>,
+    pub(crate) line: Line,
     /// The connector sends a write without an answer again by itself.
     pub(crate) repeats: bool,
     /// Keeps the server alive.
@@ -52,6 +89,25 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
+    /// A line to the system, to be cut.
+    pub(crate) async fn cut(&self) -> Cut {
+        match &self.line {
+            Line::Network => Cut::Proxy(Proxy::before(&self.url).await),
+            Line::Program(folder) => Cut::Program(folder.clone(), self.url.clone()),
+            Line::File => panic!("no answer of a file gets lost"),
+        }
+    }
+
+    /// An address where nothing is, and what it is known by.
+    pub(crate) async fn nowhere(&self) -> (Url, &'static str) {
+        if matches!(self.line, Line::Network) {
+            let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+            let address = format!("http://{}", listener.local_addr().unwrap());
+            return (address.parse().unwrap(), "127.0.0.1");
+        }
+        (format!("{}-nowhere", self.url).parse().unwrap(), "-nowhere")
+    }
+
     pub(crate) fn contact(&self) -> RecordType {
         RecordType::new(self.ours.system(), "Contact")
     }
@@ -129,13 +185,18 @@ impl Scene {
         version
     }
 
-    /// All changes until there are no more, with the last cursor. Every page is read from its stored cursor.
+    /// All changes until there are no more, with the last cursor. Every page is read from its stored cursor, and what it hints at
+    /// is looked at.
     pub(crate) async fn round(&self, cursor: Option<Vec<u8>>) -> (Vec<Observation>, Vec<u8>) {
         let mut seen = Vec::new();
         let mut at = cursor;
         loop {
             let page = self.page(at.as_deref()).await;
             seen.extend(page.observations);
+            let hinted: Vec<String> = page.hints.into_iter().map(|key| key.id).collect();
+            if !hinted.is_empty() {
+                seen.extend(self.ours.fetch(&self.contact(), &hinted).await.unwrap());
+            }
             at = Some(page.cursor.clone());
             if !page.more {
                 return (seen, page.cursor);

@@ -6,7 +6,7 @@ pub(crate) mod odoo;
 pub(crate) mod xero;
 
 use crate::rest::config;
-use crate::scene::{Scene, Words, plain_client};
+use crate::scene::{Line, Scene, Words, plain_client};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -92,6 +92,7 @@ async fn staged(vendor: Vendor, words: Words, connect: crate::scene::Connect) ->
     Scene {
         words,
         aging: None,
+        line: Line::Network,
         repeats: true,
         ours: connect(&url, "tandem"),
         person: connect(&url, "alice"),

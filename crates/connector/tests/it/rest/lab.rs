@@ -2,7 +2,7 @@
 
 use super::config;
 use super::stage::ids;
-use crate::scene::{Scene, Words, applied, one, plain_client};
+use crate::scene::{Line, Scene, Words, applied, one, plain_client};
 use jiff::SignedDuration;
 use std::collections::BTreeSet;
 use tandem_connector::proof::{Effort, Proof, Verdict, prove};
@@ -110,6 +110,7 @@ async fn scene(connect: fn(&Url, &str) -> Box<dyn Connector>) -> Scene {
             secret: SECRET,
         },
         aging: None,
+        line: Line::Network,
         repeats: true,
         ours: connect(&url, "tandem"),
         person: connect(&url, "alice"),

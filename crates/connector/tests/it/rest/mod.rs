@@ -25,7 +25,7 @@ mod stage;
 mod windows;
 mod writes;
 
-use crate::scene::{Scene, Words, applied, one, plain_client};
+use crate::scene::{Line, Scene, Words, applied, one, plain_client};
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -113,6 +113,7 @@ pub(crate) async fn scene() -> Scene {
             secret: "customerp-tandem-token",
         },
         aging: None,
+        line: Line::Network,
         repeats: true,
         ours: connect(&url, "tandem"),
         person: connect(&url, "alice"),

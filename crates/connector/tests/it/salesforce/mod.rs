@@ -14,7 +14,7 @@ mod sign_in;
 mod stage;
 mod watching;
 
-use crate::scene::{Scene, Words, plain_client};
+use crate::scene::{Line, Scene, Words, plain_client};
 use jiff::SignedDuration;
 use tandem_connector::salesforce::{Salesforce, SalesforceConfig, Share, SignIn, Watch, Writes};
 use tandem_connector::{Change, Connector, ErrorKind, Write};
@@ -119,6 +119,7 @@ pub(crate) async fn scene() -> Scene {
         connect,
         http: plain_client(),
         aging: None,
+        line: Line::Network,
         repeats: true,
         url,
         _server: Box::new(server),

@@ -1,7 +1,7 @@
 //! MySQL and MariaDB: a database of its own on the server that `TANDEM_MYSQL` names (`clients/with-mariadb` starts one).
 
 use super::{CONTACTS, config, of, round, used, words};
-use crate::scene::{Scene, applied, one, plain_client};
+use crate::scene::{Line, Scene, applied, one, plain_client};
 use jiff::SignedDuration;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Opts, OptsBuilder};
@@ -99,6 +99,7 @@ pub(crate) async fn scene() -> Scene {
                 conn.lock().await.query_drop(sql).await.unwrap();
             })
         })),
+        line: Line::Network,
         repeats: false,
         url,
         _server: Box::new(conn),

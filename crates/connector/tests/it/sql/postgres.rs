@@ -1,7 +1,7 @@
 //! PostgreSQL: a database of its own on the server that `TANDEM_POSTGRES` names (`clients/with-postgres` starts one).
 
 use super::{CONTACTS, config, of, round, used, words};
-use crate::scene::{Scene, applied, one, plain_client};
+use crate::scene::{Line, Scene, applied, one, plain_client};
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -113,6 +113,7 @@ pub(crate) async fn scene() -> Scene {
                 client.batch_execute(&sql).await.unwrap();
             })
         })),
+        line: Line::Network,
         repeats: false,
         url,
         _server: Box::new(client),

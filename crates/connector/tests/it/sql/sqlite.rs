@@ -1,7 +1,7 @@
 //! SQLite: a file.
 
 use super::{CONTACTS, config, used, words};
-use crate::scene::{Scene, one, plain_client};
+use crate::scene::{Line, Scene, one, plain_client};
 use rusqlite::Connection;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -53,6 +53,7 @@ pub(crate) async fn scene() -> Scene {
             Connection::open(&aged).unwrap().execute_batch(&sql).unwrap();
             Box::pin(std::future::ready(()))
         })),
+        line: Line::File,
         repeats: false,
         url,
         _server: Box::new(folder),

@@ -1,6 +1,8 @@
 //! A program that speaks for a system, and the laws that programs which lie are found by. The program is the example in
 //! Python, and the same with a line changed.
 
+pub(crate) mod scene;
+
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,7 +14,7 @@ use tandem_merge::record::{Presence, RecordKey, RecordType, Values};
 use tandem_merge::value::Value;
 
 /// The example's text.
-const EXAMPLE: &str = include_str!("../../../../examples/program/erp.py");
+const EXAMPLE: &str = include_str!("../../../../../examples/program/erp.py");
 
 /// A folder with a program in it.
 struct Place(tempfile::TempDir);

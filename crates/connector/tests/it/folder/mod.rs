@@ -1,6 +1,9 @@
 //! A folder of files as an ERP exports them: how they are written is found out, what is not in them any more is a
 //! suspicion, and what nobody changed stays as it was, byte by byte.
 
+mod results;
+pub(crate) mod scene;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use tandem_connector::folder::{Description, Folder, FolderConfig};
@@ -241,6 +244,52 @@ async fn a_file_is_read_and_written_in_the_encoding_that_is_said() {
     let wrong = said.replace("windows-1250", "klingon");
     let problems = Description::read("erp.yaml", &wrong).unwrap_err();
     assert!(problems[0].to_string().contains("klingon"), "{problems:?}");
+}
+
+/// What one code page of DOS has another lacks: who is at fault is one record, and all others are written.
+#[tokio::test]
+async fn a_file_of_dos_is_read_and_written_in_its_code_page() {
+    let cases: [(&str, &[u8], &str, &str); 5] = [
+        ("cp850", b"M\x81ller \x9d", "Müller Ø", "Ł"),
+        ("ibm437", b"M\x81ller \xe3", "Müller π", "Ø"),
+        ("DOS-852", b"\x9d\xa2d\xab", "Łódź", "Ø"),
+        ("866", b"\x8c\xe3\xa7", "Муз", "Ø"),
+        ("cp858", b"\xd5", "€", "Ł"),
+    ];
+    for (encoding, bytes, name, foreign) in cases {
+        let said = DESCRIPTION.replace("id: Nr", &format!("id: Nr\n    encoding: \"{encoding}\""));
+        let row = [b"1;", bytes, b";;;J;;\n"].concat();
+        let text = [
+            b"Nr;Firma;Ort;Kredit;Aktiv;Seit;CRM\n",
+            row.as_slice(),
+            b"2;B;;;J;;\n",
+        ]
+        .concat();
+        let place = Place::new(&text, ORDERS);
+        let folder = place.described(&said);
+        let first = read(&folder, "Customer", "1").await;
+        assert_eq!(first.values["name"], Value::text(name), "{encoding}");
+        let batch = [
+            update("1", &[("city", foreign.into()), ("name", "A".into())], None),
+            update("2", &[("city", name.into())], None),
+        ];
+        let outcomes = folder.write(&batch, Lane::Live).await;
+        let Outcome::Refused(refusal) = &outcomes[0] else {
+            panic!("{encoding}: {outcomes:?}")
+        };
+        assert_eq!(refusal.properties, ["city"], "{refusal:?}");
+        assert!(
+            refusal.message.contains(&format!("`{foreign}` of city")),
+            "{refusal:?}"
+        );
+        assert!(
+            matches!(outcomes[1], Outcome::Applied { .. }),
+            "{encoding}: {outcomes:?}"
+        );
+        let head = &text[..text.len() - b"2;B;;;J;;\n".len()];
+        let expected = [head, b"2;B;", bytes, b";;J;;\n"].concat();
+        assert_eq!(place.bytes("kunden.csv"), expected, "{encoding}");
+    }
 }
 
 #[tokio::test]
