@@ -101,6 +101,12 @@ fn pointed(name: &'static str, address: (&str, &str), user: &str) -> Example {
 
 /// The first sync is killed once it has written, and goes on where it was.
 fn synced_in_spite_of_a_kill(example: &Example, links: u64) {
+    // A create of which nobody heard is looked up again only when it can no longer arrive.
+    example.edit(
+        "tandem.yaml",
+        "    poll: 2s",
+        "    poll: 2s\n    request_deadline: 5s",
+    );
     let mut run = tandem()
         .current_dir(example.path(""))
         .args(["sync", "--yes"])
@@ -517,6 +523,18 @@ fn every_law_holds_for_tryton() {
     assert!(tested.out.contains("which was deleted"), "{}", tested.out);
 }
 
+/// Edits of a project, a quote and an employee in the org.
+fn edit_others_in_the_org(example: &Example) {
+    for (object, which, edit) in [
+        ("Task", "Subject = 'Project 1'", json!({ "Status": "Completed" })),
+        ("Quote", "Name = 'Quote 2'", json!({ "Description": "By rail" })),
+        ("User", "LastName = 'Smith 3'", json!({ "Title": "Head" })),
+    ] {
+        let id = only(example, &format!("SELECT Id FROM {object} WHERE {which}"));
+        rest::patch_salesforce(&example.org.url, object, &id, &edit);
+    }
+}
+
 fn kinto() -> (Erp, Example) {
     let url = server("TANDEM_KINTO");
     let example = pointed("kinto", ("http://127.0.0.1:8888/v1", &url), "tandem");
@@ -531,7 +549,7 @@ fn kinto_is_kept_in_step_both_ways() {
     let (erp, example) = kinto();
     let org = example.org.url.clone();
     example.done(&["check"]);
-    synced_in_spite_of_a_kill(&example, 60);
+    synced_in_spite_of_a_kill(&example, 220);
     let record = |of: &str, id: &str| format!("/buckets/erp/collections/{of}/records/{id}");
     // WHEN either side is edited and each has somebody new, THEN all of it arrives on the other
     erp.send(
@@ -544,6 +562,12 @@ fn kinto_is_kept_in_step_both_ways() {
         &record("contacts", "new"),
         &json!({ "data": { "lastName": "Baker", "email": "b@baker.example" } }),
     );
+    erp.send(
+        Method::PATCH,
+        &record("orders", "order-3"),
+        &json!({ "data": { "orderDate": "2026-07-01" } }),
+    );
+    edit_others_in_the_org(&example);
     let account = only(&example, "SELECT Id FROM Account WHERE Name = 'Customer 2'");
     rest::patch_salesforce(&org, "Account", &account, &json!({ "Phone": "456" }));
     rest::create_salesforce(
@@ -552,9 +576,19 @@ fn kinto_is_kept_in_step_both_ways() {
         &[json!({ "LastName": "Carter", "Email": "c@carter.example", "AccountId": account })],
     );
     example.done(&["sync", "--yes"]);
-    example.in_step(62);
+    example.in_step(222);
     only(&example, "SELECT Id FROM Account WHERE BillingCity = 'Potsdam'");
     only(&example, "SELECT Id FROM Contact WHERE LastName = 'Baker'");
+    // One order is an order and an invoice there.
+    only(&example, "SELECT Id FROM Order WHERE EffectiveDate = 2026-07-01");
+    only(
+        &example,
+        "SELECT Id FROM Invoice__c WHERE InvoiceDate__c = 2026-07-01",
+    );
+    let shown = |of: &str, id: &str| erp.ask(Method::GET, &record(of, id), None).0["data"].clone();
+    assert_eq!(shown("projects", "project-1")["status"], "completed");
+    assert_eq!(shown("quotes", "quote-2")["comment"], "By rail");
+    assert_eq!(shown("employees", "employee-3")["title"], "Head");
     assert_eq!(
         erp.ask(Method::GET, &record("customers", "customer-2"), None).0["data"]["phone"],
         "456"
@@ -587,7 +621,7 @@ fn kinto_is_kept_in_step_both_ways() {
             .iter()
             .all(|contact| contact["id"] != "contact-4")
     );
-    example.in_step(60);
+    example.in_step(220);
     // WHEN both edit the same, THEN the later edit stays
     erp.send(
         Method::PATCH,
@@ -597,7 +631,7 @@ fn kinto_is_kept_in_step_both_ways() {
     let account = only(&example, "SELECT Id FROM Account WHERE Name = 'Customer 5'");
     rest::patch_salesforce(&org, "Account", &account, &json!({ "BillingCity": "Bonn" }));
     with_a_conflict(&example);
-    example.in_step(60);
+    example.in_step(220);
 }
 
 #[test]
@@ -641,7 +675,7 @@ fn pocketbase_is_kept_in_step_both_ways() {
     let (erp, example) = pocketbase();
     let org = example.org.url.clone();
     example.done(&["check"]);
-    synced_in_spite_of_a_kill(&example, 60);
+    synced_in_spite_of_a_kill(&example, 220);
     let find = |of: &str, filter: &str| {
         let filter: String = url::form_urlencoded::byte_serialize(filter.as_bytes()).collect();
         erp.ask(Method::GET, &format!("/{of}/records?filter={filter}"), None)
@@ -660,6 +694,12 @@ fn pocketbase_is_kept_in_step_both_ways() {
         "/contacts/records",
         &json!({ "lastName": "Baker", "email": "b@baker.example" }),
     );
+    erp.send(
+        Method::PATCH,
+        &path("orders", "number = 'A-3'"),
+        &json!({ "orderDate": "2026-07-01" }),
+    );
+    edit_others_in_the_org(&example);
     let account = only(&example, "SELECT Id FROM Account WHERE Name = 'Customer 2'");
     rest::patch_salesforce(&org, "Account", &account, &json!({ "Phone": "456" }));
     rest::create_salesforce(
@@ -668,9 +708,17 @@ fn pocketbase_is_kept_in_step_both_ways() {
         &[json!({ "LastName": "Carter", "Email": "c@carter.example", "AccountId": account })],
     );
     example.done(&["sync", "--yes"]);
-    example.in_step(62);
+    example.in_step(222);
     only(&example, "SELECT Id FROM Account WHERE BillingCity = 'Potsdam'");
     only(&example, "SELECT Id FROM Contact WHERE LastName = 'Baker'");
+    only(&example, "SELECT Id FROM Order WHERE EffectiveDate = 2026-07-01");
+    only(
+        &example,
+        "SELECT Id FROM Invoice__c WHERE InvoiceDate__c = 2026-07-01",
+    );
+    assert_eq!(find("projects", "name = 'Project 1'")["status"], "completed");
+    assert_eq!(find("quotes", "number = 'Q-2'")["comment"], "By rail");
+    assert_eq!(find("employees", "lastName = 'Smith 3'")["role"], "Head");
     let second = find("customers", "name = 'Customer 2'");
     assert_eq!(second["phone"], "456");
     assert_eq!(find("contacts", "lastName = 'Carter'")["customer"], second["id"]);
@@ -685,7 +733,7 @@ fn pocketbase_is_kept_in_step_both_ways() {
             .is_empty()
     );
     assert!(find("contacts", "lastName = 'Miller 4'").is_null());
-    example.in_step(60);
+    example.in_step(220);
     // WHEN both edit the same, THEN the later edit stays
     erp.send(
         Method::PATCH,
@@ -695,7 +743,7 @@ fn pocketbase_is_kept_in_step_both_ways() {
     let account = only(&example, "SELECT Id FROM Account WHERE Name = 'Customer 5'");
     rest::patch_salesforce(&org, "Account", &account, &json!({ "BillingCity": "Bonn" }));
     with_a_conflict(&example);
-    example.in_step(60);
+    example.in_step(220);
 }
 
 #[test]
