@@ -3,7 +3,7 @@
 //! The engine orders, the connector packs: it turns a batch into the fewest calls that are safe. What a
 //! system can and cannot do is data ([`Capabilities`]), not further methods.
 
-use crate::webhook::{Listener, Webhook};
+use crate::webhook::Webhook;
 use crate::{Probe, Probed, Traffic};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -84,20 +84,6 @@ pub trait Connector: Send + Sync {
     /// What takes the messages by which the system tells of changes; none: it tells nothing so.
     fn webhook(&self) -> Option<&Arc<Webhook>> {
         None
-    }
-
-    /// Whether it is known how the system is asked to send such messages.
-    fn subscribes(&self) -> bool {
-        false
-    }
-
-    /// Asks the system to send messages there, or to go on with it where it would soon end to; when to ask again. None:
-    /// never, it goes on for ever or nothing is known of how to ask.
-    ///
-    /// # Errors
-    /// It does not take it. Changes are asked for meanwhile.
-    async fn subscribe(&self, _listener: &Listener, _now: Timestamp) -> Result<Option<Timestamp>, Error> {
-        Ok(None)
     }
 
     /// Tries one thing that nothing else here asks for, for the laws of [`crate::proof`]; none where there is no such thing.

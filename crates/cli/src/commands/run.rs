@@ -276,7 +276,6 @@ impl Run {
         let console = self.console(beside).await?;
         let hooks = serving::hooks::open(configuration, engine.systems()).await?;
         begun(console.as_ref(), hooks.as_ref(), course.full, screen);
-        let _subscriptions = serving::hooks::subscribe(configuration, engine.systems(), screen);
         // Whatever can be wrong with a configuration has shown by now.
         course.began = Some(Instant::now());
         let mut end = End::Stopped;

@@ -19,7 +19,6 @@ mod limits;
 mod paging;
 mod parts;
 mod probing;
-mod push;
 mod read;
 mod served;
 mod session;
@@ -32,7 +31,6 @@ pub use description::{Description, schema};
 
 use crate::http::{Address, Http, clock};
 use crate::listing::Listings;
-use crate::webhook::Listener;
 use crate::{
     Budget, Capabilities, ChangePage, ClockOffset, Connector, Error, ErrorKind, Identification, Lane,
     ListPage, Outcome, Probe, Probed, Resumed, Schema, Traffic, Write,
@@ -359,17 +357,6 @@ impl Connector for Rest {
 
     async fn probe(&self, probe: Probe<'_>) -> Result<Option<Probed>, Error> {
         probing::probe(self, probe).await
-    }
-
-    fn subscribes(&self) -> bool {
-        self.description.push.is_some()
-    }
-
-    async fn subscribe(&self, listener: &Listener, now: Timestamp) -> Result<Option<Timestamp>, Error> {
-        match &self.description.push {
-            Some(push) => push::keep(self, push, listener, now).await,
-            None => Ok(None),
-        }
     }
 
     async fn leave(&self) {

@@ -15,7 +15,6 @@ use jiff::Timestamp;
 use notices::Notices;
 use proof::Proof;
 use reqwest::header::HeaderMap;
-use secrecy::SecretString;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 use tandem_merge::config;
@@ -25,21 +24,11 @@ use tandem_merge::record::{RecordKey, RecordType};
 #[derive(Debug)]
 pub struct Webhook {
     system: String,
-    secret: SecretString,
     proof: Proof,
     tells: Option<Tells>,
     echo: Option<String>,
     types: BTreeSet<RecordType>,
     notices: Notices,
-}
-
-/// Where a system is asked to send its messages, and what proves them.
-#[derive(Clone, Debug)]
-pub struct Listener {
-    /// The address.
-    pub address: String,
-    /// The secret.
-    pub secret: SecretString,
 }
 
 /// Where a message names the records that changed.
@@ -91,7 +80,6 @@ impl Webhook {
         let tells = of.tells.as_ref().map(Tells::read).transpose()?;
         Ok(Self {
             system: system.to_owned(),
-            secret: secret.trim().into(),
             proof,
             tells,
             echo: of.echo.clone(),
@@ -104,15 +92,6 @@ impl Webhook {
     #[must_use]
     pub fn system(&self) -> &str {
         &self.system
-    }
-
-    /// Where the system is to send its messages, below the address at which it reaches us.
-    #[must_use]
-    pub fn listener(&self, public: &str) -> Listener {
-        Listener {
-            address: format!("{public}/webhooks/{}", self.system),
-            secret: self.secret.clone(),
-        }
     }
 
     /// The parameter that is sent back when the system asks whether somebody listens.

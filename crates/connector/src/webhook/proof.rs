@@ -1,13 +1,11 @@
 //! Whether a message comes from the system, just now, and for the first time.
 
 use super::Refused;
-use crate::rest::Place;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::header::HeaderMap;
 use ring::hmac;
-use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use tandem_merge::config::{self, Encoding, SignedPart};
@@ -22,8 +20,6 @@ const SHORTEST: usize = 16;
 /// What a message must carry.
 pub(super) struct Proof {
     key: hmac::Key,
-    /// Where each message carries the secret itself, and what stands for that.
-    word: Option<(Place, hmac::Tag)>,
     of: config::Webhook,
     /// The signatures of the window, and when each is forgotten.
     seen: Mutex<BTreeMap<Vec<u8>, Timestamp>>,
@@ -37,27 +33,19 @@ impl std::fmt::Debug for Proof {
 
 impl Proof {
     /// With the secret as it is kept.
-    pub(super) fn new(of: &config::Webhook, secret: &str) -> Result<Self, String> {
+    pub(super) fn new(of: &config::Webhook, secret: &str) -> Result<Self, &'static str> {
         let secret = secret.trim();
-        let place = |text: &String| {
-            Place::parse(text).map_err(|(what, _)| format!("{what} (`word` of its webhooks)"))
-        };
-        let word = of.word.as_ref().map(place).transpose()?;
         let bytes = match secret.strip_prefix("whsec_") {
-            Some(coded) => STANDARD.decode(coded).map_err(|_| {
-                "the secret of its webhooks begins with `whsec_`, and no base64 follows".to_owned()
-            })?,
+            Some(coded) => STANDARD
+                .decode(coded)
+                .map_err(|_| "the secret of its webhooks begins with `whsec_`, and no base64 follows")?,
             None => secret.as_bytes().to_vec(),
         };
         if bytes.len() < SHORTEST {
-            return Err(
-                "the secret of its webhooks has fewer than 16 bytes, which can be guessed".to_owned(),
-            );
+            return Err("the secret of its webhooks has fewer than 16 bytes, which can be guessed");
         }
-        let key = hmac::Key::new(hmac::HMAC_SHA256, &bytes);
         Ok(Self {
-            word: word.map(|place| (place, hmac::sign(&key, secret.as_bytes()))),
-            key,
+            key: hmac::Key::new(hmac::HMAC_SHA256, &bytes),
             of: of.clone(),
             seen: Mutex::default(),
         })
@@ -65,12 +53,6 @@ impl Proof {
 
     /// Whether a message is proven and new; one that came before is proven and not new.
     pub(super) fn accepts(&self, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<bool, Refused> {
-        if let Some((place, tag)) = &self.word {
-            return match self.carries(place, tag, body) {
-                true => Ok(true),
-                false => Err(Refused::Unproven("it does not carry the secret")),
-            };
-        }
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let written = header(&self.of.signature).ok_or(Refused::Unproven("it has no signature"))?;
         let stamp = self.of.timestamp.as_deref().map(|name| {
@@ -99,19 +81,6 @@ impl Proof {
             ));
         }
         Ok(self.is_new(signature, now, window))
-    }
-
-    /// Whether each part of a message carries the secret. Tags are compared, for they take the same time whatever is sent.
-    fn carries(&self, place: &Place, tag: &hmac::Tag, body: &[u8]) -> bool {
-        let Ok(message) = serde_json::from_slice::<Json>(body) else {
-            return false;
-        };
-        let words = place.each(&message).unwrap_or_default();
-        let right = |word: &&Json| {
-            let word = word.as_str().unwrap_or_default();
-            hmac::verify(&self.key, word.as_bytes(), tag.as_ref()).is_ok()
-        };
-        !words.is_empty() && words.iter().all(right)
     }
 
     fn is_new(&self, signature: Vec<u8>, now: Timestamp, window: SignedDuration) -> bool {

@@ -21,7 +21,6 @@ fn standard() -> config::Webhook {
     let dot = || SignedPart::Text(".".to_owned());
     config::Webhook {
         secret: SecretReference::Env("HOOK".to_owned()),
-        word: None,
         signature: "webhook-signature".to_owned(),
         prefix: "v1,".to_owned(),
         encoding: Encoding::Base64,
@@ -254,36 +253,4 @@ fn a_place_that_is_none_is_told() {
     of.tells.as_mut().unwrap().id = "data..id".to_owned();
     let told = Webhook::new("erp", &of, SECRET, BTreeSet::new()).unwrap_err();
     assert!(told.contains("`data..id` is no place"), "{told}");
-}
-
-#[test]
-fn a_system_that_signs_nothing_proves_itself_by_the_word_in_each_part_of_a_message() {
-    let of = config::Webhook {
-        word: Some("value.clientState".to_owned()),
-        tells: None,
-        ..standard()
-    };
-    let hook = hook(&of);
-    let sent = |body: &str| hook.take(&HeaderMap::new(), body.as_bytes(), now());
-    let message = |words: &[&str]| {
-        let parts = words
-            .iter()
-            .map(|word| format!(r#"{{"clientState":"{word}","resource":"customers"}}"#));
-        format!(r#"{{"value":[{}]}}"#, parts.collect::<Vec<_>>().join(","))
-    };
-    assert_eq!(sent(&message(&[SECRET, SECRET])), Ok(()));
-    // One part of another, a shorter word, none at all, and what is no message.
-    for body in [
-        message(&[SECRET, "a secret that nobody guesset"]),
-        message(&["a secret"]),
-        message(&[]),
-        r#"{"value":[{"resource":"customers"}]}"#.to_owned(),
-        "<xml/>".to_owned(),
-    ] {
-        assert!(matches!(sent(&body), Err(Refused::Unproven(_))), "{body}");
-    }
-    // A signature does not stand in for it.
-    let body = message(&["another"]);
-    let taken = hook.take(&signed("m", NOW, &body), body.as_bytes(), now());
-    assert!(matches!(taken, Err(Refused::Unproven(_))));
 }

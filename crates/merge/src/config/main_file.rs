@@ -208,9 +208,6 @@ written! {
     struct ListenText {
         /// The address and port, such as `0.0.0.0:8744` (`127.0.0.1:8744` if absent).
         address: Option<At<String>>,
-        /// Where systems reach it, such as `https://tandem.example.com`: `/webhooks/NAME` lies below. Tandem subscribes with
-        /// it where a description says how.
-        public: Option<At<String>>,
     }
 }
 
@@ -219,8 +216,6 @@ written! {
     struct WebhooksText {
         /// Where the secret is kept that the messages are signed with (HMAC with SHA-256). `whsec_` and base64, or any text.
         secret: At<Option<SecretText>>,
-        /// Where each message carries the secret itself, for systems that sign nothing, such as `value.clientState`.
-        word: Option<At<String>>,
         /// The header with the signature, or several with blanks between them (`webhook-signature` if absent).
         signature: Option<At<String>>,
         /// What stands before the signature there, such as `sha256=` (`v1,` if absent).

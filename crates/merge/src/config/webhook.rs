@@ -15,8 +15,6 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 pub struct Webhook {
     /// Where the secret is kept that the messages are signed with.
     pub secret: SecretReference,
-    /// Where each message carries the secret itself, as the way to it; none: messages are signed.
-    pub word: Option<String>,
     /// The header with the signature, in small letters.
     pub signature: String,
     /// What stands before the signature.
@@ -75,19 +73,16 @@ pub struct Tells {
 }
 
 /// Where systems are listened to that tell of changes by themselves.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListenSettings {
     /// The address.
     pub address: SocketAddr,
-    /// Where systems reach it, without a slash at its end; none: nobody is asked to send messages.
-    pub public: Option<String>,
 }
 
 impl Default for ListenSettings {
     fn default() -> Self {
         Self {
             address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8744),
-            public: None,
         }
     }
 }
@@ -111,23 +106,9 @@ pub(crate) fn listening(file: &str, text: Option<&ListenText>, problems: &mut Pr
         read
     });
     let usual = ListenSettings::default();
-    let public = text.and_then(|text| text.public.as_ref());
     ListenSettings {
         address: address.unwrap_or(usual.address),
-        public: public.map(|public| reached(file, public, problems)),
     }
-}
-
-/// Where systems reach us. What they send is read by whoever sees it, so it is not sent in clear.
-fn reached(file: &str, public: &At<String>, problems: &mut Problems) -> String {
-    let text = public.value.trim_end_matches('/');
-    let near = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
-    if !text.starts_with("https://") && !near.iter().any(|near| text.starts_with(near)) {
-        let message = format!("`{}` is no address that systems may send to", public.value);
-        let help = "Write that of the proxy with TLS in front, such as `https://tandem.example.com`.";
-        problems.add(file, public, message, help);
-    }
-    text.to_owned()
 }
 
 /// What a connection says of it; none where the system tells nothing.
@@ -151,10 +132,8 @@ pub(crate) fn told(
     let timestamp = said(&text.value.timestamp, "webhook-timestamp");
     let id = said(&text.value.id, "webhook-id");
     let signs = signs(file, text, timestamp != "none", problems);
-    one_proof(file, &text.value, problems);
     Some(Webhook {
         secret,
-        word: text.value.word.as_ref().map(|word| word.value.clone()),
         signature: said(&text.value.signature, "webhook-signature"),
         prefix: text.value.prefix.clone().unwrap_or_else(|| "v1,".to_owned()),
         encoding: encoding(file, text.value.encoding.as_ref(), problems),
@@ -165,24 +144,6 @@ pub(crate) fn told(
         tells: text.value.records.as_ref().map(tells),
         echo: text.value.echo.as_ref().map(|echo| echo.value.clone()),
     })
-}
-
-/// A message carries the secret or a signature.
-fn one_proof(file: &str, text: &WebhooksText, problems: &mut Problems) {
-    let Some(word) = &text.word else { return };
-    let forms = [
-        &text.signature,
-        &text.encoding,
-        &text.signs,
-        &text.timestamp,
-        &text.id,
-        &text.window,
-    ];
-    if forms.into_iter().any(Option::is_some) || text.prefix.is_some() {
-        let message = "a message proves itself by a word or by a signature";
-        let help = "Take `word` out where messages are signed; else what is said of signatures.";
-        problems.add(file, word, message, help);
-    }
 }
 
 fn encoding(file: &str, text: Option<&At<String>>, problems: &mut Problems) -> Encoding {

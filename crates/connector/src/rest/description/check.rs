@@ -9,7 +9,6 @@ mod records;
 mod sessions;
 
 use super::errors::LimitsText;
-use super::push::PushText;
 use super::record::{DescriptionText, IdentityText, Possible, RecordTypeText};
 use super::session::Session;
 use super::template::Body;
@@ -115,9 +114,6 @@ pub(super) fn checked(text: DescriptionText, root: &Node, reader: &mut Reader<'_
     if let Some(batch) = &text.batch {
         Calls::new(reader, &[], &[]).batch(batch);
     }
-    if let Some(push) = &text.push {
-        check_push(reader, push, &names);
-    }
     let base = text.base.map(|base| {
         if !base.value.starts_with('/') || base.value.contains(['?', '#', '{']) {
             reader.problem(
@@ -141,7 +137,6 @@ pub(super) fn checked(text: DescriptionText, root: &Node, reader: &mut Reader<'_
         limits: text.limits,
         request_deadline: text.request_deadline,
         batch: text.batch.map(|batch| batch.value),
-        push: text.push,
         types,
         secrets,
     }
@@ -172,25 +167,6 @@ fn found_by_nobody(reader: &mut Reader<'_>, all: &RecordTypeText, types: &BTreeM
             let message = format!("no record type has a property `{}`", property.value);
             reader.problem(property, message, help);
         }
-    }
-}
-
-fn check_push(reader: &mut Reader<'_>, push: &PushText, names: &[String]) {
-    for (name, _) in &push.resources.0 {
-        if !names.contains(&name.value) {
-            let help = suggestion(&name.value, names.iter().map(String::as_str));
-            reader.problem(name, format!("there is no record type `{}`", name.value), help);
-        }
-    }
-    let known = ["listener", "word", "resource"];
-    let mut calls = Calls::new(reader, &[], &[]);
-    calls.check("subscribe", &push.subscribe, push.subscribe.value.call(), &known);
-    if let Some(find) = &push.find {
-        calls.check("find", find, find.value.call(), &known);
-    }
-    if let Some(renew) = &push.renew {
-        let known = ["id", "listener", "word", "resource"];
-        calls.check("renew", renew, renew.value.call(), &known);
     }
 }
 

@@ -10,7 +10,6 @@ pub(super) mod operations;
 pub(super) mod pages;
 pub(super) mod place;
 pub(super) mod property;
-pub(super) mod push;
 pub(super) mod record;
 pub(super) mod requests;
 pub(super) mod session;
@@ -30,7 +29,6 @@ use operations::{
 };
 use place::Place;
 use property::DataType;
-use push::PushText;
 use record::{DescriptionText, IdentityText, RecordText};
 use serde_json::Value as Json;
 use session::{Csrf, Session};
@@ -58,7 +56,6 @@ pub struct Description {
     pub(super) limits: Option<LimitsText>,
     request_deadline: Option<Span>,
     pub(super) batch: Option<BatchText>,
-    pub(super) push: Option<PushText>,
     pub(super) types: BTreeMap<String, Arc<Type>>,
     secrets: BTreeSet<String>,
 }

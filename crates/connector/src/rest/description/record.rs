@@ -9,7 +9,6 @@ use super::operations::{
 };
 use super::place::Place;
 use super::property::{FormText, PropertyText};
-use super::push::PushText;
 use super::session::{Csrf, Session};
 use super::template::{Body, Template};
 use super::times::{Granularity, Span};
@@ -29,8 +28,6 @@ written! {
         filters: Option<At<Language>>,
         /// How several requests travel as one.
         batch: Option<At<BatchText>>,
-        /// How it is asked to send messages of changes.
-        push: Option<PushText>,
         /// What the ERP is called.
         name: Option<String>,
         /// A path between the connection's address and those of the operations.

@@ -5,8 +5,8 @@ use tandem_connector::rest::Description;
 
 const GUIDE: &str = include_str!("../../../../../docs/rest.md");
 /// Keys that stand at the top.
-const TOP: [&str; 9] = [
-    "session", "csrf", "base", "errors", "limits", "forms", "identity", "batch", "push",
+const TOP: [&str; 8] = [
+    "session", "csrf", "base", "errors", "limits", "forms", "identity", "batch",
 ];
 /// Keys of a record type.
 const OF_A_TYPE: [&str; 12] = [

@@ -17,7 +17,6 @@ mod lying;
 mod mistakes;
 mod odata;
 mod parts;
-mod push;
 mod ready;
 mod sessions;
 mod several;
