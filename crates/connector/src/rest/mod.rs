@@ -29,7 +29,7 @@ mod write;
 pub(crate) use description::place::{Place, plain};
 pub use description::{Description, schema};
 
-use crate::http::{Address, Http, clock};
+use crate::http::{Address, Http, clock, wire};
 use crate::listing::Listings;
 use crate::{
     Budget, Capabilities, ChangePage, ClockOffset, Connector, Error, ErrorKind, Identification, Lane,
@@ -43,7 +43,7 @@ use futures::stream::{self, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 use limits::Pace;
 use read::Asked;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use served::Served;
 use session::Session;
 use std::collections::BTreeMap;
@@ -147,6 +147,8 @@ impl Rest {
             meter: None,
         };
         let http = Http::new(address(config.url.clone()))?;
+        let secrets = config.secrets.values();
+        secrets.for_each(|secret| wire::hide(secret.expose_secret()));
         let absent: Vec<&str> = description
             .secrets()
             .filter(|name| !config.secrets.contains_key(*name))

@@ -10,6 +10,7 @@ mod sessions;
 
 use super::errors::LimitsText;
 use super::record::{DescriptionText, IdentityText, Possible, RecordTypeText};
+use super::requests::Call;
 use super::session::Session;
 use super::template::Body;
 use super::{Description, Type};
@@ -211,6 +212,11 @@ fn joined(own: Option<Table<PropertyText>>, defaults: Option<&Table<PropertyText
     all
 }
 
+/// Whether only some members are asked for.
+fn in_part(call: Call<'_>) -> bool {
+    call.takes("fields") || call.takes("ways")
+}
+
 impl Scope<'_, '_> {
     fn problem<T>(&mut self, at: &At<T>, message: impl Into<String>, help: impl Into<String>) {
         self.reader.problem(at, message, help);
@@ -269,11 +275,8 @@ impl Scope<'_, '_> {
             let style = update.value.style.as_ref();
             style.is_some_and(|style| style.value != Style::Partial)
         });
-        if let Some(read) = read
-            .as_ref()
-            .filter(|read| whole && read.value.call().takes("fields"))
-        {
-            let help = "Take `{fields}` out of `read`, or write `style: partial`.";
+        if let Some(read) = read.as_ref().filter(|read| whole && in_part(read.value.call())) {
+            let help = "Take `{fields}` and `{ways}` out of `read`, or write `style: partial`.";
             self.problem(read, "what is written back as a whole is read in part", help);
         }
         let writes = create.is_some() || update.is_some();

@@ -284,6 +284,7 @@ fn request(
         fields.append_pair(&name.value, &session.text(http, Some(text), "")?);
     }
     let mut request = Request::new(Method::POST, target)
+        .signing_in()
         .header("content-type", "application/x-www-form-urlencoded")
         .header("accept", "application/json");
     request.body = Some(fields.finish().into_bytes());

@@ -18,6 +18,7 @@ mod mistakes;
 mod odata;
 mod parts;
 mod ready;
+mod remaining;
 mod sessions;
 mod several;
 mod stage;

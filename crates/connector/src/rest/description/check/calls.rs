@@ -17,7 +17,7 @@ use tandem_merge::config::suggestion;
 use tandem_merge::config::written::{Reader, Table};
 
 /// What every request of a record type may hold.
-const OF_THE_TYPE: [&str; 2] = ["collection", "fields"];
+const OF_THE_TYPE: [&str; 3] = ["collection", "fields", "ways"];
 /// What a next page is asked by.
 const PAGES: [&str; 4] = ["cursor", "page", "offset", "after"];
 
