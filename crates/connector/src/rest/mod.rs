@@ -19,6 +19,7 @@ mod limits;
 mod paging;
 mod parts;
 mod probing;
+mod push;
 mod read;
 mod served;
 mod session;
@@ -31,6 +32,7 @@ pub use description::{Description, schema};
 
 use crate::http::{Address, Http, clock, wire};
 use crate::listing::Listings;
+use crate::webhook::Callback;
 use crate::{
     Budget, Capabilities, ChangePage, ClockOffset, Connector, Error, ErrorKind, Identification, Lane,
     ListPage, Outcome, Probe, Probed, Resumed, Schema, Traffic, Write,
@@ -107,6 +109,7 @@ pub struct Rest {
     root: String,
     session: Session,
     pace: Pace,
+    subscriptions: push::Subscriptions,
     capabilities: Capabilities,
     served: BTreeMap<String, Arc<Served>>,
     missing: BTreeMap<String, String>,
@@ -182,6 +185,7 @@ impl Rest {
         Ok(Self {
             session: Session::new(&description, &config, office),
             pace: Pace::new(limits, &config),
+            subscriptions: push::Subscriptions::new(&config),
             capabilities: capabilities::of(&config, &served),
             description,
             http,
@@ -359,6 +363,14 @@ impl Connector for Rest {
 
     async fn probe(&self, probe: Probe<'_>) -> Result<Option<Probed>, Error> {
         probing::probe(self, probe).await
+    }
+
+    fn subscribes(&self) -> bool {
+        push::wanted(self)
+    }
+
+    async fn subscribe(&self, to: Callback<'_>, now: Timestamp) -> Result<Option<Timestamp>, Error> {
+        push::see_to(self, to, now).await
     }
 
     async fn leave(&self) {

@@ -238,6 +238,7 @@ impl Scope<'_, '_> {
         let create = possible(own.create, defaults.and_then(|all| all.create.as_ref()));
         let update = possible(own.update, defaults.and_then(|all| all.update.as_ref()));
         let delete = possible(own.delete, defaults.and_then(|all| all.delete.as_ref()));
+        let push = possible(own.push, defaults.and_then(|all| all.push.as_ref()));
         let actions = own
             .actions
             .or_else(|| defaults.and_then(|all| all.actions.clone()))
@@ -263,6 +264,7 @@ impl Scope<'_, '_> {
         update.iter().for_each(|update| calls.update(update, &record));
         delete.iter().for_each(|delete| calls.delete(delete, &record));
         actions.iter().for_each(|action| calls.action(action));
+        push.iter().for_each(|push| calls.push(push));
         self.token_in_lists(&record, &list);
         self.needs_reading(
             &list,
@@ -309,6 +311,7 @@ impl Scope<'_, '_> {
             update: update.map(|update| update.value),
             delete: delete.map(|delete| delete.value),
             actions: actions.into_iter().map(|action| action.value).collect(),
+            push: push.map(|push| push.value),
             compare_every: own
                 .compare_every
                 .or_else(|| defaults.and_then(|all| all.compare_every)),

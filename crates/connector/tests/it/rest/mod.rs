@@ -17,6 +17,7 @@ mod lying;
 mod mistakes;
 mod odata;
 mod parts;
+mod pushed;
 mod ready;
 mod remaining;
 mod sessions;
