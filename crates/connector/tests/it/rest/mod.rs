@@ -18,7 +18,7 @@ mod mistakes;
 mod odata;
 mod parts;
 mod pushed;
-mod ready;
+pub(crate) mod ready;
 mod remaining;
 mod sessions;
 mod several;

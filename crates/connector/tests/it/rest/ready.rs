@@ -6,8 +6,8 @@ use tandem_connector::rest::Rest;
 use tandem_merge::record::RecordType;
 use tandem_sandbox::odata::{Options, Preset, serve};
 
-pub(super) const BUSINESS_CENTRAL: &str = include_str!("../../../../../examples/ready/business-central.yaml");
-const S4HANA: &str = include_str!("../../../../../examples/ready/s4hana.yaml");
+pub(crate) const BUSINESS_CENTRAL: &str = include_str!("../../../../../examples/ready/business-central.yaml");
+pub(crate) const S4HANA: &str = include_str!("../../../../../examples/ready/s4hana.yaml");
 
 /// All laws on some record types of a preset; what is broken.
 async fn broken(preset: Preset, text: &str, types: &[&str], write: bool) -> Vec<String> {
@@ -54,7 +54,7 @@ fn how_long_an_erp_works_on_a_request_is_said() {
 }
 
 /// Business Central's, filled in for the local service.
-pub(super) fn filled(text: &str) -> String {
+pub(crate) fn filled(text: &str) -> String {
     let company = "8f1c2d3e-4a5b-4c6d-8e7f-901a2b3c4d5e";
     let filled = text
         .replace("COMPANY)", &format!("{company})"))
