@@ -72,7 +72,7 @@ pub(crate) struct Common {
     /// Show values of properties marked `personal`, which are masked else
     #[arg(long, global = true)]
     pub(crate) show_personal: bool,
-    /// Log what is done; twice: every step
+    /// Log what is done; twice: every step; three times: each request and reply, with the values in them
     #[arg(long, short, global = true, action = ArgAction::Count)]
     pub(crate) verbose: u8,
 }

@@ -72,14 +72,18 @@ fn main() -> ExitCode {
     }
 }
 
-/// Logs go to standard error: warnings, with `-v` what is done, with `-vv` every call. `TANDEM_LOG` overrides;
+/// Logs go to standard error: warnings, with `-v` what is done, with `-vv` every call, with `-vvv` each
+/// request and reply. `TANDEM_LOG` overrides;
 /// `TANDEM_LOG_FORMAT=json` makes data of each line.
 fn log_to_stderr(verbose: u8, quiet: bool) {
     let level = match (quiet, verbose) {
         (true, _) => "error",
         (_, 0) => "warn,tandem::audit=info",
         (_, 1) => "tandem=info,tandem_engine=info,tandem_connector=info,warn",
-        _ => "tandem=debug,tandem_engine=debug,tandem_connector=debug,tandem_store=debug,info",
+        (_, 2) => "tandem=debug,tandem_engine=debug,tandem_connector=debug,tandem_store=debug,info",
+        _ => {
+            "tandem=debug,tandem_engine=debug,tandem_connector=debug,tandem_store=debug,tandem_connector::wire=trace,info"
+        }
     };
     let filter = EnvFilter::try_from_env("TANDEM_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     if std::env::var_os("TANDEM_LOG_FORMAT").is_some_and(|format| format == "json") {

@@ -1,11 +1,12 @@
 //! A connector whose requests go on beside whoever asked.
 
-use crate::webhook::Webhook;
+use crate::webhook::{Callback, Webhook};
 use crate::{
     Budget, Capabilities, ChangePage, ClockOffset, Connector, Error, Identification, Lane, ListPage, Outcome,
     Probe, Probed, Resumed, Schema, Traffic, Write,
 };
 use async_trait::async_trait;
+use jiff::Timestamp;
 use std::sync::Arc;
 use tandem_merge::record::{Observation, RecordType};
 use tandem_merge::value::Value;
@@ -117,6 +118,14 @@ impl Connector for Beside {
 
     fn webhook(&self) -> Option<&Arc<Webhook>> {
         self.webhook.as_ref()
+    }
+
+    fn subscribes(&self) -> bool {
+        self.inner.subscribes()
+    }
+
+    async fn subscribe(&self, to: Callback<'_>, now: Timestamp) -> Result<Option<Timestamp>, Error> {
+        self.inner.subscribe(to, now).await
     }
 
     async fn list(&self, record_type: &RecordType, resume: Option<&[u8]>) -> Result<ListPage, Error> {

@@ -3,7 +3,7 @@
 //! The engine orders, the connector packs: it turns a batch into the fewest calls that are safe. What a
 //! system can and cannot do is data ([`Capabilities`]), not further methods.
 
-use crate::webhook::Webhook;
+use crate::webhook::{Callback, Webhook};
 use crate::{Probe, Probed, Traffic};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -84,6 +84,20 @@ pub trait Connector: Send + Sync {
     /// What takes the messages by which the system tells of changes; none: it tells nothing so.
     fn webhook(&self) -> Option<&Arc<Webhook>> {
         None
+    }
+
+    /// Whether the system wants to be asked for the messages by which it tells of changes.
+    fn subscribes(&self) -> bool {
+        false
+    }
+
+    /// Sees to it that the system posts its messages to an address, where it wants to be asked for that; when to come back, before
+    /// it stops.
+    ///
+    /// # Errors
+    /// It does not; changes are asked for as ever.
+    async fn subscribe(&self, _to: Callback<'_>, _now: Timestamp) -> Result<Option<Timestamp>, Error> {
+        Ok(None)
     }
 
     /// Tries one thing that nothing else here asks for, for the laws of [`crate::proof`]; none where there is no such thing.

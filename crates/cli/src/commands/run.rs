@@ -3,6 +3,7 @@
 mod away;
 mod live;
 mod restoring;
+mod subscribing;
 mod telling;
 mod told;
 
@@ -276,6 +277,7 @@ impl Run {
         let console = self.console(beside).await?;
         let hooks = serving::hooks::open(configuration, engine.systems()).await?;
         begun(console.as_ref(), hooks.as_ref(), course.full, screen);
+        let _subscriptions = subscribing::begin(configuration, engine.systems(), &course.troubles);
         // Whatever can be wrong with a configuration has shown by now.
         course.began = Some(Instant::now());
         let mut end = End::Stopped;

@@ -90,11 +90,11 @@ fn no_secret_is_logged_told_or_kept_however_one_signs_in() {
         // WHEN everything is told that can be told, and things go wrong as well
         let mut outputs = Vec::new();
         for arguments in [
-            &["sync", "-vv", "--json"][..],
-            &["check", "-vv"],
-            &["plan", "-vv"],
+            &["sync", "-vvv", "--json"][..],
+            &["check", "-vvv"],
+            &["plan", "-vvv"],
             &["status", "--json"],
-            &["verify", "-vv", "--json"],
+            &["verify", "-vvv", "--json"],
         ] {
             outputs.push(secret_run(&pair, arguments, "canary-client-secret-1f8b", &[]));
         }
@@ -102,7 +102,7 @@ fn no_secret_is_logged_told_or_kept_however_one_signs_in() {
         let wrong = [("CUSTOMERP_TOKEN", "canary-wrong-token-90aa")];
         outputs.push(secret_run(
             &pair,
-            &["sync", "-vv"],
+            &["sync", "-vvv"],
             "canary-wrong-secret-5c5c",
             &wrong,
         ));
@@ -121,6 +121,17 @@ fn no_secret_is_logged_told_or_kept_however_one_signs_in() {
             secrets.extend(line.secrets());
         }
         assert!(secrets.len() > 6, "{way}: the line saw no token");
+        let told = String::from_utf8_lossy(&outputs[0].1).into_owned();
+        for shown in [
+            " > GET http",
+            " > authorization: ***",
+            " < 200",
+            " > POST http",
+            "(a sign-in is not shown)",
+            "LastName",
+        ] {
+            assert!(told.contains(shown), "{way}: no `{shown}` in what -vvv tells");
+        }
         for (place, (_, output)) in outputs.iter().enumerate() {
             shows_none(&secrets, &format!("{way}: output {place}"), output);
         }

@@ -151,3 +151,66 @@ fn what_is_too_large_or_for_nobody_is_refused() {
     listening.url = listening.url.replace("customerp", "salesforce");
     assert_eq!(listening.post("m2", "{}", SECRET), 404);
 }
+
+const PUBLIC: &str = "https://tandem.example.com";
+
+/// The local Customerp posts no messages: a product stands for a subscription, and of contacts there is nothing to subscribe to.
+#[test]
+fn run_subscribes_once_at_the_public_address_and_tells_where_that_fails() {
+    let pair = Pair::start(&["--records", "2", "--seed", "6"], &[]);
+    let described = include_str!("../../../../examples/customerp-rest/customerp.yaml")
+        .replace(
+            "    collection: products\n",
+            "    collection: products\n    push: { subscribe: { request: POST /products, body: { name: Hook, description: \"{address}\" }, id: id } }\n",
+        )
+        .replace(
+            "    collection: contacts\n",
+            "    collection: contacts\n    push: { subscribe: { request: POST /nowhere, body: { url: \"{address}\" }, id: id } }\n",
+        );
+    std::fs::write(pair.path("erp.yaml"), described).unwrap();
+    let config = pair.path("tandem.yaml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let hook = "    poll: 1s\n    webhooks: { secret: { env: HOOK } }\n";
+    let text = text
+        .replace("kind: customerp\n", "kind: rest\n    description: erp.yaml\n")
+        .replacen("    poll: 1s\n", hook, 1);
+    let listen = format!("\nwebhooks: {{ address: 127.0.0.1:0, public: {PUBLIC} }}\n");
+    std::fs::write(&config, text + &listen).unwrap();
+    let synced = pair
+        .command(&["sync", "--yes"])
+        .env("HOOK", SECRET)
+        .output()
+        .unwrap();
+    assert!(
+        synced.status.success(),
+        "{}",
+        String::from_utf8_lossy(&synced.stderr)
+    );
+    let subscriptions = || {
+        let shown = rest::get_customerp(&pair.customerp.url, "products?limit=1000");
+        let all = shown["items"].as_array().unwrap().clone();
+        let address = format!("{PUBLIC}/webhooks/customerp");
+        let told = all
+            .iter()
+            .filter(|product| product["description"] == address.as_str());
+        told.count()
+    };
+    assert_eq!(subscriptions(), 0);
+    // Again by another process, which knows of what the one before did.
+    for _ in 0..2 {
+        let mut run = pair.command(&["run", "--no-console"]);
+        let run = run
+            .env("HOOK", SECRET)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        let mut run = run.spawn().unwrap();
+        let mut lines = BufReader::new(run.stderr.take().unwrap())
+            .lines()
+            .map_while(Result::ok);
+        let said = lines.find(|line| line.contains("posts no messages of changes of Contact"));
+        let _ = run.kill();
+        let _ = run.wait();
+        assert!(said.unwrap().contains("asked for every `poll` meanwhile"));
+        assert_eq!(subscriptions(), 1);
+    }
+}

@@ -13,6 +13,7 @@ mod limits;
 mod meter;
 mod request;
 pub(crate) mod salvage;
+pub(crate) mod wire;
 
 pub(crate) use meter::Meter;
 pub(crate) use request::{Failure, Reply, Request, Sign};
@@ -266,6 +267,7 @@ impl Http {
         if let Some(signer) = &request.signer {
             signer.sign(&request.method, &url, &mut headers);
         }
+        let told = wire::sent(&self.system, request, &url, &headers);
         let mut builder = self.client.request(request.method.clone(), url).headers(headers);
         if let Some(body) = &request.body {
             builder = builder.body(body.clone());
@@ -304,6 +306,9 @@ impl Http {
             Some((path, files)) if (200..300).contains(&status) => self.keep(response, files, path).await?,
             _ => self.body(response).await?,
         };
+        if let Some(number) = told {
+            wire::answered(&self.system, number, request, status, &headers, &body);
+        }
         self.lock_traffic().note(status, sent.elapsed());
         Ok(Reply {
             status,

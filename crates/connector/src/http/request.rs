@@ -33,6 +33,8 @@ pub(crate) struct Request {
     pub(crate) reads: bool,
     /// The system counts it as an API call.
     pub(crate) counted: bool,
+    /// Its body and its reply's hold secrets.
+    pub(crate) signs_in: bool,
     /// It goes to the configured address, wherever the work went since.
     pub(crate) at_the_door: bool,
     /// What signs it, anew for each attempt.
@@ -65,6 +67,7 @@ impl Request {
             repeatable: false,
             reads: false,
             counted: true,
+            signs_in: false,
             at_the_door: false,
             signer: None,
         }
@@ -101,6 +104,12 @@ impl Request {
     /// A request that the system does not count as an API call.
     pub(crate) fn uncounted(mut self) -> Self {
         self.counted = false;
+        self
+    }
+
+    /// A request that is about secrets.
+    pub(crate) fn signing_in(mut self) -> Self {
+        self.signs_in = true;
         self
     }
 

@@ -3,7 +3,7 @@
 use super::ask::Errand;
 use super::description::Description;
 use super::description::errors::{FailedText, Means, RuleText};
-use super::description::place::{Place, plain};
+use super::description::place::{Places, plain};
 use crate::http::{Http, Reply};
 use crate::{Error, ErrorKind, Outcome, Refusal, RefusalKind};
 use reqwest::header::HeaderMap;
@@ -54,7 +54,7 @@ impl Answer {
     pub(super) fn of_failure(description: &Description, reply: &Reply, errand: Errand<'_>) -> Self {
         let errors = description.errors.as_ref();
         let (body, success) = (reply.json(), reply.is_success());
-        let text = |place: Option<&Place>| place.and_then(|place| place.text(&body, &reply.headers));
+        let text = |places: Option<&Places>| places.and_then(|places| places.text(&body, &reply.headers));
         let code = text(errors.and_then(|errors| errors.code.as_ref())).unwrap_or_default();
         let message = text(errors.and_then(|errors| errors.message.as_ref()));
         let said = message.as_deref().unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use super::RestConfig;
 use super::ask::Errand;
-use super::description::errors::LimitsText;
+use super::description::errors::{LeftText, LimitsText, Period, ResetForm};
 use crate::http::{Http, Reply, clock};
 use crate::kept::Kept;
 use crate::{Allowance, Budget, Error, ErrorKind};
@@ -16,6 +16,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(86_400);
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 /// Keeps requests within the limits that a description names.
@@ -23,10 +24,26 @@ pub(super) struct Pace {
     per_minute: Option<usize>,
     per_day: Option<u64>,
     errors_per_hour: Option<usize>,
-    remaining: Option<String>,
+    remaining: Vec<Left>,
     state: Mutex<State>,
     /// Where errors are kept for the next process.
     kept: Option<Kept>,
+}
+
+/// A header that says how many requests are left.
+struct Left {
+    header: String,
+    /// What they are counted in.
+    window: Duration,
+    /// The header that says when they are counted anew, and how.
+    reset: Option<(String, ResetForm)>,
+}
+
+/// The ERP said that no request is left; it is left alone until then.
+struct Rest {
+    until: Instant,
+    at: Timestamp,
+    header: String,
 }
 
 /// An answer with an error, as it is kept.
@@ -45,8 +62,8 @@ struct State {
     day: Option<(jiff::civil::Date, u64)>,
     /// Errors of the last hour.
     errors: BTreeSet<Mistake>,
-    /// The ERP said that nothing is left; so it is left alone until then.
-    until: Option<Instant>,
+    /// Nothing is left.
+    rest: Option<Rest>,
 }
 
 impl Pace {
@@ -68,7 +85,8 @@ impl Pace {
             errors_per_hour,
             remaining: written
                 .and_then(|limits| limits.remaining.as_ref())
-                .map(|header| header.value.to_lowercase()),
+                .map(|remaining| remaining.0.iter().map(Left::of).collect())
+                .unwrap_or_default(),
             state: Mutex::new(state),
             kept,
         }
@@ -89,7 +107,7 @@ impl Pace {
                 self.check_errors(&mut state, http, errand)?;
                 self.check_day(&mut state, http)?;
                 let now = Instant::now();
-                let pause = state.until.filter(|until| *until > now).map(|until| until - now);
+                let pause = check_rest(&state, now, http)?;
                 match pause.or_else(|| self.full(&mut state, now)) {
                     None => {
                         state.sent.push_back(now);
@@ -209,11 +227,14 @@ impl Pace {
         }
         let mut state = self.state();
         let now = Instant::now();
-        let left = self.remaining.as_ref().and_then(|name| reply.headers.get(name));
-        let left = left.and_then(|left| left.to_str().ok()?.trim().parse::<i64>().ok());
-        if left.is_some_and(|left| left <= 0) {
-            let wait = reply.retry_after().unwrap_or(MINUTE).min(MINUTE);
-            state.until = Some(now + wait);
+        for left in self.remaining.iter().filter(|left| left.is_used_up(reply)) {
+            let wait = left.wait(reply);
+            let until = now + wait;
+            if state.rest.as_ref().is_none_or(|known| known.until < until) {
+                let (at, header) = (clock::now().saturating_add(wait), left.header.clone());
+                let at = at.unwrap_or(Timestamp::MAX);
+                state.rest = Some(Rest { until, at, header });
+            }
         }
     }
 
@@ -255,6 +276,72 @@ impl Pace {
             state.day = Some((earlier.day, spent.max(earlier.spent)));
         }
     }
+}
+
+impl Left {
+    fn of(text: &LeftText) -> Self {
+        Self {
+            header: text.header.to_lowercase(),
+            window: match text.of {
+                None | Some(Period::Minute) => MINUTE,
+                Some(Period::Hour) => MINUTE * 60,
+                Some(Period::Day) => DAY,
+            },
+            reset: text
+                .reset
+                .as_ref()
+                .map(|reset| (reset.header.to_lowercase(), reset.r#as)),
+        }
+    }
+
+    fn is_used_up(&self, reply: &Reply) -> bool {
+        let left = said(reply, &self.header).and_then(|text| text.parse::<f64>().ok());
+        left.is_some_and(|left| left < 1.0)
+    }
+
+    /// How long it is until requests are counted anew: as the reply says, else as long as they are counted in.
+    fn wait(&self, reply: &Reply) -> Duration {
+        let reset = self.reset.as_ref();
+        let shown = reset.and_then(|(header, form)| until_reset(reply, said(reply, header)?, *form));
+        match shown {
+            Some(wait) => wait.min(DAY),
+            None => reply.retry_after().unwrap_or(self.window).min(self.window),
+        }
+    }
+}
+
+fn said<'r>(reply: &'r Reply, header: &str) -> Option<&'r str> {
+    Some(reply.headers.get(header)?.to_str().ok()?.trim())
+}
+
+/// A moment is one of the ERP's clock, which its `Date` shows.
+fn until_reset(reply: &Reply, text: &str, form: ResetForm) -> Option<Duration> {
+    let moment = match form {
+        ResetForm::Seconds => return Duration::try_from_secs_f64(text.parse().ok()?).ok(),
+        ResetForm::Epoch => Timestamp::from_second(text.parse().ok()?).ok()?,
+        ResetForm::Date => clock::parse(text).or_else(|| text.parse().ok())?,
+    };
+    let now = said(reply, "date").and_then(clock::parse).unwrap_or(reply.began);
+    Some(Duration::try_from(moment.duration_since(now)).unwrap_or_default())
+}
+
+/// How long the ERP is left alone because it said that no request is left.
+///
+/// # Errors
+/// Longer than anybody waits here; nothing was sent.
+fn check_rest(state: &State, now: Instant, http: &Http) -> Result<Option<Duration>, Error> {
+    let Some(rest) = state.rest.as_ref().filter(|rest| rest.until > now) else {
+        return Ok(None);
+    };
+    let wait = rest.until - now;
+    if wait <= MINUTE {
+        return Ok(Some(wait));
+    }
+    let what = format!("no requests are left, as its header `{}` says", rest.header);
+    let advice = "It goes on by itself when they are counted anew";
+    let mut error = http.error(ErrorKind::Refused, what, advice);
+    error.retry_at = Some(rest.at);
+    Err(error)
 }
 
 impl Mistake {

@@ -19,6 +19,7 @@ mod limits;
 mod paging;
 mod parts;
 mod probing;
+mod push;
 mod read;
 mod served;
 mod session;
@@ -29,8 +30,9 @@ mod write;
 pub(crate) use description::place::{Place, plain};
 pub use description::{Description, schema};
 
-use crate::http::{Address, Http, clock};
+use crate::http::{Address, Http, clock, wire};
 use crate::listing::Listings;
+use crate::webhook::Callback;
 use crate::{
     Budget, Capabilities, ChangePage, ClockOffset, Connector, Error, ErrorKind, Identification, Lane,
     ListPage, Outcome, Probe, Probed, Resumed, Schema, Traffic, Write,
@@ -43,7 +45,7 @@ use futures::stream::{self, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 use limits::Pace;
 use read::Asked;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use served::Served;
 use session::Session;
 use std::collections::BTreeMap;
@@ -107,6 +109,7 @@ pub struct Rest {
     root: String,
     session: Session,
     pace: Pace,
+    subscriptions: push::Subscriptions,
     capabilities: Capabilities,
     served: BTreeMap<String, Arc<Served>>,
     missing: BTreeMap<String, String>,
@@ -147,6 +150,8 @@ impl Rest {
             meter: None,
         };
         let http = Http::new(address(config.url.clone()))?;
+        let secrets = config.secrets.values();
+        secrets.for_each(|secret| wire::hide(secret.expose_secret()));
         let absent: Vec<&str> = description
             .secrets()
             .filter(|name| !config.secrets.contains_key(*name))
@@ -180,6 +185,7 @@ impl Rest {
         Ok(Self {
             session: Session::new(&description, &config, office),
             pace: Pace::new(limits, &config),
+            subscriptions: push::Subscriptions::new(&config),
             capabilities: capabilities::of(&config, &served),
             description,
             http,
@@ -357,6 +363,14 @@ impl Connector for Rest {
 
     async fn probe(&self, probe: Probe<'_>) -> Result<Option<Probed>, Error> {
         probing::probe(self, probe).await
+    }
+
+    fn subscribes(&self) -> bool {
+        push::wanted(self)
+    }
+
+    async fn subscribe(&self, to: Callback<'_>, now: Timestamp) -> Result<Option<Timestamp>, Error> {
+        push::see_to(self, to, now).await
     }
 
     async fn leave(&self) {

@@ -38,6 +38,8 @@ pub(super) struct Served {
     pub(super) shown: Vec<String>,
     /// The members of a record that are looked at.
     fields: Vec<String>,
+    /// The ways to them.
+    ways: Vec<String>,
     /// The list in a record that is shown with it, where records inside it are asked for.
     expansion: Option<String>,
     /// The properties that are computed out of them.
@@ -89,11 +91,13 @@ impl Served {
         let holder = of.inside.as_ref().map(|inside| {
             let mut holder = Self::new(&inside.holder, None, BTreeMap::new());
             holder.fields.extend(fields::outermost(&inside.at));
+            holder.ways.extend(fields::way(&inside.at));
             holder.expansion = holder.of.language.map(|language| language.expansion(&inside.at));
             Box::new(holder)
         });
         Self {
             fields: fields::looked_at(of, &shown),
+            ways: fields::ways(of, &shown),
             shown,
             expansion: None,
             schema: schema::described(of, &computed),
@@ -140,6 +144,7 @@ impl Served {
         let given = Given::default()
             .with("collection", self.of.collection.as_str())
             .with("fields", self.fields.clone())
+            .with("ways", self.ways.clone())
             .with("order", order.join(","))
             .maybe("select", self.selected())
             .maybe("expand", self.expansion.clone());

@@ -15,6 +15,7 @@ use crate::http::{Http, Reply, Request, Sign};
 use crate::kept::Kept;
 use crate::{Error, ErrorKind};
 use cookies::Jar;
+pub(super) use oauth::fingerprint;
 use reqwest::header::{HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value as Json;

@@ -283,6 +283,7 @@ impl Grant {
 async fn ask(http: &Http, form: &[(&str, &str)], repeatable: bool) -> Result<Reply, Error> {
     let body = Serializer::new(String::new()).extend_pairs(form).finish();
     let mut request = Request::new(Method::POST, "/services/oauth2/token")
+        .signing_in()
         .header("content-type", "application/x-www-form-urlencoded")
         .at_the_door()
         .uncounted();

@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use notices::Notices;
 use proof::Proof;
 use reqwest::header::HeaderMap;
+use secrecy::SecretString;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 use tandem_merge::config;
@@ -29,6 +30,16 @@ pub struct Webhook {
     echo: Option<String>,
     types: BTreeSet<RecordType>,
     notices: Notices,
+    secret: SecretString,
+}
+
+/// Where a system is to post its messages, and the secret that proves them.
+#[derive(Clone, Copy, Debug)]
+pub struct Callback<'a> {
+    /// The address that it is told.
+    pub address: &'a str,
+    /// The secret of its messages.
+    pub secret: &'a SecretString,
 }
 
 /// Where a message names the records that changed.
@@ -37,6 +48,7 @@ struct Tells {
     at: Place,
     record_type: Place,
     id: Place,
+    address: Option<Place>,
     types: BTreeMap<String, String>,
 }
 
@@ -49,6 +61,7 @@ impl Tells {
             at: place(&of.at)?,
             record_type: place(&of.record_type)?,
             id: place(&of.id)?,
+            address: of.address.as_deref().map(place).transpose()?,
             types: of.types.clone(),
         })
     }
@@ -85,6 +98,7 @@ impl Webhook {
             echo: of.echo.clone(),
             types,
             notices: Notices::default(),
+            secret: secret.trim().into(),
         })
     }
 
@@ -92,6 +106,12 @@ impl Webhook {
     #[must_use]
     pub fn system(&self) -> &str {
         &self.system
+    }
+
+    /// The secret that proves its messages.
+    #[must_use]
+    pub fn secret(&self) -> &SecretString {
+        &self.secret
     }
 
     /// The parameter that is sent back when the system asks whether somebody listens.
@@ -159,6 +179,11 @@ fn named(tells: &Tells, body: &[u8]) -> Result<Vec<(String, String)>, String> {
         one => vec![one],
     };
     let text = |record: &Json, place: &Place| plain(place.of(record)?);
+    if let Some(place) = &tells.address {
+        // An address of a list names no record: the system is asked.
+        let addresses = records.iter().filter_map(|record| text(record, place));
+        return Ok(addresses.filter_map(|address| last_of(&address)).collect());
+    }
     let pairs = records.iter().map(|record| {
         let pair = text(record, &tells.record_type).zip(text(record, &tells.id));
         pair.ok_or_else(|| {
@@ -169,4 +194,11 @@ fn named(tells: &Tells, body: &[u8]) -> Result<Vec<(String, String)>, String> {
         })
     });
     pairs.collect()
+}
+
+/// Type and id of an address that ends with `customers(7)` or `customers('7')`.
+fn last_of(address: &str) -> Option<(String, String)> {
+    let end = address.rsplit('/').next()?;
+    let (name, id) = end.strip_suffix(')')?.split_once('(')?;
+    Some((name.to_owned(), id.trim_matches('\'').to_owned()))
 }

@@ -38,9 +38,11 @@ fn standard() -> config::Webhook {
             at: "events".to_owned(),
             record_type: "entity".to_owned(),
             id: "data.id".to_owned(),
+            address: None,
             types: BTreeMap::from([("kunde".to_owned(), "Customer".to_owned())]),
         }),
         echo: None,
+        word: None,
     }
 }
 
@@ -253,4 +255,33 @@ fn a_place_that_is_none_is_told() {
     of.tells.as_mut().unwrap().id = "data..id".to_owned();
     let told = Webhook::new("erp", &of, SECRET, BTreeSet::new()).unwrap_err();
     assert!(told.contains("`data..id` is no place"), "{told}");
+}
+
+#[test]
+fn every_entry_must_show_the_shared_word_and_an_address_names_a_record() {
+    let of = config::Webhook {
+        word: Some("value.clientState".to_owned()),
+        tells: Some(Tells {
+            at: "value".to_owned(),
+            record_type: "type".to_owned(),
+            id: "id".to_owned(),
+            address: Some("resource".to_owned()),
+            types: BTreeMap::from([("customers".to_owned(), "Customer".to_owned())]),
+        }),
+        ..standard()
+    };
+    let hook = hook(&of);
+    let entry = |word: &str, resource: &str| format!(r#"{{"clientState":"{word}","resource":"{resource}"}}"#);
+    let take = |entries: &[String]| {
+        let body = format!(r#"{{"value":[{}]}}"#, entries.join(","));
+        hook.take(&HeaderMap::new(), body.as_bytes(), now())
+    };
+    let right = entry(SECRET, "api/v2.0/companies(1)/customers(a-7)");
+    let list = entry(SECRET, "api/v2.0/companies(1)/customers?$filter=x gt 1");
+    let wrong = entry("a guess", "api/v2.0/companies(1)/customers(8)");
+    assert!(matches!(take(&[right.clone(), wrong]), Err(Refused::Unproven(_))));
+    assert!(matches!(take(&[]), Err(Refused::Unproven(_))));
+    take(&[right, list]).unwrap();
+    let told = hook.told(&[RecordType::new("erp", "Customer")], None);
+    assert_eq!(told, [RecordKey::new("erp", "Customer", "a-7")]);
 }

@@ -12,8 +12,12 @@ pub(crate) struct Proxy {
     url: Url,
     to_swallow: Arc<AtomicUsize>,
     refused: Refused,
+    heard: Heard,
     task: JoinHandle<()>,
 }
+
+/// All that callers sent.
+type Heard = Arc<Mutex<String>>;
 
 /// Requests with all of these texts are answered with status 500, or not at all.
 type Refused = Arc<Mutex<(Vec<String>, bool)>>;
@@ -34,9 +38,11 @@ impl Proxy {
         let counter = Arc::clone(&to_swallow);
         let refused = Refused::default();
         let texts = Arc::clone(&refused);
+        let heard = Heard::default();
+        let book = Arc::clone(&heard);
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let (counter, texts) = (Arc::clone(&counter), Arc::clone(&texts));
+                let (counter, texts) = (Arc::clone(&counter), (Arc::clone(&texts), Arc::clone(&book)));
                 match &socket {
                     Some(socket) => {
                         let server = UnixStream::connect(socket).await.unwrap().into_split();
@@ -58,8 +64,14 @@ impl Proxy {
             .unwrap(),
             to_swallow,
             refused,
+            heard,
             task,
         }
+    }
+
+    /// All that callers sent so far.
+    pub(crate) fn heard(&self) -> String {
+        self.heard.lock().unwrap().clone()
     }
 
     pub(crate) fn url(&self) -> &Url {
@@ -100,7 +112,7 @@ async fn carry(
         impl AsyncWrite + Unpin + Send + 'static,
     ),
     to_swallow: Arc<AtomicUsize>,
-    refused: Refused,
+    (refused, heard): (Refused, Heard),
     only: Option<&'static str>,
 ) {
     let (mut from_client, to_client) = client.into_split();
@@ -115,6 +127,7 @@ async fn carry(
             if only.is_some_and(|only| text.contains(only)) {
                 said.store(true, Ordering::SeqCst);
             }
+            heard.lock().unwrap().push_str(&text);
             let (texts, silent) = refused.lock().unwrap().clone();
             if !texts.is_empty() && texts.iter().all(|one| text.contains(one)) {
                 let mut client = refuses.lock().await;

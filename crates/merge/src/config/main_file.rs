@@ -208,6 +208,8 @@ written! {
     struct ListenText {
         /// The address and port, such as `0.0.0.0:8744` (`127.0.0.1:8744` if absent).
         address: Option<At<String>>,
+        /// How systems reach it from outside, such as `https://tandem.example.com`: what they are told where they are asked for messages.
+        public: Option<At<String>>,
     }
 }
 
@@ -234,6 +236,8 @@ written! {
         records: Option<At<TellsText>>,
         /// The parameter that is sent back when the system asks whether somebody listens, such as `validationToken`.
         echo: Option<At<String>>,
+        /// Where each entry of a message shows the secret itself, such as `value.clientState`, for systems that sign nothing.
+        word: Option<At<String>>,
     }
 }
 
@@ -246,6 +250,8 @@ written! {
         r#type: Option<At<String>>,
         /// Where each says its id (`id` if absent).
         id: Option<At<String>>,
+        /// Where each says its address, which ends with type and id as in `customers(7)`, in place of both.
+        address: Option<At<String>>,
         /// Which record type is meant by the message's own words, where they differ.
         types: Option<Table<At<String>>>,
     }

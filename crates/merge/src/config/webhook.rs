@@ -33,6 +33,8 @@ pub struct Webhook {
     pub tells: Option<Tells>,
     /// The parameter that is sent back when the system asks whether somebody listens.
     pub echo: Option<String>,
+    /// Where each entry of a message shows the secret itself, in place of a signature.
+    pub word: Option<String>,
 }
 
 /// How a signature is written.
@@ -68,21 +70,26 @@ pub struct Tells {
     pub record_type: String,
     /// Where each says its id.
     pub id: String,
+    /// Where each says its address, which ends with type and id: `customers(7)`.
+    pub address: Option<String>,
     /// Record types by the message's own words; a word that is not here is a record type's name.
     pub types: BTreeMap<String, String>,
 }
 
 /// Where systems are listened to that tell of changes by themselves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListenSettings {
     /// The address.
     pub address: SocketAddr,
+    /// How systems reach it from where they are, without a slash at its end.
+    pub public: Option<String>,
 }
 
 impl Default for ListenSettings {
     fn default() -> Self {
         Self {
             address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8744),
+            public: None,
         }
     }
 }
@@ -108,7 +115,22 @@ pub(crate) fn listening(file: &str, text: Option<&ListenText>, problems: &mut Pr
     let usual = ListenSettings::default();
     ListenSettings {
         address: address.unwrap_or(usual.address),
+        public: public(file, text, problems),
     }
+}
+
+/// How systems reach it.
+fn public(file: &str, text: Option<&ListenText>, problems: &mut Problems) -> Option<String> {
+    let written = text.and_then(|text| text.public.as_ref())?;
+    let host = ["https://", "http://"]
+        .iter()
+        .find_map(|scheme| written.value.strip_prefix(scheme));
+    if host.is_none_or(|host| host.is_empty() || host.contains(['?', '#', ' '])) {
+        let message = format!("`{}` is no address that a system could call", written.value);
+        let help = "Write what leads to this machine from outside, such as `https://tandem.example.com`.";
+        problems.add(file, written, message, help);
+    }
+    Some(written.value.trim_end_matches('/').to_owned())
 }
 
 /// What a connection says of it; none where the system tells nothing.
@@ -143,7 +165,18 @@ pub(crate) fn told(
         window_ms: window(file, text.value.window.as_ref(), problems),
         tells: text.value.records.as_ref().map(tells),
         echo: text.value.echo.as_ref().map(|echo| echo.value.clone()),
+        word: word(file, &text.value, problems),
     })
+}
+
+/// Where messages show the secret itself: then they have no signature.
+fn word(file: &str, text: &WebhooksText, problems: &mut Problems) -> Option<String> {
+    let word = text.word.as_ref()?;
+    if text.signature.is_some() || text.signs.is_some() {
+        let help = "Remove `word`: a signature proves more.";
+        problems.add(file, word, "messages show a shared word or a signature", help);
+    }
+    Some(word.value.clone())
 }
 
 fn encoding(file: &str, text: Option<&At<String>>, problems: &mut Problems) -> Encoding {
@@ -233,6 +266,7 @@ fn tells(text: &At<TellsText>) -> Tells {
         at: path(&text.value.at, "."),
         record_type: path(&text.value.r#type, "type"),
         id: path(&text.value.id, "id"),
+        address: text.value.address.as_ref().map(|text| text.value.clone()),
         types: types
             .map(|(theirs, ours)| (theirs.value.clone(), ours.value.clone()))
             .collect(),

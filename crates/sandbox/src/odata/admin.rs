@@ -18,6 +18,7 @@ use super::refusal::Refusal;
 use super::server::Erp;
 use super::service::Talk;
 use super::store::Key;
+use super::subscriptions;
 use super::value::{Form, Value, moment};
 use super::write;
 
@@ -160,6 +161,7 @@ async fn edit(State(erp): State<Arc<Erp>>, body: Bytes) -> Outcome {
     let by = edit.by.clone().unwrap_or_else(|| SOMEBODY.to_owned());
     let talk = erp.talk(&service, String::new(), by);
     let key = carry_out(&erp, &talk, set, edit)?;
+    subscriptions::tell(&erp);
     let key: Vec<String> = key.iter().map(Value::plain).collect();
     Ok(Json(json!({ "key": key })))
 }

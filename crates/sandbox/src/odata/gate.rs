@@ -18,6 +18,7 @@ use super::model::{Service, Version};
 use super::options::User;
 use super::refusal::Refusal;
 use super::server::Erp;
+use super::subscriptions;
 
 /// The largest body, in bytes.
 const BODY_MAX: usize = 16 * 1024 * 1024;
@@ -62,6 +63,9 @@ pub(crate) async fn serve(State(erp): State<Arc<Erp>>, request: Request) -> Resp
         headers: head.headers.clone(),
         body: body.to_vec(),
     };
+    if let Some(answer) = subscriptions::answer(&erp, &call).await {
+        return answer.into_response();
+    }
     let root = format!("http://{host}{}", service.root);
     let mut answer = erp.answer(service, root, user, &call);
     if let Some(ticket) = ticket {
@@ -70,6 +74,7 @@ pub(crate) async fn serve(State(erp): State<Arc<Erp>>, request: Request) -> Resp
             answer = answer.with("set-cookie", &cookie);
         }
     }
+    subscriptions::tell(&erp);
     let kind = kind(&call);
     erp.calls
         .count(kind, set_of(&erp, service, &call), 0, answer.status.as_u16());

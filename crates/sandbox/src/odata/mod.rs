@@ -29,6 +29,7 @@ mod sample;
 mod server;
 mod service;
 mod store;
+mod subscriptions;
 mod value;
 mod write;
 

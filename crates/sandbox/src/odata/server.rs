@@ -13,9 +13,10 @@ use super::csrf::{Sessions, random};
 use super::exchange::{Answer, Call};
 use super::lies::Lies;
 use super::model::{Model, Service};
-use super::options::{Options, User};
+use super::options::{Options, Preset, User};
 use super::service::{Settings, State, Talk};
 use super::store::Store;
+use super::subscriptions::Subscriptions;
 use super::{admin, gate, sample};
 use crate::clock::Clock;
 use crate::customerp::calls::Calls;
@@ -62,6 +63,8 @@ pub(crate) struct Erp {
     pub(crate) users: Vec<User>,
     pub(crate) csrf: Option<bool>,
     pub(crate) sessions: Sessions,
+    /// Who is told of changes, where this is a thing of the company's.
+    pub(crate) subscriptions: Option<Subscriptions>,
     seed: u64,
     settings: Settings,
     state: Mutex<State>,
@@ -88,6 +91,7 @@ impl Erp {
             users: options.users.clone(),
             csrf: options.csrf,
             sessions: Sessions::default(),
+            subscriptions: (options.preset == Preset::BusinessCentral).then(Subscriptions::default),
             seed: options.seed,
             settings: Settings {
                 page_size: options.page_size,
@@ -209,7 +213,6 @@ fn router(erp: Arc<Erp>) -> Router {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::super::options::Preset;
     use super::*;
 
     #[test]

@@ -96,7 +96,7 @@ impl Troubles {
     }
 
     /// Notes that a system answers; since when it had not.
-    fn over(&self, system: &str) -> Option<Timestamp> {
+    pub(super) fn over(&self, system: &str) -> Option<Timestamp> {
         let mut outages = self.lock();
         let outage = outages.remove(system)?;
         self.keep(&outages);

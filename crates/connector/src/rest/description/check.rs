@@ -10,6 +10,7 @@ mod sessions;
 
 use super::errors::LimitsText;
 use super::record::{DescriptionText, IdentityText, Possible, RecordTypeText};
+use super::requests::Call;
 use super::session::Session;
 use super::template::Body;
 use super::{Description, Type};
@@ -211,6 +212,11 @@ fn joined(own: Option<Table<PropertyText>>, defaults: Option<&Table<PropertyText
     all
 }
 
+/// Whether only some members are asked for.
+fn in_part(call: Call<'_>) -> bool {
+    call.takes("fields") || call.takes("ways")
+}
+
 impl Scope<'_, '_> {
     fn problem<T>(&mut self, at: &At<T>, message: impl Into<String>, help: impl Into<String>) {
         self.reader.problem(at, message, help);
@@ -232,6 +238,7 @@ impl Scope<'_, '_> {
         let create = possible(own.create, defaults.and_then(|all| all.create.as_ref()));
         let update = possible(own.update, defaults.and_then(|all| all.update.as_ref()));
         let delete = possible(own.delete, defaults.and_then(|all| all.delete.as_ref()));
+        let push = possible(own.push, defaults.and_then(|all| all.push.as_ref()));
         let actions = own
             .actions
             .or_else(|| defaults.and_then(|all| all.actions.clone()))
@@ -257,6 +264,7 @@ impl Scope<'_, '_> {
         update.iter().for_each(|update| calls.update(update, &record));
         delete.iter().for_each(|delete| calls.delete(delete, &record));
         actions.iter().for_each(|action| calls.action(action));
+        push.iter().for_each(|push| calls.push(push));
         self.token_in_lists(&record, &list);
         self.needs_reading(
             &list,
@@ -269,11 +277,8 @@ impl Scope<'_, '_> {
             let style = update.value.style.as_ref();
             style.is_some_and(|style| style.value != Style::Partial)
         });
-        if let Some(read) = read
-            .as_ref()
-            .filter(|read| whole && read.value.call().takes("fields"))
-        {
-            let help = "Take `{fields}` out of `read`, or write `style: partial`.";
+        if let Some(read) = read.as_ref().filter(|read| whole && in_part(read.value.call())) {
+            let help = "Take `{fields}` and `{ways}` out of `read`, or write `style: partial`.";
             self.problem(read, "what is written back as a whole is read in part", help);
         }
         let writes = create.is_some() || update.is_some();
@@ -306,6 +311,7 @@ impl Scope<'_, '_> {
             update: update.map(|update| update.value),
             delete: delete.map(|delete| delete.value),
             actions: actions.into_iter().map(|action| action.value).collect(),
+            push: push.map(|push| push.value),
             compare_every: own
                 .compare_every
                 .or_else(|| defaults.and_then(|all| all.compare_every)),

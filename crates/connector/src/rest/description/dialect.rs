@@ -93,6 +93,7 @@ impl JsonSchema for ODataText {
 /// Lays the dialect that a description names under it.
 pub(super) fn lay(root: &mut Node, reader: &mut Reader<'_>) -> Option<()> {
     let Some(named) = member(root, "odata").cloned() else {
+        complete(root);
         return Some(());
     };
     let odata = ODataText::read(&named, reader)?;
@@ -171,6 +172,32 @@ fn signs_in(root: &Node) -> bool {
     kind.is_some_and(|kind| kind.value != Content::Text("none".to_owned()))
 }
 
+/// What is complete with its request only, and says none, is the one of `defaults` with what it says laid over it. `changes` are
+/// the list's and say what is theirs besides.
+const OPERATIONS: [&str; 7] = ["list", "deletions", "read", "find", "create", "update", "delete"];
+
+/// Completes the operations of record types that say no request with those of `defaults`.
+fn complete(root: &mut Node) {
+    let Some(defaults) = member(root, "defaults").cloned() else {
+        return;
+    };
+    let types = member_mut(root, "record_types");
+    let Some(Content::Table(types)) = types.map(|types| &mut types.value) else {
+        return;
+    };
+    for name in OPERATIONS {
+        let Some(below) = member(&defaults, name) else {
+            continue;
+        };
+        for (_, of) in types.iter_mut() {
+            let own = member_mut(of, name).filter(|own| member(own, "request").is_none());
+            if let Some(own) = own {
+                over(own, below.clone());
+            }
+        }
+    }
+}
+
 /// Lays `defaults` under each record type, member by member; what stands inside others is asked for with them.
 fn into_types(root: &mut Node) {
     let Some(defaults) = take(root, "defaults") else {
@@ -238,6 +265,14 @@ fn member<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {
         return None;
     };
     let found = entries.iter().find(|(known, _)| known.value == name);
+    found.map(|(_, node)| node)
+}
+
+fn member_mut<'n>(node: &'n mut Node, name: &str) -> Option<&'n mut Node> {
+    let Content::Table(entries) = &mut node.value else {
+        return None;
+    };
+    let found = entries.iter_mut().find(|(known, _)| known.value == name);
     found.map(|(_, node)| node)
 }
 

@@ -1,9 +1,11 @@
 //! What answers mean that are no success.
 
-use super::place::Place;
+use super::place::{Place, Places};
 use super::words::words;
-use tandem_merge::config::node::At;
-use tandem_merge::config::written::{Scalar, Table};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use std::borrow::Cow;
+use tandem_merge::config::node::{At, Content, Node};
+use tandem_merge::config::written::{Reader, Scalar, Table, Written};
 use tandem_merge::written;
 
 words! {
@@ -51,10 +53,10 @@ words! {
 written! {
     /// How an ERP says what went wrong.
     struct ErrorsText {
-        /// Where its words stand.
-        message: Option<Place>,
-        /// Where its code stands.
-        code: Option<Place>,
+        /// Where its words stand; of several places the first that holds something.
+        message: Option<Places>,
+        /// Where its code stands; of several places the first that holds something.
+        code: Option<Places>,
         /// A reply with a status of success that is an error all the same.
         failed: Option<At<FailedText>>,
         /// What it says of single properties.
@@ -121,7 +123,83 @@ written! {
         errors_per_hour: Option<u32>,
         /// Log-ins that our licence has for us at once.
         seats: Option<At<u32>>,
-        /// The header that says how many requests are left.
-        remaining: Option<At<String>>,
+        /// The headers that say how many requests are left.
+        remaining: Option<RemainingText>,
+    }
+}
+
+words! {
+    /// A length of time that requests are counted in.
+    enum Period {
+        /// A minute.
+        Minute = "minute",
+        /// An hour.
+        Hour = "hour",
+        /// A day.
+        Day = "day",
+    }
+}
+
+words! {
+    /// How a header says when requests are counted anew.
+    enum ResetForm {
+        /// In so many seconds.
+        Seconds = "seconds",
+        /// The moment, in seconds since 1970.
+        Epoch = "epoch",
+        /// The moment, as HTTP writes dates.
+        Date = "date",
+    }
+}
+
+written! {
+    /// A header that says how many requests are left.
+    struct LeftText {
+        /// The header.
+        header: String,
+        /// What they are counted in; a minute where nothing is said.
+        of: Option<Period>,
+        /// Which header says when they are counted anew.
+        reset: Option<ResetText>,
+    }
+}
+
+written! {
+    /// A header that says when requests are counted anew.
+    struct ResetText {
+        /// The header.
+        header: String,
+        /// How it says that.
+        r#as: ResetForm,
+    }
+}
+
+/// The headers that say how many requests are left: a name, a table, or a list of tables.
+#[derive(Clone, Debug)]
+pub(crate) struct RemainingText(pub(crate) Vec<LeftText>);
+
+impl Written for RemainingText {
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        Some(Self(match &node.value {
+            Content::List(_) => Vec::read(node, reader)?,
+            Content::Table(_) => vec![LeftText::read(node, reader)?],
+            _ => vec![LeftText {
+                header: String::read(node, reader)?,
+                of: None,
+                reset: None,
+            }],
+        }))
+    }
+}
+
+impl JsonSchema for RemainingText {
+    fn schema_name() -> Cow<'static, str> {
+        "Remaining".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let one = generator.subschema_for::<LeftText>();
+        let many = generator.subschema_for::<Vec<LeftText>>();
+        json_schema!({ "anyOf": [{ "type": "string" }, one, many] })
     }
 }

@@ -10,6 +10,7 @@ pub(super) mod operations;
 pub(super) mod pages;
 pub(super) mod place;
 pub(super) mod property;
+pub(super) mod push;
 pub(super) mod record;
 pub(super) mod requests;
 pub(super) mod session;
@@ -29,6 +30,7 @@ use operations::{
 };
 use place::Place;
 use property::DataType;
+use push::PushText;
 use record::{DescriptionText, IdentityText, RecordText};
 use serde_json::Value as Json;
 use session::{Csrf, Session};
@@ -79,6 +81,7 @@ pub(super) struct Type {
     pub(super) update: Option<UpdateText>,
     pub(super) delete: Option<DeleteText>,
     pub(super) actions: Vec<ActionText>,
+    pub(super) push: Option<PushText>,
     pub(super) compare_every: Option<Span>,
     pub(super) properties: BTreeMap<String, Property>,
     /// How times of the record itself are written.

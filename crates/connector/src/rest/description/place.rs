@@ -4,7 +4,7 @@ use reqwest::header::{HeaderMap, HeaderName};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value as Json};
 use std::borrow::Cow;
-use tandem_merge::config::node::Node;
+use tandem_merge::config::node::{Content, Node};
 use tandem_merge::config::written::{Reader, Written};
 
 /// A place in a reply.
@@ -125,6 +125,38 @@ impl Place {
             at = &mut at[step.as_str()];
         }
         *at = value;
+    }
+}
+
+/// One place, or several of which the first that holds something counts.
+#[derive(Clone, Debug)]
+pub(crate) struct Places(Vec<Place>);
+
+impl Places {
+    /// The text that stands there.
+    pub(crate) fn text(&self, body: &Json, headers: &HeaderMap) -> Option<String> {
+        self.0.iter().find_map(|place| place.text(body, headers))
+    }
+}
+
+impl Written for Places {
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        match &node.value {
+            Content::List(_) => Vec::read(node, reader).map(Self),
+            _ => Place::read(node, reader).map(|place| Self(vec![place])),
+        }
+    }
+}
+
+impl JsonSchema for Places {
+    fn schema_name() -> Cow<'static, str> {
+        "Places".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let one = generator.subschema_for::<Place>();
+        let many = generator.subschema_for::<Vec<Place>>();
+        json_schema!({ "anyOf": [one, many] })
     }
 }
 

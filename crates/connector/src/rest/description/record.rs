@@ -9,6 +9,7 @@ use super::operations::{
 };
 use super::place::Place;
 use super::property::{FormText, PropertyText};
+use super::push::PushText;
 use super::session::{Csrf, Session};
 use super::template::{Body, Template};
 use super::times::{Granularity, Span};
@@ -110,6 +111,8 @@ written! {
         delete: Option<At<Possible<DeleteText>>>,
         /// Steps that a record takes by requests of their own.
         actions: Option<Vec<At<ActionText>>>,
+        /// How the ERP is asked to post messages of changes.
+        push: Option<At<Possible<PushText>>>,
         /// How often all records are compared, for what no list of changes shows.
         compare_every: Option<Span>,
         /// The properties.

@@ -6,6 +6,15 @@ use super::super::description::{Property, Type};
 
 /// The outermost names of all members that are looked at, each once.
 pub(super) fn looked_at(of: &Type, shown: &[String]) -> Vec<String> {
+    named(of, shown, outermost)
+}
+
+/// The ways to all members that are looked at, each once.
+pub(super) fn ways(of: &Type, shown: &[String]) -> Vec<String> {
+    named(of, shown, way)
+}
+
+fn named(of: &Type, shown: &[String], name: fn(&Place) -> Option<String>) -> Vec<String> {
     let record = &of.record;
     let moments = [&record.modified, &record.created].into_iter().flatten();
     let single = [
@@ -28,12 +37,12 @@ pub(super) fn looked_at(of: &Type, shown: &[String]) -> Vec<String> {
     let named = updated
         .chain(deleted)
         .filter_map(|hole| hole.strip_prefix("record."));
-    let named: Vec<Place> = named.filter_map(|text| Place::parse(text).ok()).collect();
-    places.extend(&named);
+    let sent: Vec<Place> = named.filter_map(|text| Place::parse(text).ok()).collect();
+    places.extend(&sent);
     let properties: Vec<&Property> = shown.iter().filter_map(|name| of.properties.get(name)).collect();
     let plain = properties.iter().filter(|property| property.computed.is_none());
     places.extend(plain.map(|property| &property.at));
-    let mut names: Vec<String> = places.into_iter().filter_map(outermost).collect();
+    let mut names: Vec<String> = places.into_iter().filter_map(name).collect();
     let computed = properties
         .iter()
         .filter_map(|property| property.computed.as_ref());
@@ -48,4 +57,14 @@ pub(super) fn outermost(place: &Place) -> Option<String> {
         Place::Body(steps) => steps.first().cloned(),
         Place::Header(_) => None,
     }
+}
+
+/// The names from the outside in, up to what stands in a list.
+pub(super) fn way(place: &Place) -> Option<String> {
+    let Place::Body(steps) = place else {
+        return None;
+    };
+    let names = steps.iter().take_while(|step| step.parse::<usize>().is_err());
+    let names: Vec<&str> = names.map(String::as_str).collect();
+    (!names.is_empty()).then(|| names.join("."))
 }

@@ -284,6 +284,7 @@ fn request(
         fields.append_pair(&name.value, &session.text(http, Some(text), "")?);
     }
     let mut request = Request::new(Method::POST, target)
+        .signing_in()
         .header("content-type", "application/x-www-form-urlencoded")
         .header("accept", "application/json");
     request.body = Some(fields.finish().into_bytes());
@@ -319,7 +320,7 @@ fn unkept(http: &Http, file: &Kept, error: &std::io::Error) -> Error {
 }
 
 /// Tells tokens apart without telling them.
-pub(super) fn fingerprint(text: &str) -> String {
+pub(in super::super) fn fingerprint(text: &str) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
     digest.as_ref()[..12]
         .iter()

@@ -6,7 +6,7 @@ use super::super::description::errors::Means;
 use super::super::description::session::{ApiKey, Basic, Bearer, Login, Session as Written};
 use super::super::errors::Answer;
 use super::{Session, Ticket, oauth, oauth1};
-use crate::http::{Failure, Http, Reply, Request, clock};
+use crate::http::{Failure, Http, Reply, Request, clock, wire};
 use crate::{Error, ErrorKind};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -31,14 +31,15 @@ pub(super) async fn sign_in(session: &Session, rest: &Rest) -> Result<Ticket, Er
     }
 }
 
-pub(super) fn header(http: &Http, name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Error> {
+pub(super) fn header(http: &Http, name: &str, text: &str) -> Result<(HeaderName, HeaderValue), Error> {
     let name = HeaderName::from_bytes(name.to_lowercase().as_bytes()).ok();
-    let parts = name.zip(HeaderValue::from_str(value).ok());
+    let parts = name.zip(HeaderValue::from_str(text).ok());
     let (name, mut value) = parts.ok_or_else(|| {
         let what = "a secret holds characters that no header can carry";
         http.error(ErrorKind::SignIn, what, "Write it without line breaks")
     })?;
     value.set_sensitive(true);
+    wire::hide(text.rsplit(' ').next().unwrap_or(text));
     Ok((name, value))
 }
 
@@ -98,7 +99,7 @@ async fn by_login(session: &Session, rest: &Rest, login: &Login) -> Result<Ticke
     let request = request_of(session, rest, login)?;
     let reply = rest
         .http
-        .send(request.reading())
+        .send(request.reading().signing_in())
         .await
         .map_err(Failure::into_error)?;
     let answer = Answer::of(&rest.description, &reply, Errand::reading("session", "sign in"));

@@ -12,7 +12,7 @@ use tandem_merge::value::Value;
 use tandem_sandbox::stubs::Vendor;
 use url::Url;
 
-fn described() -> String {
+pub(super) fn described() -> String {
     let own = [
         "custom_description: text",
         "custom_birthdate: date",

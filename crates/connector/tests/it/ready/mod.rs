@@ -3,6 +3,7 @@
 pub(crate) mod erpnext;
 pub(crate) mod netsuite;
 pub(crate) mod odoo;
+mod walked;
 pub(crate) mod xero;
 
 use crate::rest::config;

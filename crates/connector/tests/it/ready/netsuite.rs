@@ -26,7 +26,7 @@ const BY_OFFSET: [(&str, &str); 2] = [
     ),
 ];
 
-fn described() -> String {
+pub(super) fn described() -> String {
     let own = ["custentity_birthdate: { type: date, optional: true }"];
     let text = with_own_fields(&shipped("netsuite.yaml"), "Contact", &own);
     let column = "supervisor AS supervisor_id,";

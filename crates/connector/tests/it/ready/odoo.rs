@@ -12,7 +12,7 @@ use tandem_merge::value::Value;
 use tandem_sandbox::stubs::Vendor;
 use url::Url;
 
-fn described() -> String {
+pub(super) fn described() -> String {
     let own = ["x_birthdate: date", "x_reports_to: reference(Contact)"];
     with_own_fields(&shipped("odoo.yaml"), "Contact", &own)
 }

@@ -14,7 +14,7 @@ use url::Url;
 const TOKENS: &str = "https://identity.xero.com/connect/token";
 
 /// The description, with tokens given out by the stub, and without the sixty requests a minute that tests would wait for.
-fn described() -> String {
+pub(super) fn described() -> String {
     let text = shipped("xero.yaml");
     assert!(text.contains(TOKENS) && text.contains("per_minute: 60"));
     text.replace(TOKENS, "/connect/token")

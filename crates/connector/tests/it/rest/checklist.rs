@@ -9,7 +9,7 @@ const TOP: [&str; 8] = [
     "session", "csrf", "base", "errors", "limits", "forms", "identity", "batch",
 ];
 /// Keys of a record type.
-const OF_A_TYPE: [&str; 12] = [
+const OF_A_TYPE: [&str; 13] = [
     "record",
     "list",
     "changes",
@@ -20,6 +20,7 @@ const OF_A_TYPE: [&str; 12] = [
     "update",
     "delete",
     "actions",
+    "push",
     "compare_every",
     "inside",
 ];

@@ -316,7 +316,7 @@ fn the_guide_explains_every_key_and_its_examples_are_right() {
         .skip(1)
         .map(|rest| rest.split("```").next().unwrap())
         .collect();
-    let [whole, delta, inside, batch, computed] = blocks.as_slice() else {
+    let [whole, delta, push, inside, batch, computed, limits] = blocks.as_slice() else {
         panic!("{blocks:?}")
     };
     assert_eq!(problems(whole), Vec::<String>::new());
@@ -324,6 +324,9 @@ fn the_guide_explains_every_key_and_its_examples_are_right() {
     let orders = format!("{}  {inside}\n", RIGHT.replace("  Contact:", "  Order:"));
     assert_eq!(problems(&orders), Vec::<String>::new());
     assert_eq!(problems(&format!("{batch}{whole}")), Vec::<String>::new());
+    assert_eq!(problems(&format!("{limits}{whole}")), Vec::<String>::new());
+    let push = format!("defaults:\n  {}\n", push.trim_end().replace('\n', "\n  "));
+    assert_eq!(problems(&format!("{push}{whole}")), Vec::<String>::new());
     let (before, rest) = whole.split_once("    changes:\n").unwrap();
     let after = rest.find("    read:").unwrap();
     let delta = format!("    {}", delta.trim_end().replace('\n', "\n    "));

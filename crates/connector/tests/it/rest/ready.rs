@@ -6,8 +6,8 @@ use tandem_connector::rest::Rest;
 use tandem_merge::record::RecordType;
 use tandem_sandbox::odata::{Options, Preset, serve};
 
-const BUSINESS_CENTRAL: &str = include_str!("../../../../../examples/ready/business-central.yaml");
-const S4HANA: &str = include_str!("../../../../../examples/ready/s4hana.yaml");
+pub(crate) const BUSINESS_CENTRAL: &str = include_str!("../../../../../examples/ready/business-central.yaml");
+pub(crate) const S4HANA: &str = include_str!("../../../../../examples/ready/s4hana.yaml");
 
 /// All laws on some record types of a preset; what is broken.
 async fn broken(preset: Preset, text: &str, types: &[&str], write: bool) -> Vec<String> {
@@ -53,17 +53,21 @@ fn how_long_an_erp_works_on_a_request_is_said() {
     }
 }
 
-#[tokio::test]
-async fn business_central_is_read_and_written() {
+/// Business Central's, filled in for the local service.
+pub(crate) fn filled(text: &str) -> String {
     let company = "8f1c2d3e-4a5b-4c6d-8e7f-901a2b3c4d5e";
-    let filled = BUSINESS_CENTRAL
+    let filled = text
         .replace("COMPANY)", &format!("{company})"))
         .replace("/TENANT/ENVIRONMENT/", "/tandem-tenant/sandbox/");
     // The local service gives out its tokens itself.
     let (before, rest) = filled.split_once("session:\n").unwrap();
     let after = rest.find("limits:").unwrap();
-    let text =
-        format!("{before}session: {{ kind: bearer }}\n{}", &rest[after..]).replace(", per_minute: 1000", "");
+    format!("{before}session: {{ kind: bearer }}\n{}", &rest[after..]).replace(", per_minute: 1000", "")
+}
+
+#[tokio::test]
+async fn business_central_is_read_and_written() {
+    let text = filled(BUSINESS_CENTRAL);
     let all = ["Customer", "Contact", "Item", "SalesOrder", "SalesOrderLine"];
     assert_eq!(
         broken(Preset::BusinessCentral, &text, &all, false).await,

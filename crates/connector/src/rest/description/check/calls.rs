@@ -8,6 +8,7 @@ use super::super::operations::{
     ActionText, CreateText, DeleteText, Empty, FindText, ReadText, Safety, Style, UpdateText,
 };
 use super::super::place::Place;
+use super::super::push::PushText;
 use super::super::record::RecordText;
 use super::super::requests::Call;
 use super::super::template::{Body, Template};
@@ -17,7 +18,7 @@ use tandem_merge::config::suggestion;
 use tandem_merge::config::written::{Reader, Table};
 
 /// What every request of a record type may hold.
-const OF_THE_TYPE: [&str; 2] = ["collection", "fields"];
+const OF_THE_TYPE: [&str; 3] = ["collection", "fields", "ways"];
 /// What a next page is asked by.
 const PAGES: [&str; 4] = ["cursor", "page", "offset", "after"];
 
@@ -356,6 +357,30 @@ impl<'a, 'r> Calls<'a, 'r> {
         self.check("delete", delete, call, &["id", "token", "record."]);
         self.in_path("delete", delete, call);
         self.token(delete, call.sends_token(), record);
+    }
+
+    pub(super) fn push(&mut self, push: &At<PushText>) {
+        const TOLD: [&str; 2] = ["address", "word"];
+        const HELD: [&str; 4] = ["address", "word", "subscription", "token"];
+        let subscribe = &push.value.subscribe;
+        self.check("subscribe", subscribe, subscribe.value.call(), &TOLD);
+        let why = "nothing says where messages go";
+        self.needs(subscribe, subscribe.value.call(), "address", why);
+        let mut later = |what: &str, at: &At<()>, call: Call<'_>| {
+            self.check(what, at, call, &HELD);
+            if call.sends_token() && subscribe.value.token.is_none() {
+                let help =
+                    "Add `token:` to `subscribe` with the place of the ETag, or leave the condition out.";
+                let message = "`{token}` is sent, and nothing says where a subscription shows it";
+                self.reader.problem(at, message, help);
+            }
+        };
+        if let Some(renew) = &push.value.renew {
+            later("renew", &renew.with(()), renew.value.call());
+        }
+        if let Some(end) = &push.value.unsubscribe {
+            later("unsubscribe", &end.with(()), end.value.call());
+        }
     }
 
     pub(super) fn action(&mut self, action: &At<ActionText>) {

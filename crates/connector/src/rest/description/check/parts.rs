@@ -50,6 +50,7 @@ impl Scope<'_, '_> {
             update: None,
             delete: None,
             actions: Vec::new(),
+            push: None,
             compare_every: own.compare_every.or(holder.compare_every),
             properties,
             moments: self.form(DataKind::DateTime, self.name, &[]),
