@@ -161,7 +161,7 @@ fn run_subscribes_once_at_the_public_address_and_tells_where_that_fails() {
     let described = include_str!("../../../../examples/customerp-rest/customerp.yaml")
         .replace(
             "    collection: products\n",
-            "    collection: products\n    push: { subscribe: { request: POST /products, body: { name: Hook, description: \"{address}\" }, id: id } }\n",
+            "    collection: products\n    push: { subscribe: { request: POST /products, body: { name: Hook, sku: \"{word}\", description: \"{address}\" }, id: id } }\n",
         )
         .replace(
             "    collection: contacts\n",
@@ -198,7 +198,7 @@ fn run_subscribes_once_at_the_public_address_and_tells_where_that_fails() {
     assert_eq!(subscriptions(), 0);
     // Again by another process, which knows of what the one before did.
     for _ in 0..2 {
-        let mut run = pair.command(&["run", "--no-console"]);
+        let mut run = pair.command(&["run", "--no-console", "-vvv"]);
         let run = run
             .env("HOOK", SECRET)
             .stdout(Stdio::null())
@@ -207,10 +207,15 @@ fn run_subscribes_once_at_the_public_address_and_tells_where_that_fails() {
         let mut lines = BufReader::new(run.stderr.take().unwrap())
             .lines()
             .map_while(Result::ok);
-        let said = lines.find(|line| line.contains("posts no messages of changes of Contact"));
+        let mut secret = false;
+        let said = lines.find(|line| {
+            secret |= line.contains(SECRET);
+            line.contains("posts no messages of changes of Contact")
+        });
         let _ = run.kill();
         let _ = run.wait();
         assert!(said.unwrap().contains("asked for every `poll` meanwhile"));
+        assert!(!secret, "the secret of the messages is shown");
         assert_eq!(subscriptions(), 1);
     }
 }

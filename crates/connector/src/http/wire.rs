@@ -13,6 +13,9 @@ use url::{Url, form_urlencoded};
 
 /// So much of a body is told, in bytes.
 const BODY: usize = 4 * 1024;
+/// What stands for a body that holds secrets, and for one that is a file.
+const SIGN_IN: &str = "(a sign-in is not shown)";
+const FILE: &str = "(a file)";
 /// What stands for a secret.
 const MASK: &str = "***";
 /// A shorter text is no secret that could be told from others.
@@ -39,10 +42,8 @@ const NAMES: [&str; 14] = [
 static SECRETS: RwLock<Vec<SecretString>> = RwLock::new(Vec::new());
 static NUMBERS: AtomicU64 = AtomicU64::new(0);
 
-macro_rules! tell {
-    ($system:expr, $($words:tt)*) => {
-        tracing::trace!(target: "tandem_connector::wire", system = $system, $($words)*)
-    };
+fn tell(system: &str, number: u64, words: &str) {
+    tracing::trace!(target: "tandem_connector::wire", system, "{system}: #{number} {words}");
 }
 
 fn is_told() -> bool {
@@ -67,22 +68,17 @@ pub(super) fn sent(system: &str, request: &Request, url: &Url, headers: &HeaderM
         return None;
     }
     let number = NUMBERS.fetch_add(1, Ordering::Relaxed) + 1;
-    tell!(
-        system,
-        "{system}: #{number} > {} {}",
-        request.method,
-        address(url)
-    );
+    tell(system, number, &format!("> {} {}", request.method, address(url)));
     for line in lines(headers) {
-        tell!(system, "{system}: #{number} > {line}");
+        tell(system, number, &format!("> {line}"));
     }
     let body = match (&request.body, &request.from) {
-        (Some(_), _) if request.signs_in => "(a sign-in is not shown)".to_owned(),
+        (Some(_), _) if request.signs_in => SIGN_IN.to_owned(),
         (Some(bytes), _) => body(bytes),
-        (None, Some(_)) => "(a file)".to_owned(),
+        (None, Some(_)) => FILE.to_owned(),
         (None, None) => return Some(number),
     };
-    tell!(system, "{system}: #{number} > {body}");
+    tell(system, number, &format!("> {body}"));
     Some(number)
 }
 
@@ -95,17 +91,17 @@ pub(super) fn answered(
     headers: &HeaderMap,
     bytes: &[u8],
 ) {
-    tell!(system, "{system}: #{number} < {status}");
+    tell(system, number, &format!("< {status}"));
     for line in lines(headers) {
-        tell!(system, "{system}: #{number} < {line}");
+        tell(system, number, &format!("< {line}"));
     }
     let body = match (request.signs_in, &request.into) {
-        (true, _) => "(a sign-in is not shown)".to_owned(),
-        (_, Some(_)) => "(a file)".to_owned(),
+        (true, _) => SIGN_IN.to_owned(),
+        (_, Some(_)) if bytes.is_empty() => FILE.to_owned(),
         _ => body(bytes),
     };
     if !body.is_empty() {
-        tell!(system, "{system}: #{number} < {body}");
+        tell(system, number, &format!("< {body}"));
     }
 }
 
@@ -133,7 +129,7 @@ fn lines(headers: &HeaderMap) -> Vec<String> {
 
 fn address(url: &Url) -> String {
     let whole = match url.query() {
-        Some(query) => format!("{}?{}", url[..url::Position::AfterPath].to_owned(), pairs(query)),
+        Some(query) => format!("{}?{}", &url[..url::Position::AfterPath], pairs(query)),
         None => url.to_string(),
     };
     masked(&whole)

@@ -10,6 +10,7 @@ mod proof;
 #[cfg(test)]
 mod tests;
 
+use crate::http::wire;
 use crate::rest::{Place, plain};
 use jiff::Timestamp;
 use notices::Notices;
@@ -89,6 +90,7 @@ impl Webhook {
         secret: &str,
         types: BTreeSet<RecordType>,
     ) -> Result<Self, String> {
+        wire::hide(secret);
         let proof = Proof::new(of, secret)?;
         let tells = of.tells.as_ref().map(Tells::read).transpose()?;
         Ok(Self {

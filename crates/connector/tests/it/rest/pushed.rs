@@ -154,7 +154,11 @@ async fn a_subscription_is_made_renewed_in_time_over_restarts_and_made_anew_when
     let rest = scene.process();
     assert!(rest.subscribes());
     // WHEN it is asked for the first time
-    let next = scene.subscribe(&rest, HOUR * 0, SECRET).await.unwrap().unwrap();
+    let next = scene
+        .subscribe(&rest, SignedDuration::ZERO, SECRET)
+        .await
+        .unwrap()
+        .unwrap();
     let first = scene.held().await;
     assert_eq!(
         first.keys().collect::<Vec<_>>(),
@@ -205,7 +209,10 @@ async fn a_subscription_is_made_renewed_in_time_over_restarts_and_made_anew_when
 async fn a_subscription_that_the_erp_forgot_is_made_anew_in_its_turn() {
     let scene = Scene::open().await;
     let rest = scene.process();
-    scene.subscribe(&rest, HOUR * 0, SECRET).await.unwrap();
+    scene
+        .subscribe(&rest, SignedDuration::ZERO, SECRET)
+        .await
+        .unwrap();
     scene
         .local("clock", &json!({ "advanceSeconds": 80 * 3_600 }))
         .await;
@@ -219,7 +226,10 @@ async fn an_address_that_does_not_answer_is_told_and_changes_are_asked_for_all_t
     let scene = Scene::open().await;
     scene.silent.store(true, Ordering::Relaxed);
     let rest = scene.process();
-    let error = scene.subscribe(&rest, HOUR * 0, SECRET).await.unwrap_err();
+    let error = scene
+        .subscribe(&rest, SignedDuration::ZERO, SECRET)
+        .await
+        .unwrap_err();
     assert!(
         error.message.contains("no messages of changes of Contact"),
         "{error}"
@@ -272,7 +282,10 @@ async fn a_message_wakes_the_record_that_was_changed() {
     let page = rest.changes(&customers, None).await.unwrap();
     let listed = rest.list(&customers[0], None).await.unwrap();
     let key = listed.observations[0].key.clone();
-    scene.subscribe(&rest, HOUR * 0, SECRET).await.unwrap();
+    scene
+        .subscribe(&rest, SignedDuration::ZERO, SECRET)
+        .await
+        .unwrap();
     let edit = json!({ "set": "customers", "key": { "id": key.id }, "values": { "city": "Ulm" } });
     scene.local("edit", &edit).await;
     let message = async {
