@@ -334,6 +334,23 @@ pub struct Watched {
     /// Changes are known to tell of them.
     #[serde(default)]
     pub tells_deletions: bool,
+    /// What the system has no means for.
+    #[serde(default)]
+    pub lacks: Vec<Lack>,
+}
+
+/// What a system has no means for, of a record type: something else is done instead, at a cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Lack {
+    /// To tell what changed: all is read.
+    Changes,
+    /// To tell what was deleted: all is compared, and what is missing is read by its id.
+    Deletions,
+    /// To search by a value: all is looked through.
+    Search,
+    /// To say to the second when a record was changed.
+    FineTimes,
 }
 
 /// One property as its system describes it.

@@ -3,6 +3,7 @@
 mod choices;
 pub(crate) mod compare;
 mod digits;
+mod gaps;
 mod proving;
 mod required;
 mod rights;
@@ -68,6 +69,16 @@ impl Check {
         if !wrong.is_empty() {
             screen.result(listed(&wrong));
         }
+        let (doubtful, rest): (Vec<_>, Vec<_>) = rest
+            .into_iter()
+            .partition(|finding| finding.weight == Weight::Doubtful);
+        if !doubtful.is_empty() {
+            screen.result(format!(
+                "{} to make sure of:",
+                count_of(doubtful.len() as u64, "thing", "things")
+            ));
+            screen.result(listed(&doubtful));
+        }
         met.iter().for_each(|line| screen.say(Sentence(line)));
         if self.all && !rest.is_empty() {
             screen.result(listed(&rest));
@@ -128,9 +139,13 @@ async fn find(common: &Common, screen: &Screen, met: &mut Vec<String>) -> Result
             .then(|| loading::Proofs::of(&common.state_folder(), connection));
         let can = proofs.map_or_else(|| says.clone(), |proofs| proofs.relied_on(says));
         findings.extend(compare::capabilities(system.system(), &can, &types));
+        let schema = &schemas[usize::from(connection.name != configuration.connections[0].name)];
+        findings.extend(gaps::findings(connection, system.as_ref(), schema, &can, &types).await);
         findings.extend(proven);
     }
-    findings.extend(counts(&flows, &systems).await?);
+    // What cannot be listed breaks a law, and was told as such.
+    findings.extend(counts(&flows, &systems).await.unwrap_or_default());
+    compare::placed(&mut findings, &configuration.places);
     Ok(findings)
 }
 
@@ -159,6 +174,7 @@ fn find_offline(common: &Common, met: &mut Vec<String>) -> Result<Vec<Finding>, 
         findings.extend(compare::flow(flow, &schemas));
         findings.extend(required::findings(flow, &schemas));
     }
+    compare::placed(&mut findings, &configuration.places);
     Ok(findings)
 }
 
@@ -241,6 +257,7 @@ async fn counts(flows: &Dataflow, systems: &[Arc<dyn Connector>; 2]) -> Result<V
             weight: Weight::Limit,
             flow: Some(flow.name.clone()),
             property: None,
+            place: None,
             what: numbers.join(", "),
             why: format!(
                 "an org holds few {}s: a side with many records needs another binding",
@@ -271,11 +288,15 @@ async fn count(
 fn listed(findings: &[&Finding]) -> Table {
     let mut shown = table(["", "flow", "property", "what", "why"]);
     for finding in findings {
+        let what = match &finding.place {
+            Some(place) => format!("{place}: {}", finding.what),
+            None => finding.what.clone(),
+        };
         shown.add_row([
             finding.weight.word(),
             finding.flow.as_deref().unwrap_or_default(),
             finding.property.as_deref().unwrap_or_default(),
-            &finding.what,
+            &what,
             &finding.why,
         ]);
     }

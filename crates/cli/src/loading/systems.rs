@@ -10,6 +10,7 @@ use secrecy::ExposeSecret;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+#[cfg(feature = "lab")]
 use tandem_connector::rest;
 use tandem_connector::salesforce::{Bulk, Salesforce, SalesforceConfig, Share, SignIn, Watch, Writes};
 use tandem_connector::webhook::Webhook;
@@ -45,7 +46,18 @@ async fn one(
     let proofs = folder.filter(|_| connection.is_described());
     let proofs = proofs.map(|folder| Proofs::of(folder, connection));
     let connector = match connection.kind.as_str() {
+        #[cfg(feature = "lab")]
         "customerp" => customerp(configuration, connection, fields)?,
+        #[cfg(not(feature = "lab"))]
+        "customerp" => {
+            return Err(Failure::usage(
+                format!(
+                    "{}: the local Customerp is no part of this program",
+                    connection.name
+                ),
+                "Write `kind: rest` with `description:` and the path of its description",
+            ));
+        }
         "salesforce" => salesforce(configuration, connection, fields, folder)?,
         _ => kinds::connect(configuration, connection, fields, proofs.as_ref()).await?,
     };
@@ -87,6 +99,7 @@ fn webhook(configuration: &Configuration, connection: &Connection) -> Result<Opt
 }
 
 /// The local Customerp, by the description that comes with the program.
+#[cfg(feature = "lab")]
 fn customerp(
     configuration: &Configuration,
     connection: &Connection,

@@ -61,3 +61,4 @@ mod two_databases;
 mod two_erps;
 mod undo;
 mod webhooks;
+mod wrong;

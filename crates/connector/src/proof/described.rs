@@ -125,6 +125,8 @@ fn versions(listed: &[Observation], proofs: &mut Proofs) {
     let alive = listed.iter().filter(|shown| shown.presence == Presence::Alive);
     let shown: Vec<_> = alive
         .filter_map(|shown| Some((shown, shown.version.as_ref()?)))
+        // A version that counts changes begins alike for all.
+        .filter(|(shown, version)| shown.created.is_none_or(|created| version.modified > created))
         .collect();
     let tokens: BTreeSet<&str> = shown.iter().map(|(_, version)| version.token.as_str()).collect();
     let moments: BTreeSet<Timestamp> = shown.iter().map(|(_, version)| version.modified).collect();

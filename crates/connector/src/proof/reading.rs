@@ -4,7 +4,7 @@ use super::words::{standing, unread};
 use super::{Effort, Proofs, asking, described, ids, is_alive, read};
 use crate::{Connector, Error, ErrorKind, TypeSchema};
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use tandem_merge::record::{Observation, Presence, RecordType};
 use tandem_merge::value::Value;
 
@@ -100,12 +100,22 @@ async fn listing(
         return Ok(Some((listed, whole)));
     }
     let far = if whole { "in all" } else { "so far" };
-    proofs.add(
-        twice == 0,
-        ENDS,
-        format!("{} records {far}, {twice} of them twice", listed.len()),
-    );
+    let mut seen = format!("{} records {far}, {twice} of them twice", listed.len());
+    if let Some(shared) = shared(&listed) {
+        seen.push_str(&format!(
+            ", {shared} among them: either more than one record has that id, and `id` or `key` of the description is to be \
+             corrected, or a page is shown twice"
+        ));
+    }
+    proofs.add(twice == 0, ENDS, seen);
     Ok(Some((listed, whole)))
+}
+
+/// An id that several of the records have.
+fn shared(listed: &[Observation]) -> Option<&str> {
+    let mut known = BTreeSet::new();
+    let mut ids = listed.iter().map(|shown| shown.key.id.as_str());
+    ids.find(|id| !known.insert(*id))
 }
 
 async fn ids_are_answered(

@@ -5,7 +5,7 @@ use super::description::{Absent, Changes, Property, Record, TableName};
 use super::joined::Joined;
 use super::table::{Item, Surroundings, Table, codec};
 use super::value::Shown;
-use crate::{PropertySchema, TypeSchema, Watched};
+use crate::{Lack, PropertySchema, TypeSchema, Watched};
 use std::collections::{BTreeMap, BTreeSet};
 use tandem_merge::config::suggestion;
 
@@ -239,5 +239,16 @@ fn watched(table: &Table) -> Watched {
         why: format!("{why}{}", read.unwrap_or_default()),
         deletions: deletions.to_owned(),
         tells_deletions: false,
+        lacks: gaps(record),
+    }
+}
+
+/// What nothing is described for.
+fn gaps(record: &Record) -> Vec<Lack> {
+    match (record.changes, &record.deleted) {
+        (Changes::Comparison, None) => vec![Lack::Changes, Lack::Deletions],
+        (Changes::Comparison, Some(_)) => vec![Lack::Changes],
+        (Changes::Modified, None) => vec![Lack::Deletions],
+        (Changes::Modified, Some(_)) | (Changes::ChangeTable, _) => Vec::new(),
     }
 }

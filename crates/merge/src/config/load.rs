@@ -197,6 +197,7 @@ impl Loading {
                 ourselves: BTreeMap::new(),
             },
             if_present: self.if_present(),
+            places: self.places(),
             flows_folder: self.main.flows.value.clone(),
             connections: self.connections,
             bindings: self.bindings,
@@ -220,6 +221,26 @@ impl Loading {
         let section = |flow: &FlowText| flow.section.as_ref().map_or(u32::MAX, |section| section.value);
         flows.sort_by(|a, b| (section(a), &a.flow.value).cmp(&(section(b), &b.flow.value)));
         flows.into_iter().map(|flow| flow.flow.value.clone()).collect()
+    }
+
+    fn places(&self) -> super::Places {
+        let written = self.flows.iter().map(|FlowSource { file, text, .. }| {
+            let at = |line: u64, column: u64| format!("{file}:{line}:{column}");
+            let mut places = BTreeMap::from([(String::new(), at(text.flow.line, text.flow.column))]);
+            let objects = [&text.first, &text.second];
+            for row in &text.properties.value {
+                let ends = [Some(&row.first), row.second.as_ref()]
+                    .into_iter()
+                    .zip(objects)
+                    .enumerate();
+                for (side, (end, object)) in ends {
+                    let name = end.and_then(|end| end.of(&self.object(side, &object.value)));
+                    places.extend(name.map(|name| (name.value.clone(), at(name.line, name.column))));
+                }
+            }
+            (text.flow.value.clone(), places)
+        });
+        written.collect()
     }
 
     fn if_present(&self) -> BTreeSet<(String, String)> {

@@ -77,9 +77,14 @@ pub struct Configuration {
     pub traces: Option<TraceSettings>,
     /// How long history is kept, in milliseconds.
     pub keep_history_ms: i64,
+    /// Where flows and their rows are written.
+    pub places: Places,
     /// What the configuration leads to and its author may not expect; for people.
     pub remarks: Vec<String>,
 }
+
+/// File, line and column by flow and by the name of a row's property on either side; of the flow itself by no name.
+pub type Places = BTreeMap<String, BTreeMap<String, String>>;
 
 /// How to reach a system.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use super::{choices, digits};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use tandem_connector::{Capabilities, PropertySchema, Schema, TypeSchema};
-use tandem_merge::config::{Configuration, suggestion, type_to_write};
+use tandem_merge::config::{Configuration, Places, suggestion, type_to_write};
 use tandem_merge::dataflow::{CreatePolicy, Flow, Kind, Mapping, OnCreate, Side};
 use tandem_merge::matching;
 use tandem_merge::record::RecordType;
@@ -19,6 +19,8 @@ pub(crate) enum Weight {
     Limit,
     /// Is not kept in step, by the configuration's own word.
     NotServed,
+    /// May be wrong: a person has to look.
+    Doubtful,
     /// The configuration does not fit the system.
     Wrong,
 }
@@ -33,6 +35,7 @@ impl Weight {
             Self::Fine => "fine",
             Self::Limit => "limit",
             Self::NotServed => "not served",
+            Self::Doubtful => "doubtful",
             Self::Wrong => "WRONG",
         }
     }
@@ -47,6 +50,9 @@ pub(crate) struct Finding {
     pub(crate) flow: Option<String>,
     /// The property.
     pub(crate) property: Option<String>,
+    /// File and line of the flow, or of its row.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) place: Option<String>,
     /// What was found.
     pub(crate) what: String,
     /// Why it matters.
@@ -59,6 +65,7 @@ impl Finding {
             weight,
             flow: Some(flow.name.clone()),
             property: None,
+            place: None,
             what: what.into(),
             why: why.into(),
         }
@@ -72,6 +79,20 @@ impl Finding {
     }
 }
 
+/// Says of what is wrong with flows where it is written.
+pub(crate) fn placed(findings: &mut [Finding], places: &Places) {
+    for finding in findings
+        .iter_mut()
+        .filter(|finding| finding.weight == Weight::Wrong)
+    {
+        let flow = finding.flow.as_deref().and_then(|flow| places.get(flow));
+        let row = finding.property.as_deref().unwrap_or_default();
+        finding.place = flow
+            .and_then(|rows| rows.get(row).or_else(|| rows.get("")))
+            .cloned();
+    }
+}
+
 /// What the configuration itself remarks, and the rows passed over for want of a property.
 pub(crate) fn remarks(remarks: &[String], passed_over: &[String]) -> Vec<Finding> {
     let of = |weight: Weight| {
@@ -79,6 +100,7 @@ pub(crate) fn remarks(remarks: &[String], passed_over: &[String]) -> Vec<Finding
             weight,
             flow: None,
             property: None,
+            place: None,
             what: text.clone(),
             why: String::new(),
         }
@@ -347,6 +369,7 @@ pub(crate) fn capabilities(name: &str, can: &Capabilities, types: &[RecordType])
         weight,
         flow: None,
         property: None,
+        place: None,
         what: match of.len() == types.len() {
             true => what,
             false => format!("{what}: {}", names(of)),
@@ -361,7 +384,8 @@ pub(crate) fn capabilities(name: &str, can: &Capabilities, types: &[RecordType])
                  them itself: an edit between that read and the write can be overwritten"
             }
             false => {
-                "records are read just before they are written; an edit within that moment can be overwritten"
+                "records are read just before they are written, a call more for each; an edit within that moment can be \
+                 overwritten"
             }
         };
         let what = format!("{name} has no conditional write that can be relied on");

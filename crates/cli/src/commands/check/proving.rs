@@ -4,7 +4,7 @@ use super::compare::{Finding, Weight};
 use crate::arguments::Common;
 use crate::failure::Failure;
 use crate::loading;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use tandem_connector::Connector;
 use tandem_connector::proof::{Effort, NEVER_HAD, ONCE, STALE, STALE_DELETION, Verdict, prove};
 use tandem_merge::config::Connection;
@@ -41,21 +41,26 @@ pub(super) async fn findings(
         weight: Weight::Fine,
         flow: None,
         property: None,
+        place: None,
         what: format!("{}: {kept} laws were tried and hold", system.system()),
         why: format!(
             "`tandem connector test {}` shows them, and with --write tries writing",
             system.system()
         ),
     }];
-    findings.extend(of(Verdict::Doubtful).map(|proof| {
-        let name = proof.record_type.as_deref().unwrap_or_default();
-        Finding {
-            weight: Weight::Limit,
-            flow: None,
-            property: None,
-            what: format!("{} {name} may break a law: {}", system.system(), proof.law).replace("  ", " "),
-            why: proof.seen.clone(),
-        }
+    // What is doubted of several types for the same reason is said once.
+    let mut doubts: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+    for proof in of(Verdict::Doubtful) {
+        let names = doubts.entry((&proof.law, &proof.seen)).or_default();
+        names.extend(proof.record_type.as_deref());
+    }
+    findings.extend(doubts.into_iter().map(|((law, seen), names)| Finding {
+        weight: Weight::Doubtful,
+        flow: None,
+        property: None,
+        place: None,
+        what: format!("{} {} may break a law: {law}", system.system(), names.join(", ")).replace("  ", " "),
+        why: seen.to_owned(),
     }));
     findings.extend(of(Verdict::Broken).map(|proof| {
         let name = proof.record_type.as_deref().unwrap_or_default();
@@ -67,6 +72,7 @@ pub(super) async fn findings(
             },
             flow: None,
             property: None,
+            place: None,
             what: format!("{} {name} breaks a law: {}", system.system(), proof.law).replace("  ", " "),
             why: proof.seen.clone(),
         }

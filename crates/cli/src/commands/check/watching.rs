@@ -95,6 +95,7 @@ fn finding(what: String, why: String) -> Finding {
         weight: Weight::Fine,
         flow: None,
         property: None,
+        place: None,
         what,
         why,
     }

@@ -1,7 +1,9 @@
 //! A record type as it is described.
 
+use super::super::description::times::Granularity;
 use super::super::description::{Property, Type};
-use crate::{PropertySchema, TypeSchema, Watched};
+use crate::{Lack, PropertySchema, TypeSchema, Watched};
+use jiff::SignedDuration;
 use std::collections::BTreeMap;
 use tandem_merge::computed::Computation;
 
@@ -46,8 +48,30 @@ pub(super) fn described(of: &Type, computed: &BTreeMap<String, Computation>) -> 
             },
             deletions: deletions.to_owned(),
             tells_deletions: tombstones || of.deletions.is_some(),
+            lacks: lacks(of, tombstones),
         }),
     }
+}
+
+/// What nothing is described for. Records inside others are read with these.
+fn lacks(of: &Type, tombstones: bool) -> Vec<Lack> {
+    if of.inside.is_some() {
+        return Vec::new();
+    }
+    let since = of.changes.as_ref().and_then(|changes| changes.since.as_ref());
+    let step = since.and_then(|since| since.granularity).map(Granularity::length);
+    let all = [
+        (of.changes.is_none(), Lack::Changes),
+        (!tombstones && of.deletions.is_none(), Lack::Deletions),
+        (of.find.is_none(), Lack::Search),
+        (
+            step.is_some_and(|step| step > SignedDuration::from_secs(1)),
+            Lack::FineTimes,
+        ),
+    ];
+    all.into_iter()
+        .filter_map(|(lacks, what)| lacks.then_some(what))
+        .collect()
 }
 
 fn property_schema(property: &Property) -> PropertySchema {

@@ -43,6 +43,7 @@ fn watched(watch: &Watch, name: &str, object: &Object) -> Watched {
         why,
         deletions: deletions(object, by_events),
         tells_deletions: false,
+        lacks: Vec::new(),
     }
 }
 
