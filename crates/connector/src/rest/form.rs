@@ -28,6 +28,8 @@ pub(crate) struct Form {
     /// References are written as numbers, truths as 1 and 0.
     numeric: bool,
     pub(super) moments: Moments,
+    /// Texts that are of one form alone: `time` or `uuid`.
+    pub(super) text: Option<&'static str>,
     /// How they are written in filters and addresses, where that is said.
     pub(super) literal: Option<Literal>,
 }
@@ -54,6 +56,9 @@ enum Number {
 /// Why what is not there cannot be read.
 pub(super) const NOT_SHOWN: &str = "it is not shown";
 /// Forms of numbers.
+/// Texts that are of one form alone.
+const TEXTS: [&str; 2] = ["time", "uuid"];
+
 pub(super) const NUMBERS: [&str; 3] = ["number", "text", "comma"];
 
 impl Form {
@@ -118,6 +123,7 @@ impl Form {
                 };
             }
             DataKind::Reference | DataKind::Boolean => form.numeric = written == Some("number"),
+            DataKind::String => form.text = TEXTS.into_iter().find(|form| written == Some(*form)),
             // What `any` says of numbers and times says nothing here.
             _ => {}
         }
