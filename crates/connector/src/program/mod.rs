@@ -7,7 +7,7 @@ use crate::http::clock;
 use crate::listing::Listings;
 use crate::{
     Capabilities, Change, ChangePage, Connector, Error, ErrorKind, Identification, Lane, ListPage, Outcome,
-    Protection, Resumed, Schema, Write, comparison,
+    Resumed, Schema, Write, comparison,
 };
 use async_trait::async_trait;
 use child::{Child, Failure};
@@ -65,7 +65,7 @@ impl std::fmt::Debug for Program {
 }
 
 impl Program {
-    /// Starts the program and greets it: what it can do is asked once.
+    /// Starts the program and greets it: what it can do, and what it has, is asked once.
     ///
     /// # Errors
     /// It cannot be started, or does not speak the protocol.
@@ -88,14 +88,9 @@ impl Program {
         );
         let hello = Hello::read(&child.hello().await?).map_err(|what| child.wrong(what))?;
         child.lines.add_permits(hello.at_once - 1);
-        Ok(Self {
+        let mut program = Self {
             capabilities: Capabilities {
-                usual: Protection {
-                    conditional_write: hello.conditional,
-                    conditional_delete: hello.conditional,
-                    idempotent_create: hello.idempotent,
-                    ..Protection::default()
-                },
+                usual: hello.usual,
                 of_types: BTreeMap::new(),
                 idempotency_life: SignedDuration::MAX,
                 request_deadline: config.request_deadline,
@@ -112,7 +107,11 @@ impl Program {
             hello,
             types: RwLock::default(),
             listings: Listings::default(),
-        })
+        };
+        let types = program.ask_types().await?;
+        let others = types.iter().filter(|(_, of)| of.can != program.hello.usual);
+        program.capabilities.of_types = others.map(|(name, of)| (name.clone(), of.can)).collect();
+        Ok(program)
     }
 
     async fn types(&self) -> Result<Arc<BTreeMap<String, Type>>, Error> {
@@ -128,7 +127,7 @@ impl Program {
         let described =
             described.ok_or_else(|| self.child.wrong("its answer to `describe` has no `types`"))?;
         let types = described.iter().map(|(name, json)| {
-            let mut of = Type::read(name, json, self.config.fields.get(name));
+            let mut of = Type::read(name, json, self.config.fields.get(name), self.hello.usual);
             let computed = self.config.computed.get(name).into_iter().flatten();
             of.schema
                 .properties

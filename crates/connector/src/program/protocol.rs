@@ -6,7 +6,8 @@
 
 use crate::http::json::{self, count, flag, text, texts};
 use crate::{
-    Error, ErrorKind, Identification, Outcome, PropertySchema, Refusal, RefusalKind, Scope, TypeSchema,
+    Error, ErrorKind, Identification, Outcome, PropertySchema, Protection, Refusal, RefusalKind, Scope,
+    TypeSchema,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value as Json};
@@ -21,10 +22,8 @@ pub(super) const PROTOCOL: u32 = 1;
 #[derive(Clone, Debug)]
 pub(super) struct Hello {
     pub(super) identification: Identification,
-    /// An update or deletion that names a version is carried out only if the record still has it.
-    pub(super) conditional: bool,
-    /// A create with a key that it saw before makes nothing.
-    pub(super) idempotent: bool,
+    /// What protects records of every type that does not say otherwise.
+    pub(super) usual: Protection,
     /// It tells changes since a cursor; else its records are listed and compared.
     pub(super) changes: bool,
     /// Requests it works on at once.
@@ -55,12 +54,27 @@ impl Hello {
                 instance: None,
                 version: None,
             },
-            conditional: flag(can, "conditional_write"),
-            idempotent: flag(can, "idempotent_create"),
+            usual: protection(can, Protection::default()),
             changes: flag(can, "changes"),
             at_once: count(can, "at_once").map_or(1, |many| many.clamp(1, 64) as usize),
             commit_delay: SignedDuration::from_secs(count(can, "commit_delay").map_or(0, i64::from)),
         })
+    }
+}
+
+/// What `can` says of writes: `conditional_write`, an update that names a version is carried out only if the record still has it;
+/// `conditional_delete`, the same of deletions; `idempotent_create`, a create with a key that it saw before makes nothing. What is not
+/// said is as usual.
+fn protection(can: &Json, usual: Protection) -> Protection {
+    let said = |name| can.get(name).and_then(Json::as_bool);
+    let write = said("conditional_write");
+    Protection {
+        conditional_write: write.unwrap_or(usual.conditional_write),
+        conditional_delete: said("conditional_delete")
+            .or(write)
+            .unwrap_or(usual.conditional_delete),
+        idempotent_create: said("idempotent_create").unwrap_or(usual.idempotent_create),
+        ..usual
     }
 }
 
@@ -71,11 +85,13 @@ pub(super) struct Type {
     pub(super) schema: TypeSchema,
     /// The properties that are read.
     pub(super) shown: Vec<String>,
+    /// What protects its records.
+    pub(super) can: Protection,
 }
 
 impl Type {
     /// Reads one entry of the answer to `describe`.
-    pub(super) fn read(name: &str, json: &Json, used: Option<&Vec<String>>) -> Self {
+    pub(super) fn read(name: &str, json: &Json, used: Option<&Vec<String>>, usual: Protection) -> Self {
         let described = json.get("properties").and_then(Json::as_object);
         let properties: BTreeMap<String, PropertySchema> = described
             .into_iter()
@@ -89,6 +105,7 @@ impl Type {
         Self {
             name: name.to_owned(),
             shown: shown.cloned().collect(),
+            can: protection(json.get("can").unwrap_or(&Json::Null), usual),
             schema: TypeSchema {
                 object: name.to_owned(),
                 watched: None,

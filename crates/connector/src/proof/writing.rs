@@ -112,7 +112,10 @@ async fn updates(tried: &Tried<'_>, before: &Observation, proofs: &mut Proofs) -
             && of.values.is_empty()
             && of.references.is_empty()
             && of.data_type == "string"
-            && before.values.contains_key(*name)
+            && before
+                .values
+                .get(*name)
+                .is_some_and(|value| form(value).is_none())
     };
     let named = tried.described.properties.iter().find(free);
     let Some((name, of)) = named.filter(|_| tried.described.updateable) else {
@@ -289,7 +292,7 @@ pub(super) async fn sample(
     for (name, of) in &tried.described.properties {
         let needed = of.createable && !of.nillable && !of.filled_on_create;
         let plain = of.createable
-            && of.data_type == "string"
+            && ["string", "time", "uuid"].contains(&of.data_type.as_str())
             && of.values.is_empty()
             && !of.unique
             && of.references.is_empty();
@@ -316,14 +319,73 @@ pub(super) async fn sample(
             ("email", ..) => Value::text("tandem@example.com"),
             ("url", ..) => Value::text("https://example.com"),
             ("phone", ..) => Value::text("+1 555 0100"),
-            _ => {
-                let unique = format!("Tandem {}", crate::http::clock::now().as_microsecond());
-                Value::text(fitted(if of.unique { &unique } else { "Tandem test" }, of))
-            }
+            ("uuid", ..) => Value::text(unheard_of()),
+            ("time", ..) => Value::text("12:30:00"),
+            ("string", ..) => text(name, of, listed),
+            // What its system alone knows the form of is taken from a record that has it.
+            _ => match shown(name, listed).next() {
+                Some(known) => known.clone(),
+                None => text(name, of, listed),
+            },
         };
         values.insert(name.clone(), value);
     }
     Ok(Some(values))
+}
+
+/// What listed records show there.
+fn shown<'l>(name: &str, listed: &'l [Observation]) -> impl Iterator<Item = &'l Value> {
+    let values = listed.iter().filter_map(move |shown| shown.values.get(name));
+    values.filter(|value| !value.is_blank())
+}
+
+/// A text for a property: of the form that all have which are there, if they have one.
+fn text(name: &str, of: &PropertySchema, listed: &[Observation]) -> Value {
+    let mut forms = shown(name, listed).map(form);
+    match forms.next().flatten() {
+        Some(known) if forms.all(|other| other == Some(known)) => match known {
+            Form::Uuid => Value::text(unheard_of()),
+            Form::Time => Value::text("12:30:00"),
+        },
+        _ => {
+            let unique = format!("Tandem {}", crate::http::clock::now().as_microsecond());
+            Value::text(fitted(if of.unique { &unique } else { "Tandem test" }, of))
+        }
+    }
+}
+
+/// A form that texts may have, where a system takes no others.
+#[derive(Clone, Copy, PartialEq)]
+enum Form {
+    Time,
+    Uuid,
+}
+
+fn form(value: &Value) -> Option<Form> {
+    let text = value.as_text()?;
+    let hyphens = |(at, byte): (usize, u8)| match at {
+        8 | 13 | 18 | 23 => byte == b'-',
+        _ => byte.is_ascii_hexdigit(),
+    };
+    if text.len() == 36 && text.bytes().enumerate().all(hyphens) {
+        return Some(Form::Uuid);
+    }
+    let time = text.as_bytes().get(2) == Some(&b':') && text.parse::<jiff::civil::Time>().is_ok();
+    time.then_some(Form::Time)
+}
+
+/// A UUID that nobody has: it says when it was made.
+fn unheard_of() -> String {
+    let hex = format!("{:032x}", crate::http::clock::now().as_nanosecond());
+    let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
+    format!(
+        "{}-{}-4{}-a{}-{}",
+        part(0, 8),
+        part(8, 12),
+        part(13, 16),
+        part(17, 20),
+        part(20, 32)
+    )
 }
 
 /// A whole number that no listed record shows there, nor as a part of its key.
@@ -369,8 +431,19 @@ fn differing(expected: &Values, shown: &Values) -> Option<String> {
     let mut shown_too = expected
         .iter()
         .filter_map(|(name, value)| Some((name, value, shown.get(name)?)));
-    let (name, value, other) = shown_too.find(|(_, value, other)| value != other)?;
+    let (name, value, other) = shown_too.find(|(_, value, other)| !same(value, other))?;
     Some(format!("{name} was given as `{value}` and is shown as `{other}`"))
+}
+
+/// The same value; a time of day is the same with fewer digits.
+fn same(value: &Value, other: &Value) -> bool {
+    let time = |value: &Value| {
+        let text = value.as_text()?;
+        text.parse::<jiff::civil::Time>()
+            .ok()
+            .filter(|_| form(value) == Some(Form::Time))
+    };
+    value == other || time(value).is_some_and(|at| time(other) == Some(at))
 }
 
 pub(super) async fn one(tried: &Tried<'_>, write: Write) -> Outcome {

@@ -28,6 +28,8 @@ pub(crate) struct Form {
     /// References and texts of digits are numbers, truths are 1 and 0.
     numeric: bool,
     pub(super) moments: Moments,
+    /// Texts that are of one form alone: `time` or `uuid`.
+    pub(super) text: Option<&'static str>,
     /// How they are written in filters and addresses, where that is said.
     pub(super) literal: Option<Literal>,
 }
@@ -54,6 +56,9 @@ enum Number {
 /// Why what is not there cannot be read.
 pub(super) const NOT_SHOWN: &str = "it is not shown";
 /// Forms of numbers.
+/// Texts that are of one form alone.
+const TEXTS: [&str; 2] = ["time", "uuid"];
+
 pub(super) const NUMBERS: [&str; 3] = ["number", "text", "comma"];
 
 impl Form {
@@ -122,6 +127,7 @@ impl Form {
                 form.numeric = true;
                 form.literal = form.literal.or(Some(Literal::Bare));
             }
+            DataKind::String => form.text = TEXTS.into_iter().find(|form| written == Some(*form)),
             // What `any` says of numbers and times says nothing here.
             _ => {}
         }

@@ -132,6 +132,26 @@ impl std::fmt::Debug for Sql {
     }
 }
 
+/// A row is locked, compared with what was seen, and changed before anybody else can.
+const LOCKED: Protection = Protection {
+    conditional_write: true,
+    conditional_delete: true,
+    idempotent_create: false,
+    compares: false,
+};
+
+/// What protects the records of a type. A procedure that may end the transaction gives up the lock before it is done.
+fn protection(of: &description::Record, dialect: Dialect) -> Protection {
+    let held = |call: &Option<description::Call>| call.is_none() || !calls::may_commit(dialect);
+    let (updates, deletes) = (held(&of.calls.update), held(&of.calls.delete));
+    Protection {
+        conditional_write: updates,
+        conditional_delete: updates && deletes,
+        compares: !updates || !deletes,
+        ..LOCKED
+    }
+}
+
 impl Sql {
     /// Makes the connector ready; nothing is sent yet.
     ///
@@ -165,13 +185,11 @@ impl Sql {
                 )));
             }
         };
+        let records = config.description.records.iter();
+        let of_types = records.map(|(name, of)| (name.clone(), protection(of, driver.dialect())));
         let capabilities = Capabilities {
-            usual: Protection {
-                conditional_write: true,
-                conditional_delete: true,
-                ..Protection::default()
-            },
-            of_types: BTreeMap::new(),
+            usual: LOCKED,
+            of_types: of_types.filter(|(_, of)| *of != LOCKED).collect(),
             idempotency_life: SignedDuration::MAX,
             request_deadline: config.request_deadline,
             // What is committed is shown by every read that begins after it.

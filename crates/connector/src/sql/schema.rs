@@ -1,6 +1,6 @@
 //! What the properties of a record type are, out of its description and its database's catalogue.
 
-use super::catalogue::{Foreign, Kind, Relation};
+use super::catalogue::{Column, Foreign, Kind, Relation};
 use super::description::{Absent, Changes, Property, Record, TableName};
 use super::joined::Joined;
 use super::table::{Item, Surroundings, Table, codec};
@@ -162,14 +162,15 @@ fn property(table: &Table, name: &str, item: &Item, writes: bool) -> PropertySch
             Shown::Boolean => "boolean",
             Shown::Date => "date",
             Shown::DateTime => "datetime",
-            Shown::Text | Shown::Reference => "string",
+            Shown::Text | Shown::Reference => own_word(column),
         },
     };
     let mut lists = [&item.said.values, &column.values, &column.checked].into_iter();
     let values = lists.find(|list| !list.is_empty()).cloned().unwrap_or_default();
     PropertySchema {
-        data_type: data_type.to_owned(),
-        max_length: column.max_length,
+        data_type: data_type.to_lowercase(),
+        // `time(3)` has so many digits, and not so many signs.
+        max_length: column.max_length.filter(|_| data_type != "time"),
         precision: column.precision,
         scale: column.scale,
         nillable: column.nullable || item.said.blank_is_empty,
@@ -179,6 +180,20 @@ fn property(table: &Table, name: &str, item: &Item, writes: bool) -> PropertySch
         unique: table.relation.is_unique(&column.name),
         values,
         references: item.said.references.clone().into_iter().collect(),
+    }
+}
+
+/// What texts of a column are: any, or those that its own type takes alone, such as `time`, `uuid` or `interval`.
+fn own_word(column: &Column) -> &str {
+    let native = column.native.as_str();
+    let word = native.split(['(', ' ']).next().unwrap_or_default();
+    match column.kind {
+        Kind::Uuid => "uuid",
+        // Its times have a zone, which nobody gives.
+        _ if word.eq_ignore_ascii_case("time") && native.contains("with time zone") => "timetz",
+        _ if word.eq_ignore_ascii_case("time") => "time",
+        Kind::Other if !word.is_empty() => word,
+        _ => "string",
     }
 }
 
@@ -234,9 +249,16 @@ fn watched(table: &Table) -> Watched {
     };
     let read = table.target.untransacted.as_deref();
     let read = read.map(|engine| format!(". {}", super::given::untransacted(table, engine)));
+    let known = match &record.version {
+        Some(version) => format!("its column {}", version.column),
+        None => "all values that are read of it".to_owned(),
+    };
     Watched {
         by_events: false,
-        why: format!("{why}{}", read.unwrap_or_default()),
+        why: format!(
+            "{why}; a row that was changed meanwhile is known by {known}{}",
+            read.unwrap_or_default()
+        ),
         deletions: deletions.to_owned(),
         tells_deletions: false,
         lacks: gaps(record),

@@ -102,6 +102,9 @@ fn one(name: &str, shape: &Shape, types: &BTreeSet<String>) -> Property {
             property.form = Some("{ as: number }".to_owned());
         }
     }
+    if let (Kind::Text(_), Some("time"), None) = (&property.kind, shape.word("format"), &property.form) {
+        property.form = Some("{ as: time }".to_owned());
+    }
     property
 }
 

@@ -68,7 +68,7 @@ written! {
 written! {
     /// How values are written in JSON.
     struct FormText {
-        /// The form of dates, times and numbers.
+        /// The form of dates, times and numbers; of texts that are times of a day (`time`) or UUIDs (`uuid`) alone.
         r#as: Option<At<String>>,
         /// The zone of times without one.
         zone: Option<At<String>>,

@@ -1,7 +1,9 @@
 //! A record type as it is described.
 
+use super::super::description::property::DataKind;
 use super::super::description::times::Granularity;
 use super::super::description::{Property, Type};
+use super::super::language::Literal;
 use crate::{Lack, PropertySchema, TypeSchema, Watched};
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
@@ -74,10 +76,19 @@ fn lacks(of: &Type, tombstones: bool) -> Vec<Lack> {
         .collect()
 }
 
+/// What the values are; of texts also whether they are of one form alone.
+fn own_word(property: &Property) -> &'static str {
+    let guid = property.form.literal == Some(Literal::Guid);
+    match property.data_type.kind {
+        DataKind::String => property.form.text.unwrap_or(if guid { "uuid" } else { "string" }),
+        kind => kind.word(),
+    }
+}
+
 fn property_schema(property: &Property) -> PropertySchema {
     let of = &property.data_type;
     PropertySchema {
-        data_type: of.kind.word().to_owned(),
+        data_type: own_word(property).to_owned(),
         max_length: of.length,
         precision: of.precision,
         scale: of.scale,

@@ -146,6 +146,42 @@ async fn the_example_keeps_every_law() {
     assert_eq!(left.len(), 3);
 }
 
+/// Of what it cannot do for one type nothing is expected there, and all of the others.
+#[tokio::test]
+async fn a_program_says_of_each_type_what_protects_it() {
+    let says = |can: &str| {
+        Place::lying(&[
+            (
+                "{name: {\"properties\": properties} for name",
+                &format!(
+                    "{{name: {{\"properties\": properties, \"can\": {can} if name == \"Customer\" else {{}}}} for name"
+                ),
+            ),
+            (
+                "if ask.get(\"only_if\") not in",
+                "if ask[\"type\"] == \"Contact\" and ask.get(\"only_if\") not in",
+            ),
+        ])
+    };
+    let place = says("{\"conditional_write\": False}");
+    let program = place.connect("tandem").await;
+    let [contact, customer] = ["Contact", "Customer"].map(|name| program.capabilities().of(&of(name)));
+    assert!(contact.conditional_write && contact.conditional_delete);
+    assert!(!customer.conditional_write && !customer.conditional_delete && customer.idempotent_create);
+    assert_eq!(broken(&proofs(&program).await), Vec::<String>::new());
+    // What is said of one type alone is tried there alone.
+    let place = says("{\"conditional_delete\": False}");
+    let program = place.connect("tandem").await;
+    let customer = program.capabilities().of(&of("Customer"));
+    assert!(customer.conditional_write && !customer.conditional_delete);
+    let found = broken(&proofs(&program).await);
+    assert!(
+        found.iter().all(|found| found.starts_with("Customer: an update")),
+        "{found:?}"
+    );
+    assert!(!found.is_empty());
+}
+
 /// Whatever a system only pretends to do is found, and named.
 #[tokio::test]
 async fn a_program_that_lies_is_found_out() {

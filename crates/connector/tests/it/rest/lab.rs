@@ -457,3 +457,44 @@ async fn writes_travel_in_batches_of_every_form_and_keep_their_conditions() {
         );
     }
 }
+
+/// What is a text to others may be a time of day there, and nothing else is taken.
+#[tokio::test]
+async fn a_time_of_day_is_proven_by_one() {
+    let told = async |callback: &str| {
+        let text = format!(
+            "odata: v4
+base: /v4
+session: {{ kind: bearer }}
+defaults:
+  read: {{ gone: [404, 410] }}
+record_types:
+  Contact:
+    collection: Contacts
+    record: {{ id: Id, ids: guid, modified: ModifiedAt }}
+    properties:
+      lastName: {{ type: \"string(100)\", at: LastName, required: true }}
+      callAfter: {{ type: string, at: CallAfter{callback} }}
+"
+        );
+        let server = serve(Options::default()).await.unwrap();
+        let url: Url = server.url().parse().unwrap();
+        let config = RestConfig {
+            overlap: SignedDuration::ZERO,
+            ..config(&url, &text, &[("token", SECRET)])
+        };
+        let rest = Rest::connect(config).unwrap();
+        let effort = Effort {
+            pages: 20,
+            write: true,
+            ..Effort::default()
+        };
+        broken(&prove(&rest, &[contacts()], effort).await.unwrap())
+    };
+    let refused = told("").await;
+    assert!(
+        refused.iter().any(|found| found.contains("a time such as")),
+        "{refused:#?}"
+    );
+    assert_eq!(told(", form: { as: time }").await, Vec::<String>::new());
+}

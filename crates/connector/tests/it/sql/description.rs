@@ -1,6 +1,9 @@
 //! Descriptions: what is wrong in them is told at once, with its place and what to write instead.
 
-use tandem_connector::sql::{Description, schema};
+use super::stage::Stage;
+use super::{config, of};
+use tandem_connector::Connector;
+use tandem_connector::sql::{Description, Sql, schema};
 
 #[test]
 fn all_problems_are_told_at_once_with_place_and_help() {
@@ -107,4 +110,45 @@ fn the_examples_are_right() {
         let described = Description::read(name, &text).unwrap_or_else(|problems| panic!("{problems:?}"));
         assert_eq!(described.record_types().len(), types, "{name}");
     }
+}
+
+/// A procedure that may end the transaction gives up the lock under which a row was compared.
+#[test]
+fn what_protects_a_table_is_said_of_each() {
+    let text = "
+record_types:
+  Plain: { table: plain, key: id }
+  Changed: { table: changed, key: id, update: { call: 'change(id, name)' } }
+  Dropped: { table: dropped, key: id, delete: { call: drop_it(id) }, create: { call: make(name) } }";
+    let can = |url: &str, name: &str| {
+        let erp = Sql::connect(config(url, text)).unwrap();
+        let can = erp.capabilities().of(&of(name));
+        (can.conditional_write, can.conditional_delete, can.compares)
+    };
+    let locked = (true, true, false);
+    for name in ["Plain", "Changed", "Dropped"] {
+        assert_eq!(can("postgres://nowhere/none", name), locked, "{name}");
+    }
+    for url in ["mysql://nowhere/none", "mssql://nowhere/none"] {
+        assert_eq!(can(url, "Plain"), locked);
+        assert_eq!(can(url, "Changed"), (false, false, true));
+        assert_eq!(can(url, "Dropped"), (true, false, true));
+    }
+}
+
+#[tokio::test]
+async fn a_description_tells_by_what_a_changed_row_is_known() {
+    let tables = "CREATE TABLE a (id integer PRIMARY KEY, name text, row_version integer);
+        CREATE TABLE b (id integer PRIMARY KEY, name text);";
+    let stage = Stage::sqlite(tables).await;
+    let erp = stage
+        .erp("record_types: { A: { table: a, key: id, version: row_version }, B: { table: b, key: id } }");
+    let mut schema = erp.describe().await.unwrap();
+    let mut why = |name: &str| schema.types.remove(name).unwrap().watched.unwrap().why;
+    let (a, b) = (why("A"), why("B"));
+    assert!(
+        a.ends_with("a row that was changed meanwhile is known by its column row_version"),
+        "{a}"
+    );
+    assert!(b.ends_with("is known by all values that are read of it"), "{b}");
 }

@@ -4,6 +4,7 @@ use super::stage::Stage;
 use super::{of, pages, round};
 use crate::scene::{applied, one};
 use std::collections::{BTreeMap, BTreeSet};
+use tandem_connector::proof::{Effort, Proof, Verdict, prove};
 use tandem_connector::sql::{Dialect, Sql, triggers};
 use tandem_connector::{Change, Connector, Outcome, RefusalKind, Write};
 use tandem_merge::record::{Observation, Presence, RecordKey, Values, Version};
@@ -39,6 +40,7 @@ provoked! {
     two_edits_at_the_same_moment_are_told_apart super::ITEMS;
     a_row_that_is_dated_back_is_seen_within_the_overlap super::ITEMS;
     an_edit_between_read_and_write_is_stale super::ITEMS;
+    columns_of_one_form_alone_are_proven_by_values_of_that_form super::FORMED;
     keys_of_several_columns_may_hold_anything super::LINES;
     a_reference_over_several_columns_names_a_record super::SHIPPED;
     what_is_written_never_becomes_sql super::ITEMS;
@@ -813,4 +815,41 @@ async fn a_row_that_is_marked_as_deleted_stays(stage: &Stage) {
     assert_eq!(read(&hidden, "Item", "2").await.presence, Presence::Missing);
     let whole = stage.erp("record_types: { Item: { table: kept, key: id } }");
     assert_eq!(read(&whole, "Item", "2").await.presence, Presence::Deleted);
+}
+
+const FORMED: &str = "CREATE TABLE items (id integer PRIMARY KEY, name text, note text,
+    token uuid NOT NULL, calls time, last time(3) NOT NULL, at timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP);";
+
+/// A time of day and a UUID are texts to others, and no other text is one.
+async fn columns_of_one_form_alone_are_proven_by_values_of_that_form(stage: &Stage) {
+    let erp = stage
+        .erp("record_types: { Item: { table: items, key: id, compare_every: 0s, changes: comparison } }");
+    let schema = erp.describe().await.unwrap();
+    let of_item = &schema.types["Item"].properties;
+    let types = ["token", "calls", "last", "name"].map(|name| of_item[name].data_type.as_str());
+    assert_eq!(types, ["uuid", "time", "time", "string"]);
+    let effort = Effort {
+        pages: 20,
+        write: true,
+        ..Effort::default()
+    };
+    // Empty, and with a row that shows its own.
+    let row = "INSERT INTO items (id, name, token, calls, last) VALUES
+        (1, 'a', '0b8e3a52-6d8d-4f4f-9c0e-1f2a3b4c5d6e', '08:15:00', '23:59:59.125')";
+    for before in ["", row] {
+        if !before.is_empty() {
+            stage.run(before).await;
+        }
+        let proofs = prove(&erp, &[of("Item")], effort.clone()).await.unwrap();
+        let broken: Vec<_> = proofs
+            .iter()
+            .filter(|proof| proof.verdict == Verdict::Broken)
+            .collect();
+        assert!(broken.is_empty(), "{broken:#?}");
+        let made = |proof: &&Proof| proof.law.starts_with("a create makes a record");
+        assert_eq!(proofs.iter().find(made).unwrap().verdict, Verdict::Holds);
+    }
+    let shown = erp.fetch(&of("Item"), &["1".to_owned()]).await.unwrap().remove(0);
+    assert_eq!(shown.values["last"], Value::text("23:59:59.125"));
+    assert_eq!(shown.values["calls"], Value::text("08:15:00"));
 }
