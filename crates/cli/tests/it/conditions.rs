@@ -5,6 +5,7 @@ use crate::local::System;
 use crate::rest;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 use tandem_sandbox::odata::Lie;
 
 /// What a check finds, as weight, what and why.
@@ -125,73 +126,93 @@ fn r8_a_search_that_is_answered_with_everything_is_not_relied_on() {
     assert!(!synced.err.contains(told), "{}", synced.err);
 }
 
-/// Each lie of the local service: `check` finds it, or the trial of writing, and what is kept in step all the same overwrites
-/// nothing unseen and deletes nothing.
+/// Lies that show themselves with time alone.
+const SLOW: [Lie; 2] = [Lie::LateTombstones, Lie::SlowCommit];
+/// The longest wait for what is shown late.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 #[test]
 fn every_lie_is_found_and_costs_no_record() {
-    for lie in Lie::ALL {
-        let name = serde_json::to_value(lie).unwrap().as_str().unwrap().to_owned();
-        let found_by: &[&str] = match lie {
-            Lie::IgnoresFilters | Lie::IgnoresDeltaTokens | Lie::IgnoresConditions | Lie::RepeatsAPage => {
-                &["check"]
-            }
-            Lie::OffsetPaging | Lie::LateTombstones | Lie::EtagNeverChanges | Lie::SlowCommit => {
-                &["connector", "test", "erp", "--write"]
-            }
-        };
-        let (erp, example) = service_of(&["--records", "6", "--seed", "3", "--page-size", "4"]);
-        let edit = |edit: Json| rest::post(&format!("{}/_local/edit", erp.url.trim_end_matches('/')), &edit);
-        example.done(&["sync", "--yes"]);
-        let people = example.query("SELECT Id FROM Contact").len();
-        let accounts = "SELECT Id, Customerp_Id__c, Phone, BillingCity FROM Account ORDER BY Customerp_Id__c";
-        let [first, second, ..] = &example.query(accounts)[..] else {
-            panic!("there are customers");
-        };
-        let number = |of: &Json| {
-            of["Customerp_Id__c"]
-                .as_str()
-                .unwrap()
-                .trim_start_matches("Customer:")
-                .to_owned()
-        };
-        // WHEN it lies, THEN that is found
-        lies(&erp, &[&name]);
-        let ran = example.run(found_by);
-        let said = format!("{}{}", ran.out, ran.err);
-        assert!(
-            ran.code == Some(2) || said.contains("breaks a law") || said.contains("BROKEN"),
-            "{name}: {said}"
-        );
-        // WHEN both sides edit the same record, and the same of another one, and it is kept in step by what lies
-        let edited = |of: &Json, values: Json| {
-            edit(json!({ "set": "Customers", "key": { "Number": number(of) }, "values": values }))
-        };
-        edited(first, json!({ "City": "Potsdam" }));
-        rest::patch_salesforce(
-            &example.org.url,
-            "Account",
-            first["Id"].as_str().unwrap(),
-            &json!({ "Phone": "030-77" }),
-        );
-        edited(second, json!({ "Phone": "030-88" }));
-        for _ in 0..2 {
-            example.run(&["sync", "--yes"]);
+    let lies = Lie::ALL.into_iter().filter(|lie| !SLOW.contains(lie));
+    lies.for_each(is_found_and_costs_no_record);
+}
+
+#[test]
+#[ignore = "long: what is shown late is waited for"]
+fn every_lie_that_takes_time_is_found_and_costs_no_record() {
+    SLOW.into_iter().for_each(is_found_and_costs_no_record);
+}
+
+/// `check` finds a lie, or the trial of writing, and what is kept in step all the same overwrites nothing unseen and deletes
+/// nothing.
+fn is_found_and_costs_no_record(lie: Lie) {
+    let name = serde_json::to_value(lie).unwrap().as_str().unwrap().to_owned();
+    let found_by: &[&str] = match lie {
+        Lie::IgnoresFilters | Lie::IgnoresDeltaTokens | Lie::IgnoresConditions | Lie::RepeatsAPage => {
+            &["check", "--all"]
         }
-        // THEN once it is honest again all is there, on both sides
-        lies(&erp, &[]);
-        example.run(&["check"]);
-        example.done(&["sync", "--yes"]);
-        let verified = example.done(&["verify", "--json"]).last();
-        assert_eq!(verified["different"], 0, "{name}: {verified}");
-        assert_eq!(example.query("SELECT Id FROM Contact").len(), people, "{name}");
-        let [first, second, ..] = &example.query(accounts)[..] else {
-            panic!("{name}: customers are gone");
-        };
-        assert_eq!(
-            (&first["BillingCity"], &first["Phone"]),
-            (&json!("Potsdam"), &json!("030-77")),
-            "{name}"
-        );
-        assert_eq!(second["Phone"], "030-88", "{name}");
+        Lie::OffsetPaging | Lie::LateTombstones | Lie::EtagNeverChanges | Lie::SlowCommit => {
+            &["connector", "test", "erp", "--write"]
+        }
+    };
+    let (erp, example) = service_of(&["--records", "6", "--seed", "3", "--page-size", "4"]);
+    let edit = |edit: Json| rest::post(&format!("{}/_local/edit", erp.url.trim_end_matches('/')), &edit);
+    example.done(&["sync", "--yes"]);
+    let people = example.query("SELECT Id FROM Contact").len();
+    let accounts = "SELECT Id, Customerp_Id__c, Phone, BillingCity FROM Account ORDER BY Customerp_Id__c";
+    let [first, second, ..] = &example.query(accounts)[..] else {
+        panic!("there are customers");
+    };
+    let number = |of: &Json| {
+        of["Customerp_Id__c"]
+            .as_str()
+            .unwrap()
+            .trim_start_matches("Customer:")
+            .to_owned()
+    };
+    // WHEN it lies, THEN that is found
+    lies(&erp, &[&name]);
+    let ran = example.run(found_by);
+    let said = format!("{}{}", ran.out, ran.err);
+    assert!(
+        ran.code == Some(2) || said.contains("breaks a law") || said.contains("BROKEN"),
+        "{name}: {said}"
+    );
+    // WHEN both sides edit the same record, and the same of another one, and it is kept in step by what lies
+    let edited = |of: &Json, values: Json| {
+        edit(json!({ "set": "Customers", "key": { "Number": number(of) }, "values": values }))
+    };
+    edited(first, json!({ "City": "Potsdam" }));
+    rest::patch_salesforce(
+        &example.org.url,
+        "Account",
+        first["Id"].as_str().unwrap(),
+        &json!({ "Phone": "030-77" }),
+    );
+    edited(second, json!({ "Phone": "030-88" }));
+    for _ in 0..2 {
+        example.run(&["sync", "--yes"]);
     }
+    // THEN once it is honest again all is there, on both sides
+    lies(&erp, &[]);
+    example.run(&["check"]);
+    example.done(&["sync", "--yes"]);
+    // What it shows late it shows in the end.
+    let began = Instant::now();
+    while example.run(&["verify", "--json"]).last()["different"] != 0 {
+        assert!(
+            SLOW.contains(&lie) && began.elapsed() < PATIENCE,
+            "{name}: the two differ"
+        );
+    }
+    assert_eq!(example.query("SELECT Id FROM Contact").len(), people, "{name}");
+    let [first, second, ..] = &example.query(accounts)[..] else {
+        panic!("{name}: customers are gone");
+    };
+    assert_eq!(
+        (&first["BillingCity"], &first["Phone"]),
+        (&json!("Potsdam"), &json!("030-77")),
+        "{name}"
+    );
+    assert_eq!(second["Phone"], "030-88", "{name}");
 }

@@ -115,7 +115,7 @@ fn check_tells_a_wrong_description_and_what_is_in_doubt() {
         "{}",
         told.out
     );
-    assert!(weighs("limit", "`phone` at `telephon`"), "{}", told.out);
+    assert!(weighs("doubtful", "`phone` at `telephon`"), "{}", told.out);
 }
 
 #[test]

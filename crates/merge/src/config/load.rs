@@ -240,7 +240,9 @@ impl Loading {
             }
             (text.flow.value.clone(), places)
         });
-        written.collect()
+        super::Places {
+            by_flow: written.collect(),
+        }
     }
 
     fn if_present(&self) -> BTreeSet<(String, String)> {

@@ -83,8 +83,27 @@ pub struct Configuration {
     pub remarks: Vec<String>,
 }
 
-/// File, line and column by flow and by the name of a row's property on either side; of the flow itself by no name.
-pub type Places = BTreeMap<String, BTreeMap<String, String>>;
+/// Where flows and their rows are written. Two configurations that say the same are alike wherever they say it.
+#[derive(Clone, Debug, Default)]
+pub struct Places {
+    /// File, line and column by flow, and by the name of a row's property on either side; of the flow itself by no name.
+    by_flow: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+impl PartialEq for Places {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Places {
+    /// Where a row of a flow is written; the flow itself where it has none of that name.
+    #[must_use]
+    pub fn of(&self, flow: &str, property: &str) -> Option<&str> {
+        let rows = self.by_flow.get(flow)?;
+        rows.get(property).or_else(|| rows.get("")).map(String::as_str)
+    }
+}
 
 /// How to reach a system.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -85,11 +85,9 @@ pub(crate) fn placed(findings: &mut [Finding], places: &Places) {
         .iter_mut()
         .filter(|finding| finding.weight == Weight::Wrong)
     {
-        let flow = finding.flow.as_deref().and_then(|flow| places.get(flow));
         let row = finding.property.as_deref().unwrap_or_default();
-        finding.place = flow
-            .and_then(|rows| rows.get(row).or_else(|| rows.get("")))
-            .cloned();
+        let place = finding.flow.as_deref().and_then(|flow| places.of(flow, row));
+        finding.place = place.map(str::to_owned);
     }
 }
 

@@ -51,7 +51,8 @@ async fn what_is_used_up_is_waited_for_until_it_is_counted_anew() {
         at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
     };
     let dated = move |how: String| format!("date: {}\r\nx-again: {how}", http(soon(0)));
-    let cases: [(&str, Box<dyn Fn() -> String + Send + Sync>); 3] = [
+    type Told = Box<dyn Fn() -> String + Send + Sync>;
+    let cases: [(&str, Told); 3] = [
         ("seconds", Box::new(|| "x-again: 1".to_owned())),
         ("epoch", Box::new(move || dated(soon(1).to_string()))),
         ("date", Box::new(move || dated(http(soon(1))))),
