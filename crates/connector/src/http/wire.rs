@@ -69,11 +69,15 @@ pub(super) fn sent(system: &str, request: &Request, url: &Url, headers: &HeaderM
     }
     let number = NUMBERS.fetch_add(1, Ordering::Relaxed) + 1;
     tell(system, number, &format!("> {} {}", request.method, address(url)));
+    // Whatever a sign-in carries may be a secret, by any name.
+    if request.signs_in {
+        tell(system, number, &format!("> {SIGN_IN}"));
+        return Some(number);
+    }
     for line in lines(headers) {
         tell(system, number, &format!("> {line}"));
     }
     let body = match (&request.body, &request.from) {
-        (Some(_), _) if request.signs_in => SIGN_IN.to_owned(),
         (Some(bytes), _) => body(bytes),
         (None, Some(_)) => FILE.to_owned(),
         (None, None) => return Some(number),
@@ -92,12 +96,21 @@ pub(super) fn answered(
     bytes: &[u8],
 ) {
     tell(system, number, &format!("< {status}"));
+    // What is given out here comes again with each request.
+    for cookie in headers.get_all("set-cookie") {
+        let cookie = cookie.to_str().unwrap_or_default();
+        let value = cookie.split(';').next().and_then(|pair| pair.split_once('='));
+        hide(value.map_or("", |(_, value)| value));
+    }
+    if request.signs_in {
+        tell(system, number, &format!("< {SIGN_IN}"));
+        return;
+    }
     for line in lines(headers) {
         tell(system, number, &format!("< {line}"));
     }
-    let body = match (request.signs_in, &request.into) {
-        (true, _) => SIGN_IN.to_owned(),
-        (_, Some(_)) if bytes.is_empty() => FILE.to_owned(),
+    let body = match &request.into {
+        Some(_) if bytes.is_empty() => FILE.to_owned(),
         _ => body(bytes),
     };
     if !body.is_empty() {

@@ -183,7 +183,7 @@ pub(super) async fn fetch_csrf(
     if let Ok(value) = HeaderValue::from_str(wanted) {
         request.headers.insert(name.clone(), value);
     }
-    let request = session.apply(request, ticket, None).reading();
+    let request = session.apply(request, ticket, None).reading().signing_in();
     let reply = rest.http.send(request).await.map_err(Failure::into_error)?;
     session.learn(&reply);
     let token = reply.headers.get(name).cloned();
@@ -196,6 +196,7 @@ pub(super) async fn fetch_csrf(
         let advice = "Correct `csrf:` in the description: its request and its header";
         rest.http.error(ErrorKind::SignIn, what, advice)
     })?;
+    wire::hide(token.to_str().unwrap_or_default());
     Ok(Some(token))
 }
 

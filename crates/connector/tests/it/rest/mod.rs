@@ -24,6 +24,7 @@ mod sessions;
 mod several;
 mod stage;
 mod windows;
+mod wire;
 mod writes;
 
 use crate::scene::{Line, Scene, Words, applied, one, plain_client};
