@@ -21,6 +21,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use tandem_connector::Connector;
 use tandem_merge::dataflow::{Dataflow, Side};
+use tandem_merge::record::RecordType;
 
 /// Pages read to count records; beyond, the count is "at least".
 const PAGES: usize = 50;
@@ -128,7 +129,7 @@ async fn find(common: &Common, screen: &Screen, met: &mut Vec<String>) -> Result
         findings.extend(rights::findings(connection, schema, &flows, user));
         findings.extend(watching::findings(connection, schema, &flows, *a_day));
     }
-    for (connection, system) in configuration.connections.iter().zip(&systems) {
+    for ((connection, system), schema) in configuration.connections.iter().zip(&systems).zip(&schemas) {
         let types = flows.types_of(&connection.name).into_iter().collect::<Vec<_>>();
         let written = written_types(&flows, &connection.name);
         let proven = proving::findings(common, connection, system.as_ref(), &types, written).await?;
@@ -139,7 +140,6 @@ async fn find(common: &Common, screen: &Screen, met: &mut Vec<String>) -> Result
             .then(|| loading::Proofs::of(&common.state_folder(), connection));
         let can = proofs.map_or_else(|| says.clone(), |proofs| proofs.relied_on(says));
         findings.extend(compare::capabilities(system.system(), &can, &types));
-        let schema = &schemas[usize::from(connection.name != configuration.connections[0].name)];
         findings.extend(gaps::findings(connection, system.as_ref(), schema, &can, &types).await);
         findings.extend(proven);
     }
@@ -246,11 +246,11 @@ async fn counts(flows: &Dataflow, systems: &[Arc<dyn Connector>; 2]) -> Result<V
         let mut numbers = Vec::new();
         for side in Side::BOTH {
             let record_type = &flow.end(side).record_type;
-            let (count, more) = count(systems[side.index()].as_ref(), record_type).await?;
-            let least = if more { "at least " } else { "" };
+            let size = size(systems[side.index()].as_ref(), record_type, PAGES).await?;
+            let least = if size.more { "at least " } else { "" };
             numbers.push(format!(
                 "{least}{} of {record_type}",
-                count_of(count, "record", "records")
+                count_of(size.records, "record", "records")
             ));
         }
         found.push(Finding {
@@ -268,20 +268,32 @@ async fn counts(flows: &Dataflow, systems: &[Arc<dyn Connector>; 2]) -> Result<V
     Ok(found)
 }
 
-async fn count(
-    system: &dyn Connector,
-    record_type: &tandem_merge::record::RecordType,
-) -> Result<(u64, bool), Failure> {
-    let (mut all, mut resume) = (0, None);
-    for _ in 0..PAGES {
-        let page = system.list(record_type, resume.as_deref()).await?;
-        all += page.observations.len() as u64;
-        match page.resume {
-            Some(next) => resume = Some(next),
-            None => return Ok((all, false)),
+/// What so many pages of a record type's list hold.
+#[derive(Clone, Copy, Debug, Default)]
+struct Size {
+    records: u64,
+    calls: u64,
+    /// There are further pages.
+    more: bool,
+}
+
+/// How large a record type is, as far as so many pages of its list tell.
+async fn size(system: &dyn Connector, of: &RecordType, pages: usize) -> Result<Size, Failure> {
+    let before = system.calls();
+    let (mut records, mut resume) = (0, None);
+    for _ in 0..pages {
+        let page = system.list(of, resume.as_deref()).await?;
+        records += page.observations.len() as u64;
+        resume = page.resume;
+        if resume.is_none() {
+            break;
         }
     }
-    Ok((all, true))
+    Ok(Size {
+        records,
+        calls: system.calls() - before,
+        more: resume.is_some(),
+    })
 }
 
 /// Findings, one below the other.

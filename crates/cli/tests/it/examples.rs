@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 /// The repository's examples.
-pub(crate) fn examples() -> PathBuf {
+fn examples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples")
 }
 
@@ -119,7 +119,7 @@ impl Example {
     }
 }
 
-pub(crate) fn copy(from: &Path, to: &Path) {
+fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let path = entry.unwrap().path();
@@ -385,19 +385,26 @@ fn northwind_by_a_program_is_kept_in_step_both_ways() {
     );
 }
 
+/// The local Customerp at an address, by its description and the shipped flows.
+pub(crate) fn customerp_by_description(address: &str) -> Example {
+    let example = Example::of("customerp-rest");
+    example.edit("tandem.yaml", "http://127.0.0.1:8081", address);
+    example.edit("tandem.yaml", "{ env: ERP_TOKEN }", "{ file: token }");
+    std::fs::write(example.path("token"), "customerp-tandem-token").unwrap();
+    let flows = "../../flows/customerp-salesforce";
+    copy(
+        &examples().join("customerp-rest").join(flows),
+        &example.path("flows"),
+    );
+    example.edit("tandem.yaml", flows, "flows");
+    example
+}
+
 /// The local Customerp is no special case: its description alone connects it, in all nine flows.
 #[test]
 fn the_local_customerp_by_its_description_is_kept_in_step_both_ways() {
-    let example = Example::of("customerp-rest");
     let erp = System::start("customerp", &["--records", "5"]);
-    example.edit("tandem.yaml", "http://127.0.0.1:8081", &erp.url);
-    example.edit("tandem.yaml", "{ env: ERP_TOKEN }", "{ file: token }");
-    std::fs::write(example.path("token"), "customerp-tandem-token").unwrap();
-    copy(
-        &examples().join("../flows/customerp-salesforce"),
-        &example.path("flows"),
-    );
-    example.edit("tandem.yaml", "../../flows/customerp-salesforce", "flows");
+    let example = customerp_by_description(&erp.url);
     example.done(&["check"]);
     example.done(&["sync", "--yes"]);
     let links = example.done(&["verify", "--json"]).last()["pairs"].as_u64();

@@ -65,14 +65,8 @@ fn the_local_customerp_is_connected_by_its_own_openapi_document_without_a_line_b
         said["decide"].as_array().unwrap().len()
     );
     assert_eq!(said["must"], json!([]), "{said}");
-    let flows: Vec<&str> = said["flows"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|flow| flow["flow"].as_str().unwrap())
-        .collect();
     assert_eq!(
-        flows,
+        flows_of(&said),
         [
             "customer",
             "contact",
@@ -176,17 +170,17 @@ fn northwind_in_a_file(dump: &str, file: &Path) {
     connection.execute_batch("COMMIT").unwrap();
 }
 
+/// The flows that were proposed.
+fn flows_of(said: &Json) -> Vec<&str> {
+    let flows = said["flows"].as_array().unwrap().iter();
+    flows.map(|flow| flow["flow"].as_str().unwrap()).collect()
+}
+
 /// What Northwind's tables show, whichever database holds them.
 fn northwind_is_kept_in_step(folder: &Path, said: &Json) {
     assert_eq!(said["must"], json!([]), "{said}");
-    let flows: Vec<&str> = said["flows"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|flow| flow["flow"].as_str().unwrap())
-        .collect();
     assert_eq!(
-        flows,
+        flows_of(said),
         ["customer", "product", "order", "order-line", "employee"],
         "{said}"
     );

@@ -30,16 +30,7 @@ impl Listening {
         let told = "    poll: 1h\n    webhooks: { secret: { env: HOOK }, records: { at: events, type: type, id: id } }\n";
         let text = text.replacen("    poll: 1s\n", told, 1) + "\nwebhooks: { address: 127.0.0.1:0 }\n";
         std::fs::write(&config, text).unwrap();
-        let synced = pair
-            .command(&["sync", "--yes"])
-            .env("HOOK", SECRET)
-            .output()
-            .unwrap();
-        assert!(
-            synced.status.success(),
-            "{}",
-            String::from_utf8_lossy(&synced.stderr)
-        );
+        synced(&pair);
         let mut run = pair.command(&["run", "--no-console", "--json"]);
         let run = run
             .env("HOOK", SECRET)
@@ -88,6 +79,20 @@ impl Listening {
         });
         answered.status
     }
+}
+
+/// The first sync, with the secret of the messages.
+fn synced(pair: &Pair) {
+    let synced = pair
+        .command(&["sync", "--yes"])
+        .env("HOOK", SECRET)
+        .output()
+        .unwrap();
+    assert!(
+        synced.status.success(),
+        "{}",
+        String::from_utf8_lossy(&synced.stderr)
+    );
 }
 
 impl Drop for Listening {
@@ -176,16 +181,7 @@ fn run_subscribes_once_at_the_public_address_and_tells_where_that_fails() {
         .replacen("    poll: 1s\n", hook, 1);
     let listen = format!("\nwebhooks: {{ address: 127.0.0.1:0, public: {PUBLIC} }}\n");
     std::fs::write(&config, text + &listen).unwrap();
-    let synced = pair
-        .command(&["sync", "--yes"])
-        .env("HOOK", SECRET)
-        .output()
-        .unwrap();
-    assert!(
-        synced.status.success(),
-        "{}",
-        String::from_utf8_lossy(&synced.stderr)
-    );
+    synced(&pair);
     let subscriptions = || {
         let shown = rest::get_customerp(&pair.customerp.url, "products?limit=1000");
         let all = shown["items"].as_array().unwrap().clone();

@@ -1,8 +1,9 @@
 //! Descriptions that are wrong in one thing: `check` finds it at the live system and says what to write, before anything is
 //! kept in step by it.
 
-use crate::examples::{Example, copy, examples};
+use crate::examples::{Example, customerp_by_description};
 use crate::local::{Ran, System};
+use crate::misfits::{CONFIG, FLOW, SHOP};
 use crate::proxy::Proxy;
 use crate::two_databases::Folder;
 
@@ -14,17 +15,9 @@ struct Scene {
 }
 
 fn customerp() -> Scene {
-    let example = Example::of("customerp-rest");
     let erp = System::start("customerp", &["--records", "12", "--seed", "6"]);
     let line = Proxy::before(&erp.url);
-    example.edit("tandem.yaml", "http://127.0.0.1:8081", &line.url);
-    example.edit("tandem.yaml", "{ env: ERP_TOKEN }", "{ file: token }");
-    std::fs::write(example.path("token"), "customerp-tandem-token").unwrap();
-    copy(
-        &examples().join("../flows/customerp-salesforce"),
-        &example.path("flows"),
-    );
-    example.edit("tandem.yaml", "../../flows/customerp-salesforce", "flows");
+    let example = customerp_by_description(&line.url);
     Scene {
         example,
         _erp: erp,
@@ -101,7 +94,6 @@ fn what_is_wrong_with_a_description_of_a_rest_interface_is_found_at_the_live_sys
         assert!(honest.contains(from), "{what}: {from}");
         std::fs::write(scene.example.path("customerp.yaml"), honest.replacen(from, to, 1)).unwrap();
         let ran = scene.example.run(&["check"]);
-        println!("=== {what}\n{}{}", ran.out, ran.err);
         wrong(what, &ran, told);
     }
     std::fs::write(scene.example.path("customerp.yaml"), &honest).unwrap();
@@ -120,7 +112,6 @@ fn what_is_wrong_with_a_description_of_a_rest_interface_is_found_at_the_live_sys
     };
     scene.line.alter(times(|at| at.trim_end_matches('Z').to_owned()));
     let ran = scene.example.run(&["check"]);
-    println!("=== zone\n{}{}", ran.out, ran.err);
     let doubted = format!("{}{}", ran.out, ran.err);
     assert!(
         doubted.contains("to make sure of") && doubted.contains("UTC is assumed"),
@@ -131,34 +122,15 @@ fn what_is_wrong_with_a_description_of_a_rest_interface_is_found_at_the_live_sys
         (at + jiff::SignedDuration::from_hours(9)).to_string()
     }));
     let ran = scene.example.run(&["check"]);
-    println!("=== ahead\n{}{}", ran.out, ran.err);
     wrong("times of another zone", &ran, &["`zone`"]);
     scene.line.alter(|_, body| body);
     scene.example.done(&["check"]);
 }
 
-const DATABASES: &str = "connections:
-  erp: { kind: sql, url: 'sqlite:erp.db', description: erp.yaml, overlap: 1s }
-  shop: { kind: sql, url: 'sqlite:shop.db', description: shop.yaml, overlap: 1s }
-flows: flows
-";
-const SHOP: &str = "record_types:
-  Product:
-    table: products
-    key: id
-";
-const ARTICLES: &str = "flow: article
-erp: Artikel
-shop: Product
-match:
-  - { nummer: trim }
-create: { erp: off, shop: on }
-on_delete: { erp: ask, shop: ask }
-identity:
-  shop: { property: erp_id }
-properties:
-  - { erp: nummer, shop: number, shop_length: 20 }
-";
+/// The flow of articles with their numbers alone.
+fn articles() -> &'static str {
+    FLOW.split("  - { erp: bezeichnung").next().unwrap()
+}
 
 const ROWS: &str = "  - { erp: preis, shop: price, type: 'decimal(18,2)' }
   - { erp: seit, shop: since, type: date }
@@ -175,10 +147,10 @@ fn what_is_wrong_with_a_description_of_a_database_is_found_at_the_live_system() 
 ";
     let scene = Folder::with(
         &[
-            ("tandem.yaml", DATABASES),
+            ("tandem.yaml", CONFIG),
             ("erp.yaml", honest),
             ("shop.yaml", SHOP),
-            ("flows/article.yaml", ARTICLES),
+            ("flows/article.yaml", articles()),
         ],
         &[
             (
@@ -227,7 +199,6 @@ fn what_is_wrong_with_a_description_of_a_database_is_found_at_the_live_system() 
     ] {
         std::fs::write(scene.path("erp.yaml"), honest.replacen(from, to, 1)).unwrap();
         let ran = crate::local::run_in(&scene.path(""), &["check"]);
-        println!("=== {what}\n{}{}", ran.out, ran.err);
         wrong(what, &ran, told);
     }
 }
@@ -245,7 +216,7 @@ record_types:
       preis: { column: preis, type: decimal }
       seit: { column: seit, type: date }
 ";
-    let files = DATABASES.replace(
+    let files = CONFIG.replace(
         "{ kind: sql, url: 'sqlite:erp.db', description: erp.yaml, overlap: 1s }",
         "{ kind: folder, folder: files, description: erp.yaml }",
     );
@@ -254,7 +225,7 @@ record_types:
             ("tandem.yaml", &files),
             ("erp.yaml", honest),
             ("shop.yaml", SHOP),
-            ("flows/article.yaml", &format!("{ARTICLES}{ROWS}")),
+            ("flows/article.yaml", &format!("{}{ROWS}", articles())),
             (
                 "files/artikel.csv",
                 "nr;nummer;gruppe;preis;seit\n1;A-1;Holz;1.50;2026-01-02\n2;A-2;Holz;2.00;2026-01-03\n",
@@ -295,7 +266,6 @@ record_types:
     ] {
         std::fs::write(scene.path("erp.yaml"), honest.replacen(from, to, 1)).unwrap();
         let ran = crate::local::run_in(&scene.path(""), &["check"]);
-        println!("=== {what}\n{}{}", ran.out, ran.err);
         wrong(what, &ran, told);
     }
 }

@@ -302,9 +302,7 @@ impl Form {
                 None if self.numeric => u8::from(*yes).into(),
                 None => Json::Bool(*yes),
             },
-            Value::Text(text) if self.numeric => text
-                .parse()
-                .map_or_else(|_| Json::String(text.clone()), Json::Number),
+            Value::Text(text) if self.numeric => digits(text).unwrap_or_else(|| Json::String(text.clone())),
             Value::Text(text) => {
                 let label = self.labels.get(text).filter(|_| kind == DataKind::Enum);
                 Json::String(label.cloned().unwrap_or_else(|| self.padded(text)))
@@ -322,6 +320,13 @@ pub(super) fn usual(kind: DataKind) -> Literal {
         DataKind::Date => Literal::Date,
         DataKind::DateTime => Literal::DateTime,
     }
+}
+
+/// A text of digits as a number; none where the number would be another text when it is read again.
+fn digits(text: &str) -> Option<Json> {
+    let bare = text.strip_prefix('-').unwrap_or(text);
+    let whole = bare.bytes().all(|sign| sign.is_ascii_digit());
+    text.parse().ok().filter(|_| whole).map(Json::Number)
 }
 
 /// A whole number, also one that is written with a fraction of nothing.

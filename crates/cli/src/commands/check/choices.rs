@@ -1,6 +1,10 @@
 //! Which entries the lists of either system have, and which of them a row carries over.
+//!
+//! Lists change while everything runs, and a value that finds no entry holds up its own property alone: so nothing that is found
+//! here keeps a sync from its work.
 
 use super::compare::{Finding, Weight};
+use std::collections::BTreeMap;
 use tandem_connector::Schema;
 use tandem_merge::config::suggestion;
 use tandem_merge::dataflow::{EnumMap, Flow, Kind, Mapping, Side};
@@ -33,24 +37,17 @@ fn of_row(flow: &Flow, mapping: &Mapping, to: Side, lists: &[&[String]; 2]) -> O
     let [from_here, there] = [to.other(), to].map(|side| lists[side.index()]);
     let place = |side: Side| format!("{}.{}", flow.end(side).object, mapping.property(side));
     let (target, source) = (place(to), place(to.other()));
-    let refused = |map: &EnumMap| {
-        words(map, to)
-            .find(|word| !there.is_empty() && !there.contains(word))
-            .cloned()
-    };
     let finding = |weight, what: String, why: String| {
         Some(Finding::new(weight, flow, what, why).about(mapping.property(Side::First)))
     };
     match &mapping.kind {
         Kind::Enum(map) => {
-            if let Some(word) = refused(map) {
-                let help = suggestion(&word, there.iter().map(String::as_str));
-                return finding(Weight::Wrong, format!("{target} has no entry `{word}`"), help);
+            let carried = carried(map, to);
+            let mut words = carried.values();
+            if let Some(word) = words.find(|word| !there.is_empty() && !there.contains(word)) {
+                let help = suggestion(word, there.iter().map(String::as_str));
+                return finding(Weight::Doubtful, format!("{target} has no entry `{word}`"), help);
             }
-            let carried = match to {
-                Side::First => &map.to_first,
-                Side::Second => &map.to_second,
-            };
             let left: Vec<&String> = from_here
                 .iter()
                 .filter(|entry| !carried.contains_key(*entry))
@@ -73,7 +70,7 @@ fn of_row(flow: &Flow, mapping: &Mapping, to: Side, lists: &[&[String]; 2]) -> O
                 ),
                 (false, true) => None,
                 (false, false) => finding(
-                    Weight::Wrong,
+                    Weight::Doubtful,
                     format!("{target} has no entries for {} of {source}", named(&strange)),
                     format!("say what becomes what: `{}`", map_to_write(lists)),
                 ),
@@ -83,11 +80,11 @@ fn of_row(flow: &Flow, mapping: &Mapping, to: Side, lists: &[&[String]; 2]) -> O
     }
 }
 
-/// What a map may write on a side.
-fn words(map: &EnumMap, to: Side) -> Box<dyn Iterator<Item = &String> + '_> {
+/// What becomes of what on a side.
+fn carried(map: &EnumMap, to: Side) -> &BTreeMap<String, String> {
     match to {
-        Side::First => Box::new(map.to_first.values()),
-        Side::Second => Box::new(map.to_second.values()),
+        Side::First => &map.to_first,
+        Side::Second => &map.to_second,
     }
 }
 

@@ -81,10 +81,8 @@ impl Finding {
 
 /// Says of what is wrong with flows where it is written.
 pub(crate) fn placed(findings: &mut [Finding], places: &Places) {
-    for finding in findings
-        .iter_mut()
-        .filter(|finding| finding.weight == Weight::Wrong)
-    {
+    let told = |finding: &&mut Finding| matches!(finding.weight, Weight::Wrong | Weight::Doubtful);
+    for finding in findings.iter_mut().filter(told) {
         let row = finding.property.as_deref().unwrap_or_default();
         let place = finding.flow.as_deref().and_then(|flow| places.of(flow, row));
         finding.place = place.map(str::to_owned);
@@ -403,7 +401,7 @@ pub(crate) fn capabilities(name: &str, can: &Capabilities, types: &[RecordType])
     found
 }
 
-fn names(types: &[&RecordType]) -> String {
+pub(super) fn names(types: &[&RecordType]) -> String {
     let names: Vec<&str> = types.iter().map(|of| of.name.as_str()).collect();
     names.join(", ")
 }

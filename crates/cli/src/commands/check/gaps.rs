@@ -1,6 +1,7 @@
 //! What an ERP has no means for: what is done instead, what that costs, and what would spare it.
 
-use super::compare::{Finding, Weight};
+use super::compare::{Finding, Weight, names};
+use super::{Size, size};
 use crate::screen::{count_of, thousands};
 use std::collections::BTreeMap;
 use tandem_connector::{Capabilities, Connector, Lack, Schema};
@@ -8,7 +9,7 @@ use tandem_merge::config::Connection;
 use tandem_merge::record::RecordType;
 
 /// Pages that are read of a record type to know what reading all of it costs.
-const PAGES: u64 = 10;
+const PAGES: usize = 10;
 
 /// One finding for each gap, with the record types that share it.
 pub(super) async fn findings(
@@ -28,15 +29,17 @@ pub(super) async fn findings(
     let mut found = Vec::new();
     let mut costs = BTreeMap::new();
     for (lack, of) in by_gap {
-        let mut calls = (0, false);
+        let mut cost = Size::default();
         for one in of.iter().filter(|_| lack != Lack::FineTimes) {
             if !costs.contains_key(one) {
-                costs.insert(*one, pages(system, one).await);
+                // What cannot be listed breaks a law, and is told as such.
+                costs.insert(*one, size(system, one, PAGES).await.unwrap_or_default());
             }
-            let cost = costs.get(one).copied().unwrap_or_default();
-            calls = (calls.0 + cost.0, calls.1 || cost.1);
+            let own = costs.get(one).copied().unwrap_or_default();
+            cost.calls += own.calls;
+            cost.more |= own.more;
         }
-        found.push(finding(of_lack(connection, lack, &names(&of), calls)));
+        found.push(finding(of_lack(connection, lack, &names(&of), cost)));
     }
     let creates = |of: &&RecordType| {
         let described = schema.types.get(&of.name);
@@ -47,11 +50,6 @@ pub(super) async fn findings(
         found.push(finding(of_creates(connection, &names(&creates), can)));
     }
     found
-}
-
-fn names(types: &[&RecordType]) -> String {
-    let names: Vec<&str> = types.iter().map(|of| of.name.as_str()).collect();
-    names.join(", ")
 }
 
 fn finding((what, why): (String, String)) -> Finding {
@@ -65,27 +63,11 @@ fn finding((what, why): (String, String)) -> Finding {
     }
 }
 
-/// Calls that reading all records of a type takes, and whether it takes more. What cannot be listed breaks a law, which is
-/// told as such.
-async fn pages(system: &dyn Connector, of: &RecordType) -> (u64, bool) {
-    let before = system.calls();
-    let mut resume = None;
-    for _ in 0..PAGES {
-        resume = match system.list(of, resume.as_deref()).await {
-            Ok(page) => page.resume,
-            Err(_) => return (system.calls() - before, true),
-        };
-        if resume.is_none() {
-            break;
-        }
-    }
-    (system.calls() - before, resume.is_some())
-}
-
-fn of_lack(connection: &Connection, lack: Lack, names: &str, (calls, more): (u64, bool)) -> (String, String) {
+fn of_lack(connection: &Connection, lack: Lack, names: &str, cost: Size) -> (String, String) {
     let name = &connection.name;
-    let least = if more { "at least " } else { "" };
-    let calls = match calls {
+    let least = if cost.more { "at least " } else { "" };
+    let calls = match cost.calls {
+        0 => "a call for each page".to_owned(),
         1 => "1 call".to_owned(),
         calls => format!("{least}{} calls", thousands(calls)),
     };

@@ -1,7 +1,7 @@
 //! OData services: what their metadata says is proposed in the words of the dialect, and kept in step as it stands.
 
 use super::documents::{has, proposed};
-use super::{ended, ended_well, read, run_with};
+use super::{ended, ended_well, flows_of, read, run_with};
 use crate::local::{Ran, System, run_in};
 use crate::rest;
 use serde_json::{Value as Json, json};
@@ -53,14 +53,8 @@ fn a_service_is_connected_without_a_line_by_hand(version: &str, has_parts: &[&st
         said["decide"].as_array().unwrap().len()
     );
     assert_eq!(said["must"], json!([]), "{said}");
-    let flows: Vec<&str> = said["flows"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|flow| flow["flow"].as_str().unwrap())
-        .collect();
     assert_eq!(
-        flows,
+        flows_of(&said),
         [
             "customer",
             "contact",

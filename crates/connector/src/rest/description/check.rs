@@ -374,11 +374,16 @@ impl Scope<'_, '_> {
             DataKind::String => "string",
             other => other.word(),
         };
+        // What `any` says of numbers and times says nothing of texts.
+        let any = named("any").map(|any| FormText {
+            r#as: any.r#as.clone().filter(|_| kind != DataKind::String),
+            ..any.clone()
+        });
         let texts: Vec<&FormText> = own
             .iter()
             .copied()
             .chain(named(word))
-            .chain(named("any"))
+            .chain(any.as_ref())
             .collect();
         match Form::read(kind, &texts) {
             Ok(form) => form,

@@ -56,6 +56,20 @@ fn round(kind: DataKind, text: &FormText, shown: Json) -> (Value, Json) {
 }
 
 #[test]
+fn only_digits_are_numbers_to_an_erp_that_shows_texts_as_numbers() {
+    let form = Form::read(DataKind::String, &[&written("number", None)]).unwrap();
+    for (text, sent) in [
+        ("4711", json!(4711)),
+        ("0042", json!("0042")),
+        ("1e5", json!("1e5")),
+        ("4.0", json!("4.0")),
+        ("A-7", json!("A-7")),
+    ] {
+        assert_eq!(form.encode(DataKind::String, &Value::text(text)), sent);
+    }
+}
+
+#[test]
 fn what_is_read_is_what_would_be_written() {
     for (kind, text, shown) in [
         (DataKind::String, blank(), json!(" two  blanks ")),
