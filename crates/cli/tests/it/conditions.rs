@@ -196,10 +196,10 @@ fn is_found_and_costs_no_record(lie: Lie) {
     // THEN once it is honest again all is there, on both sides
     lies(&erp, &[]);
     example.run(&["check"]);
-    example.done(&["sync", "--yes"]);
-    // What it shows late it shows in the end.
+    // What it shows late it shows in the end, to whoever asks again.
     let began = Instant::now();
     loop {
+        example.done(&["sync", "--yes"]);
         let verified = example.run(&["verify", "--json"]).last();
         if verified["different"] == 0 {
             break;
