@@ -5,10 +5,10 @@
 
 use super::Rest;
 use super::RestConfig;
-use super::ask::{Errand, Otherwise};
+use super::ask::{Errand, Given, Otherwise};
 use super::description::errors::Means;
 use super::description::place::Place;
-use super::description::push::PushText;
+use super::description::push::{ExistingText, PushText};
 use super::description::requests::Call;
 use super::served::Served;
 use super::session::fingerprint;
@@ -17,8 +17,10 @@ use crate::kept::Kept;
 use crate::webhook::Callback;
 use crate::{Error, ErrorKind};
 use jiff::Timestamp;
+use reqwest::header::HeaderMap;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 use std::collections::BTreeMap;
 
 /// A subscription that the ERP holds for us.
@@ -161,8 +163,9 @@ impl Turn<'_> {
     }
 
     async fn subscribe(&self) -> Result<Subscription, Error> {
+        self.clear().await?;
         let text = &self.push.subscribe.value;
-        let reply = self.ask(text.call(), "subscribe", None).await?;
+        let reply = self.ask(text.call(), self.writing("subscribe"), None).await?;
         let reply =
             reply.ok_or_else(|| self.failure("the address that subscriptions are made at is not there"))?;
         let id = text.id.value.text(&reply.json(), &reply.headers);
@@ -179,7 +182,7 @@ impl Turn<'_> {
         let Some(text) = self.push.renew.as_ref().map(|renew| &renew.value) else {
             return Ok(None);
         };
-        let reply = self.ask(text.call(), "renew", Some(held)).await?;
+        let reply = self.ask(text.call(), self.writing("renew"), Some(held)).await?;
         Ok(reply.map(|reply| {
             let token = text
                 .token
@@ -190,12 +193,59 @@ impl Turn<'_> {
         }))
     }
 
+    /// Ends what the ERP holds for us already: an answer may have been lost, or what was kept of it.
+    async fn clear(&self) -> Result<(), Error> {
+        let Some(text) = self.push.existing.as_ref().map(|existing| &existing.value) else {
+            return Ok(());
+        };
+        let reply = self.ask(text.call(), self.reading("existing"), None).await?;
+        let Some(reply) = reply else {
+            return Ok(());
+        };
+        let body = reply.json();
+        let listed = match &text.items {
+            Some(items) => items.of(&body),
+            None => Some(&body),
+        };
+        let Some(Json::Array(listed)) = listed else {
+            return Err(self.failure("the reply shows no list of subscriptions"));
+        };
+        for one in listed.iter().filter(|one| self.is_ours(text, one)) {
+            let none = HeaderMap::new();
+            let Some(id) = text.id.value.text(one, &none) else {
+                continue;
+            };
+            let token = text.token.as_ref().and_then(|at| at.text(one, &none));
+            let left = Subscription {
+                id,
+                token,
+                made: self.now,
+                ends: None,
+                by: String::new(),
+            };
+            self.unsubscribe(&left).await;
+        }
+        Ok(())
+    }
+
+    fn is_ours(&self, text: &ExistingText, one: &Json) -> bool {
+        let given = self.given();
+        text.ours.value.0.iter().all(|(place, wanted)| {
+            let shown = Place::parse(&place.value).ok();
+            let shown = shown.and_then(|place| place.text(one, &HeaderMap::new()));
+            shown.is_some() && shown == wanted.value.text(&|name| given.get(name))
+        })
+    }
+
     /// Ends one in whose place there is another; one that is not ended ends by itself.
     async fn unsubscribe(&self, held: &Subscription) {
         let Some(text) = self.push.unsubscribe.as_ref().map(|end| &end.value) else {
             return;
         };
-        if let Err(error) = self.ask(text.call(), "unsubscribe", Some(held)).await {
+        if let Err(error) = self
+            .ask(text.call(), self.writing("unsubscribe"), Some(held))
+            .await
+        {
             tracing::info!(system = error.system, "{error}");
         }
     }
@@ -219,22 +269,31 @@ impl Turn<'_> {
         }
     }
 
+    fn reading(&self, operation: &'static str) -> Errand<'_> {
+        Errand::reading(self.served.name(), operation)
+    }
+
+    fn writing(&self, operation: &'static str) -> Errand<'_> {
+        Errand::writing(self.served.name(), operation)
+    }
+
+    fn given(&self) -> Given {
+        let given = self.served.given().with("address", self.to.address);
+        given.with("word", self.to.secret.expose_secret())
+    }
+
     /// What is answered; none where there is no such subscription any more, or it is another one.
     async fn ask(
         &self,
         call: Call<'_>,
-        operation: &'static str,
+        errand: Errand<'_>,
         held: Option<&Subscription>,
     ) -> Result<Option<Reply>, Error> {
         let given = self
-            .served
             .given()
-            .with("address", self.to.address)
-            .with("word", self.to.secret.expose_secret())
             .maybe("subscription", held.map(|held| held.id.as_str()))
             .token(held.and_then(|held| held.token.as_deref()));
         let request = self.rest.request(call, &given, &Otherwise(None))?;
-        let errand = Errand::writing(self.served.name(), operation);
         let sent = self.rest.send(request, errand).await;
         let (reply, answer) = sent.map_err(Failure::into_error)?;
         match answer.means {

@@ -15,6 +15,8 @@ written! {
         subscribe: At<SubscribeText>,
         /// How a subscription is made to last longer; it is asked anew where nothing is said.
         renew: Option<At<RenewText>>,
+        /// Where the ERP shows the subscriptions that it holds: one whose answer was lost is ended before another is made.
+        existing: Option<At<ExistingText>>,
         /// How a subscription is ended that another one takes the place of.
         unsubscribe: Option<At<UnsubscribeText>>,
         /// How long a subscription lasts where no reply says; for ever where nothing is said.
@@ -30,6 +32,20 @@ operation! {
         /// Where the reply says when it ends.
         expires: Option<Place>,
         /// Where the reply shows what names its state, for `{token}`.
+        token: Option<Place>,
+    }
+}
+
+operation! {
+    /// Where the subscriptions stand that the ERP holds.
+    struct ExistingText {
+        /// The list in the reply; the whole reply if absent.
+        items: Option<Place>,
+        /// What stands in one of ours, by place: `{ url: "{address}", resource: "{collection}" }`.
+        ours: At<Table<At<Template>>>,
+        /// Where one's id stands.
+        id: At<Place>,
+        /// Where one shows what names its state.
         token: Option<Place>,
     }
 }

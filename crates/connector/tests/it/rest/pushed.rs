@@ -206,6 +206,43 @@ async fn a_subscription_is_made_renewed_in_time_over_restarts_and_made_anew_when
 }
 
 #[tokio::test]
+async fn one_that_was_left_over_is_ended_before_another_is_made() {
+    let mut scene = Scene::open().await;
+    let rest = scene.process();
+    scene
+        .subscribe(&rest, SignedDuration::ZERO, SECRET)
+        .await
+        .unwrap();
+    let first = scene.held().await;
+    // WHEN what was known of them is lost, as after a reply that never came
+    scene.folder = tempfile::tempdir().unwrap();
+    // AND somebody else listens to the same
+    let other = json!({ "notificationUrl": scene.listener.url.join("others").unwrap().as_str(), "resource": first["customers"]["resource"] });
+    let url = format!("{}/subscriptions", scene.server.services()[0]);
+    let sent = plain_client().post(&url).bearer_auth("odata-tandem-token");
+    assert!(
+        sent.body(other.to_string())
+            .send()
+            .await
+            .unwrap()
+            .status()
+            .is_success()
+    );
+    scene.subscribe(&scene.process(), HOUR, SECRET).await.unwrap();
+    // THEN each stands once, and the other one as it was
+    let sent = plain_client().get(&url).bearer_auth("odata-tandem-token").send();
+    let held: Json = serde_json::from_slice(&sent.await.unwrap().bytes().await.unwrap()).unwrap();
+    let held = held["value"].as_array().unwrap();
+    assert_eq!(held.len(), 5, "{held:?}");
+    let ours = |one: &&Json| one["notificationUrl"] != other["notificationUrl"];
+    let left = held
+        .iter()
+        .filter(ours)
+        .map(|one| one["subscriptionId"].as_str().unwrap());
+    assert!(left.into_iter().all(|id| !ids(&first).contains(&id)));
+}
+
+#[tokio::test]
 async fn a_subscription_that_the_erp_forgot_is_made_anew_in_its_turn() {
     let scene = Scene::open().await;
     let rest = scene.process();
@@ -320,9 +357,24 @@ fn what_a_subscription_lacks_is_told_with_its_place() {
             "nothing says where messages go",
         ),
         (
+            "      token: /@odata.etag\n    existing",
+            "    existing",
+            "nothing says where a subscription shows it",
+        ),
+        (
             "      token: /@odata.etag\n    renew",
             "    renew",
-            "nothing says where a subscription shows it",
+            "nothing says where one that is left over shows it",
+        ),
+        (
+            "ours: { notificationUrl: \"{address}\", resource",
+            "ours: { resource",
+            "nothing tells our subscriptions from those of others",
+        ),
+        (
+            "    unsubscribe: { request: \"DELETE /subscriptions('{subscription}')\", headers: { If-Match: \"{token}\" } }\n",
+            "",
+            "nothing says how a subscription that is left over is ended",
         ),
         (
             "'{subscription}'",
@@ -332,7 +384,10 @@ fn what_a_subscription_lacks_is_told_with_its_place() {
     ] {
         let text = filled(BUSINESS_CENTRAL);
         assert!(text.contains(from), "{from}");
-        let problems = Description::read("erp.yaml", &text.replacen(from, to, 1)).unwrap_err();
+        let read = Description::read("erp.yaml", &text.replacen(from, to, 1));
+        let Err(problems) = read else {
+            panic!("nothing is said: {said}");
+        };
         assert!(
             problems.iter().any(|one| one.to_string().contains(said)),
             "{said}: {problems:?}"

@@ -8,7 +8,7 @@ use super::super::operations::{
     ActionText, CreateText, DeleteText, Empty, FindText, ReadText, Safety, Style, UpdateText,
 };
 use super::super::place::Place;
-use super::super::push::PushText;
+use super::super::push::{ExistingText, PushText, UnsubscribeText};
 use super::super::record::RecordText;
 use super::super::requests::Call;
 use super::super::template::{Body, Template};
@@ -366,6 +366,9 @@ impl<'a, 'r> Calls<'a, 'r> {
         self.check("subscribe", subscribe, subscribe.value.call(), &TOLD);
         let why = "nothing says where messages go";
         self.needs(subscribe, subscribe.value.call(), "address", why);
+        if let Some(existing) = &push.value.existing {
+            self.existing(existing, push.value.unsubscribe.as_ref(), &TOLD);
+        }
         let mut later = |what: &str, at: &At<()>, call: Call<'_>| {
             self.check(what, at, call, &HELD);
             if call.sends_token() && subscribe.value.token.is_none() {
@@ -380,6 +383,48 @@ impl<'a, 'r> Calls<'a, 'r> {
         }
         if let Some(end) = &push.value.unsubscribe {
             later("unsubscribe", &end.with(()), end.value.call());
+        }
+    }
+
+    /// The subscriptions that are there: which of them are ours, and whether they can be ended.
+    fn existing(&mut self, existing: &At<ExistingText>, end: Option<&At<UnsubscribeText>>, known: &[&str]) {
+        self.check("existing", existing, existing.value.call(), known);
+        let ours = &existing.value.ours;
+        let mut by_address = false;
+        for (place, text) in &ours.value.0 {
+            if let Err((message, help)) = Place::parse(&place.value) {
+                self.reader.problem(place, message, help);
+            }
+            by_address |= text.value.holes().any(|hole| hole == "address");
+            let unknown: Vec<&str> = text
+                .value
+                .holes()
+                .filter(|hole| !self.knows(hole, known))
+                .collect();
+            for hole in unknown {
+                let message = format!("nothing is filled in for `{{{hole}}}` in `ours`");
+                self.reader
+                    .problem(text, message, suggestion(hole, known.iter().copied()));
+            }
+        }
+        if !by_address {
+            let help = "Add the place of the address: `ours: { url: \"{address}\" }`.";
+            self.reader
+                .problem(ours, "nothing tells our subscriptions from those of others", help);
+        }
+        let trouble = match end {
+            None => Some((
+                "nothing says how a subscription that is left over is ended",
+                "Add `unsubscribe:`, or take `existing:` out.",
+            )),
+            Some(end) if end.value.call().sends_token() && existing.value.token.is_none() => Some((
+                "`{token}` is sent by `unsubscribe`, and nothing says where one that is left over shows it",
+                "Add `token:` to `existing` with the place of the ETag.",
+            )),
+            Some(_) => None,
+        };
+        if let Some((what, help)) = trouble {
+            self.reader.problem(existing, what, help);
         }
     }
 
