@@ -4,11 +4,11 @@ use crate::Refused;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tandem_engine::{Choice, Selection, UndoReport};
+use tandem_ledger::Forgotten;
 use tandem_merge::cluster::Verdict;
 use tandem_merge::decisions::{Decision, Outcome};
 use tandem_merge::record::RecordKey;
 use tandem_merge::undo::How;
-use tandem_store::Forgotten;
 
 /// What a person asks Tandem to do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -21,9 +21,9 @@ pub use plan::{LinesOf, most_first};
 
 use crate::view::{Link, Page, Run};
 use crate::{Masks, Refused};
+use tandem_ledger::Store;
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::record::RecordKey;
-use tandem_store::Store;
 
 /// Looks at a state.
 pub struct Looker<'a> {

@@ -62,9 +62,9 @@ impl From<tandem_connector::Error> for Refused {
     }
 }
 
-impl From<tandem_store::Error> for Refused {
-    fn from(error: tandem_store::Error) -> Self {
-        use tandem_store::Error;
+impl From<tandem_ledger::Error> for Refused {
+    fn from(error: tandem_ledger::Error) -> Self {
+        use tandem_ledger::Error;
         let blame = match error {
             Error::OtherSystem { .. }
             | Error::Held(_)

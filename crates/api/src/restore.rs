@@ -5,7 +5,7 @@ use crate::words::thousands;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
-use tandem_store::{Error, Holding, Home, Keys};
+use tandem_ledger::{Error, Holding, Home, Keys};
 
 /// A backup that is to take the place of the state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,8 +64,8 @@ impl Restore {
     /// # Errors
     /// What is in its way.
     pub fn weigh(&self, home: &Home, keys: &Keys) -> Result<(), NotRestored> {
-        let backup = tandem_store::look_at_backup(&self.file, keys)?;
-        self.may_give_way(&backup, || tandem_store::look_at_held_state(home, keys))
+        let backup = tandem_ledger::look_at_backup(&self.file, keys)?;
+        self.may_give_way(&backup, || tandem_ledger::look_at_held_state(home, keys))
     }
 
     /// Puts the backup in the place of a state with which nobody works, once more weighed.
@@ -73,9 +73,9 @@ impl Restore {
     /// # Errors
     /// What is in its way.
     pub fn carry_out(&self, home: &Home, keys: &Keys, now: Timestamp) -> Result<Restored, NotRestored> {
-        let backup = tandem_store::look_at_backup(&self.file, keys)?;
-        self.may_give_way(&backup, || tandem_store::look_at_state(home, keys))?;
-        let kept = tandem_store::restore(&self.file, home, keys, now)?;
+        let backup = tandem_ledger::look_at_backup(&self.file, keys)?;
+        self.may_give_way(&backup, || tandem_ledger::look_at_state(home, keys))?;
+        let kept = tandem_ledger::restore(&self.file, home, keys, now)?;
         Ok(Restored {
             made: backup.made,
             links: backup.links,

@@ -3,8 +3,8 @@
 use crate::look::Looker;
 use crate::{Blame, Masks, Refused};
 use std::sync::{Mutex, PoisonError};
+use tandem_ledger::Store;
 use tandem_merge::dataflow::Dataflow;
-use tandem_store::Store;
 
 /// Opens a state to look at it.
 pub type Open = Box<dyn Fn() -> Result<Box<dyn Store>, Refused> + Send + Sync>;

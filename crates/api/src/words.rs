@@ -3,6 +3,7 @@
 use crate::Masks;
 use serde_json::json;
 use tandem_engine::{Counts, Hold};
+use tandem_ledger::Item;
 use tandem_merge::cluster::{Contender, Mender, ParkedKind, Verdict};
 use tandem_merge::dataflow::{
     ConflictPolicy, CreatePolicy, Dataflow, DeletePolicy, Direction, Mapping, Side,
@@ -10,7 +11,6 @@ use tandem_merge::dataflow::{
 use tandem_merge::plan::{Event, EventKind};
 use tandem_merge::record::RecordKey;
 use tandem_merge::value::Value;
-use tandem_store::Item;
 
 /// What an item is about: the record, with its property, companion or flow.
 #[must_use]

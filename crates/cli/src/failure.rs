@@ -178,9 +178,9 @@ impl From<tandem_connector::Error> for Failure {
     }
 }
 
-impl From<tandem_store::Error> for Failure {
-    fn from(error: tandem_store::Error) -> Self {
-        let held = matches!(error, tandem_store::Error::Held(_));
+impl From<tandem_ledger::Error> for Failure {
+    fn from(error: tandem_ledger::Error) -> Self {
+        let held = matches!(error, tandem_ledger::Error::Held(_));
         Self::from(Refused::from(error)).that_passes(held.then_some(Passes::Held))
     }
 }

@@ -80,9 +80,9 @@ fn log_to_stderr(verbose: u8, quiet: bool) {
         (true, _) => "error",
         (_, 0) => "warn,tandem::audit=info",
         (_, 1) => "tandem=info,tandem_engine=info,tandem_connector=info,warn",
-        (_, 2) => "tandem=debug,tandem_engine=debug,tandem_connector=debug,tandem_store=debug,info",
+        (_, 2) => "tandem=debug,tandem_engine=debug,tandem_connector=debug,tandem_ledger=debug,info",
         _ => {
-            "tandem=debug,tandem_engine=debug,tandem_connector=debug,tandem_store=debug,tandem_connector::wire=trace,info"
+            "tandem=debug,tandem_engine=debug,tandem_connector=debug,tandem_ledger=debug,tandem_connector::wire=trace,info"
         }
     };
     let filter = EnvFilter::try_from_env("TANDEM_LOG").unwrap_or_else(|_| EnvFilter::new(level));

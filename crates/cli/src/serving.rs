@@ -16,9 +16,9 @@ use tandem_connector::Connector;
 use tandem_console::access::{Access, Token, link_key};
 use tandem_console::{Now, Server, Setting};
 use tandem_engine::Engine;
+use tandem_ledger::Home;
 use tandem_merge::config::Configuration;
 use tandem_merge::dataflow::Dataflow;
-use tandem_store::Home;
 
 /// Where it is served where nothing is said.
 const USUAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8743);
@@ -198,7 +198,7 @@ pub(crate) fn window_on(
 ) -> Result<Window, Failure> {
     let keys = loading::keys(configuration)?;
     let open = move || {
-        let found = tandem_store::Ledger::open_to_look(&home, &keys)?;
+        let found = tandem_ledger::Ledger::open_to_look(&home, &keys)?;
         let none = || {
             Refused::trouble(
                 format!("there is no state in {home}"),

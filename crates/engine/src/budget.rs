@@ -3,7 +3,7 @@
 use crate::{Engine, Error, Round, notes};
 use std::sync::Arc;
 use tandem_connector::{Budget, Connector, ErrorKind, Scope};
-use tandem_store::Store;
+use tandem_ledger::Store;
 
 fn note(system: &str) -> String {
     format!("budget:{system}")
@@ -12,11 +12,11 @@ fn note(system: &str) -> String {
 /// The budgets that a state keeps, by system.
 ///
 /// # Errors
-/// [`tandem_store::Error`].
+/// [`tandem_ledger::Error`].
 pub fn budgets(
     store: &mut dyn Store,
     systems: &[String; 2],
-) -> Result<Vec<(String, Budget)>, tandem_store::Error> {
+) -> Result<Vec<(String, Budget)>, tandem_ledger::Error> {
     let mut found = Vec::new();
     for system in systems {
         let budget = notes::kept(store, &note(system))?;
@@ -28,11 +28,11 @@ pub fn budgets(
 /// Lets systems go on with the budgets that a state keeps. To be done before their first call.
 ///
 /// # Errors
-/// [`tandem_store::Error`].
+/// [`tandem_ledger::Error`].
 pub fn restore_budgets(
     store: &mut dyn Store,
     systems: &[Arc<dyn Connector>; 2],
-) -> Result<(), tandem_store::Error> {
+) -> Result<(), tandem_ledger::Error> {
     let names = systems.each_ref().map(|system| system.system().to_owned());
     for (name, budget) in budgets(store, &names)? {
         for system in systems.iter().filter(|system| system.system() == name) {

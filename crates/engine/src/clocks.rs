@@ -7,7 +7,7 @@ use crate::{Engine, Error, notes};
 use jiff::SignedDuration;
 use std::sync::Arc;
 use tandem_connector::{ClockOffset, Connector};
-use tandem_store::Store;
+use tandem_ledger::Store;
 
 fn note(system: &str) -> String {
     format!("clock:{system}")
@@ -16,11 +16,11 @@ fn note(system: &str) -> String {
 /// How far the systems' clocks are ahead of ours, as a state keeps it from the last run.
 ///
 /// # Errors
-/// [`tandem_store::Error`].
+/// [`tandem_ledger::Error`].
 pub fn clocks(
     store: &mut dyn Store,
     systems: &[String; 2],
-) -> Result<[Option<ClockOffset>; 2], tandem_store::Error> {
+) -> Result<[Option<ClockOffset>; 2], tandem_ledger::Error> {
     let mut found = [None, None];
     for (system, known) in systems.iter().zip(&mut found) {
         *known = notes::kept(store, &note(system))?;

@@ -5,6 +5,7 @@ use crate::{Engine, Error, Round};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use tandem_ledger::{Decided, Item};
 use tandem_merge::admit::admit;
 use tandem_merge::cluster::{Cluster, ParkedKind, Question, Record, Verdict};
 use tandem_merge::dataflow::{Dataflow, DeletePolicy, Side};
@@ -14,7 +15,6 @@ use tandem_merge::guarded;
 use tandem_merge::reconcile::reconcile;
 use tandem_merge::record::{Observation, Presence, RecordKey, RecordType};
 use tandem_merge::value::Value;
-use tandem_store::{Decided, Item};
 
 /// Items read at a time.
 const PAGE: usize = 500;

@@ -2,9 +2,9 @@
 
 use crate::{Engine, Error, Round};
 use std::collections::BTreeSet;
+use tandem_ledger::{Decided, Dirty};
 use tandem_merge::reconcile::reconcile_confirmed;
 use tandem_merge::record::{Observation, RecordKey};
-use tandem_store::{Decided, Dirty};
 
 /// Records confirmed in one round; the others wait for the next one.
 const BATCH: usize = 1_000;

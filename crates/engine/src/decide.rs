@@ -2,10 +2,10 @@
 
 use crate::{Engine, Error, Round};
 use std::collections::{BTreeMap, BTreeSet};
+use tandem_ledger::Decided;
 use tandem_merge::decisions::{Decision, Outcome};
 use tandem_merge::reconcile::reconcile_decided;
 use tandem_merge::record::RecordKey;
-use tandem_store::Decided;
 
 /// Groups of decisions handled in one transaction.
 const BATCH: usize = 200;

@@ -4,10 +4,10 @@ use crate::{Engine, Error, Hold, numbers};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use tandem_connector::Outcome;
+use tandem_ledger::Store;
 use tandem_merge::cluster::{Action, Intent};
 use tandem_merge::plan::{Event, EventKind};
 use tandem_merge::record::RecordKey;
-use tandem_store::Store;
 
 /// How much of what was done, or would be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

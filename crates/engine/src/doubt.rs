@@ -6,11 +6,11 @@ use crate::{Engine, Error, Round};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tandem_connector::{Refusal, RefusalKind};
+use tandem_ledger::Decided;
 use tandem_merge::cluster::{Action, Companion, Intent};
 use tandem_merge::dataflow::CompanionKey;
 use tandem_merge::reconcile::{leans_on, reconcile};
 use tandem_merge::record::{Observation, Presence, RecordKey, RecordType};
-use tandem_store::Decided;
 
 /// Companions by their type and id, with whose they are.
 type Doubted = BTreeMap<RecordType, BTreeMap<String, BTreeSet<CompanionKey>>>;

@@ -13,9 +13,9 @@ use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tandem_connector::{Budget, ClockOffset, Connector, Identification, Schema};
+use tandem_ledger::{Fence, Status, Store};
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::record::{RecordKey, RecordType};
-use tandem_store::{Fence, Status, Store};
 
 /// What an engine is made of.
 pub struct Parts {

@@ -5,7 +5,7 @@
 pub enum Error {
     /// The state failed: nothing of the unit of work at hand is stored.
     #[error(transparent)]
-    Store(#[from] tandem_store::Error),
+    Store(#[from] tandem_ledger::Error),
     /// A system is down or refuses us.
     #[error(transparent)]
     System(#[from] tandem_connector::Error),

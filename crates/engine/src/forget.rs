@@ -2,8 +2,8 @@
 
 use crate::{Engine, Error};
 use jiff::Timestamp;
+use tandem_ledger::Forgotten;
 use tandem_merge::record::RecordKey;
-use tandem_store::Forgotten;
 
 impl Engine {
     /// Erases records from state and history. The systems are not touched.

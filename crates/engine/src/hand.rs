@@ -2,12 +2,12 @@
 
 use crate::command::{in_the_way, unknown_record};
 use crate::{Engine, Error, Round};
+use tandem_ledger::Decided;
 use tandem_merge::decisions::{Decision, Outcome};
 use tandem_merge::hand;
 use tandem_merge::plan::Event;
 use tandem_merge::reconcile::reconcile;
 use tandem_merge::record::RecordKey;
-use tandem_store::Decided;
 
 impl Engine {
     /// Ends the record's links by hand, in one flow or in all: neither end is linked or created again there. Answers

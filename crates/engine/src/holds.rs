@@ -9,9 +9,9 @@ use crate::{Engine, Error, Happening, Round, notes};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use tandem_ledger::{Page, Store};
 use tandem_merge::dataflow::{Flow, Side};
 use tandem_merge::record::RecordType;
-use tandem_store::{Page, Store};
 
 /// Where the state keeps them.
 const NOTE: &str = "holds";
@@ -119,13 +119,13 @@ impl std::fmt::Display for Hold {
 /// What rests or is stopped in a state.
 ///
 /// # Errors
-/// [`tandem_store::Error`].
-pub fn holds(store: &mut dyn Store) -> Result<Vec<Hold>, tandem_store::Error> {
+/// [`tandem_ledger::Error`].
+pub fn holds(store: &mut dyn Store) -> Result<Vec<Hold>, tandem_ledger::Error> {
     Ok(notes::kept(store, NOTE)?.unwrap_or_default())
 }
 
 /// Forgets what stopped a system: the state goes over to another, or compares it anew.
-pub(crate) fn forget(store: &mut dyn Store, system: &str) -> Result<(), tandem_store::Error> {
+pub(crate) fn forget(store: &mut dyn Store, system: &str) -> Result<(), tandem_ledger::Error> {
     let mut left = holds(store)?;
     left.retain(|hold| hold.of != Held::System(system.to_owned()));
     notes::keep(store, NOTE, &left)

@@ -7,13 +7,13 @@ use crate::patience::{Answered, Then};
 use crate::{Engine, Error, Round};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use tandem_ledger::Page;
 use tandem_merge::cluster::{Action, Intent, Lookup, ParkedKind};
 use tandem_merge::dataflow::{CompanionRule, Flow, Side};
 use tandem_merge::mutation::{Mutation, removed};
 use tandem_merge::reconcile::{Settlement, recognises};
 use tandem_merge::record::{Observation, RecordKey, RecordType};
 use tandem_merge::value::Value;
-use tandem_store::Page;
 
 impl Engine {
     /// Looks for the records that creates would make (L3). Creates whose record is there are settled as

@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tandem_store::{Error, Store};
+use tandem_ledger::{Error, Store};
 
 /// What is kept under a name; none where nothing is.
 pub(crate) fn kept<T: DeserializeOwned>(store: &mut dyn Store, name: &str) -> Result<Option<T>, Error> {

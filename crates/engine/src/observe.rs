@@ -7,9 +7,9 @@ use crate::{Engine, Error, Happening, Round};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tandem_connector::{ChangePage, Complete, Connector, Incomplete};
+use tandem_ledger::Page;
 use tandem_merge::mutation::{Mutation, removed};
 use tandem_merge::record::{Observation, RecordKey, RecordType};
-use tandem_store::Page;
 
 /// What one request for a page came to.
 struct Turn {

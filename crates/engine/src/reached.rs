@@ -2,7 +2,7 @@
 
 use crate::{Engine, Error, Round, notes};
 use jiff::Timestamp;
-use tandem_store::Store;
+use tandem_ledger::Store;
 
 /// Where the state keeps it.
 const NOTE: &str = "reached";
@@ -10,8 +10,8 @@ const NOTE: &str = "reached";
 /// The latest moment that a state knows; none of one that is new.
 ///
 /// # Errors
-/// [`tandem_store::Error`].
-pub fn reached(store: &mut dyn Store) -> Result<Option<Timestamp>, tandem_store::Error> {
+/// [`tandem_ledger::Error`].
+pub fn reached(store: &mut dyn Store) -> Result<Option<Timestamp>, tandem_ledger::Error> {
     notes::kept(store, NOTE)
 }
 

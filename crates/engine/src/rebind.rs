@@ -4,9 +4,9 @@ use crate::apart;
 use crate::{Error, Parts, notes};
 use std::collections::{BTreeMap, BTreeSet};
 use tandem_connector::{Connector, Identification};
+use tandem_ledger::{Rebinding, Rebound, Store};
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::record::{Presence, RecordKey, RecordType};
-use tandem_store::{Rebinding, Rebound, Store};
 
 /// Links and companions read at once.
 const PAGE: usize = 1_000;
@@ -41,8 +41,8 @@ fn note(system: &str) -> String {
 /// Whom a state belongs to, by system; nothing before the first sync.
 ///
 /// # Errors
-/// [`tandem_store::Error`].
-pub fn bound_to(store: &mut dyn Store, system: &str) -> Result<Option<Identification>, tandem_store::Error> {
+/// [`tandem_ledger::Error`].
+pub fn bound_to(store: &mut dyn Store, system: &str) -> Result<Option<Identification>, tandem_ledger::Error> {
     notes::kept(store, &note(system))
 }
 

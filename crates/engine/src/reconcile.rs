@@ -3,10 +3,10 @@
 use crate::engine::FENCE;
 use crate::{Engine, Error, Happening, Round};
 use std::collections::{BTreeMap, BTreeSet};
+use tandem_ledger::{CommitReport, Decided, Dirty};
 use tandem_merge::plan::Event;
 use tandem_merge::reconcile::reconcile;
 use tandem_merge::record::RecordKey;
-use tandem_store::{CommitReport, Decided, Dirty};
 
 /// Clusters handled in one transaction.
 const BATCH: usize = 1_000;

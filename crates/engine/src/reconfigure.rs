@@ -10,11 +10,11 @@ use crate::{Engine, Error, Round, notes};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hasher;
+use tandem_ledger::{Decided, Page};
 use tandem_merge::convert::{Mappings, convert};
 use tandem_merge::dataflow::{Dataflow, Direction, Flow, Kind, Mapping, Side};
 use tandem_merge::reconcile::reconcile;
 use tandem_merge::record::RecordKey;
-use tandem_store::{Decided, Page};
 
 /// Where the state keeps how it was.
 const NOTE: &str = "shape";

@@ -11,12 +11,12 @@ use jiff::SignedDuration;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tandem_connector::{ErrorKind, Outcome, Refusal, RefusalKind, Scope};
+use tandem_ledger::{Decided, Dirty};
 use tandem_merge::cluster::{Action, Cluster, Intent, ParkedKind};
 use tandem_merge::mutation::{Mutation, removed};
 use tandem_merge::privacy;
 use tandem_merge::reconcile::{Settlement, settle};
 use tandem_merge::record::{Observation, Presence, RecordKey, Version};
-use tandem_store::{Decided, Dirty};
 
 /// How often settlements that the store put back are decided again.
 const ATTEMPTS: u32 = 5;

@@ -10,10 +10,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use tandem_connector::{ErrorKind, PropertySchema, Refusal, Schema};
+use tandem_ledger::{Item, Page, Store};
 use tandem_merge::cluster::ParkedKind;
 use tandem_merge::dataflow::{Dataflow, Side};
 use tandem_merge::record::{Observation, Presence, RecordType};
-use tandem_store::{Item, Page, Store};
 
 /// While something moves, the descriptions are looked at again after so many minutes.
 const LOOK_EVERY_MINUTES: i64 = 15;
@@ -137,8 +137,8 @@ struct Seen {
 /// The notices that a state keeps, system by system.
 ///
 /// # Errors
-/// [`tandem_store::Error`].
-pub fn notices(store: &mut dyn Store, systems: &[String; 2]) -> Result<Vec<Notice>, tandem_store::Error> {
+/// [`tandem_ledger::Error`].
+pub fn notices(store: &mut dyn Store, systems: &[String; 2]) -> Result<Vec<Notice>, tandem_ledger::Error> {
     let mut found = Vec::new();
     for system in systems {
         found.extend(load(store, system)?.notices);
@@ -153,13 +153,13 @@ type Fitted = BTreeMap<String, BTreeMap<String, PropertySchema>>;
 /// otherwise since is told by notices.
 ///
 /// # Errors
-/// [`tandem_store::Error`].
-pub fn fitted(store: &mut dyn Store, systems: &[String; 2]) -> Result<[Fitted; 2], tandem_store::Error> {
+/// [`tandem_ledger::Error`].
+pub fn fitted(store: &mut dyn Store, systems: &[String; 2]) -> Result<[Fitted; 2], tandem_ledger::Error> {
     let [first, second] = systems;
     Ok([load(store, first)?.good, load(store, second)?.good])
 }
 
-fn load(store: &mut dyn Store, system: &str) -> Result<Look, tandem_store::Error> {
+fn load(store: &mut dyn Store, system: &str) -> Result<Look, tandem_ledger::Error> {
     Ok(notes::kept(store, &note(system))?.unwrap_or_default())
 }
 

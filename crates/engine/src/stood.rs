@@ -5,7 +5,7 @@
 use crate::{Engine, Error, Held, Why};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
-use tandem_store::{Stood, StoodFor};
+use tandem_ledger::{Stood, StoodFor};
 
 /// How often it is noted.
 const NOTES: SignedDuration = SignedDuration::from_mins(1);

@@ -8,9 +8,9 @@
 use crate::{Engine, Error, Happening, notes};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use tandem_ledger::Store;
 use tandem_merge::admit::is_earlier;
 use tandem_merge::record::{Observation, Presence, RecordKey};
-use tandem_store::Store;
 
 /// So many states are no accident.
 const FEW: usize = 3;
@@ -118,15 +118,18 @@ fn note(system: &str) -> String {
     format!("own:{system}")
 }
 
-fn load(store: &mut dyn Store, system: &str) -> Result<Option<OwnTimes>, tandem_store::Error> {
+fn load(store: &mut dyn Store, system: &str) -> Result<Option<OwnTimes>, tandem_ledger::Error> {
     notes::kept(store, &note(system))
 }
 
 /// Who else writes with our user, by what a state keeps.
 ///
 /// # Errors
-/// [`tandem_store::Error`].
-pub fn strangers(store: &mut dyn Store, systems: &[String; 2]) -> Result<Vec<Stranger>, tandem_store::Error> {
+/// [`tandem_ledger::Error`].
+pub fn strangers(
+    store: &mut dyn Store,
+    systems: &[String; 2],
+) -> Result<Vec<Stranger>, tandem_ledger::Error> {
     let mut found = Vec::new();
     for system in systems {
         found.extend(load(store, system)?.and_then(|own| own.stranger(system)));

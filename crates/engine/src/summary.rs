@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use tandem_ledger::{FlowStatus, Status};
 use tandem_merge::record::{RecordKey, RecordType};
-use tandem_store::{FlowStatus, Status};
 
 /// What a sync did and how it left things.
 #[derive(Clone, Debug, Default, Serialize)]

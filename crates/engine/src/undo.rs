@@ -5,10 +5,10 @@ use crate::{Engine, Error, Round};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use tandem_ledger::{Decided, Dirty, RunRow};
 use tandem_merge::plan::{Event, EventKind};
 use tandem_merge::record::{Presence, RecordKey};
 use tandem_merge::undo::{Back, How, Left, Line, Undoing, Wanted, undo};
-use tandem_store::{Decided, Dirty, RunRow};
 
 /// Lines read at a time.
 const PAGE: usize = 1_000;
@@ -249,7 +249,7 @@ impl Engine {
         dirty: Dirty,
         of: &BTreeMap<RecordKey, Vec<Line>>,
         how: &How,
-    ) -> Result<(Undoing, tandem_store::Taken), Error> {
+    ) -> Result<(Undoing, tandem_ledger::Taken), Error> {
         let mut wanted = Wanted::default();
         let keys: Vec<RecordKey> = dirty.cluster.records.keys().cloned().collect();
         for key in &keys {

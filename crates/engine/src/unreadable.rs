@@ -9,11 +9,11 @@ use crate::write::{protected, written_record};
 use crate::{Engine, Error, Round};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
+use tandem_ledger::{Decided, Page};
 use tandem_merge::cluster::{Intent, ParkedKind};
 use tandem_merge::reconcile::reconcile;
 use tandem_merge::record::{RecordKey, RecordType};
 use tandem_merge::{privacy, unreadable};
-use tandem_store::{Decided, Page};
 
 /// It is read again after so many minutes at the latest, and by every process once.
 const EVERY: SignedDuration = SignedDuration::from_mins(15);

@@ -7,11 +7,11 @@ use crate::{Engine, Error, Round};
 use pair::Pair;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+use tandem_ledger::{Dirty, LinkRow};
 use tandem_merge::cluster::{Cluster, ParkedKind, Record};
 use tandem_merge::facts::Facts;
 use tandem_merge::record::{Observation, Presence, RecordKey, RecordType};
 use tandem_merge::value::Value;
-use tandem_store::{Dirty, LinkRow};
 
 /// Links compared at once.
 const BATCH: usize = 1_000;

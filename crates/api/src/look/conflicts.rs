@@ -3,12 +3,12 @@
 use super::{Looker, all_items, found_items};
 use crate::view::{Change, Conflict, Member, Says};
 use crate::{Masks, Refused, view, words};
+use tandem_ledger::{Item, Store};
 use tandem_merge::cluster::{Anchor, Cluster, Contender, Question};
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::record::{RecordKey, RecordType};
 use tandem_merge::topology::{self, Component};
 use tandem_merge::value::Value;
-use tandem_store::{Item, Store};
 
 /// Lines of history shown of each record.
 const LINES: usize = 10;
@@ -41,7 +41,7 @@ pub fn asked(
     flows: &Dataflow,
     flow: Option<&str>,
     limit: usize,
-) -> Result<Vec<Asked>, tandem_store::Error> {
+) -> Result<Vec<Asked>, tandem_ledger::Error> {
     let wanted = |item: &Item| item.kind.is_none() && flow.is_none_or(|flow| is_of(flows, flow, item));
     let mut all = Vec::new();
     for item in all_items(store, limit, wanted)? {
@@ -70,7 +70,7 @@ pub fn asked_after(
     flow: Option<&str>,
     after: u64,
     limit: usize,
-) -> Result<AskedPage, tandem_store::Error> {
+) -> Result<AskedPage, tandem_ledger::Error> {
     let wanted = |item: &Item| item.kind.is_none() && flow.is_none_or(|flow| is_of(flows, flow, item));
     let found = found_items(store, after, limit, wanted)?;
     let mut asked = Vec::new();
@@ -82,7 +82,7 @@ pub fn asked_after(
 }
 
 /// The question that an item is about.
-fn about(store: &mut dyn Store, flows: &Dataflow, item: Item) -> Result<Option<Asked>, tandem_store::Error> {
+fn about(store: &mut dyn Store, flows: &Dataflow, item: Item) -> Result<Option<Asked>, tandem_ledger::Error> {
     let cluster = store.cluster(flows, &item.record)?.unwrap_or_default();
     let about = |question: &&Question| {
         let anchor = &question.anchor;

@@ -5,7 +5,7 @@ use crate::Refused;
 use crate::view::{Course, FlowCourse, SystemCourse};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
-use tandem_store::{Hour, Stood};
+use tandem_ledger::{Hour, Stood};
 
 /// How far back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

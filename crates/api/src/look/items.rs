@@ -4,7 +4,7 @@ use super::{Looker, no_cursor};
 use crate::view::{Item, ItemGroup, Page};
 use crate::{Refused, words};
 use std::collections::BTreeMap;
-use tandem_store::Store;
+use tandem_ledger::Store;
 
 /// Items read at a time.
 const PAGE: usize = 1_000;
@@ -25,7 +25,7 @@ pub struct ItemsOf {
 }
 
 impl ItemsOf {
-    fn takes(&self, item: &tandem_store::Item) -> bool {
+    fn takes(&self, item: &tandem_ledger::Item) -> bool {
         let fits =
             |wanted: &Option<String>, found: &str| wanted.as_ref().is_none_or(|wanted| wanted == found);
         (self.ignored || item.ignored.is_none())
@@ -37,7 +37,7 @@ impl ItemsOf {
 }
 
 /// Whether it waits for a person.
-fn for_people(item: &tandem_store::Item) -> bool {
+fn for_people(item: &tandem_ledger::Item) -> bool {
     matches!(words::standing(item), "parked" | "approval" | "conflict")
 }
 
@@ -48,8 +48,8 @@ fn for_people(item: &tandem_store::Item) -> bool {
 pub fn all_items(
     store: &mut dyn Store,
     limit: usize,
-    wanted: impl Fn(&tandem_store::Item) -> bool,
-) -> Result<Vec<tandem_store::Item>, tandem_store::Error> {
+    wanted: impl Fn(&tandem_ledger::Item) -> bool,
+) -> Result<Vec<tandem_ledger::Item>, tandem_ledger::Error> {
     let mut found = Vec::new();
     let mut after = 0;
     loop {
@@ -68,7 +68,7 @@ pub fn all_items(
 #[derive(Clone, Debug)]
 pub struct Found {
     /// Those that are shown, in the order of their numbers.
-    pub items: Vec<tandem_store::Item>,
+    pub items: Vec<tandem_ledger::Item>,
     /// How many there are, shown or not.
     pub all: u64,
     /// The number after which the next ones are; none behind the last one.
@@ -83,8 +83,8 @@ pub fn found_items(
     store: &mut dyn Store,
     after: u64,
     limit: usize,
-    mut wanted: impl FnMut(&tandem_store::Item) -> bool,
-) -> Result<Found, tandem_store::Error> {
+    mut wanted: impl FnMut(&tandem_ledger::Item) -> bool,
+) -> Result<Found, tandem_ledger::Error> {
     let (mut items, mut all, mut next, mut read) = (Vec::new(), 0, None, 0);
     loop {
         let page = store.items(read, PAGE)?;
@@ -97,7 +97,7 @@ pub fn found_items(
                 true => {
                     next = items
                         .last()
-                        .map(|item: &tandem_store::Item| item.number)
+                        .map(|item: &tandem_ledger::Item| item.number)
                         .or(Some(after))
                 }
                 false => {}

@@ -8,8 +8,8 @@ use crate::{Refused, words};
 use jiff::Timestamp;
 use tandem_connector::Allowance;
 use tandem_engine::Held;
+use tandem_ledger::{FlowStatus, Status};
 use tandem_merge::dataflow::{self, Mapping, Side};
-use tandem_store::{FlowStatus, Status};
 
 impl Looker<'_> {
     /// How everything stands at a moment.

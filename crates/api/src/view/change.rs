@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use tandem_ledger::RunRow;
 use tandem_merge::plan::{Event, EventKind};
 use tandem_merge::record::{RecordKey, RecordType};
 use tandem_merge::value::Value;
-use tandem_store::RunRow;
 
 /// A line of the history.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]

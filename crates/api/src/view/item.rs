@@ -62,7 +62,7 @@ pub struct Held {
 impl Item {
     /// What an item looks like.
     #[must_use]
-    pub fn of(item: &tandem_store::Item, masks: &Masks, flows: Option<&Dataflow>) -> Self {
+    pub fn of(item: &tandem_ledger::Item, masks: &Masks, flows: Option<&Dataflow>) -> Self {
         let property = item.property.as_deref().unwrap_or_default();
         let contenders = item.contenders.iter().map(|(record, value)| Held {
             record: record.clone(),

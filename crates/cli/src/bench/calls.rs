@@ -13,8 +13,8 @@ use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 use tandem_engine::{Engine, Happening, Watcher};
+use tandem_lab::salesforce;
 use tandem_merge::dataflow::Side;
-use tandem_sandbox::salesforce;
 use tokio::sync::watch;
 
 /// Rounds without an edit, as many as an hour has at the usual interval.

@@ -12,9 +12,9 @@ use clap::Args;
 use serde_json::json;
 use std::time::Instant;
 use tandem_engine::Engine;
+use tandem_ledger::LinkRow;
 use tandem_merge::dataflow::{ConflictPolicy, Dataflow, Side};
 use tandem_merge::value::Value;
-use tandem_store::LinkRow;
 
 /// The flow whose records are edited, and two of its free texts.
 const FLOW: &str = "contact-contact";

@@ -19,9 +19,9 @@ use tandem_api::rehearsed::Rehearsed;
 use tandem_api::{Refused, Window, view};
 use tandem_console::access::{Access, link_key};
 use tandem_console::{Backstage, Now, Server, Setting, Wanted};
+use tandem_lab::salesforce;
+use tandem_ledger::{Home, Keys, Ledger};
 use tandem_merge::dataflow::Dataflow;
-use tandem_sandbox::salesforce;
-use tandem_store::{Home, Keys, Ledger};
 
 /// An answer may take so many microseconds at the median.
 const LIMIT: u64 = 100_000;

@@ -8,10 +8,10 @@ use futures::{StreamExt, TryStreamExt, stream};
 use std::collections::BTreeMap;
 use tandem_connector::Schema;
 use tandem_engine::Engine;
+use tandem_ledger::{LinkRow, Store};
 use tandem_merge::dataflow::{Dataflow, End, Flow, Kind, Side};
 use tandem_merge::record::RecordType;
 use tandem_merge::value::Value;
-use tandem_store::{LinkRow, Store};
 
 /// Edits under way at once.
 const AT_ONCE: usize = 8;

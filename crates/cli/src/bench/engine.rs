@@ -5,8 +5,8 @@ use crate::loading;
 use std::path::Path;
 use std::sync::Arc;
 use tandem_engine::{Engine, Quiet, Summary, Watcher};
+use tandem_ledger::Home;
 use tandem_merge::config::Configuration;
-use tandem_store::Home;
 
 /// Opens the state in a folder, and says nothing of what happens.
 pub(super) async fn open(configuration: &Configuration, folder: &Path) -> Result<Engine, Failure> {

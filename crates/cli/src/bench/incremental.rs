@@ -106,7 +106,7 @@ impl Incremental {
         .await?;
         screen.say(format!("{} edits ...", thousands(self.edits.into())));
         let (calls, before) = (scene.calls().await?, Taken::of(std::process::id()));
-        let (statements, began) = (tandem_store::statements(), Instant::now());
+        let (statements, began) = (tandem_ledger::statements(), Instant::now());
         let summary = rest(&mut engine).await?;
         let wall = began.elapsed().as_millis();
         let written: u64 = summary.written.values().sum();
@@ -119,7 +119,7 @@ impl Incremental {
             linked: flows.map(|flow| flow.linked).sum(),
             cpu_ms: Taken::of(std::process::id()).since(before).cpu_ms,
             wall_ms: u64::try_from(wall).unwrap_or(u64::MAX),
-            statements: tandem_store::statements() - statements,
+            statements: tandem_ledger::statements() - statements,
             calls: scene.calls().await? - calls,
         })
     }

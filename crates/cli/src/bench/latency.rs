@@ -13,10 +13,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tandem_connector::Outcome;
 use tandem_engine::{Engine, Happening, Watcher};
+use tandem_lab::salesforce;
 use tandem_merge::config::Configuration;
 use tandem_merge::dataflow::{Direction, Kind, Side};
 use tandem_merge::value::Value;
-use tandem_sandbox::salesforce;
 use tokio::sync::{Notify, oneshot};
 
 /// The flow whose records are edited.

@@ -12,12 +12,12 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tandem_engine::{Engine, Quiet};
+use tandem_lab::salesforce;
+use tandem_ledger::{Dirty, Home};
 use tandem_merge::dataflow::{Dataflow, Direction, Kind, Side};
 use tandem_merge::reconcile::reconcile;
 use tandem_merge::record::{Observation, RecordKey, Version};
 use tandem_merge::value::Value;
-use tandem_sandbox::salesforce;
-use tandem_store::{Dirty, Home};
 
 /// The flow of the cluster.
 const FLOW: &str = "contact-contact";

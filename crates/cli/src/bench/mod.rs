@@ -25,7 +25,7 @@ use crate::failure::{Exit, Failure};
 use crate::screen::{Cell, Screen};
 use clap::{Args, Subcommand};
 use std::path::Path;
-use tandem_store::{Home, Server};
+use tandem_ledger::{Home, Server};
 
 /// What to measure.
 #[derive(Debug, Args)]

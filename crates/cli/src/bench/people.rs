@@ -13,8 +13,8 @@ use caller::Caller;
 use clap::Args;
 use serde_json::json;
 use std::time::{Duration, Instant};
+use tandem_ledger::{Keys, Ledger, Store};
 use tandem_merge::dataflow::Side;
-use tandem_store::{Keys, Ledger, Store};
 use tokio::process::Command;
 
 /// Whoever looks may wait so many milliseconds, the start of the command included.

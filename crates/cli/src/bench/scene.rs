@@ -13,9 +13,9 @@ use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use tandem_ledger::{Home, Keys, Ledger, Store};
 use tandem_merge::config::Configuration;
 use tandem_merge::dataflow::Dataflow;
-use tandem_store::{Home, Keys, Ledger, Store};
 
 /// Both systems, by the names of their commands.
 const SYSTEMS: [&str; 2] = ["customerp", "salesforce"];

@@ -5,8 +5,8 @@ use crate::demo::sample;
 use crate::failure::Failure;
 use crate::screen::Screen;
 use std::net::Ipv4Addr;
+use tandem_lab::{customerp, salesforce};
 use tandem_merge::config::Configuration;
-use tandem_sandbox::{customerp, salesforce};
 
 /// The two systems; they stop when this is dropped.
 pub(super) struct Stage {

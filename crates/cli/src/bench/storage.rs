@@ -10,12 +10,12 @@ use jiff::Timestamp;
 use serde_json::json;
 use std::path::Path;
 use std::time::{Duration, Instant};
+use tandem_lab::salesforce;
+use tandem_ledger::{Decided, Dirty, Home, Keys, Ledger, Page, Server, Store};
 use tandem_merge::dataflow::{Dataflow, Side};
 use tandem_merge::reconcile::reconcile;
 use tandem_merge::record::Observation;
 use tandem_merge::value::Value;
-use tandem_sandbox::salesforce;
-use tandem_store::{Decided, Dirty, Home, Keys, Ledger, Page, Server, Store};
 
 /// So many records come in with a page, and so many clusters are decided at once.
 pub(super) const TOGETHER: usize = 500;
@@ -157,7 +157,7 @@ impl Storage {
     }
 }
 
-fn timed<T>(work: impl FnOnce() -> Result<T, tandem_store::Error>) -> Result<(Duration, T), Failure> {
+fn timed<T>(work: impl FnOnce() -> Result<T, tandem_ledger::Error>) -> Result<(Duration, T), Failure> {
     let began = Instant::now();
     let done = work()?;
     Ok((began.elapsed(), done))

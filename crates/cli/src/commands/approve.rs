@@ -10,12 +10,12 @@ use std::collections::BTreeMap;
 use tandem_api::look::all_items;
 use tandem_api::{Command, Done, words};
 use tandem_engine::{Held, Hold};
+use tandem_ledger::{Item, Ledger, Store};
 use tandem_merge::cluster;
 use tandem_merge::cluster::ParkedKind;
 use tandem_merge::config::Configuration;
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::record::RecordKey;
-use tandem_store::{Item, Ledger, Store};
 
 /// Let go ahead what waits for a person: deletions, and what a guard holds.
 #[derive(Debug, Args)]

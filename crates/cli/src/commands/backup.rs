@@ -30,7 +30,7 @@ impl Backup {
         let home = loading::existing_home(common, &configuration)?;
         let keys = loading::keys(&configuration)?;
         let now = jiff::Timestamp::now();
-        let held = tandem_store::back_up(&home, &self.file, &keys, now)?;
+        let held = tandem_ledger::back_up(&home, &self.file, &keys, now)?;
         screen.json(&json!({
             "file": self.file,
             "made": held.made,

@@ -7,7 +7,7 @@ use crate::screen::{Screen, named, shown_of, table};
 use clap::Args;
 use tandem_api::look::{Looker, found_items};
 use tandem_api::{view, words};
-use tandem_store::Item;
+use tandem_ledger::Item;
 
 /// List what is parked, deferred or held, with reason and advice.
 #[derive(Debug, Args)]

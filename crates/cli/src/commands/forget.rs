@@ -9,9 +9,9 @@ use jiff::Timestamp;
 use serde_json::json;
 use std::collections::BTreeSet;
 use tandem_api::{Command, Done, door};
+use tandem_ledger::{Forgotten, Ledger, Store};
 use tandem_merge::config::Configuration;
 use tandem_merge::record::RecordKey;
-use tandem_store::{Forgotten, Ledger, Store};
 
 /// Lines of history read at a time.
 const PAGE: usize = 1_000;

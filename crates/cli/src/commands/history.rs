@@ -11,10 +11,10 @@ use std::collections::BTreeSet;
 use tandem_api::Trace;
 use tandem_api::look::Looker;
 use tandem_api::view::{Change, Run};
+use tandem_ledger::{RunRow, Store};
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::plan::Event;
 use tandem_merge::record::RecordKey;
-use tandem_store::{RunRow, Store};
 
 /// Lines read at a time.
 const PAGE: usize = 1_000;

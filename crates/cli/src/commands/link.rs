@@ -8,11 +8,11 @@ use clap::Args;
 use serde_json::json;
 use tandem_api::Command;
 use tandem_api::Masks;
+use tandem_ledger::Store;
 use tandem_merge::cluster::Cluster;
 use tandem_merge::dataflow::{Dataflow, Side};
 use tandem_merge::decisions::Decision;
 use tandem_merge::record::{RecordKey, RecordType};
-use tandem_store::Store;
 
 /// Link two records by hand, whatever their match keys say.
 #[derive(Debug, Args)]

@@ -12,8 +12,8 @@ use clap::{Args, Subcommand};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use tandem_api::look::Looker;
+use tandem_ledger::{LinkRow, Store};
 use tandem_merge::record::RecordKey;
-use tandem_store::{LinkRow, Store};
 
 /// Links read at a time.
 const PAGE: usize = 1_000;

@@ -10,11 +10,11 @@ use tandem_api::look::{Asked, asked};
 use tandem_api::{Command, Done};
 use tandem_api::{Masks, words};
 use tandem_engine::Choice;
+use tandem_ledger::Store;
 use tandem_merge::cluster::Contender;
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::questions::{AnswerRule, pick};
 use tandem_merge::record::RecordKey;
-use tandem_store::Store;
 
 /// Answer conflicts.
 #[derive(Debug, Args)]

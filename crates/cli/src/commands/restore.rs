@@ -9,8 +9,8 @@ use serde_json::json;
 use std::path::PathBuf;
 use std::time::Instant;
 use tandem_api::{NotRestored, Restored, door};
+use tandem_ledger::Error;
 use tandem_merge::config::Configuration;
-use tandem_store::Error;
 
 /// Put a backup in the place of the state.
 #[derive(Debug, Args)]
@@ -73,7 +73,7 @@ impl Restore {
         let keys = loading::keys(configuration)?;
         let home = loading::home(common, configuration)?;
         // What is wrong with the file is said of the name that was typed, whoever is to read it.
-        tandem_store::look_at_backup(&self.file, &keys)?;
+        tandem_ledger::look_at_backup(&self.file, &keys)?;
         let file = std::path::absolute(&self.file).unwrap_or_else(|_| self.file.clone());
         let restore = tandem_api::Restore { file, yes: self.yes };
         let began = Instant::now();

@@ -10,8 +10,8 @@ use std::collections::BTreeSet;
 use tandem_api::Command;
 use tandem_api::look::all_items;
 use tandem_api::words;
+use tandem_ledger::Item;
 use tandem_merge::record::RecordKey;
-use tandem_store::Item;
 
 /// Try again what is parked: on records, of a kind, in a flow, or everything.
 #[derive(Debug, Args)]

@@ -28,8 +28,8 @@ use std::time::{Duration, Instant};
 use tandem_api::door::Restoring;
 use tandem_console::hooks::Listening;
 use tandem_engine::{Engine, Schedule};
+use tandem_ledger::Store as _;
 use tandem_merge::config::Configuration;
-use tandem_store::Store as _;
 pub(crate) use telling::{Telling, Told};
 
 /// How often what is waited out is tried again.

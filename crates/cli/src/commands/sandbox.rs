@@ -11,7 +11,7 @@ use serde_json::json;
 use std::io::Read;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use tandem_sandbox::{customerp, salesforce};
+use tandem_lab::{customerp, salesforce};
 
 /// Which system to run.
 #[derive(Debug, Args)]

@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use tandem_api::{door, words};
 use tandem_connector::Budget;
 use tandem_engine::{Hold, Notice};
+use tandem_ledger::{FlowStatus, Status as Standing, Store};
 use tandem_merge::dataflow::Dataflow;
-use tandem_store::{FlowStatus, Status as Standing, Store};
 
 /// Show how things stand, flow by flow.
 #[derive(Debug, Args)]

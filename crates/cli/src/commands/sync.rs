@@ -97,7 +97,7 @@ impl Sync {
     ) -> Result<bool, Failure> {
         let asks =
             !self.yes && !screen.json && std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
-        if !asks || tandem_store::is_there(&loading::home(common, configuration)?)? {
+        if !asks || tandem_ledger::is_there(&loading::home(common, configuration)?)? {
             return Ok(true);
         }
         let report = super::plan::rehearsed(common, configuration, screen).await?;

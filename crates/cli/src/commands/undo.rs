@@ -11,8 +11,8 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use tandem_api::view::{self, GoesBack, LeftAlone};
 use tandem_api::{Command, Done, How, Selection, shorten};
+use tandem_ledger::Store;
 use tandem_merge::dataflow::Dataflow;
-use tandem_store::Store;
 
 /// Take back one change, a record's, a run's, or those of a time span.
 #[derive(Debug, Args)]

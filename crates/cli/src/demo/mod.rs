@@ -29,8 +29,8 @@ use std::sync::Arc;
 use std::time::Instant;
 use tandem_api::{Asks, Masks};
 use tandem_engine::{Engine, Summary};
+use tandem_ledger::Home;
 use tandem_merge::config::Configuration;
-use tandem_store::Home;
 
 /// Customers generated where nothing is said.
 const CUSTOMERS: u32 = 25;

@@ -6,9 +6,9 @@ use crate::screen::{Screen, Table, table};
 use serde_json::Value as Json;
 use tandem_api::Masks;
 use tandem_engine::Engine;
+use tandem_ledger::LinkRow;
 use tandem_merge::dataflow::{Dataflow, Flow, Side};
 use tandem_merge::value::Value;
-use tandem_store::LinkRow;
 
 /// Properties shown of a pair.
 const SHOWN: usize = 6;

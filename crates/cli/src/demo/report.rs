@@ -10,8 +10,8 @@ use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
 use std::time::Instant;
 use tandem_engine::{Engine, FlowSummary, Summary, Verification};
+use tandem_ledger::Status;
 use tandem_merge::dataflow::Dataflow;
-use tandem_store::Status;
 
 /// What is gathered while a demo goes on.
 pub(crate) struct Report {

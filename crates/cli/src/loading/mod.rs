@@ -41,9 +41,9 @@ use std::path::Path;
 use std::sync::Arc;
 use tandem_connector::{Connector, Schema};
 use tandem_engine::{Engine, Parts, Watcher};
+use tandem_ledger::Store;
 use tandem_merge::config::{Configuration, pass_over};
 use tandem_merge::dataflow::{Dataflow, Side};
-use tandem_store::Store;
 
 /// The dataflow as both systems can serve it: rows marked `if_present` whose property a system lacks are passed
 /// over. Returns it with a remark for each.

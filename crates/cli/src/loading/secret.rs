@@ -6,11 +6,11 @@ use secrecy::{ExposeSecret, SecretString};
 use std::collections::HashMap;
 use std::sync::Arc;
 use tandem_console::access::{Person, Role, Token};
+use tandem_ledger::{Home, Keys, Server};
 use tandem_merge::config::{
     AlertSettings, Configuration, Connection, ConsolePerson, ConsoleRole, SecretReference, TraceSettings,
 };
 use tandem_seal::Seal;
-use tandem_store::{Home, Keys, Server};
 
 /// The secret of that name of a connection.
 pub(crate) fn secret(connection: &Connection, name: &str) -> Result<SecretString, Failure> {

@@ -5,10 +5,10 @@ use crate::failure::Failure;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tandem_engine::{Parts, Watcher};
+use tandem_ledger::{Home, Keys, Ledger, Migrated, Store};
 use tandem_merge::config::Configuration;
 use tandem_merge::dataflow::{Dataflow, Side};
 use tandem_merge::record::{RecordKey, RecordType};
-use tandem_store::{Home, Keys, Ledger, Migrated, Store};
 
 /// A clock that was set back by less is not worth a word.
 const NOTICED: jiff::SignedDuration = jiff::SignedDuration::from_secs(2);
@@ -55,7 +55,7 @@ pub(crate) fn look(common: &Common, configuration: &Configuration) -> Result<Led
 pub(crate) fn bring_forward(common: &Common, configuration: &Configuration) -> Result<(), Failure> {
     let (home, keys) = (super::home(common, configuration)?, super::keys(configuration)?);
     match Ledger::open_to_look(&home, &keys) {
-        Err(tandem_store::Error::Behind { .. }) => state(&home, &keys).map(drop),
+        Err(tandem_ledger::Error::Behind { .. }) => state(&home, &keys).map(drop),
         // Whatever else is wrong is told by whoever looks.
         _ => Ok(()),
     }
@@ -81,7 +81,7 @@ pub(crate) fn existing_state(common: &Common, configuration: &Configuration) -> 
 /// Where a state is kept that is there already.
 pub(crate) fn existing_home(common: &Common, configuration: &Configuration) -> Result<Home, Failure> {
     let home = super::home(common, configuration)?;
-    if tandem_store::is_there(&home)? {
+    if tandem_ledger::is_there(&home)? {
         return Ok(home);
     }
     Err(no_state(&home))

@@ -10,11 +10,11 @@ use super::script::{Part, RowAt, Script};
 use crate::failure::Failure;
 use std::collections::{BTreeMap, BTreeSet};
 use tandem_engine::Engine;
+use tandem_ledger::{Item, LinkRow};
 use tandem_merge::cluster::ParkedKind;
 use tandem_merge::dataflow::{Flow, Side};
 use tandem_merge::record::{Observation, RecordKey};
 use tandem_merge::value::Value;
-use tandem_store::{Item, LinkRow};
 
 /// Rows read from the store at once.
 const PAGE: usize = 1_000;

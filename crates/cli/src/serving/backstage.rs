@@ -14,8 +14,8 @@ use tandem_api::{Blame, Refused};
 use tandem_connector::Connector;
 use tandem_console::Wanted;
 use tandem_engine::PlanReport;
+use tandem_ledger::Home;
 use tandem_merge::config::Configuration;
-use tandem_store::Home;
 
 /// What the program knows and can do beside the work.
 pub(super) struct Backstage {

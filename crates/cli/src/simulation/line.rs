@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tandem_connector::simulation::{Broken, Line, Received, Sent};
 use tandem_fuzz::Dice;
-use tandem_sandbox::{customerp, salesforce};
+use tandem_lab::{customerp, salesforce};
 use tokio::io::DuplexStream;
 use tokio::sync::Notify;
 

@@ -15,7 +15,7 @@ thread_local! {
 pub(super) fn begin() {
     BEGAN.set(Some(Instant::now()));
     tandem_connector::simulation::set_clock(Some(now));
-    tandem_sandbox::set_clock(Some(now));
+    tandem_lab::set_clock(Some(now));
 }
 
 /// The moment.

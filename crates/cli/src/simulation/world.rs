@@ -14,11 +14,11 @@ use tandem_connector::Connector;
 use tandem_connector::simulation::{Line, set_line};
 use tandem_engine::{Engine, Held, Quiet, Schedule};
 use tandem_fuzz::Dice;
+use tandem_lab::{customerp, salesforce};
+use tandem_ledger::Ledger;
 use tandem_merge::cluster::{ParkedKind, Verdict};
 use tandem_merge::config::Configuration;
 use tandem_merge::record::{Observation, RecordKey, Values, Version};
-use tandem_sandbox::{customerp, salesforce};
-use tandem_store::Ledger;
 use tempfile::TempDir;
 
 /// Record types whose changes may come as events.

@@ -6,7 +6,7 @@ use crate::rest;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
-use tandem_sandbox::odata::Lie;
+use tandem_lab::odata::Lie;
 
 /// What a check finds, as weight, what and why.
 fn found(example: &Example) -> Vec<[String; 3]> {

@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-use tandem_store::{Ledger, Store};
+use tandem_ledger::{Ledger, Store};
 
 /// A stop is carried out within this.
 const STOPS_WITHIN: Duration = Duration::from_secs(2);

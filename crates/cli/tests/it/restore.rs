@@ -5,8 +5,8 @@ use crate::local::Ran;
 use crate::rest;
 use serde_json::Value as Json;
 use std::process::Command;
+use tandem_ledger::{Home, Keys, Ledger, back_up};
 use tandem_seal::Seal;
-use tandem_store::{Home, Keys, Ledger, back_up};
 
 /// A backup of the state as it is, and an edit since then that arrived.
 fn backed_up(office: &Office) {

@@ -2,7 +2,7 @@
 
 use crate::local::{Pair, tandem};
 use serde_json::json;
-use tandem_store::{Home, Keys, Ledger, Server};
+use tandem_ledger::{Home, Keys, Ledger, Server};
 
 fn done(pair: &Pair, arguments: &[&str]) -> serde_json::Value {
     let run = pair.run(arguments);

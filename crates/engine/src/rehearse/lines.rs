@@ -5,12 +5,12 @@ use crate::{Error, Happening, Watcher};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use tandem_connector::Outcome;
+use tandem_ledger::{Item, Store};
 use tandem_merge::cluster::{Action, Anchor, Intent, ParkedKind};
 use tandem_merge::dataflow::{Dataflow, Flow, Side};
 use tandem_merge::plan::{Event, EventKind};
 use tandem_merge::record::{RecordKey, Values};
 use tandem_merge::value::Value;
-use tandem_store::{Item, Store};
 
 /// Items read at once.
 const PAGE: usize = 1_000;

@@ -3,9 +3,9 @@
 use super::Verification;
 use crate::{Engine, Error, numbers};
 use std::sync::Arc;
+use tandem_ledger::LinkRow;
 use tandem_merge::dataflow::{Dataflow, End, Flow, Side};
 use tandem_merge::record::{Observation, RecordKey};
-use tandem_store::LinkRow;
 
 /// One number per linked record and flow group.
 #[derive(Default)]

@@ -6,10 +6,10 @@ use crate::flows::{CRM, ERP, end, flow, text, unique, with_lines};
 use crate::world::World;
 use tandem_connector::Change;
 use tandem_engine::{Standing, Summary};
+use tandem_ledger::Item;
 use tandem_merge::cluster::ParkedKind;
 use tandem_merge::dataflow::CreatePolicy;
 use tandem_merge::record::RecordKey;
-use tandem_store::Item;
 
 /// A customer and its division.
 type Both = (RecordKey, RecordKey);

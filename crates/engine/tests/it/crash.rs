@@ -5,8 +5,8 @@ use crate::world::World;
 use std::pin::pin;
 use std::task::Poll;
 use tandem_engine::Engine;
+use tandem_ledger::{Ledger, Store};
 use tandem_merge::record::RecordKey;
-use tandem_store::{Ledger, Store};
 
 /// Opens and syncs, but dies at the n-th time it waits. Returns whether it came to its end.
 pub async fn sync_until(world: &World, dies_at: u64) -> bool {

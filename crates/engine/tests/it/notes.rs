@@ -3,7 +3,7 @@
 use crate::flows::{CRM, ERP};
 use crate::world::World;
 use tandem_engine::{Engine, Error};
-use tandem_store::{Ledger, Store};
+use tandem_ledger::{Ledger, Store};
 
 /// Opens and syncs. What went wrong, in words.
 async fn trouble(world: &World) -> String {

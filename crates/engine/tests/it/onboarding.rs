@@ -3,11 +3,11 @@
 use crate::flows::ERP;
 use crate::world::{World, folder};
 use tandem_engine::{Match, MatchReport, Standing, matches};
+use tandem_ledger::{Home, Ledger};
 use tandem_merge::dataflow::{CreatePolicy, MatchPart, MatchRule, Normaliser};
 use tandem_merge::decisions::{Decision, Outcome};
 use tandem_merge::filter::Filter;
 use tandem_merge::record::RecordKey;
-use tandem_store::{Home, Ledger};
 
 const FLOW: &str = "customer-division";
 
@@ -42,7 +42,7 @@ async fn look(world: &World) -> (Vec<Match>, MatchReport) {
     let store = Ledger::open_copy(
         &Home::Folder(world.folder.path().to_owned()),
         copy.path(),
-        &tandem_store::Keys::default(),
+        &tandem_ledger::Keys::default(),
     )
     .unwrap();
     let mut found = Vec::new();
@@ -301,7 +301,7 @@ async fn matches_of_a_system_that_is_down_are_trouble() {
     let store = Ledger::open_copy(
         &Home::Folder(world.folder.path().to_owned()),
         copy.path(),
-        &tandem_store::Keys::default(),
+        &tandem_ledger::Keys::default(),
     )
     .unwrap();
     let mut see = |one: &Match| panic!("{one:?}");

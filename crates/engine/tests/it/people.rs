@@ -7,8 +7,8 @@ use jiff::SignedDuration;
 use std::sync::{Arc, Mutex};
 use tandem_connector::RefusalKind;
 use tandem_engine::{Choice, Clock, Engine, Happening, Parts, Request, Schedule, Standing, Watcher};
+use tandem_ledger::Stood;
 use tandem_merge::dataflow::{ConflictPolicy, DeletePolicy};
-use tandem_store::Stood;
 use tokio::sync::{mpsc, oneshot};
 
 #[tokio::test]

@@ -2,9 +2,9 @@
 
 use crate::world::World;
 use tandem_engine::{Choice, Standing};
+use tandem_ledger::Item;
 use tandem_merge::dataflow::{ConflictPolicy, Side};
 use tandem_merge::record::RecordKey;
-use tandem_store::Item;
 
 /// A customer and its division with a name in conflict: the ERP's edit first, the CRM's ten seconds later.
 async fn clash(world: &World, property: [&str; 2]) -> [RecordKey; 2] {

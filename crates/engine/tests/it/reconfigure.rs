@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tandem_connector::Connector;
 use tandem_engine::{Changed, Engine, Parts, PlanReport, Standing, plan};
+use tandem_ledger::{Home, Keys, Ledger};
 use tandem_merge::dataflow::{ConflictPolicy, EnumMap, Kind, Mapping};
 use tandem_merge::record::RecordKey;
-use tandem_store::{Home, Keys, Ledger};
 
 const FLOW: &str = "customer-division";
 

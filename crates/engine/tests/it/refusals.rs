@@ -4,9 +4,9 @@ use crate::fake::{Fake, State, refusal};
 use crate::world::World;
 use tandem_connector::{Change, Error, ErrorKind, Outcome, RefusalKind, Scope};
 use tandem_engine::{Standing, Summary};
+use tandem_ledger::Item;
 use tandem_merge::cluster::{ParkedKind, Verdict};
 use tandem_merge::record::RecordKey;
-use tandem_store::Item;
 
 fn creates(kind: &str) -> impl Fn(&Change) -> bool + Send + 'static {
     let kind = kind.to_owned();

@@ -3,14 +3,14 @@
 use crate::world::{World, folder};
 use std::collections::BTreeMap;
 use tandem_engine::{PlanReport, PlannedAction, plan};
-use tandem_store::{Home, Ledger};
+use tandem_ledger::{Home, Ledger};
 
 async fn rehearse(world: &World) -> PlanReport {
     let copy = folder();
     let store = Ledger::open_copy(
         &Home::Folder(world.folder.path().to_owned()),
         &copy.path().join("copy"),
-        &tandem_store::Keys::default(),
+        &tandem_ledger::Keys::default(),
     )
     .unwrap();
     plan(world.parts_in(store)).await.unwrap()

@@ -4,8 +4,8 @@ use crate::fake::Fault;
 use crate::flows::CRM;
 use crate::world::{World, folder};
 use tandem_engine::Engine;
+use tandem_ledger::Ledger;
 use tandem_merge::record::RecordKey;
-use tandem_store::Ledger;
 use tempfile::TempDir;
 
 /// Both systems show who made a state.

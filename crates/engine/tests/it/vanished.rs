@@ -3,10 +3,10 @@
 use crate::fake::{Fake, Row};
 use crate::world::World;
 use tandem_engine::Standing;
+use tandem_ledger::Item;
 use tandem_merge::cluster::{ParkedKind, Verdict};
 use tandem_merge::explain::{MemberState, explain};
 use tandem_merge::record::RecordKey;
-use tandem_store::Item;
 
 /// Twelve customers with their divisions, in step.
 async fn twelve() -> (World, Vec<RecordKey>) {

@@ -6,9 +6,9 @@ use crate::flows::{CRM, ERP, dataflow};
 use std::sync::Arc;
 use tandem_connector::Connector;
 use tandem_engine::{Engine, Parts, Quiet, Summary, Verification};
+use tandem_ledger::{Ledger, Store};
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::record::RecordKey;
-use tandem_store::{Ledger, Store};
 use tempfile::TempDir;
 
 pub struct World {

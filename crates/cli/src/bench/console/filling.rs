@@ -4,6 +4,7 @@ use super::super::storage::{Contacts, TOGETHER};
 use crate::failure::Failure;
 use jiff::{SignedDuration, Timestamp};
 use std::path::Path;
+use tandem_ledger::{Decided, Home, Keys, Ledger, Page, Store};
 use tandem_merge::cluster::{Anchor, Contender, Parked, ParkedKind, Question, Span};
 use tandem_merge::dataflow::{Dataflow, Direction, Kind, Side};
 use tandem_merge::plan::{Event, EventKind, Plan};
@@ -11,7 +12,6 @@ use tandem_merge::reconcile::reconcile;
 use tandem_merge::record::RecordKey;
 use tandem_merge::trace::Trace;
 use tandem_merge::value::Value;
-use tandem_store::{Decided, Home, Keys, Ledger, Page, Store};
 
 /// The flow of all links.
 pub(super) const FLOW: &str = "contact-contact";

@@ -6,12 +6,12 @@ use crate::screen::{Screen, Table, table};
 use serde_json::{Value as Json, json};
 use tandem_api::look::{Asked, asked};
 use tandem_api::{Masks, words};
+use tandem_ledger::Store;
 use tandem_merge::cluster::Anchor;
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::plan::Event;
 use tandem_merge::topology::{self, Component};
 use tandem_merge::value::Value;
-use tandem_store::Store;
 
 /// Lines of history shown of each record.
 const LINES: usize = 10;

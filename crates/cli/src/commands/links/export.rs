@@ -9,7 +9,7 @@ use crate::sheet::Writer;
 use clap::Args;
 use serde_json::json;
 use std::path::PathBuf;
-use tandem_store::Store;
+use tandem_ledger::Store;
 
 /// Write which record is linked with which, as CSV.
 #[derive(Debug, Args)]

@@ -9,8 +9,8 @@ use crate::screen::{Screen, count_of};
 use std::time::Instant;
 use tandem_api::door::Restoring;
 use tandem_api::{NotRestored, Refused, Restored};
+use tandem_ledger::{Error, Home, Keys};
 use tandem_merge::config::Configuration;
-use tandem_store::{Error, Home, Keys};
 use tokio::sync::mpsc;
 
 /// Backups that are asked for; whoever asks waits while another one is put in place.
@@ -126,7 +126,7 @@ fn put_in_place(restore: &tandem_api::Restore, by: &Weighing) -> Result<Restored
     let began = Instant::now();
     loop {
         // A write under way may yet take effect, and the backup knows nothing of it: a create would be made twice.
-        if let Ok(Some(there)) = tandem_store::look_at_state(&by.home, &by.keys)
+        if let Ok(Some(there)) = tandem_ledger::look_at_state(&by.home, &by.keys)
             && there.sent > 0
         {
             return Err(Refused::usage(

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tandem_api::look::ItemsOf;
 use tandem_api::view::Item;
 use tandem_api::{Refused, Window};
-use tandem_store::Store;
+use tandem_ledger::Store;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -40,7 +40,7 @@ impl Told {
     ///
     /// # Errors
     /// A state that cannot be read.
-    pub(crate) fn all_of(store: &mut dyn Store) -> Result<Self, tandem_store::Error> {
+    pub(crate) fn all_of(store: &mut dyn Store) -> Result<Self, tandem_ledger::Error> {
         let newest = store.latest(None, u64::MAX, 1)?;
         let line = newest.first().map_or(0, |(number, _)| *number);
         let mut item = 0;

@@ -6,7 +6,7 @@ use crate::screen::Screen;
 use clap::Args;
 use serde_json::json;
 use std::path::PathBuf;
-use tandem_sandbox::odata::{self, Lie, Options, Preset};
+use tandem_lab::odata::{self, Lie, Options, Preset};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\

@@ -5,7 +5,7 @@ use crate::failure::{Exit, Failure};
 use crate::screen::{Lines, Screen};
 use clap::Args;
 use serde_json::{Map, json};
-use tandem_sandbox::stubs::{Options, Vendor, serve};
+use tandem_lab::stubs::{Options, Vendor, serve};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\

@@ -5,7 +5,7 @@ use crate::live::until;
 use crate::local::Pair;
 use reqwest::Method;
 use serde_json::{Value as Json, json};
-use tandem_store::{Home, Keys, Ledger, Stood, Store as _};
+use tandem_ledger::{Home, Keys, Ledger, Stood, Store as _};
 
 const FLOW: &str = "product-product2";
 

@@ -13,9 +13,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use tandem_connector::rest::{Rest, RestConfig};
 use tandem_connector::{Change, Connector, Outcome, Refusal, Write};
+use tandem_lab::stubs::{Options, Server, Vendor, serve};
 use tandem_merge::record::{RecordKey, RecordType, Values, Version};
 use tandem_merge::value::Value;
-use tandem_sandbox::stubs::{Options, Server, Vendor, serve};
 use url::Url;
 
 /// A ready description as it is shipped.

@@ -9,9 +9,9 @@ use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
 use tandem_connector::rest::Rest;
 use tandem_connector::{Connector, ErrorKind, Outcome, RefusalKind};
+use tandem_lab::stubs::{Options, Server, Vendor, serve};
 use tandem_merge::record::{Observation, Presence};
 use tandem_merge::value::Value;
-use tandem_sandbox::stubs::{Options, Server, Vendor, serve};
 use url::Url;
 
 /// Pages by offset within parts of the time, where the shipped description pages by key.

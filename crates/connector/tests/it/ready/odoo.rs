@@ -7,9 +7,9 @@ use crate::scene::{Scene, Words, applied, one};
 use serde_json::json;
 use tandem_connector::rest::Rest;
 use tandem_connector::{Connector, Outcome, RefusalKind};
+use tandem_lab::stubs::Vendor;
 use tandem_merge::record::Presence;
 use tandem_merge::value::Value;
-use tandem_sandbox::stubs::Vendor;
 use url::Url;
 
 pub(super) fn described() -> String {

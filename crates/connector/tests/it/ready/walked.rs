@@ -8,9 +8,9 @@ use crate::scene::{applied, one};
 use std::path::Path;
 use tandem_connector::rest::Rest;
 use tandem_connector::{Connector, Lane};
+use tandem_lab::odata::{Options, Preset, serve};
+use tandem_lab::stubs::Vendor;
 use tandem_merge::value::Value;
-use tandem_sandbox::odata::{Options, Preset, serve};
-use tandem_sandbox::stubs::Vendor;
 use url::Url;
 
 type Given<'a> = &'a [(&'a str, Value)];
@@ -61,7 +61,7 @@ fn holds(heard: &str, columns: &[(&str, &str)]) {
     }
 }
 
-async fn odata(preset: Preset, text: &str) -> (tandem_sandbox::odata::Server, Proxy, Rest) {
+async fn odata(preset: Preset, text: &str) -> (tandem_lab::odata::Server, Proxy, Rest) {
     let options = Options {
         preset,
         records: 6,
@@ -79,7 +79,7 @@ async fn odata(preset: Preset, text: &str) -> (tandem_sandbox::odata::Server, Pr
     (server, proxy, rest)
 }
 
-async fn stubbed(vendor: Vendor, text: &str) -> (tandem_sandbox::stubs::Server, Proxy, Rest) {
+async fn stubbed(vendor: Vendor, text: &str) -> (tandem_lab::stubs::Server, Proxy, Rest) {
     let (server, url): (_, Url) = stub(vendor, 3).await;
     let proxy = Proxy::before(&url).await;
     let rest = all_of(proxy.url(), vendor, text);

@@ -6,9 +6,9 @@ use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use tandem_connector::rest::Rest;
 use tandem_connector::{Connector, ErrorKind, RefusalKind};
+use tandem_lab::stubs::{Server, Vendor};
 use tandem_merge::record::Presence;
 use tandem_merge::value::Value;
-use tandem_sandbox::stubs::{Server, Vendor};
 use url::Url;
 
 const TOKENS: &str = "https://identity.xero.com/connect/token";

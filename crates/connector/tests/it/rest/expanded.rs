@@ -7,9 +7,9 @@ use jiff::SignedDuration;
 use serde_json::{Value as Json, json};
 use tandem_connector::rest::{Rest, RestConfig};
 use tandem_connector::{Change, Connector, Outcome, Write};
+use tandem_lab::odata::{Options, serve};
 use tandem_merge::record::{Observation, Presence, RecordKey, RecordType};
 use tandem_merge::value::Value;
-use tandem_sandbox::odata::{Options, serve};
 use url::Url;
 
 /// Orders with their lines, by the local service.

@@ -8,9 +8,9 @@ use std::collections::BTreeSet;
 use tandem_connector::proof::{Effort, Proof, Verdict, prove};
 use tandem_connector::rest::{Rest, RestConfig};
 use tandem_connector::{Change, Connector, Lane, Outcome, Write};
+use tandem_lab::odata::{Lie, Options, serve};
 use tandem_merge::record::{Observation, Presence, RecordType, Version};
 use tandem_merge::value::Value;
-use tandem_sandbox::odata::{Lie, Options, serve};
 use url::Url;
 
 const SECRET: &str = "odata-tandem-token";
@@ -134,7 +134,7 @@ pub(crate) async fn v2() -> Scene {
 }
 
 /// A service with some records in small pages, which lies so, and a connector to it that waits for nothing long.
-async fn service(lies: &[Lie], records: u32, odata: &str) -> (tandem_sandbox::odata::Server, Rest) {
+async fn service(lies: &[Lie], records: u32, odata: &str) -> (tandem_lab::odata::Server, Rest) {
     service_by(lies, records, (odata, "")).await
 }
 
@@ -143,7 +143,7 @@ async fn service_by(
     lies: &[Lie],
     records: u32,
     (odata, besides): (&str, &str),
-) -> (tandem_sandbox::odata::Server, Rest) {
+) -> (tandem_lab::odata::Server, Rest) {
     let options = Options {
         records,
         page_size: 5,

@@ -33,9 +33,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tandem_connector::rest::{Description, Rest, RestConfig};
 use tandem_connector::{Change, Connector, Outcome, RefusalKind, Write};
+use tandem_lab::customerp::{Options, serve};
 use tandem_merge::record::{RecordKey, RecordType};
 use tandem_merge::value::Value;
-use tandem_sandbox::customerp::{Options, serve};
 use url::Url;
 
 /// The description of the local Customerp as it is shipped.

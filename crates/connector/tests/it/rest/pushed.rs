@@ -16,9 +16,9 @@ use tandem_connector::Beside;
 use tandem_connector::rest::{Description, Keep, Rest, RestConfig};
 use tandem_connector::webhook::{Callback, Webhook};
 use tandem_connector::{Connector, Error};
+use tandem_lab::odata::{Options, Preset, Server, serve};
 use tandem_merge::config::{self as merge, Encoding, SecretReference, SignedPart, Tells};
 use tandem_merge::record::{RecordKey, RecordType};
-use tandem_sandbox::odata::{Options, Preset, Server, serve};
 use url::Url;
 
 const SECRET: &str = "a word that nobody guesses";

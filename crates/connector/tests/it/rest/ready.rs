@@ -3,8 +3,8 @@
 use super::{config, described};
 use tandem_connector::proof::{Effort, Verdict, prove};
 use tandem_connector::rest::Rest;
+use tandem_lab::odata::{Options, Preset, serve};
 use tandem_merge::record::RecordType;
-use tandem_sandbox::odata::{Options, Preset, serve};
 
 pub(crate) const BUSINESS_CENTRAL: &str = include_str!("../../../../../examples/ready/business-central.yaml");
 pub(crate) const S4HANA: &str = include_str!("../../../../../examples/ready/s4hana.yaml");

@@ -5,7 +5,7 @@ use crate::scene::plain_client;
 use jiff::SignedDuration;
 use tandem_connector::salesforce::{Salesforce, SalesforceConfig, Share};
 use tandem_connector::{Connector, Error, ErrorKind};
-use tandem_sandbox::salesforce::Options;
+use tandem_lab::salesforce::Options;
 use url::Url;
 
 fn org(url: &Url, percent: u32) -> Salesforce {
@@ -42,7 +42,7 @@ async fn counted(url: &Url) -> u64 {
     book["total"].as_u64().unwrap()
 }
 
-async fn small() -> (tandem_sandbox::salesforce::Server, Url) {
+async fn small() -> (tandem_lab::salesforce::Server, Url) {
     start(Options {
         daily_api_requests: 40,
         ..Options::default()

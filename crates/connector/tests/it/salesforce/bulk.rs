@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use tandem_connector::salesforce::{Bulk, Salesforce, SalesforceConfig, Writes};
 use tandem_connector::{Connector, Lane, Outcome, RefusalKind, Resumed, Write};
+use tandem_lab::salesforce::{Options, Server};
 use tandem_merge::value::Value;
-use tandem_sandbox::salesforce::{Options, Server};
 use url::Url;
 
 struct Stage {

@@ -10,9 +10,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 use tandem_connector::salesforce::{Salesforce, SalesforceConfig, Watch};
 use tandem_connector::{Connector, Scope};
+use tandem_lab::salesforce::{Options, Server};
 use tandem_merge::record::{Observation, Presence};
 use tandem_merge::value::Value;
-use tandem_sandbox::salesforce::{Options, Server};
 use url::Url;
 
 /// What is told in time is told within this.

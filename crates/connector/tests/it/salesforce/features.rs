@@ -4,9 +4,9 @@ use super::{connect, create, of, start, values};
 use crate::scene::{applied, one};
 use serde_json::{Value as Json, json};
 use tandem_connector::{Change, Lane, Outcome, Refusal, RefusalKind, Write};
+use tandem_lab::salesforce::{Options, Server};
 use tandem_merge::record::{Presence, RecordKey, Version};
 use tandem_merge::value::Value;
-use tandem_sandbox::salesforce::{Options, Server};
 use url::Url;
 
 /// An org with these options beside the usual ones.

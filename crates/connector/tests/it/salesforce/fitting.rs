@@ -3,9 +3,9 @@
 use super::{connect, create, of, start, values};
 use crate::scene::{applied, one};
 use tandem_connector::{Change, ErrorKind, Lane, Outcome, Refusal, RefusalKind, Write};
+use tandem_lab::salesforce::Options;
 use tandem_merge::record::RecordKey;
 use tandem_merge::value::Value;
-use tandem_sandbox::salesforce::Options;
 
 fn refused(outcome: &Outcome) -> &Refusal {
     match outcome {

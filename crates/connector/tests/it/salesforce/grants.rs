@@ -7,7 +7,7 @@ use futures::future::join_all;
 use std::path::Path;
 use tandem_connector::salesforce::{Salesforce, SalesforceConfig, SignIn};
 use tandem_connector::{Connector, ErrorKind};
-use tandem_sandbox::salesforce::{Options, Server, serve};
+use tandem_lab::salesforce::{Options, Server, serve};
 
 const PRIVATE: &str = include_str!("keys/pkcs8.pem");
 const PUBLIC: &str = include_str!("keys/public.pem");

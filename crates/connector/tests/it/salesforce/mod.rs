@@ -18,9 +18,9 @@ use crate::scene::{Line, Scene, Words, plain_client};
 use jiff::SignedDuration;
 use tandem_connector::salesforce::{Salesforce, SalesforceConfig, Share, SignIn, Watch, Writes};
 use tandem_connector::{Change, Connector, ErrorKind, Write};
+use tandem_lab::salesforce::{Options, Server, serve};
 use tandem_merge::record::{RecordKey, RecordType, Values, Version};
 use tandem_merge::value::Value;
-use tandem_sandbox::salesforce::{Options, Server, serve};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use url::Url;
 

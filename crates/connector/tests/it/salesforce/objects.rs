@@ -5,9 +5,9 @@ use crate::scene::{Scene, applied, one};
 use std::collections::BTreeMap;
 use tandem_connector::salesforce::Salesforce;
 use tandem_connector::{Change, Connector, ErrorKind, Lane, Outcome, RefusalKind, Write};
+use tandem_lab::salesforce::{InvoiceSeed, Options};
 use tandem_merge::record::{Presence, RecordKey};
 use tandem_merge::value::Value;
-use tandem_sandbox::salesforce::{InvoiceSeed, Options};
 
 fn user(username: &str) -> Write {
     let text = |name: &'static str, value: &str| (name, Value::text(value));

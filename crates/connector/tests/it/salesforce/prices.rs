@@ -5,8 +5,8 @@ use crate::scene::applied;
 use rust_decimal::Decimal;
 use tandem_connector::salesforce::Salesforce;
 use tandem_connector::{Connector, Lane, Outcome, RefusalKind, Write};
+use tandem_lab::salesforce::{Options, Server};
 use tandem_merge::value::Value;
-use tandem_sandbox::salesforce::{Options, Server};
 use url::Url;
 
 async fn org() -> (Salesforce, Server, Url) {

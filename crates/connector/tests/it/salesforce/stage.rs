@@ -4,9 +4,9 @@ use super::{config, of, start};
 use crate::scene::{applied, one, plain_client};
 use tandem_connector::salesforce::{Salesforce, SalesforceConfig};
 use tandem_connector::{ChangePage, Connector};
+use tandem_lab::salesforce::{Options, Server};
 use tandem_merge::record::Observation;
 use tandem_merge::value::Value;
-use tandem_sandbox::salesforce::{Options, Server};
 use url::Url;
 
 pub(super) struct Org {

@@ -7,9 +7,9 @@ use jiff::SignedDuration;
 use std::collections::{BTreeMap, BTreeSet};
 use tandem_connector::salesforce::{Salesforce, SalesforceConfig, Watch};
 use tandem_connector::{Connector, Lane};
+use tandem_lab::salesforce::{Options, Server};
 use tandem_merge::record::Presence;
 use tandem_merge::value::Value;
-use tandem_sandbox::salesforce::{Options, Server};
 use url::Url;
 
 impl Org {

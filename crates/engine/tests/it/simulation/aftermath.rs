@@ -3,10 +3,10 @@
 use super::log::plain;
 use super::oracle::Found;
 use super::setting::references;
+use tandem_ledger::LinkRow;
 use tandem_merge::cluster::{Base, ParkedKind};
 use tandem_merge::dataflow::{Flow, Kind, Mapping, Reference, Side};
 use tandem_merge::record::RecordKey;
-use tandem_store::LinkRow;
 
 impl Found<'_> {
     /// E20: of a link whose end left no trace somebody is told, and of edits that wait for it.

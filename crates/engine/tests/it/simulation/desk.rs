@@ -7,10 +7,10 @@ use crate::flows::CRM;
 use futures::future::BoxFuture;
 use std::sync::{Arc, Mutex};
 use tandem_engine::{Choice, Engine, Request};
+use tandem_ledger::{Item, LinkRow};
 use tandem_merge::cluster::{ParkedKind, Verdict};
 use tandem_merge::dataflow::{Dataflow, Mapping, Side};
 use tandem_merge::record::RecordKey;
-use tandem_store::{Item, LinkRow};
 
 /// Somebody at the desk.
 #[derive(Clone)]

@@ -7,10 +7,10 @@ use super::system::Row;
 use super::world::{World, history_keeps};
 use std::collections::{BTreeMap, BTreeSet};
 use tandem_engine::Engine;
+use tandem_ledger::LinkRow;
 use tandem_merge::cluster::Cluster;
 use tandem_merge::dataflow::{Direction, Kind, Side};
 use tandem_merge::record::RecordKey;
-use tandem_store::LinkRow;
 
 /// What is compared.
 pub struct Found<'a> {

@@ -131,7 +131,7 @@ impl World {
             system.caller_died();
         }
         let store = self.kept.as_mut().unwrap();
-        let told = |error: tandem_store::Error| error.to_string();
+        let told = |error: tandem_ledger::Error| error.to_string();
         let mut open = store.unsettled(0, 1_000).map_err(told)?;
         // Of a load that is under way nobody knows what it came to either.
         for system in &self.systems {

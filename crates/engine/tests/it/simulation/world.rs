@@ -13,10 +13,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use tandem_connector::Connector;
 use tandem_engine::{Clock, Engine, Happening, Parts, Request, Watcher};
+use tandem_ledger::{Home, Keys, Ledger, MemoryStore, Server, Store};
 use tandem_merge::dataflow::{DeleteAgainstEdit, DeletePolicy};
 use tandem_merge::record::{RecordKey, RecordType, Values};
 use tandem_merge::value::Value;
-use tandem_store::{Home, Keys, Ledger, MemoryStore, Server, Store};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
