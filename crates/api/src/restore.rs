@@ -116,6 +116,7 @@ fn in_the_way(there: Result<Option<Holding>, Error>, backup: &Holding) -> Result
         ))),
         Err(
             error @ (Error::Held(_)
+            | Error::Lost(_)
             | Error::Unreachable { .. }
             | Error::Folder { .. }
             | Error::Full(_)

@@ -5,7 +5,7 @@ use crate::commands::sandbox;
 use crate::commands::{
     approve, backup, check, conflicts, connector, console, customerp, document, explain, failures, forget,
     history, ignore, init, link, links, pause, plan, qa, rebind, resolve, restore, retry, run, salesforce,
-    shell, status, sync, undo, verify,
+    shell, status, sync, undo, verify, worker,
 };
 #[cfg(feature = "lab")]
 use crate::{bench, demo};
@@ -112,6 +112,8 @@ pub(crate) enum Command {
     Sync(sync::Sync),
     /// Keep in step for ever
     Run(run::Run),
+    /// Keep in step as one of several: one works, the others stand by
+    Worker(worker::Worker),
     /// Print a link that leads into the pages of the process that works
     Console(console::Console),
     /// Show how things stand, flow by flow

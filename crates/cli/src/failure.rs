@@ -76,6 +76,8 @@ pub(crate) enum Passes {
     Full,
     /// Another process holds the state.
     Held,
+    /// The state is not held any more, or its server is away.
+    Lost,
     /// This system is in trouble.
     Away(String),
 }
@@ -110,11 +112,16 @@ impl Failure {
         self.passes() == Some(&Passes::Held)
     }
 
+    /// Whether the state is not held any more, or its server is away.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.passes() == Some(&Passes::Lost)
+    }
+
     /// The system that is in trouble, where it is one.
     pub(crate) fn away(&self) -> Option<&str> {
         match self.passes()? {
             Passes::Away(system) => Some(system),
-            Passes::Full | Passes::Held => None,
+            Passes::Full | Passes::Held | Passes::Lost => None,
         }
     }
 
@@ -180,8 +187,13 @@ impl From<tandem_connector::Error> for Failure {
 
 impl From<tandem_ledger::Error> for Failure {
     fn from(error: tandem_ledger::Error) -> Self {
-        let held = matches!(error, tandem_ledger::Error::Held(_));
-        Self::from(Refused::from(error)).that_passes(held.then_some(Passes::Held))
+        use tandem_ledger::Error;
+        let passes = match error {
+            Error::Held(_) => Some(Passes::Held),
+            Error::Lost(_) | Error::Unreachable { .. } => Some(Passes::Lost),
+            _ => None,
+        };
+        Self::from(Refused::from(error)).that_passes(passes)
     }
 }
 

@@ -491,6 +491,19 @@ pub struct Status {
     pub history: HistorySize,
 }
 
+/// A process that works with a state on a server, or stands by for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Worker {
+    /// Its machine and number.
+    pub name: String,
+    /// It has the state; else it waits for its turn.
+    pub works: bool,
+    /// Since when, by the server's clock.
+    pub since: Timestamp,
+    /// Until when its lease is good; when it was last seen, where it stands by. By the server's clock.
+    pub until: Timestamp,
+}
+
 /// How much history there is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HistorySize {

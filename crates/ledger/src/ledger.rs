@@ -2,7 +2,7 @@
 
 use crate::contract::{
     CommitReport, Compaction, Decided, Dirty, Edits, Fence, Forgotten, Hour, Item, LinkRow, Page, PageReport,
-    Rebinding, Rebound, Run, RunRow, Sought, Status, Store,
+    Rebinding, Rebound, Run, RunRow, Sought, Status, Store, Worker,
 };
 use crate::db::{Db, Numbered, Trouble};
 use crate::facts::Overall;
@@ -204,6 +204,25 @@ impl Ledger {
     #[must_use]
     pub fn migrated(&self) -> Option<&Migrated> {
         self.migrated.as_ref()
+    }
+
+    /// Who works with the state, and who stands by.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub fn workers(&self) -> Result<Vec<Worker>, Error> {
+        self.db.unit("read", |db| {
+            let sql = "SELECT holder, since, until, 1 FROM lease WHERE until > 0 UNION ALL SELECT name, since, seen, 0 FROM worker ORDER BY 4 DESC, 1";
+            let moment = |at: i64| Ok::<_, Trouble>(Timestamp::from_millisecond(at)?);
+            db.all(sql, [], |row| {
+                Ok(Worker {
+                    name: row.get(0)?,
+                    since: moment(row.get(1)?)?,
+                    until: moment(row.get(2)?)?,
+                    works: row.get(3)?,
+                })
+            })
+        })
     }
 
     /// What the state holds.
@@ -412,7 +431,12 @@ impl Store for Ledger {
 
     fn begin_write(&mut self, fence: Fence, intents: &[u64], now: Timestamp) -> Result<Vec<Intent>, Error> {
         self.await_look()?;
-        self.write(fence, "marked", |db| outbox::begin_write(db, intents, now))
+        let marked = self.write(fence, "marked", |db| outbox::begin_write(db, intents, now))?;
+        // No call can be fenced: one whose caller stood still for too long does not begin.
+        match self.db.storage.is_held() {
+            true => Ok(marked),
+            false => Err(Error::Lost("sent from")),
+        }
     }
 
     fn unsettled(&mut self, after: u64, limit: usize) -> Result<Vec<Intent>, Error> {

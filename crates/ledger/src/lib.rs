@@ -55,7 +55,7 @@ pub use keys::Keys;
 pub use ledger::Ledger;
 pub use memory::MemoryStore;
 pub use migrate::Migrated;
-pub use postgres::Server;
+pub use postgres::{Server, Turn, Turns};
 pub use stood::{Stood, StoodFor};
 pub use storage::DatabaseError;
 
@@ -176,6 +176,11 @@ pub enum Error {
         "{0} holds tables that are not of a state. Name a schema that is Tandem's own: `state: {{ postgres: .., schema: NAME }}`"
     )]
     Shared(String),
+    /// The state is not ours any more: another worker may have taken it over, or its server cannot be reached.
+    #[error(
+        "the state could not be {0}: it is not held any more, by a worker that took it over or because its server was away. Nothing of this step was stored; run again, or run `tandem worker`, which waits for its turn"
+    )]
+    Lost(&'static str),
     /// Another process holds the state.
     #[error("another tandem process holds the state {0}. Stop it, or name another state")]
     Held(String),

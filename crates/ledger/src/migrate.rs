@@ -8,7 +8,7 @@ use crate::folder::{self, DATABASE};
 use crate::home::Home;
 use crate::keys::Keys;
 use crate::postgres::Postgres;
-use crate::schema::{self, FORM, HOURLY, Shape, TABLES_9};
+use crate::schema::{self, FORM, HOURLY, LEASES, Shape, TABLES_9, TABLES_10};
 use crate::sqlite::Sqlite;
 use crate::storage::Storage;
 use crate::{Error, backup};
@@ -26,11 +26,18 @@ pub(crate) struct Step {
 }
 
 /// Every step, the oldest first; the last one leads to [`FORM`]. Whoever raises that adds a step.
-pub(crate) const STEPS: &[Step] = &[Step {
-    tables: TABLES_9,
-    reshape: HOURLY,
-    rewrite: |_| Ok(()),
-}];
+pub(crate) const STEPS: &[Step] = &[
+    Step {
+        tables: TABLES_9,
+        reshape: HOURLY,
+        rewrite: |_| Ok(()),
+    },
+    Step {
+        tables: TABLES_10,
+        reshape: LEASES,
+        rewrite: |_| Ok(()),
+    },
+];
 
 /// A state that was brought to the form of this program.
 #[derive(Clone, Debug, PartialEq, Eq)]

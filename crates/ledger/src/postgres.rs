@@ -1,18 +1,24 @@
 //! PostgreSQL as a storage: one schema of a database, held by this process.
 //!
+//! Whoever holds it renews a lease ([`lease`]); whoever waits for its turn ([`turn`]) ends the session of a holder that does not.
+//!
 //! Architecture invariant: whoever holds the schema holds an advisory lock of the very session that runs the statements.
 //! A session that is lost takes its transaction with it, and no statement of a process that lost its hold is carried out.
 
 mod dialect;
+mod lease;
 mod server;
+mod turn;
 
 pub use server::Server;
+pub use turn::{Turn, Turns};
 
 use crate::Error;
 use crate::db::Trouble;
 use crate::schema::{self, FORM, NOW};
 use crate::storage::{Column, DatabaseError, Row, Storage, Type, Value, Visitor};
 use futures::executor::block_on;
+use lease::Lease;
 use server::Session;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -22,6 +28,8 @@ use tokio_postgres::types::{IsNull, ToSql, Type as Kind, to_sql_checked};
 /// A session that holds a schema.
 pub(crate) struct Postgres {
     session: Session,
+    /// None: it is looked at, or has no tables yet.
+    lease: Option<Lease>,
     /// Statements that were prepared, by their text and the types of what they are given.
     prepared: RefCell<HashMap<(String, Vec<Type>), Statement>>,
     /// How many cursors were opened.
@@ -66,7 +74,7 @@ impl Postgres {
             let made = storage.make_tables(server);
             made.map_err(|source| Error::database("made", source))?;
         }
-        Ok(storage)
+        storage.leased(server)
     }
 
     /// Takes hold of the schema, whose state has this form.
@@ -77,7 +85,7 @@ impl Postgres {
         let storage = Self::begin(server)?;
         storage.session.hold(server)?;
         storage.is_there(server, form)?;
-        Ok(storage)
+        storage.leased(server)
     }
 
     /// Opens the schema to look at it, whoever holds it: each transaction sees it as it is at one moment, and changes
@@ -121,7 +129,7 @@ impl Postgres {
     pub(crate) fn held(server: &Server) -> Result<Self, Error> {
         let storage = Self::begin(server)?;
         storage.session.hold(server)?;
-        Ok(storage)
+        storage.leased(server)
     }
 
     /// Lets `fill` make the state anew. The one that was there stays in a schema of another name, which is the answer.
@@ -167,9 +175,17 @@ impl Postgres {
         settled.map_err(|source| Error::database("opened", source))?;
         Ok(Self {
             session,
+            lease: None,
             prepared: RefCell::default(),
             cursors: Cell::new(0),
         })
+    }
+
+    /// The same, with a lease that is renewed from now on, where its tables are there.
+    fn leased(mut self, server: &Server) -> Result<Self, Error> {
+        let taken = Lease::take(&self.session, server);
+        self.lease = taken.map_err(|source| Error::database("opened", source))?;
+        Ok(self)
     }
 
     /// Whether the schema holds a state, of the form that is wanted.
@@ -219,6 +235,18 @@ impl Postgres {
         let statement = block_on(self.session.client().prepare_typed(&text, &kinds))?;
         self.prepared.borrow_mut().insert(key, statement.clone());
         Ok(statement)
+    }
+}
+
+/// Whoever ends in order is not waited for.
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        if let Some(lease) = &self.lease {
+            let _lost = self
+                .session
+                .batch("ROLLBACK")
+                .and_then(|()| self.session.batch(&lease.ending()));
+        }
     }
 }
 
@@ -289,6 +317,10 @@ impl Storage for Postgres {
             }
         }
         Ok(self.session.batch(&format!("CLOSE {cursor}"))?)
+    }
+
+    fn is_held(&self) -> bool {
+        self.lease.as_ref().is_none_or(Lease::is_good)
     }
 
     fn reshape(&self, tables: &str, form: i64) -> Result<(), DatabaseError> {
@@ -370,11 +402,19 @@ impl From<tokio_postgres::Error> for DatabaseError {
             },
             None => Self::Postgres {
                 message: server::whole(&failed),
-                code: None,
+                code: is_cut(&failed).then(|| CUT.to_owned()),
                 constraint: None,
             },
         }
     }
+}
+
+/// The word for a line that was cut.
+const CUT: &str = "08006";
+
+fn is_cut(failed: &tokio_postgres::Error) -> bool {
+    let source = std::error::Error::source(failed);
+    failed.is_closed() || source.is_some_and(|source| source.is::<std::io::Error>())
 }
 
 /// What a failure means for people, where it is of a kind that is known.
@@ -382,6 +422,8 @@ pub(crate) fn told(doing: &'static str, code: Option<&str>) -> Option<Error> {
     match code? {
         "53100" => Some(Error::Full(doing)),
         "25006" => Some(Error::ReadOnly(doing)),
+        // The session was ended, by a worker that took the state over, an administrator, or a server that stops.
+        CUT | "57P01" | "57P02" | "57P03" => Some(Error::Lost(doing)),
         "XX001" | "XX002" => Some(Error::Corrupt(
             "the server says that a table or an index is".to_owned(),
         )),

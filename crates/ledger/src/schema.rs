@@ -5,7 +5,7 @@ use crate::migrate::STEPS;
 
 /// The form of the tables and of what they hold. From an older one there is a way where [`STEPS`] leads here from it; from
 /// forms up to 8 there is none.
-pub(crate) const FORM: i64 = 10;
+pub(crate) const FORM: i64 = 11;
 
 /// Tables, and the form that they make.
 #[derive(Clone, Copy)]
@@ -181,11 +181,33 @@ CREATE TABLE hourly (
     };
 }
 
+/// What form 11 added.
+macro_rules! leases {
+    () => {
+        "
+-- Whose turn it is on a server, until when (in milliseconds, by its clock); epoch counts the holders. pid: of the session
+-- that holds the lock.
+CREATE TABLE lease (
+    shard INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, holder TEXT NOT NULL, pid INTEGER NOT NULL, since INTEGER NOT NULL,
+    until INTEGER NOT NULL
+);
+-- Who stands by.
+CREATE TABLE worker (name TEXT PRIMARY KEY, since INTEGER NOT NULL, seen INTEGER NOT NULL);
+"
+    };
+}
+
 /// The tables of form 9.
 pub(crate) const TABLES_9: &str = tables_9!();
 
 /// From form 9 to form 10: hours are counted from then on.
 pub(crate) const HOURLY: &str = hourly!();
 
+/// The tables of form 10.
+pub(crate) const TABLES_10: &str = concat!(tables_9!(), hourly!());
+
+/// From form 10 to form 11: several may wait for their turn.
+pub(crate) const LEASES: &str = leases!();
+
 /// Moments are in microseconds. PostgreSQL reads the same text in its own words ([`crate::postgres`]).
-pub(crate) const TABLES: &str = concat!(tables_9!(), hourly!());
+pub(crate) const TABLES: &str = concat!(tables_9!(), hourly!(), leases!());

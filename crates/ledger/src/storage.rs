@@ -38,6 +38,11 @@ pub(crate) trait Storage: Send {
     /// Ends the transaction under way, if there is one, and undoes it.
     fn roll_back(&self);
 
+    /// Whether the state is held still, as far as that is known without asking.
+    fn is_held(&self) -> bool {
+        true
+    }
+
     /// How many bytes the state takes.
     ///
     /// # Errors

@@ -32,6 +32,7 @@ pub(crate) mod status;
 pub(crate) mod sync;
 pub(crate) mod undo;
 pub(crate) mod verify;
+pub(crate) mod worker;
 
 use crate::arguments::{Arguments, Command};
 #[cfg(feature = "lab")]
@@ -61,6 +62,7 @@ pub(crate) async fn carry_out(arguments: Arguments, screen: &Screen) -> Result<E
         Command::Plan(plan) => plan.rehearse(common, screen).await,
         Command::Sync(sync) => sync.work(common, screen).await,
         Command::Run(run) => run.keep_in_step(common, screen).await,
+        Command::Worker(worker) => worker.work(common, screen).await,
         Command::Console(console) => console.print(common, screen).await,
         Command::Shell(shell) => shell.carry_out(),
         Command::Status(status) => status.show(common, screen),

@@ -6,6 +6,7 @@ mod restoring;
 mod subscribing;
 mod telling;
 mod told;
+mod turn;
 
 use crate::alerting;
 use crate::arguments::Common;
@@ -149,6 +150,14 @@ impl Course {
         }
     }
 
+    /// Somebody else has the state, or its server is away: what it holds next is told from its end.
+    fn lost(&mut self, failure: &Failure, screen: &Screen) {
+        self.told = None;
+        if failure.is_lost() {
+            screen.log_failure(failure);
+        }
+    }
+
     /// What to say of a failure that is waited out, the first time.
     fn goes_on(&mut self, failure: &Failure) -> Option<&'static str> {
         if self.began.is_some_and(|began| began.elapsed() > LASTING) {
@@ -187,6 +196,15 @@ enum End {
 impl Run {
     /// Runs until interrupted; the round at hand is finished first if it takes no longer than a second.
     pub(crate) async fn keep_in_step(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
+        self.go_on(common, screen, false).await
+    }
+
+    /// The same as one of several, of which one works and the others stand by.
+    pub(crate) async fn in_turn(&self, common: &Common, screen: &Screen) -> Result<Exit, Failure> {
+        self.go_on(common, screen, true).await
+    }
+
+    async fn go_on(&self, common: &Common, screen: &Screen, stands_by: bool) -> Result<Exit, Failure> {
         let mut configuration = loading::configuration(common)?;
         screen.write_beside();
         // The one before, until the one that was read again has shown that it works.
@@ -195,7 +213,12 @@ impl Run {
         let mut course = Course::new(&common.state_folder(), &configuration.dataflow.systems);
         loop {
             course.began = None;
-            let work = self.work(common, &configuration, &mut course, screen);
+            let work = async {
+                if stands_by {
+                    turn::await_it(common, &configuration, screen).await?;
+                }
+                self.work(common, &configuration, &mut course, screen).await
+            };
             let Some(done) = interrupt.cut(work).await else {
                 say(screen, "stopped", STOPPED);
                 return Ok(Exit::Done);
@@ -218,6 +241,9 @@ impl Run {
                         course.told = None;
                     }
                     continue;
+                }
+                Err(failure) if stands_by && (failure.is_held() || failure.is_lost()) => {
+                    course.lost(&failure, screen);
                 }
                 Err(failure) => {
                     let words = course.goes_on(&failure);

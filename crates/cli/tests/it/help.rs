@@ -2,7 +2,7 @@
 
 use crate::local::tandem;
 
-const COMMANDS: [&[&str]; 55] = [
+const COMMANDS: [&[&str]; 56] = [
     &[],
     &["demo"],
     &["sandbox"],
@@ -15,6 +15,7 @@ const COMMANDS: [&[&str]; 55] = [
     &["plan"],
     &["sync"],
     &["run"],
+    &["worker"],
     &["console"],
     &["shell"],
     &["bench", "console"],

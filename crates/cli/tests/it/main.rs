@@ -61,4 +61,5 @@ mod two_databases;
 mod two_erps;
 mod undo;
 mod webhooks;
+mod workers;
 mod wrong;

@@ -19,6 +19,7 @@ pub struct Server {
     config: Box<Config>,
     schema: String,
     aside: PathBuf,
+    holder: String,
 }
 
 /// Without the password.
@@ -88,6 +89,7 @@ impl Server {
             config: Box::new(config),
             schema: schema.to_owned(),
             aside: PathBuf::from("."),
+            holder: myself(),
         })
     }
 
@@ -95,6 +97,18 @@ impl Server {
     #[must_use]
     pub fn with_files_in(self, aside: PathBuf) -> Self {
         Self { aside, ..self }
+    }
+
+    /// The same, held under this name.
+    #[must_use]
+    pub fn held_as(self, holder: String) -> Self {
+        Self { holder, ..self }
+    }
+
+    /// Who holds the state through this, for people.
+    #[must_use]
+    pub fn holder(&self) -> &str {
+        &self.holder
     }
 
     /// The folder for files that go beside the state.
@@ -107,6 +121,12 @@ impl Server {
     pub fn schema(&self) -> &str {
         &self.schema
     }
+}
+
+/// This process, for people.
+fn myself() -> String {
+    let machine = whoami::hostname().unwrap_or_else(|_| "a machine without a name".to_owned());
+    format!("{machine}, process {}", std::process::id())
 }
 
 /// One session, driven by a thread of its own while callers wait.
@@ -128,15 +148,7 @@ impl Session {
             .enable_all()
             .build()
             .map_err(|error| unreachable(error.to_string()))?;
-        let (config, tls) = (server.config.clone(), tls().map_err(unreachable)?);
-        let connecting = runtime.spawn(async move {
-            let connecting = tokio::time::timeout(PATIENCE, config.connect(tls));
-            let connected = connecting.await.map_err(|_| "it does not answer".to_owned())?;
-            let (client, connection) = connected.map_err(|error| whole(&error))?;
-            // Its end is what every statement after it is told.
-            tokio::spawn(connection);
-            Ok::<_, String>(client)
-        });
+        let connecting = runtime.spawn(connected(server.clone()));
         let connected = block_on(connecting).unwrap_or_else(|error| Err(error.to_string()));
         let mut session = Self {
             client: None,
@@ -149,6 +161,13 @@ impl Session {
     pub(super) fn client(&self) -> &Client {
         #[allow(clippy::expect_used, reason = "it is there until the session is dropped")]
         self.client.as_ref().expect("a session under way")
+    }
+
+    /// Lets something go on beside it, for as long as it lasts.
+    pub(super) fn beside(&self, work: impl Future<Output = ()> + Send + 'static) {
+        if let Some(runtime) = &self.runtime {
+            runtime.spawn(work);
+        }
     }
 
     /// Runs statements that are given nothing and answer nothing.
@@ -184,6 +203,16 @@ impl Session {
         });
         named.unwrap_or_default()
     }
+}
+
+/// A line of its own to a server; it must be within a runtime.
+pub(super) async fn connected(server: Server) -> Result<Client, String> {
+    let connecting = tokio::time::timeout(PATIENCE, server.config.connect(tls()?));
+    let connected = connecting.await.map_err(|_| "it does not answer".to_owned())?;
+    let (client, connection) = connected.map_err(|error| whole(&error))?;
+    // Its end is what every statement after it is told.
+    tokio::spawn(connection);
+    Ok(client)
 }
 
 /// So long is an answer waited for that comes at once where anybody is there.

@@ -1,0 +1,108 @@
+//! The lease of whoever holds a schema: renewed by a line of its own, so that a process that stands still, or was cut off
+//! from its server, is known by a lease that has run out.
+//!
+//! The lock of the session decides who may write; the lease says when its holder may be taken for gone.
+
+use super::server::{Server, Session, connected};
+use crate::storage::DatabaseError;
+use futures::executor::block_on;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio_postgres::Client;
+
+/// So long is a lease good, unless it is renewed.
+pub(super) const LASTS: Duration = Duration::from_secs(10);
+/// How often it is renewed.
+const RENEWED: Duration = Duration::from_secs(3);
+/// The server's clock, in milliseconds.
+pub(super) const NOW: &str = "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)";
+
+/// A lease.
+pub(super) struct Lease {
+    epoch: i64,
+    /// Until when it is good, by this machine's count of time.
+    good: Arc<Mutex<Instant>>,
+}
+
+impl Lease {
+    /// Takes the lease of a schema that the session holds, and renews it for as long as the session lasts. None where the
+    /// schema has no tables.
+    pub(super) fn take(session: &Session, server: &Server) -> Result<Option<Self>, DatabaseError> {
+        let began = Instant::now();
+        let Some(epoch) = block_on(taken(session.client(), server))? else {
+            return Ok(None);
+        };
+        let good = Arc::new(Mutex::new(began + LASTS));
+        session.beside(renew(server.clone(), epoch, Arc::clone(&good)));
+        Ok(Some(Self { epoch, good }))
+    }
+
+    /// The statement that ends it.
+    pub(super) fn ending(&self) -> String {
+        format!(
+            "UPDATE lease SET until = 0 WHERE shard = 0 AND epoch = {}",
+            self.epoch
+        )
+    }
+
+    /// Whether it is good still.
+    pub(super) fn is_good(&self) -> bool {
+        Instant::now() < *self.good.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Writes the lease anew; answers its epoch.
+async fn taken(client: &Client, server: &Server) -> Result<Option<i64>, tokio_postgres::Error> {
+    let there = client
+        .query_one("SELECT to_regclass('lease') IS NOT NULL", &[])
+        .await?;
+    if !there.try_get::<_, bool>(0)? {
+        return Ok(None);
+    }
+    let sql = format!(
+        "INSERT INTO lease (shard, epoch, holder, pid, since, until)
+         VALUES (0, 1, $1, pg_backend_pid(), {NOW}, {NOW} + {lasts})
+         ON CONFLICT (shard) DO UPDATE SET epoch = lease.epoch + 1, holder = excluded.holder, pid = excluded.pid,
+             since = excluded.since, until = excluded.until
+         RETURNING epoch",
+        lasts = LASTS.as_millis()
+    );
+    let row = client.query_one(&sql, &[&server.holder()]).await?;
+    row.try_get(0).map(Some)
+}
+
+/// Renews a lease until somebody else has it.
+async fn renew(server: Server, epoch: i64, good: Arc<Mutex<Instant>>) {
+    let mut line = None;
+    loop {
+        tokio::time::sleep(RENEWED).await;
+        let began = Instant::now();
+        let renewed = tokio::time::timeout(LASTS, renewed(&mut line, &server, epoch)).await;
+        match renewed {
+            Ok(Ok(true)) => {
+                *good.lock().unwrap_or_else(PoisonError::into_inner) = began + LASTS;
+            }
+            Ok(Ok(false)) => {
+                *good.lock().unwrap_or_else(PoisonError::into_inner) = began;
+                return;
+            }
+            // By another line, the next time.
+            Ok(Err(_)) | Err(_) => line = None,
+        }
+    }
+}
+
+/// Whether the lease was ours still, and was renewed.
+async fn renewed(line: &mut Option<Client>, server: &Server, epoch: i64) -> Result<bool, String> {
+    let client = match line {
+        Some(client) => client,
+        None => line.insert(connected(server.clone()).await?),
+    };
+    let sql = format!(
+        "UPDATE \"{}\".lease SET until = {NOW} + {} WHERE shard = 0 AND epoch = $1",
+        server.schema(),
+        LASTS.as_millis()
+    );
+    let renewed = client.execute(&sql, &[&epoch]).await;
+    renewed.map(|rows| rows == 1).map_err(|error| error.to_string())
+}
