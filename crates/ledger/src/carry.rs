@@ -1,6 +1,7 @@
 //! Carrying all rows of a state from one storage to another.
 
 use crate::db::Trouble;
+use crate::schema::OF_THE_MOMENT;
 use crate::storage::{Column, Row, Storage, Type, Value};
 
 /// A table: its name, and its columns with what each holds.
@@ -21,8 +22,10 @@ pub(crate) fn in_one(
 
 /// Carries the rows of every table. `named`: the one of the two that is an SQLite file, and says what its tables are.
 pub(crate) fn rows(source: &dyn Storage, target: &dyn Storage, named: &dyn Storage) -> Result<(), Trouble> {
+    let kept = |(name, _): &&Table| !OF_THE_MOMENT.contains(&name.as_str());
     tables(named)?
         .iter()
+        .filter(kept)
         .try_for_each(|table| one(source, target, table))
 }
 

@@ -42,6 +42,9 @@ pub(crate) fn tables() -> impl Iterator<Item = &'static str> {
     made.filter_map(|text| text.split_whitespace().next())
 }
 
+/// Tables of the moment, which no copy of a state holds.
+pub(crate) const OF_THE_MOMENT: [&str; 2] = ["lease", "worker"];
+
 /// Those of form 9, to which later forms added.
 macro_rules! tables_9 {
     () => {

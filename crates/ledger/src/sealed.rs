@@ -234,7 +234,7 @@ mod tests {
     }
 
     /// Columns of text that name things, and hold nothing that people wrote; or are blinded, or sealed as notes.
-    const NAMES: [&str; 31] = [
+    const NAMES: [&str; 33] = [
         "edited.flow",
         "note.name",
         "note.value",
@@ -266,6 +266,8 @@ mod tests {
         "run_count.what",
         "hourly.what",
         "forgotten.hash",
+        "lease.holder",
+        "worker.name",
     ];
 
     #[test]

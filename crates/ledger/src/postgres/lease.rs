@@ -19,9 +19,19 @@ pub(super) const NOW: &str = "CAST(extract(epoch FROM clock_timestamp()) * 1000 
 
 /// A lease.
 pub(super) struct Lease {
-    epoch: i64,
+    ours: Ours,
     /// Until when it is good, by this machine's count of time.
     good: Arc<Mutex<Instant>>,
+}
+
+/// What tells a lease from those before and after it: its epoch, and the session that holds the lock.
+#[derive(Clone, Copy)]
+struct Ours(i64, i32);
+
+impl Ours {
+    fn condition(self) -> String {
+        format!("shard = 0 AND epoch = {} AND pid = {}", self.0, self.1)
+    }
 }
 
 impl Lease {
@@ -29,20 +39,17 @@ impl Lease {
     /// schema has no tables.
     pub(super) fn take(session: &Session, server: &Server) -> Result<Option<Self>, DatabaseError> {
         let began = Instant::now();
-        let Some(epoch) = block_on(taken(session.client(), server))? else {
+        let Some(ours) = block_on(taken(session.client(), server))? else {
             return Ok(None);
         };
         let good = Arc::new(Mutex::new(began + LASTS));
-        session.beside(renew(server.clone(), epoch, Arc::clone(&good)));
-        Ok(Some(Self { epoch, good }))
+        session.beside(renew(server.clone(), ours, Arc::clone(&good)));
+        Ok(Some(Self { ours, good }))
     }
 
     /// The statement that ends it.
     pub(super) fn ending(&self) -> String {
-        format!(
-            "UPDATE lease SET until = 0 WHERE shard = 0 AND epoch = {}",
-            self.epoch
-        )
+        format!("UPDATE lease SET until = 0 WHERE {}", self.ours.condition())
     }
 
     /// Whether it is good still.
@@ -51,8 +58,8 @@ impl Lease {
     }
 }
 
-/// Writes the lease anew; answers its epoch.
-async fn taken(client: &Client, server: &Server) -> Result<Option<i64>, tokio_postgres::Error> {
+/// Writes the lease anew.
+async fn taken(client: &Client, server: &Server) -> Result<Option<Ours>, tokio_postgres::Error> {
     let there = client
         .query_one("SELECT to_regclass('lease') IS NOT NULL", &[])
         .await?;
@@ -64,20 +71,20 @@ async fn taken(client: &Client, server: &Server) -> Result<Option<i64>, tokio_po
          VALUES (0, 1, $1, pg_backend_pid(), {NOW}, {NOW} + {lasts})
          ON CONFLICT (shard) DO UPDATE SET epoch = lease.epoch + 1, holder = excluded.holder, pid = excluded.pid,
              since = excluded.since, until = excluded.until
-         RETURNING epoch",
+         RETURNING epoch, CAST(pid AS INTEGER)",
         lasts = LASTS.as_millis()
     );
     let row = client.query_one(&sql, &[&server.holder()]).await?;
-    row.try_get(0).map(Some)
+    Ok(Some(Ours(row.try_get(0)?, row.try_get(1)?)))
 }
 
 /// Renews a lease until somebody else has it.
-async fn renew(server: Server, epoch: i64, good: Arc<Mutex<Instant>>) {
+async fn renew(server: Server, ours: Ours, good: Arc<Mutex<Instant>>) {
     let mut line = None;
     loop {
         tokio::time::sleep(RENEWED).await;
         let began = Instant::now();
-        let renewed = tokio::time::timeout(LASTS, renewed(&mut line, &server, epoch)).await;
+        let renewed = tokio::time::timeout(LASTS, renewed(&mut line, &server, ours)).await;
         match renewed {
             Ok(Ok(true)) => {
                 *good.lock().unwrap_or_else(PoisonError::into_inner) = began + LASTS;
@@ -93,16 +100,17 @@ async fn renew(server: Server, epoch: i64, good: Arc<Mutex<Instant>>) {
 }
 
 /// Whether the lease was ours still, and was renewed.
-async fn renewed(line: &mut Option<Client>, server: &Server, epoch: i64) -> Result<bool, String> {
+async fn renewed(line: &mut Option<Client>, server: &Server, ours: Ours) -> Result<bool, String> {
     let client = match line {
         Some(client) => client,
         None => line.insert(connected(server.clone()).await?),
     };
     let sql = format!(
-        "UPDATE \"{}\".lease SET until = {NOW} + {} WHERE shard = 0 AND epoch = $1",
+        "UPDATE \"{}\".lease SET until = {NOW} + {} WHERE {}",
         server.schema(),
-        LASTS.as_millis()
+        LASTS.as_millis(),
+        ours.condition()
     );
-    let renewed = client.execute(&sql, &[&epoch]).await;
+    let renewed = client.execute(&sql, &[]).await;
     renewed.map(|rows| rows == 1).map_err(|error| error.to_string())
 }

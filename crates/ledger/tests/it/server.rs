@@ -3,7 +3,9 @@
 use crate::crash::LIFE;
 use crate::setup::*;
 use std::path::Path;
-use tandem_ledger::{Error, Home, Keys, Ledger, Server, Store, back_up, is_there, look_at_state, restore};
+use tandem_ledger::{
+    Error, Home, Keys, Ledger, Server, Store, Turn, Turns, back_up, is_there, look_at_state, restore,
+};
 use tokio_postgres::NoTls;
 
 fn live(store: &mut dyn Store) -> String {
@@ -78,6 +80,63 @@ fn whoever_lost_its_session_stores_nothing_more() {
     let refused = lost.set_note("who", "the one before").unwrap_err();
     assert!(matches!(refused, Error::Lost(_)), "{refused}");
     assert_eq!(next.note("who").unwrap().unwrap(), "the next");
+}
+
+fn waiting(home: &Home) -> Turns {
+    match home {
+        Home::Server(server) => Turns::begin(&server.clone().held_as("whoever waits".to_owned())).unwrap(),
+        Home::Folder(_) => unreachable!("a schema"),
+    }
+}
+
+#[test]
+#[ignore = "wants a server: ./test --long, or clients/with-postgres"]
+fn e11_whoever_does_not_renew_its_lease_is_ended_and_stores_nothing_more() {
+    let home = home();
+    let turns = waiting(&home);
+    assert_eq!(turns.look().unwrap(), Turn::Free);
+    let mut holder = Ledger::open_at(&home, &Keys::default()).unwrap();
+    live(&mut holder);
+    // GIVEN a lease that is good
+    let by = format!("process {}", std::process::id());
+    assert!(matches!(turns.look().unwrap(), Turn::Held { by: it } if it.ends_with(&by)));
+    let told = holder.workers().unwrap();
+    let told: Vec<(bool, bool)> = told.iter().map(|it| (it.works, it.name.ends_with(&by))).collect();
+    assert_eq!(told, [(true, true), (false, false)]);
+    // WHEN it has run out
+    ask(&format!("UPDATE {}.lease SET until = 1", name(&home)));
+    assert!(matches!(turns.look().unwrap(), Turn::Ended { by: it } if it.ends_with(&by)));
+    let refused = holder.set_note("who", "the one before").unwrap_err();
+    assert!(matches!(refused, Error::Lost(_)), "{refused}");
+    // THEN the next one has it, by a lease of its own
+    let mut next = Ledger::open_at(&home, &Keys::default()).unwrap();
+    assert_eq!(ask(&format!("SELECT epoch FROM {}.lease", name(&home))), ["2"]);
+    assert_eq!(next.note("who").unwrap(), None);
+    drop(turns);
+    assert_eq!(next.workers().unwrap().len(), 1);
+    // AND where it ends in order nobody seems to work
+    drop(next);
+    let seen = Ledger::open_to_look(&home, &Keys::default()).unwrap().unwrap();
+    assert_eq!(seen.workers().unwrap(), []);
+}
+
+#[test]
+#[ignore = "wants a server: ./test --long, or clients/with-postgres"]
+fn e11_nothing_is_sent_once_the_lease_is_another_ones() {
+    let home = home();
+    let mut store = Ledger::open_at(&home, &Keys::default()).unwrap();
+    assert!(store.begin_write(FENCE, &[], at(1)).is_ok());
+    // Renewed every few seconds: then it is seen that it is not ours.
+    ask(&format!("UPDATE {}.lease SET epoch = epoch + 1", name(&home)));
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    let refused = loop {
+        match store.begin_write(FENCE, &[], at(1)) {
+            Err(refused) => break refused,
+            Ok(_) => assert!(std::time::Instant::now() < until, "it is sent all the same"),
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    };
+    assert!(matches!(refused, Error::Lost(_)), "{refused}");
 }
 
 #[test]
