@@ -199,13 +199,19 @@ impl Engine {
     /// mostly linked when they are needed. Returns the systems that got creates.
     async fn create_by_rank(&mut self, round: &mut Round) -> Result<Vec<usize>, Error> {
         let mut created = std::collections::BTreeSet::new();
-        for rank in 0..=self.last_rank() {
-            self.reconcile(rank, round).await?;
-            created.extend(self.send_creates(rank, round).await?);
-            if self.creates_under_way(rank) {
-                // What refers to them is created in a later round, whole.
+        let mut next = self.store.next_rank(&self.flows, None)?;
+        while let Some(rank) = next {
+            if rank > 0 && self.creates_under_way(rank - 1) {
                 break;
             }
+            self.reconcile(rank, round).await?;
+            created.extend(self.send_creates(rank, round).await?);
+            next = self.store.next_rank(&self.flows, Some(rank))?;
+        }
+        // What refers to creates that are under way is created in a later round, whole.
+        if next.is_none() && !self.creates_under_way(self.last_rank()) {
+            self.reconcile(self.last_rank(), round).await?;
+            created.extend(self.send_creates(self.last_rank(), round).await?);
         }
         Ok(created.into_iter().collect())
     }

@@ -59,6 +59,9 @@ pub trait Store: Send {
         now: Timestamp,
     ) -> Result<Vec<Dirty>, Error>;
 
+    /// The lowest rank behind `after` in which anything is dirty, or a create waits to be sent.
+    fn next_rank(&mut self, flows: &Dataflow, after: Option<usize>) -> Result<Option<usize>, Error>;
+
     /// The clusters of the records that these intents are about (targets of updates and deletions, sources
     /// of creates, owners of companions), as in `take_dirty`, for settling. One entry per cluster; a cluster
     /// may carry several of the intents.

@@ -338,10 +338,12 @@ impl Store for Ledger {
         limit: usize,
         now: Timestamp,
     ) -> Result<Vec<Dirty>, Error> {
-        self.db.unit("read", |db| {
-            let overall = Overall::read(db, flows, now)?;
-            take::dirty(db, flows, rank, limit, &overall)
-        })
+        self.db
+            .unit("read", |db| take::dirty(db, flows, rank, limit, now))
+    }
+
+    fn next_rank(&mut self, flows: &Dataflow, after: Option<usize>) -> Result<Option<usize>, Error> {
+        self.db.unit("read", |db| take::next_rank(db, flows, after))
     }
 
     fn take_for_intents(

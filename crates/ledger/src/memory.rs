@@ -120,6 +120,10 @@ impl Store for MemoryStore {
         Ok(take::dirty(&self.books, flows, rank, limit, now))
     }
 
+    fn next_rank(&mut self, flows: &Dataflow, after: Option<usize>) -> Result<Option<usize>, Error> {
+        Ok(take::next_rank(&self.books, flows, after))
+    }
+
     fn take_for_intents(
         &mut self,
         flows: &Dataflow,

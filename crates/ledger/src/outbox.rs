@@ -66,6 +66,14 @@ pub(crate) fn sendable(
     rows.iter().map(IntentRow::intent).collect()
 }
 
+/// The lowest rank from one on in which a create of a system is unsent.
+pub(crate) fn next_create(db: &Db, system: &str, from: usize) -> Result<Option<usize>, Trouble> {
+    let sql = "SELECT rank FROM intent WHERE system = ?1 AND creates = 1 AND rank >= ?2 AND sent = 0
+               ORDER BY rank, id LIMIT 1";
+    let rank: Option<i64> = db.one(sql, (system, number(from)), |row| row.get(0))?;
+    Ok(rank.and_then(|rank| usize::try_from(rank).ok()))
+}
+
 /// How many unsent intents of a system there are, up to a limit.
 pub(crate) fn count_sendable(
     db: &Db,

@@ -8,6 +8,7 @@ use crate::gathered::{Gathered, Member};
 use crate::load::{self, LinkLine, Row};
 use crate::named::Named;
 use crate::parts::Parts;
+use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use tandem_merge::cluster::{Anchor, Cluster, Link};
 use tandem_merge::dataflow::Dataflow;
@@ -35,17 +36,16 @@ pub(crate) fn dirty(
     flows: &Dataflow,
     rank: usize,
     limit: usize,
-    overall: &Overall,
+    now: Timestamp,
 ) -> Result<Vec<Dirty>, Trouble> {
-    let mut ranks: BTreeMap<usize, Vec<i64>> = BTreeMap::new();
-    let sql = "SELECT number FROM kind WHERE EXISTS (SELECT 1 FROM dirty WHERE dirty.kind = number)";
-    let kinds: Vec<i64> = db.all(sql, [], |row| row.get(0))?;
-    for kind in kinds {
-        let rank = flows.rank(&db.record_type(kind)?);
-        ranks.entry(rank).or_default().push(kind);
+    let mut ranks = ranks(db, flows)?;
+    ranks.retain(|of, _| *of <= rank);
+    if ranks.is_empty() {
+        return Ok(Vec::new());
     }
-    let mut taken = Batch::new(db, flows, overall);
-    for (_, kinds) in ranks.range(..=rank) {
+    let overall = Overall::read(db, flows, now)?;
+    let mut taken = Batch::new(db, flows, &overall);
+    for kinds in ranks.values() {
         let mut after = 0;
         while taken.taken.len() < limit {
             let Some(seeds) = seeds(db, kinds, after, limit)? else {
@@ -65,6 +65,29 @@ pub(crate) fn dirty(
         }
     }
     taken.told()
+}
+
+/// The numbers of the types of which any record is dirty, by rank.
+fn ranks(db: &Db, flows: &Dataflow) -> Result<BTreeMap<usize, Vec<i64>>, Trouble> {
+    let mut ranks: BTreeMap<usize, Vec<i64>> = BTreeMap::new();
+    let sql = "SELECT number FROM kind WHERE EXISTS (SELECT 1 FROM dirty WHERE dirty.kind = number)";
+    let kinds: Vec<i64> = db.all(sql, [], |row| row.get(0))?;
+    for kind in kinds {
+        let rank = flows.rank(&db.record_type(kind)?);
+        ranks.entry(rank).or_default().push(kind);
+    }
+    Ok(ranks)
+}
+
+/// The lowest rank behind another one in which anything is dirty, or a create waits to be sent.
+pub(crate) fn next_rank(db: &Db, flows: &Dataflow, after: Option<usize>) -> Result<Option<usize>, Trouble> {
+    let from = after.map_or(0, |rank| rank + 1);
+    let mut next = ranks(db, flows)?.range(from..).next().map(|(rank, _)| *rank);
+    for system in &flows.systems {
+        let waiting = crate::outbox::next_create(db, system, from)?;
+        next = next.into_iter().chain(waiting).min();
+    }
+    Ok(next)
 }
 
 /// The next dirty records of these types by age, none of whose own write is under way.

@@ -53,6 +53,8 @@ struct Measured {
     lost: u32,
     /// Calls to Salesforce per edit, in hundredths.
     calls: u64,
+    /// SQL statements per edit, its echo among them.
+    statements: u64,
 }
 
 impl Latency {
@@ -64,7 +66,14 @@ impl Latency {
         let events = stage.configuration.clone();
         let mut polling = events.clone();
         polling.connections[1].changes.events = Vec::new();
-        let mut shown = table(["way", "edits", "median", "99th percentile", "calls an edit"]);
+        let mut shown = table([
+            "way",
+            "edits",
+            "median",
+            "99th percentile",
+            "calls an edit",
+            "SQL statements an edit",
+        ]);
         let mut good = true;
         for (way, configuration) in [("events", &events), ("polling", &polling)] {
             screen.say(format!("{} edits by {way} ...", self.edits));
@@ -111,11 +120,12 @@ impl Latency {
                 times: Vec::new(),
                 lost: 0,
                 calls: 0,
+                statements: 0,
             };
             // The subscription has its position once the org gave a sign of life.
             let rest = Duration::from_secs(u64::from(self.poll) * 3);
             tokio::time::sleep(rest).await;
-            let before = org.calls();
+            let (before, statements) = (org.calls(), tandem_ledger::statements());
             for number in 0..self.edits {
                 let mark = format!("{way}, edit {number}");
                 let id = &ids[number as usize % ids.len()];
@@ -128,6 +138,7 @@ impl Latency {
                 }
             }
             measured.calls = (org.calls() - before) * 100 / u64::from(self.edits);
+            measured.statements = (tandem_ledger::statements() - statements) / u64::from(self.edits);
             measured.times.sort_unstable();
             drop(stop);
             Ok::<_, Failure>(measured)
@@ -225,17 +236,19 @@ impl Measured {
             "lost": self.lost,
             "median_ms": milliseconds(self.percentile(50)),
             "p99_ms": milliseconds(self.percentile(99)),
+            "statements_per_edit": self.statements,
             "calls_per_edit": format!("{}.{:02}", self.calls / 100, self.calls % 100),
         })
     }
 
-    fn row(&self) -> [String; 5] {
+    fn row(&self) -> [String; 6] {
         [
             self.way.to_owned(),
             self.times.len().to_string(),
             format!("{} ms", milliseconds(self.percentile(50))),
             format!("{} ms", milliseconds(self.percentile(99))),
             format!("{}.{:02}", self.calls / 100, self.calls % 100),
+            self.statements.to_string(),
         ]
     }
 }

@@ -4,11 +4,11 @@ use super::books::{Books, Entry};
 use super::facts;
 use crate::contract::{Dirty, Taken};
 use crate::load::writes_record;
-use crate::outbox::subject;
+use crate::outbox::{destination, subject};
 use crate::take::CANDIDATE_LIMIT;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
-use tandem_merge::cluster::{Anchor, Cluster, Record};
+use tandem_merge::cluster::{Anchor, Cluster, Intent, Record};
 use tandem_merge::dataflow::Dataflow;
 use tandem_merge::facts::Needs;
 use tandem_merge::mutation::{Mutation, removed};
@@ -43,6 +43,15 @@ pub(super) fn dirty(
         }
     }
     taken
+}
+
+/// The lowest rank behind another one in which anything is dirty, or a create waits to be sent.
+pub(super) fn next_rank(books: &Books, flows: &Dataflow, after: Option<usize>) -> Option<usize> {
+    let dirty = books.dirty.keys().map(|key| flows.rank(&key.record_type));
+    let waits = |intent: &&Intent| intent.sent.is_none() && destination(&intent.action).1;
+    let waiting = books.intents.values().filter(waits).map(|intent| intent.rank);
+    let behind = |rank: &usize| after.is_none_or(|after| *rank > after);
+    dirty.chain(waiting).filter(behind).min()
 }
 
 /// The clusters of these records; one entry each.

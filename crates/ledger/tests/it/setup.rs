@@ -374,6 +374,11 @@ pub(crate) fn try_dump(store: &mut dyn Store) -> Result<String, Error> {
         let doubted = store.doubted(system, at(1_000_000), 1_000)?;
         writeln!(text, "doubted {system} {doubted:?}").unwrap();
     }
+    let mut rank = store.next_rank(&flows, None)?;
+    while rank.is_some() {
+        writeln!(text, "next rank {rank:?}").unwrap();
+        rank = store.next_rank(&flows, rank)?;
+    }
     let mut status = store.status(&flows)?;
     status.bytes = 0;
     status.history.bytes = 0;
