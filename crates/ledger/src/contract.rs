@@ -128,6 +128,11 @@ pub trait Store: Send {
         Box::pin(std::future::ready(()))
     }
 
+    /// Resolves once it is known that the state is held no more; never where only one process can hold it.
+    fn lost(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(std::future::pending())
+    }
+
     /// Marks unsent intents as sent, durably, and returns those that it marked: an intent withdrawn or
     /// replaced in the meantime is not among them (S5). One of unknown outcome is marked again, with the
     /// same content, a later moment and one attempt more; not so where it was accepted under a handle since, by which

@@ -431,6 +431,10 @@ impl Store for Ledger {
         }
     }
 
+    fn lost(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        self.db.storage.lost()
+    }
+
     fn begin_write(&mut self, fence: Fence, intents: &[u64], now: Timestamp) -> Result<Vec<Intent>, Error> {
         self.await_look()?;
         let marked = self.write(fence, "marked", |db| outbox::begin_write(db, intents, now))?;

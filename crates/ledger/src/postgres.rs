@@ -22,6 +22,7 @@ use lease::Lease;
 use server::Session;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::pin::Pin;
 use tokio_postgres::Statement;
 use tokio_postgres::types::{IsNull, ToSql, Type as Kind, to_sql_checked};
 
@@ -321,6 +322,13 @@ impl Storage for Postgres {
 
     fn is_held(&self) -> bool {
         self.lease.as_ref().is_none_or(Lease::is_good)
+    }
+
+    fn lost(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        match &self.lease {
+            Some(lease) => Box::pin(lease.over()),
+            None => Box::pin(std::future::pending()),
+        }
     }
 
     fn reshape(&self, tables: &str, form: i64) -> Result<(), DatabaseError> {

@@ -5,6 +5,7 @@
 
 use crate::db::Trouble;
 use std::borrow::Cow;
+use std::pin::Pin;
 
 /// A database that holds one state, and is held by this process alone.
 pub(crate) trait Storage: Send {
@@ -41,6 +42,11 @@ pub(crate) trait Storage: Send {
     /// Whether the state is held still, as far as that is known without asking.
     fn is_held(&self) -> bool {
         true
+    }
+
+    /// Resolves once it is known that the state is held no more.
+    fn lost(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(std::future::pending())
     }
 
     /// How many bytes the state takes.

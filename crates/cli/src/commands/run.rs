@@ -307,12 +307,14 @@ impl Run {
         // Whatever can be wrong with a configuration has shown by now.
         course.began = Some(Instant::now());
         let mut end = End::Stopped;
+        let (lost, mut is_lost) = (engine.store().lost(), false);
         let weighing = restoring::Weighing::of(common, configuration)?;
         let until = async {
             tokio::select! {
                 biased;
                 () = interrupted() => {}
                 () = course.hangups.heard() => end = End::ReadAgain,
+                () = lost => is_lost = true,
                 restoring = course.restorings.next(&weighing) => end = End::Restore(restoring),
             }
         };
@@ -325,7 +327,10 @@ impl Run {
             hooks.shutdown().await;
         }
         done?;
-        Ok(end)
+        match is_lost {
+            true => Err(tandem_ledger::Error::Lost("worked with").into()),
+            false => Ok(end),
+        }
     }
 
     /// The console, unless it is not wanted: it looks at the state beside the work.

@@ -8,6 +8,7 @@ use crate::storage::DatabaseError;
 use futures::executor::block_on;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 use tokio_postgres::Client;
 
 /// So long is a lease good, unless it is renewed.
@@ -22,6 +23,8 @@ pub(super) struct Lease {
     ours: Ours,
     /// Until when it is good, by this machine's count of time.
     good: Arc<Mutex<Instant>>,
+    /// Whether it is over for good.
+    over: watch::Receiver<bool>,
 }
 
 /// What tells a lease from those before and after it: its epoch, and the session that holds the lock.
@@ -43,8 +46,13 @@ impl Lease {
             return Ok(None);
         };
         let good = Arc::new(Mutex::new(began + LASTS));
-        session.beside(renew(server.clone(), ours, Arc::clone(&good)));
-        Ok(Some(Self { ours, good }))
+        let (end, over) = watch::channel(false);
+        let renewing = renew(server.clone(), ours, Arc::clone(&good));
+        session.beside(async move {
+            renewing.await;
+            let _nobody_asks = end.send(true);
+        });
+        Ok(Some(Self { ours, good, over }))
     }
 
     /// The statement that ends it.
@@ -54,8 +62,23 @@ impl Lease {
 
     /// Whether it is good still.
     pub(super) fn is_good(&self) -> bool {
-        Instant::now() < *self.good.lock().unwrap_or_else(PoisonError::into_inner)
+        is_good(&self.good)
     }
+
+    /// Resolves once it is over for good.
+    pub(super) fn over(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut over = self.over.clone();
+        async move {
+            // A session that has ended says nothing more: whoever works with it is told by its next statement.
+            if over.wait_for(|over| *over).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+}
+
+fn is_good(good: &Mutex<Instant>) -> bool {
+    Instant::now() < *good.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Writes the lease anew.
@@ -78,7 +101,7 @@ async fn taken(client: &Client, server: &Server) -> Result<Option<Ours>, tokio_p
     Ok(Some(Ours(row.try_get(0)?, row.try_get(1)?)))
 }
 
-/// Renews a lease until somebody else has it.
+/// Renews a lease until somebody else has it, or it ran out while the server could not be reached.
 async fn renew(server: Server, ours: Ours, good: Arc<Mutex<Instant>>) {
     let mut line = None;
     loop {
@@ -94,7 +117,8 @@ async fn renew(server: Server, ours: Ours, good: Arc<Mutex<Instant>>) {
                 return;
             }
             // By another line, the next time.
-            Ok(Err(_)) | Err(_) => line = None,
+            Ok(Err(_)) | Err(_) if is_good(&good) => line = None,
+            Ok(Err(_)) | Err(_) => return,
         }
     }
 }
