@@ -224,6 +224,8 @@ fn no_command_tells_a_terminal_what_to_do() {
         &["plan"],
         &["rebind"],
         &["qa", "--yes"],
+        // Alone over a state in a folder it only says why not; what it tells else is what `run` does.
+        &["worker", "--no-console"],
     ] {
         told.tells(&pair, command);
     }

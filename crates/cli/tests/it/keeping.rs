@@ -300,7 +300,7 @@ fn s7_a_state_of_an_older_form_is_brought_forward_by_whoever_works_with_it() {
     assert_eq!(pair.run(&["sync"]).code, Some(0));
     let state = rusqlite::Connection::open(pair.path("state/tandem.db")).unwrap();
     state
-        .execute_batch("DROP TABLE hourly; PRAGMA user_version = 9;")
+        .execute_batch("DROP TABLE hourly; DROP TABLE lease; DROP TABLE worker; PRAGMA user_version = 9;")
         .unwrap();
     drop(state);
     let looked = pair.run(&["status"]);

@@ -45,7 +45,7 @@ fn sign_in(pair: &Pair, how: &str) {
 
 #[test]
 fn no_secret_is_logged_told_or_kept_however_one_signs_in() {
-    let keys = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sandbox/tests/it/salesforce/keys");
+    let keys = Path::new(env!("CARGO_MANIFEST_DIR")).join("../lab/tests/it/salesforce/keys");
     let certificate = ["client.crt", "client.pem", "client.pub"]
         .iter()
         .find_map(|name| std::fs::read_to_string(keys.join(name)).ok())
