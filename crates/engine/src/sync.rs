@@ -199,19 +199,18 @@ impl Engine {
     /// mostly linked when they are needed. Returns the systems that got creates.
     async fn create_by_rank(&mut self, round: &mut Round) -> Result<Vec<usize>, Error> {
         let mut created = std::collections::BTreeSet::new();
-        let mut next = self.store.next_rank(&self.flows, None)?;
-        while let Some(rank) = next {
+        let mut before = None;
+        while before != Some(self.last_rank()) {
+            // Of the ranks in which nothing waits only the last one is visited: it takes whatever is left.
+            let next = self.store.next_rank(&self.flows, before)?;
+            let rank = next.unwrap_or_else(|| self.last_rank());
             if rank > 0 && self.creates_under_way(rank - 1) {
+                // What refers to them is created in a later round, whole.
                 break;
             }
             self.reconcile(rank, round).await?;
             created.extend(self.send_creates(rank, round).await?);
-            next = self.store.next_rank(&self.flows, Some(rank))?;
-        }
-        // What refers to creates that are under way is created in a later round, whole.
-        if next.is_none() && !self.creates_under_way(self.last_rank()) {
-            self.reconcile(self.last_rank(), round).await?;
-            created.extend(self.send_creates(self.last_rank(), round).await?);
+            before = Some(rank);
         }
         Ok(created.into_iter().collect())
     }

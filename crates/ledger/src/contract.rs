@@ -508,8 +508,8 @@ pub struct Worker {
     pub works: bool,
     /// Since when, by the server's clock.
     pub since: Timestamp,
-    /// Until when its lease is good; when it was last seen, where it stands by. By the server's clock.
-    pub until: Timestamp,
+    /// It was heard of as lately as it should be: its lease is good, where it works.
+    pub seen: bool,
 }
 
 /// How much history there is.

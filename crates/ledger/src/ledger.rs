@@ -211,18 +211,7 @@ impl Ledger {
     /// # Errors
     /// [`Error::Database`].
     pub fn workers(&self) -> Result<Vec<Worker>, Error> {
-        self.db.unit("read", |db| {
-            let sql = "SELECT holder, since, until, 1 FROM lease WHERE until > 0 UNION ALL SELECT name, since, seen, 0 FROM worker ORDER BY 4 DESC, 1";
-            let moment = |at: i64| Ok::<_, Trouble>(Timestamp::from_millisecond(at)?);
-            db.all(sql, [], |row| {
-                Ok(Worker {
-                    name: row.get(0)?,
-                    since: moment(row.get(1)?)?,
-                    until: moment(row.get(2)?)?,
-                    works: row.get(3)?,
-                })
-            })
-        })
+        self.db.unit("read", |db| db.storage.workers())
     }
 
     /// What the state holds.

@@ -178,7 +178,7 @@ pub enum Error {
     Shared(String),
     /// The state is not ours any more: another worker may have taken it over, or its server cannot be reached.
     #[error(
-        "the state could not be {0}: it is not held any more, by a worker that took it over or because its server was away. Nothing of this step was stored; run again, or run `tandem worker`, which waits for its turn"
+        "the state could not be {0}: it is not held any more, by a worker that took it over or because its server was away. Nothing of this step was stored. Run again; `tandem worker` waits for its turn by itself"
     )]
     Lost(&'static str),
     /// Another process holds the state.

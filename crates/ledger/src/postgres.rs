@@ -14,10 +14,12 @@ pub use server::Server;
 pub use turn::{Turn, Turns};
 
 use crate::Error;
+use crate::contract::Worker;
 use crate::db::Trouble;
 use crate::schema::{self, FORM, NOW};
 use crate::storage::{Column, DatabaseError, Row, Storage, Type, Value, Visitor};
 use futures::executor::block_on;
+use jiff::Timestamp;
 use lease::Lease;
 use server::Session;
 use std::cell::{Cell, RefCell};
@@ -184,7 +186,7 @@ impl Postgres {
 
     /// The same, with a lease that is renewed from now on, where its tables are there.
     fn leased(mut self, server: &Server) -> Result<Self, Error> {
-        let taken = Lease::take(&self.session, server);
+        let taken = Lease::take(&mut self.session, server);
         self.lease = taken.map_err(|source| Error::database("opened", source))?;
         Ok(self)
     }
@@ -236,18 +238,6 @@ impl Postgres {
         let statement = block_on(self.session.client().prepare_typed(&text, &kinds))?;
         self.prepared.borrow_mut().insert(key, statement.clone());
         Ok(statement)
-    }
-}
-
-/// Whoever ends in order is not waited for.
-impl Drop for Postgres {
-    fn drop(&mut self) {
-        if let Some(lease) = &self.lease {
-            let _lost = self
-                .session
-                .batch("ROLLBACK")
-                .and_then(|()| self.session.batch(&lease.ending()));
-        }
     }
 }
 
@@ -318,6 +308,20 @@ impl Storage for Postgres {
             }
         }
         Ok(self.session.batch(&format!("CLOSE {cursor}"))?)
+    }
+
+    fn workers(&self) -> Result<Vec<Worker>, Trouble> {
+        let mut all = Vec::new();
+        self.read(&turn::workers(), &[], &mut |row| {
+            all.push(Worker {
+                name: row.get(0)?,
+                works: row.get(1)?,
+                since: Timestamp::from_millisecond(row.get(2)?)?,
+                seen: row.get(3)?,
+            });
+            Ok(true)
+        })?;
+        Ok(all)
     }
 
     fn is_held(&self) -> bool {

@@ -3,6 +3,7 @@
 //! All that is meant by links, intents, items and the rest is said once, in statements that every storage understands
 //! ([`crate::sqlite`], [`crate::postgres`]). A storage runs them; it knows nothing of what they mean.
 
+use crate::contract::Worker;
 use crate::db::Trouble;
 use std::borrow::Cow;
 use std::pin::Pin;
@@ -38,6 +39,14 @@ pub(crate) trait Storage: Send {
 
     /// Ends the transaction under way, if there is one, and undoes it.
     fn roll_back(&self);
+
+    /// Who works with the state and who stands by, where several can.
+    ///
+    /// # Errors
+    /// What the database says.
+    fn workers(&self) -> Result<Vec<Worker>, Trouble> {
+        Ok(Vec::new())
+    }
 
     /// Whether the state is held still, as far as that is known without asking.
     fn is_held(&self) -> bool {

@@ -7,7 +7,6 @@ use crate::loading;
 use crate::screen::{CountTable, Screen, Sentence, count_of, thousands};
 use crate::standing;
 use clap::Args;
-use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use tandem_api::{door, words};
@@ -15,9 +14,6 @@ use tandem_connector::Budget;
 use tandem_engine::{Hold, Notice};
 use tandem_ledger::{FlowStatus, Status as Standing, Store, Worker};
 use tandem_merge::dataflow::Dataflow;
-
-/// Whoever stands by says so every second.
-const SEEN: SignedDuration = SignedDuration::from_secs(15);
 
 /// Show how things stand, flow by flow.
 #[derive(Debug, Args)]
@@ -68,34 +64,27 @@ impl Status {
         for stranger in &strangers {
             screen.result(Sentence(stranger));
         }
-        for worker in workers.iter().filter_map(|worker| turn(worker, Timestamp::now())) {
-            screen.result(Sentence(worker));
+        for worker in &workers {
+            screen.result(Sentence(turn(worker)));
         }
         let quiet = notices.is_empty() && !holds.iter().any(Hold::needs_approval);
         Ok(if quiet { exit(&status) } else { Exit::Waits })
     }
 }
 
-/// Whether somebody works with a state on a server, or stands by for it; none where that was long ago.
-fn turn(worker: &Worker, now: Timestamp) -> Option<String> {
-    let Worker {
-        name, since, until, ..
-    } = worker;
-    match (worker.works, *until >= now) {
-        (true, true) => Some(format!("{name} works (since {since:.0})")),
-        (true, false) => Some(format!(
-            "Nobody works: {name} was last heard of before {until:.0}"
-        )),
-        (false, _) if now.duration_since(*until) < SEEN => {
-            Some(format!("{name} stands by (since {since:.0})"))
-        }
-        (false, _) => None,
+/// Whether somebody works with a state on a server, or stands by for it.
+fn turn(worker: &Worker) -> String {
+    let Worker { name, since, .. } = worker;
+    match (worker.works, worker.seen) {
+        (true, true) => format!("{name} works (since {since:.0})"),
+        (true, false) => format!("Nobody works: {name} did not renew its lease in time"),
+        (false, _) => format!("{name} stands by (since {since:.0})"),
     }
 }
 
 /// Budgets, notices and holds, one line each.
 pub(crate) fn lines(budgets: &[(String, Budget)], notices: &[Notice], holds: &[Hold]) -> Vec<String> {
-    let now = Timestamp::now();
+    let now = jiff::Timestamp::now();
     let budgets = budgets.iter().map(|(system, budget)| {
         standing::reached(system, budget, now).unwrap_or_else(|| standing::budget(system, budget))
     });

@@ -15,7 +15,8 @@ fn synced(pair: &Pair) {
     assert_eq!(sync.code, Some(0), "{}{}", sync.out, sync.err);
 }
 
-fn verified(pair: &Pair) {
+/// Both systems are compared in full: nothing differs, nothing stands twice.
+pub(crate) fn verified(pair: &Pair) {
     let verify = pair.run(&["verify", "--json"]);
     assert_eq!(verify.code, Some(0), "{}", verify.out);
     for count in ["different", "duplicates", "unlinked"] {
@@ -34,7 +35,8 @@ fn product2(pair: &Pair, erp: &str) -> String {
     crm.split_once(':').unwrap().1.to_owned()
 }
 
-fn describe(pair: &Pair, erp: &str, text: &str) {
+/// Edits a product's description in the ERP.
+pub(crate) fn describe(pair: &Pair, erp: &str, text: &str) {
     let body = json!({ "description": text });
     rest::patch_customerp(&pair.customerp.url, &format!("products/{erp}"), &body);
 }

@@ -20,7 +20,6 @@ pub(super) const NOW: &str = "CAST(extract(epoch FROM clock_timestamp()) * 1000 
 
 /// A lease.
 pub(super) struct Lease {
-    ours: Ours,
     /// Until when it is good, by this machine's count of time.
     good: Arc<Mutex<Instant>>,
     /// Whether it is over for good.
@@ -39,8 +38,8 @@ impl Ours {
 
 impl Lease {
     /// Takes the lease of a schema that the session holds, and renews it for as long as the session lasts. None where the
-    /// schema has no tables.
-    pub(super) fn take(session: &Session, server: &Server) -> Result<Option<Self>, DatabaseError> {
+    /// schema has no tables. Whoever ends in order is not waited for.
+    pub(super) fn take(session: &mut Session, server: &Server) -> Result<Option<Self>, DatabaseError> {
         let began = Instant::now();
         let Some(ours) = block_on(taken(session.client(), server))? else {
             return Ok(None);
@@ -52,12 +51,8 @@ impl Lease {
             renewing.await;
             let _nobody_asks = end.send(true);
         });
-        Ok(Some(Self { ours, good, over }))
-    }
-
-    /// The statement that ends it.
-    pub(super) fn ending(&self) -> String {
-        format!("UPDATE lease SET until = 0 WHERE {}", self.ours.condition())
+        session.end_with(format!("UPDATE lease SET until = 0 WHERE {}", ours.condition()));
+        Ok(Some(Self { good, over }))
     }
 
     /// Whether it is good still.

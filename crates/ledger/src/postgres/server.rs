@@ -99,15 +99,8 @@ impl Server {
         Self { aside, ..self }
     }
 
-    /// The same, held under this name.
-    #[must_use]
-    pub fn held_as(self, holder: String) -> Self {
-        Self { holder, ..self }
-    }
-
     /// Who holds the state through this, for people.
-    #[must_use]
-    pub fn holder(&self) -> &str {
+    pub(super) fn holder(&self) -> &str {
         &self.holder
     }
 
@@ -133,6 +126,8 @@ fn myself() -> String {
 pub(super) struct Session {
     client: Option<Client>,
     runtime: Option<Runtime>,
+    /// A statement that is the last one.
+    last: Option<String>,
 }
 
 impl Session {
@@ -153,6 +148,7 @@ impl Session {
         let mut session = Self {
             client: None,
             runtime: Some(runtime),
+            last: None,
         };
         session.client = Some(connected.map_err(unreachable)?);
         Ok(session)
@@ -161,6 +157,11 @@ impl Session {
     pub(super) fn client(&self) -> &Client {
         #[allow(clippy::expect_used, reason = "it is there until the session is dropped")]
         self.client.as_ref().expect("a session under way")
+    }
+
+    /// Lets a statement be the last one, whatever is under way then.
+    pub(super) fn end_with(&mut self, sql: String) {
+        self.last = Some(sql);
     }
 
     /// Lets something go on beside it, for as long as it lasts.
@@ -221,10 +222,15 @@ const PATIENCE: Duration = Duration::from_secs(20);
 impl Drop for Session {
     fn drop(&mut self) {
         let (client, runtime) = (self.client.take(), self.runtime.take());
+        let last = self.last.take().unwrap_or_default();
         if let (Some(client), Some(runtime)) = (client, &runtime) {
             // The server ends a session a moment after its line: whoever comes next need not wait for that.
             let ending = runtime.spawn(async move {
-                let end = client.batch_execute("ROLLBACK; SELECT pg_advisory_unlock_all()");
+                let end = async {
+                    for sql in ["ROLLBACK", &last, "SELECT pg_advisory_unlock_all()"] {
+                        let _lost = client.batch_execute(sql).await;
+                    }
+                };
                 tokio::time::timeout(PATIENCE, end).await.is_ok()
             });
             let _lost = block_on(ending);

@@ -30,8 +30,8 @@ pub enum Turn {
     },
 }
 
-/// Who is not seen for so many milliseconds stands by no more.
-const FORGOTTEN: u64 = 60_000;
+/// Who is not seen for so many milliseconds stands by no more: whoever does says so every second.
+const SEEN: u64 = 15_000;
 
 impl Turns {
     /// Stands by for the schema of a server.
@@ -65,16 +65,15 @@ impl Turns {
         if has_leases {
             self.note()?;
         }
-        let Some(holder) = self.rows(&holder(has_leases), &[&self.server.schema()])?.pop() else {
+        let holder = self.rows(&holder(has_leases), &[&self.server.schema()])?.pop();
+        let Some(holder) = holder else {
             return Ok(Turn::Free);
         };
-        let (pid, by, over): (i32, String, bool) =
-            (holder.try_get(0)?, holder.try_get(1)?, holder.try_get(2)?);
-        if !over {
-            return Ok(Turn::Held { by });
-        }
-        self.rows("SELECT pg_terminate_backend($1)", &[&pid])?;
-        Ok(Turn::Ended { by })
+        let by = holder.try_get(0)?;
+        Ok(match holder.try_get(1)? {
+            true => Turn::Ended { by },
+            false => Turn::Held { by },
+        })
     }
 
     /// Says that somebody stands by here.
@@ -85,7 +84,7 @@ impl Turns {
              ON CONFLICT (name) DO UPDATE SET seen = excluded.seen"
         );
         self.rows(&seen, &[&name])?;
-        let gone = format!("DELETE FROM worker WHERE seen < {NOW} - {FORGOTTEN}");
+        let gone = format!("DELETE FROM worker WHERE seen < {NOW} - {SEEN}");
         self.rows(&gone, &[]).map(drop)
     }
 
@@ -105,23 +104,32 @@ impl Drop for Turns {
     }
 }
 
-/// Who has the lock of the schema: the number of its session, its name, and whether it may be taken for gone. A holder that has
-/// the lock and not the lease yet is given as long as a lease lasts.
+/// Who works with a state, and who stands by; by the server's clock.
+pub(super) fn workers() -> String {
+    format!(
+        "SELECT holder, 1, since, CASE WHEN until < {NOW} THEN 0 ELSE 1 END FROM lease WHERE until > 0
+         UNION ALL SELECT name, 0, since, 1 FROM worker WHERE seen > {NOW} - {SEEN} ORDER BY 2 DESC, 1"
+    )
+}
+
+/// Who has the lock of the schema, and whether its session was ended because it may be taken for gone. A holder that has the
+/// lock and not the lease yet is given as long as a lease lasts.
 fn holder(has_leases: bool) -> String {
     let lasts = LASTS.as_millis();
-    let (name, over, lease) = match has_leases {
+    let (name, ended, lease) = match has_leases {
         true => (
             "CASE WHEN lease.pid = pg_locks.pid THEN lease.holder END",
             format!(
-                "lease.shard IS NOT NULL AND lease.until < {NOW}
-                 AND (lease.pid = pg_locks.pid OR backend_start < clock_timestamp() - interval '{lasts} milliseconds')"
+                "CASE WHEN lease.until < {NOW} AND (lease.pid = pg_locks.pid
+                     OR backend_start < clock_timestamp() - interval '{lasts} milliseconds')
+                 THEN pg_terminate_backend(pg_locks.pid) ELSE FALSE END"
             ),
             "LEFT JOIN lease ON lease.shard = 0",
         ),
         false => ("NULL", "FALSE".to_owned(), ""),
     };
     format!(
-        "SELECT pg_locks.pid, coalesce({name}, application_name, 'somebody'), {over}
+        "SELECT coalesce({name}, application_name, 'somebody'), {ended}
          FROM pg_locks JOIN pg_stat_activity ON pg_stat_activity.pid = pg_locks.pid {lease}
          WHERE locktype = 'advisory' AND granted AND datname = current_database()
          AND (classid::bigint, objid::bigint) IN

@@ -33,13 +33,13 @@ pub(super) async fn await_it(
     };
     let mut standing_by = StandingBy { screen, said: None };
     loop {
+        // Whatever a server says for a while, somebody has to stand by.
         match turn(&server, &mut standing_by).await {
             Ok(()) => return Ok(()),
-            Err(failure) if failure.is_lost() => {
+            Err(failure) => {
                 standing_by.away(&failure);
                 tokio::time::sleep(AGAIN).await;
             }
-            Err(failure) => return Err(failure),
         }
     }
 }
